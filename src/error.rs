@@ -1,0 +1,221 @@
+//! What can go wrong, told by what the caller can do about it.
+//!
+//! Every room returns [`Error`]. Its [`Kind`] is the meaning (fix the statement, ask for a right, retry, free
+//! space, restore a copy, report our bug); `server` gives each kind its SQLSTATE in one total `match`. A message names
+//! the object, a hint the remedy; neither ever carries a protected value, a key or plaintext of a sealed file.
+
+use std::fmt;
+
+/// The meaning of an [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The text is not SQL that Steward understands.
+    Syntax,
+    /// No such table, view or source asset.
+    UndefinedTable,
+    /// No such column.
+    UndefinedColumn,
+    /// No function of that name takes such arguments.
+    UndefinedFunction,
+    /// No such role, tag, policy, model, version, setting or index.
+    UndefinedObject,
+    /// No such schema.
+    UndefinedSchema,
+    /// No such database.
+    UndefinedDatabase,
+    /// No such prepared statement.
+    UndefinedStatement,
+    /// No such cursor.
+    UndefinedCursor,
+    /// A relation of that name is there already.
+    DuplicateTable,
+    /// A column is named twice.
+    DuplicateColumn,
+    /// Another object of that name is there already.
+    DuplicateObject,
+    /// A name could mean two columns.
+    AmbiguousColumn,
+    /// A column must be in GROUP BY or in an aggregate.
+    Grouping,
+    /// An expression has another type than its place asks for.
+    DatatypeMismatch,
+    /// A definition contradicts itself.
+    InvalidDefinition,
+    /// A text cannot be read as the type asked for.
+    InvalidText,
+    /// COPY data do not have the promised form.
+    BadCopy,
+    /// Division by zero.
+    DivisionByZero,
+    /// A number does not fit its type.
+    NumericOutOfRange,
+    /// A text is longer than its type allows.
+    StringTooLong,
+    /// A date or time does not exist or does not fit its type.
+    DatetimeOutOfRange,
+    /// An option, setting or argument has a value that it cannot have.
+    InvalidParameter,
+    /// A scalar subquery gave more than one row.
+    Cardinality,
+    /// NULL in a column that forbids it.
+    NotNull,
+    /// The key is there already.
+    Unique,
+    /// A CHECK constraint refuses the row.
+    Check,
+    /// A foreign key has no partner.
+    ForeignKey,
+    /// Another object depends on this one.
+    Dependent,
+    /// Another transaction changed the same rows first; run the transaction again.
+    Serialization,
+    /// The role lacks the right.
+    Privilege,
+    /// Known, and deliberately not offered.
+    Unsupported,
+    /// The object is not in a state for this (a model that is not trained, an index being built).
+    NotReady,
+    /// Somebody else holds it: a port, a data directory, a role that is logged in.
+    InUse,
+    /// A limit the administrator set.
+    LimitExceeded,
+    /// The memory limit.
+    OutOfMemory,
+    /// Too many connections.
+    TooManyConnections,
+    /// No room on the disk.
+    DiskFull,
+    /// The operating system refused to read or write.
+    Io,
+    /// The statement was cancelled, or ran into its timeout.
+    Cancelled,
+    /// The transaction has failed and waits for ROLLBACK.
+    FailedTransaction,
+    /// This cannot run inside a transaction block.
+    ActiveTransaction,
+    /// There is no transaction block.
+    NoActiveTransaction,
+    /// The transaction is read only.
+    ReadOnlyTransaction,
+    /// Role or password are wrong.
+    Authentication,
+    /// The peer broke the wire protocol.
+    Protocol,
+    /// The key does not open this database.
+    WrongKey,
+    /// A seal is broken: the bytes on disk are not what was written.
+    Corruption,
+    /// The files were written by a newer Steward.
+    FormatVersion,
+    /// A command line or configuration that cannot work.
+    Configuration,
+    /// The server is going down.
+    Shutdown,
+    /// A bug of ours. No input should reach it.
+    Internal,
+}
+
+/// What went wrong: meaning, message, and what helps.
+#[derive(Debug, Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug, Clone)]
+struct Inner {
+    kind: Kind,
+    message: String,
+    detail: Option<String>,
+    hint: Option<String>,
+    position: Option<usize>,
+}
+
+/// Result with the house's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error of `kind` that says `message`.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), detail: None, hint: None, position: None }))
+    }
+
+    /// A bug of ours.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(Kind::Internal, message)
+    }
+
+    /// What the operating system said about `what`: no room is [`Kind::DiskFull`], the rest [`Kind::Io`].
+    pub fn io(what: impl fmt::Display, error: &std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                Self::new(Kind::DiskFull, format!("{what}: no space left on the device"))
+                    .with_hint("Free some space; nothing acknowledged is lost.")
+            }
+            _ => Self::new(Kind::Io, format!("{what}: {error}")),
+        }
+    }
+
+    /// Adds a second sentence with the particulars.
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.0.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds the remedy.
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds the place in the statement, as a 1-based count of characters.
+    pub fn at(mut self, position: usize) -> Self {
+        self.0.position = Some(position);
+        self
+    }
+
+    /// The meaning.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// The message.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The particulars, if any.
+    pub fn detail(&self) -> Option<&str> {
+        self.0.detail.as_deref()
+    }
+
+    /// The remedy, if any.
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// The 1-based character in the statement, if known.
+    pub fn position(&self) -> Option<usize> {
+        self.0.position
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        if let Some(detail) = &self.0.detail {
+            write!(f, "\nDETAIL:  {detail}")?;
+        }
+        if let Some(hint) = &self.0.hint {
+            write!(f, "\nHINT:  {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Shorthand for `Err(Error::new(kind, format!(...)))`.
+#[macro_export]
+macro_rules! fail {
+    ($kind:ident, $($arg:tt)*) => {
+        return Err($crate::error::Error::new($crate::error::Kind::$kind, format!($($arg)*)))
+    };
+}

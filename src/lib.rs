@@ -1,0 +1,17 @@
+//! Steward.
+pub mod catalog;
+pub mod cli;
+pub mod config;
+pub mod crypto;
+pub mod encoding;
+pub mod error;
+pub mod governance;
+pub mod models;
+pub mod search;
+pub mod server;
+pub mod sources;
+pub mod sql;
+pub mod storage;
+pub mod txn;
+
+pub use error::{Error, Kind, Result};
