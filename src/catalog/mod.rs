@@ -1,1 +1,202 @@
-//! catalog.
+//! What Steward knows of itself: schemas, tables, columns, tags, roles, policies, models, sources, findings.
+//!
+//! A [`Catalog`] is one immutable state of all these facts, found by id and by name. Changing it makes a new one that
+//! shares every object that did not change; a statement keeps the one it started with. Each object is a row of the
+//! store's tree `Catalog`: key its id, value the object as versioned JSON, sealed. Names are inside the value.
+
+mod object;
+mod types;
+
+pub use object::{
+    CheckConstraint, Class, Column, FIRST_USER_ID, Finding, Grant, Index, KeyConstraint, MaskingPolicy, Model,
+    ModelVersion, Object, ObjectId, PUBLIC, Privilege, Role, RowPolicy, Schema, Source, Table, Tag, TagSource, TagUse,
+    View, relation_key,
+};
+pub use types::{SqlType, TYPE_METADATA};
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// One immutable state of all facts.
+#[derive(Debug, Clone, Default)]
+pub struct Catalog {
+    objects: HashMap<ObjectId, Arc<Object>>,
+    names: BTreeMap<(Class, String), ObjectId>,
+}
+
+macro_rules! finders {
+    ($($(#[$doc:meta])* $get:ident, $variant:ident, $class:ident;)*) => {$(
+        $(#[$doc])*
+        pub fn $get(&self, name: &str) -> Option<(ObjectId, &$variant)> {
+            match self.find(Class::$class, name)? {
+                (id, Object::$variant(object)) => Some((id, object)),
+                _ => None,
+            }
+        }
+    )*};
+}
+
+impl Catalog {
+    /// Adds or replaces an object.
+    pub fn put(&mut self, id: ObjectId, object: Arc<Object>) {
+        if let Some(old) = self.objects.get(&id) {
+            self.names.remove(&old.key());
+        }
+        self.names.insert(object.key(), id);
+        self.objects.insert(id, object);
+    }
+
+    /// Removes an object.
+    pub fn remove(&mut self, id: ObjectId) {
+        if let Some(old) = self.objects.remove(&id) {
+            self.names.remove(&old.key());
+        }
+    }
+
+    /// The object with this id.
+    pub fn get(&self, id: ObjectId) -> Option<&Arc<Object>> {
+        self.objects.get(&id)
+    }
+
+    /// The object of this class and name.
+    pub fn find(&self, class: Class, name: &str) -> Option<(ObjectId, &Object)> {
+        let id = *self.names.get(&(class, name.to_owned()))?;
+        Some((id, self.objects.get(&id)?))
+    }
+
+    /// The relation of this name in a schema: a table, view or index.
+    pub fn relation(&self, schema: &str, name: &str) -> Option<(ObjectId, &Object)> {
+        self.find(Class::Relation, &relation_key(schema, name))
+    }
+
+    /// The table of this name in a schema.
+    pub fn table(&self, schema: &str, name: &str) -> Option<(ObjectId, &Table)> {
+        match self.relation(schema, name)? {
+            (id, Object::Table(table)) => Some((id, table)),
+            _ => None,
+        }
+    }
+
+    /// The table with this id.
+    pub fn table_by_id(&self, id: ObjectId) -> Option<&Table> {
+        match self.objects.get(&id).map(Arc::as_ref) {
+            Some(Object::Table(table)) => Some(table),
+            _ => None,
+        }
+    }
+
+    finders! {
+        /// The schema of this name.
+        schema, Schema, Schema;
+        /// The source of this name.
+        source, Source, Schema;
+        /// The role of this name.
+        role, Role, Role;
+        /// The tag of this name.
+        tag, Tag, Tag;
+        /// The masking policy of this name.
+        masking_policy, MaskingPolicy, MaskingPolicy;
+        /// The model of this name.
+        model, Model, Model;
+        /// The finding about the asset of this name.
+        finding, Finding, Finding;
+    }
+
+    /// All objects of a class in the order of their names.
+    pub fn class(&self, class: Class) -> impl Iterator<Item = (ObjectId, &Object)> {
+        self.names
+            .range((class, String::new())..)
+            .take_while(move |((c, _), _)| *c == class)
+            .filter_map(|(_, id)| Some((*id, self.objects.get(id)?.as_ref())))
+    }
+
+    /// The text indexes of a table.
+    pub fn indexes_of(&self, table: ObjectId) -> impl Iterator<Item = (ObjectId, &Index)> {
+        self.class(Class::Relation).filter_map(move |(id, object)| match object {
+            Object::Index(index) if index.table == table => Some((id, index)),
+            _ => None,
+        })
+    }
+
+    /// The row policies of a table.
+    pub fn policies_of(&self, table: ObjectId) -> impl Iterator<Item = (ObjectId, &RowPolicy)> {
+        self.class(Class::RowPolicy).filter_map(move |(id, object)| match object {
+            Object::RowPolicy(policy) if policy.table == table => Some((id, policy)),
+            _ => None,
+        })
+    }
+
+    /// Name of a role, or its number if it is gone.
+    pub fn role_name(&self, id: ObjectId) -> String {
+        match self.objects.get(&id).map(Arc::as_ref) {
+            Some(Object::Role(role)) => role.name.clone(),
+            _ if id == PUBLIC => "public".to_owned(),
+            _ => id.to_string(),
+        }
+    }
+
+    /// The role and every role whose rights it has, PUBLIC included.
+    pub fn memberships(&self, role: ObjectId) -> Vec<ObjectId> {
+        let mut found = vec![role];
+        let mut next = 0;
+        while let Some(&id) = found.get(next) {
+            next += 1;
+            if let Some(Object::Role(role)) = self.objects.get(&id).map(Arc::as_ref) {
+                for group in &role.member_of {
+                    if !found.contains(group) {
+                        found.push(*group);
+                    }
+                }
+            }
+        }
+        found.push(PUBLIC);
+        found
+    }
+
+    /// Whether the role may do everything.
+    pub fn is_superuser(&self, role: ObjectId) -> bool {
+        matches!(self.objects.get(&role).map(Arc::as_ref), Some(Object::Role(r)) if r.superuser)
+    }
+
+    /// The highest id in use.
+    pub fn id_max(&self) -> ObjectId {
+        self.objects.keys().copied().max().unwrap_or(0)
+    }
+
+    /// Every object.
+    pub fn objects(&self) -> impl Iterator<Item = (ObjectId, &Arc<Object>)> {
+        self.objects.iter().map(|(id, object)| (*id, object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn role(name: &str, member_of: Vec<ObjectId>) -> Arc<Object> {
+        let name = name.to_owned();
+        Arc::new(Object::Role(Role { name, superuser: false, login: true, verifier: None, member_of }))
+    }
+
+    #[test]
+    fn names_follow_their_objects() {
+        let mut catalog = Catalog::default();
+        catalog.put(1, role("ann", vec![]));
+        let before = catalog.clone();
+        catalog.put(1, role("bea", vec![]));
+        assert!(catalog.role("ann").is_none());
+        assert_eq!(catalog.role("bea").map(|(id, _)| id), Some(1));
+        assert!(before.role("ann").is_some(), "an older state does not change");
+        catalog.remove(1);
+        assert!(catalog.role("bea").is_none());
+    }
+
+    #[test]
+    fn memberships_follow_chains_and_survive_circles() {
+        let mut catalog = Catalog::default();
+        catalog.put(1, role("a", vec![2]));
+        catalog.put(2, role("b", vec![3]));
+        catalog.put(3, role("c", vec![1]));
+        assert_eq!(catalog.memberships(1), [1, 2, 3, PUBLIC]);
+    }
+}

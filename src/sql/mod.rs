@@ -1,1 +1,36 @@
-//! sql.
+//! SQL: one statement from text to rows.
+//!
+//! The journey of a statement: [`parser`] splits the text and reads it, our own grammar first; [`session`] opens or
+//! continues a transaction and builds the statement's [`context`], which fixes what it sees and with whose rights;
+//! [`execute`] is the list of everything that is allowed and sends it to its file: a query to the [`planner`], changes of
+//! rows to [`dml`], definitions to [`ddl`], what is Steward's own to [`statements`]. The planner asks [`tables`] for every
+//! relation and [`functions`] for every function, and the gate in front of both has applied rights, row policies and
+//! masks before anything else is planned on top. [`run`] turns a plan into a stream that can be cancelled.
+//!
+//! Only this room names DataFusion. Errors of the engine become ours in [`error`], with PostgreSQL's wording.
+
+mod context;
+mod copy;
+mod database;
+mod ddl;
+mod dml;
+mod error;
+mod execute;
+mod functions;
+mod models;
+mod parser;
+mod planner;
+mod rewrite;
+mod run;
+mod session;
+mod settings;
+mod statements;
+mod system;
+mod tables;
+mod text_indexes;
+mod types;
+
+pub use context::{Cancel, Notice, NoticeSink};
+pub use database::{Birth, Database};
+pub use parser::Statement;
+pub use session::{CopyLines, Description, Outcome, Session, Status};

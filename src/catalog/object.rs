@@ -1,0 +1,427 @@
+//! The facts that Steward keeps: one struct for each kind of object.
+
+use super::types::SqlType;
+use arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Identity of an object, given at creation and never used again; also its PostgreSQL OID.
+pub type ObjectId = u64;
+
+/// The first id given to users' objects, as PostgreSQL's FirstNormalObjectId.
+pub const FIRST_USER_ID: ObjectId = 16384;
+/// The role PUBLIC: everybody.
+pub const PUBLIC: ObjectId = 0;
+
+/// Any object.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Object {
+    /// A namespace of relations.
+    Schema(Schema),
+    /// A table that holds rows.
+    Table(Table),
+    /// A named query.
+    View(View),
+    /// A text index over a table.
+    Index(Index),
+    /// A user or a group of users.
+    Role(Role),
+    /// A label that columns and relations carry, with the policy bound to it.
+    Tag(Tag),
+    /// How a value is shown to those who may not see it.
+    MaskingPolicy(MaskingPolicy),
+    /// Which rows of a table a role sees.
+    RowPolicy(RowPolicy),
+    /// A trained model.
+    Model(Model),
+    /// A place outside that holds assets.
+    Source(Source),
+    /// What the inventory found about one asset.
+    Finding(Finding),
+}
+
+/// A namespace of relations.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Schema {
+    /// Name.
+    pub name: String,
+    /// Who owns it.
+    pub owner: ObjectId,
+}
+
+/// A table that holds rows.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Table {
+    /// Schema it lives in.
+    pub schema: String,
+    /// Name.
+    pub name: String,
+    /// Who owns it.
+    pub owner: ObjectId,
+    /// Columns in order.
+    pub columns: Vec<Column>,
+    /// Primary key and unique constraints.
+    pub keys: Vec<KeyConstraint>,
+    /// CHECK constraints.
+    pub checks: Vec<CheckConstraint>,
+    /// Rights given away.
+    pub grants: Vec<Grant>,
+    /// Tags of the whole table.
+    pub tags: Vec<TagUse>,
+    /// COMMENT ON TABLE.
+    pub comment: Option<String>,
+    /// Row policies are on.
+    pub row_security: bool,
+}
+
+/// A column of a table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Column {
+    /// Name.
+    pub name: String,
+    /// Type.
+    pub data_type: SqlType,
+    /// NULL is refused.
+    pub not_null: bool,
+    /// DEFAULT, as SQL.
+    pub default: Option<String>,
+    /// Numbers rows by itself: the next value.
+    pub identity: bool,
+    /// Tags of the column.
+    pub tags: Vec<TagUse>,
+    /// Masking policy bound to the column itself.
+    pub mask: Option<ObjectId>,
+    /// COMMENT ON COLUMN.
+    pub comment: Option<String>,
+}
+
+/// A primary key or unique constraint.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct KeyConstraint {
+    /// Name, as PostgreSQL gives it (`t_pkey`).
+    pub name: String,
+    /// Positions of its columns.
+    pub columns: Vec<usize>,
+    /// It is the primary key.
+    pub primary: bool,
+}
+
+/// A CHECK constraint.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckConstraint {
+    /// Name.
+    pub name: String,
+    /// The condition, as SQL.
+    pub expression: String,
+}
+
+/// A tag on a table or column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TagUse {
+    /// Which tag.
+    pub tag: ObjectId,
+    /// Its value here.
+    pub value: String,
+    /// Who said so.
+    pub source: TagSource,
+    /// How sure, 0 to 1.
+    pub confidence: f64,
+}
+
+/// Who put a tag where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TagSource {
+    /// A person.
+    Manual,
+    /// The classifier.
+    Classifier,
+    /// It came along with the data.
+    Propagated,
+}
+
+/// A right on an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Privilege {
+    /// Read.
+    Select,
+    /// Add rows.
+    Insert,
+    /// Change rows.
+    Update,
+    /// Remove rows.
+    Delete,
+    /// Empty a table.
+    Truncate,
+    /// Use a model, a schema or a source.
+    Usage,
+    /// See through the mask of a tag.
+    Unmask,
+}
+
+/// A right given to a role.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Grant {
+    /// To whom; [`PUBLIC`] is everybody.
+    pub role: ObjectId,
+    /// What.
+    pub privilege: Privilege,
+    /// On which columns only; none given means all.
+    pub columns: Option<Vec<String>>,
+}
+
+/// A named query.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct View {
+    /// Schema it lives in.
+    pub schema: String,
+    /// Name.
+    pub name: String,
+    /// Who owns it; its query runs with this role's rights.
+    pub owner: ObjectId,
+    /// The query, as SQL.
+    pub query: String,
+    /// Column names given in CREATE VIEW.
+    pub columns: Vec<String>,
+    /// Rights given away.
+    pub grants: Vec<Grant>,
+    /// COMMENT ON VIEW.
+    pub comment: Option<String>,
+}
+
+/// A text index over a table.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Index {
+    /// Schema of the table.
+    pub schema: String,
+    /// Name.
+    pub name: String,
+    /// The table.
+    pub table: ObjectId,
+    /// Names of the indexed columns.
+    pub columns: Vec<String>,
+    /// Name of the column whose value SEARCH gives as the key.
+    pub key_field: String,
+}
+
+/// A user or a group of users.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Role {
+    /// Name.
+    pub name: String,
+    /// May do everything.
+    pub superuser: bool,
+    /// May connect.
+    pub login: bool,
+    /// SCRAM verifier of the password.
+    pub verifier: Option<String>,
+    /// Roles whose rights it has too.
+    pub member_of: Vec<ObjectId>,
+}
+
+/// A label with the policy bound to it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Tag {
+    /// Name.
+    pub name: String,
+    /// Values it may have; empty means any.
+    pub allowed_values: Vec<String>,
+    /// Masks every column that carries the tag.
+    pub mask: Option<ObjectId>,
+    /// Roles that see through it.
+    pub unmask: Vec<ObjectId>,
+    /// COMMENT.
+    pub comment: Option<String>,
+}
+
+/// How a value is shown to those who may not see it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct MaskingPolicy {
+    /// Name.
+    pub name: String,
+    /// Name of the argument in the body.
+    pub argument: String,
+    /// Type of the argument and of the result.
+    pub data_type: SqlType,
+    /// What is shown, as a SQL expression over the argument.
+    pub body: String,
+    /// Who owns it.
+    pub owner: ObjectId,
+}
+
+/// Which rows of a table a role sees.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RowPolicy {
+    /// Name, unique within its table.
+    pub name: String,
+    /// The table.
+    pub table: ObjectId,
+    /// Whom it concerns; empty means everybody.
+    pub roles: Vec<ObjectId>,
+    /// Rows that are seen, as a SQL condition.
+    pub using: String,
+    /// All restrictive policies must hold; of the permissive ones, one.
+    pub permissive: bool,
+}
+
+/// A trained model with its versions.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Model {
+    /// Name.
+    pub name: String,
+    /// Who owns it.
+    pub owner: ObjectId,
+    /// `model_type`.
+    pub model_type: String,
+    /// OPTIONS as given.
+    pub options: BTreeMap<String, String>,
+    /// Versions, oldest first.
+    pub versions: Vec<ModelVersion>,
+    /// The version that predictions use.
+    pub deployed: u32,
+    /// Rights given away.
+    pub grants: Vec<Grant>,
+    /// Relations it learnt from.
+    pub trained_on: Vec<ObjectId>,
+}
+
+/// One training of a model.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ModelVersion {
+    /// 1, 2, 3...
+    pub number: u32,
+    /// The sealed file of its weights.
+    pub file: u64,
+    /// Bytes of the weights.
+    pub bytes: u64,
+    /// The training query.
+    pub query: String,
+    /// Commit whose data it saw.
+    pub snapshot: u64,
+    /// Rows it learnt from.
+    pub rows: u64,
+    /// Seconds of training.
+    pub seconds: f64,
+    /// Evaluation on rows it had not seen: metric, segment, value, rows.
+    pub metrics: Vec<(String, String, f64, u64)>,
+    /// Milliseconds since 1970.
+    pub created_ms: i64,
+}
+
+/// A place outside that holds assets.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Source {
+    /// Name; its assets are `name.asset`.
+    pub name: String,
+    /// `files`
+    pub source_type: String,
+    /// OPTIONS as given.
+    pub options: BTreeMap<String, String>,
+    /// Who owns it.
+    pub owner: ObjectId,
+    /// Rights given away.
+    pub grants: Vec<Grant>,
+    /// Tags by asset and column.
+    pub tags: Vec<(String, Option<String>, TagUse)>,
+}
+
+/// What the inventory found about one asset.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Finding {
+    /// `schema.name`, the name users write.
+    pub asset: String,
+    /// The table, view or source it belongs to.
+    pub object: ObjectId,
+    /// State of the asset that was looked at: a second inventory of the same state costs nothing.
+    pub fingerprint: u64,
+    /// Facts of the asset, one row of `steward.assets`, as JSON.
+    pub facts: serde_json::Value,
+    /// Facts of each column, rows of `steward.columns`, as JSON.
+    pub columns: Vec<serde_json::Value>,
+    /// Rows of the quality report, as JSON.
+    pub quality: Vec<serde_json::Value>,
+    /// The sealed file of the row quality model, 0 if there is none.
+    pub quality_model: u64,
+    /// Milliseconds since 1970.
+    pub scanned_ms: i64,
+}
+
+impl Table {
+    /// The columns as an Arrow schema.
+    pub fn arrow_schema(&self) -> SchemaRef {
+        let fields: Vec<_> = self.columns.iter().map(|c| c.data_type.field(&c.name, !c.not_null)).collect();
+        Arc::new(ArrowSchema::new(fields))
+    }
+
+    /// Position of a column.
+    pub fn column_index(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|c| c.name == name)
+    }
+
+    /// The primary key.
+    pub fn primary_key(&self) -> Option<&KeyConstraint> {
+        self.keys.iter().find(|key| key.primary)
+    }
+}
+
+/// Namespaces of names: two objects of one class cannot share a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Class {
+    /// Schemas and sources.
+    Schema,
+    /// Tables, views and indexes, by `schema` NUL `name`.
+    Relation,
+    /// Roles.
+    Role,
+    /// Tags.
+    Tag,
+    /// Masking policies.
+    MaskingPolicy,
+    /// Row policies, by table and name.
+    RowPolicy,
+    /// Models.
+    Model,
+    /// Findings of the inventory.
+    Finding,
+}
+
+impl Object {
+    /// The name under which the object is found, in its class.
+    pub fn key(&self) -> (Class, String) {
+        match self {
+            Self::Schema(o) => (Class::Schema, o.name.clone()),
+            Self::Source(o) => (Class::Schema, o.name.clone()),
+            Self::Table(o) => (Class::Relation, relation_key(&o.schema, &o.name)),
+            Self::View(o) => (Class::Relation, relation_key(&o.schema, &o.name)),
+            Self::Index(o) => (Class::Relation, relation_key(&o.schema, &o.name)),
+            Self::Role(o) => (Class::Role, o.name.clone()),
+            Self::Tag(o) => (Class::Tag, o.name.clone()),
+            Self::MaskingPolicy(o) => (Class::MaskingPolicy, o.name.clone()),
+            Self::RowPolicy(o) => (Class::RowPolicy, relation_key(&o.table.to_string(), &o.name)),
+            Self::Model(o) => (Class::Model, o.name.clone()),
+            Self::Finding(o) => (Class::Finding, o.asset.clone()),
+        }
+    }
+
+    /// What the object is called in messages.
+    pub fn kind_name(&self) -> &'static str {
+        match self {
+            Self::Schema(_) => "schema",
+            Self::Table(_) => "table",
+            Self::View(_) => "view",
+            Self::Index(_) => "index",
+            Self::Role(_) => "role",
+            Self::Tag(_) => "tag",
+            Self::MaskingPolicy(_) => "masking policy",
+            Self::RowPolicy(_) => "policy",
+            Self::Model(_) => "model",
+            Self::Source(_) => "source",
+            Self::Finding(_) => "inventory finding",
+        }
+    }
+}
+
+/// The key of a relation in its class.
+pub fn relation_key(schema: &str, name: &str) -> String {
+    format!("{schema}\0{name}")
+}

@@ -1,0 +1,219 @@
+//! Column types: PostgreSQL's, and the Arrow types that carry them.
+
+use crate::error::{Error, Kind, Result};
+use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Key of the field metadata that names the PostgreSQL type where Arrow's alone does not tell.
+pub const TYPE_METADATA: &str = "steward:type";
+/// Precision and scale of a `numeric` without any.
+const NUMERIC_DEFAULT: (u8, i8) = (38, 9);
+
+/// A type as a user writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SqlType {
+    /// `boolean`
+    Bool,
+    /// `smallint`
+    Int2,
+    /// `integer`
+    Int4,
+    /// `bigint`
+    Int8,
+    /// `real`
+    Float4,
+    /// `double precision`
+    Float8,
+    /// `numeric(precision, scale)`; none given means up to 38 digits, 9 of them after the point.
+    Numeric(Option<(u8, i8)>),
+    /// `text`
+    Text,
+    /// `character varying(n)`
+    Varchar(Option<u32>),
+    /// `character(n)`
+    Char(u32),
+    /// `bytea`
+    Bytea,
+    /// `date`
+    Date,
+    /// `time`
+    Time,
+    /// `timestamp`
+    Timestamp,
+    /// `timestamp with time zone`
+    Timestamptz,
+    /// `interval`
+    Interval,
+    /// `uuid`
+    Uuid,
+    /// `json`
+    Json,
+    /// `jsonb`
+    Jsonb,
+    /// An array of another type.
+    Array(Box<SqlType>),
+}
+
+impl SqlType {
+    /// The Arrow type that holds it.
+    pub fn arrow(&self) -> DataType {
+        match self {
+            Self::Bool => DataType::Boolean,
+            Self::Int2 => DataType::Int16,
+            Self::Int4 => DataType::Int32,
+            Self::Int8 => DataType::Int64,
+            Self::Float4 => DataType::Float32,
+            Self::Float8 => DataType::Float64,
+            Self::Numeric(precision) => {
+                let (precision, scale) = precision.unwrap_or(NUMERIC_DEFAULT);
+                DataType::Decimal128(precision, scale)
+            }
+            Self::Text | Self::Varchar(_) | Self::Char(_) | Self::Uuid | Self::Json | Self::Jsonb => DataType::Utf8,
+            Self::Bytea => DataType::Binary,
+            Self::Date => DataType::Date32,
+            Self::Time => DataType::Time64(TimeUnit::Microsecond),
+            Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+            Self::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Self::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
+            Self::Array(item) => DataType::List(Arc::new(item.field("item", true))),
+        }
+    }
+
+    /// A field of this type, marked where Arrow's type alone does not tell it.
+    pub fn field(&self, name: &str, nullable: bool) -> Field {
+        let field = Field::new(name, self.arrow(), nullable);
+        let mark = match self {
+            Self::Uuid => "uuid".to_owned(),
+            Self::Json => "json".to_owned(),
+            Self::Jsonb => "jsonb".to_owned(),
+            Self::Varchar(Some(n)) => format!("varchar({n})"),
+            Self::Varchar(None) => "varchar".to_owned(),
+            Self::Char(n) => format!("char({n})"),
+            Self::Numeric(None) => "numeric".to_owned(),
+            _ => return field,
+        };
+        field.with_metadata(HashMap::from([(TYPE_METADATA.to_owned(), mark)]))
+    }
+
+    /// The type that best holds what an Arrow field holds, or an error for what no column can hold.
+    pub fn from_field(field: &Field) -> Result<Self> {
+        if let Some(mark) = field.metadata().get(TYPE_METADATA) {
+            let length = |prefix: &str| {
+                mark.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(')')).and_then(|n| n.parse().ok())
+            };
+            match mark.as_str() {
+                "uuid" => return Ok(Self::Uuid),
+                "json" => return Ok(Self::Json),
+                "jsonb" => return Ok(Self::Jsonb),
+                "varchar" => return Ok(Self::Varchar(None)),
+                "numeric" => return Ok(Self::Numeric(None)),
+                _ => {}
+            }
+            if let Some(n) = length("varchar(") {
+                return Ok(Self::Varchar(Some(n)));
+            }
+            if let Some(n) = length("char(") {
+                return Ok(Self::Char(n));
+            }
+        }
+        Self::from_arrow(field.data_type())
+    }
+
+    /// The type that best holds an Arrow type.
+    pub fn from_arrow(data_type: &DataType) -> Result<Self> {
+        Ok(match data_type {
+            DataType::Boolean => Self::Bool,
+            DataType::Int8 | DataType::UInt8 | DataType::Int16 => Self::Int2,
+            DataType::UInt16 | DataType::Int32 => Self::Int4,
+            DataType::UInt32 | DataType::Int64 | DataType::UInt64 => Self::Int8,
+            DataType::Float16 | DataType::Float32 => Self::Float4,
+            DataType::Float64 => Self::Float8,
+            DataType::Decimal32(p, s) | DataType::Decimal64(p, s) | DataType::Decimal128(p, s) => {
+                Self::Numeric(Some((*p, *s)))
+            }
+            DataType::Decimal256(_, s) => Self::Numeric(Some((38, (*s).min(38)))),
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => Self::Text,
+            DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+                Self::Bytea
+            }
+            DataType::Date32 | DataType::Date64 => Self::Date,
+            DataType::Time32(_) | DataType::Time64(_) => Self::Time,
+            DataType::Timestamp(_, None) => Self::Timestamp,
+            DataType::Timestamp(_, Some(_)) => Self::Timestamptz,
+            DataType::Interval(_) | DataType::Duration(_) => Self::Interval,
+            DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+                Self::Array(Box::new(Self::from_field(item)?))
+            }
+            DataType::Dictionary(_, values) => Self::from_arrow(values)?,
+            other => return Err(Error::new(Kind::Unsupported, format!("a column cannot have type {other}"))),
+        })
+    }
+
+    /// The limit on characters, if the type has one.
+    pub fn length_max(&self) -> Option<usize> {
+        match self {
+            Self::Varchar(Some(n)) | Self::Char(n) => Some(*n as usize),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for SqlType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool => f.write_str("boolean"),
+            Self::Int2 => f.write_str("smallint"),
+            Self::Int4 => f.write_str("integer"),
+            Self::Int8 => f.write_str("bigint"),
+            Self::Float4 => f.write_str("real"),
+            Self::Float8 => f.write_str("double precision"),
+            Self::Numeric(None) => f.write_str("numeric"),
+            Self::Numeric(Some((p, s))) => write!(f, "numeric({p},{s})"),
+            Self::Text => f.write_str("text"),
+            Self::Varchar(None) => f.write_str("character varying"),
+            Self::Varchar(Some(n)) => write!(f, "character varying({n})"),
+            Self::Char(n) => write!(f, "character({n})"),
+            Self::Bytea => f.write_str("bytea"),
+            Self::Date => f.write_str("date"),
+            Self::Time => f.write_str("time without time zone"),
+            Self::Timestamp => f.write_str("timestamp without time zone"),
+            Self::Timestamptz => f.write_str("timestamp with time zone"),
+            Self::Interval => f.write_str("interval"),
+            Self::Uuid => f.write_str("uuid"),
+            Self::Json => f.write_str("json"),
+            Self::Jsonb => f.write_str("jsonb"),
+            Self::Array(item) => write!(f, "{item}[]"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_survives_its_arrow_field() {
+        let types = [
+            SqlType::Bool,
+            SqlType::Int2,
+            SqlType::Int8,
+            SqlType::Float4,
+            SqlType::Numeric(None),
+            SqlType::Numeric(Some((12, 2))),
+            SqlType::Text,
+            SqlType::Varchar(Some(20)),
+            SqlType::Char(3),
+            SqlType::Bytea,
+            SqlType::Date,
+            SqlType::Timestamptz,
+            SqlType::Jsonb,
+            SqlType::Array(Box::new(SqlType::Uuid)),
+        ];
+        for sql_type in types {
+            assert_eq!(SqlType::from_field(&sql_type.field("c", true)).unwrap(), sql_type);
+        }
+    }
+}

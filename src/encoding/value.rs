@@ -1,0 +1,41 @@
+//! Versioned values.
+
+use crate::config::FORMAT_VERSION;
+use crate::error::{Error, Kind, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// `value` as bytes: the format version, then JSON.
+pub fn to_value<T: Serialize>(value: &T) -> Result<Vec<u8>> {
+    let mut bytes = vec![FORMAT_VERSION];
+    serde_json::to_writer(&mut bytes, value).map_err(|e| Error::internal(format!("a value cannot be encoded: {e}")))?;
+    Ok(bytes)
+}
+
+/// The value that [`to_value`] made; a newer version is [`Kind::FormatVersion`], anything else unreadable
+/// [`Kind::Corruption`]. `what` names the object in the message.
+pub fn from_value<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T> {
+    match bytes.split_first() {
+        Some((&FORMAT_VERSION, rest)) => serde_json::from_slice(rest)
+            .map_err(|e| Error::new(Kind::Corruption, format!("{what} cannot be decoded (line {})", e.line()))),
+        Some((&version, _)) => Err(Error::new(
+            Kind::FormatVersion,
+            format!("{what} has format version {version}; this program reads up to {FORMAT_VERSION}"),
+        )),
+        None => Err(Error::new(Kind::Corruption, format!("{what} is empty"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_come_back_and_strangers_are_told() {
+        let bytes = to_value(&vec![1, 2, 3]).unwrap();
+        assert_eq!(from_value::<Vec<i32>>("list", &bytes).unwrap(), [1, 2, 3]);
+        assert_eq!(from_value::<Vec<i32>>("list", &[9, 1]).unwrap_err().kind(), Kind::FormatVersion);
+        assert_eq!(from_value::<Vec<i32>>("list", &bytes[..3]).unwrap_err().kind(), Kind::Corruption);
+        assert_eq!(from_value::<Vec<i32>>("list", &[]).unwrap_err().kind(), Kind::Corruption);
+    }
+}

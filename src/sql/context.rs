@@ -1,0 +1,136 @@
+//! What one statement runs with: the database, the snapshot it sees, the role it runs as, its settings.
+
+use super::database::Inner;
+use super::settings::Settings;
+use crate::catalog::{ObjectId, Privilege};
+use crate::error::{Error, Kind, Result};
+use crate::txn::Snapshot;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A message to the client while its statement runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// `NOTICE`, `WARNING` or `INFO`.
+    pub severity: &'static str,
+    /// The message.
+    pub message: String,
+}
+
+/// Where notices go: the wire, a terminal, or nowhere.
+pub type NoticeSink = Arc<dyn Fn(Notice) + Send + Sync>;
+
+/// Asks a running statement to stop. Clones ask the same statement.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Asks it to stop.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Forgets an earlier request.
+    pub fn reset(&self) {
+        self.0.store(false, Ordering::Release);
+    }
+
+    /// Whether it was asked to stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// [`Kind::Cancelled`] if it was asked to stop.
+    pub fn check(&self) -> Result<()> {
+        match self.is_cancelled() {
+            true => Err(Error::new(Kind::Cancelled, "canceling statement due to user request")),
+            false => Ok(()),
+        }
+    }
+}
+
+/// What one statement runs with. Functions, tables and the gate get it as an [`Arc`].
+#[derive(Clone)]
+pub struct Context {
+    /// The database.
+    pub(super) database: Arc<Inner>,
+    /// What the statement sees.
+    pub(super) snapshot: Snapshot,
+    /// The role whose rights count.
+    pub(super) role: ObjectId,
+    /// The role that looks at the result: in a view the reader, while `role` is the owner. Masks are the viewer's.
+    pub(super) viewer: ObjectId,
+    /// The role that logged in.
+    pub(super) session_role: ObjectId,
+    /// The session's settings.
+    pub(super) settings: Arc<Settings>,
+    /// Asks the statement to stop.
+    pub(super) cancel: Cancel,
+    /// Where notices go.
+    pub(super) notices: NoticeSink,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("role", &self.role).field("seq", &self.snapshot.seq).finish_non_exhaustive()
+    }
+}
+
+impl Context {
+    /// Sends a NOTICE.
+    pub fn notice(&self, message: impl Into<String>) {
+        (self.notices)(Notice { severity: "NOTICE", message: message.into() });
+    }
+
+    /// The same statement with another role's rights, a view's owner; who looks stays who looks.
+    pub fn with_role(&self, role: ObjectId) -> Arc<Self> {
+        Arc::new(Self { role, ..self.clone() })
+    }
+
+    /// Whether the role may do everything.
+    pub fn is_superuser(&self) -> bool {
+        self.snapshot.catalog.is_superuser(self.role)
+    }
+
+    /// Whether the role is, or has the rights of, another.
+    pub fn has_role(&self, other: ObjectId) -> bool {
+        self.is_superuser() || self.snapshot.catalog.memberships(self.role).contains(&other)
+    }
+
+    /// Whether one of the role's grants gives this right on the whole object.
+    pub fn has_grant(&self, grants: &[crate::catalog::Grant], privilege: Privilege) -> bool {
+        let roles = self.snapshot.catalog.memberships(self.role);
+        grants.iter().any(|g| g.privilege == privilege && g.columns.is_none() && roles.contains(&g.role))
+    }
+
+    /// Refuses who neither owns the object nor is superuser.
+    pub fn must_own(&self, owner: ObjectId, what: &str, name: &str) -> Result<()> {
+        match self.has_role(owner) {
+            true => Ok(()),
+            false => Err(Error::new(Kind::Privilege, format!("must be owner of {what} {name}"))),
+        }
+    }
+
+    /// Refuses who is not superuser.
+    pub fn must_be_superuser(&self, to: &str) -> Result<()> {
+        match self.is_superuser() {
+            true => Ok(()),
+            false => Err(Error::new(Kind::Privilege, format!("must be superuser to {to}"))),
+        }
+    }
+
+    /// Schema and name of a relation: the written schema, or the first of the search path that has the name; for a name
+    /// that is nowhere, the first schema of the path.
+    pub fn resolve(&self, schema: Option<&str>, name: &str) -> (String, String) {
+        if let Some(schema) = schema {
+            return (schema.to_owned(), name.to_owned());
+        }
+        let path = self.settings.search_path();
+        let found = path.iter().find(|s| {
+            self.snapshot.catalog.relation(s, name).is_some() || (*s == "steward" && super::system::exists(name))
+        });
+        let schema = found.or(path.first()).map_or("public", |s| s.as_str());
+        (schema.to_owned(), name.to_owned())
+    }
+}

@@ -1,0 +1,123 @@
+//! COPY FROM STDIN: records to segments of the table, in the session's transaction.
+
+use super::super::context::Context;
+use super::super::dml::{Target, Work, rows};
+use super::super::parser::Copy;
+use super::split::{Record, Splitter};
+use crate::config::SEGMENT_ROWS_MAX;
+use crate::error::{Error, Kind, Result};
+use crate::txn::Transaction;
+use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, StringBuilder};
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::execution::SessionState;
+use std::sync::Arc;
+
+/// Bytes of text gathered before they become rows: bounds memory whatever the rows are.
+const GATHER_BYTES_MAX: usize = 32 << 20;
+
+/// A COPY that is receiving data.
+pub struct CopyIn {
+    target: Target,
+    columns: Vec<usize>,
+    splitter: Splitter,
+    skip_header: bool,
+    builders: Vec<StringBuilder>,
+    /// Line of each record gathered.
+    lines: Vec<u64>,
+    bytes: usize,
+    rows: usize,
+}
+
+impl CopyIn {
+    /// A COPY into these columns of the table.
+    pub(super) fn new(target: Target, columns: Vec<usize>, copy: Copy) -> Self {
+        let builders = columns.iter().map(|_| StringBuilder::new()).collect();
+        let splitter = Splitter::new(copy.format, copy.delimiter, copy.quote, copy.null);
+        Self {
+            target,
+            columns,
+            splitter,
+            skip_header: copy.header,
+            builders,
+            lines: Vec::new(),
+            bytes: 0,
+            rows: 0,
+        }
+    }
+
+    /// Takes a piece of data.
+    pub fn feed(&mut self, context: &Arc<Context>, state: &SessionState, txn: &mut Transaction, data: &[u8]) -> Result<()> {
+        context.cancel.check()?;
+        self.split(Some(data))?;
+        if self.bytes >= GATHER_BYTES_MAX || self.lines.len() >= SEGMENT_ROWS_MAX {
+            self.flush(context, state, txn)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the data; gives the number of rows.
+    pub fn finish(mut self, context: &Arc<Context>, state: &SessionState, txn: &mut Transaction) -> Result<usize> {
+        self.split(None)?;
+        self.flush(context, state, txn)?;
+        Ok(self.rows)
+    }
+
+    /// Splits a piece, or with none what is left.
+    fn split(&mut self, data: Option<&[u8]>) -> Result<()> {
+        let Self { target, columns, splitter, skip_header, builders, lines, bytes, .. } = self;
+        let table = &target.table;
+        let mut each = |line: u64, record: Record| -> Result<()> {
+            if std::mem::take(skip_header) {
+                return Ok(());
+            }
+            let context = || format!("COPY {}, line {line}", table.name);
+            if record.len() > columns.len() {
+                return Err(Error::new(Kind::BadCopy, "extra data after last expected column").with_detail(context()));
+            }
+            if let Some(&missing) = columns.get(record.len()) {
+                let name = &table.columns[missing].name;
+                return Err(Error::new(Kind::BadCopy, format!("missing data for column \"{name}\"")).with_detail(context()));
+            }
+            for (builder, value) in builders.iter_mut().zip(&record) {
+                *bytes += value.as_ref().map_or(1, |v| v.len() + 8);
+                builder.append_option(value.as_deref());
+            }
+            lines.push(line);
+            Ok(())
+        };
+        match data {
+            Some(data) => splitter.feed(data, &mut each),
+            None => splitter.finish(&mut each),
+        }
+    }
+
+    fn flush(&mut self, context: &Arc<Context>, state: &SessionState, txn: &mut Transaction) -> Result<()> {
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        let lines = std::mem::take(&mut self.lines);
+        self.bytes = 0;
+        let texts: Vec<StringArray> = self.builders.iter_mut().map(StringBuilder::finish).collect();
+        for (text, &column) in texts.iter().zip(&self.columns) {
+            let array: ArrayRef = Arc::new(text.clone());
+            let column = &self.target.table.columns[column];
+            if let Err(error) = rows::assign(&array, &column.data_type) {
+                let place = rows::first_unreadable(text, &column.data_type).and_then(|row| lines.get(row));
+                let place = place.map_or(String::new(), |line| format!(", line {line}"));
+                let detail = format!("COPY {}{place}, column {}", self.target.table.name, column.name);
+                return Err(Error::new(error.kind(), error.message()).with_detail(detail));
+            }
+        }
+        let fields: Vec<Field> =
+            self.columns.iter().map(|&c| Field::new(&self.target.table.columns[c].name, DataType::Utf8, true)).collect();
+        let arrays = texts.into_iter().map(|text| Arc::new(text) as ArrayRef).collect();
+        let batch: RecordBatch = crate::txn::batch(Arc::new(Schema::new(fields)), arrays, lines.len())?;
+        let mut given = vec![None; self.target.table.columns.len()];
+        self.columns.iter().enumerate().for_each(|(at, &column)| given[column] = Some(at));
+        let work = Work { context, state, params: &[] };
+        let whole = work.whole_rows(self.target.id, &self.target.table, &given, &batch)?;
+        rows::append(&work, txn, self.target.id, &whole)?;
+        self.rows += lines.len();
+        Ok(())
+    }
+}

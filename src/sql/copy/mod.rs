@@ -1,0 +1,78 @@
+//! COPY: rows in and out as text or CSV, piece by piece.
+
+mod input;
+mod output;
+mod split;
+
+pub use input::CopyIn;
+
+use super::dml::Work;
+use super::parser::Copy;
+use super::planner::Planner;
+use super::session::{Outcome, Session};
+use super::{run, tables};
+use crate::catalog::Privilege;
+use crate::error::{Error, Kind, Result};
+use datafusion::common::ScalarValue;
+use datafusion::sql::sqlparser::ast;
+
+/// Starts a COPY.
+pub async fn start(session: &mut Session, copy: Copy, params: &[ScalarValue]) -> Result<Outcome> {
+    let (context, state) = session.context();
+    if copy.from {
+        session.transaction()?.must_write("COPY FROM")?;
+        let Some((schema, name)) = &copy.relation else {
+            return Err(Error::new(Kind::Syntax, "COPY FROM needs a table"));
+        };
+        let idents = schema.iter().chain([name]).map(|part| ast::Ident::with_quote('"', part)).collect::<Vec<_>>();
+        let work = Work { context: &context, state: &state, params };
+        let target = work.target(&ast::ObjectName::from(idents), Privilege::Insert)?;
+        let columns = match copy.columns.is_empty() {
+            true => (0..target.table.columns.len()).collect(),
+            false => copy
+                .columns
+                .iter()
+                .map(|name| {
+                    target.table.column_index(name).ok_or_else(|| {
+                        Error::new(
+                            Kind::UndefinedColumn,
+                            format!("column \"{name}\" of relation \"{}\" does not exist", target.table.name),
+                        )
+                    })
+                })
+                .collect::<Result<Vec<_>>>()?,
+        };
+        let count = columns.len();
+        session.begin_copy(CopyIn::new(target, columns, copy));
+        return Ok(Outcome::CopyIn(count));
+    }
+    let plan = match (&copy.query, &copy.relation) {
+        (Some(query), _) => Planner::new(&context, &state).query((**query).clone())?,
+        (None, Some((schema, name))) => {
+            let (schema, name) = context.resolve(schema.as_deref(), name);
+            let source = tables::open(&context, &state, &schema, &name)?;
+            let projection = match copy.columns.is_empty() {
+                true => None,
+                false => Some(
+                    copy.columns
+                        .iter()
+                        .map(|column| {
+                            source.schema().index_of(column).map_err(|_| {
+                                Error::new(
+                                    Kind::UndefinedColumn,
+                                    format!("column \"{column}\" of relation \"{name}\" does not exist"),
+                                )
+                            })
+                        })
+                        .collect::<Result<Vec<_>>>()?,
+                ),
+            };
+            datafusion::logical_expr::LogicalPlanBuilder::scan(name, source, projection)?.build()?
+        }
+        (None, None) => return Err(Error::new(Kind::Syntax, "COPY needs a table or a query")),
+    };
+    let columns = plan.schema().fields().len();
+    let names: Vec<String> = plan.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let rows = run::stream(&context, &state, &super::dml::bind(plan, params)?).await?;
+    Ok(Outcome::CopyOut(columns, output::lines(copy, names, rows)))
+}

@@ -1,0 +1,261 @@
+//! A database: the store, the engine's template, the sessions on it.
+
+use super::context::{Context, Notice, NoticeSink};
+use super::models::Models;
+use super::session::Session;
+use super::text_indexes::TextIndexes;
+use crate::catalog::{Class, Object, ObjectId, Role, Schema};
+use crate::config::{BATCH_ROWS, DATABASE_DEFAULT};
+use crate::crypto::{KeySource, MacKey, Purpose, ScramVerifier};
+use crate::encoding::{from_value, to_value};
+use crate::error::{Error, Kind, Result};
+use crate::storage::{Store, Tree, WriteBatch};
+use crate::txn::{Manager, Transaction};
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::datatypes::Int64Type;
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::prelude::SessionConfig;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Key in tree `Sys` of the database's name.
+const NAME_KEY: &[u8] = b"database";
+
+/// An open database. Clones are the same database.
+///
+/// ```
+/// # fn main() -> stewarddb::Result<()> {
+/// # let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+/// # let folder = tempfile::tempdir().unwrap();
+/// use stewarddb::{Database, KeySource, MasterKey};
+///
+/// let key = KeySource::from(MasterKey::generate()?);
+/// let database = Database::open(folder.path().join("shop"), &key)?;
+/// # runtime.block_on(async {
+/// let mut session = database.session("steward")?;
+/// session.query("CREATE TABLE price (sku text PRIMARY KEY, yuan numeric(10,2))").await?;
+/// session.query("INSERT INTO price VALUES ('A-1', 19.90), ('B-2', 5)").await?;
+/// let rows = session.query("SELECT sum(yuan) AS total FROM price").await?;
+/// assert_eq!(rows[0].num_rows(), 1);
+/// assert_eq!(stewarddb::cell_text(rows[0].column(0), 0)?.as_deref(), Some("24.90"));
+/// # Ok(())
+/// # })
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Database(Arc<Inner>);
+
+/// What all sessions share.
+pub struct Inner {
+    pub(super) manager: Arc<Manager>,
+    pub(super) name: String,
+    pub(super) models: Models,
+    pub(super) indexes: TextIndexes,
+    /// Key of `tokenize`.
+    pub(super) token_key: Arc<MacKey>,
+    template: SessionState,
+    /// The next number of each column that numbers rows by itself.
+    numbers: Mutex<HashMap<(ObjectId, usize), i64>>,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What a new database begins with.
+#[derive(Debug, Clone)]
+pub struct Birth {
+    /// Its name.
+    pub database: String,
+    /// Its first superuser.
+    pub user: String,
+    /// The superuser's password; without one nobody can log in over the wire.
+    pub password: Option<String>,
+}
+
+impl Default for Birth {
+    fn default() -> Self {
+        Self { database: DATABASE_DEFAULT.to_owned(), user: "steward".to_owned(), password: None }
+    }
+}
+
+impl Database {
+    /// Opens the database in the folder `path`, or makes one with the superuser `steward` when the folder is empty.
+    /// The wrong key is [`Kind::WrongKey`], a folder in use [`Kind::InUse`], a broken seal [`Kind::Corruption`].
+    pub fn open(path: impl AsRef<Path>, key: &KeySource) -> Result<Self> {
+        Self::open_or_create(path, key, &Birth::default())
+    }
+
+    /// As [`Self::open`]; a new database begins as `birth` says.
+    pub fn open_or_create(path: impl AsRef<Path>, key: &KeySource, birth: &Birth) -> Result<Self> {
+        let store = Arc::new(Store::open(path.as_ref(), key)?);
+        let manager = Arc::new(Manager::open(store.clone())?);
+        if manager.current().catalog.objects().next().is_none() {
+            bear(&store, &manager, birth)?;
+        }
+        let name = match store.engine().get(Tree::Sys, NAME_KEY)? {
+            Some(bytes) => from_value("the database's name", &bytes)?,
+            None => DATABASE_DEFAULT.to_owned(),
+        };
+        let indexes = TextIndexes::new(store.clone());
+        let inner = Inner {
+            models: Models::new(store.clone()),
+            token_key: Arc::new(store.keyring().mac_key(Purpose::Governance, "tokenize")?),
+            indexes,
+            manager,
+            name,
+            template: template()?,
+            numbers: Mutex::default(),
+        };
+        inner.remove_orphans()?;
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// A session of a role, whose notices go nowhere.
+    pub fn session(&self, role: &str) -> Result<Session> {
+        self.session_with_notices(role, Arc::new(|_: Notice| {}))
+    }
+
+    /// A session of a role.
+    pub fn session_with_notices(&self, role: &str, notices: NoticeSink) -> Result<Session> {
+        match self.0.manager.current().catalog.role(role) {
+            Some((id, _)) => Ok(Session::new(self.0.clone(), id, notices)),
+            None => Err(Error::new(Kind::UndefinedObject, format!("role \"{role}\" does not exist"))),
+        }
+    }
+
+    /// The database's name.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The store below, for checks.
+    pub fn store(&self) -> &Arc<Store> {
+        self.0.manager.store()
+    }
+
+    /// The verifier of a role that may log in with a password.
+    pub fn verifier(&self, role: &str) -> Option<ScramVerifier> {
+        let snapshot = self.0.manager.current();
+        let (_, role) = snapshot.catalog.role(role)?;
+        ScramVerifier::parse(role.verifier.as_deref().filter(|_| role.login)?).ok()
+    }
+
+    /// Names of the superusers.
+    pub fn superusers(&self) -> Vec<String> {
+        let snapshot = self.0.manager.current();
+        let roles = snapshot.catalog.class(Class::Role).filter_map(|(_, object)| match object {
+            Object::Role(role) if role.superuser => Some(role.name.clone()),
+            _ => None,
+        });
+        roles.collect()
+    }
+}
+
+/// The first commit: schema public, the superuser.
+fn bear(store: &Store, manager: &Manager, birth: &Birth) -> Result<()> {
+    let mut txn = manager.begin(false);
+    let role = manager.new_id();
+    let verifier = match &birth.password {
+        Some(password) => Some(ScramVerifier::from_password(password)?.encode()),
+        None => None,
+    };
+    let superuser = Role { name: birth.user.clone(), superuser: true, login: true, verifier, member_of: Vec::new() };
+    txn.put_object(role, Object::Role(superuser))?;
+    txn.put_object(manager.new_id(), Object::Schema(Schema { name: "public".to_owned(), owner: role }))?;
+    let mut batch = WriteBatch::default();
+    batch.put(Tree::Sys, NAME_KEY.to_vec(), to_value(&birth.database)?);
+    store.engine().commit(batch)?;
+    manager.commit(txn)?;
+    Ok(())
+}
+
+/// The engine with PostgreSQL's habits.
+fn template() -> Result<SessionState> {
+    let mut config = SessionConfig::new()
+        .with_batch_size(BATCH_ROWS)
+        .with_create_default_catalog_and_schema(true)
+        .with_information_schema(false);
+    let options = config.options_mut();
+    options.sql_parser.parse_float_as_decimal = true;
+    options.sql_parser.map_string_types_to_utf8view = false;
+    options.sql_parser.collect_spans = true;
+    options.execution.time_zone = Some("UTC".to_owned());
+    let mut state = SessionStateBuilder::new().with_config(config).with_default_features().build();
+    datafusion_functions_json::register_all(&mut state)?;
+    Ok(state)
+}
+
+impl Inner {
+    /// The engine for one statement.
+    pub(super) fn state(&self) -> SessionState {
+        let mut state = self.template.clone();
+        state.mark_start_execution();
+        state
+    }
+
+    /// Commits, and removes the files of text indexes that were dropped.
+    pub(super) fn commit(&self, txn: Transaction) -> Result<u64> {
+        let gone: Vec<ObjectId> = txn
+            .dropped()
+            .filter(|id| matches!(self.manager.current().catalog.get(*id).map(AsRef::as_ref), Some(Object::Index(_))))
+            .collect();
+        let seq = self.manager.commit(txn)?;
+        for id in gone {
+            if let Err(error) = self.indexes.remove(id) {
+                tracing::warn!("files of a dropped index stay until the next start: {error}");
+            }
+        }
+        Ok(seq)
+    }
+
+    /// Files that nothing refers to: left by a process that was killed between writing a file and its commit.
+    fn remove_orphans(&self) -> Result<()> {
+        let snapshot = self.manager.current();
+        let files = self.manager.store().files();
+        let mut used: std::collections::HashSet<u64> = std::collections::HashSet::new();
+        for rows in snapshot.tables.values() {
+            used.extend(rows.segments.iter().filter_map(|s| s.file()).map(|file| file.id.as_u64()));
+        }
+        for (id, object) in snapshot.catalog.objects() {
+            match object.as_ref() {
+                Object::Model(model) => used.extend(model.versions.iter().map(|version| version.file)),
+                Object::Finding(finding) => used.extend([finding.quality_model]),
+                Object::Index(_) => used.extend(self.indexes.files_in_use(id)?),
+                _ => {}
+            }
+        }
+        for id in files.list()? {
+            if !used.contains(&id.as_u64()) {
+                files.remove(id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The next numbers of a column that numbers rows by itself. As PostgreSQL's sequences they are not given back.
+    pub(super) fn next_numbers(&self, table: ObjectId, column: usize, rows: usize, context: &Context) -> Result<ArrayRef> {
+        let mut numbers = self.numbers.lock();
+        let next = match numbers.get(&(table, column)) {
+            Some(next) => *next,
+            None => {
+                let mut highest = 0;
+                for segment in &context.snapshot.rows(table).segments {
+                    for array in self.manager.read(table, segment, &[column])? {
+                        let array = arrow::compute::cast(&array, &arrow::datatypes::DataType::Int64)?;
+                        let values = array.as_primitive::<Int64Type>();
+                        highest = (0..values.len()).filter(|&n| values.is_valid(n)).map(|n| values.value(n)).fold(highest, i64::max);
+                    }
+                }
+                highest + 1
+            }
+        };
+        numbers.insert((table, column), next + rows as i64);
+        Ok(super::dml::rows::numbers(next, rows))
+    }
+}

@@ -1,0 +1,268 @@
+//! Roles and rights.
+
+use super::super::parser::{GrantTarget, RoleOption};
+use super::{Ddl, check_name, skipping};
+use crate::catalog::{Class, Grant, Object, ObjectId, Privilege, Role};
+use crate::crypto::ScramVerifier;
+use crate::error::{Error, Kind, Result};
+
+/// Runs CREATE ROLE and CREATE USER.
+pub fn create_role(ddl: &mut Ddl<'_>, name: &str, login: bool, options: Vec<RoleOption>) -> Result<()> {
+    ddl.txn.must_write("CREATE ROLE")?;
+    ddl.context.must_be_superuser("create roles")?;
+    check_name(name)?;
+    if name == "public" || name == "none" || name.starts_with("pg_") {
+        return Err(Error::new(Kind::InvalidParameter, format!("role name \"{name}\" is reserved")));
+    }
+    let mut role = Role { name: name.to_owned(), superuser: false, login, verifier: None, member_of: Vec::new() };
+    apply(ddl, &mut role, options)?;
+    let id = ddl.new_id();
+    ddl.txn.put_object(id, Object::Role(role))
+}
+
+fn apply(ddl: &Ddl<'_>, role: &mut Role, options: Vec<RoleOption>) -> Result<()> {
+    for option in options {
+        match option {
+            RoleOption::Superuser(yes) => role.superuser = yes,
+            RoleOption::Login(yes) => role.login = yes,
+            RoleOption::Password(None) => role.verifier = None,
+            RoleOption::Password(Some(password)) if password.is_empty() => {
+                return Err(Error::new(Kind::InvalidParameter, "an empty password is not allowed"));
+            }
+            RoleOption::Password(Some(password)) => {
+                role.verifier = Some(ScramVerifier::from_password(&password)?.to_string());
+            }
+            RoleOption::InRole(groups) => {
+                for group in groups {
+                    role.member_of.push(ddl.role(&group)?);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Runs ALTER ROLE: superusers change anybody, everybody their own password.
+pub fn alter_role(ddl: &mut Ddl<'_>, name: &str, options: Vec<RoleOption>) -> Result<()> {
+    ddl.txn.must_write("ALTER ROLE")?;
+    let id = ddl.role(name)?;
+    let only_password = options.iter().all(|option| matches!(option, RoleOption::Password(_)));
+    if !(only_password && id == ddl.context.role) {
+        ddl.context.must_be_superuser("alter other roles or their attributes")?;
+    }
+    let mut role = must_get_role(ddl, id)?;
+    apply(ddl, &mut role, options)?;
+    ddl.txn.put_object(id, Object::Role(role))
+}
+
+fn must_get_role(ddl: &Ddl<'_>, id: ObjectId) -> Result<Role> {
+    match ddl.txn.snapshot().catalog.get(id).map(AsRef::as_ref) {
+        Some(Object::Role(role)) => Ok(role.clone()),
+        _ => Err(Error::new(Kind::InvalidParameter, "\"public\" is not a role that can be changed")),
+    }
+}
+
+/// Runs DROP ROLE.
+pub fn drop_role(ddl: &mut Ddl<'_>, names: &[String], if_exists: bool) -> Result<()> {
+    ddl.txn.must_write("DROP ROLE")?;
+    ddl.context.must_be_superuser("drop roles")?;
+    for name in names {
+        let catalog = ddl.txn.snapshot().catalog.clone();
+        let Some((id, _)) = catalog.role(name) else {
+            if if_exists {
+                skipping(ddl.context, "role", name, false);
+                continue;
+            }
+            return Err(Error::new(Kind::UndefinedObject, format!("role \"{name}\" does not exist")));
+        };
+        if id == ddl.context.role || id == ddl.context.session_role {
+            return Err(Error::new(Kind::InUse, "current user cannot be dropped"));
+        }
+        if let Some(owned) = catalog.objects().find(|(_, object)| owner(object) == Some(id)) {
+            let (_, key) = owned.1.key();
+            return Err(Error::new(
+                Kind::Dependent,
+                format!("role \"{name}\" cannot be dropped because some objects depend on it"),
+            )
+            .with_detail(format!("owner of {} {}", owned.1.kind_name(), key.replace('\0', "."))));
+        }
+        for (other, object) in catalog.objects() {
+            if let Object::Role(role) = object.as_ref()
+                && role.member_of.contains(&id)
+            {
+                let mut role = role.clone();
+                role.member_of.retain(|group| *group != id);
+                ddl.txn.put_object(other, Object::Role(role))?;
+            }
+        }
+        ddl.txn.drop_object(id);
+    }
+    Ok(())
+}
+
+fn owner(object: &Object) -> Option<ObjectId> {
+    match object {
+        Object::Schema(o) => Some(o.owner),
+        Object::Table(o) => Some(o.owner),
+        Object::View(o) => Some(o.owner),
+        Object::MaskingPolicy(o) => Some(o.owner),
+        Object::Model(o) => Some(o.owner),
+        Object::Source(o) => Some(o.owner),
+        Object::Index(_) | Object::Role(_) | Object::Tag(_) | Object::RowPolicy(_) | Object::Finding(_) => None,
+    }
+}
+
+/// Runs GRANT and REVOKE.
+pub fn grant(ddl: &mut Ddl<'_>, target: GrantTarget, roles: &[String], revoke: bool) -> Result<()> {
+    ddl.txn.must_write(if revoke { "REVOKE" } else { "GRANT" })?;
+    let roles: Vec<ObjectId> = roles.iter().map(|role| ddl.role(role)).collect::<Result<_>>()?;
+    match target {
+        GrantTarget::Relations(rights, relations) => {
+            for (schema, name) in relations {
+                let (schema, name) = ddl.context.resolve(schema.as_deref(), &name);
+                on_relation(ddl, &schema, &name, &rights, &roles, revoke)?;
+            }
+            Ok(())
+        }
+        GrantTarget::Schemas(rights, schemas) => {
+            let catalog = ddl.txn.snapshot().catalog.clone();
+            for schema in schemas {
+                if catalog.schema(&schema).is_none() {
+                    return Err(Error::new(Kind::UndefinedSchema, format!("schema \"{schema}\" does not exist")));
+                }
+                for (_, object) in catalog.class(Class::Relation) {
+                    match object {
+                        Object::Table(t) if t.schema == schema => on_relation(ddl, &schema, &t.name, &rights, &roles, revoke)?,
+                        Object::View(v) if v.schema == schema => on_relation(ddl, &schema, &v.name, &rights, &roles, revoke)?,
+                        _ => {}
+                    }
+                }
+            }
+            Ok(())
+        }
+        GrantTarget::Models(names) => {
+            for name in names {
+                let Some((id, model)) = ddl.txn.snapshot().catalog.model(&name).map(|(id, m)| (id, m.clone())) else {
+                    return Err(Error::new(Kind::UndefinedObject, format!("model \"{name}\" does not exist")));
+                };
+                ddl.context.must_own(model.owner, "model", &name)?;
+                let mut model = model;
+                change(&mut model.grants, &[(Privilege::Usage, None)], &roles, revoke);
+                ddl.txn.put_object(id, Object::Model(model))?;
+            }
+            Ok(())
+        }
+        GrantTarget::SchemaUsage(names) => {
+            for name in names {
+                on_source(ddl, &name, &roles, revoke)?;
+            }
+            Ok(())
+        }
+        GrantTarget::Tags(names) => {
+            ddl.context.must_be_superuser("grant UNMASK on a tag")?;
+            for name in names {
+                let Some((id, tag)) = ddl.txn.snapshot().catalog.tag(&name).map(|(id, t)| (id, t.clone())) else {
+                    return Err(Error::new(Kind::UndefinedObject, format!("tag \"{name}\" does not exist")));
+                };
+                let mut tag = tag;
+                tag.unmask.retain(|role| !roles.contains(role));
+                if !revoke {
+                    tag.unmask.extend(&roles);
+                }
+                ddl.txn.put_object(id, Object::Tag(tag))?;
+            }
+            Ok(())
+        }
+        GrantTarget::Roles(groups) => {
+            ddl.context.must_be_superuser("grant membership in a role")?;
+            for group in groups {
+                let group_id = ddl.role(&group)?;
+                for &id in &roles {
+                    let mut role = must_get_role(ddl, id)?;
+                    if !revoke && ddl.txn.snapshot().catalog.memberships(group_id).contains(&id) {
+                        return Err(Error::new(
+                            Kind::InvalidParameter,
+                            format!("role \"{group}\" is a member of role \"{}\"", role.name),
+                        ));
+                    }
+                    role.member_of.retain(|g| *g != group_id);
+                    if !revoke {
+                        role.member_of.push(group_id);
+                    }
+                    ddl.txn.put_object(id, Object::Role(role))?;
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+type Rights = [(Privilege, Option<Vec<String>>)];
+
+fn on_relation(
+    ddl: &mut Ddl<'_>, schema: &str, name: &str, rights: &Rights, roles: &[ObjectId], revoke: bool,
+) -> Result<()> {
+    let found = ddl.txn.snapshot().catalog.relation(schema, name).map(|(id, object)| (id, object.clone()));
+    match found {
+        Some((id, Object::Table(mut table))) => {
+            ddl.context.must_own(table.owner, "table", name)?;
+            for column in rights.iter().flat_map(|(_, columns)| columns.iter().flatten()) {
+                if table.column_index(column).is_none() {
+                    return Err(Error::new(
+                        Kind::UndefinedColumn,
+                        format!("column \"{column}\" of relation \"{name}\" does not exist"),
+                    ));
+                }
+            }
+            change(&mut table.grants, rights, roles, revoke);
+            ddl.txn.put_object(id, Object::Table(table))
+        }
+        Some((id, Object::View(mut view))) => {
+            ddl.context.must_own(view.owner, "view", name)?;
+            change(&mut view.grants, rights, roles, revoke);
+            ddl.txn.put_object(id, Object::View(view))
+        }
+        _ => Err(super::super::tables::undefined(ddl.context, schema, name)),
+    }
+}
+
+fn on_source(ddl: &mut Ddl<'_>, name: &str, roles: &[ObjectId], revoke: bool) -> Result<()> {
+    let catalog = ddl.txn.snapshot().catalog.clone();
+    if let Some((id, source)) = catalog.source(name) {
+        ddl.context.must_own(source.owner, "source", name)?;
+        let mut source = source.clone();
+        change(&mut source.grants, &[(Privilege::Usage, None)], roles, revoke);
+        return ddl.txn.put_object(id, Object::Source(source));
+    }
+    match catalog.schema(name) {
+        // Schemas are open to all: their relations are not.
+        Some(_) => Ok(()),
+        None => Err(Error::new(Kind::UndefinedSchema, format!("schema \"{name}\" does not exist"))),
+    }
+}
+
+fn change(grants: &mut Vec<Grant>, rights: &Rights, roles: &[ObjectId], revoke: bool) {
+    for &role in roles {
+        for (privilege, columns) in rights {
+            let same = |g: &Grant| g.role == role && g.privilege == *privilege;
+            match (revoke, columns) {
+                // Taking a right from the whole table takes it from its columns too, as in PostgreSQL.
+                (true, None) => grants.retain(|g| !same(g)),
+                (true, Some(gone)) => {
+                    for grant in grants.iter_mut().filter(|g| same(g)) {
+                        if let Some(columns) = &mut grant.columns {
+                            columns.retain(|c| !gone.contains(c));
+                        }
+                    }
+                    grants.retain(|g| g.columns.as_ref().is_none_or(|columns| !columns.is_empty()));
+                }
+                (false, _) => {
+                    let grant = Grant { role, privilege: *privilege, columns: columns.clone() };
+                    if !grants.contains(&grant) {
+                        grants.push(grant);
+                    }
+                }
+            }
+        }
+    }
+}

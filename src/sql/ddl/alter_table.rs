@@ -1,0 +1,182 @@
+//! ALTER TABLE: columns added, dropped and renamed, constraints, row security.
+
+use super::super::dml::rows::assign;
+use super::super::parser::{fold, split};
+use super::super::planner::Planner;
+use super::table::add_column;
+use super::{Ddl, check_name, skipping};
+use crate::catalog::{Object, ObjectId, Table};
+use crate::error::{Error, Kind, Result};
+use arrow::array::{ArrayRef, BooleanArray, new_null_array};
+use arrow::compute::filter;
+use datafusion::common::DFSchema;
+use datafusion::sql::sqlparser::ast::{self, AlterColumnOperation, AlterTableOperation, RenameTableNameKind};
+
+/// Runs ALTER TABLE.
+pub fn alter_table(ddl: &mut Ddl<'_>, alter: ast::AlterTable) -> Result<()> {
+    ddl.txn.must_write("ALTER TABLE")?;
+    let (schema, name) = split(&alter.name)?;
+    if alter.if_exists {
+        let (schema, name) = ddl.context.resolve(schema.as_deref(), &name);
+        if ddl.txn.snapshot().catalog.relation(&schema, &name).is_none() {
+            skipping(ddl.context, "relation", &name, false);
+            return Ok(());
+        }
+    }
+    let (id, mut table) = ddl.own_table(schema.as_deref(), &name)?;
+    for operation in alter.operations {
+        change(ddl, id, &mut table, operation)?;
+    }
+    ddl.txn.put_object(id, Object::Table(table))
+}
+
+fn change(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, operation: AlterTableOperation) -> Result<()> {
+    match operation {
+        AlterTableOperation::EnableRowLevelSecurity => table.row_security = true,
+        AlterTableOperation::DisableRowLevelSecurity => table.row_security = false,
+        AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
+            let new = fold(&new_column_name);
+            check_name(&new)?;
+            if table.column_index(&new).is_some() {
+                return Err(Error::new(Kind::DuplicateColumn, format!("column \"{new}\" already exists")));
+            }
+            let at = column(table, &old_column_name)?;
+            refuse_if_used(table, at)?;
+            table.columns[at].name = new;
+        }
+        AlterTableOperation::RenameTable { table_name } => {
+            let (RenameTableNameKind::As(name) | RenameTableNameKind::To(name)) = table_name;
+            table.name = split(&name)?.1;
+            check_name(&table.name)?;
+        }
+        AlterTableOperation::AddColumn { column_def, if_not_exists, .. } => {
+            let name = fold(&column_def.name);
+            if if_not_exists && table.column_index(&name).is_some() {
+                skipping(ddl.context, "column", &name, true);
+                return Ok(());
+            }
+            let before = table.clone();
+            add_column(ddl, table, column_def)?;
+            rewrite(ddl, id, &before, table, None)?;
+        }
+        AlterTableOperation::DropColumn { column_names, if_exists, .. } => {
+            for name in column_names {
+                if if_exists && table.column_index(&fold(&name)).is_none() {
+                    skipping(ddl.context, "column", &fold(&name), false);
+                    continue;
+                }
+                let at = column(table, &name)?;
+                refuse_if_used(table, at)?;
+                let before = table.clone();
+                table.columns.remove(at);
+                for key in &mut table.keys {
+                    key.columns.iter_mut().filter(|c| **c > at).for_each(|c| *c -= 1);
+                }
+                rewrite(ddl, id, &before, table, Some(at))?;
+            }
+        }
+        AlterTableOperation::AlterColumn { column_name, op } => {
+            let at = column(table, &column_name)?;
+            match op {
+                AlterColumnOperation::SetNotNull => {
+                    refuse_nulls(ddl, id, table, at)?;
+                    table.columns[at].not_null = true;
+                }
+                AlterColumnOperation::DropNotNull => table.columns[at].not_null = false,
+                AlterColumnOperation::SetDefault { value } => {
+                    Planner::new(ddl.context, ddl.state).expression(value.clone(), &DFSchema::empty())?;
+                    table.columns[at].default = Some(value.to_string());
+                }
+                AlterColumnOperation::DropDefault => table.columns[at].default = None,
+                other => return Err(unsupported(&other.to_string())),
+            }
+        }
+        other => return Err(unsupported(&other.to_string())),
+    }
+    Ok(())
+}
+
+fn unsupported(what: &str) -> Error {
+    Error::new(Kind::Unsupported, format!("ALTER TABLE ... {what} is not supported"))
+}
+
+fn column(table: &Table, name: &ast::Ident) -> Result<usize> {
+    let name = fold(name);
+    table.column_index(&name).ok_or_else(|| {
+        Error::new(Kind::UndefinedColumn, format!("column \"{name}\" of relation \"{}\" does not exist", table.name))
+    })
+}
+
+/// Keys and checks name columns in their text: such columns stay as they are.
+fn refuse_if_used(table: &Table, at: usize) -> Result<()> {
+    let name = &table.columns[at].name;
+    let key = table.keys.iter().find(|key| key.columns.contains(&at)).map(|key| &key.name);
+    let check = table.checks.iter().find(|check| check.expression.contains(name.as_str())).map(|check| &check.name);
+    match key.or(check) {
+        Some(constraint) => Err(Error::new(
+            Kind::Dependent,
+            format!("column \"{name}\" is used by constraint \"{constraint}\" of table \"{}\"", table.name),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn refuse_nulls(ddl: &Ddl<'_>, id: ObjectId, table: &Table, at: usize) -> Result<()> {
+    for segment in &ddl.txn.snapshot().rows(id).segments {
+        let columns = ddl.context.database.manager.read(id, segment, &[at])?;
+        let null = columns.first().is_some_and(|c| (0..c.len()).any(|n| c.is_null(n) && !segment.is_deleted(n)));
+        if null {
+            return Err(Error::new(
+                Kind::NotNull,
+                format!("column \"{}\" of relation \"{}\" contains null values", table.columns[at].name, table.name),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Writes all rows again with the new columns; a dropped column is left away, an added one gets its default.
+fn rewrite(ddl: &mut Ddl<'_>, id: ObjectId, before: &Table, table: &Table, dropped: Option<usize>) -> Result<()> {
+    let rows = ddl.txn.snapshot().rows(id);
+    let positions: Vec<usize> = (0..before.columns.len()).filter(|p| Some(*p) != dropped).collect();
+    let mut batches = Vec::new();
+    for segment in &rows.segments {
+        let live: BooleanArray = (0..segment.rows).map(|n| Some(!segment.is_deleted(n))).collect();
+        let mut columns: Vec<ArrayRef> = Vec::new();
+        for column in ddl.context.database.manager.read(id, segment, &positions)? {
+            columns.push(filter(&column, &live)?);
+        }
+        let count = segment.live_rows();
+        for column in table.columns.iter().skip(columns.len()) {
+            let value = match &column.default {
+                Some(text) => ddl.constant(text, count)?,
+                None => new_null_array(&column.data_type.arrow(), count),
+            };
+            let value = assign(&value, &column.data_type)?;
+            if column.not_null && value.null_count() > 0 {
+                return Err(Error::new(
+                    Kind::NotNull,
+                    format!("column \"{}\" of relation \"{}\" contains null values", column.name, table.name),
+                ));
+            }
+            columns.push(value);
+        }
+        batches.push(crate::txn::batch(table.arrow_schema(), columns, count)?);
+    }
+    ddl.txn.put_object(id, Object::Table(table.clone()))?;
+    ddl.txn.truncate(id);
+    for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
+        ddl.context.database.manager.append(ddl.txn, id, batch)?;
+    }
+    Ok(())
+}
+
+impl Ddl<'_> {
+    fn constant(&self, text: &str, rows: usize) -> Result<ArrayRef> {
+        let expression = Planner::new(self.context, self.state).expression_text(text, &DFSchema::empty())?;
+        let physical = self.state.create_physical_expr(expression, &DFSchema::empty())?;
+        let schema = std::sync::Arc::new(arrow::datatypes::Schema::empty());
+        let batch = crate::txn::batch(schema, Vec::new(), rows)?;
+        Ok(physical.evaluate(&batch)?.into_array(rows)?)
+    }
+}

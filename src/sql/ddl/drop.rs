@@ -1,0 +1,130 @@
+//! DROP TABLE, VIEW, INDEX, SCHEMA.
+
+use super::super::parser::split;
+use super::{Ddl, skipping};
+use crate::catalog::{Class, Object, ObjectId};
+use crate::error::{Error, Kind, Result};
+use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType};
+
+/// Runs DROP.
+pub fn drop_objects(ddl: &mut Ddl<'_>, what: ObjectType, names: &[ObjectName], if_exists: bool, cascade: bool) -> Result<()> {
+    ddl.txn.must_write("DROP")?;
+    for name in names {
+        match what {
+            ObjectType::Table | ObjectType::View | ObjectType::Index => relation(ddl, &what, name, if_exists, cascade)?,
+            ObjectType::Schema => schema(ddl, name, if_exists, cascade)?,
+            other => return Err(Error::new(Kind::Unsupported, format!("DROP {other} is not supported"))),
+        }
+    }
+    Ok(())
+}
+
+fn relation(ddl: &mut Ddl<'_>, what: &ObjectType, name: &ObjectName, if_exists: bool, cascade: bool) -> Result<()> {
+    let (schema, name) = split(name)?;
+    let (schema, name) = ddl.context.resolve(schema.as_deref(), &name);
+    let found = ddl.txn.snapshot().catalog.relation(&schema, &name).map(|(id, object)| (id, object.clone()));
+    let word = what.to_string().to_lowercase();
+    let Some((id, object)) = found else {
+        if if_exists {
+            skipping(ddl.context, &word, &name, false);
+            return Ok(());
+        }
+        return Err(Error::new(Kind::UndefinedTable, format!("{word} \"{name}\" does not exist")));
+    };
+    let owner = match (&object, what) {
+        (Object::Table(table), ObjectType::Table) => table.owner,
+        (Object::View(view), ObjectType::View) => view.owner,
+        (Object::Index(index), ObjectType::Index) => {
+            ddl.txn.snapshot().catalog.table_by_id(index.table).map_or(0, |table| table.owner)
+        }
+        _ => {
+            return Err(Error::new(Kind::DatatypeMismatch, format!("\"{name}\" is not a {word}"))
+                .with_hint(format!("Use DROP {} to remove it.", object.kind_name().to_uppercase())));
+        }
+    };
+    ddl.context.must_own(owner, &word, &name)?;
+    drop_relation(ddl, id, &schema, &name, cascade)
+}
+
+fn drop_relation(ddl: &mut Ddl<'_>, id: ObjectId, schema: &str, name: &str, cascade: bool) -> Result<()> {
+    let dependents = dependent_views(ddl, schema, name);
+    if let Some((_, _, view)) = dependents.first()
+        && !cascade
+    {
+        return Err(Error::new(
+            Kind::Dependent,
+            format!("cannot drop {name} because other objects depend on it"),
+        )
+        .with_detail(format!("view {view} depends on {name}"))
+        .with_hint("Use DROP ... CASCADE to drop the dependent objects too."));
+    }
+    for (view, schema, name) in dependents {
+        ddl.context.notice(format!("drop cascades to view {name}"));
+        drop_relation(ddl, view, &schema, &name, true)?;
+    }
+    let catalog = ddl.txn.snapshot().catalog.clone();
+    let belongings = catalog.indexes_of(id).map(|(id, _)| id).chain(catalog.policies_of(id).map(|(id, _)| id));
+    let asset = format!("{schema}.{name}");
+    let findings = catalog.finding(&asset).map(|(id, _)| id);
+    for belonging in belongings.chain(findings).collect::<Vec<_>>() {
+        ddl.txn.drop_object(belonging);
+    }
+    ddl.txn.drop_object(id);
+    Ok(())
+}
+
+/// Views whose query names the relation.
+fn dependent_views(ddl: &Ddl<'_>, schema: &str, name: &str) -> Vec<(ObjectId, String, String)> {
+    let catalog = &ddl.txn.snapshot().catalog;
+    let views = catalog.class(Class::Relation).filter_map(|(id, object)| match object {
+        Object::View(view) => Some((id, view)),
+        _ => None,
+    });
+    let names = |query: &str| {
+        let mut found = false;
+        if let Ok(statements) = super::super::parser::parse(query)
+            && let Some(super::super::parser::Body::Sql(statement)) = statements.first().map(|s| &s.body)
+        {
+            let _ = datafusion::sql::sqlparser::ast::visit_relations(statement.as_ref(), |relation| {
+                if let Ok((s, n)) = split(relation) {
+                    found |= n == name && s.is_none_or(|s| s == schema);
+                }
+                std::ops::ControlFlow::<()>::Continue(())
+            });
+        }
+        found
+    };
+    views.filter(|(_, view)| names(&view.query)).map(|(id, v)| (id, v.schema.clone(), v.name.clone())).collect()
+}
+
+fn schema(ddl: &mut Ddl<'_>, name: &ObjectName, if_exists: bool, cascade: bool) -> Result<()> {
+    let (_, name) = split(name)?;
+    let catalog = ddl.txn.snapshot().catalog.clone();
+    let Some((id, schema)) = catalog.schema(&name) else {
+        if if_exists {
+            skipping(ddl.context, "schema", &name, false);
+            return Ok(());
+        }
+        return Err(Error::new(Kind::UndefinedSchema, format!("schema \"{name}\" does not exist")));
+    };
+    ddl.context.must_own(schema.owner, "schema", &name)?;
+    let inside: Vec<(ObjectId, String)> = catalog
+        .class(Class::Relation)
+        .filter_map(|(id, object)| match object {
+            Object::Table(table) if table.schema == name => Some((id, table.name.clone())),
+            Object::View(view) if view.schema == name => Some((id, view.name.clone())),
+            _ => None,
+        })
+        .collect();
+    if !inside.is_empty() && !cascade {
+        return Err(Error::new(Kind::Dependent, format!("cannot drop schema {name} because other objects depend on it"))
+            .with_hint("Use DROP SCHEMA ... CASCADE to drop the dependent objects too."));
+    }
+    for (id, relation) in inside {
+        if ddl.txn.snapshot().catalog.get(id).is_some() {
+            drop_relation(ddl, id, &name, &relation, true)?;
+        }
+    }
+    ddl.txn.drop_object(id);
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! Statements that make, change and drop objects. All are changes of the session's transaction.
+
+mod access;
+mod alter_table;
+mod drop;
+mod policy;
+mod schema;
+mod table;
+mod text_index;
+
+pub use access::{alter_role, create_role, drop_role, grant};
+pub use alter_table::alter_table;
+pub use drop::drop_objects;
+pub use policy::{
+    create_masking_policy, create_row_policy, create_tag, drop_masking_policy, drop_row_policy, drop_tag, set_column_mask,
+    set_tag_mask, use_tag,
+};
+pub use schema::{comment, create_schema};
+pub use table::{create_table, create_view};
+pub use text_index::create_index;
+
+use super::context::Context;
+use super::parser::split;
+use crate::catalog::{Object, ObjectId, Table};
+use crate::config::NAME_BYTES_MAX;
+use crate::error::{Error, Kind, Result};
+use crate::txn::Transaction;
+use datafusion::execution::SessionState;
+use datafusion::sql::sqlparser::ast::ObjectName;
+use std::sync::Arc;
+
+/// What every such statement works with.
+pub struct Ddl<'a> {
+    /// The statement's context.
+    pub context: &'a Arc<Context>,
+    /// The engine.
+    pub state: &'a SessionState,
+    /// The session's transaction.
+    pub txn: &'a mut Transaction,
+}
+
+impl Ddl<'_> {
+    /// A new id.
+    fn new_id(&self) -> ObjectId {
+        self.context.database.manager.new_id()
+    }
+
+    /// Schema and name for a relation that is to be made.
+    fn new_relation(&self, name: &ObjectName) -> Result<(String, String)> {
+        let (schema, name) = split(name)?;
+        check_name(&name)?;
+        let schema = schema.unwrap_or_else(|| {
+            self.context.settings.search_path().into_iter().next().unwrap_or_else(|| "public".to_owned())
+        });
+        if schema == "steward" || schema == "pg_catalog" || schema == "information_schema" {
+            return Err(Error::new(Kind::Privilege, format!("permission denied for schema {schema}"))
+                .with_detail("System schemas hold views of Steward's own."));
+        }
+        if self.txn.snapshot().catalog.schema(&schema).is_none() {
+            return Err(Error::new(Kind::UndefinedSchema, format!("schema \"{schema}\" does not exist")));
+        }
+        Ok((schema, name))
+    }
+
+    /// The table of this name, if the role owns it.
+    fn own_table(&self, schema: Option<&str>, name: &str) -> Result<(ObjectId, Table)> {
+        let (schema, name) = self.context.resolve(schema, name);
+        match self.txn.snapshot().catalog.relation(&schema, &name) {
+            Some((id, Object::Table(table))) => {
+                self.context.must_own(table.owner, "table", &name)?;
+                Ok((id, table.clone()))
+            }
+            Some((_, other)) => {
+                Err(Error::new(Kind::DatatypeMismatch, format!("\"{name}\" is not a table but a {}", other.kind_name())))
+            }
+            None => Err(super::tables::undefined(self.context, &schema, &name)),
+        }
+    }
+
+    /// The id of a role.
+    fn role(&self, name: &str) -> Result<ObjectId> {
+        if name == "public" {
+            return Ok(crate::catalog::PUBLIC);
+        }
+        if matches!(name, "current_user" | "current_role" | "session_user") {
+            return Ok(self.context.role);
+        }
+        match self.txn.snapshot().catalog.role(name) {
+            Some((id, _)) => Ok(id),
+            None => Err(Error::new(Kind::UndefinedObject, format!("role \"{name}\" does not exist"))),
+        }
+    }
+}
+
+/// Refuses names that are empty or too long; PostgreSQL would cut them, which hides mistakes.
+pub fn check_name(name: &str) -> Result<()> {
+    if name.is_empty() {
+        return Err(Error::new(Kind::Syntax, "zero-length delimited identifier"));
+    }
+    if name.len() > NAME_BYTES_MAX {
+        return Err(Error::new(Kind::InvalidParameter, format!("identifier \"{name}\" is longer than {NAME_BYTES_MAX} bytes")));
+    }
+    if name.chars().any(|c| c.is_control()) {
+        return Err(Error::new(Kind::InvalidParameter, "a name cannot contain control characters"));
+    }
+    Ok(())
+}
+
+/// Sends PostgreSQL's notice for IF EXISTS and IF NOT EXISTS.
+fn skipping(context: &Context, what: &str, name: &str, there: bool) {
+    let state = if there { "already exists" } else { "does not exist" };
+    context.notice(format!("{what} \"{name}\" {state}, skipping"));
+}

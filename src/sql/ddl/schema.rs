@@ -1,0 +1,68 @@
+//! CREATE SCHEMA and COMMENT ON.
+
+use super::super::parser::{fold, split};
+use super::{Ddl, check_name, skipping};
+use crate::catalog::{Object, Schema};
+use crate::error::{Error, Kind, Result};
+use datafusion::sql::sqlparser::ast::{CommentObject, ObjectName, SchemaName};
+
+/// Runs CREATE SCHEMA.
+pub fn create_schema(ddl: &mut Ddl<'_>, name: &SchemaName, if_not_exists: bool) -> Result<()> {
+    ddl.txn.must_write("CREATE SCHEMA")?;
+    let (SchemaName::Simple(name) | SchemaName::NamedAuthorization(name, _)) = name else {
+        return Err(Error::new(Kind::Unsupported, "CREATE SCHEMA AUTHORIZATION without a name is not supported"));
+    };
+    let (_, name) = split(name)?;
+    check_name(&name)?;
+    if name.starts_with("pg_") || name == "steward" || name == "information_schema" {
+        return Err(Error::new(Kind::InvalidParameter, format!("unacceptable schema name \"{name}\"")));
+    }
+    if if_not_exists && ddl.txn.snapshot().catalog.schema(&name).is_some() {
+        skipping(ddl.context, "schema", &name, true);
+        return Ok(());
+    }
+    let id = ddl.new_id();
+    ddl.txn.put_object(id, Object::Schema(Schema { name, owner: ddl.context.role }))
+}
+
+/// Runs COMMENT ON.
+pub fn comment(ddl: &mut Ddl<'_>, on: CommentObject, name: &ObjectName, comment: Option<String>) -> Result<()> {
+    ddl.txn.must_write("COMMENT")?;
+    match on {
+        CommentObject::Table => {
+            let (schema, name) = split(name)?;
+            let (id, mut table) = ddl.own_table(schema.as_deref(), &name)?;
+            table.comment = comment;
+            ddl.txn.put_object(id, Object::Table(table))
+        }
+        CommentObject::Column => {
+            let mut parts: Vec<String> = name.0.iter().filter_map(|part| part.as_ident()).map(fold).collect();
+            let column = parts.pop().unwrap_or_default();
+            let Some(table) = parts.pop() else {
+                return Err(Error::new(Kind::Syntax, "column name must be qualified"));
+            };
+            let (id, mut table) = ddl.own_table(parts.pop().as_deref(), &table)?;
+            let Some(at) = table.column_index(&column) else {
+                return Err(Error::new(
+                    Kind::UndefinedColumn,
+                    format!("column \"{column}\" of relation \"{}\" does not exist", table.name),
+                ));
+            };
+            table.columns[at].comment = comment;
+            ddl.txn.put_object(id, Object::Table(table))
+        }
+        CommentObject::View => {
+            let (schema, name) = split(name)?;
+            let (schema, name) = ddl.context.resolve(schema.as_deref(), &name);
+            match ddl.txn.snapshot().catalog.relation(&schema, &name).map(|(id, o)| (id, o.clone())) {
+                Some((id, Object::View(mut view))) => {
+                    ddl.context.must_own(view.owner, "view", &name)?;
+                    view.comment = comment;
+                    ddl.txn.put_object(id, Object::View(view))
+                }
+                _ => Err(super::super::tables::undefined(ddl.context, &schema, &name)),
+            }
+        }
+        other => Err(Error::new(Kind::Unsupported, format!("COMMENT ON {other} is not supported"))),
+    }
+}

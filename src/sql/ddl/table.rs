@@ -1,0 +1,271 @@
+//! CREATE TABLE, CREATE TABLE AS, CREATE VIEW.
+
+use super::super::planner::{Planner, parse_expression};
+use super::super::types::{is_serial, sql_type};
+use super::super::{parser::fold, run};
+use super::{Ddl, check_name, skipping};
+use crate::catalog::{CheckConstraint, Column, KeyConstraint, Object, SqlType, Table, View};
+use crate::error::{Error, Kind, Result};
+use datafusion::common::DFSchema;
+use datafusion::sql::sqlparser::ast::{self, ColumnOption, GeneratedAs, TableConstraint};
+use futures::TryStreamExt;
+
+/// Runs CREATE TABLE; gives the rows of CREATE TABLE AS.
+pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable) -> Result<Option<usize>> {
+    ddl.txn.must_write("CREATE TABLE")?;
+    if create.external || create.location.is_some() {
+        return Err(Error::new(Kind::Unsupported, "CREATE EXTERNAL TABLE is not supported")
+            .with_hint("Use CREATE SOURCE to register files."));
+    }
+    if create.temporary {
+        return Err(Error::new(Kind::Unsupported, "temporary tables are not supported"));
+    }
+    if create.like.is_some() || create.inherits.is_some() || create.partition_by.is_some() {
+        return Err(Error::new(Kind::Unsupported, "CREATE TABLE with LIKE, INHERITS or PARTITION BY is not supported"));
+    }
+    let (schema, name) = ddl.new_relation(&create.name)?;
+    if create.if_not_exists && ddl.txn.snapshot().catalog.relation(&schema, &name).is_some() {
+        skipping(ddl.context, "relation", &name, true);
+        return Ok(create.query.map(|_| 0));
+    }
+    let mut table = Table {
+        schema,
+        name,
+        owner: ddl.context.role,
+        columns: Vec::new(),
+        keys: Vec::new(),
+        checks: Vec::new(),
+        grants: Vec::new(),
+        tags: Vec::new(),
+        comment: None,
+        row_security: false,
+    };
+    if let Some(query) = create.query {
+        return create_table_as(ddl, table, &create.columns, *query).await.map(Some);
+    }
+    for column in create.columns {
+        add_column(ddl, &mut table, column)?;
+    }
+    for constraint in create.constraints {
+        add_constraint(&mut table, constraint)?;
+    }
+    check_expressions(ddl, &table)?;
+    let id = ddl.new_id();
+    ddl.txn.put_object(id, Object::Table(table))?;
+    Ok(None)
+}
+
+/// One column with its constraints.
+pub(super) fn add_column(ddl: &Ddl<'_>, table: &mut Table, definition: ast::ColumnDef) -> Result<()> {
+    let name = fold(&definition.name);
+    check_name(&name)?;
+    if table.column_index(&name).is_some() {
+        return Err(Error::new(Kind::DuplicateColumn, format!("column \"{name}\" specified more than once")));
+    }
+    let serial = is_serial(&definition.data_type);
+    let at = table.columns.len();
+    table.columns.push(Column {
+        name: name.clone(),
+        data_type: sql_type(&definition.data_type)?,
+        not_null: serial,
+        default: None,
+        identity: serial,
+        tags: Vec::new(),
+        mask: None,
+        comment: None,
+    });
+    for option in definition.options {
+        let given = option.name.as_ref().map(fold);
+        match option.option {
+            ColumnOption::Null => {}
+            ColumnOption::NotNull => table.columns[at].not_null = true,
+            ColumnOption::Default(expression) => {
+                let text = expression.to_string();
+                let planner = Planner::new(ddl.context, ddl.state);
+                planner.expression(expression, &DFSchema::empty()).map_err(|e| match e.kind() {
+                    Kind::UndefinedColumn => {
+                        Error::new(Kind::Unsupported, "cannot use column reference in DEFAULT expression")
+                    }
+                    _ => e,
+                })?;
+                table.columns[at].default = Some(text);
+            }
+            ColumnOption::PrimaryKey(_) => add_key(table, vec![at], given, true)?,
+            ColumnOption::Unique(_) => add_key(table, vec![at], given, false)?,
+            ColumnOption::Check(check) => {
+                let named = given.or_else(|| check.name.as_ref().map(fold));
+                add_check(table, named, Some(&name), check.expr.to_string());
+            }
+            ColumnOption::Generated { generated_as: GeneratedAs::Always | GeneratedAs::ByDefault, generation_expr: None, .. } => {
+                let column = &mut table.columns[at];
+                column.identity = true;
+                column.not_null = true;
+            }
+            ColumnOption::Comment(text) => table.columns[at].comment = Some(text),
+            ColumnOption::Collation(_) => {}
+            ColumnOption::ForeignKey(_) => return Err(no_foreign_keys()),
+            other => {
+                return Err(Error::new(Kind::Unsupported, format!("column option {other} is not supported")));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn no_foreign_keys() -> Error {
+    Error::new(Kind::Unsupported, "FOREIGN KEY constraints are not supported")
+        .with_hint("Leave REFERENCES away; INVENTORY finds which columns refer to which.")
+}
+
+fn add_constraint(table: &mut Table, constraint: TableConstraint) -> Result<()> {
+    match constraint {
+        TableConstraint::PrimaryKey(key) => {
+            let columns = key_columns(table, &key.columns)?;
+            add_key(table, columns, key.name.as_ref().map(fold), true)
+        }
+        TableConstraint::Unique(key) => {
+            let columns = key_columns(table, &key.columns)?;
+            add_key(table, columns, key.name.as_ref().map(fold), false)
+        }
+        TableConstraint::Check(check) => {
+            add_check(table, check.name.as_ref().map(fold), None, check.expr.to_string());
+            Ok(())
+        }
+        TableConstraint::ForeignKey(_) => Err(no_foreign_keys()),
+        other => Err(Error::new(Kind::Unsupported, format!("constraint {other} is not supported"))),
+    }
+}
+
+fn key_columns(table: &Table, columns: &[ast::IndexColumn]) -> Result<Vec<usize>> {
+    columns
+        .iter()
+        .map(|column| match &column.column.expr {
+            ast::Expr::Identifier(ident) => table.column_index(&fold(ident)).ok_or_else(|| {
+                Error::new(Kind::UndefinedColumn, format!("column \"{}\" named in key does not exist", fold(ident)))
+            }),
+            other => Err(Error::new(Kind::Syntax, format!("a key is made of columns, not of {other}"))),
+        })
+        .collect()
+}
+
+fn add_key(table: &mut Table, columns: Vec<usize>, name: Option<String>, primary: bool) -> Result<()> {
+    if primary && table.primary_key().is_some() {
+        return Err(Error::new(
+            Kind::InvalidDefinition,
+            format!("multiple primary keys for table \"{}\" are not allowed", table.name),
+        ));
+    }
+    let name = name.unwrap_or_else(|| match primary {
+        true => format!("{}_pkey", table.name),
+        false => {
+            let names: Vec<&str> = columns.iter().map(|&c| table.columns[c].name.as_str()).collect();
+            format!("{}_{}_key", table.name, names.join("_"))
+        }
+    });
+    if primary {
+        columns.iter().for_each(|&c| table.columns[c].not_null = true);
+    }
+    table.keys.push(KeyConstraint { name, columns, primary });
+    Ok(())
+}
+
+fn add_check(table: &mut Table, name: Option<String>, column: Option<&str>, expression: String) {
+    let base = match column {
+        Some(column) => format!("{}_{column}_check", table.name),
+        None => format!("{}_check", table.name),
+    };
+    let taken = |name: &str| table.checks.iter().any(|check| check.name == name);
+    let name = name.unwrap_or_else(|| {
+        let mut candidates = std::iter::once(base.clone()).chain((1..).map(|n| format!("{base}{n}")));
+        candidates.find(|name| !taken(name)).unwrap_or(base.clone())
+    });
+    table.checks.push(CheckConstraint { name, expression });
+}
+
+/// CHECK expressions must be plannable over the table's columns.
+fn check_expressions(ddl: &Ddl<'_>, table: &Table) -> Result<()> {
+    let schema = DFSchema::try_from(table.arrow_schema().as_ref().clone())?;
+    for check in &table.checks {
+        Planner::new(ddl.context, ddl.state).expression(parse_expression(&check.expression)?, &schema)?;
+    }
+    Ok(())
+}
+
+async fn create_table_as(
+    ddl: &mut Ddl<'_>, mut table: Table, names: &[ast::ColumnDef], query: ast::Query,
+) -> Result<usize> {
+    let plan = Planner::new(ddl.context, ddl.state).query(query)?;
+    for (n, field) in plan.schema().fields().iter().enumerate() {
+        let name = names.get(n).map_or_else(|| field.name().clone(), |column| fold(&column.name));
+        if table.column_index(&name).is_some() {
+            return Err(Error::new(Kind::DuplicateColumn, format!("column \"{name}\" specified more than once")));
+        }
+        let data_type = SqlType::from_field(field)?;
+        table.columns.push(Column {
+            name,
+            data_type,
+            not_null: false,
+            default: None,
+            identity: false,
+            tags: Vec::new(),
+            mask: None,
+            comment: None,
+        });
+    }
+    let id = ddl.new_id();
+    ddl.txn.put_object(id, Object::Table(table.clone()))?;
+    let mut stream = run::stream(ddl.context, ddl.state, &plan).await?;
+    let mut waiting = Vec::new();
+    let mut count = 0;
+    let mut flush = |txn: &mut crate::txn::Transaction, waiting: &mut Vec<arrow::array::RecordBatch>| -> Result<()> {
+        if !waiting.is_empty() {
+            let batch = arrow::compute::concat_batches(&table.arrow_schema(), waiting.iter())?;
+            waiting.clear();
+            ddl.context.database.manager.append(txn, id, &batch)?;
+        }
+        Ok(())
+    };
+    while let Some(batch) = stream.try_next().await? {
+        let columns = batch.columns().iter().zip(&table.columns);
+        let columns = columns.map(|(array, column)| super::super::dml::rows::assign(array, &column.data_type));
+        count += batch.num_rows();
+        waiting.push(crate::txn::batch(table.arrow_schema(), columns.collect::<Result<_>>()?, batch.num_rows())?);
+        if waiting.iter().map(|b| b.num_rows()).sum::<usize>() >= crate::config::SEGMENT_ROWS_MAX {
+            flush(ddl.txn, &mut waiting)?;
+        }
+    }
+    flush(ddl.txn, &mut waiting)?;
+    Ok(count)
+}
+
+/// Runs CREATE VIEW.
+pub fn create_view(ddl: &mut Ddl<'_>, create: ast::CreateView) -> Result<()> {
+    ddl.txn.must_write("CREATE VIEW")?;
+    if create.materialized || create.temporary {
+        return Err(Error::new(Kind::Unsupported, "materialized and temporary views are not supported"));
+    }
+    let (schema, name) = ddl.new_relation(&create.name)?;
+    let columns: Vec<String> = create.columns.iter().map(|column| fold(&column.name)).collect();
+    // Planned now so that a view which cannot work is refused when it is made.
+    let plan = Planner::new(ddl.context, ddl.state).query((*create.query).clone())?;
+    super::super::planner::rename_columns(plan, &columns)?;
+    let view = View {
+        schema: schema.clone(),
+        name: name.clone(),
+        owner: ddl.context.role,
+        query: create.query.to_string(),
+        columns,
+        grants: Vec::new(),
+        comment: create.comment,
+    };
+    let there = ddl.txn.snapshot().catalog.relation(&schema, &name).map(|(id, object)| (id, object.clone()));
+    let id = match there {
+        Some((id, Object::View(old))) if create.or_replace => {
+            ddl.context.must_own(old.owner, "view", &name)?;
+            let kept = View { grants: old.grants, ..view };
+            return ddl.txn.put_object(id, Object::View(kept));
+        }
+        _ => ddl.new_id(),
+    };
+    ddl.txn.put_object(id, Object::View(view))
+}

@@ -1,0 +1,188 @@
+//! INSERT.
+
+use super::super::context::Context;
+use super::super::parser::fold;
+use super::super::planner::Planner;
+use super::super::run;
+use super::{Changed, Target, Work, returning, rows};
+use crate::catalog::Privilege;
+use crate::error::{Error, Kind, Result};
+use crate::txn::Transaction;
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, Field};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::sql::sqlparser::ast;
+use futures::TryStreamExt;
+use std::sync::Arc;
+
+/// Runs an INSERT within the transaction.
+pub async fn insert(work: &Work<'_>, txn: &mut Transaction, insert: ast::Insert) -> Result<Changed> {
+    txn.must_write("INSERT")?;
+    let ast::TableObject::TableName(name) = &insert.table else {
+        return Err(Error::new(Kind::Unsupported, "INSERT into a function is not supported"));
+    };
+    let skip_conflicts = match &insert.on {
+        None => false,
+        Some(ast::OnInsert::OnConflict(conflict)) if matches!(conflict.action, ast::OnConflictAction::DoNothing) => true,
+        Some(_) => return Err(Error::new(Kind::Unsupported, "INSERT ... ON CONFLICT DO UPDATE is not supported")),
+    };
+    let target = work.target(name, Privilege::Insert)?;
+    let columns = columns(&target, &insert)?;
+    let Some(source) = insert.source else {
+        // DEFAULT VALUES
+        let empty = crate::txn::batch(std::sync::Arc::new(arrow::datatypes::Schema::empty()), Vec::new(), 1)?;
+        let given = vec![None; target.table.columns.len()];
+        let batch = work.whole_rows(target.id, &target.table, &given, &empty)?;
+        rows::append(work, txn, target.id, &batch)?;
+        return returning::changed(work, &target, vec![batch], insert.returning).await;
+    };
+    let (source, defaults) = without_defaults(*source, columns.len())?;
+    let plan = Planner::new(work.context, work.state).query(source)?;
+    let width = plan.schema().fields().len();
+    if width > columns.len() {
+        return Err(Error::new(Kind::Syntax, "INSERT has more expressions than target columns"));
+    }
+    if width < columns.len() && !insert.columns.is_empty() {
+        return Err(Error::new(Kind::Syntax, "INSERT has more target columns than expressions"));
+    }
+    refuse_text(&target, &columns, &plan)?;
+    let mut given = vec![None; target.table.columns.len()];
+    for (at, &column) in columns.iter().take(width).enumerate() {
+        given[column] = (!defaults.contains(&at)).then_some(at);
+    }
+    let plan = work.bind(plan)?;
+    let mut stream = run::stream(work.context, work.state, &plan).await?;
+    // Small batches are gathered: each appended batch is a segment.
+    let mut waiting: Vec<RecordBatch> = Vec::new();
+    let mut added = Vec::new();
+    let mut count = 0;
+    while let Some(batch) = stream.try_next().await? {
+        waiting.push(work.whole_rows(target.id, &target.table, &given, &batch)?);
+        if waiting.iter().map(RecordBatch::num_rows).sum::<usize>() >= crate::config::SEGMENT_ROWS_MAX {
+            count += flush(work, txn, &target, &mut waiting, &mut added, insert.returning.is_some(), skip_conflicts)?;
+        }
+    }
+    count += flush(work, txn, &target, &mut waiting, &mut added, insert.returning.is_some(), skip_conflicts)?;
+    let mut changed = returning::changed(work, &target, added, insert.returning).await?;
+    changed.rows = count;
+    Ok(changed)
+}
+
+fn flush(
+    work: &Work<'_>, txn: &mut Transaction, target: &Target, waiting: &mut Vec<RecordBatch>,
+    added: &mut Vec<RecordBatch>, keep: bool, skip_conflicts: bool,
+) -> Result<usize> {
+    let Some(first) = waiting.first() else { return Ok(0) };
+    let mut batch = concat_batches(&first.schema(), waiting.iter())?;
+    waiting.clear();
+    if skip_conflicts {
+        batch = work.context.database.manager.without_taken_keys(txn, target.id, &batch)?;
+    }
+    if batch.num_rows() > 0 {
+        rows::append(work, txn, target.id, &batch)?;
+    }
+    let count = batch.num_rows();
+    if keep {
+        added.push(batch);
+    }
+    Ok(count)
+}
+
+/// Positions of the columns that get values, in the statement's order.
+fn columns(target: &Target, insert: &ast::Insert) -> Result<Vec<usize>> {
+    if insert.columns.is_empty() {
+        return Ok((0..target.table.columns.len()).collect());
+    }
+    let mut columns = Vec::new();
+    for ident in &insert.columns {
+        let name = ident.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
+        let Some(at) = target.table.column_index(&name) else {
+            return Err(Error::new(
+                Kind::UndefinedColumn,
+                format!("column \"{name}\" of relation \"{}\" does not exist", target.table.name),
+            ));
+        };
+        if columns.contains(&at) {
+            return Err(Error::new(Kind::DuplicateColumn, format!("column \"{name}\" specified more than once")));
+        }
+        columns.push(at);
+    }
+    Ok(columns)
+}
+
+/// A VALUES list with NULL in place of DEFAULT, and the columns where all rows say DEFAULT.
+fn without_defaults(mut query: ast::Query, width: usize) -> Result<(ast::Query, Vec<usize>)> {
+    let ast::SetExpr::Values(values) = query.body.as_mut() else { return Ok((query, Vec::new())) };
+    let is_default = |e: &ast::Expr| matches!(e, ast::Expr::Identifier(i) if i.quote_style.is_none() && i.value.eq_ignore_ascii_case("default"));
+    let mut defaults = Vec::new();
+    for at in 0..width {
+        let said = values.rows.iter().filter(|row| row.get(at).is_some_and(is_default)).count();
+        if said == 0 {
+            continue;
+        }
+        if said < values.rows.len() {
+            return Err(Error::new(Kind::Unsupported, "DEFAULT in some rows of VALUES and not in others is not supported")
+                .with_hint("Use one INSERT for the rows with DEFAULT and one for the others."));
+        }
+        defaults.push(at);
+        for row in &mut values.rows {
+            if let Some(expression) = row.get_mut(at) {
+                *expression = ast::Expr::Value(ast::Value::Null.into());
+            }
+        }
+    }
+    Ok((query, defaults))
+}
+
+/// PostgreSQL casts a literal to the column's type, but not an expression of type text.
+fn refuse_text(target: &Target, columns: &[usize], plan: &LogicalPlan) -> Result<()> {
+    let LogicalPlan::Projection(projection) = plan else { return Ok(()) };
+    for ((expression, field), &column) in projection.expr.iter().zip(plan.schema().fields()).zip(columns) {
+        let column = &target.table.columns[column];
+        let text = matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+        let literal = matches!(expression.clone().unalias(), Expr::Literal(..) | Expr::Placeholder(_));
+        if text && !literal && column.data_type.arrow() != DataType::Utf8 {
+            return Err(Error::new(
+                Kind::DatatypeMismatch,
+                format!(
+                    "column \"{}\" is of type {} but expression is of type text",
+                    column.name, column.data_type
+                ),
+            )
+            .with_hint("You will need to rewrite or cast the expression."));
+        }
+    }
+    Ok(())
+}
+
+/// Types of the parameters of an INSERT: those of the columns they are put into.
+pub fn insert_parameters(
+    context: &Arc<Context>, state: &SessionState, insert: &ast::Insert, declared: &[Option<Field>],
+) -> Result<Vec<Field>> {
+    let mut params = super::super::execute::statement_parameters(&insert.to_string(), declared);
+    let Some(query) = &insert.source else { return Ok(params) };
+    let work = Work { context, state, params: &[] };
+    let ast::TableObject::TableName(name) = &insert.table else { return Ok(params) };
+    let target = work.target(name, Privilege::Insert)?;
+    let columns = columns(&target, insert)?;
+    let ast::SetExpr::Values(values) = query.body.as_ref() else {
+        let plan = Planner::new(context, state).query((**query).clone())?;
+        return super::super::execute::parameters(&plan, declared);
+    };
+    for row in &values.rows {
+        for (expression, &column) in row.iter().zip(&columns) {
+            let ast::Expr::Value(value) = expression else { continue };
+            let ast::Value::Placeholder(name) = &value.value else { continue };
+            let Ok(number) = name.trim_start_matches('$').parse::<usize>() else { continue };
+            let given = declared.get(number.wrapping_sub(1)).is_some_and(Option::is_some);
+            if let Some(param) = params.get_mut(number.wrapping_sub(1))
+                && !given
+            {
+                *param = target.table.columns[column].data_type.field(name, true);
+            }
+        }
+    }
+    Ok(params)
+}

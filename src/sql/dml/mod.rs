@@ -1,0 +1,91 @@
+//! INSERT, UPDATE, DELETE, TRUNCATE: from rows of a query to changes of a transaction.
+//!
+//! Each has two halves. A query, planned and run as any other behind the gate, gives the new values (and for UPDATE and
+//! DELETE the ids of the rows meant). Then [`rows`] brings the values into the table's types, checks them, and the
+//! transaction takes them.
+
+mod delete;
+mod insert;
+mod returning;
+pub mod rows;
+mod update;
+
+pub use delete::{delete, truncate};
+pub use insert::{insert, insert_parameters};
+pub use returning::returning_schema;
+pub use update::update;
+
+use super::context::Context;
+use super::parser;
+use super::tables;
+use crate::catalog::{Object, ObjectId, Privilege, Table};
+use crate::error::{Error, Kind, Result};
+use arrow::array::RecordBatch;
+use datafusion::common::ScalarValue;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::sqlparser::ast;
+use std::sync::Arc;
+
+/// What a statement that changes rows did.
+pub struct Changed {
+    /// How many rows.
+    pub rows: usize,
+    /// The rows that RETURNING asked for.
+    pub returning: Option<Vec<RecordBatch>>,
+}
+
+/// What every such statement works with.
+pub struct Work<'a> {
+    /// The statement's context.
+    pub context: &'a Arc<Context>,
+    /// The engine.
+    pub state: &'a SessionState,
+    /// Values of `$1, $2, ...`
+    pub params: &'a [ScalarValue],
+}
+
+/// A table that a statement changes.
+pub struct Target {
+    /// Its id.
+    pub id: ObjectId,
+    /// Its facts.
+    pub table: Arc<Table>,
+}
+
+impl Work<'_> {
+    /// The table of this name, if the role may do `privilege` on it.
+    pub fn target(&self, name: &ast::ObjectName, privilege: Privilege) -> Result<Target> {
+        let (schema, name) = parser_split(name)?;
+        let (schema, name) = self.context.resolve(schema.as_deref(), &name);
+        let (id, table) = match self.context.snapshot.catalog.relation(&schema, &name) {
+            Some((id, Object::Table(table))) => (id, table),
+            Some((_, other)) => {
+                return Err(Error::new(Kind::Unsupported, format!("cannot change rows of {} \"{name}\"", other.kind_name())));
+            }
+            None if schema == "steward" && super::system::exists(&name) => {
+                return Err(Error::new(Kind::Privilege, format!("\"{schema}.{name}\" is a system view and cannot be changed")));
+            }
+            None => return Err(tables::undefined(self.context, &schema, &name)),
+        };
+        tables::must_have(self.context, table, privilege)?;
+        Ok(Target { id, table: Arc::new(table.clone()) })
+    }
+
+    /// The plan with the values of its parameters.
+    pub fn bind(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        bind(plan, self.params)
+    }
+}
+
+/// The plan with the values of its parameters.
+pub fn bind(plan: LogicalPlan, params: &[ScalarValue]) -> Result<LogicalPlan> {
+    match params.is_empty() {
+        true => Ok(plan),
+        false => Ok(plan.with_param_values(params.to_vec())?),
+    }
+}
+
+fn parser_split(name: &ast::ObjectName) -> Result<(Option<String>, String)> {
+    parser::split(name)
+}

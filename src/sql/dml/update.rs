@@ -1,0 +1,165 @@
+//! UPDATE.
+
+use super::super::parser::fold;
+use super::super::planner::Planner;
+use super::super::run;
+use super::super::tables::{ROW_ID, TableScan};
+use super::{Changed, Target, Work, returning, rows};
+use crate::catalog::Privilege;
+use crate::error::{Error, Kind, Result};
+use crate::txn::{RowId, Transaction, split_row_id};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt64Array};
+use arrow::compute::interleave;
+use arrow::datatypes::UInt64Type;
+use datafusion::sql::sqlparser::ast;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+/// Runs an UPDATE within the transaction.
+pub async fn update(work: &Work<'_>, txn: &mut Transaction, update: ast::Update) -> Result<Changed> {
+    txn.must_write("UPDATE")?;
+    let ast::TableFactor::Table { name, .. } = &update.table.relation else {
+        return Err(Error::new(Kind::Syntax, "UPDATE needs the name of a table"));
+    };
+    let target = work.target(name, Privilege::Update)?;
+    let mut from = vec![update.table.clone()];
+    match update.from {
+        None => {}
+        Some(ast::UpdateTableFromKind::BeforeSet(more) | ast::UpdateTableFromKind::AfterSet(more)) => from.extend(more),
+    }
+    let mut columns = Vec::new();
+    let mut values = Vec::new();
+    for assignment in update.assignments {
+        let ast::AssignmentTarget::ColumnName(name) = assignment.target else {
+            return Err(Error::new(Kind::Unsupported, "UPDATE of several columns at once (a, b) = ... is not supported"));
+        };
+        let name = name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
+        let Some(at) = target.table.column_index(&name) else {
+            return Err(Error::new(
+                Kind::UndefinedColumn,
+                format!("column \"{name}\" of relation \"{}\" does not exist", target.table.name),
+            ));
+        };
+        if columns.contains(&at) {
+            return Err(Error::new(Kind::Syntax, format!("multiple assignments to same column \"{name}\"")));
+        }
+        columns.push(at);
+        values.push(default_of(&target, at, assignment.value)?);
+    }
+    let found = select(work, &target, from, update.selection, values).await?;
+    let (ids, found) = first_of_each(&found)?;
+    let old = old_rows(work, txn, &target, &ids)?;
+    let mut new = old.columns().to_vec();
+    for (n, &column) in columns.iter().enumerate() {
+        new[column] = rows::assign(&found[n], &target.table.columns[column].data_type).map_err(|error| {
+            match error.kind() {
+                Kind::DatatypeMismatch => Error::new(
+                    Kind::DatatypeMismatch,
+                    format!(
+                        "column \"{}\" is of type {} but expression is of another type",
+                        target.table.columns[column].name, target.table.columns[column].data_type
+                    ),
+                )
+                .with_hint("You will need to rewrite or cast the expression."),
+                _ => error,
+            }
+        })?;
+    }
+    let fields: Vec<_> = target.table.arrow_schema().fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();
+    let unchecked = crate::txn::batch(Arc::new(arrow::datatypes::Schema::new(fields)), new, ids.len())?;
+    work.check(&target.table, &unchecked)?;
+    let batch = crate::txn::batch(target.table.arrow_schema(), unchecked.columns().to_vec(), ids.len())?;
+    txn.delete_rows(target.id, &ids)?;
+    if batch.num_rows() > 0 {
+        rows::append(work, txn, target.id, &batch)?;
+    }
+    returning::changed(work, &target, vec![batch], update.returning).await
+}
+
+fn default_of(target: &Target, column: usize, value: ast::Expr) -> Result<ast::Expr> {
+    match &value {
+        ast::Expr::Identifier(i) if i.quote_style.is_none() && i.value.eq_ignore_ascii_case("default") => {
+            match &target.table.columns[column].default {
+                Some(default) => super::super::planner::parse_expression(default),
+                None => Ok(ast::Expr::Value(ast::Value::Null.into())),
+            }
+        }
+        _ => Ok(value),
+    }
+}
+
+/// Row ids of the target and the values of `expressions` for each row that the condition holds for.
+pub(super) async fn select(
+    work: &Work<'_>, target: &Target, from: Vec<ast::TableWithJoins>, condition: Option<ast::Expr>,
+    expressions: Vec<ast::Expr>,
+) -> Result<Vec<RecordBatch>> {
+    let called = match &from.first().map(|t| &t.relation) {
+        Some(ast::TableFactor::Table { alias: Some(alias), .. }) => alias.name.clone(),
+        _ => ast::Ident::with_quote('"', &target.table.name),
+    };
+    let id = ast::Expr::CompoundIdentifier(vec![called, ast::Ident::with_quote('"', ROW_ID)]);
+    let mut query = super::super::planner::template_query()?;
+    let ast::SetExpr::Select(select) = query.body.as_mut() else {
+        return Err(Error::internal("the template of a query is not a SELECT"));
+    };
+    select.projection = std::iter::once(id)
+        .chain(expressions)
+        .enumerate()
+        .map(|(n, expr)| ast::SelectItem::ExprWithAlias { expr, alias: ast::Ident::new(format!("c{n}")) })
+        .collect();
+    select.from = from;
+    select.selection = condition;
+    let scan = TableScan::open(work.context, work.state, target.id, true)?;
+    let planner = Planner::new(work.context, work.state).with_override(
+        &target.table.schema,
+        &target.table.name,
+        Arc::new(scan),
+    );
+    let plan = work.bind(planner.query(query)?)?;
+    run::collect(work.context, work.state, &plan).await
+}
+
+/// Ids without repetition, and the values that came with the first of each.
+fn first_of_each(found: &[RecordBatch]) -> Result<(Vec<RowId>, Vec<ArrayRef>)> {
+    let Some(first) = found.first() else { return Ok((Vec::new(), Vec::new())) };
+    let all = arrow::compute::concat_batches(&first.schema(), found)?;
+    let ids = all.column(0).as_primitive::<UInt64Type>();
+    let mut seen = HashSet::with_capacity(ids.len());
+    let keep: UInt64Array = (0..ids.len()).filter(|&n| seen.insert(ids.value(n))).map(|n| n as u64).collect();
+    let kept = keep.values().iter().map(|&n| ids.value(n as usize)).collect();
+    let values = all.columns()[1..].iter().map(|column| Ok(arrow::compute::take(column, &keep, None)?));
+    Ok((kept, values.collect::<Result<_>>()?))
+}
+
+/// The rows as they are, unmasked: what the statement does not assign stays what it was.
+fn old_rows(work: &Work<'_>, txn: &Transaction, target: &Target, ids: &[RowId]) -> Result<RecordBatch> {
+    let positions: Vec<usize> = (0..target.table.columns.len()).collect();
+    let stored = txn.snapshot().rows(target.id);
+    let mut places: BTreeMap<u64, usize> = BTreeMap::new();
+    let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::new(); positions.len()];
+    let mut indices = Vec::with_capacity(ids.len());
+    for &id in ids {
+        let (segment, offset) = split_row_id(id);
+        if !places.contains_key(&segment) {
+            let found = stored.segment(segment).ok_or_else(|| Error::internal("a row's segment is not in the snapshot"))?;
+            let read = work.context.database.manager.read(target.id, found, &positions)?;
+            columns.iter_mut().zip(read).for_each(|(all, column)| all.push(column));
+            places.insert(segment, places.len());
+        }
+        indices.push((places[&segment], offset));
+    }
+    let schema = target.table.arrow_schema();
+    if ids.is_empty() {
+        return Ok(RecordBatch::new_empty(schema));
+    }
+    let columns = columns.iter().map(|parts| {
+        let parts: Vec<&dyn Array> = parts.iter().map(|part| part.as_ref()).collect();
+        Ok(interleave(&parts, &indices)?)
+    });
+    crate::txn::batch(schema, columns.collect::<Result<Vec<_>>>()?, ids.len())
+}
+
+/// Whole rows by id, for DELETE ... RETURNING.
+pub(super) fn rows_by_id(work: &Work<'_>, txn: &Transaction, target: &Target, ids: &[RowId]) -> Result<RecordBatch> {
+    old_rows(work, txn, target, ids)
+}

@@ -1,0 +1,471 @@
+//! Which statement does what: the list of all that is allowed, and the way to its file.
+
+use super::context::Context;
+use super::copy;
+use super::ddl::{self, Ddl};
+use super::dml::{self, Changed, Work, bind};
+use super::parser::{Body, Own, Statement, fold};
+use super::planner::Planner;
+use super::run;
+use super::session::{Description, Outcome, Session, Status};
+use super::statements;
+use crate::error::{Error, Kind, Result};
+use crate::txn::Transaction;
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::ScalarValue;
+use datafusion::execution::SessionState;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::sql::sqlparser::ast::{self, Statement as Sql, TransactionAccessMode, TransactionMode};
+use std::sync::Arc;
+
+/// Runs a statement in the session's open transaction.
+pub async fn execute(session: &mut Session, statement: &Statement, params: Vec<ScalarValue>) -> Result<Outcome> {
+    match &statement.body {
+        Body::Own(own) => execute_own(session, (**own).clone(), &params).await,
+        Body::Sql(sql) => execute_sql(session, (**sql).clone(), &params).await,
+    }
+}
+
+fn command(tag: &str) -> Result<Outcome> {
+    Ok(Outcome::Command(tag.to_owned()))
+}
+
+async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValue]) -> Result<Outcome> {
+    match statement {
+        Sql::Query(query) => {
+            let (context, state) = session.context();
+            let plan = Planner::new(&context, &state).query(*query)?;
+            let schema: SchemaRef = Arc::new(plan.schema().as_arrow().clone());
+            let stream = run::stream(&context, &state, &bind(plan, params)?).await?;
+            Ok(Outcome::Rows { schema, stream, tag: "SELECT".to_owned() })
+        }
+        Sql::Insert(insert) => {
+            let changed = changing(session, params, async |work, txn| dml::insert(work, txn, insert).await).await?;
+            Ok(changed_outcome(changed, "INSERT 0"))
+        }
+        Sql::Update(update) => {
+            let changed = changing(session, params, async |work, txn| dml::update(work, txn, update).await).await?;
+            Ok(changed_outcome(changed, "UPDATE"))
+        }
+        Sql::Delete(delete) => {
+            let changed = changing(session, params, async |work, txn| dml::delete(work, txn, delete).await).await?;
+            Ok(changed_outcome(changed, "DELETE"))
+        }
+        Sql::Truncate(truncate) => {
+            let empty = async |work: &Work<'_>, txn: &mut Transaction| {
+                dml::truncate(work, txn, &truncate.table_names)?;
+                Ok(Changed { rows: 0, returning: None })
+            };
+            changing(session, params, empty).await?;
+            command("TRUNCATE TABLE")
+        }
+        Sql::Explain { analyze, verbose, statement, .. } => explain(session, *statement, analyze, verbose, params).await,
+        Sql::CreateTable(create) => {
+            let as_query = create.query.is_some();
+            let rows = defining(session, async |ddl| ddl::create_table(ddl, create).await).await?;
+            match (as_query, rows) {
+                (true, Some(rows)) => Ok(Outcome::Command(format!("SELECT {rows}"))),
+                _ => command("CREATE TABLE"),
+            }
+        }
+        Sql::CreateView(create) => {
+            defining(session, async |ddl| ddl::create_view(ddl, create)).await?;
+            command("CREATE VIEW")
+        }
+        Sql::CreateSchema { schema_name, if_not_exists, .. } => {
+            defining(session, async |ddl| ddl::create_schema(ddl, &schema_name, if_not_exists)).await?;
+            command("CREATE SCHEMA")
+        }
+        Sql::CreateIndex(create) => {
+            defining(session, async |ddl| ddl::create_index(ddl, create)).await?;
+            command("CREATE INDEX")
+        }
+        Sql::AlterTable(alter) => {
+            defining(session, async |ddl| ddl::alter_table(ddl, alter)).await?;
+            command("ALTER TABLE")
+        }
+        Sql::Drop { object_type, if_exists, names, cascade, .. } => {
+            let tag = format!("DROP {object_type}");
+            defining(session, async |ddl| ddl::drop_objects(ddl, object_type, &names, if_exists, cascade)).await?;
+            command(&tag)
+        }
+        Sql::CreatePolicy(create) => {
+            defining(session, async |ddl| ddl::create_row_policy(ddl, create)).await?;
+            command("CREATE POLICY")
+        }
+        Sql::DropPolicy(drop) => {
+            defining(session, async |ddl| ddl::drop_row_policy(ddl, &drop)).await?;
+            command("DROP POLICY")
+        }
+        Sql::Comment { object_type, object_name, comment, .. } => {
+            defining(session, async |ddl| ddl::comment(ddl, object_type, &object_name, comment)).await?;
+            command("COMMENT")
+        }
+        Sql::StartTransaction { modes, begin, .. } => begin_block(session, &modes, begin),
+        Sql::Commit { .. } => commit_block(session),
+        Sql::Rollback { savepoint: None, .. } => rollback_block(session),
+        Sql::Rollback { savepoint: Some(name), .. } => rollback_to(session, &fold(&name)),
+        Sql::Savepoint { name } => {
+            must_be_in_block(session, "SAVEPOINT")?;
+            let saved = session.transaction()?.clone();
+            session.savepoints.push((fold(&name), saved));
+            command("SAVEPOINT")
+        }
+        Sql::ReleaseSavepoint { name } => {
+            must_be_in_block(session, "RELEASE SAVEPOINT")?;
+            let at = find_savepoint(session, &fold(&name))?;
+            session.savepoints.truncate(at);
+            command("RELEASE")
+        }
+        Sql::Set(set) => statements::set(session, set),
+        Sql::Reset(reset) => statements::reset(session, reset),
+        Sql::ShowVariable { variable } => statements::show(session, &variable),
+        Sql::Discard { .. } => {
+            session.settings.reset_all();
+            session.role = session.login;
+            command("DISCARD ALL")
+        }
+        other => Err(unsupported(&other)),
+    }
+}
+
+/// The first words of a statement that nothing here runs.
+fn unsupported(statement: &Sql) -> Error {
+    let text = statement.to_string();
+    let words: Vec<&str> = text.split_whitespace().take(2).collect();
+    let words = words.join(" ").to_uppercase();
+    Error::new(Kind::Unsupported, format!("{} is not supported", words.trim_end_matches(['(', ';'])))
+}
+
+async fn execute_own(session: &mut Session, own: Own, params: &[ScalarValue]) -> Result<Outcome> {
+    match own {
+        Own::SetRole { role } => {
+            statements::set_role(session, role.as_deref())?;
+            command("SET")
+        }
+        Own::Copy(copy) => copy::start(session, copy, params).await,
+        Own::CreateRole { name, login, options } => {
+            defining(session, async |ddl| ddl::create_role(ddl, &name, login, options)).await?;
+            command("CREATE ROLE")
+        }
+        Own::AlterRole { name, options } => {
+            defining(session, async |ddl| ddl::alter_role(ddl, &name, options)).await?;
+            command("ALTER ROLE")
+        }
+        Own::DropRole { names, if_exists } => {
+            defining(session, async |ddl| ddl::drop_role(ddl, &names, if_exists)).await?;
+            command("DROP ROLE")
+        }
+        Own::Grant { target, roles, revoke } => {
+            defining(session, async |ddl| ddl::grant(ddl, target, &roles, revoke)).await?;
+            command(if revoke { "REVOKE" } else { "GRANT" })
+        }
+        Own::CreateTag { name, or_replace, if_not_exists, allowed_values, comment } => {
+            let make = async |ddl: &mut Ddl<'_>| {
+                ddl::create_tag(ddl, &name, or_replace, if_not_exists, allowed_values, comment)
+            };
+            defining(session, make).await?;
+            command("CREATE TAG")
+        }
+        Own::DropTag { name, if_exists } => {
+            defining(session, async |ddl| ddl::drop_tag(ddl, &name, if_exists)).await?;
+            command("DROP TAG")
+        }
+        Own::TagMask { tag, policy } => {
+            defining(session, async |ddl| ddl::set_tag_mask(ddl, &tag, policy.as_deref())).await?;
+            command("ALTER TAG")
+        }
+        Own::TagUse { target, tag, value } => {
+            defining(session, async |ddl| ddl::use_tag(ddl, &target, &tag, value)).await?;
+            command("ALTER TABLE")
+        }
+        Own::ColumnMask { table, column, policy } => {
+            defining(session, async |ddl| ddl::set_column_mask(ddl, &table, &column, policy.as_deref())).await?;
+            command("ALTER TABLE")
+        }
+        Own::CreateMaskingPolicy { name, or_replace, argument, data_type, body } => {
+            let make = async |ddl: &mut Ddl<'_>| {
+                ddl::create_masking_policy(ddl, &name, or_replace, &argument, data_type, &body)
+            };
+            defining(session, make).await?;
+            command("CREATE MASKING POLICY")
+        }
+        Own::DropMaskingPolicy { name, if_exists } => {
+            defining(session, async |ddl| ddl::drop_masking_policy(ddl, &name, if_exists)).await?;
+            command("DROP MASKING POLICY")
+        }
+        Own::CreateSource { name, if_not_exists, source_type, options } => {
+            let make =
+                async |ddl: &mut Ddl<'_>| statements::create_source(ddl, &name, if_not_exists, &source_type, options);
+            defining(session, make).await?;
+            command("CREATE SOURCE")
+        }
+        Own::DropSource { name, if_exists } => {
+            defining(session, async |ddl| statements::drop_source(ddl, &name, if_exists)).await?;
+            command("DROP SOURCE")
+        }
+        Own::RefreshSource { name } => {
+            defining(session, async |ddl| statements::refresh_source(ddl, &name)).await?;
+            command("REFRESH SOURCE")
+        }
+        Own::Inventory(inventory) => {
+            let count = defining(session, async |ddl| statements::inventory(ddl, inventory).await).await?;
+            Ok(Outcome::Command(format!("INVENTORY {count}")))
+        }
+        Own::CreateModel { name, or_replace, if_not_exists, options, query } => {
+            let make = async |ddl: &mut Ddl<'_>| {
+                statements::create_model(ddl, &name, or_replace, if_not_exists, options, *query).await
+            };
+            defining(session, make).await?;
+            command("CREATE MODEL")
+        }
+        Own::DeployModel { name, version } => {
+            defining(session, async |ddl| statements::deploy_model(ddl, &name, version)).await?;
+            command("ALTER MODEL")
+        }
+        Own::DropModel { name, if_exists } => {
+            defining(session, async |ddl| statements::drop_model(ddl, &name, if_exists)).await?;
+            command("DROP MODEL")
+        }
+        Own::Reindex { index } => {
+            defining(session, async |ddl| statements::reindex(ddl, &index)).await?;
+            command("REINDEX")
+        }
+        Own::RotateKey => Err(Error::new(Kind::Unsupported, "ALTER SYSTEM ROTATE ENCRYPTION KEY is not supported yet")
+            .with_hint("Stop the server and run `steward rotate-key`.")),
+    }
+}
+
+/// Runs a statement that changes rows. What it changed counts only if all of it went well.
+async fn changing<F>(session: &mut Session, params: &[ScalarValue], change: F) -> Result<Changed>
+where
+    F: AsyncFnOnce(&Work<'_>, &mut Transaction) -> Result<Changed>,
+{
+    let (context, state) = session.context();
+    let mut txn = session.transaction()?.clone();
+    let work = Work { context: &context, state: &state, params };
+    let changed = change(&work, &mut txn).await?;
+    context.cancel.check()?;
+    *session.transaction()? = txn;
+    Ok(changed)
+}
+
+async fn defining<T>(session: &mut Session, define: impl AsyncFnOnce(&mut Ddl<'_>) -> Result<T>) -> Result<T> {
+    let (context, state) = session.context();
+    let mut txn = session.transaction()?.clone();
+    let mut ddl = Ddl { context: &context, state: &state, txn: &mut txn };
+    let made = define(&mut ddl).await?;
+    *session.transaction()? = txn;
+    Ok(made)
+}
+
+fn changed_outcome(changed: Changed, tag: &str) -> Outcome {
+    match changed.returning {
+        Some(batches) => {
+            let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
+            Outcome::Rows { stream: batches_stream(schema.clone(), batches), schema, tag: tag.to_owned() }
+        }
+        None => Outcome::Command(format!("{tag} {}", changed.rows)),
+    }
+}
+
+/// Batches in memory as a stream.
+pub fn batches_stream(
+    schema: SchemaRef, batches: Vec<RecordBatch>,
+) -> datafusion::execution::SendableRecordBatchStream {
+    Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter(batches.into_iter().map(Ok))))
+}
+
+/// One column of texts as a result.
+pub fn text_rows(name: &str, lines: Vec<String>, tag: &str) -> Result<Outcome> {
+    let schema = Arc::new(Schema::new(vec![Field::new(name, DataType::Utf8, true)]));
+    let column: ArrayRef = Arc::new(StringArray::from(lines));
+    let batch = RecordBatch::try_new(schema.clone(), vec![column])?;
+    Ok(Outcome::Rows { stream: batches_stream(schema.clone(), vec![batch]), schema, tag: tag.to_owned() })
+}
+
+async fn explain(
+    session: &mut Session, statement: Sql, analyze: bool, verbose: bool, params: &[ScalarValue],
+) -> Result<Outcome> {
+    let Sql::Query(query) = statement else {
+        return Err(Error::new(Kind::Unsupported, "EXPLAIN is supported for queries only"));
+    };
+    let (context, state) = session.context();
+    let plan = bind(Planner::new(&context, &state).query(*query)?, params)?;
+    let optimized = state.optimize(&plan)?;
+    let physical = state.query_planner().create_physical_plan(&optimized, &state).await?;
+    if analyze {
+        let rows = datafusion::physical_plan::execute_stream(physical.clone(), state.task_ctx())?;
+        futures::TryStreamExt::try_for_each(rows, |_| std::future::ready(Ok(()))).await?;
+    }
+    let text = match analyze {
+        true => datafusion::physical_plan::display::DisplayableExecutionPlan::with_metrics(physical.as_ref())
+            .indent(verbose)
+            .to_string(),
+        false => datafusion::physical_plan::displayable(physical.as_ref()).indent(verbose).to_string(),
+    };
+    text_rows("QUERY PLAN", text.lines().map(str::to_owned).collect(), "EXPLAIN")
+}
+
+/// Says what a statement takes and gives, without running it.
+pub fn describe(
+    context: &Arc<Context>, state: &SessionState, statement: &Statement, declared: &[Option<Field>],
+) -> Result<Description> {
+    let planner = Planner::new(context, state);
+    let text = |name: &str| Some(Arc::new(Schema::new(vec![Field::new(name, DataType::Utf8, true)])));
+    match &statement.body {
+        Body::Sql(sql) => match sql.as_ref() {
+            Sql::Query(query) => {
+                let plan = planner.query((**query).clone())?;
+                let params = parameters(&plan, declared)?;
+                // Types that parameters lend to the result are known once they have values of their types.
+                let nulls = params.iter().map(|f| ScalarValue::try_from(f.data_type()));
+                let nulls = nulls.collect::<Result<Vec<_>, _>>()?;
+                let plan = bind(plan, &nulls)?;
+                Ok(Description { params, columns: Some(Arc::new(plan.schema().as_arrow().clone())) })
+            }
+            Sql::Insert(insert) => {
+                let params = dml::insert_parameters(context, state, insert, declared)?;
+                let returning = insert.returning.as_deref();
+                let columns = match (&insert.table, returning) {
+                    (ast::TableObject::TableName(name), Some(items)) => Some(dml::returning_schema(context, state, name, items)?),
+                    _ => None,
+                };
+                Ok(Description { params, columns })
+            }
+            Sql::Update(update) => {
+                let params = statement_parameters(&statement.text, declared);
+                let columns = match (&update.table.relation, update.returning.as_deref()) {
+                    (ast::TableFactor::Table { name, .. }, Some(items)) => {
+                        Some(dml::returning_schema(context, state, name, items)?)
+                    }
+                    _ => None,
+                };
+                Ok(Description { params, columns })
+            }
+            Sql::Explain { .. } => Ok(Description { params: Vec::new(), columns: text("QUERY PLAN") }),
+            Sql::ShowVariable { variable } => {
+                let name = variable.iter().map(fold).collect::<Vec<_>>().join(".");
+                Ok(Description { params: Vec::new(), columns: text(&name) })
+            }
+            _ => Ok(Description { params: statement_parameters(&statement.text, declared), columns: None }),
+        },
+        Body::Own(_) => Ok(Description { params: Vec::new(), columns: None }),
+    }
+}
+
+/// Types of a plan's parameters: those declared, else those inferred, else text.
+pub fn parameters(
+    plan: &datafusion::logical_expr::LogicalPlan, declared: &[Option<Field>],
+) -> Result<Vec<Field>> {
+    let inferred = plan.get_parameter_types()?;
+    let number = |name: &str| name.trim_start_matches('$').parse::<usize>().ok();
+    let count = inferred.keys().filter_map(|name| number(name)).max().unwrap_or(0).max(declared.len());
+    Ok((1..=count)
+        .map(|n| match declared.get(n - 1).cloned().flatten() {
+            Some(field) => field,
+            None => {
+                let found = inferred.get(&format!("${n}")).cloned().flatten();
+                Field::new(format!("${n}"), found.unwrap_or(DataType::Utf8), true)
+            }
+        })
+        .collect())
+}
+
+/// Parameters of a statement by its text alone: as many as it names, of declared type or text.
+pub fn statement_parameters(text: &str, declared: &[Option<Field>]) -> Vec<Field> {
+    let numbers = text.split('$').skip(1).filter_map(|rest| {
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse::<usize>().ok()
+    });
+    let count = numbers.max().unwrap_or(0).max(declared.len());
+    (1..=count)
+        .map(|n| {
+            declared.get(n - 1).cloned().flatten().unwrap_or_else(|| Field::new(format!("${n}"), DataType::Utf8, true))
+        })
+        .collect()
+}
+
+fn begin_block(session: &mut Session, modes: &[TransactionMode], begin: bool) -> Result<Outcome> {
+    let tag = if begin { "BEGIN" } else { "START TRANSACTION" };
+    if session.status != Status::Idle {
+        session.notify("WARNING", "there is already a transaction in progress");
+        return command(tag);
+    }
+    for mode in modes {
+        match mode {
+            TransactionMode::AccessMode(mode) => {
+                session.transaction()?.set_read_only(matches!(mode, TransactionAccessMode::ReadOnly));
+            }
+            TransactionMode::IsolationLevel(ast::TransactionIsolationLevel::Serializable) => {
+                return Err(Error::new(Kind::Unsupported, "isolation level SERIALIZABLE is not supported")
+                    .with_hint("REPEATABLE READ is snapshot isolation with first committer wins."));
+            }
+            TransactionMode::IsolationLevel(_) => {}
+        }
+    }
+    session.status = Status::Block;
+    session.settings_before = Some(session.settings.clone());
+    command(tag)
+}
+
+fn commit_block(session: &mut Session) -> Result<Outcome> {
+    session.savepoints.clear();
+    session.settings_before = None;
+    match std::mem::replace(&mut session.status, Status::Idle) {
+        Status::Idle => {
+            session.notify("WARNING", "there is no transaction in progress");
+            command("COMMIT")
+        }
+        Status::Failed => {
+            session.txn = None;
+            command("ROLLBACK")
+        }
+        Status::Block => {
+            if let Some(txn) = session.txn.take() {
+                session.database.commit(txn)?;
+            }
+            command("COMMIT")
+        }
+    }
+}
+
+fn rollback_block(session: &mut Session) -> Result<Outcome> {
+    session.savepoints.clear();
+    if session.status == Status::Idle {
+        session.notify("WARNING", "there is no transaction in progress");
+    }
+    if let Some(before) = session.settings_before.take() {
+        session.settings = before;
+    }
+    session.status = Status::Idle;
+    session.txn = None;
+    command("ROLLBACK")
+}
+
+fn must_be_in_block(session: &Session, what: &str) -> Result<()> {
+    match session.status {
+        Status::Idle => {
+            Err(Error::new(Kind::NoActiveTransaction, format!("{what} can only be used in transaction blocks")))
+        }
+        Status::Block | Status::Failed => Ok(()),
+    }
+}
+
+fn find_savepoint(session: &Session, name: &str) -> Result<usize> {
+    session
+        .savepoints
+        .iter()
+        .rposition(|(saved, _)| saved == name)
+        .ok_or_else(|| Error::new(Kind::UndefinedObject, format!("savepoint \"{name}\" does not exist")))
+}
+
+fn rollback_to(session: &mut Session, name: &str) -> Result<Outcome> {
+    must_be_in_block(session, "ROLLBACK TO SAVEPOINT")?;
+    let at = find_savepoint(session, name)?;
+    session.savepoints.truncate(at + 1);
+    session.txn = session.savepoints.last().map(|(_, saved)| saved.clone());
+    session.status = Status::Block;
+    command("ROLLBACK")
+}

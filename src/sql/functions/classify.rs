@@ -1,0 +1,196 @@
+//! CLASSIFY, CLASSIFY_DETAIL, EMBED, SIMILARITY: texts through the built-in encoder.
+
+use super::super::context::Context;
+use super::args;
+use super::udf::{Udf, any_of};
+use crate::catalog::SqlType;
+use crate::error::{Error, Kind, Result};
+use crate::governance::semantic_type::detect_value;
+use crate::models::encoder::{Encoder, Role};
+use crate::models::text::{Verdict, ZeroShot};
+use arrow::array::{Array, ArrayRef, Float32Builder, Float64Array, ListBuilder, StringArray};
+use arrow::datatypes::{DataType, Field};
+use datafusion::logical_expr::ScalarUDF;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The encoder's name in answers.
+const MODEL: &str = "e5-small-zh-en";
+/// The type of a text that has no type of its own.
+const PLAIN_TEXT: &str = "text";
+
+/// The function of this name.
+pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
+    let context = context.clone();
+    let text = Field::new(name, DataType::Utf8, true);
+    Some(match name {
+        "classify" => Udf::make(name, any_of(&[1, 2, 3]), text, move |args, rows| {
+            let answers = answers(&context, args, rows)?;
+            Ok(Arc::new(answers.into_iter().map(|a| a.map(|a| a.label)).collect::<StringArray>()) as ArrayRef)
+        }),
+        "classify_detail" => Udf::make(name, any_of(&[1, 2, 3]), SqlType::Jsonb.field(name, true), move |args, rows| {
+            let answers = answers(&context, args, rows)?;
+            let details = answers.into_iter().map(|a| a.map(|a| a.detail.to_string()));
+            Ok(Arc::new(details.collect::<StringArray>()) as ArrayRef)
+        }),
+        "embed" => {
+            let item = Field::new("item", DataType::Float32, true);
+            let field = Field::new(name, DataType::List(Arc::new(item)), true);
+            Udf::make(name, any_of(&[1]), field, move |args, _| embed(&context, &args[0]))
+        }
+        "similarity" => Udf::make(name, any_of(&[2]), Field::new(name, DataType::Float64, true), move |args, _| {
+            let (a, b) = (vectors(&context, &args[0])?, vectors(&context, &args[1])?);
+            let cosine = |n: usize| Some(f64::from(a[n].as_ref()?.cosine(b[n].as_ref()?)));
+            Ok(Arc::new((0..a.len()).map(cosine).collect::<Float64Array>()) as ArrayRef)
+        }),
+        _ => return None,
+    })
+}
+
+struct Answer {
+    label: String,
+    detail: Value,
+}
+
+/// What CLASSIFY's third argument may say.
+#[derive(Default)]
+struct Options {
+    description: Option<String>,
+    examples: Vec<(String, String)>,
+    min_confidence: f64,
+}
+
+impl Options {
+    fn read(text: &str) -> Result<Self> {
+        let invalid = |what: &str| Error::new(Kind::InvalidParameter, format!("options of CLASSIFY: {what}"));
+        let value: Value = serde_json::from_str(text).map_err(|_| invalid("not JSON"))?;
+        let Value::Object(map) = value else { return Err(invalid("not a JSON object")) };
+        let mut options = Self::default();
+        for (name, value) in map {
+            match (name.as_str(), value) {
+                ("task_description", Value::String(text)) => options.description = Some(text),
+                ("min_confidence", value) => {
+                    options.min_confidence = value.as_f64().ok_or_else(|| invalid("min_confidence is not a number"))?;
+                }
+                ("examples", Value::Array(examples)) => {
+                    for example in examples {
+                        let get = |key: &str| example.get(key).and_then(Value::as_str).map(str::to_owned);
+                        let label = get("label").or_else(|| {
+                            example.get("labels").and_then(|l| l.get(0)).and_then(Value::as_str).map(str::to_owned)
+                        });
+                        match (get("input"), label) {
+                            (Some(input), Some(label)) => options.examples.push((input, label)),
+                            _ => return Err(invalid("an example needs input and label")),
+                        }
+                    }
+                }
+                ("output_mode", Value::String(mode)) if mode == "single" => {}
+                (other, _) => return Err(invalid(&format!("\"{other}\" is unknown or has a value it cannot have"))),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn answers(context: &Context, args: &[ArrayRef], rows: usize) -> Result<Vec<Option<Answer>>> {
+    let inputs = args::texts(&args[0])?;
+    let limit = context.settings.number("steward.max_model_rows");
+    if rows as u64 > limit {
+        return Err(Error::new(Kind::LimitExceeded, format!("CLASSIFY would see more than {limit} rows"))
+            .with_hint("Raise steward.max_model_rows, or narrow the query."));
+    }
+    let Some(labels) = args.get(1) else {
+        return Ok(inputs.iter().map(|text| text.map(semantic_type)).collect());
+    };
+    let options = args.get(2).map(args::texts).transpose()?;
+    // Rows with the same labels and options share one classifier; in practice that is all of them.
+    let mut groups: HashMap<(Vec<String>, String), Vec<usize>> = HashMap::new();
+    for row in 0..rows {
+        let Some(list) = args::text_list(labels, row)? else { continue };
+        if inputs.is_valid(row) {
+            let said = options.as_ref().filter(|o| o.is_valid(row)).map_or("{}", |o| o.value(row));
+            groups.entry((list, said.to_owned())).or_default().push(row);
+        }
+    }
+    let encoder = Encoder::builtin()?;
+    let cancel = || context.cancel.is_cancelled();
+    let mut answers: Vec<Option<Answer>> = (0..rows).map(|_| None).collect();
+    for ((labels, said), members) in groups {
+        let options = Options::read(&said)?;
+        let examples = options
+            .examples
+            .iter()
+            .map(|(input, label)| match labels.iter().position(|l| l == label) {
+                Some(at) => Ok((input.clone(), at)),
+                None => Err(Error::new(Kind::InvalidParameter, format!("an example has the label \"{label}\", which is not among the labels"))),
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let classifier = ZeroShot::new(encoder, &labels, options.description.as_deref(), &examples, &cancel)?;
+        let texts: Vec<&str> = members.iter().map(|&row| inputs.value(row)).collect();
+        for (&row, verdict) in members.iter().zip(classifier.classify(&texts, &cancel)?) {
+            answers[row] = answer(&labels, &verdict, options.min_confidence);
+        }
+    }
+    Ok(answers)
+}
+
+fn answer(labels: &[String], verdict: &Verdict, min_confidence: f64) -> Option<Answer> {
+    let label = labels.get(verdict.label)?.clone();
+    let score = f64::from(*verdict.scores.get(verdict.label)?);
+    if score < min_confidence {
+        return None;
+    }
+    let rounded = |score: f32| (f64::from(score) * 1e4).round() / 1e4;
+    let scores: serde_json::Map<String, Value> =
+        labels.iter().zip(&verdict.scores).map(|(l, s)| (l.clone(), json!(rounded(*s)))).collect();
+    let detail = json!({
+        "label": label, "scores": scores, "method": "model", "evidence": ["nearest label in the encoder's space"],
+        "model": MODEL, "version": 1,
+    });
+    Some(Answer { label, detail })
+}
+
+/// The built-in semantic type of a value, by its form.
+fn semantic_type(text: &str) -> Answer {
+    match detect_value(text) {
+        Some(verdict) => {
+            let label = verdict.semantic_type.name().to_owned();
+            let detail = json!({
+                "label": label, "label_zh": verdict.semantic_type.label_zh(),
+                "scores": {label.clone(): verdict.confidence}, "method": "rule", "evidence": [verdict.evidence.to_string()],
+                "model": null, "version": null,
+            });
+            Answer { label, detail }
+        }
+        None => {
+            let detail = json!({
+                "label": PLAIN_TEXT, "scores": {PLAIN_TEXT: 1.0}, "method": "rule", "evidence": ["no type's form"],
+                "model": null, "version": null,
+            });
+            Answer { label: PLAIN_TEXT.to_owned(), detail }
+        }
+    }
+}
+
+fn vectors(context: &Context, array: &ArrayRef) -> Result<Vec<Option<crate::models::encoder::Embedding>>> {
+    let inputs = args::texts(array)?;
+    let texts: Vec<&str> = inputs.iter().flatten().collect();
+    let cancel = || context.cancel.is_cancelled();
+    let mut found = Encoder::builtin()?.encode(&texts, Role::Query, &cancel)?.into_iter();
+    Ok(inputs.iter().map(|text| text.and_then(|_| found.next())).collect())
+}
+
+fn embed(context: &Context, array: &ArrayRef) -> Result<ArrayRef> {
+    let mut builder = ListBuilder::new(Float32Builder::new());
+    for vector in vectors(context, array)? {
+        match vector {
+            Some(vector) => {
+                builder.values().append_slice(&vector);
+                builder.append(true);
+            }
+            None => builder.append(false),
+        }
+    }
+    Ok(Arc::new(builder.finish()))
+}

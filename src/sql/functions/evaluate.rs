@@ -1,0 +1,71 @@
+//! EVALUATE and FEATURE_IMPORTANCE: how good a model is, and what it looks at.
+
+use super::super::context::Context;
+use super::super::models;
+use super::super::planner::Planner;
+use super::super::run;
+use super::super::system::rows::{Cell, RowsTable, column};
+use super::args;
+use crate::error::{Error, Result};
+use crate::models::Metric;
+use arrow::datatypes::DataType;
+use datafusion::catalog::TableProvider;
+use datafusion::logical_expr::Expr;
+use std::sync::Arc;
+
+/// `EVALUATE(model [, query])`: without a query the measures on the rows that training set aside; with one, on its rows.
+pub fn evaluate(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
+    let reference = args::must_text(args, 0, "the model's name")?;
+    let query = args::text(args, 1, "the query")?;
+    // Asked now, so that a name that is not there is an error of the statement and not of its rows.
+    let (_, _, version) = models::resolve(context, &reference)?;
+    let (number, created) = (version.number, version.created_ms);
+    let context = context.clone();
+    let columns = vec![
+        column("metric", DataType::Utf8),
+        column("value", DataType::Float64),
+        column("segment", DataType::Utf8),
+        column("n", DataType::Int64),
+        column("version", DataType::Int32),
+        column("at", super::super::system::rows::timestamp()),
+    ];
+    Ok(RowsTable::make(columns, move || {
+        let model = models::ctr(&context, &reference)?;
+        let measured: Vec<Metric> = match &query {
+            None => model.evaluation().to_vec(),
+            Some(query) => {
+                let state = context.database.state();
+                let plan = Planner::new(&context, &state).query_text(query)?;
+                let handle = tokio::runtime::Handle::try_current()
+                    .map_err(|_| Error::internal("EVALUATE of a query needs a runtime"))?;
+                let batches = handle.block_on(run::collect(&context, &state, &plan))?;
+                model.evaluate(&batches)?
+            }
+        };
+        Ok(measured
+            .into_iter()
+            .map(|m| {
+                vec![
+                    Cell::text(m.metric),
+                    Cell::Float(m.value),
+                    Cell::text(m.segment),
+                    Cell::Int(Some(m.n as i64)),
+                    Cell::Int(Some(i64::from(number))),
+                    Cell::Int(Some(created * 1000)),
+                ]
+            })
+            .collect())
+    }))
+}
+
+/// `FEATURE_IMPORTANCE(model)`: how much worse the log-loss gets without each column.
+pub fn feature_importance(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
+    let reference = args::must_text(args, 0, "the model's name")?;
+    models::resolve(context, &reference)?;
+    let context = context.clone();
+    let columns = vec![column("feature", DataType::Utf8), column("importance", DataType::Float64)];
+    Ok(RowsTable::make(columns, move || {
+        let model = models::ctr(&context, &reference)?;
+        Ok(model.feature_importance().iter().map(|(name, worth)| vec![Cell::text(name.clone()), Cell::Float(Some(*worth))]).collect())
+    }))
+}

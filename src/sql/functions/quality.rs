@@ -1,0 +1,137 @@
+//! QUALITY, QUALITY_DETAIL, QUALITY_REPORT: how right rows and relations are.
+
+use super::super::context::Context;
+use super::super::system;
+use super::super::tables;
+use super::args::{self, Row};
+use super::relation::{asset_name, facts_table, must_have_finding};
+use super::udf::{Udf, any_of};
+use crate::catalog::{Object, SqlType};
+use crate::config::QUALITY_ROWS_MAX;
+use crate::error::{Error, Kind, Result};
+use crate::models::RowQualityModel;
+use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field};
+use datafusion::catalog::TableProvider;
+use datafusion::logical_expr::{Expr, ScalarUDF};
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The function of this name.
+pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
+    let context = context.clone();
+    Some(match name {
+        "quality" => Udf::make(name, any_of(&[1, 2]), Field::new(name, DataType::Float64, true), move |args, rows| {
+            match args[0].data_type() {
+                DataType::Struct(_) => of_rows(&context, &args[0]),
+                _ => of_relations(&context, args, rows),
+            }
+        }),
+        "quality_detail" => Udf::make(name, any_of(&[1]), SqlType::Jsonb.field(name, true), move |args, _| {
+            details(&context, &args[0])
+        }),
+        _ => return None,
+    })
+}
+
+fn of_rows(context: &Context, array: &ArrayRef) -> Result<ArrayRef> {
+    let row = Row::read(array)?;
+    let model = model(context, &row)?;
+    context.cancel.check()?;
+    let scores = model.score(&row.batch)?.into_iter().enumerate();
+    Ok(Arc::new(scores.map(|(n, score)| array.is_valid(n).then_some(score)).collect::<Float64Array>()))
+}
+
+fn details(context: &Context, array: &ArrayRef) -> Result<ArrayRef> {
+    let row = Row::read(array)?;
+    let model = model(context, &row)?;
+    let plain = sees_plain(context, row.relation.as_deref());
+    let rows = model.detail(&row.batch)?.into_iter().enumerate().map(|(n, cells)| {
+        let cells = cells.into_iter().map(|cell| {
+            // What the model expects was learnt from values that this role may not see.
+            let expected = if plain { json!(cell.expected) } else { Value::Null };
+            (cell.column, json!({"p_error": cell.p_error, "why": cell.why, "expected": expected}))
+        });
+        array.is_valid(n).then(|| Value::Object(cells.collect()).to_string())
+    });
+    Ok(Arc::new(rows.collect::<StringArray>()))
+}
+
+fn sees_plain(context: &Context, relation: Option<&str>) -> bool {
+    let found = relation.and_then(|r| r.split_once('.')).and_then(|(s, n)| context.snapshot.catalog.relation(s, n));
+    match found {
+        Some((id, Object::Table(table))) => tables::access(context, id, table)
+            .is_ok_and(|a| a.filter.is_none() && a.masks.iter().all(Option::is_none) && a.readable.iter().all(|r| *r)),
+        _ => context.is_superuser(),
+    }
+}
+
+/// The model of the relation that the row comes from: the inventory's, or one learnt now.
+fn model(context: &Context, row: &Row) -> Result<Arc<RowQualityModel>> {
+    let Some(relation) = &row.relation else {
+        return Err(Error::new(Kind::InvalidParameter, "QUALITY needs a row of a table, view or asset")
+            .with_hint("Write the name that FROM gives the relation, as in QUALITY(p) ... FROM products p."));
+    };
+    let catalog = &context.snapshot.catalog;
+    if let Some((_, finding)) = catalog.finding(relation)
+        && finding.quality_model != 0
+    {
+        return context.database.models.quality(finding.quality_model);
+    }
+    let (schema, name) = relation.split_once('.').unwrap_or(("public", relation));
+    let Some((id, Object::Table(table))) = catalog.relation(schema, name) else {
+        return Err(Error::new(Kind::NotReady, format!("relation \"{relation}\" has no quality model"))
+            .with_hint(format!("Run INVENTORY TABLE {relation} first.")));
+    };
+    let rows = context.snapshot.rows(id);
+    context.database.models.quality_of(id, rows.changed, || {
+        context.notice(format!("learning what a right row of \"{name}\" looks like; INVENTORY TABLE {relation} keeps it"));
+        let positions: Vec<usize> = (0..table.columns.len()).collect();
+        let mut batches: Vec<RecordBatch> = Vec::new();
+        let mut count = 0;
+        for segment in &rows.segments {
+            let columns = context.database.manager.read(id, segment, &positions)?;
+            let live: arrow::array::BooleanArray = (0..segment.rows).map(|n| Some(!segment.is_deleted(n))).collect();
+            let whole = crate::txn::batch(table.arrow_schema(), columns, segment.rows)?;
+            batches.push(arrow::compute::filter_record_batch(&whole, &live)?);
+            count += segment.live_rows();
+            if count >= QUALITY_ROWS_MAX {
+                break;
+            }
+        }
+        let mut told = |_: f64| context.cancel.check();
+        RowQualityModel::train(&batches, &mut told)
+    })
+}
+
+fn of_relations(context: &Context, args: &[ArrayRef], rows: usize) -> Result<ArrayRef> {
+    let relations = args::texts(&args[0])?;
+    let columns = args.get(1).map(args::texts).transpose()?;
+    let scores = (0..rows).map(|row| {
+        if relations.is_null(row) {
+            return Ok(None);
+        }
+        let asset = asset_name(context, relations.value(row));
+        let finding = must_have_finding(context, &asset)?;
+        let Some(columns) = &columns else { return Ok(finding.facts["quality"].as_f64()) };
+        if columns.is_null(row) {
+            return Ok(None);
+        }
+        let wanted = columns.value(row);
+        match finding.columns.iter().find(|facts| facts["column_name"] == wanted) {
+            Some(facts) => Ok(facts["quality"].as_f64()),
+            None => {
+                let message = format!("column \"{wanted}\" of relation \"{asset}\" does not exist");
+                Err(Error::new(Kind::UndefinedColumn, message))
+            }
+        }
+    });
+    Ok(Arc::new(scores.collect::<Result<Float64Array>>()?))
+}
+
+/// `QUALITY_REPORT(relation)`: the measurements behind the score.
+pub fn report(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
+    let asset = asset_name(context, &args::must_text(args, 0, "the relation's name")?);
+    let finding = must_have_finding(context, &asset)?;
+    Ok(facts_table(system::report_columns(), finding.quality.clone()))
+}

@@ -1,0 +1,161 @@
+//! Table functions about relations: PROFILE, inventory, tag_references, effective_policy.
+
+use super::super::context::Context;
+use super::super::system::rows::{Cell, RowsTable, column};
+use super::super::system::{self, fact_cells};
+use super::super::tables;
+use super::args;
+use crate::catalog::{Object, ObjectId, Table};
+use crate::error::{Error, Kind, Result};
+use arrow::datatypes::{DataType, Field};
+use datafusion::catalog::TableProvider;
+use datafusion::logical_expr::Expr;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// `schema.name` of a relation as a user writes it.
+pub fn asset_name(context: &Context, written: &str) -> String {
+    let mut parts = written.splitn(2, '.');
+    let (first, second) = (parts.next().unwrap_or_default(), parts.next());
+    let fold = |name: &str| match name.strip_prefix('"').and_then(|n| n.strip_suffix('"')) {
+        Some(quoted) => quoted.to_owned(),
+        None => name.to_lowercase(),
+    };
+    let (schema, name) = match second {
+        Some(name) => (Some(fold(first)), fold(name)),
+        None => (None, fold(first)),
+    };
+    let (schema, name) = context.resolve(schema.as_deref(), &name);
+    format!("{schema}.{name}")
+}
+
+/// The table of this name, for functions about tables.
+fn must_get_table(context: &Context, written: &str) -> Result<(ObjectId, Table)> {
+    let name = asset_name(context, written);
+    let (schema, table) = name.split_once('.').unwrap_or(("public", &name));
+    match context.snapshot.catalog.relation(schema, table) {
+        Some((id, Object::Table(found))) => Ok((id, found.clone())),
+        Some((_, other)) => Err(Error::new(Kind::DatatypeMismatch, format!("\"{table}\" is a {}, not a table", other.kind_name()))),
+        None => Err(tables::undefined(context, schema, table)),
+    }
+}
+
+/// `PROFILE(relation)`: what the last inventory found of each column.
+pub fn profile(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
+    let asset = asset_name(context, &args::must_text(args, 0, "the relation's name")?);
+    must_have_finding(context, &asset)?;
+    let view = system::open(context, "steward", "columns").ok_or_else(|| Error::internal("steward.columns is gone"))?;
+    let all = view.schema();
+    let context = context.clone();
+    let fields: Vec<Field> = all.fields().iter().map(|f| f.as_ref().clone()).collect();
+    Ok(RowsTable::make(fields, move || {
+        let rows = system::column_rows(&context)?;
+        Ok(rows.into_iter().filter(|row| matches!(row.first(), Some(Cell::Text(Some(name))) if *name == asset)).collect())
+    }))
+}
+
+/// Refuses a relation that no inventory has looked at, or that the role may not see.
+pub fn must_have_finding<'a>(context: &'a Context, asset: &str) -> Result<&'a crate::catalog::Finding> {
+    let (schema, name) = asset.split_once('.').unwrap_or(("public", asset));
+    let catalog = &context.snapshot.catalog;
+    match catalog.relation(schema, name) {
+        Some((_, Object::Table(table))) => tables::must_have(context, table, crate::catalog::Privilege::Select)?,
+        Some((_, Object::View(view))) => {
+            if !context.has_role(view.owner) && !context.has_grant(&view.grants, crate::catalog::Privilege::Select) {
+                return Err(Error::new(Kind::Privilege, format!("permission denied for view {name}")));
+            }
+        }
+        _ if catalog.source(schema).is_some() => {
+            tables::must_get_asset(context, schema, name)?;
+        }
+        _ => return Err(tables::undefined(context, schema, name)),
+    }
+    match catalog.finding(asset) {
+        Some((_, finding)) => Ok(finding),
+        None => Err(Error::new(Kind::NotReady, format!("relation \"{asset}\" has not been looked at"))
+            .with_hint(format!("Run INVENTORY TABLE {asset} first."))),
+    }
+}
+
+/// `inventory([domain [, structure [, search]]])`: rows of steward.assets that fit.
+pub fn inventory(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
+    let domain = args::text(args, 0, "the domain")?;
+    let structure = args::text(args, 1, "the structure")?;
+    let search = args::text(args, 2, "the search text")?.map(|text| text.to_lowercase());
+    let fields = system::asset_columns();
+    let place = |name: &str| fields.iter().position(|f| f.name() == name).unwrap_or(usize::MAX);
+    let (domain_at, structure_at) = (place("domain"), place("structure"));
+    let context = context.clone();
+    Ok(RowsTable::make(fields, move || {
+        let is = |row: &[Cell], at: usize, wanted: &Option<String>| {
+            wanted.as_ref().is_none_or(|w| matches!(row.get(at), Some(Cell::Text(Some(t))) if t == w))
+        };
+        let mentions = |row: &[Cell]| {
+            search.as_ref().is_none_or(|words| {
+                let texts: Vec<String> = row
+                    .iter()
+                    .filter_map(|cell| if let Cell::Text(Some(t)) = cell { Some(t.to_lowercase()) } else { None })
+                    .collect();
+                words.split_whitespace().all(|word| texts.iter().any(|text| text.contains(word)))
+            })
+        };
+        let rows = system::asset_rows(&context)?;
+        Ok(rows
+            .into_iter()
+            .filter(|row| is(row, domain_at, &domain) && is(row, structure_at, &structure) && mentions(row))
+            .collect())
+    }))
+}
+
+/// `tag_references(relation)`.
+pub fn tag_references(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
+    let written = args::must_text(args, 0, "the relation's name")?;
+    must_get_table(context, &written)?;
+    let asset = asset_name(context, &written);
+    let context = context.clone();
+    Ok(RowsTable::make(system::reference_columns(), move || {
+        let rows = system::reference_rows(&context)?;
+        Ok(rows.into_iter().filter(|row| matches!(row.get(1), Some(Cell::Text(Some(name))) if *name == asset)).collect())
+    }))
+}
+
+/// `effective_policy(relation, role)`: what the role sees of each column, and why.
+pub fn effective_policy(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
+    let written = args::must_text(args, 0, "the relation's name")?;
+    let role = args::must_text(args, 1, "the role's name")?;
+    let (id, table) = must_get_table(context, &written)?;
+    context.must_own(table.owner, "table", &table.name)?;
+    let Some((role_id, _)) = context.snapshot.catalog.role(&role) else {
+        return Err(Error::new(Kind::UndefinedObject, format!("role \"{role}\" does not exist")));
+    };
+    let seen_by = Arc::new(Context { role: role_id, viewer: role_id, ..(**context).clone() });
+    let columns = vec![
+        column("column_name", DataType::Utf8),
+        column("policy", DataType::Utf8),
+        column("via", DataType::Utf8),
+        column("masked", DataType::Boolean),
+        column("row_filter", DataType::Utf8),
+    ];
+    Ok(RowsTable::make(columns, move || {
+        let effective = tables::decide(&seen_by, id, &table).effective_policy();
+        Ok(effective
+            .into_iter()
+            .map(|row| {
+                vec![
+                    Cell::text(row.column_name),
+                    Cell::Text(row.policy),
+                    Cell::text(row.via),
+                    Cell::Bool(Some(row.masked)),
+                    Cell::Text(row.row_filter),
+                ]
+            })
+            .collect())
+    }))
+}
+
+/// Facts in JSON as rows of a table function.
+pub fn facts_table(fields: Vec<Field>, facts: Vec<Value>) -> Arc<dyn TableProvider> {
+    let columns = fields.clone();
+    RowsTable::make(fields, move || Ok(facts.iter().map(|facts| fact_cells(&columns, facts, &[])).collect()))
+}
+

@@ -1,0 +1,76 @@
+//! Who and where: current_user, current_database, version, current_setting and their like.
+
+use super::super::context::Context;
+use super::udf::{Udf, any_of, exactly};
+use super::{Error, Kind, args};
+use arrow::array::{Array, ArrayRef, Int32Array, StringArray};
+use arrow::datatypes::{DataType, Field};
+use datafusion::logical_expr::ScalarUDF;
+use std::sync::Arc;
+
+/// The function of this name.
+pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
+    let catalog = &context.snapshot.catalog;
+    let constant = |value: String| {
+        Udf::make(name, exactly(&[&[]]), Field::new(name, DataType::Utf8, true), move |_, rows| {
+            Ok(Arc::new(StringArray::from(vec![value.as_str(); rows])) as ArrayRef)
+        })
+    };
+    Some(match name {
+        "current_user" | "user" | "current_role" => constant(catalog.role_name(context.viewer)),
+        "session_user" => constant(catalog.role_name(context.session_role)),
+        "current_database" | "current_catalog" => constant(context.database.name.clone()),
+        "current_schema" => constant(context.settings.search_path().first().cloned().unwrap_or_default()),
+        "version" => constant(format!("PostgreSQL 15.0 (Steward {})", env!("CARGO_PKG_VERSION"))),
+        "pg_backend_pid" => {
+            let pid = std::process::id() as i32;
+            Udf::make(name, exactly(&[&[]]), Field::new(name, DataType::Int32, true), move |_, rows| {
+                Ok(Arc::new(Int32Array::from(vec![pid; rows])) as ArrayRef)
+            })
+        }
+        "current_setting" => {
+            let settings = context.settings.clone();
+            Udf::make(name, any_of(&[1, 2]), Field::new(name, DataType::Utf8, true), move |args, _| {
+                let names = args::texts(&args[0])?;
+                let missing_ok = match args.get(1) {
+                    Some(flag) => args::texts(flag)?.iter().flatten().any(|flag| flag == "true"),
+                    None => false,
+                };
+                let values = names.iter().map(|name| match name {
+                    None => Ok(None),
+                    Some(name) => match settings.get(name) {
+                        Ok(value) => Ok(Some(value.to_owned())),
+                        Err(_) if missing_ok => Ok(None),
+                        Err(error) => Err(error),
+                    },
+                });
+                Ok(Arc::new(values.collect::<crate::error::Result<StringArray>>()?) as ArrayRef)
+            })
+        }
+        "jsonb_build_object" | "json_build_object" => {
+            let field = crate::catalog::SqlType::Jsonb.field(name, true);
+            Udf::make(name, datafusion::logical_expr::Signature::variadic_any(datafusion::logical_expr::Volatility::Immutable), field, |args, rows| {
+                build_object(args, rows)
+            })
+        }
+        _ => return None,
+    })
+}
+
+fn build_object(args: &[ArrayRef], rows: usize) -> crate::error::Result<ArrayRef> {
+    if args.len() % 2 != 0 {
+        return Err(Error::new(Kind::InvalidParameter, "argument list must have even number of elements"));
+    }
+    let mut objects = vec![serde_json::Map::new(); rows];
+    for pair in args.chunks_exact(2) {
+        let names = args::texts(&pair[0])?;
+        for (row, object) in objects.iter_mut().enumerate() {
+            if names.is_null(row) {
+                return Err(Error::new(Kind::InvalidParameter, "a key of an object cannot be NULL"));
+            }
+            object.insert(names.value(row).to_owned(), args::json(&pair[1], row)?);
+        }
+    }
+    let texts = objects.into_iter().map(|object| Some(serde_json::Value::Object(object).to_string()));
+    Ok(Arc::new(texts.collect::<StringArray>()))
+}

@@ -1,0 +1,116 @@
+//! From text to statements: ours first, everything else as PostgreSQL's grammar has it.
+//!
+//! [`parse`] splits a string into statements. Where one begins with words of our own ([`own`]), our grammar reads it;
+//! otherwise sqlparser does. What is read is not yet allowed: the session runs only what it knows.
+
+mod own;
+mod words;
+
+pub use own::{AssetTarget, Copy, CopyFormat, GrantTarget, Inventory, Own, RoleOption, TagTarget};
+
+use super::error::locate;
+use crate::error::{Error, Result};
+use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use words::Words;
+pub use words::{fold, split};
+
+/// One statement.
+#[derive(Debug, Clone)]
+pub struct Statement {
+    /// What it says.
+    pub body: Body,
+    /// Its text, without the semicolon.
+    pub text: String,
+    /// Where its text begins in what the client sent, in characters.
+    pub offset: usize,
+}
+
+/// What a statement says.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// SQL that PostgreSQL knows too.
+    Sql(Box<ast::Statement>),
+    /// A statement of Steward's own.
+    Own(Box<Own>),
+}
+
+/// The statements of a string. An empty string has none.
+pub fn parse(sql: &str) -> Result<Vec<Statement>> {
+    let dialect = PostgreSqlDialect {};
+    let tokens = Tokenizer::new(&dialect, sql)
+        .with_unescape(true)
+        .tokenize_with_location()
+        .map_err(|e| tokenizer_error(&e.to_string(), sql))?;
+    let starts = line_starts(sql);
+    let mut statements = Vec::new();
+    for run in tokens.split(|t| t.token == Token::SemiColon) {
+        let meaningful = |t: &&TokenWithSpan| !matches!(t.token, Token::Whitespace(_) | Token::EOF);
+        let (Some(first), Some(last)) = (run.iter().find(meaningful), run.iter().rev().find(meaningful)) else {
+            continue;
+        };
+        let start = byte_of(sql, &starts, first.span.start.line, first.span.start.column);
+        let end = byte_of(sql, &starts, last.span.end.line, last.span.end.column);
+        let text = sql.get(start..end).unwrap_or(sql).to_owned();
+        let offset = sql.get(..start).map_or(0, |before| before.chars().count());
+        let body = one(run.to_vec(), &text).map_err(|e| locate(e, sql, 0))?;
+        statements.push(Statement { body, text, offset });
+    }
+    Ok(statements)
+}
+
+fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
+    let dialect = PostgreSqlDialect {};
+    let mut words = Words::new(Parser::new(&dialect).with_tokens_with_locations(tokens));
+    if let Some(own) = own::parse(&mut words, text)? {
+        words.end()?;
+        return Ok(Body::Own(Box::new(own)));
+    }
+    let statement = words.parser.parse_statement().map_err(Error::from)?;
+    words.end()?;
+    Ok(Body::Sql(Box::new(statement)))
+}
+
+fn tokenizer_error(message: &str, sql: &str) -> Error {
+    let text = message.split(" at Line: ").next().unwrap_or(message);
+    let place = message.find(" at Line: ").map_or("", |at| &message[at..]);
+    let error = Error::new(crate::error::Kind::Syntax, format!("syntax error: {text}")).with_detail(place);
+    locate(error, sql, 0)
+}
+
+fn line_starts(sql: &str) -> Vec<usize> {
+    std::iter::once(0).chain(sql.match_indices('\n').map(|(at, _)| at + 1)).collect()
+}
+
+/// The byte at a 1-based line and column.
+fn byte_of(sql: &str, starts: &[usize], line: u64, column: u64) -> usize {
+    let start = starts.get((line as usize).saturating_sub(1)).copied().unwrap_or(sql.len());
+    let rest = sql.get(start..).unwrap_or_default();
+    let within = rest.char_indices().nth((column as usize).saturating_sub(1)).map_or(rest.len(), |(at, _)| at);
+    start + within
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    #[test]
+    fn statements_are_split_with_their_places() {
+        let statements = parse("SELECT 1;;\n-- nothing\nSELECT 'a;b' ; ").unwrap();
+        let texts: Vec<_> = statements.iter().map(|s| (s.text.as_str(), s.offset)).collect();
+        assert_eq!(texts, [("SELECT 1", 0), ("SELECT 'a;b'", 22)]);
+        assert!(parse(" ; -- x\n").unwrap().is_empty());
+    }
+
+    #[test]
+    fn errors_have_their_place_in_the_whole_string() {
+        let error = parse("SELECT 1; SELEC 2").unwrap_err();
+        assert_eq!((error.kind(), error.position()), (Kind::Syntax, Some(11)));
+        let error = parse("SELECT FROM WHERE").unwrap_err();
+        assert_eq!(error.kind(), Kind::Syntax);
+        assert!(parse("SELECT 'open").is_err());
+    }
+}

@@ -1,0 +1,618 @@
+//! Grammar of Steward's own statements.
+
+use super::words::Words;
+use crate::catalog::{Privilege, SqlType};
+use crate::error::{Error, Kind, Result};
+use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::tokenizer::Token;
+use std::collections::BTreeMap;
+
+/// A relation with or without its schema.
+pub type Relation = (Option<String>, String);
+
+/// A statement of Steward's own, or one whose grammar sqlparser reads otherwise than PostgreSQL.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "the fields are the words of the grammar in docs/sql.md")]
+pub enum Own {
+    /// `CREATE SOURCE`
+    CreateSource { name: String, if_not_exists: bool, source_type: String, options: BTreeMap<String, String> },
+    /// `DROP SOURCE`
+    DropSource { name: String, if_exists: bool },
+    /// `REFRESH SOURCE`
+    RefreshSource { name: String },
+    /// `INVENTORY`
+    Inventory(Inventory),
+    /// `CREATE MODEL`
+    CreateModel {
+        name: String,
+        or_replace: bool,
+        if_not_exists: bool,
+        options: BTreeMap<String, String>,
+        query: Box<ast::Query>,
+    },
+    /// `ALTER MODEL ... DEPLOY VERSION n`; none means ROLLBACK to the version before
+    DeployModel { name: String, version: Option<u32> },
+    /// `DROP MODEL`
+    DropModel { name: String, if_exists: bool },
+    /// `CREATE TAG`
+    CreateTag { name: String, or_replace: bool, if_not_exists: bool, allowed_values: Vec<String>, comment: Option<String> },
+    /// `DROP TAG`
+    DropTag { name: String, if_exists: bool },
+    /// `ALTER TAG ... SET MASKING POLICY`; none means UNSET
+    TagMask { tag: String, policy: Option<String> },
+    /// `ALTER TABLE ... SET TAG`; no value means UNSET
+    TagUse { target: TagTarget, tag: String, value: Option<String> },
+    /// `ALTER TABLE ... ALTER COLUMN ... SET MASKING POLICY`; none means UNSET
+    ColumnMask { table: Relation, column: String, policy: Option<String> },
+    /// `CREATE MASKING POLICY`
+    CreateMaskingPolicy { name: String, or_replace: bool, argument: String, data_type: SqlType, body: String },
+    /// `DROP MASKING POLICY`
+    DropMaskingPolicy { name: String, if_exists: bool },
+    /// `CREATE ROLE` and `CREATE USER`
+    CreateRole { name: String, login: bool, options: Vec<RoleOption> },
+    /// `ALTER ROLE`
+    AlterRole { name: String, options: Vec<RoleOption> },
+    /// `DROP ROLE`
+    DropRole { names: Vec<String>, if_exists: bool },
+    /// `GRANT`, or with `revoke` the opposite
+    Grant { target: GrantTarget, roles: Vec<String>, revoke: bool },
+    /// `SET ROLE`; none means RESET ROLE
+    SetRole { role: Option<String> },
+    /// `COPY`
+    Copy(Copy),
+    /// `REINDEX INDEX`
+    Reindex { index: Relation },
+    /// `ALTER SYSTEM ROTATE ENCRYPTION KEY`
+    RotateKey,
+}
+
+/// `INVENTORY [TABLE t | SCHEMA s | ALL] [WITH (...)]`
+#[derive(Debug, Clone)]
+pub struct Inventory {
+    /// What to look at.
+    pub target: AssetTarget,
+    /// `sample_rows`, `classify`, `quality`, `force`
+    pub options: BTreeMap<String, String>,
+}
+
+/// What an inventory looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AssetTarget {
+    /// Everything.
+    All,
+    /// One schema or source.
+    Schema(String),
+    /// One relation.
+    Table(Relation),
+}
+
+/// What a tag is put on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagTarget {
+    /// The relation.
+    pub relation: Relation,
+    /// One column of it.
+    pub column: Option<String>,
+}
+
+/// An option of a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoleOption {
+    /// `SUPERUSER`, `NOSUPERUSER`
+    Superuser(bool),
+    /// `LOGIN`, `NOLOGIN`
+    Login(bool),
+    /// `PASSWORD 'text'`, `PASSWORD NULL`
+    Password(Option<String>),
+    /// `IN ROLE a, b`
+    InRole(Vec<String>),
+}
+
+/// What is granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GrantTarget {
+    /// Rights on relations, each perhaps on columns only.
+    Relations(Vec<(Privilege, Option<Vec<String>>)>, Vec<Relation>),
+    /// Rights on all relations of schemas.
+    Schemas(Vec<(Privilege, Option<Vec<String>>)>, Vec<String>),
+    /// `USAGE ON MODEL`
+    Models(Vec<String>),
+    /// `USAGE ON SCHEMA`: schemas are open to all; sources are not.
+    SchemaUsage(Vec<String>),
+    /// `UNMASK ON TAG`
+    Tags(Vec<String>),
+    /// Membership.
+    Roles(Vec<String>),
+}
+
+/// `COPY`
+#[derive(Debug, Clone)]
+pub struct Copy {
+    /// Where rows come from or go to.
+    pub relation: Option<Relation>,
+    /// The query whose rows go out.
+    pub query: Option<Box<ast::Query>>,
+    /// Columns, all if none are named.
+    pub columns: Vec<String>,
+    /// From the client, not to it.
+    pub from: bool,
+    /// Form of the data.
+    pub format: CopyFormat,
+    /// A first line of names.
+    pub header: bool,
+    /// Between columns.
+    pub delimiter: u8,
+    /// What stands for NULL.
+    pub null: String,
+    /// Around values, for CSV.
+    pub quote: u8,
+}
+
+/// Form of COPY's data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopyFormat {
+    /// PostgreSQL's text form.
+    Text,
+    /// CSV.
+    Csv,
+}
+
+/// Reads a statement of ours, or nothing if it is not one.
+pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
+    let first = words.peek(0).unwrap_or_default();
+    match first.as_str() {
+        "CREATE" => create(words, text),
+        "ALTER" => alter(words),
+        "DROP" => drop(words),
+        "INVENTORY" => inventory(words).map(Some),
+        "GRANT" => grant(words, false).map(Some),
+        "REVOKE" => grant(words, true).map(Some),
+        "COPY" => copy(words).map(Some),
+        "REFRESH" if words.take(&["REFRESH", "SOURCE"]) => Ok(Some(Own::RefreshSource { name: words.name()? })),
+        "REINDEX" => {
+            words.expect(&["REINDEX"])?;
+            words.take(&["INDEX"]);
+            Ok(Some(Own::Reindex { index: words.relation()? }))
+        }
+        "RESET" if words.take(&["RESET", "ROLE"]) => Ok(Some(Own::SetRole { role: None })),
+        "SET" if words.take(&["SET", "ROLE"]) || words.take(&["SET", "SESSION", "ROLE"]) => {
+            let role = match words.take(&["NONE"]) {
+                true => None,
+                false if matches!(words.parser.peek_token().token, Token::SingleQuotedString(_)) => Some(words.string()?),
+                false => Some(words.name()?),
+            };
+            Ok(Some(Own::SetRole { role }))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn create(words: &mut Words, text: &str) -> Result<Option<Own>> {
+    let replace = words.ahead(&["CREATE", "OR", "REPLACE"]);
+    let at = if replace { 3 } else { 1 };
+    let object = words.peek(at).unwrap_or_default();
+    let second = words.peek(at + 1).unwrap_or_default();
+    let ours = match object.as_str() {
+        "SOURCE" | "MODEL" | "TAG" | "ROLE" | "USER" => true,
+        "MASKING" => second == "POLICY",
+        _ => false,
+    };
+    if !ours {
+        return Ok(None);
+    }
+    (0..=at).for_each(|_| {
+        words.parser.next_token();
+    });
+    Ok(Some(match object.as_str() {
+        "SOURCE" => {
+            let if_not_exists = words.take(&["IF", "NOT", "EXISTS"]);
+            let name = words.name()?;
+            words.expect(&["TYPE"])?;
+            let source_type = words.name()?;
+            words.expect(&["OPTIONS"])?;
+            Own::CreateSource { name, if_not_exists, source_type, options: words.options()? }
+        }
+        "MODEL" => {
+            let if_not_exists = words.take(&["IF", "NOT", "EXISTS"]);
+            let name = words.name()?;
+            words.expect(&["OPTIONS"])?;
+            let options = words.options()?;
+            words.expect(&["AS"])?;
+            let query = words.parser.parse_query().map_err(Error::from)?;
+            Own::CreateModel { name, or_replace: replace, if_not_exists, options, query }
+        }
+        "TAG" => create_tag(words, replace)?,
+        "MASKING" => create_masking_policy(words, replace, text)?,
+        _ => {
+            let name = words.name()?;
+            Own::CreateRole { name, login: object == "USER", options: role_options(words)? }
+        }
+    }))
+}
+
+fn create_tag(words: &mut Words, or_replace: bool) -> Result<Own> {
+    let if_not_exists = words.take(&["IF", "NOT", "EXISTS"]);
+    let name = words.name()?;
+    let mut allowed_values = Vec::new();
+    let mut comment = None;
+    loop {
+        if words.take(&["ALLOWED_VALUES"]) {
+            allowed_values.push(words.string()?);
+            while words.token(&Token::Comma) {
+                allowed_values.push(words.string()?);
+            }
+        } else if words.take(&["COMMENT"]) {
+            words.token(&Token::Eq);
+            comment = Some(words.string()?);
+        } else {
+            return Ok(Own::CreateTag { name, or_replace, if_not_exists, allowed_values, comment });
+        }
+    }
+}
+
+fn create_masking_policy(words: &mut Words, or_replace: bool, text: &str) -> Result<Own> {
+    words.expect(&["POLICY"])?;
+    let name = words.name()?;
+    words.expect(&["AS"])?;
+    words.expect_token(&Token::LParen)?;
+    let argument = words.name()?;
+    let data_type = super::super::types::sql_type(&words.parser.parse_data_type().map_err(Error::from)?)?;
+    words.expect_token(&Token::RParen)?;
+    words.expect(&["RETURNS"])?;
+    let returns = super::super::types::sql_type(&words.parser.parse_data_type().map_err(Error::from)?)?;
+    if returns != data_type {
+        return Err(Error::new(
+            Kind::InvalidDefinition,
+            format!("masking policy \"{name}\" takes {data_type} but returns {returns}; both must be the same type"),
+        ));
+    }
+    if !words.token(&Token::Arrow) {
+        return Err(words.unexpected("->"));
+    }
+    let body = words.parser.parse_expr().map_err(Error::from)?.to_string();
+    debug_assert!(text.contains("->"));
+    Ok(Own::CreateMaskingPolicy { name, or_replace, argument, data_type, body })
+}
+
+fn role_options(words: &mut Words) -> Result<Vec<RoleOption>> {
+    words.take(&["WITH"]);
+    let mut options = Vec::new();
+    loop {
+        let option = match words.peek(0).as_deref() {
+            Some("SUPERUSER") => RoleOption::Superuser(true),
+            Some("NOSUPERUSER") => RoleOption::Superuser(false),
+            Some("LOGIN") => RoleOption::Login(true),
+            Some("NOLOGIN") => RoleOption::Login(false),
+            Some("INHERIT" | "NOCREATEDB" | "NOCREATEROLE" | "NOREPLICATION" | "NOBYPASSRLS" | "ENCRYPTED") => {
+                words.parser.next_token();
+                continue;
+            }
+            Some("PASSWORD") => {
+                words.parser.next_token();
+                let password = match words.take(&["NULL"]) {
+                    true => None,
+                    false => Some(words.string()?),
+                };
+                options.push(RoleOption::Password(password));
+                continue;
+            }
+            Some("IN") => {
+                words.expect(&["IN", "ROLE"])?;
+                options.push(RoleOption::InRole(words.names()?));
+                continue;
+            }
+            _ => return Ok(options),
+        };
+        words.parser.next_token();
+        options.push(option);
+    }
+}
+
+fn alter(words: &mut Words) -> Result<Option<Own>> {
+    if words.take(&["ALTER", "SYSTEM", "ROTATE", "ENCRYPTION", "KEY"]) {
+        return Ok(Some(Own::RotateKey));
+    }
+    if words.take(&["ALTER", "MODEL"]) {
+        let name = words.name()?;
+        if words.take(&["ROLLBACK"]) {
+            return Ok(Some(Own::DeployModel { name, version: None }));
+        }
+        words.expect(&["DEPLOY", "VERSION"])?;
+        let version = words.number()?;
+        let version = u32::try_from(version).map_err(|_| Error::new(Kind::InvalidParameter, "no such version"))?;
+        return Ok(Some(Own::DeployModel { name, version: Some(version) }));
+    }
+    if words.take(&["ALTER", "TAG"]) {
+        let tag = words.name()?;
+        let set = words.take(&["SET"]);
+        if !set {
+            words.expect(&["UNSET"])?;
+        }
+        words.expect(&["MASKING", "POLICY"])?;
+        let policy = if set { Some(words.name()?) } else { None };
+        return Ok(Some(Own::TagMask { tag, policy }));
+    }
+    if words.take(&["ALTER", "ROLE"]) || words.take(&["ALTER", "USER"]) {
+        let name = words.name()?;
+        return Ok(Some(Own::AlterRole { name, options: role_options(words)? }));
+    }
+    if words.ahead(&["ALTER", "TABLE"]) {
+        return alter_table(words);
+    }
+    Ok(None)
+}
+
+/// The forms of ALTER TABLE that are ours; for the others the words are given back.
+fn alter_table(words: &mut Words) -> Result<Option<Own>> {
+    let start = words.parser.index();
+    words.expect(&["ALTER", "TABLE"])?;
+    let Ok(relation) = words.relation() else {
+        rewind(words, start);
+        return Ok(None);
+    };
+    let column = match words.take(&["ALTER", "COLUMN"]) || words.take(&["ALTER"]) {
+        true => words.name().ok(),
+        false => None,
+    };
+    let (set, unset) = (words.take(&["SET"]), words.take(&["UNSET"]));
+    if set || unset {
+        if words.take(&["TAG"]) {
+            let tag = words.name()?;
+            let value = match set {
+                true => {
+                    words.expect_token(&Token::Eq)?;
+                    Some(words.string()?)
+                }
+                false => None,
+            };
+            return Ok(Some(Own::TagUse { target: TagTarget { relation, column }, tag, value }));
+        }
+        if let Some(column) = column
+            && words.take(&["MASKING", "POLICY"])
+        {
+            let policy = if set { Some(words.name()?) } else { None };
+            return Ok(Some(Own::ColumnMask { table: relation, column, policy }));
+        }
+    }
+    rewind(words, start);
+    Ok(None)
+}
+
+fn rewind(words: &mut Words, start: usize) {
+    while words.parser.index() > start {
+        words.parser.prev_token();
+    }
+}
+
+fn drop(words: &mut Words) -> Result<Option<Own>> {
+    let object = words.peek(1).unwrap_or_default();
+    let skip = match object.as_str() {
+        "SOURCE" | "MODEL" | "TAG" | "ROLE" | "USER" => 2,
+        "MASKING" if words.ahead(&["DROP", "MASKING", "POLICY"]) => 3,
+        _ => return Ok(None),
+    };
+    (0..skip).for_each(|_| {
+        words.parser.next_token();
+    });
+    let if_exists = words.take(&["IF", "EXISTS"]);
+    Ok(Some(match object.as_str() {
+        "SOURCE" => Own::DropSource { name: words.name()?, if_exists },
+        "MODEL" => Own::DropModel { name: words.name()?, if_exists },
+        "TAG" => Own::DropTag { name: words.name()?, if_exists },
+        "MASKING" => Own::DropMaskingPolicy { name: words.name()?, if_exists },
+        _ => Own::DropRole { names: words.names()?, if_exists },
+    }))
+}
+
+fn inventory(words: &mut Words) -> Result<Own> {
+    words.expect(&["INVENTORY"])?;
+    let target = if words.take(&["TABLE"]) {
+        AssetTarget::Table(words.relation()?)
+    } else if words.take(&["SCHEMA"]) || words.take(&["SOURCE"]) {
+        AssetTarget::Schema(words.name()?)
+    } else {
+        words.take(&["ALL"]);
+        AssetTarget::All
+    };
+    let options = if words.take(&["WITH"]) { words.options()? } else { BTreeMap::new() };
+    Ok(Own::Inventory(Inventory { target, options }))
+}
+
+fn privilege(words: &mut Words) -> Result<Vec<Privilege>> {
+    let all = [Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::Delete, Privilege::Truncate];
+    let found = match words.peek(0).as_deref() {
+        Some("SELECT") => vec![Privilege::Select],
+        Some("INSERT") => vec![Privilege::Insert],
+        Some("UPDATE") => vec![Privilege::Update],
+        Some("DELETE") => vec![Privilege::Delete],
+        Some("TRUNCATE") => vec![Privilege::Truncate],
+        Some("USAGE") => vec![Privilege::Usage],
+        Some("UNMASK") => vec![Privilege::Unmask],
+        Some("ALL") => all.to_vec(),
+        _ => return Err(words.unexpected("a privilege")),
+    };
+    words.parser.next_token();
+    words.take(&["PRIVILEGES"]);
+    Ok(found)
+}
+
+fn grant(words: &mut Words, revoke: bool) -> Result<Own> {
+    words.parser.next_token();
+    if revoke {
+        words.take(&["GRANT", "OPTION", "FOR"]);
+    }
+    let membership = !matches!(
+        words.peek(0).as_deref(),
+        Some("SELECT" | "INSERT" | "UPDATE" | "DELETE" | "TRUNCATE" | "USAGE" | "UNMASK" | "ALL")
+    );
+    let target = match membership {
+        true => GrantTarget::Roles(words.names()?),
+        false => grant_target(words)?,
+    };
+    match revoke {
+        true => words.expect(&["FROM"])?,
+        false => words.expect(&["TO"])?,
+    }
+    words.take(&["ROLE"]);
+    let roles = words.names()?;
+    words.take(&["CASCADE"]);
+    words.take(&["RESTRICT"]);
+    Ok(Own::Grant { target, roles, revoke })
+}
+
+fn grant_target(words: &mut Words) -> Result<GrantTarget> {
+    let mut rights = Vec::new();
+    loop {
+        let found = privilege(words)?;
+        let mut columns = None;
+        if words.token(&Token::LParen) {
+            columns = Some(words.names()?);
+            words.expect_token(&Token::RParen)?;
+        }
+        rights.extend(found.into_iter().map(|privilege| (privilege, columns.clone())));
+        if !words.token(&Token::Comma) {
+            break;
+        }
+    }
+    words.expect(&["ON"])?;
+    let only = |wanted: Privilege| rights.iter().all(|(privilege, _)| *privilege == wanted);
+    if words.take(&["MODEL"]) {
+        return Ok(GrantTarget::Models(words.names()?));
+    }
+    if words.take(&["TAG"]) {
+        return match only(Privilege::Unmask) {
+            true => Ok(GrantTarget::Tags(words.names()?)),
+            false => Err(Error::new(Kind::InvalidParameter, "a tag has the privilege UNMASK only")),
+        };
+    }
+    if words.take(&["SCHEMA"]) || words.take(&["SOURCE"]) {
+        return Ok(GrantTarget::SchemaUsage(words.names()?));
+    }
+    if words.take(&["ALL", "TABLES", "IN", "SCHEMA"]) {
+        return Ok(GrantTarget::Schemas(rights, words.names()?));
+    }
+    words.take(&["TABLE"]);
+    let mut relations = vec![words.relation()?];
+    while words.token(&Token::Comma) {
+        relations.push(words.relation()?);
+    }
+    Ok(GrantTarget::Relations(rights, relations))
+}
+
+fn copy(words: &mut Words) -> Result<Own> {
+    words.expect(&["COPY"])?;
+    let mut copy = Copy {
+        relation: None,
+        query: None,
+        columns: Vec::new(),
+        from: false,
+        format: CopyFormat::Text,
+        header: false,
+        delimiter: 0,
+        null: String::new(),
+        quote: b'"',
+    };
+    if words.token(&Token::LParen) {
+        copy.query = Some(words.parser.parse_query().map_err(Error::from)?);
+        words.expect_token(&Token::RParen)?;
+    } else {
+        copy.relation = Some(words.relation()?);
+        if words.token(&Token::LParen) {
+            copy.columns = words.names()?;
+            words.expect_token(&Token::RParen)?;
+        }
+    }
+    copy.from = words.take(&["FROM"]);
+    if !copy.from {
+        words.expect(&["TO"])?;
+    }
+    if !words.take(&["STDIN"]) && !words.take(&["STDOUT"]) {
+        return Err(Error::new(Kind::Unsupported, "COPY to or from a file of the server is not supported")
+            .with_hint("Use COPY ... FROM STDIN or psql's \\copy; for files of the server, CREATE SOURCE."));
+    }
+    let mut null = None;
+    words.take(&["WITH"]);
+    if matches!(words.parser.peek_token().token, Token::LParen) {
+        copy_options(words, &mut copy, &mut null)?;
+    } else {
+        // The form of PostgreSQL before 9.0, which scripts still use.
+        loop {
+            match () {
+                () if words.take(&["CSV"]) => copy.format = CopyFormat::Csv,
+                () if words.take(&["HEADER"]) => copy.header = true,
+                () if words.take(&["DELIMITER"]) => {
+                    words.take(&["AS"]);
+                    copy.delimiter = one_byte("delimiter", &words.string()?)?;
+                }
+                () if words.take(&["NULL"]) => {
+                    words.take(&["AS"]);
+                    null = Some(words.string()?);
+                }
+                () => break,
+            }
+        }
+    }
+    let csv = copy.format == CopyFormat::Csv;
+    if copy.delimiter == 0 {
+        copy.delimiter = if csv { b',' } else { b'\t' };
+    }
+    copy.null = null.unwrap_or_else(|| if csv { String::new() } else { "\\N".to_owned() });
+    if copy.from && copy.query.is_some() {
+        return Err(Error::new(Kind::Syntax, "COPY FROM needs a table, not a query"));
+    }
+    Ok(Own::Copy(copy))
+}
+
+fn copy_options(words: &mut Words, copy: &mut Copy, null: &mut Option<String>) -> Result<()> {
+    words.expect_token(&Token::LParen)?;
+    loop {
+        let name = words.name()?;
+        match name.as_str() {
+            "format" => {
+                copy.format = match words.name()?.as_str() {
+                    "csv" => CopyFormat::Csv,
+                    "text" => CopyFormat::Text,
+                    "binary" => return Err(Error::new(Kind::Unsupported, "COPY format \"binary\" is not supported")),
+                    other => {
+                        let message = format!("COPY format \"{other}\" not recognized");
+                        return Err(Error::new(Kind::InvalidParameter, message));
+                    }
+                }
+            }
+            "header" => {
+                copy.header = match words.peek(0).as_deref() {
+                    Some("FALSE" | "OFF") => {
+                        words.parser.next_token();
+                        false
+                    }
+                    Some(_) => {
+                        words.parser.next_token();
+                        true
+                    }
+                    None => true,
+                }
+            }
+            "delimiter" => copy.delimiter = one_byte("delimiter", &words.string()?)?,
+            "quote" => copy.quote = one_byte("quote", &words.string()?)?,
+            "null" => *null = Some(words.string()?),
+            "encoding" => {
+                let encoding = words.string()?;
+                if !matches!(encoding.to_lowercase().as_str(), "utf8" | "utf-8") {
+                    return Err(Error::new(Kind::Unsupported, format!("COPY encoding \"{encoding}\" is not supported"))
+                        .with_hint("Send UTF-8; for files of other encodings use CREATE SOURCE."));
+                }
+            }
+            other => return Err(Error::new(Kind::Syntax, format!("option \"{other}\" not recognized"))),
+        }
+        if !words.token(&Token::Comma) {
+            return words.expect_token(&Token::RParen);
+        }
+    }
+}
+
+fn one_byte(what: &str, text: &str) -> Result<u8> {
+    match text.as_bytes() {
+        [byte] if !matches!(byte, b'\n' | b'\r') => Ok(*byte),
+        _ => Err(Error::new(Kind::InvalidParameter, format!("COPY {what} must be a single one-byte character"))),
+    }
+}

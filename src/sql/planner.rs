@@ -1,0 +1,238 @@
+//! From a parsed statement to a plan: names are looked up in the statement's snapshot, with its role's rights.
+//!
+//! DataFusion's planner asks a [`Planner`] for every table and function it meets; what is given out has the gate in
+//! front of it already. Functions of ours carry the statement's context in them.
+
+use super::context::Context;
+use super::functions;
+use super::tables;
+use crate::error::{Error, Kind, Result};
+use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
+use datafusion::catalog::TableProvider;
+use datafusion::catalog::cte_worktable::CteWorkTable;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::{DFSchema, Result as DfResult, TableReference};
+use datafusion::datasource::provider_as_source;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::logical_expr::{
+    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource, WindowUDF,
+};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
+use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Plans statements of one context.
+pub struct Planner<'a> {
+    context: &'a Arc<Context>,
+    state: &'a SessionState,
+    /// Relations that stand in for what the catalogue has under that name: new rows for RETURNING, a table with row
+    /// ids for UPDATE and DELETE.
+    overrides: HashMap<(String, String), Arc<dyn TableProvider>>,
+}
+
+impl<'a> Planner<'a> {
+    /// A planner for this context.
+    pub fn new(context: &'a Arc<Context>, state: &'a SessionState) -> Self {
+        Self { context, state, overrides: HashMap::new() }
+    }
+
+    /// Lets `provider` stand in for the relation `schema.name`.
+    pub fn with_override(mut self, schema: &str, name: &str, provider: Arc<dyn TableProvider>) -> Self {
+        self.overrides.insert((schema.to_owned(), name.to_owned()), provider);
+        self
+    }
+
+    /// The plan of a query.
+    pub fn query(&self, query: ast::Query) -> Result<LogicalPlan> {
+        let query = super::rewrite::query(query, self.context)?;
+        let statement = ast::Statement::Query(Box::new(query));
+        Ok(SqlToRel::new_with_options(self, self.options()).sql_statement_to_plan(statement)?)
+    }
+
+    /// The plan of a query in text, as views and policies keep it.
+    pub fn query_text(&self, text: &str) -> Result<LogicalPlan> {
+        let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(text).map_err(Error::from)?;
+        self.query(*parser.parse_query().map_err(Error::from)?)
+    }
+
+    /// An expression over the columns of `schema`.
+    pub fn expression(&self, expression: ast::Expr, schema: &DFSchema) -> Result<Expr> {
+        let planner = SqlToRel::new_with_options(self, self.options());
+        Ok(planner.sql_to_expr(expression, schema, &mut PlannerContext::new())?)
+    }
+
+    /// An expression in text, as defaults, checks, masks and policies keep it.
+    pub fn expression_text(&self, text: &str, schema: &DFSchema) -> Result<Expr> {
+        self.expression(parse_expression(text)?, schema)
+    }
+
+    /// The Arrow type of a type in the statement.
+    pub fn options(&self) -> ParserOptions {
+        ParserOptions {
+            parse_float_as_decimal: true,
+            map_string_types_to_utf8view: false,
+            support_varchar_with_length: true,
+            collect_spans: true,
+            ..ParserOptions::default()
+        }
+    }
+
+    fn relation(&self, name: &TableReference) -> Result<Arc<dyn TableSource>> {
+        let (schema, table) = self.context.resolve(name.schema(), name.table());
+        if let Some(provider) = self.overrides.get(&(schema.clone(), table.clone())) {
+            return Ok(provider_as_source(provider.clone()));
+        }
+        tables::open(self.context, self.state, &schema, &table)
+    }
+}
+
+/// Parses an expression.
+pub fn parse_expression(text: &str) -> Result<ast::Expr> {
+    let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(text).map_err(Error::from)?;
+    parser.parse_expr().map_err(Error::from)
+}
+
+/// A view's plan as a relation.
+pub fn plan_source(plan: LogicalPlan) -> Arc<dyn TableSource> {
+    let view = datafusion::datasource::ViewTable::new(plan, None);
+    provider_as_source(Arc::new(view))
+}
+
+/// A plan whose columns have these names.
+pub fn rename_columns(plan: LogicalPlan, names: &[String]) -> Result<LogicalPlan> {
+    if names.is_empty() {
+        return Ok(plan);
+    }
+    let columns = plan.schema().columns();
+    if names.len() > columns.len() {
+        return Err(Error::new(Kind::InvalidDefinition, "more column names than columns"));
+    }
+    let renamed = columns.into_iter().enumerate().map(|(n, column)| match names.get(n) {
+        Some(name) => Expr::Column(column).alias(name),
+        None => Expr::Column(column),
+    });
+    Ok(LogicalPlanBuilder::from(plan).project(renamed.collect::<Vec<_>>())?.build()?)
+}
+
+impl ContextProvider for Planner<'_> {
+    fn get_table_source(&self, name: TableReference) -> DfResult<Arc<dyn TableSource>> {
+        Ok(self.relation(&name)?)
+    }
+
+    fn get_table_function_source(&self, name: &str, args: Vec<Expr>) -> DfResult<Arc<dyn TableSource>> {
+        let simplify = SimplifyContext::builder().with_config_options(self.state.config_options().clone()).build();
+        let simplifier = ExprSimplifier::new(simplify);
+        let schema = DFSchema::empty();
+        let args: Vec<Expr> = args
+            .into_iter()
+            .map(|arg| simplifier.coerce(arg, &schema).and_then(|arg| simplifier.simplify(arg)))
+            .collect::<DfResult<_>>()?;
+        if let Some(provider) = functions::table(name, &args, self.context)? {
+            return Ok(provider_as_source(provider));
+        }
+        let Some(function) = self.state.table_functions().get(name) else {
+            return Err(functions::undefined(name).into());
+        };
+        let args = datafusion::catalog::TableFunctionArgs::new(&args, self.state);
+        Ok(provider_as_source(function.create_table_provider_with_args(args)?))
+    }
+
+    fn create_cte_work_table(&self, name: &str, schema: SchemaRef) -> DfResult<Arc<dyn TableSource>> {
+        Ok(provider_as_source(Arc::new(CteWorkTable::new(name, schema))))
+    }
+
+    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        self.state.expr_planners()
+    }
+
+    fn get_relation_planners(&self) -> &[Arc<dyn RelationPlanner>] {
+        self.state.relation_planners()
+    }
+
+    fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
+        Some(Arc::new(Types))
+    }
+
+    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        functions::scalar(name, self.context).or_else(|| self.state.scalar_functions().get(name).cloned())
+    }
+
+    fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
+        self.state.higher_order_functions().get(name).cloned()
+    }
+
+    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
+        self.state.aggregate_functions().get(name).cloned()
+    }
+
+    fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
+        self.state.window_functions().get(name).cloned()
+    }
+
+    fn get_variable_type(&self, _: &[String]) -> Option<DataType> {
+        None
+    }
+
+    fn options(&self) -> &ConfigOptions {
+        self.state.config_options()
+    }
+
+    fn udf_names(&self) -> Vec<String> {
+        self.state.scalar_functions().keys().cloned().collect()
+    }
+
+    fn higher_order_function_names(&self) -> Vec<String> {
+        self.state.higher_order_functions().keys().cloned().collect()
+    }
+
+    fn udaf_names(&self) -> Vec<String> {
+        self.state.aggregate_functions().keys().cloned().collect()
+    }
+
+    fn udwf_names(&self) -> Vec<String> {
+        self.state.window_functions().keys().cloned().collect()
+    }
+}
+
+/// Types of casts: ours, which are PostgreSQL's, and not the engine's.
+#[derive(Debug)]
+struct Types;
+
+impl TypePlanner for Types {
+    fn plan_type_field(&self, sql_type: &ast::DataType) -> DfResult<Option<FieldRef>> {
+        let sql_type = super::types::sql_type(sql_type)?;
+        Ok(Some(Arc::new(Field::new("", sql_type.arrow(), true).with_metadata(sql_type.field("", true).metadata().clone()))))
+    }
+
+    fn plan_type(&self, sql_type: &ast::DataType) -> DfResult<Option<DataType>> {
+        Ok(Some(super::types::sql_type(sql_type)?.arrow()))
+    }
+}
+
+/// `SELECT 1`, to be filled with other expressions and relations.
+pub fn template_query() -> Result<ast::Query> {
+    let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql("SELECT 1").map_err(Error::from)?;
+    Ok(*parser.parse_query().map_err(Error::from)?)
+}
+
+/// A relation in FROM.
+pub fn table_factor(names: Vec<ast::Ident>) -> ast::TableFactor {
+    ast::TableFactor::Table {
+        name: ast::ObjectName::from(names),
+        alias: None,
+        args: None,
+        with_hints: Vec::new(),
+        version: None,
+        with_ordinality: false,
+        partitions: Vec::new(),
+        json_path: None,
+        sample: None,
+        index_hints: Vec::new(),
+    }
+}

@@ -1,0 +1,340 @@
+//! One client's conversation: its role, its settings, its transaction.
+//!
+//! A statement runs in the session's transaction. Outside a block each statement has one of its own, committed when it
+//! ends ([`Session::run`]), or, over the wire, when the client's whole message ends ([`Session::begin_implicit`]). An
+//! error undoes the implicit transaction and breaks an explicit one, as in PostgreSQL.
+
+use super::context::{Cancel, Context, Notice, NoticeSink};
+use super::copy::CopyIn;
+use super::database::Inner;
+use super::execute;
+use super::parser::{self, Body, Statement};
+use super::settings::Settings;
+use crate::catalog::ObjectId;
+use crate::error::{Error, Kind, Result};
+use crate::txn::Transaction;
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
+use datafusion::common::ScalarValue;
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
+use datafusion::sql::sqlparser::ast;
+use futures::TryStreamExt;
+use futures::stream::BoxStream;
+use std::sync::Arc;
+
+/// What came of a statement.
+pub enum Outcome {
+    /// Rows; an error ends them. The tag is without its count: `SELECT`, `INSERT 0`, `SHOW`.
+    Rows {
+        /// Columns of the rows.
+        schema: SchemaRef,
+        /// The rows.
+        stream: SendableRecordBatchStream,
+        /// The command tag without its count.
+        tag: String,
+    },
+    /// A command without rows, with its whole tag.
+    Command(String),
+    /// The client sends data now, for so many columns.
+    CopyIn(usize),
+    /// The client receives data: columns, and pieces of bytes with the end of each line in them.
+    CopyOut(usize, BoxStream<'static, Result<CopyLines>>),
+}
+
+/// Some lines of COPY TO.
+pub struct CopyLines {
+    /// The bytes of all lines.
+    pub data: Bytes,
+    /// Where each line ends.
+    pub ends: Vec<usize>,
+    /// How many of them are rows.
+    pub rows: u64,
+}
+
+/// What a statement takes and gives.
+pub struct Description {
+    /// Parameters in order, as fields of the types expected.
+    pub params: Vec<arrow::datatypes::Field>,
+    /// Columns of its rows, if it gives any.
+    pub columns: Option<SchemaRef>,
+}
+
+/// Where the transaction stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// No block is open.
+    Idle,
+    /// In a block.
+    Block,
+    /// In a block that an error broke.
+    Failed,
+}
+
+/// One client's conversation.
+pub struct Session {
+    pub(super) database: Arc<Inner>,
+    /// The role that logged in.
+    pub(super) login: ObjectId,
+    /// The role whose rights count now.
+    pub(super) role: ObjectId,
+    pub(super) settings: Settings,
+    /// Settings before the block, for ROLLBACK, and those of SET LOCAL.
+    pub(super) settings_before: Option<Settings>,
+    pub(super) txn: Option<Transaction>,
+    pub(super) status: Status,
+    pub(super) savepoints: Vec<(String, Transaction)>,
+    pub(super) notices: NoticeSink,
+    cancel: Cancel,
+    copy: Option<CopyIn>,
+    changes: Vec<(String, String)>,
+}
+
+impl Session {
+    /// A session of a role.
+    pub(super) fn new(database: Arc<Inner>, role: ObjectId, notices: NoticeSink) -> Self {
+        Self {
+            database,
+            login: role,
+            role,
+            settings: Settings::default(),
+            settings_before: None,
+            txn: None,
+            status: Status::Idle,
+            savepoints: Vec::new(),
+            notices,
+            cancel: Cancel::default(),
+            copy: None,
+            changes: Vec::new(),
+        }
+    }
+
+    /// Runs a string of statements as one transaction and gives the rows of the last one that has any.
+    pub async fn query(&mut self, sql: &str) -> Result<Vec<RecordBatch>> {
+        let mut rows = Vec::new();
+        let statements = self.parse(sql)?;
+        for statement in &statements {
+            self.begin_implicit();
+            let outcome = match self.execute(statement, Vec::new()).await {
+                Ok(Outcome::Rows { stream, .. }) => stream.try_collect().await.map(Some).map_err(Error::from),
+                Ok(Outcome::Command(_)) => Ok(None),
+                Ok(Outcome::CopyIn(_) | Outcome::CopyOut(..)) => {
+                    Err(Error::new(Kind::Unsupported, "COPY needs a connection; use Session::copy_in or the wire"))
+                }
+                Err(error) => Err(error),
+            };
+            match outcome {
+                Ok(Some(batches)) => rows = batches,
+                Ok(None) => {}
+                Err(error) => {
+                    self.rollback_implicit();
+                    return Err(error);
+                }
+            }
+        }
+        self.commit_implicit()?;
+        Ok(rows)
+    }
+
+    /// Parses a string of statements.
+    pub fn parse(&self, sql: &str) -> Result<Vec<Statement>> {
+        parser::parse(sql)
+    }
+
+    /// Says what a statement takes and gives, without running it.
+    pub async fn describe(&mut self, statement: &Statement, declared: &[Option<arrow::datatypes::Field>]) -> Result<Description> {
+        self.refuse_if_failed(statement)?;
+        let (context, state) = self.context();
+        execute::describe(&context, &state, statement, declared)
+    }
+
+    /// Runs a statement in the session's transaction, which must be open: see [`Self::begin_implicit`].
+    pub async fn execute(&mut self, statement: &Statement, params: Vec<ScalarValue>) -> Result<Outcome> {
+        self.refuse_if_failed(statement)?;
+        self.cancel.reset();
+        if self.txn.is_none() {
+            self.begin_implicit();
+        }
+        execute::execute(self, statement, params).await.map_err(|e| position(e, statement))
+    }
+
+    /// Only the end of a broken block is heard.
+    fn refuse_if_failed(&self, statement: &Statement) -> Result<()> {
+        let ends = match &statement.body {
+            Body::Sql(sql) => matches!(sql.as_ref(), ast::Statement::Rollback { .. } | ast::Statement::Commit { .. }),
+            Body::Own(_) => false,
+        };
+        match self.status == Status::Failed && !ends {
+            true => Err(Error::new(
+                Kind::FailedTransaction,
+                "current transaction is aborted, commands ignored until end of transaction block",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// What the next statement runs with.
+    pub(super) fn context(&self) -> (Arc<Context>, SessionState) {
+        let snapshot = match &self.txn {
+            Some(txn) => txn.snapshot().clone(),
+            None => (*self.database.manager.current()).clone(),
+        };
+        let context = Context {
+            database: self.database.clone(),
+            snapshot,
+            role: self.role,
+            viewer: self.role,
+            session_role: self.login,
+            settings: Arc::new(self.settings.clone()),
+            cancel: self.cancel.clone(),
+            notices: self.notices.clone(),
+        };
+        (Arc::new(context), self.database.state())
+    }
+
+    /// The open transaction.
+    pub(super) fn transaction(&mut self) -> Result<&mut Transaction> {
+        self.txn.as_mut().ok_or_else(|| Error::internal("a statement runs without a transaction"))
+    }
+
+    /// Opens a transaction if none is open; it lasts until [`Self::commit_implicit`] or [`Self::rollback_implicit`].
+    pub fn begin_implicit(&mut self) {
+        if self.txn.is_none() {
+            let read_only = self.settings.get("default_transaction_read_only").is_ok_and(|v| v == "on");
+            self.txn = Some(self.database.manager.begin(read_only));
+        }
+    }
+
+    /// Commits what [`Self::begin_implicit`] opened; a block that a BEGIN opened stays.
+    pub fn commit_implicit(&mut self) -> Result<()> {
+        if self.status != Status::Idle {
+            return Ok(());
+        }
+        match self.txn.take() {
+            Some(txn) => self.database.commit(txn).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// After an error: undoes the implicit transaction, breaks an explicit one, forgets a COPY.
+    pub fn rollback_implicit(&mut self) {
+        self.copy = None;
+        match self.status {
+            Status::Idle => self.txn = None,
+            Status::Block | Status::Failed => self.status = Status::Failed,
+        }
+    }
+
+    /// Where the block stands.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Asks the running statement to stop, from another thread.
+    pub fn cancel_handle(&self) -> Cancel {
+        self.cancel.clone()
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Changes a setting as SET does.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        let change = self.settings.set(name, value)?;
+        self.changes.extend(change);
+        Ok(())
+    }
+
+    /// Notes a setting that the client must hear of.
+    pub(super) fn report(&mut self, change: Option<(String, String)>) {
+        self.changes.extend(change);
+    }
+
+    /// Settings that the client must hear of since the last call.
+    pub fn take_changes(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// Whether the role may do everything.
+    pub fn is_superuser(&self) -> bool {
+        self.database.manager.current().catalog.is_superuser(self.role)
+    }
+
+    /// Sends a notice.
+    pub(super) fn notify(&self, severity: &'static str, message: impl Into<String>) {
+        (self.notices)(Notice { severity, message: message.into() });
+    }
+
+    /// Begins to receive data.
+    pub(super) fn begin_copy(&mut self, copy: CopyIn) {
+        self.copy = Some(copy);
+    }
+
+    /// Takes a piece of the data of COPY FROM; pieces end anywhere.
+    pub fn copy_data(&mut self, data: &[u8]) -> Result<()> {
+        let (context, state) = self.context();
+        let (Some(copy), Some(txn)) = (self.copy.as_mut(), self.txn.as_mut()) else {
+            return Err(Error::new(Kind::Protocol, "there is no COPY to take data"));
+        };
+        copy.feed(&context, &state, txn, data)
+    }
+
+    /// Ends COPY FROM; gives its tag.
+    pub fn copy_finish(&mut self) -> Result<String> {
+        let (context, state) = self.context();
+        let (Some(copy), Some(txn)) = (self.copy.take(), self.txn.as_mut()) else {
+            return Err(Error::new(Kind::Protocol, "there is no COPY to end"));
+        };
+        Ok(format!("COPY {}", copy.finish(&context, &state, txn)?))
+    }
+
+    /// Forgets COPY FROM.
+    pub fn copy_fail(&mut self) {
+        self.copy = None;
+    }
+}
+
+/// Finds the place of a name that an error speaks of, as PostgreSQL points at it.
+fn position(error: Error, statement: &Statement) -> Error {
+    if error.position().is_some() {
+        return error;
+    }
+    let named = matches!(
+        error.kind(),
+        Kind::UndefinedColumn | Kind::UndefinedTable | Kind::UndefinedFunction | Kind::AmbiguousColumn
+    );
+    let message = error.message();
+    let name = message.split('"').nth(1).or_else(|| {
+        let rest = message.strip_prefix("column ").or_else(|| message.strip_prefix("function "))?;
+        rest.split(['(', ' ']).next()
+    });
+    match name {
+        Some(name) if named && !name.is_empty() => match find_word(&statement.text, name) {
+            Some(at) => {
+                let characters = statement.text.get(..at).map_or(0, |before| before.chars().count());
+                error.at(statement.offset + characters + 1)
+            }
+            None => error,
+        },
+        _ => error,
+    }
+}
+
+/// Where a name stands as a word of its own.
+fn find_word(text: &str, name: &str) -> Option<usize> {
+    let lower = text.to_ascii_lowercase();
+    let name = name.to_ascii_lowercase();
+    let part = |c: char| c.is_alphanumeric() || c == '_';
+    let mut from = 0;
+    while let Some(at) = lower.get(from..)?.find(&name).map(|at| at + from) {
+        let before = lower[..at].chars().next_back().is_some_and(part);
+        let after = lower[at + name.len()..].chars().next().is_some_and(part);
+        if !before && !after {
+            return Some(at);
+        }
+        from = at + name.len();
+    }
+    None
+}

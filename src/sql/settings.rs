@@ -1,0 +1,233 @@
+//! Settings of a session: known names, their values, and what each value must look like.
+
+use crate::error::{Error, Kind, Result};
+use std::collections::BTreeMap;
+
+/// A setting that exists.
+#[derive(Debug)]
+struct Known {
+    name: &'static str,
+    default: &'static str,
+    check: Check,
+    /// Clients are told of changes by ParameterStatus.
+    reported: bool,
+    description: &'static str,
+}
+
+/// What a value must look like.
+#[derive(Debug, Clone, Copy)]
+enum Check {
+    Any,
+    Bool,
+    Number { max: u64 },
+    OneOf(&'static [&'static str]),
+    Milliseconds,
+    Fixed,
+}
+
+macro_rules! known {
+    ($($name:literal $default:literal $check:expr, $reported:literal, $description:literal;)*) => {
+        &[$(Known { name: $name, default: $default, check: $check, reported: $reported, description: $description }),*]
+    };
+}
+
+const KNOWN: &[Known] = known! {
+    "application_name" "" Check::Any, true, "Name of the client, shown in the list of activities.";
+    "bytea_output" "hex" Check::OneOf(&["hex"]), false, "Output form of bytea.";
+    "client_encoding" "UTF8" Check::OneOf(&["utf8", "utf-8", "unicode"]), true, "Encoding of the client.";
+    "client_min_messages" "notice" Check::OneOf(&["debug5", "debug4", "debug3", "debug2", "debug1", "debug", "log", "notice", "warning", "error"]), false, "Least severe message sent to the client.";
+    "datestyle" "ISO, MDY" Check::Any, true, "Output form of dates.";
+    "default_transaction_isolation" "repeatable read" Check::OneOf(&["repeatable read", "read committed", "read uncommitted"]), false, "Isolation of new transactions; all are run as snapshot isolation.";
+    "default_transaction_read_only" "off" Check::Bool, false, "New transactions are read only.";
+    "extra_float_digits" "1" Check::Any, false, "Accepted for PostgreSQL's clients; floats are always exact.";
+    "idle_in_transaction_session_timeout" "0" Check::Milliseconds, false, "Ends sessions that idle in a transaction.";
+    "integer_datetimes" "on" Check::Fixed, true, "Times are integers.";
+    "intervalstyle" "postgres" Check::OneOf(&["postgres"]), true, "Output form of intervals.";
+    "lock_timeout" "0" Check::Milliseconds, false, "Longest wait for a lock; writers never wait here.";
+    "row_security" "on" Check::Bool, false, "Row policies apply.";
+    "search_path" "public, steward" Check::Any, false, "Schemas searched for unqualified names.";
+    "server_encoding" "UTF8" Check::Fixed, true, "Encoding of the server.";
+    "server_version" "15.0 (Steward 0.1.0)" Check::Fixed, true, "PostgreSQL version spoken, and ours.";
+    "server_version_num" "150000" Check::Fixed, false, "The same as a number.";
+    "standard_conforming_strings" "on" Check::Fixed, true, "Backslashes in strings are plain characters.";
+    "statement_timeout" "0" Check::Milliseconds, false, "Longest time of a statement.";
+    "steward.language" "en" Check::OneOf(&["en", "zh"]), false, "Language of labels: en or zh.";
+    "steward.max_model_rows" "1000000" Check::Number { max: i64::MAX as u64 }, false, "Rows that model functions may see in one statement.";
+    "timezone" "UTC" Check::OneOf(&["utc", "etc/utc", "gmt", "z"]), true, "Time zone of the session.";
+    "transaction_isolation" "repeatable read" Check::OneOf(&["repeatable read", "read committed", "read uncommitted"]), false, "Isolation of this transaction; all are run as snapshot isolation.";
+    "transaction_read_only" "off" Check::Bool, false, "This transaction is read only.";
+};
+
+/// The values of one session. Custom settings (`app.region`) hold any text.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    values: BTreeMap<String, String>,
+}
+
+fn known(name: &str) -> Option<&'static Known> {
+    KNOWN.iter().find(|k| k.name == name)
+}
+
+fn unknown(name: &str) -> Error {
+    Error::new(Kind::UndefinedObject, format!("unrecognized configuration parameter \"{name}\""))
+}
+
+impl Settings {
+    /// The value of a setting.
+    pub fn get(&self, name: &str) -> Result<&str> {
+        let name = name.to_lowercase();
+        match (self.values.get(&name), known(&name)) {
+            (Some(value), _) => Ok(value),
+            (None, Some(known)) => Ok(known.default),
+            (None, None) => Err(unknown(&name)),
+        }
+    }
+
+    /// Sets a value; gives the name and value to report if clients want to hear of it.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<Option<(String, String)>> {
+        let name = name.to_lowercase();
+        let Some(known) = known(&name) else {
+            if !name.contains('.') {
+                return Err(unknown(&name));
+            }
+            self.values.insert(name, value.to_owned());
+            return Ok(None);
+        };
+        let value = checked(known, value)?;
+        self.values.insert(name.clone(), value.clone());
+        Ok(known.reported.then(|| (reported_name(&name), value)))
+    }
+
+    /// Puts a setting back to its default.
+    pub fn reset(&mut self, name: &str) -> Result<Option<(String, String)>> {
+        let name = name.to_lowercase();
+        self.values.remove(&name);
+        match known(&name) {
+            Some(known) => Ok(known.reported.then(|| (reported_name(&name), known.default.to_owned()))),
+            None if name.contains('.') => Ok(None),
+            None => Err(unknown(&name)),
+        }
+    }
+
+    /// Puts all settings back.
+    pub fn reset_all(&mut self) {
+        self.values.clear();
+    }
+
+    /// Name, value and description of every setting.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        KNOWN.iter().map(|k| {
+            let value = self.values.get(k.name).map_or(k.default, |value| value.as_str());
+            (k.name, value, k.description)
+        })
+    }
+
+    /// The settings that a client is told at start, with the names it expects.
+    pub fn reported(&self) -> Vec<(String, String)> {
+        let reported = KNOWN.iter().filter(|k| k.reported);
+        reported.map(|k| (reported_name(k.name), self.get(k.name).unwrap_or(k.default).to_owned())).collect()
+    }
+
+    /// The schemas of the search path.
+    pub fn search_path(&self) -> Vec<String> {
+        let path = self.get("search_path").unwrap_or("public, steward");
+        let mut path: Vec<String> = path
+            .split(',')
+            .map(|s| s.trim().trim_matches('"').to_owned())
+            .filter(|s| !s.is_empty() && s != "$user")
+            .collect();
+        if !path.iter().any(|s| s == "steward") {
+            path.push("steward".to_owned());
+        }
+        path
+    }
+
+    /// A setting in milliseconds; 0 means none.
+    pub fn milliseconds(&self, name: &str) -> u64 {
+        self.get(name).ok().and_then(parse_milliseconds).unwrap_or(0)
+    }
+
+    /// A setting that is a number.
+    pub fn number(&self, name: &str) -> u64 {
+        self.get(name).ok().and_then(|value| value.parse().ok()).unwrap_or(0)
+    }
+}
+
+fn checked(known: &Known, value: &str) -> Result<String> {
+    let lower = value.to_lowercase();
+    let invalid =
+        || Error::new(Kind::InvalidParameter, format!("invalid value for parameter \"{}\": \"{value}\"", known.name));
+    match known.check {
+        Check::Any => Ok(value.to_owned()),
+        Check::Bool => match lower.as_str() {
+            "on" | "true" | "yes" | "1" | "t" | "y" => Ok("on".to_owned()),
+            "off" | "false" | "no" | "0" | "f" | "n" => Ok("off".to_owned()),
+            _ => Err(invalid().with_hint("Use on or off.")),
+        },
+        Check::Number { max } => match lower.parse::<u64>() {
+            Ok(n) if n <= max => Ok(lower),
+            _ => Err(invalid().with_hint(format!("Use a whole number from 0 to {max}."))),
+        },
+        Check::OneOf(values) if values.contains(&lower.as_str()) => Ok(match known.name {
+            "client_encoding" => "UTF8".to_owned(),
+            "timezone" => "UTC".to_owned(),
+            _ => lower,
+        }),
+        Check::OneOf(values) => Err(invalid().with_hint(format!("Available values: {}.", values.join(", ")))),
+        Check::Milliseconds => parse_milliseconds(&lower).map(|ms| ms.to_string()).ok_or_else(|| {
+            invalid().with_hint("Use milliseconds, or a number with the unit ms, s, min or h.")
+        }),
+        Check::Fixed => {
+            Err(Error::new(Kind::InvalidParameter, format!("parameter \"{}\" cannot be changed", known.name)))
+        }
+    }
+}
+
+fn parse_milliseconds(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().ok()?;
+    let unit = match text[digits..].trim() {
+        "" | "ms" => 1,
+        "s" => 1000,
+        "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number.checked_mul(unit)
+}
+
+/// The spelling that clients look for in ParameterStatus.
+fn reported_name(name: &str) -> String {
+    match name {
+        "datestyle" => "DateStyle",
+        "intervalstyle" => "IntervalStyle",
+        "timezone" => "TimeZone",
+        other => other,
+    }
+    .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_settings_are_checked_and_unknown_ones_told() {
+        let mut settings = Settings::default();
+        assert_eq!(settings.set("statement_timeout", "2s").unwrap(), None);
+        assert_eq!(settings.milliseconds("statement_timeout"), 2000);
+        assert_eq!(settings.set("no_such", "1").unwrap_err().kind(), Kind::UndefinedObject);
+        assert_eq!(settings.set("row_security", "maybe").unwrap_err().kind(), Kind::InvalidParameter);
+        settings.set("app.region", "east").unwrap();
+        assert_eq!(settings.get("app.region").unwrap(), "east");
+        assert_eq!(settings.set("TimeZone", "utc").unwrap(), Some(("TimeZone".into(), "UTC".into())));
+    }
+
+    #[test]
+    fn steward_is_always_searched() {
+        let mut settings = Settings::default();
+        settings.set("search_path", "\"$user\", app").unwrap();
+        assert_eq!(settings.search_path(), ["app", "steward"]);
+    }
+}

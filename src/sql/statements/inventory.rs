@@ -1,0 +1,404 @@
+//! INVENTORY: looks at every asset and keeps what it found.
+//!
+//! For each table, view and asset of a source that the role may read: one pass over its rows gives a profile of every
+//! column; names and samples give semantic types; those give domain, structure, sensitivity and grade; the row quality
+//! model is learnt; and everything together gives the quality report. An asset whose state has not changed since the
+//! last time is passed over.
+
+use super::super::ddl::Ddl;
+use super::super::parser::{AssetTarget, Inventory};
+use super::super::planner::Planner;
+use super::super::{run, tables};
+use crate::catalog::{Class, Finding, Object, ObjectId, Table, TagUse};
+use crate::config::QUALITY_ROWS_MAX;
+use crate::error::{Error, Kind, Result};
+use crate::governance::quality::{AgeFact, CellErrorFact, KeyFact, key_candidates};
+use crate::governance::{
+    ColumnProfile, ColumnVerdict, Grade, LatestMoment, Profiler, QualityFacts, RelationQuality, Sensitivity, detect_column,
+    domain_of, freshness, moment_ms, relation_quality, structure_of,
+};
+use crate::models::RowQualityModel;
+use crate::storage::FileKind;
+use arrow::array::RecordBatch;
+use arrow::datatypes::DataType;
+use datafusion::logical_expr::LogicalPlanBuilder;
+use futures::TryStreamExt;
+use serde_json::{Value, json};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// An asset that is to be looked at.
+struct Asset {
+    schema: String,
+    name: String,
+    object: ObjectId,
+    kind: &'static str,
+    form: String,
+    bytes: u64,
+    modified_ms: Option<i64>,
+    owner: ObjectId,
+    fingerprint: u64,
+    table: Option<Table>,
+}
+
+/// What the options say.
+struct Options {
+    sample_rows: Option<usize>,
+    quality: bool,
+    force: bool,
+}
+
+/// Runs INVENTORY; gives the number of assets looked at.
+pub async fn inventory(ddl: &mut Ddl<'_>, inventory: Inventory) -> Result<usize> {
+    ddl.txn.must_write("INVENTORY")?;
+    let options = options(&inventory)?;
+    let assets = assets(ddl, &inventory.target)?;
+    let total = assets.len();
+    let mut looked = 0;
+    for (n, asset) in assets.into_iter().enumerate() {
+        ddl.context.cancel.check()?;
+        let name = format!("{}.{}", asset.schema, asset.name);
+        let before = ddl.txn.snapshot().catalog.finding(&name).map(|(id, finding)| (id, finding.clone()));
+        if let Some((_, finding)) = &before
+            && finding.fingerprint == asset.fingerprint
+            && finding.object == asset.object
+            && !options.force
+        {
+            ddl.context.notice(format!("inventory {} of {total}: {name} is unchanged", n + 1));
+            continue;
+        }
+        match look(ddl, &asset, &options).await {
+            Ok(finding) => {
+                let rows = finding.facts["row_count"].as_i64().unwrap_or(0);
+                let domain = finding.facts["domain"].as_str().unwrap_or("other").to_owned();
+                ddl.context.notice(format!("inventory {} of {total}: {name}: {rows} rows, {domain}", n + 1));
+                let id = before.map_or_else(|| ddl.new_id(), |(id, _)| id);
+                ddl.txn.put_object(id, Object::Finding(finding))?;
+                looked += 1;
+            }
+            // A file that breaks its own format is a finding about that asset, not the end of the inventory.
+            Err(error) if asset.kind == "file" && error.kind() != Kind::Cancelled => {
+                ddl.context.notice(format!("inventory {} of {total}: {name} cannot be read: {}", n + 1, error.message()));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(looked)
+}
+
+fn options(inventory: &Inventory) -> Result<Options> {
+    let mut options = Options { sample_rows: None, quality: true, force: false };
+    let flag = |name: &str, value: &str| match value {
+        "true" | "on" | "1" => Ok(true),
+        "false" | "off" | "0" => Ok(false),
+        _ => Err(Error::new(Kind::InvalidParameter, format!("option {name} cannot be \"{value}\""))),
+    };
+    for (name, value) in &inventory.options {
+        match name.as_str() {
+            "sample_rows" => {
+                options.sample_rows = Some(value.parse().ok().filter(|n| *n > 0).ok_or_else(|| {
+                    Error::new(Kind::InvalidParameter, format!("option sample_rows cannot be \"{value}\""))
+                })?);
+            }
+            "quality" => options.quality = flag(name, value)?,
+            "force" => options.force = flag(name, value)?,
+            other => {
+                return Err(Error::new(Kind::InvalidParameter, format!("unrecognized option \"{other}\" of INVENTORY"))
+                    .with_hint("Available options: sample_rows, quality, force."));
+            }
+        }
+    }
+    Ok(options)
+}
+
+fn hashed(parts: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    parts.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The assets meant that the role may read.
+fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
+    let snapshot = ddl.txn.snapshot();
+    let catalog = &snapshot.catalog;
+    let wanted = match target {
+        AssetTarget::All => None,
+        AssetTarget::Schema(schema) => {
+            if catalog.schema(schema).is_none() && catalog.source(schema).is_none() {
+                return Err(Error::new(Kind::UndefinedSchema, format!("schema or source \"{schema}\" does not exist")));
+            }
+            Some((schema.clone(), None))
+        }
+        AssetTarget::Table((schema, name)) => {
+            let (schema, name) = ddl.context.resolve(schema.as_deref(), name);
+            Some((schema, Some(name)))
+        }
+    };
+    let meant = |schema: &str, name: &str| {
+        wanted.as_ref().is_none_or(|(s, n)| s == schema && n.as_deref().is_none_or(|n| n == name))
+    };
+    let mut assets = Vec::new();
+    for (id, object) in catalog.class(Class::Relation) {
+        match object {
+            Object::Table(table) if meant(&table.schema, &table.name) => {
+                if tables::must_have(ddl.context, table, crate::catalog::Privilege::Select).is_err() {
+                    continue;
+                }
+                let rows = snapshot.rows(id);
+                let columns: Vec<_> = table.columns.iter().map(|c| (&c.name, c.data_type.to_string())).collect();
+                assets.push(Asset {
+                    schema: table.schema.clone(),
+                    name: table.name.clone(),
+                    object: id,
+                    kind: "table",
+                    form: "table".to_owned(),
+                    bytes: rows.bytes(),
+                    modified_ms: None,
+                    owner: table.owner,
+                    fingerprint: hashed((rows.changed, rows.live_rows(), columns)),
+                    table: Some(table.clone()),
+                });
+            }
+            Object::View(view) if meant(&view.schema, &view.name) => {
+                let readable = ddl.context.has_role(view.owner)
+                    || ddl.context.has_grant(&view.grants, crate::catalog::Privilege::Select);
+                if readable {
+                    assets.push(Asset {
+                        schema: view.schema.clone(),
+                        name: view.name.clone(),
+                        object: id,
+                        kind: "view",
+                        form: "view".to_owned(),
+                        bytes: 0,
+                        modified_ms: None,
+                        owner: view.owner,
+                        fingerprint: hashed((&view.query, snapshot.seq)),
+                        table: None,
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+    for (id, object) in catalog.class(Class::Schema) {
+        let Object::Source(source) = object else { continue };
+        if !tables::may_read(ddl.context, source) || wanted.as_ref().is_some_and(|(s, _)| *s != source.name) {
+            continue;
+        }
+        for asset in tables::assets(source)? {
+            if meant(&source.name, &asset.name) {
+                let modified = asset.modified.duration_since(std::time::UNIX_EPOCH).ok();
+                assets.push(Asset {
+                    schema: source.name.clone(),
+                    name: asset.name.clone(),
+                    object: id,
+                    kind: "file",
+                    form: asset.form.as_str().to_owned(),
+                    bytes: asset.bytes,
+                    modified_ms: modified.map(|d| d.as_millis() as i64),
+                    owner: source.owner,
+                    fingerprint: asset.fingerprint,
+                    table: None,
+                });
+            }
+        }
+    }
+    if let Some((schema, Some(name))) = &wanted
+        && assets.is_empty()
+    {
+        return Err(match catalog.table(schema, name) {
+            Some(_) => Error::new(Kind::Privilege, format!("permission denied for table {name}")),
+            None => tables::undefined(ddl.context, schema, name),
+        });
+    }
+    Ok(assets)
+}
+
+async fn look(ddl: &mut Ddl<'_>, asset: &Asset, options: &Options) -> Result<Finding> {
+    let (context, state) = (ddl.context, ddl.state);
+    let source = tables::open(context, state, &asset.schema, &asset.name)?;
+    let schema = source.schema();
+    let plan = LogicalPlanBuilder::scan(&*asset.name, source, None)?;
+    let plan = match options.sample_rows {
+        Some(rows) => plan.limit(0, Some(rows))?,
+        None => plan,
+    };
+    let mut stream = run::stream(context, state, &plan.build()?).await?;
+    let mut profiler = Profiler::new(schema.clone());
+    let mut kept: Vec<RecordBatch> = Vec::new();
+    let (mut rows, mut kept_rows) = (0usize, 0usize);
+    while let Some(batch) = stream.try_next().await? {
+        profiler.update(&batch)?;
+        rows += batch.num_rows();
+        if options.quality && kept_rows < QUALITY_ROWS_MAX {
+            kept_rows += batch.num_rows();
+            kept.push(batch);
+        }
+    }
+    let profiles = profiler.finish()?;
+    let verdicts: Vec<ColumnVerdict> = profiles
+        .iter()
+        .map(|profile| {
+            let sample: Vec<&str> = profile.sample.iter().map(String::as_str).collect();
+            detect_column(&profile.name, &profile.data_type, &sample, Some(profile))
+        })
+        .collect();
+    let sampled = options.sample_rows.is_some_and(|wanted| rows >= wanted);
+    let learnt = match options.quality && rows > 0 {
+        true => Some(learn(ddl, kept).await?),
+        false => None,
+    };
+    let cell_errors = learnt.as_ref().map_or(&[][..], |(_, errors)| errors.as_slice());
+    Ok(finding(ddl, asset, &profiles, &verdicts, cell_errors, learnt.as_ref().map_or(0, |(file, _)| *file), rows, sampled))
+}
+
+/// Learns the row quality model and keeps its weights; gives their file and what the model says of each column.
+async fn learn(ddl: &Ddl<'_>, batches: Vec<RecordBatch>) -> Result<(u64, Vec<CellErrorFact>)> {
+    let context = ddl.context.clone();
+    let learning = tokio::task::spawn_blocking(move || -> Result<(Vec<u8>, Vec<CellErrorFact>)> {
+        let mut told = |_: f64| context.cancel.check();
+        let model = RowQualityModel::train(&batches, &mut told)?;
+        let names: Vec<String> =
+            batches.first().map_or_else(Vec::new, |b| b.schema().fields().iter().map(|f| f.name().clone()).collect());
+        let mut sums = vec![(0.0, 0u64); names.len()];
+        let mut cells = 0u64;
+        for batch in &batches {
+            context.cancel.check()?;
+            cells += batch.num_rows() as u64;
+            for verdict in model.detail(batch)?.into_iter().flatten() {
+                if let Some(at) = names.iter().position(|name| *name == verdict.column) {
+                    sums[at].0 += verdict.p_error;
+                    sums[at].1 += u64::from(verdict.p_error > 0.5);
+                }
+            }
+        }
+        let errors = names.into_iter().zip(sums).map(|(column_name, (sum, flagged))| CellErrorFact {
+            column_name,
+            cells,
+            mean_p_error: if cells == 0 { 0.0 } else { sum / cells as f64 },
+            flagged,
+        });
+        Ok((model.to_bytes()?, errors.collect()))
+    });
+    let (bytes, errors) = learning.await.map_err(|e| Error::internal(format!("learning stopped: {e}")))??;
+    let file = ddl.context.database.manager.store().files().create(FileKind::Model, &bytes)?;
+    Ok((file.as_u64(), errors))
+}
+
+#[allow(clippy::too_many_arguments, reason = "everything that was found comes together here")]
+fn finding(
+    ddl: &Ddl<'_>, asset: &Asset, profiles: &[ColumnProfile], verdicts: &[ColumnVerdict], cell_errors: &[CellErrorFact],
+    quality_model: u64, rows: usize, sampled: bool,
+) -> Finding {
+    let now_ms = chrono::Utc::now().timestamp_millis();
+    let name = format!("{}.{}", asset.schema, asset.name);
+    let columns: Vec<&str> = profiles.iter().map(|p| p.name.as_str()).collect();
+    let domain = domain_of(&asset.name, &asset.form, &columns, verdicts);
+    let nested = profiles.iter().filter(|p| matches!(p.data_type, DataType::List(_) | DataType::Struct(_))).count();
+    let (structure, structure_because) = structure_of(&asset.form, nested, verdicts);
+    let moments: Vec<LatestMoment> = profiles
+        .iter()
+        .filter(|p| matches!(p.data_type, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..)))
+        .filter_map(|p| Some(LatestMoment { column_name: p.name.clone(), latest_ms: moment_ms(p.max.as_deref()?)? }))
+        .collect();
+    let age = freshness(&moments, asset.modified_ms, now_ms);
+    let keys = keys(asset, profiles, verdicts);
+    let facts = QualityFacts {
+        profiles,
+        verdicts,
+        keys: &keys,
+        ties: &[],
+        cell_errors,
+        // No rhythm is known: an age alone is neither good nor bad.
+        age: None::<AgeFact>,
+        sampled,
+    };
+    let quality = relation_quality(&facts);
+    let sensitivity = verdicts.iter().map(ColumnVerdict::sensitivity).max().unwrap_or(Sensitivity::None);
+    let grade = verdicts.iter().map(ColumnVerdict::grade).max().unwrap_or(Grade::General1);
+    let votes: Vec<Value> = domain
+        .votes
+        .iter()
+        .take(6)
+        .map(|v| json!({"domain": v.domain.name(), "from": v.voter, "because": v.because, "weight": round(v.weight)}))
+        .collect();
+    Finding {
+        asset: name.clone(),
+        object: asset.object,
+        fingerprint: asset.fingerprint,
+        facts: json!({
+            "asset_id": asset.object.to_string(), "name": name, "kind": asset.kind, "form": asset.form,
+            "domain": domain.domain.name(), "domain_zh": domain.domain.label_zh(),
+            "structure": structure.name(), "row_count": rows, "size_bytes": asset.bytes,
+            "sensitivity": sensitivity.name(), "grade": grade.name(), "quality": quality.score,
+            "freshness": age.as_ref().map(|a| a.age_ms * 1000),
+            "tags": asset.table.as_ref().map_or_else(|| json!({}), |t| tags(ddl, &t.tags)),
+            "owner": ddl.txn.snapshot().catalog.role_name(asset.owner),
+            "last_scan": now_ms * 1000, "confidence": round(domain.confidence),
+            "evidence": {"domain": votes, "structure": structure_because},
+        }),
+        columns: columns_facts(&name, profiles, verdicts, &quality),
+        quality: report_facts(&name, &quality, now_ms),
+        quality_model,
+        scanned_ms: now_ms,
+    }
+}
+
+fn tags(ddl: &Ddl<'_>, used: &[TagUse]) -> Value {
+    let named = used.iter().filter_map(|used| match ddl.txn.snapshot().catalog.get(used.tag).map(AsRef::as_ref) {
+        Some(Object::Tag(tag)) => Some((tag.name.clone(), Value::from(used.value.clone()))),
+        _ => None,
+    });
+    Value::Object(named.collect())
+}
+
+/// Declared keys hold by themselves; of other columns those that are meant to be keys.
+fn keys(asset: &Asset, profiles: &[ColumnProfile], verdicts: &[ColumnVerdict]) -> Vec<KeyFact> {
+    let mut keys = key_candidates(profiles, verdicts);
+    let rows = profiles.first().map_or(0, |p| p.rows);
+    for key in asset.table.iter().flat_map(|table| table.keys.iter().map(move |key| (table, key))) {
+        let columns: Vec<String> = key.1.columns.iter().map(|&c| key.0.columns[c].name.clone()).collect();
+        keys.retain(|candidate| candidate.columns != columns);
+        keys.push(KeyFact { columns, rows, duplicates: 0 });
+    }
+    keys
+}
+
+fn columns_facts(asset: &str, profiles: &[ColumnProfile], verdicts: &[ColumnVerdict], quality: &RelationQuality) -> Vec<Value> {
+    profiles
+        .iter()
+        .zip(verdicts)
+        .enumerate()
+        .map(|(n, (p, v))| {
+            let top: Vec<Value> = p.top.iter().map(|(value, count)| json!({"value": value, "count": count})).collect();
+            let data_type = crate::catalog::SqlType::from_arrow(&p.data_type).map(|t| t.to_string()).unwrap_or_default();
+            json!({
+                "asset": asset, "ordinal": n + 1, "column_name": p.name, "data_type": data_type,
+                "semantic_type": v.semantic_type.map(|t| t.name()), "semantic_type_zh": v.semantic_type.map(|t| t.label_zh()),
+                "privacy_category": v.privacy().name(), "sensitivity": v.sensitivity().name(), "grade": v.grade().name(),
+                "confidence": round(v.confidence), "coverage": round(v.coverage), "nulls": p.nulls, "distincts": p.distincts,
+                "distincts_exact": p.distincts_exact, "min": p.min, "max": p.max, "mean": p.mean, "stddev": p.stddev,
+                "pattern": p.pattern.as_ref().map(|(pattern, _)| pattern.clone()), "top": top, "evidence": v.evidence,
+                "quality": quality.column_score(&p.name),
+            })
+        })
+        .collect()
+}
+
+fn report_facts(asset: &str, quality: &RelationQuality, now_ms: i64) -> Vec<Value> {
+    quality
+        .report
+        .iter()
+        .map(|row| {
+            json!({
+                "asset": asset, "rule": row.rule, "dimension": row.dimension.name(), "dimension_zh": row.dimension.label_zh(),
+                "column_name": row.column_name, "metric": row.metric, "value": row.value, "threshold": row.threshold,
+                "passed": row.passed, "failed_rows": row.failed_rows, "total_rows": row.total_rows, "sampled": row.sampled,
+                "as_of": now_ms * 1000,
+            })
+        })
+        .collect()
+}
+
+fn round(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}

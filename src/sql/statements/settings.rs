@@ -1,0 +1,113 @@
+//! SET, RESET, SHOW, SET ROLE.
+
+use super::super::execute::{batches_stream, text_rows};
+use super::super::parser::fold;
+use super::super::session::{Outcome, Session, Status};
+use crate::error::{Error, Kind, Result};
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::sql::sqlparser::ast::{self, ContextModifier, Set};
+use std::sync::Arc;
+
+/// Runs SET.
+pub fn set(session: &mut Session, set: Set) -> Result<Outcome> {
+    match set {
+        Set::SingleAssignment { scope, variable, values, .. } => {
+            let name = variable.to_string().to_lowercase().replace('"', "");
+            let values: Vec<String> = values.iter().map(value).collect();
+            let value = values.join(", ");
+            if matches!(scope, Some(ContextModifier::Local)) && session.status() == Status::Idle {
+                session.notify("WARNING", "SET LOCAL can only be used in transaction blocks");
+                return Ok(Outcome::Command("SET".to_owned()));
+            }
+            match value.eq_ignore_ascii_case("default") {
+                true => {
+                    let change = session.settings.reset(&name)?;
+                    session.report(change);
+                }
+                false => session.set(&name, &value)?,
+            }
+        }
+        Set::SetTimeZone { value: zone, .. } => session.set("timezone", &value(&zone))?,
+        Set::SetNames { charset_name, .. } => session.set("client_encoding", &charset_name.value)?,
+        Set::SetTransaction { modes, .. } => {
+            for mode in modes {
+                if let ast::TransactionMode::AccessMode(mode) = mode {
+                    let read_only = matches!(mode, ast::TransactionAccessMode::ReadOnly);
+                    session.transaction()?.set_read_only(read_only);
+                }
+            }
+        }
+        other => return Err(Error::new(Kind::Unsupported, format!("{other} is not supported"))),
+    }
+    Ok(Outcome::Command("SET".to_owned()))
+}
+
+fn value(expression: &ast::Expr) -> String {
+    match expression {
+        ast::Expr::Value(value) => match &value.value {
+            ast::Value::SingleQuotedString(text) => text.clone(),
+            other => other.to_string(),
+        },
+        ast::Expr::Identifier(ident) => fold(ident),
+        other => other.to_string(),
+    }
+}
+
+/// Runs RESET.
+pub fn reset(session: &mut Session, reset: ast::ResetStatement) -> Result<Outcome> {
+    match reset.reset {
+        ast::Reset::ALL => session.settings.reset_all(),
+        ast::Reset::ConfigurationParameter(name) => {
+            let change = session.settings.reset(&name.to_string().to_lowercase().replace('"', ""))?;
+            session.report(change);
+        }
+    }
+    Ok(Outcome::Command("RESET".to_owned()))
+}
+
+/// Runs SHOW.
+pub fn show(session: &Session, variable: &[ast::Ident]) -> Result<Outcome> {
+    let words: Vec<String> = variable.iter().map(fold).collect();
+    let name = match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["transaction", "isolation", "level"] => "transaction_isolation".to_owned(),
+        ["time", "zone"] => "timezone".to_owned(),
+        _ => words.join("."),
+    };
+    if name == "all" {
+        return show_all(session);
+    }
+    let value = session.settings.get(&name)?.to_owned();
+    text_rows(&name, vec![value], "SHOW")
+}
+
+fn show_all(session: &Session) -> Result<Outcome> {
+    let all: Vec<_> = session.settings.all().collect();
+    let column = |pick: fn(&(&str, &str, &str)) -> String| -> ArrayRef {
+        Arc::new(all.iter().map(pick).map(Some).collect::<StringArray>())
+    };
+    let fields: Vec<_> = ["name", "setting", "description"].map(|name| Field::new(name, DataType::Utf8, true)).into();
+    let schema = Arc::new(Schema::new(fields));
+    let columns = vec![column(|s| s.0.to_owned()), column(|s| s.1.to_owned()), column(|s| s.2.to_owned())];
+    let batch = RecordBatch::try_new(schema.clone(), columns)?;
+    Ok(Outcome::Rows { stream: batches_stream(schema.clone(), vec![batch]), schema, tag: "SHOW".to_owned() })
+}
+
+/// Runs SET ROLE and RESET ROLE.
+pub fn set_role(session: &mut Session, role: Option<&str>) -> Result<()> {
+    let Some(name) = role else {
+        session.role = session.login;
+        return Ok(());
+    };
+    let (context, _) = session.context();
+    let catalog = &context.snapshot.catalog;
+    let Some((id, _)) = catalog.role(name) else {
+        return Err(Error::new(Kind::UndefinedObject, format!("role \"{name}\" does not exist")));
+    };
+    let allowed = catalog.is_superuser(session.login) || catalog.memberships(session.login).contains(&id);
+    if !allowed {
+        return Err(Error::new(Kind::Privilege, format!("permission denied to set role \"{name}\"")));
+    }
+    session.role = id;
+    Ok(())
+}

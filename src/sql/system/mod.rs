@@ -1,0 +1,63 @@
+//! Schema `steward`: everything that Steward knows, as rows.
+//!
+//! Each view shows what the asking role may know and no more: a relation that it cannot read is not in the list, extremes
+//! and frequent values of a column that it sees masked are left out.
+
+mod assets;
+mod models;
+mod objects;
+pub mod rows;
+
+use super::context::Context;
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::catalog::TableProvider;
+use rows::{Cell, RowsTable};
+use std::sync::Arc;
+
+/// One view: its name, its columns, and its rows for a context.
+struct View {
+    name: &'static str,
+    columns: fn() -> Vec<Field>,
+    rows: fn(&Context) -> crate::error::Result<Vec<Vec<Cell>>>,
+}
+
+const VIEWS: &[View] = &[
+    View { name: "assets", columns: assets::asset_columns, rows: assets::assets },
+    View { name: "columns", columns: assets::column_columns, rows: assets::columns },
+    View { name: "quality_results", columns: assets::quality_columns, rows: assets::quality_results },
+    View { name: "models", columns: models::model_columns, rows: models::models },
+    View { name: "model_versions", columns: models::version_columns, rows: models::versions },
+    View { name: "model_metrics", columns: models::metric_columns, rows: models::metrics },
+    View { name: "tags", columns: objects::tag_columns, rows: objects::tags },
+    View { name: "tag_references", columns: objects::reference_columns, rows: objects::references },
+    View { name: "policies", columns: objects::policy_columns, rows: objects::policies },
+    View { name: "sources", columns: objects::source_columns, rows: objects::sources },
+    View { name: "roles", columns: objects::role_columns, rows: objects::roles },
+    View { name: "settings", columns: objects::setting_columns, rows: objects::settings },
+    View { name: "encryption", columns: objects::encryption_columns, rows: objects::encryption },
+];
+
+fn find(name: &str) -> Option<&'static View> {
+    VIEWS.iter().find(|view| view.name == name)
+}
+
+/// Whether schema `steward` has a view of this name.
+pub fn exists(name: &str) -> bool {
+    find(name).is_some()
+}
+
+/// The columns of a view of schema `steward`.
+pub fn columns(schema: &str, name: &str) -> Option<SchemaRef> {
+    let view = find(name).filter(|_| schema == "steward")?;
+    Some(Arc::new(Schema::new((view.columns)())))
+}
+
+/// The view of this name in schema `steward`.
+pub fn open(context: &Arc<Context>, schema: &str, name: &str) -> Option<Arc<dyn TableProvider>> {
+    let view = find(name).filter(|_| schema == "steward")?;
+    let context = context.clone();
+    Some(RowsTable::make((view.columns)(), move || (view.rows)(&context)))
+}
+
+pub use assets::{asset_columns, assets as asset_rows, columns as column_rows, report_columns, row as fact_cells};
+pub use objects::{reference_columns, references as reference_rows};

@@ -1,0 +1,108 @@
+//! steward.models, steward.model_versions, steward.model_metrics.
+
+use super::super::context::Context;
+use super::rows::{Cell, column, jsonb, timestamp};
+use crate::catalog::{Class, Model, Object, Privilege};
+use crate::error::Result;
+use arrow::datatypes::{DataType, Field};
+
+fn visible(context: &Context) -> impl Iterator<Item = &Model> {
+    context.snapshot.catalog.class(Class::Model).filter_map(|(_, object)| match object {
+        Object::Model(m) if context.has_role(m.owner) || context.has_grant(&m.grants, Privilege::Usage) => Some(m),
+        _ => None,
+    })
+}
+
+pub fn model_columns() -> Vec<Field> {
+    vec![
+        column("name", DataType::Utf8),
+        column("model_type", DataType::Utf8),
+        column("owner", DataType::Utf8),
+        column("deployed_version", DataType::Int32),
+        column("versions", DataType::Int32),
+        jsonb("options"),
+        jsonb("trained_on"),
+    ]
+}
+
+pub fn models(context: &Context) -> Result<Vec<Vec<Cell>>> {
+    let catalog = &context.snapshot.catalog;
+    let name_of = |id: &u64| {
+        catalog.get(*id).map(|object| object.key().1.replace('\0', ".")).unwrap_or_else(|| format!("dropped {id}"))
+    };
+    let rows = visible(context).map(|model| {
+        let trained: Vec<String> = model.trained_on.iter().map(name_of).collect();
+        vec![
+            Cell::text(&model.name),
+            Cell::text(&model.model_type),
+            Cell::text(catalog.role_name(model.owner)),
+            Cell::Int(Some(i64::from(model.deployed))),
+            Cell::Int(Some(model.versions.len() as i64)),
+            Cell::text(serde_json::json!(model.options).to_string()),
+            Cell::text(serde_json::json!(trained).to_string()),
+        ]
+    });
+    Ok(rows.collect())
+}
+
+pub fn version_columns() -> Vec<Field> {
+    vec![
+        column("model", DataType::Utf8),
+        column("version", DataType::Int32),
+        column("deployed", DataType::Boolean),
+        column("trained_rows", DataType::Int64),
+        column("seconds", DataType::Float64),
+        column("size_bytes", DataType::Int64),
+        column("snapshot", DataType::Int64),
+        column("query", DataType::Utf8),
+        column("created_at", timestamp()),
+    ]
+}
+
+pub fn versions(context: &Context) -> Result<Vec<Vec<Cell>>> {
+    let rows = visible(context).flat_map(|model| {
+        model.versions.iter().map(|version| {
+            vec![
+                Cell::text(&model.name),
+                Cell::Int(Some(i64::from(version.number))),
+                Cell::Bool(Some(version.number == model.deployed)),
+                Cell::Int(Some(version.rows as i64)),
+                Cell::Float(Some(version.seconds)),
+                Cell::Int(Some(version.bytes as i64)),
+                Cell::Int(Some(version.snapshot as i64)),
+                Cell::text(&version.query),
+                Cell::Int(Some(version.created_ms * 1000)),
+            ]
+        })
+    });
+    Ok(rows.collect())
+}
+
+pub fn metric_columns() -> Vec<Field> {
+    vec![
+        column("model", DataType::Utf8),
+        column("version", DataType::Int32),
+        column("metric", DataType::Utf8),
+        column("segment", DataType::Utf8),
+        column("value", DataType::Float64),
+        column("n", DataType::Int64),
+    ]
+}
+
+pub fn metrics(context: &Context) -> Result<Vec<Vec<Cell>>> {
+    let rows = visible(context).flat_map(|model| {
+        model.versions.iter().flat_map(|version| {
+            version.metrics.iter().map(|(metric, segment, value, n)| {
+                vec![
+                    Cell::text(&model.name),
+                    Cell::Int(Some(i64::from(version.number))),
+                    Cell::text(metric),
+                    Cell::text(segment),
+                    Cell::Float(Some(*value)),
+                    Cell::Int(Some(*n as i64)),
+                ]
+            })
+        })
+    });
+    Ok(rows.collect())
+}

@@ -1,0 +1,195 @@
+//! steward.tags, tag_references, policies, sources, roles, settings, encryption.
+
+use super::super::context::Context;
+use super::super::tables;
+use super::rows::{Cell, column, jsonb};
+use crate::catalog::{Class, Object, ObjectId, TagSource, TagUse};
+use crate::error::Result;
+use arrow::datatypes::{DataType, Field};
+
+fn object_name(context: &Context, id: ObjectId) -> String {
+    context.snapshot.catalog.get(id).map(|object| object.key().1.replace('\0', ".")).unwrap_or_default()
+}
+
+pub fn tag_columns() -> Vec<Field> {
+    vec![
+        column("name", DataType::Utf8),
+        jsonb("allowed_values"),
+        column("masking_policy", DataType::Utf8),
+        jsonb("unmask"),
+        column("comment", DataType::Utf8),
+    ]
+}
+
+pub fn tags(context: &Context) -> Result<Vec<Vec<Cell>>> {
+    let catalog = &context.snapshot.catalog;
+    let rows = catalog.class(Class::Tag).filter_map(|(_, object)| match object {
+        Object::Tag(tag) => Some(vec![
+            Cell::text(&tag.name),
+            Cell::text(serde_json::json!(tag.allowed_values).to_string()),
+            Cell::Text(tag.mask.map(|id| object_name(context, id))),
+            Cell::text(serde_json::json!(tag.unmask.iter().map(|id| catalog.role_name(*id)).collect::<Vec<_>>()).to_string()),
+            Cell::Text(tag.comment.clone()),
+        ]),
+        _ => None,
+    });
+    Ok(rows.collect())
+}
+
+pub fn reference_columns() -> Vec<Field> {
+    let texts = ["level", "object", "column_name", "tag", "value", "source", "state"];
+    let mut columns: Vec<Field> = texts.iter().map(|name| column(name, DataType::Utf8)).collect();
+    columns.push(column("confidence", DataType::Float64));
+    columns
+}
+
+pub fn references(context: &Context) -> Result<Vec<Vec<Cell>>> {
+    let mut rows = Vec::new();
+    for (_, object) in context.snapshot.catalog.class(Class::Relation) {
+        let Object::Table(table) = object else { continue };
+        if tables::must_have(context, table, crate::catalog::Privilege::Select).is_err() {
+            continue;
+        }
+        let name = format!("{}.{}", table.schema, table.name);
+        let mut add = |level: &str, column: Option<&str>, used: &TagUse| {
+            let (source, state) = match used.source {
+                TagSource::Manual => ("manual", "confirmed"),
+                TagSource::Classifier => ("classifier", "suggested"),
+                TagSource::Propagated => ("propagated", "confirmed"),
+            };
+            rows.push(vec![
+                Cell::text(level),
+                Cell::text(&name),
+                Cell::Text(column.map(str::to_owned)),
+                Cell::text(object_name(context, used.tag)),
+                Cell::text(&used.value),
+                Cell::text(source),
+                Cell::text(state),
+                Cell::Float(Some(used.confidence)),
+            ]);
+        };
+        table.tags.iter().for_each(|used| add("table", None, used));
+        for column in &table.columns {
+            column.tags.iter().for_each(|used| add("column", Some(&column.name), used));
+        }
+    }
+    Ok(rows)
+}
+
+pub fn policy_columns() -> Vec<Field> {
+    ["name", "kind", "relation", "type", "definition", "roles"].iter().map(|name| column(name, DataType::Utf8)).collect()
+}
+
+pub fn policies(context: &Context) -> Result<Vec<Vec<Cell>>> {
+    let catalog = &context.snapshot.catalog;
+    let mut rows = Vec::new();
+    for (_, object) in catalog.class(Class::MaskingPolicy) {
+        if let Object::MaskingPolicy(policy) = object {
+            rows.push(vec![
+                Cell::text(&policy.name),
+                Cell::text("masking"),
+                Cell::Text(None),
+                Cell::text(policy.data_type.to_string()),
+                Cell::text(format!("{} -> {}", policy.argument, policy.body)),
+                Cell::Text(None),
+            ]);
+        }
+    }
+    for (_, object) in catalog.class(Class::RowPolicy) {
+        if let Object::RowPolicy(policy) = object {
+            let roles: Vec<String> = policy.roles.iter().map(|id| catalog.role_name(*id)).collect();
+            rows.push(vec![
+                Cell::text(&policy.name),
+                Cell::text("row"),
+                Cell::text(object_name(context, policy.table)),
+                Cell::text(if policy.permissive { "permissive" } else { "restrictive" }),
+                Cell::text(&policy.using),
+                Cell::text(if roles.is_empty() { "public".to_owned() } else { roles.join(", ") }),
+            ]);
+        }
+    }
+    Ok(rows)
+}
+
+pub fn source_columns() -> Vec<Field> {
+    vec![
+        column("name", DataType::Utf8),
+        column("source_type", DataType::Utf8),
+        column("owner", DataType::Utf8),
+        column("assets", DataType::Int64),
+        jsonb("options"),
+    ]
+}
+
+pub fn sources(context: &Context) -> Result<Vec<Vec<Cell>>> {
+    let catalog = &context.snapshot.catalog;
+    let rows = catalog.class(Class::Schema).filter_map(|(_, object)| match object {
+        Object::Source(source) if tables::may_read(context, source) => Some(vec![
+            Cell::text(&source.name),
+            Cell::text(&source.source_type),
+            Cell::text(catalog.role_name(source.owner)),
+            Cell::Int(tables::assets(source).ok().map(|assets| assets.len() as i64)),
+            Cell::text(serde_json::json!(source.options).to_string()),
+        ]),
+        _ => None,
+    });
+    Ok(rows.collect())
+}
+
+pub fn role_columns() -> Vec<Field> {
+    vec![
+        column("name", DataType::Utf8),
+        column("superuser", DataType::Boolean),
+        column("login", DataType::Boolean),
+        jsonb("member_of"),
+    ]
+}
+
+pub fn roles(context: &Context) -> Result<Vec<Vec<Cell>>> {
+    let catalog = &context.snapshot.catalog;
+    let rows = catalog.class(Class::Role).filter_map(|(_, object)| match object {
+        Object::Role(role) => {
+            let groups: Vec<String> = role.member_of.iter().map(|id| catalog.role_name(*id)).collect();
+            Some(vec![
+                Cell::text(&role.name),
+                Cell::Bool(Some(role.superuser)),
+                Cell::Bool(Some(role.login)),
+                Cell::text(serde_json::json!(groups).to_string()),
+            ])
+        }
+        _ => None,
+    });
+    Ok(rows.collect())
+}
+
+pub fn setting_columns() -> Vec<Field> {
+    ["name", "setting", "description"].iter().map(|name| column(name, DataType::Utf8)).collect()
+}
+
+pub fn settings(context: &Context) -> Result<Vec<Vec<Cell>>> {
+    Ok(context.settings.all().map(|(name, value, text)| vec![Cell::text(name), Cell::text(value), Cell::text(text)]).collect())
+}
+
+pub fn encryption_columns() -> Vec<Field> {
+    vec![
+        column("object", DataType::Utf8),
+        column("kind", DataType::Utf8),
+        column("encrypted", DataType::Boolean),
+        column("algorithm", DataType::Utf8),
+        column("key_version", DataType::Int64),
+    ]
+}
+
+pub fn encryption(context: &Context) -> Result<Vec<Vec<Cell>>> {
+    context.must_be_superuser("see how files are sealed")?;
+    let rows = context.database.manager.store().encryption_status()?.into_iter().map(|status| {
+        vec![
+            Cell::text(status.object),
+            Cell::text(status.kind),
+            Cell::Bool(Some(true)),
+            Cell::text(status.algorithm),
+            Cell::Int(Some(status.key_version as i64)),
+        ]
+    });
+    Ok(rows.collect())
+}

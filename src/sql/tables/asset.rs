@@ -1,0 +1,52 @@
+//! Assets of a source as relations: files read in place.
+
+use super::super::context::Context;
+use super::lazy::LazyTable;
+use crate::catalog::{Privilege, Source};
+use crate::error::{Error, Kind, Result};
+use crate::sources::{Asset, FileOptions, discover};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The assets of a source that are there now.
+pub fn assets(source: &Source) -> Result<Vec<Asset>> {
+    let mut options = FileOptions::default();
+    for (name, value) in source.options.iter().filter(|(name, _)| *name != "path") {
+        options.set(name, value)?;
+    }
+    let path = source.options.get("path").map_or("", String::as_str);
+    discover(Path::new(path), &options)
+}
+
+/// Whether the role may read the source's assets.
+pub fn may_read(context: &Context, source: &Source) -> bool {
+    context.has_role(source.owner) || context.has_grant(&source.grants, Privilege::Usage)
+}
+
+/// One asset of a source.
+pub fn must_get(context: &Context, schema: &str, name: &str) -> Result<Asset> {
+    let Some((_, source)) = context.snapshot.catalog.source(schema) else {
+        return Err(super::undefined(context, schema, name));
+    };
+    if !may_read(context, source) {
+        return Err(Error::new(Kind::Privilege, format!("permission denied for source {schema}"))
+            .with_hint(format!("The owner can say GRANT USAGE ON SOURCE {schema} TO ...")));
+    }
+    let found = assets(source)?.into_iter().find(|asset| asset.name == name);
+    found.ok_or_else(|| super::undefined(context, schema, name))
+}
+
+/// One asset of a source as a relation.
+pub fn open(context: &Arc<Context>, schema: &str, name: &str) -> Result<Arc<LazyTable>> {
+    let asset = must_get(context, schema, name)?;
+    let columns = asset.schema()?;
+    let cancel = context.cancel.clone();
+    Ok(Arc::new(LazyTable::new(columns, move || {
+        let cancel = cancel.clone();
+        let batches = asset.scan(None, None)?;
+        Ok(Box::new(batches.map(move |batch| {
+            cancel.check()?;
+            batch
+        })))
+    })))
+}

@@ -1,0 +1,215 @@
+//! The gate: facts of the catalogue to what a role may see of a table.
+//!
+//! The facts are gathered here; `governance` decides. What it decides is enforced by the leaf that reads the rows.
+
+use super::super::context::Context;
+use crate::catalog::{Class, Column, Grant, Object, ObjectId, PUBLIC, Privilege, Table, TagSource, TagUse};
+use crate::error::{Error, Kind, Result};
+use crate::governance::access::{
+    ColumnAccess, Command, Decision, Mask, MaskBinding, MaskTarget, MaskingPolicy, RelationAccess, RoleFacts, RowPolicy,
+    TagOnColumn, TagState, Unmask,
+};
+use crate::governance::{self};
+
+/// What a role may see of a table.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// For each column whether it may be read at all.
+    pub readable: Vec<bool>,
+    /// For each column what masks it.
+    pub masks: Vec<Option<MaskUse>>,
+    /// The condition of the rows that are seen, as SQL.
+    pub filter: Option<String>,
+}
+
+/// A mask that applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MaskUse {
+    /// This masking policy.
+    Policy(ObjectId),
+    /// NULL for every value.
+    Hidden,
+}
+
+impl Access {
+    /// Refuses columns that may not be read. Without any column named (`count(*)`), one readable column will do.
+    pub fn must_read(&self, table: &Table, columns: &[usize]) -> Result<()> {
+        let refused = columns.iter().any(|&c| self.readable.get(c) == Some(&false));
+        let nothing = !self.readable.iter().any(|readable| *readable);
+        match refused || nothing {
+            true => Err(denied(table)),
+            false => Ok(()),
+        }
+    }
+}
+
+fn denied(table: &Table) -> Error {
+    Error::new(Kind::Privilege, format!("permission denied for table {}", table.name))
+}
+
+/// What the context's role may do with a table: `role` decides on rights, `viewer` on masks and rows.
+pub fn access(context: &Context, id: ObjectId, table: &Table) -> Result<Access> {
+    let rights = decide_as(context, context.role, id, table);
+    let seen = match context.viewer == context.role {
+        true => rights.clone(),
+        false => decide_as(context, context.viewer, id, table),
+    };
+    let mut masks = Vec::with_capacity(table.columns.len());
+    for (column, decision) in table.columns.iter().zip(&seen.columns) {
+        masks.push(match &decision.mask {
+            None => viewer_mask(context, id, table, column),
+            Some(Mask::Hidden) => Some(MaskUse::Hidden),
+            Some(Mask::Policy(name)) => match context.snapshot.catalog.masking_policy(name) {
+                Some((policy, _)) => Some(MaskUse::Policy(policy)),
+                // Bound but gone: nothing is shown rather than everything.
+                None => Some(MaskUse::Hidden),
+            },
+        });
+    }
+    Ok(Access { readable: rights.columns.iter().map(|c| c.allowed).collect(), masks, filter: seen.rows.sql() })
+}
+
+/// In a view the reader need not have rights on the table for its masks to apply: it is asked as if it had.
+fn viewer_mask(context: &Context, id: ObjectId, table: &Table, column: &Column) -> Option<MaskUse> {
+    if context.viewer == context.role {
+        return None;
+    }
+    let mut open = table.clone();
+    open.grants.push(Grant { role: PUBLIC, privilege: Privilege::Select, columns: None });
+    let decided = decide_as(context, context.viewer, id, &open);
+    match &decided.column(&column.name)?.mask {
+        None => None,
+        Some(Mask::Hidden) => Some(MaskUse::Hidden),
+        Some(Mask::Policy(name)) => {
+            Some(context.snapshot.catalog.masking_policy(name).map_or(MaskUse::Hidden, |(id, _)| MaskUse::Policy(id)))
+        }
+    }
+}
+
+/// What governance decides for the context's role.
+pub fn decide(context: &Context, id: ObjectId, table: &Table) -> Decision {
+    decide_as(context, context.role, id, table)
+}
+
+fn decide_as(context: &Context, role: ObjectId, id: ObjectId, table: &Table) -> Decision {
+    governance::decide(&role_facts(context, role), &relation_facts(context, id, table), Command::Select)
+}
+
+fn role_facts(context: &Context, role: ObjectId) -> RoleFacts {
+    let catalog = &context.snapshot.catalog;
+    let members = catalog.memberships(role);
+    let tags = catalog.class(Class::Tag).filter_map(|(_, object)| match object {
+        Object::Tag(tag) if tag.unmask.iter().any(|r| members.contains(r)) => Some(Unmask::Tag(tag.name.clone())),
+        _ => None,
+    });
+    let superuser = catalog.is_superuser(role);
+    RoleFacts {
+        name: catalog.role_name(role),
+        superuser,
+        bypass_row_security: superuser,
+        unmask: tags.collect(),
+        member_of: members.iter().map(|id| catalog.role_name(*id)).collect(),
+    }
+}
+
+fn relation_facts(context: &Context, id: ObjectId, table: &Table) -> RelationAccess {
+    let catalog = &context.snapshot.catalog;
+    let policy_facts = |id: ObjectId| match catalog.get(id).map(AsRef::as_ref) {
+        Some(Object::MaskingPolicy(p)) => MaskingPolicy {
+            name: p.name.clone(),
+            argument_type: p.data_type.to_string(),
+            return_type: p.data_type.to_string(),
+            applies_to_owner: false,
+        },
+        // A name that no policy has: the column is hidden.
+        _ => MaskingPolicy {
+            name: format!("dropped {id}"),
+            argument_type: String::new(),
+            return_type: String::new(),
+            applies_to_owner: true,
+        },
+    };
+    let mut masks = Vec::new();
+    for column in &table.columns {
+        if let Some(policy) = column.mask {
+            masks.push(MaskBinding { target: MaskTarget::Column(column.name.clone()), policy: policy_facts(policy) });
+        }
+    }
+    for (_, object) in catalog.class(Class::Tag) {
+        if let Object::Tag(tag) = object
+            && let Some(policy) = tag.mask
+        {
+            masks.push(MaskBinding { target: MaskTarget::Tag { tag: tag.name.clone(), value: None }, policy: policy_facts(policy) });
+        }
+    }
+    let tag_facts = |used: &TagUse| {
+        let Some(Object::Tag(tag)) = catalog.get(used.tag).map(AsRef::as_ref) else { return None };
+        let (source, state) = match used.source {
+            TagSource::Manual => ("manual", TagState::Confirmed),
+            TagSource::Classifier => ("classifier", TagState::Suggested),
+            TagSource::Propagated => ("propagated", TagState::Confirmed),
+        };
+        Some(TagOnColumn { tag: tag.name.clone(), value: used.value.clone(), source: source.to_owned(), state })
+    };
+    let fits = |used: &TagUse, column: &Column| match catalog.get(used.tag).map(AsRef::as_ref) {
+        Some(Object::Tag(tag)) => tag.mask.is_none_or(|mask| {
+            matches!(catalog.get(mask).map(AsRef::as_ref), Some(Object::MaskingPolicy(p)) if p.data_type.arrow() == column.data_type.arrow())
+        }),
+        _ => false,
+    };
+    let columns = table.columns.iter().map(|column| ColumnAccess {
+        name: column.name.clone(),
+        // A tag of the whole table masks the columns that its policy is for.
+        tags: column.tags.iter().chain(table.tags.iter().filter(|used| fits(used, column))).filter_map(tag_facts).collect(),
+    });
+    let grants = table.grants.iter().flat_map(|grant| {
+        let privilege = match grant.privilege {
+            Privilege::Select => governance::access::Privilege::Select,
+            Privilege::Insert => governance::access::Privilege::Insert,
+            Privilege::Update => governance::access::Privilege::Update,
+            Privilege::Delete => governance::access::Privilege::Delete,
+            Privilege::Truncate => governance::access::Privilege::Truncate,
+            Privilege::Usage | Privilege::Unmask => return Vec::new(),
+        };
+        let grantee = catalog.role_name(grant.role);
+        let one = |column_name: Option<String>| governance::access::Grant { grantee: grantee.clone(), privilege, column_name };
+        match &grant.columns {
+            None => vec![one(None)],
+            Some(columns) => columns.iter().map(|column| one(Some(column.clone()))).collect(),
+        }
+    });
+    let row_policies = catalog.policies_of(id).map(|(_, policy)| RowPolicy {
+        name: policy.name.clone(),
+        permissive: policy.permissive,
+        command: None,
+        roles: match policy.roles.is_empty() {
+            true => vec![governance::access::PUBLIC.to_owned()],
+            false => policy.roles.iter().map(|id| catalog.role_name(*id)).collect(),
+        },
+        using: Some(policy.using.clone()),
+        check: None,
+    });
+    RelationAccess {
+        owner: catalog.role_name(table.owner),
+        columns: columns.collect(),
+        grants: grants.collect(),
+        masks,
+        row_security: table.row_security,
+        force_row_security: false,
+        row_policies: row_policies.collect(),
+    }
+}
+
+/// Refuses a role that lacks a right on the whole table.
+pub fn must_have(context: &Context, table: &Table, privilege: Privilege) -> Result<()> {
+    let any = context.has_role(table.owner)
+        || context.has_grant(&table.grants, privilege)
+        || (privilege == Privilege::Select
+            && table.grants.iter().any(|g| {
+                g.privilege == privilege && context.snapshot.catalog.memberships(context.role).contains(&g.role)
+            }));
+    match any {
+        true => Ok(()),
+        false => Err(denied(table)),
+    }
+}

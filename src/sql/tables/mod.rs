@@ -1,0 +1,70 @@
+//! Relations as the engine sees them, each behind the gate.
+//!
+//! [`open`] is the one door: it looks a name up in the statement's snapshot, asks `governance` what the role may see of
+//! it, and gives out a relation that shows just that. A table's rows are masked and filtered inside the leaf of the
+//! plan that reads them ([`table`]), so that no expression of a user can be moved below.
+
+mod asset;
+mod gate;
+mod lazy;
+mod table;
+
+pub use asset::{assets, may_read, must_get as must_get_asset};
+pub use gate::{Access, MaskUse, access, decide, must_have};
+pub use lazy::{Batches, LazyTable};
+pub use table::{ROW_ID, TableScan};
+
+use super::context::Context;
+use super::planner::{Planner, plan_source, rename_columns};
+use super::system;
+use crate::catalog::{Object, ObjectId, Privilege, View};
+use crate::error::{Error, Kind, Result};
+use datafusion::datasource::provider_as_source;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::TableSource;
+use std::sync::Arc;
+
+/// The relation `schema.name` as the context's role may see it.
+pub fn open(context: &Arc<Context>, state: &SessionState, schema: &str, name: &str) -> Result<Arc<dyn TableSource>> {
+    if let Some(provider) = system::open(context, schema, name) {
+        return Ok(provider_as_source(provider));
+    }
+    let catalog = &context.snapshot.catalog;
+    match catalog.relation(schema, name) {
+        Some((id, Object::Table(_))) => Ok(provider_as_source(Arc::new(TableScan::open(context, state, id, false)?))),
+        Some((id, Object::View(view))) => open_view(context, state, id, view),
+        Some((_, Object::Index(_))) => Err(Error::new(Kind::DatatypeMismatch, format!("\"{name}\" is an index"))),
+        _ if catalog.source(schema).is_some() => Ok(provider_as_source(asset::open(context, schema, name)?)),
+        _ => Err(undefined(context, schema, name)),
+    }
+}
+
+fn open_view(context: &Arc<Context>, state: &SessionState, _: ObjectId, view: &View) -> Result<Arc<dyn TableSource>> {
+    if !context.has_role(view.owner) && !context.has_grant(&view.grants, Privilege::Select) {
+        return Err(Error::new(Kind::Privilege, format!("permission denied for view {}", view.name)));
+    }
+    // The query runs with the owner's rights, as in PostgreSQL, but masks are the reader's: what an owner may see plain
+    // does not become plain for everybody who may read the view.
+    let owner = context.with_role(view.owner);
+    let plan = Planner::new(&owner, state).query_text(&view.query)?;
+    Ok(plan_source(rename_columns(plan, &view.columns)?))
+}
+
+/// The error for a relation that is not there.
+pub fn undefined(context: &Context, schema: &str, name: &str) -> Error {
+    let written = match context.settings.search_path().first().is_some_and(|first| first == schema) {
+        true => name.to_owned(),
+        false => format!("{schema}.{name}"),
+    };
+    Error::new(Kind::UndefinedTable, format!("relation \"{written}\" does not exist"))
+}
+
+/// Names of the columns of a relation, as far as they are known without planning.
+pub fn columns_of(context: &Context, schema: &str, name: &str) -> Option<Vec<String>> {
+    let names = |schema: arrow::datatypes::SchemaRef| schema.fields().iter().map(|f| f.name().clone()).collect();
+    if let Some(columns) = system::columns(schema, name) {
+        return Some(names(columns));
+    }
+    context.snapshot.catalog.source(schema)?;
+    must_get_asset(context, schema, name).and_then(|asset| asset.schema()).ok().map(names)
+}

@@ -1,0 +1,108 @@
+//! Types as the parser gives them to types as the catalogue keeps them.
+
+use crate::catalog::SqlType;
+use crate::error::{Error, Kind, Result};
+use datafusion::sql::sqlparser::ast::{
+    ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, ObjectName, TimezoneInfo,
+};
+
+/// Digits of a numeric at most.
+const NUMERIC_DIGITS_MAX: u64 = 38;
+
+/// The column type that a type in a statement means.
+pub fn sql_type(data_type: &DataType) -> Result<SqlType> {
+    Ok(match data_type {
+        DataType::Bool | DataType::Boolean => SqlType::Bool,
+        DataType::SmallInt(_) | DataType::Int2(_) | DataType::TinyInt(_) => SqlType::Int2,
+        DataType::Int(_) | DataType::Integer(_) | DataType::Int4(_) => SqlType::Int4,
+        DataType::BigInt(_) | DataType::Int8(_) | DataType::Int64 => SqlType::Int8,
+        DataType::Real | DataType::Float4 => SqlType::Float4,
+        DataType::Float(ExactNumberInfo::Precision(p)) if *p < 25 => SqlType::Float4,
+        DataType::Float(_) | DataType::Double(_) | DataType::DoublePrecision | DataType::Float8 | DataType::Float64 => {
+            SqlType::Float8
+        }
+        DataType::Numeric(info) | DataType::Decimal(info) | DataType::Dec(info) => numeric(info)?,
+        DataType::Text | DataType::String(_) => SqlType::Text,
+        DataType::Varchar(length) | DataType::CharacterVarying(length) | DataType::CharVarying(length) => {
+            SqlType::Varchar(characters(length)?)
+        }
+        DataType::Char(length) | DataType::Character(length) => SqlType::Char(characters(length)?.unwrap_or(1)),
+        DataType::Bytea => SqlType::Bytea,
+        DataType::Date => SqlType::Date,
+        DataType::Time(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => SqlType::Time,
+        DataType::Timestamp(_, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => SqlType::Timestamp,
+        DataType::Timestamp(_, _) => SqlType::Timestamptz,
+        DataType::Interval { .. } => SqlType::Interval,
+        DataType::Uuid => SqlType::Uuid,
+        DataType::JSON => SqlType::Json,
+        DataType::JSONB => SqlType::Jsonb,
+        DataType::Array(
+            ArrayElemTypeDef::SquareBracket(item, _)
+            | ArrayElemTypeDef::AngleBracket(item)
+            | ArrayElemTypeDef::Parenthesis(item),
+        ) => SqlType::Array(Box::new(sql_type(item)?)),
+        DataType::Custom(name, _) => custom(name)?,
+        other => return Err(undefined(&other.to_string().to_lowercase())),
+    })
+}
+
+fn custom(name: &ObjectName) -> Result<SqlType> {
+    let name = name.to_string().to_lowercase();
+    Ok(match name.trim_start_matches("pg_catalog.").trim_matches('"') {
+        "timestamptz" => SqlType::Timestamptz,
+        "bpchar" => SqlType::Char(1),
+        "serial" | "serial4" => SqlType::Int4,
+        "bigserial" | "serial8" => SqlType::Int8,
+        "smallserial" | "serial2" => SqlType::Int2,
+        "name" => SqlType::Text,
+        "int2" => SqlType::Int2,
+        "int4" => SqlType::Int4,
+        "int8" => SqlType::Int8,
+        "float4" => SqlType::Float4,
+        "float8" => SqlType::Float8,
+        "bool" => SqlType::Bool,
+        "text" => SqlType::Text,
+        "varchar" => SqlType::Varchar(None),
+        _ => return Err(undefined(&name)),
+    })
+}
+
+/// Whether the type numbers rows by itself.
+pub fn is_serial(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Custom(name, _) if name.to_string().to_lowercase().ends_with("serial"))
+}
+
+fn undefined(name: &str) -> Error {
+    Error::new(Kind::UndefinedObject, format!("type \"{name}\" does not exist"))
+}
+
+fn numeric(info: &ExactNumberInfo) -> Result<SqlType> {
+    let (precision, scale) = match info {
+        ExactNumberInfo::None => return Ok(SqlType::Numeric(None)),
+        ExactNumberInfo::Precision(p) => (*p, 0),
+        ExactNumberInfo::PrecisionAndScale(p, s) => (*p, *s),
+    };
+    if precision == 0 || precision > NUMERIC_DIGITS_MAX {
+        return Err(Error::new(
+            Kind::InvalidParameter,
+            format!("NUMERIC precision {precision} must be between 1 and {NUMERIC_DIGITS_MAX}"),
+        ));
+    }
+    if scale < 0 || scale as u64 > precision {
+        return Err(Error::new(
+            Kind::InvalidParameter,
+            format!("NUMERIC scale {scale} must be between 0 and precision {precision}"),
+        ));
+    }
+    Ok(SqlType::Numeric(Some((precision as u8, scale as i8))))
+}
+
+fn characters(length: &Option<CharacterLength>) -> Result<Option<u32>> {
+    match length {
+        None | Some(CharacterLength::Max) => Ok(None),
+        Some(CharacterLength::IntegerLength { length, .. }) => match u32::try_from(*length) {
+            Ok(n) if n > 0 => Ok(Some(n)),
+            _ => Err(Error::new(Kind::InvalidParameter, "length for type varchar must be at least 1")),
+        },
+    }
+}

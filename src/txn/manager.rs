@@ -1,0 +1,458 @@
+//! The manager: publishes snapshots, begins and commits transactions, reads and writes segments.
+//!
+//! Commit, in order: check that nobody changed what we changed (first committer wins), check keys, write files, write
+//! one durable batch to the store, publish the new snapshot by one pointer swap. Whatever fails before the batch leaves
+//! nothing; whatever was acknowledged is in the batch.
+
+use super::cache::ColumnCache;
+use super::keys::{self, KeyBytes, KeyIndex};
+use super::manifest;
+use super::segment::{self, FileRef, Location, RowId, Segment, split_row_id};
+use super::snapshot::{Snapshot, TableRows};
+use super::transaction::{Transaction, name_taken};
+use crate::catalog::{Catalog, FIRST_USER_ID, KeyConstraint, ObjectId, Table};
+use crate::config::{CHUNK_CACHE_BYTES, INLINE_BYTES_MAX, SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX};
+use crate::encoding::{from_value, id_key, to_value};
+use crate::error::{Error, Kind, Result};
+use crate::storage::{FileKind, Store, Tree, WriteBatch};
+use arc_swap::ArcSwap;
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::compute::{concat, filter};
+use parking_lot::Mutex;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Publishes snapshots; begins and commits transactions.
+#[derive(Debug)]
+pub struct Manager {
+    store: Arc<Store>,
+    current: ArcSwap<Snapshot>,
+    commit: Mutex<()>,
+    /// Key indexes of the current snapshot, by table and constraint. Publishing happens under this lock.
+    keys: Mutex<HashMap<(ObjectId, String), KeyIndex>>,
+    next_id: AtomicU64,
+    cache: ColumnCache,
+}
+
+impl Manager {
+    /// Reads the last committed state.
+    pub fn open(store: Arc<Store>) -> Result<Self> {
+        let engine = store.engine();
+        let mut catalog = Catalog::default();
+        for (key, value) in engine.scan(Tree::Catalog, &[])? {
+            let id = manifest::id_of(&key)?;
+            catalog.put(id, Arc::new(from_value(&format!("catalogue object {id}"), &value)?));
+        }
+        let tables = manifest::load(&store)?;
+        let (seq, next_id) = match engine.get(Tree::Sys, manifest::STATE_KEY)? {
+            Some(bytes) => from_value("the commit state", &bytes)?,
+            None => (0, FIRST_USER_ID),
+        };
+        let snapshot = Snapshot { seq, catalog: Arc::new(catalog), tables: Arc::new(tables) };
+        Ok(Self {
+            store,
+            current: ArcSwap::from_pointee(snapshot),
+            commit: Mutex::new(()),
+            keys: Mutex::default(),
+            next_id: AtomicU64::new(next_id),
+            cache: ColumnCache::new(CHUNK_CACHE_BYTES),
+        })
+    }
+
+    /// The store below.
+    pub fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// The last committed state.
+    pub fn current(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// A new transaction on the last committed state.
+    pub fn begin(&self, read_only: bool) -> Transaction {
+        Transaction::new(self.current(), read_only)
+    }
+
+    /// An id that no object or segment has had.
+    pub fn new_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Adds rows to a table within a transaction and checks its keys. The columns must be the table's, in order.
+    pub fn append(&self, txn: &mut Transaction, table: ObjectId, batch: &RecordBatch) -> Result<()> {
+        for start in (0..batch.num_rows()).step_by(SEGMENT_ROWS_MAX) {
+            let part = batch.slice(start, SEGMENT_ROWS_MAX.min(batch.num_rows() - start));
+            let id = self.new_id();
+            self.check_keys(txn, table, id, &part)?;
+            if part.get_array_memory_size() <= INLINE_BYTES_MAX {
+                txn.add_batch(table, id, &part);
+                continue;
+            }
+            let bytes = segment::encode(&part)?;
+            let length = bytes.len() as u64;
+            let file = self.store.files().create(FileKind::Chunk, &bytes)?;
+            let file = Arc::new(FileRef::uncommitted(file, self.store.files().clone()));
+            let location = Location::File(file);
+            txn.add_segment(table, Segment { id, rows: part.num_rows(), bytes: length, location, deleted: None });
+        }
+        Ok(())
+    }
+
+    /// The columns of a segment at these positions, deleted rows included.
+    pub fn read(&self, table: ObjectId, segment: &Segment, positions: &[usize]) -> Result<Vec<ArrayRef>> {
+        if let Location::Memory(columns) = &segment.location {
+            let missing = || Error::internal("a segment in memory lacks a column");
+            return positions.iter().map(|&p| columns.get(p).cloned().ok_or_else(missing)).collect();
+        }
+        let cached: Vec<_> = positions.iter().map(|&p| self.cache.get((segment.id, p))).collect();
+        let missing: Vec<usize> =
+            positions.iter().zip(&cached).filter(|(_, column)| column.is_none()).map(|(&p, _)| p).collect();
+        let mut fresh = if missing.is_empty() {
+            Vec::new()
+        } else {
+            let what = format!("segment {} of table {table}", segment.id);
+            let bytes = match &segment.location {
+                Location::File(file) => self.store.files().read(file.id)?,
+                _ => self
+                    .store
+                    .engine()
+                    .get(Tree::Rows, &manifest::segment_key(table, segment.id))?
+                    .ok_or_else(|| Error::new(Kind::Corruption, format!("{what} is missing")))?,
+            };
+            let columns = segment::decode(&what, &bytes, &missing)?;
+            for (&p, column) in missing.iter().zip(&columns) {
+                if column.len() != segment.rows {
+                    return Err(Error::new(Kind::Corruption, format!("{what} has another number of rows than noted")));
+                }
+                self.cache.put((segment.id, p), column.clone());
+            }
+            columns
+        }
+        .into_iter();
+        let lost = || Error::internal("a decoded column is missing");
+        cached.into_iter().map(|column| column.or_else(|| fresh.next()).ok_or_else(lost)).collect()
+    }
+
+    /// Commits; gives the number of the commit. On any error nothing has changed.
+    pub fn commit(&self, txn: Transaction) -> Result<u64> {
+        if txn.is_empty() {
+            return Ok(txn.base.seq);
+        }
+        let _one_at_a_time = self.commit.lock();
+        let latest = self.current();
+        self.check_conflicts(&txn, &latest)?;
+        self.recheck_keys(&txn, &latest)?;
+        let mut next = Self::apply(&txn, &latest);
+        let mut moved = HashSet::new();
+        let batch = self.write_batch(&txn, &latest, &mut next, &mut moved)?;
+        self.store.engine().commit(batch)?;
+        self.publish(&txn, &latest, next, &moved)
+    }
+
+    fn check_conflicts(&self, txn: &Transaction, latest: &Snapshot) -> Result<()> {
+        let conflict = || {
+            Error::new(Kind::Serialization, "could not serialize access due to concurrent update")
+                .with_hint("Run the transaction again.")
+        };
+        if Arc::ptr_eq(&txn.base.catalog, &latest.catalog) && Arc::ptr_eq(&txn.base.tables, &latest.tables) {
+            return Ok(());
+        }
+        for (id, object) in &txn.objects {
+            match (txn.base.catalog.get(*id), latest.catalog.get(*id)) {
+                (Some(before), Some(now)) if Arc::ptr_eq(before, now) => {}
+                (None, None) => {}
+                _ => return Err(conflict()),
+            }
+            if let Some(object) = object {
+                let (class, name) = object.key();
+                if let Some((other, there)) = latest.catalog.find(class, &name)
+                    && other != *id
+                    && !matches!(txn.objects.get(&other), Some(None))
+                {
+                    return Err(name_taken(class, there));
+                }
+            }
+        }
+        for ((table, segment), ours) in &txn.deleted {
+            let before = txn.base.rows(*table).segment(*segment).and_then(|s| s.deleted.clone());
+            let rows = latest.rows(*table);
+            let now = rows.segment(*segment).ok_or_else(conflict)?;
+            let changed_since = now.deleted != before;
+            if changed_since && (0..now.rows).any(|row| ours.contains(row) && now.is_deleted(row)) {
+                return Err(conflict());
+            }
+        }
+        for table in txn.truncated.iter() {
+            if latest.rows(*table).changed != txn.base.rows(*table).changed {
+                return Err(conflict());
+            }
+        }
+        for table in txn.added.keys() {
+            let before = txn.base.catalog.table_by_id(*table);
+            let now = latest.catalog.table_by_id(*table);
+            let created_here = txn.objects.contains_key(table);
+            let same = match (before, now) {
+                (Some(before), Some(now)) => before.columns == now.columns && before.keys == now.keys,
+                _ => false,
+            };
+            if !created_here && !same {
+                return Err(conflict());
+            }
+        }
+        Ok(())
+    }
+
+    /// The latest snapshot with the transaction's changes.
+    fn apply(txn: &Transaction, latest: &Snapshot) -> Snapshot {
+        let seq = latest.seq + 1;
+        let mut next = Snapshot { seq, ..latest.clone() };
+        if !txn.objects.is_empty() {
+            let catalog = Arc::make_mut(&mut next.catalog);
+            // Drops first: a new object may take the name of a dropped one.
+            txn.objects.iter().filter(|(_, o)| o.is_none()).for_each(|(id, _)| catalog.remove(*id));
+            for (id, object) in &txn.objects {
+                if let Some(object) = object {
+                    catalog.put(*id, object.clone());
+                }
+            }
+        }
+        let tables = Arc::make_mut(&mut next.tables);
+        txn.objects.iter().filter(|(_, o)| o.is_none()).for_each(|(id, _)| {
+            tables.remove(id);
+        });
+        let touch = |tables: &mut HashMap<ObjectId, Arc<TableRows>>, table: ObjectId, change: &dyn Fn(&mut TableRows)| {
+            let rows = Arc::make_mut(tables.entry(table).or_default());
+            change(rows);
+            rows.changed = seq;
+        };
+        for table in &txn.truncated {
+            touch(tables, *table, &|rows| rows.segments.clear());
+        }
+        for ((table, id), ours) in &txn.deleted {
+            touch(tables, *table, &|rows| {
+                if let Some(slot) = rows.segments.iter_mut().find(|s| s.id == *id) {
+                    let mut all = slot.deleted.as_deref().cloned().unwrap_or_default();
+                    (0..slot.rows).filter(|&row| ours.contains(row)).for_each(|row| {
+                        all.insert(row);
+                    });
+                    let mut changed = (**slot).clone();
+                    changed.deleted = Some(Arc::new(all));
+                    *slot = Arc::new(changed);
+                }
+            });
+        }
+        for (table, segments) in &txn.added {
+            touch(tables, *table, &|rows| {
+                rows.segments.extend(segments.iter().filter(|s| s.live_rows() > 0).cloned());
+                rows.segments.sort_by_key(|s| s.id);
+            });
+        }
+        // A segment without live rows has nothing left to say.
+        for ((table, _), _) in &txn.deleted {
+            touch(tables, *table, &|rows| rows.segments.retain(|s| s.live_rows() > 0));
+        }
+        next
+    }
+
+    /// What the store must hold afterwards; segments in memory find their place on disk here.
+    fn write_batch(
+        &self, txn: &Transaction, latest: &Snapshot, next: &mut Snapshot, moved: &mut HashSet<ObjectId>,
+    ) -> Result<WriteBatch> {
+        let mut batch = WriteBatch::default();
+        for (id, object) in &txn.objects {
+            match object {
+                Some(object) => batch.put(Tree::Catalog, id_key(*id), to_value(&**object)?),
+                None => batch.delete(Tree::Catalog, id_key(*id)),
+            }
+        }
+        let touched: HashSet<ObjectId> = (txn.added.keys().copied())
+            .chain(txn.deleted.keys().map(|(table, _)| *table))
+            .chain(txn.truncated.iter().copied())
+            .chain(txn.objects.iter().filter(|(_, o)| o.is_none()).map(|(id, _)| *id))
+            .collect();
+        for &table in &touched {
+            if let Some(rows) = next.tables.get(&table).cloned() {
+                let settled = self.settle(table, &rows, next.catalog.table_by_id(table), &mut batch, moved)?;
+                Arc::make_mut(&mut next.tables).insert(table, Arc::new(settled));
+            }
+            manifest::write_difference(&mut batch, table, &latest.rows(table), &next.rows(table))?;
+        }
+        let state = (next.seq, self.next_id.load(Ordering::Relaxed));
+        batch.put(Tree::Sys, manifest::STATE_KEY.to_vec(), to_value(&state)?);
+        Ok(batch)
+    }
+
+    /// Puts segments of memory into the store; merges the small ones when there are many.
+    fn settle(
+        &self, id: ObjectId, rows: &TableRows, table: Option<&Table>, batch: &mut WriteBatch,
+        moved: &mut HashSet<ObjectId>,
+    ) -> Result<TableRows> {
+        let mut settled = rows.clone();
+        let small = |s: &Segment| !matches!(s.location, Location::File(_));
+        if let Some(table) = table
+            && settled.segments.iter().filter(|s| small(s)).count() > SMALL_SEGMENTS_MAX
+        {
+            let (merge, keep): (Vec<_>, Vec<_>) = settled.segments.drain(..).partition(|s| small(s));
+            settled.segments = keep;
+            settled.segments.extend(self.merge(id, table, &merge)?);
+            settled.segments.sort_by_key(|s| s.id);
+            moved.insert(id);
+        }
+        for slot in &mut settled.segments {
+            if let Location::Memory(columns) = &slot.location {
+                let fields: Vec<_> = columns.iter().map(|c| ("", c.clone(), true)).collect();
+                let plain = RecordBatch::try_from_iter_with_nullable(fields)
+                    .map_err(|e| Error::internal(format!("a segment cannot be made: {e}")))?;
+                let bytes = segment::encode(&plain)?;
+                let mut stored = (**slot).clone();
+                stored.bytes = bytes.len() as u64;
+                stored.location = Location::Inline;
+                batch.put(Tree::Rows, manifest::segment_key(id, slot.id), bytes);
+                *slot = Arc::new(stored);
+            }
+        }
+        Ok(settled)
+    }
+
+    fn merge(&self, id: ObjectId, table: &Table, segments: &[Arc<Segment>]) -> Result<Vec<Arc<Segment>>> {
+        let positions: Vec<usize> = (0..table.columns.len()).collect();
+        let mut parts: Vec<Vec<ArrayRef>> = vec![Vec::new(); positions.len()];
+        for segment in segments {
+            let columns = self.read(id, segment, &positions)?;
+            let live: BooleanArray = (0..segment.rows).map(|row| Some(!segment.is_deleted(row))).collect();
+            for (part, column) in parts.iter_mut().zip(columns) {
+                part.push(filter(&column, &live).map_err(|e| Error::internal(e.to_string()))?);
+            }
+        }
+        let columns = parts
+            .iter()
+            .map(|part| {
+                let part: Vec<_> = part.iter().map(AsRef::as_ref).collect();
+                concat(&part).map_err(|e| Error::internal(e.to_string()))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let rows = columns.first().map_or(0, |c| c.len());
+        let whole = segment::batch(table.arrow_schema(), columns, rows)?;
+        let mut merged = Vec::new();
+        for start in (0..rows).step_by(SEGMENT_ROWS_MAX) {
+            let part = whole.slice(start, SEGMENT_ROWS_MAX.min(rows - start));
+            let bytes = segment::encode(&part)?;
+            let file = self.store.files().create(FileKind::Chunk, &bytes)?;
+            let file = Arc::new(FileRef::uncommitted(file, self.store.files().clone()));
+            merged.push(Arc::new(Segment {
+                id: self.new_id(),
+                rows: part.num_rows(),
+                bytes: bytes.len() as u64,
+                location: Location::File(file),
+                deleted: None,
+            }));
+        }
+        Ok(merged)
+    }
+
+    fn publish(&self, txn: &Transaction, latest: &Snapshot, next: Snapshot, moved: &HashSet<ObjectId>) -> Result<u64> {
+        let seq = next.seq;
+        for (table, rows) in next.tables.iter() {
+            if latest.tables.get(table).is_none_or(|before| !Arc::ptr_eq(before, rows)) {
+                rows.segments.iter().filter_map(|s| s.file()).for_each(|file| file.keep(true));
+            }
+        }
+        for (table, before) in latest.tables.iter() {
+            let rows = next.rows(*table);
+            if !Arc::ptr_eq(before, &rows) {
+                let gone = before.segments.iter().filter(|s| rows.segment(s.id).is_none());
+                gone.filter_map(|s| s.file()).for_each(|file| file.keep(false));
+            }
+        }
+        let mut indexes = self.keys.lock();
+        // Rows that moved have new ids: their indexes are built anew when next asked.
+        indexes.retain(|(table, _), _| !moved.contains(table) && next.catalog.get(*table).is_some());
+        for ((table, constraint), noted) in &txn.keys {
+            if let Some(index) = indexes.get_mut(&(*table, constraint.clone())) {
+                index.extend(noted);
+            }
+        }
+        self.current.store(Arc::new(next));
+        Ok(seq)
+    }
+
+    /// Refuses rows whose key is live already, in the committed state or in the transaction itself.
+    fn check_keys(&self, txn: &mut Transaction, table: ObjectId, segment: u64, batch: &RecordBatch) -> Result<()> {
+        let Some(facts) = txn.snapshot().catalog.table_by_id(table).cloned() else {
+            return Err(Error::internal("rows for a table that is not in the catalogue"));
+        };
+        for key in &facts.keys {
+            let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| batch.column(c).clone()).collect();
+            let wanted = keys::key_bytes(&columns)?;
+            let mut seen: HashSet<&KeyBytes> = HashSet::with_capacity(wanted.len());
+            for (row, bytes) in wanted.iter().enumerate() {
+                if let Some(bytes) = bytes
+                    && (!seen.insert(bytes) || txn.has_key(table, &key.name, bytes))
+                {
+                    return Err(keys::duplicate(&facts, key, &columns, row));
+                }
+            }
+            self.with_index(table, key, |index, latest| {
+                let rows = latest.rows(table);
+                let taken = |bytes: &KeyBytes| {
+                    index.get(bytes).is_some_and(|holder| is_live(&rows, holder) && !txn.removes(table, holder))
+                };
+                match wanted.iter().position(|bytes| bytes.as_ref().is_some_and(taken)) {
+                    Some(row) => Err(keys::duplicate(&facts, key, &columns, row)),
+                    None => Ok(()),
+                }
+            })?;
+            txn.note_keys(table, &key.name, segment, wanted);
+        }
+        Ok(())
+    }
+
+    /// Checks the transaction's keys once more against what was committed while it ran.
+    fn recheck_keys(&self, txn: &Transaction, latest: &Snapshot) -> Result<()> {
+        for ((table, constraint), noted) in &txn.keys {
+            let Some(facts) = latest.catalog.table_by_id(*table) else { continue };
+            let Some(key) = facts.keys.iter().find(|key| key.name == *constraint) else { continue };
+            self.with_index(*table, key, |index, latest| {
+                let rows = latest.rows(*table);
+                let taken = noted.keys().any(|bytes| {
+                    index.get(bytes).is_some_and(|holder| is_live(&rows, holder) && !txn.removes(*table, holder))
+                        && txn.has_key(*table, constraint, bytes)
+                });
+                match taken {
+                    true => Err(Error::new(
+                        Kind::Unique,
+                        format!("duplicate key value violates unique constraint \"{constraint}\""),
+                    )),
+                    false => Ok(()),
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn with_index<T>(
+        &self, table: ObjectId, key: &KeyConstraint, ask: impl FnOnce(&KeyIndex, &Snapshot) -> Result<T>,
+    ) -> Result<T> {
+        let mut indexes = self.keys.lock();
+        let latest = self.current();
+        let place = (table, key.name.clone());
+        if !indexes.contains_key(&place) {
+            let mut index = KeyIndex::default();
+            for segment in &latest.rows(table).segments {
+                index.add(segment.id, keys::key_bytes(&self.read(table, segment, &key.columns)?)?);
+            }
+            indexes.insert(place.clone(), index);
+        }
+        match indexes.get(&place) {
+            Some(index) => ask(index, &latest),
+            None => Err(Error::internal("a key index vanished")),
+        }
+    }
+}
+
+fn is_live(rows: &TableRows, row: RowId) -> bool {
+    let (segment, offset) = split_row_id(row);
+    rows.segment(segment).is_some_and(|s| !s.is_deleted(offset))
+}

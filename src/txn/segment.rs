@@ -1,0 +1,279 @@
+//! Segments: immutable runs of rows, and their bytes.
+//!
+//! A segment is what one write adds to a table. Small ones are rows of the store's tree `Rows`, larger ones sealed
+//! files; both hold the same bytes. Layout: one byte form, then either one Arrow IPC stream of all columns (form 0,
+//! few rows), or (form 1) u32 columns, a u64 end offset for each, and one LZ4 IPC stream a column, so that a scan
+//! decodes only the columns it needs.
+
+use crate::error::{Error, Kind, Result};
+use crate::storage::{FileId, Files};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow_ipc::CompressionType;
+use arrow_ipc::reader::StreamReader;
+use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Below this many rows the columns share one stream: its schema would outweigh them.
+const SHARED_ROWS_MAX: usize = 256;
+const FORM_SHARED: u8 = 0;
+const FORM_COLUMNS: u8 = 1;
+
+/// Address of a row: segment id above, offset within the segment below.
+pub type RowId = u64;
+/// Bits of a row id that hold the offset.
+const OFFSET_BITS: u32 = 32;
+
+/// The id of a row.
+pub fn row_id(segment: u64, offset: usize) -> RowId {
+    debug_assert!(offset < 1 << OFFSET_BITS);
+    (segment << OFFSET_BITS) | offset as u64
+}
+
+/// Segment and offset of a row id.
+pub fn split_row_id(id: RowId) -> (u64, usize) {
+    (id >> OFFSET_BITS, (id & ((1 << OFFSET_BITS) - 1)) as usize)
+}
+
+/// Where the bytes of a segment are.
+#[derive(Debug, Clone)]
+pub enum Location {
+    /// A row of the tree `Rows`.
+    Inline,
+    /// A sealed file.
+    File(Arc<FileRef>),
+    /// Not on disk: the segment belongs to an open transaction.
+    Memory(Arc<Vec<ArrayRef>>),
+}
+
+/// A sealed file that goes when nobody can read it any more.
+#[derive(Debug)]
+pub struct FileRef {
+    /// Its id.
+    pub id: FileId,
+    files: Arc<Files>,
+    kept: AtomicBool,
+}
+
+impl FileRef {
+    /// A file that nothing committed refers to yet: dropping this removes it.
+    pub fn uncommitted(id: FileId, files: Arc<Files>) -> Self {
+        Self { id, files, kept: AtomicBool::new(false) }
+    }
+
+    /// A file that the manifest refers to.
+    pub fn committed(id: FileId, files: Arc<Files>) -> Self {
+        Self { id, files, kept: AtomicBool::new(true) }
+    }
+
+    /// Says whether the manifest refers to it now.
+    pub fn keep(&self, kept: bool) {
+        self.kept.store(kept, Ordering::Release);
+    }
+}
+
+impl Drop for FileRef {
+    fn drop(&mut self) {
+        if !self.kept.load(Ordering::Acquire)
+            && let Err(error) = self.files.remove(self.id)
+        {
+            // Not lost: the next start removes files that nothing refers to.
+            tracing::warn!("a file of a dropped segment stays until the next start: {error}");
+        }
+    }
+}
+
+/// An immutable run of rows with the rows deleted since.
+#[derive(Debug, Clone)]
+pub struct Segment {
+    /// Its id, never used again.
+    pub id: u64,
+    /// Rows, the deleted ones included.
+    pub rows: usize,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Where the bytes are.
+    pub location: Location,
+    /// Rows deleted since.
+    pub deleted: Option<Arc<Deleted>>,
+}
+
+impl Segment {
+    /// Rows that are still there.
+    pub fn live_rows(&self) -> usize {
+        self.rows - self.deleted.as_ref().map_or(0, |d| d.count())
+    }
+
+    /// Its sealed file, if it has one.
+    pub fn file(&self) -> Option<&Arc<FileRef>> {
+        match &self.location {
+            Location::File(file) => Some(file),
+            Location::Inline | Location::Memory(_) => None,
+        }
+    }
+
+    /// Whether the row at this offset is deleted.
+    pub fn is_deleted(&self, offset: usize) -> bool {
+        self.deleted.as_ref().is_some_and(|d| d.contains(offset))
+    }
+}
+
+/// The set of deleted offsets of one segment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Deleted {
+    words: Vec<u64>,
+    count: usize,
+}
+
+impl Deleted {
+    /// Adds an offset; tells whether it was new.
+    pub fn insert(&mut self, offset: usize) -> bool {
+        let (word, bit) = (offset / 64, 1u64 << (offset % 64));
+        if self.words.len() <= word {
+            self.words.resize(word + 1, 0);
+        }
+        let new = self.words[word] & bit == 0;
+        self.words[word] |= bit;
+        self.count += usize::from(new);
+        new
+    }
+
+    /// Whether the offset is in the set.
+    pub fn contains(&self, offset: usize) -> bool {
+        self.words.get(offset / 64).is_some_and(|word| word & (1 << (offset % 64)) != 0)
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Bytes for the store.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.words.iter().flat_map(|word| word.to_le_bytes()).collect()
+    }
+
+    /// The set that [`Self::to_bytes`] made.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let words: Vec<u64> = bytes
+            .chunks(8)
+            .map(|chunk| {
+                let mut word = [0; 8];
+                word[..chunk.len()].copy_from_slice(chunk);
+                u64::from_le_bytes(word)
+            })
+            .collect();
+        let count = words.iter().map(|word| word.count_ones() as usize).sum();
+        Self { words, count }
+    }
+}
+
+/// The bytes of a batch.
+pub fn encode(batch: &RecordBatch) -> Result<Vec<u8>> {
+    let internal = |e: arrow::error::ArrowError| Error::internal(format!("a segment cannot be encoded: {e}"));
+    if batch.num_rows() <= SHARED_ROWS_MAX {
+        let mut bytes = vec![FORM_SHARED];
+        let mut writer = StreamWriter::try_new(&mut bytes, &batch.schema()).map_err(internal)?;
+        writer.write(batch).and_then(|()| writer.finish()).map_err(internal)?;
+        drop(writer);
+        return Ok(bytes);
+    }
+    let columns = batch.num_columns();
+    let header = 1 + 4 + 8 * columns;
+    let mut bytes = vec![0; header];
+    bytes[0] = FORM_COLUMNS;
+    bytes[1..5].copy_from_slice(&(columns as u32).to_le_bytes());
+    let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME)).map_err(internal)?;
+    for (n, array) in batch.columns().iter().enumerate() {
+        let schema = Schema::new(vec![Field::new("c", array.data_type().clone(), true)]);
+        let column = RecordBatch::try_new(Arc::new(schema.clone()), vec![array.clone()]).map_err(internal)?;
+        let mut writer = StreamWriter::try_new_with_options(&mut bytes, &schema, options.clone()).map_err(internal)?;
+        writer.write(&column).and_then(|()| writer.finish()).map_err(internal)?;
+        drop(writer);
+        let end = bytes.len() as u64;
+        bytes[5 + 8 * n..13 + 8 * n].copy_from_slice(&end.to_le_bytes());
+    }
+    Ok(bytes)
+}
+
+/// The columns at `positions` out of the bytes that [`encode`] made. `what` names the segment in errors.
+pub fn decode(what: &str, bytes: &[u8], positions: &[usize]) -> Result<Vec<ArrayRef>> {
+    let damaged = || Error::new(Kind::Corruption, format!("{what} cannot be decoded"));
+    let read = |bytes: &[u8]| -> Result<RecordBatch> {
+        let mut reader = StreamReader::try_new(bytes, None).map_err(|_| damaged())?;
+        reader.next().ok_or_else(damaged)?.map_err(|_| damaged())
+    };
+    match bytes.split_first() {
+        Some((&FORM_SHARED, rest)) => {
+            let batch = read(rest)?;
+            positions.iter().map(|&p| batch.columns().get(p).cloned().ok_or_else(damaged)).collect()
+        }
+        Some((&FORM_COLUMNS, _)) => {
+            let word = |at: usize| -> Result<usize> {
+                let slice = bytes.get(at..at + 8).ok_or_else(damaged)?;
+                Ok(u64::from_le_bytes(slice.try_into().map_err(|_| damaged())?) as usize)
+            };
+            let columns = bytes.get(1..5).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes).ok_or_else(damaged)?;
+            let columns = columns as usize;
+            let column = |p: usize| {
+                if p >= columns {
+                    return Err(damaged());
+                }
+                let start = if p == 0 { 5 + 8 * columns } else { word(5 + 8 * (p - 1))? };
+                let batch = read(bytes.get(start..word(5 + 8 * p)?).ok_or_else(damaged)?)?;
+                Ok(batch.column(0).clone())
+            };
+            positions.iter().map(|&p| column(p)).collect()
+        }
+        _ => Err(damaged()),
+    }
+}
+
+/// A batch of these columns; `rows` counts when there is none.
+pub fn batch(schema: SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(schema, columns, &options)
+        .map_err(|e| Error::internal(format!("columns do not fit their schema: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{Int64Array, StringArray};
+
+    fn sample(rows: i64) -> RecordBatch {
+        let ids = Int64Array::from_iter_values(0..rows);
+        let names = StringArray::from_iter((0..rows).map(|n| (n % 3 > 0).then(|| format!("name {n}"))));
+        RecordBatch::try_from_iter([("id", Arc::new(ids) as ArrayRef), ("name", Arc::new(names) as ArrayRef)]).unwrap()
+    }
+
+    #[test]
+    fn segments_come_back_column_by_column() {
+        for rows in [1, 300] {
+            let batch = sample(rows);
+            let bytes = encode(&batch).unwrap();
+            let columns = decode("segment", &bytes, &[1, 0]).unwrap();
+            assert_eq!(&columns[0], batch.column(1));
+            assert_eq!(&columns[1], batch.column(0));
+            assert!(decode("segment", &bytes, &[2]).is_err());
+            for cut in [0, 1, 7, bytes.len() / 2] {
+                assert!(decode("segment", &bytes[..cut], &[0, 1]).is_err(), "cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn deleted_offsets_come_back() {
+        let mut deleted = Deleted::default();
+        assert!(deleted.insert(70) && deleted.insert(3) && !deleted.insert(70));
+        let again = Deleted::from_bytes(&deleted.to_bytes());
+        assert_eq!(again, deleted);
+        assert!(again.contains(3) && again.contains(70) && !again.contains(4) && !again.contains(9999));
+    }
+
+    #[test]
+    fn row_ids_split_into_what_they_were_made_of() {
+        assert_eq!(split_row_id(row_id(77, 131_071)), (77, 131_071));
+    }
+}
