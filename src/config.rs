@@ -30,3 +30,21 @@ pub const NAME_BYTES_MAX: usize = 63;
 pub const MODEL_ROWS_MAX: u64 = 1_000_000;
 /// Rows that INVENTORY samples of one asset.
 pub const INVENTORY_SAMPLE_ROWS: usize = 10_000;
+/// Largest value an engine takes; above [`VALUE_BYTES_MAX`] it is kept in parts.
+pub const ENGINE_VALUE_BYTES_MAX: usize = 64 << 20;
+/// Longest key an engine takes: keys are ids, a few dozen bytes.
+pub const ENGINE_KEY_BYTES_MAX: usize = 256;
+/// Segment of sled's log; with it a leaf of the largest values stays below the blob limit (docs/storage.md).
+pub const SLED_SEGMENT_BYTES: usize = 2 << 20;
+/// How often sled's own thread writes and tidies, in milliseconds; commits don't wait for it.
+pub const SLED_FLUSH_EVERY_MS: u64 = 500;
+/// Longest that sled may take to recover before it counts as damaged, in seconds.
+pub const SLED_OPEN_SECONDS_MAX: u64 = 600;
+/// Free bytes below which writes are refused, so that sled itself never meets a full disk.
+pub const DISK_RESERVE_BYTES: u64 = 16 << 20;
+/// Bytes of opened blocks of sealed files kept in memory.
+pub const BLOCK_CACHE_BYTES: usize = 64 << 20;
+/// Sealed files kept open between reads.
+pub const FILE_HANDLES_MAX: usize = 256;
+/// Largest keyring file that is read.
+pub const KEYRING_BYTES_MAX: u64 = 64 << 20;

@@ -1,0 +1,369 @@
+//! Immutable sealed files: written once, read often, removed whole.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::block_cache::BlockCache;
+use super::file_format::{FileId, FileKind, HEADER_BYTES, Header, Layout};
+use super::health::Health;
+use super::lock::FolderLock;
+use crate::config;
+use crate::crypto::{BLOCK_TAG_BYTES, Keyring, ObjectKey, random};
+use crate::error::{Error, Kind, Result};
+use crate::fail;
+
+/// Name of the folder.
+pub(super) const FOLDER: &str = "files";
+/// Ending of a file that is not finished.
+const UNFINISHED: &str = "part";
+
+/// The sealed files of one database.
+pub struct Files {
+    dir: PathBuf,
+    keyring: Arc<Keyring>,
+    health: Arc<Health>,
+    cache: BlockCache,
+    handles: Mutex<HashMap<FileId, Arc<Handle>>>,
+    /// Files may be used after the store is dropped; until then no other process may come.
+    _lock: Arc<FolderLock>,
+}
+
+/// An open file with its key.
+struct Handle {
+    file: File,
+    kind: FileKind,
+    data_key: u32,
+    layout: Layout,
+    key: ObjectKey,
+    aad: Vec<u8>,
+}
+
+impl Files {
+    /// Opens the folder below `data_dir` and removes what a crash left unfinished.
+    pub(super) fn open(
+        data_dir: &Path,
+        keyring: Arc<Keyring>,
+        health: Arc<Health>,
+        lock: Arc<FolderLock>,
+    ) -> Result<Self> {
+        let dir = data_dir.join(FOLDER);
+        if !dir.is_dir() {
+            fail!(Corruption, "folder \"{}\" is missing", dir.display());
+        }
+        let (cache, handles) = (BlockCache::new(config::BLOCK_CACHE_BYTES), Mutex::default());
+        let files = Self { dir, keyring, health, cache, handles, _lock: lock };
+        for path in files.paths()? {
+            if path.extension().is_some_and(|ending| ending == UNFINISHED) {
+                fs::remove_file(&path).map_err(|error| named(&path, &error))?;
+            }
+        }
+        Ok(files)
+    }
+
+    /// Writes a file of `kind`; durable on return. It is an orphan until its id is committed somewhere.
+    pub fn create(self: &Arc<Self>, kind: FileKind, bytes: &[u8]) -> Result<FileId> {
+        let mut writer = self.writer(kind)?;
+        writer.append(bytes)?;
+        Ok(writer.finish()?.0)
+    }
+
+    /// Begins a file of `kind` that is written in pieces.
+    pub fn writer(self: &Arc<Self>, kind: FileKind) -> Result<FileWriter> {
+        FileWriter::begin(self.clone(), kind)
+    }
+
+    /// The whole content. `Corruption` names the file when it is missing, and the block when a seal is broken.
+    pub fn read(&self, id: FileId) -> Result<Vec<u8>> {
+        let handle = self.handle(id)?;
+        let mut out = Vec::with_capacity(handle.layout.length as usize);
+        for index in 0..handle.layout.blocks {
+            out.extend_from_slice(&self.open_block(id, &handle, index)?);
+        }
+        Ok(out)
+    }
+
+    /// `len` bytes from `offset` on, through the cache of blocks. `Internal` when the file is shorter.
+    pub fn read_range(&self, id: FileId, offset: u64, len: usize) -> Result<Vec<u8>> {
+        let handle = self.handle(id)?;
+        let end = offset.checked_add(len as u64).filter(|end| *end <= handle.layout.length);
+        let Some(end) = end else {
+            fail!(Internal, "bytes {offset} to {offset} + {len} of file {id}, which has {}", handle.layout.length)
+        };
+        let (mut out, mut at, size) = (Vec::with_capacity(len), offset, handle.layout.block_bytes as u64);
+        while at < end {
+            let index = at / size;
+            let block = match self.cache.get(id, index) {
+                Some(block) => block,
+                None => {
+                    let block = Arc::new(self.open_block(id, &handle, index)?);
+                    self.cache.insert(id, index, block.clone());
+                    block
+                }
+            };
+            let from = (at - index * size) as usize;
+            let to = ((end - index * size).min(size)) as usize;
+            out.extend_from_slice(&block[from..to]);
+            at = index * size + to as u64;
+        }
+        Ok(out)
+    }
+
+    /// Plain bytes of a file.
+    pub fn len(&self, id: FileId) -> Result<u64> {
+        Ok(self.handle(id)?.layout.length)
+    }
+
+    /// What a file holds.
+    pub fn kind(&self, id: FileId) -> Result<FileKind> {
+        Ok(self.handle(id)?.kind)
+    }
+
+    /// Opens every seal of a file.
+    pub fn verify(&self, id: FileId) -> Result<()> {
+        // Not through a handle kept from before: what is on disk now counts.
+        let handle = self.open_handle(id)?;
+        (0..handle.layout.blocks).try_for_each(|index| self.open_block(id, &handle, index).map(drop))
+    }
+
+    /// Removes a file; nothing happens if it is gone already. Whoever is reading it may go on.
+    pub fn remove(&self, id: FileId) -> Result<()> {
+        self.handles.lock().remove(&id);
+        self.cache.forget(id);
+        match fs::remove_file(self.path(id)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(named(&self.path(id), &error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Every finished file, in no order.
+    pub fn list(&self) -> Result<Vec<FileId>> {
+        let paths = self.paths()?;
+        Ok(paths.iter().filter_map(|path| path.file_name()?.to_str()?.parse().ok()).collect())
+    }
+
+    /// The data key a file is sealed with.
+    pub(super) fn data_key(&self, id: FileId) -> Result<u32> {
+        Ok(self.handle(id)?.data_key)
+    }
+
+    /// Path of a file below the data directory, as shown to users.
+    pub(super) fn shown(id: FileId) -> String {
+        let name = id.to_string();
+        format!("{FOLDER}/{}/{name}", &name[..2])
+    }
+
+    fn path(&self, id: FileId) -> PathBuf {
+        let name = id.to_string();
+        self.dir.join(&name[..2]).join(name)
+    }
+
+    /// Paths of everything two levels down.
+    fn paths(&self) -> Result<Vec<PathBuf>> {
+        let read = || -> io::Result<Vec<PathBuf>> {
+            let mut paths = Vec::new();
+            for folder in fs::read_dir(&self.dir)? {
+                let folder = folder?;
+                if folder.file_type()?.is_dir() {
+                    for entry in fs::read_dir(folder.path())? {
+                        paths.push(entry?.path());
+                    }
+                }
+            }
+            Ok(paths)
+        };
+        read().map_err(|error| named(&self.dir, &error))
+    }
+
+    fn handle(&self, id: FileId) -> Result<Arc<Handle>> {
+        if let Some(handle) = self.handles.lock().get(&id) {
+            return Ok(handle.clone());
+        }
+        let handle = Arc::new(self.open_handle(id)?);
+        let mut handles = self.handles.lock();
+        if handles.len() >= config::FILE_HANDLES_MAX {
+            handles.clear();
+        }
+        handles.insert(id, handle.clone());
+        Ok(handle)
+    }
+
+    fn open_handle(&self, id: FileId) -> Result<Handle> {
+        let wrong = |kind, how: &str| Error::new(kind, format!("sealed file \"{}\" {how}", Self::shown(id)));
+        let path = self.path(id);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(wrong(Kind::Corruption, "is missing")
+                    .with_hint("Files never change: any backup that has it will do."));
+            }
+            Err(error) => return Err(named(&path, &error)),
+        };
+        let size = file.metadata().map_err(|error| named(&path, &error))?.len();
+        let mut bytes = [0; HEADER_BYTES];
+        match file.read_exact_at(&mut bytes, 0) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                return Err(wrong(Kind::Corruption, "is cut short"));
+            }
+            Err(error) => return Err(named(&path, &error)),
+        }
+        let header = Header::decode(&bytes).map_err(|error| wrong(error.kind(), error.message()))?;
+        let layout = Layout::of(size, header.block_bytes).ok_or_else(|| wrong(Kind::Corruption, "is cut short"))?;
+        let key = self.keyring.object_key(header.kind.purpose(), header.data_key, &header.salt);
+        let key = key.map_err(|error| wrong(error.kind(), &format!("does not open: {}", error.message())))?;
+        Ok(Handle { file, kind: header.kind, data_key: header.data_key, layout, key, aad: aad(&bytes, id) })
+    }
+
+    fn open_block(&self, id: FileId, handle: &Handle, index: u64) -> Result<Vec<u8>> {
+        let (offset, bytes) = handle.layout.place(index);
+        let mut block = vec![0; bytes];
+        match handle.file.read_exact_at(&mut block, offset) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                fail!(Corruption, "sealed file \"{}\" is cut short in block {index}", Self::shown(id))
+            }
+            Err(error) => return Err(named(&self.path(id), &error)),
+        }
+        match handle.key.open_block(index, handle.layout.is_last(index), &handle.aad, &mut block) {
+            Ok(()) => Ok(block),
+            Err(error) => {
+                let message = format!("sealed file \"{}\" is damaged in block {index}", Self::shown(id));
+                Err(Error::new(error.kind(), message).with_hint("Files never change: any backup that has it will do."))
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Files {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Files({:?})", self.dir)
+    }
+}
+
+fn aad(header: &[u8; HEADER_BYTES], id: FileId) -> Vec<u8> {
+    let mut aad = header.to_vec();
+    aad.extend(id.as_u64().to_be_bytes());
+    aad
+}
+
+fn named(path: &Path, error: &io::Error) -> Error {
+    Error::io(format!("\"{}\"", path.display()), error)
+}
+
+/// A sealed file in the making. Dropped without [`FileWriter::finish`], it leaves nothing behind.
+///
+/// As [`io::Write`], `flush` promises nothing: only a finished file is durable, and only then it can be read.
+pub struct FileWriter {
+    files: Arc<Files>,
+    id: FileId,
+    /// `None` once finished.
+    file: Option<File>,
+    unfinished: PathBuf,
+    key: ObjectKey,
+    aad: Vec<u8>,
+    /// At most one block; the last one is sealed as such, so a full block waits until more comes.
+    buffer: Vec<u8>,
+    index: u64,
+    length: u64,
+}
+
+impl FileWriter {
+    fn begin(files: Arc<Files>, kind: FileKind) -> Result<Self> {
+        files.health.may_write_file(0)?;
+        let id = FileId::generate()?;
+        let data_key = files.keyring.data_key_id(kind.purpose())?;
+        let header = Header { kind, data_key, block_bytes: config::BLOCK_BYTES, salt: random()? };
+        let key = files.keyring.object_key(kind.purpose(), data_key, &header.salt)?;
+        let (path, header) = (files.path(id), header.encode());
+        let unfinished = path.with_extension(UNFINISHED);
+        let create = || -> io::Result<File> {
+            if let Some(folder) = path.parent()
+                && !folder.is_dir()
+            {
+                fs::create_dir_all(folder)?;
+                File::open(&files.dir)?.sync_all()?;
+            }
+            let mut file = OpenOptions::new().write(true).create_new(true).open(&unfinished)?;
+            file.write_all(&header)?;
+            Ok(file)
+        };
+        let file = create().map_err(|error| named(&unfinished, &error))?;
+        let buffer = Vec::with_capacity(config::BLOCK_BYTES + BLOCK_TAG_BYTES);
+        let aad = aad(&header, id);
+        Ok(Self { files, id, file: Some(file), unfinished, key, aad, buffer, index: 0, length: 0 })
+    }
+
+    /// Appends `bytes`.
+    pub fn append(&mut self, mut bytes: &[u8]) -> Result<()> {
+        while !bytes.is_empty() {
+            if self.buffer.len() == config::BLOCK_BYTES {
+                self.seal(false)?;
+            }
+            let (now, later) = bytes.split_at(bytes.len().min(config::BLOCK_BYTES - self.buffer.len()));
+            self.buffer.extend_from_slice(now);
+            self.length += now.len() as u64;
+            bytes = later;
+        }
+        Ok(())
+    }
+
+    /// Ends the file; durable on return. Gives its id and its plain length.
+    pub fn finish(mut self) -> Result<(FileId, u64)> {
+        self.seal(true)?;
+        let Some(file) = self.file.take() else { fail!(Internal, "file {} was finished before", self.id) };
+        let path = self.files.path(self.id);
+        let sync = || -> io::Result<()> {
+            file.sync_data()?;
+            fs::rename(&self.unfinished, &path)?;
+            path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+        };
+        // After a failed sync the system may have dropped what it could not write: no second try can be believed.
+        sync().map_err(|error| self.files.health.fail(named(&path, &error)))?;
+        Ok((self.id, self.length))
+    }
+
+    fn seal(&mut self, last: bool) -> Result<()> {
+        self.files.health.may_write_file(self.buffer.len() as u64)?;
+        self.key.seal_block(self.index, last, &self.aad, &mut self.buffer)?;
+        let Some(file) = &mut self.file else { fail!(Internal, "file {} was finished before", self.id) };
+        file.write_all(&self.buffer).map_err(|error| named(&self.unfinished, &error))?;
+        self.buffer.clear();
+        self.index += 1;
+        Ok(())
+    }
+}
+
+impl Write for FileWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // The house error goes along inside, for those who want its kind back.
+        self.append(bytes).map(|()| bytes.len()).map_err(|error| match error.kind() {
+            Kind::DiskFull => io::Error::new(ErrorKind::StorageFull, error),
+            _ => io::Error::other(error),
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for FileWriter {
+    fn drop(&mut self) {
+        if self.file.take().is_some() {
+            // If this fails too, the next open removes it.
+            let _ = fs::remove_file(&self.unfinished);
+        }
+    }
+}
+
+impl std::fmt::Debug for FileWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FileWriter({})", self.id)
+    }
+}

@@ -1,0 +1,211 @@
+//! The file `head`: what must be true of sled, kept outside of sled.
+//!
+//! Two slots of 4 KiB, written in turn: length u32 | sealed record | rest unused. The newest slot that opens counts. A record
+//! says how many commits are durable; sled must show at least as many, so that a log that lost its tail is noticed. It is
+//! written after each flush without a sync of its own, which loses nothing on `kill -9`; after a power cut it may be older
+//! than sled, never newer, and a write within one sector leaves the other slot whole. After a clean close a record also holds
+//! length and SHA-256 of sled's files, so that damage at rest is found before sled reads it. That record is replaced, in
+//! both slots and synced, before sled may write again.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::assets::FileMark;
+use crate::config::FORMAT_VERSION;
+use crate::crypto::{SEAL_BYTES, ValueSealer};
+use crate::error::{Error, Kind, Result};
+use crate::fail;
+
+const SLOT_BYTES: usize = 4096;
+const NAME: &str = "head";
+
+/// What a slot says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Record {
+    generation: u64,
+    /// Commits that are durable in sled.
+    pub commits: u64,
+    /// sled's files after a clean close; `None` while it runs.
+    pub closed: Option<Vec<FileMark>>,
+}
+
+/// The open file.
+#[derive(Debug)]
+pub(super) struct Head {
+    path: PathBuf,
+    file: File,
+    generation: u64,
+    /// Slots that did not open when the file was read.
+    pub damaged_slots: usize,
+}
+
+impl Head {
+    /// Makes the file for a store without commits. Durable once its folder is.
+    pub(super) fn create(dir: &Path, sealer: &ValueSealer) -> Result<Self> {
+        let path = dir.join(NAME);
+        let made = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
+        let file = made.map_err(|error| Error::io(format!("\"{}\"", path.display()), &error))?;
+        let mut head = Self { path, file, generation: 0, damaged_slots: 0 };
+        head.write_both(sealer, 0)?;
+        Ok(head)
+    }
+
+    /// Opens the file and reads the newest record. `Corruption` when it is missing or neither slot opens.
+    pub(super) fn open(dir: &Path, sealer: &ValueSealer) -> Result<(Self, Record)> {
+        let path = dir.join(NAME);
+        let file = match OpenOptions::new().read(true).write(true).open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Error::new(Kind::Corruption, format!("\"{}\" is missing", path.display()))
+                    .with_hint("Restore it from the last backup, together with the folder beside it."));
+            }
+            Err(error) => return Err(Error::io(format!("\"{}\"", path.display()), &error)),
+        };
+        let slots = [0, 1].map(|slot| read_slot(&file, slot, sealer));
+        let damaged_slots = slots.iter().filter(|slot| slot.is_err()).count();
+        let newest = slots.into_iter().flatten().max_by_key(|record| record.generation);
+        let Some(record) = newest else {
+            fail!(Corruption, "\"{}\" is damaged: neither of its slots opens", path.display())
+        };
+        Ok((Self { path, file, generation: record.generation, damaged_slots }, record))
+    }
+
+    /// Writes a record into the older slot.
+    pub(super) fn write(
+        &mut self,
+        sealer: &ValueSealer,
+        commits: u64,
+        closed: Option<Vec<FileMark>>,
+        sync: bool,
+    ) -> Result<()> {
+        let record = Record { generation: self.generation + 1, commits, closed };
+        let slot = record.generation % 2;
+        let sealed = sealer.seal(&aad(slot), &record.encode())?;
+        let mut bytes = Vec::with_capacity(4 + sealed.len());
+        bytes.extend((sealed.len() as u32).to_be_bytes());
+        bytes.extend(sealed);
+        if bytes.len() > SLOT_BYTES {
+            fail!(Internal, "{} bytes do not fit into a slot of \"{}\"", bytes.len(), self.path.display());
+        }
+        let mut written = self.file.write_all_at(&bytes, slot * SLOT_BYTES as u64);
+        if sync {
+            written = written.and_then(|()| self.file.sync_all());
+        }
+        written.map_err(|error| Error::io(format!("\"{}\"", self.path.display()), &error))?;
+        self.generation += 1;
+        Ok(())
+    }
+
+    /// Says in both slots that sled runs, durable on return.
+    pub(super) fn write_both(&mut self, sealer: &ValueSealer, commits: u64) -> Result<()> {
+        self.write(sealer, commits, None, true)?;
+        self.write(sealer, commits, None, true)
+    }
+}
+
+/// The head with the sealer it writes with.
+#[derive(Debug)]
+pub(super) struct HeadWriter {
+    pub head: Head,
+    pub sealer: Arc<ValueSealer>,
+}
+
+impl HeadWriter {
+    /// Notes that `commits` are durable in sled.
+    pub(super) fn note(&mut self, commits: u64) -> Result<()> {
+        self.head.write(&self.sealer, commits, None, false)
+    }
+
+    /// Notes what sled's files are after a clean close, durable on return.
+    pub(super) fn note_closed(&mut self, commits: u64, marks: Vec<FileMark>) -> Result<()> {
+        self.head.write(&self.sealer, commits, Some(marks), true)
+    }
+}
+
+fn aad(slot: u64) -> [u8; 6] {
+    [FORMAT_VERSION, b'h', b'e', b'a', b'd', slot as u8]
+}
+
+fn read_slot(file: &File, slot: u64, sealer: &ValueSealer) -> Result<Record> {
+    let cut = || Error::new(Kind::Corruption, "the slot is damaged");
+    let (mut length, base) = ([0; 4], slot * SLOT_BYTES as u64);
+    file.read_exact_at(&mut length, base).map_err(|_| cut())?;
+    let length = u32::from_be_bytes(length) as usize;
+    if !(SEAL_BYTES..=SLOT_BYTES - 4).contains(&length) {
+        return Err(cut());
+    }
+    let mut sealed = vec![0; length];
+    file.read_exact_at(&mut sealed, base + 4).map_err(|_| cut())?;
+    Record::decode(&sealer.open(&aad(slot), &sealed)?).ok_or_else(cut)
+}
+
+impl Record {
+    /// generation u64 | commits u64 | closed u8 | for each file: name length u8, name, bytes u64, SHA-256.
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        out.extend(self.generation.to_be_bytes());
+        out.extend(self.commits.to_be_bytes());
+        out.push(u8::from(self.closed.is_some()));
+        for mark in self.closed.iter().flatten() {
+            out.push(mark.name.len() as u8);
+            out.extend(mark.name.as_bytes());
+            out.extend(mark.bytes.to_be_bytes());
+            out.extend(mark.sha256);
+        }
+        out
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (generation, bytes) = bytes.split_first_chunk()?;
+        let (commits, bytes) = bytes.split_first_chunk()?;
+        let (closed, mut bytes) = bytes.split_first()?;
+        let mut marks = Vec::new();
+        while let Some((length, rest)) = bytes.split_first() {
+            let (name, rest) = rest.split_at_checked(usize::from(*length))?;
+            let (size, rest) = rest.split_first_chunk()?;
+            let (sha256, rest) = rest.split_first_chunk()?;
+            let name = String::from_utf8(name.to_vec()).ok()?;
+            marks.push(FileMark { name, bytes: u64::from_be_bytes(*size), sha256: *sha256 });
+            bytes = rest;
+        }
+        Some(Self {
+            generation: u64::from_be_bytes(*generation),
+            commits: u64::from_be_bytes(*commits),
+            closed: (*closed == 1).then_some(marks),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::{Keyring, MasterKey, Purpose};
+
+    #[test]
+    fn the_newest_slot_that_opens_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let keyring = Keyring::create(dir.path(), &MasterKey::from_bytes([1; 32])).unwrap();
+        let sealer = keyring.value_sealer(Purpose::Journal).unwrap();
+        let mark = FileMark { name: "db".into(), bytes: 5, sha256: [3; 32] };
+        let mut head = Head::create(dir.path(), &sealer).unwrap();
+        head.write(&sealer, 7, None, false).unwrap();
+        head.write(&sealer, 8, Some(vec![mark.clone()]), true).unwrap();
+        let (head, record) = Head::open(dir.path(), &sealer).unwrap();
+        assert_eq!((record.commits, record.closed, head.damaged_slots), (8, Some(vec![mark]), 0));
+
+        let path = dir.path().join(NAME);
+        let good = std::fs::read(&path).unwrap();
+        let slot = (head.generation % 2) as usize * SLOT_BYTES;
+        for place in 0..120 {
+            let mut bytes = good.clone();
+            bytes[slot + place] ^= 0x40;
+            std::fs::write(&path, &bytes).unwrap();
+            let (head, record) = Head::open(dir.path(), &sealer).unwrap();
+            assert_eq!((record.commits, head.damaged_slots), (7, 1), "byte {place}");
+        }
+        std::fs::write(&path, &good[..2]).unwrap();
+        assert_eq!(Head::open(dir.path(), &sealer).unwrap_err().kind(), Kind::Corruption);
+    }
+}

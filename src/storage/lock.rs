@@ -1,0 +1,41 @@
+//! One process at a time in a folder.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+use crate::error::{Error, Kind, Result};
+
+/// Holds the file `LOCK` of a folder (flock); the system lets go of it when the process ends, however it ends.
+#[derive(Debug)]
+pub(super) struct FolderLock(#[allow(dead_code, reason = "held open, never read")] File);
+
+impl FolderLock {
+    /// Takes the lock and writes our process id into it; [`Kind::InUse`] with the other's id when it is taken.
+    pub(super) fn take(dir: &Path) -> Result<Self> {
+        let path = dir.join("LOCK");
+        let io = |error| Error::io(format!("lock file \"{}\"", path.display()), &error);
+        let mut file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut holder = String::new();
+                // Only for the message: any content will do.
+                let _ = file.take(20).read_to_string(&mut holder);
+                let holder =
+                    holder.trim().parse::<u32>().map_or("another process".into(), |id| format!("process {id}"));
+                return Err(Error::new(
+                    Kind::InUse,
+                    format!("data directory \"{}\" is in use by {holder}", dir.display()),
+                )
+                .with_hint("Stop that process, or choose another directory."));
+            }
+            Err(TryLockError::Error(error)) => return Err(io(error)),
+        }
+        let written =
+            file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+        written.map_err(io)?;
+        Ok(Self(file))
+    }
+}

@@ -1,0 +1,248 @@
+//! The folder as a whole: made, opened, locked.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::assets::{self, Assets};
+use super::engine::Engine;
+use super::files::{self, Files};
+use super::head::{Head, HeadWriter, Record};
+use super::health::Health;
+use super::lock::FolderLock;
+use super::sealed::SealedEngine;
+use crate::crypto::{KeySource, Keyring, Purpose, passphrase_salt, random};
+use crate::error::{Error, Kind, Result};
+use crate::fail;
+
+/// Lies in the folder while a database is being made there.
+const CREATING: &str = "CREATING";
+
+/// An open database folder. What it hands out stays usable after it is dropped; the folder is free for another process once
+/// all of that is dropped too.
+#[derive(Debug)]
+pub struct Store {
+    dir: PathBuf,
+    keyring: Arc<Keyring>,
+    engine: Arc<dyn Engine>,
+    sealed: Arc<SealedEngine>,
+    files: Arc<Files>,
+    health: Arc<Health>,
+}
+
+/// What lies in a folder.
+#[derive(Debug, PartialEq, Eq)]
+enum Content {
+    Nothing,
+    /// A database that was not made to the end: nothing in it was ever acknowledged.
+    Unfinished,
+    Database,
+    Other,
+}
+
+impl Store {
+    /// Opens the database in `dir`, and makes it when the folder is absent or empty. Durable on return.
+    ///
+    /// Errors: `Configuration` when the folder holds something else, `InUse` when another process has it open, `WrongKey`,
+    /// `Corruption` naming what is damaged, `FormatVersion`, `Io`, `DiskFull`.
+    pub fn open(dir: &Path, key: &KeySource) -> Result<Self> {
+        match content(dir)? {
+            Content::Database => Self::open_existing(dir, key),
+            Content::Other => Err(Error::new(
+                Kind::Configuration,
+                format!("directory \"{}\" is not empty and holds no database of Steward", dir.display()),
+            )
+            .with_hint("Choose an empty or a new directory.")),
+            Content::Nothing | Content::Unfinished => {
+                fs::create_dir_all(dir).map_err(|error| named(dir, &error))?;
+                restrict(dir)?;
+                let lock = Arc::new(FolderLock::take(dir)?);
+                // Another process may have made it while we waited for nothing.
+                match content(dir)? {
+                    Content::Database => Self::start(dir, key, lock),
+                    _ => Self::create(dir, key, lock),
+                }
+            }
+        }
+    }
+
+    /// Opens the database in `dir`; `Configuration` when there is none.
+    pub fn open_existing(dir: &Path, key: &KeySource) -> Result<Self> {
+        if content(dir)? != Content::Database {
+            fail!(Configuration, "directory \"{}\" holds no database of Steward", dir.display());
+        }
+        let lock = Arc::new(FolderLock::take(dir)?);
+        Self::start(dir, key, lock)
+    }
+
+    /// Whether `dir` holds a database, so that opening it needs the key it was made with.
+    pub fn exists(dir: &Path) -> Result<bool> {
+        Ok(content(dir)? == Content::Database)
+    }
+
+    fn create(dir: &Path, key: &KeySource, lock: Arc<FolderLock>) -> Result<Self> {
+        for name in ["keyring", "keyring.old", "keyring.new", "head"] {
+            remove(fs::remove_file(dir.join(name)), dir)?;
+        }
+        for name in [assets::FOLDER, files::FOLDER] {
+            remove(fs::remove_dir_all(dir.join(name)), dir)?;
+        }
+        let marker = dir.join(CREATING);
+        File::create(&marker).and_then(|_| File::open(dir)?.sync_all()).map_err(|error| named(&marker, &error))?;
+
+        let health = Arc::new(Health::new(dir));
+        health.may_write_file(0)?;
+        let salt = random()?;
+        let keyring = Arc::new(Keyring::create_with_salt(dir, &key.master_key(&salt)?, salt)?);
+        let sealer = keyring.value_sealer(Purpose::Journal)?;
+        fs::create_dir(dir.join(files::FOLDER)).map_err(|error| named(dir, &error))?;
+        let head = HeadWriter { head: Head::create(dir, &sealer)?, sealer };
+        let assets = Assets::open(dir, true)?;
+        let store = Self::assemble(dir, keyring, assets, head, health, lock, (true, 0))?;
+        // Only from here on there is a database.
+        fs::remove_file(&marker).map_err(|error| named(&marker, &error))?;
+        let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let synced = File::open(dir).and_then(|folder| folder.sync_all()).and_then(|()| File::open(parent)?.sync_all());
+        synced.map_err(|error| named(dir, &error))?;
+        Ok(store)
+    }
+
+    fn start(dir: &Path, key: &KeySource, lock: Arc<FolderLock>) -> Result<Self> {
+        // Up to the comparison nothing is written: a damaged folder stays as it is.
+        let Some(salt) = passphrase_salt(dir)? else {
+            return Err(Error::new(
+                Kind::Corruption,
+                format!("keyring file \"{}\" is missing", dir.join("keyring").display()),
+            )
+            .with_hint("Restore it from a backup; without it nothing in the database can be opened."));
+        };
+        let master = key.master_key(&salt)?;
+        let keyring = Keyring::open_read_only(dir, &master)?;
+        let (head, record) = Head::open(dir, &*keyring.value_sealer(Purpose::Journal)?)?;
+        compare_files(dir, &record)?;
+
+        let keyring = Arc::new(keyring.begin_epoch(&master)?);
+        let mut head = HeadWriter { head, sealer: keyring.value_sealer(Purpose::Journal)? };
+        head.head.write_both(&head.sealer, record.commits)?;
+        let health = Arc::new(Health::new(dir));
+        let assets = Assets::open(dir, false)?;
+        Self::assemble(dir, keyring, assets, head, health, lock, (false, record.commits))
+    }
+
+    fn assemble(
+        dir: &Path,
+        keyring: Arc<Keyring>,
+        assets: Assets,
+        head: HeadWriter,
+        health: Arc<Health>,
+        lock: Arc<FolderLock>,
+        begin: (bool, u64),
+    ) -> Result<Self> {
+        let sealed = Arc::new(SealedEngine::start(assets, &keyring, head, health.clone(), lock.clone(), begin)?);
+        let files = Arc::new(Files::open(dir, keyring.clone(), health.clone(), lock)?);
+        Ok(Self { dir: dir.to_path_buf(), keyring, engine: sealed.clone(), sealed, files, health })
+    }
+
+    /// The store of small values.
+    pub fn engine(&self) -> &Arc<dyn Engine> {
+        &self.engine
+    }
+
+    /// The sealed files.
+    pub fn files(&self) -> &Arc<Files> {
+        &self.files
+    }
+
+    /// The keys.
+    pub fn keyring(&self) -> &Arc<Keyring> {
+        &self.keyring
+    }
+
+    /// The folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(super) fn sealed(&self) -> &SealedEngine {
+        &self.sealed
+    }
+
+    /// Makes the store believe that so many bytes are free on its disk; `None` asks the system again. For tests of a full disk.
+    pub fn pretend_free_bytes(&self, bytes: Option<u64>) {
+        self.health.pretend_free_bytes(bytes);
+    }
+}
+
+/// The files of a folder whose asset store may be beyond opening. Nothing can be written through them.
+pub(super) fn files_read_only(dir: &Path, key: &KeySource) -> Result<Files> {
+    let lock = Arc::new(FolderLock::take(dir)?);
+    let Some(salt) = passphrase_salt(dir)? else { fail!(Corruption, "the keyring is missing") };
+    let keyring = Keyring::open_read_only(dir, &key.master_key(&salt)?)?;
+    Files::open(dir, Arc::new(keyring), Arc::new(Health::new(dir)), lock)
+}
+
+fn content(dir: &Path) -> Result<Content> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Content::Nothing),
+        Err(error) => return Err(named(dir, &error)),
+    };
+    let names = entries.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<Vec<_>>>();
+    let mut names = names.map_err(|error| named(dir, &error))?;
+    // The first is ours and says nothing; the second is what a fresh ext4 holds.
+    names.retain(|name| name != "LOCK" && name != "lost+found");
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    Ok(if names.is_empty() {
+        Content::Nothing
+    } else if has(CREATING) {
+        Content::Unfinished
+    } else if ["keyring", "keyring.old", "head"].into_iter().any(has) {
+        Content::Database
+    } else {
+        Content::Other
+    })
+}
+
+/// After a clean close sled's files must be what they were then.
+fn compare_files(dir: &Path, record: &Record) -> Result<()> {
+    let Some(expected) = &record.closed else { return Ok(()) };
+    let folder = dir.join(assets::FOLDER);
+    if !folder.is_dir() {
+        return Err(assets::damaged(&folder, "the folder is missing"));
+    }
+    let found = assets::marks(&folder)?;
+    for mark in expected {
+        match found.iter().find(|found| found.name == mark.name) {
+            Some(found) if found == mark => {}
+            Some(found) if found.bytes != mark.bytes => {
+                let how = format!("file \"{}\" has {} bytes instead of {}", mark.name, found.bytes, mark.bytes);
+                return Err(assets::damaged(&folder, &how));
+            }
+            Some(_) => {
+                return Err(assets::damaged(&folder, &format!("file \"{}\" is not as it was closed", mark.name)));
+            }
+            None => return Err(assets::damaged(&folder, &format!("its file \"{}\" is missing", mark.name))),
+        }
+    }
+    match found.iter().find(|found| expected.iter().all(|mark| mark.name != found.name)) {
+        Some(extra) => Err(assets::damaged(&folder, &format!("file \"{}\" does not belong there", extra.name))),
+        None => Ok(()),
+    }
+}
+
+/// Only the owner may look into the folder.
+fn restrict(dir: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(|error| named(dir, &error))
+}
+
+fn remove(result: std::io::Result<()>, dir: &Path) -> Result<()> {
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(named(dir, &error)),
+        _ => Ok(()),
+    }
+}
+
+fn named(path: &Path, error: &std::io::Error) -> Error {
+    Error::io(format!("\"{}\"", path.display()), error)
+}

@@ -1,0 +1,326 @@
+//! The folder as a whole. What could go wrong: a value in plain on the disk, a second process, a crash between two steps, a
+//! full disk, any byte flipped. Promised: an error that names the thing, or exactly the data that were written; never a panic.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::engine::conformance;
+use super::*;
+use crate::crypto::{KeySource, MasterKey};
+use crate::error::{Kind, Result};
+
+fn key() -> KeySource {
+    MasterKey::from_bytes([42; 32]).into()
+}
+
+fn put(store: &Store, tree: Tree, key: &[u8], value: &[u8]) -> Result<()> {
+    let mut batch = WriteBatch::new();
+    batch.put(tree, key, value);
+    store.engine().commit(batch)
+}
+
+/// A small database with a value in each tree, one of them in parts, and two files; closed cleanly.
+fn sample(dir: &Path) -> FileId {
+    let store = Store::open(dir, &key()).unwrap();
+    for tree in Tree::ALL {
+        for n in 0..20u8 {
+            put(&store, tree, &[n], format!("secret-{}-{n}", tree.name()).as_bytes()).unwrap();
+        }
+    }
+    put(&store, Tree::Catalog, b"long", &b"secret-long".repeat(5000)).unwrap();
+    store.files().create(FileKind::Chunk, b"secret-short-file").unwrap();
+    store.files().create(FileKind::Model, &b"secret-file".repeat(20_000)).unwrap()
+}
+
+/// Everything that can be read, or the first error.
+fn content(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+    let store = Store::open(dir, &key())?;
+    let mut all = BTreeMap::new();
+    for tree in Tree::ALL {
+        for (key, value) in store.engine().scan(tree, b"")? {
+            all.insert(format!("{tree:?} {key:?}"), value);
+        }
+    }
+    for id in store.files().list()? {
+        all.insert(id.to_string(), store.files().read(id)?);
+    }
+    Ok(all)
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().flatten() {
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &to.join(entry.file_name())),
+            false => drop(fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
+        }
+    }
+}
+
+fn paths(dir: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(dir).unwrap().flatten() {
+        match entry.file_type().unwrap().is_dir() {
+            true => all.extend(paths(&entry.path())),
+            false => all.push(entry.path()),
+        }
+    }
+    all.sort();
+    all
+}
+
+/// Some places in a file: all of a small one's beginning, then ever fewer.
+fn places(length: usize) -> Vec<usize> {
+    let step = (length / 12).max(1);
+    [0, 1, 9, 17]
+        .into_iter()
+        .chain((step / 2..).step_by(step).take(14))
+        .chain([length - 1])
+        .filter(|p| *p < length)
+        .collect()
+}
+
+#[test]
+fn the_engine_on_disk_conforms_and_keeps_what_it_was_given() {
+    let dir = TempDir::new().unwrap();
+    let store = Store::open(dir.path(), &key()).unwrap();
+    conformance::all(store.engine().clone());
+    assert!(store.check().iter().all(|finding| finding.ok), "{:?}", store.check());
+    let rows = store.engine().scan(Tree::Rows, b"").unwrap();
+    drop(store);
+    let store = Store::open(dir.path(), &key()).unwrap();
+    assert_eq!(store.engine().scan(Tree::Rows, b"").unwrap(), rows);
+    assert!(store.check().iter().all(|finding| finding.ok), "{:?}", store.check());
+}
+
+#[test]
+fn nothing_is_readable_on_the_disk() {
+    let dir = TempDir::new().unwrap();
+    sample(dir.path());
+    for path in paths(dir.path()) {
+        let bytes = fs::read(&path).unwrap();
+        assert!(!bytes.windows(7).any(|window| window == b"secret-"), "{}", path.display());
+    }
+}
+
+#[test]
+fn a_wrong_key_a_second_open_and_a_foreign_folder_are_refused() {
+    let dir = TempDir::new().unwrap();
+    sample(dir.path());
+    let wrong = MasterKey::from_bytes([1; 32]).into();
+    assert_eq!(Store::open(dir.path(), &wrong).unwrap_err().kind(), Kind::WrongKey);
+    assert_eq!(check(dir.path(), &wrong).unwrap_err().kind(), Kind::WrongKey);
+
+    let store = Store::open(dir.path(), &key()).unwrap();
+    let error = Store::open(dir.path(), &key()).unwrap_err();
+    assert_eq!(error.kind(), Kind::InUse);
+    assert!(error.message().contains(&format!("process {}", std::process::id())), "{error}");
+    let engine = store.engine().clone();
+    drop(store);
+    assert_eq!(Store::open(dir.path(), &key()).unwrap_err().kind(), Kind::InUse, "the engine still lives");
+    drop(engine);
+    assert!(Store::open(dir.path(), &key()).is_ok());
+
+    let foreign = TempDir::new().unwrap();
+    fs::write(foreign.path().join("thesis.txt"), "x").unwrap();
+    assert_eq!(Store::open(foreign.path(), &key()).unwrap_err().kind(), Kind::Configuration);
+    assert_eq!(paths(foreign.path()).len(), 1, "nothing was written into it");
+    assert_eq!(Store::open_existing(&foreign.path().join("none"), &key()).unwrap_err().kind(), Kind::Configuration);
+}
+
+#[test]
+fn a_passphrase_opens_what_it_made() {
+    let dir = TempDir::new().unwrap();
+    let pass = KeySource::passphrase("correct horse 电池");
+    put(&Store::open(dir.path(), &pass).unwrap(), Tree::Sys, b"a", b"b").unwrap();
+    assert_eq!(Store::open(dir.path(), &KeySource::passphrase("wrong")).unwrap_err().kind(), Kind::WrongKey);
+    assert_eq!(Store::open(dir.path(), &pass).unwrap().engine().get(Tree::Sys, b"a").unwrap().unwrap(), b"b");
+}
+
+#[test]
+fn a_making_that_was_cut_off_begins_anew() {
+    let dir = TempDir::new().unwrap();
+    sample(dir.path());
+    fs::write(dir.path().join("CREATING"), "").unwrap();
+    let store = Store::open(dir.path(), &key()).unwrap();
+    assert!(store.engine().scan(Tree::Rows, b"").unwrap().is_empty());
+    assert!(!dir.path().join("CREATING").exists());
+}
+
+/// A copy taken while the store runs is what `kill -9` leaves: no clean close, and a recovery by sled.
+#[test]
+fn a_killed_process_loses_no_commit_and_leaves_no_half_file() {
+    let (dir, left) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let store = Store::open(dir.path(), &key()).unwrap();
+    for n in 0..50u8 {
+        put(&store, Tree::Rows, &[n], &[n; 300]).unwrap();
+    }
+    let mut writer = store.files().writer(FileKind::Index).unwrap();
+    writer.write_all(&[1; 300_000]).unwrap();
+    copy(dir.path(), left.path());
+    let parts = |dir: &Path| paths(dir).iter().filter(|path| path.extension().is_some_and(|e| e == "part")).count();
+    assert_eq!(parts(left.path()), 1);
+    drop(writer);
+    assert_eq!(parts(dir.path()), 0, "a dropped writer cleans up at once");
+    drop(store);
+
+    let store = Store::open(left.path(), &key()).unwrap();
+    assert_eq!(store.engine().scan(Tree::Rows, b"").unwrap().len(), 50);
+    assert_eq!((parts(left.path()), store.files().list().unwrap().len()), (0, 0));
+    assert!(store.check().iter().all(|finding| finding.ok));
+}
+
+#[test]
+fn files_are_read_whole_and_in_ranges() {
+    let dir = TempDir::new().unwrap();
+    let store = Store::open(dir.path(), &key()).unwrap();
+    let files = store.files();
+    let block = crate::config::BLOCK_BYTES;
+    for length in [0, 1, block - 1, block, block + 1, 3 * block + 17] {
+        let bytes: Vec<u8> = (0..length).map(|n| (n * 7 + n / 251) as u8).collect();
+        let mut writer = files.writer(FileKind::Chunk).unwrap();
+        bytes.chunks(10_000).for_each(|piece| writer.write_all(piece).unwrap());
+        let (id, written) = writer.finish().unwrap();
+        assert_eq!((written, files.len(id).unwrap()), (length as u64, length as u64));
+        assert!(files.read(id).unwrap() == bytes);
+        for (from, to) in [(0, length), (length / 2, length), (length, length), (length / 3, length / 2)] {
+            assert!(files.read_range(id, from as u64, to - from).unwrap() == bytes[from..to]);
+        }
+        assert_eq!(files.read_range(id, length as u64, 1).unwrap_err().kind(), Kind::Internal);
+        files.verify(id).unwrap();
+        files.remove(id).unwrap();
+        files.remove(id).unwrap();
+        let gone = files.read(id).unwrap_err();
+        assert_eq!(gone.kind(), Kind::Corruption);
+        assert!(gone.message().contains(&id.to_string()));
+    }
+    assert!(files.list().unwrap().is_empty());
+}
+
+#[test]
+fn a_full_disk_refuses_writes_and_loses_nothing() {
+    let dir = TempDir::new().unwrap();
+    let store = Store::open(dir.path(), &key()).unwrap();
+    put(&store, Tree::Rows, b"a", b"before").unwrap();
+    let id = store.files().create(FileKind::Chunk, b"before").unwrap();
+    store.pretend_free_bytes(Some(1000));
+    assert_eq!(put(&store, Tree::Rows, b"a", b"after").unwrap_err().kind(), Kind::DiskFull);
+    assert_eq!(store.files().create(FileKind::Chunk, b"x").unwrap_err().kind(), Kind::DiskFull);
+    assert_eq!(store.engine().get(Tree::Rows, b"a").unwrap().unwrap(), b"before");
+    assert_eq!(store.files().read(id).unwrap(), b"before");
+    store.pretend_free_bytes(None);
+    put(&store, Tree::Rows, b"a", b"after").unwrap();
+    drop(store);
+    assert_eq!(Store::open(dir.path(), &key()).unwrap().engine().get(Tree::Rows, b"a").unwrap().unwrap(), b"after");
+}
+
+#[test]
+fn a_flipped_byte_after_a_clean_close_is_an_error_or_harmless() {
+    let (dir, damaged) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let big = sample(dir.path());
+    let good = content(dir.path()).unwrap();
+    let mut refused = BTreeMap::new();
+    for path in paths(dir.path()) {
+        let name = path.strip_prefix(dir.path()).unwrap().to_path_buf();
+        let length = fs::metadata(&path).unwrap().len() as usize;
+        for place in places(length) {
+            fs::remove_dir_all(damaged.path()).unwrap();
+            copy(dir.path(), damaged.path());
+            let mut bytes = fs::read(&path).unwrap();
+            bytes[place] ^= 0x20;
+            fs::write(damaged.path().join(&name), bytes).unwrap();
+            match content(damaged.path()) {
+                Ok(found) => assert!(found == good, "byte {place} of {} changed what is read", name.display()),
+                Err(error) => {
+                    assert!(
+                        matches!(error.kind(), Kind::Corruption | Kind::FormatVersion),
+                        "byte {place} of {}: {error}",
+                        name.display()
+                    );
+                    *refused.entry(name.display().to_string()).or_insert(0) += 1;
+                }
+            }
+        }
+    }
+    // Every byte of these counts.
+    for name in ["keyring".to_string(), "assets/db".into(), "assets/conf".into(), files::Files::shown(big)] {
+        let length = fs::metadata(dir.path().join(&name)).unwrap().len() as usize;
+        assert_eq!(refused.get(&name), Some(&places(length).len()), "{name}");
+    }
+    assert!(check(dir.path(), &key()).unwrap().iter().all(|finding| finding.ok));
+}
+
+/// Here sled itself reads the damage, since nothing says what its files should be.
+#[test]
+fn damage_to_a_killed_store_is_an_error_or_harmless() {
+    let (dir, left, damaged) = (TempDir::new().unwrap(), TempDir::new().unwrap(), TempDir::new().unwrap());
+    sample(dir.path());
+    let store = Store::open(dir.path(), &key()).unwrap();
+    for n in 0..200u8 {
+        put(&store, Tree::Rows, &[n], &[n; 700]).unwrap();
+    }
+    copy(dir.path(), left.path());
+    drop(store);
+    let good = content(dir.path()).unwrap();
+    let log = fs::read(left.path().join("assets/db")).unwrap();
+    let mut refused = 0;
+    for trial in 0..24 {
+        fs::remove_dir_all(damaged.path()).unwrap();
+        copy(left.path(), damaged.path());
+        let place = trial * log.len() / 24 + trial * 37;
+        let mut bytes = log.clone();
+        match trial % 3 {
+            0 => bytes[place] ^= 0x20,
+            1 => bytes[place..].iter_mut().take(4096).for_each(|byte| *byte = 0),
+            _ => bytes.truncate(place),
+        }
+        fs::write(damaged.path().join("assets/db"), bytes).unwrap();
+        match content(damaged.path()) {
+            Ok(found) => assert!(found == good, "trial {trial} at {place} changed what is read"),
+            Err(error) => {
+                assert_eq!(error.kind(), Kind::Corruption, "trial {trial} at {place}: {error}");
+                refused += 1;
+                assert!(check(damaged.path(), &key()).unwrap().iter().any(|finding| !finding.ok));
+            }
+        }
+    }
+    assert!(refused > 4, "the trials hit something");
+}
+
+#[test]
+fn missing_pieces_are_named() {
+    let (dir, damaged) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    sample(dir.path());
+    for name in ["keyring", "head", "assets/db", "assets/conf"] {
+        fs::remove_dir_all(damaged.path()).unwrap();
+        copy(dir.path(), damaged.path());
+        fs::remove_file(damaged.path().join(name)).unwrap();
+        let error = Store::open(damaged.path(), &key()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Corruption, "{name}: {error}");
+        assert!(error.message().contains(name.rsplit('/').next().unwrap()), "{error}");
+    }
+    for name in ["assets", "files"] {
+        fs::remove_dir_all(damaged.path()).unwrap();
+        copy(dir.path(), damaged.path());
+        fs::remove_dir_all(damaged.path().join(name)).unwrap();
+        let error = Store::open(damaged.path(), &key()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Corruption, "{name}: {error}");
+        assert!(error.message().contains(name), "{error}");
+    }
+}
+
+#[test]
+fn the_status_names_every_kind_of_thing() {
+    let dir = TempDir::new().unwrap();
+    sample(dir.path());
+    let store = Store::open(dir.path(), &key()).unwrap();
+    let status = store.encryption_status().unwrap();
+    assert!(status.iter().all(|row| row.algorithm == "AES-256-GCM" && row.key_version > 0));
+    for object in ["keyring", "head", "assets/rows", "files/chunk", "files/model"] {
+        assert!(status.iter().any(|row| row.object == object && row.items > 0), "{object}");
+    }
+}
