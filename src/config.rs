@@ -33,7 +33,7 @@ pub const INVENTORY_SAMPLE_ROWS: usize = 10_000;
 /// Tokens of a text that the encoder reads; what follows is not seen.
 pub const ENCODER_TOKENS_MAX: usize = 128;
 /// Tokens in one batch of the encoder, which runs on one core and is not interrupted.
-pub const ENCODER_BATCH_TOKENS: usize = 512;
+pub const ENCODER_BATCH_TOKENS: usize = 256;
 /// Bytes of recent embeddings kept in memory.
 pub const ENCODER_CACHE_BYTES: usize = 64 << 20;
 /// Labels that one CLASSIFY may choose from.

@@ -1,14 +1,23 @@
 //! Attention inside each text of a batch.
 
-use super::elementwise::{LANES, softmax, vectorised};
+use super::elementwise::{LANES, exponentials, vectorised};
 
-/// Room for one head's work, kept from text to text.
+/// Tokens whose queries are answered together: their sums are independent, so that the processor need not wait for one
+/// addition to begin the next, and each key and value is read once for all of them.
+const GROUP: usize = 4;
+
+/// As many numbers as one register holds.
+type Lanes = [f32; LANES];
+
+/// Room for one head's work, kept from text to text. Keys and values are laid out as the inner loops read them.
 #[derive(Default)]
 pub(super) struct Scratch {
-    /// The keys of a head, one row per dimension, one column per token; rows padded to whole [`LANES`].
-    keys: Vec<f32>,
-    /// How much one token looks at each other.
-    scores: Vec<f32>,
+    /// For each sixteen tokens, for each dimension: the keys of those tokens.
+    keys: Vec<Lanes>,
+    /// For each sixteen dimensions, for each token: the values in those dimensions.
+    values: Vec<Lanes>,
+    /// For each token of a group, how much it looks at each other token, in whole lanes.
+    scores: [Vec<Lanes>; GROUP],
 }
 
 vectorised! {
@@ -18,40 +27,98 @@ vectorised! {
     pub(super) fn attend(qkv: &[f32], width: usize, heads: usize, scratch: &mut Scratch, out: &mut [f32]) {
         let tokens = qkv.len() / (3 * width);
         let part = width / heads;
-        let padded = tokens.next_multiple_of(LANES);
-        scratch.keys.clear();
-        scratch.keys.resize(part * padded, 0.0);
-        scratch.scores.resize(padded, 0.0);
+        for scores in &mut scratch.scores {
+            scores.resize(tokens.div_ceil(LANES), [0.0; LANES]);
+        }
         for head in 0..heads {
-            let (query_at, key_at, value_at) = (head * part, width + head * part, 2 * width + head * part);
-            for (token, row) in qkv.chunks_exact(3 * width).enumerate() {
-                for (dimension, key) in row[key_at..key_at + part].iter().enumerate() {
-                    scratch.keys[dimension * padded + token] = *key;
-                }
-            }
-            for (row, out) in qkv.chunks_exact(3 * width).zip(out.chunks_exact_mut(width)) {
-                let query = &row[query_at..query_at + part];
-                for (chunk, scores) in scratch.scores.chunks_exact_mut(LANES).enumerate() {
-                    let mut sums = [0.0; LANES];
-                    for (query, keys) in query.iter().zip(scratch.keys.chunks_exact(padded)) {
-                        for (sum, key) in sums.iter_mut().zip(&keys[chunk * LANES..][..LANES]) {
-                            *sum += query * key;
-                        }
+            let first = head * part;
+            scratch.lay_out(qkv, width, first, part);
+            let rows = qkv.chunks(3 * width * GROUP).zip(out.chunks_mut(width * GROUP));
+            for (queries, out) in rows {
+                if out.len() == width * GROUP {
+                    let query = |token: usize| &queries[token * 3 * width + first..][..part];
+                    scratch.answer([query(0), query(1), query(2), query(3)], tokens, out, width, first);
+                } else {
+                    let rest = queries.chunks_exact(3 * width).zip(out.chunks_exact_mut(width));
+                    for (query, out) in rest {
+                        scratch.answer([&query[first..][..part]], tokens, out, width, first);
                     }
-                    scores.copy_from_slice(&sums);
-                }
-                softmax(&mut scratch.scores[..tokens]);
-                for (chunk, out) in out[query_at..query_at + part].chunks_exact_mut(LANES).enumerate() {
-                    let mut sums = [0.0; LANES];
-                    for (score, row) in scratch.scores.iter().zip(qkv.chunks_exact(3 * width)) {
-                        for (sum, value) in sums.iter_mut().zip(&row[value_at + chunk * LANES..][..LANES]) {
-                            *sum += score * value;
-                        }
-                    }
-                    out.copy_from_slice(&sums);
                 }
             }
         }
+    }
+}
+
+impl Scratch {
+    /// Copies the keys and values of the head that begins at column `first` of each part of `qkv`.
+    #[inline(always)]
+    fn lay_out(&mut self, qkv: &[f32], width: usize, first: usize, part: usize) {
+        let tokens = qkv.len() / (3 * width);
+        self.keys.clear();
+        self.keys.resize(tokens.div_ceil(LANES) * part, [0.0; LANES]);
+        self.values.resize(tokens * part / LANES, [0.0; LANES]);
+        for (token, row) in qkv.chunks_exact(3 * width).enumerate() {
+            let keys = &mut self.keys[token / LANES * part..][..part];
+            for (keys, key) in keys.iter_mut().zip(&row[width + first..]) {
+                keys[token % LANES] = *key;
+            }
+            let values = row[2 * width + first..][..part].as_chunks().0;
+            for (chunk, values) in values.iter().enumerate() {
+                self.values[chunk * tokens + token] = *values;
+            }
+        }
+    }
+
+    /// The rows of `out`, from column `first` on, for the tokens that ask `queries`.
+    #[inline(always)]
+    fn answer<const Q: usize>(
+        &mut self,
+        queries: [&[f32]; Q],
+        tokens: usize,
+        out: &mut [f32],
+        width: usize,
+        first: usize,
+    ) {
+        let part = queries[0].len();
+        for (chunk, keys) in self.keys.chunks_exact(part).enumerate() {
+            let mut sums = [[0.0; LANES]; Q];
+            for (dimension, keys) in keys.iter().enumerate() {
+                // By index: a loop of known length over both arrays, which then stays in registers.
+                for row in 0..Q {
+                    add_scaled(&mut sums[row], queries[row][dimension], keys);
+                }
+            }
+            for (scores, sum) in self.scores.iter_mut().zip(sums) {
+                scores[chunk] = sum;
+            }
+        }
+        let mut scales = [0.0; Q];
+        for (scores, scale) in self.scores.iter_mut().zip(&mut scales) {
+            // What stands past the last token must not be looked at.
+            scores.as_flattened_mut()[tokens..].fill(f32::NEG_INFINITY);
+            *scale = 1.0 / exponentials(scores);
+        }
+        for (chunk, values) in self.values.chunks_exact(tokens).enumerate() {
+            let mut sums = [[0.0; LANES]; Q];
+            for (token, values) in values.iter().enumerate() {
+                for (sum, scores) in sums.iter_mut().zip(&self.scores) {
+                    add_scaled(sum, scores.as_flattened()[token], values);
+                }
+            }
+            for (row, (sum, scale)) in sums.iter().zip(scales).enumerate() {
+                let out = &mut out[row * width + first + chunk * LANES..][..LANES];
+                for (out, sum) in out.iter_mut().zip(sum) {
+                    *out = sum * scale;
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn add_scaled(sum: &mut Lanes, scale: f32, values: &Lanes) {
+    for (sum, value) in sum.iter_mut().zip(values) {
+        *sum += scale * value;
     }
 }
 

@@ -1,4 +1,4 @@
-//! The steps that treat a number or a row by itself: exponential, GELU, softmax, layer norm, mean.
+//! The steps that treat a number or a row by itself: exponential, GELU, layer norm, mean.
 //!
 //! Written as plain loops over slices that the compiler turns into vector instructions; [`vectorised!`] compiles each
 //! of them three times, for AVX-512, for AVX2 and for any processor, and chooses when called. Sums run in sixteen
@@ -89,6 +89,18 @@ pub(super) fn gelu(x: f32) -> f32 {
     x.max(0.0) - 0.5 * x.abs() * y
 }
 
+/// The lanes joined by `join`, in four steps of halves.
+#[inline(always)]
+fn across(mut lanes: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
+    for half in [8, 4, 2, 1] {
+        let (low, high) = lanes.split_at_mut(half);
+        for (low, high) in low.iter_mut().zip(high) {
+            *low = join(*low, *high);
+        }
+    }
+    lanes[0]
+}
+
 /// The sum of `values`.
 #[inline(always)]
 pub(super) fn sum(values: &[f32]) -> f32 {
@@ -100,26 +112,27 @@ pub(super) fn sum(values: &[f32]) -> f32 {
             *lane += value;
         }
     }
-    lanes.iter().sum::<f32>() + rest
+    across(lanes, |one, other| one + other) + rest
 }
 
-/// Turns `scores` into probabilities that are proportional to their exponentials.
+/// Replaces `scores` by their exponentials over that of the largest, and gives the sum: softmax but for the division.
 #[inline(always)]
-pub(super) fn softmax(scores: &mut [f32]) {
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    for chunk in scores.chunks(LANES) {
-        for (lane, score) in lanes.iter_mut().zip(chunk) {
-            *lane = if *score > *lane { *score } else { *lane };
+pub(super) fn exponentials(scores: &mut [[f32; LANES]]) -> f32 {
+    let mut top = [f32::NEG_INFINITY; LANES];
+    for chunk in scores.iter() {
+        for (top, score) in top.iter_mut().zip(chunk) {
+            *top = if *score > *top { *score } else { *top };
         }
     }
-    let max = lanes.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    for score in scores.iter_mut() {
-        *score = exp(*score - max);
+    let top = across(top, |one, other| if one > other { one } else { other });
+    let mut sums = [0.0; LANES];
+    for chunk in scores.iter_mut() {
+        for (sum, score) in sums.iter_mut().zip(chunk) {
+            *score = exp(*score - top);
+            *sum += *score;
+        }
     }
-    let scale = 1.0 / sum(scores);
-    for score in scores.iter_mut() {
-        *score *= scale;
-    }
+    across(sums, |one, other| one + other)
 }
 
 vectorised! {
@@ -183,7 +196,7 @@ fn norm_row(row: &mut [f32], norm: &Norm) {
             *square += value * value;
         }
     }
-    let scale = 1.0 / (squares.iter().sum::<f32>() / count + norm.epsilon).sqrt();
+    let scale = 1.0 / (across(squares, |one, other| one + other) / count + norm.epsilon).sqrt();
     for ((value, weight), bias) in row.iter_mut().zip(&norm.weight).zip(&norm.bias) {
         *value = *value * scale * weight + bias;
     }
@@ -241,15 +254,15 @@ mod tests {
     }
 
     #[test]
-    fn softmax_sums_to_one_at_any_length() {
-        for count in [1, 15, 16, 17, 100] {
-            let mut scores: Vec<f32> = (0..count).map(|k| (k * 7 % 13) as f32 * 30.0).collect();
-            let before = scores.clone();
-            softmax(&mut scores);
-            assert!((scores.iter().sum::<f32>() - 1.0).abs() < 1e-5);
-            let top = before.iter().copied().fold(0.0, f32::max);
-            assert!(before.iter().zip(&scores).all(|(b, p)| (*b == top) == (*p > 1e-6)));
-        }
+    fn exponentials_are_relative_to_the_largest() {
+        let mut scores = [[f32::NEG_INFINITY; LANES]; 2];
+        scores[0][3] = 500.0;
+        scores[1][9] = 499.0;
+        scores[1][15] = -500.0;
+        let sum = exponentials(&mut scores);
+        assert!((sum - 1.0 - (-1f32).exp()).abs() < 1e-6);
+        assert_eq!((scores[0][3], scores[1][9]), (1.0, exp(-1.0)));
+        assert!(scores[1][15] < 1e-37 && scores[0][0] < 1e-37);
     }
 
     #[test]

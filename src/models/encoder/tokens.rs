@@ -12,6 +12,8 @@ const PIECE_CHARS_MAX: usize = 32;
 pub(super) struct Tokens {
     tokenizer: Tokenizer,
     vocabulary: usize,
+    /// Pieces that are marks, such as that of the end, and no text.
+    marks: Vec<u32>,
 }
 
 impl Tokens {
@@ -21,10 +23,10 @@ impl Tokens {
         let mut tokenizer = Tokenizer::from_bytes(json).map_err(broken)?;
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(broken)?;
-        // A user's text that spells "</s>" is text, not the end of it.
-        tokenizer.set_encode_special_tokens(true);
+        let marks = tokenizer.get_added_tokens_decoder().into_iter();
+        let marks = marks.filter(|(_, mark)| mark.special && mark.content != "<unk>").map(|(piece, _)| piece).collect();
         let vocabulary = tokenizer.get_vocab_size(true);
-        Ok(Self { tokenizer, vocabulary })
+        Ok(Self { tokenizer, vocabulary, marks })
     }
 
     /// Pieces in the vocabulary.
@@ -43,10 +45,16 @@ impl Tokens {
         let failed = |_| Error::internal("the tokenizer refused a text");
         let input = format!("{prefix}{}", head(text));
         let mut pieces = self.tokenizer.encode_fast(input, true).map_err(failed)?.get_ids().to_vec();
+        // A text that spells "</s>" does not end there: only the first and the last piece may be marks.
+        let (mut place, last) = (0, pieces.len().saturating_sub(1));
+        pieces.retain(|piece| {
+            place += 1;
+            place == 1 || place == last + 1 || !self.marks.contains(piece)
+        });
         if pieces.len() > config::ENCODER_TOKENS_MAX {
-            let end = pieces[pieces.len() - 1];
+            let end = pieces.pop();
             pieces.truncate(config::ENCODER_TOKENS_MAX - 1);
-            pieces.push(end);
+            pieces.extend(end);
         }
         Ok(pieces)
     }
@@ -86,14 +94,14 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_end_with_the_mark_and_marks_in_a_text_are_text() {
+    fn long_texts_end_with_the_mark_and_marks_in_a_text_are_dropped() {
         let tokens = tokens();
         let long = "牛奶 milk ".repeat(10_000);
         let pieces = tokens.of(Role::Passage, &long).unwrap();
         assert_eq!((pieces.len(), pieces[0], pieces[127]), (128, 0, 2));
         assert_eq!(pieces[..127], tokens.of(Role::Passage, &"牛奶 milk ".repeat(300)).unwrap()[..127]);
-        let spelt = tokens.of(Role::Query, "a </s> b <mask>").unwrap();
-        assert_eq!(spelt.iter().filter(|&&piece| piece == 2).count(), 1);
-        assert!(!spelt.contains(&73958));
+        let spelt = tokens.of(Role::Query, "milk </s> ＜/s＞ <mask>").unwrap();
+        let blanks = |pieces: Vec<u32>| pieces.into_iter().filter(|&piece| piece != 6).collect::<Vec<_>>();
+        assert_eq!(blanks(spelt), blanks(tokens.of(Role::Query, "milk").unwrap()));
     }
 }
