@@ -1,1 +1,16 @@
-//! models.
+//! Models: numbers from text and from rows, by arithmetic that knows no SQL.
+//!
+//! Everything here takes slices and gives slices or plain values. Nothing reads a table, asks who the caller is or
+//! decides what may be seen: rows that come in have already passed the gate.
+//!
+//! * [`encoder`] turns texts into unit vectors of 384 numbers with a network that is compiled into the binary, so that
+//!   the first statement on a machine without a network can use it. Read [`encoder::Encoder::encode`] first.
+//! * [`text`] compares those vectors: which of these labels fits this text best, and how sure is that.
+//!
+//! **What it promises.** The same text gives the same vector, whatever it is batched with and however many threads
+//! run (to about 1e-6). Long work asks its `cancel` closure between batches and ends with
+//! [`Kind::Cancelled`](crate::Kind::Cancelled). Calls block and use the rayon pool they are made in; an asynchronous
+//! caller moves them to a thread that may block.
+
+pub mod encoder;
+pub mod text;

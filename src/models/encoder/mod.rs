@@ -1,0 +1,167 @@
+//! The text encoder: text in, a unit vector of 384 numbers out; texts that mean alike point alike.
+//!
+//! ```text
+//! text -> "query: " + text -> tokens -> batches of packed tokens -> 12 layers -> mean over tokens -> unit length
+//! ```
+//!
+//! The network is multilingual-e5-small, a BERT (`assets/encoder/README.md`). Its weights arrive as 4-bit blocks; the
+//! 21 million weights of the layers are expanded to f32 once at load, because a product over a batch of tokens with
+//! expanded weights is several times faster than with packed ones, while the word table stays packed, because a text
+//! touches only a few of its 74 thousand rows.
+//!
+//! A batch is the tokens of its texts one after another, without padding: every step but attention treats a token by
+//! itself, so that a linear layer is one matrix product over all tokens of the batch, and attention runs text by text.
+//! A batch runs on one core; batches run side by side. Texts that repeat are computed once, and recent embeddings are
+//! kept ([`config::ENCODER_CACHE_BYTES`]).
+//!
+//! The files, in the order in which a text meets them: `tokens` cuts it into pieces, `cache` remembers, `weights` reads
+//! the model file, `network` is the forward pass, `linear` its matrix products, `attention` and `elementwise` the rest.
+//!
+//! Left out: other models than BERT, and accelerators.
+
+mod attention;
+mod cache;
+mod elementwise;
+mod embedding;
+mod linear;
+#[cfg(test)]
+mod naive;
+mod network;
+mod tokens;
+mod weights;
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use rayon::prelude::*;
+
+use crate::{Error, Kind, Result, config};
+use cache::Cache;
+pub use embedding::Embedding;
+use network::Network;
+use tokens::Tokens;
+
+/// What a text is for. The network was trained with both, and the two sides of a comparison must fit: query with query
+/// for classes and likeness, query with passage for search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// A text to classify or compare, or what somebody searches for.
+    Query,
+    /// A text that is searched.
+    Passage,
+}
+
+/// The encoder: immutable weights and a cache. Shared freely between threads.
+pub struct Encoder {
+    tokens: Tokens,
+    network: Network,
+    cache: Cache,
+}
+
+impl Encoder {
+    /// The encoder inside the binary, loaded by the first call (a fraction of a second) and kept.
+    pub fn builtin() -> Result<&'static Encoder> {
+        static BUILTIN: OnceLock<Result<Encoder>> = OnceLock::new();
+        static MODEL: &[u8] = include_bytes!("../../../assets/encoder/model.q4_0.gguf");
+        static TOKENIZER: &[u8] = include_bytes!("../../../assets/encoder/tokenizer.json");
+        BUILTIN.get_or_init(|| Self::read(Bytes::from_static(MODEL), TOKENIZER)).as_ref().map_err(Error::clone)
+    }
+
+    /// An encoder of a BERT in GGUF with Hugging Face's tensor names, and its `tokenizer.json`.
+    /// [`Kind::Corruption`] when the bytes are no such thing, [`Kind::Unsupported`] for shapes that this code
+    /// cannot run.
+    pub fn read(model: Bytes, tokenizer: &[u8]) -> Result<Self> {
+        let (tokens, network) = rayon::join(|| Tokens::read(tokenizer), || weights::read(model));
+        let (tokens, network) = (tokens?, network?);
+        if tokens.vocabulary() > network.vocabulary() {
+            return Err(Error::new(Kind::Corruption, "the tokenizer has more pieces than the model has words"));
+        }
+        Ok(Self { tokens, network, cache: Cache::new(config::ENCODER_CACHE_BYTES) })
+    }
+
+    /// Numbers in an embedding.
+    pub fn dimension(&self) -> usize {
+        self.network.hidden()
+    }
+
+    /// The embedding of each of `texts`, in their order. A text is read up to [`config::ENCODER_TOKENS_MAX`] tokens
+    /// (about 90 English words or 150 Chinese characters); an empty text has an embedding too.
+    ///
+    /// Runs on the rayon pool it is called in, one batch per thread, and holds all embeddings in memory (1.5 kB each):
+    /// pass some thousands of texts at a time. Asks `cancel` between batches; when it says true, ends with
+    /// [`Kind::Cancelled`].
+    pub fn encode(&self, texts: &[&str], role: Role, cancel: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Embedding>> {
+        // Each different text once.
+        let mut places: HashMap<&str, usize> = HashMap::with_capacity(texts.len());
+        let mut distinct: Vec<&str> = Vec::new();
+        let place_of: Vec<usize> = texts
+            .iter()
+            .map(|text| {
+                *places.entry(text).or_insert_with(|| {
+                    distinct.push(text);
+                    distinct.len() - 1
+                })
+            })
+            .collect();
+
+        let mut embeddings: Vec<Option<Embedding>> = self.cache.get(role, &distinct);
+        let missing: Vec<usize> = (0..distinct.len()).filter(|&place| embeddings[place].is_none()).collect();
+        let tokenised: Vec<(usize, Vec<u32>)> = missing
+            .par_iter()
+            .map(|&place| {
+                stop_if(cancel)?;
+                Ok((place, self.tokens.of(role, distinct[place])?))
+            })
+            .collect::<Result<_>>()?;
+
+        let computed: Vec<Vec<(usize, Embedding)>> = pack(tokenised, rayon::current_num_threads())
+            .into_par_iter()
+            .with_max_len(1)
+            .map(|batch| {
+                stop_if(cancel)?;
+                let texts: Vec<&[u32]> = batch.iter().map(|(_, tokens)| tokens.as_slice()).collect();
+                let vectors = self.network.forward(&texts)?;
+                let vectors = vectors.chunks_exact(self.dimension()).map(Embedding::from);
+                Ok(batch.iter().map(|(place, _)| *place).zip(vectors).collect())
+            })
+            .collect::<Result<_>>()?;
+
+        for (place, embedding) in computed.into_iter().flatten() {
+            self.cache.put(role, distinct[place], &embedding);
+            embeddings[place] = Some(embedding);
+        }
+        let missed = || Error::internal("a text was left without an embedding");
+        place_of.into_iter().map(|place| embeddings[place].clone().ok_or_else(missed)).collect()
+    }
+}
+
+/// [`Kind::Cancelled`] once `cancel` says so.
+fn stop_if(cancel: &(dyn Fn() -> bool + Sync)) -> Result<()> {
+    if cancel() { Err(Error::new(Kind::Cancelled, "canceling statement due to user request")) } else { Ok(()) }
+}
+
+/// Packs token lists into batches of at most [`config::ENCODER_BATCH_TOKENS`], and of less where that gives each of
+/// `threads` threads one. The longest come first, so that the last batches to run are the quick ones.
+fn pack(mut tokenised: Vec<(usize, Vec<u32>)>, threads: usize) -> Vec<Vec<(usize, Vec<u32>)>> {
+    let total: usize = tokenised.iter().map(|(_, tokens)| tokens.len()).sum();
+    let limit = total.div_ceil(threads.max(1)).min(config::ENCODER_BATCH_TOKENS);
+    tokenised.sort_by_key(|(_, tokens)| std::cmp::Reverse(tokens.len()));
+    let mut batches: Vec<Vec<(usize, Vec<u32>)>> = Vec::new();
+    let mut held = usize::MAX;
+    for text in tokenised {
+        // Saturating, as `held` starts at the top to open the first batch.
+        if held.saturating_add(text.1.len()) > limit {
+            batches.push(Vec::new());
+            held = 0;
+        }
+        held += text.1.len();
+        if let Some(batch) = batches.last_mut() {
+            batch.push(text);
+        }
+    }
+    batches
+}
+
+#[cfg(test)]
+mod tests;

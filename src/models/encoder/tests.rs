@@ -1,0 +1,119 @@
+//! What could go wrong: a weight read into the wrong place, texts of a batch leaking into each other, tokens cut
+//! otherwise than in training. The network is compared with a slow twin on tiny weights, and the whole encoder with
+//! numbers that ONNX Runtime gave for the same weights.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+
+const NEVER: &(dyn Fn() -> bool + Sync) = &|| false;
+
+#[test]
+fn the_network_equals_its_twin() {
+    let model = naive::tiny_model();
+    let network = weights::read(Bytes::from(model.clone())).unwrap();
+    assert_eq!((network.hidden(), network.vocabulary()), (naive::HIDDEN, naive::WORDS));
+    let texts: Vec<Vec<u32>> = [1, 2, 5, 24, 17].map(|n| (0..n).map(|k| (k * k * 7 + n) % 40).collect()).to_vec();
+    let packed: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+    let together = network.forward(&packed).unwrap();
+    for (text, fast) in texts.iter().zip(together.chunks_exact(naive::HIDDEN)) {
+        let slow = naive::forward(&model, text);
+        for (fast, slow) in fast.iter().zip(slow) {
+            assert!((f64::from(*fast) - slow).abs() < 1e-5, "{} tokens: {fast} {slow}", text.len());
+        }
+    }
+}
+
+#[test]
+fn words_and_lengths_out_of_range_are_refused() {
+    let network = weights::read(Bytes::from(naive::tiny_model())).unwrap();
+    assert_eq!(network.forward(&[&[40]]).err().map(|e| e.kind()), Some(Kind::Internal));
+    assert_eq!(network.forward(&[&[0; 25]]).err().map(|e| e.kind()), Some(Kind::Internal));
+    assert_eq!(network.forward(&[]).unwrap(), Vec::<f32>::new());
+}
+
+#[test]
+fn numbers_are_those_of_the_reference() {
+    let encoder = Encoder::builtin().unwrap();
+    let cases: [(&str, [f32; 8]); 3] = [
+        ("苹果手机", [0.047114, -0.004997, -0.015042, -0.044704, 0.093906, -0.033517, -0.007851, 0.039044]),
+        (
+            "Turtle Check Men Navy Blue Shirt",
+            [0.056838, -0.029932, -0.050514, -0.022159, 0.016165, -0.070795, 0.038043, -0.007416],
+        ),
+        (
+            "蒙牛 纯牛奶 250ml*24盒 Milk",
+            [0.030863, 0.015516, -0.042738, -0.045268, 0.095, 0.010225, 0.006661, 0.073398],
+        ),
+    ];
+    for (text, expected) in cases {
+        let embedding = &encoder.encode(&[text], Role::Query, NEVER).unwrap()[0];
+        assert_eq!(embedding.len(), 384);
+        for (number, expected) in embedding.iter().zip(expected) {
+            assert!((number - expected).abs() < 1e-5, "{text}: {number} {expected}");
+        }
+    }
+    let passage = &encoder.encode(&["Turtle Check Men Navy Blue Shirt"], Role::Passage, NEVER).unwrap()[0];
+    for (number, expected) in passage.iter().zip([0.069749, -0.005065, -0.045234, -0.025771, 0.007144]) {
+        assert!((number - expected).abs() < 1e-5);
+    }
+}
+
+#[test]
+fn like_means_near() {
+    let encoder = Encoder::builtin().unwrap();
+    let texts = ["苹果手机", "iphone smartphone", "牛奶", "fresh milk"];
+    let [phone_zh, phone_en, milk_zh, milk_en] =
+        encoder.encode(&texts, Role::Query, NEVER).unwrap().try_into().unwrap();
+    assert!(phone_zh.cosine(&phone_en) > phone_zh.cosine(&milk_zh) + 0.03);
+    assert!(milk_zh.cosine(&milk_en) > milk_en.cosine(&phone_en) + 0.03);
+}
+
+#[test]
+fn a_batch_equals_its_texts_one_by_one() {
+    // Two encoders of their own, as the cache of one would answer for the other way of asking.
+    let read = || {
+        let model = include_bytes!("../../../assets/encoder/model.q4_0.gguf");
+        Encoder::read(Bytes::from_static(model), include_bytes!("../../../assets/encoder/tokenizer.json")).unwrap()
+    };
+    let (one, other) = (read(), read());
+    let long = "long winded description of a thing ".repeat(100);
+    let texts = ["milk", "牛奶 250ml", "", "a longer title with many words, men's shirt", "milk", &long, "热水器"];
+    let together = one.encode(&texts, Role::Query, NEVER).unwrap();
+    assert_eq!(together[0], together[4]);
+    for (text, embedding) in texts.iter().zip(&together) {
+        let alone = &other.encode(&[text], Role::Query, NEVER).unwrap()[0];
+        assert!(alone.iter().zip(embedding.iter()).all(|(a, b)| (a - b).abs() < 1e-5), "{text}");
+        assert!((embedding.cosine(embedding) - 1.0).abs() < 1e-5);
+    }
+    assert_eq!(one.encode(&texts, Role::Query, NEVER).unwrap(), together, "from the cache");
+    assert!(one.encode(&[], Role::Query, NEVER).unwrap().is_empty());
+}
+
+#[test]
+fn cancelling_stops_between_batches() {
+    let encoder = Encoder::builtin().unwrap();
+    let asked = AtomicUsize::new(0);
+    let texts: Vec<String> = (0..200).map(|k| format!("to be cancelled, number {k}")).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    // Past the asking for each tokenised text, in the middle of the batches.
+    let cancel = || asked.fetch_add(1, Ordering::Relaxed) > 201;
+    let error = encoder.encode(&texts, Role::Query, &cancel).unwrap_err();
+    assert_eq!(error.kind(), Kind::Cancelled);
+}
+
+#[test]
+fn batches_are_full_but_leave_no_thread_idle() {
+    let lists = |count: usize| -> Vec<(usize, Vec<u32>)> { (0..count).map(|k| (k, vec![0; 5 + k % 20])).collect() };
+    let sizes = |batches: Vec<Vec<(usize, Vec<u32>)>>| -> Vec<usize> {
+        batches.iter().map(|batch| batch.iter().map(|(_, tokens)| tokens.len()).sum()).collect()
+    };
+    assert!(pack(Vec::new(), 4).is_empty());
+    assert_eq!(pack(lists(3), 1).len(), 1);
+    assert!(pack(lists(40), 4).len() >= 4);
+    let many = sizes(pack(lists(1000), 2));
+    assert_eq!(many.iter().sum::<usize>(), 14_500);
+    assert!(many.iter().all(|&size| size <= config::ENCODER_BATCH_TOKENS));
+    // Each but the last lacks less than the longest text, 24 tokens.
+    assert!(many.len() <= 14_500 / (config::ENCODER_BATCH_TOKENS - 24) + 1);
+}

@@ -1,0 +1,19 @@
+//! What a text is about: choosing the label that fits it best, without training or from a few examples.
+//!
+//! [`ZeroShot`] embeds each label once and each text once, and asks which label points most nearly the same way. Three
+//! things make that more than a comparison of words:
+//!
+//! * **Sentences, not words.** A label is embedded inside short sentences in its own script ("这是关于手机的",
+//!   "This text is about phones."), because the encoder was trained on sentences (`prompts`).
+//! * **A common middle.** All texts point nearly the same way; what they share is subtracted first (`background`).
+//! * **A temperature.** Cosines are turned into probabilities whose mean over a table is near the share of right
+//!   answers: within 0.07 on four measured tasks, 0.15 too low on two (`zero_shot` has the measurements).
+//!
+//! With labels alone, expect from a third to nine tenths of answers right, by task. Eight examples a label added 10
+//! points on average and 19 on the hardest; the probability says which answers to distrust.
+
+mod background;
+mod prompts;
+mod zero_shot;
+
+pub use zero_shot::{Verdict, ZeroShot};
