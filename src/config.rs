@@ -30,3 +30,7 @@ pub const NAME_BYTES_MAX: usize = 63;
 pub const MODEL_ROWS_MAX: u64 = 1_000_000;
 /// Rows that INVENTORY samples of one asset.
 pub const INVENTORY_SAMPLE_ROWS: usize = 10_000;
+/// Values of one column that a model's vocabulary may know; the rest shares buckets.
+pub const MODEL_VOCABULARY_MAX: usize = 1 << 20;
+/// Rows that a row-quality model learns from; of a larger relation an even sample.
+pub const QUALITY_TRAIN_ROWS: usize = 100_000;
