@@ -1,0 +1,100 @@
+//! A click model as bytes. See [`weights`](crate::models::weights) for the frame; the header is the JSON of [`Header`].
+
+use serde::{Deserialize, Serialize};
+
+use super::calibration::Calibration;
+use super::evaluation::Metric;
+use super::model::CtrModel;
+use super::network::Network;
+use super::options::CtrOptions;
+use super::plan::Plan;
+use crate::error::{Error, Kind, Result};
+use crate::models::features::FeatureSpec;
+use crate::models::weights::{Weights, pack, unpack};
+
+const MAGIC: &[u8; 8] = b"STWDCTR\0";
+const VERSION: u32 = 1;
+
+/// All but the weights and vocabularies.
+#[derive(Debug, Serialize, Deserialize)]
+struct Header {
+    options: CtrOptions,
+    spec: FeatureSpec,
+    plan: Plan,
+    calibration: Calibration,
+    evaluation: Vec<Metric>,
+    importance: Vec<(String, Option<f64>)>,
+    rate: f64,
+    trained_rows: usize,
+    skipped_rows: usize,
+    epochs: usize,
+}
+
+impl CtrModel {
+    /// The whole model as bytes: a JSON header and safetensors.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let header = Header {
+            options: self.options.clone(),
+            spec: self.spec.clone(),
+            plan: self.network.plan.clone(),
+            calibration: self.calibration.clone(),
+            evaluation: self.evaluation.clone(),
+            importance: self
+                .importance
+                .iter()
+                .map(|(name, by)| (name.clone(), by.is_finite().then_some(*by)))
+                .collect(),
+            rate: self.rate,
+            trained_rows: self.trained_rows,
+            skipped_rows: self.skipped_rows,
+            epochs: self.epochs,
+        };
+        let mut network = self.network.clone();
+        let blocks = network.blocks();
+        let vocabularies = self.spec.vocabularies();
+        let mut tensors = Vec::new();
+        for (name, values) in &blocks {
+            tensors.push((name.clone(), vec![values.len()], Weights::Floats(values)));
+        }
+        for (name, hashes) in &vocabularies {
+            tensors.push((name.clone(), vec![hashes.len()], Weights::Longs(hashes)));
+        }
+        pack(MAGIC, VERSION, &header, &tensors)
+    }
+
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote. Damaged bytes are [`Kind::Corruption`], those of a newer Steward
+    /// [`Kind::FormatVersion`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let unpacked = unpack::<Header>(bytes, MAGIC, VERSION, "click model")?;
+        let header = &unpacked.header;
+        let damaged = || Error::new(Kind::Corruption, "the stored click model does not hang together");
+        header.options.check().map_err(|_| damaged())?;
+        let mut spec = header.spec.clone();
+        spec.restore(|name| unpacked.longs(name))?;
+        // The number of weights follows from the plan; what the file holds is checked against it before it is believed.
+        let sound = header.plan.architecture == header.options.architecture
+            && header.plan.fits(&spec, header.options.embedding_dim)
+            && header.plan.table_rows.saturating_mul(header.plan.dim.max(1)) <= bytes.len()
+            && header.calibration.is_sound();
+        if !sound {
+            return Err(damaged());
+        }
+        let mut network = Network::new(header.plan.clone(), 0);
+        for (name, values) in network.blocks() {
+            *values = unpacked.floats(&name, values.len())?;
+        }
+        let importance = header.importance.iter().map(|(name, by)| (name.clone(), by.unwrap_or(f64::NAN))).collect();
+        Ok(Self {
+            options: header.options.clone(),
+            spec,
+            network,
+            calibration: header.calibration.clone(),
+            evaluation: header.evaluation.clone(),
+            importance,
+            rate: header.rate,
+            trained_rows: header.trained_rows,
+            skipped_rows: header.skipped_rows,
+            epochs: header.epochs,
+        })
+    }
+}

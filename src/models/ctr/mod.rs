@@ -1,0 +1,40 @@
+//! Click models: the probability that a user clicks what is shown.
+//!
+//! [`CtrModel::train`] learns from batches that hold a label and whatever else is known of the user, the item and the
+//! moment. Which columns become what is the business of [`features`](super::features); the network over them is chosen by
+//! [`Architecture`]:
+//!
+//! * `lr` logistic regression: sigma(w . entries + b).
+//! * `bilinear`: sigma(y^T W x + b), where y is the user's vector and x the item's: the vectors of the side's columns, one
+//!   after the other, its dense numbers, and a constant 1 (so that each side also counts alone). Trained like the rest by
+//!   gradient descent on cross-entropy with a penalty on the squares. The sides follow `user_col`/`user_features` and
+//!   `item_col`/`item_features`, else names, see [`FeatureSpec::learn`](super::features::FeatureSpec::learn).
+//! * `fm`, `mlp`, `deepfm`, `dcn`: see [`Architecture`].
+//!
+//! **Three parts of the rows.** A tenth (`eval_fraction`) is set aside for [`CtrModel::evaluation`] and touched by nothing
+//! else; another tenth stops the training early and calibrates; the rest trains. After the epochs are known the network is
+//! trained once more on train and validation together where that is cheap: the calibration curve stays that of the held-out
+//! rows. With fewer than twenty rows in a part there are no parts, and the evaluation says `train` as its segment.
+//!
+//! **Same seed, same rows in the same order: same model**, bit for bit, on one machine. Training uses one thread.
+
+mod bytes;
+mod calibration;
+mod dense;
+mod evaluation;
+mod explain;
+mod model;
+mod network;
+mod options;
+mod parameters;
+mod plan;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod training;
+
+pub use evaluation::Metric;
+pub use explain::Detail;
+pub use model::CtrModel;
+pub use options::{Architecture, CalibrationMethod, CtrOptions, Split};
+pub use training::Progress;

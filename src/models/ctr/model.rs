@@ -1,0 +1,201 @@
+//! The trained model.
+
+use arrow::array::RecordBatch;
+
+use super::calibration::Calibration;
+use super::evaluation::{Metric, measure};
+use super::network::Network;
+use super::options::CtrOptions;
+use super::plan::Plan;
+use super::rows::{Parts, read_labels};
+use super::training::{Progress, Rows, fit, logits};
+use crate::error::Result;
+use crate::models::features::{Encoded, FeatureOptions, FeatureSpec, InputColumn, text_hashes};
+use crate::models::metrics;
+
+/// Rows up to which the network is trained a second time with the validation rows.
+const REFIT_ROWS_MAX: usize = 500_000;
+
+/// A click model: features, network, calibration, and how good it was on rows it had not seen.
+#[derive(Debug, Clone)]
+pub struct CtrModel {
+    pub(super) options: CtrOptions,
+    pub(super) spec: FeatureSpec,
+    pub(super) network: Network,
+    pub(super) calibration: Calibration,
+    pub(super) evaluation: Vec<Metric>,
+    pub(super) importance: Vec<(String, f64)>,
+    /// Rate of clicks among the training rows.
+    pub(super) rate: f64,
+    pub(super) trained_rows: usize,
+    pub(super) skipped_rows: usize,
+    pub(super) epochs: usize,
+}
+
+impl CtrModel {
+    /// Trains on `batches` of one schema, all columns but the label being features (and the time column only if it is a
+    /// timestamp). `progress` is told after each epoch and cancels by returning an error.
+    ///
+    /// Errors: [`InvalidParameter`](crate::Kind::InvalidParameter) for impossible options, labels other than 0 and 1, one
+    /// class only, or no rows; [`UndefinedColumn`](crate::Kind::UndefinedColumn) for a named column that is not there;
+    /// [`DatatypeMismatch`](crate::Kind::DatatypeMismatch) for a column that cannot be a feature.
+    pub fn train(
+        batches: &[RecordBatch],
+        options: &CtrOptions,
+        progress: &mut dyn FnMut(Progress) -> Result<()>,
+    ) -> Result<Self> {
+        options.check()?;
+        let parts = Parts::new(batches, options)?;
+        let spec = FeatureSpec::learn(&parts.train.batches, &feature_options(batches, options))?;
+        let encode = |part: &super::rows::Part| -> Result<Rows> {
+            Ok(Rows { encoded: encode_all(&spec, &part.batches)?, labels: part.labels.clone() })
+        };
+        let (mut train, validation, test) = (encode(&parts.train)?, encode(&parts.validation)?, encode(&parts.test)?);
+        let plan = Plan::new(options.architecture, &spec, options.embedding_dim);
+        let rate = metrics::rate(&train.labels);
+        let counts = spec.counts();
+        let held = (!validation.labels.is_empty()).then_some(&validation);
+        let (mut network, epochs) = fit(&plan, counts, &train, held, options, options.max_iterations, progress)?;
+        let mut calibration = Calibration::None;
+        if held.is_some() {
+            let validation_logits = logits(&network, &validation.encoded);
+            calibration = Calibration::fit(options.calibration, &validation_logits, &validation.labels);
+            if train.labels.len() <= REFIT_ROWS_MAX {
+                train.encoded.append(&validation.encoded);
+                train.labels.extend_from_slice(&validation.labels);
+                // The caller saw its epochs already; what is left of its progress is the chance to cancel.
+                let mut again = |done: Progress| progress(Progress { epoch: epochs, ..done });
+                network = fit(&plan, counts, &train, None, options, epochs, &mut again)?.0;
+            }
+        }
+        let trained_rows = train.labels.len();
+        let mut model = Self {
+            options: options.clone(),
+            spec,
+            network,
+            calibration,
+            evaluation: Vec::new(),
+            importance: Vec::new(),
+            rate,
+            trained_rows,
+            skipped_rows: parts.unlabelled,
+            epochs,
+        };
+        let (judged, batches, segment) = if test.labels.is_empty() {
+            (&train, &parts.train.batches, "train")
+        } else {
+            (&test, &parts.test.batches, "test")
+        };
+        let users = model.users(batches)?;
+        let probabilities = model.probabilities(&judged.encoded);
+        // Without parts, `train` may have grown by no rows: labels and probabilities stay in step.
+        model.evaluation = measure(&probabilities, &judged.labels, users.as_deref(), rate, segment);
+        model.importance = model.permutation_importance(judged);
+        Ok(model)
+    }
+
+    /// The calibrated probability of a click for each row. The label and time columns may be there or not.
+    pub fn predict(&self, batch: &RecordBatch) -> Result<Vec<f32>> {
+        Ok(self.probabilities(&self.spec.encode(batch)?))
+    }
+
+    /// The measures of `EVALUATE` on the rows set aside in training.
+    pub fn evaluation(&self) -> &[Metric] {
+        &self.evaluation
+    }
+
+    /// The same measures on any rows with labels; rows without one are left out.
+    pub fn evaluate(&self, batches: &[RecordBatch]) -> Result<Vec<Metric>> {
+        let (mut probabilities, mut labels) = (Vec::new(), Vec::new());
+        let mut users = self.users(batches)?;
+        let mut keep = Vec::new();
+        for batch in batches {
+            let read = read_labels(batch, &self.options.label_col)?;
+            for (probability, label) in self.predict(batch)?.into_iter().zip(read) {
+                keep.push(label.is_some());
+                if let Some(label) = label {
+                    probabilities.push(probability);
+                    labels.push(label);
+                }
+            }
+        }
+        if let Some(users) = &mut users {
+            let mut kept = keep.iter();
+            users.retain(|_| kept.next().copied().unwrap_or(false));
+        }
+        Ok(measure(&probabilities, &labels, users.as_deref(), self.rate, "given"))
+    }
+
+    /// The columns wanted by [`predict`](Self::predict).
+    pub fn inputs(&self) -> Vec<InputColumn> {
+        self.spec.inputs()
+    }
+
+    /// The options it was trained with.
+    pub fn options(&self) -> &CtrOptions {
+        &self.options
+    }
+
+    /// Rows that trained the final network.
+    pub fn trained_rows(&self) -> usize {
+        self.trained_rows
+    }
+
+    /// Rows left out because their label was NULL.
+    pub fn skipped_rows(&self) -> usize {
+        self.skipped_rows
+    }
+
+    /// Epochs that the final network was trained for.
+    pub fn epochs(&self) -> usize {
+        self.epochs
+    }
+
+    /// How much worse the log-loss on the held-out rows gets when one column's values are dealt to other rows, largest
+    /// first.
+    pub fn feature_importance(&self) -> &[(String, f64)] {
+        &self.importance
+    }
+
+    pub(super) fn probabilities(&self, encoded: &Encoded) -> Vec<f32> {
+        logits(&self.network, encoded).into_iter().map(|logit| self.calibration.apply(logit)).collect()
+    }
+
+    fn users(&self, batches: &[RecordBatch]) -> Result<Option<Vec<u64>>> {
+        let Some(user_col) = &self.options.user_col else { return Ok(None) };
+        let mut users = Vec::new();
+        for array in batches.iter().filter_map(|batch| batch.column_by_name(user_col)) {
+            users.extend(text_hashes(user_col, array)?.into_iter().map(|hash| hash.unwrap_or(0)));
+        }
+        Ok(Some(users))
+    }
+}
+
+/// Encodes batches one after the other.
+fn encode_all(spec: &FeatureSpec, batches: &[RecordBatch]) -> Result<Encoded> {
+    let mut all = Encoded::default();
+    for batch in batches {
+        all.append(&spec.encode(batch)?);
+    }
+    Ok(all)
+}
+
+fn feature_options(batches: &[RecordBatch], options: &CtrOptions) -> FeatureOptions {
+    use crate::models::features::Family;
+    let mut ignored = vec![options.label_col.clone()];
+    if let Some(time_col) = &options.time_col {
+        // A number that only grows says nothing of tomorrow; hour and weekday of a timestamp do.
+        let array = batches.first().and_then(|batch| batch.column_by_name(time_col));
+        if array.and_then(|array| Family::of(array.data_type())) != Some(Family::Time) {
+            ignored.push(time_col.clone());
+        }
+    }
+    let with = |one: &Option<String>, more: &[String]| one.iter().chain(more).cloned().collect::<Vec<_>>();
+    FeatureOptions {
+        ignored,
+        ids: options.user_col.iter().chain(&options.item_col).cloned().collect(),
+        user: with(&options.user_col, &options.user_features),
+        item: with(&options.item_col, &options.item_features),
+        count_min: 0,
+    }
+}

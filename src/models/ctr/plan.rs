@@ -1,0 +1,83 @@
+//! The shape of a network: all that must be known before its weights.
+
+use serde::{Deserialize, Serialize};
+
+use super::options::Architecture;
+use crate::models::features::{FeatureSpec, Side};
+
+/// Units of the tower's two hidden layers, the founding document's 32-64-1.
+pub(super) const HIDDEN: [usize; 2] = [32, 64];
+/// Cross layers of `dcn`.
+pub(super) const CROSS_LAYERS: usize = 2;
+
+/// Sizes and sides, from which every block's shape follows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Plan {
+    pub architecture: Architecture,
+    /// Rows of the tables.
+    pub table_rows: usize,
+    /// Slots of a row.
+    pub slots: usize,
+    /// Dense numbers of a row.
+    pub dense: usize,
+    /// Numbers in an entry's vector; 0 for `lr`.
+    pub dim: usize,
+    /// Columns of the gathered row that belong to the user, and to the item.
+    pub user: Vec<usize>,
+    pub item: Vec<usize>,
+}
+
+impl Plan {
+    pub fn new(architecture: Architecture, spec: &FeatureSpec, embedding_dim: usize) -> Self {
+        let dim = if architecture == Architecture::Lr { 0 } else { embedding_dim };
+        let (slot_sides, dense_sides) = spec.sides();
+        let columns = |side: Side| {
+            let slots = slot_sides.iter().enumerate().filter(move |(_, s)| **s == side);
+            let dense = dense_sides.iter().enumerate().filter(move |(_, s)| **s == side);
+            let from_slots = slots.flat_map(move |(slot, _)| slot * dim..(slot + 1) * dim);
+            let start = spec.slots() * dim;
+            from_slots.chain(dense.map(move |(place, _)| start + place)).collect::<Vec<usize>>()
+        };
+        let sided = architecture == Architecture::Bilinear;
+        Self {
+            architecture,
+            table_rows: spec.table_rows(),
+            slots: spec.slots(),
+            dense: spec.dense_width(),
+            dim,
+            user: if sided { columns(Side::User) } else { Vec::new() },
+            item: if sided { columns(Side::Item) } else { Vec::new() },
+        }
+    }
+
+    /// Whether the sizes agree with the features', so that a loaded network cannot reach outside its tables.
+    pub fn fits(&self, spec: &FeatureSpec, embedding_dim: usize) -> bool {
+        *self == Self::new(self.architecture, spec, embedding_dim)
+    }
+
+    /// Numbers of a gathered row: the vectors of all slots, then the dense numbers.
+    pub fn row_width(&self) -> usize {
+        self.slots * self.dim + self.dense
+    }
+
+    /// Whether there is a weight for each entry and dense number.
+    pub fn is_linear(&self) -> bool {
+        !matches!(self.architecture, Architecture::Bilinear | Architecture::Mlp)
+    }
+
+    pub fn is_factorised(&self) -> bool {
+        matches!(self.architecture, Architecture::Fm | Architecture::DeepFm)
+    }
+
+    pub fn is_bilinear(&self) -> bool {
+        self.architecture == Architecture::Bilinear
+    }
+
+    pub fn has_tower(&self) -> bool {
+        matches!(self.architecture, Architecture::Mlp | Architecture::DeepFm | Architecture::Dcn)
+    }
+
+    pub fn has_cross(&self) -> bool {
+        self.architecture == Architecture::Dcn
+    }
+}

@@ -1,0 +1,106 @@
+//! The loop over epochs: steps, judgement on the validation rows, stopping.
+
+use super::network::{Network, Work};
+use super::options::CtrOptions;
+use super::parameters::Step;
+use super::plan::Plan;
+use crate::error::Result;
+use crate::models::features::Encoded;
+use crate::models::metrics;
+use crate::models::random::Random;
+
+/// Epochs without a better validation loss after which training ends.
+const PATIENCE: usize = 3;
+/// Rows that pass through the network at once where no gradient is wanted.
+const FORWARD_ROWS: usize = 512;
+
+/// How far training is; given after each epoch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Progress {
+    /// Epochs done, from 1.
+    pub epoch: usize,
+    /// Epochs at most.
+    pub epochs: usize,
+    /// Mean log-loss over the epoch's training rows, as they were met.
+    pub train_loss: f64,
+    /// Log-loss on the validation rows; NaN without any.
+    pub eval_logloss: f64,
+    /// AUC on the validation rows; NaN without any.
+    pub eval_auc: f64,
+}
+
+/// Encoded rows and their labels.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rows {
+    pub encoded: Encoded,
+    pub labels: Vec<bool>,
+}
+
+/// Trains from the seed for at most `epochs`; with validation rows, stops early and gives back the weights of the best
+/// epoch and its number. `progress` may end it with an error.
+pub(super) fn fit(
+    plan: &Plan,
+    counts: &[u32],
+    train: &Rows,
+    validation: Option<&Rows>,
+    options: &CtrOptions,
+    epochs: usize,
+    progress: &mut dyn FnMut(Progress) -> Result<()>,
+) -> Result<(Network, usize)> {
+    let rows = train.labels.len();
+    let mut network = Network::new(plan.clone(), options.seed);
+    network.start_at(metrics::rate(&train.labels));
+    network.prepare(options.l2(), counts);
+    let decay = options.l2() / rows.max(1) as f32;
+    let batch_rows = options.batch_rows(rows);
+    let mut random = Random::new(options.seed ^ 0x0DE7);
+    let mut order: Vec<usize> = (0..rows).collect();
+    let mut work = Work::default();
+    let mut best: Option<(f64, usize, Network)> = None;
+    let mut steps = 0u32;
+    for epoch in 1..=epochs {
+        // The whole schedule is laid out by max_iterations, so that a second training of fewer epochs repeats the first.
+        let done = (epoch - 1) as f32 / options.max_iterations.max(1) as f32;
+        let rate = options.learn_rate(plan.slots) * (1.0 - 0.9 * done);
+        random.shuffle(&mut order);
+        let mut loss = 0.0;
+        for batch in order.chunks(batch_rows) {
+            steps = steps.saturating_add(1);
+            loss += network.learn(&train.encoded, &train.labels, batch, &Step::new(rate, steps), decay, &mut work);
+        }
+        let (eval_logloss, eval_auc) = validation.map_or((f64::NAN, f64::NAN), |validation| {
+            let logits = logits(&network, &validation.encoded);
+            let probabilities: Vec<f32> = logits.iter().map(|logit| super::network::sigmoid(*logit)).collect();
+            (metrics::logloss(&probabilities, &validation.labels), metrics::auc(&logits, &validation.labels))
+        });
+        progress(Progress { epoch, epochs, train_loss: loss / rows.max(1) as f64, eval_logloss, eval_auc })?;
+        if validation.is_none() {
+            continue;
+        }
+        let better = best.as_ref().is_none_or(|(loss, ..)| eval_logloss < *loss);
+        if better {
+            let mut kept = network.clone();
+            kept.finish();
+            best = Some((eval_logloss, epoch, kept));
+        } else if best.as_ref().is_some_and(|(_, at, _)| epoch >= at + PATIENCE) {
+            break;
+        }
+    }
+    if let Some((_, epoch, network)) = best {
+        return Ok((network, epoch));
+    }
+    network.finish();
+    Ok((network, epochs))
+}
+
+/// The logit of every row.
+pub(super) fn logits(network: &Network, encoded: &Encoded) -> Vec<f32> {
+    let mut work = Work::default();
+    let mut all = Vec::with_capacity(encoded.rows);
+    let rows: Vec<usize> = (0..encoded.rows).collect();
+    for chunk in rows.chunks(FORWARD_ROWS) {
+        network.forward(encoded, chunk, &mut work);
+        all.extend_from_slice(&work.logits);
+    }
+    all
+}

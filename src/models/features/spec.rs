@@ -1,0 +1,417 @@
+//! What was learnt about each column, and encoding by it.
+
+use std::collections::{HashMap, HashSet};
+
+use arrow::array::{ArrayRef, RecordBatch};
+use serde::{Deserialize, Serialize};
+
+use super::column::{Family, numbers, text_hashes, texts, times, word_hashes};
+use super::encoded::{Bag, Encoded};
+use crate::error::{Error, Kind, Result};
+use crate::fail;
+
+/// Whose property a column is, for models that set a user beside an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Side {
+    /// The person, and the context of the request (place on the page, hour).
+    User,
+    /// The thing shown.
+    Item,
+}
+
+/// A column that a model wants, for error messages and for callers who must cast.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type in SQL's words: `integer`, `float8`, `boolean`, `text`, `timestamp`.
+    pub type_name: &'static str,
+    /// The side it belongs to.
+    pub side: Side,
+}
+
+/// How a column becomes slots and dense numbers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) enum Shape {
+    /// Nothing to learn from: empty or constant.
+    Nothing,
+    /// One slot of `edges.len() + 2` rows (missing, then the bins) and one dense number.
+    Number {
+        slot: usize,
+        base: u32,
+        dense: usize,
+        #[serde(with = "exact")]
+        edges: Vec<f64>,
+        log: bool,
+        /// Mean and deviation of the (squashed) values.
+        #[serde(with = "exact")]
+        scale: Vec<f64>,
+    },
+    /// One slot: missing, `buckets` for rare and unseen values, then the vocabulary.
+    Category { slot: usize, base: u32, buckets: u32, known: u32 },
+    /// Two slots: 25 rows of hours and 8 of weekdays, the first of each for missing.
+    Time { slot: usize, base: u32 },
+    /// One bag of `buckets` rows.
+    Words { bag: usize, base: u32, buckets: u32 },
+}
+
+/// Floats as their bits: read back from decimal they may differ in the last place, and an edge is often itself a value,
+/// which would change its bin.
+mod exact {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(values: &[f64], to: S) -> Result<S::Ok, S::Error> {
+        values.iter().map(|value| value.to_bits()).collect::<Vec<u64>>().serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
+        Ok(Vec::<u64>::deserialize(from)?.into_iter().map(f64::from_bits).collect())
+    }
+}
+
+/// One column of the model's input.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct ColumnSpec {
+    pub name: String,
+    pub family: Family,
+    pub side: Side,
+    pub shape: Shape,
+    /// Hash of a value to its place after the buckets; kept out of the header, see [`FeatureSpec::vocabularies`].
+    #[serde(skip)]
+    pub vocabulary: HashMap<u64, u32>,
+    /// The commonest entry of each of its slots, used to ask what the model would say without this column.
+    pub commonest: Vec<u32>,
+}
+
+/// The learnt encoding of a relation's columns. See the [module](super) for what becomes of each type.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FeatureSpec {
+    pub(super) columns: Vec<ColumnSpec>,
+    /// Columns that may be in a batch and are not looked at (the label, the time).
+    pub(super) ignored: Vec<String>,
+    pub(super) width: usize,
+    pub(super) bags: usize,
+    pub(super) dense_width: usize,
+    pub(super) table_rows: usize,
+    /// How often each row of the table was used in training; for penalties by rarity.
+    #[serde(skip)]
+    pub(super) counts: Vec<u32>,
+}
+
+impl FeatureSpec {
+    /// Rows of the shared table that slots point into.
+    pub fn table_rows(&self) -> usize {
+        self.table_rows
+    }
+
+    /// Slots of a row, plain ones first, then bags.
+    pub fn slots(&self) -> usize {
+        self.width + self.bags
+    }
+
+    /// Dense numbers of a row.
+    pub fn dense_width(&self) -> usize {
+        self.dense_width
+    }
+
+    /// The columns wanted, in the order of training.
+    pub fn inputs(&self) -> Vec<InputColumn> {
+        let input = |column: &ColumnSpec| InputColumn {
+            name: column.name.clone(),
+            type_name: column.family.name(),
+            side: column.side,
+        };
+        self.columns.iter().map(input).collect()
+    }
+
+    /// The side of each slot, then of each dense number.
+    pub fn sides(&self) -> (Vec<Side>, Vec<Side>) {
+        let mut slots = vec![Side::User; self.slots()];
+        let mut dense_sides = vec![Side::User; self.dense_width];
+        for column in &self.columns {
+            let (places, dense) = self.places(column);
+            places.into_iter().filter_map(|place| Some(*slots.get_mut(place)? = column.side)).count();
+            dense.into_iter().filter_map(|place| Some(*dense_sides.get_mut(place)? = column.side)).count();
+        }
+        (slots, dense_sides)
+    }
+
+    /// How often each row of the table occurred in training. Empty after loading: only training asks.
+    pub(crate) fn counts(&self) -> &[u32] {
+        &self.counts
+    }
+
+    /// Encodes a batch. A missing, an extra or an ill-typed column is an error that names it.
+    pub fn encode(&self, batch: &RecordBatch) -> Result<Encoded> {
+        let arrays = self.match_columns(batch)?;
+        let rows = batch.num_rows();
+        let mut encoded = Encoded {
+            rows,
+            width: self.width,
+            ids: vec![0; rows * self.width],
+            dense_width: self.dense_width,
+            dense: vec![0.0; rows * self.dense_width],
+            bags: vec![Bag::default(); self.bags],
+        };
+        for (column, array) in self.columns.iter().zip(arrays) {
+            column.encode(array, &mut encoded)?;
+        }
+        Ok(encoded)
+    }
+
+    /// The arrays of a batch in the spec's order.
+    fn match_columns<'a>(&self, batch: &'a RecordBatch) -> Result<Vec<&'a ArrayRef>> {
+        let schema = batch.schema_ref();
+        let known: HashSet<&str> = self
+            .columns
+            .iter()
+            .map(|column| column.name.as_str())
+            .chain(self.ignored.iter().map(String::as_str))
+            .collect();
+        if let Some(extra) = schema.fields().iter().find(|field| !known.contains(field.name().as_str())) {
+            return Err(Error::new(
+                Kind::UndefinedColumn,
+                format!("the model was not trained on a column \"{}\"", extra.name()),
+            )
+            .with_hint(format!("It takes: {}.", self.names())));
+        }
+        let mut arrays = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            let Some(array) = batch.column_by_name(&column.name) else {
+                return Err(Error::new(
+                    Kind::UndefinedColumn,
+                    format!("the model needs a column \"{}\", which is missing", column.name),
+                )
+                .with_hint(format!("It takes: {}.", self.names())));
+            };
+            let family = Family::of(array.data_type());
+            if !family.is_some_and(|family| column.takes(family)) {
+                fail!(
+                    DatatypeMismatch,
+                    "column \"{}\" was {} when the model was trained and is {} now",
+                    column.name,
+                    column.family.name(),
+                    family.map_or_else(|| array.data_type().to_string(), |family| family.name().to_string())
+                );
+            }
+            arrays.push(array);
+        }
+        Ok(arrays)
+    }
+
+    fn names(&self) -> String {
+        self.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Places of a column's slots (bags after plain slots) and of its dense number.
+    fn places(&self, column: &ColumnSpec) -> (Vec<usize>, Option<usize>) {
+        match column.shape {
+            Shape::Nothing => (Vec::new(), None),
+            Shape::Number { slot, dense, .. } => (vec![slot], Some(dense)),
+            Shape::Category { slot, .. } => (vec![slot], None),
+            Shape::Time { slot, .. } => (vec![slot, slot + 1], None),
+            Shape::Words { bag, .. } => (vec![self.width + bag], None),
+        }
+    }
+
+    /// `encoded` with one column put to its commonest value in every row (an empty text for words).
+    pub(crate) fn without(&self, encoded: &Encoded, name: &str) -> Encoded {
+        self.replace(encoded, name, |column, _, place| column.commonest.get(place).copied(), |_| 0.0)
+    }
+
+    /// `encoded` with one column's values dealt to other rows: row i gets those of `order[i]`.
+    pub(crate) fn permuted(&self, encoded: &Encoded, name: &str, order: &[usize]) -> Encoded {
+        let other = encoded.take(order);
+        let Some(column) = self.columns.iter().find(|column| column.name == name) else { return encoded.clone() };
+        let mut changed = encoded.clone();
+        let (places, dense) = self.places(column);
+        for place in places {
+            if let Some(bag) = place.checked_sub(self.width) {
+                if let (Some(to), Some(from)) = (changed.bags.get_mut(bag), other.bags.get(bag)) {
+                    *to = from.clone();
+                }
+                continue;
+            }
+            copy_stride(&mut changed.ids, &other.ids, self.width, place);
+        }
+        if let Some(place) = dense {
+            copy_stride(&mut changed.dense, &other.dense, self.dense_width, place);
+        }
+        changed
+    }
+
+    fn replace(
+        &self,
+        encoded: &Encoded,
+        name: &str,
+        id: impl Fn(&ColumnSpec, usize, usize) -> Option<u32>,
+        number: impl Fn(usize) -> f32,
+    ) -> Encoded {
+        let mut changed = encoded.clone();
+        let Some(column) = self.columns.iter().find(|column| column.name == name) else { return changed };
+        let (places, dense) = self.places(column);
+        for (which, place) in places.into_iter().enumerate() {
+            if let Some(bag) = place.checked_sub(self.width) {
+                if let Some(bag) = changed.bags.get_mut(bag) {
+                    *bag = Bag { starts: vec![0; encoded.rows + 1], ids: Vec::new() };
+                }
+                continue;
+            }
+            for (row, to) in changed.ids.iter_mut().skip(place).step_by(self.width.max(1)).enumerate() {
+                *to = id(column, row, which).unwrap_or(*to);
+            }
+        }
+        if let Some(place) = dense {
+            for (row, to) in changed.dense.iter_mut().skip(place).step_by(self.dense_width.max(1)).enumerate() {
+                *to = number(row);
+            }
+        }
+        changed
+    }
+
+    /// For each row, whether `name` holds a value that training did not see often enough to know.
+    pub(crate) fn unknown(&self, encoded: &Encoded, name: &str) -> Vec<bool> {
+        let column = self.columns.iter().find(|column| column.name == name);
+        match column.map(|column| &column.shape) {
+            Some(Shape::Category { slot, base, buckets, .. }) => (0..encoded.rows)
+                .map(|row| encoded.ids_of(row).get(*slot).is_none_or(|id| *id <= base + buckets))
+                .collect(),
+            _ => vec![false; encoded.rows],
+        }
+    }
+
+    /// The vocabularies, as hashes in the order of their places, for the model file.
+    pub(crate) fn vocabularies(&self) -> Vec<(String, Vec<i64>)> {
+        let mut all = Vec::new();
+        for (place, column) in self.columns.iter().enumerate() {
+            let mut entries: Vec<(u32, u64)> = column.vocabulary.iter().map(|(hash, at)| (*at, *hash)).collect();
+            entries.sort_unstable();
+            if !entries.is_empty() {
+                all.push((format!("vocabulary.{place}"), entries.into_iter().map(|(_, hash)| hash as i64).collect()));
+            }
+        }
+        all
+    }
+
+    /// Puts back what [`vocabularies`](Self::vocabularies) gave and checks that the whole hangs together.
+    pub(crate) fn restore(&mut self, mut vocabulary: impl FnMut(&str) -> Option<Vec<i64>>) -> Result<()> {
+        let damaged = || Error::new(Kind::Corruption, "the model's vocabulary does not fit its header");
+        for (place, column) in self.columns.iter_mut().enumerate() {
+            let Shape::Category { known, .. } = column.shape else { continue };
+            let hashes =
+                if known == 0 { Vec::new() } else { vocabulary(&format!("vocabulary.{place}")).ok_or_else(damaged)? };
+            column.vocabulary = hashes.iter().enumerate().map(|(at, hash)| (*hash as u64, at as u32)).collect();
+            if column.vocabulary.len() != known as usize {
+                return Err(damaged());
+            }
+        }
+        if self.columns.iter().all(|column| self.fits(column)) { Ok(()) } else { Err(damaged()) }
+    }
+
+    /// Whether a column's places lie within the spec's bounds.
+    fn fits(&self, column: &ColumnSpec) -> bool {
+        let end = match &column.shape {
+            Shape::Nothing => 0,
+            Shape::Number { base, edges, .. } => *base as usize + edges.len() + 2,
+            Shape::Category { base, buckets, known, .. } => *base as usize + 1 + *buckets as usize + *known as usize,
+            Shape::Time { base, .. } => *base as usize + 33,
+            Shape::Words { base, buckets, .. } => *base as usize + *buckets as usize,
+        };
+        let (places, dense) = self.places(column);
+        let buckets_there = match column.shape {
+            Shape::Category { buckets, .. } | Shape::Words { buckets, .. } => buckets > 0,
+            _ => true,
+        };
+        buckets_there
+            && end <= self.table_rows
+            && self.table_rows < u32::MAX as usize
+            && places.iter().all(|place| *place < self.slots())
+            && dense.is_none_or(|place| place < self.dense_width)
+            && column.commonest.iter().all(|id| (*id as usize) < self.table_rows.max(1))
+    }
+}
+
+impl ColumnSpec {
+    /// Whether a column of `family` can stand where this one was in training.
+    fn takes(&self, family: Family) -> bool {
+        let numbers = [Family::Integer, Family::Float];
+        family == self.family
+            || family == Family::Nothing
+            || matches!(self.shape, Shape::Nothing)
+            || (matches!(self.shape, Shape::Number { .. })
+                && numbers.contains(&family)
+                && numbers.contains(&self.family))
+    }
+
+    pub(super) fn encode(&self, array: &ArrayRef, into: &mut Encoded) -> Result<()> {
+        let width = into.width.max(1);
+        match &self.shape {
+            Shape::Nothing => {}
+            Shape::Number { slot, base, dense, edges, log, scale } => {
+                let (mean, deviation) = (scale.first().unwrap_or(&0.0), scale.get(1).unwrap_or(&1.0));
+                let values = numbers(&self.name, array)?;
+                let ids = into.ids.iter_mut().skip(*slot).step_by(width);
+                let dense = into.dense.iter_mut().skip(*dense).step_by(into.dense_width.max(1));
+                for ((value, id), number) in values.iter().zip(ids).zip(dense) {
+                    (*id, *number) = if value.is_nan() {
+                        (*base, 0.0)
+                    } else {
+                        let bin = edges.partition_point(|edge| edge < value) as u32;
+                        let scaled = (squash(*value, *log) - mean) / deviation;
+                        (base + 1 + bin, scaled.clamp(-5.0, 5.0) as f32)
+                    };
+                }
+            }
+            Shape::Category { slot, base, buckets, .. } => {
+                let hashes = text_hashes(&self.name, array)?;
+                for (hash, id) in hashes.into_iter().zip(into.ids.iter_mut().skip(*slot).step_by(width)) {
+                    *id = base + hash.map_or(0, |hash| self.place(hash, *buckets));
+                }
+            }
+            Shape::Time { slot, base } => {
+                for (row, time) in times(&self.name, array)?.into_iter().enumerate() {
+                    let hour = time.map_or(0, |time| 1 + time.div_euclid(3_600_000_000).rem_euclid(24) as u32);
+                    // 1970-01-01 was a Thursday: day 3 of a week that begins on Monday.
+                    let day = time.map_or(0, |time| 1 + (time.div_euclid(86_400_000_000) + 3).rem_euclid(7) as u32);
+                    if let Some(ids) = into.ids.get_mut(row * width + slot..row * width + slot + 2) {
+                        ids.copy_from_slice(&[base + hour, base + 25 + day]);
+                    }
+                }
+            }
+            Shape::Words { bag, base, buckets } => {
+                let mut filled = Bag { starts: vec![0], ids: Vec::new() };
+                let mut words = Vec::new();
+                texts(&self.name, array, |_, text| {
+                    words.clear();
+                    word_hashes(text.unwrap_or_default(), &mut words);
+                    filled.ids.extend(words.iter().map(|hash| base + (hash % (*buckets).max(1) as u64) as u32));
+                    filled.starts.push(filled.ids.len() as u32);
+                })?;
+                if let Some(to) = into.bags.get_mut(*bag) {
+                    *to = filled;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Place of a value within its column: known ones have their own, the rest share the buckets.
+    fn place(&self, hash: u64, buckets: u32) -> u32 {
+        match self.vocabulary.get(&hash) {
+            Some(known) => 1 + buckets + known,
+            None => 1 + (hash % buckets.max(1) as u64) as u32,
+        }
+    }
+}
+
+/// The value, or its signed logarithm.
+pub(super) fn squash(value: f64, log: bool) -> f64 {
+    if log { value.signum() * value.abs().ln_1p() } else { value }
+}
+
+fn copy_stride<T: Copy>(to: &mut [T], from: &[T], width: usize, place: usize) {
+    for (to, from) in to.iter_mut().skip(place).step_by(width.max(1)).zip(from.iter().skip(place).step_by(width.max(1)))
+    {
+        *to = *from;
+    }
+}

@@ -1,0 +1,399 @@
+//! What is usual in one column, and what each witness that needs no other column says of a value.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use super::cells::Cells;
+use super::pattern::{day, folded, missing_word, number, number_with_unit, pattern};
+use super::spelling::Spelling;
+
+/// Distinct values whose counts are kept; beyond, only the commonest.
+const VALUES_MAX: usize = 20_000;
+/// Patterns kept.
+const PATTERNS_MAX: usize = 2_000;
+/// Robust deviations from the median beyond which a number speaks of an error.
+const FAR_OUT: f64 = 8.0;
+/// Share of empty cells from which emptiness says nothing.
+const EMPTY_SHARE_MAX: f64 = 0.02;
+
+/// Rows from which on a value of a rare format is taken for a name.
+const REPEATED_ROWS: u32 = 8;
+
+/// One witness's word on a cell.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Finding {
+    pub p_error: f64,
+    pub why: String,
+    pub expected: Option<String>,
+}
+
+impl Finding {
+    pub fn new(p_error: f64, why: impl Into<String>, expected: Option<String>) -> Self {
+        Self { p_error, why: why.into(), expected }
+    }
+}
+
+/// Median and spread of a column of numbers or days.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Spread {
+    median: f64,
+    deviation: f64,
+    /// The same of the logarithms, where nearly all are above 0.
+    log: Option<(f64, f64)>,
+    negative_share: f64,
+    days: bool,
+}
+
+/// What is usual in one column.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct ColumnModel {
+    pub name: String,
+    rows: usize,
+    empty: usize,
+    /// Words for "missing".
+    missing_words: usize,
+    /// Distinct values there were.
+    distinct: usize,
+    /// Values and their rows, the commonest.
+    values: BTreeMap<String, u32>,
+    /// Folded value to its commonest spelling and that one's rows, where there are several spellings.
+    spellings: BTreeMap<String, (String, u32)>,
+    patterns: BTreeMap<String, u32>,
+    /// e^entropy of the patterns: how many there are in effect.
+    pattern_kinds: f64,
+    /// Share of numbers among the values.
+    number_share: f64,
+    /// Share of numbers with a unit, and of the commonest spelling of the unit among them.
+    unit_share: f64,
+    unit_agreement: f64,
+    /// Share of values with a blank at an end or two in a row.
+    untidy_share: f64,
+    spread: Option<Spread>,
+    #[serde(skip)]
+    spelling: Spelling,
+}
+
+impl ColumnModel {
+    pub fn learn(cells: &Cells) -> Self {
+        let mut model = Self {
+            name: cells.name.clone(),
+            rows: cells.rows.len(),
+            distinct: cells.distinct.len(),
+            ..Self::default()
+        };
+        model.empty = cells.empty();
+        let (mut full, mut numbers, mut days, mut with_unit, mut untidy) = (0u64, 0u64, 0u64, 0u64, 0u64);
+        let mut units: HashMap<String, u64> = HashMap::new();
+        let mut patterns: HashMap<String, u32> = HashMap::new();
+        let mut measured: Vec<(f64, u32)> = Vec::new();
+        let mut dated: Vec<(f64, u32)> = Vec::new();
+        let mut spellings: HashMap<String, Vec<(&str, u32)>> = HashMap::new();
+        for (value, count) in cells.distinct.iter().zip(&cells.counts) {
+            let rows = *count as u64;
+            if missing_word(value) > 0.0 {
+                model.missing_words += *count as usize;
+                continue;
+            }
+            full += rows;
+            *patterns.entry(pattern(value)).or_default() += count;
+            if is_untidy(value) {
+                untidy += rows;
+            }
+            if let Some(number) = number(value) {
+                numbers += rows;
+                measured.push((number, *count));
+            } else if let Some(day) = day(value) {
+                days += rows;
+                dated.push((day, *count));
+            } else if let Some((_, unit)) = number_with_unit(value) {
+                with_unit += rows;
+                *units.entry(unit.to_string()).or_default() += rows;
+            } else {
+                spellings.entry(folded(value)).or_default().push((value, *count));
+            }
+        }
+        let share = |part: u64| part as f64 / full.max(1) as f64;
+        model.number_share = share(numbers);
+        model.unit_share = share(with_unit);
+        model.unit_agreement = units.values().max().copied().unwrap_or(0) as f64 / with_unit.max(1) as f64;
+        model.untidy_share = share(untidy);
+        model.keep_patterns(patterns, full);
+        model.keep_spellings(spellings);
+        model.spread = if model.number_share >= 0.5 {
+            spread(measured, false)
+        } else if share(days) >= 0.5 {
+            spread(dated, true)
+        } else {
+            None
+        };
+        let mut values: Vec<(&String, &u32)> =
+            cells.distinct.iter().zip(&cells.counts).filter(|(_, count)| **count > 1).collect();
+        values.sort_unstable_by(|a, b| b.1.cmp(a.1).then(a.0.cmp(b.0)));
+        values.truncate(VALUES_MAX);
+        model.values = values.into_iter().map(|(value, count)| (value.clone(), *count)).collect();
+        model.index();
+        model
+    }
+
+    /// Makes what is not stored; to be called after loading.
+    pub fn index(&mut self) {
+        if self.number_share < 0.5 && self.spread.is_none() {
+            self.spelling = Spelling::new(self.values.iter().map(|(value, count)| (value.as_str(), *count)));
+        }
+    }
+
+    fn keep_patterns(&mut self, patterns: HashMap<String, u32>, full: u64) {
+        let shares = patterns.values().map(|count| *count as f64 / full.max(1) as f64);
+        let mut terms: Vec<f64> = shares.map(|share| -share * share.ln()).collect();
+        terms.sort_unstable_by(f64::total_cmp); // one order of summing, one result
+        self.pattern_kinds = terms.iter().sum::<f64>().exp();
+        let mut kept: Vec<(String, u32)> = patterns.into_iter().collect();
+        kept.sort_unstable_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        kept.truncate(PATTERNS_MAX);
+        self.patterns = kept.into_iter().collect();
+    }
+
+    fn keep_spellings(&mut self, spellings: HashMap<String, Vec<(&str, u32)>>) {
+        let several = spellings.into_iter().filter(|(_, all)| all.len() > 1);
+        self.spellings = several
+            .filter_map(|(folded, all)| {
+                let (value, count) = all.into_iter().max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(a.0)))?;
+                Some((folded, (value.to_string(), count)))
+            })
+            .collect();
+    }
+
+    /// Rows whose cell is neither empty nor a word for "missing", as a share.
+    pub fn full_share(&self) -> f64 {
+        1.0 - (self.empty + self.missing_words) as f64 / self.rows.max(1) as f64
+    }
+
+    /// What the witnesses say of an empty cell.
+    pub fn judge_empty(&self) -> Option<Finding> {
+        let share = self.empty as f64 / self.rows.max(1) as f64;
+        // A column of few rows may be full by chance.
+        let trust = self.rows as f64 / (self.rows as f64 + 20.0);
+        let p_error = 0.9 * trust * (1.0 - share / EMPTY_SHARE_MAX);
+        (p_error > 0.0).then(|| Finding::new(p_error, "empty, where this column almost never is", None))
+    }
+
+    /// What the witnesses say of a value.
+    pub fn judge(&self, value: &str) -> Vec<Finding> {
+        let missing = missing_word(value);
+        if missing > 0.0 {
+            return vec![Finding::new(missing, "a word for a missing value", None)];
+        }
+        let mut findings = Vec::new();
+        findings.extend(self.judge_type(value));
+        findings.extend(self.judge_number(value));
+        if findings.is_empty() {
+            findings.extend(self.judge_format(value));
+        }
+        findings.extend(self.judge_spelling(value));
+        findings
+    }
+
+    fn judge_type(&self, value: &str) -> Option<Finding> {
+        if number(value).is_some() {
+            return None;
+        }
+        let unit = number_with_unit(value);
+        if self.number_share >= 0.5 {
+            // The more of the column are numbers, the surer; a unit on a number is a clear case.
+            let p_error = (0.2 + 0.75 * self.number_share + if unit.is_some() { 0.1 } else { 0.0 }).min(0.97);
+            return Some(match unit {
+                Some((amount, _)) => Finding::new(p_error, "a unit in a column of numbers", Some(amount.to_string())),
+                None => Finding::new(p_error, "not a number, in a column of numbers", None),
+            });
+        }
+        let (amount, _) = unit?;
+        (self.unit_share >= 0.8 && self.unit_agreement < 0.95)
+            .then(|| Finding::new(0.75, "units are spelt in several ways in this column", Some(plain_amount(amount))))
+    }
+
+    fn judge_number(&self, value: &str) -> Option<Finding> {
+        let spread = self.spread.as_ref()?;
+        let number = if spread.days { day(value) } else { number(value) }?;
+        if !spread.days && number < 0.0 && spread.negative_share < 0.005 {
+            return Some(Finding::new(0.85, "negative, where this column almost never is", None));
+        }
+        let far = |value: f64, median: f64, deviation: f64| {
+            if deviation > 0.0 { (value - median).abs() / deviation } else { 0.0 }
+        };
+        let mut out = far(number, spread.median, spread.deviation);
+        if let Some((median, deviation)) = spread.log {
+            let log_out = if number > 0.0 { far(number.ln(), median, deviation) } else { FAR_OUT };
+            out = out.min(log_out);
+        }
+        (out > FAR_OUT).then(|| {
+            let p_error = 0.55 + 0.42 * (1.0 - FAR_OUT / out);
+            Finding::new(p_error, "far from the other values of this column", None)
+        })
+    }
+
+    fn judge_format(&self, value: &str) -> Option<Finding> {
+        let full = self.rows.saturating_sub(self.empty + self.missing_words);
+        if self.pattern_kinds > 6.0 || full < 50 {
+            return None;
+        }
+        // A value that keeps coming back is a name, not a slip, whatever it looks like.
+        let repeated = self.values.get(value).copied().unwrap_or(1);
+        if repeated >= REPEATED_ROWS {
+            return None;
+        }
+        let share = self.patterns.get(&pattern(value)).copied().unwrap_or(0) as f64 / full as f64;
+        // In a column of one pattern three in a hundred are rare; of six, one in two hundred.
+        let rare = 0.03 / self.pattern_kinds;
+        (share < rare).then(|| Finding::new(0.9 * (1.0 - share / rare).sqrt(), "a format rare in this column", None))
+    }
+
+    fn judge_spelling(&self, value: &str) -> Option<Finding> {
+        let tidy = value.split_whitespace().collect::<Vec<_>>().join(" ");
+        if is_untidy(value) && self.untidy_share < 0.1 {
+            return Some(Finding::new(0.85, "blanks where none belong", Some(tidy)));
+        }
+        let count = self.values.get(value).copied().unwrap_or(1);
+        if let Some((usual, rows)) = self.spellings.get(&folded(value))
+            && usual != value
+            && *rows >= count.saturating_mul(4)
+        {
+            return Some(Finding::new(0.8, "a common value in other case or spacing", Some(usual.clone())));
+        }
+        // Where nearly every value occurs once, nearness says nothing.
+        if self.distinct * 2 > self.rows {
+            return None;
+        }
+        let (usual, distance) = self.spelling.commoner(value, count)?;
+        let p_error = if distance == 1 { 0.85 } else { 0.65 };
+        Some(Finding::new(p_error, "near a far commoner value", Some(usual.to_string())))
+    }
+}
+
+fn is_untidy(value: &str) -> bool {
+    value.trim() != value || value.contains("  ")
+}
+
+/// `12.0` as `12`: the number without the unit's trailing zeros.
+fn plain_amount(amount: &str) -> String {
+    match amount.split_once('.') {
+        Some((whole, rest)) if rest.bytes().all(|digit| digit == b'0') => whole.to_string(),
+        _ => amount.to_string(),
+    }
+}
+
+/// Weighted medians of values and of distances from it; quartiles where more than half are equal; `None` where both are 0.
+fn spread(mut values: Vec<(f64, u32)>, days: bool) -> Option<Spread> {
+    let total: u64 = values.iter().map(|(_, count)| *count as u64).sum();
+    if total < 30 {
+        return None;
+    }
+    let negative: u64 = values.iter().filter(|(value, _)| *value < 0.0).map(|(_, count)| *count as u64).sum();
+    let positive: u64 = values.iter().filter(|(value, _)| *value > 0.0).map(|(_, count)| *count as u64).sum();
+    let (median, deviation) = centre(&mut values);
+    let mut log = None;
+    if !days && positive as f64 >= 0.95 * total as f64 {
+        let mut logs: Vec<(f64, u32)> =
+            values.iter().filter(|(value, _)| *value > 0.0).map(|(value, count)| (value.ln(), *count)).collect();
+        log = Some(centre(&mut logs));
+    }
+    if deviation <= 0.0 && log.is_none_or(|(_, deviation)| deviation <= 0.0) {
+        return (negative * 200 < total).then_some(Spread {
+            median,
+            deviation: 0.0,
+            log: None,
+            negative_share: negative as f64 / total as f64,
+            days,
+        });
+    }
+    Some(Spread { median, deviation, log, negative_share: negative as f64 / total as f64, days })
+}
+
+/// Median and 1.4826 times the median distance from it (the deviation, for normal values); where that is 0, the distance
+/// between the 5th and 95th percentile over 3.29.
+fn centre(values: &mut [(f64, u32)]) -> (f64, f64) {
+    let median = quantile(values, 0.5);
+    let mut distances: Vec<(f64, u32)> = values.iter().map(|(value, count)| ((value - median).abs(), *count)).collect();
+    let deviation = 1.4826 * quantile(&mut distances, 0.5);
+    if deviation > 0.0 {
+        return (median, deviation);
+    }
+    (median, (quantile(values, 0.95) - quantile(values, 0.05)) / 3.29)
+}
+
+fn quantile(values: &mut [(f64, u32)], share: f64) -> f64 {
+    values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let total: f64 = values.iter().map(|(_, count)| *count as f64).sum();
+    let mut passed = 0.0;
+    for (value, count) in values.iter() {
+        passed += *count as f64;
+        if passed >= share * total {
+            return *value;
+        }
+    }
+    0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(values: impl Iterator<Item = String>) -> Cells {
+        let mut cells = Cells::default();
+        let mut places: HashMap<String, u32> = HashMap::new();
+        for value in values {
+            let next = places.len() as u32;
+            let place = *places.entry(value.clone()).or_insert(next);
+            if place == next {
+                cells.distinct.push(value);
+                cells.counts.push(0);
+            }
+            cells.rows.push(place);
+            cells.counts[place as usize] += 1;
+        }
+        cells
+    }
+
+    fn worst(model: &ColumnModel, value: &str) -> f64 {
+        model.judge(value).iter().map(|finding| finding.p_error).fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn prices_know_outliers_signs_units_and_words() {
+        let model = ColumnModel::learn(&column((0..500).map(|i| format!("{}.99", 10 + i * i % 90))));
+        assert_eq!((worst(&model, "55.99"), worst(&model, "180.5")), (0.0, 0.0));
+        assert!(worst(&model, "5599900") > 0.6);
+        assert!(worst(&model, "-12.99") > 0.8);
+        assert!(worst(&model, "12.99 EUR") > 0.8);
+        assert_eq!(model.judge("12.99 EUR")[0].expected.as_deref(), Some("12.99"));
+        assert!(worst(&model, "N/A") > 0.9 && model.judge_empty().is_some());
+    }
+
+    #[test]
+    fn codes_know_their_format() {
+        let model = ColumnModel::learn(&column((0..500).map(|i| format!("SKU-{i:05}"))));
+        assert_eq!(worst(&model, "SKU-77777"), 0.0);
+        assert!(worst(&model, "77777") > 0.5);
+        assert!(worst(&model, " SKU-77777") > 0.5);
+    }
+
+    #[test]
+    fn names_know_misspellings_and_case() {
+        let cities = ["Hamburg", "Frankfurt", "Shanghai", "Los Angeles"];
+        let model = ColumnModel::learn(&column(
+            (0..400).map(|i| cities[i % 4].to_string()).chain(["shanghai".into(), "Hamburgh".into()]),
+        ));
+        assert_eq!(worst(&model, "Frankfurt"), 0.0);
+        assert_eq!(model.judge("Hamburgh")[0].expected.as_deref(), Some("Hamburg"));
+        assert!(model.judge("shanghai").iter().any(|finding| finding.expected.as_deref() == Some("Shanghai")));
+    }
+
+    #[test]
+    fn a_column_of_mixed_units_is_a_finding() {
+        let units = ["oz", "oz.", "OZ", "ounce"];
+        let model = ColumnModel::learn(&column((0..200).map(|i| format!("{}.0 {}", 12 + i % 3, units[i % 4]))));
+        assert!(worst(&model, "12.0 oz") > 0.5);
+        let tidy = ColumnModel::learn(&column((0..200).map(|i| format!("{} oz", 12 + i % 3))));
+        assert_eq!(worst(&tidy, "12 oz"), 0.0);
+    }
+}
