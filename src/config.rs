@@ -30,3 +30,15 @@ pub const NAME_BYTES_MAX: usize = 63;
 pub const MODEL_ROWS_MAX: u64 = 1_000_000;
 /// Rows that INVENTORY samples of one asset.
 pub const INVENTORY_SAMPLE_ROWS: usize = 10_000;
+/// Bytes of memory that one text index may gather before it writes a part of itself; given back at its commit.
+pub const SEARCH_WRITER_BYTES: usize = 64 << 20;
+/// Bytes of opened blocks of text indexes kept in memory, for all indexes together.
+pub const SEARCH_CACHE_BYTES: usize = 64 << 20;
+/// Bytes of one value that a text index reads; what stands behind them is not found.
+pub const SEARCH_TEXT_BYTES_MAX: usize = 1 << 20;
+/// Characters of a search query at most.
+pub const SEARCH_QUERY_CHARS_MAX: usize = 4096;
+/// Different words of a search query that count; further ones are passed over.
+pub const SEARCH_QUERY_WORDS_MAX: usize = 64;
+/// Share of dropped rows from which a part of a text index is rewritten without them.
+pub const SEARCH_DROPPED_SHARE_MAX: f32 = 0.3;
