@@ -32,8 +32,6 @@ pub const MODEL_ROWS_MAX: u64 = 1_000_000;
 pub const INVENTORY_SAMPLE_ROWS: usize = 10_000;
 /// Bytes of memory that one text index may gather before it writes a part of itself; given back at its commit.
 pub const SEARCH_WRITER_BYTES: usize = 64 << 20;
-/// Bytes of opened blocks of text indexes kept in memory, for all indexes together.
-pub const SEARCH_CACHE_BYTES: usize = 64 << 20;
 /// Bytes of one value that a text index reads; what stands behind them is not found.
 pub const SEARCH_TEXT_BYTES_MAX: usize = 1 << 20;
 /// Characters of a search query at most.

@@ -4,7 +4,6 @@
 //! The library is still not trusted with what it reads: an error from it, or a panic inside it, becomes
 //! [`Kind::Corruption`] that names the index and how to make it anew. An index holds nothing that its table does not.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -23,7 +22,7 @@ pub(super) fn guarded<T>(
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(explain(index_id, directory, &error)),
-        Err(panic) => Err(panicked(index_id, panic.as_ref())),
+        Err(_) => Err(damaged(index_id, "the index library stopped on what it read")),
     }
 }
 
@@ -54,9 +53,6 @@ fn explain(index_id: u64, directory: &SealedDirectory, error: &TantivyError) -> 
         TantivyError::LockFailure(..) => {
             Error::new(Kind::InUse, format!("text index {index_id} is being written by somebody else"))
         }
-        TantivyError::InvalidArgument(_) | TantivyError::FieldNotFound(_) | TantivyError::SchemaError(_) => {
-            Error::internal(format!("text index {index_id}: {}", variant(error)))
-        }
         _ => damaged(index_id, variant(error)),
     }
 }
@@ -70,8 +66,4 @@ fn variant(error: &TantivyError) -> String {
     let shown = format!("{error:?}");
     let end = shown.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(shown.len());
     format!("the index library reports {}", &shown[..end])
-}
-
-fn panicked(index_id: u64, _panic: &(dyn Any + Send)) -> Error {
-    damaged(index_id, "the index library stopped on what it read")
 }

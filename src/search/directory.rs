@@ -7,16 +7,13 @@
 //!   `meta.json`, which is the commit;
 //! - a deleted file can be read while somebody holds it: the sealed file goes with its last reader;
 //! - locks guard against other writers and against cleaning under a reader that is opening files. One process holds the
-//!   whole database, so they live in memory and a crash leaves none behind;
-//! - reads come in small ranges: [`BLOCK_BYTES`] are opened at a time and kept in the [`BlockCache`]. Long reads, as of a
-//!   term dictionary when an index opens, pass by the cache, because the library keeps what it read.
+//!   whole database, so they live in memory and a crash leaves none behind.
 
 use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
@@ -27,14 +24,10 @@ use tantivy::directory::{
 };
 use tantivy::{Directory, HasLen};
 
-use super::cache::BlockCache;
 use super::files::{SealedFiles, SealedSink};
 use super::names::{Content, Names, Stored};
-use crate::config::BLOCK_BYTES;
 use crate::error::{Error, Result};
 
-/// Reads of more than this pass by the cache.
-const CACHED_READ_BYTES_MAX: usize = 4 * BLOCK_BYTES;
 /// How long to wait for a lock that is held for moments only.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// The file whose replacement is a commit.
@@ -47,8 +40,6 @@ pub(super) struct SealedDirectory {
 }
 
 struct Shared {
-    /// Tells this directory's blocks in the cache from another's.
-    number: u64,
     files: Arc<dyn SealedFiles>,
     names: Mutex<Names>,
     /// Names of files that are being written.
@@ -63,9 +54,7 @@ struct Shared {
 impl SealedDirectory {
     /// The files of index `index_id`.
     pub(super) fn open(files: Arc<dyn SealedFiles>, index_id: u64) -> Result<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         let shared = Shared {
-            number: NEXT.fetch_add(1, Ordering::Relaxed),
             names: Mutex::new(Names::load(files.clone(), index_id)?),
             files,
             unfinished: Mutex::default(),
@@ -247,43 +236,6 @@ struct Reader {
     stored: Arc<Stored>,
 }
 
-impl Reader {
-    fn block(&self, number: u64) -> Result<Arc<[u8]>> {
-        let key = (self.shared.number, self.stored.id, number);
-        if let Some(block) = BlockCache::shared().get(key) {
-            return Ok(block);
-        }
-        let offset = number * BLOCK_BYTES as u64;
-        let len = self.stored.len.saturating_sub(offset).min(BLOCK_BYTES as u64) as usize;
-        let block: Arc<[u8]> = self.stored.read_range(offset, len)?.into();
-        BlockCache::shared().put(key, block.clone());
-        Ok(block)
-    }
-
-    fn read(&self, range: Range<usize>) -> Result<OwnedBytes> {
-        if range.len() > CACHED_READ_BYTES_MAX {
-            return Ok(OwnedBytes::new(self.stored.read_range(range.start as u64, range.len())?));
-        }
-        let first = range.start / BLOCK_BYTES;
-        let last = (range.end - 1) / BLOCK_BYTES;
-        let within = |number: usize, len: usize| {
-            let start = number * BLOCK_BYTES;
-            range.start.saturating_sub(start).min(len)..(range.end - start).min(len)
-        };
-        if first == last {
-            let block = self.block(first as u64)?;
-            let part = within(first, block.len());
-            return Ok(OwnedBytes::new(block).slice(part));
-        }
-        let mut bytes = Vec::with_capacity(range.len());
-        for number in first..=last {
-            let block = self.block(number as u64)?;
-            bytes.extend_from_slice(&block[within(number, block.len())]);
-        }
-        Ok(OwnedBytes::new(bytes))
-    }
-}
-
 impl FileHandle for Reader {
     fn read_bytes(&self, range: Range<usize>) -> io::Result<OwnedBytes> {
         if range.is_empty() {
@@ -292,7 +244,8 @@ impl FileHandle for Reader {
         if range.end > self.len() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        self.read(range).map_err(|error| self.shared.failed(error))
+        let bytes = self.stored.read_range(range.start as u64, range.len());
+        bytes.map(OwnedBytes::new).map_err(|error| self.shared.failed(error))
     }
 }
 
@@ -326,21 +279,16 @@ mod tests {
     }
 
     #[test]
-    fn ranges_come_back_across_blocks() {
-        let files = MemoryFiles::default();
-        let directory = open(&files);
-        let bytes: Vec<u8> = (0..BLOCK_BYTES * 6 + 100).map(|n| (n / 7) as u8).collect();
-        write(&directory, "a", &bytes);
+    fn ranges_come_back() {
+        let directory = open(&MemoryFiles::default());
+        write(&directory, "a", b"0123456789");
         let file = directory.open_read(Path::new("a")).unwrap();
-        assert_eq!(file.len(), bytes.len());
-        let block = BLOCK_BYTES;
-        for range in
-            [0..1, 5..5, 10..block, block - 1..block + 1, block..3 * block, 0..bytes.len(), 6 * block..6 * block + 100]
-        {
-            assert_eq!(file.read_bytes_slice(range.clone()).unwrap().as_slice(), &bytes[range]);
+        assert_eq!(file.len(), 10);
+        for range in [0..1, 5..5, 3..10, 0..10] {
+            assert_eq!(file.read_bytes_slice(range.clone()).unwrap().as_slice(), &b"0123456789"[range]);
         }
         let handle = directory.get_file_handle(Path::new("a")).unwrap();
-        assert!(handle.read_bytes(0..bytes.len() + 1).is_err());
+        assert!(handle.read_bytes(0..11).is_err());
     }
 
     #[test]

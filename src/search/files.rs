@@ -18,14 +18,14 @@ pub type Changes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 pub trait SealedFiles: Send + Sync + 'static {
     /// Begins a new file. Nobody sees it before [`SealedSink::finish`]; dropped before that, it leaves nothing behind.
     fn create(&self) -> Result<Box<dyn SealedSink>>;
-    /// `len` bytes of file `id` from `offset` on. [`Kind::Corruption`] if they cannot be opened or there are fewer.
+    /// `len` bytes of file `id` from `offset` on. [`Kind::Corruption`] if they cannot be opened or there are fewer. Searches
+    /// read many short ranges: opened blocks should be kept.
     fn read_range(&self, id: u64, offset: u64, len: usize) -> Result<Vec<u8>>;
     /// Removes file `id`. Removing a file that is not there is no error.
     fn remove(&self, id: u64) -> Result<()>;
     /// The small values whose key begins with `prefix`, by key.
     fn list(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>>;
-    /// Applies all `changes` or none. When it returns they are durable. Values have at most
-    /// [`crate::config::VALUE_BYTES_MAX`] bytes.
+    /// Applies all `changes` or none. When it returns they are durable. A value may have some hundred KiB.
     fn commit(&self, changes: Changes) -> Result<()>;
 }
 

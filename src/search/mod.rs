@@ -50,7 +50,6 @@
 //! likeness of traditional and simplified characters, and misspellings. Scores are made of statistics over all rows, hidden
 //! ones included. A dropped row's terms stay in the sealed files until the part that holds them is rewritten.
 
-mod cache;
 mod damage;
 mod directory;
 mod files;

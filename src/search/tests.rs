@@ -114,7 +114,7 @@ fn hidden_rows_take_no_place_and_equal_scores_go_by_row() {
     let asked = Cell::new(0);
     let accept = |row: u64| {
         asked.set(asked.get() + 1);
-        row % 10 == 7
+        row as u32 % 10 == 7
     };
     let hits = index.search(&query, None, 7, &accept).unwrap();
     let expected: Vec<u64> = [7, 17, 27, 37, 47].into_iter().chain([1 << 32 | 7, 1 << 32 | 17]).collect();
@@ -144,7 +144,7 @@ fn the_best_are_those_of_a_full_sort() {
     index.commit().unwrap();
     for text in ["red", "red shoe", "手机壳", "xj900 phone", "red -blue", "\"red shoe\" phone", "壳 连衣裙"] {
         let query = Query::parse(text).unwrap();
-        let accept = |row: u64| row % 3 != 0;
+        let accept = |row: u64| !row.is_multiple_of(3);
         let mut all = index.search(&query, None, usize::MAX, &|_| true).unwrap();
         all.retain(|hit| accept(hit.row_id));
         assert!(all.is_sorted_by(|a, b| a.score > b.score || (a.score == b.score && a.row_id < b.row_id)), "{text}");
@@ -333,9 +333,10 @@ fn nothing_reaches_the_storage_but_through_the_seal() {
     shop(plain.clone());
     shop(sealed.clone());
     let (plain, sealed) = (dump(&plain), dump(&sealed.inner));
-    for known in ["drill", "cotton", "手机", "meta.json", "managed", "words_1"] {
+    for known in ["meta.json", "managed", "words_1", "segment"] {
         assert!(holds(&plain, known) && !holds(&sealed, known), "{known}");
     }
+    // The dictionary of terms never spells one out in a row of bytes, so terms prove nothing of the seal.
     assert!(!holds(&plain, TITLES[0]) && !holds(&plain, "holds running gear"), "no text, only terms");
 }
 
