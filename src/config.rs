@@ -48,5 +48,83 @@ pub const BLOCK_CACHE_BYTES: usize = 64 << 20;
 pub const FILE_HANDLES_MAX: usize = 256;
 /// Largest keyring file that is read.
 pub const KEYRING_BYTES_MAX: u64 = 64 << 20;
-/// Rows that a row quality model learns from at most.
-pub const QUALITY_ROWS_MAX: usize = 100_000;
+/// Tokens of a text that the encoder reads; what follows is not seen.
+pub const ENCODER_TOKENS_MAX: usize = 128;
+/// Tokens in one batch of the encoder, which runs on one core and is not interrupted.
+pub const ENCODER_BATCH_TOKENS: usize = 256;
+/// Bytes of recent embeddings kept in memory.
+pub const ENCODER_CACHE_BYTES: usize = 64 << 20;
+/// Labels that one CLASSIFY may choose from.
+pub const CLASSIFY_LABELS_MAX: usize = 1000;
+/// Values of one column that a model's vocabulary may know; the rest shares buckets.
+pub const MODEL_VOCABULARY_MAX: usize = 1 << 20;
+/// Rows that a row-quality model learns from; of a larger relation an even sample.
+pub const QUALITY_TRAIN_ROWS: usize = 100_000;
+/// Bytes of memory that one text index may gather before it writes a part of itself; given back at its commit.
+pub const SEARCH_WRITER_BYTES: usize = 64 << 20;
+/// Bytes of one value that a text index reads; what stands behind them is not found.
+pub const SEARCH_TEXT_BYTES_MAX: usize = 1 << 20;
+/// Characters of a search query at most.
+pub const SEARCH_QUERY_CHARS_MAX: usize = 4096;
+/// Different words of a search query that count; further ones are passed over.
+pub const SEARCH_QUERY_WORDS_MAX: usize = 64;
+/// Share of dropped rows from which a part of a text index is rewritten without them.
+pub const SEARCH_DROPPED_SHARE_MAX: f32 = 0.3;
+/// Bytes of a file (as UTF-8) over which a source infers its columns; larger files are inferred from this much of their start.
+pub const SOURCE_SAMPLE_BYTES: u64 = 32 << 20;
+/// Bytes of a file's start from which its form, character set and delimiter are told.
+pub const SOURCE_SNIFF_BYTES: usize = 256 << 10;
+/// Bytes of a JSON document that is held in memory whole (JSON lines are streamed and have no such bound).
+pub const SOURCE_JSON_BYTES_MAX: u64 = 256 << 20;
+/// Bytes of one HTML page.
+pub const SOURCE_HTML_BYTES_MAX: u64 = 8 << 20;
+/// Open elements of an HTML page; parsing costs their number at every tag. Browsers stop at some 500.
+pub const SOURCE_HTML_DEPTH_MAX: usize = 1000;
+/// Bytes of one plain-text file, which becomes one cell.
+pub const SOURCE_TEXT_BYTES_MAX: u64 = 64 << 20;
+/// Bytes of one record of a CSV, JSON lines or XML file; an unclosed quote runs into it.
+pub const SOURCE_RECORD_BYTES_MAX: u64 = 16 << 20;
+/// Bytes of text at which a batch is passed on before it has [`BATCH_ROWS`] rows.
+pub const SOURCE_BATCH_BYTES: usize = 32 << 20;
+/// Columns that one asset may have.
+pub const SOURCE_COLUMNS_MAX: usize = 2048;
+/// Levels of nesting in JSON and XML, and of folders below a source's root.
+pub const SOURCE_DEPTH_MAX: usize = 100;
+/// Files that one source may hold.
+pub const SOURCE_FILES_MAX: usize = 1_000_000;
+/// Characters of visible text kept of an HTML page.
+pub const SOURCE_HTML_TEXT_CHARS: usize = 4000;
+/// What clients are told this server is: PostgreSQL's version whose behaviour it follows, then its own.
+pub const SERVER_VERSION: &str = concat!("15.0 (Steward ", env!("CARGO_PKG_VERSION"), ")");
+/// Milliseconds that a client has to log in, PostgreSQL's `authentication_timeout`.
+pub const LOGIN_TIMEOUT_MS: u64 = 60_000;
+/// Bytes of a message before login is done.
+pub const LOGIN_MESSAGE_BYTES_MAX: usize = 10_000;
+/// Bytes of one message of a client: a query string, bound parameters, a piece of COPY.
+pub const MESSAGE_BYTES_MAX: usize = 512 << 20;
+/// Messages of a client that are read while an earlier one is being answered.
+pub const MESSAGES_AHEAD_MAX: usize = 16;
+/// Bytes of answer that are gathered before they go to the socket.
+pub const ANSWER_CHUNK_BYTES: usize = 64 * 1024;
+/// Chunks of answer that wait for a slow client.
+pub const ANSWER_CHUNKS_MAX: usize = 4;
+/// Notices that wait for a slow client; further ones are dropped.
+pub const NOTICES_MAX: usize = 1024;
+/// Connections that may be logging in beside those that are logged in.
+pub const CONNECTIONS_PENDING_MAX: usize = 64;
+/// Milliseconds that a cancelled statement has to end by itself before it is dropped.
+pub const CANCEL_GRACE_MS: u64 = 1000;
+/// Milliseconds that running statements have to end when the server goes down.
+pub const SHUTDOWN_GRACE_MS: u64 = 5000;
+/// Prepared statements, and portals, of one connection.
+pub const PREPARED_MAX: usize = 10_000;
+/// Bytes in memory up to which an added segment lives in the store's tree of rows and not in a file of its own.
+pub const INLINE_BYTES_MAX: usize = 32 * 1024;
+/// Small segments of one table before a commit merges them into a file.
+pub const SMALL_SEGMENTS_MAX: usize = 128;
+/// Different values that a column's profile counts exactly; beyond, it estimates.
+pub const PROFILE_DISTINCT_EXACT_MAX: usize = 100_000;
+/// Numbers that a column's profile keeps for quantiles; the rank of a quantile has a standard error of at most 0.4 %.
+pub const PROFILE_NUMBERS_MAX: usize = 16_384;
+/// Values that a column's profile keeps as text for formats and classification.
+pub const PROFILE_SAMPLE_ROWS: usize = 1_000;

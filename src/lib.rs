@@ -1,6 +1,5 @@
 //! Steward.
 pub mod catalog;
-pub mod cli;
 pub mod config;
 pub mod crypto;
 pub mod encoding;
@@ -14,4 +13,7 @@ pub mod sql;
 pub mod storage;
 pub mod txn;
 
+pub use crypto::{KeySource, MasterKey};
+pub use encoding::pg_text::cell_text;
 pub use error::{Error, Kind, Result};
+pub use sql::{Birth, Database, Session};

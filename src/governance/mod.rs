@@ -1,1 +1,43 @@
-//! governance.
+//! Governance: what data are, how good they are, and who may see what of them.
+//!
+//! This room decides and finds; it reads no storage and runs no SQL. Facts and Arrow record batches go in, plain values
+//! come out, and `sql` writes the answers into plans and tables. The journey of an asset through an inventory:
+//!
+//! ```text
+//! record batches -> profile::Profiler       -> ColumnProfile     counts, extremes, formats, a sample
+//! name + sample  -> semantic_type           -> ColumnVerdict     e-mail? price? with evidence
+//! verdicts       -> grade                   -> Grade             GB/T 43697, higher one wins
+//! names+verdicts -> domain, structure       -> DomainVerdict     product, behaviour, transaction, ...
+//! extremes       -> freshness               -> Freshness         how old
+//! all of it      -> quality                 -> RelationQuality   six dimensions, report rows, one score
+//! role + facts   -> access                  -> Decision          columns, masks, rows; explains itself
+//! value          -> mask                    -> text              what may be shown
+//! ```
+//!
+//! What it promises: the same facts give the same answer; where facts leave doubt, the lesser right is given; evidence
+//! and errors quote names and counts, never values (a [`ColumnProfile`] does hold values, and is as protected as its
+//! column). Every class has its Chinese name beside the English one, as `label_zh`.
+//!
+//! Start reading with [`semantic_type`], then [`access`].
+
+pub mod access;
+mod domain;
+mod freshness;
+mod grade;
+pub mod mask;
+mod naming;
+pub mod profile;
+pub mod quality;
+pub mod semantic_type;
+mod structure;
+
+pub use access::{Decision, decide};
+pub use domain::{Domain, DomainVerdict, DomainVote, domain_of};
+pub use freshness::{Freshness, FreshnessSource, LatestMoment, freshness, moment_ms};
+pub use grade::{Grade, GradingRule, Privacy, Sensitivity, default_grading_rules, grade_by};
+pub use mask::DefaultMask;
+pub use naming::{NameWords, split_name};
+pub use profile::{ColumnProfile, Profiler};
+pub use quality::{Dimension, QualityFacts, RelationQuality, relation_quality};
+pub use semantic_type::{ColumnVerdict, SemanticType, Verdict, detect_column, detect_value};
+pub use structure::{Structure, structure_of};

@@ -6,11 +6,22 @@
 //! * [`encoder`] turns texts into unit vectors of 384 numbers with a network that is compiled into the binary, so that
 //!   the first statement on a machine without a network can use it. Read [`encoder::Encoder::encode`] first.
 //! * [`text`] compares those vectors: which of these labels fits this text best, and how sure is that.
+//! * [`features`] turns columns into slots and numbers, by themselves; [`ctr`] learns the probability of a click over
+//!   them; [`row_quality`] learns what a right row of a table looks like; [`metrics`] says how good a model is.
 //!
 //! **What it promises.** The same text gives the same vector, whatever it is batched with and however many threads
 //! run (to about 1e-6). Long work asks its `cancel` closure between batches and ends with
 //! [`Kind::Cancelled`](crate::Kind::Cancelled). Calls block and use the rayon pool they are made in; an asynchronous
 //! caller moves them to a thread that may block.
 
+pub mod ctr;
 pub mod encoder;
+pub mod features;
+pub mod metrics;
+mod random;
+pub mod row_quality;
 pub mod text;
+mod weights;
+
+pub use ctr::{Architecture, CalibrationMethod, CtrModel, CtrOptions, Metric, Progress, Split};
+pub use row_quality::RowQualityModel;

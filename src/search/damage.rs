@@ -5,7 +5,6 @@
 //! [`Kind::Corruption`] that names the index and how to make it anew. An index holds nothing that its table does not.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use tantivy::TantivyError;
 use tantivy::directory::error::{LockError, OpenReadError, OpenWriteError};
@@ -57,7 +56,8 @@ fn explain(index_id: u64, directory: &SealedDirectory, error: &TantivyError) -> 
     }
 }
 
-fn house_error(io: &Arc<std::io::Error>) -> Option<Error> {
+/// The house's error that travels inside `io`.
+pub(super) fn house_error(io: &std::io::Error) -> Option<Error> {
     io.get_ref()?.downcast_ref::<Error>().cloned()
 }
 

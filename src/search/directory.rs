@@ -24,6 +24,7 @@ use tantivy::directory::{
 };
 use tantivy::{Directory, HasLen};
 
+use super::damage::house_error;
 use super::files::{SealedFiles, SealedSink};
 use super::names::{Content, Names, Stored};
 use crate::error::{Error, Result};
@@ -206,7 +207,8 @@ impl io::Write for Writer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(sink) = self.sink.get_mut() else { return Err(io::ErrorKind::BrokenPipe.into()) };
         sink.write(bytes).inspect_err(|error| {
-            *self.shared.failure.lock() = Some(Error::io("search file", error));
+            let cause = house_error(error).unwrap_or_else(|| Error::io("search file", error));
+            *self.shared.failure.lock() = Some(cause);
         })
     }
 

@@ -10,14 +10,14 @@
 //!
 //! # The journey of a text
 //!
-//! [`fold`](mod@fold) makes width, case and accents alike; [`tokenizer`] cuts pieces and words; the index library (tantivy)
-//! sorts them into files; [`directory`] hands the files to sealed storage under numbers, through [`SealedFiles`]; [`names`]
-//! remembers which number is which file. At a commit the files are made durable first, then all names and the new list of
-//! parts in one step.
+//! `fold` makes width, case and accents alike; `tokenizer` cuts pieces and words; the index library (tantivy) sorts them
+//! into files; `directory` hands the files to sealed storage under numbers, through [`SealedFiles`], which
+//! [`StoredFiles`] is over the house's storage; `names` remembers which number is which file. At a commit the files are
+//! made durable first, then all names and the new list of parts in one step.
 //!
 //! # The journey of a query
 //!
-//! [`Query::parse`] understands what was typed; [`ranking`] weighs it by BM25 and takes the best rows; [`snippet()`] marks the
+//! [`Query::parse`] understands what was typed; `ranking` weighs it by BM25 and takes the best rows; [`snippet()`] marks the
 //! words in a text that the caller has read from the table and masked.
 //!
 //! ```
@@ -39,7 +39,8 @@
 //! # What it promises
 //!
 //! - A commit is seen and durable as a whole or not at all; searches go on meanwhile and see the one before.
-//! - What was typed is found wherever it stands literally, however a dictionary would cut it.
+//! - A row of Chinese characters is found wherever it stands literally, however a dictionary would cut it; a Latin word
+//!   or number is found as a whole.
 //! - Equal scores are ordered by row, so the same index gives the same result.
 //! - A damaged index is an error that names it, never a wrong row and never a panic; it can be made anew from its table.
 //!
@@ -58,6 +59,7 @@ mod index;
 mod names;
 mod query;
 mod ranking;
+mod sealed;
 mod segments;
 mod snippet;
 #[cfg(test)]
@@ -69,4 +71,5 @@ pub use index::{TextIndex, View};
 pub use names::{files_in_use, remove_index};
 pub use query::Query;
 pub use ranking::Hit;
+pub use sealed::StoredFiles;
 pub use snippet::snippet;

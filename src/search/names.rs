@@ -160,19 +160,24 @@ impl Names {
     }
 }
 
-/// Identifiers of the sealed files that index `index_id` uses. A search file that no index uses is the rest of an
-/// interrupted commit and may be removed while the index is not open.
+/// Identifiers of the sealed files that index `index_id` uses, in order.
 pub fn files_in_use(files: &dyn SealedFiles, index_id: u64) -> Result<Vec<u64>> {
+    let ids = files_named(files, &index_id.to_be_bytes())?;
+    ids.ok_or_else(|| damaged(index_id))
+}
+
+/// Identifiers of the sealed files named under keys that begin with `prefix`; nothing if an entry is damaged.
+pub(super) fn files_named(files: &dyn SealedFiles, prefix: &[u8]) -> Result<Option<Vec<u64>>> {
     let mut ids = Vec::new();
-    for (key, value) in files.list(&index_id.to_be_bytes())? {
+    for (key, value) in files.list(prefix)? {
         match decode(&key, &value) {
             Some((_, _, Raw::File { id, .. })) => ids.push(id),
             Some(_) => {}
-            None => return Err(damaged(index_id)),
+            None => return Ok(None),
         }
     }
     ids.sort_unstable();
-    Ok(ids)
+    Ok(Some(ids))
 }
 
 /// Removes index `index_id` with all its files, damaged or not. It must not be open. Removing an index that is not there

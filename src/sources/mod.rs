@@ -1,1 +1,63 @@
-//! sources.
+//! Readers of what lies outside: a folder of files, read in place.
+//!
+//! `CREATE SOURCE` names a folder on the server's machine; [`discover()`] walks it and gives an [`Asset`] for every table
+//! that it finds, without copying anything. An asset knows its [`Form`], its [`Asset::schema`] and how to
+//! [`Asset::scan`] itself into Arrow batches:
+//!
+//! | form | an asset is | its rows |
+//! |---|---|---|
+//! | CSV of any dialect | a file | its records |
+//! | JSON, JSON lines | a file, or a member of its object | elements, lines, members |
+//! | XML | a file | the element that repeats |
+//! | HTML | the pages of a folder | the products that pages describe, or the page |
+//! | images | the images below a folder without data | the images, their folder as label |
+//! | text | the texts of a folder | path and content |
+//! | anything else | a file | path, format, size |
+//!
+//! **The journey of a CSV file.** `sniff` looks at its first bytes, not only at its name, and says CSV. At the first
+//! `schema`, `charset` tells the encoding, `dialect` the delimiter and quote, `csv_file` reads the sample (32 MiB,
+//! so most files whole) and `infer` narrows each column's type cell by cell. What was found out stays with the
+//! asset, so that every scan has the schema that the plan was made with. `columns` then fills typed builders, only
+//! for the columns asked for.
+//!
+//! **Promises.** CSV, JSON and XML lose no value silently: a column is typed only if every value of the sample is,
+//! and a value beyond it that does not fit is an error that names file, line, column and type, but never the value.
+//! Bytes in memory, nesting and counts are bounded ([`crate::config`]); what exceeds them is `LimitExceeded`. Files
+//! are opened only below the root, links included. Nothing in a file is run, fetched or expanded, and no file,
+//! however broken, stops the server.
+//!
+//! **Left out.** Parquet, Avro, spreadsheets and compressed files are listed, with their format, but not read; nor
+//! are other databases. Images are not decoded: their size comes from the header, their hash from the bytes. Where
+//! the encoding had to be guessed (neither a mark nor UTF-8), what does not fit the guess becomes U+FFFD. Of pages
+//! only what they say to machines is columns; a price that is no number is NULL beside its JSON-LD.
+
+mod asset;
+mod charset;
+mod columns;
+mod csv_file;
+mod dialect;
+mod discover;
+mod glob;
+mod html;
+mod html_depth;
+mod infer;
+mod input;
+mod json;
+mod json_document;
+mod json_value;
+mod markup;
+mod names;
+mod objects;
+mod options;
+mod products;
+mod records;
+mod sniff;
+#[cfg(test)]
+mod testing;
+mod xml;
+mod xml_element;
+
+pub use asset::{Asset, Form, Structure};
+pub use columns::{Scan, TYPE_KEY};
+pub use discover::discover;
+pub use options::FileOptions;

@@ -239,7 +239,13 @@ impl Inner {
     }
 
     /// The next numbers of a column that numbers rows by itself. As PostgreSQL's sequences they are not given back.
-    pub(super) fn next_numbers(&self, table: ObjectId, column: usize, rows: usize, context: &Context) -> Result<ArrayRef> {
+    pub(super) fn next_numbers(
+        &self,
+        table: ObjectId,
+        column: usize,
+        rows: usize,
+        context: &Context,
+    ) -> Result<ArrayRef> {
         let mut numbers = self.numbers.lock();
         let next = match numbers.get(&(table, column)) {
             Some(next) => *next,
@@ -249,7 +255,10 @@ impl Inner {
                     for array in self.manager.read(table, segment, &[column])? {
                         let array = arrow::compute::cast(&array, &arrow::datatypes::DataType::Int64)?;
                         let values = array.as_primitive::<Int64Type>();
-                        highest = (0..values.len()).filter(|&n| values.is_valid(n)).map(|n| values.value(n)).fold(highest, i64::max);
+                        highest = (0..values.len())
+                            .filter(|&n| values.is_valid(n))
+                            .map(|n| values.value(n))
+                            .fold(highest, i64::max);
                     }
                 }
                 highest + 1

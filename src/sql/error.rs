@@ -133,9 +133,9 @@ fn arrow(error: &ArrowError) -> Error {
             },
         },
         ArrowError::ArithmeticOverflow(_) => Error::new(Kind::NumericOutOfRange, "value out of range"),
-        ArrowError::CastError(message) | ArrowError::ParseError(message) | ArrowError::InvalidArgumentError(message) => {
-            cast(message)
-        }
+        ArrowError::CastError(message)
+        | ArrowError::ParseError(message)
+        | ArrowError::InvalidArgumentError(message) => cast(message),
         ArrowError::ComputeError(message) => match message.contains("verflow") {
             true => Error::new(Kind::NumericOutOfRange, "value out of range"),
             false => cast(message),
@@ -178,7 +178,9 @@ fn cast(message: &str) -> Error {
         let value = message[at + 30..].split('\'').next().unwrap_or_default();
         return invalid_text("timestamp", value);
     }
-    if message.contains("too large to store") || message.contains("out of range") || message.contains("Can't cast value")
+    if message.contains("too large to store")
+        || message.contains("out of range")
+        || message.contains("Can't cast value")
     {
         return Error::new(Kind::NumericOutOfRange, "numeric field overflow").with_detail(message);
     }
@@ -219,11 +221,22 @@ fn plan(message: &str) -> Error {
     let any = |words: &[&str]| words.iter().any(|word| message.contains(word));
     let kind = if any(&["must appear in the GROUP BY", "could not be resolved from available columns"]) {
         Kind::Grouping
-    } else if any(&["Invalid function", "No function matches", "Failed to coerce arguments", "does not support zero arguments"]) {
+    } else if any(&[
+        "Invalid function",
+        "No function matches",
+        "Failed to coerce arguments",
+        "does not support zero arguments",
+    ]) {
         Kind::UndefinedFunction
     } else if any(&["Cannot coerce", "cannot be coerced", "Cannot infer common argument type", "is not comparable"]) {
         Kind::UndefinedFunction
-    } else if any(&["Filter predicate must return", "Cannot create filter with non-boolean", "must be boolean", "type mismatch", "different types"]) {
+    } else if any(&[
+        "Filter predicate must return",
+        "Cannot create filter with non-boolean",
+        "must be boolean",
+        "type mismatch",
+        "different types",
+    ]) {
         Kind::DatatypeMismatch
     } else if any(&["same number of columns", "Inconsistent data length"]) {
         Kind::Syntax
@@ -237,9 +250,8 @@ fn plan(message: &str) -> Error {
     let message = message.split(" You might need to add explicit").next().unwrap_or(&message).to_owned();
     let error = Error::new(kind, message);
     match kind {
-        Kind::UndefinedFunction => {
-            error.with_hint("No operator or function matches the given argument types. You might need to add type casts.")
-        }
+        Kind::UndefinedFunction => error
+            .with_hint("No operator or function matches the given argument types. You might need to add type casts."),
         _ => error,
     }
 }
@@ -264,7 +276,11 @@ mod tests {
 
     #[test]
     fn syntax_errors_name_word_and_place() {
-        let error = locate(syntax("sql parser error: Expected: an expression, found: FROM at Line: 2, Column: 3"), "SELECT\n  FROM t", 0);
+        let error = locate(
+            syntax("sql parser error: Expected: an expression, found: FROM at Line: 2, Column: 3"),
+            "SELECT\n  FROM t",
+            0,
+        );
         assert_eq!(error.message(), "syntax error at or near \"FROM\"");
         assert_eq!(error.position(), Some(10));
     }

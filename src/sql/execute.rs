@@ -60,7 +60,9 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
             changing(session, params, empty).await?;
             command("TRUNCATE TABLE")
         }
-        Sql::Explain { analyze, verbose, statement, .. } => explain(session, *statement, analyze, verbose, params).await,
+        Sql::Explain { analyze, verbose, statement, .. } => {
+            explain(session, *statement, analyze, verbose, params).await
+        }
         Sql::CreateTable(create) => {
             let as_query = create.query.is_some();
             let rows = defining(session, async |ddl| ddl::create_table(ddl, create).await).await?;
@@ -272,7 +274,8 @@ fn changed_outcome(changed: Changed, tag: &str) -> Outcome {
 
 /// Batches in memory as a stream.
 pub fn batches_stream(
-    schema: SchemaRef, batches: Vec<RecordBatch>,
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
 ) -> datafusion::execution::SendableRecordBatchStream {
     Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter(batches.into_iter().map(Ok))))
 }
@@ -286,7 +289,11 @@ pub fn text_rows(name: &str, lines: Vec<String>, tag: &str) -> Result<Outcome> {
 }
 
 async fn explain(
-    session: &mut Session, statement: Sql, analyze: bool, verbose: bool, params: &[ScalarValue],
+    session: &mut Session,
+    statement: Sql,
+    analyze: bool,
+    verbose: bool,
+    params: &[ScalarValue],
 ) -> Result<Outcome> {
     let Sql::Query(query) = statement else {
         return Err(Error::new(Kind::Unsupported, "EXPLAIN is supported for queries only"));
@@ -310,7 +317,10 @@ async fn explain(
 
 /// Says what a statement takes and gives, without running it.
 pub fn describe(
-    context: &Arc<Context>, state: &SessionState, statement: &Statement, declared: &[Option<Field>],
+    context: &Arc<Context>,
+    state: &SessionState,
+    statement: &Statement,
+    declared: &[Option<Field>],
 ) -> Result<Description> {
     let planner = Planner::new(context, state);
     let text = |name: &str| Some(Arc::new(Schema::new(vec![Field::new(name, DataType::Utf8, true)])));
@@ -329,7 +339,9 @@ pub fn describe(
                 let params = dml::insert_parameters(context, state, insert, declared)?;
                 let returning = insert.returning.as_deref();
                 let columns = match (&insert.table, returning) {
-                    (ast::TableObject::TableName(name), Some(items)) => Some(dml::returning_schema(context, state, name, items)?),
+                    (ast::TableObject::TableName(name), Some(items)) => {
+                        Some(dml::returning_schema(context, state, name, items)?)
+                    }
                     _ => None,
                 };
                 Ok(Description { params, columns })
@@ -356,9 +368,7 @@ pub fn describe(
 }
 
 /// Types of a plan's parameters: those declared, else those inferred, else text.
-pub fn parameters(
-    plan: &datafusion::logical_expr::LogicalPlan, declared: &[Option<Field>],
-) -> Result<Vec<Field>> {
+pub fn parameters(plan: &datafusion::logical_expr::LogicalPlan, declared: &[Option<Field>]) -> Result<Vec<Field>> {
     let inferred = plan.get_parameter_types()?;
     let number = |name: &str| name.trim_start_matches('$').parse::<usize>().ok();
     let count = inferred.keys().filter_map(|name| number(name)).max().unwrap_or(0).max(declared.len());

@@ -48,7 +48,10 @@ impl Models {
 
     /// The row quality model of a table as of the commit that last changed it, learnt if it is not here.
     pub fn quality_of(
-        &self, table: ObjectId, changed: u64, learn: impl FnOnce() -> Result<RowQualityModel>,
+        &self,
+        table: ObjectId,
+        changed: u64,
+        learn: impl FnOnce() -> Result<RowQualityModel>,
     ) -> Result<Arc<RowQualityModel>> {
         // Held while learning: two threads of one statement need the same model.
         let mut learnt = self.learnt.lock();
@@ -80,7 +83,10 @@ pub fn resolve<'a>(context: &'a Context, reference: &str) -> Result<(ObjectId, &
     let number = match wanted {
         None => model.deployed,
         Some(text) => text.parse().map_err(|_| {
-            Error::new(Kind::InvalidParameter, format!("\"{reference}\" is not a model reference; write name or name@version"))
+            Error::new(
+                Kind::InvalidParameter,
+                format!("\"{reference}\" is not a model reference; write name or name@version"),
+            )
         })?,
     };
     match model.versions.iter().find(|version| version.number == number) {

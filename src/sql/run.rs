@@ -14,7 +14,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The rows of a plan as a stream that ends when the statement is cancelled or its time is over.
-pub async fn stream(context: &Arc<Context>, state: &SessionState, plan: &LogicalPlan) -> Result<SendableRecordBatchStream> {
+pub async fn stream(
+    context: &Arc<Context>,
+    state: &SessionState,
+    plan: &LogicalPlan,
+) -> Result<SendableRecordBatchStream> {
     let plan = state.optimize(plan)?;
     let physical = state.query_planner().create_physical_plan(&plan, state).await?;
     let schema = physical.schema();

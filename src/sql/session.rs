@@ -142,7 +142,11 @@ impl Session {
     }
 
     /// Says what a statement takes and gives, without running it.
-    pub async fn describe(&mut self, statement: &Statement, declared: &[Option<arrow::datatypes::Field>]) -> Result<Description> {
+    pub async fn describe(
+        &mut self,
+        statement: &Statement,
+        declared: &[Option<arrow::datatypes::Field>],
+    ) -> Result<Description> {
         self.refuse_if_failed(statement)?;
         let (context, state) = self.context();
         execute::describe(&context, &state, statement, declared)

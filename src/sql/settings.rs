@@ -174,9 +174,9 @@ fn checked(known: &Known, value: &str) -> Result<String> {
             _ => lower,
         }),
         Check::OneOf(values) => Err(invalid().with_hint(format!("Available values: {}.", values.join(", ")))),
-        Check::Milliseconds => parse_milliseconds(&lower).map(|ms| ms.to_string()).ok_or_else(|| {
-            invalid().with_hint("Use milliseconds, or a number with the unit ms, s, min or h.")
-        }),
+        Check::Milliseconds => parse_milliseconds(&lower)
+            .map(|ms| ms.to_string())
+            .ok_or_else(|| invalid().with_hint("Use milliseconds, or a number with the unit ms, s, min or h.")),
         Check::Fixed => {
             Err(Error::new(Kind::InvalidParameter, format!("parameter \"{}\" cannot be changed", known.name)))
         }

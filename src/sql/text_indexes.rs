@@ -6,15 +6,14 @@
 
 use crate::catalog::{Index, ObjectId, Table};
 use crate::error::{Error, Kind, Result};
-use crate::search::{Changes, SealedFiles, SealedSink, TextIndex, View, files_in_use, remove_index};
-use crate::storage::{FileId, FileKind, FileWriter, Files, Store, Tree, WriteBatch};
+use crate::search::{StoredFiles, TextIndex, View, files_in_use, remove_index};
+use crate::storage::Store;
 use crate::txn::{Location, Manager, Segment, Snapshot};
 use arrow::array::{Array, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
-use std::io;
 use std::sync::Arc;
 
 /// The open text indexes.
@@ -31,8 +30,8 @@ impl TextIndexes {
         Self { store, open: Mutex::default(), following: Mutex::new(()) }
     }
 
-    fn sealed(&self) -> Arc<Sealed> {
-        Arc::new(Sealed(self.store.clone()))
+    fn sealed(&self) -> Arc<StoredFiles> {
+        Arc::new(StoredFiles::new(&self.store))
     }
 
     fn index(&self, id: ObjectId, index: &Index) -> Result<Arc<TextIndex>> {
@@ -47,7 +46,12 @@ impl TextIndexes {
 
     /// The index with every row of the snapshot in it. Rows of an open transaction are not searched.
     pub fn follow(
-        &self, manager: &Manager, id: ObjectId, index: &Index, table: &Table, snapshot: &Snapshot,
+        &self,
+        manager: &Manager,
+        id: ObjectId,
+        index: &Index,
+        table: &Table,
+        snapshot: &Snapshot,
     ) -> Result<Arc<View>> {
         let text = self.index(id, index)?;
         let stored: Vec<Arc<Segment>> = snapshot
@@ -76,14 +80,18 @@ impl TextIndexes {
     }
 
     fn fill(
-        &self, text: &TextIndex, manager: &Manager, index: &Index, table: &Table, missing: &[&Arc<Segment>], gone: &[u64],
+        &self,
+        text: &TextIndex,
+        manager: &Manager,
+        index: &Index,
+        table: &Table,
+        missing: &[&Arc<Segment>],
+        gone: &[u64],
     ) -> Result<()> {
-        let positions: Vec<usize> = index
-            .columns
-            .iter()
-            .map(|name| table.column_index(name))
-            .collect::<Option<_>>()
-            .ok_or_else(|| Error::new(Kind::InvalidDefinition, format!("index \"{}\" names a column that is gone", index.name)))?;
+        let positions: Vec<usize> =
+            index.columns.iter().map(|name| table.column_index(name)).collect::<Option<_>>().ok_or_else(|| {
+                Error::new(Kind::InvalidDefinition, format!("index \"{}\" names a column that is gone", index.name))
+            })?;
         for segment in missing {
             let columns = manager.read(index.table, segment, &positions)?;
             let columns = columns.iter().map(|c| cast(c, &DataType::Utf8)).collect::<Result<Vec<_>, _>>()?;
@@ -109,62 +117,5 @@ impl TextIndexes {
     pub fn remove(&self, id: ObjectId) -> Result<()> {
         self.open.lock().remove(&id);
         remove_index(&*self.sealed(), id)
-    }
-}
-
-/// The store as the search room wants it.
-struct Sealed(Arc<Store>);
-
-struct Sink(FileWriter);
-
-impl io::Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
-impl SealedSink for Sink {
-    fn finish(self: Box<Self>) -> Result<(u64, u64)> {
-        let (id, length) = self.0.finish()?;
-        Ok((id.as_u64(), length))
-    }
-}
-
-impl Sealed {
-    fn files(&self) -> &Arc<Files> {
-        self.0.files()
-    }
-}
-
-impl SealedFiles for Sealed {
-    fn create(&self) -> Result<Box<dyn SealedSink>> {
-        Ok(Box::new(Sink(self.files().writer(FileKind::Index)?)))
-    }
-
-    fn read_range(&self, id: u64, offset: u64, len: usize) -> Result<Vec<u8>> {
-        self.files().read_range(FileId::from_u64(id), offset, len)
-    }
-
-    fn remove(&self, id: u64) -> Result<()> {
-        self.files().remove(FileId::from_u64(id))
-    }
-
-    fn list(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-        self.0.engine().scan(Tree::Search, prefix)
-    }
-
-    fn commit(&self, changes: Changes) -> Result<()> {
-        let mut batch = WriteBatch::default();
-        for (key, value) in changes {
-            match value {
-                Some(value) => batch.put(Tree::Search, key, value),
-                None => batch.delete(Tree::Search, key),
-            }
-        }
-        self.0.engine().commit(batch)
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::engine::Tree;
 use super::file_format::FileKind;
 use super::files::Files;
-use super::sealed;
+use super::rows;
 use super::store::{self, Store};
 use crate::crypto::{ALGORITHM, KeySource, Keyring};
 use crate::error::{Error, Kind, Result};
@@ -95,7 +95,7 @@ impl Store {
         let journal = self.keyring().data_key_id(crate::crypto::Purpose::Journal)?;
         all.push(status("head".into(), "head", journal.into(), 2));
         for tree in Tree::ALL {
-            let key = self.keyring().data_key_id(sealed::purpose(tree))?;
+            let key = self.keyring().data_key_id(rows::purpose(tree))?;
             all.push(status(format!("assets/{}", tree.name()), "tree", key.into(), self.sealed().rows(tree)));
         }
         let mut files = std::collections::BTreeMap::<(&str, u32), u64>::new();

@@ -198,7 +198,7 @@ mod tests {
         let path = dir.path().join(NAME);
         let good = std::fs::read(&path).unwrap();
         let slot = (head.generation % 2) as usize * SLOT_BYTES;
-        for place in 0..120 {
+        for place in 0..92 {
             let mut bytes = good.clone();
             bytes[slot + place] ^= 0x40;
             std::fs::write(&path, &bytes).unwrap();

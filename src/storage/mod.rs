@@ -15,16 +15,16 @@
 //! A [`WriteBatch`] is sealed value by value (associated data: tree, key, part), applied under one lock as one sled transaction
 //! that also carries the new count and sum of every tree, and made durable by a flush that all waiting commits share. Then
 //! the number of the commit is noted in `head`, and [`Engine::commit`] returns. A file is durable when
-//! [`Files::create`] or [`FileWriter::finish`](files::FileWriter) returns; whoever wants it found again commits its id to the
+//! [`Files::create`] or [`FileWriter::finish`] returns; whoever wants it found again commits its id to the
 //! manifest tree afterwards.
 //!
 //! # Promises
 //!
 //! * A commit that returned survives `kill -9` and a power cut; one that did not is there wholly or not at all.
 //! * sled is unmaintained, loses rows silently when damaged, panics on bad bytes and syncs too little. So: its log is synced
-//!   for real ([`sync_range`]), no value comes near the size that it keeps in unsynced files, counts and sums are compared at
-//!   every open ([`tally`]), the number of the last durable commit is kept outside of it ([`head`]), its files are compared
-//!   by SHA-256 before it may read them after a clean close, and it runs behind a guard against panics ([`assets`]).
+//!   for real (`sync_range.rs`), no value comes near the size that it keeps in unsynced files, counts and sums are compared at
+//!   every open (`tally.rs`), the number of the last durable commit is kept outside of it (`head.rs`), its files are compared
+//!   by SHA-256 before it may read them after a clean close, and it runs behind a guard against panics (`assets.rs`).
 //! * Damage is [`Kind::Corruption`](crate::error::Kind) that names the place; a wrong row or a missing row never passes for data.
 //! * After a failed write or sync nothing more is written until the folder is opened again; reads go on.
 //! * Keys are stored in plain: callers put ids there, never names or values.
@@ -41,6 +41,7 @@ mod head;
 mod health;
 mod lock;
 mod memory;
+mod rows;
 mod sealed;
 mod store;
 mod sync_range;
@@ -49,7 +50,7 @@ mod tally;
 mod tests;
 
 pub use check::{Finding, SealStatus, check};
-pub use engine::{Engine, Tree, WriteBatch};
+pub use engine::{Engine, Pair, Tree, WriteBatch};
 pub use file_format::{FileId, FileKind};
 pub use files::{FileWriter, Files};
 pub use memory::MemoryEngine;

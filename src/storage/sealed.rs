@@ -1,16 +1,4 @@
-//! The engine on disk: values sealed, split into parts, counted, and flushed for many at once.
-//!
-//! # Rows in sled
-//!
-//! ```text
-//! 0x00 | key              the value, or its first part:  parts u16 | link 8, if there are parts | bytes
-//! 0x01 | key | part u16   part 1, 2, ...:                bytes
-//! 0x02 | "tally"          in tree sys, the counts of all trees (this row is not counted)
-//! ```
-//!
-//! Each is sealed with the data key of its tree; associated data are format version, tree, the row's key and, for parts, the
-//! random link in the first part, so that parts of different writes never join. Only a first part that fills a row to the
-//! last byte has others.
+//! The engine on disk: values sealed, counted, and flushed for many at once.
 
 use std::sync::Arc;
 
@@ -22,37 +10,18 @@ use super::engine::{Engine, Op, Pair, Tree, WriteBatch};
 use super::head::HeadWriter;
 use super::health::Health;
 use super::lock::FolderLock;
-use super::tally::Tallies;
-use crate::config::{FORMAT_VERSION, VALUE_BYTES_MAX};
-use crate::crypto::{Keyring, MacKey, Purpose, SEAL_BYTES, ValueSealer, random};
+use super::rows::{FIRST, PART, Row, RowSealer, TALLY_KEY, broken, first_key, part_key};
+use super::tally::{Tallies, Tally};
+use crate::crypto::{Keyring, MacKey, Purpose};
 use crate::error::{Error, Kind, Result};
 use crate::fail;
-
-const FIRST: u8 = 0;
-const PART: u8 = 1;
-const TALLY_KEY: &[u8] = b"\x02tally";
-const LINK_BYTES: usize = 8;
-/// Plain bytes in a part, and in a first part that has others.
-const PART_BYTES: usize = VALUE_BYTES_MAX - SEAL_BYTES;
-const FIRST_BYTES: usize = PART_BYTES - 2 - LINK_BYTES;
-
-/// The purpose whose data key seals the values of a tree.
-pub(super) fn purpose(tree: Tree) -> Purpose {
-    match tree {
-        Tree::Sys | Tree::Catalog => Purpose::Catalog,
-        Tree::Governance => Purpose::Governance,
-        Tree::Manifest => Purpose::Manifest,
-        Tree::Rows => Purpose::Rows,
-        Tree::Search => Purpose::Search,
-    }
-}
 
 /// [`Engine`] over sealed sled trees.
 #[derive(Debug)]
 pub(super) struct SealedEngine {
     /// `None` only while dropping.
     assets: Option<Assets>,
-    sealers: [Arc<ValueSealer>; Tree::ALL.len()],
+    sealer: RowSealer,
     mac: MacKey,
     /// Readers share it, so that they see all rows of a value of one commit; applying a commit holds it alone.
     state: RwLock<Tallies>,
@@ -69,10 +38,7 @@ struct Flush {
     running: bool,
 }
 
-/// A sealed row on its way into sled: tree, key, value.
-type Row = (Tree, Vec<u8>, Vec<u8>);
-
-/// A write with everything sealed: how many parts follow its first row, and the rows.
+/// A write with its value sealed: no rows for a deletion.
 struct SealedOp<'a> {
     op: &'a Op,
     rows: Vec<Row>,
@@ -91,7 +57,7 @@ impl SealedEngine {
     ) -> Result<Self> {
         let mut engine = Self {
             assets: Some(assets),
-            sealers: sealers(keyring)?,
+            sealer: RowSealer::new(keyring)?,
             mac: keyring.mac_key(Purpose::Journal, "tally")?,
             state: RwLock::default(),
             flush: Mutex::new(Flush { durable: 0, running: false }),
@@ -139,15 +105,11 @@ impl SealedEngine {
         self.assets.as_ref().ok_or_else(|| Error::new(Kind::Shutdown, "the store is closed"))
     }
 
-    fn sealer(&self, tree: Tree) -> &ValueSealer {
-        &self.sealers[tree as usize]
-    }
-
     /// The counts as stored.
     fn stored_tallies(&self) -> Result<Tallies> {
         let missing = || Error::new(Kind::Corruption, "tree sys is damaged: the store's own counts are missing");
         let sealed = self.assets()?.get(Tree::Sys, TALLY_KEY)?.ok_or_else(missing)?;
-        Tallies::decode(&self.open_row(Tree::Sys, TALLY_KEY, &[], &sealed)?).ok_or_else(missing)
+        Tallies::decode(&self.sealer.open_tally(&sealed)?).ok_or_else(missing)
     }
 
     /// The counts of what is there.
@@ -165,58 +127,15 @@ impl SealedEngine {
         Ok(found)
     }
 
-    fn open_row(&self, tree: Tree, key: &[u8], link: &[u8], sealed: &[u8]) -> Result<Vec<u8>> {
-        self.sealer(tree).open(&aad(tree, key, link), sealed).map_err(|error| broken(tree, key, error.message()))
-    }
-
     /// The value whose first row is `sealed`.
-    fn assemble(&self, tree: Tree, key: &[u8], sealed: &[u8]) -> Result<Vec<u8>> {
-        let row_key = first_key(key);
-        let mut plain = self.open_row(tree, &row_key, &[], sealed)?;
-        let (parts, link) = split_first(tree, &row_key, &plain)?;
-        let begin = 2 + link.len();
-        if parts > 0 {
-            let link = link.to_vec();
-            for part in 1..=parts {
-                let row_key = part_key(key, part);
-                let row = self.assets()?.get(tree, &row_key)?;
-                let row = row.ok_or_else(|| broken(tree, &row_key, "a part of a value is missing"))?;
-                plain.extend(self.open_row(tree, &row_key, &link, &row)?);
-            }
-        }
-        plain.drain(..begin);
-        Ok(plain)
+    fn open(&self, tree: Tree, key: &[u8], sealed: &[u8]) -> Result<Vec<u8>> {
+        let assets = self.assets()?;
+        self.sealer.open(tree, key, sealed, |row_key| assets.get(tree, row_key))
     }
 
-    /// Seals a write: its first row, then its parts; no rows for a deletion.
     fn seal_op<'a>(&self, op: &'a Op) -> Result<SealedOp<'a>> {
-        let Some(value) = &op.value else { return Ok(SealedOp { op, rows: Vec::new() }) };
-        let parts = match value.len() {
-            0..=FIRST_BYTES => 0,
-            n => (n - FIRST_BYTES).div_ceil(PART_BYTES),
-        };
-        let (first, rest) = value.split_at(value.len().min(FIRST_BYTES));
-        let link = random::<LINK_BYTES>()?;
-        let mut plain = Vec::with_capacity(2 + LINK_BYTES + first.len());
-        // The bound on values keeps this within 16 bits.
-        plain.extend((parts as u16).to_be_bytes());
-        if parts > 0 {
-            plain.extend(link);
-        }
-        plain.extend(first);
-        let mut rows = Vec::with_capacity(1 + parts);
-        let mut push = |key: Vec<u8>, link: &[u8], plain: &[u8]| -> Result<()> {
-            let sealed = self.sealer(op.tree).seal(&aad(op.tree, &key, link), plain)?;
-            // Beyond this sled would put it into a file that it never syncs.
-            assert!(sealed.len() <= VALUE_BYTES_MAX, "a row of {} bytes", sealed.len());
-            rows.push((op.tree, key, sealed));
-            Ok(())
-        };
-        push(first_key(&op.key), &[], &plain)?;
-        for (part, bytes) in (1..).zip(rest.chunks(PART_BYTES)) {
-            push(part_key(&op.key, part), &link, bytes)?;
-        }
-        Ok(SealedOp { op, rows })
+        let rows = op.value.as_ref().map(|value| self.sealer.seal(op.tree, &op.key, value)).transpose()?;
+        Ok(SealedOp { op, rows: rows.unwrap_or_default() })
     }
 
     /// Applies sealed writes as one transaction with the new counts; gives the number of the commit.
@@ -228,9 +147,8 @@ impl SealedEngine {
             for sealed in ops {
                 self.apply_op(transaction, &mut next, sealed)?;
             }
-            let aad = aad(Tree::Sys, TALLY_KEY, &[]);
-            let row = self.sealer(Tree::Sys).seal(&aad, &next.encode()).map_err(abort)?;
-            transaction.replace(Tree::Sys, TALLY_KEY, Some(&row))?;
+            let (row_key, row) = self.sealer.seal_tally(&next.encode()).map_err(abort)?;
+            transaction.replace(Tree::Sys, &row_key, Some(&row))?;
             Ok(next)
         });
         // A batch that could not be written leaves the trees in doubt until they are opened again.
@@ -253,7 +171,7 @@ impl SealedEngine {
         };
         let row_key = first_key(key);
         if let Some(old) = transaction.get(tree, &row_key)? {
-            let old_parts = self.count_parts(tree, &row_key, &old).map_err(abort)?;
+            let old_parts = self.sealer.count_parts(tree, &row_key, &old).map_err(abort)?;
             // The new value has rows.len() - 1 parts, which overwrite the old ones.
             for part in (sealed.rows.len().max(1) as u16)..=old_parts {
                 replace(&part_key(key, part), None)?;
@@ -262,15 +180,7 @@ impl SealedEngine {
         if sealed.rows.is_empty() {
             replace(&row_key, None)?;
         }
-        sealed.rows.iter().try_for_each(|(_, row_key, value)| replace(row_key, Some(value)))
-    }
-
-    fn count_parts(&self, tree: Tree, row_key: &[u8], sealed: &[u8]) -> Result<u16> {
-        if sealed.len() < VALUE_BYTES_MAX {
-            return Ok(0);
-        }
-        let plain = self.open_row(tree, row_key, &[], sealed)?;
-        Ok(split_first(tree, row_key, &plain)?.0)
+        sealed.rows.iter().try_for_each(|(row_key, value)| replace(row_key, Some(value)))
     }
 
     /// Waits until `commit` is durable. The first who comes flushes for all who wait.
@@ -306,16 +216,16 @@ impl SealedEngine {
     pub(super) fn check(&self) -> Vec<Finding> {
         let state = self.state.read();
         let check_tree = |tree: Tree| -> Result<String> {
-            let (mut values, mut tally) = (0, super::tally::Tally::default());
+            let (mut values, mut tally) = (0, Tally::default());
             self.assets()?.scan(tree, b"", |row_key, sealed| {
                 match row_key.split_first() {
                     _ if tree == Tree::Sys && row_key == TALLY_KEY => {
-                        self.open_row(tree, row_key, &[], sealed)?;
+                        self.sealer.open_tally(sealed)?;
                         return Ok(());
                     }
                     Some((&FIRST, key)) => {
                         values += 1;
-                        self.assemble(tree, key, sealed)?;
+                        self.open(tree, key, sealed)?;
                     }
                     // A part is opened with its first row; one without would be in the count alone.
                     Some((&PART, _)) => {}
@@ -364,7 +274,7 @@ impl Engine for SealedEngine {
     fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<Vec<u8>>> {
         let _state = self.state.read();
         let row = self.assets()?.get(tree, &first_key(key))?;
-        row.map(|sealed| self.assemble(tree, key, &sealed)).transpose()
+        row.map(|sealed| self.open(tree, key, &sealed)).transpose()
     }
 
     fn scan(&self, tree: Tree, prefix: &[u8]) -> Result<Vec<Pair>> {
@@ -372,7 +282,7 @@ impl Engine for SealedEngine {
         let mut pairs = Vec::new();
         self.assets()?.scan(tree, &first_key(prefix), |row_key, sealed| {
             let key = &row_key[1..];
-            pairs.push((key.to_vec(), self.assemble(tree, key, sealed)?));
+            pairs.push((key.to_vec(), self.open(tree, key, sealed)?));
             Ok(())
         })?;
         Ok(pairs)
@@ -405,45 +315,11 @@ impl Drop for SealedEngine {
     }
 }
 
-fn sealers(keyring: &Keyring) -> Result<[Arc<ValueSealer>; Tree::ALL.len()]> {
-    let [sys, catalog, governance, manifest, rows, search] = Tree::ALL.map(|tree| keyring.value_sealer(purpose(tree)));
-    Ok([sys?, catalog?, governance?, manifest?, rows?, search?])
-}
-
-fn first_key(key: &[u8]) -> Vec<u8> {
-    [&[FIRST], key].concat()
-}
-
-fn part_key(key: &[u8], part: u16) -> Vec<u8> {
-    [&[PART], key, &part.to_be_bytes()].concat()
-}
-
-fn aad(tree: Tree, row_key: &[u8], link: &[u8]) -> Vec<u8> {
-    [&[FORMAT_VERSION, tree as u8, link.len() as u8], link, row_key].concat()
-}
-
-/// Number of parts and link of an opened first row.
-fn split_first<'a>(tree: Tree, row_key: &[u8], plain: &'a [u8]) -> Result<(u16, &'a [u8])> {
-    let wrong = || broken(tree, row_key, "its value is too short");
-    let (parts, rest) = plain.split_first_chunk().ok_or_else(wrong)?;
-    match u16::from_be_bytes(*parts) {
-        0 => Ok((0, &[])),
-        parts => Ok((parts, rest.get(..LINK_BYTES).ok_or_else(wrong)?)),
-    }
-}
-
-/// A damaged row, named by its key, which holds ids only.
-fn broken(tree: Tree, row_key: &[u8], how: &str) -> Error {
-    let key: String = row_key.iter().map(|byte| format!("{byte:02x}")).collect();
-    Error::new(Kind::Corruption, format!("tree {} is damaged at key {key}: {how}", tree.name()))
-        .with_hint("Run `steward check`, and restore the last backup.")
-}
-
 fn compare(stored: &Tallies, found: &Tallies) -> Result<()> {
     Tree::ALL.into_iter().try_for_each(|tree| compare_tree(tree, stored, found.trees[tree as usize]))
 }
 
-fn compare_tree(tree: Tree, stored: &Tallies, found: super::tally::Tally) -> Result<()> {
+fn compare_tree(tree: Tree, stored: &Tallies, found: Tally) -> Result<()> {
     let stored = stored.trees[tree as usize];
     if stored == found {
         return Ok(());

@@ -17,7 +17,7 @@ use crate::error::{Error, Kind, Result};
 use crate::storage::{FileKind, Store, Tree, WriteBatch};
 use arc_swap::ArcSwap;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
-use arrow::compute::{concat, filter};
+use arrow::compute::{concat, filter, filter_record_batch};
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -222,11 +222,12 @@ impl Manager {
         txn.objects.iter().filter(|(_, o)| o.is_none()).for_each(|(id, _)| {
             tables.remove(id);
         });
-        let touch = |tables: &mut HashMap<ObjectId, Arc<TableRows>>, table: ObjectId, change: &dyn Fn(&mut TableRows)| {
-            let rows = Arc::make_mut(tables.entry(table).or_default());
-            change(rows);
-            rows.changed = seq;
-        };
+        let touch =
+            |tables: &mut HashMap<ObjectId, Arc<TableRows>>, table: ObjectId, change: &dyn Fn(&mut TableRows)| {
+                let rows = Arc::make_mut(tables.entry(table).or_default());
+                change(rows);
+                rows.changed = seq;
+            };
         for table in &txn.truncated {
             touch(tables, *table, &|rows| rows.segments.clear());
         }
@@ -258,7 +259,11 @@ impl Manager {
 
     /// What the store must hold afterwards; segments in memory find their place on disk here.
     fn write_batch(
-        &self, txn: &Transaction, latest: &Snapshot, next: &mut Snapshot, moved: &mut HashSet<ObjectId>,
+        &self,
+        txn: &Transaction,
+        latest: &Snapshot,
+        next: &mut Snapshot,
+        moved: &mut HashSet<ObjectId>,
     ) -> Result<WriteBatch> {
         let mut batch = WriteBatch::default();
         for (id, object) in &txn.objects {
@@ -286,7 +291,11 @@ impl Manager {
 
     /// Puts segments of memory into the store; merges the small ones when there are many.
     fn settle(
-        &self, id: ObjectId, rows: &TableRows, table: Option<&Table>, batch: &mut WriteBatch,
+        &self,
+        id: ObjectId,
+        rows: &TableRows,
+        table: Option<&Table>,
+        batch: &mut WriteBatch,
         moved: &mut HashSet<ObjectId>,
     ) -> Result<TableRows> {
         let mut settled = rows.clone();
@@ -386,27 +395,54 @@ impl Manager {
         for key in &facts.keys {
             let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| batch.column(c).clone()).collect();
             let wanted = keys::key_bytes(&columns)?;
-            let mut seen: HashSet<&KeyBytes> = HashSet::with_capacity(wanted.len());
-            for (row, bytes) in wanted.iter().enumerate() {
-                if let Some(bytes) = bytes
-                    && (!seen.insert(bytes) || txn.has_key(table, &key.name, bytes))
-                {
-                    return Err(keys::duplicate(&facts, key, &columns, row));
-                }
+            if let Some(&row) = self.taken(txn, table, key, &wanted)?.first() {
+                return Err(keys::duplicate(&facts, key, &columns, row));
             }
-            self.with_index(table, key, |index, latest| {
-                let rows = latest.rows(table);
-                let taken = |bytes: &KeyBytes| {
-                    index.get(bytes).is_some_and(|holder| is_live(&rows, holder) && !txn.removes(table, holder))
-                };
-                match wanted.iter().position(|bytes| bytes.as_ref().is_some_and(taken)) {
-                    Some(row) => Err(keys::duplicate(&facts, key, &columns, row)),
-                    None => Ok(()),
-                }
-            })?;
             txn.note_keys(table, &key.name, segment, wanted);
         }
         Ok(())
+    }
+
+    /// Rows of `wanted` whose key is live already, or stands in an earlier row.
+    fn taken(
+        &self,
+        txn: &Transaction,
+        table: ObjectId,
+        key: &KeyConstraint,
+        wanted: &[Option<KeyBytes>],
+    ) -> Result<Vec<usize>> {
+        let mut seen: HashSet<&KeyBytes> = HashSet::with_capacity(wanted.len());
+        self.with_index(table, key, |index, latest| {
+            let rows = latest.rows(table);
+            let held = |bytes: &KeyBytes| {
+                index.get(bytes).is_some_and(|holder| is_live(&rows, holder) && !txn.removes(table, holder))
+            };
+            let is_taken = |bytes: &KeyBytes| held(bytes) || txn.has_key(table, &key.name, bytes);
+            let mut taken = Vec::new();
+            for (row, bytes) in wanted.iter().enumerate() {
+                if let Some(bytes) = bytes
+                    && (is_taken(bytes) || !seen.insert(bytes))
+                {
+                    taken.push(row);
+                }
+            }
+            Ok(taken)
+        })
+    }
+
+    /// The rows of a batch whose keys are free: what INSERT ... ON CONFLICT DO NOTHING adds.
+    pub fn without_taken_keys(&self, txn: &Transaction, table: ObjectId, batch: &RecordBatch) -> Result<RecordBatch> {
+        let Some(facts) = txn.snapshot().catalog.table_by_id(table) else {
+            return Err(Error::internal("rows for a table that is not in the catalogue"));
+        };
+        let mut free = vec![true; batch.num_rows()];
+        for key in &facts.keys {
+            let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| batch.column(c).clone()).collect();
+            for row in self.taken(txn, table, key, &keys::key_bytes(&columns)?)? {
+                free[row] = false;
+            }
+        }
+        filter_record_batch(batch, &BooleanArray::from(free)).map_err(|e| Error::internal(e.to_string()))
     }
 
     /// Checks the transaction's keys once more against what was committed while it ran.
@@ -433,7 +469,10 @@ impl Manager {
     }
 
     fn with_index<T>(
-        &self, table: ObjectId, key: &KeyConstraint, ask: impl FnOnce(&KeyIndex, &Snapshot) -> Result<T>,
+        &self,
+        table: ObjectId,
+        key: &KeyConstraint,
+        ask: impl FnOnce(&KeyIndex, &Snapshot) -> Result<T>,
     ) -> Result<T> {
         let mut indexes = self.keys.lock();
         let latest = self.current();

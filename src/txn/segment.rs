@@ -184,7 +184,8 @@ pub fn encode(batch: &RecordBatch) -> Result<Vec<u8>> {
     let mut bytes = vec![0; header];
     bytes[0] = FORM_COLUMNS;
     bytes[1..5].copy_from_slice(&(columns as u32).to_le_bytes());
-    let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME)).map_err(internal)?;
+    let options =
+        IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME)).map_err(internal)?;
     for (n, array) in batch.columns().iter().enumerate() {
         let schema = Schema::new(vec![Field::new("c", array.data_type().clone(), true)]);
         let column = RecordBatch::try_new(Arc::new(schema.clone()), vec![array.clone()]).map_err(internal)?;
@@ -214,7 +215,8 @@ pub fn decode(what: &str, bytes: &[u8], positions: &[usize]) -> Result<Vec<Array
                 let slice = bytes.get(at..at + 8).ok_or_else(damaged)?;
                 Ok(u64::from_le_bytes(slice.try_into().map_err(|_| damaged())?) as usize)
             };
-            let columns = bytes.get(1..5).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes).ok_or_else(damaged)?;
+            let columns =
+                bytes.get(1..5).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes).ok_or_else(damaged)?;
             let columns = columns as usize;
             let column = |p: usize| {
                 if p >= columns {

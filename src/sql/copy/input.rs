@@ -7,7 +7,7 @@ use super::split::{Record, Splitter};
 use crate::config::SEGMENT_ROWS_MAX;
 use crate::error::{Error, Kind, Result};
 use crate::txn::Transaction;
-use arrow::array::{Array, ArrayRef, RecordBatch, StringArray, StringBuilder};
+use arrow::array::{ArrayRef, RecordBatch, StringArray, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::execution::SessionState;
 use std::sync::Arc;
@@ -33,20 +33,17 @@ impl CopyIn {
     pub(super) fn new(target: Target, columns: Vec<usize>, copy: Copy) -> Self {
         let builders = columns.iter().map(|_| StringBuilder::new()).collect();
         let splitter = Splitter::new(copy.format, copy.delimiter, copy.quote, copy.null);
-        Self {
-            target,
-            columns,
-            splitter,
-            skip_header: copy.header,
-            builders,
-            lines: Vec::new(),
-            bytes: 0,
-            rows: 0,
-        }
+        Self { target, columns, splitter, skip_header: copy.header, builders, lines: Vec::new(), bytes: 0, rows: 0 }
     }
 
     /// Takes a piece of data.
-    pub fn feed(&mut self, context: &Arc<Context>, state: &SessionState, txn: &mut Transaction, data: &[u8]) -> Result<()> {
+    pub fn feed(
+        &mut self,
+        context: &Arc<Context>,
+        state: &SessionState,
+        txn: &mut Transaction,
+        data: &[u8],
+    ) -> Result<()> {
         context.cancel.check()?;
         self.split(Some(data))?;
         if self.bytes >= GATHER_BYTES_MAX || self.lines.len() >= SEGMENT_ROWS_MAX {
@@ -76,7 +73,9 @@ impl CopyIn {
             }
             if let Some(&missing) = columns.get(record.len()) {
                 let name = &table.columns[missing].name;
-                return Err(Error::new(Kind::BadCopy, format!("missing data for column \"{name}\"")).with_detail(context()));
+                return Err(
+                    Error::new(Kind::BadCopy, format!("missing data for column \"{name}\"")).with_detail(context())
+                );
             }
             for (builder, value) in builders.iter_mut().zip(&record) {
                 *bytes += value.as_ref().map_or(1, |v| v.len() + 8);
@@ -108,8 +107,11 @@ impl CopyIn {
                 return Err(Error::new(error.kind(), error.message()).with_detail(detail));
             }
         }
-        let fields: Vec<Field> =
-            self.columns.iter().map(|&c| Field::new(&self.target.table.columns[c].name, DataType::Utf8, true)).collect();
+        let fields: Vec<Field> = self
+            .columns
+            .iter()
+            .map(|&c| Field::new(&self.target.table.columns[c].name, DataType::Utf8, true))
+            .collect();
         let arrays = texts.into_iter().map(|text| Arc::new(text) as ArrayRef).collect();
         let batch: RecordBatch = crate::txn::batch(Arc::new(Schema::new(fields)), arrays, lines.len())?;
         let mut given = vec![None; self.target.table.columns.len()];

@@ -30,7 +30,7 @@ fn apply(ddl: &Ddl<'_>, role: &mut Role, options: Vec<RoleOption>) -> Result<()>
                 return Err(Error::new(Kind::InvalidParameter, "an empty password is not allowed"));
             }
             RoleOption::Password(Some(password)) => {
-                role.verifier = Some(ScramVerifier::from_password(&password)?.to_string());
+                role.verifier = Some(ScramVerifier::from_password(&password)?.encode());
             }
             RoleOption::InRole(groups) => {
                 for group in groups {
@@ -132,8 +132,12 @@ pub fn grant(ddl: &mut Ddl<'_>, target: GrantTarget, roles: &[String], revoke: b
                 }
                 for (_, object) in catalog.class(Class::Relation) {
                     match object {
-                        Object::Table(t) if t.schema == schema => on_relation(ddl, &schema, &t.name, &rights, &roles, revoke)?,
-                        Object::View(v) if v.schema == schema => on_relation(ddl, &schema, &v.name, &rights, &roles, revoke)?,
+                        Object::Table(t) if t.schema == schema => {
+                            on_relation(ddl, &schema, &t.name, &rights, &roles, revoke)?
+                        }
+                        Object::View(v) if v.schema == schema => {
+                            on_relation(ddl, &schema, &v.name, &rights, &roles, revoke)?
+                        }
                         _ => {}
                     }
                 }
@@ -200,7 +204,12 @@ pub fn grant(ddl: &mut Ddl<'_>, target: GrantTarget, roles: &[String], revoke: b
 type Rights = [(Privilege, Option<Vec<String>>)];
 
 fn on_relation(
-    ddl: &mut Ddl<'_>, schema: &str, name: &str, rights: &Rights, roles: &[ObjectId], revoke: bool,
+    ddl: &mut Ddl<'_>,
+    schema: &str,
+    name: &str,
+    rights: &Rights,
+    roles: &[ObjectId],
+    revoke: bool,
 ) -> Result<()> {
     let found = ddl.txn.snapshot().catalog.relation(schema, name).map(|(id, object)| (id, object.clone()));
     match found {

@@ -7,7 +7,13 @@ use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType};
 
 /// Runs DROP.
-pub fn drop_objects(ddl: &mut Ddl<'_>, what: ObjectType, names: &[ObjectName], if_exists: bool, cascade: bool) -> Result<()> {
+pub fn drop_objects(
+    ddl: &mut Ddl<'_>,
+    what: ObjectType,
+    names: &[ObjectName],
+    if_exists: bool,
+    cascade: bool,
+) -> Result<()> {
     ddl.txn.must_write("DROP")?;
     for name in names {
         match what {
@@ -51,12 +57,9 @@ fn drop_relation(ddl: &mut Ddl<'_>, id: ObjectId, schema: &str, name: &str, casc
     if let Some((_, _, view)) = dependents.first()
         && !cascade
     {
-        return Err(Error::new(
-            Kind::Dependent,
-            format!("cannot drop {name} because other objects depend on it"),
-        )
-        .with_detail(format!("view {view} depends on {name}"))
-        .with_hint("Use DROP ... CASCADE to drop the dependent objects too."));
+        return Err(Error::new(Kind::Dependent, format!("cannot drop {name} because other objects depend on it"))
+            .with_detail(format!("view {view} depends on {name}"))
+            .with_hint("Use DROP ... CASCADE to drop the dependent objects too."));
     }
     for (view, schema, name) in dependents {
         ddl.context.notice(format!("drop cascades to view {name}"));
@@ -117,8 +120,11 @@ fn schema(ddl: &mut Ddl<'_>, name: &ObjectName, if_exists: bool, cascade: bool) 
         })
         .collect();
     if !inside.is_empty() && !cascade {
-        return Err(Error::new(Kind::Dependent, format!("cannot drop schema {name} because other objects depend on it"))
-            .with_hint("Use DROP SCHEMA ... CASCADE to drop the dependent objects too."));
+        return Err(Error::new(
+            Kind::Dependent,
+            format!("cannot drop schema {name} because other objects depend on it"),
+        )
+        .with_hint("Use DROP SCHEMA ... CASCADE to drop the dependent objects too."));
     }
     for (id, relation) in inside {
         if ddl.txn.snapshot().catalog.get(id).is_some() {

@@ -12,8 +12,8 @@ pub use access::{alter_role, create_role, drop_role, grant};
 pub use alter_table::alter_table;
 pub use drop::drop_objects;
 pub use policy::{
-    create_masking_policy, create_row_policy, create_tag, drop_masking_policy, drop_row_policy, drop_tag, set_column_mask,
-    set_tag_mask, use_tag,
+    create_masking_policy, create_row_policy, create_tag, drop_masking_policy, drop_row_policy, drop_tag,
+    set_column_mask, set_tag_mask, use_tag,
 };
 pub use schema::{comment, create_schema};
 pub use table::{create_table, create_view};
@@ -41,7 +41,7 @@ pub struct Ddl<'a> {
 
 impl Ddl<'_> {
     /// A new id.
-    fn new_id(&self) -> ObjectId {
+    pub fn new_id(&self) -> ObjectId {
         self.context.database.manager.new_id()
     }
 
@@ -70,9 +70,10 @@ impl Ddl<'_> {
                 self.context.must_own(table.owner, "table", &name)?;
                 Ok((id, table.clone()))
             }
-            Some((_, other)) => {
-                Err(Error::new(Kind::DatatypeMismatch, format!("\"{name}\" is not a table but a {}", other.kind_name())))
-            }
+            Some((_, other)) => Err(Error::new(
+                Kind::DatatypeMismatch,
+                format!("\"{name}\" is not a table but a {}", other.kind_name()),
+            )),
             None => Err(super::tables::undefined(self.context, &schema, &name)),
         }
     }
@@ -98,7 +99,10 @@ pub fn check_name(name: &str) -> Result<()> {
         return Err(Error::new(Kind::Syntax, "zero-length delimited identifier"));
     }
     if name.len() > NAME_BYTES_MAX {
-        return Err(Error::new(Kind::InvalidParameter, format!("identifier \"{name}\" is longer than {NAME_BYTES_MAX} bytes")));
+        return Err(Error::new(
+            Kind::InvalidParameter,
+            format!("identifier \"{name}\" is longer than {NAME_BYTES_MAX} bytes"),
+        ));
     }
     if name.chars().any(|c| c.is_control()) {
         return Err(Error::new(Kind::InvalidParameter, "a name cannot contain control characters"));

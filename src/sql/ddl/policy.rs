@@ -10,7 +10,11 @@ use datafusion::sql::sqlparser::ast;
 
 /// Runs CREATE TAG.
 pub fn create_tag(
-    ddl: &mut Ddl<'_>, name: &str, or_replace: bool, if_not_exists: bool, allowed_values: Vec<String>,
+    ddl: &mut Ddl<'_>,
+    name: &str,
+    or_replace: bool,
+    if_not_exists: bool,
+    allowed_values: Vec<String>,
     comment: Option<String>,
 ) -> Result<()> {
     ddl.txn.must_write("CREATE TAG")?;
@@ -62,8 +66,10 @@ pub fn drop_tag(ddl: &mut Ddl<'_>, name: &str, if_exists: bool) -> Result<()> {
         _ => None,
     });
     match used {
-        Some(table) => Err(Error::new(Kind::Dependent, format!("cannot drop tag {name} because table {table} carries it"))
-            .with_hint("Use ALTER TABLE ... UNSET TAG first.")),
+        Some(table) => {
+            Err(Error::new(Kind::Dependent, format!("cannot drop tag {name} because table {table} carries it"))
+                .with_hint("Use ALTER TABLE ... UNSET TAG first."))
+        }
         None => {
             ddl.txn.drop_object(id);
             Ok(())
@@ -148,7 +154,12 @@ pub fn use_tag(ddl: &mut Ddl<'_>, target: &TagTarget, name: &str, value: Option<
 
 /// Runs CREATE MASKING POLICY.
 pub fn create_masking_policy(
-    ddl: &mut Ddl<'_>, name: &str, or_replace: bool, argument: &str, data_type: SqlType, body: &str,
+    ddl: &mut Ddl<'_>,
+    name: &str,
+    or_replace: bool,
+    argument: &str,
+    data_type: SqlType,
+    body: &str,
 ) -> Result<()> {
     ddl.txn.must_write("CREATE MASKING POLICY")?;
     ddl.context.must_be_superuser("create masking policies")?;
@@ -211,7 +222,10 @@ pub fn drop_masking_policy(ddl: &mut Ddl<'_>, name: &str, if_exists: bool) -> Re
 
 /// Runs ALTER TABLE ... ALTER COLUMN ... SET or UNSET MASKING POLICY.
 pub fn set_column_mask(
-    ddl: &mut Ddl<'_>, table: &(Option<String>, String), column: &str, policy: Option<&str>,
+    ddl: &mut Ddl<'_>,
+    table: &(Option<String>, String),
+    column: &str,
+    policy: Option<&str>,
 ) -> Result<()> {
     ddl.txn.must_write("ALTER TABLE")?;
     let (id, mut facts) = ddl.own_table(table.0.as_deref(), &table.1)?;
@@ -243,7 +257,10 @@ pub fn create_row_policy(ddl: &mut Ddl<'_>, create: ast::CreatePolicy) -> Result
         return Err(Error::new(Kind::Unsupported, "WITH CHECK in CREATE POLICY is not supported"));
     }
     if !matches!(create.command, None | Some(ast::CreatePolicyCommand::All | ast::CreatePolicyCommand::Select)) {
-        return Err(Error::new(Kind::Unsupported, "CREATE POLICY for a single command other than SELECT is not supported"));
+        return Err(Error::new(
+            Kind::Unsupported,
+            "CREATE POLICY for a single command other than SELECT is not supported",
+        ));
     }
     let Some(using) = create.using else {
         return Err(Error::new(Kind::Syntax, "CREATE POLICY needs USING"));

@@ -96,7 +96,11 @@ pub(super) fn add_column(ddl: &Ddl<'_>, table: &mut Table, definition: ast::Colu
                 let named = given.or_else(|| check.name.as_ref().map(fold));
                 add_check(table, named, Some(&name), check.expr.to_string());
             }
-            ColumnOption::Generated { generated_as: GeneratedAs::Always | GeneratedAs::ByDefault, generation_expr: None, .. } => {
+            ColumnOption::Generated {
+                generated_as: GeneratedAs::Always | GeneratedAs::ByDefault,
+                generation_expr: None,
+                ..
+            } => {
                 let column = &mut table.columns[at];
                 column.identity = true;
                 column.not_null = true;
@@ -192,7 +196,10 @@ fn check_expressions(ddl: &Ddl<'_>, table: &Table) -> Result<()> {
 }
 
 async fn create_table_as(
-    ddl: &mut Ddl<'_>, mut table: Table, names: &[ast::ColumnDef], query: ast::Query,
+    ddl: &mut Ddl<'_>,
+    mut table: Table,
+    names: &[ast::ColumnDef],
+    query: ast::Query,
 ) -> Result<usize> {
     let plan = Planner::new(ddl.context, ddl.state).query(query)?;
     for (n, field) in plan.schema().fields().iter().enumerate() {
@@ -217,7 +224,7 @@ async fn create_table_as(
     let mut stream = run::stream(ddl.context, ddl.state, &plan).await?;
     let mut waiting = Vec::new();
     let mut count = 0;
-    let mut flush = |txn: &mut crate::txn::Transaction, waiting: &mut Vec<arrow::array::RecordBatch>| -> Result<()> {
+    let flush = |txn: &mut crate::txn::Transaction, waiting: &mut Vec<arrow::array::RecordBatch>| -> Result<()> {
         if !waiting.is_empty() {
             let batch = arrow::compute::concat_batches(&table.arrow_schema(), waiting.iter())?;
             waiting.clear();

@@ -25,7 +25,9 @@ pub async fn insert(work: &Work<'_>, txn: &mut Transaction, insert: ast::Insert)
     };
     let skip_conflicts = match &insert.on {
         None => false,
-        Some(ast::OnInsert::OnConflict(conflict)) if matches!(conflict.action, ast::OnConflictAction::DoNothing) => true,
+        Some(ast::OnInsert::OnConflict(conflict)) if matches!(conflict.action, ast::OnConflictAction::DoNothing) => {
+            true
+        }
         Some(_) => return Err(Error::new(Kind::Unsupported, "INSERT ... ON CONFLICT DO UPDATE is not supported")),
     };
     let target = work.target(name, Privilege::Insert)?;
@@ -71,8 +73,13 @@ pub async fn insert(work: &Work<'_>, txn: &mut Transaction, insert: ast::Insert)
 }
 
 fn flush(
-    work: &Work<'_>, txn: &mut Transaction, target: &Target, waiting: &mut Vec<RecordBatch>,
-    added: &mut Vec<RecordBatch>, keep: bool, skip_conflicts: bool,
+    work: &Work<'_>,
+    txn: &mut Transaction,
+    target: &Target,
+    waiting: &mut Vec<RecordBatch>,
+    added: &mut Vec<RecordBatch>,
+    keep: bool,
+    skip_conflicts: bool,
 ) -> Result<usize> {
     let Some(first) = waiting.first() else { return Ok(0) };
     let mut batch = concat_batches(&first.schema(), waiting.iter())?;
@@ -123,8 +130,11 @@ fn without_defaults(mut query: ast::Query, width: usize) -> Result<(ast::Query, 
             continue;
         }
         if said < values.rows.len() {
-            return Err(Error::new(Kind::Unsupported, "DEFAULT in some rows of VALUES and not in others is not supported")
-                .with_hint("Use one INSERT for the rows with DEFAULT and one for the others."));
+            return Err(Error::new(
+                Kind::Unsupported,
+                "DEFAULT in some rows of VALUES and not in others is not supported",
+            )
+            .with_hint("Use one INSERT for the rows with DEFAULT and one for the others."));
         }
         defaults.push(at);
         for row in &mut values.rows {
@@ -146,10 +156,7 @@ fn refuse_text(target: &Target, columns: &[usize], plan: &LogicalPlan) -> Result
         if text && !literal && column.data_type.arrow() != DataType::Utf8 {
             return Err(Error::new(
                 Kind::DatatypeMismatch,
-                format!(
-                    "column \"{}\" is of type {} but expression is of type text",
-                    column.name, column.data_type
-                ),
+                format!("column \"{}\" is of type {} but expression is of type text", column.name, column.data_type),
             )
             .with_hint("You will need to rewrite or cast the expression."));
         }
@@ -159,7 +166,10 @@ fn refuse_text(target: &Target, columns: &[usize], plan: &LogicalPlan) -> Result
 
 /// Types of the parameters of an INSERT: those of the columns they are put into.
 pub fn insert_parameters(
-    context: &Arc<Context>, state: &SessionState, insert: &ast::Insert, declared: &[Option<Field>],
+    context: &Arc<Context>,
+    state: &SessionState,
+    insert: &ast::Insert,
+    declared: &[Option<Field>],
 ) -> Result<Vec<Field>> {
     let mut params = super::super::execute::statement_parameters(&insert.to_string(), declared);
     let Some(query) = &insert.source else { return Ok(params) };

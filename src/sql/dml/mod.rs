@@ -61,10 +61,16 @@ impl Work<'_> {
         let (id, table) = match self.context.snapshot.catalog.relation(&schema, &name) {
             Some((id, Object::Table(table))) => (id, table),
             Some((_, other)) => {
-                return Err(Error::new(Kind::Unsupported, format!("cannot change rows of {} \"{name}\"", other.kind_name())));
+                return Err(Error::new(
+                    Kind::Unsupported,
+                    format!("cannot change rows of {} \"{name}\"", other.kind_name()),
+                ));
             }
             None if schema == "steward" && super::system::exists(&name) => {
-                return Err(Error::new(Kind::Privilege, format!("\"{schema}.{name}\" is a system view and cannot be changed")));
+                return Err(Error::new(
+                    Kind::Privilege,
+                    format!("\"{schema}.{name}\" is a system view and cannot be changed"),
+                ));
             }
             None => return Err(tables::undefined(self.context, &schema, &name)),
         };

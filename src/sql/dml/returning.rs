@@ -17,7 +17,10 @@ use std::sync::Arc;
 
 /// The columns that RETURNING gives.
 pub fn returning_schema(
-    context: &Arc<Context>, state: &SessionState, name: &ast::ObjectName, items: &[ast::SelectItem],
+    context: &Arc<Context>,
+    state: &SessionState,
+    name: &ast::ObjectName,
+    items: &[ast::SelectItem],
 ) -> Result<SchemaRef> {
     let work = Work { context, state, params: &[] };
     let target = work.target(name, Privilege::Select)?;
@@ -25,7 +28,10 @@ pub fn returning_schema(
 }
 
 fn plan(
-    work: &Work<'_>, target: &Target, batches: Vec<RecordBatch>, items: Vec<ast::SelectItem>,
+    work: &Work<'_>,
+    target: &Target,
+    batches: Vec<RecordBatch>,
+    items: Vec<ast::SelectItem>,
 ) -> Result<LogicalPlan> {
     let mut query = template_query()?;
     let ast::SetExpr::Select(select) = query.body.as_mut() else {
@@ -42,7 +48,10 @@ fn plan(
 
 /// What a statement did, with the rows that RETURNING asks for.
 pub async fn changed(
-    work: &Work<'_>, target: &Target, batches: Vec<RecordBatch>, returning: Option<Vec<ast::SelectItem>>,
+    work: &Work<'_>,
+    target: &Target,
+    batches: Vec<RecordBatch>,
+    returning: Option<Vec<ast::SelectItem>>,
 ) -> Result<Changed> {
     let rows = batches.iter().map(RecordBatch::num_rows).sum();
     let Some(items) = returning else { return Ok(Changed { rows, returning: None }) };

@@ -1,8 +1,8 @@
 //! Values on their way into a table: assignment casts, defaults, lengths, NOT NULL, CHECK.
 
-use super::Work;
-use super::super::planner::{Planner, parse_expression};
 use super::super::error::invalid_text;
+use super::super::planner::{Planner, parse_expression};
+use super::Work;
 use crate::catalog::{ObjectId, SqlType, Table};
 use crate::error::{Error, Kind, Result};
 use crate::txn::Transaction;
@@ -140,7 +140,11 @@ impl Work<'_> {
     /// Whole rows of the table out of values for some of its columns: `given[c]` is where column `c` is found in
     /// `batch`; the others get their default. Everything is checked but keys.
     pub fn whole_rows(
-        &self, id: ObjectId, table: &Table, given: &[Option<usize>], batch: &RecordBatch,
+        &self,
+        id: ObjectId,
+        table: &Table,
+        given: &[Option<usize>],
+        batch: &RecordBatch,
     ) -> Result<RecordBatch> {
         let rows = batch.num_rows();
         let mut columns = Vec::with_capacity(table.columns.len());

@@ -31,7 +31,10 @@ pub async fn update(work: &Work<'_>, txn: &mut Transaction, update: ast::Update)
     let mut values = Vec::new();
     for assignment in update.assignments {
         let ast::AssignmentTarget::ColumnName(name) = assignment.target else {
-            return Err(Error::new(Kind::Unsupported, "UPDATE of several columns at once (a, b) = ... is not supported"));
+            return Err(Error::new(
+                Kind::Unsupported,
+                "UPDATE of several columns at once (a, b) = ... is not supported",
+            ));
         };
         let name = name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
         let Some(at) = target.table.column_index(&name) else {
@@ -51,8 +54,8 @@ pub async fn update(work: &Work<'_>, txn: &mut Transaction, update: ast::Update)
     let old = old_rows(work, txn, &target, &ids)?;
     let mut new = old.columns().to_vec();
     for (n, &column) in columns.iter().enumerate() {
-        new[column] = rows::assign(&found[n], &target.table.columns[column].data_type).map_err(|error| {
-            match error.kind() {
+        new[column] =
+            rows::assign(&found[n], &target.table.columns[column].data_type).map_err(|error| match error.kind() {
                 Kind::DatatypeMismatch => Error::new(
                     Kind::DatatypeMismatch,
                     format!(
@@ -62,10 +65,10 @@ pub async fn update(work: &Work<'_>, txn: &mut Transaction, update: ast::Update)
                 )
                 .with_hint("You will need to rewrite or cast the expression."),
                 _ => error,
-            }
-        })?;
+            })?;
     }
-    let fields: Vec<_> = target.table.arrow_schema().fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();
+    let fields: Vec<_> =
+        target.table.arrow_schema().fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();
     let unchecked = crate::txn::batch(Arc::new(arrow::datatypes::Schema::new(fields)), new, ids.len())?;
     work.check(&target.table, &unchecked)?;
     let batch = crate::txn::batch(target.table.arrow_schema(), unchecked.columns().to_vec(), ids.len())?;
@@ -90,7 +93,10 @@ fn default_of(target: &Target, column: usize, value: ast::Expr) -> Result<ast::E
 
 /// Row ids of the target and the values of `expressions` for each row that the condition holds for.
 pub(super) async fn select(
-    work: &Work<'_>, target: &Target, from: Vec<ast::TableWithJoins>, condition: Option<ast::Expr>,
+    work: &Work<'_>,
+    target: &Target,
+    from: Vec<ast::TableWithJoins>,
+    condition: Option<ast::Expr>,
     expressions: Vec<ast::Expr>,
 ) -> Result<Vec<RecordBatch>> {
     let called = match &from.first().map(|t| &t.relation) {
@@ -110,11 +116,8 @@ pub(super) async fn select(
     select.from = from;
     select.selection = condition;
     let scan = TableScan::open(work.context, work.state, target.id, true)?;
-    let planner = Planner::new(work.context, work.state).with_override(
-        &target.table.schema,
-        &target.table.name,
-        Arc::new(scan),
-    );
+    let planner =
+        Planner::new(work.context, work.state).with_override(&target.table.schema, &target.table.name, Arc::new(scan));
     let plan = work.bind(planner.query(query)?)?;
     run::collect(work.context, work.state, &plan).await
 }
@@ -141,7 +144,8 @@ fn old_rows(work: &Work<'_>, txn: &Transaction, target: &Target, ids: &[RowId]) 
     for &id in ids {
         let (segment, offset) = split_row_id(id);
         if !places.contains_key(&segment) {
-            let found = stored.segment(segment).ok_or_else(|| Error::internal("a row's segment is not in the snapshot"))?;
+            let found =
+                stored.segment(segment).ok_or_else(|| Error::internal("a row's segment is not in the snapshot"))?;
             let read = work.context.database.manager.read(target.id, found, &positions)?;
             columns.iter_mut().zip(read).for_each(|(all, column)| all.push(column));
             places.insert(segment, places.len());

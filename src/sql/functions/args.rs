@@ -105,8 +105,12 @@ pub fn json(array: &ArrayRef, row: usize) -> Result<serde_json::Value> {
     let one = array.slice(row, 1);
     Ok(match array.data_type() {
         DataType::Boolean => serde_json::Value::Bool(one.as_boolean().value(0)),
-        t if t.is_integer() => serde_json::Value::from(cast(&one, &DataType::Int64)?.as_primitive::<Int64Type>().value(0)),
-        t if t.is_numeric() => serde_json::Value::from(cast(&one, &DataType::Float64)?.as_primitive::<Float64Type>().value(0)),
-        _ => serde_json::Value::from(crate::encoding::pg_text::cell_text(array, row)?),
+        t if t.is_integer() => {
+            serde_json::Value::from(cast(&one, &DataType::Int64)?.as_primitive::<Int64Type>().value(0))
+        }
+        t if t.is_numeric() => {
+            serde_json::Value::from(cast(&one, &DataType::Float64)?.as_primitive::<Float64Type>().value(0))
+        }
+        _ => serde_json::Value::from(crate::encoding::pg_text::cell_text(array, row)),
     })
 }

@@ -66,6 +66,10 @@ pub fn feature_importance(args: &[Expr], context: &Arc<Context>) -> Result<Arc<d
     let columns = vec![column("feature", DataType::Utf8), column("importance", DataType::Float64)];
     Ok(RowsTable::make(columns, move || {
         let model = models::ctr(&context, &reference)?;
-        Ok(model.feature_importance().iter().map(|(name, worth)| vec![Cell::text(name.clone()), Cell::Float(Some(*worth))]).collect())
+        Ok(model
+            .feature_importance()
+            .iter()
+            .map(|(name, worth)| vec![Cell::text(name.clone()), Cell::Float(Some(*worth))])
+            .collect())
     }))
 }

@@ -14,8 +14,6 @@ mod search;
 mod session_info;
 mod udf;
 
-pub use args::Row;
-
 use super::context::Context;
 use crate::error::{Error, Kind, Result};
 use datafusion::catalog::TableProvider;

@@ -37,23 +37,28 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
                 Ok(Arc::new(Float64Array::from(answers)) as ArrayRef)
             })
         }
-        "predict_ctr_detail" => Udf::make(name, any_of(&[1, 2, 3, 4]), SqlType::Jsonb.field(name, true), move |args, rows| {
-            let mut answers: Vec<Option<String>> = vec![None; rows];
-            for (reference, model, batch, members) in requests(&context, args, rows)? {
-                context.cancel.check()?;
-                let (_, facts, version) = models::resolve(&context, &reference)?;
-                for (&row, detail) in members.iter().zip(model.predict_detail(&batch)?) {
-                    let top: Vec<Value> =
-                        detail.top_features.iter().map(|(name, change)| json!({"feature": name, "change": change})).collect();
-                    let answer = json!({
-                        "ctr": detail.ctr, "raw": detail.raw, "model": facts.name, "version": version.number,
-                        "cold_start": detail.cold_start, "top_features": top,
-                    });
-                    answers[row] = Some(answer.to_string());
+        "predict_ctr_detail" => {
+            Udf::make(name, any_of(&[1, 2, 3, 4]), SqlType::Jsonb.field(name, true), move |args, rows| {
+                let mut answers: Vec<Option<String>> = vec![None; rows];
+                for (reference, model, batch, members) in requests(&context, args, rows)? {
+                    context.cancel.check()?;
+                    let (_, facts, version) = models::resolve(&context, &reference)?;
+                    for (&row, detail) in members.iter().zip(model.predict_detail(&batch)?) {
+                        let top: Vec<Value> = detail
+                            .top_features
+                            .iter()
+                            .map(|(name, change)| json!({"feature": name, "change": change}))
+                            .collect();
+                        let answer = json!({
+                            "ctr": detail.ctr, "raw": detail.raw, "model": facts.name, "version": version.number,
+                            "cold_start": detail.cold_start, "top_features": top,
+                        });
+                        answers[row] = Some(answer.to_string());
+                    }
                 }
-            }
-            Ok(Arc::new(StringArray::from(answers)) as ArrayRef)
-        }),
+                Ok(Arc::new(StringArray::from(answers)) as ArrayRef)
+            })
+        }
         _ => return None,
     })
 }
@@ -69,7 +74,10 @@ fn requests(context: &Context, args: &[ArrayRef], rows: usize) -> Result<Vec<Req
     }
     let by_row = matches!(args[0].data_type(), DataType::Struct(_));
     if by_row && args.len() > 2 {
-        return Err(Error::new(Kind::UndefinedFunction, "PREDICT_CTR of a row takes the row and the model's name only"));
+        return Err(Error::new(
+            Kind::UndefinedFunction,
+            "PREDICT_CTR of a row takes the row and the model's name only",
+        ));
     }
     if !by_row && args.len() < 2 {
         return Err(Error::new(Kind::UndefinedFunction, "PREDICT_CTR takes a row, or a user and an item")
@@ -101,7 +109,10 @@ fn requests(context: &Context, args: &[ArrayRef], rows: usize) -> Result<Vec<Req
 }
 
 fn missing(reference: &str, column: &str, given: &str) -> Error {
-    Error::new(Kind::UndefinedColumn, format!("model \"{reference}\" needs column \"{column}\", which the {given} does not have"))
+    Error::new(
+        Kind::UndefinedColumn,
+        format!("model \"{reference}\" needs column \"{column}\", which the {given} does not have"),
+    )
 }
 
 fn from_row(model: &CtrModel, reference: &str, batch: &RecordBatch, members: &[usize]) -> Result<RecordBatch> {
@@ -125,7 +136,9 @@ fn from_context(model: &CtrModel, reference: &str, args: &[ArrayRef], members: &
     if options.user_col.is_none() || options.item_col.is_none() {
         return Err(Error::new(
             Kind::InvalidParameter,
-            format!("model \"{reference}\" was trained without user_col and item_col; ask it by row: PREDICT_CTR(t, '{reference}')"),
+            format!(
+                "model \"{reference}\" was trained without user_col and item_col; ask it by row: PREDICT_CTR(t, '{reference}')"
+            ),
         ));
     }
     let mut objects = Vec::with_capacity(members.len());
@@ -139,8 +152,11 @@ fn from_context(model: &CtrModel, reference: &str, args: &[ArrayRef], members: &
     let inputs = model.inputs();
     for object in &objects {
         if let Some(unknown) = object.keys().find(|key| !inputs.iter().any(|input| input.name == **key)) {
-            return Err(Error::new(Kind::UndefinedColumn, format!("model \"{reference}\" knows no column \"{unknown}\""))
-                .with_hint("SELECT * FROM FEATURE_IMPORTANCE('model') lists its columns."));
+            return Err(Error::new(
+                Kind::UndefinedColumn,
+                format!("model \"{reference}\" knows no column \"{unknown}\""),
+            )
+            .with_hint("SELECT * FROM FEATURE_IMPORTANCE('model') lists its columns."));
         }
     }
     let mut fields = Vec::new();
@@ -162,8 +178,9 @@ fn from_context(model: &CtrModel, reference: &str, args: &[ArrayRef], members: &
                 .collect::<Result<_>>()?
         };
         let texts: ArrayRef = Arc::new(StringArray::from(texts));
-        let column = super::super::dml::rows::assign(&texts, &input_type(input.type_name))
-            .map_err(|e| Error::new(e.kind(), format!("column \"{}\" of model \"{reference}\": {}", input.name, e.message())))?;
+        let column = super::super::dml::rows::assign(&texts, &input_type(input.type_name)).map_err(|e| {
+            Error::new(e.kind(), format!("column \"{}\" of model \"{reference}\": {}", input.name, e.message()))
+        })?;
         fields.push(Field::new(&input.name, column.data_type().clone(), true));
         columns.push(column);
     }

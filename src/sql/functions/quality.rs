@@ -7,7 +7,7 @@ use super::args::{self, Row};
 use super::relation::{asset_name, facts_table, must_have_finding};
 use super::udf::{Udf, any_of};
 use crate::catalog::{Object, SqlType};
-use crate::config::QUALITY_ROWS_MAX;
+use crate::config::QUALITY_TRAIN_ROWS;
 use crate::error::{Error, Kind, Result};
 use crate::models::RowQualityModel;
 use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray};
@@ -27,9 +27,9 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
                 _ => of_relations(&context, args, rows),
             }
         }),
-        "quality_detail" => Udf::make(name, any_of(&[1]), SqlType::Jsonb.field(name, true), move |args, _| {
-            details(&context, &args[0])
-        }),
+        "quality_detail" => {
+            Udf::make(name, any_of(&[1]), SqlType::Jsonb.field(name, true), move |args, _| details(&context, &args[0]))
+        }
         _ => return None,
     })
 }
@@ -85,7 +85,8 @@ fn model(context: &Context, row: &Row) -> Result<Arc<RowQualityModel>> {
     };
     let rows = context.snapshot.rows(id);
     context.database.models.quality_of(id, rows.changed, || {
-        context.notice(format!("learning what a right row of \"{name}\" looks like; INVENTORY TABLE {relation} keeps it"));
+        context
+            .notice(format!("learning what a right row of \"{name}\" looks like; INVENTORY TABLE {relation} keeps it"));
         let positions: Vec<usize> = (0..table.columns.len()).collect();
         let mut batches: Vec<RecordBatch> = Vec::new();
         let mut count = 0;
@@ -95,7 +96,7 @@ fn model(context: &Context, row: &Row) -> Result<Arc<RowQualityModel>> {
             let whole = crate::txn::batch(table.arrow_schema(), columns, segment.rows)?;
             batches.push(arrow::compute::filter_record_batch(&whole, &live)?);
             count += segment.live_rows();
-            if count >= QUALITY_ROWS_MAX {
+            if count >= QUALITY_TRAIN_ROWS {
                 break;
             }
         }

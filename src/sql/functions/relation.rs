@@ -35,7 +35,9 @@ fn must_get_table(context: &Context, written: &str) -> Result<(ObjectId, Table)>
     let (schema, table) = name.split_once('.').unwrap_or(("public", &name));
     match context.snapshot.catalog.relation(schema, table) {
         Some((id, Object::Table(found))) => Ok((id, found.clone())),
-        Some((_, other)) => Err(Error::new(Kind::DatatypeMismatch, format!("\"{table}\" is a {}, not a table", other.kind_name()))),
+        Some((_, other)) => {
+            Err(Error::new(Kind::DatatypeMismatch, format!("\"{table}\" is a {}, not a table", other.kind_name())))
+        }
         None => Err(tables::undefined(context, schema, table)),
     }
 }
@@ -50,7 +52,10 @@ pub fn profile(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TablePro
     let fields: Vec<Field> = all.fields().iter().map(|f| f.as_ref().clone()).collect();
     Ok(RowsTable::make(fields, move || {
         let rows = system::column_rows(&context)?;
-        Ok(rows.into_iter().filter(|row| matches!(row.first(), Some(Cell::Text(Some(name))) if *name == asset)).collect())
+        Ok(rows
+            .into_iter()
+            .filter(|row| matches!(row.first(), Some(Cell::Text(Some(name))) if *name == asset))
+            .collect())
     }))
 }
 
@@ -115,7 +120,10 @@ pub fn tag_references(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn T
     let context = context.clone();
     Ok(RowsTable::make(system::reference_columns(), move || {
         let rows = system::reference_rows(&context)?;
-        Ok(rows.into_iter().filter(|row| matches!(row.get(1), Some(Cell::Text(Some(name))) if *name == asset)).collect())
+        Ok(rows
+            .into_iter()
+            .filter(|row| matches!(row.get(1), Some(Cell::Text(Some(name))) if *name == asset))
+            .collect())
     }))
 }
 
@@ -158,4 +166,3 @@ pub fn facts_table(fields: Vec<Field>, facts: Vec<Value>) -> Arc<dyn TableProvid
     let columns = fields.clone();
     RowsTable::make(fields, move || Ok(facts.iter().map(|facts| fact_cells(&columns, facts, &[])).collect()))
 }
-

@@ -35,14 +35,17 @@ pub fn search(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProv
     let catalog = &context.snapshot.catalog;
     let (id, table) = match catalog.relation(schema, name) {
         Some((id, Object::Table(table))) => (id, table.clone()),
-        Some(_) => return Err(Error::new(Kind::Unsupported, format!("\"{name}\" is not a table; SEARCH looks into tables"))),
+        Some(_) => {
+            return Err(Error::new(Kind::Unsupported, format!("\"{name}\" is not a table; SEARCH looks into tables")));
+        }
         None => return Err(tables::undefined(context, schema, name)),
     };
     tables::must_have(context, &table, crate::catalog::Privilege::Select)?;
     let indexes: Vec<(ObjectId, Index)> = catalog.indexes_of(id).map(|(id, index)| (id, index.clone())).collect();
     let Some((index_id, index)) = indexes.into_iter().next() else {
-        return Err(Error::new(Kind::UndefinedObject, format!("table \"{name}\" has no text index"))
-            .with_hint(format!("CREATE INDEX ON {name} USING steward (columns) WITH (key_field = 'column') makes one.")));
+        return Err(Error::new(Kind::UndefinedObject, format!("table \"{name}\" has no text index")).with_hint(
+            format!("CREATE INDEX ON {name} USING steward (columns) WITH (key_field = 'column') makes one."),
+        ));
     };
     let query = Query::parse(&words)?;
     let columns = vec![
@@ -57,7 +60,13 @@ pub fn search(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProv
 }
 
 fn find(
-    context: &Arc<Context>, id: ObjectId, table: &Table, index_id: ObjectId, index: &Index, query: &Query, k: usize,
+    context: &Arc<Context>,
+    id: ObjectId,
+    table: &Table,
+    index_id: ObjectId,
+    index: &Index,
+    query: &Query,
+    k: usize,
 ) -> Result<Vec<Vec<Cell>>> {
     let access = tables::access(context, id, table)?;
     let searched: Vec<usize> = (0..index.columns.len())
@@ -102,7 +111,11 @@ fn find(
 }
 
 /// Runs a query over the table, with row ids, as the role sees it.
-fn scan(context: &Arc<Context>, id: ObjectId, build: impl FnOnce(LogicalPlanBuilder) -> Result<LogicalPlanBuilder>) -> Result<Vec<RecordBatch>> {
+fn scan(
+    context: &Arc<Context>,
+    id: ObjectId,
+    build: impl FnOnce(LogicalPlanBuilder) -> Result<LogicalPlanBuilder>,
+) -> Result<Vec<RecordBatch>> {
     let state = context.database.state();
     let scan = TableScan::open(context, &state, id, true)?;
     let plan = build(LogicalPlanBuilder::scan("t", provider_as_source(Arc::new(scan)), None)?)?.build()?;

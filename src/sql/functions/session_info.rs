@@ -49,9 +49,12 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
         }
         "jsonb_build_object" | "json_build_object" => {
             let field = crate::catalog::SqlType::Jsonb.field(name, true);
-            Udf::make(name, datafusion::logical_expr::Signature::variadic_any(datafusion::logical_expr::Volatility::Immutable), field, |args, rows| {
-                build_object(args, rows)
-            })
+            Udf::make(
+                name,
+                datafusion::logical_expr::Signature::variadic_any(datafusion::logical_expr::Volatility::Immutable),
+                field,
+                |args, rows| build_object(args, rows),
+            )
         }
         _ => return None,
     })

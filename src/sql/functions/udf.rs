@@ -26,7 +26,9 @@ pub struct Udf {
 impl Udf {
     /// A function of one result type; `signature` says what arguments it takes.
     pub fn make(
-        name: &str, signature: Signature, returns: Field,
+        name: &str,
+        signature: Signature,
+        returns: Field,
         body: impl Fn(&[ArrayRef], usize) -> Result<ArrayRef> + Send + Sync + 'static,
     ) -> ScalarUDF {
         ScalarUDF::new_from_impl(Self { name: name.to_owned(), signature, returns, body: Arc::new(body) })

@@ -35,7 +35,13 @@ pub enum Own {
     /// `DROP MODEL`
     DropModel { name: String, if_exists: bool },
     /// `CREATE TAG`
-    CreateTag { name: String, or_replace: bool, if_not_exists: bool, allowed_values: Vec<String>, comment: Option<String> },
+    CreateTag {
+        name: String,
+        or_replace: bool,
+        if_not_exists: bool,
+        allowed_values: Vec<String>,
+        comment: Option<String>,
+    },
     /// `DROP TAG`
     DropTag { name: String, if_exists: bool },
     /// `ALTER TAG ... SET MASKING POLICY`; none means UNSET
@@ -178,7 +184,9 @@ pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
         "SET" if words.take(&["SET", "ROLE"]) || words.take(&["SET", "SESSION", "ROLE"]) => {
             let role = match words.take(&["NONE"]) {
                 true => None,
-                false if matches!(words.parser.peek_token().token, Token::SingleQuotedString(_)) => Some(words.string()?),
+                false if matches!(words.parser.peek_token().token, Token::SingleQuotedString(_)) => {
+                    Some(words.string()?)
+                }
                 false => Some(words.name()?),
             };
             Ok(Some(Own::SetRole { role }))
@@ -598,8 +606,11 @@ fn copy_options(words: &mut Words, copy: &mut Copy, null: &mut Option<String>) -
             "encoding" => {
                 let encoding = words.string()?;
                 if !matches!(encoding.to_lowercase().as_str(), "utf8" | "utf-8") {
-                    return Err(Error::new(Kind::Unsupported, format!("COPY encoding \"{encoding}\" is not supported"))
-                        .with_hint("Send UTF-8; for files of other encodings use CREATE SOURCE."));
+                    return Err(Error::new(
+                        Kind::Unsupported,
+                        format!("COPY encoding \"{encoding}\" is not supported"),
+                    )
+                    .with_hint("Send UTF-8; for files of other encodings use CREATE SOURCE."));
                 }
             }
             other => return Err(Error::new(Kind::Syntax, format!("option \"{other}\" not recognized"))),

@@ -66,7 +66,8 @@ impl<'a> Words<'a> {
     /// The syntax error at the next token.
     pub fn unexpected(&self, expected: &str) -> Error {
         let next = self.parser.peek_token();
-        let place = format!("Expected: {expected}. at Line: {}, Column: {}", next.span.start.line, next.span.start.column);
+        let place =
+            format!("Expected: {expected}. at Line: {}, Column: {}", next.span.start.line, next.span.start.column);
         match next.token {
             Token::EOF => Error::new(Kind::Syntax, "syntax error at end of input").with_detail(place),
             token => Error::new(Kind::Syntax, format!("syntax error at or near \"{token}\"")).with_detail(place),

@@ -7,15 +7,14 @@
 
 use super::super::ddl::Ddl;
 use super::super::parser::{AssetTarget, Inventory};
-use super::super::planner::Planner;
 use super::super::{run, tables};
 use crate::catalog::{Class, Finding, Object, ObjectId, Table, TagUse};
-use crate::config::QUALITY_ROWS_MAX;
+use crate::config::QUALITY_TRAIN_ROWS;
 use crate::error::{Error, Kind, Result};
 use crate::governance::quality::{AgeFact, CellErrorFact, KeyFact, key_candidates};
 use crate::governance::{
-    ColumnProfile, ColumnVerdict, Grade, LatestMoment, Profiler, QualityFacts, RelationQuality, Sensitivity, detect_column,
-    domain_of, freshness, moment_ms, relation_quality, structure_of,
+    ColumnProfile, ColumnVerdict, Grade, LatestMoment, Profiler, QualityFacts, RelationQuality, Sensitivity,
+    detect_column, domain_of, freshness, moment_ms, relation_quality, structure_of,
 };
 use crate::models::RowQualityModel;
 use crate::storage::FileKind;
@@ -77,7 +76,11 @@ pub async fn inventory(ddl: &mut Ddl<'_>, inventory: Inventory) -> Result<usize>
             }
             // A file that breaks its own format is a finding about that asset, not the end of the inventory.
             Err(error) if asset.kind == "file" && error.kind() != Kind::Cancelled => {
-                ddl.context.notice(format!("inventory {} of {total}: {name} cannot be read: {}", n + 1, error.message()));
+                ddl.context.notice(format!(
+                    "inventory {} of {total}: {name} cannot be read: {}",
+                    n + 1,
+                    error.message()
+                ));
             }
             Err(error) => return Err(error),
         }
@@ -102,8 +105,11 @@ fn options(inventory: &Inventory) -> Result<Options> {
             "quality" => options.quality = flag(name, value)?,
             "force" => options.force = flag(name, value)?,
             other => {
-                return Err(Error::new(Kind::InvalidParameter, format!("unrecognized option \"{other}\" of INVENTORY"))
-                    .with_hint("Available options: sample_rows, quality, force."));
+                return Err(Error::new(
+                    Kind::InvalidParameter,
+                    format!("unrecognized option \"{other}\" of INVENTORY"),
+                )
+                .with_hint("Available options: sample_rows, quality, force."));
             }
         }
     }
@@ -229,7 +235,7 @@ async fn look(ddl: &mut Ddl<'_>, asset: &Asset, options: &Options) -> Result<Fin
     while let Some(batch) = stream.try_next().await? {
         profiler.update(&batch)?;
         rows += batch.num_rows();
-        if options.quality && kept_rows < QUALITY_ROWS_MAX {
+        if options.quality && kept_rows < QUALITY_TRAIN_ROWS {
             kept_rows += batch.num_rows();
             kept.push(batch);
         }
@@ -248,7 +254,16 @@ async fn look(ddl: &mut Ddl<'_>, asset: &Asset, options: &Options) -> Result<Fin
         false => None,
     };
     let cell_errors = learnt.as_ref().map_or(&[][..], |(_, errors)| errors.as_slice());
-    Ok(finding(ddl, asset, &profiles, &verdicts, cell_errors, learnt.as_ref().map_or(0, |(file, _)| *file), rows, sampled))
+    Ok(finding(
+        ddl,
+        asset,
+        &profiles,
+        &verdicts,
+        cell_errors,
+        learnt.as_ref().map_or(0, |(file, _)| *file),
+        rows,
+        sampled,
+    ))
 }
 
 /// Learns the row quality model and keeps its weights; gives their file and what the model says of each column.
@@ -286,8 +301,14 @@ async fn learn(ddl: &Ddl<'_>, batches: Vec<RecordBatch>) -> Result<(u64, Vec<Cel
 
 #[allow(clippy::too_many_arguments, reason = "everything that was found comes together here")]
 fn finding(
-    ddl: &Ddl<'_>, asset: &Asset, profiles: &[ColumnProfile], verdicts: &[ColumnVerdict], cell_errors: &[CellErrorFact],
-    quality_model: u64, rows: usize, sampled: bool,
+    ddl: &Ddl<'_>,
+    asset: &Asset,
+    profiles: &[ColumnProfile],
+    verdicts: &[ColumnVerdict],
+    cell_errors: &[CellErrorFact],
+    quality_model: u64,
+    rows: usize,
+    sampled: bool,
 ) -> Finding {
     let now_ms = chrono::Utc::now().timestamp_millis();
     let name = format!("{}.{}", asset.schema, asset.name);
@@ -363,7 +384,12 @@ fn keys(asset: &Asset, profiles: &[ColumnProfile], verdicts: &[ColumnVerdict]) -
     keys
 }
 
-fn columns_facts(asset: &str, profiles: &[ColumnProfile], verdicts: &[ColumnVerdict], quality: &RelationQuality) -> Vec<Value> {
+fn columns_facts(
+    asset: &str,
+    profiles: &[ColumnProfile],
+    verdicts: &[ColumnVerdict],
+    quality: &RelationQuality,
+) -> Vec<Value> {
     profiles
         .iter()
         .zip(verdicts)

@@ -15,7 +15,11 @@ use std::time::Instant;
 /// Runs CREATE MODEL: trains on the rows of the query, which the trainer must be allowed to read, and keeps the result as
 /// a new version. OR REPLACE adds a version to a model that is there and deploys it.
 pub async fn create_model(
-    ddl: &mut Ddl<'_>, name: &str, or_replace: bool, if_not_exists: bool, options: BTreeMap<String, String>,
+    ddl: &mut Ddl<'_>,
+    name: &str,
+    or_replace: bool,
+    if_not_exists: bool,
+    options: BTreeMap<String, String>,
     query: ast::Query,
 ) -> Result<()> {
     ddl.txn.must_write("CREATE MODEL")?;
@@ -164,12 +168,15 @@ fn ctr_options(options: &BTreeMap<String, String>) -> Result<CtrOptions> {
             "embedding_dim" => ctr.embedding_dim = number(name, value)?,
             "seed" => ctr.seed = number(name, value)?,
             other => {
-                return Err(Error::new(Kind::InvalidParameter, format!("unrecognized option \"{other}\" of a ctr model"))
-                    .with_hint(
-                        "Available options: label_col, user_col, item_col, time_col, user_features, item_features, \
+                return Err(Error::new(
+                    Kind::InvalidParameter,
+                    format!("unrecognized option \"{other}\" of a ctr model"),
+                )
+                .with_hint(
+                    "Available options: label_col, user_col, item_col, time_col, user_features, item_features, \
                          architecture, split, eval_fraction, max_iterations, learn_rate, l2_reg, batch_size, \
                          embedding_dim, seed, calibration.",
-                    ));
+                ));
             }
         }
     }

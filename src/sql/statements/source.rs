@@ -8,7 +8,11 @@ use std::collections::BTreeMap;
 
 /// Runs CREATE SOURCE: registers a folder of files. Nothing is copied.
 pub fn create_source(
-    ddl: &mut Ddl<'_>, name: &str, if_not_exists: bool, source_type: &str, options: BTreeMap<String, String>,
+    ddl: &mut Ddl<'_>,
+    name: &str,
+    if_not_exists: bool,
+    source_type: &str,
+    options: BTreeMap<String, String>,
 ) -> Result<()> {
     ddl.txn.must_write("CREATE SOURCE")?;
     // Files of the server are read with the server's rights.
@@ -46,7 +50,8 @@ pub fn create_source(
     let assets = tables::assets(&source)?;
     let id = ddl.new_id();
     ddl.txn.put_object(id, Object::Source(source))?;
-    ddl.context.notice(format!("source \"{name}\" has {} assets; INVENTORY SOURCE {name} looks into them", assets.len()));
+    ddl.context
+        .notice(format!("source \"{name}\" has {} assets; INVENTORY SOURCE {name} looks into them", assets.len()));
     Ok(())
 }
 
@@ -81,7 +86,8 @@ pub fn refresh_source(ddl: &mut Ddl<'_>, name: &str) -> Result<()> {
         return Err(Error::new(Kind::UndefinedObject, format!("source \"{name}\" does not exist")));
     };
     ddl.context.must_own(source.owner, "source", name)?;
-    let there: Vec<String> = tables::assets(source)?.into_iter().map(|asset| format!("{name}.{}", asset.name)).collect();
+    let there: Vec<String> =
+        tables::assets(source)?.into_iter().map(|asset| format!("{name}.{}", asset.name)).collect();
     let mut gone = 0;
     for (finding_id, object) in catalog.class(Class::Finding) {
         if let Object::Finding(finding) = object

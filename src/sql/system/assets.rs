@@ -22,13 +22,16 @@ fn visible(context: &Context) -> Vec<(&Finding, Vec<String>)> {
                 return None;
             }
             // A policy on rows hides values of every column.
-            let hidden = table.columns.iter().enumerate().filter(|(n, _)| {
-                access.filter.is_some() || !access.readable[*n] || access.masks[*n].is_some()
-            });
+            let hidden = table
+                .columns
+                .iter()
+                .enumerate()
+                .filter(|(n, _)| access.filter.is_some() || !access.readable[*n] || access.masks[*n].is_some());
             Some((finding, hidden.map(|(_, c)| c.name.clone()).collect()))
         }
         Object::View(view) => {
-            let allowed = context.has_role(view.owner) || context.has_grant(&view.grants, crate::catalog::Privilege::Select);
+            let allowed =
+                context.has_role(view.owner) || context.has_grant(&view.grants, crate::catalog::Privilege::Select);
             // Values of a view may be masked for this role in ways that only planning would tell: the owner sees them.
             let hidden = match context.has_role(view.owner) {
                 true => Vec::new(),

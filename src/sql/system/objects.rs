@@ -28,7 +28,9 @@ pub fn tags(context: &Context) -> Result<Vec<Vec<Cell>>> {
             Cell::text(&tag.name),
             Cell::text(serde_json::json!(tag.allowed_values).to_string()),
             Cell::Text(tag.mask.map(|id| object_name(context, id))),
-            Cell::text(serde_json::json!(tag.unmask.iter().map(|id| catalog.role_name(*id)).collect::<Vec<_>>()).to_string()),
+            Cell::text(
+                serde_json::json!(tag.unmask.iter().map(|id| catalog.role_name(*id)).collect::<Vec<_>>()).to_string(),
+            ),
             Cell::Text(tag.comment.clone()),
         ]),
         _ => None,
@@ -77,7 +79,10 @@ pub fn references(context: &Context) -> Result<Vec<Vec<Cell>>> {
 }
 
 pub fn policy_columns() -> Vec<Field> {
-    ["name", "kind", "relation", "type", "definition", "roles"].iter().map(|name| column(name, DataType::Utf8)).collect()
+    ["name", "kind", "relation", "type", "definition", "roles"]
+        .iter()
+        .map(|name| column(name, DataType::Utf8))
+        .collect()
 }
 
 pub fn policies(context: &Context) -> Result<Vec<Vec<Cell>>> {
@@ -167,7 +172,11 @@ pub fn setting_columns() -> Vec<Field> {
 }
 
 pub fn settings(context: &Context) -> Result<Vec<Vec<Cell>>> {
-    Ok(context.settings.all().map(|(name, value, text)| vec![Cell::text(name), Cell::text(value), Cell::text(text)]).collect())
+    Ok(context
+        .settings
+        .all()
+        .map(|(name, value, text)| vec![Cell::text(name), Cell::text(value), Cell::text(text)])
+        .collect())
 }
 
 pub fn encryption_columns() -> Vec<Field> {

@@ -3,7 +3,9 @@
 use super::super::tables::LazyTable;
 use crate::catalog::SqlType;
 use crate::error::{Error, Result};
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, IntervalMonthDayNanoArray, RecordBatch, StringArray};
+use arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, IntervalMonthDayNanoArray, RecordBatch, StringArray,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, IntervalMonthDayNano, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
@@ -65,7 +67,8 @@ pub struct RowsTable;
 impl RowsTable {
     /// A relation of these columns whose rows `make` gives when it is read.
     pub fn make(
-        columns: Vec<Field>, make: impl Fn() -> Result<Vec<Vec<Cell>>> + Send + Sync + 'static,
+        columns: Vec<Field>,
+        make: impl Fn() -> Result<Vec<Vec<Cell>>> + Send + Sync + 'static,
     ) -> Arc<dyn TableProvider> {
         let schema = Arc::new(Schema::new(columns));
         let of = schema.clone();
@@ -95,10 +98,18 @@ fn array(field: &Field, cells: Vec<Cell>) -> Result<ArrayRef> {
         _ => None,
     };
     Ok(match field.data_type() {
-        DataType::Utf8 => Arc::new(cells.into_iter().map(|c| if let Cell::Text(t) = c { t } else { None }).collect::<StringArray>()),
-        DataType::Float64 => Arc::new(cells.iter().map(|c| if let Cell::Float(f) = c { *f } else { None }).collect::<Float64Array>()),
-        DataType::Boolean => Arc::new(cells.iter().map(|c| if let Cell::Bool(b) = c { *b } else { None }).collect::<BooleanArray>()),
-        DataType::Int32 => Arc::new(cells.iter().map(|c| int(c).and_then(|n| i32::try_from(n).ok())).collect::<Int32Array>()),
+        DataType::Utf8 => {
+            Arc::new(cells.into_iter().map(|c| if let Cell::Text(t) = c { t } else { None }).collect::<StringArray>())
+        }
+        DataType::Float64 => {
+            Arc::new(cells.iter().map(|c| if let Cell::Float(f) = c { *f } else { None }).collect::<Float64Array>())
+        }
+        DataType::Boolean => {
+            Arc::new(cells.iter().map(|c| if let Cell::Bool(b) = c { *b } else { None }).collect::<BooleanArray>())
+        }
+        DataType::Int32 => {
+            Arc::new(cells.iter().map(|c| int(c).and_then(|n| i32::try_from(n).ok())).collect::<Int32Array>())
+        }
         DataType::Int64 => Arc::new(cells.iter().map(int).collect::<Int64Array>()),
         DataType::Interval(_) => {
             const DAY_US: i64 = 86_400_000_000;

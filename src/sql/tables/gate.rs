@@ -6,8 +6,8 @@ use super::super::context::Context;
 use crate::catalog::{Class, Column, Grant, Object, ObjectId, PUBLIC, Privilege, Table, TagSource, TagUse};
 use crate::error::{Error, Kind, Result};
 use crate::governance::access::{
-    ColumnAccess, Command, Decision, Mask, MaskBinding, MaskTarget, MaskingPolicy, RelationAccess, RoleFacts, RowPolicy,
-    TagOnColumn, TagState, Unmask,
+    ColumnAccess, Command, Decision, Mask, MaskBinding, MaskTarget, MaskingPolicy, RelationAccess, RoleFacts,
+    RowPolicy, TagOnColumn, TagState, Unmask,
 };
 use crate::governance::{self};
 
@@ -139,7 +139,10 @@ fn relation_facts(context: &Context, id: ObjectId, table: &Table) -> RelationAcc
         if let Object::Tag(tag) = object
             && let Some(policy) = tag.mask
         {
-            masks.push(MaskBinding { target: MaskTarget::Tag { tag: tag.name.clone(), value: None }, policy: policy_facts(policy) });
+            masks.push(MaskBinding {
+                target: MaskTarget::Tag { tag: tag.name.clone(), value: None },
+                policy: policy_facts(policy),
+            });
         }
     }
     let tag_facts = |used: &TagUse| {
@@ -151,16 +154,23 @@ fn relation_facts(context: &Context, id: ObjectId, table: &Table) -> RelationAcc
         };
         Some(TagOnColumn { tag: tag.name.clone(), value: used.value.clone(), source: source.to_owned(), state })
     };
-    let fits = |used: &TagUse, column: &Column| match catalog.get(used.tag).map(AsRef::as_ref) {
+    let fits = |used: &TagUse, column: &Column| {
+        match catalog.get(used.tag).map(AsRef::as_ref) {
         Some(Object::Tag(tag)) => tag.mask.is_none_or(|mask| {
             matches!(catalog.get(mask).map(AsRef::as_ref), Some(Object::MaskingPolicy(p)) if p.data_type.arrow() == column.data_type.arrow())
         }),
         _ => false,
+    }
     };
     let columns = table.columns.iter().map(|column| ColumnAccess {
         name: column.name.clone(),
         // A tag of the whole table masks the columns that its policy is for.
-        tags: column.tags.iter().chain(table.tags.iter().filter(|used| fits(used, column))).filter_map(tag_facts).collect(),
+        tags: column
+            .tags
+            .iter()
+            .chain(table.tags.iter().filter(|used| fits(used, column)))
+            .filter_map(tag_facts)
+            .collect(),
     });
     let grants = table.grants.iter().flat_map(|grant| {
         let privilege = match grant.privilege {
@@ -172,7 +182,11 @@ fn relation_facts(context: &Context, id: ObjectId, table: &Table) -> RelationAcc
             Privilege::Usage | Privilege::Unmask => return Vec::new(),
         };
         let grantee = catalog.role_name(grant.role);
-        let one = |column_name: Option<String>| governance::access::Grant { grantee: grantee.clone(), privilege, column_name };
+        let one = |column_name: Option<String>| governance::access::Grant {
+            grantee: grantee.clone(),
+            privilege,
+            column_name,
+        };
         match &grant.columns {
             None => vec![one(None)],
             Some(columns) => columns.iter().map(|column| one(Some(column.clone()))).collect(),

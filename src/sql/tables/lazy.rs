@@ -51,7 +51,11 @@ impl TableProvider for LazyTable {
     }
 
     async fn scan(
-        &self, _: &dyn Session, projection: Option<&Vec<usize>>, _: &[Expr], limit: Option<usize>,
+        &self,
+        _: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _: &[Expr],
+        limit: Option<usize>,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
         let partition: Arc<dyn PartitionStream> = Arc::new(self.clone());
         Ok(Arc::new(StreamingTableExec::try_new(self.schema.clone(), vec![partition], projection, [], false, limit)?))

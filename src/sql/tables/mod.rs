@@ -10,8 +10,8 @@ mod lazy;
 mod table;
 
 pub use asset::{assets, may_read, must_get as must_get_asset};
-pub use gate::{Access, MaskUse, access, decide, must_have};
-pub use lazy::{Batches, LazyTable};
+pub use gate::{access, decide, must_have};
+pub use lazy::LazyTable;
 pub use table::{ROW_ID, TableScan};
 
 use super::context::Context;

@@ -165,7 +165,11 @@ impl TableProvider for TableScan {
     }
 
     async fn scan(
-        &self, session: &dyn Session, projection: Option<&Vec<usize>>, _: &[Expr], _: Option<usize>,
+        &self,
+        session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _: &[Expr],
+        _: Option<usize>,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
         let projection: Vec<usize> = match projection {
             Some(projection) => projection.clone(),

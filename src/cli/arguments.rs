@@ -1,0 +1,232 @@
+//! What may be written after `steward`, and the help that teaches it.
+
+use crate::config::{DATABASE_DEFAULT, LISTEN_DEFAULT};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use tracing_subscriber::filter::LevelFilter;
+
+const ABOUT: &str = "A governed, sealed, predicting SQL database for e-commerce data, speaking the PostgreSQL protocol";
+
+const AFTER_HELP: &str = "\
+Getting started:
+  steward demo                      a sample shop, a tour in SQL, and a server to connect to with psql
+  steward serve --data ./shop.db    a database of your own; made when the folder is empty
+
+The master key, without which nothing in a database can be opened, is looked for in this order:
+  STEWARD_KEY_FILE                  names a file of 64 hexadecimal digits
+  STEWARD_PASSPHRASE                a passphrase
+  DATA.key                          a key file beside the data folder
+  a prompt                          for an existing database, when there is a terminal
+A new database for which none is given gets a new key in DATA.key (mode 0600). Keep a copy elsewhere.
+
+`steward COMMAND --help` says more about each command.";
+
+const INIT_HELP: &str = "\
+Example:
+  umask 077; echo 'a long password' > owner.password
+  steward init --data ./shop.db --user owner --password-file owner.password --database shop
+  steward serve --data ./shop.db
+
+The user is a superuser. The password is what the file holds, without the newline at its end. There is no default one.";
+
+const SERVE_HELP: &str = "\
+Examples:
+  steward serve --data ./shop.db
+  steward serve --data ./shop.db --listen 0.0.0.0:5454
+  psql -h 127.0.0.1 -p 5454 -U steward -d steward
+
+When the folder is empty a database is made in it. Its superuser is `steward`, whose password is generated and shown once,
+unless --user and --password-file say otherwise. Ctrl-C or SIGTERM ends the server in good order; a server that was killed
+opens again by itself and has lost nothing that it acknowledged.";
+
+const DEMO_HELP: &str = "\
+Examples:
+  steward demo                      in the project's folder, where shop/ lies
+  steward demo --no-serve           only the tour
+
+The tour (sql/tour.sql) takes some minutes. It is taken in DATA.unfinished, which becomes DATA at its end: a tour that was
+interrupted leaves no half a database, and begins again the next time. Run again, the demo opens the database and serves it.
+The password of user `steward` is in DATA.password, the key in DATA.key, both readable by their owner only.";
+
+const SQL_HELP: &str = "\
+Examples:
+  steward sql --data ./shop.db -c 'SELECT count(*) FROM products'
+  steward sql --data ./shop.db --user analyst -f report.sql
+  echo 'INVENTORY ALL' | steward sql --data ./shop.db
+
+Scripts are read as psql reads them: statements end with a semicolon; \\copy, \\echo, \\timing and \\q are understood, and
+COPY ... FROM STDIN is followed by its rows and a line with \\. alone. Each statement is a transaction of its own, but all
+of one -c are one together. No server may run on the folder at the same time.";
+
+const CHECK_HELP: &str = "\
+Examples:
+  steward check --data ./shop.db
+  steward check --data ./shop.db --deep
+
+Every seal is opened and every count compared, whether or not the database still opens. --deep decodes all rows of all
+tables as well. The exit code is 1 when anything is damaged.";
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(name = "steward", version, about = ABOUT, after_help = AFTER_HELP, arg_required_else_help = true)]
+pub struct Arguments {
+    /// How much is logged to the standard error stream
+    #[arg(long, global = true, value_enum, value_name = "LEVEL", env = "STEWARD_LOG", default_value = "warn")]
+    pub log: Level,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a database, without asking anything
+    #[command(after_help = INIT_HELP)]
+    Init(Init),
+    /// Serve a database to PostgreSQL's clients; makes it when the folder is empty
+    #[command(after_help = SERVE_HELP)]
+    Serve(Serve),
+    /// Make the sample shop, take the tour, and serve it
+    #[command(after_help = DEMO_HELP)]
+    Demo(Demo),
+    /// Run SQL on a database without a server
+    #[command(after_help = SQL_HELP)]
+    Sql(Sql),
+    /// Open every seal of a database and report
+    #[command(after_help = CHECK_HELP)]
+    Check(Check),
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Folder of the database; empty or not there yet
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Name of the first superuser
+    #[arg(long, value_name = "NAME")]
+    pub user: String,
+    /// File that holds the superuser's password; - reads it from the standard input
+    #[arg(long, value_name = "FILE")]
+    pub password_file: PathBuf,
+    /// Name of the database
+    #[arg(long, value_name = "NAME", default_value = DATABASE_DEFAULT)]
+    pub database: String,
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Folder of the database
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Address and port to listen on; port 0 lets the system choose one
+    #[arg(long, value_name = "ADDR:PORT", default_value = LISTEN_DEFAULT)]
+    pub listen: String,
+    /// Name of the first superuser, for a database that is made now
+    #[arg(long, value_name = "NAME", requires = "password_file")]
+    pub user: Option<String>,
+    /// File that holds the first superuser's password, for a database that is made now
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Name of the database, for one that is made now
+    #[arg(long, value_name = "NAME", default_value = DATABASE_DEFAULT)]
+    pub database: String,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Folder of the sample shop's database
+    #[arg(long, value_name = "DIR", default_value = "./steward-demo")]
+    pub data: PathBuf,
+    /// Address and port to listen on after the tour
+    #[arg(long, value_name = "ADDR:PORT", default_value = LISTEN_DEFAULT)]
+    pub listen: String,
+    /// End after the tour
+    #[arg(long)]
+    pub no_serve: bool,
+}
+
+/// Arguments of `sql`.
+#[derive(Debug, Args)]
+pub struct Sql {
+    /// Folder of the database
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Role to run as; without it the first superuser
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Statements to run; may be given several times
+    #[arg(short, long, value_name = "SQL", conflicts_with = "file")]
+    pub command: Vec<String>,
+    /// Script to run; without -c and -f the standard input is one
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// Print each statement before its result
+    #[arg(short, long)]
+    pub echo: bool,
+    /// Go on after a statement that failed; the exit code is 1 all the same
+    #[arg(short, long)]
+    pub keep_going: bool,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Folder of the database
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Decode all rows of all tables as well
+    #[arg(long)]
+    pub deep: bool,
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Level {
+    /// Nothing
+    Off,
+    /// What failed
+    Error,
+    /// What may fail soon
+    Warn,
+    /// What goes on
+    Info,
+    /// What our developers want to know
+    Debug,
+    /// Everything
+    Trace,
+}
+
+impl From<Level> for LevelFilter {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Off => Self::OFF,
+            Level::Error => Self::ERROR,
+            Level::Warn => Self::WARN,
+            Level::Info => Self::INFO,
+            Level::Debug => Self::DEBUG,
+            Level::Trace => Self::TRACE,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+        let parse = |line: &str| Arguments::try_parse_from(line.split(' '));
+        assert!(parse("steward init --data d --user u --password-file f").is_ok());
+        assert!(parse("steward init --data d --user u").is_err(), "there is no default password");
+        assert!(parse("steward serve --data d --user u").is_err(), "a name without a password");
+        assert!(parse("steward sql --data d -c 1 -f x").is_err(), "either statements or a file");
+        let Ok(Arguments { command: Command::Demo(demo), .. }) = parse("steward demo") else { panic!("demo") };
+        assert_eq!((demo.listen.as_str(), demo.no_serve), ("127.0.0.1:5454", false));
+    }
+}

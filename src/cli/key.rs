@@ -1,0 +1,115 @@
+//! Where the master key comes from.
+//!
+//! In order: the file that `STEWARD_KEY_FILE` names, the passphrase in `STEWARD_PASSPHRASE`, the file `DATA.key` beside
+//! the data folder; then, for a database that is there, a prompt, and for one that is to be made a new key, kept in
+//! `DATA.key` with mode 0600. A key inside the data folder would travel with every copy of it.
+
+use super::console::Console;
+use super::terminal;
+use crate::crypto::{KeySource, MasterKey};
+use crate::error::{Error, Kind, Result};
+use crate::sql::{Birth, Database};
+use crate::storage::Store;
+use std::path::{Path, PathBuf};
+
+const FILE_VARIABLE: &str = "STEWARD_KEY_FILE";
+const PASSPHRASE_VARIABLE: &str = "STEWARD_PASSPHRASE";
+
+/// A master key, or the passphrase of one.
+#[derive(Debug)]
+pub struct Key {
+    /// The key.
+    pub source: KeySource,
+    /// Where it came from, for messages.
+    origin: String,
+}
+
+impl Key {
+    /// The key for the database in `data`; makes one when there is neither a database nor a key, and says so.
+    pub fn find(data: &Path, console: &Console) -> Result<Self> {
+        if let Some(file) = variable(FILE_VARIABLE)? {
+            let source = MasterKey::from_file(Path::new(&file))?.into();
+            return Ok(Self { source, origin: format!("the file \"{file}\" that {FILE_VARIABLE} names") });
+        }
+        if let Some(passphrase) = variable(PASSPHRASE_VARIABLE)? {
+            return Ok(Self { source: KeySource::passphrase(passphrase), origin: PASSPHRASE_VARIABLE.to_owned() });
+        }
+        let file = beside(data, "key")?;
+        let origin = format!("the file \"{}\"", file.display());
+        if file.exists() {
+            return Ok(Self { source: MasterKey::from_file(&file)?.into(), origin });
+        }
+        if Store::exists(data)? {
+            return match terminal::ask(&format!("Passphrase of \"{}\": ", data.display()))? {
+                Some(text) => Ok(Self { source: KeySource::Passphrase(text), origin: "the terminal".to_owned() }),
+                None => Err(Error::new(Kind::Configuration, format!("no key for database \"{}\"", data.display()))
+                    .with_detail(format!("There is no file \"{}\" and no terminal to ask for a passphrase.", file.display()))
+                    .with_hint(format!("Name a key file in {FILE_VARIABLE}, or set {PASSPHRASE_VARIABLE}."))),
+            };
+        }
+        let key = MasterKey::generate()?;
+        if let Some(parent) = file.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            std::fs::create_dir_all(parent).map_err(|error| Error::io(parent.display(), &error))?;
+        }
+        key.write_file(&file)?;
+        console.print(&format!(
+            "A new master key is in {} (mode 0600). Without it nothing in the database can be opened: keep a copy \
+             elsewhere.\n",
+            file.display()
+        ))?;
+        Ok(Self { source: key.into(), origin })
+    }
+
+    /// Opens the database in `data` with this key, or makes it as `birth` says. A wrong key is told with where it came
+    /// from.
+    pub fn open(&self, data: &Path, birth: &Birth) -> Result<Database> {
+        Database::open_or_create(data, &self.source, birth).map_err(|error| self.explain(error))
+    }
+
+    /// Adds to a wrong key's error where the key came from.
+    pub fn explain(&self, error: Error) -> Error {
+        match error.kind() {
+            Kind::WrongKey if error.hint().is_none() => error.with_hint(format!("The key came from {}.", self.origin)),
+            _ => error,
+        }
+    }
+}
+
+/// A variable of the environment that is set and not empty.
+fn variable(name: &str) -> Result<Option<String>> {
+    match std::env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => {
+            Err(Error::new(Kind::Configuration, format!("the value of {name} is not valid UTF-8")))
+        }
+    }
+}
+
+/// The path `DATA.ending` beside the folder `data`.
+pub fn beside(data: &Path, ending: &str) -> Result<PathBuf> {
+    let renamed = |path: &Path| {
+        let mut name = path.file_name()?.to_os_string();
+        name.push(format!(".{ending}"));
+        Some(path.with_file_name(name))
+    };
+    // A path such as `.` or `..` has no name of its own; the folder it leads to has.
+    let found = renamed(data).or_else(|| renamed(&data.canonicalize().ok()?));
+    found.ok_or_else(|| Error::new(Kind::Configuration, format!("\"{}\" cannot be a data folder", data.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_lies_beside_the_folder() {
+        assert_eq!(beside(Path::new("./shop.db/"), "key").unwrap(), Path::new("./shop.db.key"));
+        assert_eq!(beside(Path::new("/data/shop"), "password").unwrap(), Path::new("/data/shop.password"));
+        let here = std::env::current_dir().unwrap();
+        let mut expected = here.clone().into_os_string();
+        expected.push(".key");
+        assert_eq!(beside(Path::new("."), "key").unwrap().as_os_str(), expected);
+        assert_eq!(beside(Path::new("/"), "key").unwrap_err().kind(), Kind::Configuration);
+    }
+}

@@ -1,0 +1,246 @@
+//! The business domain of an asset: products, behaviour, transactions, advertising, supply chain, marketing, or another.
+//!
+//! Words of the asset's name and of its columns, and the columns' semantic types, each vote with a weight; the domain
+//! with the most weight wins, and its share of all votes is the confidence. Votes with the same first word weigh half as
+//! much each time they come again: fifty columns `price1..price50`, or ten that begin with `order`, are hardly more than
+//! one fact.
+//! The vocabulary is general trade language in English and Chinese (see `vocabulary`).
+
+mod vocabulary;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::naming::split_name;
+use super::semantic_type::{ColumnVerdict, SemanticType as T};
+use vocabulary::{phrases_in, types_vote};
+
+/// Weight of a vote by the last word of the asset's own name, against a column's.
+const ASSET_NAME_WEIGHT: f64 = 2.5;
+/// Votes weaker than this in sum are not enough to name a domain.
+const VOTES_MIN: f64 = 0.9;
+
+/// Different words of stock and shipping that make a relation one of the supply chain, whatever else it tells.
+const FLOW_WORDS_MIN: usize = 6;
+
+/// A business domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Domain {
+    /// Goods and their descriptions.
+    Product,
+    /// What users look at, click, search, rate.
+    Behaviour,
+    /// Orders and payments.
+    Transaction,
+    /// Impressions, clicks and cost of advertising.
+    Ads,
+    /// Stock, shipping, purchasing, demand.
+    SupplyChain,
+    /// Campaigns, coupons, customer segments.
+    Marketing,
+    /// None of these.
+    Other,
+}
+
+impl Domain {
+    /// Every domain.
+    pub const ALL: [Domain; 7] =
+        [Self::Product, Self::Behaviour, Self::Transaction, Self::Ads, Self::SupplyChain, Self::Marketing, Self::Other];
+
+    /// The name in SQL.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Product => "product",
+            Self::Behaviour => "behaviour",
+            Self::Transaction => "transaction",
+            Self::Ads => "ads",
+            Self::SupplyChain => "supply_chain",
+            Self::Marketing => "marketing",
+            Self::Other => "other",
+        }
+    }
+
+    /// The Chinese name.
+    pub fn label_zh(self) -> &'static str {
+        match self {
+            Self::Product => "商品",
+            Self::Behaviour => "用户行为",
+            Self::Transaction => "交易",
+            Self::Ads => "广告",
+            Self::SupplyChain => "供应链",
+            Self::Marketing => "营销",
+            Self::Other => "其他",
+        }
+    }
+
+    /// The domain called `name`.
+    pub fn get(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|domain| domain.name().eq_ignore_ascii_case(name))
+    }
+}
+
+/// A vote for a domain.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DomainVote {
+    /// The domain voted for.
+    pub domain: Domain,
+    /// Who voted: `asset`, or the column's name.
+    pub voter: String,
+    /// The word or semantic type that decided.
+    pub because: String,
+    /// The weight.
+    pub weight: f64,
+}
+
+/// The domain of an asset, with everybody's vote.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DomainVerdict {
+    /// The winner; [`Domain::Other`] if too little was said.
+    pub domain: Domain,
+    /// The winner's share of all votes, less where few have voted; 0..1.
+    pub confidence: f64,
+    /// Every domain's sum of votes, highest first.
+    pub sums: Vec<(Domain, f64)>,
+    /// The votes, heaviest first.
+    pub votes: Vec<DomainVote>,
+}
+
+/// The domain of an asset by its name, its form (`csv`, `image`, ...), the names of its columns and their verdicts;
+/// `verdicts` may be empty or as many as `columns`.
+pub fn domain_of(asset: &str, form: &str, columns: &[&str], verdicts: &[ColumnVerdict]) -> DomainVerdict {
+    let mut votes = Vec::new();
+    let phrases = phrases_in(&split_name(asset).words);
+    let last = phrases.last().map(|(_, word, _)| word.clone());
+    for (domain, word, weight) in phrases {
+        // The head of a name stands last: order_reviews are reviews.
+        let times = if Some(&word) == last.as_ref() { ASSET_NAME_WEIGHT } else { ASSET_NAME_WEIGHT / 2.0 };
+        votes.push(DomainVote { domain, voter: "asset".into(), because: word, weight: weight * times });
+    }
+    for (at, column) in columns.iter().enumerate() {
+        for (domain, word, weight) in phrases_in(&split_name(column).words) {
+            votes.push(DomainVote { domain, voter: column.to_string(), because: word, weight });
+        }
+        let verdict = verdicts.get(at).filter(|verdict| verdict.confidence >= 0.5);
+        if let Some(semantic_type) = verdict.and_then(|verdict| verdict.semantic_type) {
+            for (domain, weight) in types_vote(semantic_type) {
+                votes.push(DomainVote {
+                    domain: *domain,
+                    voter: column.to_string(),
+                    because: semantic_type.name().into(),
+                    weight: weight * verdict.map_or(1.0, |verdict| verdict.confidence),
+                });
+            }
+        }
+    }
+    if matches!(form, "image" | "images") && !votes.iter().any(|vote| vote.domain == Domain::Product) {
+        votes.push(DomainVote {
+            domain: Domain::Product,
+            voter: "asset".into(),
+            because: "pictures".into(),
+            weight: 0.6,
+        });
+    }
+    combine(&mut votes, verdicts);
+    conclude(votes)
+}
+
+/// Rules that need several columns at once.
+fn combine(votes: &mut Vec<DomainVote>, verdicts: &[ColumnVerdict]) {
+    // Orders tell of goods and payment too; the flow of goods is what few others tell of at length.
+    let flow =
+        votes.iter().filter(|vote| vote.domain == Domain::SupplyChain && vote.voter != "asset" && vote.weight >= 0.75);
+    let flow: BTreeSet<&str> = flow.map(|vote| vote.because.as_str()).collect();
+    if flow.len() >= FLOW_WORDS_MIN {
+        let because = format!("{} different words of stock and shipping", flow.len());
+        votes.push(DomainVote { domain: Domain::SupplyChain, voter: "columns".into(), because, weight: 6.0 });
+    }
+    let has = |types: &[T]| {
+        verdicts.iter().any(|v| v.confidence >= 0.5 && v.semantic_type.is_some_and(|t| types.contains(&t)))
+    };
+    let mut vote = |domain, because: &str, weight| {
+        votes.push(DomainVote { domain, voter: "columns".into(), because: because.into(), weight });
+    };
+    let user = has(&[T::UserId, T::SessionId]);
+    let event = has(&[T::EventType]);
+    if user && event {
+        vote(Domain::Behaviour, "a user and what was done", 3.5);
+    }
+    let product = has(&[T::ProductId, T::ProductTitle, T::Sku]);
+    let order = has(&[T::OrderId]);
+    if user && product && !order && (event || has(&[T::Timestamp, T::Rating, T::Geohash])) {
+        vote(Domain::Behaviour, "user, product and moment or rating, without an order", 1.2);
+    }
+    if order && has(&[T::Price, T::Amount, T::Quantity, T::PaymentMethod, T::OrderStatus]) {
+        vote(Domain::Transaction, "order with amount, quantity or payment", 1.2);
+    }
+    if !user && !order && has(&[T::ProductTitle, T::Brand]) && has(&[T::Price, T::Category, T::ProductDescription]) {
+        vote(Domain::Product, "title or brand with price, category or description, without user or order", 1.0);
+    }
+    if has(&[T::Click]) && !has(&[T::Rating, T::EventType]) {
+        vote(Domain::Ads, "a click as label", 0.6);
+    }
+}
+
+fn conclude(mut votes: Vec<DomainVote>) -> DomainVerdict {
+    votes.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.voter.cmp(&b.voter)));
+    let mut repeated: BTreeMap<(Domain, &str), i32> = BTreeMap::new();
+    let mut sums: BTreeMap<Domain, f64> = BTreeMap::new();
+    for vote in &votes {
+        let stem = vote.because.split([' ', '_']).next().unwrap_or_default();
+        let times = repeated.entry((vote.domain, stem)).or_default();
+        *sums.entry(vote.domain).or_default() += vote.weight * 0.5f64.powi(*times);
+        *times += 1;
+    }
+    let mut sums: Vec<(Domain, f64)> = sums.into_iter().collect();
+    sums.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let total: f64 = sums.iter().map(|(_, sum)| sum).sum();
+    match sums.first() {
+        Some((domain, sum)) if *sum >= VOTES_MIN => {
+            let confidence = sum / total * (sum / (sum + 0.6));
+            DomainVerdict { domain: *domain, confidence, sums, votes }
+        }
+        _ => DomainVerdict { domain: Domain::Other, confidence: if votes.is_empty() { 0.5 } else { 0.3 }, sums, votes },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(asset: &str, columns: &str) -> Domain {
+        let columns: Vec<&str> = columns.split(',').collect();
+        domain_of(asset, "csv", &columns, &[]).domain
+    }
+
+    #[test]
+    fn names_of_many_shops() {
+        for (asset, columns, expected) in [
+            ("products", "sku,title,brand,color,price,description", Domain::Product),
+            ("t1", "商品ID,商品名称,品牌,类目,售价", Domain::Product),
+            ("log", "user_id,item_id,behavior_type,user_geohash,item_category,time", Domain::Behaviour),
+            ("t2", "用户ID,商品ID,行为类型,时间戳,浏览时长", Domain::Behaviour),
+            ("x", "order_id,customer_id,order_status,order_purchase_timestamp,payment_type", Domain::Transaction),
+            ("t3", "订单号,买家ID,支付方式,实付金额,下单时间", Domain::Transaction),
+            ("x", "ad_id,campaign_id,impressions,clicks,cost,ctr", Domain::Ads),
+            ("t4", "广告ID,曝光量,点击量,投放渠道", Domain::Ads),
+            ("x", "warehouse,sku,stock_on_hand,reorder_point,supplier,lead_time", Domain::SupplyChain),
+            ("t5", "仓库,供应商,库存量,发货日期,运单号", Domain::SupplyChain),
+            ("x", "coupon_code,discount,campaign,segment,redemption_date", Domain::Marketing),
+            ("t6", "优惠券ID,活动名称,领取时间,核销时间,会员等级", Domain::Marketing),
+            ("sensors", "t,x,y,z", Domain::Other),
+        ] {
+            assert_eq!(of(asset, columns), expected, "{columns}");
+        }
+    }
+
+    #[test]
+    fn votes_explain_the_winner() {
+        let verdict = domain_of("orders", "table", &["order_id", "amount"], &[]);
+        assert_eq!(verdict.domain, Domain::Transaction);
+        assert!(verdict.confidence > 0.5 && verdict.confidence < 1.0);
+        assert!(verdict.votes.iter().any(|vote| vote.voter == "asset" && vote.because == "order"));
+        assert_eq!(domain_of("", "", &[], &[]).domain, Domain::Other);
+        for domain in Domain::ALL {
+            assert_eq!(Domain::get(domain.name()), Some(domain));
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! The semantic type of a column: the promise of its name weighed against its values.
+//!
+//! Name and values are independent witnesses: with strengths h and v the two together give `1 - (1-h)(1-v)`. A promise
+//! that the values cannot keep (an "e-mail" of yes and no, a "card number" of years) is struck off and the evidence says
+//! so. Values alone suffice for types with a recogniser; for the others they only make a guess.
+
+use std::collections::HashMap;
+
+use arrow::datatypes::DataType;
+
+use super::SemanticType as T;
+use super::catalogue::Form;
+use super::facts::SampleFacts;
+use super::fit::{admits, coverage_of, fit, specialised};
+use super::guess::guesses;
+use super::header::{HeaderVote, header_votes};
+use crate::governance::grade::{Grade, Privacy, Sensitivity};
+use crate::governance::profile::ColumnProfile;
+
+/// Below this confidence a column has no semantic type.
+pub const COLUMN_CONFIDENCE_MIN: f64 = 0.3;
+/// Alternates reported at most.
+const ALTERNATES_MAX: usize = 4;
+
+/// The semantic type of a column, with the reasons.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ColumnVerdict {
+    /// The column's name.
+    pub name: String,
+    /// The type, if any reached [`COLUMN_CONFIDENCE_MIN`].
+    pub semantic_type: Option<T>,
+    /// How sure, 0..1.
+    pub confidence: f64,
+    /// Share of the sampled values that fit the type, 0..1.
+    pub coverage: f64,
+    /// Values looked at, without empty ones.
+    pub sampled: usize,
+    /// Sentences that say why; they quote names, never values.
+    pub evidence: Vec<String>,
+    /// Other types with their scores, best first.
+    pub alternates: Vec<(T, f64)>,
+}
+
+impl ColumnVerdict {
+    /// The harm of a leak: that of the type.
+    pub fn sensitivity(&self) -> Sensitivity {
+        self.semantic_type.map_or(Sensitivity::None, T::sensitivity)
+    }
+
+    /// What the column says about a person.
+    pub fn privacy(&self) -> Privacy {
+        self.semantic_type.map_or(Privacy::None, T::privacy)
+    }
+
+    /// The grade by the default rules.
+    pub fn grade(&self) -> Grade {
+        self.semantic_type.map_or(Grade::General1, T::grade)
+    }
+}
+
+#[derive(Default)]
+struct Score {
+    header: f64,
+    values: f64,
+    evidence: Vec<String>,
+}
+
+/// Judges a column by its name, its type and a sample of its values as text (at best some hundreds, evenly drawn; NULLs
+/// left out). `stats` sharpens what the sample cannot show, such as the number of distinct values.
+pub fn detect_column(
+    name: &str,
+    data_type: &DataType,
+    values: &[&str],
+    stats: Option<&ColumnProfile>,
+) -> ColumnVerdict {
+    let facts = SampleFacts::of(data_type, values);
+    let mut scores: HashMap<T, Score> = HashMap::new();
+    let mut struck = Vec::new();
+    typed(data_type, &mut scores);
+    for (semantic_type, support) in &facts.support {
+        if admits(data_type, *semantic_type) {
+            let score = scores.entry(*semantic_type).or_default();
+            score.values = score.values.max(value_strength(*semantic_type, &facts));
+            score.evidence.push(format!(
+                "values: {:.0} % of {} show {}",
+                100.0 * support.matches as f64 / facts.n.max(1) as f64,
+                facts.n,
+                support.evidence
+            ));
+        }
+    }
+    for (semantic_type, confidence, evidence) in guesses(&facts) {
+        if admits(data_type, semantic_type) {
+            let score = scores.entry(semantic_type).or_default();
+            if confidence > score.values {
+                score.values = confidence;
+                score.evidence.push(format!("values: {evidence}"));
+            }
+        }
+    }
+    for vote in header_votes(name) {
+        headline(&vote, data_type, &facts, stats, &mut scores, &mut struck);
+    }
+    let named_code =
+        scores.iter().any(|(t, score)| score.header > 0.7 && t.info().form == Form::Code && *t != T::Identifier);
+    if named_code {
+        // An order's number that is written as a digest is an order's number.
+        for general in [T::Hash, T::Uuid, T::Sku, T::Identifier] {
+            scores.entry(general).and_modify(|score| score.values *= if score.header > 0.8 { 1.0 } else { 0.8 });
+        }
+    }
+    conclude(name, data_type, &facts, scores, struck)
+}
+
+/// What the column's own type says: a boolean is a boolean, a date a date.
+fn typed(data_type: &DataType, scores: &mut HashMap<T, Score>) {
+    let known = match data_type {
+        DataType::Boolean => (T::Boolean, 0.9),
+        DataType::Date32 | DataType::Date64 => (T::Date, 0.85),
+        DataType::Timestamp(_, _) => (T::Timestamp, 0.85),
+        DataType::Time32(_) | DataType::Time64(_) => (T::Time, 0.85),
+        DataType::Duration(_) | DataType::Interval(_) => (T::Duration, 0.85),
+        _ => return,
+    };
+    let evidence = vec![format!("type: {data_type}")];
+    scores.insert(known.0, Score { header: 0.0, values: known.1, evidence });
+}
+
+/// How strongly the values alone speak for the type: mean confidence over all of them, raised where they agree.
+fn value_strength(semantic_type: T, facts: &SampleFacts) -> f64 {
+    let Some(support) = facts.support.get(&semantic_type) else { return 0.0 };
+    let coverage = facts.coverage(semantic_type);
+    let mut mean = support.confidence / support.matches.max(1) as f64;
+    let form = semantic_type.info().form;
+    // A whole column out of one list is no chance, though each of its words could be: {M, F}, {S, M, L}.
+    if form == Form::Words && coverage > 0.95 && facts.distincts >= 2 && facts.n >= 4 {
+        // Two letters make a country or a state of almost anything, so several have to agree.
+        let enough = if mean < 0.4 && matches!(semantic_type, T::Country | T::Province) { 5 } else { 2 };
+        if facts.distincts >= enough {
+            mean = mean.max(0.58 + 0.05 * (facts.distincts.min(5) as f64 - 2.0));
+        }
+    }
+    // One long number in ten passes a mod-10 check by chance, so that share counts for nothing.
+    let chance = if matches!(semantic_type, T::BankCard | T::Imei | T::Gtin | T::Isbn) { 0.12 } else { 0.0 };
+    let agreeing = ((coverage - 0.5) * 2.0).max(0.0) * (facts.n as f64 / (facts.n as f64 + 3.0));
+    let raised = if mean >= 0.4 { mean + (1.0 - mean) * 0.6 * agreeing } else { mean };
+    // Names are guessed from few characters: repeated ones are rather words.
+    let doubt =
+        if matches!(semantic_type, T::PersonNameZh | T::GivenName) && facts.n >= 20 && facts.distinct_share() < 0.1 {
+            0.6
+        } else {
+            1.0
+        };
+    raised * doubt * ((coverage - chance) / (1.0 - chance)).max(0.0)
+}
+
+/// Weighs a promise of the name against the values, and against the type's form.
+fn headline(
+    vote: &HeaderVote,
+    data_type: &DataType,
+    facts: &SampleFacts,
+    stats: Option<&ColumnProfile>,
+    scores: &mut HashMap<T, Score>,
+    struck: &mut Vec<String>,
+) {
+    let said = format!("name: \"{}\" says {}", vote.word, vote.semantic_type);
+    for (semantic_type, share) in specialised(vote.semantic_type, data_type, facts) {
+        if !admits(data_type, semantic_type) {
+            struck.push(format!("{said}, which a {data_type} cannot be"));
+            continue;
+        }
+        let fit = fit(semantic_type, data_type, facts, stats);
+        if fit < 0.3 {
+            struck.push(format!("{said}, but the values do not look so"));
+        }
+        let score = scores.entry(semantic_type).or_default();
+        let strength = f64::from(vote.weight) * share * fit;
+        if strength > score.header {
+            score.header = strength;
+            score.evidence.insert(0, said.clone());
+        }
+    }
+}
+
+/// Joins the witnesses, takes the best and explains it.
+fn conclude(
+    name: &str,
+    data_type: &DataType,
+    facts: &SampleFacts,
+    scores: HashMap<T, Score>,
+    struck: Vec<String>,
+) -> ColumnVerdict {
+    let mut ranked: Vec<(T, f64, Score)> = scores
+        .into_iter()
+        .map(|(semantic_type, score)| {
+            (semantic_type, 1.0 - (1.0 - score.header.clamp(0.0, 1.0)) * (1.0 - score.values.clamp(0.0, 1.0)), score)
+        })
+        .collect();
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let mut ranked = ranked.into_iter();
+    let best = ranked.next().filter(|(_, confidence, _)| *confidence >= COLUMN_CONFIDENCE_MIN);
+    let alternates =
+        ranked.filter(|(_, score, _)| *score >= 0.2).map(|(t, score, _)| (t, score)).take(ALTERNATES_MAX).collect();
+    let (semantic_type, confidence, mut evidence) = match best {
+        Some((semantic_type, confidence, score)) => (Some(semantic_type), confidence, score.evidence),
+        None => (None, 0.0, vec!["neither name nor values say anything".to_string()]),
+    };
+    evidence.extend(struck);
+    evidence.dedup();
+    let coverage = semantic_type.map_or(0.0, |t| coverage_of(t, data_type, facts));
+    ColumnVerdict {
+        name: name.to_string(),
+        semantic_type,
+        confidence: confidence.min(0.999),
+        coverage,
+        sampled: facts.n,
+        evidence,
+        alternates,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &str, data_type: DataType, values: &[&str]) -> ColumnVerdict {
+        detect_column(name, &data_type, values, None)
+    }
+
+    #[test]
+    fn names_that_the_values_do_not_keep() {
+        let flag = of("email_verified", DataType::Boolean, &["true", "false"]);
+        assert_eq!((flag.semantic_type, flag.sensitivity()), (Some(T::Boolean), Sensitivity::None));
+        let text_flag = of("email_verified", DataType::Utf8, &["yes", "no", "yes", "no"]);
+        assert_eq!(text_flag.semantic_type, Some(T::Boolean));
+        let years = of("card_number", DataType::Int64, &["2015", "2016", "2017", "2018"]);
+        assert_ne!(years.semantic_type, Some(T::BankCard));
+        assert!(years.evidence.iter().any(|line| line.contains("do not look so")), "{:?}", years.evidence);
+        assert_eq!(of("year", DataType::Int64, &["2015", "2016", "2017", "2018"]).semantic_type, Some(T::Year));
+        assert_ne!(of("email", DataType::Utf8, &["yes", "no", "yes"]).semantic_type, Some(T::Email));
+    }
+
+    #[test]
+    fn name_and_values_agree() {
+        for (name, values, expected) in [
+            ("contact_email", ["a@b.com", "c@d.org", "e@f.cn"], T::Email),
+            ("收货人手机号", ["13800138000", "13912345678", "18612345678"], T::CnMobile),
+            ("售价", ["12.50", "99.00", "8.80"], T::Price),
+            ("收货地址", ["浙江省杭州市西湖区1号", "北京市朝阳区建国路8号", "深圳市南山区科技园2栋"], T::AddressZh),
+            (
+                "order_id",
+                [
+                    "d41d8cd98f00b204e9800998ecf8427e",
+                    "0cc175b9c0f1b6a831c399e269772661",
+                    "92eb5ffee6ae2fec3ad71c777531578f",
+                ],
+                T::OrderId,
+            ),
+            ("", ["a@b.com", "c@d.org", "e@f.cn"], T::Email),
+            ("性别", ["男", "女", "男"], T::Gender),
+            ("is_new", ["0", "1", "1"], T::Boolean),
+        ] {
+            let verdict = of(name, DataType::Utf8, &values);
+            assert_eq!(verdict.semantic_type, Some(expected), "{name}: {verdict:?}");
+            assert!(verdict.confidence > 0.7 && !verdict.evidence.is_empty(), "{name}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn one_lucky_check_digit_in_ten_makes_no_card_column() {
+        let values: Vec<String> = (0..200u64).map(|i| format!("{}", 4_000_000_000_000_000 + i * 7_919)).collect();
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        assert_ne!(of("", DataType::Int64, &values).semantic_type, Some(T::BankCard));
+        let cards = ["4111111111111111", "5500005555555559", "6011000990139424"];
+        let verdict = of("", DataType::Utf8, &cards);
+        assert_eq!((verdict.semantic_type, verdict.sensitivity()), (Some(T::BankCard), Sensitivity::High));
+    }
+
+    #[test]
+    fn evidence_quotes_no_values_and_nothing_is_nothing() {
+        let verdict = of("email", DataType::Utf8, &["secret.person@example.com", "other@example.com"]);
+        assert!(verdict.evidence.iter().all(|line| !line.contains("secret")));
+        let empty = of("xyz", DataType::Utf8, &[]);
+        assert_eq!((empty.semantic_type, empty.sampled), (None, 0));
+        assert_eq!(of("email", DataType::Utf8, &[]).semantic_type, Some(T::Email), "the name alone");
+    }
+}

@@ -1,0 +1,222 @@
+//! Plain facts of a column's sample, gathered once for every rule that needs them.
+
+use std::collections::{HashMap, HashSet};
+
+use arrow::datatypes::DataType;
+
+use super::SemanticType;
+use super::chinese::is_han;
+use super::shape::number;
+use super::value::candidates;
+
+/// What recognisers said about the values of a sample.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Support {
+    /// Values for which the type was a candidate.
+    pub matches: usize,
+    /// Sum of their confidences.
+    pub confidence: f64,
+    /// Evidence of the first of them.
+    pub evidence: &'static str,
+}
+
+/// Facts of a sample: counts, lengths, numbers, support of each type.
+#[derive(Debug, Clone, Default)]
+pub struct SampleFacts {
+    /// Values that are neither empty nor a word for "missing".
+    pub n: usize,
+    /// Distinct values among them.
+    pub distincts: usize,
+    /// Share of values that are numbers (currency and percent signs allowed).
+    pub numeric: f64,
+    /// Share of values that are whole numbers.
+    pub whole: f64,
+    /// Share of values that are written as 0 or 1.
+    pub binary: f64,
+    /// Share of numbers with exactly two decimals.
+    pub cents: f64,
+    /// Share of numbers with four or more decimals.
+    pub fine: f64,
+    /// Least and greatest number.
+    pub range: Option<(f64, f64)>,
+    /// Mean characters.
+    pub length: f64,
+    /// Mean words, where every two Chinese characters count as one.
+    pub words: f64,
+    /// Share of values with Chinese characters.
+    pub han: f64,
+    /// Share of values with a space.
+    pub spaced: f64,
+    /// Share of values with a sentence's punctuation.
+    pub sentences: f64,
+    /// Share of values that speak in the first person or judge, as reviews do.
+    pub opinions: f64,
+    /// Share of values that mix letters and digits without a space.
+    pub codes: f64,
+    /// Whether all values have one length.
+    pub same_length: bool,
+    /// Support by type.
+    pub support: HashMap<SemanticType, Support>,
+}
+
+impl SampleFacts {
+    /// Gathers the facts of `values`; empty ones and words for "missing" do not count.
+    pub fn of(data_type: &DataType, values: &[&str]) -> Self {
+        let mut facts = Self { same_length: true, ..Self::default() };
+        let mut seen = HashSet::new();
+        let mut first_length = None;
+        let floating = data_type.is_floating();
+        for value in values.iter().map(|value| value.trim()).filter(|value| !is_missing(value)) {
+            // Whole numbers that went through a float column: 13800138000.0.
+            let value = if floating { value.strip_suffix(".0").unwrap_or(value) } else { value };
+            facts.n += 1;
+            seen.insert(value);
+            let length = value.chars().count();
+            facts.same_length &= *first_length.get_or_insert(length) == length;
+            facts.add_number(value);
+            facts.add_text(value, length);
+            facts.add_support(value);
+        }
+        facts.distincts = seen.len();
+        facts.divide();
+        facts
+    }
+
+    /// Distinct values by values.
+    pub fn distinct_share(&self) -> f64 {
+        if self.n == 0 { 0.0 } else { self.distincts as f64 / self.n as f64 }
+    }
+
+    /// Share of values that the type's recogniser takes.
+    pub fn coverage(&self, semantic_type: SemanticType) -> f64 {
+        match self.support.get(&semantic_type) {
+            Some(support) if self.n > 0 => support.matches as f64 / self.n as f64,
+            _ => 0.0,
+        }
+    }
+
+    fn add_number(&mut self, value: &str) {
+        let Some(number) = number(value) else { return };
+        self.numeric += 1.0;
+        let decimals =
+            value.rsplit_once('.').map_or(0, |(_, tail)| tail.bytes().take_while(u8::is_ascii_digit).count());
+        self.whole += f64::from(u8::from(number.fract() == 0.0 && !value.contains('.')));
+        self.binary += f64::from(u8::from(matches!(value, "0" | "1")));
+        self.cents += f64::from(u8::from(decimals == 2));
+        self.fine += f64::from(u8::from(decimals >= 4));
+        let (least, greatest) = self.range.unwrap_or((number, number));
+        self.range = Some((least.min(number), greatest.max(number)));
+    }
+
+    fn add_text(&mut self, value: &str, length: usize) {
+        let han = value.chars().filter(|c| is_han(*c)).count();
+        let latin_words = value.split_whitespace().filter(|word| !word.chars().any(is_han)).count();
+        let has_digit = value.bytes().any(|b| b.is_ascii_digit());
+        let has_letter = value.bytes().any(|b| b.is_ascii_alphabetic());
+        let one = |condition: bool| f64::from(u8::from(condition));
+        self.length += length as f64;
+        self.words += latin_words as f64 + han as f64 / 2.0;
+        self.han += one(han > 0);
+        self.spaced += one(value.contains(' '));
+        self.codes += one(has_digit && has_letter && !value.contains(' ') && han == 0);
+        self.sentences += one(value.contains(['，', '。', '！', '？', '!', '?', '；'])
+            || value.contains(". ")
+            || (value.ends_with('.') && length > 20));
+        self.opinions += one(is_opinion(value));
+    }
+
+    fn add_support(&mut self, value: &str) {
+        let mut counted: [Option<SemanticType>; 8] = [None; 8];
+        for (at, (semantic_type, confidence, evidence)) in candidates(value).iter().enumerate() {
+            if counted.contains(&Some(semantic_type)) {
+                continue;
+            }
+            if let Some(place) = counted.get_mut(at) {
+                *place = Some(semantic_type);
+            }
+            let support = self.support.entry(semantic_type).or_insert(Support { evidence, ..Support::default() });
+            support.matches += 1;
+            support.confidence += f64::from(confidence);
+        }
+    }
+
+    fn divide(&mut self) {
+        let (n, numbers) = (self.n.max(1) as f64, self.numeric.max(1.0));
+        self.cents /= numbers;
+        self.fine /= numbers;
+        for share in [
+            &mut self.numeric,
+            &mut self.whole,
+            &mut self.binary,
+            &mut self.length,
+            &mut self.words,
+            &mut self.han,
+            &mut self.spaced,
+            &mut self.sentences,
+            &mut self.opinions,
+            &mut self.codes,
+        ] {
+            *share /= n;
+        }
+    }
+}
+
+/// Whether a trimmed value is empty or a word that people write for "missing".
+pub fn is_missing(value: &str) -> bool {
+    const WORDS: [&str; 15] =
+        ["", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "--", "?", "\\n", "(null)", "<na>", "missing"];
+    value.len() <= 12
+        && (WORDS.iter().any(|word| word.eq_ignore_ascii_case(value))
+            || matches!(value, "无" | "空" | "未填写" | "—" | "暂无"))
+}
+
+fn is_opinion(value: &str) -> bool {
+    const CHINESE: [&str; 16] = [
+        "我", "不错", "很好", "好评", "喜欢", "满意", "差评", "推荐", "值得", "物流", "客服", "好吃", "太", "非常",
+        "质量", "收到",
+    ];
+    const ENGLISH: [&str; 14] = [
+        " i ",
+        "i'm",
+        "i've",
+        " my ",
+        " love",
+        " great",
+        " bad",
+        "recommend",
+        " not ",
+        "disappoint",
+        "perfect",
+        "really",
+        "excellent",
+        " nice",
+    ];
+    if CHINESE.iter().any(|word| value.contains(word)) {
+        return true;
+    }
+    let lower = format!(" {}", value.get(..value.len().min(400)).unwrap_or(value).to_ascii_lowercase());
+    ENGLISH.iter().any(|word| lower.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_of_values_that_are_there() {
+        let facts = SampleFacts::of(&DataType::Utf8, &["1", "2.50", "", "N/A", "abc", "a@b.com"]);
+        assert_eq!(facts.n, 4);
+        assert_eq!((facts.numeric, facts.whole), (0.5, 0.25));
+        assert_eq!(facts.range, Some((1.0, 2.5)));
+        assert_eq!(facts.coverage(SemanticType::Email), 0.25);
+        assert_eq!(SampleFacts::of(&DataType::Utf8, &[]).distinct_share(), 0.0);
+    }
+
+    #[test]
+    fn words_for_missing() {
+        for word in ["", "N/A", "null", "NaN", "暂无", "?"] {
+            assert!(is_missing(word), "{word}");
+        }
+        assert!(!is_missing("nano") && !is_missing("0"));
+    }
+}

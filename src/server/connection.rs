@@ -1,0 +1,182 @@
+//! One connection from accept to close: login, then three tasks (reader, conversation, writer) until either side ends.
+
+use super::backend::{CancelHandle, NoticeSink, Session, Startup};
+use super::cancel::{Entry, secret};
+use super::conversation::{Conversation, Phase};
+use super::login::{Hello, Wire, authenticate, hello};
+use super::outbox::{Outbox, encode, write_all};
+use super::serve::Shared;
+use super::sqlstate::error_response;
+use super::{backend, frame};
+use crate::config::{LOGIN_TIMEOUT_MS, MESSAGES_AHEAD_MAX, SERVER_VERSION, SHUTDOWN_GRACE_MS};
+use crate::error::{Error, Kind, Result};
+use bytes::BytesMut;
+use pgwire::messages::startup::{BackendKeyData, ParameterStatus, SecretKey};
+use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage, ProtocolVersion};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::net::tcp::OwnedReadHalf;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use tokio::task::JoinSet;
+
+/// What login makes.
+struct LoggedIn {
+    session: Box<dyn Session>,
+    notices: mpsc::Receiver<backend::Notice>,
+    greeting: Vec<PgWireBackendMessage>,
+    _entry: Entry,
+    _place: OwnedSemaphorePermit,
+}
+
+/// Serves one socket until it ends.
+pub(super) async fn serve_connection(
+    socket: TcpStream,
+    shared: Arc<Shared>,
+    phase: watch::Receiver<Phase>,
+    pending: OwnedSemaphorePermit,
+) {
+    // Answers are written in whole chunks; waiting for more would only delay them.
+    let _ = socket.set_nodelay(true);
+    let mut wire = Wire::new(socket);
+    let mut ending = phase.clone();
+    let login = tokio::time::timeout(Duration::from_millis(LOGIN_TIMEOUT_MS), log_in(&mut wire, &shared));
+    let login = tokio::select! {
+        login = login => login,
+        _ = ending.wait_for(|phase| *phase != Phase::Running) => return,
+    };
+    // No longer one of those that are logging in.
+    drop(pending);
+    match login {
+        Ok(Ok(Some(logged_in))) => converse(wire, logged_in, phase).await,
+        Ok(Ok(None)) => {}
+        Ok(Err(error)) => wire.refuse(&error).await,
+        Err(_) => wire.refuse(&Error::new(Kind::Authentication, "canceling authentication due to timeout")).await,
+    }
+}
+
+async fn log_in(wire: &mut Wire, shared: &Arc<Shared>) -> Result<Option<LoggedIn>> {
+    let Some(Hello { role, database, parameters, version }) = hello(wire, &shared.registry).await? else {
+        return Ok(None);
+    };
+    let place = shared
+        .places
+        .clone()
+        .try_acquire_owned()
+        .map_err(|_| Error::new(Kind::TooManyConnections, "sorry, too many clients already"))?;
+    if !authenticate(wire, &role, shared.backend.as_ref(), &shared.mocks).await? {
+        return Ok(None);
+    }
+    let peer = wire.socket.peer_addr().map_err(|error| Error::io("looking at a client's address", &error))?;
+    let pid = shared.registry.next_pid();
+    let defaults = default_parameters(&role, &parameters);
+    let (sink, notices) = NoticeSink::channel();
+    let startup = Startup { role, database, parameters, peer, pid };
+    let mut session = shared.backend.connect(startup, sink).await?;
+    // Protocol 3.0 knows secrets of four bytes only.
+    let key = secret(if version == ProtocolVersion::PROTOCOL3_0 { 4 } else { 32 })?;
+    let wire_key = match <[u8; 4]>::try_from(key.as_slice()) {
+        Ok(four) => SecretKey::I32(i32::from_be_bytes(four)),
+        Err(_) => SecretKey::Bytes(key.clone().into()),
+    };
+    let entry = shared.registry.enter(pid, key, session.cancel_handle());
+    let mut told = defaults;
+    told.extend(session.take_parameter_changes());
+    let mut greeting: Vec<_> = told
+        .into_iter()
+        .map(|(name, value)| PgWireBackendMessage::ParameterStatus(ParameterStatus::new(name, value)))
+        .collect();
+    greeting.push(PgWireBackendMessage::BackendKeyData(BackendKeyData::new(pid, wire_key)));
+    Ok(Some(LoggedIn { session, notices, greeting, _entry: entry, _place: place }))
+}
+
+/// The settings that PostgreSQL reports, before the session has its say.
+fn default_parameters(role: &str, given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let application = given.get("application_name").map(String::as_str).unwrap_or_default();
+    [
+        ("DateStyle", "ISO, MDY"),
+        ("IntervalStyle", "postgres"),
+        ("TimeZone", "UTC"),
+        ("application_name", application),
+        ("client_encoding", "UTF8"),
+        ("default_transaction_read_only", "off"),
+        ("in_hot_standby", "off"),
+        ("integer_datetimes", "on"),
+        ("is_superuser", "off"),
+        ("server_encoding", "UTF8"),
+        ("server_version", SERVER_VERSION),
+        ("session_authorization", role),
+        ("standard_conforming_strings", "on"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect()
+}
+
+async fn converse(wire: Wire, logged_in: LoggedIn, phase: watch::Receiver<Phase>) {
+    let LoggedIn { session, notices, greeting, _entry, _place } = logged_in;
+    let cancel = session.cancel_handle();
+    let (read, write) = wire.socket.into_split();
+    let (outbox, chunks) = Outbox::channel();
+    let (sender, inbox) = mpsc::channel(MESSAGES_AHEAD_MAX);
+    let mut conversation = Conversation::new(session, inbox, outbox, phase);
+    if conversation.greet(greeting).is_err() {
+        return;
+    }
+    // Sets end their tasks when they are dropped, so that nothing outlives this connection.
+    let (mut reader, mut writer, mut talker) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
+    let kept = conversation.outbox.sender();
+    reader.spawn(read_all(read, wire.buffer, sender, cancel.clone()));
+    writer.spawn(write_all(write, chunks, notices, cancel));
+    talker.spawn(conversation.run());
+    if let Some(Err(error)) = talker.join_next().await
+        && error.is_panic()
+    {
+        tracing::error!("a statement ended by a bug of ours; its connection is closed");
+        let response = error_response(&Error::internal("the server failed; this connection is closed"), true);
+        let mut bytes = BytesMut::new();
+        if encode(&response, &mut bytes).is_ok() {
+            // The writer may have ended too; there is nothing more to do for this client.
+            let _ = kept.send(bytes.to_vec()).await;
+        }
+    }
+    drop(kept);
+    reader.abort_all();
+    // What is still on its way to the client goes out, unless the client does not take it.
+    let _ = tokio::time::timeout(Duration::from_millis(SHUTDOWN_GRACE_MS), writer.join_next()).await;
+}
+
+/// Reads messages until the client ends, breaks the protocol, or the conversation does.
+async fn read_all(
+    mut socket: OwnedReadHalf,
+    mut buffer: BytesMut,
+    messages: mpsc::Sender<Result<PgWireFrontendMessage>>,
+    cancel: CancelHandle,
+) {
+    loop {
+        match frame::take(&mut buffer) {
+            Ok(Some(message)) => {
+                let last = matches!(message, PgWireFrontendMessage::Terminate(_));
+                // After a proper goodbye, what was asked before is still done.
+                if messages.send(Ok(message)).await.is_err() || last {
+                    return;
+                }
+            }
+            Ok(None) => match socket.read_buf(&mut buffer).await {
+                Ok(0) | Err(_) => {
+                    // Gone without a word: nobody waits for what still runs.
+                    cancel.cancel();
+                    return;
+                }
+                Ok(_) => {}
+            },
+            Err(error) => {
+                // The conversation tells the client, once it has answered what came before.
+                let _ = messages.send(Err(error)).await;
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! One client's conversation after login: messages in, one after another; answers into the outbox.
+//!
+//! A conversation owns its session. It runs as a task of its own, apart from the tasks that read from and write to the
+//! socket, so that a statement which keeps a processor busy holds back neither notices nor the news that the client is
+//! gone. `simple`, `extended` and `copy` hold the parts of the protocol; what they share (running a statement under
+//! cancel and timeout, streaming rows, telling errors, ReadyForQuery) is here.
+
+use super::backend::{CancelHandle, Outcome, Session, Statement, TransactionStatus};
+use super::encode::{Format, RowEncoder};
+use super::outbox::Outbox;
+use super::portal::{Portal, Prepared, Rows};
+use super::sqlstate::error_response;
+use crate::config::{ANSWER_CHUNK_BYTES, CANCEL_GRACE_MS};
+use crate::error::{Error, Kind, Result};
+use datafusion::common::ScalarValue;
+use futures::StreamExt;
+use pgwire::messages::response::{CommandComplete, EmptyQueryResponse, ReadyForQuery, TransactionStatus as WireStatus};
+use pgwire::messages::startup::ParameterStatus;
+use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+/// Whether the server goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// It does.
+    Running,
+    /// It goes down once running statements are done.
+    Draining,
+    /// It goes down now.
+    Ending,
+}
+
+/// Why a message could not be answered as asked.
+pub enum Failure {
+    /// The statement failed; the conversation goes on.
+    Statement(Error),
+    /// The conversation ends, and the client is told why.
+    Fatal(Error),
+    /// The client is gone.
+    Gone,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Statement(error)
+    }
+}
+
+/// How a statement ended.
+pub(super) enum End {
+    /// With a command tag.
+    Tag(String),
+    /// Without one: it was empty.
+    Empty,
+}
+
+/// A client, its session, and what is prepared between them.
+pub struct Conversation {
+    pub(super) session: Box<dyn Session>,
+    pub(super) outbox: Outbox,
+    pub(super) cancel: CancelHandle,
+    pub(super) prepared: HashMap<String, Arc<Prepared>>,
+    pub(super) portals: HashMap<String, Portal>,
+    /// After an error in extended messages all is ignored up to the next Sync.
+    pub(super) skipping: bool,
+    inbox: mpsc::Receiver<Result<PgWireFrontendMessage>>,
+    phase: watch::Receiver<Phase>,
+    deadline: Option<Instant>,
+}
+
+impl Conversation {
+    /// A conversation that begins.
+    pub fn new(
+        session: Box<dyn Session>,
+        inbox: mpsc::Receiver<Result<PgWireFrontendMessage>>,
+        outbox: Outbox,
+        phase: watch::Receiver<Phase>,
+    ) -> Self {
+        Self {
+            cancel: session.cancel_handle(),
+            session,
+            outbox,
+            prepared: HashMap::new(),
+            portals: HashMap::new(),
+            skipping: false,
+            inbox,
+            phase,
+            deadline: None,
+        }
+    }
+
+    /// Adds what the client gets at the end of login, before the first ReadyForQuery.
+    pub fn greet(&mut self, messages: Vec<PgWireBackendMessage>) -> Result<(), Failure> {
+        messages.into_iter().try_for_each(|message| self.outbox.put(message))
+    }
+
+    /// Answers until either side ends it.
+    pub async fn run(mut self) {
+        if let Err(Failure::Fatal(error) | Failure::Statement(error)) = self.answer_all().await {
+            let told = self.outbox.put(error_response(&error, true));
+            if told.is_ok() {
+                // If it is gone by now, it does not matter.
+                let _ = self.outbox.flush().await;
+            }
+        }
+    }
+
+    async fn answer_all(&mut self) -> Result<(), Failure> {
+        self.ready().await?;
+        while let Some(message) = self.next_message().await? {
+            match message {
+                PgWireFrontendMessage::Terminate(_) => return Ok(()),
+                PgWireFrontendMessage::Sync(_) => self.sync().await?,
+                _ if self.skipping => {}
+                PgWireFrontendMessage::Query(query) => self.query(&query.query).await?,
+                // Left over from a COPY that failed while the client was still sending.
+                PgWireFrontendMessage::CopyData(_)
+                | PgWireFrontendMessage::CopyDone(_)
+                | PgWireFrontendMessage::CopyFail(_) => {}
+                PgWireFrontendMessage::PasswordMessageFamily(_) => {
+                    return Err(Failure::Fatal(Error::new(Kind::Protocol, "unexpected password message")));
+                }
+                message => {
+                    if let Err(failure) = self.extended(message).await {
+                        self.tell(failure).await?;
+                        self.skipping = true;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The next message; `None` when the client is gone. Between messages a server that goes down ends the conversation.
+    pub(super) async fn next_message(&mut self) -> Result<Option<PgWireFrontendMessage>, Failure> {
+        let message = match self.inbox.try_recv() {
+            Ok(message) => Some(message),
+            Err(mpsc::error::TryRecvError::Disconnected) => None,
+            Err(mpsc::error::TryRecvError::Empty) => {
+                tokio::select! {
+                    biased;
+                    message = self.inbox.recv() => message,
+                    _ = self.phase.wait_for(|phase| *phase != Phase::Running) => {
+                        return Err(Failure::Fatal(shutting_down()));
+                    }
+                }
+            }
+        };
+        message.transpose().map_err(Failure::Fatal)
+    }
+
+    /// Tells the client of a failure and undoes what must be undone; fatal ones are passed on.
+    pub(super) async fn tell(&mut self, failure: Failure) -> Result<(), Failure> {
+        let error = match failure {
+            Failure::Statement(error) => error,
+            other => return Err(other),
+        };
+        self.portals.clear();
+        self.session.rollback_implicit().await;
+        if error.kind() == Kind::Cancelled && *self.phase.borrow() == Phase::Ending {
+            return Err(Failure::Fatal(shutting_down()));
+        }
+        self.outbox.put(error_response(&error, false))?;
+        self.outbox.flush().await
+    }
+
+    /// Says that the next statement may come, and what it should know before.
+    pub(super) async fn ready(&mut self) -> Result<(), Failure> {
+        for (name, value) in self.session.take_parameter_changes() {
+            self.outbox.put(PgWireBackendMessage::ParameterStatus(ParameterStatus::new(name, value)))?;
+        }
+        let status = match self.session.transaction_status() {
+            TransactionStatus::Idle => WireStatus::Idle,
+            TransactionStatus::Block => WireStatus::Transaction,
+            TransactionStatus::Failed => WireStatus::Error,
+        };
+        self.outbox.put(PgWireBackendMessage::ReadyForQuery(ReadyForQuery::new(status)))?;
+        self.outbox.flush().await
+    }
+
+    /// Runs a statement under cancel and timeout, in an implicit transaction where there is no other.
+    pub(super) async fn execute(
+        &mut self,
+        statement: &Statement,
+        params: Vec<ScalarValue>,
+        statements: usize,
+    ) -> Result<Outcome> {
+        self.cancel.reset();
+        self.deadline = self.session.statement_timeout().map(|timeout| Instant::now() + timeout);
+        self.session.begin_implicit(statements).await?;
+        let guard = self.guard();
+        guard.work(self.session.execute(statement, params)).await
+    }
+
+    pub(super) fn guard(&self) -> Guard {
+        Guard { cancel: self.cancel.clone(), deadline: self.deadline }
+    }
+
+    /// Sends what a statement gives; rows go as they come.
+    pub(super) async fn deliver(&mut self, outcome: Outcome) -> Result<End, Failure> {
+        match outcome {
+            Outcome::Rows { schema, stream, tag } => {
+                let formats = vec![Format::Text; schema.fields().len()];
+                let mut rows = Rows::new(RowEncoder::new(schema, formats)?, stream, tag);
+                self.outbox.put(rows.encoder.description())?;
+                self.stream(&mut rows, usize::MAX).await?;
+                Ok(End::Tag(rows.complete_tag()))
+            }
+            other => self.deliver_rest(other).await,
+        }
+    }
+
+    /// Sends what a statement without rows gives.
+    pub(super) async fn deliver_rest(&mut self, outcome: Outcome) -> Result<End, Failure> {
+        match outcome {
+            Outcome::Rows { .. } => Err(Error::internal("rows where none were expected").into()),
+            Outcome::Command { tag } => Ok(End::Tag(tag)),
+            Outcome::Empty => Ok(End::Empty),
+            Outcome::CopyIn { columns, binary } => self.copy_in(columns, binary).await.map(End::Tag),
+            Outcome::CopyOut { columns, binary, stream } => self.copy_out(columns, binary, stream).await.map(End::Tag),
+            Outcome::Deallocate { name, tag } => {
+                match name {
+                    None => self.prepared.clear(),
+                    Some(name) if self.prepared.remove(&name).is_some() => {}
+                    Some(name) => {
+                        let message = format!("prepared statement \"{name}\" does not exist");
+                        return Err(Error::new(Kind::UndefinedStatement, message).into());
+                    }
+                }
+                Ok(End::Tag(tag))
+            }
+        }
+    }
+
+    /// Sends up to `rows_max` rows; says whether the result ended with them.
+    pub(super) async fn stream(&mut self, rows: &mut Rows, rows_max: usize) -> Result<bool, Failure> {
+        let guard = self.guard();
+        let mut left = rows_max;
+        rows.sent = 0;
+        loop {
+            if left == 0 {
+                return Ok(false);
+            }
+            let (batch, from) = match rows.pending.take() {
+                Some(pending) => pending,
+                None => match guard.wait(rows.stream.next()).await? {
+                    None => return Ok(true),
+                    Some(Ok(batch)) => (batch, 0),
+                    Some(Err(error)) => return Err(self.session.explain_error(error).into()),
+                },
+            };
+            if batch.num_rows() == 0 {
+                continue;
+            }
+            let written = rows.encoder.encode(&batch, from, left, ANSWER_CHUNK_BYTES, self.outbox.buffer())?;
+            left -= written;
+            rows.sent += written as u64;
+            if from + written < batch.num_rows() {
+                rows.pending = Some((batch, from + written));
+            }
+            if self.outbox.is_full() {
+                guard.check()?;
+                self.outbox.flush().await?;
+            }
+        }
+    }
+
+    /// Ends a statement.
+    pub(super) fn complete(&mut self, end: End) -> Result<(), Failure> {
+        self.outbox.put(match end {
+            End::Tag(tag) => PgWireBackendMessage::CommandComplete(CommandComplete::new(tag)),
+            End::Empty => PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new()),
+        })
+    }
+}
+
+/// What may stop a statement: a request to cancel, or the end of its time.
+pub(super) struct Guard {
+    cancel: CancelHandle,
+    deadline: Option<Instant>,
+}
+
+impl Guard {
+    /// Waits for work of the session, which when stopped has a moment to end by itself.
+    pub async fn work<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::pin!(work);
+        tokio::select! {
+            biased;
+            result = &mut work => return self.explain(result),
+            () = self.stopped() => {}
+        }
+        // Work on other threads sees the flag only.
+        self.cancel.cancel();
+        match tokio::time::timeout(Duration::from_millis(CANCEL_GRACE_MS), &mut work).await {
+            Ok(result) => self.explain(result),
+            Err(_) => Err(self.reason()),
+        }
+    }
+
+    /// Waits for what can be dropped at any time.
+    pub async fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        tokio::select! {
+            biased;
+            () = self.stopped() => {
+                self.cancel.cancel();
+                Err(self.reason())
+            }
+            result = work => Ok(result),
+        }
+    }
+
+    /// An error when the statement should stop.
+    pub fn check(&self) -> Result<()> {
+        if self.cancel.is_cancelled() || self.timed_out() { Err(self.reason()) } else { Ok(()) }
+    }
+
+    async fn stopped(&self) {
+        let late = async {
+            match self.deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.cancel.cancelled() => {}
+            () = late => {}
+        }
+    }
+
+    /// A session that was stopped does not know why.
+    fn explain<T>(&self, result: Result<T>) -> Result<T> {
+        result.map_err(|error| if error.kind() == Kind::Cancelled && self.timed_out() { self.reason() } else { error })
+    }
+
+    fn timed_out(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    fn reason(&self) -> Error {
+        let cause = if self.timed_out() { "statement timeout" } else { "user request" };
+        Error::new(Kind::Cancelled, format!("canceling statement due to {cause}"))
+    }
+}
+
+fn shutting_down() -> Error {
+    Error::new(Kind::Shutdown, "terminating connection due to administrator command")
+}

@@ -1,0 +1,75 @@
+//! Parameters that come as the bytes of PostgreSQL's `send` functions.
+
+use super::{array, invalid, numeric};
+use crate::encoding::pg_text::write_uuid;
+use crate::error::{Error, Kind, Result};
+use crate::server::encode::{EPOCH_DAYS, EPOCH_MICROS};
+use crate::server::types::{element_of, oid};
+use datafusion::arrow::datatypes::IntervalMonthDayNano;
+use datafusion::common::ScalarValue;
+
+/// Reads bytes as a type.
+pub fn decode(type_oid: u32, bytes: &[u8]) -> Result<ScalarValue> {
+    Ok(match type_oid {
+        oid::BOOL => ScalarValue::Boolean(Some(fixed::<1>(bytes)? != [0])),
+        oid::INT2 => ScalarValue::Int16(Some(i16::from_be_bytes(fixed(bytes)?))),
+        oid::INT4 => ScalarValue::Int32(Some(i32::from_be_bytes(fixed(bytes)?))),
+        oid::INT8 => ScalarValue::Int64(Some(i64::from_be_bytes(fixed(bytes)?))),
+        oid::OID | oid::XID | oid::CID | oid::REGPROC => {
+            ScalarValue::Int64(Some(i64::from(u32::from_be_bytes(fixed(bytes)?))))
+        }
+        oid::FLOAT4 => ScalarValue::Float32(Some(f32::from_be_bytes(fixed(bytes)?))),
+        oid::FLOAT8 => ScalarValue::Float64(Some(f64::from_be_bytes(fixed(bytes)?))),
+        oid::NUMERIC => numeric::from_binary(bytes)?,
+        oid::BYTEA => ScalarValue::Binary(Some(bytes.to_vec())),
+        oid::UUID => {
+            let mut out = Vec::with_capacity(36);
+            write_uuid(&fixed::<16>(bytes)?, &mut out);
+            text(&out)?
+        }
+        oid::JSONB => match bytes.split_first() {
+            Some((1, json)) => text(json)?,
+            _ => return Err(invalid("jsonb")),
+        },
+        oid::DATE => {
+            let days = i64::from(i32::from_be_bytes(fixed(bytes)?)) + EPOCH_DAYS;
+            ScalarValue::Date32(Some(i32::try_from(days).map_err(|_| out_of_range())?))
+        }
+        oid::TIME => ScalarValue::Time64Microsecond(Some(i64::from_be_bytes(fixed(bytes)?))),
+        oid::TIMESTAMP => ScalarValue::TimestampMicrosecond(Some(instant(bytes)?), None),
+        oid::TIMESTAMPTZ => ScalarValue::TimestampMicrosecond(Some(instant(bytes)?), Some("UTC".into())),
+        oid::INTERVAL => {
+            let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = fixed::<16>(bytes)?;
+            let micros = i64::from_be_bytes([a, b, c, d, e, f, g, h]);
+            let days = i32::from_be_bytes([i, j, k, l]);
+            let months = i32::from_be_bytes([m, n, o, p]);
+            let nanos = micros.checked_mul(1000).ok_or_else(out_of_range)?;
+            ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano::new(months, days, nanos)))
+        }
+        _ => match element_of(type_oid) {
+            Some(element) => array::from_binary(element, bytes)?,
+            // The text types and all that Steward keeps as text.
+            None => text(bytes)?,
+        },
+    })
+}
+
+fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
+    bytes.try_into().map_err(|_| Error::new(Kind::InvalidText, "incorrect binary data format in bind parameter"))
+}
+
+fn text(bytes: &[u8]) -> Result<ScalarValue> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(ScalarValue::Utf8(Some(text.to_owned()))),
+        Err(_) => Err(Error::new(Kind::InvalidText, "invalid byte sequence for encoding \"UTF8\"")),
+    }
+}
+
+/// Microseconds since 1970 from microseconds since 2000.
+fn instant(bytes: &[u8]) -> Result<i64> {
+    i64::from_be_bytes(fixed(bytes)?).checked_add(EPOCH_MICROS).ok_or_else(out_of_range)
+}
+
+fn out_of_range() -> Error {
+    Error::new(Kind::DatetimeOutOfRange, "date or time out of range")
+}

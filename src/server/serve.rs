@@ -1,0 +1,119 @@
+//! The door itself: an address, connections, and an orderly end.
+
+use super::backend::Backend;
+use super::cancel::Registry;
+use super::connection::serve_connection;
+use super::conversation::Phase;
+use crate::config::{CANCEL_GRACE_MS, CONNECTIONS_MAX, CONNECTIONS_PENDING_MAX, SHUTDOWN_GRACE_MS};
+use crate::error::{Error, Kind, Result};
+use std::future::Future;
+use std::hash::RandomState;
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+/// What all connections share.
+pub(super) struct Shared {
+    pub backend: Arc<dyn Backend>,
+    pub registry: Arc<Registry>,
+    /// Places for those who are logged in.
+    pub places: Arc<Semaphore>,
+    /// Makes the salts of roles that are not there.
+    pub mocks: RandomState,
+}
+
+/// Opens an address such as `127.0.0.1:5454`. One that is taken is [`Kind::InUse`], one that is none
+/// [`Kind::Configuration`].
+pub async fn listen(address: &str) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => Error::new(Kind::InUse, format!("address {address} is in use"))
+            .with_hint("Another server runs there; stop it or choose another port."),
+        ErrorKind::PermissionDenied => Error::new(Kind::Privilege, format!("may not listen on {address}"))
+            .with_hint("Ports below 1024 need a special right; choose a higher one."),
+        ErrorKind::InvalidInput | ErrorKind::AddrNotAvailable => {
+            Error::new(Kind::Configuration, format!("cannot listen on {address}: {error}"))
+        }
+        _ => Error::io(format!("listening on {address}"), &error),
+    })
+}
+
+/// Serves a backend until `shutdown` is ready, then lets running statements end shortly, and returns when every
+/// connection is closed.
+pub async fn serve(backend: Arc<dyn Backend>, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<()> {
+    serve_at_most(backend, listener, shutdown, CONNECTIONS_MAX).await
+}
+
+/// As [`serve`], with a bound of its own on the connections at once.
+pub async fn serve_at_most(
+    backend: Arc<dyn Backend>,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+    connections_max: usize,
+) -> Result<()> {
+    let shared = Arc::new(Shared {
+        backend,
+        registry: Arc::default(),
+        places: Arc::new(Semaphore::new(connections_max)),
+        mocks: RandomState::new(),
+    });
+    let pending = Arc::new(Semaphore::new(CONNECTIONS_PENDING_MAX));
+    let (phase, watcher) = watch::channel(Phase::Running);
+    let mut connections = JoinSet::new();
+    tokio::pin!(shutdown);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            _ = connections.join_next(), if !connections.is_empty() => {}
+            accepted = listener.accept() => match accepted {
+                // Too many at the door: this one is turned away without a word, as it has not spoken yet.
+                Ok((socket, _)) => if let Ok(place) = pending.clone().try_acquire_owned() {
+                    connections.spawn(serve_connection(socket, shared.clone(), watcher.clone(), place));
+                },
+                Err(error) => {
+                    // Out of file descriptors, most likely: existing connections go on, and may free some.
+                    tracing::warn!("a connection could not be accepted: {error}");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+    drop(listener);
+    // Receivers live in `watcher`, so that sending cannot fail.
+    let _ = phase.send(Phase::Draining);
+    if !all_end(&mut connections, SHUTDOWN_GRACE_MS).await {
+        let _ = phase.send(Phase::Ending);
+        shared.registry.cancel_all();
+        all_end(&mut connections, 2 * CANCEL_GRACE_MS).await;
+    }
+    connections.shutdown().await;
+    Ok(())
+}
+
+/// Waits for all connections; false when some are left after that time.
+async fn all_end(connections: &mut JoinSet<()>, wait_ms: u64) -> bool {
+    let ended = async { while connections.join_next().await.is_some() {} };
+    tokio::time::timeout(Duration::from_millis(wait_ms), ended).await.is_ok()
+}
+
+/// Ready when the process is asked to end: SIGINT (Ctrl-C) or SIGTERM.
+pub async fn shutdown_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Without signals only the system ends the process.
+        std::future::pending::<()>().await;
+    }
+}

@@ -1,0 +1,189 @@
+//! The SQLSTATE of every kind of error, and the fields of error and notice messages.
+
+use super::backend::{Notice, Severity};
+use crate::error::{Error, Kind};
+use pgwire::messages::PgWireBackendMessage;
+use pgwire::messages::response::{ErrorResponse, NoticeResponse};
+
+/// PostgreSQL's code for a kind of error. Without a catch-all, so that a new kind does not compile until it has one.
+pub fn sqlstate(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Syntax => "42601",
+        Kind::UndefinedTable => "42P01",
+        Kind::UndefinedColumn => "42703",
+        Kind::UndefinedFunction => "42883",
+        Kind::UndefinedObject => "42704",
+        Kind::UndefinedSchema => "3F000",
+        Kind::UndefinedDatabase => "3D000",
+        Kind::UndefinedStatement => "26000",
+        Kind::UndefinedCursor => "34000",
+        Kind::DuplicateTable => "42P07",
+        Kind::DuplicateColumn => "42701",
+        Kind::DuplicateObject => "42710",
+        Kind::AmbiguousColumn => "42702",
+        Kind::Grouping => "42803",
+        Kind::DatatypeMismatch => "42804",
+        Kind::InvalidDefinition => "42P17",
+        Kind::InvalidText => "22P02",
+        Kind::BadCopy => "22P04",
+        Kind::DivisionByZero => "22012",
+        Kind::NumericOutOfRange => "22003",
+        Kind::StringTooLong => "22001",
+        Kind::DatetimeOutOfRange => "22008",
+        Kind::InvalidParameter => "22023",
+        Kind::Cardinality => "21000",
+        Kind::NotNull => "23502",
+        Kind::Unique => "23505",
+        Kind::Check => "23514",
+        Kind::ForeignKey => "23503",
+        Kind::Dependent => "2BP01",
+        Kind::Serialization => "40001",
+        Kind::Privilege => "42501",
+        Kind::Unsupported => "0A000",
+        Kind::NotReady => "55000",
+        Kind::InUse => "55006",
+        Kind::LimitExceeded => "53400",
+        Kind::OutOfMemory => "53200",
+        Kind::TooManyConnections => "53300",
+        Kind::DiskFull => "53100",
+        Kind::Io => "58030",
+        Kind::Cancelled => "57014",
+        Kind::FailedTransaction => "25P02",
+        Kind::ActiveTransaction => "25001",
+        Kind::NoActiveTransaction => "25P01",
+        Kind::ReadOnlyTransaction => "25006",
+        Kind::Authentication => "28P01",
+        Kind::Protocol => "08P01",
+        Kind::WrongKey => "XX001",
+        Kind::Corruption => "XX001",
+        Kind::FormatVersion => "0A000",
+        Kind::Configuration => "F0000",
+        Kind::Shutdown => "57P01",
+        Kind::Internal => "XX000",
+    }
+}
+
+/// An error as the client hears it; `fatal` ones end the connection.
+pub(super) fn error_response(error: &Error, fatal: bool) -> PgWireBackendMessage {
+    let severity = if fatal { "FATAL" } else { "ERROR" };
+    let mut fields = vec![
+        (b'S', severity.to_owned()),
+        (b'V', severity.to_owned()),
+        (b'C', sqlstate(error.kind()).to_owned()),
+        (b'M', clean(error.message())),
+    ];
+    fields.extend(error.detail().map(|detail| (b'D', clean(detail))));
+    fields.extend(error.hint().map(|hint| (b'H', clean(hint))));
+    fields.extend(error.position().map(|position| (b'P', position.to_string())));
+    PgWireBackendMessage::ErrorResponse(ErrorResponse::new(fields))
+}
+
+/// A notice as the client hears it.
+pub(super) fn notice_response(notice: &Notice) -> PgWireBackendMessage {
+    let (severity, code) = match notice.severity {
+        Severity::Debug => ("DEBUG", "00000"),
+        Severity::Info => ("INFO", "00000"),
+        Severity::Notice => ("NOTICE", "00000"),
+        Severity::Warning => ("WARNING", "01000"),
+    };
+    let mut fields = vec![
+        (b'S', severity.to_owned()),
+        (b'V', severity.to_owned()),
+        (b'C', code.to_owned()),
+        (b'M', clean(&notice.message)),
+    ];
+    fields.extend(notice.detail.as_deref().map(|detail| (b'D', clean(detail))));
+    fields.extend(notice.hint.as_deref().map(|hint| (b'H', clean(hint))));
+    PgWireBackendMessage::NoticeResponse(NoticeResponse::new(fields))
+}
+
+/// Fields end at the first zero byte, so none may be inside.
+fn clean(text: &str) -> String {
+    text.replace('\0', "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every kind with the code that PostgreSQL's appendix A gives it.
+    const TABLE: &[(Kind, &str)] = &[
+        (Kind::Syntax, "42601"),
+        (Kind::UndefinedTable, "42P01"),
+        (Kind::UndefinedColumn, "42703"),
+        (Kind::UndefinedFunction, "42883"),
+        (Kind::UndefinedObject, "42704"),
+        (Kind::UndefinedSchema, "3F000"),
+        (Kind::UndefinedDatabase, "3D000"),
+        (Kind::UndefinedStatement, "26000"),
+        (Kind::UndefinedCursor, "34000"),
+        (Kind::DuplicateTable, "42P07"),
+        (Kind::DuplicateColumn, "42701"),
+        (Kind::DuplicateObject, "42710"),
+        (Kind::AmbiguousColumn, "42702"),
+        (Kind::Grouping, "42803"),
+        (Kind::DatatypeMismatch, "42804"),
+        (Kind::InvalidDefinition, "42P17"),
+        (Kind::InvalidText, "22P02"),
+        (Kind::BadCopy, "22P04"),
+        (Kind::DivisionByZero, "22012"),
+        (Kind::NumericOutOfRange, "22003"),
+        (Kind::StringTooLong, "22001"),
+        (Kind::DatetimeOutOfRange, "22008"),
+        (Kind::InvalidParameter, "22023"),
+        (Kind::Cardinality, "21000"),
+        (Kind::NotNull, "23502"),
+        (Kind::Unique, "23505"),
+        (Kind::Check, "23514"),
+        (Kind::ForeignKey, "23503"),
+        (Kind::Dependent, "2BP01"),
+        (Kind::Serialization, "40001"),
+        (Kind::Privilege, "42501"),
+        (Kind::Unsupported, "0A000"),
+        (Kind::NotReady, "55000"),
+        (Kind::InUse, "55006"),
+        (Kind::LimitExceeded, "53400"),
+        (Kind::OutOfMemory, "53200"),
+        (Kind::TooManyConnections, "53300"),
+        (Kind::DiskFull, "53100"),
+        (Kind::Io, "58030"),
+        (Kind::Cancelled, "57014"),
+        (Kind::FailedTransaction, "25P02"),
+        (Kind::ActiveTransaction, "25001"),
+        (Kind::NoActiveTransaction, "25P01"),
+        (Kind::ReadOnlyTransaction, "25006"),
+        (Kind::Authentication, "28P01"),
+        (Kind::Protocol, "08P01"),
+        (Kind::WrongKey, "XX001"),
+        (Kind::Corruption, "XX001"),
+        (Kind::FormatVersion, "0A000"),
+        (Kind::Configuration, "F0000"),
+        (Kind::Shutdown, "57P01"),
+        (Kind::Internal, "XX000"),
+    ];
+
+    #[test]
+    fn every_kind_has_its_code() {
+        for (kind, code) in TABLE {
+            assert_eq!(sqlstate(*kind), *code, "{kind:?}");
+            assert_eq!(code.len(), 5);
+        }
+        // `Internal` is declared last: the table misses none.
+        assert_eq!(TABLE.len(), Kind::Internal as usize + 1);
+    }
+
+    #[test]
+    fn fields_carry_what_the_error_says() {
+        let error = Error::new(Kind::UndefinedColumn, "column \"x\0\" does not exist").with_hint("Try y.").at(8);
+        let PgWireBackendMessage::ErrorResponse(response) = error_response(&error, false) else {
+            panic!("not an error response");
+        };
+        let field = |code: u8| response.fields.iter().find(|(name, _)| *name == code).map(|(_, text)| text.as_str());
+        assert_eq!(field(b'S'), Some("ERROR"));
+        assert_eq!(field(b'C'), Some("42703"));
+        assert_eq!(field(b'M'), Some("column \"x\" does not exist"));
+        assert_eq!(field(b'H'), Some("Try y."));
+        assert_eq!(field(b'P'), Some("8"));
+        assert_eq!(field(b'D'), None);
+    }
+}

@@ -1,0 +1,147 @@
+//! Reading one JSON value at a time out of a document in memory, with the place of what is wrong.
+
+use super::records::Record;
+use crate::error::{Error, Kind, Result};
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use std::fmt;
+
+/// A value, and the order of its members where it is an object.
+pub(super) struct Row(pub(super) Record);
+
+impl<'de> serde::Deserialize<'de> for Row {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_any(RowVisitor).map(Row)
+    }
+}
+
+struct RowVisitor;
+
+fn single<E>(value: impl Into<Value>) -> std::result::Result<Record, E> {
+    Ok(vec![("value".to_owned(), value.into())])
+}
+
+impl<'de> Visitor<'de> for RowVisitor {
+    type Value = Record;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+    fn visit_unit<E>(self) -> std::result::Result<Record, E> {
+        single(Value::Null)
+    }
+    fn visit_bool<E>(self, value: bool) -> std::result::Result<Record, E> {
+        single(value)
+    }
+    fn visit_i64<E>(self, value: i64) -> std::result::Result<Record, E> {
+        single(value)
+    }
+    fn visit_u64<E>(self, value: u64) -> std::result::Result<Record, E> {
+        single(value)
+    }
+    fn visit_f64<E>(self, value: f64) -> std::result::Result<Record, E> {
+        single(value)
+    }
+    fn visit_str<E>(self, value: &str) -> std::result::Result<Record, E> {
+        single(value)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> std::result::Result<Record, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = values.next_element::<Value>()? {
+            items.push(item);
+        }
+        single(items)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> std::result::Result<Record, A::Error> {
+        let mut record = Record::new();
+        while let Some((key, value)) = members.next_entry::<String, Value>()? {
+            record.push((key, value));
+        }
+        Ok(record)
+    }
+}
+
+/// A member of an object: its key, and where its value begins.
+pub(super) struct Member {
+    pub(super) key: String,
+    pub(super) at: usize,
+}
+
+impl Member {
+    /// Whether the value is an array whose first element is an object.
+    pub(super) fn is_table(&self, bytes: &[u8]) -> bool {
+        bytes.get(self.at) == Some(&b'[') && bytes.get(skip_blanks(bytes, self.at + 1)) == Some(&b'{')
+    }
+}
+
+pub(super) fn members(shown: &str, bytes: &[u8], object: usize) -> Result<Vec<Member>> {
+    let mut found = Vec::new();
+    let mut at = skip_blanks(bytes, object + 1);
+    while bytes.get(at) == Some(&b'"') {
+        let (name, from) = key(shown, bytes, at)?;
+        let (IgnoredAny, end) = value(shown, bytes, from)?;
+        found.push(Member { key: name, at: from });
+        at = skip_blanks(bytes, end);
+        if bytes.get(at) == Some(&b',') {
+            at = skip_blanks(bytes, at + 1);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether nothing follows the value at `at`.
+pub(super) fn is_one_value(shown: &str, bytes: &[u8], at: usize) -> Result<bool> {
+    let (IgnoredAny, end) = value(shown, bytes, at)?;
+    Ok(skip_blanks(bytes, end) >= bytes.len())
+}
+
+/// The key at `at`, and where its value begins.
+pub(super) fn key(shown: &str, bytes: &[u8], at: usize) -> Result<(String, usize)> {
+    let (key, end) = value::<String>(shown, bytes, at)?;
+    let colon = skip_blanks(bytes, end);
+    if bytes.get(colon) != Some(&b':') {
+        return Err(broken(shown, bytes, colon));
+    }
+    Ok((key, skip_blanks(bytes, colon + 1)))
+}
+
+/// The value at `at`, and where it ends.
+pub(super) fn value<T: DeserializeOwned>(shown: &str, bytes: &[u8], at: usize) -> Result<(T, usize)> {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<T>();
+    match values.next() {
+        Some(Ok(found)) => Ok((found, at + values.byte_offset())),
+        Some(Err(error)) => {
+            let line = line_of(bytes, at) + error.line().saturating_sub(1);
+            Err(wrong(shown, &format!("line {line}"), &error))
+        }
+        None => Err(broken(shown, bytes, at)),
+    }
+}
+
+pub(super) fn skip_blanks(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
+}
+
+fn line_of(bytes: &[u8], at: usize) -> usize {
+    1 + bytes.get(..at).unwrap_or(bytes).iter().filter(|byte| **byte == b'\n').count()
+}
+
+pub(super) fn broken(shown: &str, bytes: &[u8], at: usize) -> Error {
+    Error::new(Kind::InvalidText, format!("{shown}, line {}: this is not JSON", line_of(bytes, at)))
+}
+
+/// The parser's verdict without the text it met: its messages name kinds and places, and may quote a value's type only.
+pub(super) fn wrong(shown: &str, place: &str, error: &serde_json::Error) -> Error {
+    let depth = error.to_string().contains("recursion limit");
+    if depth {
+        return Error::new(Kind::LimitExceeded, format!("{shown}, {place}: JSON is nested too deeply"))
+            .with_hint("A hundred levels and some are read.");
+    }
+    let what = match error.classify() {
+        serde_json::error::Category::Eof => "the JSON text ends too early",
+        _ => "this is not JSON",
+    };
+    Error::new(Kind::InvalidText, format!("{shown}, {place}, column {}: {what}", error.column()))
+}

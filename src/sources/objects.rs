@@ -1,0 +1,163 @@
+//! Files whose rows are themselves: images, plain texts, and what cannot be read as data.
+
+use super::charset;
+use super::columns::{Cell, Rows, Spec, Writer};
+use super::infer::{Order, Type};
+use super::input::{Fnv, io_error, open, read_bounded, relative};
+use super::options::FileOptions;
+use super::sniff;
+use crate::config::SOURCE_TEXT_BYTES_MAX;
+use crate::error::Result;
+use std::collections::VecDeque;
+use std::io::{BufReader, Read, Seek};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+/// The columns of images; `folder` is the label where classes lie in folders.
+pub(super) fn image_specs() -> Vec<Spec> {
+    let mut specs: Vec<Spec> = ["path", "folder", "format"].map(|name| Spec::new(name, Type::Text)).into();
+    specs.extend(["width", "height", "bytes"].map(|name| Spec::new(name, Type::Int)));
+    specs.push(Spec::new("content_hash", Type::Text));
+    specs
+}
+
+/// The columns of plain texts.
+pub(super) fn text_specs() -> Vec<Spec> {
+    ["path", "content"].map(|name| Spec::new(name, Type::Text)).into()
+}
+
+/// The columns of files that are only known to be there.
+pub(super) fn unknown_specs() -> Vec<Spec> {
+    let mut specs: Vec<Spec> = ["path", "format"].map(|name| Spec::new(name, Type::Text)).into();
+    specs.push(Spec::new("bytes", Type::Int));
+    specs.push(Spec::new("modified", Type::Timestamp(Order::Year)));
+    specs
+}
+
+/// Which of the three.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Objects {
+    Images,
+    Texts,
+    Unknown,
+}
+
+/// A row for each file.
+pub(super) struct ObjectRows {
+    pub(super) kind: Objects,
+    pub(super) root: PathBuf,
+    pub(super) paths: VecDeque<PathBuf>,
+    pub(super) options: FileOptions,
+    /// The folder that all images lie under.
+    pub(super) top: PathBuf,
+}
+
+impl Rows for ObjectRows {
+    fn next_row(&mut self, writer: &mut Writer) -> Result<bool> {
+        let Some(path) = self.paths.pop_front() else { return Ok(false) };
+        let row = match self.kind {
+            Objects::Images => self.image(&path, writer)?,
+            Objects::Texts => self.text(&path, writer)?,
+            Objects::Unknown => self.unknown(&path, writer)?,
+        };
+        writer.push_row(&row)?;
+        Ok(true)
+    }
+}
+
+fn integer(value: impl TryInto<i64>) -> Cell {
+    value.try_into().map_or(Cell::Null, Cell::Int)
+}
+
+impl ObjectRows {
+    fn image(&self, path: &Path, writer: &Writer) -> Result<Vec<Cell>> {
+        let shown = relative(&self.root, path);
+        let folder = path.parent().unwrap_or(&self.root);
+        let below = relative(&self.top, folder);
+        let label =
+            if below.is_empty() { folder.file_name().map(|name| name.to_string_lossy().into()) } else { Some(below) };
+        let mut row = vec![Cell::Text(shown.clone()), label.into()];
+        // Opening each file is only worth it for what lies in it.
+        if (2..=6).any(|column| writer.wants(column)) {
+            let fail = |error: std::io::Error| io_error(&shown, &error);
+            let file = open(&self.root, path)?;
+            let bytes = file.metadata().map_err(fail)?.len();
+            let mut reader = BufReader::new(file);
+            let mut head = Vec::new();
+            (&mut reader).take(64).read_to_end(&mut head).map_err(fail)?;
+            let format = sniff::image_format(&head).map(str::to_owned).or_else(|| sniff::image_extension(path));
+            reader.rewind().map_err(fail)?;
+            let size = imagesize::reader_size(&mut reader).ok();
+            row.push(format.into());
+            row.push(size.map_or(Cell::Null, |size| integer(size.width)));
+            row.push(size.map_or(Cell::Null, |size| integer(size.height)));
+            row.push(integer(bytes));
+            if writer.wants(6) {
+                reader.rewind().map_err(fail)?;
+                row.push(Cell::Text(format!("{:016x}", content_hash(reader).map_err(fail)?)));
+            }
+        }
+        Ok(row)
+    }
+
+    fn text(&self, path: &Path, writer: &Writer) -> Result<Vec<Cell>> {
+        let mut row = vec![Cell::Text(relative(&self.root, path))];
+        if writer.wants(1) {
+            let bytes = read_bounded(&self.root, path, SOURCE_TEXT_BYTES_MAX)?;
+            let charset = match charset::named(&self.options.encoding)? {
+                Some(charset) => charset,
+                None => charset::detect_bytes(&bytes, None),
+            };
+            row.push(Cell::Text(charset::decode(&bytes, charset)));
+        }
+        Ok(row)
+    }
+
+    fn unknown(&self, path: &Path, writer: &Writer) -> Result<Vec<Cell>> {
+        let shown = relative(&self.root, path);
+        let metadata = path.symlink_metadata().map_err(|error| io_error(&shown, &error))?;
+        let format =
+            if writer.wants(1) { Cell::Text(sniff::sniff(&self.root, path, &self.options).1) } else { Cell::Null };
+        let micros =
+            metadata.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map(|at| at.as_micros());
+        let modified = micros.and_then(|micros| i64::try_from(micros).ok()).map_or(Cell::Null, Cell::Time);
+        Ok(vec![Cell::Text(shown), format, integer(metadata.len()), modified])
+    }
+}
+
+fn content_hash(mut reader: impl Read) -> std::io::Result<u64> {
+    let mut hash = Fnv::new();
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let count = reader.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(hash.finish());
+        }
+        hash.write(buffer.get(..count).unwrap_or_default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Folder, PNG, cells};
+
+    #[test]
+    fn class_folders_are_one_asset_of_images() {
+        let folder = Folder::new(&[("shop.csv", "a\n1\n"), ("img/README", "photos"), ("img/broken/x.jpg", "no image")]);
+        folder.write("img/dress/1.png", PNG);
+        folder.write("img/shoe/1.png", PNG);
+        let rows = cells(&folder.asset("img"));
+        assert_eq!(rows.len(), 3);
+        assert!(rows[0].starts_with("img/broken/x.jpg|broken|jpg|||8|"), "{}", rows[0]);
+        assert!(rows[1].starts_with("img/dress/1.png|dress|png|2|3|"), "{}", rows[1]);
+        assert_eq!(rows[1].rsplit('|').next(), rows[2].rsplit('|').next());
+        assert_eq!(cells(&folder.asset("img_texts")), ["img/README|photos"]);
+    }
+
+    #[test]
+    fn unreadable_files_are_told_by_their_format() {
+        let folder = Folder::new(&[("a.csv", "PAR1\u{15}\u{4}"), ("empty.csv", "")]);
+        assert!(cells(&folder.asset("a"))[0].starts_with("a.csv|parquet|6|"));
+        assert!(cells(&folder.asset("empty"))[0].starts_with("empty.csv|empty|0|"));
+    }
+}

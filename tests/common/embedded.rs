@@ -1,0 +1,84 @@
+//! An embedded database as the `.slt` runner wants it.
+
+use arrow::datatypes::DataType;
+use async_trait::async_trait;
+use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType};
+use stewarddb::{Database, Error, KeySource, MasterKey, Session, cell_text};
+use std::fmt;
+
+/// An embedded database in a folder that goes with it.
+pub struct Embedded {
+    session: Session,
+    _folder: tempfile::TempDir,
+}
+
+/// An error as the runner compares it: SQLSTATE, then the message.
+#[derive(Debug)]
+pub struct Told(pub String);
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Told {}
+
+impl From<Error> for Told {
+    fn from(error: Error) -> Self {
+        Self(format!("{}: {}", stewarddb::server::sqlstate(error.kind()), error.message()))
+    }
+}
+
+impl Embedded {
+    /// A new database.
+    pub fn start() -> Result<Self, Told> {
+        let folder = tempfile::tempdir().map_err(|e| Told(e.to_string()))?;
+        let key = KeySource::from(MasterKey::generate()?);
+        let database = Database::open(folder.path().join("data"), &key)?;
+        Ok(Self { session: database.session("steward")?, _folder: folder })
+    }
+}
+
+#[async_trait]
+impl AsyncDB for Embedded {
+    type Error = Told;
+    type ColumnType = DefaultColumnType;
+
+    async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Told> {
+        let batches = self.session.query(sql).await?;
+        let Some(first) = batches.first() else { return Ok(DBOutput::StatementComplete(0)) };
+        let types = first.schema().fields().iter().map(|field| kind(field.data_type())).collect();
+        let mut rows = Vec::new();
+        for batch in &batches {
+            for row in 0..batch.num_rows() {
+                let cells = batch.columns().iter().map(|column| shown(cell_text(column, row)));
+                rows.push(cells.collect());
+            }
+        }
+        Ok(DBOutput::Rows { types, rows })
+    }
+
+    async fn shutdown(&mut self) {}
+
+    fn engine_name(&self) -> &str {
+        "embedded"
+    }
+}
+
+/// A value as `.slt` files write it.
+pub fn shown(value: Option<String>) -> String {
+    match value {
+        None => "NULL".to_owned(),
+        Some(text) if text.is_empty() => "(empty)".to_owned(),
+        Some(text) => text,
+    }
+}
+
+fn kind(data_type: &DataType) -> DefaultColumnType {
+    match data_type {
+        t if t.is_integer() => DefaultColumnType::Integer,
+        t if t.is_numeric() => DefaultColumnType::FloatingPoint,
+        _ => DefaultColumnType::Text,
+    }
+}
