@@ -14,7 +14,8 @@
 //! **Three parts of the rows.** A tenth (`eval_fraction`) is set aside for [`CtrModel::evaluation`] and touched by nothing
 //! else; another tenth stops the training early and calibrates; the rest trains. After the epochs are known the network is
 //! trained once more on train and validation together where that is cheap: the calibration curve stays that of the held-out
-//! rows. With fewer than twenty rows in a part there are no parts, and the evaluation says `train` as its segment.
+//! rows, and a second network that turned out too different from the first to be read through it is dropped. With fewer
+//! than twenty rows in a part there are no parts, and the evaluation says `train` as its segment.
 //!
 //! **Same seed, same rows in the same order: same model**, bit for bit, on one machine. Training uses one thread.
 
@@ -27,6 +28,7 @@ mod model;
 mod network;
 mod options;
 mod parameters;
+mod parts;
 mod plan;
 mod rows;
 #[cfg(test)]

@@ -16,6 +16,10 @@ use crate::models::metrics;
 /// Rows up to which the network is trained a second time with the validation rows.
 const REFIT_ROWS_MAX: usize = 500_000;
 
+/// The second network is kept only if its logits on the validation rows spread about as widely as the first one's, for
+/// whom the calibration curve was fitted. A network that found something else would be read through the wrong curve.
+const SPREAD_RATIO_MIN: f64 = 0.7;
+
 /// A click model: features, network, calibration, and how good it was on rows it had not seen.
 #[derive(Debug, Clone)]
 pub struct CtrModel {
@@ -57,6 +61,7 @@ impl CtrModel {
         let held = (!validation.labels.is_empty()).then_some(&validation);
         let (mut network, epochs) = fit(&plan, counts, &train, held, options, options.max_iterations, progress)?;
         let mut calibration = Calibration::None;
+        let mut trained_rows = train.labels.len();
         if held.is_some() {
             let validation_logits = logits(&network, &validation.encoded);
             calibration = Calibration::fit(options.calibration, &validation_logits, &validation.labels);
@@ -65,10 +70,14 @@ impl CtrModel {
                 train.labels.extend_from_slice(&validation.labels);
                 // The caller saw its epochs already; what is left of its progress is the chance to cancel.
                 let mut again = |done: Progress| progress(Progress { epoch: epochs, ..done });
-                network = fit(&plan, counts, &train, None, options, epochs, &mut again)?.0;
+                let whole = fit(&plan, counts, &train, None, options, epochs, &mut again)?.0;
+                let ratio = spread(&logits(&whole, &validation.encoded)) / spread(&validation_logits);
+                if (SPREAD_RATIO_MIN..=1.0 / SPREAD_RATIO_MIN).contains(&ratio) {
+                    network = whole;
+                    trained_rows = train.labels.len();
+                }
             }
         }
-        let trained_rows = train.labels.len();
         let mut model = Self {
             options: options.clone(),
             spec,
@@ -169,6 +178,13 @@ impl CtrModel {
         }
         Ok(Some(users))
     }
+}
+
+/// Standard deviation.
+fn spread(logits: &[f32]) -> f64 {
+    let count = logits.len().max(1) as f64;
+    let mean = logits.iter().map(|logit| *logit as f64).sum::<f64>() / count;
+    (logits.iter().map(|logit| (*logit as f64 - mean).powi(2)).sum::<f64>() / count).sqrt()
 }
 
 /// Encodes batches one after the other.

@@ -4,7 +4,7 @@
 //! each part add to the logit; let each part add to the slope of `row`; scatter that slope to the entries. The gradients
 //! are written out by hand and checked against differences in the tests.
 
-use super::dense::{Layer, multiply, plain, transposed};
+use super::dense::Layer;
 use super::parameters::{Block, Step, Table};
 use super::plan::{CROSS_LAYERS, HIDDEN, Plan};
 use crate::models::features::Encoded;
@@ -15,35 +15,35 @@ use crate::models::random::Random;
 pub(super) struct Network {
     pub plan: Plan,
     /// A weight per entry; empty without a linear part.
-    linear: Table,
+    pub(super) linear: Table,
     /// A vector per entry; empty for `lr`.
-    vectors: Table,
+    pub(super) vectors: Table,
     /// A weight per dense number; empty without a linear part.
-    dense: Block,
-    bias: Block,
+    pub(super) dense: Block,
+    pub(super) bias: Block,
     /// W of the bilinear form, (1 + user) x (1 + item); each side carries a constant 1, which gives either side its own
     /// weights.
-    bilinear: Block,
-    tower: Vec<Layer>,
+    pub(super) bilinear: Block,
+    pub(super) tower: Vec<Layer>,
     /// Weight and bias of each cross layer.
-    cross: Vec<(Block, Block)>,
+    pub(super) cross: Vec<(Block, Block)>,
     /// From the last cross layer to the logit.
-    cross_out: Block,
+    pub(super) cross_out: Block,
 }
 
 /// Buffers of one batch, kept between batches.
 #[derive(Debug, Default)]
 pub(super) struct Work {
-    row: Vec<f32>,
-    row_slope: Vec<f32>,
-    pub logits: Vec<f32>,
-    user: Vec<f32>,
-    item: Vec<f32>,
-    product: Vec<f32>,
-    sums: Vec<f32>,
-    layers: Vec<Vec<f32>>,
-    slopes: (Vec<f32>, Vec<f32>),
-    crossed: Vec<Vec<f32>>,
+    pub(super) row: Vec<f32>,
+    pub(super) row_slope: Vec<f32>,
+    pub(super) logits: Vec<f32>,
+    pub(super) user: Vec<f32>,
+    pub(super) item: Vec<f32>,
+    pub(super) product: Vec<f32>,
+    pub(super) sums: Vec<f32>,
+    pub(super) layers: Vec<Vec<f32>>,
+    pub(super) slopes: (Vec<f32>, Vec<f32>),
+    pub(super) crossed: Vec<Vec<f32>>,
 }
 
 impl Network {
@@ -190,79 +190,6 @@ impl Network {
         }
     }
 
-    /// Half of (square of the sum - sum of squares) over the slots' vectors: every pair's product in linear time.
-    fn factorised(&self, work: &mut Work) {
-        let (width, dim) = (self.plan.row_width().max(1), self.plan.dim);
-        work.sums.clear();
-        work.sums.resize(work.logits.len() * dim, 0.0);
-        let rows = work.row.chunks_exact(width).zip(work.sums.chunks_exact_mut(dim));
-        for ((row, sums), logit) in rows.zip(&mut work.logits) {
-            let mut squares = 0.0;
-            for vector in row.chunks_exact(dim).take(self.plan.slots) {
-                for (sum, value) in sums.iter_mut().zip(vector) {
-                    *sum += value;
-                    squares += value * value;
-                }
-            }
-            *logit += 0.5 * (sums.iter().map(|sum| sum * sum).sum::<f32>() - squares);
-        }
-    }
-
-    fn bilinear(&self, rows: usize, work: &mut Work) {
-        let width = self.plan.row_width();
-        let pick = |columns: &[usize], into: &mut Vec<f32>| {
-            into.clear();
-            for row in work.row.chunks_exact(width.max(1)) {
-                into.push(1.0);
-                into.extend(columns.iter().filter_map(|column| row.get(*column)));
-            }
-        };
-        pick(&self.plan.user, &mut work.user);
-        pick(&self.plan.item, &mut work.item);
-        let (users, items) = (self.plan.user.len() + 1, self.plan.item.len() + 1);
-        work.product.resize(rows * items, 0.0);
-        multiply((rows, users, items), plain(&work.user), plain(&self.bilinear.values), &mut work.product, false);
-        let pairs = work.product.chunks_exact(items).zip(work.item.chunks_exact(items));
-        for ((product, item), logit) in pairs.zip(&mut work.logits) {
-            *logit += product.iter().zip(item).map(|(a, b)| a * b).sum::<f32>();
-        }
-    }
-
-    fn tower(&self, rows: usize, work: &mut Work) {
-        work.layers.resize_with(self.tower.len(), Vec::new);
-        for (place, layer) in self.tower.iter().enumerate() {
-            let (before, rest) = work.layers.split_at_mut(place);
-            let input = before.last().unwrap_or(&work.row);
-            if let Some(output) = rest.first_mut() {
-                layer.forward(rows, input, output);
-            }
-        }
-        if let Some(output) = work.layers.last() {
-            work.logits.iter_mut().zip(output).for_each(|(logit, value)| *logit += value);
-        }
-    }
-
-    /// x(l+1) = x(0) * (x(l) . w) + b + x(l), then a weighted sum of the last.
-    fn cross(&self, work: &mut Work) {
-        let width = self.plan.row_width().max(1);
-        work.crossed.resize_with(self.cross.len(), Vec::new);
-        for (place, (weight, bias)) in self.cross.iter().enumerate() {
-            let (before, rest) = work.crossed.split_at_mut(place);
-            let input = before.last().unwrap_or(&work.row);
-            let Some(output) = rest.first_mut() else { continue };
-            output.clear();
-            for (input, first) in input.chunks_exact(width).zip(work.row.chunks_exact(width)) {
-                let scale: f32 = input.iter().zip(&weight.values).map(|(x, w)| x * w).sum();
-                let terms = input.iter().zip(first).zip(&bias.values);
-                output.extend(terms.map(|((input, first), bias)| first * scale + bias + input));
-            }
-        }
-        let last = work.crossed.last().unwrap_or(&work.row);
-        for (row, logit) in last.chunks_exact(width).zip(&mut work.logits) {
-            *logit += row.iter().zip(&self.cross_out.values).map(|(x, w)| x * w).sum::<f32>();
-        }
-    }
-
     /// One step of training on the given rows; gives the sum of their losses before it.
     pub fn learn(
         &mut self,
@@ -332,95 +259,6 @@ impl Network {
             });
         }
     }
-
-    fn factorised_back(&self, slopes: &[f32], work: &mut Work) {
-        let (width, dim) = (self.plan.row_width().max(1), self.plan.dim);
-        let rows = work.row.chunks_exact(width).zip(work.row_slope.chunks_exact_mut(width));
-        for (((row, row_slope), sums), slope) in rows.zip(work.sums.chunks_exact(dim)).zip(slopes) {
-            let vectors = row.chunks_exact(dim).zip(row_slope.chunks_exact_mut(dim)).take(self.plan.slots);
-            for (vector, vector_slope) in vectors {
-                for ((value, to), sum) in vector.iter().zip(vector_slope).zip(sums) {
-                    *to += slope * (sum - value);
-                }
-            }
-        }
-    }
-
-    fn bilinear_back(&mut self, slopes: &[f32], work: &mut Work) {
-        let (width, rows) = (self.plan.row_width().max(1), slopes.len());
-        let (users, items) = (self.plan.user.len() + 1, self.plan.item.len() + 1);
-        // d/d item = slope * (user W); d/d (user W) = slope * item, from which W and user follow.
-        for (row_slope, (product, slope)) in
-            work.row_slope.chunks_exact_mut(width).zip(work.product.chunks_exact(items).zip(slopes))
-        {
-            for (column, value) in self.plan.item.iter().zip(product.iter().skip(1)) {
-                if let Some(to) = row_slope.get_mut(*column) {
-                    *to += slope * value;
-                }
-            }
-        }
-        for (item, slope) in work.item.chunks_exact_mut(items).zip(slopes) {
-            item.iter_mut().for_each(|value| *value *= slope);
-        }
-        let shape = (users, rows, items);
-        multiply(shape, transposed(&work.user), plain(&work.item), &mut self.bilinear.gradient, true);
-        work.product.resize(rows * users.max(items), 0.0);
-        let shape = (rows, items, users);
-        multiply(shape, plain(&work.item), transposed(&self.bilinear.values), &mut work.product, false);
-        for (row_slope, user_slope) in work.row_slope.chunks_exact_mut(width).zip(work.product.chunks_exact(users)) {
-            for (column, value) in self.plan.user.iter().zip(user_slope.iter().skip(1)) {
-                if let Some(to) = row_slope.get_mut(*column) {
-                    *to += value;
-                }
-            }
-        }
-    }
-
-    fn tower_back(&mut self, slopes: &[f32], work: &mut Work) {
-        let rows = slopes.len();
-        work.slopes.0.clear();
-        work.slopes.0.extend_from_slice(slopes);
-        for (place, layer) in self.tower.iter_mut().enumerate().rev() {
-            let Some(output) = work.layers.get(place) else { continue };
-            let before = place.checked_sub(1).and_then(|before| work.layers.get(before));
-            let (from, to) = (&mut work.slopes.0, &mut work.slopes.1);
-            match before {
-                Some(input) => layer.backward(rows, (input, output), from, to, false),
-                None => layer.backward(rows, (&work.row, output), from, &mut work.row_slope, true),
-            }
-            std::mem::swap(&mut work.slopes.0, &mut work.slopes.1);
-        }
-    }
-
-    fn cross_back(&mut self, slopes: &[f32], work: &mut Work) {
-        let width = self.plan.row_width().max(1);
-        let last = work.crossed.last().unwrap_or(&work.row);
-        // Slope at the output of the layer in hand, all rows.
-        let mut out_slope: Vec<f32> = Vec::with_capacity(last.len());
-        for (row, slope) in last.chunks_exact(width).zip(slopes) {
-            self.cross_out.gradient.iter_mut().zip(row).for_each(|(sum, value)| *sum += slope * value);
-            out_slope.extend(self.cross_out.values.iter().map(|weight| slope * weight));
-        }
-        for (place, (weight, bias)) in self.cross.iter_mut().enumerate().rev() {
-            let input = place.checked_sub(1).and_then(|before| work.crossed.get(before)).unwrap_or(&work.row);
-            let rows = input.chunks_exact(width).zip(work.row.chunks_exact(width));
-            let rows = rows.zip(out_slope.chunks_exact_mut(width).zip(work.row_slope.chunks_exact_mut(width)));
-            for ((input, first), (slope, first_slope)) in rows {
-                let scale: f32 = input.iter().zip(&weight.values).map(|(x, w)| x * w).sum();
-                let scale_slope: f32 = slope.iter().zip(first).map(|(slope, first)| slope * first).sum();
-                let slots = slope.iter_mut().zip(first_slope).zip(input);
-                let blocks = weight.gradient.iter_mut().zip(&weight.values).zip(&mut bias.gradient);
-                for (((slope, first_slope), input), ((weight_sum, weight), bias_sum)) in slots.zip(blocks) {
-                    *first_slope += *slope * scale;
-                    *bias_sum += *slope;
-                    *weight_sum += scale_slope * input;
-                    *slope += scale_slope * weight;
-                }
-            }
-        }
-        // The first layer's input is the row itself.
-        work.row_slope.iter_mut().zip(&out_slope).for_each(|(to, slope)| *to += slope);
-    }
 }
 
 /// 1 / (1 + e^-x), without overflow.
@@ -481,15 +319,15 @@ mod tests {
             let gradients = gradients(&network);
             let mut checked = 0;
             for (block, gradient) in gradients.iter().enumerate() {
-                for place in 0..gradient.len() {
+                for (place, slope) in gradient.iter().enumerate() {
                     let at = |shift: f32| {
                         let mut moved = network.clone();
                         moved.blocks()[block].1[place] += shift;
                         loss(&moved, &encoded, &labels)
                     };
                     let difference = (at(1e-3) - at(-1e-3)) / 2e-3;
-                    let error = (difference - gradient[place] as f64).abs();
-                    assert!(error < 2e-3, "{name} block {block} place {place}: {difference} {}", gradient[place]);
+                    let error = (difference - *slope as f64).abs();
+                    assert!(error < 2e-3, "{name} block {block} place {place}: {difference} {}", slope);
                     checked += 1;
                 }
             }

@@ -162,22 +162,26 @@ impl CtrOptions {
     }
 
     /// Adam's first step. Every slot moves the logit by up to one step, so that wide rows need smaller ones: the constant
-    /// is divided by the slots. The constants and penalties did best over the three click sets that CTR is measured on
-    /// (a click log of 39 columns, shop sessions, film ratings).
+    /// is divided by the slots. Constants and penalties were chosen on three sets: a
+    /// click log of 39 columns, shop sessions, film ratings.
     pub(super) fn learn_rate(&self, slots: usize) -> f32 {
         let scale = match self.architecture {
             Architecture::Lr => 0.06,
             _ => 0.02,
         };
-        self.learn_rate.map_or((scale / slots.max(1) as f64).clamp(0.0005, 0.02), |rate| rate) as f32
+        self.learn_rate.unwrap_or((scale / slots.max(1) as f64).clamp(0.0005, 0.02)) as f32
     }
 
     /// Weight of the squared parameters.
     pub(super) fn l2(&self) -> f32 {
-        self.l2_reg.unwrap_or(4.0) as f32
+        let default = match self.architecture {
+            Architecture::Lr | Architecture::Fm | Architecture::Dcn => 4.0,
+            _ => 8.0,
+        };
+        self.l2_reg.unwrap_or(default) as f32
     }
 
-    /// Rows of one step: some two hundred steps an epoch, within what keeps a core busy.
+    /// Rows of one step: some hundred steps an epoch, within what keeps a core busy.
     pub(super) fn batch_rows(&self, rows: usize) -> usize {
         self.batch_size.unwrap_or_else(|| (rows / 100).clamp(32, 1024))
     }

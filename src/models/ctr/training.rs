@@ -9,8 +9,11 @@ use crate::models::features::Encoded;
 use crate::models::metrics;
 use crate::models::random::Random;
 
-/// Epochs without a better validation loss after which training ends.
-const PATIENCE: usize = 3;
+/// Epochs without a better validation loss after which training may end ...
+const PATIENCE: usize = 4;
+/// ... if the loss has also risen by this share: then the network has begun to learn rows by heart. Where it stands still
+/// instead, the network may yet have to find how two columns meet.
+const RISE_MIN: f64 = 0.002;
 /// Rows that pass through the network at once where no gradient is wanted.
 const FORWARD_ROWS: usize = 512;
 
@@ -82,7 +85,10 @@ pub(super) fn fit(
             let mut kept = network.clone();
             kept.finish();
             best = Some((eval_logloss, epoch, kept));
-        } else if best.as_ref().is_some_and(|(_, at, _)| epoch >= at + PATIENCE) {
+        } else if best
+            .as_ref()
+            .is_some_and(|(loss, at, _)| epoch >= at + PATIENCE && eval_logloss > loss * (1.0 + RISE_MIN))
+        {
             break;
         }
     }

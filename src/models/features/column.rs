@@ -72,7 +72,7 @@ pub(crate) fn times(name: &str, array: &ArrayRef) -> Result<Vec<Option<i64>>> {
 }
 
 /// Calls `each` with every row's text.
-pub(crate) fn texts<'a>(name: &str, array: &'a ArrayRef, mut each: impl FnMut(usize, Option<&str>)) -> Result<()> {
+pub(crate) fn texts(name: &str, array: &ArrayRef, mut each: impl FnMut(usize, Option<&str>)) -> Result<()> {
     match array.data_type() {
         DataType::Utf8 => array.as_string::<i32>().iter().enumerate().for_each(|(row, text)| each(row, text)),
         DataType::LargeUtf8 => array.as_string::<i64>().iter().enumerate().for_each(|(row, text)| each(row, text)),

@@ -17,6 +17,7 @@
 //! Columns are matched by **name**: their order does not matter, and a missing one, an extra one or one of another
 //! type is an error that names it. Counting by position is the classic silent bug of models inside databases.
 
+mod change;
 mod column;
 mod encoded;
 mod learn;

@@ -130,8 +130,14 @@ impl FeatureSpec {
         let mut dense_sides = vec![Side::User; self.dense_width];
         for column in &self.columns {
             let (places, dense) = self.places(column);
-            places.into_iter().filter_map(|place| Some(*slots.get_mut(place)? = column.side)).count();
-            dense.into_iter().filter_map(|place| Some(*dense_sides.get_mut(place)? = column.side)).count();
+            for place in places {
+                if let Some(side) = slots.get_mut(place) {
+                    *side = column.side;
+                }
+            }
+            if let Some(side) = dense.and_then(|place| dense_sides.get_mut(place)) {
+                *side = column.side;
+            }
         }
         (slots, dense_sides)
     }
@@ -204,79 +210,13 @@ impl FeatureSpec {
     }
 
     /// Places of a column's slots (bags after plain slots) and of its dense number.
-    fn places(&self, column: &ColumnSpec) -> (Vec<usize>, Option<usize>) {
+    pub(super) fn places(&self, column: &ColumnSpec) -> (Vec<usize>, Option<usize>) {
         match column.shape {
             Shape::Nothing => (Vec::new(), None),
             Shape::Number { slot, dense, .. } => (vec![slot], Some(dense)),
             Shape::Category { slot, .. } => (vec![slot], None),
             Shape::Time { slot, .. } => (vec![slot, slot + 1], None),
             Shape::Words { bag, .. } => (vec![self.width + bag], None),
-        }
-    }
-
-    /// `encoded` with one column put to its commonest value in every row (an empty text for words).
-    pub(crate) fn without(&self, encoded: &Encoded, name: &str) -> Encoded {
-        self.replace(encoded, name, |column, _, place| column.commonest.get(place).copied(), |_| 0.0)
-    }
-
-    /// `encoded` with one column's values dealt to other rows: row i gets those of `order[i]`.
-    pub(crate) fn permuted(&self, encoded: &Encoded, name: &str, order: &[usize]) -> Encoded {
-        let other = encoded.take(order);
-        let Some(column) = self.columns.iter().find(|column| column.name == name) else { return encoded.clone() };
-        let mut changed = encoded.clone();
-        let (places, dense) = self.places(column);
-        for place in places {
-            if let Some(bag) = place.checked_sub(self.width) {
-                if let (Some(to), Some(from)) = (changed.bags.get_mut(bag), other.bags.get(bag)) {
-                    *to = from.clone();
-                }
-                continue;
-            }
-            copy_stride(&mut changed.ids, &other.ids, self.width, place);
-        }
-        if let Some(place) = dense {
-            copy_stride(&mut changed.dense, &other.dense, self.dense_width, place);
-        }
-        changed
-    }
-
-    fn replace(
-        &self,
-        encoded: &Encoded,
-        name: &str,
-        id: impl Fn(&ColumnSpec, usize, usize) -> Option<u32>,
-        number: impl Fn(usize) -> f32,
-    ) -> Encoded {
-        let mut changed = encoded.clone();
-        let Some(column) = self.columns.iter().find(|column| column.name == name) else { return changed };
-        let (places, dense) = self.places(column);
-        for (which, place) in places.into_iter().enumerate() {
-            if let Some(bag) = place.checked_sub(self.width) {
-                if let Some(bag) = changed.bags.get_mut(bag) {
-                    *bag = Bag { starts: vec![0; encoded.rows + 1], ids: Vec::new() };
-                }
-                continue;
-            }
-            for (row, to) in changed.ids.iter_mut().skip(place).step_by(self.width.max(1)).enumerate() {
-                *to = id(column, row, which).unwrap_or(*to);
-            }
-        }
-        if let Some(place) = dense {
-            for (row, to) in changed.dense.iter_mut().skip(place).step_by(self.dense_width.max(1)).enumerate() {
-                *to = number(row);
-            }
-        }
-        changed
-    }
-
-    /// For each row, whether `name` holds a value that training did not see often enough to know.
-    pub(crate) fn unknown(&self, encoded: &Encoded, name: &str) -> Vec<bool> {
-        let column = self.columns.iter().find(|column| column.name == name);
-        match column.map(|column| &column.shape) {
-            Some(Shape::Category { slot, base, buckets, .. }) => (0..encoded.rows)
-                .map(|row| encoded.ids_of(row).get(*slot).is_none_or(|id| *id <= base + buckets))
-                .collect(),
-            _ => vec![false; encoded.rows],
         }
     }
 
@@ -407,11 +347,4 @@ impl ColumnSpec {
 /// The value, or its signed logarithm.
 pub(super) fn squash(value: f64, log: bool) -> f64 {
     if log { value.signum() * value.abs().ln_1p() } else { value }
-}
-
-fn copy_stride<T: Copy>(to: &mut [T], from: &[T], width: usize, place: usize) {
-    for (to, from) in to.iter_mut().skip(place).step_by(width.max(1)).zip(from.iter().skip(place).step_by(width.max(1)))
-    {
-        *to = *from;
-    }
 }

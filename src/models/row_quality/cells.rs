@@ -50,7 +50,7 @@ pub(super) fn read(batches: &[RecordBatch], stride: usize) -> Result<Vec<Cells>>
         for array in batches.iter().filter_map(|batch| batch.column_by_name(field.name())) {
             cells.rows.reserve(array.len() / stride.max(1));
             texts(field.name(), array, |row, text| {
-                if (passed + row) % stride.max(1) != 0 {
+                if !(passed + row).is_multiple_of(stride.max(1)) {
                     return;
                 }
                 let Some(text) = text.filter(|text| !text.trim().is_empty()) else {

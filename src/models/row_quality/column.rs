@@ -164,11 +164,6 @@ impl ColumnModel {
             .collect();
     }
 
-    /// Rows whose cell is neither empty nor a word for "missing", as a share.
-    pub fn full_share(&self) -> f64 {
-        1.0 - (self.empty + self.missing_words) as f64 / self.rows.max(1) as f64
-    }
-
     /// What the witnesses say of an empty cell.
     pub fn judge_empty(&self) -> Option<Finding> {
         let share = self.empty as f64 / self.rows.max(1) as f64;
@@ -249,12 +244,13 @@ impl ColumnModel {
     }
 
     fn judge_spelling(&self, value: &str) -> Option<Finding> {
-        let tidy = value.split_whitespace().collect::<Vec<_>>().join(" ");
         if is_untidy(value) && self.untidy_share < 0.1 {
+            let tidy = value.split_whitespace().collect::<Vec<_>>().join(" ");
             return Some(Finding::new(0.85, "blanks where none belong", Some(tidy)));
         }
         let count = self.values.get(value).copied().unwrap_or(1);
-        if let Some((usual, rows)) = self.spellings.get(&folded(value))
+        if !self.spellings.is_empty()
+            && let Some((usual, rows)) = self.spellings.get(&folded(value))
             && usual != value
             && *rows >= count.saturating_mul(4)
         {
@@ -315,10 +311,12 @@ fn centre(values: &mut [(f64, u32)]) -> (f64, f64) {
     let median = quantile(values, 0.5);
     let mut distances: Vec<(f64, u32)> = values.iter().map(|(value, count)| ((value - median).abs(), *count)).collect();
     let deviation = 1.4826 * quantile(&mut distances, 0.5);
-    if deviation > 0.0 {
+    if deviation > 0.0 && deviation.is_finite() {
         return (median, deviation);
     }
-    (median, (quantile(values, 0.95) - quantile(values, 0.05)) / 3.29)
+    let wide = (quantile(values, 0.95) - quantile(values, 0.05)) / 3.29;
+    // The ends of the range of floats are further apart than a float can say.
+    (median, if wide.is_finite() { wide } else { 0.0 })
 }
 
 fn quantile(values: &mut [(f64, u32)], share: f64) -> f64 {

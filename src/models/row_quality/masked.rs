@@ -41,6 +41,8 @@ const UNLIKELY: f32 = 0.01;
 pub(super) struct Vocabulary {
     pub name: String,
     pub values: Vec<String>,
+    /// Whether the network is ever sure of this column's values; where not, it is not asked.
+    pub asked: bool,
 }
 
 /// The trained network.
@@ -89,8 +91,9 @@ impl Masked {
         if chosen.len() < *COLUMNS.start() || rows < ROWS_MIN {
             return Ok(None);
         }
-        let vocabulary = |cells: &&Cells| Vocabulary { name: cells.name.clone(), values: cells.distinct.clone() };
-        let network = Self::new(chosen.iter().map(vocabulary).collect())?;
+        let vocabulary =
+            |cells: &&Cells| Vocabulary { name: cells.name.clone(), values: cells.distinct.clone(), asked: true };
+        let mut network = Self::new(chosen.iter().map(vocabulary).collect())?;
         network.seed(seed)?;
         let mut random = Random::new(seed);
         let stride = rows.div_ceil(ROWS_MAX).max(1);
@@ -113,6 +116,19 @@ impl Masked {
                 let targets = Tensor::new(targets, &Device::Cpu).map_err(candle)?;
                 let loss = loss::cross_entropy(&scores, &targets).map_err(candle)?;
                 optimizer.backward_step(&loss).map_err(candle)?;
+            }
+        }
+        order.truncate(BATCH);
+        for masked in 0..chosen.len() {
+            let code = |column: usize, place: usize| {
+                let row = order.get(place).copied().unwrap_or(0);
+                codes.get(column).and_then(|codes| codes.get(row)).copied().unwrap_or(0)
+            };
+            let scores = network.scores(order.len(), masked, code)?;
+            let chances = ops::softmax(&scores, 1).and_then(|all| all.max(1)?.to_vec1::<f32>()).map_err(candle)?;
+            let sure = chances.iter().filter(|chance| **chance >= SURE).count();
+            if let Some(column) = network.columns.get_mut(masked) {
+                column.asked = sure * 20 >= chances.len();
             }
         }
         Ok(Some(network))
@@ -158,7 +174,7 @@ impl Masked {
     }
 
     /// Judges rows: for each finding its row, the column's name and what was found. `value` gives a cell by column name.
-    pub fn judge<'a>(&self, columns: &'a [Cells], rows: usize) -> Result<Vec<(usize, String, Finding)>> {
+    pub fn judge(&self, columns: &[Cells], rows: usize) -> Result<Vec<(usize, String, Finding)>> {
         let mut codes: Vec<Vec<u32>> = Vec::new();
         for column in &self.columns {
             let places: HashMap<&str, u32> =
@@ -173,7 +189,7 @@ impl Masked {
         }
         let code = |column: usize, row: usize| codes.get(column).and_then(|codes| codes.get(row)).copied().unwrap_or(0);
         let mut found = Vec::new();
-        for (masked, column) in self.columns.iter().enumerate() {
+        for (masked, column) in self.columns.iter().enumerate().filter(|(_, column)| column.asked) {
             for start in (0..rows).step_by(4096) {
                 let count = (rows - start).min(4096);
                 let scores = self.scores(count, masked, |place, row| code(place, start + row))?;

@@ -18,6 +18,9 @@ const P_ERROR_MIN: f64 = 0.05;
 /// Seed of the network: the same rows give the same model.
 const SEED: u64 = 17;
 
+/// Joined findings of one row, each with the place of its column.
+type RowFindings = Vec<(usize, Finding)>;
+
 /// What the model thinks of one cell.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CellVerdict {
@@ -95,9 +98,9 @@ impl RowQualityModel {
     }
 
     /// For each row the joined findings by place of the column.
-    fn findings(&self, batch: &RecordBatch) -> Result<(Vec<Cells>, Vec<Vec<(usize, Finding)>>)> {
+    fn findings(&self, batch: &RecordBatch) -> Result<(Vec<Cells>, Vec<RowFindings>)> {
         let cells = read(std::slice::from_ref(batch), 1)?;
-        let mut joined: Vec<Vec<(usize, Finding)>> = vec![Vec::new(); batch.num_rows()];
+        let mut joined: Vec<RowFindings> = vec![Vec::new(); batch.num_rows()];
         let place_of: HashMap<&str, usize> =
             cells.iter().enumerate().map(|(place, cells)| (cells.name.as_str(), place)).collect();
         let place = |name: &str| place_of.get(name).copied();
@@ -138,7 +141,7 @@ impl RowQualityModel {
 }
 
 /// The witnesses that look at one column: once per distinct value, then dealt to the rows.
-fn judge_column(model: &ColumnModel, cells: &Cells, at: usize, joined: &mut [Vec<(usize, Finding)>]) {
+fn judge_column(model: &ColumnModel, cells: &Cells, at: usize, joined: &mut [RowFindings]) {
     let verdicts: Vec<Vec<Finding>> = cells.distinct.iter().map(|value| model.judge(value)).collect();
     let empty = model.judge_empty();
     for (place, row) in cells.rows.iter().zip(joined) {
@@ -155,7 +158,7 @@ fn judge_column(model: &ColumnModel, cells: &Cells, at: usize, joined: &mut [Vec
 }
 
 /// Noisy-or; the louder witness gives the reason, and the expected value unless only the other knows one.
-fn join(row: &mut Vec<(usize, Finding)>, at: usize, finding: Finding) {
+fn join(row: &mut RowFindings, at: usize, finding: Finding) {
     let Some((_, there)) = row.iter_mut().find(|(place, _)| *place == at) else {
         row.push((at, finding));
         return;
@@ -171,7 +174,7 @@ fn join(row: &mut Vec<(usize, Finding)>, at: usize, finding: Finding) {
 }
 
 /// Dependencies into one column are one witness, not several: X1 and X2 often settle each other too.
-fn join_same(row: &mut Vec<(usize, Finding)>, at: usize, finding: Option<Finding>) {
+fn join_same(row: &mut RowFindings, at: usize, finding: Option<Finding>) {
     let Some(finding) = finding else { return };
     let repeated = row.iter().any(|(place, there)| *place == at && there.why.starts_with("other rows"));
     if !repeated {

@@ -59,7 +59,7 @@ fn planted() -> RecordBatch {
 #[test]
 fn planted_errors_are_found_and_right_rows_left_alone() -> Result<()> {
     let batch = planted();
-    let model = RowQualityModel::train(&[batch.clone()], &mut |_| Ok(()))?;
+    let model = RowQualityModel::train(std::slice::from_ref(&batch), &mut |_| Ok(()))?;
     let (scores, details) = (model.score(&batch)?, model.detail(&batch)?);
     let wrong = [(10, "number"), (20, "city"), (30, "code"), (40, "state"), (50, "state"), (60, "city"), (77, "price")];
     for (row, column) in wrong {
@@ -90,7 +90,7 @@ fn reports_of_several_sources_are_put_to_a_vote() -> Result<()> {
         columns.map(|(name, column)| (name, Arc::new(StringArray::from(column)) as ArrayRef)),
     )
     .unwrap();
-    let model = RowQualityModel::train(&[batch.clone()], &mut |_| Ok(()))?;
+    let model = RowQualityModel::train(std::slice::from_ref(&batch), &mut |_| Ok(()))?;
     for (row, detail) in model.detail(&batch)?.iter().enumerate() {
         let (thing, source) = (row / 6, row % 6);
         let wrong = source < 2 && (thing + source) % 4 != 0;
@@ -103,7 +103,7 @@ fn reports_of_several_sources_are_put_to_a_vote() -> Result<()> {
 #[test]
 fn bytes_keep_the_verdicts_and_damage_is_corruption() -> Result<()> {
     let batch = planted();
-    let model = RowQualityModel::train(&[batch.clone()], &mut |_| Ok(()))?;
+    let model = RowQualityModel::train(std::slice::from_ref(&batch), &mut |_| Ok(()))?;
     let bytes = model.to_bytes()?;
     let loaded = RowQualityModel::from_bytes(&bytes)?;
     for (a, b) in model.score(&batch)?.into_iter().zip(loaded.score(&batch)?) {
