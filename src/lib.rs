@@ -1,5 +1,6 @@
 //! Steward.
 pub mod catalog;
+pub mod cli;
 pub mod config;
 pub mod crypto;
 pub mod encoding;

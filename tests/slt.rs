@@ -29,14 +29,17 @@ fn run(path: &Path, wire: bool) -> Result<(), Failed> {
     let update = std::env::var_os("SLT_UPDATE").is_some();
     match wire {
         true => {
-            let mut runner = Runner::new(|| async { Wire::start() });
-            runner.with_column_validator(strict_column_validator);
+            let mut runner = Runner::new(|| async { Wire::start().await });
             runtime.block_on(runner.run_file_async(path)).map_err(told)
         }
         false if update => {
             let mut runner = Runner::new(|| async { Embedded::start() });
             let updated = runner.update_test_file(
-                path, " ", sqllogictest::default_validator, sqllogictest::default_normalizer, sqllogictest::default_column_validator,
+                path,
+                " ",
+                sqllogictest::default_validator,
+                sqllogictest::default_normalizer,
+                sqllogictest::default_column_validator,
             );
             runtime.block_on(updated).map_err(|e| Failed::from(e.to_string()))
         }

@@ -43,7 +43,10 @@ impl Key {
             return match terminal::ask(&format!("Passphrase of \"{}\": ", data.display()))? {
                 Some(text) => Ok(Self { source: KeySource::Passphrase(text), origin: "the terminal".to_owned() }),
                 None => Err(Error::new(Kind::Configuration, format!("no key for database \"{}\"", data.display()))
-                    .with_detail(format!("There is no file \"{}\" and no terminal to ask for a passphrase.", file.display()))
+                    .with_detail(format!(
+                        "There is no file \"{}\" and no terminal to ask for a passphrase.",
+                        file.display()
+                    ))
                     .with_hint(format!("Name a key file in {FILE_VARIABLE}, or set {PASSPHRASE_VARIABLE}."))),
             };
         }

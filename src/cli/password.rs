@@ -68,7 +68,8 @@ mod tests {
     fn one_newline_is_not_of_the_password() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("p");
-        for (content, password) in [("geheim\n", "geheim"), ("a b\r\n", "a b"), (" x\n\n", " x\n"), ("密码", "密码")] {
+        for (content, password) in [("geheim\n", "geheim"), ("a b\r\n", "a b"), (" x\n\n", " x\n"), ("密码", "密码")]
+        {
             std::fs::write(&path, content).unwrap();
             assert_eq!(*read(&path).unwrap(), password);
         }

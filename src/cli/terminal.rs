@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn a_line_can_be_corrected_and_given_up() {
-        let read = |bytes: &[u8]| read_line(&mut &*bytes).unwrap().map(|line| String::from_utf8(line.to_vec()).unwrap());
+        let read =
+            |bytes: &[u8]| read_line(&mut &*bytes).unwrap().map(|line| String::from_utf8(line.to_vec()).unwrap());
         assert_eq!(read("geheim\nrest".as_bytes()).as_deref(), Some("geheim"));
         assert_eq!(read("a密\u{7f}b\u{8}\u{8}\u{8}c\r".as_bytes()).as_deref(), Some("c"));
         assert_eq!(read(b"wrong\x15right\n").as_deref(), Some("right"));

@@ -31,6 +31,7 @@ mod cancel;
 mod connection;
 mod conversation;
 mod copy;
+mod database;
 mod decode;
 mod encode;
 mod engine;

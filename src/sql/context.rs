@@ -26,6 +26,11 @@ pub type NoticeSink = Arc<dyn Fn(Notice) + Send + Sync>;
 pub struct Cancel(Arc<AtomicBool>);
 
 impl Cancel {
+    /// The flag itself, for a handle of another kind over it.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        self.0.clone()
+    }
+
     /// Asks it to stop.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Release);

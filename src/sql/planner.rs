@@ -64,6 +64,7 @@ impl<'a> Planner<'a> {
     /// An expression over the columns of `schema`.
     pub fn expression(&self, expression: ast::Expr, schema: &DFSchema) -> Result<Expr> {
         let planner = SqlToRel::new_with_options(self, self.options());
+        let expression = super::rewrite::expression(expression);
         Ok(planner.sql_to_expr(expression, schema, &mut PlannerContext::new())?)
     }
 

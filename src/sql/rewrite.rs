@@ -44,6 +44,7 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        name_to_call(expression);
         if let Expr::Function(function) = expression
             && functions::takes_row(&function.name.to_string())
         {
@@ -51,6 +52,34 @@ impl VisitorMut for Rewriter<'_> {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// `current_role` and its like are functions that the standard writes without parentheses.
+fn name_to_call(expression: &mut Expr) {
+    const NAMES: &[&str] = &[
+        "current_role",
+        "current_user",
+        "session_user",
+        "user",
+        "current_schema",
+        "current_catalog",
+        "current_database",
+    ];
+    if let Expr::Identifier(ident) = expression
+        && ident.quote_style.is_none()
+        && let Some(name) = NAMES.iter().find(|name| ident.value.eq_ignore_ascii_case(name))
+    {
+        *expression = functions::call(name, Vec::new());
+    }
+}
+
+/// An expression outside of a query with the same rewriting.
+pub fn expression(mut expression: Expr) -> Expr {
+    let _ = datafusion::sql::sqlparser::ast::visit_expressions_mut(&mut expression, |e| {
+        name_to_call(e);
+        ControlFlow::<()>::Continue(())
+    });
+    expression
 }
 
 impl Rewriter<'_> {

@@ -3,8 +3,8 @@
 use arrow::datatypes::DataType;
 use async_trait::async_trait;
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType};
-use stewarddb::{Database, Error, KeySource, MasterKey, Session, cell_text};
 use std::fmt;
+use stewarddb::{Database, Error, KeySource, MasterKey, Session, cell_text};
 
 /// An embedded database in a folder that goes with it.
 pub struct Embedded {

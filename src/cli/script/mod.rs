@@ -295,7 +295,8 @@ fn seconds(time: Duration) -> String {
 /// The script in a file, or with `-` in the standard input.
 pub fn read(path: &Path) -> Result<String> {
     let name = if path == Path::new("-") { "the standard input".into() } else { path.display().to_string() };
-    let text = if path == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
+    let text =
+        if path == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(path) };
     text.map_err(|error| match error.kind() {
         std::io::ErrorKind::InvalidData => Error::new(Kind::Configuration, format!("{name} is not valid UTF-8")),
         _ => Error::io(name, &error),

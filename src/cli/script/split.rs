@@ -129,7 +129,9 @@ impl<'s> Script<'s> {
             at = match byte {
                 b';' if depth == 0 => return (at, at + 1),
                 // psql's other way to say that a statement is to be run.
-                b'\\' if depth == 0 && self.byte(at + 1) == Some(b'g') && self.ends_word(at + 2) => return (at, at + 2),
+                b'\\' if depth == 0 && self.byte(at + 1) == Some(b'g') && self.ends_word(at + 2) => {
+                    return (at, at + 2);
+                }
                 b'(' => {
                     depth += 1;
                     at + 1

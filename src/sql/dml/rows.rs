@@ -21,6 +21,7 @@ pub fn assign(array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
     let wanted = target.arrow();
     let casted = match (array.data_type(), &wanted) {
         (have, want) if have == want => array.clone(),
+        (DataType::Null, want) => new_null_array(want, array.len()),
         (DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View, want) if !matches!(want, DataType::Utf8) => {
             from_text(&cast(array, &DataType::Utf8)?, target)?
         }

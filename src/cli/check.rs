@@ -1,0 +1,120 @@
+//! `steward check`: opens every seal of a database, whatever state it is in, and reports.
+//!
+//! The store looks at its own bytes ([`storage::check`]). With `--deep`, and only when those are whole, everything that
+//! the catalogue refers to is looked for and every row of every table decoded: a file that is missing altogether shows
+//! only so.
+
+use super::Ending;
+use super::arguments::Check;
+use super::console::Console;
+use super::key::Key;
+use crate::catalog::{Object, ObjectId, Table};
+use crate::error::{Error, Kind, Result};
+use crate::storage::{self, FileId, Finding, Store};
+use crate::txn::Manager;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Checks and reports; [`Ending::Badly`] when anything is damaged.
+pub fn run(arguments: &Check, console: &Console) -> Result<Ending> {
+    let data = &arguments.data;
+    if !Store::exists(data)? {
+        let message = format!("directory \"{}\" holds no database of Steward", data.display());
+        return Err(Error::new(Kind::Configuration, message));
+    }
+    let key = Key::find(data, console)?;
+    let mut findings = storage::check(data, &key.source).map_err(|error| key.explain(error))?;
+    if arguments.deep && findings.iter().all(|finding| finding.ok) {
+        findings.extend(deep(data, &key)?);
+    }
+    console.print(&report(&findings))?;
+    let damaged = findings.iter().filter(|finding| !finding.ok).count();
+    if damaged == 0 {
+        console.print(&format!("{}: everything is whole.\n", data.display()))?;
+        return Ok(Ending::Well);
+    }
+    Err(Error::new(
+        Kind::Corruption,
+        format!("{damaged} of {} things in {} are damaged", findings.len(), data.display()),
+    )
+    .with_hint("Restore a copy of the folder. What is whole can still be read; save it first with COPY ... TO."))
+}
+
+/// The findings, one a line.
+fn report(findings: &[Finding]) -> String {
+    let width = findings.iter().map(|finding| finding.object.chars().count()).max().unwrap_or(0);
+    let line = |finding: &Finding| {
+        let state = if finding.ok { "ok" } else { "DAMAGED" };
+        format!("{state:<8} {:<7} {:<width$} {}\n", finding.kind, finding.object, finding.message)
+    };
+    findings.iter().map(line).collect()
+}
+
+/// Decodes all rows, and looks at every file that the catalogue refers to.
+fn deep(data: &Path, key: &Key) -> Result<Vec<Finding>> {
+    let store = Arc::new(Store::open_existing(data, &key.source)?);
+    let manager = match Manager::open(store.clone()) {
+        Ok(manager) => manager,
+        Err(error) => return Ok(vec![finding("catalogue", "catalog", Err(error))]),
+    };
+    let snapshot = manager.current();
+    let mut findings = Vec::new();
+    for (id, object) in snapshot.catalog.objects() {
+        match object.as_ref() {
+            Object::Table(table) => {
+                let name = format!("{}.{}", table.schema, table.name);
+                findings.push(finding(&name, "table", rows_of(&manager, id, table)));
+            }
+            Object::Model(model) => {
+                for version in &model.versions {
+                    let what = format!("{} version {}", model.name, version.number);
+                    findings.push(finding(&what, "model", whole_file(&store, version.file)));
+                }
+            }
+            Object::Finding(found) if found.quality_model != 0 => {
+                findings.push(finding(&found.asset, "quality", whole_file(&store, found.quality_model)));
+            }
+            _ => {}
+        }
+    }
+    Ok(findings)
+}
+
+fn finding(object: &str, kind: &'static str, result: Result<String>) -> Finding {
+    let (ok, message) = match result {
+        Ok(message) => (true, message),
+        Err(error) => (false, error.message().to_owned()),
+    };
+    Finding { object: object.to_owned(), kind, ok, message }
+}
+
+/// Decodes every column of every segment.
+fn rows_of(manager: &Manager, id: ObjectId, table: &Table) -> Result<String> {
+    let rows = manager.current().rows(id);
+    let columns: Vec<usize> = (0..table.columns.len()).collect();
+    for segment in &rows.segments {
+        manager.read(id, segment, &columns)?;
+    }
+    Ok(format!("{} rows in {} segments", rows.live_rows(), rows.segments.len()))
+}
+
+fn whole_file(store: &Store, id: u64) -> Result<String> {
+    store.files().verify(FileId::from_u64(id))?;
+    Ok("its weights are whole".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_are_aligned() {
+        let findings = [
+            finding("keyring", "keyring", Ok("both copies are whole".to_owned())),
+            finding("files/ab/1", "file", Err(Error::new(Kind::Corruption, "block 3 does not open"))),
+        ];
+        let expected =
+            "ok       keyring keyring    both copies are whole\nDAMAGED  file    files/ab/1 block 3 does not open\n";
+        assert_eq!(report(&findings), expected);
+    }
+}
