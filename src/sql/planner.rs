@@ -137,8 +137,8 @@ impl ContextProvider for Planner<'_> {
         if let Some(provider) = functions::table(name, &args, self.context)? {
             return Ok(provider_as_source(provider));
         }
-        let Some(function) = self.state.table_functions().get(name) else {
-            return Err(functions::undefined(name).into());
+        let Some(function) = self.state.table_functions().get(&name.to_lowercase()) else {
+            return Err(functions::undefined(&name.to_lowercase()).into());
         };
         let args = datafusion::catalog::TableFunctionArgs::new(&args, self.state);
         Ok(provider_as_source(function.create_table_provider_with_args(args)?))

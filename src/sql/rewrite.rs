@@ -5,17 +5,17 @@
 
 use super::context::Context;
 use super::functions;
-use crate::catalog::Object;
+use crate::catalog::{Object, View};
 use crate::error::Result;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, Select, SetExpr, TableFactor,
-    TableWithJoins, Value, VisitMut, VisitorMut,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, Statement, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut,
 };
 use std::ops::ControlFlow;
 
 /// The query with rows in place of names of relations.
 pub fn query(mut query: Query, context: &Context) -> Result<Query> {
-    let mut rewriter = Rewriter { context, scopes: Vec::new() };
+    let mut rewriter = Rewriter { context, scopes: Vec::new(), named: Vec::new() };
     let _ = VisitMut::visit(&mut query, &mut rewriter);
     Ok(query)
 }
@@ -26,20 +26,25 @@ type Scope = Vec<(String, Option<Vec<String>>, String)>;
 struct Rewriter<'a> {
     context: &'a Context,
     scopes: Vec<Scope>,
+    /// Common table expressions in reach, for each query that is being visited.
+    named: Vec<Named>,
 }
 
 impl VisitorMut for Rewriter<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        let outer = self.named.last().cloned().unwrap_or_default();
         let mut scope = Vec::new();
-        collect(&query.body, self.context, &mut scope);
+        collect(query, self.context, &outer, &mut scope);
+        self.named.push(with_ctes(query, self.context, &outer));
         self.scopes.push(scope);
         ControlFlow::Continue(())
     }
 
     fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
         self.scopes.pop();
+        self.named.pop();
         ControlFlow::Continue(())
     }
 
@@ -115,28 +120,115 @@ fn normalized(ident: &Ident) -> String {
     }
 }
 
-fn collect(body: &SetExpr, context: &Context, scope: &mut Scope) {
-    if let SetExpr::Select(select) = body {
-        from(select, context, scope);
+/// The relations of a query's FROM.
+fn collect(query: &Query, context: &Context, outer: &Named, scope: &mut Scope) {
+    let named = with_ctes(query, context, outer);
+    if let SetExpr::Select(select) = query.body.as_ref() {
+        from(select, context, &named, scope);
     }
 }
 
-fn from(select: &Select, context: &Context, scope: &mut Scope) {
-    let mut add = |factor: &TableFactor| {
-        if let TableFactor::Table { name, alias, args: None, .. } = factor {
+/// Columns of common table expressions by name.
+type Named = Vec<(String, Option<Vec<String>>)>;
+
+fn with_ctes(query: &Query, context: &Context, outer: &Named) -> Named {
+    let mut named = outer.clone();
+    for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
+        let columns = match cte.alias.columns.is_empty() {
+            true => output_columns(&cte.query, context, &named),
+            false => Some(cte.alias.columns.iter().map(|column| normalized(&column.name)).collect()),
+        };
+        named.push((normalized(&cte.alias.name), columns));
+    }
+    named
+}
+
+/// Names of the columns that a query gives, as far as its text tells them.
+fn output_columns(query: &Query, context: &Context, outer: &Named) -> Option<Vec<String>> {
+    let named = with_ctes(query, context, outer);
+    body_columns(&query.body, context, &named)
+}
+
+fn body_columns(body: &SetExpr, context: &Context, named: &Named) -> Option<Vec<String>> {
+    let select = match body {
+        SetExpr::Select(select) => select,
+        SetExpr::Query(query) => return output_columns(query, context, named),
+        SetExpr::SetOperation { left, .. } => return body_columns(left, context, named),
+        SetExpr::Values(values) => {
+            let width = values.rows.first().map_or(0, |row| row.len());
+            return Some((1..=width).map(|n| format!("column{n}")).collect());
+        }
+        _ => return None,
+    };
+    let mut scope = Scope::new();
+    from(select, context, named, &mut scope);
+    let mut columns = Vec::new();
+    for item in &select.projection {
+        match item {
+            SelectItem::ExprWithAlias { alias, .. } => columns.push(normalized(alias)),
+            SelectItem::UnnamedExpr(Expr::Identifier(ident)) => columns.push(normalized(ident)),
+            SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => columns.push(normalized(parts.last()?)),
+            SelectItem::Wildcard(_) => {
+                for (_, found, _) in &scope {
+                    columns.extend(found.clone()?);
+                }
+            }
+            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
+                let wanted = name.0.last().and_then(|part| part.as_ident()).map(normalized)?;
+                columns.extend(scope.iter().find(|(called, _, _)| *called == wanted)?.1.clone()?);
+            }
+            // A column whose name only the planner gives.
+            _ => return None,
+        }
+    }
+    Some(columns)
+}
+
+fn from(select: &Select, context: &Context, named: &Named, scope: &mut Scope) {
+    let mut add = |factor: &TableFactor| match factor {
+        TableFactor::Table { name, alias, args: None, .. } => {
             let mut parts: Vec<String> = name.0.iter().filter_map(|p| p.as_ident()).map(normalized).collect();
             let Some(table) = parts.pop() else { return };
+            let called = alias.as_ref().map_or(table.clone(), |alias| normalized(&alias.name));
+            let cte = named.iter().rev().find(|(name, _)| parts.is_empty() && *name == table);
+            if let Some((_, columns)) = cte {
+                scope.push((called, columns.clone(), table));
+                return;
+            }
             let (schema, table) = context.resolve(parts.pop().as_deref(), &table);
             let columns = match context.snapshot.catalog.relation(&schema, &table) {
                 Some((_, Object::Table(t))) => Some(t.columns.iter().map(|c| c.name.clone()).collect()),
+                Some((_, Object::View(view))) => view_columns(view, context),
                 _ => super::tables::columns_of(context, &schema, &table),
             };
-            let called = alias.as_ref().map_or(table.clone(), |alias| normalized(&alias.name));
             scope.push((called, columns, format!("{schema}.{table}")));
         }
+        TableFactor::Derived { subquery, alias: Some(alias), .. } => {
+            let columns = match alias.columns.is_empty() {
+                true => output_columns(subquery, context, named),
+                false => Some(alias.columns.iter().map(|column| normalized(&column.name)).collect()),
+            };
+            let called = normalized(&alias.name);
+            scope.push((called.clone(), columns, called));
+        }
+        _ => {}
     };
     for TableWithJoins { relation, joins } in &select.from {
         add(relation);
         joins.iter().for_each(|join| add(&join.relation));
+    }
+}
+
+fn view_columns(view: &View, context: &Context) -> Option<Vec<String>> {
+    if !view.columns.is_empty() {
+        return Some(view.columns.clone());
+    }
+    let statements = super::parser::parse(&view.query).ok()?;
+    match &statements.first()?.body {
+        super::parser::Body::Sql(statement) => match statement.as_ref() {
+            Statement::Query(query) => output_columns(query, context, &Vec::new()),
+            _ => None,
+        },
+        super::parser::Body::Own(_) => None,
     }
 }

@@ -6,6 +6,7 @@
 
 mod delete;
 mod insert;
+mod moment;
 mod returning;
 pub mod rows;
 mod update;

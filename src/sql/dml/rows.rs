@@ -3,6 +3,7 @@
 use super::super::error::invalid_text;
 use super::super::planner::{Planner, parse_expression};
 use super::Work;
+use super::moment::moment;
 use crate::catalog::{ObjectId, SqlType, Table};
 use crate::error::{Error, Kind, Result};
 use crate::txn::Transaction;
@@ -72,10 +73,26 @@ fn from_text(array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
     let texts = array.as_string::<i32>();
     let trimmed: StringArray = texts.iter().map(|text| text.map(str::trim)).collect();
     let trimmed: ArrayRef = Arc::new(trimmed);
-    let values = cast_with_options(&trimmed, &target.arrow(), &CastOptions { safe: true, ..CastOptions::default() })
-        .map_err(|_| Error::new(Kind::DatatypeMismatch, format!("text cannot be assigned to type {target}")))?;
+    let read = |texts: &ArrayRef| {
+        cast_with_options(texts, &target.arrow(), &CastOptions { safe: true, ..CastOptions::default() })
+            .map_err(|_| Error::new(Kind::DatatypeMismatch, format!("text cannot be assigned to type {target}")))
+    };
+    let mut values = read(&trimmed)?;
     if values.null_count() == texts.null_count() {
         return Ok(values);
+    }
+    if matches!(target, SqlType::Date | SqlType::Timestamp | SqlType::Timestamptz) {
+        // Only what Arrow could not read is read again, in PostgreSQL's other forms.
+        let again: StringArray = (0..texts.len())
+            .map(|row| match texts.is_valid(row) && values.is_null(row) {
+                true => moment(texts.value(row)).map(|m| m.format("%Y-%m-%dT%H:%M:%S%.6f").to_string()),
+                false => texts.is_valid(row).then(|| texts.value(row).trim().to_owned()),
+            })
+            .collect();
+        values = read(&(Arc::new(again) as ArrayRef))?;
+        if values.null_count() == texts.null_count() {
+            return Ok(values);
+        }
     }
     match (0..texts.len()).find(|&row| texts.is_valid(row) && values.is_null(row)) {
         Some(row) => Err(unreadable(target, texts.value(row))),

@@ -44,6 +44,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
 
 /// The table function of this name.
 pub fn table(name: &str, args: &[Expr], context: &Arc<Context>) -> Result<Option<Arc<dyn TableProvider>>> {
+    let name = name.to_lowercase();
     let name = name.trim_start_matches("steward.");
     let table = match name {
         "search" | "text_search" => search::search(args, context)?,
