@@ -458,8 +458,8 @@ OPTIONS (model_type = 'ctr', architecture = 'bilinear', user_col = 'audience_id'
 AS SELECT audience_id, ad_id, campaign, slot, affinity, affinity_all, log_share, quality, kind, clicked FROM ad_log;
 
 -- On the rows set aside, beside the constant that always answers the mean. Clicks are one in two hundred: AUC is modest, and it is real.
-SELECT metric, value::numeric(10,5) AS value, n FROM EVALUATE('ctr') WHERE segment IS NULL OR segment = 'all' ORDER BY metric;
-SELECT metric, value::numeric(10,5) AS value, n FROM EVALUATE('ctr_bilinear') WHERE segment IS NULL OR segment = 'all' ORDER BY metric;
+SELECT metric, value::numeric(10,5) AS value, n FROM EVALUATE('ctr') WHERE segment = 'test' ORDER BY metric;
+SELECT metric, value::numeric(10,5) AS value, n FROM EVALUATE('ctr_bilinear') WHERE segment = 'test' ORDER BY metric;
 
 -- The first slot of the men's campaign for one audience: which advertisement?
 SELECT r.ad_id, PREDICT_CTR(r)::numeric(8,5) AS ctr, PREDICT_CTR(r, 'ctr_bilinear')::numeric(8,5) AS ctr_bilinear
@@ -486,7 +486,7 @@ AS SELECT admin_pages, admin_seconds, info_pages, info_seconds, product_pages, p
           month, operating_system, browser, region, traffic_type, visitor_type, weekend, bought
    FROM visits;
 
-SELECT metric, value::numeric(10,5) AS value, n FROM EVALUATE('intent') WHERE segment IS NULL OR segment = 'all' ORDER BY metric;
+SELECT metric, value::numeric(10,5) AS value, n FROM EVALUATE('intent') WHERE segment = 'test' ORDER BY metric;
 
 -- Visits that ended without a purchase although everything spoke for one: whom to write to.
 SELECT visit_id, product_pages, page_value::numeric(8,2) AS page_value, PREDICT_CTR(v, 'intent')::numeric(5,4) AS likely

@@ -79,13 +79,16 @@ async fn small_commit(session: &mut Session, n: i64) {
 
 async fn large_commit(session: &mut Session, n: i64) {
     if n % 2 == 0 {
-        let sql = format!("INSERT INTO large SELECT {n}, g.k, 'row of {n}' FROM generate_series(1, {LARGE_ROWS}) AS g(k)");
+        let sql =
+            format!("INSERT INTO large SELECT {n}, g.k, 'row of {n}' FROM generate_series(1, {LARGE_ROWS}) AS g(k)");
         session.query(&sql).await.unwrap();
         return;
     }
     session.begin_implicit();
     let statement = session.parse("COPY large FROM STDIN WITH (FORMAT csv)").unwrap().remove(0);
-    let Outcome::CopyIn(3) = session.execute(&statement, Vec::new()).await.unwrap() else { panic!("no COPY of 3 columns") };
+    let Outcome::CopyIn(3) = session.execute(&statement, Vec::new()).await.unwrap() else {
+        panic!("no COPY of 3 columns")
+    };
     for start in (1..=LARGE_ROWS).step_by(1000) {
         let lines: String = (start..start + 1000).map(|row| format!("{n},{row},row of {n}\n")).collect();
         session.copy_data(lines.as_bytes()).unwrap();
@@ -251,7 +254,8 @@ fn large_commits_are_whole_and_kept() {
             let rows = number(session, &format!("SELECT count(*) FROM large WHERE n = {n}")).await;
             assert_eq!(rows, LARGE_ROWS, "commit {n} was acknowledged");
         }
-        let halves = format!("SELECT count(*) FROM (SELECT n, count(*) AS c FROM large GROUP BY n) t WHERE c <> {LARGE_ROWS}");
+        let halves =
+            format!("SELECT count(*) FROM (SELECT n, count(*) AS c FROM large GROUP BY n) t WHERE c <> {LARGE_ROWS}");
         assert_eq!(number(session, &halves).await, 0, "commits that are half there");
         let odd = "SELECT count(*) FROM large WHERE note <> 'row of ' || n::text OR k < 1";
         assert_eq!(number(session, odd).await, 0, "rows that nobody wrote");

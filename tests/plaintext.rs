@@ -22,19 +22,63 @@ const PIECE: usize = 16;
 
 /// Values in text columns, some within longer ones.
 const VALUES: [&str; 40] = [
-    "Quetzalcoatl", "Xylophonist", "Zwitscherlein", "Brobdingnag", "Kakapodrome", "Mxyzptlkian", "Oberammergau", "Papageiduo",
-    "Rumpelpumpel", "Schnurrbartus", "Tintenklecks", "Umbellifera", "Vogelscheuch", "Wrdlbrmpfd", "Yggdrasilium", "Zanzibarite",
-    "quokka.arboretum@example.org", "+86 139-0000-7788", "110101199003077571", "6222021234567890123",
-    "青花瓷茶具", "琉璃瓦檐兽", "蓝鲸与磷虾", "糖葫芦串儿", "雪域牦牛绒", "武夷岩茶大红袍", "紫檀木雕笔筒", "景泰蓝掐丝",
-    "浙江省丽水市龙泉镇示例路八十八号", "欧阳修竹林", "敦煌飞天纹样", "皮影戏艺人", "鸬鹚捕鱼灯", "墨兰与建盏", "古琴减字谱", "秋梨膏方子",
-    "Nebelkrähe", "Čokoládovna", "Łódźianka", "Þingvellirø",
+    "Quetzalcoatl",
+    "Xylophonist",
+    "Zwitscherlein",
+    "Brobdingnag",
+    "Kakapodrome",
+    "Mxyzptlkian",
+    "Oberammergau",
+    "Papageiduo",
+    "Rumpelpumpel",
+    "Schnurrbartus",
+    "Tintenklecks",
+    "Umbellifera",
+    "Vogelscheuch",
+    "Wrdlbrmpfd",
+    "Yggdrasilium",
+    "Zanzibarite",
+    "quokka.arboretum@example.org",
+    "+86 139-0000-7788",
+    "110101199003077571",
+    "6222021234567890123",
+    "青花瓷茶具",
+    "琉璃瓦檐兽",
+    "蓝鲸与磷虾",
+    "糖葫芦串儿",
+    "雪域牦牛绒",
+    "武夷岩茶大红袍",
+    "紫檀木雕笔筒",
+    "景泰蓝掐丝",
+    "浙江省丽水市龙泉镇示例路八十八号",
+    "欧阳修竹林",
+    "敦煌飞天纹样",
+    "皮影戏艺人",
+    "鸬鹚捕鱼灯",
+    "墨兰与建盏",
+    "古琴减字谱",
+    "秋梨膏方子",
+    "Nebelkrähe",
+    "Čokoládovna",
+    "Łódźianka",
+    "Þingvellirø",
 ];
 
 /// Names of objects, by what they name.
 const TABLES: [&str; 4] = ["ornithopter_ledger", "marzipan_register", "clickstream_zeppelin", "青铜器名录"];
 const COLUMNS: [&str; 12] = [
-    "tourbillon", "sassafras", "pterodactyl", "gallimaufry", "kaleidophon", "obsidianite", "釉色描述", "窑口编号", "verstandlos",
-    "whippletree", "periwinkler", "clavicembalo",
+    "tourbillon",
+    "sassafras",
+    "pterodactyl",
+    "gallimaufry",
+    "kaleidophon",
+    "obsidianite",
+    "釉色描述",
+    "窑口编号",
+    "verstandlos",
+    "whippletree",
+    "periwinkler",
+    "clavicembalo",
 ];
 const ROLES: [&str; 4] = ["archivist_penelope", "auditor_balthazar", "clerk_ludmilla", "审计员孙悟空"];
 const TAGS: [&str; 4] = ["hush_hush_tag", "moonlit_secret", "velvet_rope", "机密标签甲"];
@@ -44,21 +88,47 @@ const MODELS: [&str; 2] = ["oracle_of_delphinium", "sibyl_of_cumaean"];
 const VIEWS: [&str; 2] = ["panorama_of_quince", "belvedere_of_medlar"];
 /// Literals in the texts of views, policies and training queries, and a comment.
 const TEXTS: [&str; 6] = [
-    "gooseberry_fool", "whortleberry_jam", "redacted_by_nightfall", "hidden_by_harlequin", "cloudberry_query", "a_comment_on_truffles",
+    "gooseberry_fool",
+    "whortleberry_jam",
+    "redacted_by_nightfall",
+    "hidden_by_harlequin",
+    "cloudberry_query",
+    "a_comment_on_truffles",
 ];
 const INDEXES: [&str; 2] = ["concordance_of_herons", "concordance_of_egrets"];
 /// Words that only a text index keeps by themselves: it holds them folded to lower case.
 const TERMS: [&str; 8] = [
-    "zymurgist", "quincunxial", "floccinaucical", "hippopotomon", "sesquipedal", "tergiversator", "ultracrepid", "velleity9",
+    "zymurgist",
+    "quincunxial",
+    "floccinaucical",
+    "hippopotomon",
+    "sesquipedal",
+    "tergiversator",
+    "ultracrepid",
+    "velleity9",
 ];
 /// The folder and the files of a source.
 const SOURCE: [&str; 4] = ["lighthouse_feeds", "keeper_of_lamps", "foghorn_prices", "barnacle_field"];
 /// Values of features that a model has in its vocabulary.
-const FEATURES: [&str; 6] = ["persimmon_segment", "tamarind_segment", "loquat_segment", "朱雀渠道", "玄武渠道", "白虎渠道"];
+const FEATURES: [&str; 6] =
+    ["persimmon_segment", "tamarind_segment", "loquat_segment", "朱雀渠道", "玄武渠道", "白虎渠道"];
 
 fn secrets() -> Vec<&'static str> {
-    let lists: [&[&str]; 13] =
-        [&VALUES, &TABLES, &COLUMNS, &ROLES, &TAGS, &TAG_VALUES, &POLICIES, &MODELS, &VIEWS, &TEXTS, &INDEXES, &TERMS, &SOURCE];
+    let lists: [&[&str]; 13] = [
+        &VALUES,
+        &TABLES,
+        &COLUMNS,
+        &ROLES,
+        &TAGS,
+        &TAG_VALUES,
+        &POLICIES,
+        &MODELS,
+        &VIEWS,
+        &TEXTS,
+        &INDEXES,
+        &TERMS,
+        &SOURCE,
+    ];
     let mut all: Vec<&str> = lists.into_iter().flatten().copied().collect();
     all.extend(FEATURES);
     all
@@ -82,7 +152,10 @@ fn statements(feeds: &Path) -> Vec<String> {
     let c = COLUMNS;
     let mut all = vec![
         format!("CREATE TABLE {ledger} (id bigint PRIMARY KEY, {} text, {} text, {} text)", c[0], c[1], c[2]),
-        format!("CREATE TABLE {register} ({} text PRIMARY KEY, {} text, {} text DEFAULT '{}')", c[3], c[4], c[5], TEXTS[0]),
+        format!(
+            "CREATE TABLE {register} ({} text PRIMARY KEY, {} text, {} text DEFAULT '{}')",
+            c[3], c[4], c[5], TEXTS[0]
+        ),
         format!("CREATE TABLE \"{bronze}\" (id int, \"{}\" text, \"{}\" text)", c[6], c[7]),
         format!("CREATE TABLE {clicks} ({} text, {} text, {} float8, {} int)", c[8], c[9], c[10], c[11]),
     ];
@@ -118,7 +191,10 @@ fn statements(feeds: &Path) -> Vec<String> {
         let column = c[n % 3];
         all.push(format!("ALTER TABLE {ledger} ALTER COLUMN {column} SET TAG \"{tag}\" = '{value}'"));
     }
-    all.push(format!("CREATE VIEW {} AS SELECT {} AS v FROM {register} WHERE {} <> '{}'", VIEWS[0], c[3], c[4], TEXTS[1]));
+    all.push(format!(
+        "CREATE VIEW {} AS SELECT {} AS v FROM {register} WHERE {} <> '{}'",
+        VIEWS[0], c[3], c[4], TEXTS[1]
+    ));
     all.push(format!("CREATE VIEW {} AS SELECT count(*) AS n FROM {ledger}", VIEWS[1]));
     for (model, architecture) in MODELS.iter().zip(["mlp", "bilinear"]) {
         all.push(format!(
@@ -127,8 +203,14 @@ fn statements(feeds: &Path) -> Vec<String> {
             c[8], c[9], c[11], c[8], TEXTS[4]
         ));
     }
-    all.push(format!("CREATE INDEX {} ON {ledger} USING steward ({}, {}) WITH (key_field = 'id')", INDEXES[0], c[1], c[2]));
-    all.push(format!("CREATE INDEX {} ON {register} USING steward ({}) WITH (key_field = '{}')", INDEXES[1], c[4], c[3]));
+    all.push(format!(
+        "CREATE INDEX {} ON {ledger} USING steward ({}, {}) WITH (key_field = 'id')",
+        INDEXES[0], c[1], c[2]
+    ));
+    all.push(format!(
+        "CREATE INDEX {} ON {register} USING steward ({}) WITH (key_field = '{}')",
+        INDEXES[1], c[4], c[3]
+    ));
     all.push(format!("CREATE SOURCE {} TYPE files OPTIONS (path = '{}')", SOURCE[0], feeds.display()));
     all.push("INVENTORY ALL".to_owned());
     // Asked once each, so that whatever is kept from asking is kept.
@@ -143,7 +225,8 @@ fn statements(feeds: &Path) -> Vec<String> {
 /// Questions whose answers, with the names of their columns, hold every secret.
 fn questions() -> Vec<String> {
     let mut all: Vec<String> = TABLES.iter().chain(&VIEWS).map(|name| format!("SELECT * FROM \"{name}\"")).collect();
-    let system = ["assets", "columns", "models", "model_versions", "tags", "tag_references", "policies", "sources", "roles"];
+    let system =
+        ["assets", "columns", "models", "model_versions", "tags", "tag_references", "policies", "sources", "roles"];
     all.extend(system.iter().map(|name| format!("SELECT * FROM steward.{name}")));
     all.push(format!("SELECT * FROM {}.{}", SOURCE[0], SOURCE[2]));
     all
@@ -286,7 +369,11 @@ async fn nothing_is_readable_in_the_folder() {
     };
     assert!(missed.is_empty(), "the search does not find what lies open, or the database does not hold it: {missed:?}");
     assert!(wanted.len() > 10_000, "the store holds only {} pieces", wanted.len());
-    assert_eq!(found_pieces(&copy, &wanted).len(), wanted.len(), "the search for pieces finds them where they lie open");
+    assert_eq!(
+        found_pieces(&copy, &wanted).len(),
+        wanted.len(),
+        "the search for pieces finds them where they lie open"
+    );
 
     let mut hidden = secrets.clone();
     hidden.extend([PASSWORD, std::str::from_utf8(&KEY).unwrap()]);

@@ -44,9 +44,9 @@ Examples:
   steward demo                      in the project's folder, where shop/ lies
   steward demo --no-serve           only the tour
 
-The tour (sql/tour.sql) takes some minutes. It is taken in DATA.unfinished, which becomes DATA at its end: a tour that was
-interrupted leaves no half a database, and begins again the next time. Run again, the demo opens the database and serves it.
-The password of user `steward` is in DATA.password, the key in DATA.key, both readable by their owner only.";
+The tour (sql/tour.sql) takes less than a minute. It is taken in DATA.unfinished, which becomes DATA at its end: a tour
+that was interrupted leaves no half a database, and begins again the next time. Run again, the demo opens the database
+and serves it. The password of user `steward` is in DATA.password, the key in DATA.key, both readable by their owner only.";
 
 const SQL_HELP: &str = "\
 Examples:

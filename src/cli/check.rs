@@ -37,7 +37,7 @@ pub fn run(arguments: &Check, console: &Console) -> Result<Ending> {
         Kind::Corruption,
         format!("{damaged} of {} things in {} are damaged", findings.len(), data.display()),
     )
-    .with_hint("Restore a copy of the folder. What is whole can still be read; save it first with COPY ... TO."))
+    .with_hint("Keep a copy of the folder as it is, and restore the last backup."))
 }
 
 /// The findings, one a line.

@@ -1,6 +1,6 @@
 //! What the user sees: results on the standard output, messages and the clock of a long step on the standard error stream.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use parking_lot::Mutex;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::sync::Arc;
@@ -18,6 +18,7 @@ const LINE_EVERY_SECONDS: u64 = 10;
 pub struct Console {
     /// Whether the last line of the terminal is the clock; held while anything is written to the error stream.
     clock: Mutex<bool>,
+    broken: AtomicBool,
     gone: AtomicBool,
 }
 
@@ -32,14 +33,19 @@ impl Console {
         self.clear();
         let mut out = io::stdout().lock();
         out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| {
-            if error.kind() == ErrorKind::BrokenPipe {
-                self.gone.store(true, Ordering::Relaxed);
-            }
-            Error::io("writing to the standard output", &error)
+            self.broken.store(true, Ordering::Relaxed);
+            self.gone.fetch_or(error.kind() == ErrorKind::BrokenPipe, Ordering::Relaxed);
+            // Not as an error of our own files: a full disk there is none of the database's.
+            Error::new(Kind::Io, format!("writing to the standard output: {error}"))
         })
     }
 
-    /// Whether the reader of the results has gone away.
+    /// Whether results can no longer be printed.
+    pub fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
+    }
+
+    /// Whether that is because their reader has gone away.
     pub fn is_gone(&self) -> bool {
         self.gone.load(Ordering::Relaxed)
     }

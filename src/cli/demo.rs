@@ -31,7 +31,7 @@ pub async fn run(arguments: &Demo, console: &Arc<Console>) -> Result<Ending> {
     let data = arguments.data.as_path();
     let shown = data.display();
     if !arguments.no_serve {
-        // Before minutes of work: a busy port is told at once. It is let go again, so that clients do not wait there.
+        // Before the work: a busy port is told at once. It is let go again, so that clients do not wait there.
         server::listen(&arguments.listen).await?;
     }
     let password_file = beside(data, "password")?;

@@ -72,7 +72,9 @@ impl Key {
     /// Adds to a wrong key's error where the key came from.
     pub fn explain(&self, error: Error) -> Error {
         match error.kind() {
-            Kind::WrongKey if error.hint().is_none() => error.with_hint(format!("The key came from {}.", self.origin)),
+            Kind::WrongKey if error.detail().is_none() => {
+                error.with_detail(format!("The key came from {}.", self.origin))
+            }
             _ => error,
         }
     }

@@ -35,8 +35,10 @@ mod width;
 use crate::error::{Error, Result};
 use arguments::{Arguments, Command};
 use clap::Parser;
+use clap::error::ErrorKind;
 use console::Console;
 use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -64,7 +66,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
-            eprint_quietly(&format!("steward: {error}"));
+            let is_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+            eprint_quietly(&format!("{}{error}", if is_help { "" } else { "steward: " }));
             return ExitCode::from(USAGE);
         }
         Err(help) => {
@@ -110,7 +113,11 @@ fn execute(command: Command, console: &Arc<Console>) -> Result<Ending> {
 
 /// Logs go to the standard error stream. A panic is one line there: its text might quote values.
 fn start_logging(level: LevelFilter) {
-    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_target(false).with_writer(std::io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     // Set already where a test runs the program twice.
     let _ = subscriber.try_init();
     std::panic::set_hook(Box::new(|info| {
@@ -121,6 +128,5 @@ fn start_logging(level: LevelFilter) {
 
 /// Writes to the standard error stream; if nobody reads it there is nobody to tell.
 fn eprint_quietly(text: &str) {
-    use std::io::Write;
     let _ = std::io::stderr().write_all(text.as_bytes());
 }

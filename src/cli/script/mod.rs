@@ -128,7 +128,7 @@ impl<'c> Runner<'c> {
     /// Undoes what a failed piece began, and says what was wrong.
     fn fail(&mut self, error: &Error, text: &str) -> Result<()> {
         self.session.rollback_implicit();
-        if self.console.is_gone() {
+        if self.console.is_broken() {
             return Err(error.clone());
         }
         self.console.note(&format!("{}{}", self.place.lock(), failure::describe(error, text)));

@@ -102,7 +102,8 @@ fn find(
         Some(vec![
             Cell::Int(Some(n as i64 + 1)),
             Cell::Text(key.clone()),
-            Cell::Float(Some(f64::from(hit.score))),
+            // Scores are made of statistics over all rows: to whom rows are hidden, they would tell of them.
+            Cell::Float(shown.is_none().then(|| f64::from(hit.score))),
             Cell::Text(best),
             Cell::text("text"),
         ])

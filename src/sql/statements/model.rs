@@ -58,8 +58,19 @@ pub async fn create_model(
     let context = ddl.context.clone();
     let label = name.to_owned();
     let trained = tokio::task::spawn_blocking(move || {
+        let mut shown = 0;
         let mut told = |p: Progress| {
             context.cancel.check()?;
+            // Once the number of epochs is settled the model is trained again with the held-out rows: said once.
+            if p.epoch <= shown {
+                if shown < usize::MAX {
+                    context
+                        .notice(format!("model \"{label}\": training {} epochs again with the held-out rows", p.epoch));
+                    shown = usize::MAX;
+                }
+                return Ok(());
+            }
+            shown = p.epoch;
             let judged = match p.eval_logloss.is_nan() {
                 true => String::new(),
                 false => format!(", held-out log-loss {:.5}, AUC {:.4}", p.eval_logloss, p.eval_auc),

@@ -1,0 +1,359 @@
+//! A real client over a real socket: what PostgreSQL's drivers rely on.
+//!
+//! What could go wrong: a login that lets anybody in or says too much, a prepared statement whose types are not what the
+//! driver sends, COPY that loses its last line, a cancel that does not reach the statement, an error without its code or
+//! place, notices that arrive when the work is long done, one connection that sees what another has not committed.
+//! Promised is what PostgreSQL does in each case. `.slt` files compare answers; here is the conversation around them.
+
+use bytes::Bytes;
+use futures::{SinkExt, StreamExt, TryStreamExt};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use stewarddb::{Birth, Database, KeySource, MasterKey, server};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_postgres::error::{ErrorPosition, SqlState};
+use tokio_postgres::types::{FromSql, Type};
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls, SimpleQueryMessage};
+
+const PASSWORD: &str = "right horse, wrong battery";
+
+/// A server that goes with the test, in the order in which things must go.
+struct House {
+    server: JoinHandle<()>,
+    port: u16,
+    database: Database,
+    _folder: tempfile::TempDir,
+}
+
+impl House {
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeySource::from(MasterKey::generate().unwrap());
+        let birth =
+            Birth { database: "shop".to_owned(), user: "owner".to_owned(), password: Some(PASSWORD.to_owned()) };
+        let database = Database::open_or_create(folder.path().join("data"), &key, &birth).unwrap();
+        let listener = server::listen("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let backend = Arc::new(database.clone());
+        let server =
+            tokio::spawn(async move { server::serve(backend, listener, std::future::pending()).await.unwrap() });
+        Self { server, port, database, _folder: folder }
+    }
+
+    fn config(&self) -> Config {
+        let mut config = Config::new();
+        config.host("127.0.0.1").port(self.port).user("owner").dbname("shop").password(PASSWORD);
+        config
+    }
+
+    async fn client(&self) -> Client {
+        let (client, connection) = self.config().connect(NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    /// A client whose notices come out of a channel, with the time of their arrival.
+    async fn client_with_notices(&self) -> (Client, mpsc::UnboundedReceiver<(Instant, String)>) {
+        let (client, mut connection) = self.config().connect(NoTls).await.unwrap();
+        let (sender, receiver) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            let mut messages = futures::stream::poll_fn(move |context| connection.poll_message(context));
+            while let Some(Ok(message)) = messages.next().await {
+                if let AsyncMessage::Notice(notice) = message {
+                    let _ = sender.send((Instant::now(), format!("{}: {}", notice.severity(), notice.message())));
+                }
+            }
+        });
+        (client, receiver)
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+fn code(error: &tokio_postgres::Error) -> &str {
+    error.code().unwrap_or_else(|| panic!("no SQLSTATE in {error:?}")).code()
+}
+
+async fn texts(client: &Client, sql: &str) -> Vec<Vec<Option<String>>> {
+    let messages = client.simple_query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    let rows = messages.iter().filter_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some((0..row.len()).map(|n| row.get(n).map(str::to_owned)).collect()),
+        _ => None,
+    });
+    rows.collect()
+}
+
+async fn one<T: for<'a> FromSql<'a>>(client: &Client, sql: &str) -> T {
+    client.query_one(sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error:?}")).get(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_right_password_opens_only_the_right_database() {
+    let house = House::open().await;
+    let client = house.client().await;
+    assert_eq!(one::<i32>(&client, "SELECT 1").await, 1);
+    assert_eq!(one::<String>(&client, "SELECT current_user::text").await, "owner");
+    assert_eq!(one::<String>(&client, "SELECT current_database()::text").await, "shop");
+
+    let refused = |config: Config| async move { config.connect(NoTls).await.err().expect("a login that must fail") };
+    let wrong = refused(house.config().password("wrong").clone()).await;
+    assert_eq!(code(&wrong), "28P01");
+    // A role that is not there cannot be told from a wrong password.
+    let nobody = refused(house.config().user("nobody").clone()).await;
+    assert_eq!(code(&nobody), "28P01");
+    let told = |error: &tokio_postgres::Error| error.as_db_error().unwrap().message().replace("nobody", "owner");
+    assert_eq!(told(&wrong), told(&nobody));
+    assert_eq!(code(&refused(house.config().dbname("attic").clone()).await), "3D000");
+
+    client.batch_execute("CREATE ROLE reader").await.unwrap();
+    assert_eq!(code(&refused(house.config().user("reader").clone()).await), "28P01", "without LOGIN");
+    client.batch_execute("ALTER ROLE reader WITH LOGIN PASSWORD 'lies mich'").await.unwrap();
+    let (reader, connection) = house.config().user("reader").password("lies mich").connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    assert_eq!(one::<String>(&reader, "SELECT current_user::text").await, "reader");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_come_whole_or_prepared() {
+    let house = House::open().await;
+    let client = house.client().await;
+    client
+        .batch_execute(
+            "CREATE TABLE goods (id int PRIMARY KEY, title text, price numeric(8,2), weight float8, sold bigint, fresh boolean, at timestamp);
+             INSERT INTO goods VALUES (1, '保温杯', 19.90, 0.25, 3000000000, true, '2026-02-28 10:15:00'), (2, NULL, NULL, NULL, NULL, NULL, NULL)",
+        )
+        .await
+        .unwrap();
+    let rows = texts(&client, "SELECT id, title, price, weight, sold, fresh, at FROM goods ORDER BY id").await;
+    let shown: Vec<_> = rows[0].iter().map(|cell| cell.as_deref().unwrap()).collect();
+    assert_eq!(shown, ["1", "保温杯", "19.90", "0.25", "3000000000", "t", "2026-02-28 10:15:00"]);
+    assert!(rows[1][1..].iter().all(Option::is_none));
+
+    let statement = client.prepare("SELECT title, weight, sold, fresh FROM goods WHERE id = $1").await.unwrap();
+    assert_eq!(statement.params(), [Type::INT4]);
+    let types: Vec<_> = statement.columns().iter().map(|column| column.type_().clone()).collect();
+    assert_eq!(types, [Type::TEXT, Type::FLOAT8, Type::INT8, Type::BOOL]);
+    // One statement, many times, with different values; binary both ways.
+    let row = client.query_one(&statement, &[&1i32]).await.unwrap();
+    let values: (&str, f64, i64, bool) = (row.get(0), row.get(1), row.get(2), row.get(3));
+    assert_eq!(values, ("保温杯", 0.25, 3_000_000_000, true));
+    let row = client.query_one(&statement, &[&2i32]).await.unwrap();
+    assert_eq!(row.get::<_, Option<&str>>(0), None);
+    assert!(client.query(&statement, &[&3i32]).await.unwrap().is_empty());
+
+    let insert = "INSERT INTO goods (id, title, weight, fresh) VALUES ($1, $2, $3, $4)";
+    for n in 10..20i32 {
+        let title = (n != 15).then(|| format!("it's no. {n}; DROP TABLE goods"));
+        assert_eq!(client.execute(insert, &[&n, &title, &f64::from(n), &(n % 2 == 0)]).await.unwrap(), 1);
+    }
+    let changed =
+        client.execute("UPDATE goods SET weight = weight * $1 WHERE title LIKE $2", &[&2.0f64, &"it's%"]).await;
+    assert_eq!(changed.unwrap(), 9);
+    let sum: f64 = client.query_one("SELECT sum(weight) FROM goods WHERE id >= $1", &[&10i32]).await.unwrap().get(0);
+    assert_eq!(sum, 2.0 * (145.0 - 15.0) + 15.0);
+    assert_eq!(client.execute("DELETE FROM goods WHERE id = $1", &[&15i32]).await.unwrap(), 1);
+    assert_eq!(one::<i64>(&client, "SELECT count(*) FROM goods").await, 11);
+    let error = client.query("SELECT id FROM goods WHERE title = $1 AND nope", &[&"x"]).await.unwrap_err();
+    assert_eq!(code(&error), "42703");
+    assert_eq!(one::<i32>(&client, "SELECT 1").await, 1, "an error leaves the connection whole");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copy_goes_in_and_out() {
+    let house = House::open().await;
+    let client = house.client().await;
+    client.batch_execute("CREATE TABLE lines (id int PRIMARY KEY, word text, price numeric(8,2))").await.unwrap();
+
+    // Pieces that end anywhere, a last line without its end, quotes, an empty and an absent value.
+    let csv = "id,word,price\n1,\"a, \"\"b\"\"\",1.50\n2,雪,\n3,\"\",2\n4,,3";
+    let sink = client.copy_in("COPY lines FROM STDIN WITH (FORMAT csv, HEADER true)").await.unwrap();
+    futures::pin_mut!(sink);
+    for piece in csv.as_bytes().chunks(5) {
+        sink.send(Bytes::copy_from_slice(piece)).await.unwrap();
+    }
+    assert_eq!(sink.finish().await.unwrap(), 4);
+    let rows = texts(&client, "SELECT word, price FROM lines ORDER BY id").await;
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        rows,
+        [[some("a, \"b\""), some("1.50")], [some("雪"), None], [some(""), some("2.00")], [None, some("3.00")]]
+    );
+
+    let whole = async |sql: &str| {
+        let pieces: Vec<Bytes> = client.copy_out(sql).await.unwrap().try_collect().await.unwrap();
+        String::from_utf8(pieces.concat()).unwrap()
+    };
+    assert_eq!(whole("COPY lines TO STDOUT").await, "1\ta, \"b\"\t1.50\n2\t雪\t\\N\n3\t\t2.00\n4\t\\N\t3.00\n");
+    let expected = "id,word\n4,\n3,\"\"\n";
+    assert_eq!(
+        whole("COPY (SELECT id, word FROM lines WHERE id > 2 ORDER BY id DESC) TO STDOUT (FORMAT csv, HEADER)").await,
+        expected
+    );
+
+    // A line that cannot be read undoes them all, and says where it stands.
+    let sink = client.copy_in("COPY lines FROM STDIN (FORMAT csv)").await.unwrap();
+    futures::pin_mut!(sink);
+    sink.send(Bytes::from_static(b"5,x,1\nsix,y,2\n")).await.unwrap();
+    let error = sink.finish().await.unwrap_err();
+    assert_eq!(code(&error), "22P02");
+    let told = error.as_db_error().unwrap();
+    let place = format!("{:?} {:?}", told.where_(), told.detail());
+    assert!(place.contains("line 2") && place.contains("column id"), "{place}");
+    // A client that gives up, too.
+    {
+        let sink = client.copy_in::<_, Bytes>("COPY lines FROM STDIN (FORMAT csv)").await.unwrap();
+        futures::pin_mut!(sink);
+        sink.send(Bytes::from_static(b"7,x,1\n")).await.unwrap();
+    }
+    assert_eq!(one::<i64>(&client, "SELECT count(*) FROM lines").await, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_statement_can_be_cancelled() {
+    let house = House::open().await;
+    let client = house.client().await;
+    let token = client.cancel_token();
+    let begun = Instant::now();
+    let slow = "SELECT count(*) FROM generate_series(1, 3000000) a, generate_series(1, 100000) b WHERE a.value % 7 = b.value % 5";
+    let cancel = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        token.cancel_query(NoTls).await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(client.simple_query(slow), cancel);
+    assert_eq!(code(&answer.unwrap_err()), "57014");
+    assert!(begun.elapsed() < Duration::from_secs(20), "it took {:?}", begun.elapsed());
+    assert_eq!(one::<i32>(&client, "SELECT 1").await, 1, "the connection stays");
+
+    client.batch_execute("SET statement_timeout = '200ms'").await.unwrap();
+    assert_eq!(code(&client.simple_query(slow).await.unwrap_err()), "57014");
+    client.batch_execute("SET statement_timeout = 0").await.unwrap();
+    assert_eq!(one::<i32>(&client, "SELECT 1").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_have_their_code_and_place() {
+    let house = House::open().await;
+    let client = house.client().await;
+    client
+        .batch_execute("CREATE TABLE t (id int PRIMARY KEY, word text NOT NULL); INSERT INTO t VALUES (1, 'x')")
+        .await
+        .unwrap();
+    // Each with the 1-based character that PostgreSQL points at, where it points at one.
+    let cases = [
+        ("SELEC 1", "42601", Some(1)),
+        ("SELECT * FROM nowhere", "42P01", Some(15)),
+        ("SELECT word, nope FROM t", "42703", Some(14)),
+        ("SELECT '雪', nope FROM t", "42703", Some(13)),
+        ("SELECT frobnicate(1)", "42883", Some(8)),
+        ("SELECT id + true FROM t", "42883", None),
+        ("SELECT 'x'::int", "22P02", None),
+        ("SELECT 1 / 0", "22012", None),
+        ("SELECT id / (id - 1) FROM t", "22012", None),
+        ("INSERT INTO t VALUES (2, NULL)", "23502", None),
+        ("INSERT INTO t VALUES (1, 'y')", "23505", None),
+        ("CREATE TABLE t (id int)", "42P07", None),
+        ("SELECT word, count(*) FROM t", "42803", None),
+        ("LISTEN x", "0A000", None),
+        ("DROP ROLE nobody", "42704", None),
+    ];
+    for (sql, expected, place) in cases {
+        let Err(error) = client.simple_query(sql).await else { panic!("{sql}: no error") };
+        assert_eq!(code(&error), expected, "{sql}: {error:?}");
+        if let Some(place) = place {
+            let told = error.as_db_error().unwrap().position();
+            assert_eq!(told, Some(&ErrorPosition::Original(place)), "{sql}: {error:?}");
+        }
+    }
+    client.batch_execute("CREATE ROLE visitor; SET ROLE visitor").await.unwrap();
+    assert_eq!(code(&client.simple_query("SELECT * FROM t").await.unwrap_err()), "42501");
+    client.batch_execute("RESET ROLE").await.unwrap();
+
+    // In a block: broken until it ends, then as before.
+    client.batch_execute("BEGIN; INSERT INTO t VALUES (3, 'in the block')").await.unwrap();
+    assert_eq!(code(&client.simple_query("SELECT 1 / 0").await.unwrap_err()), "22012");
+    assert_eq!(code(&client.simple_query("SELECT 1").await.unwrap_err()), "25P02");
+    client.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(one::<i64>(&client, "SELECT count(*) FROM t").await, 1);
+    // A string of statements is one transaction: the third undoes the first.
+    let several = "INSERT INTO t VALUES (4, 'a'); SELECT 1; INSERT INTO t VALUES (1, 'b')";
+    assert_eq!(client.simple_query(several).await.unwrap_err().code(), Some(&SqlState::UNIQUE_VIOLATION));
+    assert_eq!(one::<i64>(&client, "SELECT count(*) FROM t").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn notices_arrive_while_a_model_is_trained() {
+    let house = House::open().await;
+    let (client, mut notices) = house.client_with_notices().await;
+    client
+        .batch_execute(
+            "CREATE TABLE seen (colour text, size int, clicked int);
+             INSERT INTO seen SELECT CASE WHEN g.k % 3 = 0 THEN 'red' ELSE 'blue' END, g.k % 11, CASE WHEN g.k % 3 = 0 THEN 1 ELSE 0 END
+             FROM generate_series(1, 20000) AS g(k)",
+        )
+        .await
+        .unwrap();
+    client
+        .batch_execute(
+            "CREATE MODEL m OPTIONS (model_type = 'ctr', architecture = 'mlp', label_col = 'clicked', max_iterations = 4, split = 'random')
+             AS SELECT * FROM seen",
+        )
+        .await
+        .unwrap();
+    let ended = Instant::now();
+    let mut heard = Vec::new();
+    // What was sent before the end has been read by now; a little patience for the channel.
+    while let Ok(Some(notice)) = tokio::time::timeout(Duration::from_millis(200), notices.recv()).await {
+        heard.push(notice);
+    }
+    let epochs: Vec<_> = heard.iter().filter(|(_, text)| text.contains("epoch")).collect();
+    assert_eq!(epochs.len(), 4, "{heard:?}");
+    assert!(epochs[0].1.starts_with("NOTICE: "), "{:?}", epochs[0]);
+    let spread = epochs[3].0 - epochs[0].0;
+    assert!(epochs[0].0 < ended && spread > Duration::from_millis(2), "all at once: {heard:?}");
+    let rows: i64 = one(&client, "SELECT count(PREDICT_CTR(s, 'm')) FROM seen s").await;
+    assert_eq!(rows, 20000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_see_what_others_committed_and_nothing_else() {
+    let house = House::open().await;
+    let (one_client, other) = (house.client().await, house.client().await);
+    one_client
+        .batch_execute("CREATE TABLE stock (sku text PRIMARY KEY, n int); INSERT INTO stock VALUES ('a', 5), ('b', 5)")
+        .await
+        .unwrap();
+    let count = "SELECT count(*) FROM stock";
+    assert_eq!(one::<i64>(&other, count).await, 2);
+
+    one_client.batch_execute("BEGIN; INSERT INTO stock VALUES ('c', 1)").await.unwrap();
+    assert_eq!(one::<i64>(&one_client, count).await, 3);
+    assert_eq!(one::<i64>(&other, count).await, 2, "not before the commit");
+    one_client.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(one::<i64>(&other, count).await, 3);
+
+    // The first committer wins; the second runs its transaction again.
+    one_client.batch_execute("BEGIN; UPDATE stock SET n = n - 1 WHERE sku = 'a'").await.unwrap();
+    other.batch_execute("BEGIN; UPDATE stock SET n = n - 2 WHERE sku = 'a'").await.unwrap();
+    one_client.batch_execute("COMMIT").await.unwrap();
+    let error = other.batch_execute("COMMIT").await.unwrap_err();
+    assert_eq!(code(&error), "40001", "{error:?}");
+    other.batch_execute("BEGIN; UPDATE stock SET n = n - 2 WHERE sku = 'a'; COMMIT").await.unwrap();
+    assert_eq!(one::<i32>(&one_client, "SELECT n FROM stock WHERE sku = 'a'").await, 2);
+    // Changes of different rows get along.
+    one_client.batch_execute("BEGIN; UPDATE stock SET n = 10 WHERE sku = 'a'").await.unwrap();
+    other.batch_execute("UPDATE stock SET n = 20 WHERE sku = 'b'").await.unwrap();
+    one_client.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(one::<i64>(&other, "SELECT sum(n) FROM stock WHERE sku IN ('a', 'b')").await, 30);
+
+    // An open block that its client leaves is undone; the library sees what the wire wrote.
+    one_client.batch_execute("BEGIN; DELETE FROM stock").await.unwrap();
+    drop(one_client);
+    let mut session = house.database.session("owner").unwrap();
+    let rows = session.query(count).await.unwrap();
+    assert_eq!(stewarddb::cell_text(rows[0].column(0), 0).as_deref(), Some("3"));
+}
