@@ -216,27 +216,34 @@ fn schema(error: &SchemaError) -> Error {
     }
 }
 
+/// What the planner says when nothing takes such arguments.
+const NO_FUNCTION: &[&str] = &[
+    "Invalid function",
+    "No function matches",
+    "Failed to coerce arguments",
+    "does not support zero arguments",
+    "Cannot coerce",
+    "cannot be coerced",
+    "Cannot infer common argument type",
+    "is not comparable",
+];
+/// What the planner says when an expression has another type than its place asks for.
+const WRONG_TYPE: &[&str] = &[
+    "Filter predicate must return",
+    "Cannot create filter with non-boolean",
+    "must be boolean",
+    "type mismatch",
+    "different types",
+];
+
 fn plan(message: &str) -> Error {
     let message = first_line(message.strip_prefix("Error during planning: ").unwrap_or(message));
     let any = |words: &[&str]| words.iter().any(|word| message.contains(word));
     let kind = if any(&["must appear in the GROUP BY", "could not be resolved from available columns"]) {
         Kind::Grouping
-    } else if any(&[
-        "Invalid function",
-        "No function matches",
-        "Failed to coerce arguments",
-        "does not support zero arguments",
-    ]) {
+    } else if any(NO_FUNCTION) {
         Kind::UndefinedFunction
-    } else if any(&["Cannot coerce", "cannot be coerced", "Cannot infer common argument type", "is not comparable"]) {
-        Kind::UndefinedFunction
-    } else if any(&[
-        "Filter predicate must return",
-        "Cannot create filter with non-boolean",
-        "must be boolean",
-        "type mismatch",
-        "different types",
-    ]) {
+    } else if any(WRONG_TYPE) {
         Kind::DatatypeMismatch
     } else if any(&["same number of columns", "Inconsistent data length"]) {
         Kind::Syntax

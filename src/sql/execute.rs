@@ -4,6 +4,7 @@ use super::context::Context;
 use super::copy;
 use super::ddl::{self, Ddl};
 use super::dml::{self, Changed, Work, bind};
+use super::names;
 use super::parser::{Body, Own, Statement, fold};
 use super::planner::Planner;
 use super::run;
@@ -35,10 +36,10 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
     match statement {
         Sql::Query(query) => {
             let (context, state) = session.context();
-            let plan = Planner::new(&context, &state).query(*query)?;
-            let schema: SchemaRef = Arc::new(plan.schema().as_arrow().clone());
+            let plan = Planner::new(&context, &state).query((*query).clone())?;
             let stream = run::stream(&context, &state, &bind(plan, params)?).await?;
-            Ok(Outcome::Rows { schema, stream, tag: "SELECT".to_owned() })
+            let schema = names::named(&query, &stream.schema());
+            Ok(Outcome::Rows { stream: names::renamed(schema.clone(), stream), schema, tag: "SELECT".to_owned() })
         }
         Sql::Insert(insert) => {
             let changed = changing(session, params, async |work, txn| dml::insert(work, txn, insert).await).await?;
@@ -333,7 +334,8 @@ pub fn describe(
                 let nulls = params.iter().map(|f| ScalarValue::try_from(f.data_type()));
                 let nulls = nulls.collect::<Result<Vec<_>, _>>()?;
                 let plan = bind(plan, &nulls)?;
-                Ok(Description { params, columns: Some(Arc::new(plan.schema().as_arrow().clone())) })
+                let columns: SchemaRef = Arc::new(plan.schema().as_arrow().clone());
+                Ok(Description { params, columns: Some(names::named(query, &columns)) })
             }
             Sql::Insert(insert) => {
                 let params = dml::insert_parameters(context, state, insert, declared)?;

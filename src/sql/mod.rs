@@ -18,6 +18,7 @@ mod error;
 mod execute;
 mod functions;
 mod models;
+mod names;
 mod parser;
 mod planner;
 mod rewrite;

@@ -251,7 +251,7 @@ impl Manager {
             });
         }
         // A segment without live rows has nothing left to say.
-        for ((table, _), _) in &txn.deleted {
+        for (table, _) in txn.deleted.keys() {
             touch(tables, *table, &|rows| rows.segments.retain(|s| s.live_rows() > 0));
         }
         next

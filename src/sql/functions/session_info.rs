@@ -53,7 +53,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
                 name,
                 datafusion::logical_expr::Signature::variadic_any(datafusion::logical_expr::Volatility::Immutable),
                 field,
-                |args, rows| build_object(args, rows),
+                build_object,
             )
         }
         _ => return None,
@@ -61,7 +61,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
 }
 
 fn build_object(args: &[ArrayRef], rows: usize) -> crate::error::Result<ArrayRef> {
-    if args.len() % 2 != 0 {
+    if !args.len().is_multiple_of(2) {
         return Err(Error::new(Kind::InvalidParameter, "argument list must have even number of elements"));
     }
     let mut objects = vec![serde_json::Map::new(); rows];
