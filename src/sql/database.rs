@@ -40,7 +40,7 @@ const NAME_KEY: &[u8] = b"database";
 /// session.query("INSERT INTO price VALUES ('A-1', 19.90), ('B-2', 5)").await?;
 /// let rows = session.query("SELECT sum(yuan) AS total FROM price").await?;
 /// assert_eq!(rows[0].num_rows(), 1);
-/// assert_eq!(stewarddb::cell_text(rows[0].column(0), 0)?.as_deref(), Some("24.90"));
+/// assert_eq!(stewarddb::cell_text(rows[0].column(0), 0).as_deref(), Some("24.90"));
 /// # Ok(())
 /// # })
 /// # }

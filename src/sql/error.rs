@@ -238,6 +238,10 @@ const WRONG_TYPE: &[&str] = &[
 
 fn plan(message: &str) -> Error {
     let message = first_line(message.strip_prefix("Error during planning: ").unwrap_or(message));
+    if let Some(rest) = message.strip_prefix("Invalid function '") {
+        let name = rest.split('\'').next().unwrap_or_default();
+        return super::functions::undefined(name);
+    }
     let any = |words: &[&str]| words.iter().any(|word| message.contains(word));
     let kind = if any(&["must appear in the GROUP BY", "could not be resolved from available columns"]) {
         Kind::Grouping

@@ -349,9 +349,20 @@ pub fn describe(
                 Ok(Description { params, columns })
             }
             Sql::Update(update) => {
-                let params = statement_parameters(&statement.text, declared);
+                let params = dml::update_parameters(context, state, update, declared)?;
                 let columns = match (&update.table.relation, update.returning.as_deref()) {
                     (ast::TableFactor::Table { name, .. }, Some(items)) => {
+                        Some(dml::returning_schema(context, state, name, items)?)
+                    }
+                    _ => None,
+                };
+                Ok(Description { params, columns })
+            }
+            Sql::Delete(delete) => {
+                let params = dml::delete_parameters(context, state, delete, declared)?;
+                let (ast::FromTable::WithFromKeyword(from) | ast::FromTable::WithoutKeyword(from)) = &delete.from;
+                let columns = match (from.first().map(|table| &table.relation), delete.returning.as_deref()) {
+                    (Some(ast::TableFactor::Table { name, .. }), Some(items)) => {
                         Some(dml::returning_schema(context, state, name, items)?)
                     }
                     _ => None,

@@ -34,6 +34,9 @@ impl VisitorMut for Rewriter<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if let SetExpr::Select(select) = query.body.as_mut() {
+            tell_apart(&mut select.projection);
+        }
         let outer = self.named.last().cloned().unwrap_or_default();
         let mut scope = Vec::new();
         collect(query, self.context, &outer, &mut scope);
@@ -56,6 +59,23 @@ impl VisitorMut for Rewriter<'_> {
             self.rows_for_names(function);
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// The engine forbids two columns of one name, and calls every subquery the same: the later ones get names of their own,
+/// which [`names`](super::names) takes away again from the result.
+fn tell_apart(items: &mut [SelectItem]) {
+    let mut seen = std::collections::HashSet::new();
+    for (n, item) in items.iter_mut().enumerate() {
+        let SelectItem::UnnamedExpr(expression) = item else { continue };
+        let called = match matches!(expression, Expr::Subquery(_)) {
+            true => "(<subquery>)".to_owned(),
+            false => expression.to_string(),
+        };
+        if !seen.insert(called) {
+            let alias = Ident::with_quote('"', format!("\u{1}{n}"));
+            *item = SelectItem::ExprWithAlias { expr: expression.clone(), alias };
+        }
     }
 }
 

@@ -5,10 +5,12 @@ use crate::error::{Error, Kind, Result};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::DataFusionError;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{StreamExt, TryStreamExt};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +22,29 @@ pub async fn stream(
     plan: &LogicalPlan,
 ) -> Result<SendableRecordBatchStream> {
     let plan = state.optimize(plan)?;
-    let physical = state.query_planner().create_physical_plan(&plan, state).await?;
+    let physical = yielding(state.query_planner().create_physical_plan(&plan, state).await?)?;
     let schema = physical.schema();
     let rows = execute_stream(physical, state.task_ctx())?;
     Ok(guard(context, schema, rows))
+}
+
+/// Makes joins give way now and then. The engine lets only leaves do so; but a join may make millions of rows of one
+/// batch that a leaf gave, and whoever gathers them would keep its thread all the while: nobody could cancel, and with
+/// as many such statements as threads nobody else could do anything.
+fn yielding(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    let wrapped = plan.transform_up(|node| match node.children().len() {
+        0 | 1 => Ok(Transformed::no(node)),
+        _ => Ok(Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>)),
+    });
+    Ok(wrapped?.data)
+}
+
+/// The engine reading in one stream, so that rows always come in the same order: what is learnt from them is the same
+/// each time.
+pub fn in_order(state: &SessionState) -> SessionState {
+    let mut state = state.clone();
+    state.config_mut().options_mut().execution.target_partitions = 1;
+    state
 }
 
 /// All rows of a plan.

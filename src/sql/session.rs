@@ -1,7 +1,7 @@
 //! One client's conversation: its role, its settings, its transaction.
 //!
 //! A statement runs in the session's transaction. Outside a block each statement has one of its own, committed when it
-//! ends ([`Session::run`]), or, over the wire, when the client's whole message ends ([`Session::begin_implicit`]). An
+//! ends ([`Session::query`]), or, over the wire, when the client's whole message ends ([`Session::begin_implicit`]). An
 //! error undoes the implicit transaction and breaks an explicit one, as in PostgreSQL.
 
 use super::context::{Cancel, Context, Notice, NoticeSink};

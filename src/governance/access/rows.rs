@@ -35,7 +35,7 @@ impl RowFilter {
 }
 
 /// The condition on rows for the role and command. For INSERT it is the condition that new rows must satisfy; for UPDATE
-/// the one that old rows must (new ones: [`written_rows`]).
+/// the one that old rows must (new ones: `RelationAccess::written_rows`).
 pub fn filter(role: &RoleFacts, relation: &RelationAccess, owns: bool, command: Command) -> RowFilter {
     let condition = |policy: &RowPolicy| match command {
         Command::Insert => policy.check.clone().or(policy.using.clone()),

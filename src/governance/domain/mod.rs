@@ -22,6 +22,24 @@ const VOTES_MIN: f64 = 0.9;
 /// Different words of stock and shipping that make a relation one of the supply chain, whatever else it tells.
 const FLOW_WORDS_MIN: usize = 6;
 
+/// Words and types of columns that writings have as well as goods.
+const WRITING_WORDS: [&str; 14] = [
+    "title",
+    "description",
+    "author",
+    "publisher",
+    "category",
+    "image",
+    "标题",
+    "描述",
+    "分类",
+    "图片",
+    "product_title",
+    "product_description",
+    "image_path",
+    "category_path",
+];
+
 /// A business domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Domain {
@@ -131,16 +149,26 @@ pub fn domain_of(asset: &str, form: &str, columns: &[&str], verdicts: &[ColumnVe
             }
         }
     }
-    if matches!(form, "image" | "images") && !votes.iter().any(|vote| vote.domain == Domain::Product) {
+    if form == "image" && !votes.iter().any(|vote| vote.domain == Domain::Product) {
+        // A shop's pictures are of its goods unless the name says otherwise.
         votes.push(DomainVote {
             domain: Domain::Product,
             voter: "asset".into(),
             because: "pictures".into(),
-            weight: 0.6,
+            weight: 1.0,
         });
     }
+    documents(&mut votes);
     combine(&mut votes, verdicts);
     conclude(votes)
+}
+
+/// An asset called after writings (`articles`, `help_pages`, 公告) speaks for no domain of trade, as far as its columns tell
+/// only what writings have: goods have prices, brands and sizes too. Columns called so mean nothing.
+fn documents(votes: &mut Vec<DomainVote>) {
+    let of_writings = |vote: &DomainVote| WRITING_WORDS.contains(&vote.because.as_str());
+    let goods = votes.iter().any(|vote| vote.domain == Domain::Product && vote.voter != "asset" && !of_writings(vote));
+    votes.retain(|vote| vote.domain != Domain::Other || (vote.voter == "asset" && !goods));
 }
 
 /// Rules that need several columns at once.
@@ -153,6 +181,7 @@ fn combine(votes: &mut Vec<DomainVote>, verdicts: &[ColumnVerdict]) {
         let because = format!("{} different words of stock and shipping", flow.len());
         votes.push(DomainVote { domain: Domain::SupplyChain, voter: "columns".into(), because, weight: 6.0 });
     }
+    let writings = votes.iter().any(|vote| vote.domain == Domain::Other);
     let has = |types: &[T]| {
         verdicts.iter().any(|v| v.confidence >= 0.5 && v.semantic_type.is_some_and(|t| types.contains(&t)))
     };
@@ -172,7 +201,12 @@ fn combine(votes: &mut Vec<DomainVote>, verdicts: &[ColumnVerdict]) {
     if order && has(&[T::Price, T::Amount, T::Quantity, T::PaymentMethod, T::OrderStatus]) {
         vote(Domain::Transaction, "order with amount, quantity or payment", 1.2);
     }
-    if !user && !order && has(&[T::ProductTitle, T::Brand]) && has(&[T::Price, T::Category, T::ProductDescription]) {
+    if !writings
+        && !user
+        && !order
+        && has(&[T::ProductTitle, T::Brand])
+        && has(&[T::Price, T::Category, T::ProductDescription])
+    {
         vote(Domain::Product, "title or brand with price, category or description, without user or order", 1.0);
     }
     if has(&[T::Click]) && !has(&[T::Rating, T::EventType]) {
@@ -230,6 +264,30 @@ mod tests {
         ] {
             assert_eq!(of(asset, columns), expected, "{columns}");
         }
+    }
+
+    #[test]
+    fn pictures_writings_and_audiences() {
+        assert_eq!(domain_of("pictures", "image", &["path", "format", "width", "height"], &[]).domain, Domain::Product);
+        assert_eq!(domain_of("p", "image", &["path", "bytes"], &[]).domain, Domain::Product);
+        let types = [(T::Identifier, 0.6), (T::Language, 0.9), (T::ProductTitle, 0.9), (T::ProductDescription, 0.9)];
+        let verdicts = types.map(|(semantic_type, confidence)| ColumnVerdict {
+            name: String::new(),
+            semantic_type: Some(semantic_type),
+            confidence,
+            coverage: 1.0,
+            sampled: 9,
+            evidence: Vec::new(),
+            alternates: Vec::new(),
+        });
+        for asset in ["articles", "articles_archive", "help_pages", "公告"] {
+            let verdict = domain_of(asset, "table", &["article_id", "lang", "title", "body"], &verdicts);
+            assert_eq!(verdict.domain, Domain::Other, "{asset}: {verdict:?}");
+        }
+        assert_eq!(of("articles", "article_id,title,colour,price"), Domain::Product);
+        assert_eq!(of("pages", "path,name,brand,price,currency"), Domain::Product);
+        assert_eq!(of("audiences", "audience_id,trait_1,trait_2"), Domain::Ads);
+        assert_eq!(of("customers", "customer_id,name,email,phone"), Domain::Transaction);
     }
 
     #[test]

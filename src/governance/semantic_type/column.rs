@@ -18,7 +18,11 @@ use crate::governance::grade::{Grade, Privacy, Sensitivity};
 use crate::governance::profile::ColumnProfile;
 
 /// Below this confidence a column has no semantic type.
-pub const COLUMN_CONFIDENCE_MIN: f64 = 0.3;
+pub const COLUMN_CONFIDENCE_MIN: f64 = 0.5;
+/// A promise weaker than this is made by a vague word.
+const VAGUE_WEIGHT: f32 = 0.6;
+/// Words of a value on average below which it is no title.
+const SHORT_WORDS: f64 = 2.5;
 /// Alternates reported at most.
 const ALTERNATES_MAX: usize = 4;
 
@@ -164,7 +168,15 @@ fn headline(
     struck: &mut Vec<String>,
 ) {
     let said = format!("name: \"{}\" says {}", vote.word, vote.semantic_type);
-    for (semantic_type, share) in specialised(vote.semantic_type, data_type, facts) {
+    // "Name" is the name of anything: of persons where they read so, hardly of goods where it is a word or two.
+    let vague = vote.semantic_type == T::ProductTitle && vote.weight < VAGUE_WEIGHT && facts.n > 0;
+    let promised = if vague && facts.are_persons() { T::PersonName } else { vote.semantic_type };
+    let doubt = if vague && promised == T::ProductTitle && facts.words < SHORT_WORDS { 0.8 } else { 1.0 };
+    let said = match promised == vote.semantic_type {
+        true => said,
+        false => format!("name: \"{}\", and the values are persons'", vote.word),
+    };
+    for (semantic_type, share) in specialised(promised, data_type, facts) {
         if !admits(data_type, semantic_type) {
             struck.push(format!("{said}, which a {data_type} cannot be"));
             continue;
@@ -174,7 +186,7 @@ fn headline(
             struck.push(format!("{said}, but the values do not look so"));
         }
         let score = scores.entry(semantic_type).or_default();
-        let strength = f64::from(vote.weight) * share * fit;
+        let strength = f64::from(vote.weight) * share * fit * doubt;
         if strength > score.header {
             score.header = strength;
             score.evidence.insert(0, said.clone());
@@ -197,13 +209,16 @@ fn conclude(
         })
         .collect();
     ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let sure = ranked.first().is_some_and(|(_, confidence, _)| *confidence >= COLUMN_CONFIDENCE_MIN);
+    let silent = ranked.is_empty();
     let mut ranked = ranked.into_iter();
-    let best = ranked.next().filter(|(_, confidence, _)| *confidence >= COLUMN_CONFIDENCE_MIN);
+    let best = if sure { ranked.next() } else { None };
     let alternates =
         ranked.filter(|(_, score, _)| *score >= 0.2).map(|(t, score, _)| (t, score)).take(ALTERNATES_MAX).collect();
     let (semantic_type, confidence, mut evidence) = match best {
         Some((semantic_type, confidence, score)) => (Some(semantic_type), confidence, score.evidence),
-        None => (None, 0.0, vec!["neither name nor values say anything".to_string()]),
+        None if silent => (None, 0.0, vec!["neither name nor values say anything".to_string()]),
+        None => (None, 0.0, vec!["name and values only hint, see the alternates".to_string()]),
     };
     evidence.extend(struck);
     evidence.dedup();
@@ -264,6 +279,25 @@ mod tests {
             assert_eq!(verdict.semantic_type, Some(expected), "{name}: {verdict:?}");
             assert!(verdict.confidence > 0.7 && !verdict.evidence.is_empty(), "{name}: {verdict:?}");
         }
+    }
+
+    #[test]
+    fn a_column_called_name_is_what_its_values_are() {
+        let persons = ["Jane Roe", "Lily Placeholm", "Tom Fictley", "Theo Sampleton", "Ivy Made", "王小明", "李雷"];
+        let verdict = of("name", DataType::Utf8, &persons);
+        assert_eq!(verdict.semantic_type, Some(T::PersonName), "{verdict:?}");
+        assert!(verdict.confidence > 0.7);
+        let goods = ["Vacuum cup 500 ml steel blue", "Running shoe size 42 grey", "Oak table 120 cm round"];
+        assert_eq!(of("name", DataType::Utf8, &goods).semantic_type, Some(T::ProductTitle));
+        let money = ["Renminbi", "Pound sterling", "Euro", "US dollar, spot", "Yen", "Hong Kong dollar"];
+        assert_eq!(of("name", DataType::Utf8, &money).semantic_type, None);
+    }
+
+    #[test]
+    fn hints_are_no_verdict() {
+        let rates = ["1.0000", "9.2000", "7.8000", "7.1000", "0.0475", "0.9100"];
+        let verdict = of("in_cny", DataType::Decimal128(10, 4), &rates);
+        assert_eq!((verdict.semantic_type, verdict.sensitivity()), (None, Sensitivity::None), "{verdict:?}");
     }
 
     #[test]

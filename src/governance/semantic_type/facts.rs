@@ -53,6 +53,12 @@ pub struct SampleFacts {
     pub opinions: f64,
     /// Share of values that mix letters and digits without a space.
     pub codes: f64,
+    /// Share of values that open with a known given name, or are a family name and a given name in Chinese.
+    pub persons: f64,
+    /// Share of values that are such, or two or three words with capitals as names are written.
+    pub person_like: f64,
+    /// Share of values with a digit.
+    pub digits: f64,
     /// Whether all values have one length.
     pub same_length: bool,
     /// Support by type.
@@ -95,6 +101,11 @@ impl SampleFacts {
         }
     }
 
+    /// Whether the values read as names of persons: enough of them are known ones, and hardly any looks otherwise.
+    pub fn are_persons(&self) -> bool {
+        self.n >= 5 && self.persons >= 0.35 && self.person_like >= 0.85 && self.distinct_share() >= 0.3
+    }
+
     fn add_number(&mut self, value: &str) {
         let Some(number) = number(value) else { return };
         self.numeric += 1.0;
@@ -119,6 +130,7 @@ impl SampleFacts {
         self.han += one(han > 0);
         self.spaced += one(value.contains(' '));
         self.codes += one(has_digit && has_letter && !value.contains(' ') && han == 0);
+        self.digits += one(has_digit);
         self.sentences += one(value.contains(['，', '。', '！', '？', '!', '?', '；'])
             || value.contains(". ")
             || (value.ends_with('.') && length > 20));
@@ -127,6 +139,7 @@ impl SampleFacts {
 
     fn add_support(&mut self, value: &str) {
         let mut counted: [Option<SemanticType>; 8] = [None; 8];
+        let mut person = false;
         for (at, (semantic_type, confidence, evidence)) in candidates(value).iter().enumerate() {
             if counted.contains(&Some(semantic_type)) {
                 continue;
@@ -134,10 +147,13 @@ impl SampleFacts {
             if let Some(place) = counted.get_mut(at) {
                 *place = Some(semantic_type);
             }
+            person |= matches!(semantic_type, SemanticType::PersonName | SemanticType::PersonNameZh);
             let support = self.support.entry(semantic_type).or_insert(Support { evidence, ..Support::default() });
             support.matches += 1;
             support.confidence += f64::from(confidence);
         }
+        self.persons += f64::from(u8::from(person));
+        self.person_like += f64::from(u8::from(person || is_capital_words(value)));
     }
 
     fn divide(&mut self) {
@@ -155,6 +171,9 @@ impl SampleFacts {
             &mut self.sentences,
             &mut self.opinions,
             &mut self.codes,
+            &mut self.persons,
+            &mut self.person_like,
+            &mut self.digits,
         ] {
             *share /= n;
         }
@@ -168,6 +187,17 @@ pub fn is_missing(value: &str) -> bool {
     value.len() <= 12
         && (WORDS.iter().any(|word| word.eq_ignore_ascii_case(value))
             || matches!(value, "无" | "空" | "未填写" | "—" | "暂无"))
+}
+
+/// Two or three words of letters, each with a capital in front and small letters behind.
+fn is_capital_words(value: &str) -> bool {
+    let named = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().is_some_and(char::is_uppercase)
+            && letters.clone().any(char::is_lowercase)
+            && letters.all(|c| c.is_alphabetic() || matches!(c, '-' | '\'' | '’'))
+    };
+    (2..=3).contains(&value.split_whitespace().count()) && value.split_whitespace().all(named)
 }
 
 fn is_opinion(value: &str) -> bool {
@@ -210,6 +240,14 @@ mod tests {
         assert_eq!(facts.range, Some((1.0, 2.5)));
         assert_eq!(facts.coverage(SemanticType::Email), 0.25);
         assert_eq!(SampleFacts::of(&DataType::Utf8, &[]).distinct_share(), 0.0);
+    }
+
+    #[test]
+    fn names_of_persons_in_two_scripts() {
+        let persons = ["Jane Roe", "Tom O'Hara", "Wilma Placeholm", "王小明", "欧阳锋云"];
+        assert!(SampleFacts::of(&DataType::Utf8, &persons).are_persons());
+        let goods = ["Wool Scarf", "Red Candle", "Oak Table", "Jane Mug", "Tea Pot"];
+        assert!(!SampleFacts::of(&DataType::Utf8, &goods).are_persons());
     }
 
     #[test]

@@ -267,7 +267,9 @@ const GIVEN: &str = "\
     carmen pierre jacques michel hans klaus jurgen ivan dmitri sergei olga natasha mohammed muhammad ahmed ali \
     fatima omar yusuf aisha raj priya amit sanjay anil sunita wei ming li hiroshi yuki kenji sakura lucas liam \
     mia ava oliver harry leo max oscar felix tom tim ben sam dan mike dave steve chris nick alex kate lucy ella \
-    zoe chloe caitlin joel maxine tammy irene darren claire ken bill ted jim bob";
+    amelia arthur clara daisy elena elsie emil esme evie finn florence freya freddie greta hazel hugo imogen isaac isla \
+    ivy jonas leah leon lily lola lukas maisie mateo matilda maya millie nina nora phoebe poppy rosie ruby scarlett \
+    sebastian sienna stella teddy theo theodore violet willow zoe chloe caitlin joel maxine tammy irene darren claire ken bill ted jim bob";
 /// Prefectures of the mainland, without their suffix (GB/T 2260).
 const CITIES_ZH: &str = "\
     石家庄 唐山 秦皇岛 邯郸 邢台 保定 张家口 承德 沧州 廊坊 衡水 太原 大同 阳泉 长治 晋城 朔州 \

@@ -7,6 +7,7 @@ use super::dependency::Dependency;
 use super::glued::Glued;
 use super::masked::{Masked, Vocabulary};
 use super::model::RowQualityModel;
+use super::subgroup::Subgroups;
 use crate::error::{Error, Kind, Result};
 use crate::models::weights::{Weights, pack, unpack};
 use candle_core::{Device, Tensor};
@@ -18,6 +19,8 @@ const VERSION: u32 = 1;
 struct Header {
     rows: usize,
     columns: Vec<ColumnModel>,
+    #[serde(default)]
+    subgroups: Vec<Subgroups>,
     dependencies: Vec<Dependency>,
     glued: Vec<Glued>,
     masked: Option<Vec<Vocabulary>>,
@@ -29,6 +32,7 @@ impl RowQualityModel {
         let header = Header {
             rows: self.rows,
             columns: self.columns.clone(),
+            subgroups: self.subgroups.clone(),
             dependencies: self.dependencies.clone(),
             glued: self.glued.clone(),
             masked: self.masked.as_ref().map(|masked| masked.columns.clone()),
@@ -70,6 +74,13 @@ impl RowQualityModel {
         let header = unpacked.header;
         let mut columns = header.columns;
         columns.iter_mut().for_each(ColumnModel::index);
-        Ok(Self { rows: header.rows, columns, dependencies: header.dependencies, glued: header.glued, masked })
+        Ok(Self {
+            rows: header.rows,
+            columns,
+            subgroups: header.subgroups,
+            dependencies: header.dependencies,
+            glued: header.glued,
+            masked,
+        })
     }
 }

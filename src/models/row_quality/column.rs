@@ -7,18 +7,26 @@ use serde::{Deserialize, Serialize};
 use super::cells::Cells;
 use super::pattern::{day, folded, missing_word, number, number_with_unit, pattern};
 use super::spelling::Spelling;
+use super::spread::{FAR_OUT, Spread};
 
 /// Distinct values whose counts are kept; beyond, only the commonest.
 const VALUES_MAX: usize = 20_000;
 /// Patterns kept.
 const PATTERNS_MAX: usize = 2_000;
-/// Robust deviations from the median beyond which a number speaks of an error.
-const FAR_OUT: f64 = 8.0;
 /// Share of empty cells from which emptiness says nothing.
 const EMPTY_SHARE_MAX: f64 = 0.02;
-
 /// Rows from which on a value of a rare format is taken for a name.
 const REPEATED_ROWS: u32 = 8;
+/// Rows, and thousandths of all, from which on a format is usual among keys and codes, which come in families.
+const FAMILY_ROWS: usize = 20;
+/// Digits from which on numbers of one length are codes.
+const CODE_DIGITS_MIN: usize = 4;
+/// A column of few values: as many at most, in as many rows at least.
+const FEW_VALUES: usize = 12;
+const FEW_VALUES_ROWS: usize = 500;
+
+/// The reason of a number far out; such a finding falls where the value's kind explains it.
+pub(super) const FAR: &str = "far from the other values of this column";
 
 /// One witness's word on a cell.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,17 +40,6 @@ impl Finding {
     pub fn new(p_error: f64, why: impl Into<String>, expected: Option<String>) -> Self {
         Self { p_error, why: why.into(), expected }
     }
-}
-
-/// Median and spread of a column of numbers or days.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Spread {
-    median: f64,
-    deviation: f64,
-    /// The same of the logarithms, where nearly all are above 0.
-    log: Option<(f64, f64)>,
-    negative_share: f64,
-    days: bool,
 }
 
 /// What is usual in one column.
@@ -69,7 +66,13 @@ pub(super) struct ColumnModel {
     unit_agreement: f64,
     /// Share of values with a blank at an end or two in a row.
     untidy_share: f64,
-    spread: Option<Spread>,
+    pub spread: Option<Spread>,
+    /// Whether nearly every value occurs once.
+    #[serde(default)]
+    key: bool,
+    /// Whether the whole numbers of the column name things: they are a key, or of one length.
+    #[serde(default)]
+    codes: bool,
     #[serde(skip)]
     spelling: Spelling,
 }
@@ -89,6 +92,7 @@ impl ColumnModel {
         let mut measured: Vec<(f64, u32)> = Vec::new();
         let mut dated: Vec<(f64, u32)> = Vec::new();
         let mut spellings: HashMap<String, Vec<(&str, u32)>> = HashMap::new();
+        let (mut kinds, mut whole, mut lengths) = (0u64, 0u64, HashMap::<usize, u64>::new());
         for (value, count) in cells.distinct.iter().zip(&cells.counts) {
             let rows = *count as u64;
             if missing_word(value) > 0.0 {
@@ -96,12 +100,17 @@ impl ColumnModel {
                 continue;
             }
             full += rows;
+            kinds += 1;
             *patterns.entry(pattern(value)).or_default() += count;
             if is_untidy(value) {
                 untidy += rows;
             }
             if let Some(number) = number(value) {
                 numbers += rows;
+                if value.bytes().all(|byte| byte.is_ascii_digit()) {
+                    whole += rows;
+                    *lengths.entry(value.len()).or_default() += rows;
+                }
                 measured.push((number, *count));
             } else if let Some(day) = day(value) {
                 days += rows;
@@ -118,12 +127,21 @@ impl ColumnModel {
         model.unit_share = share(with_unit);
         model.unit_agreement = units.values().max().copied().unwrap_or(0) as f64 / with_unit.max(1) as f64;
         model.untidy_share = share(untidy);
+        model.key = full >= 50 && kinds * 10 >= full * 9;
+        let length = lengths.into_iter().filter(|(length, _)| *length >= CODE_DIGITS_MIN).map(|(_, rows)| rows).max();
+        let one_length = length.is_some_and(|rows| rows * 5 >= numbers * 4);
+        // Amounts have fractions and signs, and digits as many as they like.
+        let countable = full >= 50 && whole == numbers && model.number_share >= 0.5;
+        model.codes = countable && (model.key || one_length);
         model.keep_patterns(patterns, full);
         model.keep_spellings(spellings);
-        model.spread = if model.number_share >= 0.5 {
-            spread(measured, false)
+        // Codes of one length have no middle to be far from.
+        model.spread = if countable && one_length {
+            None
+        } else if model.number_share >= 0.5 {
+            Spread::learn(measured, false)
         } else if share(days) >= 0.5 {
-            spread(dated, true)
+            Spread::learn(dated, true)
         } else {
             None
         };
@@ -169,7 +187,7 @@ impl ColumnModel {
         let share = self.empty as f64 / self.rows.max(1) as f64;
         // A column of few rows may be full by chance.
         let trust = self.rows as f64 / (self.rows as f64 + 20.0);
-        let p_error = 0.9 * trust * (1.0 - share / EMPTY_SHARE_MAX);
+        let p_error = 0.9 * trust * (1.0 - (share / EMPTY_SHARE_MAX).powi(2));
         (p_error > 0.0).then(|| Finding::new(p_error, "empty, where this column almost never is", None))
     }
 
@@ -186,11 +204,21 @@ impl ColumnModel {
             findings.extend(self.judge_format(value));
         }
         findings.extend(self.judge_spelling(value));
+        findings.extend(self.judge_rare(value));
         findings
     }
 
+    /// A word met once or twice where a few words fill the column. A hint: it takes another witness to condemn it.
+    fn judge_rare(&self, value: &str) -> Option<Finding> {
+        let few = self.number_share < 0.5 && self.spread.is_none() && self.distinct <= FEW_VALUES;
+        let rows = self.values.get(value).copied().unwrap_or(1);
+        (few && self.rows >= FEW_VALUES_ROWS && rows <= 2)
+            .then(|| Finding::new(0.4, "hardly ever met in this column of few values", None))
+    }
+
     fn judge_type(&self, value: &str) -> Option<Finding> {
-        if number(value).is_some() {
+        // A code of letters among codes of digits is a matter of its format.
+        if self.codes || number(value).is_some() {
             return None;
         }
         let unit = number_with_unit(value);
@@ -209,22 +237,12 @@ impl ColumnModel {
 
     fn judge_number(&self, value: &str) -> Option<Finding> {
         let spread = self.spread.as_ref()?;
-        let number = if spread.days { day(value) } else { number(value) }?;
+        let number = spread.measure(value)?;
         if !spread.days && number < 0.0 && spread.negative_share < 0.005 {
             return Some(Finding::new(0.85, "negative, where this column almost never is", None));
         }
-        let far = |value: f64, median: f64, deviation: f64| {
-            if deviation > 0.0 { (value - median).abs() / deviation } else { 0.0 }
-        };
-        let mut out = far(number, spread.median, spread.deviation);
-        if let Some((median, deviation)) = spread.log {
-            let log_out = if number > 0.0 { far(number.ln(), median, deviation) } else { FAR_OUT };
-            out = out.min(log_out);
-        }
-        (out > FAR_OUT).then(|| {
-            let p_error = 0.55 + 0.42 * (1.0 - FAR_OUT / out);
-            Finding::new(p_error, "far from the other values of this column", None)
-        })
+        let out = spread.out(number);
+        (out > FAR_OUT).then(|| Finding::new(0.55 + 0.42 * (1.0 - FAR_OUT / out), FAR, None))
     }
 
     fn judge_format(&self, value: &str) -> Option<Finding> {
@@ -237,7 +255,11 @@ impl ColumnModel {
         if repeated >= REPEATED_ROWS {
             return None;
         }
-        let share = self.patterns.get(&pattern(value)).copied().unwrap_or(0) as f64 / full as f64;
+        let rows = self.patterns.get(&pattern(value)).copied().unwrap_or(0) as usize;
+        if (self.key || self.codes) && rows >= FAMILY_ROWS.max(full / 1000) {
+            return None;
+        }
+        let share = rows as f64 / full as f64;
         // In a column of one pattern three in a hundred are rare; of six, one in two hundred.
         let rare = 0.03 / self.pattern_kinds;
         (share < rare).then(|| Finding::new(0.9 * (1.0 - share / rare).sqrt(), "a format rare in this column", None))
@@ -276,60 +298,6 @@ fn plain_amount(amount: &str) -> String {
         Some((whole, rest)) if rest.bytes().all(|digit| digit == b'0') => whole.to_string(),
         _ => amount.to_string(),
     }
-}
-
-/// Weighted medians of values and of distances from it; quartiles where more than half are equal; `None` where both are 0.
-fn spread(mut values: Vec<(f64, u32)>, days: bool) -> Option<Spread> {
-    let total: u64 = values.iter().map(|(_, count)| *count as u64).sum();
-    if total < 30 {
-        return None;
-    }
-    let negative: u64 = values.iter().filter(|(value, _)| *value < 0.0).map(|(_, count)| *count as u64).sum();
-    let positive: u64 = values.iter().filter(|(value, _)| *value > 0.0).map(|(_, count)| *count as u64).sum();
-    let (median, deviation) = centre(&mut values);
-    let mut log = None;
-    if !days && positive as f64 >= 0.95 * total as f64 {
-        let mut logs: Vec<(f64, u32)> =
-            values.iter().filter(|(value, _)| *value > 0.0).map(|(value, count)| (value.ln(), *count)).collect();
-        log = Some(centre(&mut logs));
-    }
-    if deviation <= 0.0 && log.is_none_or(|(_, deviation)| deviation <= 0.0) {
-        return (negative * 200 < total).then_some(Spread {
-            median,
-            deviation: 0.0,
-            log: None,
-            negative_share: negative as f64 / total as f64,
-            days,
-        });
-    }
-    Some(Spread { median, deviation, log, negative_share: negative as f64 / total as f64, days })
-}
-
-/// Median and 1.4826 times the median distance from it (the deviation, for normal values); where that is 0, the distance
-/// between the 5th and 95th percentile over 3.29.
-fn centre(values: &mut [(f64, u32)]) -> (f64, f64) {
-    let median = quantile(values, 0.5);
-    let mut distances: Vec<(f64, u32)> = values.iter().map(|(value, count)| ((value - median).abs(), *count)).collect();
-    let deviation = 1.4826 * quantile(&mut distances, 0.5);
-    if deviation > 0.0 && deviation.is_finite() {
-        return (median, deviation);
-    }
-    let wide = (quantile(values, 0.95) - quantile(values, 0.05)) / 3.29;
-    // The ends of the range of floats are further apart than a float can say.
-    (median, if wide.is_finite() { wide } else { 0.0 })
-}
-
-fn quantile(values: &mut [(f64, u32)], share: f64) -> f64 {
-    values.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let total: f64 = values.iter().map(|(_, count)| *count as f64).sum();
-    let mut passed = 0.0;
-    for (value, count) in values.iter() {
-        passed += *count as f64;
-        if passed >= share * total {
-            return *value;
-        }
-    }
-    0.0
 }
 
 #[cfg(test)]
@@ -373,6 +341,22 @@ mod tests {
         assert_eq!(worst(&model, "SKU-77777"), 0.0);
         assert!(worst(&model, "77777") > 0.5);
         assert!(worst(&model, " SKU-77777") > 0.5);
+    }
+
+    #[test]
+    fn codes_come_in_families() {
+        let codes = (0..800).map(|i| match i % 20 {
+            0 => format!("ZH-{:03}A", i / 20),
+            1..=4 => format!("{}{}", 20_000 + i, ["A", "E"][i % 2]),
+            _ => (20_000 + i).to_string(),
+        });
+        let model = ColumnModel::learn(&column(codes.clone().chain(["POSTAGE 1".into()])));
+        assert_eq!((worst(&model, "ZH-007A"), worst(&model, "20021E"), worst(&model, "20005")), (0.0, 0.0, 0.0));
+        assert_eq!(worst(&model, "99208"), 0.0, "codes have no middle");
+        assert!(worst(&model, "POSTAGE 1") > 0.5);
+        // The same codes many times over, as an order's lines have them, are codes still.
+        let model = ColumnModel::learn(&column(codes.clone().chain(codes)));
+        assert_eq!((worst(&model, "ZH-007A"), worst(&model, "20021E")), (0.0, 0.0));
     }
 
     #[test]

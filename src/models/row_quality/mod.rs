@@ -8,8 +8,9 @@
 //! | --- | --- |
 //! | missing | the cell is empty where cells almost never are, or holds a word for "missing" (`N/A`, `-`, 空) |
 //! | type | the column is numbers and this is not; or numbers carry units of several spellings |
-//! | number | it lies far out, by median and median deviation, on the plain *and* the logarithmic scale; or its sign is unusual |
-//! | format | its pattern (`A+9+`) is rare in a column of few patterns |
+//! | number | it lies far out, by median and median deviation, on the plain *and* the logarithmic scale, among all rows and among its kind (by currency, by origin); or its sign is unusual |
+//! | format | its pattern (`A+9+`) is rare in a column of few patterns; keys and codes may come in families |
+//! | rarity | it is met once or twice in a column that a few words fill |
 //! | spelling | it is one or two letters away from a far commoner value, or a common value in other case or spacing |
 //! | dependency | other rows with the same value in another column agree on something else; where sources differ in how often they agree, their votes weigh differently |
 //! | glued | its end is a value of another column, whose cell is empty in this row |
@@ -29,6 +30,8 @@ mod masked;
 mod model;
 mod pattern;
 mod spelling;
+mod spread;
+mod subgroup;
 #[cfg(test)]
 mod tests;
 

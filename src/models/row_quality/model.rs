@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use arrow::array::RecordBatch;
 
 use super::cells::{Cells, EMPTY, read};
-use super::column::{ColumnModel, Finding};
+use super::column::{ColumnModel, FAR, Finding};
 use super::dependency::{self, Dependency};
 use super::glued::{self, Glued};
 use super::masked::Masked;
+use super::subgroup::{self, Subgroups};
 use crate::config;
 use crate::error::Result;
 use crate::fail;
@@ -39,6 +40,7 @@ pub struct CellVerdict {
 pub struct RowQualityModel {
     pub(super) rows: usize,
     pub(super) columns: Vec<ColumnModel>,
+    pub(super) subgroups: Vec<Subgroups>,
     pub(super) dependencies: Vec<Dependency>,
     pub(super) glued: Vec<Glued>,
     pub(super) masked: Option<Masked>,
@@ -56,14 +58,15 @@ impl RowQualityModel {
         let stride = rows.div_ceil(config::QUALITY_TRAIN_ROWS).max(1);
         let cells = read(batches, stride)?;
         progress(0.2)?;
-        let columns = cells.iter().map(ColumnModel::learn).collect();
+        let columns: Vec<ColumnModel> = cells.iter().map(ColumnModel::learn).collect();
+        let subgroups = subgroup::learn(&columns, &cells);
         progress(0.4)?;
         let dependencies = dependency::learn(&cells);
         let glued = glued::learn(&cells);
         progress(0.7)?;
         let masked = Masked::learn(&cells, SEED)?;
         progress(1.0)?;
-        Ok(Self { rows, columns, dependencies, glued, masked })
+        Ok(Self { rows, columns, subgroups, dependencies, glued, masked })
     }
 
     /// Rows there were in training, before sampling.
@@ -104,9 +107,12 @@ impl RowQualityModel {
         let place_of: HashMap<&str, usize> =
             cells.iter().enumerate().map(|(place, cells)| (cells.name.as_str(), place)).collect();
         let place = |name: &str| place_of.get(name).copied();
+        let cells_of = |name: &str| place(name).and_then(|at| cells.get(at));
         for model in &self.columns {
             let Some((at, cells)) = place(&model.name).and_then(|at| Some((at, cells.get(at)?))) else { continue };
-            judge_column(model, cells, at, &mut joined);
+            let parted = self.subgroups.iter().find(|parted| parted.of == model.name);
+            let kinds = parted.and_then(|parted| Some((parted, cells_of(&parted.by)?)));
+            judge_column(model, cells, at, kinds, &mut joined);
         }
         for dependency in &self.dependencies {
             let (Some(from), Some(to)) = (place(&dependency.from), place(&dependency.to)) else { continue };
@@ -140,11 +146,23 @@ impl RowQualityModel {
     }
 }
 
-/// The witnesses that look at one column: once per distinct value, then dealt to the rows.
-fn judge_column(model: &ColumnModel, cells: &Cells, at: usize, joined: &mut [RowFindings]) {
+/// The witnesses that look at one column: once per distinct value, then dealt to the rows. A value far out that lies among
+/// its `kinds` is none.
+fn judge_column(
+    model: &ColumnModel,
+    cells: &Cells,
+    at: usize,
+    kinds: Option<(&Subgroups, &Cells)>,
+    joined: &mut [RowFindings],
+) {
     let verdicts: Vec<Vec<Finding>> = cells.distinct.iter().map(|value| model.judge(value)).collect();
     let empty = model.judge_empty();
-    for (place, row) in cells.rows.iter().zip(joined) {
+    let usual_of_kind = |row: usize, place: u32| {
+        kinds.is_some_and(|(parted, by)| {
+            by.value(row).zip(cells.at(place)).is_some_and(|(kind, value)| parted.holds(kind, value))
+        })
+    };
+    for (number, (place, row)) in cells.rows.iter().zip(joined).enumerate() {
         if *place == EMPTY {
             if let Some(finding) = &empty {
                 join(row, at, finding.clone());
@@ -152,6 +170,9 @@ fn judge_column(model: &ColumnModel, cells: &Cells, at: usize, joined: &mut [Row
             continue;
         }
         for finding in verdicts.get(*place as usize).into_iter().flatten() {
+            if finding.why == FAR && usual_of_kind(number, *place) {
+                continue;
+            }
             join(row, at, finding.clone());
         }
     }

@@ -129,3 +129,41 @@ fn other_columns_no_rows_and_cancelling() -> Result<()> {
     assert_eq!(stop.unwrap_err().kind(), Kind::Cancelled);
     Ok(())
 }
+
+#[test]
+fn a_consistent_minority_is_no_error() -> Result<()> {
+    let mut columns: [Vec<Option<String>>; 5] = Default::default();
+    for row in 0..2000usize {
+        let other = row % 20 == 0;
+        let code = if other { format!("ZH-{:03}A", row / 20) } else { format!("{}", 10_000 + row) };
+        let year = if other { 2025 } else { 2011 };
+        let seen =
+            if row == 400 { "2052-05-11".into() } else { format!("{year}-{:02}-{:02}", 1 + row % 12, 1 + row % 28) };
+        let price = if row == 800 { "169000".into() } else { format!("{}.5", 1 + row % 300) };
+        let lang = if other { "zh" } else { "en" };
+        let currency = if row == 1200 {
+            "RMB"
+        } else if other {
+            "CNY"
+        } else {
+            "GBP"
+        };
+        let cells = [code, seen, price, lang.to_string(), currency.to_string()];
+        columns.iter_mut().zip(cells).for_each(|(column, cell)| column.push(Some(cell)));
+    }
+    let names = ["sku", "first_seen", "price", "lang", "currency"];
+    let arrays = columns.map(|column| Arc::new(StringArray::from(column)) as ArrayRef);
+    let batch = RecordBatch::try_from_iter(names.into_iter().zip(arrays)).unwrap();
+    let model = RowQualityModel::train(std::slice::from_ref(&batch), &mut |_| Ok(()))?;
+    let loaded = RowQualityModel::from_bytes(&model.to_bytes()?)?;
+    let details = loaded.detail(&batch)?;
+    for (row, score) in loaded.score(&batch)?.into_iter().enumerate() {
+        match row {
+            400 | 800 => assert!(score < 0.5, "row {row}: {score}"),
+            1200 => assert!(score <= 0.61, "row {row}: {score}"),
+            _ => assert!(score > 0.9, "row {row}: {score} {:?}", details[row]),
+        }
+    }
+    assert_eq!((details[400][0].column.as_str(), details[800][0].column.as_str()), ("first_seen", "price"));
+    Ok(())
+}

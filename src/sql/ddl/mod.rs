@@ -56,8 +56,12 @@ impl Ddl<'_> {
             return Err(Error::new(Kind::Privilege, format!("permission denied for schema {schema}"))
                 .with_detail("System schemas hold views of Steward's own."));
         }
-        if self.txn.snapshot().catalog.schema(&schema).is_none() {
+        let Some((_, facts)) = self.txn.snapshot().catalog.schema(&schema) else {
             return Err(Error::new(Kind::UndefinedSchema, format!("schema \"{schema}\" does not exist")));
+        };
+        // As in PostgreSQL 15, where PUBLIC may no longer create in schema public.
+        if !self.context.has_role(facts.owner) {
+            return Err(Error::new(Kind::Privilege, format!("permission denied for schema {schema}")));
         }
         Ok((schema, name))
     }

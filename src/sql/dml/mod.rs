@@ -7,12 +7,14 @@
 mod delete;
 mod insert;
 mod moment;
+mod parameters;
 mod returning;
 pub mod rows;
 mod update;
 
 pub use delete::{delete, truncate};
 pub use insert::{insert, insert_parameters};
+pub use parameters::{delete_parameters, update_parameters};
 pub use returning::returning_schema;
 pub use update::update;
 

@@ -11,6 +11,7 @@ use crate::txn::{RowId, Transaction, split_row_id};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt64Array};
 use arrow::compute::interleave;
 use arrow::datatypes::UInt64Type;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -99,6 +100,18 @@ pub(super) async fn select(
     condition: Option<ast::Expr>,
     expressions: Vec<ast::Expr>,
 ) -> Result<Vec<RecordBatch>> {
+    let plan = work.bind(plan(work, target, from, condition, expressions)?)?;
+    run::collect(work.context, work.state, &plan).await
+}
+
+/// The plan of [`select`], its parameters still open.
+pub(super) fn plan(
+    work: &Work<'_>,
+    target: &Target,
+    from: Vec<ast::TableWithJoins>,
+    condition: Option<ast::Expr>,
+    expressions: Vec<ast::Expr>,
+) -> Result<LogicalPlan> {
     let called = match &from.first().map(|t| &t.relation) {
         Some(ast::TableFactor::Table { alias: Some(alias), .. }) => alias.name.clone(),
         _ => ast::Ident::with_quote('"', &target.table.name),
@@ -118,8 +131,7 @@ pub(super) async fn select(
     let scan = TableScan::open(work.context, work.state, target.id, true)?;
     let planner =
         Planner::new(work.context, work.state).with_override(&target.table.schema, &target.table.name, Arc::new(scan));
-    let plan = work.bind(planner.query(query)?)?;
-    run::collect(work.context, work.state, &plan).await
+    planner.query(query)
 }
 
 /// Ids without repetition, and the values that came with the first of each.

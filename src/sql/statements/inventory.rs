@@ -228,7 +228,7 @@ async fn look(ddl: &mut Ddl<'_>, asset: &Asset, options: &Options) -> Result<Fin
         Some(rows) => plan.limit(0, Some(rows))?,
         None => plan,
     };
-    let mut stream = run::stream(context, state, &plan.build()?).await?;
+    let mut stream = run::stream(context, &run::in_order(state), &plan.build()?).await?;
     let mut profiler = Profiler::new(schema.clone());
     let mut kept: Vec<RecordBatch> = Vec::new();
     let (mut rows, mut kept_rows) = (0usize, 0usize);

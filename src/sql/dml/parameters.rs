@@ -1,0 +1,96 @@
+//! Types of the parameters of UPDATE and DELETE, which drivers ask for before they send values.
+//!
+//! A parameter that is assigned as it is has its column's type; one within an expression has the type that the
+//! expression's other side lends it, as in a query.
+
+use super::super::context::Context;
+use super::super::execute::{parameters, statement_parameters};
+use super::super::parser::fold;
+use super::{Work, update};
+use crate::catalog::{Privilege, SqlType};
+use crate::error::Result;
+use arrow::datatypes::Field;
+use datafusion::execution::SessionState;
+use datafusion::sql::sqlparser::ast;
+use std::sync::Arc;
+
+/// Types of the parameters of an UPDATE: those declared, else those inferred, else text.
+pub fn update_parameters(
+    context: &Arc<Context>,
+    state: &SessionState,
+    update: &ast::Update,
+    declared: &[Option<Field>],
+) -> Result<Vec<Field>> {
+    let mut params = statement_parameters(&update.to_string(), declared);
+    let ast::TableFactor::Table { name, .. } = &update.table.relation else { return Ok(params) };
+    if params.is_empty() {
+        return Ok(params);
+    }
+    let work = Work { context, state, params: &[] };
+    let target = work.target(name, Privilege::Update)?;
+    let mut from = vec![update.table.clone()];
+    match &update.from {
+        None => {}
+        Some(ast::UpdateTableFromKind::BeforeSet(more) | ast::UpdateTableFromKind::AfterSet(more)) => {
+            from.extend(more.iter().cloned());
+        }
+    }
+    let mut assigned: Vec<(usize, SqlType)> = Vec::new();
+    let mut expressions = Vec::new();
+    for assignment in &update.assignments {
+        let ast::AssignmentTarget::ColumnName(name) = &assignment.target else { continue };
+        let name = name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
+        let column = target.table.column_index(&name).map(|at| target.table.columns[at].data_type.clone());
+        match (placeholder(&assignment.value), column) {
+            (Some(number), Some(data_type)) => assigned.push((number, data_type)),
+            (None, Some(_)) if !is_default(&assignment.value) => expressions.push(assignment.value.clone()),
+            _ => {}
+        }
+    }
+    let plan = update::plan(&work, &target, from, update.selection.clone(), expressions)?;
+    take(&mut params, parameters(&plan, declared)?);
+    for (number, data_type) in assigned {
+        let given = declared.get(number.wrapping_sub(1)).is_some_and(Option::is_some);
+        if let Some(param) = params.get_mut(number.wrapping_sub(1)).filter(|_| !given) {
+            *param = data_type.field(&format!("${number}"), true);
+        }
+    }
+    Ok(params)
+}
+
+/// Types of the parameters of a DELETE: those declared, else those inferred, else text.
+pub fn delete_parameters(
+    context: &Arc<Context>,
+    state: &SessionState,
+    delete: &ast::Delete,
+    declared: &[Option<Field>],
+) -> Result<Vec<Field>> {
+    let mut params = statement_parameters(&delete.to_string(), declared);
+    let (ast::FromTable::WithFromKeyword(from) | ast::FromTable::WithoutKeyword(from)) = &delete.from;
+    let Some(ast::TableFactor::Table { name, .. }) = from.first().map(|t| &t.relation) else { return Ok(params) };
+    if params.is_empty() {
+        return Ok(params);
+    }
+    let work = Work { context, state, params: &[] };
+    let target = work.target(name, Privilege::Delete)?;
+    let from = from.iter().chain(delete.using.iter().flatten()).cloned().collect();
+    let plan = update::plan(&work, &target, from, delete.selection.clone(), Vec::new())?;
+    take(&mut params, parameters(&plan, declared)?);
+    Ok(params)
+}
+
+/// Puts what a plan knows in place of what the text alone told.
+fn take(params: &mut [Field], known: Vec<Field>) {
+    params.iter_mut().zip(known).for_each(|(param, known)| *param = known);
+}
+
+/// The number of an expression that is a parameter and nothing else.
+fn placeholder(expression: &ast::Expr) -> Option<usize> {
+    let ast::Expr::Value(value) = expression else { return None };
+    let ast::Value::Placeholder(name) = &value.value else { return None };
+    name.strip_prefix('$')?.parse().ok()
+}
+
+fn is_default(expression: &ast::Expr) -> bool {
+    matches!(expression, ast::Expr::Identifier(i) if i.quote_style.is_none() && i.value.eq_ignore_ascii_case("default"))
+}
