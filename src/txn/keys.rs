@@ -27,8 +27,8 @@ impl KeyIndex {
     }
 
     /// Notes keys with their rows.
-    pub fn extend(&mut self, noted: &HashMap<KeyBytes, RowId>) {
-        self.rows.extend(noted.iter().map(|(key, row)| (key.clone(), *row)));
+    pub fn extend<'a>(&mut self, noted: impl Iterator<Item = (&'a KeyBytes, &'a RowId)>) {
+        self.rows.extend(noted.map(|(key, row)| (key.clone(), *row)));
     }
 
     /// Notes the keys of a segment; NULL keys are equal to nothing and not noted.

@@ -380,7 +380,9 @@ impl Manager {
         indexes.retain(|(table, _), _| !moved.contains(table) && next.catalog.get(*table).is_some());
         for ((table, constraint), noted) in &txn.keys {
             if let Some(index) = indexes.get_mut(&(*table, constraint.clone())) {
-                index.extend(noted);
+                // Rows that the transaction deleted again must not hide what others committed meanwhile.
+                let rows = next.rows(*table);
+                index.extend(noted.iter().filter(|(_, row)| is_live(&rows, **row)));
             }
         }
         self.current.store(Arc::new(next));
@@ -480,7 +482,10 @@ impl Manager {
         if !indexes.contains_key(&place) {
             let mut index = KeyIndex::default();
             for segment in &latest.rows(table).segments {
-                index.add(segment.id, keys::key_bytes(&self.read(table, segment, &key.columns)?)?);
+                let mut bytes = keys::key_bytes(&self.read(table, segment, &key.columns)?)?;
+                // A deleted row must not hide a live one that has the same key.
+                bytes.iter_mut().enumerate().filter(|(n, _)| segment.is_deleted(*n)).for_each(|(_, key)| *key = None);
+                index.add(segment.id, bytes);
             }
             indexes.insert(place.clone(), index);
         }
@@ -494,4 +499,72 @@ impl Manager {
 fn is_live(rows: &TableRows, row: RowId) -> bool {
     let (segment, offset) = split_row_id(row);
     rows.segment(segment).is_some_and(|s| !s.is_deleted(offset))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Column, Object, SqlType};
+    use crate::crypto::{KeySource, MasterKey};
+    use arrow::array::Int64Array;
+
+    fn table() -> Table {
+        let column = Column {
+            name: "id".to_owned(),
+            data_type: SqlType::Int8,
+            not_null: true,
+            default: None,
+            identity: false,
+            tags: Vec::new(),
+            mask: None,
+            comment: None,
+        };
+        Table {
+            schema: "public".to_owned(),
+            name: "t".to_owned(),
+            owner: 1,
+            columns: vec![column],
+            keys: vec![KeyConstraint { name: "t_pkey".to_owned(), columns: vec![0], primary: true }],
+            checks: Vec::new(),
+            grants: Vec::new(),
+            tags: Vec::new(),
+            comment: None,
+            row_security: false,
+        }
+    }
+
+    fn rows(ids: &[i64]) -> RecordBatch {
+        let count = ids.len();
+        let ids: ArrayRef = Arc::new(Int64Array::from(ids.to_vec()));
+        segment::batch(table().arrow_schema(), vec![ids], count).unwrap()
+    }
+
+    /// A row that one transaction adds and deletes again must not hide another's live row with the same key, neither
+    /// at once nor after a restart.
+    #[test]
+    fn a_deleted_row_hides_no_live_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeySource::from(MasterKey::from_bytes([7; 32]));
+        let id = FIRST_USER_ID + 100;
+        let refused = |manager: &Manager| {
+            let mut txn = manager.begin(false);
+            manager.append(&mut txn, id, &rows(&[60])).unwrap_err().kind()
+        };
+        {
+            let manager = Manager::open(Arc::new(Store::open(folder.path(), &key).unwrap())).unwrap();
+            let mut txn = manager.begin(false);
+            txn.put_object(id, Object::Table(table())).unwrap();
+            manager.commit(txn).unwrap();
+            let (mut a, mut b) = (manager.begin(false), manager.begin(false));
+            manager.append(&mut a, id, &rows(&[60])).unwrap();
+            manager.append(&mut b, id, &rows(&[60, 61])).unwrap();
+            let added = b.snapshot().rows(id).segments[0].id;
+            b.delete_rows(id, &[segment::row_id(added, 0)]).unwrap();
+            manager.commit(a).unwrap();
+            manager.commit(b).unwrap();
+            assert_eq!(refused(&manager), Kind::Unique);
+        }
+        let manager = Manager::open(Arc::new(Store::open(folder.path(), &key).unwrap())).unwrap();
+        assert_eq!(refused(&manager), Kind::Unique);
+    }
 }

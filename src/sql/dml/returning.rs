@@ -58,6 +58,7 @@ pub async fn changed(
     // As in PostgreSQL, RETURNING needs the right to read; it is not a way around a mask either.
     tables::must_have(work.context, &target.table, Privilege::Select)?;
     let access = tables::access(work.context, target.id, &target.table)?;
+    access.must_read(&target.table, &(0..target.table.columns.len()).collect::<Vec<_>>())?;
     if access.masks.iter().any(Option::is_some) {
         return Err(Error::new(
             crate::error::Kind::Privilege,

@@ -56,7 +56,8 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
 
 /// 22 characters that stand for the value under this key and nowhere else.
 fn token(key: &crate::crypto::MacKey, name: &str, value: &str) -> String {
-    let tag = key.tag(&[name.as_bytes(), value.as_bytes()]);
+    // The length stands before the name, so that no other name and value make the same bytes.
+    let tag = key.tag(&[&(name.len() as u64).to_be_bytes(), name.as_bytes(), value.as_bytes()]);
     let hex: String = tag.iter().take(11).map(|byte| format!("{byte:02x}")).collect();
     format!("tok_{hex}")
 }
