@@ -26,10 +26,6 @@ pub const DATABASE_DEFAULT: &str = "steward";
 pub const CONNECTIONS_MAX: usize = 256;
 /// Characters of a name, as PostgreSQL's NAMEDATALEN - 1.
 pub const NAME_BYTES_MAX: usize = 63;
-/// Rows a model function may see in one statement (`steward.max_model_rows`).
-pub const MODEL_ROWS_MAX: u64 = 1_000_000;
-/// Rows that INVENTORY samples of one asset.
-pub const INVENTORY_SAMPLE_ROWS: usize = 10_000;
 /// Largest value an engine takes; above [`VALUE_BYTES_MAX`] it is kept in parts.
 pub const ENGINE_VALUE_BYTES_MAX: usize = 64 << 20;
 /// Longest key an engine takes: keys are ids, a few dozen bytes.

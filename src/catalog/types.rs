@@ -1,5 +1,6 @@
 //! Column types: PostgreSQL's, and the Arrow types that carry them.
 
+pub use crate::encoding::pg_text::TYPE_METADATA;
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use serde::{Deserialize, Serialize};
@@ -7,8 +8,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// Key of the field metadata that names the PostgreSQL type where Arrow's alone does not tell.
-pub const TYPE_METADATA: &str = "steward:type";
 /// Precision and scale of a `numeric` without any.
 const NUMERIC_DEFAULT: (u8, i8) = (38, 9);
 

@@ -2,6 +2,7 @@
 
 use super::infer::{self, Type};
 use crate::config::{BATCH_ROWS, SOURCE_BATCH_BYTES};
+use crate::encoding::pg_text::TYPE_METADATA;
 use crate::error::{Error, Kind, Result};
 use arrow::array::{
     ArrayRef, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, RecordBatch, RecordBatchOptions,
@@ -12,9 +13,6 @@ use chrono::NaiveDate;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// Key of a field's metadata that names a type which Arrow lacks.
-pub const TYPE_KEY: &str = "steward:type";
 
 /// A column's name and type.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,7 +38,7 @@ impl Spec {
         };
         let field = Field::new(&self.name, data_type, true);
         match self.kind {
-            Type::Json => field.with_metadata(HashMap::from([(TYPE_KEY.to_owned(), "jsonb".to_owned())])),
+            Type::Json => field.with_metadata(HashMap::from([(TYPE_METADATA.to_owned(), "jsonb".to_owned())])),
             _ => field,
         }
     }

@@ -58,6 +58,6 @@ mod xml;
 mod xml_element;
 
 pub use asset::{Asset, Form, Structure};
-pub use columns::{Scan, TYPE_KEY};
+pub use columns::Scan;
 pub use discover::discover;
 pub use options::FileOptions;

@@ -44,10 +44,11 @@ impl Folder {
 /// The columns as `name Type, ...`; JSON text as `jsonb`.
 pub(super) fn types(asset: &Asset) -> String {
     let schema = asset.schema().unwrap();
-    let each = schema.fields().iter().map(|field| match field.metadata().get(super::TYPE_KEY) {
-        Some(kind) => format!("{} {kind}", field.name()),
-        None => format!("{} {}", field.name(), field.data_type()),
-    });
+    let each =
+        schema.fields().iter().map(|field| match field.metadata().get(crate::encoding::pg_text::TYPE_METADATA) {
+            Some(kind) => format!("{} {kind}", field.name()),
+            None => format!("{} {}", field.name(), field.data_type()),
+        });
     each.collect::<Vec<_>>().join(", ")
 }
 

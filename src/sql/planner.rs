@@ -20,6 +20,7 @@ use datafusion::logical_expr::{
     AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource, WindowUDF,
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
@@ -73,8 +74,25 @@ impl<'a> Planner<'a> {
         self.expression(parse_expression(text)?, schema)
     }
 
-    /// The Arrow type of a type in the statement.
-    pub fn options(&self) -> ParserOptions {
+    /// An expression over `schema` that can be evaluated on batches.
+    pub fn physical(&self, expression: Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
+        let simplifier = self.simplifier(schema);
+        let expression = simplifier.coerce(expression, schema).and_then(|e| simplifier.simplify(e))?;
+        Ok(self.state.create_physical_expr(expression, schema)?)
+    }
+
+    /// Asks `schema` for the types of columns.
+    fn simplifier(&self, schema: &DFSchema) -> ExprSimplifier {
+        let simplify = SimplifyContext::builder()
+            .with_schema(Arc::new(schema.clone()))
+            .with_config_options(self.state.config_options().clone())
+            .with_query_execution_start_time(self.state.execution_props().query_execution_start_time)
+            .build();
+        ExprSimplifier::new(simplify)
+    }
+
+    /// How the engine's planner reads SQL here.
+    fn options(&self) -> ParserOptions {
         ParserOptions {
             parse_float_as_decimal: true,
             map_string_types_to_utf8view: false,
@@ -127,9 +145,8 @@ impl ContextProvider for Planner<'_> {
     }
 
     fn get_table_function_source(&self, name: &str, args: Vec<Expr>) -> DfResult<Arc<dyn TableSource>> {
-        let simplify = SimplifyContext::builder().with_config_options(self.state.config_options().clone()).build();
-        let simplifier = ExprSimplifier::new(simplify);
         let schema = DFSchema::empty();
+        let simplifier = self.simplifier(&schema);
         let args: Vec<Expr> = args
             .into_iter()
             .map(|arg| simplifier.coerce(arg, &schema).and_then(|arg| simplifier.simplify(arg)))
@@ -218,10 +235,21 @@ impl TypePlanner for Types {
     }
 }
 
-/// `SELECT 1`, to be filled with other expressions and relations.
-pub fn template_query() -> Result<ast::Query> {
+/// `SELECT items FROM from WHERE condition`.
+pub fn select_query(
+    items: Vec<ast::SelectItem>,
+    from: Vec<ast::TableWithJoins>,
+    condition: Option<ast::Expr>,
+) -> Result<ast::Query> {
     let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql("SELECT 1").map_err(Error::from)?;
-    Ok(*parser.parse_query().map_err(Error::from)?)
+    let mut query = *parser.parse_query().map_err(Error::from)?;
+    let ast::SetExpr::Select(select) = query.body.as_mut() else {
+        return Err(Error::internal("a SELECT is not parsed as one"));
+    };
+    select.projection = items;
+    select.from = from;
+    select.selection = condition;
+    Ok(query)
 }
 
 /// A relation in FROM.

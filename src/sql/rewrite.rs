@@ -5,17 +5,19 @@
 
 use super::context::Context;
 use super::functions;
+use super::parser::fold;
 use crate::catalog::{Object, View};
 use crate::error::Result;
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, Select, SelectItem,
     SelectItemQualifiedWildcardKind, SetExpr, Statement, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut,
+    visit_expressions, visit_expressions_mut,
 };
 use std::ops::ControlFlow;
 
 /// The query with rows in place of names of relations.
 pub fn query(mut query: Query, context: &Context) -> Result<Query> {
-    let mut rewriter = Rewriter { context, scopes: Vec::new(), named: Vec::new() };
+    let mut rewriter = Rewriter { context, wants_rows: wants_rows(&query), scopes: Vec::new(), named: Vec::new() };
     let _ = VisitMut::visit(&mut query, &mut rewriter);
     Ok(query)
 }
@@ -25,6 +27,8 @@ type Scope = Vec<(String, Option<Vec<String>>, String)>;
 
 struct Rewriter<'a> {
     context: &'a Context,
+    /// Whether any function takes a row: only then are the relations of FROM looked up, which may read files.
+    wants_rows: bool,
     scopes: Vec<Scope>,
     /// Common table expressions in reach, for each query that is being visited.
     named: Vec<Named>,
@@ -37,11 +41,15 @@ impl VisitorMut for Rewriter<'_> {
         if let SetExpr::Select(select) = query.body.as_mut() {
             tell_apart(&mut select.projection);
         }
-        let outer = self.named.last().cloned().unwrap_or_default();
-        let mut scope = Vec::new();
-        collect(query, self.context, &outer, &mut scope);
-        self.named.push(with_ctes(query, self.context, &outer));
-        self.scopes.push(scope);
+        if self.wants_rows {
+            let named = with_ctes(query, self.context, self.named.last().unwrap_or(&Named::new()));
+            let mut scope = Scope::new();
+            if let SetExpr::Select(select) = query.body.as_ref() {
+                from(select, self.context, &named, &mut scope);
+            }
+            self.named.push(named);
+            self.scopes.push(scope);
+        }
         ControlFlow::Continue(())
     }
 
@@ -54,12 +62,24 @@ impl VisitorMut for Rewriter<'_> {
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
         name_to_call(expression);
         if let Expr::Function(function) = expression
-            && functions::takes_row(&function.name.to_string())
+            && takes_row(function)
         {
             self.rows_for_names(function);
         }
         ControlFlow::Continue(())
     }
+}
+
+fn takes_row(function: &Function) -> bool {
+    functions::takes_row(&function.name.to_string())
+}
+
+fn wants_rows(query: &Query) -> bool {
+    let found = visit_expressions(query, |expression| match expression {
+        Expr::Function(function) if takes_row(function) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    found.is_break()
 }
 
 /// The engine forbids two columns of one name, and calls every subquery the same: the later ones get names of their own,
@@ -100,7 +120,7 @@ fn name_to_call(expression: &mut Expr) {
 
 /// An expression outside of a query with the same rewriting.
 pub fn expression(mut expression: Expr) -> Expr {
-    let _ = datafusion::sql::sqlparser::ast::visit_expressions_mut(&mut expression, |e| {
+    let _ = visit_expressions_mut(&mut expression, |e| {
         name_to_call(e);
         ControlFlow::<()>::Continue(())
     });
@@ -113,7 +133,7 @@ impl Rewriter<'_> {
         for argument in &mut list.args {
             let FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) = argument else { continue };
             let Expr::Identifier(name) = expression else { continue };
-            let wanted = normalized(name);
+            let wanted = fold(name);
             let found = self.scopes.iter().rev().flatten().find(|(relation, _, _)| *relation == wanted);
             if let Some((_, Some(columns), relation)) = found {
                 *expression = row(name, columns, relation);
@@ -133,21 +153,6 @@ fn row(relation: &Ident, columns: &[String], asset: &str) -> Expr {
     functions::call("named_struct", args)
 }
 
-fn normalized(ident: &Ident) -> String {
-    match ident.quote_style {
-        Some(_) => ident.value.clone(),
-        None => ident.value.to_lowercase(),
-    }
-}
-
-/// The relations of a query's FROM.
-fn collect(query: &Query, context: &Context, outer: &Named, scope: &mut Scope) {
-    let named = with_ctes(query, context, outer);
-    if let SetExpr::Select(select) = query.body.as_ref() {
-        from(select, context, &named, scope);
-    }
-}
-
 /// Columns of common table expressions by name.
 type Named = Vec<(String, Option<Vec<String>>)>;
 
@@ -156,9 +161,9 @@ fn with_ctes(query: &Query, context: &Context, outer: &Named) -> Named {
     for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
         let columns = match cte.alias.columns.is_empty() {
             true => output_columns(&cte.query, context, &named),
-            false => Some(cte.alias.columns.iter().map(|column| normalized(&column.name)).collect()),
+            false => Some(cte.alias.columns.iter().map(|column| fold(&column.name)).collect()),
         };
-        named.push((normalized(&cte.alias.name), columns));
+        named.push((fold(&cte.alias.name), columns));
     }
     named
 }
@@ -185,16 +190,16 @@ fn body_columns(body: &SetExpr, context: &Context, named: &Named) -> Option<Vec<
     let mut columns = Vec::new();
     for item in &select.projection {
         match item {
-            SelectItem::ExprWithAlias { alias, .. } => columns.push(normalized(alias)),
-            SelectItem::UnnamedExpr(Expr::Identifier(ident)) => columns.push(normalized(ident)),
-            SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => columns.push(normalized(parts.last()?)),
+            SelectItem::ExprWithAlias { alias, .. } => columns.push(fold(alias)),
+            SelectItem::UnnamedExpr(Expr::Identifier(ident)) => columns.push(fold(ident)),
+            SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => columns.push(fold(parts.last()?)),
             SelectItem::Wildcard(_) => {
                 for (_, found, _) in &scope {
                     columns.extend(found.clone()?);
                 }
             }
             SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
-                let wanted = name.0.last().and_then(|part| part.as_ident()).map(normalized)?;
+                let wanted = name.0.last().and_then(|part| part.as_ident()).map(fold)?;
                 columns.extend(scope.iter().find(|(called, _, _)| *called == wanted)?.1.clone()?);
             }
             // A column whose name only the planner gives.
@@ -207,9 +212,9 @@ fn body_columns(body: &SetExpr, context: &Context, named: &Named) -> Option<Vec<
 fn from(select: &Select, context: &Context, named: &Named, scope: &mut Scope) {
     let mut add = |factor: &TableFactor| match factor {
         TableFactor::Table { name, alias, args: None, .. } => {
-            let mut parts: Vec<String> = name.0.iter().filter_map(|p| p.as_ident()).map(normalized).collect();
+            let mut parts: Vec<String> = name.0.iter().filter_map(|p| p.as_ident()).map(fold).collect();
             let Some(table) = parts.pop() else { return };
-            let called = alias.as_ref().map_or(table.clone(), |alias| normalized(&alias.name));
+            let called = alias.as_ref().map_or(table.clone(), |alias| fold(&alias.name));
             let cte = named.iter().rev().find(|(name, _)| parts.is_empty() && *name == table);
             if let Some((_, columns)) = cte {
                 scope.push((called, columns.clone(), table));
@@ -226,9 +231,9 @@ fn from(select: &Select, context: &Context, named: &Named, scope: &mut Scope) {
         TableFactor::Derived { subquery, alias: Some(alias), .. } => {
             let columns = match alias.columns.is_empty() {
                 true => output_columns(subquery, context, named),
-                false => Some(alias.columns.iter().map(|column| normalized(&column.name)).collect()),
+                false => Some(alias.columns.iter().map(|column| fold(&column.name)).collect()),
             };
-            let called = normalized(&alias.name);
+            let called = fold(&alias.name);
             scope.push((called.clone(), columns, called));
         }
         _ => {}

@@ -1,5 +1,6 @@
 //! Settings of a session: known names, their values, and what each value must look like.
 
+use crate::config::SERVER_VERSION;
 use crate::error::{Error, Kind, Result};
 use std::collections::BTreeMap;
 
@@ -26,7 +27,7 @@ enum Check {
 }
 
 macro_rules! known {
-    ($($name:literal $default:literal $check:expr, $reported:literal, $description:literal;)*) => {
+    ($($name:literal $default:tt $check:expr, $reported:literal, $description:literal;)*) => {
         &[$(Known { name: $name, default: $default, check: $check, reported: $reported, description: $description }),*]
     };
 }
@@ -47,7 +48,7 @@ const KNOWN: &[Known] = known! {
     "row_security" "on" Check::Bool, false, "Row policies apply.";
     "search_path" "public, steward" Check::Any, false, "Schemas searched for unqualified names.";
     "server_encoding" "UTF8" Check::Fixed, true, "Encoding of the server.";
-    "server_version" "15.0 (Steward 0.1.0)" Check::Fixed, true, "PostgreSQL version spoken, and ours.";
+    "server_version" SERVER_VERSION Check::Fixed, true, "PostgreSQL version spoken, and ours.";
     "server_version_num" "150000" Check::Fixed, false, "The same as a number.";
     "standard_conforming_strings" "on" Check::Fixed, true, "Backslashes in strings are plain characters.";
     "statement_timeout" "0" Check::Milliseconds, false, "Longest time of a statement.";

@@ -135,6 +135,17 @@ impl Manager {
         cached.into_iter().map(|column| column.or_else(|| fresh.next()).ok_or_else(lost)).collect()
     }
 
+    /// As [`Self::read`], without the deleted rows.
+    pub fn read_live(&self, table: ObjectId, segment: &Segment, positions: &[usize]) -> Result<Vec<ArrayRef>> {
+        let columns = self.read(table, segment, positions)?;
+        if segment.deleted.is_none() {
+            return Ok(columns);
+        }
+        let live: BooleanArray = (0..segment.rows).map(|row| Some(!segment.is_deleted(row))).collect();
+        let filtered = columns.iter().map(|column| filter(column, &live));
+        filtered.collect::<Result<_, _>>().map_err(|e| Error::internal(e.to_string()))
+    }
+
     /// Commits; gives the number of the commit. On any error nothing has changed.
     pub fn commit(&self, txn: Transaction) -> Result<u64> {
         if txn.is_empty() {
@@ -329,11 +340,8 @@ impl Manager {
         let positions: Vec<usize> = (0..table.columns.len()).collect();
         let mut parts: Vec<Vec<ArrayRef>> = vec![Vec::new(); positions.len()];
         for segment in segments {
-            let columns = self.read(id, segment, &positions)?;
-            let live: BooleanArray = (0..segment.rows).map(|row| Some(!segment.is_deleted(row))).collect();
-            for (part, column) in parts.iter_mut().zip(columns) {
-                part.push(filter(&column, &live).map_err(|e| Error::internal(e.to_string()))?);
-            }
+            let columns = self.read_live(id, segment, &positions)?;
+            parts.iter_mut().zip(columns).for_each(|(part, column)| part.push(column));
         }
         let columns = parts
             .iter()

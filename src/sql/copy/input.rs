@@ -8,7 +8,7 @@ use crate::config::SEGMENT_ROWS_MAX;
 use crate::error::{Error, Kind, Result};
 use crate::txn::Transaction;
 use arrow::array::{ArrayRef, RecordBatch, StringArray, StringBuilder};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::Schema;
 use datafusion::execution::SessionState;
 use std::sync::Arc;
 
@@ -97,22 +97,20 @@ impl CopyIn {
         let lines = std::mem::take(&mut self.lines);
         self.bytes = 0;
         let texts: Vec<StringArray> = self.builders.iter_mut().map(StringBuilder::finish).collect();
+        let mut fields = Vec::with_capacity(texts.len());
+        let mut arrays = Vec::with_capacity(texts.len());
         for (text, &column) in texts.iter().zip(&self.columns) {
             let array: ArrayRef = Arc::new(text.clone());
             let column = &self.target.table.columns[column];
-            if let Err(error) = rows::assign(&array, &column.data_type) {
+            let values = rows::assign(&array, &column.data_type).map_err(|error| {
                 let place = rows::first_unreadable(text, &column.data_type).and_then(|row| lines.get(row));
                 let place = place.map_or(String::new(), |line| format!(", line {line}"));
                 let detail = format!("COPY {}{place}, column {}", self.target.table.name, column.name);
-                return Err(Error::new(error.kind(), error.message()).with_detail(detail));
-            }
+                Error::new(error.kind(), error.message()).with_detail(detail)
+            })?;
+            fields.push(column.data_type.field(&column.name, true));
+            arrays.push(values);
         }
-        let fields: Vec<Field> = self
-            .columns
-            .iter()
-            .map(|&c| Field::new(&self.target.table.columns[c].name, DataType::Utf8, true))
-            .collect();
-        let arrays = texts.into_iter().map(|text| Arc::new(text) as ArrayRef).collect();
         let batch: RecordBatch = crate::txn::batch(Arc::new(Schema::new(fields)), arrays, lines.len())?;
         let mut given = vec![None; self.target.table.columns.len()];
         self.columns.iter().enumerate().for_each(|(at, &column)| given[column] = Some(at));

@@ -1,14 +1,13 @@
 //! ALTER TABLE: columns added, dropped and renamed, constraints, row security.
 
-use super::super::dml::rows::assign;
+use super::super::dml::{Work, rows::assign};
 use super::super::parser::{fold, split};
 use super::super::planner::Planner;
 use super::table::add_column;
 use super::{Ddl, check_name, skipping};
 use crate::catalog::{Object, ObjectId, Table};
 use crate::error::{Error, Kind, Result};
-use arrow::array::{ArrayRef, BooleanArray, new_null_array};
-use arrow::compute::filter;
+use arrow::array::new_null_array;
 use datafusion::common::DFSchema;
 use datafusion::sql::sqlparser::ast::{self, AlterColumnOperation, AlterTableOperation, RenameTableNameKind};
 
@@ -123,9 +122,8 @@ fn refuse_if_used(table: &Table, at: usize) -> Result<()> {
 
 fn refuse_nulls(ddl: &Ddl<'_>, id: ObjectId, table: &Table, at: usize) -> Result<()> {
     for segment in &ddl.txn.snapshot().rows(id).segments {
-        let columns = ddl.context.database.manager.read(id, segment, &[at])?;
-        let null = columns.first().is_some_and(|c| (0..c.len()).any(|n| c.is_null(n) && !segment.is_deleted(n)));
-        if null {
+        let columns = ddl.context.database.manager.read_live(id, segment, &[at])?;
+        if columns.first().is_some_and(|column| column.null_count() > 0) {
             return Err(Error::new(
                 Kind::NotNull,
                 format!("column \"{}\" of relation \"{}\" contains null values", table.columns[at].name, table.name),
@@ -140,16 +138,13 @@ fn rewrite(ddl: &mut Ddl<'_>, id: ObjectId, before: &Table, table: &Table, dropp
     let rows = ddl.txn.snapshot().rows(id);
     let positions: Vec<usize> = (0..before.columns.len()).filter(|p| Some(*p) != dropped).collect();
     let mut batches = Vec::new();
+    let work = Work { context: ddl.context, state: ddl.state, params: &[] };
     for segment in &rows.segments {
-        let live: BooleanArray = (0..segment.rows).map(|n| Some(!segment.is_deleted(n))).collect();
-        let mut columns: Vec<ArrayRef> = Vec::new();
-        for column in ddl.context.database.manager.read(id, segment, &positions)? {
-            columns.push(filter(&column, &live)?);
-        }
+        let mut columns = ddl.context.database.manager.read_live(id, segment, &positions)?;
         let count = segment.live_rows();
         for column in table.columns.iter().skip(columns.len()) {
             let value = match &column.default {
-                Some(text) => ddl.constant(text, count)?,
+                Some(text) => work.constant(text, count)?,
                 None => new_null_array(&column.data_type.arrow(), count),
             };
             let value = assign(&value, &column.data_type)?;
@@ -169,14 +164,4 @@ fn rewrite(ddl: &mut Ddl<'_>, id: ObjectId, before: &Table, table: &Table, dropp
         ddl.context.database.manager.append(ddl.txn, id, batch)?;
     }
     Ok(())
-}
-
-impl Ddl<'_> {
-    fn constant(&self, text: &str, rows: usize) -> Result<ArrayRef> {
-        let expression = Planner::new(self.context, self.state).expression_text(text, &DFSchema::empty())?;
-        let physical = self.state.create_physical_expr(expression, &DFSchema::empty())?;
-        let schema = std::sync::Arc::new(arrow::datatypes::Schema::empty());
-        let batch = crate::txn::batch(schema, Vec::new(), rows)?;
-        Ok(physical.evaluate(&batch)?.into_array(rows)?)
-    }
 }

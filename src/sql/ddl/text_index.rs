@@ -6,7 +6,7 @@ use crate::catalog::{Index, Object, SqlType};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{self, BinaryOperator, Expr, IndexType, Value};
 
-/// Runs CREATE INDEX. A plain index is accepted and remembered by nobody: scans and key look-ups need none.
+/// Runs CREATE INDEX. Only text indexes are taken; a plain one is refused, with a hint.
 pub fn create_index(ddl: &mut Ddl<'_>, create: ast::CreateIndex) -> Result<()> {
     ddl.txn.must_write("CREATE INDEX")?;
     let text = matches!(&create.using, Some(IndexType::Custom(name)) if name.value.eq_ignore_ascii_case("steward"));

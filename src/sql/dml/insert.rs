@@ -4,7 +4,7 @@ use super::super::context::Context;
 use super::super::parser::fold;
 use super::super::planner::Planner;
 use super::super::run;
-use super::{Changed, Target, Work, returning, rows};
+use super::{Changed, Target, Work, is_default, lend_type, placeholder, returning, rows};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
 use crate::txn::Transaction;
@@ -122,7 +122,6 @@ fn columns(target: &Target, insert: &ast::Insert) -> Result<Vec<usize>> {
 /// A VALUES list with NULL in place of DEFAULT, and the columns where all rows say DEFAULT.
 fn without_defaults(mut query: ast::Query, width: usize) -> Result<(ast::Query, Vec<usize>)> {
     let ast::SetExpr::Values(values) = query.body.as_mut() else { return Ok((query, Vec::new())) };
-    let is_default = |e: &ast::Expr| matches!(e, ast::Expr::Identifier(i) if i.quote_style.is_none() && i.value.eq_ignore_ascii_case("default"));
     let mut defaults = Vec::new();
     for at in 0..width {
         let said = values.rows.iter().filter(|row| row.get(at).is_some_and(is_default)).count();
@@ -183,14 +182,8 @@ pub fn insert_parameters(
     };
     for row in &values.rows {
         for (expression, &column) in row.iter().zip(&columns) {
-            let ast::Expr::Value(value) = expression else { continue };
-            let ast::Value::Placeholder(name) = &value.value else { continue };
-            let Ok(number) = name.trim_start_matches('$').parse::<usize>() else { continue };
-            let given = declared.get(number.wrapping_sub(1)).is_some_and(Option::is_some);
-            if let Some(param) = params.get_mut(number.wrapping_sub(1))
-                && !given
-            {
-                *param = target.table.columns[column].data_type.field(name, true);
+            if let Some(number) = placeholder(expression) {
+                lend_type(&mut params, declared, number, &target.table.columns[column].data_type);
             }
         }
     }

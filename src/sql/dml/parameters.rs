@@ -6,7 +6,7 @@
 use super::super::context::Context;
 use super::super::execute::{parameters, statement_parameters};
 use super::super::parser::fold;
-use super::{Work, update};
+use super::{Work, is_default, lend_type, placeholder, update};
 use crate::catalog::{Privilege, SqlType};
 use crate::error::Result;
 use arrow::datatypes::Field;
@@ -28,13 +28,6 @@ pub fn update_parameters(
     }
     let work = Work { context, state, params: &[] };
     let target = work.target(name, Privilege::Update)?;
-    let mut from = vec![update.table.clone()];
-    match &update.from {
-        None => {}
-        Some(ast::UpdateTableFromKind::BeforeSet(more) | ast::UpdateTableFromKind::AfterSet(more)) => {
-            from.extend(more.iter().cloned());
-        }
-    }
     let mut assigned: Vec<(usize, SqlType)> = Vec::new();
     let mut expressions = Vec::new();
     for assignment in &update.assignments {
@@ -47,13 +40,10 @@ pub fn update_parameters(
             _ => {}
         }
     }
-    let plan = update::plan(&work, &target, from, update.selection.clone(), expressions)?;
+    let plan = update::plan(&work, &target, update::relations(update), update.selection.clone(), expressions)?;
     take(&mut params, parameters(&plan, declared)?);
     for (number, data_type) in assigned {
-        let given = declared.get(number.wrapping_sub(1)).is_some_and(Option::is_some);
-        if let Some(param) = params.get_mut(number.wrapping_sub(1)).filter(|_| !given) {
-            *param = data_type.field(&format!("${number}"), true);
-        }
+        lend_type(&mut params, declared, number, &data_type);
     }
     Ok(params)
 }
@@ -82,15 +72,4 @@ pub fn delete_parameters(
 /// Puts what a plan knows in place of what the text alone told.
 fn take(params: &mut [Field], known: Vec<Field>) {
     params.iter_mut().zip(known).for_each(|(param, known)| *param = known);
-}
-
-/// The number of an expression that is a parameter and nothing else.
-fn placeholder(expression: &ast::Expr) -> Option<usize> {
-    let ast::Expr::Value(value) = expression else { return None };
-    let ast::Value::Placeholder(name) = &value.value else { return None };
-    name.strip_prefix('$')?.parse().ok()
-}
-
-fn is_default(expression: &ast::Expr) -> bool {
-    matches!(expression, ast::Expr::Identifier(i) if i.quote_style.is_none() && i.value.eq_ignore_ascii_case("default"))
 }

@@ -1,7 +1,7 @@
 //! RETURNING: a query over the rows that a statement added, changed or removed.
 
 use super::super::context::Context;
-use super::super::planner::{Planner, table_factor, template_query};
+use super::super::planner::{Planner, select_query, table_factor};
 use super::super::run;
 use super::super::tables;
 use super::{Changed, Target, Work};
@@ -33,17 +33,12 @@ fn plan(
     batches: Vec<RecordBatch>,
     items: Vec<ast::SelectItem>,
 ) -> Result<LogicalPlan> {
-    let mut query = template_query()?;
-    let ast::SetExpr::Select(select) = query.body.as_mut() else {
-        return Err(Error::internal("the template of a query is not a SELECT"));
-    };
-    select.projection = items;
     let table = MemTable::try_new(target.table.arrow_schema(), vec![batches])?;
     let names = [&target.table.schema, &target.table.name].map(|name| ast::Ident::with_quote('"', name));
-    select.from = vec![ast::TableWithJoins { relation: table_factor(names.to_vec()), joins: Vec::new() }];
+    let from = vec![ast::TableWithJoins { relation: table_factor(names.to_vec()), joins: Vec::new() }];
     let planner = Planner::new(work.context, work.state);
     let planner = planner.with_override(&target.table.schema, &target.table.name, Arc::new(table));
-    planner.query(query)
+    planner.query(select_query(items, from, None)?)
 }
 
 /// What a statement did, with the rows that RETURNING asks for.

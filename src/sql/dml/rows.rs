@@ -1,7 +1,7 @@
 //! Values on their way into a table: assignment casts, defaults, lengths, NOT NULL, CHECK.
 
 use super::super::error::invalid_text;
-use super::super::planner::{Planner, parse_expression};
+use super::super::planner::Planner;
 use super::Work;
 use super::moment::moment;
 use crate::catalog::{ObjectId, SqlType, Table};
@@ -11,9 +11,6 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBat
 use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::DFSchema;
-use datafusion::logical_expr::Expr;
-use datafusion::logical_expr::simplify::SimplifyContext;
-use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use std::sync::Arc;
 
 /// Brings `array` to a column's type as an assignment does: text that cannot be read is
@@ -176,13 +173,17 @@ impl Work<'_> {
             let array = assign(&array, &column.data_type).map_err(|e| name_column(e, &column.name))?;
             columns.push(array);
         }
+        self.checked(table, columns, rows)
+    }
+
+    /// Whole rows of the table, their columns of its types, once NOT NULL and CHECK constraints hold.
+    pub fn checked(&self, table: &Table, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
         let whole = crate::txn::batch(nullable(table), columns, rows)?;
         self.check(table, &whole)?;
         crate::txn::batch(table.arrow_schema(), whole.columns().to_vec(), rows)
     }
 
-    /// NOT NULL and CHECK constraints.
-    pub fn check(&self, table: &Table, batch: &RecordBatch) -> Result<()> {
+    fn check(&self, table: &Table, batch: &RecordBatch) -> Result<()> {
         for (column, array) in table.columns.iter().zip(batch.columns()) {
             if column.not_null && array.null_count() > 0 {
                 return Err(Error::new(
@@ -211,7 +212,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn constant(&self, expression: &str, rows: usize) -> Result<ArrayRef> {
+    /// A constant expression, such as a DEFAULT, for so many rows.
+    pub fn constant(&self, expression: &str, rows: usize) -> Result<ArrayRef> {
         let schema = Arc::new(Schema::new(Vec::<Field>::new()));
         let batch = crate::txn::batch(schema, Vec::new(), rows)?;
         self.evaluate(expression, &DFSchema::empty(), &batch)
@@ -219,14 +221,7 @@ impl Work<'_> {
 
     fn evaluate(&self, expression: &str, schema: &DFSchema, batch: &RecordBatch) -> Result<ArrayRef> {
         let planner = Planner::new(self.context, self.state);
-        let expression: Expr = planner.expression(parse_expression(expression)?, schema)?;
-        let simplify = SimplifyContext::builder()
-            .with_config_options(self.state.config_options().clone())
-            .with_query_execution_start_time(self.state.execution_props().query_execution_start_time)
-            .build();
-        let simplifier = ExprSimplifier::new(simplify);
-        let expression = simplifier.coerce(expression, schema).and_then(|e| simplifier.simplify(e))?;
-        let physical = self.state.create_physical_expr(expression, schema)?;
+        let physical = planner.physical(planner.expression_text(expression, schema)?, schema)?;
         Ok(physical.evaluate(batch)?.into_array(batch.num_rows())?)
     }
 }

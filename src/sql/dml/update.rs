@@ -1,10 +1,10 @@
 //! UPDATE.
 
 use super::super::parser::fold;
-use super::super::planner::Planner;
+use super::super::planner::{Planner, parse_expression, select_query};
 use super::super::run;
 use super::super::tables::{ROW_ID, TableScan};
-use super::{Changed, Target, Work, returning, rows};
+use super::{Changed, Target, Work, is_default, returning, rows};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
 use crate::txn::{RowId, Transaction, split_row_id};
@@ -23,11 +23,7 @@ pub async fn update(work: &Work<'_>, txn: &mut Transaction, update: ast::Update)
         return Err(Error::new(Kind::Syntax, "UPDATE needs the name of a table"));
     };
     let target = work.target(name, Privilege::Update)?;
-    let mut from = vec![update.table.clone()];
-    match update.from {
-        None => {}
-        Some(ast::UpdateTableFromKind::BeforeSet(more) | ast::UpdateTableFromKind::AfterSet(more)) => from.extend(more),
-    }
+    let from = relations(&update);
     let mut columns = Vec::new();
     let mut values = Vec::new();
     for assignment in update.assignments {
@@ -68,11 +64,7 @@ pub async fn update(work: &Work<'_>, txn: &mut Transaction, update: ast::Update)
                 _ => error,
             })?;
     }
-    let fields: Vec<_> =
-        target.table.arrow_schema().fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();
-    let unchecked = crate::txn::batch(Arc::new(arrow::datatypes::Schema::new(fields)), new, ids.len())?;
-    work.check(&target.table, &unchecked)?;
-    let batch = crate::txn::batch(target.table.arrow_schema(), unchecked.columns().to_vec(), ids.len())?;
+    let batch = work.checked(&target.table, new, ids.len())?;
     txn.delete_rows(target.id, &ids)?;
     if batch.num_rows() > 0 {
         rows::append(work, txn, target.id, &batch)?;
@@ -80,15 +72,19 @@ pub async fn update(work: &Work<'_>, txn: &mut Transaction, update: ast::Update)
     returning::changed(work, &target, vec![batch], update.returning).await
 }
 
+/// The table that is changed, then those of FROM.
+pub(super) fn relations(update: &ast::Update) -> Vec<ast::TableWithJoins> {
+    let more = update.from.iter().flat_map(|kind| match kind {
+        ast::UpdateTableFromKind::BeforeSet(more) | ast::UpdateTableFromKind::AfterSet(more) => more,
+    });
+    std::iter::once(&update.table).chain(more).cloned().collect()
+}
+
 fn default_of(target: &Target, column: usize, value: ast::Expr) -> Result<ast::Expr> {
-    match &value {
-        ast::Expr::Identifier(i) if i.quote_style.is_none() && i.value.eq_ignore_ascii_case("default") => {
-            match &target.table.columns[column].default {
-                Some(default) => super::super::planner::parse_expression(default),
-                None => Ok(ast::Expr::Value(ast::Value::Null.into())),
-            }
-        }
-        _ => Ok(value),
+    match (is_default(&value), &target.table.columns[column].default) {
+        (false, _) => Ok(value),
+        (true, Some(default)) => parse_expression(default),
+        (true, None) => Ok(ast::Expr::Value(ast::Value::Null.into())),
     }
 }
 
@@ -117,17 +113,12 @@ pub(super) fn plan(
         _ => ast::Ident::with_quote('"', &target.table.name),
     };
     let id = ast::Expr::CompoundIdentifier(vec![called, ast::Ident::with_quote('"', ROW_ID)]);
-    let mut query = super::super::planner::template_query()?;
-    let ast::SetExpr::Select(select) = query.body.as_mut() else {
-        return Err(Error::internal("the template of a query is not a SELECT"));
-    };
-    select.projection = std::iter::once(id)
+    let items = std::iter::once(id)
         .chain(expressions)
         .enumerate()
         .map(|(n, expr)| ast::SelectItem::ExprWithAlias { expr, alias: ast::Ident::new(format!("c{n}")) })
         .collect();
-    select.from = from;
-    select.selection = condition;
+    let query = select_query(items, from, condition)?;
     let scan = TableScan::open(work.context, work.state, target.id, true)?;
     let planner =
         Planner::new(work.context, work.state).with_override(&target.table.schema, &target.table.name, Arc::new(scan));

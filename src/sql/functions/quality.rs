@@ -91,10 +91,8 @@ fn model(context: &Context, row: &Row) -> Result<Arc<RowQualityModel>> {
         let mut batches: Vec<RecordBatch> = Vec::new();
         let mut count = 0;
         for segment in &rows.segments {
-            let columns = context.database.manager.read(id, segment, &positions)?;
-            let live: arrow::array::BooleanArray = (0..segment.rows).map(|n| Some(!segment.is_deleted(n))).collect();
-            let whole = crate::txn::batch(table.arrow_schema(), columns, segment.rows)?;
-            batches.push(arrow::compute::filter_record_batch(&whole, &live)?);
+            let columns = context.database.manager.read_live(id, segment, &positions)?;
+            batches.push(crate::txn::batch(table.arrow_schema(), columns, segment.live_rows())?);
             count += segment.live_rows();
             if count >= QUALITY_TRAIN_ROWS {
                 break;

@@ -3,6 +3,7 @@
 use super::super::context::Context;
 use super::udf::{Udf, any_of, exactly};
 use super::{Error, Kind, args};
+use crate::config::SERVER_VERSION;
 use arrow::array::{Array, ArrayRef, Int32Array, StringArray};
 use arrow::datatypes::{DataType, Field};
 use datafusion::logical_expr::ScalarUDF;
@@ -21,7 +22,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
         "session_user" => constant(catalog.role_name(context.session_role)),
         "current_database" | "current_catalog" => constant(context.database.name.clone()),
         "current_schema" => constant(context.settings.search_path().first().cloned().unwrap_or_default()),
-        "version" => constant(format!("PostgreSQL 15.0 (Steward {})", env!("CARGO_PKG_VERSION"))),
+        "version" => constant(format!("PostgreSQL {SERVER_VERSION}")),
         "pg_backend_pid" => {
             let pid = std::process::id() as i32;
             Udf::make(name, exactly(&[&[]]), Field::new(name, DataType::Int32, true), move |_, rows| {

@@ -77,7 +77,7 @@ pub enum Own {
 pub struct Inventory {
     /// What to look at.
     pub target: AssetTarget,
-    /// `sample_rows`, `classify`, `quality`, `force`
+    /// `sample_rows`, `quality`, `force`
     pub options: BTreeMap<String, String>,
 }
 

@@ -49,41 +49,24 @@ fn denied(table: &Table) -> Error {
 
 /// What the context's role may do with a table: `role` decides on rights, `viewer` on masks and rows.
 pub fn access(context: &Context, id: ObjectId, table: &Table) -> Result<Access> {
-    let rights = decide_as(context, context.role, id, table);
+    let rights = decide(context, id, table);
     let seen = match context.viewer == context.role {
         true => rights.clone(),
-        false => decide_as(context, context.viewer, id, table),
-    };
-    let mut masks = Vec::with_capacity(table.columns.len());
-    for (column, decision) in table.columns.iter().zip(&seen.columns) {
-        masks.push(match &decision.mask {
-            None => viewer_mask(context, id, table, column),
-            Some(Mask::Hidden) => Some(MaskUse::Hidden),
-            Some(Mask::Policy(name)) => match context.snapshot.catalog.masking_policy(name) {
-                Some((policy, _)) => Some(MaskUse::Policy(policy)),
-                // Bound but gone: nothing is shown rather than everything.
-                None => Some(MaskUse::Hidden),
-            },
-        });
-    }
-    Ok(Access { readable: rights.columns.iter().map(|c| c.allowed).collect(), masks, filter: seen.rows.sql() })
-}
-
-/// In a view the reader need not have rights on the table for its masks to apply: it is asked as if it had.
-fn viewer_mask(context: &Context, id: ObjectId, table: &Table, column: &Column) -> Option<MaskUse> {
-    if context.viewer == context.role {
-        return None;
-    }
-    let mut open = table.clone();
-    open.grants.push(Grant { role: PUBLIC, privilege: Privilege::Select, columns: None });
-    let decided = decide_as(context, context.viewer, id, &open);
-    match &decided.column(&column.name)?.mask {
-        None => None,
-        Some(Mask::Hidden) => Some(MaskUse::Hidden),
-        Some(Mask::Policy(name)) => {
-            Some(context.snapshot.catalog.masking_policy(name).map_or(MaskUse::Hidden, |(id, _)| MaskUse::Policy(id)))
+        false => {
+            // In a view the reader need not have rights on the table for its masks to apply: asked as if it had.
+            let mut open = table.clone();
+            open.grants.push(Grant { role: PUBLIC, privilege: Privilege::Select, columns: None });
+            decide_as(context, context.viewer, id, &open)
         }
-    }
+    };
+    let policy = |name: &String| context.snapshot.catalog.masking_policy(name).map(|(id, _)| id);
+    let masks = seen.columns.iter().map(|column| match column.mask.as_ref()? {
+        Mask::Hidden => Some(MaskUse::Hidden),
+        // Bound but gone: nothing is shown rather than everything.
+        Mask::Policy(name) => Some(policy(name).map_or(MaskUse::Hidden, MaskUse::Policy)),
+    });
+    let masks = masks.collect();
+    Ok(Access { readable: rights.columns.iter().map(|c| c.allowed).collect(), masks, filter: seen.rows.sql() })
 }
 
 /// What governance decides for the context's role.

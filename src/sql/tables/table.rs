@@ -19,7 +19,6 @@ use datafusion::common::stats::Precision;
 use datafusion::common::{DFSchema, DataFusionError, Result as DfResult, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, SessionState, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
-use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -64,13 +63,7 @@ impl TableScan {
         // Policies are written by owners and read what they need of the row: they are planned without a gate of their own.
         let owner = context.with_role(table.owner);
         let planner = Planner::new(&owner, state);
-        let physical = |expression: Expr| -> Result<Arc<dyn PhysicalExpr>> {
-            let simplify = datafusion::logical_expr::simplify::SimplifyContext::builder()
-                .with_config_options(state.config_options().clone())
-                .build();
-            let expression = ExprSimplifier::new(simplify).coerce(expression, &df_schema)?;
-            Ok(state.create_physical_expr(expression, &df_schema)?)
-        };
+        let physical = |expression: Expr| planner.physical(expression, &df_schema);
         let viewer = Planner::new(context, state);
         let masks = access
             .masks
