@@ -9,7 +9,7 @@
 //! Three kinds of work: many small commits over three tables; large ones, by COPY and by INSERT ... SELECT, whose rows
 //! lie in files before the commit; and training of models. `STEWARD_CRASH_ROUNDS` asks for more rounds than CI runs.
 //!
-//! What a killed process cannot show is a lost page cache: a power cut. `storage` has its own tests of that.
+//! What a killed process cannot show is a lost page cache: a power cut.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;

@@ -8,7 +8,7 @@ use super::names;
 use super::parser::{Body, Own, Statement, fold};
 use super::planner::Planner;
 use super::run;
-use super::session::{Description, Outcome, Session, Status};
+use super::session::{AfterBlock, Description, Outcome, Session, Status};
 use super::statements;
 use crate::error::{Error, Kind, Result};
 use crate::txn::Transaction;
@@ -17,7 +17,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::execution::SessionState;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::sql::sqlparser::ast::{self, Statement as Sql, TransactionAccessMode, TransactionMode};
+use datafusion::sql::sqlparser::ast::{self, Statement as Sql, TransactionMode};
 use std::sync::Arc;
 
 /// Runs a statement in the session's open transaction.
@@ -125,7 +125,7 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
         Sql::Reset(reset) => statements::reset(session, reset),
         Sql::ShowVariable { variable } => statements::show(session, &variable),
         Sql::Discard { .. } => {
-            session.settings.reset_all();
+            session.reset_settings();
             session.role = session.login;
             command("DISCARD ALL")
         }
@@ -146,6 +146,10 @@ async fn execute_own(session: &mut Session, own: Own, params: &[ScalarValue]) ->
         Own::SetRole { role } => {
             statements::set_role(session, role.as_deref())?;
             command("SET")
+        }
+        Own::ResetRole => {
+            statements::set_role(session, None)?;
+            command("RESET")
         }
         Own::Copy(copy) => copy::start(session, copy, params).await,
         Own::CreateRole { name, login, options } => {
@@ -235,8 +239,7 @@ async fn execute_own(session: &mut Session, own: Own, params: &[ScalarValue]) ->
             defining(session, async |ddl| statements::reindex(ddl, &index)).await?;
             command("REINDEX")
         }
-        Own::RotateKey => Err(Error::new(Kind::Unsupported, "ALTER SYSTEM ROTATE ENCRYPTION KEY is not supported yet")
-            .with_hint("Stop the server and run `steward rotate-key`.")),
+        Own::RotateKey => Err(Error::new(Kind::Unsupported, "ALTER SYSTEM ROTATE ENCRYPTION KEY is not supported yet")),
     }
 }
 
@@ -416,26 +419,16 @@ fn begin_block(session: &mut Session, modes: &[TransactionMode], begin: bool) ->
         session.notify("WARNING", "there is already a transaction in progress");
         return command(tag);
     }
-    for mode in modes {
-        match mode {
-            TransactionMode::AccessMode(mode) => {
-                session.transaction()?.set_read_only(matches!(mode, TransactionAccessMode::ReadOnly));
-            }
-            TransactionMode::IsolationLevel(ast::TransactionIsolationLevel::Serializable) => {
-                return Err(Error::new(Kind::Unsupported, "isolation level SERIALIZABLE is not supported")
-                    .with_hint("REPEATABLE READ is snapshot isolation with first committer wins."));
-            }
-            TransactionMode::IsolationLevel(_) => {}
-        }
-    }
+    modes.iter().try_for_each(|mode| session.transaction_mode(mode))?;
     session.status = Status::Block;
-    session.settings_before = Some(session.settings.clone());
+    let settings = session.settings.clone();
+    session.settings_after = Some(AfterBlock { rollback: settings.clone(), commit: settings });
     command(tag)
 }
 
 fn commit_block(session: &mut Session) -> Result<Outcome> {
     session.savepoints.clear();
-    session.settings_before = None;
+    let after = session.settings_after.take();
     match std::mem::replace(&mut session.status, Status::Idle) {
         Status::Idle => {
             session.notify("WARNING", "there is no transaction in progress");
@@ -443,12 +436,15 @@ fn commit_block(session: &mut Session) -> Result<Outcome> {
         }
         Status::Failed => {
             session.txn = None;
+            after.into_iter().for_each(|after| session.replace_settings(after.rollback));
             command("ROLLBACK")
         }
         Status::Block => {
-            if let Some(txn) = session.txn.take() {
-                session.database.commit(txn)?;
-            }
+            let committed = session.txn.take().map_or(Ok(0), |txn| session.database.commit(txn));
+            after.into_iter().for_each(|after| {
+                session.replace_settings(if committed.is_ok() { after.commit } else { after.rollback });
+            });
+            committed?;
             command("COMMIT")
         }
     }
@@ -459,8 +455,8 @@ fn rollback_block(session: &mut Session) -> Result<Outcome> {
     if session.status == Status::Idle {
         session.notify("WARNING", "there is no transaction in progress");
     }
-    if let Some(before) = session.settings_before.take() {
-        session.settings = before;
+    if let Some(after) = session.settings_after.take() {
+        session.replace_settings(after.rollback);
     }
     session.status = Status::Idle;
     session.txn = None;

@@ -178,7 +178,8 @@ impl ContextProvider for Planner<'_> {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        functions::scalar(name, self.context).or_else(|| self.state.scalar_functions().get(name).cloned())
+        let builtin = name.trim_start_matches("pg_catalog.");
+        functions::scalar(builtin, self.context).or_else(|| self.state.scalar_functions().get(builtin).cloned())
     }
 
     fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {

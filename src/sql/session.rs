@@ -71,6 +71,14 @@ pub enum Status {
     Failed,
 }
 
+/// The settings that the end of a block brings.
+pub(super) struct AfterBlock {
+    /// After ROLLBACK: those before the block.
+    pub(super) rollback: Settings,
+    /// After COMMIT: those of SET, without those of SET LOCAL.
+    pub(super) commit: Settings,
+}
+
 /// One client's conversation.
 pub struct Session {
     pub(super) database: Arc<Inner>,
@@ -79,8 +87,8 @@ pub struct Session {
     /// The role whose rights count now.
     pub(super) role: ObjectId,
     pub(super) settings: Settings,
-    /// Settings before the block, for ROLLBACK, and those of SET LOCAL.
-    pub(super) settings_before: Option<Settings>,
+    /// Settings to have after the block.
+    pub(super) settings_after: Option<AfterBlock>,
     pub(super) txn: Option<Transaction>,
     pub(super) status: Status,
     pub(super) savepoints: Vec<(String, Transaction)>,
@@ -98,7 +106,7 @@ impl Session {
             login: role,
             role,
             settings: Settings::default(),
-            settings_before: None,
+            settings_after: None,
             txn: None,
             status: Status::Idle,
             savepoints: Vec::new(),
@@ -118,9 +126,10 @@ impl Session {
             let outcome = match self.execute(statement, Vec::new()).await {
                 Ok(Outcome::Rows { stream, .. }) => stream.try_collect().await.map(Some).map_err(Error::from),
                 Ok(Outcome::Command(_)) => Ok(None),
-                Ok(Outcome::CopyIn(_) | Outcome::CopyOut(..)) => {
-                    Err(Error::new(Kind::Unsupported, "COPY needs a connection; use Session::copy_in or the wire"))
-                }
+                Ok(Outcome::CopyIn(_) | Outcome::CopyOut(..)) => Err(Error::new(
+                    Kind::Unsupported,
+                    "COPY with the client's data needs a connection; use Session::execute and Session::copy_data",
+                )),
                 Err(error) => Err(error),
             };
             match outcome {
@@ -246,14 +255,52 @@ impl Session {
 
     /// Changes a setting as SET does.
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        let change = self.settings.set(name, value)?;
-        self.changes.extend(change);
-        Ok(())
+        self.change_settings(false, |settings| settings.set(name, value))
     }
 
-    /// Notes a setting that the client must hear of.
-    pub(super) fn report(&mut self, change: Option<(String, String)>) {
-        self.changes.extend(change);
+    /// Changes a setting, and with `local` until the end of the block only. The client hears of it if it must.
+    pub(super) fn change_settings(
+        &mut self,
+        local: bool,
+        change: impl Fn(&mut Settings) -> Result<Option<(String, String)>>,
+    ) -> Result<()> {
+        let told = change(&mut self.settings)?;
+        self.changes.extend(told);
+        match &mut self.settings_after {
+            Some(after) if !local => change(&mut after.commit).map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The settings from now on; the client hears of those it must.
+    pub(super) fn replace_settings(&mut self, settings: Settings) {
+        let before = std::mem::replace(&mut self.settings, settings).reported();
+        let now = self.settings.reported();
+        self.changes.extend(now.into_iter().filter(|setting| !before.contains(setting)));
+    }
+
+    /// Puts all settings back to their defaults.
+    pub(super) fn reset_settings(&mut self) {
+        self.replace_settings(Settings::default());
+        if let Some(after) = &mut self.settings_after {
+            after.commit = Settings::default();
+        }
+    }
+
+    /// Sets a mode of the open transaction; one that is not there is refused.
+    pub(super) fn transaction_mode(&mut self, mode: &ast::TransactionMode) -> Result<()> {
+        match mode {
+            ast::TransactionMode::AccessMode(mode) => {
+                let read_only = matches!(mode, ast::TransactionAccessMode::ReadOnly);
+                self.transaction()?.set_read_only(read_only);
+                Ok(())
+            }
+            ast::TransactionMode::IsolationLevel(ast::TransactionIsolationLevel::Serializable) => {
+                Err(Error::new(Kind::Unsupported, "isolation level SERIALIZABLE is not supported")
+                    .with_hint("REPEATABLE READ is snapshot isolation with first committer wins."))
+            }
+            ast::TransactionMode::IsolationLevel(_) => Ok(()),
+        }
     }
 
     /// Settings that the client must hear of since the last call.

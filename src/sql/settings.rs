@@ -110,11 +110,6 @@ impl Settings {
         }
     }
 
-    /// Puts all settings back.
-    pub fn reset_all(&mut self) {
-        self.values.clear();
-    }
-
     /// Name, value and description of every setting.
     pub fn all(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         KNOWN.iter().map(|k| {
@@ -175,9 +170,11 @@ fn checked(known: &Known, value: &str) -> Result<String> {
             _ => lower,
         }),
         Check::OneOf(values) => Err(invalid().with_hint(format!("Available values: {}.", values.join(", ")))),
-        Check::Milliseconds => parse_milliseconds(&lower)
-            .map(|ms| ms.to_string())
-            .ok_or_else(|| invalid().with_hint("Use milliseconds, or a number with the unit ms, s, min or h.")),
+        Check::Milliseconds => {
+            parse_milliseconds(&lower).filter(|ms| *ms <= i32::MAX as u64).map(show_milliseconds).ok_or_else(|| {
+                invalid().with_hint("Valid units for this parameter are \"ms\", \"s\", \"min\", \"h\", and \"d\".")
+            })
+        }
         Check::Fixed => {
             Err(Error::new(Kind::InvalidParameter, format!("parameter \"{}\" cannot be changed", known.name)))
         }
@@ -193,9 +190,20 @@ fn parse_milliseconds(text: &str) -> Option<u64> {
         "s" => 1000,
         "min" => 60_000,
         "h" => 3_600_000,
+        "d" => 86_400_000,
         _ => return None,
     };
     number.checked_mul(unit)
+}
+
+/// Milliseconds in the largest unit that leaves no rest, as PostgreSQL shows them.
+fn show_milliseconds(ms: u64) -> String {
+    let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s")];
+    match units.into_iter().find(|(unit, _)| ms.is_multiple_of(*unit)) {
+        _ if ms == 0 => "0".to_owned(),
+        Some((unit, name)) => format!("{}{name}", ms / unit),
+        None => format!("{ms}ms"),
+    }
 }
 
 /// The spelling that clients look for in ParameterStatus.
@@ -218,6 +226,11 @@ mod tests {
         let mut settings = Settings::default();
         assert_eq!(settings.set("statement_timeout", "2s").unwrap(), None);
         assert_eq!(settings.milliseconds("statement_timeout"), 2000);
+        for (given, shown) in [("90s", "90s"), ("120000", "2min"), ("1500ms", "1500ms"), ("2d", "2d"), ("0", "0")] {
+            settings.set("statement_timeout", given).unwrap();
+            assert_eq!(settings.get("statement_timeout").unwrap(), shown);
+        }
+        assert_eq!(settings.set("statement_timeout", "25d").unwrap_err().kind(), Kind::InvalidParameter);
         assert_eq!(settings.set("no_such", "1").unwrap_err().kind(), Kind::UndefinedObject);
         assert_eq!(settings.set("row_security", "maybe").unwrap_err().kind(), Kind::InvalidParameter);
         settings.set("app.region", "east").unwrap();

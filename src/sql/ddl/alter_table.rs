@@ -3,6 +3,7 @@
 use super::super::dml::{Work, rows::assign};
 use super::super::parser::{fold, split};
 use super::super::planner::Planner;
+use super::drop::dependent_views;
 use super::table::add_column;
 use super::{Ddl, check_name, skipping};
 use crate::catalog::{Object, ObjectId, Table};
@@ -45,8 +46,7 @@ fn change(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, operation: AlterTa
         }
         AlterTableOperation::RenameTable { table_name } => {
             let (RenameTableNameKind::As(name) | RenameTableNameKind::To(name)) = table_name;
-            table.name = split(&name)?.1;
-            check_name(&table.name)?;
+            rename(ddl, table, split(&name)?.1)?;
         }
         AlterTableOperation::AddColumn { column_def, if_not_exists, .. } => {
             let name = fold(&column_def.name);
@@ -92,6 +92,24 @@ fn change(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, operation: AlterTa
         }
         other => return Err(unsupported(&other.to_string())),
     }
+    Ok(())
+}
+
+/// Gives the table another name, and forgets what the inventory found out, as the name counted there. Views keep names in their text: a table
+/// that one reads stays as it is.
+fn rename(ddl: &mut Ddl<'_>, table: &mut Table, name: String) -> Result<()> {
+    check_name(&name)?;
+    if let Some((_, _, view)) = dependent_views(ddl, &table.schema, &table.name).first() {
+        return Err(Error::new(Kind::Dependent, format!("cannot rename {} because view {view} reads it", table.name))
+            .with_hint("Drop the view, rename the table, and create the view again."));
+    }
+    let asset = format!("{}.{}", table.schema, table.name);
+    let finding = ddl.txn.snapshot().catalog.finding(&asset).map(|(id, _)| id);
+    if let Some(finding) = finding {
+        ddl.txn.drop_object(finding);
+        ddl.context.notice(format!("what INVENTORY found about {asset} is forgotten, as the name is part of it"));
+    }
+    table.name = name;
     Ok(())
 }
 

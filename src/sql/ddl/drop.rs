@@ -77,7 +77,7 @@ fn drop_relation(ddl: &mut Ddl<'_>, id: ObjectId, schema: &str, name: &str, casc
 }
 
 /// Views whose query names the relation.
-fn dependent_views(ddl: &Ddl<'_>, schema: &str, name: &str) -> Vec<(ObjectId, String, String)> {
+pub(super) fn dependent_views(ddl: &Ddl<'_>, schema: &str, name: &str) -> Vec<(ObjectId, String, String)> {
     let catalog = &ddl.txn.snapshot().catalog;
     let views = catalog.class(Class::Relation).filter_map(|(id, object)| match object {
         Object::View(view) => Some((id, view)),

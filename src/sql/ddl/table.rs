@@ -117,8 +117,7 @@ pub(super) fn add_column(ddl: &Ddl<'_>, table: &mut Table, definition: ast::Colu
 }
 
 fn no_foreign_keys() -> Error {
-    Error::new(Kind::Unsupported, "FOREIGN KEY constraints are not supported")
-        .with_hint("Leave REFERENCES away; INVENTORY finds which columns refer to which.")
+    Error::new(Kind::Unsupported, "FOREIGN KEY constraints are not supported").with_hint("Leave REFERENCES away.")
 }
 
 fn add_constraint(table: &mut Table, constraint: TableConstraint) -> Result<()> {

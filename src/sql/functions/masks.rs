@@ -45,21 +45,15 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
                 let names = args.get(1).map(args::texts).transpose()?;
                 let tokens = values.iter().enumerate().map(|(row, value)| {
                     let name = names.as_ref().map_or("default", |names| names.value(row));
-                    value.map(|value| token(&key, name, value))
+                    // The length stands before the name, so that no other name and value make the same bytes.
+                    let length = (name.len() as u64).to_be_bytes();
+                    mask::tokenize(value, |bytes| key.tag(&[&length, name.as_bytes(), bytes]))
                 });
                 Ok(Arc::new(tokens.collect::<StringArray>()) as ArrayRef)
             })
         }
         _ => return None,
     })
-}
-
-/// 22 characters that stand for the value under this key and nowhere else.
-fn token(key: &crate::crypto::MacKey, name: &str, value: &str) -> String {
-    // The length stands before the name, so that no other name and value make the same bytes.
-    let tag = key.tag(&[&(name.len() as u64).to_be_bytes(), name.as_bytes(), value.as_bytes()]);
-    let hex: String = tag.iter().take(11).map(|byte| format!("{byte:02x}")).collect();
-    format!("tok_{hex}")
 }
 
 fn count(text: &str) -> Result<usize> {

@@ -34,6 +34,7 @@ pub fn takes_row(name: &str) -> bool {
 
 /// The scalar function of this name.
 pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
+    let name = name.trim_start_matches("steward.");
     let function = session_info::scalar(name, context)
         .or_else(|| masks::scalar(name, context))
         .or_else(|| classify::scalar(name, context))

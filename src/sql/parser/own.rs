@@ -62,8 +62,10 @@ pub enum Own {
     DropRole { names: Vec<String>, if_exists: bool },
     /// `GRANT`, or with `revoke` the opposite
     Grant { target: GrantTarget, roles: Vec<String>, revoke: bool },
-    /// `SET ROLE`; none means RESET ROLE
+    /// `SET ROLE`; none means `NONE`
     SetRole { role: Option<String> },
+    /// `RESET ROLE`
+    ResetRole,
     /// `COPY`
     Copy(Copy),
     /// `REINDEX INDEX`
@@ -180,7 +182,7 @@ pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
             words.take(&["INDEX"]);
             Ok(Some(Own::Reindex { index: words.relation()? }))
         }
-        "RESET" if words.take(&["RESET", "ROLE"]) => Ok(Some(Own::SetRole { role: None })),
+        "RESET" if words.take(&["RESET", "ROLE"]) => Ok(Some(Own::ResetRole)),
         "SET" if words.take(&["SET", "ROLE"]) || words.take(&["SET", "SESSION", "ROLE"]) => {
             let role = match words.take(&["NONE"]) {
                 true => None,

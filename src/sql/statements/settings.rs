@@ -16,26 +16,21 @@ pub fn set(session: &mut Session, set: Set) -> Result<Outcome> {
             let name = variable.to_string().to_lowercase().replace('"', "");
             let values: Vec<String> = values.iter().map(value).collect();
             let value = values.join(", ");
-            if matches!(scope, Some(ContextModifier::Local)) && session.status() == Status::Idle {
+            let local = matches!(scope, Some(ContextModifier::Local));
+            if local && session.status() == Status::Idle {
                 session.notify("WARNING", "SET LOCAL can only be used in transaction blocks");
                 return Ok(Outcome::Command("SET".to_owned()));
             }
-            match value.eq_ignore_ascii_case("default") {
-                true => {
-                    let change = session.settings.reset(&name)?;
-                    session.report(change);
-                }
-                false => session.set(&name, &value)?,
-            }
+            session.change_settings(local, |settings| match value.eq_ignore_ascii_case("default") {
+                true => settings.reset(&name),
+                false => settings.set(&name, &value),
+            })?;
         }
         Set::SetTimeZone { value: zone, .. } => session.set("timezone", &value(&zone))?,
         Set::SetNames { charset_name, .. } => session.set("client_encoding", &charset_name.value)?,
         Set::SetTransaction { modes, .. } => {
             for mode in modes {
-                if let ast::TransactionMode::AccessMode(mode) = mode {
-                    let read_only = matches!(mode, ast::TransactionAccessMode::ReadOnly);
-                    session.transaction()?.set_read_only(read_only);
-                }
+                session.transaction_mode(&mode)?;
             }
         }
         other => return Err(Error::new(Kind::Unsupported, format!("{other} is not supported"))),
@@ -57,10 +52,10 @@ fn value(expression: &ast::Expr) -> String {
 /// Runs RESET.
 pub fn reset(session: &mut Session, reset: ast::ResetStatement) -> Result<Outcome> {
     match reset.reset {
-        ast::Reset::ALL => session.settings.reset_all(),
+        ast::Reset::ALL => session.reset_settings(),
         ast::Reset::ConfigurationParameter(name) => {
-            let change = session.settings.reset(&name.to_string().to_lowercase().replace('"', ""))?;
-            session.report(change);
+            let name = name.to_string().to_lowercase().replace('"', "");
+            session.change_settings(false, |settings| settings.reset(&name))?;
         }
     }
     Ok(Outcome::Command("RESET".to_owned()))
