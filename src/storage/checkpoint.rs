@@ -15,6 +15,9 @@ use crate::config::CHECKPOINT_FRAME_BYTES;
 use crate::crypto::Keyring;
 use crate::error::{Error, Kind, Result};
 
+/// A row as sled has it: tree, key, sealed value.
+type RawRow<'a> = (Tree, &'a [u8], &'a [u8]);
+
 /// Writes the rows of `assets`, which show `commit` commits and must not change meanwhile. Durable on return.
 pub(super) fn write(data_dir: &Path, keyring: &Keyring, assets: &Assets, commit: u64) -> Result<()> {
     let path = Journal::checkpoint_path(data_dir, commit);
@@ -51,11 +54,7 @@ pub(super) fn write(data_dir: &Path, keyring: &Keyring, assets: &Assets, commit:
 }
 
 /// Calls `each` with the rows of a checkpoint, many at once. `Corruption` when it is not whole.
-pub(super) fn read(
-    path: &Path,
-    keyring: &Keyring,
-    mut each: impl FnMut(Vec<(Tree, &[u8], &[u8])>) -> Result<()>,
-) -> Result<()> {
+pub(super) fn read(path: &Path, keyring: &Keyring, mut each: impl FnMut(Vec<RawRow<'_>>) -> Result<()>) -> Result<()> {
     let mut log = LogReader::open(path, LogKind::Checkpoint, keyring)?;
     let damaged = || Error::new(Kind::Corruption, format!("checkpoint \"{}\" is not whole", path.display()));
     while let Some(frame) = log.next()? {
@@ -71,7 +70,7 @@ pub(super) fn read(
     if log.finished { Ok(()) } else { Err(damaged()) }
 }
 
-fn split(bytes: &[u8]) -> Option<((Tree, &[u8], &[u8]), &[u8])> {
+fn split(bytes: &[u8]) -> Option<(RawRow<'_>, &[u8])> {
     let (tree, rest) = bytes.split_first()?;
     let tree = *Tree::ALL.get(usize::from(*tree))?;
     let (length, rest) = rest.split_first_chunk()?;

@@ -50,11 +50,7 @@ impl Store {
     pub fn open(dir: &Path, key: &KeySource) -> Result<Self> {
         match content(dir)? {
             Content::Database => Self::open_existing(dir, key),
-            Content::Other => Err(Error::new(
-                Kind::Configuration,
-                format!("directory \"{}\" is not empty and holds no database of Steward", dir.display()),
-            )
-            .with_hint("Choose an empty or a new directory.")),
+            Content::Other => Err(foreign(dir)),
             Content::Nothing | Content::Unfinished => {
                 fs::create_dir_all(dir).map_err(|error| named(dir, &error))?;
                 restrict(dir)?;
@@ -80,6 +76,14 @@ impl Store {
     /// Whether `dir` holds a database, so that opening it needs the key it was made with.
     pub fn exists(dir: &Path) -> Result<bool> {
         Ok(content(dir)? == Content::Database)
+    }
+
+    /// Refuses a folder that holds something else than a database, before anything is made for it.
+    pub fn refuse_foreign(dir: &Path) -> Result<()> {
+        match content(dir)? {
+            Content::Other => Err(foreign(dir)),
+            _ => Ok(()),
+        }
     }
 
     fn create(dir: &Path, key: &KeySource, lock: Arc<FolderLock>) -> Result<Self> {
@@ -189,6 +193,11 @@ pub(super) fn files_read_only(dir: &Path, key: &KeySource) -> Result<Files> {
     let Some(salt) = passphrase_salt(dir)? else { fail!(Corruption, "the keyring is missing") };
     let keyring = Keyring::open_read_only(dir, &key.master_key(&salt)?)?;
     Files::open(dir, Arc::new(keyring), Arc::new(Health::new(dir)), lock)
+}
+
+fn foreign(dir: &Path) -> Error {
+    let message = format!("directory \"{}\" is not empty and holds no database of Steward", dir.display());
+    Error::new(Kind::Configuration, message).with_hint("Choose an empty or a new directory.")
 }
 
 fn content(dir: &Path) -> Result<Content> {
