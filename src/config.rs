@@ -36,6 +36,14 @@ pub const SLED_SEGMENT_BYTES: usize = 2 << 20;
 pub const SLED_FLUSH_EVERY_MS: u64 = 500;
 /// Longest that sled may take to recover before it counts as damaged, in seconds.
 pub const SLED_OPEN_SECONDS_MAX: u64 = 600;
+/// Bytes of one log of the journal; a longer one is followed by a new one.
+pub const JOURNAL_LOG_BYTES: u64 = 16 << 20;
+/// Bytes of journal after which the asset store is written out as a checkpoint.
+pub const JOURNAL_CHECKPOINT_BYTES: u64 = 64 << 20;
+/// Checkpoints that are kept, with the logs from the oldest of them on.
+pub const CHECKPOINTS_KEPT: usize = 2;
+/// Plain bytes of a frame of a checkpoint.
+pub const CHECKPOINT_FRAME_BYTES: usize = 256 << 10;
 /// Free bytes below which writes are refused, so that sled itself never meets a full disk.
 pub const DISK_RESERVE_BYTES: u64 = 16 << 20;
 /// Bytes of opened blocks of sealed files kept in memory.

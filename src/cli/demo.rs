@@ -149,7 +149,7 @@ fn remove_unfinished(folder: &Path) -> Result<()> {
             .with_hint("Wait for it, or name another folder with --data."));
     }
     let is_ours = |entry: &fs::DirEntry| {
-        let ours = ["LOCK", "CREATING", "keyring", "keyring.old", "keyring.new", "head", "assets", "files"];
+        let ours = ["LOCK", "CREATING", "keyring", "keyring.old", "keyring.new", "head", "journal", "assets", "files"];
         ours.iter().any(|ours| entry.file_name() == *ours)
     };
     let io = |error| Error::io(format!("\"{name}\""), &error);

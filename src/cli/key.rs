@@ -50,6 +50,7 @@ impl Key {
                     .with_hint(format!("Name a key file in {FILE_VARIABLE}, or set {PASSPHRASE_VARIABLE}."))),
             };
         }
+        Store::refuse_foreign(data)?;
         let key = MasterKey::generate()?;
         if let Some(parent) = file.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             std::fs::create_dir_all(parent).map_err(|error| Error::io(parent.display(), &error))?;

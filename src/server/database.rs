@@ -210,7 +210,7 @@ impl Session for Client {
     }
 
     async fn commit_implicit(&mut self) -> Result<()> {
-        blocking(|| self.session.commit_implicit())
+        self.session.commit_implicit()
     }
 
     async fn rollback_implicit(&mut self) {

@@ -88,9 +88,14 @@ fn tell_apart(items: &mut [SelectItem]) {
     let mut seen = std::collections::HashSet::new();
     for (n, item) in items.iter_mut().enumerate() {
         let SelectItem::UnnamedExpr(expression) = item else { continue };
-        let called = match matches!(expression, Expr::Subquery(_)) {
+        // A cast is called as what it casts.
+        let mut inner = &*expression;
+        while let Expr::Cast { expr, .. } | Expr::Nested(expr) = inner {
+            inner = expr;
+        }
+        let called = match matches!(inner, Expr::Subquery(_)) {
             true => "(<subquery>)".to_owned(),
-            false => expression.to_string(),
+            false => inner.to_string(),
         };
         if !seen.insert(called) {
             let alias = Ident::with_quote('"', format!("\u{1}{n}"));

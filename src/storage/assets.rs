@@ -61,7 +61,12 @@ impl Assets {
     /// Opens, or with `create` makes, the folder of sled below `data_dir`. `Corruption` when sled errs, panics or does not
     /// come back in [`config::SLED_OPEN_SECONDS_MAX`].
     pub(super) fn open(data_dir: &Path, create: bool) -> Result<Self> {
-        let dir = data_dir.join(FOLDER);
+        Self::open_folder(data_dir, FOLDER, create)
+    }
+
+    /// As [`Assets::open`], in a folder of another name.
+    pub(super) fn open_folder(data_dir: &Path, name: &str, create: bool) -> Result<Self> {
+        let dir = data_dir.join(name);
         if !create {
             if !dir.join("db").is_file() {
                 return Err(damaged(&dir, "its file \"db\" is missing"));
@@ -128,6 +133,16 @@ impl Assets {
                 TransactionError::Storage(error) => self.name(error),
             }
         })
+    }
+
+    /// Sets rows as they are; durable after the next [`Assets::flush`].
+    pub(super) fn load(&self, rows: &[(Tree, &[u8], &[u8])]) -> Result<()> {
+        let mut batches: Vec<sled::Batch> = Tree::ALL.iter().map(|_| sled::Batch::default()).collect();
+        rows.iter().for_each(|(tree, key, value)| batches[*tree as usize].insert(*key, *value));
+        for (tree, batch) in self.trees.iter().zip(batches) {
+            guarded(&self.dir, || tree.apply_batch(batch))?.map_err(|error| self.name(error))?;
+        }
+        Ok(())
     }
 
     /// Everything written before is durable on return.

@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 pub struct Finding {
     /// Path below the data directory, or tree.
     pub object: String,
-    /// `keyring`, `head`, `tree`, `folder`, `file` or `store`.
+    /// `keyring`, `head`, `journal`, `checkpoint`, `tree`, `folder`, `file` or `store`.
     pub kind: &'static str,
     /// Whether it is whole.
     pub ok: bool,
@@ -36,9 +36,9 @@ impl Finding {
 /// What things of one kind are sealed with.
 #[derive(Debug, Clone)]
 pub struct SealStatus {
-    /// Tree, folder and kind of file, `keyring` or `head`.
+    /// Tree, folder and kind of file, `keyring`, `head` or `journal`.
     pub object: String,
-    /// `keyring`, `head`, `tree` or `file`.
+    /// `keyring`, `head`, `journal`, `tree` or `file`.
     pub kind: &'static str,
     /// How it is sealed.
     pub algorithm: &'static str,
@@ -94,6 +94,9 @@ impl Store {
         let mut all = vec![status("keyring".into(), "keyring", self.keyring().version(), 2)];
         let journal = self.keyring().data_key_id(crate::crypto::Purpose::Journal)?;
         all.push(status("head".into(), "head", journal.into(), 2));
+        for (key, logs) in super::journal::data_keys(self.dir(), self.keyring())? {
+            all.push(status("journal".into(), "journal", key.into(), logs));
+        }
         for tree in Tree::ALL {
             let key = self.keyring().data_key_id(rows::purpose(tree))?;
             all.push(status(format!("assets/{}", tree.name()), "tree", key.into(), self.sealed().rows(tree)));

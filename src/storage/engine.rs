@@ -107,6 +107,10 @@ impl WriteBatch {
     }
 }
 
+/// A batch on its way to the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(pub(super) u64);
+
 /// A key and its value.
 pub type Pair = (Vec<u8>, Vec<u8>);
 
@@ -122,9 +126,19 @@ pub trait Engine: Send + Sync + Debug {
     /// All pairs whose key begins with `prefix`, ordered by key, as of one moment.
     fn scan(&self, tree: Tree, prefix: &[u8]) -> Result<Vec<Pair>>;
 
-    /// Applies all of `batch` or, when it is refused, none of it; durable on return. If the write or the sync itself fails
-    /// (`Io`, `DiskFull`, `Corruption`), whether the batch is kept shows at the next open; until then commits are refused.
-    fn commit(&self, batch: WriteBatch) -> Result<()>;
+    /// Takes a batch to be applied after all that were taken before, wholly or, when it is refused, not at all. Reads see it at
+    /// once; durable it is when [`Engine::settle`] returns.
+    fn submit(&self, batch: WriteBatch) -> Result<Ticket>;
+
+    /// Waits until a batch is durable. If the write or the sync itself fails (`Io`, `DiskFull`, `Corruption`), whether the batch is
+    /// kept shows at the next open; until then commits are refused.
+    fn settle(&self, ticket: Ticket) -> Result<()>;
+
+    /// Applies all of `batch` or, when it is refused, none of it; durable on return.
+    fn commit(&self, batch: WriteBatch) -> Result<()> {
+        let ticket = self.submit(batch)?;
+        self.settle(ticket)
+    }
 }
 
 #[cfg(test)]

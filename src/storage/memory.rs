@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use parking_lot::RwLock;
 
-use super::engine::{Engine, Pair, Tree, WriteBatch};
+use super::engine::{Engine, Pair, Ticket, Tree, WriteBatch};
 use crate::error::Result;
 
 /// [`Engine`] over ordered maps. Nothing is sealed, nothing outlives it.
@@ -34,7 +34,7 @@ impl Engine for MemoryEngine {
             .collect())
     }
 
-    fn commit(&self, batch: WriteBatch) -> Result<()> {
+    fn submit(&self, batch: WriteBatch) -> Result<Ticket> {
         batch.validate()?;
         let mut trees = self.trees.write();
         for op in batch.ops {
@@ -44,6 +44,10 @@ impl Engine for MemoryEngine {
                 None => tree.remove(&op.key),
             };
         }
+        Ok(Ticket(0))
+    }
+
+    fn settle(&self, _: Ticket) -> Result<()> {
         Ok(())
     }
 }

@@ -6,15 +6,17 @@
 //! LOCK          one process at a time (flock); holds its process id
 //! keyring, .old keys, see `crypto`
 //! head          two sealed slots: how many commits are durable; after a clean close also what `assets/` must look like
+//! journal/      sealed commits in order, and checkpoints of what they came to
 //! assets/       sled 0.34.7: six trees of small sealed values
 //! files/ab/ID   immutable sealed files: column chunks, index segments, weights
 //! ```
 //!
 //! # The journey of a commit
 //!
-//! A [`WriteBatch`] is sealed value by value (associated data: tree, key, part), applied under one lock as one sled transaction
-//! that also carries the new count and sum of every tree, and made durable by a flush that all waiting commits share. Then
-//! the number of the commit is noted in `head`, and [`Engine::commit`] returns. A file is durable when
+//! A [`WriteBatch`] is sealed value by value (associated data: tree, key, part) and queued. The first who waits leads: all
+//! queued batches become frames of the journal and durable with one sync, their number is noted in `head`, and they are
+//! applied as one sled transaction that also carries the new count and sum of every tree. Then [`Engine::settle`] returns
+//! for all of them. sled is flushed at checkpoints only; what it lacks after a crash is in the journal. A file is durable when
 //! [`Files::create`] or [`FileWriter::finish`] returns; whoever wants it found again commits its id to the
 //! manifest tree afterwards.
 //!
@@ -24,23 +26,30 @@
 //! * sled is unmaintained, loses rows silently when damaged, panics on bad bytes and syncs too little. So: its log is synced
 //!   for real (`sync_range.rs`), no value comes near the size that it keeps in unsynced files, counts and sums are compared at
 //!   every open (`tally.rs`), the number of the last durable commit is kept outside of it (`head.rs`), its files are compared
-//!   by SHA-256 before it may read them after a clean close, and it runs behind a guard against panics (`assets.rs`).
+//!   by SHA-256 before it may read them after a clean close, it runs behind a guard against panics (`assets.rs`), and it is
+//!   never the only copy: a damaged one is made anew from checkpoint and journal at the next open (`recovery.rs`).
 //! * Damage is [`Kind::Corruption`](crate::error::Kind) that names the place; a wrong row or a missing row never passes for data.
 //! * After a failed write or sync nothing more is written until the folder is opened again; reads go on.
 //! * Keys are stored in plain: callers put ids there, never names or values.
 //!
-//! Left out: a commit journal for repair, and the removal of files that no manifest row names (a duty of those who know them).
+//! Left out: the removal of files that no manifest row names (a duty of those who know them).
 
 mod assets;
 mod block_cache;
 mod check;
+mod checkpoint;
 mod engine;
 mod file_format;
 mod files;
 mod head;
 mod health;
+mod journal;
 mod lock;
+mod log_file;
 mod memory;
+mod queue;
+mod record;
+mod recovery;
 mod rows;
 mod sealed;
 mod store;
@@ -50,7 +59,7 @@ mod tally;
 mod tests;
 
 pub use check::{Finding, SealStatus, check};
-pub use engine::{Engine, Pair, Tree, WriteBatch};
+pub use engine::{Engine, Pair, Ticket, Tree, WriteBatch};
 pub use file_format::{FileId, FileKind};
 pub use files::{FileWriter, Files};
 pub use memory::MemoryEngine;

@@ -1,17 +1,23 @@
-//! The engine on disk: values sealed, counted, and flushed for many at once.
+//! The engine on disk: values sealed, counted, acknowledged by the journal, applied to sled.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use parking_lot::{Condvar, Mutex, RwLock};
+use parking_lot::{Mutex, RwLock};
 
 use super::assets::{Assets, TransactResult, Transaction, abort};
 use super::check::Finding;
-use super::engine::{Engine, Op, Pair, Tree, WriteBatch};
+use super::checkpoint;
+use super::engine::{Engine, Op, Pair, Ticket, Tree, WriteBatch};
 use super::head::HeadWriter;
 use super::health::Health;
+use super::journal::{self, Journal};
 use super::lock::FolderLock;
+use super::queue::{Queue, Submitted};
+use super::record::Commit;
 use super::rows::{FIRST, PART, Row, RowSealer, TALLY_KEY, broken, first_key, part_key};
 use super::tally::{Tallies, Tally};
+use crate::config::JOURNAL_CHECKPOINT_BYTES;
 use crate::crypto::{Keyring, MacKey, Purpose};
 use crate::error::{Error, Kind, Result};
 use crate::fail;
@@ -21,88 +27,104 @@ use crate::fail;
 pub(super) struct SealedEngine {
     /// `None` only while dropping.
     assets: Option<Assets>,
+    data_dir: std::path::PathBuf,
+    keyring: Arc<Keyring>,
     sealer: RowSealer,
     mac: MacKey,
     /// Readers share it, so that they see all rows of a value of one commit; applying a commit holds it alone.
     state: RwLock<Tallies>,
-    flush: Mutex<Flush>,
-    flushed: Condvar,
+    queue: Queue,
+    /// `None` until replay is over.
+    journal: Mutex<Option<Journal>>,
     head: Mutex<HeadWriter>,
     health: Arc<Health>,
     _lock: Arc<FolderLock>,
 }
 
-#[derive(Debug)]
-struct Flush {
-    durable: u64,
-    running: bool,
-}
-
-/// A write with its value sealed: no rows for a deletion.
-struct SealedOp<'a> {
-    op: &'a Op,
-    rows: Vec<Row>,
-}
-
 impl SealedEngine {
-    /// Takes over an opened sled; with `create` it must be empty, else its counts must hold. `commits` is the least number of
-    /// commits it must show.
-    pub(super) fn start(
+    /// Takes over an opened sled; with `create` it must be empty, else its counts must hold, or it is `Corruption`. Nothing can be
+    /// committed before [`SealedEngine::begin`].
+    pub(super) fn open(
         assets: Assets,
-        keyring: &Keyring,
+        data_dir: &std::path::Path,
+        keyring: &Arc<Keyring>,
         head: HeadWriter,
         health: Arc<Health>,
         lock: Arc<FolderLock>,
-        (create, commits): (bool, u64),
+        create: bool,
     ) -> Result<Self> {
         let mut engine = Self {
             assets: Some(assets),
+            data_dir: data_dir.to_path_buf(),
             sealer: RowSealer::new(keyring)?,
             mac: keyring.mac_key(Purpose::Journal, "tally")?,
+            keyring: keyring.clone(),
             state: RwLock::default(),
-            flush: Mutex::new(Flush { durable: 0, running: false }),
-            flushed: Condvar::new(),
+            queue: Queue::default(),
+            journal: Mutex::default(),
             head: Mutex::new(head),
             health,
             _lock: lock,
         };
-        match engine.begin(create, commits) {
-            Ok(()) => Ok(engine),
+        let compared = match create {
+            true => Ok(Tallies::default()),
+            false => engine.compared_tallies(),
+        };
+        match compared {
+            Ok(tallies) => *engine.state.get_mut() = tallies,
             Err(error) => {
                 // Nothing may be noted as cleanly closed.
-                if let Some(assets) = engine.assets.take() {
-                    assets.abandon();
-                }
-                Err(error)
+                engine.abandon();
+                return Err(error);
             }
+        }
+        Ok(engine)
+    }
+
+    /// Lets go of sled without noting that it was closed.
+    pub(super) fn abandon(&mut self) {
+        if let Some(assets) = self.assets.take() {
+            assets.abandon();
         }
     }
 
-    fn begin(&mut self, create: bool, commits: u64) -> Result<()> {
-        if !create {
-            let stored = self.stored_tallies()?;
-            let found = self.count()?;
-            compare(&stored, &found)?;
-            if stored.commits < commits {
-                let lost = commits - stored.commits;
-                return Err(Error::new(Kind::Corruption, format!("the asset store has lost its last {lost} commits"))
-                    .with_hint("Restore the last backup."));
-            }
-            self.flush.get_mut().durable = stored.commits;
-            *self.state.get_mut() = stored;
-        }
+    /// The commit that sled shows.
+    pub(super) fn applied(&self) -> u64 {
+        self.state.read().commits
+    }
+
+    /// Applies a commit of the journal that sled does not show yet.
+    pub(super) fn replay(&self, commit: Commit) -> Result<()> {
+        let rows = commit.ops.iter().map(|op| self.seal(op)).collect::<Result<_>>()?;
+        self.apply(&[Arc::new(Submitted { ops: commit.ops, rows })])
+    }
+
+    /// Goes on with this journal; with `checkpoint` it begins with one.
+    pub(super) fn begin(&self, journal: Journal, checkpoint: bool) -> Result<()> {
+        *self.journal.lock() = Some(journal);
         // An empty commit, to see that what sled calls a sync is one.
         let before = super::sync_range::calls();
-        let commit = self.apply(&[])?;
-        self.make_durable(commit)?;
+        let ticket = self.queue.submit(Submitted { ops: Vec::new(), rows: Vec::new() });
+        self.settle(ticket)?;
+        self.assets()?.flush()?;
         if super::sync_range::EXPECTED && super::sync_range::calls() == before {
             fail!(Internal, "sled's log is not synced: this binary was linked without Steward's sync_file_range");
         }
-        Ok(())
+        match (checkpoint, self.journal.lock().as_mut()) {
+            (true, Some(journal)) => self.checkpoint(journal),
+            _ => Ok(()),
+        }
     }
 
     fn assets(&self) -> Result<&Assets> {
         self.assets.as_ref().ok_or_else(|| Error::new(Kind::Shutdown, "the store is closed"))
+    }
+
+    /// The counts as stored, if they are those of what is there.
+    fn compared_tallies(&self) -> Result<Tallies> {
+        let stored = self.stored_tallies()?;
+        compare(&stored, &self.count()?)?;
+        Ok(stored)
     }
 
     /// The counts as stored.
@@ -128,37 +150,59 @@ impl SealedEngine {
     }
 
     /// The value whose first row is `sealed`.
-    fn open(&self, tree: Tree, key: &[u8], sealed: &[u8]) -> Result<Vec<u8>> {
+    fn open_value(&self, tree: Tree, key: &[u8], sealed: &[u8]) -> Result<Vec<u8>> {
         let assets = self.assets()?;
         self.sealer.open(tree, key, sealed, |row_key| assets.get(tree, row_key))
     }
 
-    fn seal_op<'a>(&self, op: &'a Op) -> Result<SealedOp<'a>> {
-        let rows = op.value.as_ref().map(|value| self.sealer.seal(op.tree, &op.key, value)).transpose()?;
-        Ok(SealedOp { op, rows: rows.unwrap_or_default() })
+    fn seal(&self, op: &Op) -> Result<Vec<Row>> {
+        op.value.as_ref().map_or(Ok(Vec::new()), |value| self.sealer.seal(op.tree, &op.key, value))
     }
 
-    /// Applies sealed writes as one transaction with the new counts; gives the number of the commit.
-    fn apply(&self, ops: &[SealedOp<'_>]) -> Result<u64> {
+    /// Makes a group of batches durable in the journal, then applies it.
+    fn lead(&self, group: &[Arc<Submitted>]) -> Result<()> {
+        let mut held = self.journal.lock();
+        let Some(journal) = held.as_mut() else { fail!(Internal, "a commit before the journal was begun") };
+        let time_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
+        let commits = group.iter().map(|batch| move |number| Commit::encode(number, time_ms, &batch.ops));
+        let reached = journal.append(commits)?;
+        self.head.lock().note(reached)?;
+        self.apply(group)?;
+        if journal.since_checkpoint > JOURNAL_CHECKPOINT_BYTES {
+            self.checkpoint(journal)?;
+        }
+        Ok(())
+    }
+
+    /// Writes out all of sled, so that the journal before it is needed no more.
+    fn checkpoint(&self, journal: &mut Journal) -> Result<()> {
+        let state = self.state.read();
+        let assets = self.assets()?;
+        assets.flush()?;
+        checkpoint::write(&self.data_dir, &self.keyring, assets, state.commits)?;
+        journal.since_checkpoint = 0;
+        Journal::retire(&self.data_dir)
+    }
+
+    /// Applies batches as one transaction with the new counts.
+    fn apply(&self, group: &[Arc<Submitted>]) -> Result<()> {
         let mut state = self.state.write();
         let next = self.assets()?.transact(|transaction| {
             let mut next = state.clone();
-            next.commits += 1;
-            for sealed in ops {
-                self.apply_op(transaction, &mut next, sealed)?;
+            next.commits += group.len() as u64;
+            for (op, rows) in group.iter().flat_map(|batch| batch.ops.iter().zip(&batch.rows)) {
+                self.apply_op(transaction, &mut next, op, rows)?;
             }
             let (row_key, row) = self.sealer.seal_tally(&next.encode()).map_err(abort)?;
             transaction.replace(Tree::Sys, &row_key, Some(&row))?;
             Ok(next)
-        });
-        // A batch that could not be written leaves the trees in doubt until they are opened again.
-        let next = next.map_err(|error| self.health.fail(error))?;
+        })?;
         *state = next;
-        Ok(state.commits)
+        Ok(())
     }
 
-    fn apply_op(&self, transaction: &Transaction<'_>, next: &mut Tallies, sealed: &SealedOp<'_>) -> TransactResult<()> {
-        let (tree, key) = (sealed.op.tree, &sealed.op.key);
+    fn apply_op(&self, transaction: &Transaction<'_>, next: &mut Tallies, op: &Op, rows: &[Row]) -> TransactResult<()> {
+        let tree = op.tree;
         let mut replace = |row_key: &[u8], value: Option<&[u8]>| -> TransactResult<()> {
             let tally = &mut next.trees[tree as usize];
             if let Some(old) = transaction.replace(tree, row_key, value)? {
@@ -169,47 +213,18 @@ impl SealedEngine {
             }
             Ok(())
         };
-        let row_key = first_key(key);
+        let row_key = first_key(&op.key);
         if let Some(old) = transaction.get(tree, &row_key)? {
             let old_parts = self.sealer.count_parts(tree, &row_key, &old).map_err(abort)?;
             // The new value has rows.len() - 1 parts, which overwrite the old ones.
-            for part in (sealed.rows.len().max(1) as u16)..=old_parts {
-                replace(&part_key(key, part), None)?;
+            for part in (rows.len().max(1) as u16)..=old_parts {
+                replace(&part_key(&op.key, part), None)?;
             }
         }
-        if sealed.rows.is_empty() {
+        if rows.is_empty() {
             replace(&row_key, None)?;
         }
-        sealed.rows.iter().try_for_each(|(row_key, value)| replace(row_key, Some(value)))
-    }
-
-    /// Waits until `commit` is durable. The first who comes flushes for all who wait.
-    fn make_durable(&self, commit: u64) -> Result<()> {
-        let mut flush = self.flush.lock();
-        loop {
-            if flush.durable >= commit {
-                return Ok(());
-            }
-            self.health.still_writes()?;
-            if !flush.running {
-                break;
-            }
-            self.flushed.wait(&mut flush);
-        }
-        flush.running = true;
-        drop(flush);
-        // Everything applied by now is covered; what is applied during the flush waits for the next one.
-        let reached = self.state.read().commits;
-        let result = self.assets().and_then(Assets::flush).and_then(|()| self.head.lock().note(reached));
-        let result = result.map_err(|error| self.health.fail(error));
-        let mut flush = self.flush.lock();
-        flush.running = false;
-        if result.is_ok() {
-            flush.durable = flush.durable.max(reached);
-        }
-        drop(flush);
-        self.flushed.notify_all();
-        result
+        rows.iter().try_for_each(|(row_key, value)| replace(row_key, Some(value)))
     }
 
     /// Opens every value and compares the counts, tree by tree.
@@ -225,7 +240,7 @@ impl SealedEngine {
                     }
                     Some((&FIRST, key)) => {
                         values += 1;
-                        self.open(tree, key, sealed)?;
+                        self.open_value(tree, key, sealed)?;
                     }
                     // A part is opened with its first row; one without would be in the count alone.
                     Some((&PART, _)) => {}
@@ -250,6 +265,7 @@ impl SealedEngine {
                 n => Err(Error::new(Kind::Corruption, format!("{n} values lie where sled does not sync them"))),
             },
         ));
+        findings.extend(journal::check(&self.data_dir, &self.keyring));
         let damaged = self.head.lock().head.damaged_slots;
         findings.push(Finding::of(
             "head",
@@ -272,31 +288,38 @@ impl SealedEngine {
 
 impl Engine for SealedEngine {
     fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        if let Some(found) = self.queue.get(tree, key) {
+            return Ok(found);
+        }
         let _state = self.state.read();
         let row = self.assets()?.get(tree, &first_key(key))?;
-        row.map(|sealed| self.open(tree, key, &sealed)).transpose()
+        row.map(|sealed| self.open_value(tree, key, &sealed)).transpose()
     }
 
     fn scan(&self, tree: Tree, prefix: &[u8]) -> Result<Vec<Pair>> {
+        // What is applied meanwhile changes nothing when it is applied once more.
+        let changes = self.queue.scan(tree, prefix);
         let _state = self.state.read();
         let mut pairs = Vec::new();
         self.assets()?.scan(tree, &first_key(prefix), |row_key, sealed| {
             let key = &row_key[1..];
-            pairs.push((key.to_vec(), self.open(tree, key, sealed)?));
+            pairs.push((key.to_vec(), self.open_value(tree, key, sealed)?));
             Ok(())
         })?;
-        Ok(pairs)
+        Ok(changes.over(pairs))
     }
 
-    fn commit(&self, batch: WriteBatch) -> Result<()> {
+    fn submit(&self, batch: WriteBatch) -> Result<Ticket> {
         batch.validate()?;
-        if batch.is_empty() {
-            return Ok(());
-        }
-        self.health.may_commit(batch.bytes())?;
-        let ops = batch.ops.iter().map(|op| self.seal_op(op)).collect::<Result<Vec<_>>>()?;
-        let commit = self.apply(&ops)?;
-        self.make_durable(commit)
+        self.health.may_commit(2 * batch.bytes())?;
+        let rows = batch.ops.iter().map(|op| self.seal(op)).collect::<Result<_>>()?;
+        Ok(self.queue.submit(Submitted { ops: batch.ops, rows }))
+    }
+
+    fn settle(&self, ticket: Ticket) -> Result<()> {
+        // What could not be written leaves the last commits in doubt until the folder is opened again.
+        let lead = |group: &[Arc<Submitted>]| self.lead(group).map_err(|error| self.health.fail(error));
+        self.queue.settle(ticket, || self.health.still_writes(), lead)
     }
 }
 

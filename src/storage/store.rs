@@ -9,7 +9,9 @@ use super::engine::Engine;
 use super::files::{self, Files};
 use super::head::{Head, HeadWriter, Record};
 use super::health::Health;
+use super::journal::{self, Journal};
 use super::lock::FolderLock;
+use super::recovery::{self, Folder};
 use super::sealed::SealedEngine;
 use crate::crypto::{KeySource, Keyring, Purpose, passphrase_salt, random};
 use crate::error::{Error, Kind, Result};
@@ -48,11 +50,7 @@ impl Store {
     pub fn open(dir: &Path, key: &KeySource) -> Result<Self> {
         match content(dir)? {
             Content::Database => Self::open_existing(dir, key),
-            Content::Other => Err(Error::new(
-                Kind::Configuration,
-                format!("directory \"{}\" is not empty and holds no database of Steward", dir.display()),
-            )
-            .with_hint("Choose an empty or a new directory.")),
+            Content::Other => Err(foreign(dir)),
             Content::Nothing | Content::Unfinished => {
                 fs::create_dir_all(dir).map_err(|error| named(dir, &error))?;
                 restrict(dir)?;
@@ -80,11 +78,19 @@ impl Store {
         Ok(content(dir)? == Content::Database)
     }
 
+    /// Refuses a folder that holds something else than a database, before anything is made for it.
+    pub fn refuse_foreign(dir: &Path) -> Result<()> {
+        match content(dir)? {
+            Content::Other => Err(foreign(dir)),
+            _ => Ok(()),
+        }
+    }
+
     fn create(dir: &Path, key: &KeySource, lock: Arc<FolderLock>) -> Result<Self> {
         for name in ["keyring", "keyring.old", "keyring.new", "head"] {
             remove(fs::remove_file(dir.join(name)), dir)?;
         }
-        for name in [assets::FOLDER, files::FOLDER] {
+        for name in [assets::FOLDER, files::FOLDER, journal::FOLDER] {
             remove(fs::remove_dir_all(dir.join(name)), dir)?;
         }
         let marker = dir.join(CREATING);
@@ -98,7 +104,9 @@ impl Store {
         fs::create_dir(dir.join(files::FOLDER)).map_err(|error| named(dir, &error))?;
         let head = HeadWriter { head: Head::create(dir, &sealer)?, sealer };
         let assets = Assets::open(dir, true)?;
-        let store = Self::assemble(dir, keyring, assets, head, health, lock, (true, 0))?;
+        let engine = SealedEngine::open(assets, dir, &keyring, head, health.clone(), lock.clone(), true)?;
+        engine.begin(Journal::start(dir, keyring.clone(), 0, [0; 32])?, true)?;
+        let store = Self::assemble(dir, keyring, engine, health, lock)?;
         // Only from here on there is a database.
         fs::remove_file(&marker).map_err(|error| named(&marker, &error))?;
         let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -118,27 +126,33 @@ impl Store {
         };
         let master = key.master_key(&salt)?;
         let keyring = Keyring::open_read_only(dir, &master)?;
-        let (head, record) = Head::open(dir, &*keyring.value_sealer(Purpose::Journal)?)?;
-        compare_files(dir, &record)?;
+        let (_, record) = Head::open(dir, &*keyring.value_sealer(Purpose::Journal)?)?;
+        let suspicion = match compare_files(dir, &record) {
+            Err(error) if error.kind() != Kind::Corruption => return Err(error),
+            compared => compared.err(),
+        };
 
         let keyring = Arc::new(keyring.begin_epoch(&master)?);
-        let mut head = HeadWriter { head, sealer: keyring.value_sealer(Purpose::Journal)? };
-        head.head.write_both(&head.sealer, record.commits)?;
+        let sealer = keyring.value_sealer(Purpose::Journal)?;
+        let head = || -> Result<HeadWriter> {
+            let (mut head, _) = Head::open(dir, &sealer)?;
+            head.write_both(&sealer, record.commits)?;
+            Ok(HeadWriter { head, sealer: sealer.clone() })
+        };
         let health = Arc::new(Health::new(dir));
-        let assets = Assets::open(dir, false)?;
-        Self::assemble(dir, keyring, assets, head, health, lock, (false, record.commits))
+        let folder = Folder { dir, keyring: &keyring, health: &health, lock: &lock, acknowledged: record.commits };
+        let engine = recovery::open(&folder, head, suspicion)?;
+        Self::assemble(dir, keyring, engine, health, lock)
     }
 
     fn assemble(
         dir: &Path,
         keyring: Arc<Keyring>,
-        assets: Assets,
-        head: HeadWriter,
+        engine: SealedEngine,
         health: Arc<Health>,
         lock: Arc<FolderLock>,
-        begin: (bool, u64),
     ) -> Result<Self> {
-        let sealed = Arc::new(SealedEngine::start(assets, &keyring, head, health.clone(), lock.clone(), begin)?);
+        let sealed = Arc::new(engine);
         let files = Arc::new(Files::open(dir, keyring.clone(), health.clone(), lock)?);
         Ok(Self { dir: dir.to_path_buf(), keyring, engine: sealed.clone(), sealed, files, health })
     }
@@ -179,6 +193,11 @@ pub(super) fn files_read_only(dir: &Path, key: &KeySource) -> Result<Files> {
     let Some(salt) = passphrase_salt(dir)? else { fail!(Corruption, "the keyring is missing") };
     let keyring = Keyring::open_read_only(dir, &key.master_key(&salt)?)?;
     Files::open(dir, Arc::new(keyring), Arc::new(Health::new(dir)), lock)
+}
+
+fn foreign(dir: &Path) -> Error {
+    let message = format!("directory \"{}\" is not empty and holds no database of Steward", dir.display());
+    Error::new(Kind::Configuration, message).with_hint("Choose an empty or a new directory.")
 }
 
 fn content(dir: &Path) -> Result<Content> {

@@ -1,8 +1,8 @@
 //! The manager: publishes snapshots, begins and commits transactions, reads and writes segments.
 //!
-//! Commit, in order: check that nobody changed what we changed (first committer wins), check keys, write files, write
-//! one durable batch to the store, publish the new snapshot by one pointer swap. Whatever fails before the batch leaves
-//! nothing; whatever was acknowledged is in the batch.
+//! Commit, in order: check that nobody changed what we changed (first committer wins), check keys, write files, hand one
+//! batch to the store, all that one at a time; then wait until it is durable, together with others; then publish the new
+//! snapshot by one pointer swap. Whatever fails before the batch leaves nothing; whatever was acknowledged is in it.
 
 use super::cache::ColumnCache;
 use super::keys::{self, KeyBytes, KeyIndex};
@@ -28,8 +28,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct Manager {
     store: Arc<Store>,
     current: ArcSwap<Snapshot>,
+    /// The state after the last commit that was checked; it is durable or on its way.
+    checked: ArcSwap<Snapshot>,
     commit: Mutex<()>,
-    /// Key indexes of the current snapshot, by table and constraint. Publishing happens under this lock.
+    publish: Mutex<()>,
+    /// Key indexes of the checked state, by table and constraint. It changes under this lock.
     keys: Mutex<HashMap<(ObjectId, String), KeyIndex>>,
     next_id: AtomicU64,
     cache: ColumnCache,
@@ -49,11 +52,13 @@ impl Manager {
             Some(bytes) => from_value("the commit state", &bytes)?,
             None => (0, FIRST_USER_ID),
         };
-        let snapshot = Snapshot { seq, catalog: Arc::new(catalog), tables: Arc::new(tables) };
+        let snapshot = Arc::new(Snapshot { seq, catalog: Arc::new(catalog), tables: Arc::new(tables) });
         Ok(Self {
             store,
-            current: ArcSwap::from_pointee(snapshot),
+            current: ArcSwap::new(snapshot.clone()),
+            checked: ArcSwap::new(snapshot),
             commit: Mutex::new(()),
+            publish: Mutex::new(()),
             keys: Mutex::default(),
             next_id: AtomicU64::new(next_id),
             cache: ColumnCache::new(CHUNK_CACHE_BYTES),
@@ -146,20 +151,25 @@ impl Manager {
         filtered.collect::<Result<_, _>>().map_err(|e| Error::internal(e.to_string()))
     }
 
-    /// Commits; gives the number of the commit. On any error nothing has changed.
+    /// Commits; gives the number of the commit, durable on return. On an error nothing has changed, unless the write itself
+    /// failed: then the next open shows whether it has.
     pub fn commit(&self, txn: Transaction) -> Result<u64> {
         if txn.is_empty() {
             return Ok(txn.base.seq);
         }
-        let _one_at_a_time = self.commit.lock();
-        let latest = self.current();
+        let one_at_a_time = self.commit.lock();
+        let latest = self.checked.load_full();
         self.check_conflicts(&txn, &latest)?;
         self.recheck_keys(&txn, &latest)?;
         let mut next = Self::apply(&txn, &latest);
         let mut moved = HashSet::new();
         let batch = self.write_batch(&txn, &latest, &mut next, &mut moved)?;
-        self.store.engine().commit(batch)?;
-        self.publish(&txn, &latest, next, &moved)
+        let ticket = self.store.engine().submit(batch)?;
+        let next = Arc::new(next);
+        self.follow(&txn, &latest, &next, &moved);
+        drop(one_at_a_time);
+        self.store.engine().settle(ticket)?;
+        self.publish(&latest, next)
     }
 
     fn check_conflicts(&self, txn: &Transaction, latest: &Snapshot) -> Result<()> {
@@ -369,18 +379,11 @@ impl Manager {
         Ok(merged)
     }
 
-    fn publish(&self, txn: &Transaction, latest: &Snapshot, next: Snapshot, moved: &HashSet<ObjectId>) -> Result<u64> {
-        let seq = next.seq;
+    /// Makes a commit the checked state, on which the next one builds.
+    fn follow(&self, txn: &Transaction, latest: &Snapshot, next: &Arc<Snapshot>, moved: &HashSet<ObjectId>) {
         for (table, rows) in next.tables.iter() {
             if latest.tables.get(table).is_none_or(|before| !Arc::ptr_eq(before, rows)) {
                 rows.segments.iter().filter_map(|s| s.file()).for_each(|file| file.keep(true));
-            }
-        }
-        for (table, before) in latest.tables.iter() {
-            let rows = next.rows(*table);
-            if !Arc::ptr_eq(before, &rows) {
-                let gone = before.segments.iter().filter(|s| rows.segment(s.id).is_none());
-                gone.filter_map(|s| s.file()).for_each(|file| file.keep(false));
             }
         }
         let mut indexes = self.keys.lock();
@@ -393,7 +396,24 @@ impl Manager {
                 index.extend(noted.iter().filter(|(_, row)| is_live(&rows, **row)));
             }
         }
-        self.current.store(Arc::new(next));
+        self.checked.store(next.clone());
+    }
+
+    /// Shows a durable commit, and lets go of the files that it needs no more.
+    fn publish(&self, latest: &Snapshot, next: Arc<Snapshot>) -> Result<u64> {
+        for (table, before) in latest.tables.iter() {
+            let rows = next.rows(*table);
+            if !Arc::ptr_eq(before, &rows) {
+                let gone = before.segments.iter().filter(|s| rows.segment(s.id).is_none());
+                gone.filter_map(|s| s.file()).for_each(|file| file.keep(false));
+            }
+        }
+        let seq = next.seq;
+        let _in_order = self.publish.lock();
+        // Those before are durable as well; a later one may have come first.
+        if self.current().seq < seq {
+            self.current.store(next);
+        }
         Ok(seq)
     }
 
@@ -485,7 +505,7 @@ impl Manager {
         ask: impl FnOnce(&KeyIndex, &Snapshot) -> Result<T>,
     ) -> Result<T> {
         let mut indexes = self.keys.lock();
-        let latest = self.current();
+        let latest = self.checked.load_full();
         let place = (table, key.name.clone());
         if !indexes.contains_key(&place) {
             let mut index = KeyIndex::default();

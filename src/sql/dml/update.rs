@@ -48,6 +48,10 @@ pub async fn update(work: &Work<'_>, txn: &mut Transaction, update: ast::Update)
     }
     let found = select(work, &target, from, update.selection, values).await?;
     let (ids, found) = first_of_each(&found)?;
+    if ids.is_empty() {
+        let none = RecordBatch::new_empty(target.table.arrow_schema());
+        return returning::changed(work, &target, vec![none], update.returning).await;
+    }
     let old = old_rows(work, txn, &target, &ids)?;
     let mut new = old.columns().to_vec();
     for (n, &column) in columns.iter().enumerate() {

@@ -69,7 +69,16 @@ pub fn asset_columns() -> Vec<Field> {
 }
 
 pub fn assets(context: &Context) -> Result<Vec<Vec<Cell>>> {
-    let rows = visible(context).into_iter().map(|(finding, _)| row(&asset_columns(), &finding.facts, &[]));
+    let fields = asset_columns();
+    let rows = visible(context).into_iter().map(|(finding, hidden)| {
+        // Freshness is the age of the latest moment in the rows: one that the role must not see may be it.
+        let hides_moment = finding.columns.iter().any(|facts| {
+            let data_type = facts["data_type"].as_str().unwrap_or_default();
+            (data_type.starts_with("timestamp") || data_type.starts_with("date"))
+                && facts["column_name"].as_str().is_some_and(|name| hidden.iter().any(|h| h == name))
+        });
+        row(&fields, &finding.facts, if hides_moment { &["freshness"] } else { &[] })
+    });
     Ok(rows.collect())
 }
 

@@ -1,0 +1,266 @@
+//! The folder `journal/`: every commit in order, and from time to time a checkpoint of what they came to.
+//!
+//! ```text
+//! journal/00000000000000000001.log          commits from that number on
+//! journal/00000000000000000812.checkpoint   all rows of the asset store after that commit
+//! ```
+//!
+//! A commit is acknowledged when its frame is durable here; sled gets it afterwards. Each start begins a log of its own, which
+//! goes on from where the chain of the one before ended; what a cut-off write left there is no part of it. The last two
+//! checkpoints are kept, and the logs from the older one on.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::check::Finding;
+use super::checkpoint;
+use super::log_file::{Chain, LogKind, LogReader, LogWriter};
+use super::record::Commit;
+use crate::config::{CHECKPOINTS_KEPT, JOURNAL_LOG_BYTES};
+use crate::crypto::Keyring;
+use crate::error::{Error, Kind, Result};
+use crate::fail;
+
+/// Name of the folder.
+pub(super) const FOLDER: &str = "journal";
+const LOG: &str = "log";
+const CHECKPOINT: &str = "checkpoint";
+
+/// What lies in the folder: numbers and paths, in order.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    pub logs: Vec<(u64, PathBuf)>,
+    pub checkpoints: Vec<(u64, PathBuf)>,
+}
+
+/// Where reading the logs ended.
+#[derive(Debug)]
+pub(super) struct End {
+    /// The last commit that was read, or the one asked to begin after.
+    pub commit: u64,
+    pub chain: Chain,
+    /// When it was made, in milliseconds since 1970; 0 when none was read.
+    pub time_ms: u64,
+    /// What stands behind it and does not open: the rest of a cut-off write, or damage.
+    pub broken: Option<Error>,
+}
+
+impl Listing {
+    /// Reads the folder below `data_dir`; one that is missing holds nothing.
+    pub(super) fn read(data_dir: &Path) -> Result<Self> {
+        let (dir, mut found) = (data_dir.join(FOLDER), Self::default());
+        let entries = match fs::read_dir(&dir) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(found),
+            Err(error) => return Err(named(&dir, &error)),
+        };
+        for entry in entries {
+            let path = entry.map_err(|error| named(&dir, &error))?.path();
+            let number = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
+            match (number, path.extension().and_then(|ending| ending.to_str())) {
+                (Some(number), Some(LOG)) => found.logs.push((number, path)),
+                (Some(number), Some(CHECKPOINT)) => found.checkpoints.push((number, path)),
+                _ => {}
+            }
+        }
+        found.logs.sort();
+        found.checkpoints.sort();
+        Ok(found)
+    }
+
+    /// Calls `each` with every commit after number `after`. `None` when the logs do not reach back that far.
+    pub(super) fn replay(
+        &self,
+        keyring: &Keyring,
+        after: u64,
+        mut each: impl FnMut(Commit) -> Result<()>,
+    ) -> Result<Option<End>> {
+        let Some(mut from) = self.logs.iter().rposition(|(first, _)| *first <= after + 1) else { return Ok(None) };
+        // One that was cut off while it was made holds nothing; what counts is in the one before.
+        while from > 0 && LogReader::open(&self.logs[from].1, LogKind::Journal, keyring).is_err() {
+            from -= 1;
+        }
+        let mut end: Option<End> = None;
+        for (first, path) in &self.logs[from..] {
+            let mut log = match (LogReader::open(path, LogKind::Journal, keyring), end.as_mut()) {
+                (Ok(log), _) => log,
+                (Err(error), Some(end)) => {
+                    end.broken.get_or_insert(error);
+                    continue;
+                }
+                (Err(error), None) => return Err(error),
+            };
+            let follows = end.as_ref().is_none_or(|end| log.previous() == end.chain && log.number() == end.commit + 1);
+            if log.number() != *first || !follows {
+                fail!(Corruption, "the journal is damaged: \"{}\" does not follow what is before it", path.display());
+            }
+            let mut reached = End { commit: first - 1, chain: log.chain(), time_ms: 0, broken: None };
+            loop {
+                match log.next() {
+                    Ok(Some(frame)) => {
+                        let commit = Commit::decode(&frame).filter(|commit| commit.number == reached.commit + 1);
+                        let Some(commit) = commit else {
+                            fail!(Corruption, "\"{}\" holds a commit out of order", path.display())
+                        };
+                        reached.commit = commit.number;
+                        reached.chain = log.chain();
+                        reached.time_ms = commit.time_ms;
+                        if commit.number > after {
+                            each(commit)?;
+                        }
+                    }
+                    Ok(None) => break,
+                    Err(error) => {
+                        reached.broken = Some(error);
+                        break;
+                    }
+                }
+            }
+            end = Some(reached);
+        }
+        Ok(end.filter(|end| end.commit >= after))
+    }
+}
+
+/// The journal being written.
+#[derive(Debug)]
+pub(super) struct Journal {
+    dir: PathBuf,
+    keyring: Arc<Keyring>,
+    log: LogWriter,
+    /// The last commit in it.
+    last: u64,
+    /// Bytes since the last checkpoint.
+    pub since_checkpoint: u64,
+}
+
+impl Listing {
+    /// Bytes of the logs that hold commits after the last checkpoint.
+    pub(super) fn bytes_after_checkpoint(&self) -> u64 {
+        let last = self.checkpoints.last().map_or(0, |(commit, _)| *commit);
+        let logs = self.logs.iter().filter(|(first, _)| *first > last);
+        logs.filter_map(|(_, path)| Some(fs::metadata(path).ok()?.len())).sum()
+    }
+}
+
+impl Journal {
+    /// Goes on after commit `last`, where the chain stands at `chain`, in a log of its own. Durable on return.
+    pub(super) fn start(data_dir: &Path, keyring: Arc<Keyring>, last: u64, chain: Chain) -> Result<Self> {
+        let dir = data_dir.join(FOLDER);
+        if !dir.is_dir() {
+            fs::create_dir(&dir).map_err(|error| named(&dir, &error))?;
+            sync_folder(data_dir)?;
+        }
+        let since_checkpoint = Listing::read(data_dir)?.bytes_after_checkpoint();
+        let log = begin(&dir, &keyring, last, chain)?;
+        Ok(Self { dir, keyring, log, last, since_checkpoint })
+    }
+
+    /// Appends commits with the next numbers, each given as the bytes for its number; durable on return. Gives the last number.
+    pub(super) fn append(&mut self, commits: impl IntoIterator<Item = impl FnOnce(u64) -> Vec<u8>>) -> Result<u64> {
+        if self.log.bytes() > JOURNAL_LOG_BYTES {
+            self.log = begin(&self.dir, &self.keyring, self.last, self.log.chain())?;
+        }
+        let before = self.log.bytes();
+        for commit in commits {
+            self.log.append(&commit(self.last + 1), false)?;
+            self.last += 1;
+        }
+        self.log.write()?;
+        self.log.sync()?;
+        self.since_checkpoint += self.log.bytes() - before;
+        Ok(self.last)
+    }
+
+    /// Where a new checkpoint goes.
+    pub(super) fn checkpoint_path(data_dir: &Path, commit: u64) -> PathBuf {
+        data_dir.join(FOLDER).join(format!("{commit:020}.{CHECKPOINT}"))
+    }
+
+    /// Removes checkpoints but the last ones, and the logs that no kept checkpoint needs.
+    pub(super) fn retire(data_dir: &Path) -> Result<()> {
+        let mut listing = Listing::read(data_dir)?;
+        let keep_from = listing.checkpoints.len().saturating_sub(CHECKPOINTS_KEPT);
+        let gone: Vec<_> = listing.checkpoints.drain(..keep_from).collect();
+        let Some((oldest, _)) = listing.checkpoints.first() else { return Ok(()) };
+        // A log is needed when it, or what follows it before the next one begins, holds a commit after the oldest checkpoint.
+        let needed = listing.logs.iter().rposition(|(first, _)| *first <= oldest + 1).unwrap_or(0);
+        let logs = listing.logs.drain(..needed).collect::<Vec<_>>();
+        for (_, path) in gone.into_iter().chain(logs) {
+            fs::remove_file(&path).map_err(|error| named(&path, &error))?;
+        }
+        Ok(())
+    }
+}
+
+fn begin(dir: &Path, keyring: &Keyring, last: u64, chain: Chain) -> Result<LogWriter> {
+    let path = dir.join(format!("{:020}.{LOG}", last + 1));
+    // One of that name holds no whole commit: it was begun, and nothing came of it.
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(named(&path, &error)),
+        _ => {}
+    }
+    let log = LogWriter::create(&path, LogKind::Journal, last + 1, chain, keyring)?;
+    log.sync()?;
+    sync_folder(dir)?;
+    Ok(log)
+}
+
+/// Names in the folder are durable on return.
+pub(super) fn sync_folder(dir: &Path) -> Result<()> {
+    File::open(dir).and_then(|folder| folder.sync_all()).map_err(|error| named(dir, &error))
+}
+
+fn named(path: &Path, error: &std::io::Error) -> Error {
+    Error::io(format!("\"{}\"", path.display()), error)
+}
+
+/// Opens every seal of the folder.
+pub(super) fn check(data_dir: &Path, keyring: &Keyring) -> Vec<Finding> {
+    let listing = match Listing::read(data_dir) {
+        Ok(listing) => listing,
+        Err(error) => return vec![Finding::of(FOLDER, "folder", Err(error))],
+    };
+    let first = listing.logs.first().map_or(0, |(first, _)| first - 1);
+    let commits = match listing.replay(keyring, first, |_| Ok(())) {
+        Ok(Some(end)) => {
+            let time = chrono::DateTime::from_timestamp_millis(end.time_ms as i64).unwrap_or_default();
+            Ok(format!("commits {} to {}, the last of {}", first + 1, end.commit, time.format("%F %T UTC")))
+        }
+        Ok(None) => Err(Error::new(Kind::Corruption, "it holds no commits")),
+        Err(error) => Err(error),
+    };
+    let mut findings = vec![Finding::of(FOLDER, "journal", commits)];
+    let names =
+        fs::read_dir(data_dir).into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    for kept in names.filter(|name| name.contains(".damaged-")) {
+        let message = "it was damaged and has been made anew; remove this copy once it has been looked at";
+        findings.push(Finding::of(kept, "folder", Err(Error::new(Kind::Corruption, message))));
+    }
+    for (commit, path) in &listing.checkpoints {
+        let mut rows = 0;
+        let whole = checkpoint::read(path, keyring, |more| {
+            rows += more.len();
+            Ok(())
+        });
+        let name = path.strip_prefix(data_dir).unwrap_or(path).display().to_string();
+        findings.push(Finding::of(name, "checkpoint", whole.map(|()| format!("{rows} rows after commit {commit}"))));
+    }
+    findings
+}
+
+/// With which data keys how many logs and checkpoints are sealed.
+pub(super) fn data_keys(data_dir: &Path, keyring: &Keyring) -> Result<BTreeMap<u32, u64>> {
+    let listing = Listing::read(data_dir)?;
+    let mut keys = BTreeMap::new();
+    let kinds = [(LogKind::Journal, &listing.logs), (LogKind::Checkpoint, &listing.checkpoints)];
+    for (kind, (_, path)) in kinds.into_iter().flat_map(|(kind, all)| all.iter().map(move |one| (kind, one))) {
+        // A damaged one is what `check` is for.
+        if let Ok(log) = LogReader::open(path, kind, keyring) {
+            *keys.entry(log.data_key()).or_default() += 1;
+        }
+    }
+    Ok(keys)
+}

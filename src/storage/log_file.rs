@@ -1,0 +1,278 @@
+//! A sealed log: frames one after another, each bound to all that stand before it.
+//!
+//! ```text
+//! magic 8 | format u8 | kind u8 | zero 2 | data key id u32 | number u64 | salt 32 | previous 32 | zero 8    96 bytes in plain
+//! frame 0 | frame 1 | ...       each: length u32, its top bit set in the last frame of a finished log; sealed bytes; tag 16
+//! ```
+//!
+//! The key is derived from data key and salt, the nonce from the frame's place. Associated data of a frame are the header and
+//! the chain: SHA-256 over the chain before and the sealed bytes of the frame before; it begins with `previous`, where the log
+//! before this one ended. So no frame can be changed, moved, left out or put in, within a log or between logs. Frame 0 is
+//! empty and vouches for the header. What a cut-off write leaves behind the last whole frame does not open.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::config::FORMAT_VERSION;
+use crate::crypto::{BLOCK_TAG_BYTES, Keyring, ObjectKey, Purpose, Sha256, random};
+use crate::error::{Error, Result};
+use crate::fail;
+
+const MAGIC: &[u8; 8] = b"STWDSLOG";
+const HEADER_BYTES: usize = 96;
+const LAST: u32 = 1 << 31;
+
+/// Where a chain of frames stands.
+pub(super) type Chain = [u8; 32];
+
+/// What a log holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum LogKind {
+    /// Commits; its number is that of the first.
+    Journal = 1,
+    /// All rows of the asset store; its number is that of the last commit in them.
+    Checkpoint = 2,
+}
+
+/// A log that is being written. Frames are durable after [`LogWriter::sync`].
+#[derive(Debug)]
+pub(super) struct LogWriter {
+    path: PathBuf,
+    file: File,
+    key: ObjectKey,
+    header: [u8; HEADER_BYTES],
+    index: u64,
+    chain: Chain,
+    bytes: u64,
+    sealed: Vec<u8>,
+}
+
+impl LogWriter {
+    /// Makes a log that goes on from `previous`. It is found again once its folder is synced.
+    pub(super) fn create(path: &Path, kind: LogKind, number: u64, previous: Chain, keyring: &Keyring) -> Result<Self> {
+        let data_key = keyring.data_key_id(Purpose::Journal)?;
+        let salt: [u8; 32] = random()?;
+        let mut header = [0; HEADER_BYTES];
+        header[..8].copy_from_slice(MAGIC);
+        header[8] = FORMAT_VERSION;
+        header[9] = kind as u8;
+        header[12..16].copy_from_slice(&data_key.to_be_bytes());
+        header[16..24].copy_from_slice(&number.to_be_bytes());
+        header[24..56].copy_from_slice(&salt);
+        header[56..88].copy_from_slice(&previous);
+        let key = keyring.object_key(Purpose::Journal, data_key, &salt)?;
+        let made = OpenOptions::new().write(true).create_new(true).open(path);
+        let mut file = made.map_err(|error| named(path, &error))?;
+        file.write_all(&header).map_err(|error| named(path, &error))?;
+        let (path, bytes, sealed) = (path.to_path_buf(), HEADER_BYTES as u64, Vec::new());
+        let mut log = Self { path, file, key, header, index: 0, chain: previous, bytes, sealed };
+        log.append(&[], false)?;
+        log.write()?;
+        Ok(log)
+    }
+
+    /// Seals a frame; it goes to the file with [`LogWriter::write`].
+    pub(super) fn append(&mut self, plain: &[u8], last: bool) -> Result<()> {
+        let length = plain.len() + BLOCK_TAG_BYTES;
+        if length >= LAST as usize {
+            fail!(LimitExceeded, "{length} bytes are too many for one commit");
+        }
+        let mut frame = Vec::with_capacity(length);
+        frame.extend_from_slice(plain);
+        self.key.seal_block(self.index, last, &aad(&self.header, &self.chain), &mut frame)?;
+        self.chain = link(&self.chain, &frame);
+        self.index += 1;
+        self.sealed.extend((length as u32 | if last { LAST } else { 0 }).to_be_bytes());
+        self.sealed.append(&mut frame);
+        Ok(())
+    }
+
+    /// Writes the frames sealed since the last call.
+    pub(super) fn write(&mut self) -> Result<()> {
+        self.file.write_all(&self.sealed).map_err(|error| named(&self.path, &error))?;
+        self.bytes += self.sealed.len() as u64;
+        self.sealed.clear();
+        Ok(())
+    }
+
+    /// Everything written is durable on return.
+    pub(super) fn sync(&self) -> Result<()> {
+        self.file.sync_data().map_err(|error| named(&self.path, &error))
+    }
+
+    /// Where the chain stands.
+    pub(super) fn chain(&self) -> Chain {
+        self.chain
+    }
+
+    /// Bytes in the file.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+/// A log that is being read.
+#[derive(Debug)]
+pub(super) struct LogReader {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    at: usize,
+    key: ObjectKey,
+    header: [u8; HEADER_BYTES],
+    index: u64,
+    chain: Chain,
+    /// The last frame of a finished log was read.
+    pub finished: bool,
+}
+
+impl LogReader {
+    /// Reads a log's header and what vouches for it. `Corruption` names the file.
+    pub(super) fn open(path: &Path, kind: LogKind, keyring: &Keyring) -> Result<Self> {
+        let wrong = |how: &str| Error::new(crate::error::Kind::Corruption, format!("\"{}\" {how}", path.display()));
+        let bytes = fs::read(path).map_err(|error| named(path, &error))?;
+        let Some(header) = bytes.first_chunk::<HEADER_BYTES>().copied() else { return Err(wrong("is cut short")) };
+        if header[..8] != *MAGIC || header[9] != kind as u8 {
+            return Err(wrong("does not begin as it must"));
+        }
+        if header[8] != FORMAT_VERSION {
+            let found = header[8];
+            fail!(
+                FormatVersion,
+                "\"{}\" has format {found}, this program knows format {FORMAT_VERSION}",
+                path.display()
+            );
+        }
+        let data_key = u32::from_be_bytes([header[12], header[13], header[14], header[15]]);
+        let (mut salt, mut chain) = ([0; 32], [0; 32]);
+        salt.copy_from_slice(&header[24..56]);
+        chain.copy_from_slice(&header[56..88]);
+        let key = keyring.object_key(Purpose::Journal, data_key, &salt).map_err(|error| wrong(error.message()))?;
+        let path = path.to_path_buf();
+        let mut log = Self { path, bytes, at: HEADER_BYTES, key, header, index: 0, chain, finished: false };
+        match log.next()? {
+            Some(frame) if frame.is_empty() => Ok(log),
+            _ => Err(wrong("does not begin as it must")),
+        }
+    }
+
+    /// The next frame, or `None` at the end. `Corruption` when something stands there that does not open.
+    pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        if self.at == self.bytes.len() {
+            return Ok(None);
+        }
+        let broken = || {
+            let message = format!("\"{}\" is damaged in frame {}", self.path.display(), self.index);
+            Error::new(crate::error::Kind::Corruption, message)
+        };
+        let (length, rest) = self.bytes[self.at..].split_first_chunk::<4>().ok_or_else(broken)?;
+        let length = u32::from_be_bytes(*length);
+        let (length, last) = ((length & !LAST) as usize, length & LAST != 0);
+        let sealed = rest.get(..length).filter(|_| !self.finished).ok_or_else(broken)?;
+        let mut plain = sealed.to_vec();
+        let aad = aad(&self.header, &self.chain);
+        self.key.open_block(self.index, last, &aad, &mut plain).map_err(|_| broken())?;
+        self.chain = link(&self.chain, sealed);
+        self.index += 1;
+        self.at += 4 + length;
+        self.finished = last;
+        Ok(Some(plain))
+    }
+
+    /// The number that the log was made with.
+    pub(super) fn number(&self) -> u64 {
+        let mut number = [0; 8];
+        number.copy_from_slice(&self.header[16..24]);
+        u64::from_be_bytes(number)
+    }
+
+    /// Where the log before this one ended.
+    pub(super) fn previous(&self) -> Chain {
+        let mut previous = [0; 32];
+        previous.copy_from_slice(&self.header[56..88]);
+        previous
+    }
+
+    /// Where the chain stands after the frames read.
+    pub(super) fn chain(&self) -> Chain {
+        self.chain
+    }
+
+    /// The data key it is sealed with.
+    pub(super) fn data_key(&self) -> u32 {
+        u32::from_be_bytes([self.header[12], self.header[13], self.header[14], self.header[15]])
+    }
+}
+
+fn aad(header: &[u8; HEADER_BYTES], chain: &Chain) -> [u8; HEADER_BYTES + 32] {
+    let mut aad = [0; HEADER_BYTES + 32];
+    aad[..HEADER_BYTES].copy_from_slice(header);
+    aad[HEADER_BYTES..].copy_from_slice(chain);
+    aad
+}
+
+fn link(chain: &Chain, sealed: &[u8]) -> Chain {
+    let mut hash = Sha256::new();
+    hash.update(chain);
+    hash.update(sealed);
+    hash.finish()
+}
+
+fn named(path: &Path, error: &std::io::Error) -> Error {
+    Error::io(format!("\"{}\"", path.display()), error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::MasterKey;
+
+    fn keyring(dir: &Path) -> Keyring {
+        Keyring::create(dir, &MasterKey::from_bytes([1; 32])).unwrap()
+    }
+
+    fn frames(path: &Path, keyring: &Keyring) -> (Vec<Vec<u8>>, bool) {
+        let Ok(mut log) = LogReader::open(path, LogKind::Journal, keyring) else { return (Vec::new(), false) };
+        let mut frames = Vec::new();
+        loop {
+            match log.next() {
+                Ok(Some(frame)) => frames.push(frame),
+                Ok(None) => return (frames, log.finished),
+                Err(_) => return (frames, false),
+            }
+        }
+    }
+
+    #[test]
+    fn frames_come_back_in_order_and_damage_ends_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let keyring = keyring(dir.path());
+        let path = dir.path().join("log");
+        let mut log = LogWriter::create(&path, LogKind::Journal, 7, [9; 32], &keyring).unwrap();
+        for n in 0..4u8 {
+            log.append(&vec![n; usize::from(n) * 10], n == 3).unwrap();
+        }
+        log.write().unwrap();
+        log.sync().unwrap();
+        let (found, finished) = frames(&path, &keyring);
+        assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [0, 10, 20, 30]);
+        assert!(finished);
+        let read = LogReader::open(&path, LogKind::Journal, &keyring).unwrap();
+        assert_eq!((read.number(), read.previous()), (7, [9; 32]));
+        assert!(LogReader::open(&path, LogKind::Checkpoint, &keyring).is_err());
+
+        let good = fs::read(&path).unwrap();
+        assert_eq!(good.len() as u64, log.bytes());
+        for place in 0..good.len() {
+            let mut bytes = good.clone();
+            bytes[place] ^= 4;
+            fs::write(&path, &bytes).unwrap();
+            let (read, finished) = frames(&path, &keyring);
+            assert!(found.starts_with(&read) && !finished, "byte {place}");
+            fs::write(&path, &good[..place]).unwrap();
+            let (read, finished) = frames(&path, &keyring);
+            assert!(found.starts_with(&read) && !finished, "cut at {place}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Batches on their way to the disk: taken in order, made durable many at once by whoever comes first.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::{Condvar, Mutex};
+
+use super::engine::{Op, Pair, Ticket, Tree};
+use super::rows::Row;
+use crate::error::Result;
+
+/// One batch, and its values sealed: no rows for a deletion.
+#[derive(Debug)]
+pub(super) struct Submitted {
+    pub ops: Vec<Op>,
+    pub rows: Vec<Vec<Row>>,
+}
+
+/// The batches that are not applied yet.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    moved: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    taken: u64,
+    settled: u64,
+    waiting: Vec<Arc<Submitted>>,
+    /// What a leader has in hand.
+    leading: Option<Vec<Arc<Submitted>>>,
+}
+
+impl Queue {
+    /// Takes a batch.
+    pub(super) fn submit(&self, batch: Submitted) -> Ticket {
+        let mut state = self.state.lock();
+        state.taken += 1;
+        state.waiting.push(Arc::new(batch));
+        Ticket(state.taken)
+    }
+
+    /// Waits until the batch of `ticket` is settled. The first who comes settles for all who wait, with `lead`; `go_on` says
+    /// whether anything may still be settled.
+    pub(super) fn settle(
+        &self,
+        ticket: Ticket,
+        go_on: impl Fn() -> Result<()>,
+        lead: impl Fn(&[Arc<Submitted>]) -> Result<()>,
+    ) -> Result<()> {
+        let mut state = self.state.lock();
+        while state.settled < ticket.0 {
+            go_on()?;
+            if state.leading.is_some() {
+                self.moved.wait(&mut state);
+                continue;
+            }
+            let group = std::mem::take(&mut state.waiting);
+            let reached = state.taken;
+            state.leading = Some(group.clone());
+            drop(state);
+            let result = lead(&group);
+            state = self.state.lock();
+            state.leading = None;
+            if result.is_ok() {
+                state.settled = reached;
+            }
+            self.moved.notify_all();
+            result?;
+        }
+        Ok(())
+    }
+
+    /// What the batches in the queue make of a key; `None` when they do not name it.
+    pub(super) fn get(&self, tree: Tree, key: &[u8]) -> Option<Option<Vec<u8>>> {
+        let state = self.state.lock();
+        let mut ops = state.batches().rev().flat_map(|batch| batch.ops.iter().rev());
+        ops.find(|op| op.tree == tree && op.key == key).map(|op| op.value.clone())
+    }
+
+    /// What the batches in the queue make of the keys with a prefix.
+    pub(super) fn scan(&self, tree: Tree, prefix: &[u8]) -> Changes {
+        let state = self.state.lock();
+        let ops = state.batches().flat_map(|batch| &batch.ops);
+        Changes(
+            ops.filter(|op| op.tree == tree && op.key.starts_with(prefix))
+                .map(|op| (op.key.clone(), op.value.clone()))
+                .collect(),
+        )
+    }
+}
+
+impl State {
+    /// In order.
+    fn batches(&self) -> impl DoubleEndedIterator<Item = &Arc<Submitted>> {
+        self.leading.iter().flatten().chain(&self.waiting)
+    }
+}
+
+/// Keys and what became of them.
+pub(super) struct Changes(BTreeMap<Vec<u8>, Option<Vec<u8>>>);
+
+impl Changes {
+    /// The pairs as they are after the changes, in order.
+    pub(super) fn over(self, pairs: Vec<Pair>) -> Vec<Pair> {
+        if self.0.is_empty() {
+            return pairs;
+        }
+        let mut all: BTreeMap<_, _> = pairs.into_iter().collect();
+        for (key, value) in self.0 {
+            match value {
+                Some(value) => all.insert(key, value),
+                None => all.remove(&key),
+            };
+        }
+        all.into_iter().collect()
+    }
+}
