@@ -350,7 +350,7 @@ impl Table {
     /// The columns as an Arrow schema. All may be null in it: a subquery that finds no row gives NULL whatever its column allows,
     /// and the engine takes a column at its word. NOT NULL is checked where rows are written.
     pub fn arrow_schema(&self) -> SchemaRef {
-        let fields: Vec<_> = self.columns.iter().map(|c| c.data_type.field(&c.name, true)).collect();
+        let fields: Vec<_> = self.columns.iter().map(|c| c.data_type.field(&c.name)).collect();
         Arc::new(ArrowSchema::new(fields))
     }
 

@@ -77,13 +77,13 @@ impl SqlType {
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             Self::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             Self::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
-            Self::Array(item) => DataType::List(Arc::new(item.field("item", true))),
+            Self::Array(item) => DataType::List(Arc::new(item.field("item"))),
         }
     }
 
     /// A field of this type, marked where Arrow's type alone does not tell it.
-    pub fn field(&self, name: &str, nullable: bool) -> Field {
-        let field = Field::new(name, self.arrow(), nullable);
+    pub fn field(&self, name: &str) -> Field {
+        let field = Field::new(name, self.arrow(), true);
         let mark = match self {
             Self::Uuid => "uuid".to_owned(),
             Self::Json => "json".to_owned(),
@@ -212,7 +212,7 @@ mod tests {
             SqlType::Array(Box::new(SqlType::Uuid)),
         ];
         for sql_type in types {
-            assert_eq!(SqlType::from_field(&sql_type.field("c", true)).unwrap(), sql_type);
+            assert_eq!(SqlType::from_field(&sql_type.field("c")).unwrap(), sql_type);
         }
     }
 }

@@ -11,7 +11,7 @@ use super::backend::{
 };
 use super::types::{arrow_type, type_oid};
 use crate::error::{Error, Kind, Result};
-use crate::sql::{self, Database};
+use crate::sql::{self, Database, blocking};
 use async_trait::async_trait;
 use bytes::Bytes;
 use datafusion::arrow::datatypes::Field;
@@ -21,7 +21,6 @@ use futures::StreamExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Notify;
 
 #[async_trait]
@@ -276,15 +275,6 @@ fn forgets(text: &str) -> Option<Forget> {
         None => name.to_lowercase(),
     };
     Some(Forget { name: Some(name), tag: "DEALLOCATE" })
-}
-
-/// Runs work that waits for the disk, and lets other tasks of this thread go elsewhere meanwhile.
-fn blocking<T>(work: impl FnOnce() -> T) -> T {
-    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
-        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
-        // With a single thread there is no elsewhere.
-        _ => work(),
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::context::{Context, Notice, NoticeSink};
 use super::models::Models;
+use super::run::blocking;
 use super::session::Session;
 use super::text_indexes::TextIndexes;
 use crate::catalog::{Class, Object, ObjectId, Role, Schema};
@@ -206,12 +207,7 @@ impl Inner {
             .filter(|id| matches!(self.manager.current().catalog.get(*id).map(AsRef::as_ref), Some(Object::Index(_))))
             .collect();
         // A commit waits for the disk: others go on meanwhile, and wait with it.
-        let several = tokio::runtime::Handle::try_current()
-            .is_ok_and(|runtime| runtime.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread);
-        let seq = match several {
-            true => tokio::task::block_in_place(|| self.manager.commit(txn))?,
-            false => self.manager.commit(txn)?,
-        };
+        let seq = blocking(|| self.manager.commit(txn))?;
         for id in gone {
             if let Err(error) = self.indexes.remove(id) {
                 tracing::warn!("files of a dropped index stay until the next start: {error}");

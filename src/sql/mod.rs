@@ -34,4 +34,5 @@ mod types;
 pub use context::{Cancel, Notice, NoticeSink};
 pub use database::{Birth, Database};
 pub use parser::Statement;
+pub use run::blocking;
 pub use session::{CopyLines, Description, Outcome, Session, Status};

@@ -226,9 +226,7 @@ struct Types;
 impl TypePlanner for Types {
     fn plan_type_field(&self, sql_type: &ast::DataType) -> DfResult<Option<FieldRef>> {
         let sql_type = super::types::sql_type(sql_type)?;
-        Ok(Some(Arc::new(
-            Field::new("", sql_type.arrow(), true).with_metadata(sql_type.field("", true).metadata().clone()),
-        )))
+        Ok(Some(Arc::new(Field::new("", sql_type.arrow(), true).with_metadata(sql_type.field("").metadata().clone()))))
     }
 
     fn plan_type(&self, sql_type: &ast::DataType) -> DfResult<Option<DataType>> {

@@ -14,6 +14,7 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{StreamExt, TryStreamExt};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// The rows of a plan as a stream that ends when the statement is cancelled or its time is over.
 pub async fn stream(
@@ -50,6 +51,15 @@ pub fn in_order(state: &SessionState) -> SessionState {
 /// All rows of a plan.
 pub async fn collect(context: &Arc<Context>, state: &SessionState, plan: &LogicalPlan) -> Result<Vec<RecordBatch>> {
     Ok(stream(context, state, plan).await?.try_collect().await?)
+}
+
+/// Runs work that waits for the disk, and lets other tasks of this thread go elsewhere meanwhile.
+pub fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|handle| handle.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        // With a single thread there is no elsewhere.
+        _ => work(),
+    }
 }
 
 /// How often a waiting stream looks whether it was cancelled.

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::engine::Tree;
 use super::file_format::FileKind;
 use super::files::Files;
+use super::recovery;
 use super::rows;
 use super::store::{self, Store};
 use crate::crypto::{ALGORITHM, KeySource, Keyring};
@@ -78,6 +79,7 @@ impl Store {
     pub fn check(&self) -> Vec<Finding> {
         let mut findings = keyring_findings(self.dir());
         findings.extend(self.sealed().check());
+        findings.extend(recovery::kept(self.dir()));
         findings.extend(file_findings(self.files()));
         findings
     }

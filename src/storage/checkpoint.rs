@@ -9,8 +9,9 @@ use std::path::Path;
 
 use super::assets::Assets;
 use super::engine::Tree;
-use super::journal::{Journal, sync_folder};
+use super::journal::Journal;
 use super::log_file::{LogKind, LogReader, LogWriter};
+use super::paths::{named, remove_file, sync_folder};
 use crate::config::CHECKPOINT_FRAME_BYTES;
 use crate::crypto::Keyring;
 use crate::error::{Error, Kind, Result};
@@ -22,13 +23,8 @@ type RawRow<'a> = (Tree, &'a [u8], &'a [u8]);
 pub(super) fn write(data_dir: &Path, keyring: &Keyring, assets: &Assets, commit: u64) -> Result<()> {
     let path = Journal::checkpoint_path(data_dir, commit);
     let unfinished = path.with_extension("part");
-    let io = |error: std::io::Error| Error::io(format!("\"{}\"", path.display()), &error);
-    for stale in [&unfinished, &path] {
-        match fs::remove_file(stale) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
-            _ => {}
-        }
-    }
+    remove_file(&unfinished)?;
+    remove_file(&path)?;
     let mut log = LogWriter::create(&unfinished, LogKind::Checkpoint, commit, [0; 32], keyring)?;
     let mut frame = Vec::with_capacity(2 * CHECKPOINT_FRAME_BYTES);
     for tree in Tree::ALL {
@@ -49,7 +45,7 @@ pub(super) fn write(data_dir: &Path, keyring: &Keyring, assets: &Assets, commit:
     log.append(&frame, true)?;
     log.write()?;
     log.sync()?;
-    fs::rename(&unfinished, &path).map_err(io)?;
+    fs::rename(&unfinished, &path).map_err(|error| named(&path, &error))?;
     path.parent().map_or(Ok(()), sync_folder)
 }
 

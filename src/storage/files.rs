@@ -13,6 +13,7 @@ use super::block_cache::BlockCache;
 use super::file_format::{FileId, FileKind, HEADER_BYTES, Header, Layout};
 use super::health::Health;
 use super::lock::FolderLock;
+use super::paths::{self, named};
 use crate::config;
 use crate::crypto::{BLOCK_TAG_BYTES, Keyring, ObjectKey, random};
 use crate::error::{Error, Kind, Result};
@@ -135,10 +136,7 @@ impl Files {
     pub fn remove(&self, id: FileId) -> Result<()> {
         self.handles.lock().remove(&id);
         self.cache.forget(id);
-        match fs::remove_file(self.path(id)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(named(&self.path(id), &error)),
-            _ => Ok(()),
-        }
+        paths::remove_file(&self.path(id))
     }
 
     /// Every finished file, in no order.
@@ -250,10 +248,6 @@ fn aad(header: &[u8; HEADER_BYTES], id: FileId) -> Vec<u8> {
     let mut aad = header.to_vec();
     aad.extend(id.as_u64().to_be_bytes());
     aad
-}
-
-fn named(path: &Path, error: &io::Error) -> Error {
-    Error::io(format!("\"{}\"", path.display()), error)
 }
 
 /// A sealed file in the making. Dropped without [`FileWriter::finish`], it leaves nothing behind.

@@ -10,13 +10,14 @@
 //! checkpoints are kept, and the logs from the older one on.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::check::Finding;
 use super::checkpoint;
 use super::log_file::{Chain, LogKind, LogReader, LogWriter};
+use super::paths::{named, remove_file, sync_folder};
 use super::record::Commit;
 use crate::config::{CHECKPOINTS_KEPT, JOURNAL_LOG_BYTES};
 use crate::crypto::Keyring;
@@ -70,6 +71,13 @@ impl Listing {
         Ok(found)
     }
 
+    /// Bytes of the logs that hold commits after the last checkpoint.
+    pub(super) fn bytes_after_checkpoint(&self) -> u64 {
+        let last = self.checkpoints.last().map_or(0, |(commit, _)| *commit);
+        let logs = self.logs.iter().filter(|(first, _)| *first > last);
+        logs.filter_map(|(_, path)| Some(fs::metadata(path).ok()?.len())).sum()
+    }
+
     /// Calls `each` with every commit after number `after`. `None` when the logs do not reach back that far.
     pub(super) fn replay(
         &self,
@@ -79,12 +87,16 @@ impl Listing {
     ) -> Result<Option<End>> {
         let Some(mut from) = self.logs.iter().rposition(|(first, _)| *first <= after + 1) else { return Ok(None) };
         // One that was cut off while it was made holds nothing; what counts is in the one before.
-        while from > 0 && LogReader::open(&self.logs[from].1, LogKind::Journal, keyring).is_err() {
+        let mut opened = LogReader::open(&self.logs[from].1, LogKind::Journal, keyring);
+        while opened.is_err() && from > 0 {
             from -= 1;
+            opened = LogReader::open(&self.logs[from].1, LogKind::Journal, keyring);
         }
+        let mut begun = Some(opened?);
         let mut end: Option<End> = None;
         for (first, path) in &self.logs[from..] {
-            let mut log = match (LogReader::open(path, LogKind::Journal, keyring), end.as_mut()) {
+            let opened = begun.take().map_or_else(|| LogReader::open(path, LogKind::Journal, keyring), Ok);
+            let mut log = match (opened, end.as_mut()) {
                 (Ok(log), _) => log,
                 (Err(error), Some(end)) => {
                     end.broken.get_or_insert(error);
@@ -92,8 +104,8 @@ impl Listing {
                 }
                 (Err(error), None) => return Err(error),
             };
-            let follows = end.as_ref().is_none_or(|end| log.previous() == end.chain && log.number() == end.commit + 1);
-            if log.number() != *first || !follows {
+            let follows = end.as_ref().is_none_or(|end| log.previous == end.chain && log.number == end.commit + 1);
+            if log.number != *first || !follows {
                 fail!(Corruption, "the journal is damaged: \"{}\" does not follow what is before it", path.display());
             }
             let mut reached = End { commit: first - 1, chain: log.chain(), time_ms: 0, broken: None };
@@ -136,24 +148,21 @@ pub(super) struct Journal {
     pub since_checkpoint: u64,
 }
 
-impl Listing {
-    /// Bytes of the logs that hold commits after the last checkpoint.
-    pub(super) fn bytes_after_checkpoint(&self) -> u64 {
-        let last = self.checkpoints.last().map_or(0, |(commit, _)| *commit);
-        let logs = self.logs.iter().filter(|(first, _)| *first > last);
-        logs.filter_map(|(_, path)| Some(fs::metadata(path).ok()?.len())).sum()
-    }
-}
-
 impl Journal {
-    /// Goes on after commit `last`, where the chain stands at `chain`, in a log of its own. Durable on return.
-    pub(super) fn start(data_dir: &Path, keyring: Arc<Keyring>, last: u64, chain: Chain) -> Result<Self> {
+    /// Goes on after commit `last`, where the chain stands at `chain`, in a log of its own; so many bytes lie there since the last
+    /// checkpoint. Durable on return.
+    pub(super) fn start(
+        data_dir: &Path,
+        keyring: Arc<Keyring>,
+        last: u64,
+        chain: Chain,
+        since_checkpoint: u64,
+    ) -> Result<Self> {
         let dir = data_dir.join(FOLDER);
         if !dir.is_dir() {
             fs::create_dir(&dir).map_err(|error| named(&dir, &error))?;
             sync_folder(data_dir)?;
         }
-        let since_checkpoint = Listing::read(data_dir)?.bytes_after_checkpoint();
         let log = begin(&dir, &keyring, last, chain)?;
         Ok(Self { dir, keyring, log, last, since_checkpoint })
     }
@@ -189,7 +198,7 @@ impl Journal {
         let needed = listing.logs.iter().rposition(|(first, _)| *first <= oldest + 1).unwrap_or(0);
         let logs = listing.logs.drain(..needed).collect::<Vec<_>>();
         for (_, path) in gone.into_iter().chain(logs) {
-            fs::remove_file(&path).map_err(|error| named(&path, &error))?;
+            remove_file(&path)?;
         }
         Ok(())
     }
@@ -198,23 +207,11 @@ impl Journal {
 fn begin(dir: &Path, keyring: &Keyring, last: u64, chain: Chain) -> Result<LogWriter> {
     let path = dir.join(format!("{:020}.{LOG}", last + 1));
     // One of that name holds no whole commit: it was begun, and nothing came of it.
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(named(&path, &error)),
-        _ => {}
-    }
+    remove_file(&path)?;
     let log = LogWriter::create(&path, LogKind::Journal, last + 1, chain, keyring)?;
     log.sync()?;
     sync_folder(dir)?;
     Ok(log)
-}
-
-/// Names in the folder are durable on return.
-pub(super) fn sync_folder(dir: &Path) -> Result<()> {
-    File::open(dir).and_then(|folder| folder.sync_all()).map_err(|error| named(dir, &error))
-}
-
-fn named(path: &Path, error: &std::io::Error) -> Error {
-    Error::io(format!("\"{}\"", path.display()), error)
 }
 
 /// Opens every seal of the folder.
@@ -233,12 +230,6 @@ pub(super) fn check(data_dir: &Path, keyring: &Keyring) -> Vec<Finding> {
         Err(error) => Err(error),
     };
     let mut findings = vec![Finding::of(FOLDER, "journal", commits)];
-    let names =
-        fs::read_dir(data_dir).into_iter().flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok());
-    for kept in names.filter(|name| name.contains(".damaged-")) {
-        let message = "it was damaged and has been made anew; remove this copy once it has been looked at";
-        findings.push(Finding::of(kept, "folder", Err(Error::new(Kind::Corruption, message))));
-    }
     for (commit, path) in &listing.checkpoints {
         let mut rows = 0;
         let whole = checkpoint::read(path, keyring, |more| {
@@ -259,7 +250,7 @@ pub(super) fn data_keys(data_dir: &Path, keyring: &Keyring) -> Result<BTreeMap<u
     for (kind, (_, path)) in kinds.into_iter().flat_map(|(kind, all)| all.iter().map(move |one| (kind, one))) {
         // A damaged one is what `check` is for.
         if let Ok(log) = LogReader::open(path, kind, keyring) {
-            *keys.entry(log.data_key()).or_default() += 1;
+            *keys.entry(log.data_key).or_default() += 1;
         }
     }
     Ok(keys)

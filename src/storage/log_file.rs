@@ -14,9 +14,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use super::paths::named;
 use crate::config::FORMAT_VERSION;
 use crate::crypto::{BLOCK_TAG_BYTES, Keyring, ObjectKey, Purpose, Sha256, random};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::fail;
 
 const MAGIC: &[u8; 8] = b"STWDSLOG";
@@ -123,6 +124,12 @@ pub(super) struct LogReader {
     header: [u8; HEADER_BYTES],
     index: u64,
     chain: Chain,
+    /// The number that the log was made with.
+    pub number: u64,
+    /// Where the log before this one ended.
+    pub previous: Chain,
+    /// The data key it is sealed with.
+    pub data_key: u32,
     /// The last frame of a finished log was read.
     pub finished: bool,
 }
@@ -130,7 +137,7 @@ pub(super) struct LogReader {
 impl LogReader {
     /// Reads a log's header and what vouches for it. `Corruption` names the file.
     pub(super) fn open(path: &Path, kind: LogKind, keyring: &Keyring) -> Result<Self> {
-        let wrong = |how: &str| Error::new(crate::error::Kind::Corruption, format!("\"{}\" {how}", path.display()));
+        let wrong = |how: &str| Error::new(Kind::Corruption, format!("\"{}\" {how}", path.display()));
         let bytes = fs::read(path).map_err(|error| named(path, &error))?;
         let Some(header) = bytes.first_chunk::<HEADER_BYTES>().copied() else { return Err(wrong("is cut short")) };
         if header[..8] != *MAGIC || header[9] != kind as u8 {
@@ -144,13 +151,12 @@ impl LogReader {
                 path.display()
             );
         }
-        let data_key = u32::from_be_bytes([header[12], header[13], header[14], header[15]]);
-        let (mut salt, mut chain) = ([0; 32], [0; 32]);
-        salt.copy_from_slice(&header[24..56]);
-        chain.copy_from_slice(&header[56..88]);
+        let data_key = u32::from_be_bytes(part(&header, 12));
+        let (number, salt, previous) = (u64::from_be_bytes(part(&header, 16)), part(&header, 24), part(&header, 56));
         let key = keyring.object_key(Purpose::Journal, data_key, &salt).map_err(|error| wrong(error.message()))?;
         let path = path.to_path_buf();
-        let mut log = Self { path, bytes, at: HEADER_BYTES, key, header, index: 0, chain, finished: false };
+        let (at, index, chain, finished) = (HEADER_BYTES, 0, previous, false);
+        let mut log = Self { path, bytes, at, key, header, index, chain, number, previous, data_key, finished };
         match log.next()? {
             Some(frame) if frame.is_empty() => Ok(log),
             _ => Err(wrong("does not begin as it must")),
@@ -164,7 +170,7 @@ impl LogReader {
         }
         let broken = || {
             let message = format!("\"{}\" is damaged in frame {}", self.path.display(), self.index);
-            Error::new(crate::error::Kind::Corruption, message)
+            Error::new(Kind::Corruption, message)
         };
         let (length, rest) = self.bytes[self.at..].split_first_chunk::<4>().ok_or_else(broken)?;
         let length = u32::from_be_bytes(*length);
@@ -180,29 +186,17 @@ impl LogReader {
         Ok(Some(plain))
     }
 
-    /// The number that the log was made with.
-    pub(super) fn number(&self) -> u64 {
-        let mut number = [0; 8];
-        number.copy_from_slice(&self.header[16..24]);
-        u64::from_be_bytes(number)
-    }
-
-    /// Where the log before this one ended.
-    pub(super) fn previous(&self) -> Chain {
-        let mut previous = [0; 32];
-        previous.copy_from_slice(&self.header[56..88]);
-        previous
-    }
-
     /// Where the chain stands after the frames read.
     pub(super) fn chain(&self) -> Chain {
         self.chain
     }
+}
 
-    /// The data key it is sealed with.
-    pub(super) fn data_key(&self) -> u32 {
-        u32::from_be_bytes([self.header[12], self.header[13], self.header[14], self.header[15]])
-    }
+/// `N` bytes of the header from `at` on.
+fn part<const N: usize>(header: &[u8; HEADER_BYTES], at: usize) -> [u8; N] {
+    let mut part = [0; N];
+    part.copy_from_slice(&header[at..at + N]);
+    part
 }
 
 fn aad(header: &[u8; HEADER_BYTES], chain: &Chain) -> [u8; HEADER_BYTES + 32] {
@@ -217,10 +211,6 @@ fn link(chain: &Chain, sealed: &[u8]) -> Chain {
     hash.update(chain);
     hash.update(sealed);
     hash.finish()
-}
-
-fn named(path: &Path, error: &std::io::Error) -> Error {
-    Error::io(format!("\"{}\"", path.display()), error)
 }
 
 #[cfg(test)]
@@ -259,7 +249,7 @@ mod tests {
         assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [0, 10, 20, 30]);
         assert!(finished);
         let read = LogReader::open(&path, LogKind::Journal, &keyring).unwrap();
-        assert_eq!((read.number(), read.previous()), (7, [9; 32]));
+        assert_eq!((read.number, read.previous), (7, [9; 32]));
         assert!(LogReader::open(&path, LogKind::Checkpoint, &keyring).is_err());
 
         let good = fs::read(&path).unwrap();

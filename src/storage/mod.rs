@@ -47,6 +47,7 @@ mod journal;
 mod lock;
 mod log_file;
 mod memory;
+mod paths;
 mod queue;
 mod record;
 mod recovery;

@@ -3,25 +3,28 @@
 //! sled is behind the journal after a crash, and may be damaged. In order: what sled shows is compared with its counts; where
 //! they do not hold, sled is made anew from the last checkpoint from which the journal reaches the last acknowledged commit,
 //! and the old folder is kept beside it as `assets.damaged-TIME`; commits of the journal that sled does not show are applied.
-//! A journal that is damaged matters only while sled does not show all that was acknowledged; then it is kept as
+//! A journal that is damaged matters only while sled does not show all that was acknowledged; else it is kept as
 //! `journal.damaged-TIME` and a new one begins with a checkpoint.
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::assets::{self, Assets};
+use super::check::Finding;
 use super::checkpoint;
 use super::head::HeadWriter;
 use super::health::Health;
-use super::journal::{self, End, Journal, Listing, sync_folder};
+use super::journal::{self, End, Journal, Listing};
 use super::lock::FolderLock;
-use super::sealed::SealedEngine;
+use super::paths::{self, named, remove_folder, sync_folder};
+use super::sealed::{Ledger, SealedEngine};
 use crate::crypto::Keyring;
 use crate::error::{Error, Kind, Result};
 
 const FRESH: &str = "assets.new";
+/// Stands in the name of a folder that was replaced, before the time.
+const DAMAGED: &str = ".damaged-";
 
 /// What an open needs to know of its folder.
 pub(super) struct Folder<'a> {
@@ -35,18 +38,17 @@ pub(super) struct Folder<'a> {
 
 /// Opens the engine; `suspicion` is what is already known to be wrong with sled's files. `Corruption` when an acknowledged
 /// commit is neither in sled nor in the journal.
-pub(super) fn open(
-    folder: &Folder<'_>,
-    head: impl Fn() -> Result<HeadWriter>,
-    suspicion: Option<Error>,
-) -> Result<SealedEngine> {
+pub(super) fn open(folder: &Folder<'_>, mut head: HeadWriter, suspicion: Option<Error>) -> Result<SealedEngine> {
     let engine = || {
         let assets = Assets::open(folder.dir, false)?;
         let (health, lock) = (folder.health.clone(), folder.lock.clone());
-        SealedEngine::open(assets, folder.dir, folder.keyring, head()?, health, lock, false)
+        SealedEngine::open(assets, folder.dir, folder.keyring, health, lock, false)
     };
     let listing = Listing::read(folder.dir)?;
-    let opened = match suspicion.map_or_else(engine, Err) {
+    // As long as nothing can replace what was closed, `head` goes on saying what it was.
+    suspicion.map_or(Ok(()), |error| rebuild(folder, &listing, &error))?;
+    head.head.write_both(&head.sealer, folder.acknowledged)?;
+    let opened = match engine() {
         Err(error) if error.kind() == Kind::Corruption => {
             rebuild(folder, &listing, &error)?;
             engine()
@@ -54,7 +56,7 @@ pub(super) fn open(
         opened => opened,
     };
     let mut engine = opened?;
-    match catch_up(folder, &listing, &engine) {
+    match catch_up(folder, &listing, &engine, head) {
         Ok(()) => Ok(engine),
         Err(error) => {
             engine.abandon();
@@ -64,7 +66,7 @@ pub(super) fn open(
 }
 
 /// Applies what the journal has beyond sled, and begins a log of its own.
-fn catch_up(folder: &Folder<'_>, listing: &Listing, engine: &SealedEngine) -> Result<()> {
+fn catch_up(folder: &Folder<'_>, listing: &Listing, engine: &SealedEngine, head: HeadWriter) -> Result<()> {
     let read = listing.replay(folder.keyring, engine.applied(), |commit| engine.replay(commit));
     let applied = engine.applied();
     if applied < folder.acknowledged {
@@ -85,11 +87,12 @@ fn catch_up(folder: &Folder<'_>, listing: &Listing, engine: &SealedEngine) -> Re
         }
         Err(error) => return Err(error),
     };
+    let since_checkpoint = if usable { listing.bytes_after_checkpoint() } else { 0 };
     if !usable {
         set_aside(folder.dir, journal::FOLDER)?;
     }
-    let journal = Journal::start(folder.dir, folder.keyring.clone(), applied, chain)?;
-    engine.begin(journal, !usable || listing.checkpoints.is_empty())
+    let journal = Journal::start(folder.dir, folder.keyring.clone(), applied, chain, since_checkpoint)?;
+    engine.begin(Ledger { journal, head }, !usable || listing.checkpoints.is_empty())
 }
 
 /// Makes sled anew; gives `why` back when there is nothing to make it from.
@@ -103,9 +106,7 @@ fn rebuild(folder: &Folder<'_>, listing: &Listing, why: &Error) -> Result<()> {
     let Some((commit, path)) = from else { return Err(why.clone()) };
 
     let fresh = folder.dir.join(FRESH);
-    if fresh.exists() {
-        fs::remove_dir_all(&fresh).map_err(|error| named(&fresh, &error))?;
-    }
+    remove_folder(&fresh)?;
     let assets = Assets::open_folder(folder.dir, FRESH, true)?;
     checkpoint::read(path, folder.keyring, |rows| assets.load(&rows))?;
     assets.close()?;
@@ -118,14 +119,17 @@ fn rebuild(folder: &Folder<'_>, listing: &Listing, why: &Error) -> Result<()> {
 
 /// Keeps a damaged folder under another name.
 fn set_aside(dir: &Path, name: &str) -> Result<()> {
-    let path = dir.join(name);
-    let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis());
-    match fs::rename(&path, dir.join(format!("{name}.damaged-{time}"))) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(named(&path, &error)),
-        _ => Ok(()),
-    }
+    let time_ms = chrono::Utc::now().timestamp_millis();
+    paths::rename(&dir.join(name), &dir.join(format!("{name}{DAMAGED}{time_ms}")))
 }
 
-fn named(path: &Path, error: &std::io::Error) -> Error {
-    Error::io(format!("\"{}\"", path.display()), error)
+/// A finding for each folder that was set aside and is still kept.
+pub(super) fn kept(dir: &Path) -> Vec<Finding> {
+    let names = fs::read_dir(dir).into_iter().flatten().flatten();
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    let found = names.filter(|name| name.contains(DAMAGED)).map(|name| {
+        let message = "it was damaged and has been made anew; remove this copy once it has been looked at";
+        Finding::of(name, "folder", Err(Error::new(Kind::Corruption, message)))
+    });
+    found.collect()
 }

@@ -1,7 +1,7 @@
 //! The engine on disk: values sealed, counted, acknowledged by the journal, applied to sled.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use parking_lot::{Mutex, RwLock};
 
@@ -27,7 +27,7 @@ use crate::fail;
 pub(super) struct SealedEngine {
     /// `None` only while dropping.
     assets: Option<Assets>,
-    data_dir: std::path::PathBuf,
+    data_dir: PathBuf,
     keyring: Arc<Keyring>,
     sealer: RowSealer,
     mac: MacKey,
@@ -35,10 +35,16 @@ pub(super) struct SealedEngine {
     state: RwLock<Tallies>,
     queue: Queue,
     /// `None` until replay is over.
-    journal: Mutex<Option<Journal>>,
-    head: Mutex<HeadWriter>,
+    ledger: Mutex<Option<Ledger>>,
     health: Arc<Health>,
     _lock: Arc<FolderLock>,
+}
+
+/// Where commits are written down before sled gets them.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    pub journal: Journal,
+    pub head: HeadWriter,
 }
 
 impl SealedEngine {
@@ -46,9 +52,8 @@ impl SealedEngine {
     /// committed before [`SealedEngine::begin`].
     pub(super) fn open(
         assets: Assets,
-        data_dir: &std::path::Path,
+        data_dir: &Path,
         keyring: &Arc<Keyring>,
-        head: HeadWriter,
         health: Arc<Health>,
         lock: Arc<FolderLock>,
         create: bool,
@@ -61,8 +66,7 @@ impl SealedEngine {
             keyring: keyring.clone(),
             state: RwLock::default(),
             queue: Queue::default(),
-            journal: Mutex::default(),
-            head: Mutex::new(head),
+            ledger: Mutex::default(),
             health,
             _lock: lock,
         };
@@ -99,9 +103,9 @@ impl SealedEngine {
         self.apply(&[Arc::new(Submitted { ops: commit.ops, rows })])
     }
 
-    /// Goes on with this journal; with `checkpoint` it begins with one.
-    pub(super) fn begin(&self, journal: Journal, checkpoint: bool) -> Result<()> {
-        *self.journal.lock() = Some(journal);
+    /// Goes on with this ledger; with `checkpoint` its journal begins with one.
+    pub(super) fn begin(&self, ledger: Ledger, checkpoint: bool) -> Result<()> {
+        *self.ledger.lock() = Some(ledger);
         // An empty commit, to see that what sled calls a sync is one.
         let before = super::sync_range::calls();
         let ticket = self.queue.submit(Submitted { ops: Vec::new(), rows: Vec::new() });
@@ -110,9 +114,9 @@ impl SealedEngine {
         if super::sync_range::EXPECTED && super::sync_range::calls() == before {
             fail!(Internal, "sled's log is not synced: this binary was linked without Steward's sync_file_range");
         }
-        match (checkpoint, self.journal.lock().as_mut()) {
-            (true, Some(journal)) => self.checkpoint(journal),
-            _ => Ok(()),
+        match self.ledger.lock().as_mut().filter(|_| checkpoint) {
+            Some(ledger) => self.checkpoint(&mut ledger.journal),
+            None => Ok(()),
         }
     }
 
@@ -161,12 +165,14 @@ impl SealedEngine {
 
     /// Makes a group of batches durable in the journal, then applies it.
     fn lead(&self, group: &[Arc<Submitted>]) -> Result<()> {
-        let mut held = self.journal.lock();
-        let Some(journal) = held.as_mut() else { fail!(Internal, "a commit before the journal was begun") };
-        let time_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64);
+        let mut held = self.ledger.lock();
+        let Some(Ledger { journal, head }) = held.as_mut() else {
+            fail!(Internal, "a commit before the journal was begun")
+        };
+        let time_ms = chrono::Utc::now().timestamp_millis() as u64;
         let commits = group.iter().map(|batch| move |number| Commit::encode(number, time_ms, &batch.ops));
         let reached = journal.append(commits)?;
-        self.head.lock().note(reached)?;
+        head.note(reached)?;
         self.apply(group)?;
         if journal.since_checkpoint > JOURNAL_CHECKPOINT_BYTES {
             self.checkpoint(journal)?;
@@ -229,6 +235,8 @@ impl SealedEngine {
 
     /// Opens every value and compares the counts, tree by tree.
     pub(super) fn check(&self) -> Vec<Finding> {
+        // Before the counts: a commit takes both in this order.
+        let damaged = self.ledger.lock().as_ref().map_or(0, |ledger| ledger.head.head.damaged_slots);
         let state = self.state.read();
         let check_tree = |tree: Tree| -> Result<String> {
             let (mut values, mut tally) = (0, Tally::default());
@@ -266,7 +274,6 @@ impl SealedEngine {
             },
         ));
         findings.extend(journal::check(&self.data_dir, &self.keyring));
-        let damaged = self.head.lock().head.damaged_slots;
         findings.push(Finding::of(
             "head",
             "head",
@@ -326,11 +333,10 @@ impl Engine for SealedEngine {
 impl Drop for SealedEngine {
     fn drop(&mut self) {
         let Some(assets) = self.assets.take() else { return };
-        if self.health.has_failed() {
-            return assets.abandon();
-        }
+        let ledger = self.ledger.get_mut().as_mut();
+        let Some(ledger) = ledger.filter(|_| !self.health.has_failed()) else { return assets.abandon() };
         let commits = self.state.get_mut().commits;
-        let closed = assets.close().and_then(|marks| self.head.get_mut().note_closed(commits, marks));
+        let closed = assets.close().and_then(|marks| ledger.head.note_closed(commits, marks));
         if let Err(error) = closed {
             // As after a crash: the next open recovers.
             tracing::warn!("the store was not closed cleanly: {}", error.message());

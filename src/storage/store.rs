@@ -11,8 +11,9 @@ use super::head::{Head, HeadWriter, Record};
 use super::health::Health;
 use super::journal::{self, Journal};
 use super::lock::FolderLock;
+use super::paths::{named, remove_file, remove_folder, sync_folder};
 use super::recovery::{self, Folder};
-use super::sealed::SealedEngine;
+use super::sealed::{Ledger, SealedEngine};
 use crate::crypto::{KeySource, Keyring, Purpose, passphrase_salt, random};
 use crate::error::{Error, Kind, Result};
 use crate::fail;
@@ -88,13 +89,14 @@ impl Store {
 
     fn create(dir: &Path, key: &KeySource, lock: Arc<FolderLock>) -> Result<Self> {
         for name in ["keyring", "keyring.old", "keyring.new", "head"] {
-            remove(fs::remove_file(dir.join(name)), dir)?;
+            remove_file(&dir.join(name))?;
         }
         for name in [assets::FOLDER, files::FOLDER, journal::FOLDER] {
-            remove(fs::remove_dir_all(dir.join(name)), dir)?;
+            remove_folder(&dir.join(name))?;
         }
         let marker = dir.join(CREATING);
-        File::create(&marker).and_then(|_| File::open(dir)?.sync_all()).map_err(|error| named(&marker, &error))?;
+        File::create(&marker).map_err(|error| named(&marker, &error))?;
+        sync_folder(dir)?;
 
         let health = Arc::new(Health::new(dir));
         health.may_write_file(0)?;
@@ -104,14 +106,15 @@ impl Store {
         fs::create_dir(dir.join(files::FOLDER)).map_err(|error| named(dir, &error))?;
         let head = HeadWriter { head: Head::create(dir, &sealer)?, sealer };
         let assets = Assets::open(dir, true)?;
-        let engine = SealedEngine::open(assets, dir, &keyring, head, health.clone(), lock.clone(), true)?;
-        engine.begin(Journal::start(dir, keyring.clone(), 0, [0; 32])?, true)?;
+        let engine = SealedEngine::open(assets, dir, &keyring, health.clone(), lock.clone(), true)?;
+        let journal = Journal::start(dir, keyring.clone(), 0, [0; 32], 0)?;
+        engine.begin(Ledger { journal, head }, true)?;
         let store = Self::assemble(dir, keyring, engine, health, lock)?;
         // Only from here on there is a database.
         fs::remove_file(&marker).map_err(|error| named(&marker, &error))?;
         let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let synced = File::open(dir).and_then(|folder| folder.sync_all()).and_then(|()| File::open(parent)?.sync_all());
-        synced.map_err(|error| named(dir, &error))?;
+        sync_folder(dir)?;
+        sync_folder(parent)?;
         Ok(store)
     }
 
@@ -126,19 +129,14 @@ impl Store {
         };
         let master = key.master_key(&salt)?;
         let keyring = Keyring::open_read_only(dir, &master)?;
-        let (_, record) = Head::open(dir, &*keyring.value_sealer(Purpose::Journal)?)?;
+        let (head, record) = Head::open(dir, &*keyring.value_sealer(Purpose::Journal)?)?;
         let suspicion = match compare_files(dir, &record) {
             Err(error) if error.kind() != Kind::Corruption => return Err(error),
             compared => compared.err(),
         };
 
         let keyring = Arc::new(keyring.begin_epoch(&master)?);
-        let sealer = keyring.value_sealer(Purpose::Journal)?;
-        let head = || -> Result<HeadWriter> {
-            let (mut head, _) = Head::open(dir, &sealer)?;
-            head.write_both(&sealer, record.commits)?;
-            Ok(HeadWriter { head, sealer: sealer.clone() })
-        };
+        let head = HeadWriter { head, sealer: keyring.value_sealer(Purpose::Journal)? };
         let health = Arc::new(Health::new(dir));
         let folder = Folder { dir, keyring: &keyring, health: &health, lock: &lock, acknowledged: record.commits };
         let engine = recovery::open(&folder, head, suspicion)?;
@@ -253,15 +251,4 @@ fn compare_files(dir: &Path, record: &Record) -> Result<()> {
 fn restrict(dir: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(|error| named(dir, &error))
-}
-
-fn remove(result: std::io::Result<()>, dir: &Path) -> Result<()> {
-    match result {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(named(dir, &error)),
-        _ => Ok(()),
-    }
-}
-
-fn named(path: &Path, error: &std::io::Error) -> Error {
-    Error::io(format!("\"{}\"", path.display()), error)
 }

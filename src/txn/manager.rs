@@ -31,7 +31,6 @@ pub struct Manager {
     /// The state after the last commit that was checked; it is durable or on its way.
     checked: ArcSwap<Snapshot>,
     commit: Mutex<()>,
-    publish: Mutex<()>,
     /// Key indexes of the checked state, by table and constraint. It changes under this lock.
     keys: Mutex<HashMap<(ObjectId, String), KeyIndex>>,
     next_id: AtomicU64,
@@ -58,7 +57,6 @@ impl Manager {
             current: ArcSwap::new(snapshot.clone()),
             checked: ArcSwap::new(snapshot),
             commit: Mutex::new(()),
-            publish: Mutex::new(()),
             keys: Mutex::default(),
             next_id: AtomicU64::new(next_id),
             cache: ColumnCache::new(CHUNK_CACHE_BYTES),
@@ -409,11 +407,8 @@ impl Manager {
             }
         }
         let seq = next.seq;
-        let _in_order = self.publish.lock();
         // Those before are durable as well; a later one may have come first.
-        if self.current().seq < seq {
-            self.current.store(next);
-        }
+        self.current.rcu(|current| if current.seq < seq { next.clone() } else { current.clone() });
         Ok(seq)
     }
 

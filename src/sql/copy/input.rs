@@ -108,7 +108,7 @@ impl CopyIn {
                 let detail = format!("COPY {}{place}, column {}", self.target.table.name, column.name);
                 Error::new(error.kind(), error.message()).with_detail(detail)
             })?;
-            fields.push(column.data_type.field(&column.name, true));
+            fields.push(column.data_type.field(&column.name));
             arrays.push(values);
         }
         let batch: RecordBatch = crate::txn::batch(Arc::new(Schema::new(fields)), arrays, lines.len())?;

@@ -166,7 +166,7 @@ pub fn create_masking_policy(
     check_name(name)?;
     let expression = parse_expression(body)?;
     refuse_subqueries(&expression, "a masking policy")?;
-    let schema = DFSchema::try_from(arrow::datatypes::Schema::new(vec![data_type.field(argument, true)]))?;
+    let schema = DFSchema::try_from(arrow::datatypes::Schema::new(vec![data_type.field(argument)]))?;
     Planner::new(ddl.context, ddl.state).expression(expression, &schema)?;
     let policy = MaskingPolicy {
         name: name.to_owned(),

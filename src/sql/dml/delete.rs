@@ -5,7 +5,7 @@ use super::{Changed, Work, returning};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
 use crate::txn::{RowId, Transaction};
-use arrow::array::{AsArray, RecordBatch};
+use arrow::array::AsArray;
 use arrow::datatypes::UInt64Type;
 use datafusion::sql::sqlparser::ast;
 use std::collections::BTreeSet;
@@ -20,10 +20,7 @@ pub async fn delete(work: &Work<'_>, txn: &mut Transaction, delete: ast::Delete)
     let target = work.target(name, Privilege::Delete)?;
     from.extend(delete.using.unwrap_or_default());
     let found = select(work, &target, from, delete.selection, Vec::new()).await?;
-    let ids: BTreeSet<RowId> = found
-        .iter()
-        .flat_map(|batch: &RecordBatch| batch.column(0).as_primitive::<UInt64Type>().values().to_vec())
-        .collect();
+    let ids: BTreeSet<RowId> = found.column(0).as_primitive::<UInt64Type>().values().iter().copied().collect();
     let ids: Vec<RowId> = ids.into_iter().collect();
     let old = match delete.returning.is_some() {
         true => vec![rows_by_id(work, txn, &target, &ids)?],

@@ -105,7 +105,7 @@ fn lend_type(params: &mut [Field], declared: &[Option<Field>], number: usize, da
     let at = number.wrapping_sub(1);
     let given = declared.get(at).is_some_and(Option::is_some);
     if let Some(param) = params.get_mut(at).filter(|_| !given) {
-        *param = data_type.field(&format!("${number}"), true);
+        *param = data_type.field(&format!("${number}"));
     }
 }
 

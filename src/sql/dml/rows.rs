@@ -178,9 +178,9 @@ impl Work<'_> {
 
     /// Whole rows of the table, their columns of its types, once NOT NULL and CHECK constraints hold.
     pub fn checked(&self, table: &Table, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
-        let whole = crate::txn::batch(nullable(table), columns, rows)?;
+        let whole = crate::txn::batch(table.arrow_schema(), columns, rows)?;
         self.check(table, &whole)?;
-        crate::txn::batch(table.arrow_schema(), whole.columns().to_vec(), rows)
+        Ok(whole)
     }
 
     fn check(&self, table: &Table, batch: &RecordBatch) -> Result<()> {
@@ -224,13 +224,6 @@ impl Work<'_> {
         let physical = planner.physical(planner.expression_text(expression, schema)?, schema)?;
         Ok(physical.evaluate(batch)?.into_array(batch.num_rows())?)
     }
-}
-
-/// The table's schema with every column nullable, to hold rows that are not checked yet.
-fn nullable(table: &Table) -> Arc<Schema> {
-    let fields: Vec<Field> =
-        table.arrow_schema().fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
-    Arc::new(Schema::new(fields))
 }
 
 /// Adds the column to the message of a failed assignment.

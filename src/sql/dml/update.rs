@@ -13,6 +13,7 @@ use arrow::compute::interleave;
 use arrow::datatypes::UInt64Type;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
+use futures::TryStreamExt;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -48,10 +49,6 @@ pub async fn update(work: &Work<'_>, txn: &mut Transaction, update: ast::Update)
     }
     let found = select(work, &target, from, update.selection, values).await?;
     let (ids, found) = first_of_each(&found)?;
-    if ids.is_empty() {
-        let none = RecordBatch::new_empty(target.table.arrow_schema());
-        return returning::changed(work, &target, vec![none], update.returning).await;
-    }
     let old = old_rows(work, txn, &target, &ids)?;
     let mut new = old.columns().to_vec();
     for (n, &column) in columns.iter().enumerate() {
@@ -99,9 +96,12 @@ pub(super) async fn select(
     from: Vec<ast::TableWithJoins>,
     condition: Option<ast::Expr>,
     expressions: Vec<ast::Expr>,
-) -> Result<Vec<RecordBatch>> {
+) -> Result<RecordBatch> {
     let plan = work.bind(plan(work, target, from, condition, expressions)?)?;
-    run::collect(work.context, work.state, &plan).await
+    let rows = run::stream(work.context, work.state, &plan).await?;
+    let schema = rows.schema();
+    // Its columns are there even when no row is.
+    Ok(arrow::compute::concat_batches(&schema, &rows.try_collect::<Vec<_>>().await?)?)
 }
 
 /// The plan of [`select`], its parameters still open.
@@ -130,14 +130,12 @@ pub(super) fn plan(
 }
 
 /// Ids without repetition, and the values that came with the first of each.
-fn first_of_each(found: &[RecordBatch]) -> Result<(Vec<RowId>, Vec<ArrayRef>)> {
-    let Some(first) = found.first() else { return Ok((Vec::new(), Vec::new())) };
-    let all = arrow::compute::concat_batches(&first.schema(), found)?;
-    let ids = all.column(0).as_primitive::<UInt64Type>();
+fn first_of_each(found: &RecordBatch) -> Result<(Vec<RowId>, Vec<ArrayRef>)> {
+    let ids = found.column(0).as_primitive::<UInt64Type>();
     let mut seen = HashSet::with_capacity(ids.len());
     let keep: UInt64Array = (0..ids.len()).filter(|&n| seen.insert(ids.value(n))).map(|n| n as u64).collect();
     let kept = keep.values().iter().map(|&n| ids.value(n as usize)).collect();
-    let values = all.columns()[1..].iter().map(|column| Ok(arrow::compute::take(column, &keep, None)?));
+    let values = found.columns()[1..].iter().map(|column| Ok(arrow::compute::take(column, &keep, None)?));
     Ok((kept, values.collect::<Result<_>>()?))
 }
 

@@ -29,13 +29,11 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
             let answers = answers(&context, args, rows)?;
             Ok(Arc::new(answers.into_iter().map(|a| a.map(|a| a.label)).collect::<StringArray>()) as ArrayRef)
         }),
-        "classify_detail" => {
-            Udf::make(name, any_of(&[1, 2, 3]), SqlType::Jsonb.field(name, true), move |args, rows| {
-                let answers = answers(&context, args, rows)?;
-                let details = answers.into_iter().map(|a| a.map(|a| a.detail.to_string()));
-                Ok(Arc::new(details.collect::<StringArray>()) as ArrayRef)
-            })
-        }
+        "classify_detail" => Udf::make(name, any_of(&[1, 2, 3]), SqlType::Jsonb.field(name), move |args, rows| {
+            let answers = answers(&context, args, rows)?;
+            let details = answers.into_iter().map(|a| a.map(|a| a.detail.to_string()));
+            Ok(Arc::new(details.collect::<StringArray>()) as ArrayRef)
+        }),
         "embed" => {
             let item = Field::new("item", DataType::Float32, true);
             let field = Field::new(name, DataType::List(Arc::new(item)), true);

@@ -24,17 +24,19 @@ use std::sync::Arc;
 /// First field name of a struct that is a row of a relation; its value is the relation's name.
 pub const ROW_OF: &str = "\u{1}relation";
 
+/// A name without the schema of our functions.
+fn bare(name: &str) -> &str {
+    name.trim_start_matches("steward.")
+}
+
 /// Functions whose argument may be a relation's row.
 pub fn takes_row(name: &str) -> bool {
-    matches!(
-        name.to_lowercase().trim_start_matches("steward."),
-        "quality" | "quality_detail" | "predict_ctr" | "predict_ctr_detail"
-    )
+    matches!(bare(&name.to_lowercase()), "quality" | "quality_detail" | "predict_ctr" | "predict_ctr_detail")
 }
 
 /// The scalar function of this name.
 pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
-    let name = name.trim_start_matches("steward.");
+    let name = bare(name);
     let function = session_info::scalar(name, context)
         .or_else(|| masks::scalar(name, context))
         .or_else(|| classify::scalar(name, context))
@@ -46,7 +48,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
 /// The table function of this name.
 pub fn table(name: &str, args: &[Expr], context: &Arc<Context>) -> Result<Option<Arc<dyn TableProvider>>> {
     let name = name.to_lowercase();
-    let name = name.trim_start_matches("steward.");
+    let name = bare(&name);
     let table = match name {
         "search" | "text_search" => search::search(args, context)?,
         "evaluate" => evaluate::evaluate(args, context)?,

@@ -38,7 +38,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
             })
         }
         "predict_ctr_detail" => {
-            Udf::make(name, any_of(&[1, 2, 3, 4]), SqlType::Jsonb.field(name, true), move |args, rows| {
+            Udf::make(name, any_of(&[1, 2, 3, 4]), SqlType::Jsonb.field(name), move |args, rows| {
                 let mut answers: Vec<Option<String>> = vec![None; rows];
                 for (reference, model, batch, members) in requests(&context, args, rows)? {
                     context.cancel.check()?;

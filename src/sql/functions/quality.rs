@@ -28,7 +28,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
             }
         }),
         "quality_detail" => {
-            Udf::make(name, any_of(&[1]), SqlType::Jsonb.field(name, true), move |args, _| details(&context, &args[0]))
+            Udf::make(name, any_of(&[1]), SqlType::Jsonb.field(name), move |args, _| details(&context, &args[0]))
         }
         _ => return None,
     })

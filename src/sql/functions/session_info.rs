@@ -49,7 +49,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
             })
         }
         "jsonb_build_object" | "json_build_object" => {
-            let field = crate::catalog::SqlType::Jsonb.field(name, true);
+            let field = crate::catalog::SqlType::Jsonb.field(name);
             Udf::make(
                 name,
                 datafusion::logical_expr::Signature::variadic_any(datafusion::logical_expr::Volatility::Immutable),

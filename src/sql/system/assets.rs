@@ -45,6 +45,11 @@ fn visible(context: &Context) -> Vec<(&Finding, Vec<String>)> {
     judged.collect()
 }
 
+/// Whether these are the facts of a hidden column.
+fn is_hidden(facts: &Value, hidden: &[String]) -> bool {
+    facts["column_name"].as_str().is_some_and(|name| hidden.iter().any(|h| h == name))
+}
+
 pub fn asset_columns() -> Vec<Field> {
     vec![
         column("asset_id", DataType::Utf8),
@@ -74,8 +79,7 @@ pub fn assets(context: &Context) -> Result<Vec<Vec<Cell>>> {
         // Freshness is the age of the latest moment in the rows: one that the role must not see may be it.
         let hides_moment = finding.columns.iter().any(|facts| {
             let data_type = facts["data_type"].as_str().unwrap_or_default();
-            (data_type.starts_with("timestamp") || data_type.starts_with("date"))
-                && facts["column_name"].as_str().is_some_and(|name| hidden.iter().any(|h| h == name))
+            (data_type.starts_with("timestamp") || data_type.starts_with("date")) && is_hidden(facts, &hidden)
         });
         row(&fields, &finding.facts, if hides_moment { &["freshness"] } else { &[] })
     });
@@ -116,8 +120,7 @@ pub fn columns(context: &Context) -> Result<Vec<Vec<Cell>>> {
     let mut rows = Vec::new();
     for (finding, hidden) in visible(context) {
         for facts in &finding.columns {
-            let is_hidden = facts["column_name"].as_str().is_some_and(|name| hidden.iter().any(|h| h == name));
-            rows.push(row(&fields, facts, if is_hidden { VALUES } else { &[] }));
+            rows.push(row(&fields, facts, if is_hidden(facts, &hidden) { VALUES } else { &[] }));
         }
     }
     Ok(rows)

@@ -53,7 +53,7 @@ pub fn column(name: &str, data_type: DataType) -> Field {
 
 /// A column of type jsonb.
 pub fn jsonb(name: &str) -> Field {
-    SqlType::Jsonb.field(name, true)
+    SqlType::Jsonb.field(name)
 }
 
 /// The type timestamptz.
