@@ -39,10 +39,16 @@ pub enum Kind {
     Grouping,
     /// An expression has another type than its place asks for.
     DatatypeMismatch,
+    /// There is no cast from one type to the other.
+    CannotCoerce,
     /// A definition contradicts itself.
     InvalidDefinition,
     /// A text cannot be read as the type asked for.
     InvalidText,
+    /// Bytes are no text of the encoding.
+    InvalidByteSequence,
+    /// A text is no date or time.
+    InvalidDatetime,
     /// COPY data do not have the promised form.
     BadCopy,
     /// Division by zero.

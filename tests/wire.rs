@@ -219,7 +219,7 @@ async fn a_running_statement_can_be_cancelled() {
     let client = house.client().await;
     let token = client.cancel_token();
     let begun = Instant::now();
-    let slow = "SELECT count(*) FROM generate_series(1, 3000000) a, generate_series(1, 100000) b WHERE a.value % 7 = b.value % 5";
+    let slow = "SELECT count(*) FROM generate_series(1, 3000000) a(value), generate_series(1, 100000) b(value) WHERE a.value % 7 = b.value % 5";
     let cancel = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         token.cancel_query(NoTls).await.unwrap();

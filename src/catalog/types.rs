@@ -12,7 +12,7 @@ use std::sync::Arc;
 const NUMERIC_DEFAULT: (u8, i8) = (38, 9);
 
 /// A type as a user writes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SqlType {
     /// `boolean`
     Bool,

@@ -3,6 +3,7 @@
 use super::context::{Context, Notice, NoticeSink};
 use super::models::Models;
 use super::run::blocking;
+use super::semantics::{Checked, Operators};
 use super::session::Session;
 use super::text_indexes::TextIndexes;
 use crate::catalog::{Class, Object, ObjectId, Role, Schema};
@@ -14,7 +15,7 @@ use crate::storage::{Store, Tree, WriteBatch};
 use crate::txn::{Manager, Transaction};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::Int64Type;
-use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -188,7 +189,10 @@ fn template() -> Result<SessionState> {
     options.sql_parser.collect_spans = true;
     options.execution.time_zone = Some("UTC".to_owned());
     let mut state = SessionStateBuilder::new().with_config(config).with_default_features().build();
+    // Before those of the library for JSON: the first planner that knows an operator has it.
+    state.register_expr_planner(Arc::new(Operators))?;
     datafusion_functions_json::register_all(&mut state)?;
+    state.add_analyzer_rule(Arc::new(Checked));
     Ok(state)
 }
 

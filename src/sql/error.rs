@@ -1,5 +1,6 @@
 //! From the engine's errors to ours: meaning, PostgreSQL's wording, place in the statement.
 
+use crate::catalog::SqlType;
 use crate::error::{Error, Kind};
 use arrow::error::ArrowError;
 use datafusion::common::{DataFusionError, SchemaError};
@@ -193,6 +194,11 @@ fn cast(message: &str) -> Error {
     Error::new(Kind::InvalidText, message)
 }
 
+/// The error for a cast that PostgreSQL has not.
+pub fn cannot_cast(from: &SqlType, to: &SqlType) -> Error {
+    Error::new(Kind::CannotCoerce, format!("cannot cast type {from} to {to}"))
+}
+
 /// The error for a text that a type cannot read.
 pub fn invalid_text(type_name: &str, value: &str) -> Error {
     Error::new(Kind::InvalidText, format!("invalid input syntax for type {type_name}: \"{value}\""))
@@ -226,12 +232,18 @@ const NO_FUNCTION: &[&str] = &[
     "cannot be coerced",
     "Cannot infer common argument type",
     "is not comparable",
+    "There isn't a common type to coerce",
+    "Unary operator '-' only supports",
+    "failed to match any signature",
+    "but received",
 ];
 /// What the planner says when an expression has another type than its place asks for.
 const WRONG_TYPE: &[&str] = &[
     "Filter predicate must return",
     "Cannot create filter with non-boolean",
     "must be boolean",
+    "requires a boolean expression",
+    "logical boolean operation",
     "type mismatch",
     "different types",
 ];
@@ -243,12 +255,18 @@ fn plan(message: &str) -> Error {
         return super::functions::undefined(name);
     }
     let any = |words: &[&str]| words.iter().any(|word| message.contains(word));
-    let kind = if any(&["must appear in the GROUP BY", "could not be resolved from available columns"]) {
+    if any(&["failed to match any signature", "but received"])
+        && let Some(name) = message.split("Function '").nth(1).and_then(|rest| rest.split('\'').next())
+    {
+        return Error::new(Kind::UndefinedFunction, format!("function {name} does not take such arguments"))
+            .with_hint("No function matches the given name and argument types. You might need to add type casts.");
+    }
+    let kind = if any(WRONG_TYPE) {
+        Kind::DatatypeMismatch
+    } else if any(&["must appear in the GROUP BY", "could not be resolved from available columns"]) {
         Kind::Grouping
     } else if any(NO_FUNCTION) {
         Kind::UndefinedFunction
-    } else if any(WRONG_TYPE) {
-        Kind::DatatypeMismatch
     } else if any(&["same number of columns", "Inconsistent data length"]) {
         Kind::Syntax
     } else if any(&["not supported", "Unsupported", "unsupported", "not implemented"]) {

@@ -337,6 +337,7 @@ pub fn describe(
                 let nulls = params.iter().map(|f| ScalarValue::try_from(f.data_type()));
                 let nulls = nulls.collect::<Result<Vec<_>, _>>()?;
                 let plan = bind(plan, &nulls)?;
+                let plan = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})?;
                 let columns: SchemaRef = Arc::new(plan.schema().as_arrow().clone());
                 Ok(Description { params, columns: Some(names::named(query, &columns)) })
             }

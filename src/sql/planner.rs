@@ -5,6 +5,7 @@
 
 use super::context::Context;
 use super::functions;
+use super::semantics;
 use super::tables;
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
@@ -53,7 +54,8 @@ impl<'a> Planner<'a> {
     pub fn query(&self, query: ast::Query) -> Result<LogicalPlan> {
         let query = super::rewrite::query(query, self.context)?;
         let statement = ast::Statement::Query(Box::new(query));
-        Ok(SqlToRel::new_with_options(self, self.options()).sql_statement_to_plan(statement)?)
+        let plan = SqlToRel::new_with_options(self, self.options()).sql_statement_to_plan(statement)?;
+        Ok(semantics::resolve(plan)?)
     }
 
     /// The plan of a query in text, as views and policies keep it.
@@ -66,7 +68,8 @@ impl<'a> Planner<'a> {
     pub fn expression(&self, expression: ast::Expr, schema: &DFSchema) -> Result<Expr> {
         let planner = SqlToRel::new_with_options(self, self.options());
         let expression = super::rewrite::expression(expression);
-        Ok(planner.sql_to_expr(expression, schema, &mut PlannerContext::new())?)
+        let expression = planner.sql_to_expr(expression, schema, &mut PlannerContext::new())?;
+        Ok(semantics::resolve_expression(expression, schema)?)
     }
 
     /// An expression in text, as defaults, checks, masks and policies keep it.
@@ -77,7 +80,8 @@ impl<'a> Planner<'a> {
     /// An expression over `schema` that can be evaluated on batches.
     pub fn physical(&self, expression: Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
         let simplifier = self.simplifier(schema);
-        let expression = simplifier.coerce(expression, schema).and_then(|e| simplifier.simplify(e))?;
+        let expression = semantics::checked(simplifier.coerce(expression, schema)?, schema)?;
+        let expression = simplifier.simplify(expression)?;
         Ok(self.state.create_physical_expr(expression, schema)?)
     }
 

@@ -3,15 +3,17 @@
 //! `QUALITY(p)` and `PREDICT_CTR(p)` take a whole row of the relation that FROM calls `p`, as PostgreSQL's functions
 //! over composite types do. The engine knows no such argument; it becomes a struct of the relation's columns.
 
+mod subqueries;
+
 use super::context::Context;
 use super::functions;
 use super::parser::fold;
 use crate::catalog::{Object, View};
 use crate::error::Result;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, Statement, TableFactor, TableWithJoins, Value, VisitMut, VisitorMut,
-    visit_expressions, visit_expressions_mut,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, Statement, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins,
+    Value, VisitMut, VisitorMut, visit_expressions, visit_expressions_mut,
 };
 use std::ops::ControlFlow;
 
@@ -39,7 +41,11 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         if let SetExpr::Select(select) = query.body.as_mut() {
+            if query.order_by.is_some() && matches!(&select.group_by, GroupByExpr::Expressions(e, _) if e.is_empty()) {
+                name_casts(&mut select.projection);
+            }
             tell_apart(&mut select.projection);
+            select.projection.iter_mut().for_each(subqueries::as_values);
         }
         if self.wants_rows {
             let named = with_ctes(query, self.context, self.named.last().unwrap_or(&Named::new()));
@@ -59,8 +65,15 @@ impl VisitorMut for Rewriter<'_> {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        name_series(factor);
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
         name_to_call(expression);
+        long_number(expression);
+        subqueries::set_apart(expression);
         if let Expr::Function(function) = expression
             && takes_row(function)
         {
@@ -82,6 +95,26 @@ fn wants_rows(query: &Query) -> bool {
     found.is_break()
 }
 
+/// A cast of a column is called as the column, which ORDER BY may mean; the engine would add the column itself beside it.
+fn name_casts(items: &mut [SelectItem]) {
+    let mut named = std::collections::HashSet::new();
+    for item in items.iter_mut() {
+        let SelectItem::UnnamedExpr(expression @ Expr::Cast { .. }) = item else { continue };
+        let mut inner = &*expression;
+        while let Expr::Cast { expr, .. } | Expr::Nested(expr) = inner {
+            inner = expr;
+        }
+        let name = match inner {
+            Expr::Identifier(name) => fold(name),
+            Expr::CompoundIdentifier(parts) => parts.last().map(fold).unwrap_or_default(),
+            _ => continue,
+        };
+        if named.insert(name.clone()) {
+            *item = SelectItem::ExprWithAlias { expr: expression.clone(), alias: Ident::with_quote('"', name) };
+        }
+    }
+}
+
 /// The engine forbids two columns of one name, and calls every subquery the same: the later ones get names of their own,
 /// which [`names`](super::names) takes away again from the result.
 fn tell_apart(items: &mut [SelectItem]) {
@@ -89,10 +122,13 @@ fn tell_apart(items: &mut [SelectItem]) {
     for (n, item) in items.iter_mut().enumerate() {
         let SelectItem::UnnamedExpr(expression) = item else { continue };
         // A cast is called as what it casts.
-        let mut inner = &*expression;
-        while let Expr::Cast { expr, .. } | Expr::Nested(expr) = inner {
-            inner = expr;
-        }
+        let mut inner = expression.clone();
+        let _ = visit_expressions_mut(&mut inner, |e| {
+            while let Expr::Cast { expr, .. } | Expr::Nested(expr) = e {
+                *e = expr.as_ref().clone();
+            }
+            ControlFlow::<()>::Continue(())
+        });
         let called = match matches!(inner, Expr::Subquery(_)) {
             true => "(<subquery>)".to_owned(),
             false => inner.to_string(),
@@ -123,10 +159,42 @@ fn name_to_call(expression: &mut Expr) {
     }
 }
 
+/// The column of `generate_series` is called as the function, or as its alias says.
+fn name_series(factor: &mut TableFactor) {
+    let TableFactor::Table { name, alias, args: Some(_), .. } = factor else { return };
+    let Some(function) = name.0.last().and_then(|part| part.as_ident()).filter(|i| fold(i) == "generate_series") else {
+        return;
+    };
+    let alias = alias.get_or_insert_with(|| TableAlias {
+        explicit: true,
+        name: function.clone(),
+        columns: Vec::new(),
+        at: None,
+    });
+    if alias.columns.is_empty() {
+        alias.columns.push(TableAliasColumnDef { name: alias.name.clone(), data_type: None });
+    }
+}
+
+/// A number with more digits than a decimal has is floating point.
+fn long_number(expression: &mut Expr) {
+    const DIGITS: i32 = 38;
+    let Expr::Value(value) = expression else { return };
+    let Value::Number(number, _) = &value.value else { return };
+    let Some((mantissa, exponent)) = number.split_once(['e', 'E']) else { return };
+    let exponent = exponent.parse().unwrap_or(i32::MAX);
+    let fits = (exponent.saturating_add(mantissa.len() as i32)) <= DIGITS && exponent > mantissa.len() as i32 - DIGITS;
+    if !fits {
+        let text = format!("'{number}'::double precision");
+        *expression = super::planner::parse_expression(&text).unwrap_or_else(|_| expression.clone());
+    }
+}
+
 /// An expression outside of a query with the same rewriting.
 pub fn expression(mut expression: Expr) -> Expr {
     let _ = visit_expressions_mut(&mut expression, |e| {
         name_to_call(e);
+        long_number(e);
         ControlFlow::<()>::Continue(())
     });
     expression

@@ -25,7 +25,17 @@ pub(super) fn write(data_dir: &Path, keyring: &Keyring, assets: &Assets, commit:
     let unfinished = path.with_extension("part");
     remove_file(&unfinished)?;
     remove_file(&path)?;
-    let mut log = LogWriter::create(&unfinished, LogKind::Checkpoint, commit, [0; 32], keyring)?;
+    if let Err(error) = write_rows(&unfinished, keyring, assets, commit) {
+        // Half a checkpoint is worth nothing, and room may be what is missing.
+        remove_file(&unfinished)?;
+        return Err(error);
+    }
+    fs::rename(&unfinished, &path).map_err(|error| named(&path, &error))?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+fn write_rows(path: &Path, keyring: &Keyring, assets: &Assets, commit: u64) -> Result<()> {
+    let mut log = LogWriter::create(path, LogKind::Checkpoint, commit, [0; 32], keyring)?;
     let mut frame = Vec::with_capacity(2 * CHECKPOINT_FRAME_BYTES);
     for tree in Tree::ALL {
         assets.scan(tree, b"", |key, sealed| {
@@ -44,9 +54,7 @@ pub(super) fn write(data_dir: &Path, keyring: &Keyring, assets: &Assets, commit:
     }
     log.append(&frame, true)?;
     log.write()?;
-    log.sync()?;
-    fs::rename(&unfinished, &path).map_err(|error| named(&path, &error))?;
-    path.parent().map_or(Ok(()), sync_folder)
+    log.sync()
 }
 
 /// Calls `each` with the rows of a checkpoint, many at once. `Corruption` when it is not whole.

@@ -3,8 +3,14 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Kind, Result};
+
+/// How long a folder that is in use is waited for: whoever closes it now, a task of ours that still ends or a process that is
+/// being stopped, is gone by then.
+const LOCK_WAIT: Duration = Duration::from_millis(500);
 
 /// Holds the file `LOCK` of a folder (flock); the system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
@@ -17,7 +23,7 @@ impl FolderLock {
         let io = |error| Error::io(format!("lock file \"{}\"", path.display()), &error);
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(io)?;
-        match file.try_lock() {
+        match Self::wait(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
@@ -37,5 +43,16 @@ impl FolderLock {
             file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
         written.map_err(io)?;
         Ok(Self(file))
+    }
+
+    /// Tries until the lock is free or [`LOCK_WAIT`] is over.
+    fn wait(file: &File) -> Result<(), TryLockError> {
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_WAIT => thread::sleep(LOCK_WAIT / 50),
+                done => return done,
+            }
+        }
     }
 }

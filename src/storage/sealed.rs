@@ -185,9 +185,17 @@ impl SealedEngine {
         let state = self.state.read();
         let assets = self.assets()?;
         assets.flush()?;
-        checkpoint::write(&self.data_dir, &self.keyring, assets, state.commits)?;
+        // Tried again when as much has been written once more, whatever comes of this one.
         journal.since_checkpoint = 0;
-        Journal::retire(&self.data_dir)
+        match checkpoint::write(&self.data_dir, &self.keyring, assets, state.commits) {
+            Ok(()) => Journal::retire(&self.data_dir),
+            // What was committed is in the journal, so that no commit fails for want of a checkpoint.
+            Err(error) if error.kind() == Kind::DiskFull => {
+                tracing::warn!("no checkpoint was written, and the journal is kept: {}", error.message());
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Applies batches as one transaction with the new counts.

@@ -18,6 +18,8 @@ use arrow::datatypes::{ArrowPrimitiveType, DataType, Field, IntervalUnit, TimeUn
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::ops::Range;
 
+const DAY_MICROS: i64 = 86_400_000_000;
+
 /// An array whose rows can be read as [`Cell`]s; its type is looked at once, its rows without allocating.
 pub struct Column<'a> {
     nulls: Option<NullBuffer>,
@@ -235,7 +237,11 @@ impl<'a> Values<'a> {
                     TimeUnit::Microsecond => micros::<DurationMicrosecondType>(array, *unit),
                     TimeUnit::Nanosecond => micros::<DurationNanosecondType>(array, *unit),
                 };
-                Self::Interval(Box::new(move |row| (0, 0, get(row))))
+                // The difference of two timestamps: whole days, then the time that is left.
+                Self::Interval(Box::new(move |row| {
+                    let micros = get(row);
+                    (0, (micros / DAY_MICROS) as i32, micros % DAY_MICROS)
+                }))
             }
             DataType::Interval(IntervalUnit::YearMonth) => {
                 let values = array.as_primitive::<IntervalYearMonthType>().values();

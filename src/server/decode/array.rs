@@ -4,51 +4,21 @@ use super::{binary, invalid, text};
 use crate::error::{Error, Result};
 use crate::fail;
 use crate::server::types::{arrow_type, oid};
+use crate::sql::array_elements;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 
 /// Reads `{a,"b c",NULL}`.
 pub fn from_text(element: u32, given: &str) -> Result<ScalarValue> {
-    let malformed = || invalid("array");
-    let mut rest = given.trim().strip_prefix('{').ok_or_else(malformed)?;
-    let mut values = Vec::new();
-    if let Some(after) = rest.trim_start().strip_prefix('}') {
-        return if after.is_empty() { list(element, values) } else { Err(malformed()) };
+    if given.trim_start().starts_with("{{") {
+        fail!(Unsupported, "a parameter can be an array of one dimension only");
     }
-    loop {
-        rest = rest.trim_start();
-        if rest.starts_with('{') {
-            fail!(Unsupported, "a parameter can be an array of one dimension only");
-        }
-        let quoted = rest.starts_with('"');
-        let mut item = String::new();
-        let mut characters = rest.char_indices().skip(usize::from(quoted));
-        let end = loop {
-            match characters.next() {
-                None => return Err(malformed()),
-                Some((_, '\\')) => item.push(characters.next().ok_or_else(malformed)?.1),
-                Some((at, '"')) if quoted => break at + 1,
-                Some((_, '"' | '{')) if !quoted => return Err(malformed()),
-                Some((at, ',' | '}')) if !quoted => break at,
-                Some((_, character)) => item.push(character),
-            }
-        };
-        rest = rest[end..].trim_start();
-        values.push(if quoted {
-            text::decode(element, &item)?
-        } else {
-            let item = item.trim_end();
-            if item.is_empty() {
-                return Err(malformed());
-            }
-            if item.eq_ignore_ascii_case("null") { null(element)? } else { text::decode(element, item)? }
-        });
-        rest = match rest.as_bytes().first() {
-            Some(b',') => &rest[1..],
-            Some(b'}') if rest[1..].trim().is_empty() => return list(element, values),
-            _ => return Err(malformed()),
-        };
-    }
+    let items = array_elements(given).ok_or_else(|| invalid("array"))?;
+    let value = |item: Option<String>| match item {
+        Some(item) => text::decode(element, &item),
+        None => null(element),
+    };
+    list(element, items.into_iter().map(value).collect::<Result<_>>()?)
 }
 
 /// Reads the binary form, whose header names the element type itself.

@@ -6,7 +6,6 @@
 
 mod array;
 mod binary;
-mod interval;
 mod numeric;
 mod text;
 

@@ -3,6 +3,7 @@
 use super::super::context::Context;
 use super::super::dml::{Target, Work, rows};
 use super::super::parser::Copy;
+use super::super::values;
 use super::split::{Record, Splitter};
 use crate::config::SEGMENT_ROWS_MAX;
 use crate::error::{Error, Kind, Result};
@@ -102,8 +103,8 @@ impl CopyIn {
         for (text, &column) in texts.iter().zip(&self.columns) {
             let array: ArrayRef = Arc::new(text.clone());
             let column = &self.target.table.columns[column];
-            let values = rows::assign(&array, &column.data_type).map_err(|error| {
-                let place = rows::first_unreadable(text, &column.data_type).and_then(|row| lines.get(row));
+            let values = values::assign(&array, &column.data_type).map_err(|error| {
+                let place = values::first_unreadable(text, &column.data_type).and_then(|row| lines.get(row));
                 let place = place.map_or(String::new(), |line| format!(", line {line}"));
                 let detail = format!("COPY {}{place}, column {}", self.target.table.name, column.name);
                 Error::new(error.kind(), error.message()).with_detail(detail)

@@ -1,8 +1,9 @@
 //! ALTER TABLE: columns added, dropped and renamed, constraints, row security.
 
-use super::super::dml::{Work, rows::assign};
+use super::super::dml::Work;
 use super::super::parser::{fold, split};
 use super::super::planner::Planner;
+use super::super::values::assign;
 use super::drop::dependent_views;
 use super::table::add_column;
 use super::{Ddl, check_name, skipping};

@@ -233,7 +233,7 @@ async fn create_table_as(
     };
     while let Some(batch) = stream.try_next().await? {
         let columns = batch.columns().iter().zip(&table.columns);
-        let columns = columns.map(|(array, column)| super::super::dml::rows::assign(array, &column.data_type));
+        let columns = columns.map(|(array, column)| super::super::values::assign(array, &column.data_type));
         count += batch.num_rows();
         waiting.push(crate::txn::batch(table.arrow_schema(), columns.collect::<Result<_>>()?, batch.num_rows())?);
         if waiting.iter().map(|b| b.num_rows()).sum::<usize>() >= crate::config::SEGMENT_ROWS_MAX {

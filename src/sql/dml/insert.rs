@@ -40,7 +40,8 @@ pub async fn insert(work: &Work<'_>, txn: &mut Transaction, insert: ast::Insert)
         rows::append(work, txn, target.id, &batch)?;
         return returning::changed(work, &target, vec![batch], insert.returning).await;
     };
-    let (source, defaults) = without_defaults(*source, columns.len())?;
+    let (mut source, defaults) = without_defaults(*source, columns.len())?;
+    lend_types(&mut source, &target, &columns);
     let plan = Planner::new(work.context, work.state).query(source)?;
     let width = plan.schema().fields().len();
     if width > columns.len() {
@@ -70,6 +71,25 @@ pub async fn insert(work: &Work<'_>, txn: &mut Transaction, insert: ast::Insert)
     let mut changed = returning::changed(work, &target, added, insert.returning).await?;
     changed.rows = count;
     Ok(changed)
+}
+
+/// Quoted literals of a column that has other values too are read as its type, and not all as one that none of them has.
+fn lend_types(source: &mut ast::Query, target: &Target, columns: &[usize]) {
+    let ast::SetExpr::Values(values) = source.body.as_mut() else { return };
+    let quoted = |value: &ast::Expr| matches!(value, ast::Expr::Value(v) if matches!(v.value, ast::Value::SingleQuotedString(_)));
+    let open = |value: &ast::Expr| matches!(value, ast::Expr::Value(v) if matches!(v.value, ast::Value::Null | ast::Value::Placeholder(_)));
+    for (at, &column) in columns.iter().enumerate() {
+        let all = || values.rows.iter().filter_map(|row| row.content.get(at));
+        if !(all().any(quoted) && all().any(|value| !quoted(value) && !open(value))) {
+            continue;
+        }
+        let data_type = &target.table.columns[column].data_type;
+        for value in values.rows.iter_mut().filter_map(|row| row.content.get_mut(at)).filter(|value| quoted(value)) {
+            if let Ok(read) = super::super::planner::parse_expression(&format!("{value}::{data_type}")) {
+                *value = read;
+            }
+        }
+    }
 }
 
 fn flush(

@@ -6,7 +6,6 @@
 
 mod delete;
 mod insert;
-mod moment;
 mod parameters;
 mod returning;
 pub mod rows;

@@ -4,6 +4,7 @@ use super::super::parser::fold;
 use super::super::planner::{Planner, parse_expression, select_query};
 use super::super::run;
 use super::super::tables::{ROW_ID, TableScan};
+use super::super::values::assign;
 use super::{Changed, Target, Work, is_default, returning, rows};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
@@ -53,7 +54,7 @@ pub async fn update(work: &Work<'_>, txn: &mut Transaction, update: ast::Update)
     let mut new = old.columns().to_vec();
     for (n, &column) in columns.iter().enumerate() {
         new[column] =
-            rows::assign(&found[n], &target.table.columns[column].data_type).map_err(|error| match error.kind() {
+            assign(&found[n], &target.table.columns[column].data_type).map_err(|error| match error.kind() {
                 Kind::DatatypeMismatch => Error::new(
                     Kind::DatatypeMismatch,
                     format!(

@@ -12,6 +12,7 @@ mod quality;
 mod relation;
 mod search;
 mod session_info;
+mod to_char;
 mod udf;
 
 use super::context::Context;
@@ -38,6 +39,7 @@ pub fn takes_row(name: &str) -> bool {
 pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
     let name = bare(name);
     let function = session_info::scalar(name, context)
+        .or_else(|| to_char::scalar(name))
         .or_else(|| masks::scalar(name, context))
         .or_else(|| classify::scalar(name, context))
         .or_else(|| quality::scalar(name, context))

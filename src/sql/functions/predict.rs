@@ -178,7 +178,7 @@ fn from_context(model: &CtrModel, reference: &str, args: &[ArrayRef], members: &
                 .collect::<Result<_>>()?
         };
         let texts: ArrayRef = Arc::new(StringArray::from(texts));
-        let column = super::super::dml::rows::assign(&texts, &input_type(input.type_name)).map_err(|e| {
+        let column = super::super::values::assign(&texts, &input_type(input.type_name)).map_err(|e| {
             Error::new(e.kind(), format!("column \"{}\" of model \"{reference}\": {}", input.name, e.message()))
         })?;
         fields.push(Field::new(&input.name, column.data_type().clone(), true));

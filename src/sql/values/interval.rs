@@ -1,9 +1,6 @@
-//! `interval` parameters as text: `1 year 2 mons -3 days +04:05:06.7`, `90 minutes`, `2 weeks ago`.
+//! `interval` as text: `1 year 2 mons -3 days +04:05:06.7`, `90 minutes`, `2 weeks ago`.
 
-use super::invalid;
-use crate::error::{Error, Kind, Result};
-use datafusion::arrow::datatypes::IntervalMonthDayNano;
-use datafusion::common::ScalarValue;
+use arrow::datatypes::IntervalMonthDayNano;
 
 /// Nanoseconds of a second, a day; days of a month: what a fraction of a larger unit is worth.
 const SECOND: f64 = 1e9;
@@ -17,8 +14,8 @@ struct Sum {
     nanos: f64,
 }
 
-/// Reads PostgreSQL's own and its verbose style.
-pub fn from_text(text: &str) -> Result<ScalarValue> {
+/// Reads PostgreSQL's own and its verbose style; `None` is not an interval, or one out of range.
+pub fn interval(text: &str) -> Option<IntervalMonthDayNano> {
     let mut sum = Sum::default();
     let mut ago = false;
     let mut words = text.split(|character: char| character.is_whitespace() || character == ',').peekable();
@@ -35,7 +32,7 @@ pub fn from_text(text: &str) -> Result<ScalarValue> {
             // `3 days` or `3days`.
             let end = word.find(|character: char| character.is_ascii_alphabetic()).unwrap_or(word.len());
             let (number, unit) = word.split_at(end);
-            let number: f64 = number.parse().map_err(|_| invalid("interval"))?;
+            let number: f64 = number.parse().ok()?;
             let unit = match unit {
                 "" => words.next_if(|next| next.starts_with(|c: char| c.is_ascii_alphabetic())).unwrap_or("second"),
                 unit => unit,
@@ -45,24 +42,24 @@ pub fn from_text(text: &str) -> Result<ScalarValue> {
         any = true;
     }
     if !any {
-        return Err(invalid("interval"));
+        return None;
     }
     let sign = if ago { -1.0 } else { 1.0 };
     let whole = |value: f64, least: f64, most: f64| {
         let value = (sign * value).round();
         if value < least || value >= most {
-            return Err(Error::new(Kind::DatetimeOutOfRange, "interval out of range"));
+            return None;
         }
-        Ok(value)
+        Some(value)
     };
     let months = whole(sum.months, f64::from(i32::MIN), f64::from(i32::MAX))? as i32;
     let days = whole(sum.days, f64::from(i32::MIN), f64::from(i32::MAX))? as i32;
     let nanos = whole(sum.nanos, i64::MIN as f64, i64::MAX as f64)? as i64;
-    Ok(ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano::new(months, days, nanos))))
+    Some(IntervalMonthDayNano::new(months, days, nanos))
 }
 
 impl Sum {
-    fn add(&mut self, number: f64, unit: &str) -> Result<()> {
+    fn add(&mut self, number: f64, unit: &str) -> Option<()> {
         let unit = unit.to_ascii_lowercase();
         let unit = unit.strip_suffix('s').filter(|unit| unit.len() > 1).unwrap_or(&unit);
         let months = match unit {
@@ -78,26 +75,26 @@ impl Sum {
             let exact = number * months;
             self.months += exact.trunc();
             self.add_days(exact.fract() * MONTH_DAYS);
-            return Ok(());
+            return Some(());
         }
         let seconds = match unit {
             "d" | "day" => {
                 self.add_days(number);
-                return Ok(());
+                return Some(());
             }
             "w" | "week" => {
                 self.add_days(number * 7.0);
-                return Ok(());
+                return Some(());
             }
             "h" | "hr" | "hour" => 3600.0,
             "m" | "min" | "minute" => 60.0,
             "s" | "sec" | "second" => 1.0,
             "ms" | "msec" | "millisecond" => 1e-3,
             "us" | "usec" | "microsecond" => 1e-6,
-            _ => return Err(invalid("interval")),
+            _ => return None,
         };
         self.nanos += micros(number * seconds * SECOND);
-        Ok(())
+        Some(())
     }
 
     fn add_days(&mut self, days: f64) {
@@ -112,7 +109,7 @@ fn micros(nanos: f64) -> f64 {
 }
 
 /// `[+-]HH:MM[:SS[.fraction]]` in nanoseconds.
-fn clock(word: &str) -> Result<f64> {
+fn clock(word: &str) -> Option<f64> {
     let (sign, rest) = match word.as_bytes().first() {
         Some(b'-') => (-1.0, &word[1..]),
         Some(b'+') => (1.0, &word[1..]),
@@ -121,12 +118,12 @@ fn clock(word: &str) -> Result<f64> {
     let mut total = 0.0;
     let mut unit = 3600.0;
     for part in rest.split(':') {
-        let value: f64 = part.parse().map_err(|_| invalid("interval"))?;
+        let value: f64 = part.parse().ok()?;
         if unit < 1.0 || value < 0.0 {
-            return Err(invalid("interval"));
+            return None;
         }
         total += value * unit;
         unit /= 60.0;
     }
-    Ok(sign * micros(total * SECOND))
+    Some(sign * micros(total * SECOND))
 }

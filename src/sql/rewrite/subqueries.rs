@@ -1,0 +1,187 @@
+//! Subqueries in forms that the engine runs, and runs right.
+
+use super::super::parser::fold;
+use super::super::planner::parse_expression;
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, Query, SelectItem, SetExpr, TableAliasColumnDef, TableFactor, Value, VisitMut, VisitorMut,
+    visit_expressions, visit_relations,
+};
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+/// Name of a subquery that stands for itself in FROM; no user's name begins so.
+const NAME: &str = "\u{1}s";
+/// Name of its only column.
+const COLUMN: &str = "\u{1}c";
+
+/// The subquery of `a = ANY (SELECT ...)` in FROM of one around it: the engine would take its columns for those of the
+/// same table outside.
+pub fn set_apart(expression: &mut Expr) {
+    if let Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } = expression
+        && let Expr::Subquery(query) = right.as_mut()
+        && !looks_outside(query)
+        && let Some(Expr::Subquery(around)) = around("SELECT *", query, "")
+    {
+        *query = around;
+    }
+}
+
+/// Whether a query names relations that are not in it.
+fn looks_outside(query: &Query) -> bool {
+    let mut inside = HashSet::new();
+    let _ = visit_relations(query, |name| {
+        inside.extend(name.0.last().and_then(|part| part.as_ident()).map(fold));
+        ControlFlow::<()>::Continue(())
+    });
+    let mut query = query.clone();
+    let _ = VisitMut::visit(&mut query, &mut Aliases(&mut inside));
+    let found = visit_expressions(&query, |expression| match expression {
+        Expr::CompoundIdentifier(parts) if parts.len() > 1 && !inside.contains(&fold(&parts[parts.len() - 2])) => {
+            ControlFlow::Break(())
+        }
+        _ => ControlFlow::Continue(()),
+    });
+    found.is_break()
+}
+
+/// Gathers the aliases of FROM.
+struct Aliases<'a>(&'a mut HashSet<String>);
+
+impl VisitorMut for Aliases<'_> {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } = factor
+        {
+            self.0.insert(fold(&alias.name));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// `EXISTS` and `IN` with subqueries among the values of a query: the engine knows them in conditions only.
+pub fn as_values(item: &mut SelectItem) {
+    let _ = VisitMut::visit(item, &mut Values { depth: 0 });
+}
+
+struct Values {
+    /// Queries around an expression, that of the select list not counted.
+    depth: usize,
+}
+
+impl VisitorMut for Values {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        if self.depth == 0
+            && let Some(value) = value_of(expression)
+        {
+            *expression = value;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn value_of(expression: &Expr) -> Option<Expr> {
+    let (value, negated) = match expression {
+        Expr::Exists { subquery, negated } => (any_row(subquery, "")?, *negated),
+        Expr::InSubquery { expr, subquery, negated } => (is_among(expr, subquery)?, *negated),
+        _ => return None,
+    };
+    Some(match negated {
+        true => Expr::UnaryOp {
+            op: datafusion::sql::sqlparser::ast::UnaryOperator::Not,
+            expr: Box::new(Expr::Nested(Box::new(value))),
+        },
+        false => value,
+    })
+}
+
+/// `(SELECT count(*) > 0 FROM (query) WHERE condition)`
+fn any_row(query: &Query, condition: &str) -> Option<Expr> {
+    // The condition of a plain query, where the outer query's columns usually are, stays next to its count.
+    let counted = around("SELECT count(*) > 0", query, condition)?;
+    let plain = match query.body.as_ref() {
+        SetExpr::Select(select) => {
+            let named = |item: &SelectItem| match item {
+                SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => true,
+                SelectItem::UnnamedExpr(e) | SelectItem::ExprWithAlias { expr: e, .. } => {
+                    matches!(e, Expr::Value(_) | Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+                }
+                _ => false,
+            };
+            select.distinct.is_none()
+                && select.having.is_none()
+                && matches!(&select.group_by, datafusion::sql::sqlparser::ast::GroupByExpr::Expressions(e, _) if e.is_empty())
+                && select.projection.iter().all(named)
+                && query.with.is_none()
+                && query.limit_clause.is_none()
+                && query.fetch.is_none()
+        }
+        _ => false,
+    };
+    let (Expr::Subquery(outer), true, true) = (&counted, plain, condition.is_empty()) else { return Some(counted) };
+    let (SetExpr::Select(outer), mut inner) = (outer.body.as_ref(), query.clone()) else { return None };
+    inner.order_by = None;
+    if let SetExpr::Select(select) = inner.body.as_mut() {
+        select.projection = outer.projection.clone();
+    }
+    Some(Expr::Subquery(Box::new(inner)))
+}
+
+/// `x IN (query)`, which is NULL where x or a row of the query is NULL and nothing is equal.
+fn is_among(expr: &Expr, query: &Query) -> Option<Expr> {
+    let mut value =
+        parse_expression("CASE WHEN 1 THEN true WHEN (2 IS NULL AND 3) OR 4 THEN NULL ELSE false END").ok()?;
+    let column = format!("\"{NAME}\".\"{COLUMN}\"");
+    let parts = [
+        any_row(query, &format!(" WHERE {column} = ({expr})"))?,
+        Expr::Nested(Box::new(expr.clone())),
+        any_row(query, " WHERE true")?,
+        any_row(query, &format!(" WHERE {column} IS NULL"))?,
+    ];
+    let _ = VisitMut::visit(&mut value, &mut Fill(&parts));
+    Some(value)
+}
+
+/// Puts expressions in place of their numbers.
+struct Fill<'a>(&'a [Expr]);
+
+impl VisitorMut for Fill<'_> {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        if let Expr::Value(value) = &*expression
+            && let Value::Number(number, _) = &value.value
+            && let Some(part) = number.to_string().parse::<usize>().ok().and_then(|n| self.0.get(n - 1))
+        {
+            *expression = part.clone();
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// `(select FROM (query) AS name(column) condition)`
+fn around(select: &str, query: &Query, condition: &str) -> Option<Expr> {
+    let text = format!("({select} FROM (SELECT 1) AS \"{NAME}\"{condition})");
+    let mut expression = parse_expression(&text).ok()?;
+    let Expr::Subquery(outer) = &mut expression else { return None };
+    let SetExpr::Select(outer) = outer.body.as_mut() else { return None };
+    let TableFactor::Derived { subquery, alias, .. } = &mut outer.from.first_mut()?.relation else { return None };
+    **subquery = query.clone();
+    if !condition.is_empty() {
+        let column = TableAliasColumnDef { name: Ident::with_quote('"', COLUMN), data_type: None };
+        alias.as_mut()?.columns = vec![column];
+    }
+    Some(expression)
+}

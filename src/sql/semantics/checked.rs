@@ -1,0 +1,115 @@
+//! The pass after the engine's coercion: casts and arithmetic become functions that round, check and fail.
+
+use super::super::values::same_as_arrow;
+use super::arithmetic::Arithmetic;
+use super::cast::Cast;
+use super::{function, input_schema};
+use crate::catalog::SqlType;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::metadata::FieldMetadata;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, Operator};
+use datafusion::optimizer::AnalyzerRule;
+
+/// The pass over a plan.
+#[derive(Debug)]
+pub struct Checked;
+
+impl AnalyzerRule for Checked {
+    fn name(&self) -> &str {
+        "checked_operators"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> DfResult<LogicalPlan> {
+        let each = |plan: LogicalPlan| {
+            let schema = input_schema(&plan)?;
+            let names = NamePreserver::new(&plan);
+            plan.map_expressions(|expr| {
+                let name = names.save(&expr);
+                Ok(checked_within(expr, &schema)?.update_data(|expr| name.restore(expr)))
+            })?
+            .map_data(|plan| plan.recompute_schema())
+        };
+        Ok(plan.transform_up_with_subqueries(each)?.data)
+    }
+}
+
+/// The same for an expression over `schema` whose operands have common types.
+pub fn checked(expr: Expr, schema: &DFSchema) -> DfResult<Expr> {
+    Ok(checked_within(expr, schema)?.data)
+}
+
+fn checked_within(expr: Expr, schema: &DFSchema) -> DfResult<Transformed<Expr>> {
+    expr.transform_up(|expr| match expr {
+        Expr::Cast(cast) => {
+            let from = cast.expr.to_field(schema)?.1;
+            let to = SqlType::from_field(&cast.field).ok().filter(|to| to.arrow() == *cast.field.data_type());
+            match to {
+                Some(to) if !same_as_arrow(from.data_type(), &cast.field) => {
+                    let operator = Cast { from: from.as_ref().clone().with_name(""), to };
+                    Ok(Transformed::yes(cast_call(operator, *cast.expr)?))
+                }
+                _ => Ok(Transformed::no(Expr::Cast(cast))),
+            }
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+            let (a, b) = (left.get_type(schema)?, right.get_type(schema)?);
+            if Arithmetic::is_needed(op, &a, &b) {
+                let operator = Arithmetic { operator: op, data_type: a };
+                return Ok(Transformed::yes(function::call(operator, vec![*left, *right])));
+            }
+            guarded(*left, op, *right)
+        }
+        Expr::Negative(operand) => {
+            let data_type = operand.get_type(schema)?;
+            match Arithmetic::is_needed(Operator::Minus, &data_type, &data_type) && data_type.is_integer() {
+                true => {
+                    let zero = Expr::Literal(ScalarValue::new_zero(&data_type)?, None);
+                    let operator = Arithmetic { operator: Operator::Minus, data_type };
+                    Ok(Transformed::yes(function::call(operator, vec![zero, *operand])))
+                }
+                false => Ok(Transformed::no(Expr::Negative(operand))),
+            }
+        }
+        other => Ok(Transformed::no(other)),
+    })
+}
+
+/// A cast, done at once if its operand is a constant: so a text that is no value is an error even where no row is.
+fn cast_call(operator: Cast, operand: Expr) -> DfResult<Expr> {
+    let Expr::Literal(value, _) = &operand else { return Ok(function::call(operator, vec![operand])) };
+    let value = operator.constant(value)?;
+    let field = operator.to.field("");
+    let metadata = (!field.metadata().is_empty()).then(|| FieldMetadata::new_from_field(&field));
+    Ok(Expr::Literal(value, metadata))
+}
+
+/// AND and OR whose right side can fail look at it only for rows that the left side leaves open, as PostgreSQL does.
+fn guarded(left: Expr, op: Operator, right: Expr) -> DfResult<Transformed<Expr>> {
+    let open = match op {
+        Operator::And => left.clone().is_not_false(),
+        Operator::Or => left.clone().is_not_true(),
+        _ => return Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))))),
+    };
+    if !can_fail(&right)? {
+        return Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))));
+    }
+    let settled = Expr::Literal(ScalarValue::Boolean(Some(op == Operator::Or)), None);
+    // A CASE with conditions alone is taken apart again by the engine.
+    let taken = (Box::new(Expr::Literal(ScalarValue::Boolean(Some(true)), None)), Box::new(right));
+    let right = Expr::Case(Case::new(Some(Box::new(open)), vec![taken], Some(Box::new(settled))));
+    Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))))
+}
+
+/// Whether an expression divides or casts, which fails for some values.
+fn can_fail(expr: &Expr) -> DfResult<bool> {
+    expr.exists(|expr| {
+        Ok(match expr {
+            Expr::ScalarFunction(call) => matches!(call.name(), "cast" | "divide" | "modulo"),
+            Expr::BinaryExpr(binary) => matches!(binary.op, Operator::Divide | Operator::Modulo),
+            _ => false,
+        })
+    })
+}

@@ -1,0 +1,55 @@
+//! An operator of ours as the engine's scalar function.
+
+use crate::error::Result;
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::Result as DfResult;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::sync::Arc;
+
+/// What an operator does, its operands already of the types that it wants.
+pub trait Operator: Debug + Clone + Eq + Hash + Send + Sync + 'static {
+    /// Its name in EXPLAIN.
+    fn name(&self) -> &'static str;
+    /// The field of its result.
+    fn returns(&self) -> Field;
+    /// Its result for a batch of so many rows.
+    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ColumnarValue>;
+}
+
+/// A call of the operator.
+pub fn call(operator: impl Operator, operands: Vec<Expr>) -> Expr {
+    let signature = Signature::any(operands.len(), Volatility::Immutable);
+    Arc::new(ScalarUDF::new_from_impl(Function { operator, signature })).call(operands)
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Function<O> {
+    operator: O,
+    signature: Signature,
+}
+
+impl<O: Operator> ScalarUDFImpl for Function<O> {
+    fn name(&self) -> &str {
+        self.operator.name()
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> DfResult<DataType> {
+        Ok(self.operator.returns().data_type().clone())
+    }
+
+    fn return_field_from_args(&self, _: ReturnFieldArgs) -> DfResult<FieldRef> {
+        Ok(Arc::new(self.operator.returns()))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
+        Ok(self.operator.evaluate(&args.args, args.number_rows)?)
+    }
+}

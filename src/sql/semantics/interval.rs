@@ -1,0 +1,68 @@
+//! An interval times a number.
+
+use super::function::Operator;
+use crate::error::{Error, Kind, Result};
+use arrow::array::types::{Float64Type, IntervalMonthDayNanoType};
+use arrow::array::{ArrayRef, AsArray, IntervalMonthDayNanoArray};
+use arrow::datatypes::{DataType, Field, IntervalMonthDayNano, IntervalUnit};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::ColumnarValue;
+use std::sync::Arc;
+
+const MONTH_DAYS: f64 = 30.0;
+const DAY_NANOS: f64 = 86_400e9;
+
+/// `interval * double precision`, or `/`. A fraction of a month becomes days, one of a day hours.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Scaled {
+    /// Whether it divides.
+    pub divide: bool,
+}
+
+impl Operator for Scaled {
+    fn name(&self) -> &'static str {
+        if self.divide { "divide" } else { "multiply" }
+    }
+
+    fn returns(&self) -> Field {
+        Field::new("", DataType::Interval(IntervalUnit::MonthDayNano), true)
+    }
+
+    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ColumnarValue> {
+        let scalars = operands.iter().all(|operand| matches!(operand, ColumnarValue::Scalar(_)));
+        let rows = if scalars { 1 } else { rows };
+        let (intervals, factors) = (operands[0].to_array(rows)?, operands[1].to_array(rows)?);
+        let pairs =
+            intervals.as_primitive::<IntervalMonthDayNanoType>().iter().zip(factors.as_primitive::<Float64Type>());
+        let result: IntervalMonthDayNanoArray = pairs
+            .map(|pair| match pair {
+                (Some(interval), Some(factor)) => self.one(interval, factor).map(Some),
+                _ => Ok(None),
+            })
+            .collect::<Result<_>>()?;
+        let result: ArrayRef = Arc::new(result);
+        Ok(match scalars {
+            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?),
+            false => ColumnarValue::Array(result),
+        })
+    }
+}
+
+impl Scaled {
+    fn one(&self, interval: IntervalMonthDayNano, factor: f64) -> Result<IntervalMonthDayNano> {
+        if self.divide && factor == 0.0 {
+            return Err(Error::new(Kind::DivisionByZero, "division by zero"));
+        }
+        let times = |value: f64| if self.divide { value / factor } else { value * factor };
+        let months = times(f64::from(interval.months));
+        let days = times(f64::from(interval.days)) + months.fract() * MONTH_DAYS;
+        let nanos = times(interval.nanoseconds as f64) + days.fract() * DAY_NANOS;
+        let fits = |value: f64, limit: f64| value.abs() <= limit;
+        if !(fits(months, i32::MAX.into()) && fits(days, i32::MAX.into()) && fits(nanos, i64::MAX as f64)) {
+            return Err(Error::new(Kind::DatetimeOutOfRange, "interval out of range"));
+        }
+        // PostgreSQL keeps whole microseconds.
+        let nanos = (nanos / 1000.0).round() * 1000.0;
+        Ok(IntervalMonthDayNano::new(months.trunc() as i32, days.trunc() as i32, nanos as i64))
+    }
+}

@@ -1,0 +1,32 @@
+//! What an expression means in PostgreSQL where the engine takes it to mean something else.
+//!
+//! Two passes over every plan. [`resolve`] runs as soon as a statement is planned, before parameters have values: it
+//! gives literals the types that PostgreSQL gives them, refuses operators that it has not, and chooses the types of
+//! sums, averages, products and quotients. [`Checked`] runs after the engine has brought operands to common types: casts
+//! and arithmetic become functions of ours ([`cast`], [`arithmetic`]) that round, check and fail as PostgreSQL's do.
+
+mod arithmetic;
+mod cast;
+mod checked;
+mod decimal;
+mod function;
+mod interval;
+mod planner;
+mod resolve;
+
+pub use checked::{Checked, checked};
+pub use planner::Operators;
+pub use resolve::{resolve, resolve_expression};
+
+use datafusion::common::{DFSchema, Result as DfResult};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::utils::merge_schema;
+
+/// What the expressions of a plan may name: the columns of its inputs, or of the table that it scans.
+fn input_schema(plan: &LogicalPlan) -> DfResult<DFSchema> {
+    let mut schema = merge_schema(&plan.inputs());
+    if let LogicalPlan::TableScan(scan) = plan {
+        schema.merge(&DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?);
+    }
+    Ok(schema)
+}

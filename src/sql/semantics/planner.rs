@@ -1,0 +1,63 @@
+//! Operators that the engine's planner refuses before any pass could help.
+
+use super::interval::Scaled;
+use super::{function, resolve};
+use crate::catalog::SqlType;
+use arrow::datatypes::{DataType, TimeUnit};
+use datafusion::common::{DFSchema, Result as DfResult};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable, cast};
+use datafusion::sql::sqlparser::ast::BinaryOperator;
+use datafusion_functions_json::udfs::json_get_json_udf;
+use std::sync::Arc;
+
+fn moment() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, None)
+}
+
+/// Gives a quoted literal beside a number that number's type, and multiplies intervals.
+#[derive(Debug)]
+pub struct Operators;
+
+impl ExprPlanner for Operators {
+    fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> DfResult<PlannerResult<RawBinaryExpr>> {
+        use BinaryOperator::{Arrow, Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Modulo, Multiply, NotEq, Plus};
+        let RawBinaryExpr { op, left, right } = raw;
+        if op == Arrow {
+            // JSON again, and not one of the engine's unions.
+            let part = json_get_json_udf().call(vec![left, right]);
+            let json = Cast::new_from_field(Box::new(part), Arc::new(SqlType::Jsonb.field("")));
+            return Ok(PlannerResult::Planned(Expr::Cast(json)));
+        }
+        let original = |left, right| Ok(PlannerResult::Original(RawBinaryExpr { op: op.clone(), left, right }));
+        let comparison = matches!(op, Eq | Gt | GtEq | Lt | LtEq | NotEq);
+        if !comparison && !matches!(op, Divide | Minus | Modulo | Multiply | Plus) {
+            return original(left, right);
+        }
+        let (Ok(a), Ok(b)) = (left.get_type(schema), right.get_type(schema)) else { return original(left, right) };
+        if comparison {
+            let (left, right) = (resolve::lend(left, Some(&b))?, resolve::lend(right, Some(&a))?);
+            return original(left, right);
+        }
+        let is_interval = |t: &DataType| matches!(t, DataType::Interval(_));
+        match (op.clone(), is_interval(&a), is_interval(&b)) {
+            (Multiply | Divide, true, false) if b.is_numeric() => {
+                let scaled = Scaled { divide: op == Divide };
+                return Ok(PlannerResult::Planned(function::call(scaled, vec![left, cast(right, DataType::Float64)])));
+            }
+            (Multiply, false, true) if a.is_numeric() => {
+                let scaled = Scaled { divide: false };
+                return Ok(PlannerResult::Planned(function::call(scaled, vec![right, cast(left, DataType::Float64)])));
+            }
+            // A day moved by an interval is a moment.
+            (Plus | Minus, false, true) if a == DataType::Date32 => return original(cast(left, moment()), right),
+            (Plus, true, false) if b == DataType::Date32 => return original(left, cast(right, moment())),
+            _ => {}
+        }
+        match (a.is_numeric(), b.is_numeric()) {
+            (true, false) => original(left, resolve::lend(right, Some(&a))?),
+            (false, true) => original(resolve::lend(left, Some(&b))?, right),
+            _ => original(left, right),
+        }
+    }
+}

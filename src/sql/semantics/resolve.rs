@@ -1,0 +1,337 @@
+//! The pass before parameters have values: types of literals, operators that exist, types of results.
+//!
+//! In PostgreSQL a quoted literal has no type until its neighbours lend it one, and a number is the smallest integer that
+//! holds it; the engine takes the first for text and the second for `bigint`, and compares text with numbers.
+
+use super::super::values::read_one;
+use super::decimal::Decimals;
+use super::{function, input_schema};
+use crate::catalog::SqlType;
+use crate::error::{Error, Kind, Result};
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion, TreeNodeRewriter};
+use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
+use datafusion::logical_expr::expr::{AggregateFunction, InList, Placeholder, WindowFunction};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{
+    Between, BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator,
+    WindowFunctionDefinition, cast,
+};
+use std::sync::Arc;
+
+/// Resolves all expressions of a plan and of its subqueries.
+pub fn resolve(plan: LogicalPlan) -> DfResult<LogicalPlan> {
+    Ok(plan.rewrite_with_subqueries(&mut Plans { recursive: 0 })?.data)
+}
+
+/// Resolves an expression over `schema`.
+pub fn resolve_expression(expr: Expr, schema: &DFSchema) -> DfResult<Expr> {
+    Ok(expr.rewrite(&mut Expressions { schema, integers: true })?.data)
+}
+
+struct Plans {
+    /// Recursive queries around this plan. Their working table has the types that the engine's planner gave it, so
+    /// numbers within keep theirs.
+    recursive: usize,
+}
+
+impl TreeNodeRewriter for Plans {
+    type Node = LogicalPlan;
+
+    fn f_down(&mut self, plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
+        self.recursive += usize::from(matches!(plan, LogicalPlan::RecursiveQuery(_)));
+        Ok(Transformed::no(plan))
+    }
+
+    fn f_up(&mut self, plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
+        match &plan {
+            LogicalPlan::RecursiveQuery(_) => {
+                self.recursive -= 1;
+                return Ok(Transformed::no(plan));
+            }
+            // Its numbers are counts of rows, not values.
+            LogicalPlan::Limit(_) => {
+                let plan = plan.map_expressions(|expr| Ok(Transformed::yes(declare(expr, &DataType::Int64))))?.data;
+                return Ok(Transformed::yes(plan.recompute_schema()?));
+            }
+            _ => {}
+        }
+        let schema = input_schema(&plan)?;
+        let names = NamePreserver::new(&plan);
+        let mut expressions = Expressions { schema: &schema, integers: self.recursive == 0 };
+        plan.map_expressions(|expr| {
+            let name = names.save(&expr);
+            Ok(expr.rewrite(&mut expressions)?.update_data(|expr| name.restore(expr)))
+        })?
+        .map_data(|plan| match plan {
+            LogicalPlan::Values(values) => LogicalPlanBuilder::values(values.values)?.build(),
+            plan => plan.recompute_schema(),
+        })
+    }
+}
+
+struct Expressions<'a> {
+    schema: &'a DFSchema,
+    /// Whether whole numbers get their types.
+    integers: bool,
+}
+
+impl TreeNodeRewriter for Expressions<'_> {
+    type Node = Expr;
+
+    fn f_down(&mut self, expr: Expr) -> DfResult<Transformed<Expr>> {
+        let jump = match &expr {
+            // `lag(x, 1)` and its like take their numbers as the engine has them, and so do paths into JSON.
+            Expr::WindowFunction(call) => matches!(call.fun, WindowFunctionDefinition::WindowUDF(_)),
+            Expr::ScalarFunction(call) => call.name().starts_with("json_"),
+            _ => false,
+        };
+        let next = if jump { TreeNodeRecursion::Jump } else { TreeNodeRecursion::Continue };
+        Ok(Transformed::new(expr, false, next))
+    }
+
+    fn f_up(&mut self, expr: Expr) -> DfResult<Transformed<Expr>> {
+        let resolved = match expr {
+            Expr::Literal(ScalarValue::Int64(Some(n)), None) if self.integers => match i32::try_from(n) {
+                // Its digits alone are a `bigint`; the sign comes after them.
+                Ok(n) if n != i32::MIN => Expr::Literal(ScalarValue::Int32(Some(n)), None),
+                _ => Expr::Literal(ScalarValue::Int64(Some(n)), None),
+            },
+            Expr::BinaryExpr(binary) => self.binary(binary)?,
+            Expr::InList(InList { expr, list, negated }) => {
+                let list = list.into_iter().map(|item| self.comparable(&expr, item, "=")).collect::<Result<_>>()?;
+                Expr::InList(InList { expr, list, negated })
+            }
+            Expr::Between(Between { expr, negated, low, high }) => {
+                let low = Box::new(self.comparable(&expr, *low, ">=")?);
+                let high = Box::new(self.comparable(&expr, *high, "<=")?);
+                Expr::Between(Between { expr, negated, low, high })
+            }
+            Expr::Case(case) => self.case(case)?,
+            Expr::ScalarFunction(mut call) if matches!(call.name(), "coalesce" | "nullif" | "greatest" | "least") => {
+                let name = call.name().to_uppercase();
+                call.args = self.alike(call.args, &name)?;
+                Expr::ScalarFunction(call)
+            }
+            // `x = ANY($1)`
+            Expr::ScalarFunction(mut call) if call.name() == "array_has" && call.args.len() == 2 => {
+                if let Some(item) = self.type_of(&call.args[1]) {
+                    let list = DataType::new_list(item, true);
+                    call.args = call.args.into_iter().map(|arg| declare(arg, &list)).collect();
+                }
+                Expr::ScalarFunction(call)
+            }
+            Expr::AggregateFunction(mut call) => {
+                self.aggregate(call.func.name(), &mut call.params.args)?;
+                Expr::AggregateFunction(AggregateFunction { func: call.func, params: call.params })
+            }
+            Expr::WindowFunction(mut call) => {
+                if let WindowFunctionDefinition::AggregateUDF(aggregate) = &call.fun {
+                    let name = aggregate.name().to_owned();
+                    self.aggregate(&name, &mut call.params.args)?;
+                }
+                Expr::WindowFunction(Box::new(WindowFunction { ..*call }))
+            }
+            other => return Ok(Transformed::no(other)),
+        };
+        Ok(Transformed::yes(resolved))
+    }
+}
+
+/// Places that an average adds to.
+const AVERAGE_PLACES: i8 = 12;
+
+impl Expressions<'_> {
+    /// The type of an expression; none while it depends on a parameter.
+    fn type_of(&self, expr: &Expr) -> Option<DataType> {
+        let open = expr.exists(|e| Ok(matches!(e, Expr::Placeholder(p) if p.field.is_none()))).unwrap_or(true);
+        if open {
+            return None;
+        }
+        expr.get_type(self.schema).ok().filter(|t| *t != DataType::Null)
+    }
+
+    fn binary(&self, BinaryExpr { left, op, right }: BinaryExpr) -> Result<Expr> {
+        let (mut left, mut right) = (*left, *right);
+        let arithmetic =
+            matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide | Operator::Modulo);
+        if is_comparison(op) {
+            let sign = op.to_string();
+            let sign = sign.strip_prefix("IS ").map_or(sign.as_str(), |_| "=");
+            right = self.comparable(&left, right, sign)?;
+            left = self.comparable(&right, left, sign)?;
+        } else if arithmetic {
+            let number = |t: &Option<DataType>| t.as_ref().is_some_and(DataType::is_numeric);
+            let (a, b) = (self.type_of(&left), self.type_of(&right));
+            if number(&a) {
+                right = lend(right, a.as_ref())?;
+            }
+            if number(&b) {
+                left = lend(left, b.as_ref())?;
+            }
+            if let (Some(a), Some(b)) = (self.type_of(&left), self.type_of(&right)) {
+                if class(&a) == Class::Number && class(&b) == Class::Text
+                    || class(&a) == Class::Text && class(&b) == Class::Number
+                {
+                    return Err(no_operator(&a, &op.to_string(), &b));
+                }
+                if let Some(decimals) = Decimals::of(op, &a, &b) {
+                    return Ok(function::call(decimals, vec![left, right]));
+                }
+            }
+        }
+        Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))))
+    }
+
+    /// `other` as something that `expr` can be compared with.
+    fn comparable(&self, expr: &Expr, other: Expr, sign: &str) -> Result<Expr> {
+        let mine = self.type_of(expr);
+        let other = match is_unknown(expr) {
+            true => other,
+            false => lend(other, mine.as_ref())?,
+        };
+        if let (Some(a), Some(b)) = (mine, self.type_of(&other))
+            && !is_unknown(expr)
+            && class(&a) != class(&b)
+            && class(&a) != Class::Other
+            && class(&b) != Class::Other
+        {
+            return Err(no_operator(&a, sign, &b));
+        }
+        Ok(other)
+    }
+
+    fn case(&self, Case { expr, when_then_expr, else_expr }: Case) -> Result<Expr> {
+        let (mut whens, mut results) = (Vec::new(), Vec::new());
+        for (when, then) in when_then_expr {
+            whens.push(match &expr {
+                Some(operand) => self.comparable(operand, *when, "=")?,
+                None => *when,
+            });
+            results.push(*then);
+        }
+        let has_else = else_expr.is_some();
+        results.extend(else_expr.map(|e| *e));
+        let mut results = self.alike(results, "CASE")?;
+        let else_expr = if has_else { results.pop().map(Box::new) } else { None };
+        let pairs = whens.into_iter().zip(results).map(|(when, then)| (Box::new(when), Box::new(then)));
+        Ok(Expr::Case(Case { expr, when_then_expr: pairs.collect(), else_expr }))
+    }
+
+    /// Expressions of which one is the result: quoted literals take the type of the others.
+    fn alike(&self, all: Vec<Expr>, what: &str) -> Result<Vec<Expr>> {
+        let mut wanted: Option<DataType> = None;
+        for expr in all.iter().filter(|expr| !is_unknown(expr)) {
+            let Some(found) = self.type_of(expr) else { continue };
+            match &wanted {
+                Some(wanted) if class(wanted) != class(&found) && [wanted, &found].iter().all(|t| is_plain(t)) => {
+                    let message = format!("{what} types {} and {} cannot be matched", named(wanted), named(&found));
+                    return Err(Error::new(Kind::DatatypeMismatch, message));
+                }
+                Some(_) => {}
+                None => wanted = Some(found),
+            }
+        }
+        all.into_iter().map(|expr| lend(expr, wanted.as_ref())).collect()
+    }
+
+    /// Sums of `bigint` are numeric, and so are averages of all exact numbers.
+    fn aggregate(&self, name: &str, args: &mut [Expr]) -> Result<()> {
+        let [arg] = args else { return Ok(()) };
+        let wanted = match (name, self.type_of(arg)) {
+            ("sum", Some(DataType::Int64)) => DataType::Decimal128(38, 0),
+            ("avg", Some(DataType::Int16 | DataType::Int32 | DataType::Int64)) => {
+                DataType::Decimal128(38, AVERAGE_PLACES)
+            }
+            ("avg", Some(DataType::Decimal128(_, scale))) if scale < AVERAGE_PLACES => {
+                DataType::Decimal128(38, AVERAGE_PLACES)
+            }
+            _ => return Ok(()),
+        };
+        *arg = cast(arg.clone(), wanted);
+        Ok(())
+    }
+}
+
+fn is_comparison(op: Operator) -> bool {
+    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
+}
+
+/// A parameter whose type nobody told has this one.
+fn declare(expr: Expr, data_type: &DataType) -> Expr {
+    match expr {
+        Expr::Placeholder(Placeholder { id, field: None }) => {
+            let field = Some(Arc::new(Field::new(&id, data_type.clone(), true)));
+            Expr::Placeholder(Placeholder { id, field })
+        }
+        other => other,
+    }
+}
+
+/// Whether an expression is a quoted literal, whose type is open.
+fn is_unknown(expr: &Expr) -> bool {
+    matches!(expr, Expr::Literal(ScalarValue::Utf8(_), None))
+}
+
+/// A quoted literal read as a type that is no text.
+pub fn lend(expr: Expr, data_type: Option<&DataType>) -> Result<Expr> {
+    let (Expr::Literal(ScalarValue::Utf8(Some(text)), None), Some(data_type)) = (&expr, data_type) else {
+        return Ok(expr);
+    };
+    let sql_type = match data_type {
+        // A number keeps the digits that it is written with.
+        DataType::Decimal128(..) => {
+            let places = text.trim().split_once('.').map_or(0, |(_, fraction)| fraction.len().min(20));
+            SqlType::Numeric(Some((38, places as i8)))
+        }
+        other if matches!(class(other), Class::Text | Class::Other) => return Ok(expr),
+        other => SqlType::from_arrow(other)?,
+    };
+    Ok(Expr::Literal(read_one(text, &sql_type)?, None))
+}
+
+/// Types within which PostgreSQL compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Bool,
+    Number,
+    Text,
+    Moment,
+    Time,
+    Interval,
+    List,
+    Other,
+}
+
+fn class(data_type: &DataType) -> Class {
+    match data_type {
+        DataType::Boolean => Class::Bool,
+        t if t.is_numeric() => Class::Number,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Class::Text,
+        DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) => Class::Moment,
+        DataType::Time32(_) | DataType::Time64(_) => Class::Time,
+        DataType::Interval(_) | DataType::Duration(_) => Class::Interval,
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => Class::List,
+        DataType::Dictionary(_, values) => class(values),
+        _ => Class::Other,
+    }
+}
+
+fn is_plain(data_type: &DataType) -> bool {
+    !matches!(class(data_type), Class::Other)
+}
+
+fn named(data_type: &DataType) -> String {
+    match SqlType::from_arrow(data_type) {
+        Ok(SqlType::Numeric(_)) => "numeric".to_owned(),
+        Ok(sql_type) => sql_type.to_string(),
+        Err(_) => data_type.to_string(),
+    }
+}
+
+fn no_operator(left: &DataType, sign: &str, right: &DataType) -> Error {
+    let message = format!("operator does not exist: {} {sign} {}", named(left), named(right));
+    Error::new(Kind::UndefinedFunction, message)
+        .with_hint("No operator matches the given argument types. You might need to add explicit type casts.")
+}

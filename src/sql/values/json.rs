@@ -1,0 +1,115 @@
+//! JSON as PostgreSQL keeps it: `json` as it was written, `jsonb` without what says nothing.
+
+use super::numbers::without_exponent;
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Whether a text is one JSON value.
+pub fn is_valid(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
+/// A JSON value as `jsonb` shows it: one blank after each colon and comma, shorter keys first, the last of equal keys;
+/// `None` if the text is no JSON. Numbers keep their digits.
+pub fn normal(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len() + 8);
+    write(serde_json::from_str(text).ok()?, &mut out).ok()?;
+    Some(out)
+}
+
+/// One level of a value; what is within stays text until it is its turn.
+enum Value<'a> {
+    Scalar(&'a str),
+    Array(Vec<&'a RawValue>),
+    Object(BTreeMap<(usize, String), &'a RawValue>),
+}
+
+fn write(raw: &RawValue, out: &mut String) -> serde_json::Result<()> {
+    let text = raw.get();
+    let value = match text.as_bytes().first() {
+        Some(b'{' | b'[') => serde_json::from_str(text)?,
+        _ => Value::Scalar(text),
+    };
+    match value {
+        Value::Scalar(text) if text.starts_with('"') => {
+            let plain: String = serde_json::from_str(text)?;
+            out.push_str(&serde_json::to_string(&plain)?);
+        }
+        Value::Scalar(text) => out.push_str(&without_exponent(text)),
+        Value::Array(items) => {
+            out.push('[');
+            for (n, item) in items.into_iter().enumerate() {
+                out.push_str(if n > 0 { ", " } else { "" });
+                write(item, out)?;
+            }
+            out.push(']');
+        }
+        Value::Object(members) => {
+            out.push('{');
+            for (n, ((_, key), member)) in members.into_iter().enumerate() {
+                out.push_str(if n > 0 { ", " } else { "" });
+                out.push_str(&serde_json::to_string(&key)?);
+                out.push_str(": ");
+                write(member, out)?;
+            }
+            out.push('}');
+        }
+    }
+    Ok(())
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Value<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Level)
+    }
+}
+
+struct Level;
+
+impl<'de> Visitor<'de> for Level {
+    type Value = Value<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array or an object")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value<'de>, A::Error> {
+        let mut all = Vec::new();
+        while let Some(item) = items.next_element::<&RawValue>()? {
+            all.push(item);
+        }
+        Ok(Value::Array(all))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value<'de>, A::Error> {
+        let mut all = BTreeMap::new();
+        while let Some(key) = members.next_key::<String>()? {
+            if key.contains('\0') {
+                return Err(A::Error::custom("a text has no zero character"));
+            }
+            all.insert((key.len(), key), members.next_value()?);
+        }
+        Ok(Value::Object(all))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_shown_as_postgres_shows_it() {
+        for (text, expected) in [
+            (" 1 ", "1"),
+            ("{\"bb\":1,\"a\":{\"x\":null},\"a\":\"\\u00e9\"}", "{\"a\": \"é\", \"bb\": 1}"),
+            ("[1e3, 1.50, 12.5e-3, -2E0, 0e5]", "[1000, 1.50, 0.0125, -2, 0]"),
+            ("[]", "[]"),
+        ] {
+            assert_eq!(normal(text).as_deref(), Some(expected));
+        }
+        assert_eq!(normal("{\"a\":}"), None);
+        assert_eq!(normal("1 2"), None);
+    }
+}

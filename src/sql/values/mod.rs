@@ -1,0 +1,203 @@
+//! Values from one type to another, as PostgreSQL's casts do it.
+//!
+//! [`read`] is the input function of every type: text of a statement, of COPY, of a parameter. [`assign`] is the cast on
+//! the way into a column, which refuses what is too long; [`convert`] the one that a statement asks for in words, which
+//! cuts. Arrow's kernels do the work where they do as PostgreSQL does; numbers are rounded and checked in [`numbers`].
+
+mod interval;
+mod json;
+mod moment;
+mod numbers;
+mod read;
+
+pub use read::{array_elements, first_unreadable, read, read_one};
+
+use super::error::cannot_cast;
+use crate::catalog::SqlType;
+use crate::encoding::pg_text::{Cell, Column, write_text};
+use crate::error::{Error, Kind, Result};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, StringArray, StringBuilder, new_null_array};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field};
+use std::sync::Arc;
+
+/// Brings `array` to a column's type as an assignment does: text that cannot be read is
+/// [`Kind::InvalidText`], a number that does not fit [`Kind::NumericOutOfRange`], a text too long
+/// [`Kind::StringTooLong`].
+pub fn assign(array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
+    if !assignable(array.data_type(), &target.arrow()) {
+        return Err(Error::new(
+            Kind::DatatypeMismatch,
+            format!("cannot assign a value of type {} to type {target}", SqlType::from_arrow(array.data_type())?),
+        ));
+    }
+    fit(changed(&Field::new("", array.data_type().clone(), true), array, target)?, target, false)
+}
+
+/// Brings `array`, whose type `from` tells, to a type that a statement asked for: errors as of [`assign`], but text too
+/// long is cut. A cast that PostgreSQL has not is [`Kind::CannotCoerce`].
+pub fn convert(from: &Field, array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
+    if !castable(array.data_type(), &target.arrow()) {
+        return Err(cannot_cast(&SqlType::from_field(from)?, target));
+    }
+    fit(changed(from, array, target)?, target, true)
+}
+
+/// Whether [`convert`] does what Arrow's own cast does, so that the engine may see through it.
+pub fn same_as_arrow(from: &DataType, target: &Field) -> bool {
+    let rank = |t: &DataType| match t {
+        DataType::Int16 => Some(1),
+        DataType::Int32 => Some(2),
+        DataType::Int64 => Some(3),
+        DataType::Float64 => Some(9),
+        _ => None,
+    };
+    let marked = !target.metadata().is_empty();
+    match (from, target.data_type()) {
+        (_, DataType::Utf8) | (DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View, _) => false,
+        _ if marked => false,
+        (have, want) if have == want => true,
+        (have, want) => rank(have).zip(rank(want)).is_some_and(|(have, want)| have < want),
+    }
+}
+
+fn changed(from: &Field, array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
+    let wanted = target.arrow();
+    Ok(match (array.data_type(), &wanted) {
+        (have, want) if have == want && !is_text(have) => array.clone(),
+        (DataType::Null, want) => new_null_array(want, array.len()),
+        (have, _) if is_text(have) => read(cast(array, &DataType::Utf8)?.as_string(), target)?,
+        (DataType::Dictionary(_, values), _) => changed(from, &cast(array, values)?, target)?,
+        (_, DataType::Utf8) => as_text(from, array),
+        (DataType::List(have), DataType::List(want)) => {
+            let SqlType::Array(item) = target else { return Err(Error::internal("a list is no array")) };
+            let list = array.as_list::<i32>();
+            let items = convert(have, list.values(), item)?;
+            Arc::new(ListArray::try_new(want.clone(), list.offsets().clone(), items, list.nulls().cloned())?)
+        }
+        (have, want) if have.is_numeric() && want.is_numeric() => numbers::number(array, target)?,
+        _ => cast(array, &wanted)?,
+    })
+}
+
+fn is_text(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+fn is_moment(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Date32 | DataType::Date64 | DataType::Timestamp(..))
+}
+
+fn is_interval(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Interval(_) | DataType::Duration(_))
+}
+
+/// Whether PostgreSQL assigns one type to the other without an explicit cast.
+fn assignable(have: &DataType, want: &DataType) -> bool {
+    match (have, want) {
+        (DataType::Null, _) | (_, DataType::Utf8) => true,
+        (a, _) if is_text(a) => true,
+        (a, b) if a.is_numeric() && b.is_numeric() => true,
+        (a, b) if is_moment(a) && is_moment(b) => true,
+        (DataType::Timestamp(..), DataType::Time64(_)) | (DataType::Time64(_) | DataType::Time32(_), _)
+            if matches!(want, DataType::Time64(_)) =>
+        {
+            true
+        }
+        (a, b) if is_interval(a) && is_interval(b) => true,
+        (DataType::List(_) | DataType::LargeList(_), DataType::List(_)) => true,
+        (DataType::Dictionary(_, values), want) => assignable(values, want),
+        (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
+    }
+}
+
+/// Whether PostgreSQL casts one type to the other where a statement says so.
+fn castable(have: &DataType, want: &DataType) -> bool {
+    match (have, want) {
+        (a, b) if assignable(a, b) => true,
+        (DataType::Boolean, b) => matches!(b, DataType::Int32),
+        (a, DataType::Boolean) => matches!(a, DataType::Int32),
+        (DataType::Time64(_), b) => is_interval(b),
+        (DataType::Dictionary(_, values), want) => castable(values, want),
+        _ => false,
+    }
+}
+
+/// Values in PostgreSQL's output form.
+fn as_text(from: &Field, array: &ArrayRef) -> ArrayRef {
+    let column = Column::new(from, array.as_ref());
+    let mut out = StringBuilder::with_capacity(array.len(), array.len() * 8);
+    let mut buffer = Vec::new();
+    for row in 0..array.len() {
+        match column.cell(row) {
+            None => out.append_null(),
+            // The cast to text is the one place where a boolean is a word.
+            Some(Cell::Bool(value)) => out.append_value(if value { "true" } else { "false" }),
+            Some(cell) => {
+                buffer.clear();
+                write_text(&cell, &mut buffer);
+                out.append_value(String::from_utf8_lossy(&buffer));
+            }
+        }
+    }
+    Arc::new(out.finish())
+}
+
+/// Texts within the length of their type.
+fn fit(array: ArrayRef, target: &SqlType, cut: bool) -> Result<ArrayRef> {
+    let Some(limit) = target.length_max() else { return Ok(array) };
+    let pad = matches!(target, SqlType::Char(_));
+    let texts = array.as_string::<i32>();
+    // Bytes are never fewer than characters: most columns need no look at each of them.
+    if !pad && texts.iter().flatten().all(|text| text.len() <= limit) {
+        return Ok(array);
+    }
+    let fitted = texts.iter().map(|text| {
+        let Some(text) = text else { return Ok(None) };
+        let (end, length) = match text.char_indices().nth(limit) {
+            Some((end, _)) => (end, limit),
+            None => (text.len(), text.chars().count()),
+        };
+        // PostgreSQL cuts off blanks that are too many, and nothing else.
+        if !cut && !text[end..].bytes().all(|byte| byte == b' ') {
+            return Err(Error::new(Kind::StringTooLong, format!("value too long for type {target}")));
+        }
+        let blanks = if pad { limit - length } else { 0 };
+        Ok(Some(format!("{}{}", &text[..end], " ".repeat(blanks))))
+    });
+    Ok(Arc::new(fitted.collect::<Result<StringArray>>()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{BooleanArray, Float64Array};
+
+    fn texts(values: &[&str]) -> ArrayRef {
+        Arc::new(StringArray::from(values.to_vec()))
+    }
+
+    #[test]
+    fn lengths_are_enforced_but_blanks_forgiven() {
+        assert!(assign(&texts(&["商品  "]), &SqlType::Varchar(Some(2))).is_ok());
+        assert_eq!(assign(&texts(&["商品名"]), &SqlType::Varchar(Some(2))).unwrap_err().kind(), Kind::StringTooLong);
+        let padded = assign(&texts(&["a"]), &SqlType::Char(3)).unwrap();
+        assert_eq!(padded.as_string::<i32>().value(0), "a  ");
+        let field = Field::new("", DataType::Utf8, true);
+        let cut = convert(&field, &texts(&["商品名"]), &SqlType::Varchar(Some(2))).unwrap();
+        assert_eq!(cut.as_string::<i32>().value(0), "商品");
+    }
+
+    #[test]
+    fn booleans_are_not_assigned_to_numbers() {
+        let array: ArrayRef = Arc::new(BooleanArray::from(vec![true]));
+        assert_eq!(assign(&array, &SqlType::Int4).unwrap_err().kind(), Kind::DatatypeMismatch);
+    }
+
+    #[test]
+    fn numbers_become_text_as_they_are_shown() {
+        let array: ArrayRef = Arc::new(Float64Array::from(vec![1.0, 0.1]));
+        let text = assign(&array, &SqlType::Text).unwrap();
+        assert_eq!(text.as_string::<i32>().iter().flatten().collect::<Vec<_>>(), ["1", "0.1"]);
+    }
+}
