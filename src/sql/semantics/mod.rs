@@ -1,9 +1,9 @@
 //! What an expression means in PostgreSQL where the engine takes it to mean something else.
 //!
-//! Two passes over every plan. [`resolve`] runs as soon as a statement is planned, before parameters have values: it
+//! Two passes over every plan. [`resolve()`] runs as soon as a statement is planned, before parameters have values: it
 //! gives literals the types that PostgreSQL gives them, refuses operators that it has not, and chooses the types of
 //! sums, averages, products and quotients. [`Checked`] runs after the engine has brought operands to common types: casts
-//! and arithmetic become functions of ours ([`cast`], [`arithmetic`]) that round, check and fail as PostgreSQL's do.
+//! and arithmetic become functions of ours (`cast`, `arithmetic`) that round, check and fail as PostgreSQL's do.
 
 mod arithmetic;
 mod cast;

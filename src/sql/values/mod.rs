@@ -1,6 +1,6 @@
 //! Values from one type to another, as PostgreSQL's casts do it.
 //!
-//! [`read`] is the input function of every type: text of a statement, of COPY, of a parameter. [`assign`] is the cast on
+//! [`read()`] is the input function of every type: text of a statement, of COPY, of a parameter. [`assign`] is the cast on
 //! the way into a column, which refuses what is too long; [`convert`] the one that a statement asks for in words, which
 //! cuts. Arrow's kernels do the work where they do as PostgreSQL does; numbers are rounded and checked in [`numbers`].
 
