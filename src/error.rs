@@ -37,6 +37,12 @@ pub enum Kind {
     AmbiguousColumn,
     /// A column must be in GROUP BY or in an aggregate.
     Grouping,
+    /// A number in ORDER BY or GROUP BY counts no column.
+    InvalidColumnReference,
+    /// LIMIT or OFFSET is negative.
+    InvalidRowCount,
+    /// A function is not defined for its argument: the root or the logarithm of a negative number.
+    InvalidArgument,
     /// An expression has another type than its place asks for.
     DatatypeMismatch,
     /// There is no cast from one type to the other.

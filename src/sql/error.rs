@@ -255,6 +255,27 @@ fn plan(message: &str) -> Error {
         return super::functions::undefined(name);
     }
     let any = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    let number = |before: &str| {
+        let rest = message.split(before).nth(1).unwrap_or_default();
+        rest.chars().take_while(char::is_ascii_digit).collect::<String>()
+    };
+    if any(&["Aggregate functions are not allowed in the WHERE"]) {
+        return Error::new(Kind::Grouping, "aggregate functions are not allowed in WHERE");
+    }
+    if any(&["Order by column out of bounds"]) {
+        let text = format!("ORDER BY position {} is not in select list", number("specified: "));
+        return Error::new(Kind::InvalidColumnReference, text);
+    }
+    if any(&["Cannot find column with position"]) {
+        let text = format!("GROUP BY position {} is not in select list", number("with position "));
+        return Error::new(Kind::InvalidColumnReference, text);
+    }
+    if any(&["LIMIT must be >= 0"]) {
+        return Error::new(Kind::InvalidRowCount, "LIMIT must not be negative");
+    }
+    if let Some(name) = message.strip_prefix("Invalid qualifier ") {
+        return Error::new(Kind::UndefinedTable, format!("missing FROM-clause entry for table \"{name}\""));
+    }
     if any(&["failed to match any signature", "but received"])
         && let Some(name) = message.split("Function '").nth(1).and_then(|rest| rest.split('\'').next())
     {
@@ -289,6 +310,9 @@ fn execution(message: &str) -> Error {
     let line = first_line(message);
     if line.contains("divide by zero") || line.contains("division by zero") {
         return Error::new(Kind::DivisionByZero, "division by zero");
+    }
+    if line.contains("square root of a negative number") {
+        return Error::new(Kind::InvalidArgument, "cannot take square root of a negative number");
     }
     if line.contains("more than one row") || line.contains("Scalar subquery") {
         return Error::new(Kind::Cardinality, "more than one row returned by a subquery used as an expression");

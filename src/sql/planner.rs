@@ -183,6 +183,8 @@ impl ContextProvider for Planner<'_> {
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
         let builtin = name.trim_start_matches("pg_catalog.");
+        // The engine's name for what PostgreSQL calls otherwise.
+        let builtin = if builtin == "sign" { "signum" } else { builtin };
         functions::scalar(builtin, self.context).or_else(|| self.state.scalar_functions().get(builtin).cloned())
     }
 
@@ -191,6 +193,11 @@ impl ContextProvider for Planner<'_> {
     }
 
     fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
+        let name = match name.trim_start_matches("pg_catalog.") {
+            "variance" => "var_samp",
+            "every" => "bool_and",
+            name => name,
+        };
         self.state.aggregate_functions().get(name).cloned()
     }
 

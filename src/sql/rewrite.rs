@@ -3,6 +3,7 @@
 //! `QUALITY(p)` and `PREDICT_CTR(p)` take a whole row of the relation that FROM calls `p`, as PostgreSQL's functions
 //! over composite types do. The engine knows no such argument; it becomes a struct of the relation's columns.
 
+mod rows;
 mod subqueries;
 
 use super::context::Context;
@@ -11,9 +12,9 @@ use super::parser::fold;
 use crate::catalog::{Object, View};
 use crate::error::Result;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, Statement, TableAlias, TableAliasColumnDef, TableFactor, TableWithJoins,
-    Value, VisitMut, VisitorMut, visit_expressions, visit_expressions_mut,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, Query, Select,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, TableAlias, TableAliasColumnDef, TableFactor,
+    TableWithJoins, Value, VisitMut, VisitorMut, visit_expressions, visit_expressions_mut,
 };
 use std::ops::ControlFlow;
 
@@ -43,6 +44,8 @@ impl VisitorMut for Rewriter<'_> {
         if let SetExpr::Select(select) = query.body.as_mut() {
             if query.order_by.is_some() && matches!(&select.group_by, GroupByExpr::Expressions(e, _) if e.is_empty()) {
                 name_casts(&mut select.projection);
+            } else if let Some(order) = &query.order_by {
+                hide_casts(&mut select.projection, &order.to_string());
             }
             tell_apart(&mut select.projection);
             select.projection.iter_mut().for_each(subqueries::as_values);
@@ -74,6 +77,8 @@ impl VisitorMut for Rewriter<'_> {
         name_to_call(expression);
         long_number(expression);
         subqueries::set_apart(expression);
+        rows::compare(expression);
+        modulo(expression);
         if let Expr::Function(function) = expression
             && takes_row(function)
         {
@@ -93,6 +98,19 @@ fn wants_rows(query: &Query) -> bool {
         _ => ControlFlow::Continue(()),
     });
     found.is_break()
+}
+
+/// A cast of a column that is grouped and ordered by: the column itself is what ORDER BY means.
+fn hide_casts(items: &mut [SelectItem], order: &str) {
+    for (n, item) in items.iter_mut().enumerate() {
+        if let SelectItem::UnnamedExpr(expression) = item
+            && let Expr::Cast { expr: inner, .. } = &*expression
+            && order.contains(&inner.to_string())
+        {
+            let alias = Ident::with_quote('"', format!("\u{1}{n}"));
+            *item = SelectItem::ExprWithAlias { expr: expression.clone(), alias };
+        }
+    }
 }
 
 /// A cast of a column is called as the column, which ORDER BY may mean; the engine would add the column itself beside it.
@@ -176,6 +194,23 @@ fn name_series(factor: &mut TableFactor) {
     }
 }
 
+/// `mod(a, b)` is the operator.
+fn modulo(expression: &mut Expr) {
+    let Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) = &*expression else { return };
+    if !name.to_string().eq_ignore_ascii_case("mod") {
+        return;
+    }
+    let operand = |arg: &FunctionArg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) => Some(Box::new(Expr::Nested(Box::new(e.clone())))),
+        _ => None,
+    };
+    if let [left, right] = list.args.as_slice()
+        && let (Some(left), Some(right)) = (operand(left), operand(right))
+    {
+        *expression = Expr::Nested(Box::new(Expr::BinaryOp { left, op: BinaryOperator::Modulo, right }));
+    }
+}
+
 /// A number with more digits than a decimal has is floating point.
 fn long_number(expression: &mut Expr) {
     const DIGITS: i32 = 38;
@@ -195,6 +230,8 @@ pub fn expression(mut expression: Expr) -> Expr {
     let _ = visit_expressions_mut(&mut expression, |e| {
         name_to_call(e);
         long_number(e);
+        rows::compare(e);
+        modulo(e);
         ControlFlow::<()>::Continue(())
     });
     expression

@@ -11,6 +11,7 @@ mod checked;
 mod decimal;
 mod function;
 mod interval;
+mod moment;
 mod planner;
 mod resolve;
 

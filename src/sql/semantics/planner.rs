@@ -1,14 +1,15 @@
 //! Operators that the engine's planner refuses before any pass could help.
 
+use super::super::values::array_elements;
 use super::interval::Scaled;
 use super::{function, resolve};
 use crate::catalog::SqlType;
 use arrow::datatypes::{DataType, TimeUnit};
-use datafusion::common::{DFSchema, Result as DfResult};
+use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{Cast, Expr, ExprSchemable, cast};
+use datafusion::logical_expr::{Cast, Expr, ExprSchemable, cast, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
-use datafusion_functions_json::udfs::json_get_json_udf;
+use datafusion_functions_json::udfs::{json_as_text_udf, json_get_json_udf};
 use std::sync::Arc;
 
 fn moment() -> DataType {
@@ -21,7 +22,9 @@ pub struct Operators;
 
 impl ExprPlanner for Operators {
     fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> DfResult<PlannerResult<RawBinaryExpr>> {
-        use BinaryOperator::{Arrow, Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Modulo, Multiply, NotEq, Plus};
+        use BinaryOperator::{
+            Arrow, Divide, Eq, Gt, GtEq, HashArrow, HashLongArrow, Lt, LtEq, Minus, Modulo, Multiply, NotEq, Plus,
+        };
         let RawBinaryExpr { op, left, right } = raw;
         if op == Arrow {
             // JSON again, and not one of the engine's unions.
@@ -30,6 +33,21 @@ impl ExprPlanner for Operators {
             return Ok(PlannerResult::Planned(Expr::Cast(json)));
         }
         let original = |left, right| Ok(PlannerResult::Original(RawBinaryExpr { op: op.clone(), left, right }));
+        if let (HashArrow | HashLongArrow, Expr::Literal(ScalarValue::Utf8(Some(path)), _)) = (&op, &right) {
+            let steps = array_elements(path).unwrap_or_default().into_iter().flatten();
+            let step = |step: String| match step.parse::<i64>() {
+                Ok(n) => lit(n),
+                Err(_) => lit(step),
+            };
+            let args: Vec<Expr> = std::iter::once(left).chain(steps.map(step)).collect();
+            return Ok(PlannerResult::Planned(match op {
+                HashLongArrow => json_as_text_udf().call(args),
+                _ => {
+                    let json = Arc::new(SqlType::Jsonb.field(""));
+                    Expr::Cast(Cast::new_from_field(Box::new(json_get_json_udf().call(args)), json))
+                }
+            }));
+        }
         let comparison = matches!(op, Eq | Gt | GtEq | Lt | LtEq | NotEq);
         if !comparison && !matches!(op, Divide | Minus | Modulo | Multiply | Plus) {
             return original(left, right);

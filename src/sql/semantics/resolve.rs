@@ -5,6 +5,7 @@
 
 use super::super::values::read_one;
 use super::decimal::Decimals;
+use super::moment::{Extract, Round};
 use super::{function, input_schema};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
@@ -112,6 +113,21 @@ impl TreeNodeRewriter for Expressions<'_> {
                 let name = call.name().to_uppercase();
                 call.args = self.alike(call.args, &name)?;
                 Expr::ScalarFunction(call)
+            }
+            Expr::ScalarFunction(call) if call.name() == "date_part" && call.args.len() == 2 => match &call.args[0] {
+                Expr::Literal(ScalarValue::Utf8(Some(part)), _) if Extract::part(part).is_some() => {
+                    let part = Extract::part(part).ok_or_else(|| Error::internal("a part of a moment is gone"))?;
+                    function::call(part, call.args[1..].to_vec())
+                }
+                _ => Expr::ScalarFunction(call),
+            },
+            Expr::ScalarFunction(call) if call.name() == "round" && call.args.len() == 1 => {
+                match self.type_of(&call.args[0]) {
+                    Some(data_type @ (DataType::Float32 | DataType::Float64)) => {
+                        function::call(Round { data_type }, call.args)
+                    }
+                    _ => Expr::ScalarFunction(call),
+                }
             }
             // `x = ANY($1)`
             Expr::ScalarFunction(mut call) if call.name() == "array_has" && call.args.len() == 2 => {
