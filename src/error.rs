@@ -41,8 +41,6 @@ pub enum Kind {
     InvalidColumnReference,
     /// LIMIT or OFFSET is negative.
     InvalidRowCount,
-    /// A function is not defined for its argument: the root or the logarithm of a negative number.
-    InvalidArgument,
     /// An expression has another type than its place asks for.
     DatatypeMismatch,
     /// There is no cast from one type to the other.

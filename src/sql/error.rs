@@ -311,9 +311,6 @@ fn execution(message: &str) -> Error {
     if line.contains("divide by zero") || line.contains("division by zero") {
         return Error::new(Kind::DivisionByZero, "division by zero");
     }
-    if line.contains("square root of a negative number") {
-        return Error::new(Kind::InvalidArgument, "cannot take square root of a negative number");
-    }
     if line.contains("more than one row") || line.contains("Scalar subquery") {
         return Error::new(Kind::Cardinality, "more than one row returned by a subquery used as an expression");
     }

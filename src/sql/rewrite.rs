@@ -74,11 +74,8 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
-        name_to_call(expression);
-        long_number(expression);
+        in_engines_words(expression);
         subqueries::set_apart(expression);
-        rows::compare(expression);
-        modulo(expression);
         if let Expr::Function(function) = expression
             && takes_row(function)
         {
@@ -225,13 +222,18 @@ fn long_number(expression: &mut Expr) {
     }
 }
 
+/// What is written in one way in PostgreSQL's SQL and in another in the engine's.
+fn in_engines_words(expression: &mut Expr) {
+    name_to_call(expression);
+    long_number(expression);
+    rows::compare(expression);
+    modulo(expression);
+}
+
 /// An expression outside of a query with the same rewriting.
 pub fn expression(mut expression: Expr) -> Expr {
     let _ = visit_expressions_mut(&mut expression, |e| {
-        name_to_call(e);
-        long_number(e);
-        rows::compare(e);
-        modulo(e);
+        in_engines_words(e);
         ControlFlow::<()>::Continue(())
     });
     expression

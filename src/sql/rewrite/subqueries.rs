@@ -3,8 +3,8 @@
 use super::super::parser::fold;
 use super::super::planner::parse_expression;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Query, SelectItem, SetExpr, TableAliasColumnDef, TableFactor, Value, VisitMut, VisitorMut,
-    visit_expressions, visit_relations,
+    Expr, GroupByExpr, Ident, Query, SelectItem, SetExpr, TableAliasColumnDef, TableFactor, UnaryOperator, Value,
+    Visit, VisitMut, Visitor, VisitorMut, visit_expressions,
 };
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -28,15 +28,10 @@ pub fn set_apart(expression: &mut Expr) {
 
 /// Whether a query names relations that are not in it.
 fn looks_outside(query: &Query) -> bool {
-    let mut inside = HashSet::new();
-    let _ = visit_relations(query, |name| {
-        inside.extend(name.0.last().and_then(|part| part.as_ident()).map(fold));
-        ControlFlow::<()>::Continue(())
-    });
-    let mut query = query.clone();
-    let _ = VisitMut::visit(&mut query, &mut Aliases(&mut inside));
-    let found = visit_expressions(&query, |expression| match expression {
-        Expr::CompoundIdentifier(parts) if parts.len() > 1 && !inside.contains(&fold(&parts[parts.len() - 2])) => {
+    let mut inside = Names::default();
+    let _ = Visit::visit(query, &mut inside);
+    let found = visit_expressions(query, |expression| match expression {
+        Expr::CompoundIdentifier(parts) if parts.len() > 1 && !inside.0.contains(&fold(&parts[parts.len() - 2])) => {
             ControlFlow::Break(())
         }
         _ => ControlFlow::Continue(()),
@@ -44,13 +39,17 @@ fn looks_outside(query: &Query) -> bool {
     found.is_break()
 }
 
-/// Gathers the aliases of FROM.
-struct Aliases<'a>(&'a mut HashSet<String>);
+/// Names and aliases of the relations in FROM.
+#[derive(Default)]
+struct Names(HashSet<String>);
 
-impl VisitorMut for Aliases<'_> {
+impl Visitor for Names {
     type Break = ();
 
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, .. } = factor {
+            self.0.extend(name.0.last().and_then(|part| part.as_ident()).map(fold));
+        }
         if let TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } = factor
         {
             self.0.insert(fold(&alias.name));
@@ -99,10 +98,7 @@ fn value_of(expression: &Expr) -> Option<Expr> {
         _ => return None,
     };
     Some(match negated {
-        true => Expr::UnaryOp {
-            op: datafusion::sql::sqlparser::ast::UnaryOperator::Not,
-            expr: Box::new(Expr::Nested(Box::new(value))),
-        },
+        true => Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(Expr::Nested(Box::new(value))) },
         false => value,
     })
 }
@@ -122,7 +118,7 @@ fn any_row(query: &Query, condition: &str) -> Option<Expr> {
             };
             select.distinct.is_none()
                 && select.having.is_none()
-                && matches!(&select.group_by, datafusion::sql::sqlparser::ast::GroupByExpr::Expressions(e, _) if e.is_empty())
+                && matches!(&select.group_by, GroupByExpr::Expressions(e, _) if e.is_empty())
                 && select.projection.iter().all(named)
                 && query.with.is_none()
                 && query.limit_clause.is_none()

@@ -8,7 +8,6 @@ use arrow::array::{Array, ArrayRef, AsArray, Datum, PrimitiveArray};
 use arrow::compute::kernels::numeric;
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Field};
 use arrow::error::ArrowError;
-use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{ColumnarValue, Operator};
 
 /// `+ - * / %` of two numbers of one type, integers or floating point.
@@ -50,8 +49,7 @@ impl Function for Arithmetic {
         Field::new("", self.data_type.clone(), true)
     }
 
-    fn evaluate(&self, operands: &[ColumnarValue], _: usize) -> Result<ColumnarValue> {
-        let scalars = operands.iter().all(|operand| matches!(operand, ColumnarValue::Scalar(_)));
+    fn evaluate(&self, operands: &[ColumnarValue], _: usize) -> Result<ArrayRef> {
         let (left, right) = (datum(&operands[0])?, datum(&operands[1])?);
         let kernel = match self.operator {
             Operator::Plus => numeric::add,
@@ -66,10 +64,7 @@ impl Function for Arithmetic {
             DataType::Float64 => self.check::<Float64Type>(&result, left.as_ref(), right.as_ref())?,
             _ => {}
         }
-        Ok(match scalars {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?),
-            false => ColumnarValue::Array(result),
-        })
+        Ok(result)
     }
 }
 
@@ -116,7 +111,7 @@ fn values<T: ArrowPrimitiveType>(datum: &dyn Datum) -> PrimitiveArray<T> {
 }
 
 /// An operand as Arrow's kernels take it.
-pub fn datum(operand: &ColumnarValue) -> Result<Box<dyn Datum>> {
+fn datum(operand: &ColumnarValue) -> Result<Box<dyn Datum>> {
     Ok(match operand {
         ColumnarValue::Array(array) => Box::new(array.clone()),
         ColumnarValue::Scalar(value) => Box::new(value.to_scalar()?),
@@ -127,14 +122,14 @@ pub fn datum(operand: &ColumnarValue) -> Result<Box<dyn Datum>> {
 mod tests {
     use super::*;
     use arrow::array::{Float64Array, Int32Array};
+    use datafusion::common::ScalarValue;
     use std::sync::Arc;
 
     fn run(operator: Operator, left: ArrayRef, right: ScalarValue) -> Result<ArrayRef, Kind> {
         let data_type = left.data_type().clone();
         let rows = left.len();
         let operands = [ColumnarValue::Array(left), ColumnarValue::Scalar(right)];
-        let result = Arithmetic { operator, data_type }.evaluate(&operands, rows).map_err(|error| error.kind())?;
-        Ok(result.into_array(rows).unwrap())
+        Arithmetic { operator, data_type }.evaluate(&operands, rows).map_err(|error| error.kind())
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::super::values::convert;
 use super::function::Operator;
 use crate::catalog::SqlType;
 use crate::error::Result;
+use arrow::array::ArrayRef;
 use arrow::datatypes::Field;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::ColumnarValue;
@@ -26,11 +27,8 @@ impl Operator for Cast {
         self.to.field("")
     }
 
-    fn evaluate(&self, operands: &[ColumnarValue], _: usize) -> Result<ColumnarValue> {
-        Ok(match &operands[0] {
-            ColumnarValue::Array(array) => ColumnarValue::Array(convert(&self.from, array, &self.to)?),
-            ColumnarValue::Scalar(value) => ColumnarValue::Scalar(self.constant(value)?),
-        })
+    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
+        convert(&self.from, &operands[0].to_array(rows)?, &self.to)
     }
 }
 

@@ -88,19 +88,19 @@ fn cast_call(operator: Cast, operand: Expr) -> DfResult<Expr> {
 
 /// AND and OR whose right side can fail look at it only for rows that the left side leaves open, as PostgreSQL does.
 fn guarded(left: Expr, op: Operator, right: Expr) -> DfResult<Transformed<Expr>> {
+    let both = |left, right| Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)));
+    if !matches!(op, Operator::And | Operator::Or) || !can_fail(&right)? {
+        return Ok(Transformed::no(both(left, right)));
+    }
     let open = match op {
         Operator::And => left.clone().is_not_false(),
-        Operator::Or => left.clone().is_not_true(),
-        _ => return Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))))),
+        _ => left.clone().is_not_true(),
     };
-    if !can_fail(&right)? {
-        return Ok(Transformed::no(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))));
-    }
     let settled = Expr::Literal(ScalarValue::Boolean(Some(op == Operator::Or)), None);
     // A CASE with conditions alone is taken apart again by the engine.
     let taken = (Box::new(Expr::Literal(ScalarValue::Boolean(Some(true)), None)), Box::new(right));
     let right = Expr::Case(Case::new(Some(Box::new(open)), vec![taken], Some(Box::new(settled))));
-    Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))))
+    Ok(Transformed::yes(both(left, right)))
 }
 
 /// Whether an expression divides or casts, which fails for some values.

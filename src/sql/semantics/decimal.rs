@@ -10,7 +10,6 @@ use arrow::array::types::Decimal128Type;
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, i256};
-use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{ColumnarValue, Operator};
 use std::sync::Arc;
 
@@ -120,20 +119,14 @@ impl Function for Decimals {
         Field::new("", DataType::Decimal128(DIGITS, self.scale), true)
     }
 
-    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ColumnarValue> {
-        let scalars = operands.iter().all(|operand| matches!(operand, ColumnarValue::Scalar(_)));
-        let rows = if scalars { 1 } else { rows };
+    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
         let (left, right) = (decimals(&operands[0], self.left, rows)?, decimals(&operands[1], self.right, rows)?);
         let pairs = left.iter().zip(right.iter()).map(|pair| match pair {
             (Some(left), Some(right)) => self.one(left, right).map(Some),
             _ => Ok(None),
         });
         let result: PrimitiveArray<Decimal128Type> = pairs.collect::<Result<_>>()?;
-        let result: ArrayRef = Arc::new(result.with_precision_and_scale(DIGITS, self.scale)?);
-        Ok(match scalars {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?),
-            false => ColumnarValue::Array(result),
-        })
+        Ok(Arc::new(result.with_precision_and_scale(DIGITS, self.scale)?))
     }
 }
 
@@ -149,6 +142,7 @@ fn decimals(operand: &ColumnarValue, scale: i8, rows: usize) -> Result<Primitive
 #[cfg(test)]
 mod tests {
     use super::*;
+    use datafusion::common::ScalarValue;
 
     fn shown(operator: Operator, left: (i128, u8, i8), right: (i128, u8, i8)) -> Result<String, Kind> {
         let value = |(value, precision, scale)| ScalarValue::Decimal128(Some(value), precision, scale);
@@ -156,7 +150,7 @@ mod tests {
         let decimals = Decimals::of(operator, &left.data_type(), &right.data_type()).unwrap();
         let operands = [ColumnarValue::Scalar(left), ColumnarValue::Scalar(right)];
         let result = decimals.evaluate(&operands, 1).map_err(|error| error.kind())?;
-        Ok(crate::encoding::pg_text::cell_text(&result.into_array(1).unwrap(), 0).unwrap())
+        Ok(crate::encoding::pg_text::cell_text(&result, 0).unwrap())
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! An operator of ours as the engine's scalar function.
 
 use crate::error::Result;
+use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::common::Result as DfResult;
+use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -16,8 +17,8 @@ pub trait Operator: Debug + Clone + Eq + Hash + Send + Sync + 'static {
     fn name(&self) -> &'static str;
     /// The field of its result.
     fn returns(&self) -> Field;
-    /// Its result for a batch of so many rows.
-    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ColumnarValue>;
+    /// Its result for so many rows; one where all operands are constants.
+    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef>;
 }
 
 /// A call of the operator.
@@ -50,6 +51,11 @@ impl<O: Operator> ScalarUDFImpl for Function<O> {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
-        Ok(self.operator.evaluate(&args.args, args.number_rows)?)
+        let constant = args.args.iter().all(|operand| matches!(operand, ColumnarValue::Scalar(_)));
+        let result = self.operator.evaluate(&args.args, if constant { 1 } else { args.number_rows })?;
+        Ok(match constant {
+            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?),
+            false => ColumnarValue::Array(result),
+        })
     }
 }

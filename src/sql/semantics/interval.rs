@@ -5,7 +5,6 @@ use crate::error::{Error, Kind, Result};
 use arrow::array::types::{Float64Type, IntervalMonthDayNanoType};
 use arrow::array::{ArrayRef, AsArray, IntervalMonthDayNanoArray};
 use arrow::datatypes::{DataType, Field, IntervalMonthDayNano, IntervalUnit};
-use datafusion::common::ScalarValue;
 use datafusion::logical_expr::ColumnarValue;
 use std::sync::Arc;
 
@@ -28,9 +27,7 @@ impl Operator for Scaled {
         Field::new("", DataType::Interval(IntervalUnit::MonthDayNano), true)
     }
 
-    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ColumnarValue> {
-        let scalars = operands.iter().all(|operand| matches!(operand, ColumnarValue::Scalar(_)));
-        let rows = if scalars { 1 } else { rows };
+    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
         let (intervals, factors) = (operands[0].to_array(rows)?, operands[1].to_array(rows)?);
         let pairs =
             intervals.as_primitive::<IntervalMonthDayNanoType>().iter().zip(factors.as_primitive::<Float64Type>());
@@ -40,11 +37,7 @@ impl Operator for Scaled {
                 _ => Ok(None),
             })
             .collect::<Result<_>>()?;
-        let result: ArrayRef = Arc::new(result);
-        Ok(match scalars {
-            true => ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?),
-            false => ColumnarValue::Array(result),
-        })
+        Ok(Arc::new(result))
     }
 }
 

@@ -8,7 +8,6 @@ use arrow::array::types::{
 use arrow::array::{ArrayRef, AsArray, Decimal128Array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, TimeUnit};
-use datafusion::common::ScalarValue;
 use datafusion::logical_expr::ColumnarValue;
 use std::sync::Arc;
 
@@ -84,11 +83,9 @@ impl Operator for Extract {
         Field::new("", DataType::Decimal128(20, self.scale), true)
     }
 
-    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ColumnarValue> {
-        each(&operands[0], rows, |array| {
-            let values: Decimal128Array = self.micros(array)?.into_iter().collect();
-            Ok(Arc::new(values.with_precision_and_scale(20, self.scale)?))
-        })
+    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
+        let values: Decimal128Array = self.micros(&operands[0].to_array(rows)?)?.into_iter().collect();
+        Ok(Arc::new(values.with_precision_and_scale(20, self.scale)?))
     }
 }
 
@@ -108,30 +105,13 @@ impl Operator for Round {
         Field::new("", self.data_type.clone(), true)
     }
 
-    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ColumnarValue> {
-        each(&operands[0], rows, |array| {
-            Ok(match self.data_type {
-                DataType::Float32 => {
-                    Arc::new(array.as_primitive::<Float32Type>().unary::<_, Float32Type>(f32::round_ties_even))
-                }
-                _ => Arc::new(array.as_primitive::<Float64Type>().unary::<_, Float64Type>(f64::round_ties_even)),
-            })
+    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
+        let array = operands[0].to_array(rows)?;
+        Ok(match self.data_type {
+            DataType::Float32 => {
+                Arc::new(array.as_primitive::<Float32Type>().unary::<_, Float32Type>(f32::round_ties_even))
+            }
+            _ => Arc::new(array.as_primitive::<Float64Type>().unary::<_, Float64Type>(f64::round_ties_even)),
         })
     }
-}
-
-/// What `work` makes of an operand; of a constant once.
-fn each(
-    operand: &ColumnarValue,
-    rows: usize,
-    work: impl FnOnce(&ArrayRef) -> Result<ArrayRef>,
-) -> Result<ColumnarValue> {
-    Ok(match operand {
-        ColumnarValue::Array(array) => ColumnarValue::Array(work(array)?),
-        ColumnarValue::Scalar(_) => {
-            let one = operand.to_array(rows.min(1))?;
-            let one = if one.is_empty() { operand.to_array(1)? } else { one };
-            ColumnarValue::Scalar(ScalarValue::try_from_array(&work(&one)?, 0)?)
-        }
-    })
 }

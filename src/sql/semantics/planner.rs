@@ -16,6 +16,12 @@ fn moment() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, None)
 }
 
+/// The part of a JSON value at a path: JSON again, and not one of the engine's unions.
+fn json_part(args: Vec<Expr>) -> Expr {
+    let part = json_get_json_udf().call(args);
+    Expr::Cast(Cast::new_from_field(Box::new(part), Arc::new(SqlType::Jsonb.field(""))))
+}
+
 /// Gives a quoted literal beside a number that number's type, and multiplies intervals.
 #[derive(Debug)]
 pub struct Operators;
@@ -27,10 +33,7 @@ impl ExprPlanner for Operators {
         };
         let RawBinaryExpr { op, left, right } = raw;
         if op == Arrow {
-            // JSON again, and not one of the engine's unions.
-            let part = json_get_json_udf().call(vec![left, right]);
-            let json = Cast::new_from_field(Box::new(part), Arc::new(SqlType::Jsonb.field("")));
-            return Ok(PlannerResult::Planned(Expr::Cast(json)));
+            return Ok(PlannerResult::Planned(json_part(vec![left, right])));
         }
         let original = |left, right| Ok(PlannerResult::Original(RawBinaryExpr { op: op.clone(), left, right }));
         if let (HashArrow | HashLongArrow, Expr::Literal(ScalarValue::Utf8(Some(path)), _)) = (&op, &right) {
@@ -42,10 +45,7 @@ impl ExprPlanner for Operators {
             let args: Vec<Expr> = std::iter::once(left).chain(steps.map(step)).collect();
             return Ok(PlannerResult::Planned(match op {
                 HashLongArrow => json_as_text_udf().call(args),
-                _ => {
-                    let json = Arc::new(SqlType::Jsonb.field(""));
-                    Expr::Cast(Cast::new_from_field(Box::new(json_get_json_udf().call(args)), json))
-                }
+                _ => json_part(args),
             }));
         }
         let comparison = matches!(op, Eq | Gt | GtEq | Lt | LtEq | NotEq);

@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion, TreeNodeRewriter};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
-use datafusion::logical_expr::expr::{AggregateFunction, InList, Placeholder, WindowFunction};
+use datafusion::logical_expr::expr::{InList, Placeholder};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
     Between, BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator,
@@ -114,13 +114,16 @@ impl TreeNodeRewriter for Expressions<'_> {
                 call.args = self.alike(call.args, &name)?;
                 Expr::ScalarFunction(call)
             }
-            Expr::ScalarFunction(call) if call.name() == "date_part" && call.args.len() == 2 => match &call.args[0] {
-                Expr::Literal(ScalarValue::Utf8(Some(part)), _) if Extract::part(part).is_some() => {
-                    let part = Extract::part(part).ok_or_else(|| Error::internal("a part of a moment is gone"))?;
-                    function::call(part, call.args[1..].to_vec())
+            Expr::ScalarFunction(call) if call.name() == "date_part" && call.args.len() == 2 => {
+                let part = match &call.args[0] {
+                    Expr::Literal(ScalarValue::Utf8(Some(part)), _) => Extract::part(part),
+                    _ => None,
+                };
+                match part {
+                    Some(part) => function::call(part, call.args[1..].to_vec()),
+                    None => Expr::ScalarFunction(call),
                 }
-                _ => Expr::ScalarFunction(call),
-            },
+            }
             Expr::ScalarFunction(call) if call.name() == "round" && call.args.len() == 1 => {
                 match self.type_of(&call.args[0]) {
                     Some(data_type @ (DataType::Float32 | DataType::Float64)) => {
@@ -139,14 +142,14 @@ impl TreeNodeRewriter for Expressions<'_> {
             }
             Expr::AggregateFunction(mut call) => {
                 self.aggregate(call.func.name(), &mut call.params.args)?;
-                Expr::AggregateFunction(AggregateFunction { func: call.func, params: call.params })
+                Expr::AggregateFunction(call)
             }
             Expr::WindowFunction(mut call) => {
                 if let WindowFunctionDefinition::AggregateUDF(aggregate) = &call.fun {
                     let name = aggregate.name().to_owned();
                     self.aggregate(&name, &mut call.params.args)?;
                 }
-                Expr::WindowFunction(Box::new(WindowFunction { ..*call }))
+                Expr::WindowFunction(call)
             }
             other => return Ok(Transformed::no(other)),
         };
@@ -177,18 +180,9 @@ impl Expressions<'_> {
             right = self.comparable(&left, right, sign)?;
             left = self.comparable(&right, left, sign)?;
         } else if arithmetic {
-            let number = |t: &Option<DataType>| t.as_ref().is_some_and(DataType::is_numeric);
-            let (a, b) = (self.type_of(&left), self.type_of(&right));
-            if number(&a) {
-                right = lend(right, a.as_ref())?;
-            }
-            if number(&b) {
-                left = lend(left, b.as_ref())?;
-            }
+            // Quoted literals beside numbers are numbers already: the planner's `Operators` has seen them.
             if let (Some(a), Some(b)) = (self.type_of(&left), self.type_of(&right)) {
-                if class(&a) == Class::Number && class(&b) == Class::Text
-                    || class(&a) == Class::Text && class(&b) == Class::Number
-                {
+                if matches!((class(&a), class(&b)), (Class::Number, Class::Text) | (Class::Text, Class::Number)) {
                     return Err(no_operator(&a, &op.to_string(), &b));
                 }
                 if let Some(decimals) = Decimals::of(op, &a, &b) {
@@ -208,9 +202,7 @@ impl Expressions<'_> {
         };
         if let (Some(a), Some(b)) = (mine, self.type_of(&other))
             && !is_unknown(expr)
-            && class(&a) != class(&b)
-            && class(&a) != Class::Other
-            && class(&b) != Class::Other
+            && differ(&a, &b)
         {
             return Err(no_operator(&a, sign, &b));
         }
@@ -240,7 +232,7 @@ impl Expressions<'_> {
         for expr in all.iter().filter(|expr| !is_unknown(expr)) {
             let Some(found) = self.type_of(expr) else { continue };
             match &wanted {
-                Some(wanted) if class(wanted) != class(&found) && [wanted, &found].iter().all(|t| is_plain(t)) => {
+                Some(wanted) if differ(wanted, &found) => {
                     let message = format!("{what} types {} and {} cannot be matched", named(wanted), named(&found));
                     return Err(Error::new(Kind::DatatypeMismatch, message));
                 }
@@ -334,8 +326,10 @@ fn class(data_type: &DataType) -> Class {
     }
 }
 
-fn is_plain(data_type: &DataType) -> bool {
-    !matches!(class(data_type), Class::Other)
+/// Whether PostgreSQL compares neither type with the other.
+fn differ(left: &DataType, right: &DataType) -> bool {
+    let (left, right) = (class(left), class(right));
+    left != right && left != Class::Other && right != Class::Other
 }
 
 fn named(data_type: &DataType) -> String {
