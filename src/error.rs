@@ -31,6 +31,8 @@ pub enum Kind {
     DuplicateTable,
     /// A column is named twice.
     DuplicateColumn,
+    /// Two relations of a FROM clause have one name.
+    DuplicateAlias,
     /// Another object of that name is there already.
     DuplicateObject,
     /// A name could mean two columns.
@@ -59,6 +61,10 @@ pub enum Kind {
     DivisionByZero,
     /// A number does not fit its type.
     NumericOutOfRange,
+    /// A logarithm of zero or of a negative number.
+    InvalidLogarithm,
+    /// A root or power that is no real number.
+    InvalidPower,
     /// A text is longer than its type allows.
     StringTooLong,
     /// A date or time does not exist or does not fit its type.

@@ -216,7 +216,11 @@ fn schema(error: &SchemaError) -> Error {
         SchemaError::AmbiguousReference { field } => {
             Error::new(Kind::AmbiguousColumn, format!("column reference \"{}\" is ambiguous", field.name))
         }
-        SchemaError::DuplicateQualifiedField { name, .. } | SchemaError::DuplicateUnqualifiedField { name } => {
+        SchemaError::DuplicateQualifiedField { qualifier, .. } => {
+            let text = format!("table name \"{}\" specified more than once", qualifier.table());
+            Error::new(Kind::DuplicateAlias, text)
+        }
+        SchemaError::DuplicateUnqualifiedField { name } => {
             Error::new(Kind::DuplicateColumn, format!("column \"{name}\" specified more than once"))
         }
     }

@@ -184,7 +184,13 @@ impl ContextProvider for Planner<'_> {
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
         let builtin = name.trim_start_matches("pg_catalog.");
         // The engine's name for what PostgreSQL calls otherwise.
-        let builtin = if builtin == "sign" { "signum" } else { builtin };
+        let builtin = match builtin {
+            "sign" => "signum",
+            "ceiling" => "ceil",
+            "array_remove" => "array_remove_all",
+            "array_replace" => "array_replace_all",
+            name => name,
+        };
         functions::scalar(builtin, self.context).or_else(|| self.state.scalar_functions().get(builtin).cloned())
     }
 

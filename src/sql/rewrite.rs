@@ -4,7 +4,9 @@
 //! over composite types do. The engine knows no such argument; it becomes a struct of the relation's columns.
 
 mod rows;
+mod similar;
 mod subqueries;
+mod using;
 
 use super::context::Context;
 use super::functions;
@@ -20,8 +22,14 @@ use std::ops::ControlFlow;
 
 /// The query with rows in place of names of relations.
 pub fn query(mut query: Query, context: &Context) -> Result<Query> {
-    let mut rewriter = Rewriter { context, wants_rows: wants_rows(&query), scopes: Vec::new(), named: Vec::new() };
+    let mut rewriter = Rewriter {
+        context,
+        wants_columns: wants_rows(&query) || using::is_in(&query),
+        scopes: Vec::new(),
+        named: Vec::new(),
+    };
     let _ = VisitMut::visit(&mut query, &mut rewriter);
+    using::none_is_left(&query)?;
     Ok(query)
 }
 
@@ -30,8 +38,9 @@ type Scope = Vec<(String, Option<Vec<String>>, String)>;
 
 struct Rewriter<'a> {
     context: &'a Context,
-    /// Whether any function takes a row: only then are the relations of FROM looked up, which may read files.
-    wants_rows: bool,
+    /// Whether any function takes a row or any join merges columns: only then are the relations of FROM looked up, which
+    /// may read files.
+    wants_columns: bool,
     scopes: Vec<Scope>,
     /// Common table expressions in reach, for each query that is being visited.
     named: Vec<Named>,
@@ -41,6 +50,20 @@ impl VisitorMut for Rewriter<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if self.wants_columns {
+            let named = with_ctes(query, self.context, self.named.last().unwrap_or(&Named::new()));
+            let mut scope = Scope::new();
+            if let SetExpr::Select(select) = query.body.as_mut() {
+                from(select, self.context, &named, &mut scope);
+                if let Some(merged) = spell_out(select, self.context, &named)
+                    && let Some(order) = &mut query.order_by
+                {
+                    merged.order(order, &select.projection);
+                }
+            }
+            self.named.push(named);
+            self.scopes.push(scope);
+        }
         if let SetExpr::Select(select) = query.body.as_mut() {
             if query.order_by.is_some() && matches!(&select.group_by, GroupByExpr::Expressions(e, _) if e.is_empty()) {
                 name_casts(&mut select.projection);
@@ -50,14 +73,12 @@ impl VisitorMut for Rewriter<'_> {
             tell_apart(&mut select.projection);
             select.projection.iter_mut().for_each(subqueries::as_values);
         }
-        if self.wants_rows {
-            let named = with_ctes(query, self.context, self.named.last().unwrap_or(&Named::new()));
-            let mut scope = Scope::new();
-            if let SetExpr::Select(select) = query.body.as_ref() {
-                from(select, self.context, &named, &mut scope);
-            }
-            self.named.push(named);
-            self.scopes.push(scope);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        if let Some(named) = self.named.last() {
+            spell_out(select, self.context, named);
         }
         ControlFlow::Continue(())
     }
@@ -227,6 +248,7 @@ fn in_engines_words(expression: &mut Expr) {
     name_to_call(expression);
     long_number(expression);
     rows::compare(expression);
+    similar::as_expression(expression);
     modulo(expression);
 }
 
@@ -297,8 +319,10 @@ fn body_columns(body: &SetExpr, context: &Context, named: &Named) -> Option<Vec<
         }
         _ => return None,
     };
+    let mut select = select.as_ref().clone();
+    spell_out(&mut select, context, named);
     let mut scope = Scope::new();
-    from(select, context, named, &mut scope);
+    from(&select, context, named, &mut scope);
     let mut columns = Vec::new();
     for item in &select.projection {
         match item {
@@ -322,15 +346,28 @@ fn body_columns(body: &SetExpr, context: &Context, named: &Named) -> Option<Vec<
 }
 
 fn from(select: &Select, context: &Context, named: &Named, scope: &mut Scope) {
-    let mut add = |factor: &TableFactor| match factor {
+    for TableWithJoins { relation: first, joins } in &select.from {
+        let factors = std::iter::once(first).chain(joins.iter().map(|join| &join.relation));
+        scope.extend(factors.filter_map(|factor| relation(factor, context, named)));
+    }
+}
+
+/// A relation of FROM by the name that it has there.
+fn relation(factor: &TableFactor, context: &Context, named: &Named) -> Option<(String, Option<Vec<String>>, String)> {
+    match factor {
         TableFactor::Table { name, alias, args: None, .. } => {
             let mut parts: Vec<String> = name.0.iter().filter_map(|p| p.as_ident()).map(fold).collect();
-            let Some(table) = parts.pop() else { return };
+            let table = parts.pop()?;
             let called = alias.as_ref().map_or(table.clone(), |alias| fold(&alias.name));
+            let renamed = |columns: Option<Vec<String>>| {
+                let mut columns = columns?;
+                let names = alias.iter().flat_map(|alias| &alias.columns);
+                columns.iter_mut().zip(names).for_each(|(column, name)| *column = fold(&name.name));
+                Some(columns)
+            };
             let cte = named.iter().rev().find(|(name, _)| parts.is_empty() && *name == table);
             if let Some((_, columns)) = cte {
-                scope.push((called, columns.clone(), table));
-                return;
+                return Some((called, renamed(columns.clone()), table));
             }
             let (schema, table) = context.resolve(parts.pop().as_deref(), &table);
             let columns = match context.snapshot.catalog.relation(&schema, &table) {
@@ -338,7 +375,15 @@ fn from(select: &Select, context: &Context, named: &Named, scope: &mut Scope) {
                 Some((_, Object::View(view))) => view_columns(view, context),
                 _ => super::tables::columns_of(context, &schema, &table),
             };
-            scope.push((called, columns, format!("{schema}.{table}")));
+            Some((called, renamed(columns), format!("{schema}.{table}")))
+        }
+        TableFactor::Table { name, alias: Some(alias), args: Some(_), .. } => {
+            let called = fold(&alias.name);
+            let columns = match alias.columns.is_empty() {
+                true => name.to_string().eq_ignore_ascii_case("generate_series").then(|| vec![called.clone()]),
+                false => Some(alias.columns.iter().map(|column| fold(&column.name)).collect()),
+            };
+            Some((called.clone(), columns, called))
         }
         TableFactor::Derived { subquery, alias: Some(alias), .. } => {
             let columns = match alias.columns.is_empty() {
@@ -346,14 +391,21 @@ fn from(select: &Select, context: &Context, named: &Named, scope: &mut Scope) {
                 false => Some(alias.columns.iter().map(|column| fold(&column.name)).collect()),
             };
             let called = fold(&alias.name);
-            scope.push((called.clone(), columns, called));
+            Some((called.clone(), columns, called))
         }
-        _ => {}
-    };
-    for TableWithJoins { relation, joins } in &select.from {
-        add(relation);
-        joins.iter().for_each(|join| add(&join.relation));
+        _ => None,
     }
+}
+
+/// Joins by common columns, written as joins with conditions.
+fn spell_out(select: &mut Select, context: &Context, named: &Named) -> Option<using::Merged> {
+    if !using::joins_so(select) {
+        return None;
+    }
+    using::Merged::spell_out(select, |factor| {
+        let (called, columns, _) = relation(factor, context, named)?;
+        Some((called, columns?))
+    })
 }
 
 fn view_columns(view: &View, context: &Context) -> Option<Vec<String>> {

@@ -1,9 +1,9 @@
-//! An interval times a number.
+//! An interval times a number, and the length by which intervals are compared.
 
 use super::function::Operator;
 use crate::error::{Error, Kind, Result};
 use arrow::array::types::{Float64Type, IntervalMonthDayNanoType};
-use arrow::array::{ArrayRef, AsArray, IntervalMonthDayNanoArray};
+use arrow::array::{ArrayRef, AsArray, Decimal128Array, IntervalMonthDayNanoArray};
 use arrow::datatypes::{DataType, Field, IntervalMonthDayNano, IntervalUnit};
 use datafusion::logical_expr::ColumnarValue;
 use std::sync::Arc;
@@ -57,5 +57,30 @@ impl Scaled {
         // PostgreSQL keeps whole microseconds.
         let nanos = (nanos / 1000.0).round() * 1000.0;
         Ok(IntervalMonthDayNano::new(months.trunc() as i32, days.trunc() as i32, nanos as i64))
+    }
+}
+
+/// The length of an interval in nanoseconds, a month of 30 days of 24 hours each: what PostgreSQL compares.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Span;
+
+impl Operator for Span {
+    fn name(&self) -> &'static str {
+        "interval_length"
+    }
+
+    fn returns(&self) -> Field {
+        Field::new("", DataType::Decimal128(38, 0), true)
+    }
+
+    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
+        let day = DAY_NANOS as i128;
+        let length = |interval: IntervalMonthDayNano| {
+            let days = i128::from(interval.months) * MONTH_DAYS as i128 + i128::from(interval.days);
+            days * day + i128::from(interval.nanoseconds)
+        };
+        let intervals = operands[0].to_array(rows)?;
+        let lengths = intervals.as_primitive::<IntervalMonthDayNanoType>().iter().map(|interval| interval.map(length));
+        Ok(Arc::new(lengths.collect::<Decimal128Array>().with_precision_and_scale(38, 0)?))
     }
 }

@@ -11,9 +11,12 @@ mod checked;
 mod decimal;
 mod function;
 mod interval;
+mod math;
 mod moment;
+mod not_in;
 mod planner;
 mod resolve;
+mod zone;
 
 pub use checked::{Checked, checked};
 pub use planner::Operators;

@@ -5,11 +5,15 @@
 
 use super::super::values::read_one;
 use super::decimal::Decimals;
+use super::interval::Span;
+use super::math::{Math, Whole};
 use super::moment::{Extract, Round};
+use super::not_in::without_rows;
+use super::zone::AtTimeZone;
 use super::{function, input_schema};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion, TreeNodeRewriter};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
 use datafusion::logical_expr::expr::{InList, Placeholder};
@@ -109,10 +113,38 @@ impl TreeNodeRewriter for Expressions<'_> {
                 Expr::Between(Between { expr, negated, low, high })
             }
             Expr::Case(case) => self.case(case)?,
+            // What the engine's planner makes of AT TIME ZONE; casts of ours are to microseconds.
+            Expr::Cast(at) if matches!(at.field.data_type(), DataType::Timestamp(TimeUnit::Nanosecond, Some(_))) => {
+                let DataType::Timestamp(_, Some(zone)) = at.field.data_type() else {
+                    return Ok(Transformed::no(Expr::Cast(at)));
+                };
+                let moment = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+                let operand = lend(*at.expr, Some(&moment))?;
+                let data_type = self.type_of(&operand).unwrap_or(moment);
+                function::call(AtTimeZone::of(zone, &data_type)?, vec![operand])
+            }
+            Expr::InSubquery(mut membership) => {
+                let column = membership.subquery.subquery.schema().field(0).data_type().clone();
+                *membership.expr = lend(*membership.expr, Some(&column))?;
+                match self.type_of(&membership.expr) {
+                    Some(mine) if differ(&mine, &column) => return Err(no_operator(&mine, "=", &column).into()),
+                    _ => without_rows(membership, self.schema)?,
+                }
+            }
             Expr::ScalarFunction(mut call) if matches!(call.name(), "coalesce" | "nullif" | "greatest" | "least") => {
                 let name = call.name().to_uppercase();
                 call.args = self.alike(call.args, &name)?;
                 Expr::ScalarFunction(call)
+            }
+            Expr::ScalarFunction(call) if TEXT_FUNCTIONS.contains(&call.name()) => {
+                match call.args.first().and_then(|text| self.type_of(text)) {
+                    Some(found) if !matches!(class(&found), Class::Text | Class::Other) => {
+                        let name = if call.name() == "character_length" { "length" } else { call.name() };
+                        let message = format!("function {name}({}) does not exist", named(&found));
+                        return Err(Error::new(Kind::UndefinedFunction, message).with_hint(ADD_CASTS).into());
+                    }
+                    _ => Expr::ScalarFunction(call),
+                }
             }
             Expr::ScalarFunction(call) if call.name() == "date_part" && call.args.len() == 2 => {
                 let part = match &call.args[0] {
@@ -130,6 +162,19 @@ impl TreeNodeRewriter for Expressions<'_> {
                         function::call(Round { data_type }, call.args)
                     }
                     _ => Expr::ScalarFunction(call),
+                }
+            }
+            Expr::ScalarFunction(call) if Math::named(call.name(), call.args.len()).is_some() => {
+                let known = call.args.iter().all(|arg| self.type_of(arg).is_some_and(|t| class(&t) == Class::Number));
+                match Math::named(call.name(), call.args.len()).filter(|_| known) {
+                    Some(math) => function::call(math, call.args),
+                    None => Expr::ScalarFunction(call),
+                }
+            }
+            Expr::ScalarFunction(call) if matches!(call.name(), "ceil" | "floor" | "trunc") => {
+                match self.whole(call.name(), &call.args) {
+                    Some(whole) => function::call(whole, call.args[..1].to_vec()),
+                    None => Expr::ScalarFunction(call),
                 }
             }
             // `x = ANY($1)`
@@ -157,6 +202,38 @@ impl TreeNodeRewriter for Expressions<'_> {
     }
 }
 
+/// Functions whose first argument is text, which the engine would make of anything.
+const TEXT_FUNCTIONS: &[&str] = &[
+    "ascii",
+    "btrim",
+    "character_length",
+    "initcap",
+    "left",
+    "lower",
+    "lpad",
+    "ltrim",
+    "md5",
+    "octet_length",
+    "regexp_count",
+    "regexp_like",
+    "regexp_match",
+    "regexp_replace",
+    "repeat",
+    "replace",
+    "reverse",
+    "right",
+    "rpad",
+    "rtrim",
+    "split_part",
+    "starts_with",
+    "strpos",
+    "substr",
+    "translate",
+    "upper",
+];
+const ADD_CASTS: &str =
+    "No function matches the given name and argument types. You might need to add explicit type casts.";
+
 /// Places that an average adds to.
 const AVERAGE_PLACES: i8 = 12;
 
@@ -179,6 +256,9 @@ impl Expressions<'_> {
             let sign = sign.strip_prefix("IS ").map_or(sign.as_str(), |_| "=");
             right = self.comparable(&left, right, sign)?;
             left = self.comparable(&right, left, sign)?;
+            if self.is_interval(&left) && self.is_interval(&right) {
+                (left, right) = (function::call(Span, vec![left]), function::call(Span, vec![right]));
+            }
         } else if arithmetic {
             // Quoted literals beside numbers are numbers already: the planner's `Operators` has seen them.
             if let (Some(a), Some(b)) = (self.type_of(&left), self.type_of(&right)) {
@@ -191,6 +271,10 @@ impl Expressions<'_> {
             }
         }
         Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))))
+    }
+
+    fn is_interval(&self, expr: &Expr) -> bool {
+        matches!(self.type_of(expr), Some(DataType::Interval(IntervalUnit::MonthDayNano)))
     }
 
     /// `other` as something that `expr` can be compared with.
@@ -207,6 +291,17 @@ impl Expressions<'_> {
             return Err(no_operator(&a, sign, &b));
         }
         Ok(other)
+    }
+
+    /// A function that drops places of a decimal, so many as its second argument says.
+    fn whole(&self, name: &str, args: &[Expr]) -> Option<Whole> {
+        let DataType::Decimal128(_, scale) = self.type_of(args.first()?)? else { return None };
+        let places = match args.get(1) {
+            None => 0,
+            Some(Expr::Literal(ScalarValue::Int32(Some(places)), _)) => i8::try_from(*places).ok()?,
+            Some(_) => return None,
+        };
+        Whole::named(name, scale, places)
     }
 
     fn case(&self, Case { expr, when_then_expr, else_expr }: Case) -> Result<Expr> {

@@ -1,0 +1,66 @@
+//! `SIMILAR TO` as a regular expression over the whole text (SQL:2016, 8.6).
+
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, UnaryOperator, Value, ValueWithSpan};
+
+/// `text SIMILAR TO 'pattern'` as `text ~ 'expression'`.
+pub fn as_expression(expression: &mut Expr) {
+    let Expr::SimilarTo { negated, expr, pattern, escape_char } = &*expression else { return };
+    let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(pattern), .. }) = pattern.as_ref() else { return };
+    let escape = match escape_char.as_ref().map(|escape| &escape.value) {
+        None => Some('\\'),
+        Some(Value::SingleQuotedString(text)) if text.chars().count() <= 1 => text.chars().next(),
+        Some(_) => return,
+    };
+    let regular = Value::SingleQuotedString(regular(pattern, escape)).into();
+    let found = Expr::BinaryOp {
+        left: Box::new(Expr::Nested(expr.clone())),
+        op: BinaryOperator::PGRegexMatch,
+        right: Box::new(Expr::Value(regular)),
+    };
+    let found = Expr::Nested(Box::new(found));
+    *expression = match negated {
+        true => Expr::Nested(Box::new(Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(found) })),
+        false => found,
+    };
+}
+
+fn regular(pattern: &str, escape: Option<char>) -> String {
+    let mut out = String::from("(?s)^(?:");
+    let mut bracket = false;
+    let mut rest = pattern.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            _ if Some(c) == escape => {
+                let plain = rest.next().unwrap_or(c);
+                if !plain.is_alphanumeric() {
+                    out.push('\\');
+                }
+                out.push(plain);
+            }
+            '[' | ']' => {
+                bracket = c == '[';
+                out.push(c);
+            }
+            _ if bracket => out.push(c),
+            '%' => out.push_str(".*"),
+            '_' => out.push('.'),
+            '(' => out.push_str("(?:"),
+            '.' | '^' | '$' | '\\' => out.extend(['\\', c]),
+            _ => out.push(c),
+        }
+    }
+    out.push_str(")$");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::regular;
+
+    #[test]
+    fn wildcards_are_those_of_like() {
+        assert_eq!(regular("a%(b|c)_.", Some('\\')), "(?s)^(?:a.*(?:b|c).\\.)$");
+        assert_eq!(regular("[a.%]\\%x", Some('\\')), "(?s)^(?:[a.%]\\%x)$");
+        assert_eq!(regular("a#_", Some('#')), "(?s)^(?:a\\_)$");
+    }
+}

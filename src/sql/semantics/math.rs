@@ -1,0 +1,198 @@
+//! Functions of one or two numbers that are not defined everywhere, and those that drop a decimal's places.
+
+use super::function::Operator;
+use crate::error::{Error, Kind, Result};
+use arrow::array::types::{Decimal128Type, Float64Type};
+use arrow::array::{ArrayRef, AsArray, Float64Array, PrimitiveArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field};
+use datafusion::logical_expr::ColumnarValue;
+use std::sync::Arc;
+
+/// A function of `double precision` whose domain or range has an edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Math {
+    /// `sqrt(x)`
+    SquareRoot,
+    /// `ln(x)`
+    Ln,
+    /// `log(x)`, `log10(x)`
+    Log10,
+    /// `log2(x)`, which PostgreSQL has not.
+    Log2,
+    /// `exp(x)`
+    Exponential,
+    /// `power(x, y)`
+    Power,
+}
+
+impl Math {
+    /// The function of this name with so many arguments, if it is such a one.
+    pub fn named(name: &str, arguments: usize) -> Option<Self> {
+        Some(match (name, arguments) {
+            ("sqrt", 1) => Self::SquareRoot,
+            ("ln", 1) => Self::Ln,
+            ("log" | "log10", 1) => Self::Log10,
+            ("log2", 1) => Self::Log2,
+            ("exp", 1) => Self::Exponential,
+            ("power", 2) => Self::Power,
+            _ => return None,
+        })
+    }
+
+    fn of(self, x: f64, y: f64) -> Result<f64> {
+        if matches!(self, Self::Ln | Self::Log10 | Self::Log2) && x <= 0.0 {
+            let what = if x == 0.0 { "zero" } else { "a negative number" };
+            return Err(Error::new(Kind::InvalidLogarithm, format!("cannot take logarithm of {what}")));
+        }
+        let value = match self {
+            Self::SquareRoot if x < 0.0 => return Err(no_power("cannot take square root of a negative number")),
+            Self::SquareRoot => x.sqrt(),
+            Self::Ln => x.ln(),
+            Self::Log10 => x.log10(),
+            Self::Log2 => x.log2(),
+            Self::Exponential => x.exp(),
+            Self::Power if x == 0.0 && y < 0.0 => {
+                return Err(no_power("zero raised to a negative power is undefined"));
+            }
+            Self::Power if x < 0.0 && y.is_finite() && y.fract() != 0.0 => {
+                return Err(no_power("a negative number raised to a non-integer power yields a complex result"));
+            }
+            Self::Power => x.powf(y),
+        };
+        if value.is_infinite() && x.is_finite() && y.is_finite() {
+            return Err(Error::new(Kind::NumericOutOfRange, "value out of range: overflow"));
+        }
+        let vanishes = matches!(self, Self::Exponential | Self::Power) && value == 0.0;
+        if vanishes && x.is_finite() && y.is_finite() && (x != 0.0 || matches!(self, Self::Exponential)) {
+            return Err(Error::new(Kind::NumericOutOfRange, "value out of range: underflow"));
+        }
+        Ok(value)
+    }
+}
+
+fn no_power(message: &str) -> Error {
+    Error::new(Kind::InvalidPower, message)
+}
+
+impl Operator for Math {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::SquareRoot => "sqrt",
+            Self::Ln => "ln",
+            Self::Log10 => "log10",
+            Self::Log2 => "log2",
+            Self::Exponential => "exp",
+            Self::Power => "power",
+        }
+    }
+
+    fn returns(&self) -> Field {
+        Field::new("", DataType::Float64, true)
+    }
+
+    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
+        let floats = |operand: &ColumnarValue| -> Result<Float64Array> {
+            let array = cast(&operand.to_array(rows)?, &DataType::Float64)?;
+            Ok(array.as_primitive::<Float64Type>().clone())
+        };
+        let x = floats(&operands[0])?;
+        let result: Float64Array = match operands.get(1) {
+            None => x.iter().map(|x| x.map(|x| self.of(x, 1.0)).transpose()).collect::<Result<_>>()?,
+            Some(y) => {
+                let pairs = x.iter().zip(floats(y)?.iter().collect::<Vec<_>>());
+                pairs.map(|(x, y)| x.zip(y).map(|(x, y)| self.of(x, y)).transpose()).collect::<Result<_>>()?
+            }
+        };
+        Ok(Arc::new(result))
+    }
+}
+
+/// Where a decimal goes when its places are dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// `trunc`
+    Zero,
+    /// `ceil`
+    Up,
+    /// `floor`
+    Down,
+}
+
+/// `ceil`, `floor` and `trunc` of a decimal, exactly.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Whole {
+    direction: Direction,
+    from: i8,
+    /// Places that are left.
+    places: i8,
+}
+
+impl Whole {
+    /// The function of this name for a decimal of scale `from`, if it is such a one.
+    pub fn named(name: &str, from: i8, places: i8) -> Option<Self> {
+        let direction = match name {
+            "trunc" => Direction::Zero,
+            "ceil" => Direction::Up,
+            "floor" => Direction::Down,
+            _ => return None,
+        };
+        (0..=from).contains(&places).then_some(Self { direction, from, places })
+    }
+
+    fn of(&self, value: i128, unit: i128) -> i128 {
+        match self.direction {
+            Direction::Zero => value / unit,
+            Direction::Up => value.div_euclid(unit) + i128::from(value.rem_euclid(unit) != 0),
+            Direction::Down => value.div_euclid(unit),
+        }
+    }
+}
+
+impl Operator for Whole {
+    fn name(&self) -> &'static str {
+        match self.direction {
+            Direction::Zero => "trunc",
+            Direction::Up => "ceil",
+            Direction::Down => "floor",
+        }
+    }
+
+    fn returns(&self) -> Field {
+        Field::new("", DataType::Decimal128(38, self.places), true)
+    }
+
+    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
+        let array = operands[0].to_array(rows)?;
+        let unit = 10i128.pow((self.from - self.places).unsigned_abs().into());
+        let result: PrimitiveArray<Decimal128Type> =
+            array.as_primitive::<Decimal128Type>().unary(|value| self.of(value, unit));
+        Ok(Arc::new(result.with_precision_and_scale(38, self.places)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_value_is_an_error() {
+        let kind = |math: Math, x, y| math.of(x, y).map_err(|error| error.kind()).unwrap_err();
+        assert_eq!(kind(Math::Ln, 0.0, 1.0), Kind::InvalidLogarithm);
+        assert_eq!(kind(Math::SquareRoot, -1.0, 1.0), Kind::InvalidPower);
+        assert_eq!(kind(Math::Power, -8.0, 0.5), Kind::InvalidPower);
+        assert_eq!(kind(Math::Power, 1e300, 2.0), Kind::NumericOutOfRange);
+        assert_eq!(kind(Math::Exponential, -1e4, 1.0), Kind::NumericOutOfRange);
+        assert!((Math::Ln.of(1.0, 1.0).unwrap()).abs() < f64::EPSILON);
+        assert!((Math::Power.of(-2.0, 3.0).unwrap() + 8.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn places_are_dropped_the_way_the_name_says() {
+        let of = |name, value| Whole::named(name, 2, 0).unwrap().of(value, 100);
+        assert_eq!([of("ceil", -150), of("ceil", 101), of("ceil", 100)], [-1, 2, 1]);
+        assert_eq!([of("floor", -150), of("floor", 199)], [-2, 1]);
+        assert_eq!([of("trunc", -199), of("trunc", 199)], [-1, 1]);
+        assert_eq!(Whole::named("trunc", 2, 3), None);
+    }
+}
