@@ -3,6 +3,7 @@
 //! `QUALITY(p)` and `PREDICT_CTR(p)` take a whole row of the relation that FROM calls `p`, as PostgreSQL's functions
 //! over composite types do. The engine knows no such argument; it becomes a struct of the relation's columns.
 
+mod level;
 mod rows;
 mod similar;
 mod subqueries;
@@ -16,25 +17,27 @@ use crate::error::Result;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, Query, Select,
     SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, TableAlias, TableAliasColumnDef, TableFactor,
-    TableWithJoins, Value, VisitMut, VisitorMut, visit_expressions, visit_expressions_mut,
+    Value, VisitMut, VisitorMut, visit_expressions, visit_expressions_mut,
 };
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 /// The query with rows in place of names of relations.
 pub fn query(mut query: Query, context: &Context) -> Result<Query> {
-    let mut rewriter = Rewriter {
-        context,
-        wants_columns: wants_rows(&query) || using::is_in(&query),
-        scopes: Vec::new(),
-        named: Vec::new(),
-    };
+    let merges = using::is_in(&query);
+    let wants_columns = merges || wants_rows(&query);
+    let mut rewriter = Rewriter { context, wants_columns, scopes: Vec::new(), named: Vec::new() };
     let _ = VisitMut::visit(&mut query, &mut rewriter);
-    using::none_is_left(&query)?;
+    if merges {
+        using::none_is_left(&query)?;
+    }
     Ok(query)
 }
 
-/// The relations of one SELECT by the name FROM gives them, with their columns.
-type Scope = Vec<(String, Option<Vec<String>>, String)>;
+/// A relation of FROM: the name that it has there, its columns if they are known, its own name.
+type Relation = (String, Option<Vec<String>>, String);
+/// The relations of one SELECT, in their order; none where FROM gives no name.
+type Scope = Vec<Option<Relation>>;
 
 struct Rewriter<'a> {
     context: &'a Context,
@@ -54,8 +57,8 @@ impl VisitorMut for Rewriter<'_> {
             let named = with_ctes(query, self.context, self.named.last().unwrap_or(&Named::new()));
             let mut scope = Scope::new();
             if let SetExpr::Select(select) = query.body.as_mut() {
-                from(select, self.context, &named, &mut scope);
-                if let Some(merged) = spell_out(select, self.context, &named)
+                scope = from(select, self.context, &named);
+                if let Some(merged) = using::Merged::spell_out(select, &scope)
                     && let Some(order) = &mut query.order_by
                 {
                     merged.order(order, &select.projection);
@@ -77,8 +80,11 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        if let Some(named) = self.named.last() {
-            spell_out(select, self.context, named);
+        if let Some(named) = self.named.last()
+            && using::joins_so(select)
+        {
+            let scope = from(select, self.context, named);
+            using::Merged::spell_out(select, &scope);
         }
         ControlFlow::Continue(())
     }
@@ -268,7 +274,7 @@ impl Rewriter<'_> {
             let FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) = argument else { continue };
             let Expr::Identifier(name) = expression else { continue };
             let wanted = fold(name);
-            let found = self.scopes.iter().rev().flatten().find(|(relation, _, _)| *relation == wanted);
+            let found = self.scopes.iter().rev().flatten().flatten().find(|(relation, _, _)| *relation == wanted);
             if let Some((_, Some(columns), relation)) = found {
                 *expression = row(name, columns, relation);
             }
@@ -319,10 +325,12 @@ fn body_columns(body: &SetExpr, context: &Context, named: &Named) -> Option<Vec<
         }
         _ => return None,
     };
-    let mut select = select.as_ref().clone();
-    spell_out(&mut select, context, named);
-    let mut scope = Scope::new();
-    from(&select, context, named, &mut scope);
+    let scope = from(select, context, named);
+    let mut select = Cow::Borrowed(select.as_ref());
+    if using::joins_so(&select) {
+        using::Merged::spell_out(select.to_mut(), &scope);
+    }
+    let scope: Vec<&Relation> = scope.iter().flatten().collect();
     let mut columns = Vec::new();
     for item in &select.projection {
         match item {
@@ -345,15 +353,16 @@ fn body_columns(body: &SetExpr, context: &Context, named: &Named) -> Option<Vec<
     Some(columns)
 }
 
-fn from(select: &Select, context: &Context, named: &Named, scope: &mut Scope) {
-    for TableWithJoins { relation: first, joins } in &select.from {
-        let factors = std::iter::once(first).chain(joins.iter().map(|join| &join.relation));
-        scope.extend(factors.filter_map(|factor| relation(factor, context, named)));
-    }
+fn from(select: &Select, context: &Context, named: &Named) -> Scope {
+    let factors = select
+        .from
+        .iter()
+        .flat_map(|item| std::iter::once(&item.relation).chain(item.joins.iter().map(|join| &join.relation)));
+    factors.map(|factor| relation(factor, context, named)).collect()
 }
 
 /// A relation of FROM by the name that it has there.
-fn relation(factor: &TableFactor, context: &Context, named: &Named) -> Option<(String, Option<Vec<String>>, String)> {
+fn relation(factor: &TableFactor, context: &Context, named: &Named) -> Option<Relation> {
     match factor {
         TableFactor::Table { name, alias, args: None, .. } => {
             let mut parts: Vec<String> = name.0.iter().filter_map(|p| p.as_ident()).map(fold).collect();
@@ -395,17 +404,6 @@ fn relation(factor: &TableFactor, context: &Context, named: &Named) -> Option<(S
         }
         _ => None,
     }
-}
-
-/// Joins by common columns, written as joins with conditions.
-fn spell_out(select: &mut Select, context: &Context, named: &Named) -> Option<using::Merged> {
-    if !using::joins_so(select) {
-        return None;
-    }
-    using::Merged::spell_out(select, |factor| {
-        let (called, columns, _) = relation(factor, context, named)?;
-        Some((called, columns?))
-    })
 }
 
 fn view_columns(view: &View, context: &Context) -> Option<Vec<String>> {

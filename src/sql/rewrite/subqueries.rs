@@ -2,6 +2,7 @@
 
 use super::super::parser::fold;
 use super::super::planner::parse_expression;
+use super::level;
 use datafusion::sql::sqlparser::ast::{
     Expr, GroupByExpr, Ident, Query, SelectItem, SetExpr, TableAliasColumnDef, TableFactor, UnaryOperator, Value,
     Visit, VisitMut, Visitor, VisitorMut, visit_expressions,
@@ -60,35 +61,11 @@ impl Visitor for Names {
 
 /// `EXISTS` and `IN` with subqueries among the values of a query: the engine knows them in conditions only.
 pub fn as_values(item: &mut SelectItem) {
-    let _ = VisitMut::visit(item, &mut Values { depth: 0 });
-}
-
-struct Values {
-    /// Queries around an expression, that of the select list not counted.
-    depth: usize,
-}
-
-impl VisitorMut for Values {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
-        if self.depth == 0
-            && let Some(value) = value_of(expression)
-        {
+    level::change(item, |expression| {
+        if let Some(value) = value_of(expression) {
             *expression = value;
         }
-        ControlFlow::Continue(())
-    }
+    });
 }
 
 fn value_of(expression: &Expr) -> Option<Expr> {

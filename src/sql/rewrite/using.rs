@@ -6,10 +6,11 @@
 use super::super::functions;
 use super::super::parser::fold;
 use super::super::planner::parse_expression;
+use super::{Relation, level};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Ident, JoinConstraint, JoinOperator, OrderBy, OrderByKind, Query, Select, SelectItem,
-    TableFactor, TableWithJoins, Visit, VisitMut, Visitor, VisitorMut,
+    TableWithJoins, Visit, Visitor,
 };
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -58,31 +59,31 @@ fn merges(operator: &JoinOperator) -> bool {
 /// Whether one of the joins of this FROM is such a join.
 pub fn joins_so(select: &Select) -> bool {
     let mut joins = select.from.iter().flat_map(|item| &item.joins);
-    joins
-        .any(|join| matches!(constraint(&join.join_operator), Some(JoinConstraint::Using(_) | JoinConstraint::Natural)))
+    joins.any(|join| merges(&join.join_operator))
 }
 
 /// Columns by name, with the expression that each is.
 type Columns = Vec<(String, Expr)>;
 
 /// What joins make of their columns: those in their order, and those that stand for two.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug)]
 pub struct Merged {
     columns: Option<Columns>,
     merged: HashMap<String, Expr>,
 }
 
 impl Merged {
-    /// Writes the joins of a SELECT as joins with conditions, where all columns that this needs are known. `columns_of`
-    /// tells name and columns of a relation.
-    pub fn spell_out(
-        select: &mut Select,
-        columns_of: impl Fn(&TableFactor) -> Option<(String, Vec<String>)>,
-    ) -> Option<Self> {
+    /// Writes the joins of a SELECT as joins with conditions, where all columns that this needs are known. `relations` are
+    /// those of FROM, in their order.
+    pub fn spell_out(select: &mut Select, relations: &[Option<Relation>]) -> Option<Self> {
+        if !joins_so(select) {
+            return None;
+        }
         let mut all = Self { columns: Some(Columns::new()), merged: HashMap::new() };
         let mut conditions = Vec::new();
+        let mut relations = relations.iter().map(|relation| columns(relation.as_ref()?));
         for item in &select.from {
-            let one = Self::of(item, &columns_of, &mut conditions)?;
+            let one = Self::of(item, &mut relations, &mut conditions)?;
             all.columns = all.columns.zip(one.columns).map(|(all, one)| [all, one].concat());
             all.merged.extend(one.merged);
         }
@@ -99,46 +100,33 @@ impl Merged {
         }
         let items = std::mem::take(&mut select.projection);
         select.projection = items.into_iter().flat_map(|item| all.item(item)).collect();
-        let _ = VisitMut::visit(select, &mut Replace { merged: &all.merged, depth: 0 });
+        level::change(select, |expression| all.replace(expression));
         Some(all)
     }
 
     /// The columns of one item of FROM; a new condition, or none, is added for each join that has a constraint.
     fn of(
         item: &TableWithJoins,
-        columns_of: &impl Fn(&TableFactor) -> Option<(String, Vec<String>)>,
+        relations: &mut impl Iterator<Item = Option<Columns>>,
         conditions: &mut Vec<Option<JoinConstraint>>,
     ) -> Option<Self> {
-        let columns = |factor: &TableFactor| -> Option<Columns> {
-            let (relation, names) = columns_of(factor)?;
-            let column = |name: String| {
-                let parts = [&relation, &name].map(|part| Ident::with_quote('"', part));
-                (name, Expr::CompoundIdentifier(parts.to_vec()))
-            };
-            Some(names.into_iter().map(column).collect())
-        };
-        let mut all = Self { columns: columns(&item.relation), merged: HashMap::new() };
+        let mut all = Self { columns: relations.next()?, merged: HashMap::new() };
         for join in &item.joins {
-            let right = columns(&join.relation);
+            let right = relations.next()?;
             let wanted = match constraint(&join.join_operator) {
                 Some(JoinConstraint::Using(names)) => {
-                    Some(names.iter().map(|name| name.0.last()?.as_ident().map(fold)).collect::<Option<Vec<_>>>()?)
+                    names.iter().map(|name| name.0.last()?.as_ident().map(fold)).collect::<Option<Vec<_>>>()?
                 }
                 Some(JoinConstraint::Natural) => {
                     let (left, right) = (all.columns.as_ref()?, right.as_ref()?);
                     let both = left.iter().filter(|(name, _)| right.iter().any(|(other, _)| other == name));
-                    Some(both.map(|(name, _)| name.clone()).collect())
+                    both.map(|(name, _)| name.clone()).collect()
                 }
-                Some(_) => None,
-                None => {
+                other => {
+                    conditions.extend(other.map(|_| None));
                     all.columns = all.columns.zip(right).map(|(left, right)| [left, right].concat());
                     continue;
                 }
-            };
-            let Some(wanted) = wanted else {
-                conditions.push(None);
-                all.columns = all.columns.zip(right).map(|(left, right)| [left, right].concat());
-                continue;
             };
             let condition = all.merge(&wanted, right?, &join.join_operator)?;
             conditions.push(Some(condition));
@@ -179,6 +167,15 @@ impl Merged {
         }
     }
 
+    /// The merged column in place of its name alone.
+    fn replace(&self, expression: &mut Expr) {
+        if let Expr::Identifier(name) = &*expression
+            && let Some(merged) = self.merged.get(&fold(name))
+        {
+            *expression = merged.clone();
+        }
+    }
+
     /// An item of the select list, its wildcard spelled out.
     fn item(&self, item: SelectItem) -> Vec<SelectItem> {
         let aliased = |name: &str, expr: &Expr| match expr {
@@ -213,40 +210,19 @@ impl Merged {
         };
         for ordered in expressions {
             if !matches!(&ordered.expr, Expr::Identifier(name) if shown(name)) {
-                let _ = VisitMut::visit(&mut ordered.expr, &mut Replace { merged: &self.merged, depth: 0 });
+                level::change(&mut ordered.expr, |expression| self.replace(expression));
             }
         }
     }
 }
 
-/// Puts the merged columns in place of their names, subqueries left alone.
-struct Replace<'a> {
-    merged: &'a HashMap<String, Expr>,
-    depth: usize,
-}
-
-impl VisitorMut for Replace<'_> {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth += 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
-        self.depth -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
-        if self.depth == 0
-            && let Expr::Identifier(name) = &*expression
-            && let Some(merged) = self.merged.get(&fold(name))
-        {
-            *expression = merged.clone();
-        }
-        ControlFlow::Continue(())
-    }
+/// The columns of a relation, if they are known.
+fn columns((relation, names, _): &Relation) -> Option<Columns> {
+    let column = |name: &String| {
+        let parts = [relation, name].map(|part| Ident::with_quote('"', part));
+        (name.clone(), Expr::CompoundIdentifier(parts.to_vec()))
+    };
+    Some(names.as_ref()?.iter().map(column).collect())
 }
 
 macro_rules! constraint_of {

@@ -100,7 +100,8 @@ impl Operator for Math {
         let result: Float64Array = match operands.get(1) {
             None => x.iter().map(|x| x.map(|x| self.of(x, 1.0)).transpose()).collect::<Result<_>>()?,
             Some(y) => {
-                let pairs = x.iter().zip(floats(y)?.iter().collect::<Vec<_>>());
+                let y = floats(y)?;
+                let pairs = x.iter().zip(y.iter());
                 pairs.map(|(x, y)| x.zip(y).map(|(x, y)| self.of(x, y)).transpose()).collect::<Result<_>>()?
             }
         };
@@ -110,7 +111,7 @@ impl Operator for Math {
 
 /// Where a decimal goes when its places are dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Direction {
+enum Direction {
     /// `trunc`
     Zero,
     /// `ceil`

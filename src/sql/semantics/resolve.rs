@@ -3,11 +3,11 @@
 //! In PostgreSQL a quoted literal has no type until its neighbours lend it one, and a number is the smallest integer that
 //! holds it; the engine takes the first for text and the second for `bigint`, and compares text with numbers.
 
+mod functions;
+
 use super::super::values::read_one;
 use super::decimal::Decimals;
 use super::interval::Span;
-use super::math::{Math, Whole};
-use super::moment::{Extract, Round};
 use super::not_in::without_rows;
 use super::zone::AtTimeZone;
 use super::{function, input_schema};
@@ -16,10 +16,10 @@ use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion, TreeNodeRewriter};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
-use datafusion::logical_expr::expr::{InList, Placeholder};
+use datafusion::logical_expr::expr::{InList, InSubquery, Placeholder};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    Between, BinaryExpr, Case, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator,
+    Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator,
     WindowFunctionDefinition, cast,
 };
 use std::sync::Arc;
@@ -113,78 +113,9 @@ impl TreeNodeRewriter for Expressions<'_> {
                 Expr::Between(Between { expr, negated, low, high })
             }
             Expr::Case(case) => self.case(case)?,
-            // What the engine's planner makes of AT TIME ZONE; casts of ours are to microseconds.
-            Expr::Cast(at) if matches!(at.field.data_type(), DataType::Timestamp(TimeUnit::Nanosecond, Some(_))) => {
-                let DataType::Timestamp(_, Some(zone)) = at.field.data_type() else {
-                    return Ok(Transformed::no(Expr::Cast(at)));
-                };
-                let moment = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-                let operand = lend(*at.expr, Some(&moment))?;
-                let data_type = self.type_of(&operand).unwrap_or(moment);
-                function::call(AtTimeZone::of(zone, &data_type)?, vec![operand])
-            }
-            Expr::InSubquery(mut membership) => {
-                let column = membership.subquery.subquery.schema().field(0).data_type().clone();
-                *membership.expr = lend(*membership.expr, Some(&column))?;
-                match self.type_of(&membership.expr) {
-                    Some(mine) if differ(&mine, &column) => return Err(no_operator(&mine, "=", &column).into()),
-                    _ => without_rows(membership, self.schema)?,
-                }
-            }
-            Expr::ScalarFunction(mut call) if matches!(call.name(), "coalesce" | "nullif" | "greatest" | "least") => {
-                let name = call.name().to_uppercase();
-                call.args = self.alike(call.args, &name)?;
-                Expr::ScalarFunction(call)
-            }
-            Expr::ScalarFunction(call) if TEXT_FUNCTIONS.contains(&call.name()) => {
-                match call.args.first().and_then(|text| self.type_of(text)) {
-                    Some(found) if !matches!(class(&found), Class::Text | Class::Other) => {
-                        let name = if call.name() == "character_length" { "length" } else { call.name() };
-                        let message = format!("function {name}({}) does not exist", named(&found));
-                        return Err(Error::new(Kind::UndefinedFunction, message).with_hint(ADD_CASTS).into());
-                    }
-                    _ => Expr::ScalarFunction(call),
-                }
-            }
-            Expr::ScalarFunction(call) if call.name() == "date_part" && call.args.len() == 2 => {
-                let part = match &call.args[0] {
-                    Expr::Literal(ScalarValue::Utf8(Some(part)), _) => Extract::part(part),
-                    _ => None,
-                };
-                match part {
-                    Some(part) => function::call(part, call.args[1..].to_vec()),
-                    None => Expr::ScalarFunction(call),
-                }
-            }
-            Expr::ScalarFunction(call) if call.name() == "round" && call.args.len() == 1 => {
-                match self.type_of(&call.args[0]) {
-                    Some(data_type @ (DataType::Float32 | DataType::Float64)) => {
-                        function::call(Round { data_type }, call.args)
-                    }
-                    _ => Expr::ScalarFunction(call),
-                }
-            }
-            Expr::ScalarFunction(call) if Math::named(call.name(), call.args.len()).is_some() => {
-                let known = call.args.iter().all(|arg| self.type_of(arg).is_some_and(|t| class(&t) == Class::Number));
-                match Math::named(call.name(), call.args.len()).filter(|_| known) {
-                    Some(math) => function::call(math, call.args),
-                    None => Expr::ScalarFunction(call),
-                }
-            }
-            Expr::ScalarFunction(call) if matches!(call.name(), "ceil" | "floor" | "trunc") => {
-                match self.whole(call.name(), &call.args) {
-                    Some(whole) => function::call(whole, call.args[..1].to_vec()),
-                    None => Expr::ScalarFunction(call),
-                }
-            }
-            // `x = ANY($1)`
-            Expr::ScalarFunction(mut call) if call.name() == "array_has" && call.args.len() == 2 => {
-                if let Some(item) = self.type_of(&call.args[1]) {
-                    let list = DataType::new_list(item, true);
-                    call.args = call.args.into_iter().map(|arg| declare(arg, &list)).collect();
-                }
-                Expr::ScalarFunction(call)
-            }
+            Expr::Cast(cast) => self.cast(cast)?,
+            Expr::InSubquery(membership) => self.among(membership)?,
+            Expr::ScalarFunction(call) => self.function(call)?,
             Expr::AggregateFunction(mut call) => {
                 self.aggregate(call.func.name(), &mut call.params.args)?;
                 Expr::AggregateFunction(call)
@@ -201,38 +132,6 @@ impl TreeNodeRewriter for Expressions<'_> {
         Ok(Transformed::yes(resolved))
     }
 }
-
-/// Functions whose first argument is text, which the engine would make of anything.
-const TEXT_FUNCTIONS: &[&str] = &[
-    "ascii",
-    "btrim",
-    "character_length",
-    "initcap",
-    "left",
-    "lower",
-    "lpad",
-    "ltrim",
-    "md5",
-    "octet_length",
-    "regexp_count",
-    "regexp_like",
-    "regexp_match",
-    "regexp_replace",
-    "repeat",
-    "replace",
-    "reverse",
-    "right",
-    "rpad",
-    "rtrim",
-    "split_part",
-    "starts_with",
-    "strpos",
-    "substr",
-    "translate",
-    "upper",
-];
-const ADD_CASTS: &str =
-    "No function matches the given name and argument types. You might need to add explicit type casts.";
 
 /// Places that an average adds to.
 const AVERAGE_PLACES: i8 = 12;
@@ -293,15 +192,24 @@ impl Expressions<'_> {
         Ok(other)
     }
 
-    /// A function that drops places of a decimal, so many as its second argument says.
-    fn whole(&self, name: &str, args: &[Expr]) -> Option<Whole> {
-        let DataType::Decimal128(_, scale) = self.type_of(args.first()?)? else { return None };
-        let places = match args.get(1) {
-            None => 0,
-            Some(Expr::Literal(ScalarValue::Int32(Some(places)), _)) => i8::try_from(*places).ok()?,
-            Some(_) => return None,
+    /// What the engine's planner makes of AT TIME ZONE; casts of ours are to microseconds.
+    fn cast(&self, cast: Cast) -> Result<Expr> {
+        let DataType::Timestamp(TimeUnit::Nanosecond, Some(zone)) = cast.field.data_type() else {
+            return Ok(Expr::Cast(cast));
         };
-        Whole::named(name, scale, places)
+        let moment = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let operand = lend(*cast.expr, Some(&moment))?;
+        let data_type = self.type_of(&operand).unwrap_or(moment);
+        Ok(function::call(AtTimeZone::of(zone, &data_type)?, vec![operand]))
+    }
+
+    fn among(&self, mut membership: InSubquery) -> DfResult<Expr> {
+        let column = membership.subquery.subquery.schema().field(0).data_type().clone();
+        *membership.expr = lend(*membership.expr, Some(&column))?;
+        match self.type_of(&membership.expr) {
+            Some(mine) if differ(&mine, &column) => Err(no_operator(&mine, "=", &column).into()),
+            _ => without_rows(membership, self.schema),
+        }
     }
 
     fn case(&self, Case { expr, when_then_expr, else_expr }: Case) -> Result<Expr> {

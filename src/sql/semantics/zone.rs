@@ -35,24 +35,23 @@ impl AtTimeZone {
     fn one(&self, zone: Tz, micros: i64) -> Option<i64> {
         let naive = DateTime::from_timestamp_micros(micros)?.naive_utc();
         let moved = match self.from_clock {
-            true => naive.checked_sub_signed(Duration::seconds(there(zone, naive)?))?,
-            false => naive.checked_add_signed(Duration::seconds(
-                zone.offset_from_utc_datetime(&naive).fix().local_minus_utc().into(),
-            ))?,
+            true => naive.checked_sub_signed(ahead(there(zone, naive)?))?,
+            false => naive.checked_add_signed(ahead(zone.offset_from_utc_datetime(&naive)))?,
         };
         Some(moved.and_utc().timestamp_micros())
     }
 }
 
-/// Seconds by which a clock there is ahead of UTC. Where the clock shows a time twice, the later moment is meant; where it
-/// leaps over one, the offset before the leap holds, as in PostgreSQL.
-fn there(zone: Tz, clock: NaiveDateTime) -> Option<i64> {
+/// How far a clock of this offset is ahead of UTC.
+fn ahead(offset: impl Offset) -> Duration {
+    Duration::seconds(offset.fix().local_minus_utc().into())
+}
+
+/// The offset of a clock there. Where the clock shows a time twice, the later moment is meant; where it leaps over one, the
+/// offset before the leap holds, as in PostgreSQL.
+fn there(zone: Tz, clock: NaiveDateTime) -> Option<impl Offset> {
     let found = zone.offset_from_local_datetime(&clock);
-    let offset = match found.latest() {
-        Some(offset) => offset,
-        None => zone.offset_from_local_datetime(&(clock - Duration::hours(3))).latest()?,
-    };
-    Some(offset.fix().local_minus_utc().into())
+    found.latest().or_else(|| zone.offset_from_local_datetime(&(clock - Duration::hours(3))).latest())
 }
 
 impl Operator for AtTimeZone {

@@ -1,0 +1,108 @@
+//! Scalar functions that the engine would give other arguments, or other results.
+
+use super::super::function;
+use super::super::math::{Math, Whole};
+use super::super::moment::{Extract, Round};
+use super::{Class, Expressions, class, declare, named};
+use crate::error::{Error, Kind, Result};
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::expr::ScalarFunction;
+
+/// Functions whose first argument is text, which the engine would make of anything.
+const TEXT_FUNCTIONS: &[&str] = &[
+    "ascii",
+    "btrim",
+    "character_length",
+    "initcap",
+    "left",
+    "lower",
+    "lpad",
+    "ltrim",
+    "md5",
+    "octet_length",
+    "regexp_count",
+    "regexp_like",
+    "regexp_match",
+    "regexp_replace",
+    "repeat",
+    "replace",
+    "reverse",
+    "right",
+    "rpad",
+    "rtrim",
+    "split_part",
+    "starts_with",
+    "strpos",
+    "substr",
+    "translate",
+    "upper",
+];
+const ADD_CASTS: &str =
+    "No function matches the given name and argument types. You might need to add explicit type casts.";
+
+impl Expressions<'_> {
+    /// The call with its types, or what stands for it.
+    pub(super) fn function(&self, mut call: ScalarFunction) -> Result<Expr> {
+        let ours = match (call.name(), call.args.as_slice()) {
+            ("coalesce" | "nullif" | "greatest" | "least", _) => {
+                let name = call.name().to_uppercase();
+                call.args = self.alike(call.args, &name)?;
+                None
+            }
+            // `x = ANY($1)`
+            ("array_has", [_, item]) => {
+                if let Some(item) = self.type_of(item) {
+                    let list = DataType::new_list(item, true);
+                    call.args = call.args.into_iter().map(|arg| declare(arg, &list)).collect();
+                }
+                None
+            }
+            ("date_part", [Expr::Literal(ScalarValue::Utf8(Some(part)), _), moment]) => {
+                Extract::part(part).map(|part| function::call(part, vec![moment.clone()]))
+            }
+            ("round", [number]) => match self.type_of(number) {
+                Some(data_type @ (DataType::Float32 | DataType::Float64)) => {
+                    Some(function::call(Round { data_type }, vec![number.clone()]))
+                }
+                _ => None,
+            },
+            ("ceil" | "floor" | "trunc", [number, ..]) => {
+                self.whole(call.name(), &call.args).map(|whole| function::call(whole, vec![number.clone()]))
+            }
+            (name, args) if TEXT_FUNCTIONS.contains(&name) => {
+                self.takes_text(name, args)?;
+                None
+            }
+            (name, args) => {
+                let number = |arg| self.type_of(arg).is_some_and(|t| class(&t) == Class::Number);
+                let math = Math::named(name, args.len()).filter(|_| args.iter().all(number));
+                math.map(|math| function::call(math, args.to_vec()))
+            }
+        };
+        Ok(ours.unwrap_or(Expr::ScalarFunction(call)))
+    }
+
+    fn takes_text(&self, name: &str, args: &[Expr]) -> Result<()> {
+        match args.first().and_then(|text| self.type_of(text)) {
+            Some(found) if !matches!(class(&found), Class::Text | Class::Other) => {
+                let name = if name == "character_length" { "length" } else { name };
+                let message = format!("function {name}({}) does not exist", named(&found));
+                Err(Error::new(Kind::UndefinedFunction, message).with_hint(ADD_CASTS))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A function that drops places of a decimal, so many as its second argument says.
+    fn whole(&self, name: &str, args: &[Expr]) -> Option<Whole> {
+        let DataType::Decimal128(_, scale) = self.type_of(args.first()?)? else { return None };
+        let places = match args.get(1) {
+            None => 0,
+            Some(Expr::Literal(ScalarValue::Int32(Some(places)), _)) => i8::try_from(*places).ok()?,
+            Some(_) => return None,
+        };
+        Whole::named(name, scale, places)
+    }
+}
