@@ -63,8 +63,8 @@ Examples:
   steward check --data ./shop.db
   steward check --data ./shop.db --deep
 
-Every seal is opened and every count compared, whether or not the database still opens. --deep decodes all rows of all
-tables as well. The exit code is 1 when anything is damaged.";
+Every seal is opened, every count compared and every file looked for, whether or not the database still opens. --deep
+decodes all rows of all tables as well. The exit code is 1 when anything is damaged.";
 
 /// The command line.
 #[derive(Debug, Parser)]

@@ -1,8 +1,7 @@
 //! `steward check`: opens every seal of a database, whatever state it is in, and reports.
 //!
-//! The store looks at its own bytes ([`storage::check`]). With `--deep`, and only when those are whole, everything that
-//! the catalogue refers to is looked for and every row of every table decoded: a file that is missing altogether shows
-//! only so.
+//! The store looks at its own bytes ([`storage::check`]). When those are whole, every file that the catalogue refers to is
+//! looked for: one that is missing altogether shows only so. With `--deep` every row of every table is decoded as well.
 
 use super::Ending;
 use super::arguments::Check;
@@ -10,8 +9,10 @@ use super::console::Console;
 use super::key::Key;
 use crate::catalog::{Object, ObjectId, Table};
 use crate::error::{Error, Kind, Result};
-use crate::storage::{self, FileId, Finding, Store};
+use crate::sql::referred_files;
+use crate::storage::{self, FileId, Files, Finding, Store};
 use crate::txn::Manager;
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,8 +25,8 @@ pub fn run(arguments: &Check, console: &Console) -> Result<Ending> {
     }
     let key = Key::find(data, console)?;
     let mut findings = storage::check(data, &key.source).map_err(|error| key.explain(error))?;
-    if arguments.deep && findings.iter().all(|finding| finding.ok) {
-        findings.extend(deep(data, &key)?);
+    if findings.iter().all(|finding| finding.ok) {
+        findings.extend(referred(data, &key, arguments.deep)?);
     }
     console.print(&report(&findings))?;
     let damaged = findings.iter().filter(|finding| !finding.ok).count();
@@ -50,33 +51,42 @@ fn report(findings: &[Finding]) -> String {
     findings.iter().map(line).collect()
 }
 
-/// Decodes all rows, and looks at every file that the catalogue refers to.
-fn deep(data: &Path, key: &Key) -> Result<Vec<Finding>> {
+/// Looks for every file that the catalogue refers to, and decodes all rows if the check is a deep one.
+fn referred(data: &Path, key: &Key, deep: bool) -> Result<Vec<Finding>> {
     let store = Arc::new(Store::open_existing(data, &key.source)?);
     let manager = match Manager::open(store.clone()) {
         Ok(manager) => manager,
         Err(error) => return Ok(vec![finding("catalogue", "catalog", Err(error))]),
     };
-    let snapshot = manager.current();
-    let mut findings = Vec::new();
-    for (id, object) in snapshot.catalog.objects() {
-        match object.as_ref() {
-            Object::Table(table) => {
+    let mut findings = match files(&store, &manager) {
+        Ok(findings) => findings,
+        Err(error) => vec![finding("catalogue", "catalog", Err(error))],
+    };
+    if deep {
+        let snapshot = manager.current();
+        for (id, object) in snapshot.catalog.objects() {
+            if let Object::Table(table) = object.as_ref() {
                 let name = format!("{}.{}", table.schema, table.name);
                 findings.push(finding(&name, "table", rows_of(&manager, id, table)));
             }
-            Object::Model(model) => {
-                for version in &model.versions {
-                    let what = format!("{} version {}", model.name, version.number);
-                    findings.push(finding(&what, "model", whole_file(&store, version.file)));
-                }
-            }
-            Object::Finding(found) if found.quality_model != 0 => {
-                findings.push(finding(&found.asset, "quality", whole_file(&store, found.quality_model)));
-            }
-            _ => {}
         }
     }
+    Ok(findings)
+}
+
+/// One finding for each file that is missing, and one for all that are there.
+fn files(store: &Store, manager: &Manager) -> Result<Vec<Finding>> {
+    let there: HashSet<u64> = store.files().list()?.into_iter().map(FileId::as_u64).collect();
+    let wanted = referred_files(manager)?;
+    let missing = wanted.iter().filter(|(id, _)| !there.contains(&id.as_u64()));
+    let mut findings: Vec<Finding> = missing
+        .map(|(id, what)| {
+            let error = Error::new(Kind::Corruption, format!("it is missing, and {what} needs it"));
+            finding(&Files::shown(*id), "file", Err(error))
+        })
+        .collect();
+    let message = format!("{} of {} files that it refers to are there", wanted.len() - findings.len(), wanted.len());
+    findings.insert(0, finding("catalogue", "catalog", Ok(message)));
     Ok(findings)
 }
 
@@ -96,11 +106,6 @@ fn rows_of(manager: &Manager, id: ObjectId, table: &Table) -> Result<String> {
         manager.read(id, segment, &columns)?;
     }
     Ok(format!("{} rows in {} segments", rows.live_rows(), rows.segments.len()))
-}
-
-fn whole_file(store: &Store, id: u64) -> Result<String> {
-    store.files().verify(FileId::from_u64(id))?;
-    Ok("its weights are whole".to_owned())
 }
 
 #[cfg(test)]

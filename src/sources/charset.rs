@@ -7,8 +7,13 @@
 
 use crate::config::SOURCE_SNIFF_BYTES;
 use crate::error::{Error, Kind, Result};
-use encoding_rs::{CoderResult, Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{CoderResult, Decoder, DecoderResult, EUC_KR, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Bytes beyond ASCII up to which Korean is not told from Chinese for sure.
+const FEW_LETTERS: usize = 400;
 
 /// A character set and how strictly it is read.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -134,7 +139,11 @@ fn by_content(block: &[u8], whole: bool) -> Charset {
     }
     let mut detector = chardetng::EncodingDetector::new(chardetng::Iso2022JpDetection::Deny);
     detector.feed(block, whole);
-    lossy(detector.guess(None, chardetng::Utf8Detection::Deny))
+    let guess = |home: Option<&[u8]>| detector.guess(home, chardetng::Utf8Detection::Deny);
+    let found = guess(None);
+    // A few words of GBK look like Korean as well; where so little tells, our readers' language does.
+    let letters = block.iter().filter(|byte| !byte.is_ascii()).count();
+    lossy(if letters < FEW_LETTERS && found == EUC_KR { guess(Some(b"cn")) } else { found })
 }
 
 /// Sound and broken multi-byte sequences. A block cut out of a file may start and end inside a character.
@@ -170,6 +179,23 @@ pub(super) struct Utf8Reader<R> {
     offset: u64,
     last: bool,
     done: bool,
+    replaced: Replaced,
+}
+
+/// Whether bytes that are nothing in the file's encoding became U+FFFD. Clones tell of the same reader.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Replaced(Arc<AtomicBool>);
+
+impl Replaced {
+    fn note(&self, happened: bool) {
+        self.0.fetch_or(happened, Ordering::Relaxed);
+    }
+
+    /// What to tell the reader of the file.
+    pub(super) fn remark(&self) -> Option<String> {
+        let remark = "some bytes are nothing in its encoding and are read as U+FFFD";
+        self.0.load(Ordering::Relaxed).then(|| remark.to_owned())
+    }
 }
 
 enum Converter {
@@ -196,7 +222,13 @@ impl<R: Read> Utf8Reader<R> {
             offset: 0,
             last: false,
             done: false,
+            replaced: Replaced::default(),
         }
+    }
+
+    /// Whether characters were lost so far.
+    pub(super) fn replaced(&self) -> Replaced {
+        self.replaced.clone()
     }
 
     fn malformed(&self) -> io::Error {
@@ -249,7 +281,8 @@ impl<R: Read> Utf8Reader<R> {
             let malformed = matches!(result, DecoderResult::Malformed(..));
             (matches!(result, DecoderResult::InputEmpty), malformed, read, written)
         } else {
-            let (result, read, written, _) = decoder.decode_to_utf8(source, &mut self.output, self.last);
+            let (result, read, written, replaced) = decoder.decode_to_utf8(source, &mut self.output, self.last);
+            self.replaced.note(replaced);
             (matches!(result, CoderResult::InputEmpty), false, read, written)
         };
         self.output.truncate(written);
@@ -270,7 +303,10 @@ impl<R: Read> Utf8Reader<R> {
                 Some('\u{feff}') if at_start => {}
                 Some(letter) => text.push(letter),
                 None if self.strict => return Err(self.malformed()),
-                None => text.push(char::REPLACEMENT_CHARACTER),
+                None => {
+                    self.replaced.note(true);
+                    text.push(char::REPLACEMENT_CHARACTER);
+                }
             }
             at_start = false;
             self.taken += 4;

@@ -260,6 +260,11 @@ impl Writer {
 pub(super) trait Rows: Send {
     /// Adds the next row to `writer`; false at the end.
     fn next_row(&mut self, writer: &mut Writer) -> Result<bool>;
+    /// What the rows so far cannot show of the file: what was padded, replaced or overridden in it. For people, a
+    /// sentence each, with the file's name.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// The batches of a scan. After an error it ends.
@@ -278,6 +283,11 @@ impl Scan {
     /// The schema of every batch: the asset's own, projected.
     pub fn schema(&self) -> SchemaRef {
         self.writer.schema.clone()
+    }
+
+    /// What the rows so far cannot show of the file: what was padded, replaced or overridden in it. A sentence each.
+    pub fn remarks(&self) -> Vec<String> {
+        self.rows.remarks()
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {

@@ -3,7 +3,7 @@
 //! Whether the first record is a header is asked as DuckDB asks it: a header's cells are texts where the columns below
 //! hold something else. Where all columns are text, the first record is a header unless its words come again below.
 
-use super::charset::{self, Charset, Utf8Reader};
+use super::charset::{self, Charset, Replaced, Utf8Reader};
 use super::columns::{Misfit, Rows, Spec, Writer, misfit};
 use super::dialect::{self, Dialect};
 use super::infer::{Guess, Type};
@@ -16,7 +16,7 @@ use crate::fail;
 use csv::ByteRecord;
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Chain, Read};
 use std::path::{Path, PathBuf};
 
 /// Where a file is, and how its root is called.
@@ -58,7 +58,11 @@ pub(super) struct CsvLayout {
     pub(super) specs: Vec<Spec>,
 }
 
-type Reader = csv::Reader<Guarded<Utf8Reader<File>>>;
+type Reader = csv::Reader<Chain<Guarded<Utf8Reader<File>>, &'static [u8]>>;
+
+/// Read behind every file: a record of its own, unless a quote is still open.
+const BEYOND: &str = "\u{3}\u{2}\u{3}";
+const BEHIND: &[u8] = b"\n\x03\x02\x03";
 
 /// Finds out dialect, header, names and types.
 pub(super) fn inspect(place: &Place, options: &FileOptions) -> Result<CsvLayout> {
@@ -181,14 +185,19 @@ struct Records {
     shown: String,
     count: u64,
     bytes_max: u64,
+    replaced: Replaced,
+    /// The last record has a quote that is never closed.
+    unclosed: bool,
 }
 
 impl Records {
     fn open(place: &Place, dialect: &Dialect, charset: Charset, bytes_max: u64) -> Result<Self> {
         let shown = place.shown();
         let budget = Budget::new();
-        let reader = dialect.reader(Guarded::new(place.text(charset)?, budget.clone(), &shown));
-        let mut records = Self { reader, budget, shown, count: 0, bytes_max };
+        let text = place.text(charset)?;
+        let replaced = text.replaced();
+        let reader = dialect.reader(Guarded::new(text, budget.clone(), &shown).chain(BEHIND));
+        let mut records = Self { reader, budget, shown, count: 0, bytes_max, replaced, unclosed: false };
         let mut record = ByteRecord::new();
         for _ in 0..dialect.preamble {
             records.next(&mut record)?;
@@ -202,10 +211,40 @@ impl Records {
         }
         self.budget.renew();
         self.count += 1;
-        self.reader.read_byte_record(record).map_err(|error| match error.into_kind() {
+        let read = self.reader.read_byte_record(record).map_err(|error| match error.into_kind() {
             csv::ErrorKind::Io(error) => io_error(&self.shown, &error),
             other => Error::new(Kind::InvalidText, format!("{}: {other:?}", self.shown)),
-        })
+        })?;
+        match record.iter().next_back() {
+            Some(last) if read && last.ends_with(BEYOND.as_bytes()) => match record.len() {
+                1 if last == BEYOND.as_bytes() => Ok(false),
+                _ => self.unclosed(record),
+            },
+            _ => Ok(read),
+        }
+    }
+
+    /// Mends the last record of a file whose last quote is not closed, if that cannot have swallowed others.
+    fn unclosed(&mut self, record: &mut ByteRecord) -> Result<bool> {
+        let mut fields: Vec<&[u8]> = record.iter().collect();
+        if let Some(last) = fields.last_mut() {
+            let end = last.len().saturating_sub(BEHIND.len());
+            // The end of the last line is no part of its last field.
+            let text = last.get(..end).unwrap_or_default();
+            let text = text.strip_suffix(b"\n").unwrap_or(text);
+            *last = text.strip_suffix(b"\r").unwrap_or(text);
+            if last.contains(&b'\n') {
+                let place = self.place(record);
+                let message = format!("{}, {place}: a quote is opened and never closed", self.shown);
+                return Err(Error::new(Kind::InvalidText, message)
+                    .with_hint("Mend the file, or say quote = '' on the source if quotes mean nothing in it."));
+            }
+        }
+        let mut mended = ByteRecord::from(fields);
+        mended.set_position(record.position().cloned());
+        *record = mended;
+        self.unclosed = true;
+        Ok(true)
     }
 
     /// Where a person finds `record`. Files with bare CR have one "line" only; there the record is the line.
@@ -220,6 +259,9 @@ pub(super) struct CsvRows {
     records: Records,
     record: ByteRecord,
     specs: Vec<Spec>,
+    short: u64,
+    /// Where the first short row is.
+    first_short: String,
 }
 
 impl CsvRows {
@@ -229,7 +271,7 @@ impl CsvRows {
         if layout.header {
             records.next(&mut record)?;
         }
-        Ok(Self { records, record, specs: layout.specs.clone() })
+        Ok(Self { records, record, specs: layout.specs.clone(), short: 0, first_short: String::new() })
     }
 }
 
@@ -248,6 +290,12 @@ impl Rows for CsvRows {
                 self.specs.len()
             );
         }
+        if self.record.len() < self.specs.len() {
+            if self.short == 0 {
+                self.first_short = self.records.place(&self.record);
+            }
+            self.short += 1;
+        }
         for (index, column) in writer.columns() {
             let Some(field) = self.record.get(index) else {
                 column.push_null();
@@ -262,12 +310,47 @@ impl Rows for CsvRows {
         writer.end_row(self.record.as_slice().len());
         Ok(true)
     }
+
+    fn remarks(&self) -> Vec<String> {
+        let short = (self.short > 0).then(|| {
+            let rows = if self.short == 1 { "1 row has" } else { &format!("{} rows have", self.short) };
+            let (first, width) = (&self.first_short, self.specs.len());
+            format!("{rows} fewer than {width} fields, first at {first}; what is missing is NULL")
+        });
+        let unclosed = self.records.unclosed.then(|| "the last quote is never closed".to_owned());
+        let remarks = short.into_iter().chain(unclosed).chain(self.records.replaced.remark());
+        remarks.map(|remark| format!("{}: {remark}", self.records.shown)).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Folder, cells, types};
     use super::*;
+
+    #[test]
+    fn what_rows_cannot_show_is_remarked() {
+        let folder = Folder::new(&[
+            ("short.csv", "a,b,c\n1,2,3\n1\n1,2\n4,5,6\n"),
+            ("open.csv", "a,b\n1,x\n2,\"y\n"),
+            ("swallowed.csv", "a,b\n1,x\n2,\"y\n3,z\n4,z\n"),
+            ("whole.csv", "a,b\n1,\"x\ny\"\n2,\"y\""),
+            ("one.csv", "a,b\n1,x"),
+        ]);
+        let remarks = |name: &str| {
+            let mut scan = folder.asset(name).scan(None, None).unwrap();
+            let rows: usize = scan.by_ref().map(|batch| batch.unwrap().num_rows()).sum();
+            (rows, scan.remarks())
+        };
+        let short = "short.csv: 2 rows have fewer than 3 fields, first at line 3; what is missing is NULL";
+        assert_eq!(remarks("short"), (4, vec![short.to_owned()]));
+        assert_eq!(remarks("open"), (2, vec!["open.csv: the last quote is never closed".to_owned()]));
+        assert_eq!(cells(&folder.asset("open")), ["1|x", "2|y"]);
+        let error = folder.asset("swallowed").schema().unwrap_err();
+        assert_eq!(error.message(), "swallowed.csv, line 3: a quote is opened and never closed");
+        assert_eq!(remarks("whole"), (2, vec![]));
+        assert_eq!(remarks("one"), (1, vec![]));
+    }
 
     #[test]
     fn a_plain_file_is_typed() {

@@ -55,9 +55,13 @@ impl Dialect {
 /// Tells the dialect from `sample`, the start of the file up to the end of a line.
 pub(super) fn sniff(sample: &str, options: &FileOptions, extension: &str) -> Dialect {
     let quotes = quotes(sample, options);
+    let decimal_comma = commas_are_decimal(sample);
     let best = |delimiters: &[u8]| -> Option<Dialect> {
         let mut best: Option<Dialect> = None;
         for delimiter in delimiters.iter().filter(|byte| sample.as_bytes().contains(byte)) {
+            if *delimiter == b',' && decimal_comma && options.delimiter.is_none() {
+                continue;
+            }
             for (quote, escape) in &quotes {
                 let tried = measure(sample, *delimiter, *quote, *escape);
                 if tried.width >= 2 && best.as_ref().is_none_or(|best| better(&tried, best)) {
@@ -87,6 +91,18 @@ pub(super) fn sniff(sample: &str, options: &FileOptions, extension: &str) -> Dia
         .max_by_key(|byte| (*byte == preferred, share(*byte)))
         .unwrap_or(preferred);
     plain(sample, delimiter, &quotes)
+}
+
+/// Whether the commas stand in numbers, as in `1;2,50`: each between two digits, in lines that something else delimits.
+fn commas_are_decimal(sample: &str) -> bool {
+    let bytes = sample.as_bytes();
+    let digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
+    let in_number = |at: usize| digit(at.checked_sub(1)) && digit(at.checked_add(1));
+    let mut commas = bytes.iter().enumerate().filter(|(_, byte)| **byte == b',').peekable();
+    let lines = || sample.lines().filter(|line| !line.trim().is_empty());
+    commas.peek().is_some()
+        && commas.all(|(at, _)| in_number(at))
+        && [';', '\t', '|'].iter().any(|delimiter| lines().all(|line| line.contains(*delimiter)))
 }
 
 fn plain(sample: &str, delimiter: u8, quotes: &[(Option<u8>, Option<u8>)]) -> Dialect {
@@ -172,6 +188,9 @@ mod tests {
     #[test]
     fn delimiters_and_quotes_are_told_by_evenness() {
         assert_eq!(told("a;b;c\n1,5;2;3\n2,5;3;4\n"), (';', Some('"'), 0, 3));
+        assert_eq!(told("id;price\n1;1,50\n2;2,50\n3;10,00\n"), (';', Some('"'), 0, 2));
+        assert_eq!(told("1,5;2,5\n2,5;3,5\n"), (';', Some('"'), 0, 2));
+        assert_eq!(told("user,items\n1,2;3\n2,5;7\n"), (',', Some('"'), 0, 2));
         assert_eq!(told("id#title#price\n0#a, b#1\n1#c#2\n2#d, e, f#3\n"), ('#', Some('"'), 0, 3));
         assert_eq!(told("t@n@m\n'a@b'@c@1\n'd@e'@f@2\n'g'@h@3\n"), ('@', Some('\''), 0, 3));
         assert_eq!(told("a\tb\n\"5\" disc\tx\n6\" disc\ty\n\"7\tz\n8\tw\n9\tv\n"), ('\t', None, 0, 2));

@@ -11,6 +11,7 @@
 //!
 //! Elements that are no objects become the column `value`. Nested values stay JSON text.
 
+use super::charset::Replaced;
 use super::csv_file::Place;
 use super::input::{Budget, Guarded, io_error, too_big};
 use super::json_document::{self, Frame, Walk, Whole};
@@ -134,6 +135,7 @@ struct Lines {
     line: String,
     number: u64,
     bytes: u64,
+    replaced: Replaced,
 }
 
 impl Lines {
@@ -141,8 +143,9 @@ impl Lines {
         let shown = place.shown();
         let budget = Budget::new();
         let text = place.text(place.charset(options)?)?;
+        let replaced = text.replaced();
         let reader = BufReader::with_capacity(64 << 10, Guarded::new(text, budget.clone(), &shown));
-        Ok(Self { reader, budget, shown, line: String::new(), number: 0, bytes: 0 })
+        Ok(Self { reader, budget, shown, line: String::new(), number: 0, bytes: 0, replaced })
     }
 
     /// Goes to the next line that is not blank.
@@ -181,6 +184,9 @@ impl RecordSource for Lines {
     fn bytes(&self) -> u64 {
         self.bytes
     }
+    fn remarks(&self) -> Vec<String> {
+        self.replaced.remark().into_iter().collect()
+    }
 }
 
 #[cfg(test)]
@@ -214,6 +220,23 @@ mod tests {
         assert_eq!(cells(&folder.asset("list")), ["1.0", "2.5"]);
         assert_eq!(types(&folder.asset("frame")), "a Int64, b Utf8");
         assert_eq!(cells(&folder.asset("frame")), ["1|x", "2|"]);
+    }
+
+    #[test]
+    fn long_numbers_keep_their_digits_and_repeated_keys_are_remarked() {
+        let folder = Folder::new(&[(
+            "n.jsonl",
+            "{\"a\":0.12345678901234567890,\"b\":0.30000000000000004,\"c\":-9223372036854775808,\"d\":123456789012345678901}\n\
+             {\"a\":1,\"a\":2,\"b\":1e300,\"c\":1}\n",
+        )]);
+        let asset = folder.asset("n");
+        assert_eq!(types(&asset), "a Utf8, b Float64, c Int64, d Utf8");
+        let expected =
+            ["0.12345678901234567890|0.30000000000000004|-9223372036854775808|123456789012345678901", "2|1e300|1|"];
+        assert_eq!(cells(&asset), expected);
+        let mut scan = asset.scan(None, None).unwrap();
+        scan.by_ref().for_each(|batch| drop(batch.unwrap()));
+        assert_eq!(scan.remarks(), ["n.jsonl: 1 record has a key twice, first at line 2; the last value counts"]);
     }
 
     #[test]

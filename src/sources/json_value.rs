@@ -4,6 +4,7 @@ use super::records::Record;
 use crate::error::{Error, Kind, Result};
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::fmt;
 
 /// A value, and the order of its members where it is an object.
@@ -54,11 +55,32 @@ impl<'de> Visitor<'de> for RowVisitor {
     }
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> std::result::Result<Record, A::Error> {
         let mut record = Record::new();
-        while let Some((key, value)) = members.next_entry::<String, Value>()? {
+        while let Some((key, Exact(value))) = members.next_entry::<String, Exact>()? {
             record.push((key, value));
         }
         Ok(record)
     }
+}
+
+/// A value whose number, where it has more digits than a double keeps, is the text of it.
+struct Exact(Value);
+
+impl<'de> serde::Deserialize<'de> for Exact {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let text = raw.get();
+        match text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) && is_longer_than_a_double(text) {
+            true => Ok(Self(Value::String(text.to_owned()))),
+            false => serde_json::from_str(text).map(Self).map_err(serde::de::Error::custom),
+        }
+    }
+}
+
+/// Whether a JSON number has more significant digits than every double gives back (IEEE 754: 17), and is no 64-bit integer.
+fn is_longer_than_a_double(number: &str) -> bool {
+    let mantissa = number.split(['e', 'E']).next().unwrap_or_default();
+    let digits = mantissa.bytes().filter(u8::is_ascii_digit).skip_while(|digit| *digit == b'0').count();
+    digits > 17 && number.parse::<i64>().is_err()
 }
 
 /// A member of an object: its key, and where its value begins.

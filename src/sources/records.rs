@@ -22,6 +22,10 @@ pub(super) trait RecordSource: Send {
     fn shown(&self) -> &str;
     /// Bytes of the file read so far, roughly.
     fn bytes(&self) -> u64;
+    /// What the records so far cannot show of the file.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// Keys as the file has them, and the columns they become, in the order of first appearance.
@@ -126,13 +130,31 @@ pub(super) struct RecordRows {
     values: Vec<Value>,
     /// Texts may be numbers (XML).
     typed_texts: bool,
+    /// Which record last gave each column a value.
+    given: Vec<u64>,
+    count: u64,
+    repeated: u64,
+    /// Where a key first came twice in one record.
+    first_repeated: String,
 }
 
 impl RecordRows {
     pub(super) fn new(source: Box<dyn RecordSource>, layout: &RecordLayout, typed_texts: bool) -> Self {
         let positions = layout.keys.iter().enumerate().map(|(index, key)| (key.clone(), index)).collect();
         let values = vec![Value::Null; layout.keys.len()];
-        Self { source, positions, specs: layout.specs.clone(), values, typed_texts }
+        let given = vec![0; layout.keys.len()];
+        let specs = layout.specs.clone();
+        Self {
+            source,
+            positions,
+            specs,
+            values,
+            typed_texts,
+            given,
+            count: 0,
+            repeated: 0,
+            first_repeated: String::new(),
+        }
     }
 }
 
@@ -141,8 +163,11 @@ impl Rows for RecordRows {
         let before = self.source.bytes();
         let Some(record) = self.source.next_record()? else { return Ok(false) };
         self.values.fill(Value::Null);
+        self.count += 1;
+        let mut repeated = false;
         for (key, value) in record {
-            let Some(slot) = self.positions.get(&key).and_then(|index| self.values.get_mut(*index)) else {
+            let index = self.positions.get(&key).copied().unwrap_or(usize::MAX);
+            let (Some(slot), Some(given)) = (self.values.get_mut(index), self.given.get_mut(index)) else {
                 fail!(
                     InvalidText,
                     "{}, {}: a key that the asset's columns lack; raise sample_rows or REFRESH SOURCE",
@@ -151,6 +176,14 @@ impl Rows for RecordRows {
                 );
             };
             *slot = value;
+            repeated |= *given == self.count;
+            *given = self.count;
+        }
+        if repeated {
+            if self.repeated == 0 {
+                self.first_repeated = self.source.place();
+            }
+            self.repeated += 1;
         }
         for (index, column) in writer.columns() {
             let value = self.values.get(index).unwrap_or(&Value::Null);
@@ -169,5 +202,14 @@ impl Rows for RecordRows {
         }
         writer.end_row(usize::try_from(self.source.bytes().saturating_sub(before)).unwrap_or(usize::MAX));
         Ok(true)
+    }
+
+    fn remarks(&self) -> Vec<String> {
+        let repeated = (self.repeated > 0).then(|| {
+            let records = if self.repeated == 1 { "1 record has" } else { &format!("{} records have", self.repeated) };
+            format!("{records} a key twice, first at {}; the last value counts", self.first_repeated)
+        });
+        let remarks = repeated.into_iter().chain(self.source.remarks());
+        remarks.map(|remark| format!("{}: {remark}", self.source.shown())).collect()
     }
 }

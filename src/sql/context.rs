@@ -6,8 +6,9 @@ use crate::catalog::{ObjectId, Privilege};
 use crate::error::{Error, Kind, Result};
 use crate::txn::Snapshot;
 use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::Instant;
 
 /// A message to the client while its statement runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,37 +22,57 @@ pub struct Notice {
 /// Where notices go: the wire, a terminal, or nowhere.
 pub type NoticeSink = Arc<dyn Fn(Notice) + Send + Sync>;
 
-/// Asks a running statement to stop. Clones ask the same statement.
+/// Asks a running statement to stop, or stops it when its time is over. Clones are of the same statement.
 #[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel {
+    asked: Arc<AtomicBool>,
+    /// Milliseconds of [`CLOCK`] at which the time is over; 0 for no limit.
+    deadline_ms: Arc<AtomicU64>,
+}
+
+/// When this process first looked at a deadline.
+static CLOCK: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+fn now_ms() -> u64 {
+    CLOCK.elapsed().as_millis() as u64
+}
 
 impl Cancel {
     /// The flag itself, for a handle of another kind over it.
     pub fn flag(&self) -> Arc<AtomicBool> {
-        self.0.clone()
+        self.asked.clone()
     }
 
     /// Asks it to stop.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Release);
+        self.asked.store(true, Ordering::Release);
     }
 
-    /// Forgets an earlier request.
-    pub fn reset(&self) {
-        self.0.store(false, Ordering::Release);
+    /// A statement begins: earlier requests are forgotten, and its time runs from now. A limit of 0 is none.
+    pub fn begin(&self, limit_ms: u64) {
+        self.asked.store(false, Ordering::Release);
+        let deadline_ms = if limit_ms == 0 { 0 } else { now_ms().saturating_add(limit_ms).max(1) };
+        self.deadline_ms.store(deadline_ms, Ordering::Release);
     }
 
-    /// Whether it was asked to stop.
+    /// Whether it should stop.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.asked.load(Ordering::Acquire) || self.is_late()
     }
 
-    /// [`Kind::Cancelled`] if it was asked to stop.
+    /// [`Kind::Cancelled`] if it should stop, with the reason.
     pub fn check(&self) -> Result<()> {
-        match self.is_cancelled() {
-            true => Err(Error::new(Kind::Cancelled, "canceling statement due to user request")),
-            false => Ok(()),
-        }
+        let cause = match (self.is_late(), self.asked.load(Ordering::Acquire)) {
+            (true, _) => "statement timeout",
+            (false, true) => "user request",
+            (false, false) => return Ok(()),
+        };
+        Err(Error::new(Kind::Cancelled, format!("canceling statement due to {cause}")))
+    }
+
+    fn is_late(&self) -> bool {
+        let deadline_ms = self.deadline_ms.load(Ordering::Acquire);
+        deadline_ms != 0 && now_ms() >= deadline_ms
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::context::{Context, Notice, NoticeSink};
 use super::models::Models;
+use super::referred::referred_files;
 use super::run::blocking;
 use super::semantics::{Checked, Operators};
 use super::session::Session;
@@ -18,7 +19,7 @@ use arrow::datatypes::Int64Type;
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -222,20 +223,8 @@ impl Inner {
 
     /// Files that nothing refers to: left by a process that was killed between writing a file and its commit.
     fn remove_orphans(&self) -> Result<()> {
-        let snapshot = self.manager.current();
+        let used: HashSet<u64> = referred_files(&self.manager)?.into_iter().map(|(id, _)| id.as_u64()).collect();
         let files = self.manager.store().files();
-        let mut used: std::collections::HashSet<u64> = std::collections::HashSet::new();
-        for rows in snapshot.tables.values() {
-            used.extend(rows.segments.iter().filter_map(|s| s.file()).map(|file| file.id.as_u64()));
-        }
-        for (id, object) in snapshot.catalog.objects() {
-            match object.as_ref() {
-                Object::Model(model) => used.extend(model.versions.iter().map(|version| version.file)),
-                Object::Finding(finding) => used.extend([finding.quality_model]),
-                Object::Index(_) => used.extend(self.indexes.files_in_use(id)?),
-                _ => {}
-            }
-        }
         for id in files.list()? {
             if !used.contains(&id.as_u64()) {
                 files.remove(id)?;

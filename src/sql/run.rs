@@ -1,7 +1,8 @@
 //! Running plans.
 
-use super::context::Context;
-use crate::error::{Error, Kind, Result};
+use super::context::{Cancel, Context};
+use super::stoppable::stoppable;
+use crate::error::Result;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::DataFusionError;
@@ -23,19 +24,23 @@ pub async fn stream(
     plan: &LogicalPlan,
 ) -> Result<SendableRecordBatchStream> {
     let plan = state.optimize(plan)?;
-    let physical = yielding(state.query_planner().create_physical_plan(&plan, state).await?)?;
+    let physical = state.query_planner().create_physical_plan(&plan, state).await?;
+    let physical = yielding(physical, &context.cancel)?;
     let schema = physical.schema();
     let rows = execute_stream(physical, state.task_ctx())?;
-    Ok(guard(context, schema, rows))
+    Ok(guard(context.cancel.clone(), schema, rows))
 }
 
-/// Makes joins give way now and then. The engine lets only leaves do so; but a join may make millions of rows of one
+/// Makes joins stoppable, and give way now and then. The engine lets only leaves do so; but a join may make millions of rows of one
 /// batch that a leaf gave, and whoever gathers them would keep its thread all the while: nobody could cancel, and with
 /// as many such statements as threads nobody else could do anything.
-fn yielding(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+fn yielding(plan: Arc<dyn ExecutionPlan>, cancel: &Cancel) -> Result<Arc<dyn ExecutionPlan>> {
     let wrapped = plan.transform_up(|node| match node.children().len() {
         0 | 1 => Ok(Transformed::no(node)),
-        _ => Ok(Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>)),
+        _ => {
+            let node = stoppable(node, cancel)?;
+            Ok(Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>))
+        }
     });
     Ok(wrapped?.data)
 }
@@ -65,29 +70,25 @@ pub fn blocking<T>(work: impl FnOnce() -> T) -> T {
 /// How often a waiting stream looks whether it was cancelled.
 const CANCEL_POLL: Duration = Duration::from_millis(20);
 
-fn guard(context: &Arc<Context>, schema: SchemaRef, rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
-    let cancel = context.cancel.clone();
-    let limit_ms = context.settings.milliseconds("statement_timeout");
-    let deadline = (limit_ms > 0).then(|| tokio::time::Instant::now() + Duration::from_millis(limit_ms));
+fn guard(cancel: Cancel, schema: SchemaRef, rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
     let watched = futures::stream::unfold(Some(rows), move |state| {
         let cancel = cancel.clone();
         async move {
             let mut rows = state?;
             loop {
-                tokio::select! {
+                let next = tokio::select! {
                     biased;
-                    next = rows.next() => return next.map(|item| (item, Some(rows))),
-                    () = tokio::time::sleep(CANCEL_POLL) => {
-                        if let Err(error) = cancel.check() {
-                            return Some((Err(DataFusionError::from(error)), None));
-                        }
-                        if deadline.is_some_and(|d| tokio::time::Instant::now() >= d) {
-                            let error = Error::new(Kind::Cancelled, "canceling statement due to statement timeout");
-                            cancel.cancel();
-                            return Some((Err(error.into()), None));
-                        }
-                    }
-                }
+                    next = rows.next() => next,
+                    () = tokio::time::sleep(CANCEL_POLL) => match cancel.check() {
+                        Ok(()) => continue,
+                        Err(reason) => Some(Err(reason.into())),
+                    },
+                };
+                return match next? {
+                    Ok(batch) => Some((Ok(batch), Some(rows))),
+                    // What was cut short may say anything; the reason is what the statement knows.
+                    Err(error) => Some((Err(cancel.check().map_or_else(DataFusionError::from, |()| error)), None)),
+                };
             }
         }
     });

@@ -164,7 +164,7 @@ impl Session {
     /// Runs a statement in the session's transaction, which must be open: see [`Self::begin_implicit`].
     pub async fn execute(&mut self, statement: &Statement, params: Vec<ScalarValue>) -> Result<Outcome> {
         self.refuse_if_failed(statement)?;
-        self.cancel.reset();
+        self.cancel.begin(self.settings.milliseconds("statement_timeout"));
         if self.txn.is_none() {
             self.begin_implicit();
         }

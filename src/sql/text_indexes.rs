@@ -6,7 +6,7 @@
 
 use crate::catalog::{Index, ObjectId, Table};
 use crate::error::{Error, Kind, Result};
-use crate::search::{StoredFiles, TextIndex, View, files_in_use, remove_index};
+use crate::search::{StoredFiles, TextIndex, View, remove_index};
 use crate::storage::Store;
 use crate::txn::{Location, Manager, Segment, Snapshot};
 use arrow::array::{Array, AsArray};
@@ -106,11 +106,6 @@ impl TextIndexes {
             text.drop_segments(gone)?;
         }
         text.commit()
-    }
-
-    /// Files of an index, to tell them from files that nobody uses.
-    pub fn files_in_use(&self, id: ObjectId) -> Result<Vec<u64>> {
-        files_in_use(&*self.sealed(), id)
     }
 
     /// Removes an index with its files.

@@ -5,10 +5,12 @@ use std::path::Path;
 use super::engine::Tree;
 use super::file_format::FileKind;
 use super::files::Files;
+use super::head;
+use super::journal;
 use super::recovery;
 use super::rows;
 use super::store::{self, Store};
-use crate::crypto::{ALGORITHM, KeySource, Keyring};
+use crate::crypto::{ALGORITHM, KeySource, Keyring, Purpose};
 use crate::error::{Error, Kind, Result};
 
 /// What a check found out about one thing on disk.
@@ -52,24 +54,21 @@ pub struct SealStatus {
 /// Checks the database in `dir`, whatever state it is in: opens every seal, compares all counts.
 ///
 /// Damage is in the findings. Errors: another process holds the folder (`InUse`), there is no database (`Configuration`), the
-/// key does not open it (`WrongKey`).
+/// key does not open it (`WrongKey`), the folder cannot be read or written (`Io`, `DiskFull`).
 pub fn check(dir: &Path, key: &KeySource) -> Result<Vec<Finding>> {
-    // Before the store is opened, which writes both copies anew.
-    let keyring = keyring_findings(dir);
+    // Before the store is opened, which writes some of it anew.
+    let mut findings = keyring_findings(dir);
+    findings.extend(store::keyring_read_only(dir, key).map(|keyring| log_findings(dir, &keyring)).unwrap_or_default());
     match Store::open_existing(dir, key) {
-        Ok(store) => {
-            let rest = store.check().into_iter().filter(|finding| finding.kind != "keyring");
-            Ok(keyring.into_iter().chain(rest).collect())
-        }
-        Err(error) if matches!(error.kind(), Kind::InUse | Kind::Configuration | Kind::WrongKey) => Err(error),
-        Err(error) => {
-            let mut findings = keyring;
+        Ok(store) => findings.extend(store.check_content()),
+        Err(error) if matches!(error.kind(), Kind::Corruption | Kind::Internal) => {
             findings.push(Finding::of("store", "store", Err(error)));
             // The files may still be read.
             findings.extend(store::files_read_only(dir, key).map(|files| file_findings(&files)).unwrap_or_default());
-            Ok(findings)
         }
+        Err(error) => return Err(error),
     }
+    Ok(findings)
 }
 
 impl Store {
@@ -78,7 +77,13 @@ impl Store {
     /// It finds a file that is damaged; only who knows the manifest can find one that is missing, by [`Files::verify`].
     pub fn check(&self) -> Vec<Finding> {
         let mut findings = keyring_findings(self.dir());
-        findings.extend(self.sealed().check());
+        findings.extend(log_findings(self.dir(), self.keyring()));
+        findings.extend(self.check_content());
+        findings
+    }
+
+    fn check_content(&self) -> Vec<Finding> {
+        let mut findings = self.sealed().check();
         findings.extend(recovery::kept(self.dir()));
         findings.extend(file_findings(self.files()));
         findings
@@ -94,9 +99,9 @@ impl Store {
             items,
         };
         let mut all = vec![status("keyring".into(), "keyring", self.keyring().version(), 2)];
-        let journal = self.keyring().data_key_id(crate::crypto::Purpose::Journal)?;
+        let journal = self.keyring().data_key_id(Purpose::Journal)?;
         all.push(status("head".into(), "head", journal.into(), 2));
-        for (key, logs) in super::journal::data_keys(self.dir(), self.keyring())? {
+        for (key, logs) in journal::data_keys(self.dir(), self.keyring())? {
             all.push(status("journal".into(), "journal", key.into(), logs));
         }
         for tree in Tree::ALL {
@@ -122,6 +127,24 @@ fn keyring_findings(dir: &Path) -> Vec<Finding> {
         return vec![Finding::of("keyring", "keyring", Ok("both copies are whole".into()))];
     }
     damage.into_iter().map(|error| Finding::of("keyring", "keyring", Err(error))).collect()
+}
+
+/// `head`, and the journal with its checkpoints, as they lie.
+fn log_findings(dir: &Path, keyring: &Keyring) -> Vec<Finding> {
+    let look = || head::look(dir, &*keyring.value_sealer(Purpose::Journal)?);
+    let (head, acknowledged) = match look() {
+        Ok((Some(record), 0)) => (Ok(format!("{} commits", record.commits)), record.commits),
+        Ok((Some(record), _)) => {
+            let message = "one of its two slots does not open, as after a power cut; the other one counts, and an opening \
+                           writes both anew";
+            (Err(Error::new(Kind::Corruption, message)), record.commits)
+        }
+        Ok((None, _)) => (Err(Error::new(Kind::Corruption, "neither of its slots opens")), 0),
+        Err(error) => (Err(error), 0),
+    };
+    let mut findings = vec![Finding::of("head", "head", head)];
+    findings.extend(journal::check(dir, keyring, acknowledged));
+    findings
 }
 
 /// One finding for each damaged file, and one for all that are whole.

@@ -151,7 +151,7 @@ impl Files {
     }
 
     /// Path of a file below the data directory, as shown to users.
-    pub(super) fn shown(id: FileId) -> String {
+    pub fn shown(id: FileId) -> String {
         let name = id.to_string();
         format!("{FOLDER}/{}/{name}", &name[..2])
     }

@@ -37,8 +37,6 @@ pub(super) struct Head {
     path: PathBuf,
     file: File,
     generation: u64,
-    /// Slots that did not open when the file was read.
-    pub damaged_slots: usize,
 }
 
 impl Head {
@@ -47,7 +45,7 @@ impl Head {
         let path = dir.join(NAME);
         let made = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
         let file = made.map_err(|error| Error::io(format!("\"{}\"", path.display()), &error))?;
-        let mut head = Self { path, file, generation: 0, damaged_slots: 0 };
+        let mut head = Self { path, file, generation: 0 };
         head.write_both(sealer, 0)?;
         Ok(head)
     }
@@ -63,13 +61,11 @@ impl Head {
             }
             Err(error) => return Err(Error::io(format!("\"{}\"", path.display()), &error)),
         };
-        let slots = [0, 1].map(|slot| read_slot(&file, slot, sealer));
-        let damaged_slots = slots.iter().filter(|slot| slot.is_err()).count();
-        let newest = slots.into_iter().flatten().max_by_key(|record| record.generation);
+        let (newest, _) = read(&file, sealer);
         let Some(record) = newest else {
             fail!(Corruption, "\"{}\" is damaged: neither of its slots opens", path.display())
         };
-        Ok((Self { path, file, generation: record.generation, damaged_slots }, record))
+        Ok((Self { path, file, generation: record.generation }, record))
     }
 
     /// Writes a record into the older slot.
@@ -126,6 +122,20 @@ impl HeadWriter {
 
 fn aad(slot: u64) -> [u8; 6] {
     [FORMAT_VERSION, b'h', b'e', b'a', b'd', slot as u8]
+}
+
+/// What the file in `dir` says and how many of its slots do not open, without writing to it.
+pub(super) fn look(dir: &Path, sealer: &ValueSealer) -> Result<(Option<Record>, usize)> {
+    let path = dir.join(NAME);
+    let file = File::open(&path).map_err(|error| Error::io(format!("\"{}\"", path.display()), &error))?;
+    Ok(read(&file, sealer))
+}
+
+/// The newest record, and how many slots do not open.
+fn read(file: &File, sealer: &ValueSealer) -> (Option<Record>, usize) {
+    let slots = [0, 1].map(|slot| read_slot(file, slot, sealer));
+    let damaged_slots = slots.iter().filter(|slot| slot.is_err()).count();
+    (slots.into_iter().flatten().max_by_key(|record| record.generation), damaged_slots)
 }
 
 fn read_slot(file: &File, slot: u64, sealer: &ValueSealer) -> Result<Record> {
@@ -193,7 +203,8 @@ mod tests {
         head.write(&sealer, 7, None, false).unwrap();
         head.write(&sealer, 8, Some(vec![mark.clone()]), true).unwrap();
         let (head, record) = Head::open(dir.path(), &sealer).unwrap();
-        assert_eq!((record.commits, record.closed, head.damaged_slots), (8, Some(vec![mark]), 0));
+        assert_eq!((record.commits, record.closed), (8, Some(vec![mark])));
+        assert_eq!(look(dir.path(), &sealer).unwrap().1, 0);
 
         let path = dir.path().join(NAME);
         let good = std::fs::read(&path).unwrap();
@@ -202,8 +213,8 @@ mod tests {
             let mut bytes = good.clone();
             bytes[slot + place] ^= 0x40;
             std::fs::write(&path, &bytes).unwrap();
-            let (head, record) = Head::open(dir.path(), &sealer).unwrap();
-            assert_eq!((record.commits, head.damaged_slots), (7, 1), "byte {place}");
+            let (_, record) = Head::open(dir.path(), &sealer).unwrap();
+            assert_eq!((record.commits, look(dir.path(), &sealer).unwrap().1), (7, 1), "byte {place}");
         }
         std::fs::write(&path, &good[..2]).unwrap();
         assert_eq!(Head::open(dir.path(), &sealer).unwrap_err().kind(), Kind::Corruption);

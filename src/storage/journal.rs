@@ -71,6 +71,12 @@ impl Listing {
         Ok(found)
     }
 
+    /// Whether there is a checkpoint that the logs go on from.
+    pub(super) fn has_start(&self) -> bool {
+        let Some((commit, _)) = self.checkpoints.last() else { return false };
+        self.logs.first().is_some_and(|(first, _)| *first <= commit + 1)
+    }
+
     /// Bytes of the logs that hold commits after the last checkpoint.
     pub(super) fn bytes_after_checkpoint(&self) -> u64 {
         let last = self.checkpoints.last().map_or(0, |(commit, _)| *commit);
@@ -214,19 +220,25 @@ fn begin(dir: &Path, keyring: &Keyring, last: u64, chain: Chain) -> Result<LogWr
     Ok(log)
 }
 
-/// Opens every seal of the folder.
-pub(super) fn check(data_dir: &Path, keyring: &Keyring) -> Vec<Finding> {
+/// Opens every seal of the folder; sled is known to hold `acknowledged` commits, so the journal must.
+pub(super) fn check(data_dir: &Path, keyring: &Keyring, acknowledged: u64) -> Vec<Finding> {
     let listing = match Listing::read(data_dir) {
         Ok(listing) => listing,
         Err(error) => return vec![Finding::of(FOLDER, "folder", Err(error))],
     };
-    let first = listing.logs.first().map_or(0, |(first, _)| first - 1);
-    let commits = match listing.replay(keyring, first, |_| Ok(())) {
+    // Every checkpoint that is kept must be one that the database can be made anew from.
+    let from = listing.checkpoints.first().map_or(0, |(commit, _)| *commit);
+    let damage = |message: String| Err(Error::new(Kind::Corruption, message));
+    let commits = match listing.replay(keyring, from, |_| Ok(())) {
+        _ if listing.checkpoints.is_empty() => damage("it has no checkpoint".to_string()),
+        Ok(Some(end)) if end.commit < acknowledged => {
+            damage(format!("it ends at commit {}, but {acknowledged} were acknowledged", end.commit))
+        }
         Ok(Some(end)) => {
             let time = chrono::DateTime::from_timestamp_millis(end.time_ms as i64).unwrap_or_default();
-            Ok(format!("commits {} to {}, the last of {}", first + 1, end.commit, time.format("%F %T UTC")))
+            Ok(format!("commits {} to {}, the last of {}", from + 1, end.commit, time.format("%F %T UTC")))
         }
-        Ok(None) => Err(Error::new(Kind::Corruption, "it holds no commits")),
+        Ok(None) => damage(format!("the commits after {from} are missing")),
         Err(error) => Err(error),
     };
     let mut findings = vec![Finding::of(FOLDER, "journal", commits)];

@@ -92,7 +92,7 @@ fn catch_up(folder: &Folder<'_>, listing: &Listing, engine: &SealedEngine, head:
         set_aside(folder.dir, journal::FOLDER)?;
     }
     let journal = Journal::start(folder.dir, folder.keyring.clone(), applied, chain, since_checkpoint)?;
-    engine.begin(Ledger { journal, head }, !usable || listing.checkpoints.is_empty())
+    engine.begin(Ledger { journal, head }, !usable || !listing.has_start())
 }
 
 /// Makes sled anew; gives `why` back when there is nothing to make it from.

@@ -11,7 +11,7 @@ use super::checkpoint;
 use super::engine::{Engine, Op, Pair, Ticket, Tree, WriteBatch};
 use super::head::HeadWriter;
 use super::health::Health;
-use super::journal::{self, Journal};
+use super::journal::Journal;
 use super::lock::FolderLock;
 use super::queue::{Queue, Submitted};
 use super::record::Commit;
@@ -243,8 +243,6 @@ impl SealedEngine {
 
     /// Opens every value and compares the counts, tree by tree.
     pub(super) fn check(&self) -> Vec<Finding> {
-        // Before the counts: a commit takes both in this order.
-        let damaged = self.ledger.lock().as_ref().map_or(0, |ledger| ledger.head.head.damaged_slots);
         let state = self.state.read();
         let check_tree = |tree: Tree| -> Result<String> {
             let (mut values, mut tally) = (0, Tally::default());
@@ -279,17 +277,6 @@ impl SealedEngine {
             match blobs {
                 0 => Ok("empty, as it must be".into()),
                 n => Err(Error::new(Kind::Corruption, format!("{n} values lie where sled does not sync them"))),
-            },
-        ));
-        findings.extend(journal::check(&self.data_dir, &self.keyring));
-        findings.push(Finding::of(
-            "head",
-            "head",
-            match damaged {
-                0 => Ok(format!("{} commits", state.commits)),
-                n => {
-                    Err(Error::new(Kind::Corruption, format!("{n} of its two slots was damaged, and was written anew")))
-                }
             },
         ));
         findings

@@ -185,11 +185,16 @@ impl Store {
     }
 }
 
+/// The keys of a folder, without writing to it.
+pub(super) fn keyring_read_only(dir: &Path, key: &KeySource) -> Result<Keyring> {
+    let Some(salt) = passphrase_salt(dir)? else { fail!(Corruption, "the keyring is missing") };
+    Keyring::open_read_only(dir, &key.master_key(&salt)?)
+}
+
 /// The files of a folder whose asset store may be beyond opening. Nothing can be written through them.
 pub(super) fn files_read_only(dir: &Path, key: &KeySource) -> Result<Files> {
     let lock = Arc::new(FolderLock::take(dir)?);
-    let Some(salt) = passphrase_salt(dir)? else { fail!(Corruption, "the keyring is missing") };
-    let keyring = Keyring::open_read_only(dir, &key.master_key(&salt)?)?;
+    let keyring = keyring_read_only(dir, key)?;
     Files::open(dir, Arc::new(keyring), Arc::new(Health::new(dir)), lock)
 }
 

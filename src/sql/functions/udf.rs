@@ -1,5 +1,6 @@
 //! A scalar function made of a closure.
 
+use super::super::run::blocking;
 use crate::error::Result;
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, FieldRef};
@@ -93,7 +94,8 @@ impl ScalarUDFImpl for Udf {
         // Constant arguments are computed once, not for every row.
         let length = if scalar { 1 } else { rows };
         let arrays = args.args.into_iter().map(|arg| arg.into_array(length)).collect::<DfResult<Vec<_>>>()?;
-        let result = (self.body)(&arrays, length)?;
+        // A model may take seconds: meanwhile the other tasks of this thread go elsewhere.
+        let result = blocking(|| (self.body)(&arrays, length))?;
         match scalar {
             true => Ok(ColumnarValue::Scalar(datafusion::common::ScalarValue::try_from_array(&result, 0)?)),
             false => Ok(ColumnarValue::Array(result)),

@@ -40,12 +40,18 @@ pub fn must_get(context: &Context, schema: &str, name: &str) -> Result<Asset> {
 pub fn open(context: &Arc<Context>, schema: &str, name: &str) -> Result<Arc<LazyTable>> {
     let asset = must_get(context, schema, name)?;
     let columns = asset.schema()?;
-    let cancel = context.cancel.clone();
+    let context = context.clone();
     Ok(Arc::new(LazyTable::new(columns, move || {
-        let cancel = cancel.clone();
-        let batches = asset.scan(None, None)?;
-        Ok(Box::new(batches.map(move |batch| {
-            cancel.check()?;
+        let context = context.clone();
+        let mut scan = asset.scan(None, None)?;
+        Ok(Box::new(std::iter::from_fn(move || {
+            if let Err(error) = context.cancel.check() {
+                return Some(Err(error));
+            }
+            let batch = scan.next();
+            if batch.is_none() {
+                scan.remarks().into_iter().for_each(|remark| context.notice(remark));
+            }
             batch
         })))
     })))
