@@ -13,7 +13,6 @@ use crate::sql::referred_files;
 use crate::storage::{self, FileId, Files, Finding, Store};
 use crate::txn::Manager;
 use std::collections::HashSet;
-use std::path::Path;
 use std::sync::Arc;
 
 /// Checks and reports; [`Ending::Badly`] when anything is damaged.
@@ -24,9 +23,11 @@ pub fn run(arguments: &Check, console: &Console) -> Result<Ending> {
         return Err(Error::new(Kind::Configuration, message));
     }
     let key = Key::find(data, console)?;
-    let mut findings = storage::check(data, &key.source).map_err(|error| key.explain(error))?;
-    if findings.iter().all(|finding| finding.ok) {
-        findings.extend(referred(data, &key, arguments.deep)?);
+    let (mut findings, store) = storage::check_and_open(data, &key.source).map_err(|error| key.explain(error))?;
+    if let Some(store) = store
+        && findings.iter().all(|finding| finding.ok)
+    {
+        findings.extend(referred(Arc::new(store), arguments.deep));
     }
     console.print(&report(&findings))?;
     let damaged = findings.iter().filter(|finding| !finding.ok).count();
@@ -52,16 +53,13 @@ fn report(findings: &[Finding]) -> String {
 }
 
 /// Looks for every file that the catalogue refers to, and decodes all rows if the check is a deep one.
-fn referred(data: &Path, key: &Key, deep: bool) -> Result<Vec<Finding>> {
-    let store = Arc::new(Store::open_existing(data, &key.source)?);
+fn referred(store: Arc<Store>, deep: bool) -> Vec<Finding> {
+    let unreadable = |error| vec![finding("catalogue", "catalog", Err(error))];
     let manager = match Manager::open(store.clone()) {
         Ok(manager) => manager,
-        Err(error) => return Ok(vec![finding("catalogue", "catalog", Err(error))]),
+        Err(error) => return unreadable(error),
     };
-    let mut findings = match files(&store, &manager) {
-        Ok(findings) => findings,
-        Err(error) => vec![finding("catalogue", "catalog", Err(error))],
-    };
+    let mut findings = files(&store, &manager).unwrap_or_else(unreadable);
     if deep {
         let snapshot = manager.current();
         for (id, object) in snapshot.catalog.objects() {
@@ -71,7 +69,7 @@ fn referred(data: &Path, key: &Key, deep: bool) -> Result<Vec<Finding>> {
             }
         }
     }
-    Ok(findings)
+    findings
 }
 
 /// One finding for each file that is missing, and one for all that are there.

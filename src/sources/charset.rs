@@ -142,8 +142,8 @@ fn by_content(block: &[u8], whole: bool) -> Charset {
     let guess = |home: Option<&[u8]>| detector.guess(home, chardetng::Utf8Detection::Deny);
     let found = guess(None);
     // A few words of GBK look like Korean as well; where so little tells, our readers' language does.
-    let letters = block.iter().filter(|byte| !byte.is_ascii()).count();
-    lossy(if letters < FEW_LETTERS && found == EUC_KR { guess(Some(b"cn")) } else { found })
+    let few = || block.iter().filter(|byte| !byte.is_ascii()).count() < FEW_LETTERS;
+    lossy(if found == EUC_KR && few() { guess(Some(b"cn")) } else { found })
 }
 
 /// Sound and broken multi-byte sequences. A block cut out of a file may start and end inside a character.

@@ -10,6 +10,7 @@ use super::infer::{Guess, Type};
 use super::input::{self, Budget, Guarded, io_error};
 use super::names;
 use super::options::FileOptions;
+use super::remarks::{Met, told};
 use crate::config::{SOURCE_COLUMNS_MAX, SOURCE_SAMPLE_BYTES, SOURCE_SNIFF_BYTES};
 use crate::error::{Error, Kind, Result};
 use crate::fail;
@@ -60,9 +61,10 @@ pub(super) struct CsvLayout {
 
 type Reader = csv::Reader<Chain<Guarded<Utf8Reader<File>>, &'static [u8]>>;
 
-/// Read behind every file: a record of its own, unless a quote is still open.
-const BEYOND: &str = "\u{3}\u{2}\u{3}";
+/// Read behind every file.
 const BEHIND: &[u8] = b"\n\x03\x02\x03";
+/// What that comes to: a record of its own, unless a quote is still open.
+const BEYOND: &[u8] = BEHIND.split_at(1).1;
 
 /// Finds out dialect, header, names and types.
 pub(super) fn inspect(place: &Place, options: &FileOptions) -> Result<CsvLayout> {
@@ -216,8 +218,8 @@ impl Records {
             other => Error::new(Kind::InvalidText, format!("{}: {other:?}", self.shown)),
         })?;
         match record.iter().next_back() {
-            Some(last) if read && last.ends_with(BEYOND.as_bytes()) => match record.len() {
-                1 if last == BEYOND.as_bytes() => Ok(false),
+            Some(last) if read && last.ends_with(BEYOND) => match record.len() {
+                1 if last == BEYOND => Ok(false),
                 _ => self.unclosed(record),
             },
             _ => Ok(read),
@@ -259,9 +261,8 @@ pub(super) struct CsvRows {
     records: Records,
     record: ByteRecord,
     specs: Vec<Spec>,
-    short: u64,
-    /// Where the first short row is.
-    first_short: String,
+    /// Rows that had to be padded.
+    short: Met,
 }
 
 impl CsvRows {
@@ -271,7 +272,7 @@ impl CsvRows {
         if layout.header {
             records.next(&mut record)?;
         }
-        Ok(Self { records, record, specs: layout.specs.clone(), short: 0, first_short: String::new() })
+        Ok(Self { records, record, specs: layout.specs.clone(), short: Met::default() })
     }
 }
 
@@ -291,10 +292,7 @@ impl Rows for CsvRows {
             );
         }
         if self.record.len() < self.specs.len() {
-            if self.short == 0 {
-                self.first_short = self.records.place(&self.record);
-            }
-            self.short += 1;
+            self.short.note(|| self.records.place(&self.record));
         }
         for (index, column) in writer.columns() {
             let Some(field) = self.record.get(index) else {
@@ -312,14 +310,10 @@ impl Rows for CsvRows {
     }
 
     fn remarks(&self) -> Vec<String> {
-        let short = (self.short > 0).then(|| {
-            let rows = if self.short == 1 { "1 row has" } else { &format!("{} rows have", self.short) };
-            let (first, width) = (&self.first_short, self.specs.len());
-            format!("{rows} fewer than {width} fields, first at {first}; what is missing is NULL")
-        });
+        let fewer = format!("fewer than {} fields", self.specs.len());
+        let short = self.short.remark("row", &fewer, "what is missing is NULL");
         let unclosed = self.records.unclosed.then(|| "the last quote is never closed".to_owned());
-        let remarks = short.into_iter().chain(unclosed).chain(self.records.replaced.remark());
-        remarks.map(|remark| format!("{}: {remark}", self.records.shown)).collect()
+        told(&self.records.shown, short.into_iter().chain(unclosed).chain(self.records.replaced.remark()))
     }
 }
 

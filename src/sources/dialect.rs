@@ -55,11 +55,11 @@ impl Dialect {
 /// Tells the dialect from `sample`, the start of the file up to the end of a line.
 pub(super) fn sniff(sample: &str, options: &FileOptions, extension: &str) -> Dialect {
     let quotes = quotes(sample, options);
-    let decimal_comma = commas_are_decimal(sample);
+    let decimal_comma = options.delimiter.is_none() && commas_are_decimal(sample);
     let best = |delimiters: &[u8]| -> Option<Dialect> {
         let mut best: Option<Dialect> = None;
         for delimiter in delimiters.iter().filter(|byte| sample.as_bytes().contains(byte)) {
-            if *delimiter == b',' && decimal_comma && options.delimiter.is_none() {
+            if *delimiter == b',' && decimal_comma {
                 continue;
             }
             for (quote, escape) in &quotes {

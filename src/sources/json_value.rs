@@ -2,7 +2,8 @@
 
 use super::records::Record;
 use crate::error::{Error, Kind, Result};
-use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::fmt;
@@ -10,7 +11,7 @@ use std::fmt;
 /// A value, and the order of its members where it is an object.
 pub(super) struct Row(pub(super) Record);
 
-impl<'de> serde::Deserialize<'de> for Row {
+impl<'de> Deserialize<'de> for Row {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         deserializer.deserialize_any(RowVisitor).map(Row)
     }
@@ -65,10 +66,9 @@ impl<'de> Visitor<'de> for RowVisitor {
 /// A value whose number, where it has more digits than a double keeps, is the text of it.
 struct Exact(Value);
 
-impl<'de> serde::Deserialize<'de> for Exact {
+impl<'de> Deserialize<'de> for Exact {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        let text = raw.get();
+        let text = <&RawValue>::deserialize(deserializer)?.get();
         match text.starts_with(|first: char| first == '-' || first.is_ascii_digit()) && is_longer_than_a_double(text) {
             true => Ok(Self(Value::String(text.to_owned()))),
             false => serde_json::from_str(text).map(Self).map_err(serde::de::Error::custom),
@@ -128,7 +128,7 @@ pub(super) fn key(shown: &str, bytes: &[u8], at: usize) -> Result<(String, usize
 }
 
 /// The value at `at`, and where it ends.
-pub(super) fn value<T: DeserializeOwned>(shown: &str, bytes: &[u8], at: usize) -> Result<(T, usize)> {
+pub(super) fn value<'a, T: Deserialize<'a>>(shown: &str, bytes: &'a [u8], at: usize) -> Result<(T, usize)> {
     let rest = bytes.get(at..).unwrap_or_default();
     let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<T>();
     match values.next() {

@@ -51,6 +51,7 @@ mod objects;
 mod options;
 mod products;
 mod records;
+mod remarks;
 mod sniff;
 #[cfg(test)]
 mod testing;

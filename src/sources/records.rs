@@ -3,6 +3,7 @@
 use super::columns::{Misfit, Rows, Spec, Writer, misfit};
 use super::infer::{Guess, Type};
 use super::names;
+use super::remarks::{Met, told};
 use crate::config::SOURCE_COLUMNS_MAX;
 use crate::error::Result;
 use crate::fail;
@@ -133,9 +134,8 @@ pub(super) struct RecordRows {
     /// Which record last gave each column a value.
     given: Vec<u64>,
     count: u64,
-    repeated: u64,
-    /// Where a key first came twice in one record.
-    first_repeated: String,
+    /// Records with a key twice.
+    repeated: Met,
 }
 
 impl RecordRows {
@@ -144,17 +144,7 @@ impl RecordRows {
         let values = vec![Value::Null; layout.keys.len()];
         let given = vec![0; layout.keys.len()];
         let specs = layout.specs.clone();
-        Self {
-            source,
-            positions,
-            specs,
-            values,
-            typed_texts,
-            given,
-            count: 0,
-            repeated: 0,
-            first_repeated: String::new(),
-        }
+        Self { source, positions, specs, values, typed_texts, given, count: 0, repeated: Met::default() }
     }
 }
 
@@ -180,10 +170,7 @@ impl Rows for RecordRows {
             *given = self.count;
         }
         if repeated {
-            if self.repeated == 0 {
-                self.first_repeated = self.source.place();
-            }
-            self.repeated += 1;
+            self.repeated.note(|| self.source.place());
         }
         for (index, column) in writer.columns() {
             let value = self.values.get(index).unwrap_or(&Value::Null);
@@ -205,11 +192,7 @@ impl Rows for RecordRows {
     }
 
     fn remarks(&self) -> Vec<String> {
-        let repeated = (self.repeated > 0).then(|| {
-            let records = if self.repeated == 1 { "1 record has" } else { &format!("{} records have", self.repeated) };
-            format!("{records} a key twice, first at {}; the last value counts", self.first_repeated)
-        });
-        let remarks = repeated.into_iter().chain(self.source.remarks());
-        remarks.map(|remark| format!("{}: {remark}", self.source.shown())).collect()
+        let repeated = self.repeated.remark("record", "a key twice", "the last value counts");
+        told(self.source.shown(), repeated.into_iter().chain(self.source.remarks()))
     }
 }

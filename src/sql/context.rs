@@ -30,10 +30,11 @@ pub struct Cancel {
     deadline_ms: Arc<AtomicU64>,
 }
 
-/// When this process first looked at a deadline.
+/// When this process first asked for the time.
 static CLOCK: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-fn now_ms() -> u64 {
+/// Milliseconds of [`CLOCK`].
+pub(super) fn now_ms() -> u64 {
     CLOCK.elapsed().as_millis() as u64
 }
 

@@ -3,7 +3,7 @@
 //! The engine ends a statement by not polling it any more. A join whose condition refuses row after row gives nothing,
 //! so it is not polled again until it has tried every pair, which may take hours. Hence its condition looks for itself.
 
-use super::context::Cancel;
+use super::context::{Cancel, now_ms};
 use super::run::blocking;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, FieldRef, Schema};
@@ -17,7 +17,6 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 /// The same plan; a join's condition stops it when `cancel` says so.
 pub fn stoppable(plan: Arc<dyn ExecutionPlan>, cancel: &Cancel) -> DfResult<Arc<dyn ExecutionPlan>> {
@@ -39,31 +38,28 @@ fn watched(filter: &JoinFilter, cancel: &Cancel) -> JoinFilter {
     let condition = Watched {
         condition: filter.expression().clone(),
         cancel: cancel.clone(),
-        since: Instant::now(),
-        gave_way_ms: Arc::default(),
+        gave_way_ms: Arc::new(AtomicU64::new(now_ms())),
     };
     JoinFilter::new(Arc::new(condition), filter.column_indices().to_vec(), filter.schema().clone())
 }
 
 /// How long a condition may keep its thread before it lets the thread's other tasks go elsewhere.
-const GIVE_WAY: Duration = Duration::from_millis(50);
+const GIVE_WAY_MS: u64 = 50;
 
 /// A condition that is asked for batch after batch, and fails once its statement should stop.
 #[derive(Debug, Clone)]
 struct Watched {
     condition: Arc<dyn PhysicalExpr>,
     cancel: Cancel,
-    since: Instant,
-    /// Milliseconds from `since` to when a thread last gave way.
+    /// When a thread last gave way.
     gave_way_ms: Arc<AtomicU64>,
 }
 
 impl Watched {
     /// Whether it is time to give way; said to one thread each time.
     fn gives_way(&self) -> bool {
-        let now_ms = self.since.elapsed().as_millis() as u64;
-        let last_ms = self.gave_way_ms.load(Ordering::Relaxed);
-        let due = now_ms >= last_ms + GIVE_WAY.as_millis() as u64;
+        let (now_ms, last_ms) = (now_ms(), self.gave_way_ms.load(Ordering::Relaxed));
+        let due = now_ms >= last_ms + GIVE_WAY_MS;
         due && self.gave_way_ms.compare_exchange(last_ms, now_ms, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 }

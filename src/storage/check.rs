@@ -56,11 +56,19 @@ pub struct SealStatus {
 /// Damage is in the findings. Errors: another process holds the folder (`InUse`), there is no database (`Configuration`), the
 /// key does not open it (`WrongKey`), the folder cannot be read or written (`Io`, `DiskFull`).
 pub fn check(dir: &Path, key: &KeySource) -> Result<Vec<Finding>> {
+    Ok(check_and_open(dir, key)?.0)
+}
+
+/// As [`check`], with the store if it opens.
+pub fn check_and_open(dir: &Path, key: &KeySource) -> Result<(Vec<Finding>, Option<Store>)> {
     // Before the store is opened, which writes some of it anew.
     let mut findings = keyring_findings(dir);
     findings.extend(store::keyring_read_only(dir, key).map(|keyring| log_findings(dir, &keyring)).unwrap_or_default());
     match Store::open_existing(dir, key) {
-        Ok(store) => findings.extend(store.check_content()),
+        Ok(store) => {
+            findings.extend(store.check_content());
+            return Ok((findings, Some(store)));
+        }
         Err(error) if matches!(error.kind(), Kind::Corruption | Kind::Internal) => {
             findings.push(Finding::of("store", "store", Err(error)));
             // The files may still be read.
@@ -68,7 +76,7 @@ pub fn check(dir: &Path, key: &KeySource) -> Result<Vec<Finding>> {
         }
         Err(error) => return Err(error),
     }
-    Ok(findings)
+    Ok((findings, None))
 }
 
 impl Store {

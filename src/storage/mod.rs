@@ -59,7 +59,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-pub use check::{Finding, SealStatus, check};
+pub use check::{Finding, SealStatus, check, check_and_open};
 pub use engine::{Engine, Pair, Ticket, Tree, WriteBatch};
 pub use file_format::{FileId, FileKind};
 pub use files::{FileWriter, Files};
