@@ -22,6 +22,13 @@ pub fn read(path: &Path) -> Result<Zeroizing<String>> {
         false => File::open(path).and_then(|file| file.take(PASSWORD_BYTES_MAX + 1).read_to_end(&mut bytes)),
     };
     read.map_err(|error| refuse(format!("cannot be read: {error}")))?;
+    if let Ok(meta) = std::fs::metadata(path)
+        && meta.is_file()
+        && meta.permissions().mode() & 0o077 != 0
+    {
+        let mode = meta.permissions().mode() & 0o777;
+        tracing::warn!("password file \"{name}\" has mode {mode:04o}: others may read it; set it to 0600");
+    }
     let text = std::str::from_utf8(&bytes).map_err(|_| refuse("is not valid UTF-8".to_owned()))?;
     let text = text.strip_suffix('\n').unwrap_or(text);
     let text = text.strip_suffix('\r').unwrap_or(text);

@@ -266,6 +266,13 @@ fn plan(message: &str) -> Error {
     if any(&["Aggregate functions are not allowed in the WHERE"]) {
         return Error::new(Kind::Grouping, "aggregate functions are not allowed in WHERE");
     }
+    if any(&["Aggregate function calls cannot be nested"]) {
+        return Error::new(Kind::Grouping, "aggregate function calls cannot be nested");
+    }
+    if any(&["For SELECT DISTINCT, ORDER BY expressions"]) {
+        let text = "for SELECT DISTINCT, ORDER BY expressions must appear in select list";
+        return Error::new(Kind::InvalidColumnReference, text);
+    }
     if any(&["Order by column out of bounds"]) {
         let text = format!("ORDER BY position {} is not in select list", number("specified: "));
         return Error::new(Kind::InvalidColumnReference, text);

@@ -346,7 +346,7 @@ pub fn describe(
                 let returning = insert.returning.as_deref();
                 let columns = match (&insert.table, returning) {
                     (ast::TableObject::TableName(name), Some(items)) => {
-                        Some(dml::returning_schema(context, state, name, items)?)
+                        Some(dml::returning_schema(context, state, name, None, items)?)
                     }
                     _ => None,
                 };
@@ -355,8 +355,8 @@ pub fn describe(
             Sql::Update(update) => {
                 let params = dml::update_parameters(context, state, update, declared)?;
                 let columns = match (&update.table.relation, update.returning.as_deref()) {
-                    (ast::TableFactor::Table { name, .. }, Some(items)) => {
-                        Some(dml::returning_schema(context, state, name, items)?)
+                    (ast::TableFactor::Table { name, alias, .. }, Some(items)) => {
+                        Some(dml::returning_schema(context, state, name, alias.as_ref(), items)?)
                     }
                     _ => None,
                 };
@@ -366,8 +366,8 @@ pub fn describe(
                 let params = dml::delete_parameters(context, state, delete, declared)?;
                 let (ast::FromTable::WithFromKeyword(from) | ast::FromTable::WithoutKeyword(from)) = &delete.from;
                 let columns = match (from.first().map(|table| &table.relation), delete.returning.as_deref()) {
-                    (Some(ast::TableFactor::Table { name, .. }), Some(items)) => {
-                        Some(dml::returning_schema(context, state, name, items)?)
+                    (Some(ast::TableFactor::Table { name, alias, .. }), Some(items)) => {
+                        Some(dml::returning_schema(context, state, name, alias.as_ref(), items)?)
                     }
                     _ => None,
                 };

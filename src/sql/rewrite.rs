@@ -3,8 +3,10 @@
 //! `QUALITY(p)` and `PREDICT_CTR(p)` take a whole row of the relation that FROM calls `p`, as PostgreSQL's functions
 //! over composite types do. The engine knows no such argument; it becomes a struct of the relation's columns.
 
-mod level;
+pub(super) mod level;
+mod operators;
 mod rows;
+mod series;
 mod similar;
 mod subqueries;
 mod using;
@@ -16,8 +18,8 @@ use crate::catalog::{Object, View};
 use crate::error::Result;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, Query, Select,
-    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, TableAlias, TableAliasColumnDef, TableFactor,
-    Value, VisitMut, VisitorMut, visit_expressions, visit_expressions_mut,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, TableFactor, Value, VisitMut, VisitorMut,
+    visit_expressions, visit_expressions_mut,
 };
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -53,6 +55,7 @@ impl VisitorMut for Rewriter<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        operators::fetch_as_limit(query);
         if self.wants_columns {
             let named = with_ctes(query, self.context, self.named.last().unwrap_or(&Named::new()));
             let mut scope = Scope::new();
@@ -75,6 +78,7 @@ impl VisitorMut for Rewriter<'_> {
             }
             tell_apart(&mut select.projection);
             select.projection.iter_mut().for_each(subqueries::as_values);
+            select.projection.iter_mut().for_each(series::as_rows);
         }
         ControlFlow::Continue(())
     }
@@ -96,7 +100,7 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
-        name_series(factor);
+        series::name(factor);
         ControlFlow::Continue(())
     }
 
@@ -201,23 +205,6 @@ fn name_to_call(expression: &mut Expr) {
     }
 }
 
-/// The column of `generate_series` is called as the function, or as its alias says.
-fn name_series(factor: &mut TableFactor) {
-    let TableFactor::Table { name, alias, args: Some(_), .. } = factor else { return };
-    let Some(function) = name.0.last().and_then(|part| part.as_ident()).filter(|i| fold(i) == "generate_series") else {
-        return;
-    };
-    let alias = alias.get_or_insert_with(|| TableAlias {
-        explicit: true,
-        name: function.clone(),
-        columns: Vec::new(),
-        at: None,
-    });
-    if alias.columns.is_empty() {
-        alias.columns.push(TableAliasColumnDef { name: alias.name.clone(), data_type: None });
-    }
-}
-
 /// `mod(a, b)` is the operator.
 fn modulo(expression: &mut Expr) {
     let Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) = &*expression else { return };
@@ -255,6 +242,7 @@ fn in_engines_words(expression: &mut Expr) {
     long_number(expression);
     rows::compare(expression);
     similar::as_expression(expression);
+    operators::as_functions(expression);
     modulo(expression);
 }
 

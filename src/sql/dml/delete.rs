@@ -14,10 +14,10 @@ use std::collections::BTreeSet;
 pub async fn delete(work: &Work<'_>, txn: &mut Transaction, delete: ast::Delete) -> Result<Changed> {
     txn.must_write("DELETE")?;
     let (ast::FromTable::WithFromKeyword(mut from) | ast::FromTable::WithoutKeyword(mut from)) = delete.from;
-    let Some(ast::TableFactor::Table { name, .. }) = from.first().map(|t| &t.relation) else {
+    let Some(ast::TableFactor::Table { name, alias, .. }) = from.first().map(|t| &t.relation) else {
         return Err(Error::new(Kind::Syntax, "DELETE needs the name of a table"));
     };
-    let target = work.target(name, Privilege::Delete)?;
+    let target = work.target(name, Privilege::Delete)?.called(alias.as_ref());
     from.extend(delete.using.unwrap_or_default());
     let found = select(work, &target, from, delete.selection, Vec::new()).await?;
     let ids: BTreeSet<RowId> = found.column(0).as_primitive::<UInt64Type>().values().iter().copied().collect();

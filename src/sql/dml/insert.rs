@@ -73,22 +73,52 @@ pub async fn insert(work: &Work<'_>, txn: &mut Transaction, insert: ast::Insert)
     Ok(changed)
 }
 
-/// Quoted literals of a column that has other values too are read as its type, and not all as one that none of them has.
+/// Literals of a column of VALUES that has several kinds of values are read as the column's type, each for itself: all
+/// as one type is what none of them need have.
 fn lend_types(source: &mut ast::Query, target: &Target, columns: &[usize]) {
     let ast::SetExpr::Values(values) = source.body.as_mut() else { return };
-    let quoted = |value: &ast::Expr| matches!(value, ast::Expr::Value(v) if matches!(v.value, ast::Value::SingleQuotedString(_)));
-    let open = |value: &ast::Expr| matches!(value, ast::Expr::Value(v) if matches!(v.value, ast::Value::Null | ast::Value::Placeholder(_)));
     for (at, &column) in columns.iter().enumerate() {
-        let all = || values.rows.iter().filter_map(|row| row.content.get(at));
-        if !(all().any(quoted) && all().any(|value| !quoted(value) && !open(value))) {
+        let mut kinds =
+            values.rows.iter().filter_map(|row| row.content.get(at)).map(kind).filter(|k| *k != Given::Open);
+        let first = kinds.next();
+        if kinds.all(|kind| Some(kind) == first) {
             continue;
         }
         let data_type = &target.table.columns[column].data_type;
-        for value in values.rows.iter_mut().filter_map(|row| row.content.get_mut(at)).filter(|value| quoted(value)) {
-            if let Ok(read) = super::super::planner::parse_expression(&format!("{value}::{data_type}")) {
+        // A number for a text is cast by assignment, a quoted literal needs no cast.
+        if data_type.arrow() == DataType::Utf8 {
+            continue;
+        }
+        for value in values.rows.iter_mut().filter_map(|row| row.content.get_mut(at)) {
+            if matches!(kind(value), Given::Quoted | Given::Number)
+                && let Ok(read) = super::super::planner::parse_expression(&format!("({value})::{data_type}"))
+            {
                 *value = read;
             }
         }
+    }
+}
+
+/// What stands in a row of VALUES.
+#[derive(PartialEq)]
+enum Given {
+    Quoted,
+    Number,
+    /// NULL, a parameter: of any type.
+    Open,
+    Other,
+}
+
+fn kind(value: &ast::Expr) -> Given {
+    match value {
+        ast::Expr::Value(value) => match &value.value {
+            ast::Value::SingleQuotedString(_) => Given::Quoted,
+            ast::Value::Number(..) => Given::Number,
+            ast::Value::Null | ast::Value::Placeholder(_) => Given::Open,
+            _ => Given::Other,
+        },
+        ast::Expr::UnaryOp { op: ast::UnaryOperator::Minus | ast::UnaryOperator::Plus, expr } => kind(expr),
+        _ => Given::Other,
     }
 }
 

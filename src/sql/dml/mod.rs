@@ -54,6 +54,18 @@ pub struct Target {
     pub id: ObjectId,
     /// Its facts.
     pub table: Arc<Table>,
+    /// What the statement calls it: by its alias, or by its name.
+    pub called: ast::Ident,
+}
+
+impl Target {
+    /// The same table by the alias that the statement gives it.
+    fn called(self, alias: Option<&ast::TableAlias>) -> Self {
+        match alias {
+            Some(alias) => Self { called: alias.name.clone(), ..self },
+            None => self,
+        }
+    }
 }
 
 impl Work<'_> {
@@ -78,7 +90,8 @@ impl Work<'_> {
             None => return Err(tables::undefined(self.context, &schema, &name)),
         };
         tables::must_have(self.context, table, privilege)?;
-        Ok(Target { id, table: Arc::new(table.clone()) })
+        let called = ast::Ident::with_quote('"', &table.name);
+        Ok(Target { id, table: Arc::new(table.clone()), called })
     }
 
     /// The plan with the values of its parameters.

@@ -22,21 +22,20 @@ pub fn update_parameters(
     declared: &[Option<Field>],
 ) -> Result<Vec<Field>> {
     let mut params = statement_parameters(&update.to_string(), declared);
-    let ast::TableFactor::Table { name, .. } = &update.table.relation else { return Ok(params) };
+    let ast::TableFactor::Table { name, alias, .. } = &update.table.relation else { return Ok(params) };
     if params.is_empty() {
         return Ok(params);
     }
     let work = Work { context, state, params: &[] };
-    let target = work.target(name, Privilege::Update)?;
+    let target = work.target(name, Privilege::Update)?.called(alias.as_ref());
     let mut assigned: Vec<(usize, SqlType)> = Vec::new();
     let mut expressions = Vec::new();
-    for assignment in &update.assignments {
-        let ast::AssignmentTarget::ColumnName(name) = &assignment.target else { continue };
+    for (name, value) in update::assigned(update.assignments.clone())? {
         let name = name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
         let column = target.table.column_index(&name).map(|at| target.table.columns[at].data_type.clone());
-        match (placeholder(&assignment.value), column) {
+        match (placeholder(&value), column) {
             (Some(number), Some(data_type)) => assigned.push((number, data_type)),
-            (None, Some(_)) if !is_default(&assignment.value) => expressions.push(assignment.value.clone()),
+            (None, Some(_)) if !is_default(&value) => expressions.push(value),
             _ => {}
         }
     }
@@ -57,12 +56,14 @@ pub fn delete_parameters(
 ) -> Result<Vec<Field>> {
     let mut params = statement_parameters(&delete.to_string(), declared);
     let (ast::FromTable::WithFromKeyword(from) | ast::FromTable::WithoutKeyword(from)) = &delete.from;
-    let Some(ast::TableFactor::Table { name, .. }) = from.first().map(|t| &t.relation) else { return Ok(params) };
+    let Some(ast::TableFactor::Table { name, alias, .. }) = from.first().map(|t| &t.relation) else {
+        return Ok(params);
+    };
     if params.is_empty() {
         return Ok(params);
     }
     let work = Work { context, state, params: &[] };
-    let target = work.target(name, Privilege::Delete)?;
+    let target = work.target(name, Privilege::Delete)?.called(alias.as_ref());
     let from = from.iter().chain(delete.using.iter().flatten()).cloned().collect();
     let plan = update::plan(&work, &target, from, delete.selection.clone(), Vec::new())?;
     take(&mut params, parameters(&plan, declared)?);

@@ -20,10 +20,11 @@ pub fn returning_schema(
     context: &Arc<Context>,
     state: &SessionState,
     name: &ast::ObjectName,
+    alias: Option<&ast::TableAlias>,
     items: &[ast::SelectItem],
 ) -> Result<SchemaRef> {
     let work = Work { context, state, params: &[] };
-    let target = work.target(name, Privilege::Select)?;
+    let target = work.target(name, Privilege::Select)?.called(alias);
     Ok(Arc::new(plan(&work, &target, Vec::new(), items.to_vec())?.schema().as_arrow().clone()))
 }
 
@@ -35,7 +36,11 @@ fn plan(
 ) -> Result<LogicalPlan> {
     let table = MemTable::try_new(target.table.arrow_schema(), vec![batches])?;
     let names = [&target.table.schema, &target.table.name].map(|name| ast::Ident::with_quote('"', name));
-    let from = vec![ast::TableWithJoins { relation: table_factor(names.to_vec()), joins: Vec::new() }];
+    let mut relation = table_factor(names.to_vec());
+    if let ast::TableFactor::Table { alias, .. } = &mut relation {
+        *alias = Some(ast::TableAlias { explicit: true, name: target.called.clone(), columns: Vec::new(), at: None });
+    }
+    let from = vec![ast::TableWithJoins { relation, joins: Vec::new() }];
     let planner = Planner::new(work.context, work.state);
     let planner = planner.with_override(&target.table.schema, &target.table.name, Arc::new(table));
     planner.query(select_query(items, from, None)?)

@@ -2,8 +2,9 @@
 
 use super::super::parser::fold;
 use super::super::planner::{Planner, parse_expression, select_query};
+use super::super::rewrite::level;
 use super::super::run;
-use super::super::tables::{ROW_ID, TableScan};
+use super::super::tables::{ROW_ID, TableScan, access};
 use super::super::values::assign;
 use super::{Changed, Target, Work, is_default, returning, rows};
 use crate::catalog::Privilege;
@@ -21,20 +22,14 @@ use std::sync::Arc;
 /// Runs an UPDATE within the transaction.
 pub async fn update(work: &Work<'_>, txn: &mut Transaction, update: ast::Update) -> Result<Changed> {
     txn.must_write("UPDATE")?;
-    let ast::TableFactor::Table { name, .. } = &update.table.relation else {
+    let ast::TableFactor::Table { name, alias, .. } = &update.table.relation else {
         return Err(Error::new(Kind::Syntax, "UPDATE needs the name of a table"));
     };
-    let target = work.target(name, Privilege::Update)?;
+    let target = work.target(name, Privilege::Update)?.called(alias.as_ref());
     let from = relations(&update);
     let mut columns = Vec::new();
     let mut values = Vec::new();
-    for assignment in update.assignments {
-        let ast::AssignmentTarget::ColumnName(name) = assignment.target else {
-            return Err(Error::new(
-                Kind::Unsupported,
-                "UPDATE of several columns at once (a, b) = ... is not supported",
-            ));
-        };
+    for (name, value) in assigned(update.assignments)? {
         let name = name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
         let Some(at) = target.table.column_index(&name) else {
             return Err(Error::new(
@@ -46,8 +41,9 @@ pub async fn update(work: &Work<'_>, txn: &mut Transaction, update: ast::Update)
             return Err(Error::new(Kind::Syntax, format!("multiple assignments to same column \"{name}\"")));
         }
         columns.push(at);
-        values.push(default_of(&target, at, assignment.value)?);
+        values.push(default_of(&target, at, value)?);
     }
+    must_not_store_masks(work, &target, &mut values)?;
     let found = select(work, &target, from, update.selection, values).await?;
     let (ids, found) = first_of_each(&found)?;
     let old = old_rows(work, txn, &target, &ids)?;
@@ -72,6 +68,27 @@ pub async fn update(work: &Work<'_>, txn: &mut Transaction, update: ast::Update)
         rows::append(work, txn, target.id, &batch)?;
     }
     returning::changed(work, &target, vec![batch], update.returning).await
+}
+
+/// Each column with its value; `(a, b) = (x, y)` are two.
+pub(super) fn assigned(assignments: Vec<ast::Assignment>) -> Result<Vec<(ast::ObjectName, ast::Expr)>> {
+    let mut pairs = Vec::with_capacity(assignments.len());
+    for ast::Assignment { target, value } in assignments {
+        match (target, value) {
+            (ast::AssignmentTarget::ColumnName(name), value) => pairs.push((name, value)),
+            (ast::AssignmentTarget::Tuple(names), ast::Expr::Tuple(values)) if names.len() == values.len() => {
+                pairs.extend(names.into_iter().zip(values));
+            }
+            (ast::AssignmentTarget::Tuple(_), ast::Expr::Tuple(_)) => {
+                return Err(Error::new(Kind::Syntax, "number of columns does not match number of values"));
+            }
+            (ast::AssignmentTarget::Tuple(_), _) => {
+                let message = "UPDATE of several columns at once takes a list of values: (a, b) = (x, y)";
+                return Err(Error::new(Kind::Unsupported, message));
+            }
+        }
+    }
+    Ok(pairs)
 }
 
 /// The table that is changed, then those of FROM.
@@ -113,11 +130,7 @@ pub(super) fn plan(
     condition: Option<ast::Expr>,
     expressions: Vec<ast::Expr>,
 ) -> Result<LogicalPlan> {
-    let called = match &from.first().map(|t| &t.relation) {
-        Some(ast::TableFactor::Table { alias: Some(alias), .. }) => alias.name.clone(),
-        _ => ast::Ident::with_quote('"', &target.table.name),
-    };
-    let id = ast::Expr::CompoundIdentifier(vec![called, ast::Ident::with_quote('"', ROW_ID)]);
+    let id = ast::Expr::CompoundIdentifier(vec![target.called.clone(), ast::Ident::with_quote('"', ROW_ID)]);
     let items = std::iter::once(id)
         .chain(expressions)
         .enumerate()
@@ -128,6 +141,43 @@ pub(super) fn plan(
     let planner =
         Planner::new(work.context, work.state).with_override(&target.table.schema, &target.table.name, Arc::new(scan));
     planner.query(query)
+}
+
+/// Refuses a value that is computed from a masked column of the row it goes into: the mask, or what comes of it, would
+/// take the place of the truth for everyone.
+fn must_not_store_masks(work: &Work<'_>, target: &Target, values: &mut [ast::Expr]) -> Result<()> {
+    let masks = access(work.context, target.id, &target.table)?.masks;
+    let masked = |name: String| {
+        target.table.column_index(&name).filter(|&at| masks.get(at).is_some_and(Option::is_some)).map(|_| name)
+    };
+    let called = fold(&target.called);
+    let mut read = None;
+    for value in values {
+        level::change(value, |expression| {
+            let name = match expression {
+                ast::Expr::Identifier(name) => masked(fold(name)),
+                ast::Expr::CompoundIdentifier(path) => match path.as_slice() {
+                    [.., table, name] if fold(table) == called => masked(fold(name)),
+                    _ => None,
+                },
+                _ => None,
+            };
+            read = read.take().or(name);
+        });
+    }
+    match read {
+        None => Ok(()),
+        Some(column) => Err(Error::new(
+            Kind::Privilege,
+            format!(
+                "column \"{column}\" of relation \"{}\" is masked, and UPDATE would store the mask",
+                target.table.name
+            ),
+        )
+        .with_hint(format!(
+            "Assign a value that does not read \"{column}\", or run this as a role that sees it plain."
+        ))),
+    }
 }
 
 /// Ids without repetition, and the values that came with the first of each.

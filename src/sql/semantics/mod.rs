@@ -9,6 +9,7 @@ mod arithmetic;
 mod cast;
 mod checked;
 mod decimal;
+mod floats;
 mod function;
 mod interval;
 mod math;

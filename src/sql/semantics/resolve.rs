@@ -10,7 +10,7 @@ use super::decimal::Decimals;
 use super::interval::Span;
 use super::not_in::without_rows;
 use super::zone::AtTimeZone;
-use super::{function, input_schema};
+use super::{floats, function, input_schema};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
@@ -69,10 +69,28 @@ impl TreeNodeRewriter for Plans {
             Ok(expr.rewrite(&mut expressions)?.update_data(|expr| name.restore(expr)))
         })?
         .map_data(|plan| match plan {
-            LogicalPlan::Values(values) => LogicalPlanBuilder::values(values.values)?.build(),
+            LogicalPlan::Values(values) => LogicalPlanBuilder::values(rows(values.values, &expressions))?.build(),
+            LogicalPlan::Join(mut join) => {
+                join.on = floats::keys(join.on, join.left.schema(), join.right.schema());
+                LogicalPlan::Join(join).recompute_schema()
+            }
+            LogicalPlan::Union(union) => Ok(floats::union(union)?.data),
             plan => plan.recompute_schema(),
         })
     }
+}
+
+/// The rows of VALUES, the numbers of each column of one kind.
+fn rows(rows: Vec<Vec<Expr>>, expressions: &Expressions<'_>) -> Vec<Vec<Expr>> {
+    let width = rows.first().map_or(0, Vec::len);
+    let mut columns: Vec<Vec<Expr>> = vec![Vec::with_capacity(rows.len()); width];
+    for row in rows {
+        row.into_iter().zip(&mut columns).for_each(|(value, column)| column.push(value));
+    }
+    let columns: Vec<_> = columns.into_iter().map(|column| expressions.numbers(column)).collect();
+    let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
+    let height = columns.first().map_or(0, ExactSizeIterator::len);
+    (0..height).map(|_| columns.iter_mut().filter_map(Iterator::next).collect()).collect()
 }
 
 struct Expressions<'a> {
@@ -104,12 +122,18 @@ impl TreeNodeRewriter for Expressions<'_> {
             },
             Expr::BinaryExpr(binary) => self.binary(binary)?,
             Expr::InList(InList { expr, list, negated }) => {
-                let list = list.into_iter().map(|item| self.comparable(&expr, item, "=")).collect::<Result<_>>()?;
+                let mut all = vec![*expr];
+                for item in list {
+                    all.push(self.comparable(&all[0], item, "=")?);
+                }
+                let mut list = self.numbers(all);
+                let expr = Box::new(list.remove(0));
                 Expr::InList(InList { expr, list, negated })
             }
             Expr::Between(Between { expr, negated, low, high }) => {
-                let low = Box::new(self.comparable(&expr, *low, ">=")?);
-                let high = Box::new(self.comparable(&expr, *high, "<=")?);
+                let low = self.comparable(&expr, *low, ">=")?;
+                let high = self.comparable(&expr, *high, "<=")?;
+                let [expr, low, high] = self.numbers_of([*expr, low, high]).map(Box::new);
                 Expr::Between(Between { expr, negated, low, high })
             }
             Expr::Case(case) => self.case(case)?,
@@ -155,6 +179,7 @@ impl Expressions<'_> {
             let sign = sign.strip_prefix("IS ").map_or(sign.as_str(), |_| "=");
             right = self.comparable(&left, right, sign)?;
             left = self.comparable(&right, left, sign)?;
+            [left, right] = self.numbers_of([left, right]);
             if self.is_interval(&left) && self.is_interval(&right) {
                 (left, right) = (function::call(Span, vec![left]), function::call(Span, vec![right]));
             }
@@ -167,9 +192,23 @@ impl Expressions<'_> {
                 if let Some(decimals) = Decimals::of(op, &a, &b) {
                     return Ok(function::call(decimals, vec![left, right]));
                 }
+                [left, right] = self.numbers_of([left, right]);
             }
         }
         Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))))
+    }
+
+    /// Numbers that meet in one place: floating point where one of them is.
+    fn numbers(&self, all: Vec<Expr>) -> Vec<Expr> {
+        let types: Vec<_> = all.iter().map(|expr| self.type_of(expr)).collect();
+        floats::together(all, &types)
+    }
+
+    fn numbers_of<const N: usize>(&self, all: [Expr; N]) -> [Expr; N] {
+        match self.numbers(all.to_vec()).try_into() {
+            Ok(numbers) => numbers,
+            Err(_) => all,
+        }
     }
 
     fn is_interval(&self, expr: &Expr) -> bool {
@@ -206,6 +245,12 @@ impl Expressions<'_> {
     fn among(&self, mut membership: InSubquery) -> DfResult<Expr> {
         let column = membership.subquery.subquery.schema().field(0).data_type().clone();
         *membership.expr = lend(*membership.expr, Some(&column))?;
+        if let Some(mine) = self.type_of(&membership.expr)
+            && floats::meet([&mine, &column].into_iter())
+        {
+            membership.subquery.subquery = Arc::new(floats::columns_as_floats(&membership.subquery.subquery, &[true])?);
+            *membership.expr = cast(*membership.expr, DataType::Float64);
+        }
         match self.type_of(&membership.expr) {
             Some(mine) if differ(&mine, &column) => Err(no_operator(&mine, "=", &column).into()),
             _ => without_rows(membership, self.schema),
@@ -221,6 +266,14 @@ impl Expressions<'_> {
             });
             results.push(*then);
         }
+        let expr = match expr {
+            Some(operand) => {
+                let mut all = self.numbers([vec![*operand], whens].concat());
+                whens = all.split_off(1);
+                all.pop().map(Box::new)
+            }
+            None => None,
+        };
         let has_else = else_expr.is_some();
         results.extend(else_expr.map(|e| *e));
         let mut results = self.alike(results, "CASE")?;
@@ -243,7 +296,8 @@ impl Expressions<'_> {
                 None => wanted = Some(found),
             }
         }
-        all.into_iter().map(|expr| lend(expr, wanted.as_ref())).collect()
+        let all = all.into_iter().map(|expr| lend(expr, wanted.as_ref())).collect::<Result<_>>()?;
+        Ok(self.numbers(all))
     }
 
     /// Sums of `bigint` are numeric, and so are averages of all exact numbers.

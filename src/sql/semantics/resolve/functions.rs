@@ -51,6 +51,10 @@ impl Expressions<'_> {
                 call.args = self.alike(call.args, &name)?;
                 None
             }
+            ("make_array", [_, _, ..]) => {
+                call.args = self.alike(call.args, "ARRAY")?;
+                None
+            }
             // `x = ANY($1)`
             ("array_has", [_, item]) => {
                 if let Some(item) = self.type_of(item) {

@@ -1,0 +1,109 @@
+//! PostgreSQL's operators and clauses that the engine has under other names.
+
+use super::super::functions::call;
+use super::super::parser::fold;
+use super::super::planner::parse_expression;
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, LimitClause, Query, UnaryOperator, Value, ValueWithSpan};
+
+/// The expression in the engine's words.
+pub fn as_functions(expression: &mut Expr) {
+    let said = match &*expression {
+        Expr::UnaryOp { op, expr } => unary(*op, expr),
+        Expr::BinaryOp { left, op: BinaryOperator::PGOverlap, right } => {
+            Some(call("array_has_any", vec![left.as_ref().clone(), right.as_ref().clone()]))
+        }
+        Expr::Substring { expr, substring_from: Some(pattern), substring_for: None, .. } if is_text(pattern) => {
+            // What the first parentheses hold, or all that matches.
+            parse_expression(&format!("(regexp_match({expr}, {pattern}))[1]")).ok()
+        }
+        // Text is ordered by code points, which is what these mean.
+        Expr::Collate { expr, collation }
+            if collation
+                .0
+                .last()
+                .and_then(|part| part.as_ident())
+                .is_some_and(|name| matches!(fold(name).as_str(), "C" | "POSIX" | "default" | "ucs_basic")) =>
+        {
+            Some(Expr::Nested(expr.clone()))
+        }
+        Expr::Value(ValueWithSpan { value: Value::UnicodeStringLiteral(text), .. }) => {
+            Some(Expr::Value(Value::SingleQuotedString(text.clone()).into()))
+        }
+        _ => None,
+    };
+    if let Some(said) = said {
+        *expression = said;
+        return;
+    }
+    if let Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } = expression
+        && let Some(Value::SingleQuotedString(escape)) = escape_char.as_ref().map(|escape| &escape.value)
+        && let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) = pattern.as_mut()
+        && escape.chars().count() <= 1
+        && escape != "\\"
+    {
+        *text = with_backslashes(text, escape.chars().next());
+        *escape_char = None;
+    }
+}
+
+fn is_text(expression: &Expr) -> bool {
+    matches!(expression, Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(_), .. }))
+}
+
+fn unary(op: UnaryOperator, operand: &Expr) -> Option<Expr> {
+    let float = || parse_expression(&format!("({operand})::double precision")).ok();
+    match op {
+        UnaryOperator::PGSquareRoot => Some(call("sqrt", vec![float()?])),
+        UnaryOperator::PGCubeRoot => Some(call("cbrt", vec![float()?])),
+        UnaryOperator::PGAbs => Some(call("abs", vec![operand.clone()])),
+        // In two's complement.
+        UnaryOperator::BitwiseNot => parse_expression(&format!("(-1 - ({operand}))")).ok(),
+        _ => None,
+    }
+}
+
+/// A pattern of LIKE whose escape character is `escape`, none if there is none, as one with the backslash.
+fn with_backslashes(pattern: &str, escape: Option<char>) -> String {
+    let mut out = String::with_capacity(pattern.len() + 4);
+    let mut letters = pattern.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            _ if Some(letter) == escape => match letters.next() {
+                Some(plain @ ('%' | '_' | '\\')) => out.extend(['\\', plain]),
+                Some(plain) => out.push(plain),
+                None => out.push(letter),
+            },
+            '\\' => out.push_str("\\\\"),
+            _ => out.push(letter),
+        }
+    }
+    out
+}
+
+/// `FETCH FIRST n ROWS ONLY` is LIMIT.
+pub fn fetch_as_limit(query: &mut Query) {
+    let Some(fetch) = &query.fetch else { return };
+    if fetch.with_ties || fetch.percent {
+        return;
+    }
+    let count = fetch.quantity.clone().unwrap_or_else(|| Expr::Value(Value::Number("1".into(), false).into()));
+    match &mut query.limit_clause {
+        Some(LimitClause::LimitOffset { limit: limit @ None, .. }) => *limit = Some(count),
+        clause @ None => {
+            *clause = Some(LimitClause::LimitOffset { limit: Some(count), offset: None, limit_by: Vec::new() });
+        }
+        Some(_) => return,
+    }
+    query.fetch = None;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_backslashes;
+
+    #[test]
+    fn escapes_become_backslashes() {
+        assert_eq!(with_backslashes("a!_c!!%", Some('!')), "a\\_c!%");
+        assert_eq!(with_backslashes("a\\_", None), "a\\\\_");
+    }
+}

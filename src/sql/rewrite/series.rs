@@ -1,0 +1,110 @@
+//! `generate_series` where PostgreSQL has it: among the values of a query, and over moments in FROM.
+
+use super::super::functions::call;
+use super::super::parser::fold;
+use super::super::planner::parse_expression;
+use datafusion::sql::sqlparser::ast::{
+    DataType, Expr, Function, FunctionArg, FunctionArgExpr, Query, SelectItem, TableAlias, TableAliasColumnDef,
+    TableFactor, TimezoneInfo, Value, VisitMut, VisitorMut,
+};
+use std::ops::ControlFlow;
+
+const NAME: &str = "generate_series";
+
+/// In the select list each of its values is a row.
+pub fn as_rows(item: &mut SelectItem) {
+    let _ = VisitMut::visit(item, &mut Unnest { queries: 0 });
+}
+
+struct Unnest {
+    queries: usize,
+}
+
+impl VisitorMut for Unnest {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.queries += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.queries -= 1;
+        ControlFlow::Continue(())
+    }
+
+    // After its parts, so that what is made is not visited again.
+    fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        if self.queries == 0 && matches!(expression, Expr::Function(function) if is_series(function)) {
+            let series = std::mem::replace(expression, Expr::Value(Value::Null.into()));
+            *expression = call("unnest", vec![series]);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn is_series(function: &Function) -> bool {
+    function.name.to_string().eq_ignore_ascii_case(NAME)
+}
+
+/// The column is called as the function, or as its alias says; a series of moments becomes a subquery.
+pub fn name(factor: &mut TableFactor) {
+    let TableFactor::Table { name, alias, args: Some(args), .. } = factor else { return };
+    let Some(function) = name.0.last().and_then(|part| part.as_ident()).filter(|i| fold(i) == NAME) else {
+        return;
+    };
+    let alias = alias.get_or_insert_with(|| TableAlias {
+        explicit: true,
+        name: function.clone(),
+        columns: Vec::new(),
+        at: None,
+    });
+    if alias.columns.is_empty() {
+        alias.columns.push(TableAliasColumnDef { name: alias.name.clone(), data_type: None });
+    }
+    if let Some(subquery) = moments(&args.args) {
+        let (alias, lateral) = (Some(alias.clone()), false);
+        *factor = TableFactor::Derived { lateral, subquery: Box::new(subquery), alias, sample: None };
+    }
+}
+
+/// `SELECT unnest(generate_series(from, to, step))` if a bound is said to be a date or a timestamp.
+fn moments(args: &[FunctionArg]) -> Option<Query> {
+    let [from, to, step] = args else { return None };
+    let [from, to, step] = [from, to, step].map(|arg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(expression),
+        _ => None,
+    });
+    let (from, to, step) = (from?, to?, step?);
+    let moment = match (moment(from), moment(to)) {
+        (Some(zoned), other) | (other, Some(zoned)) => zoned || other == Some(true),
+        (None, None) => return None,
+    };
+    let data_type = if moment { "timestamptz" } else { "timestamp" };
+    let text =
+        format!("(SELECT unnest({NAME}(({from})::{data_type}, ({to})::{data_type}, ({step})::interval))::{data_type})");
+    match parse_expression(&text).ok()? {
+        Expr::Subquery(query) => Some(*query),
+        _ => None,
+    }
+}
+
+/// Whether an expression is said to be a moment, and then whether it has a time zone, as a series of dates has too.
+fn moment(expression: &Expr) -> Option<bool> {
+    let zoned = |data_type: &DataType| match data_type {
+        DataType::Date => Some(true),
+        DataType::Timestamp(_, zone) => Some(matches!(zone, TimezoneInfo::WithTimeZone | TimezoneInfo::Tz)),
+        _ => None,
+    };
+    match expression {
+        Expr::TypedString(typed) => zoned(&typed.data_type),
+        Expr::Cast { data_type, .. } => zoned(data_type),
+        Expr::Nested(inner) => moment(inner),
+        Expr::BinaryOp { left, right, .. } => moment(left).or_else(|| moment(right)),
+        Expr::Function(function) => match function.name.to_string().to_lowercase().as_str() {
+            "now" | "current_timestamp" | "current_date" => Some(true),
+            _ => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,88 @@
+//! Exact numbers beside floating point: in PostgreSQL both are then `double precision`; the engine takes both for
+//! decimals of fifteen places, in which small numbers vanish.
+
+use arrow::datatypes::DataType;
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{Column, DFSchema, Result as DfResult, ScalarValue};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Union, cast};
+use std::sync::Arc;
+
+/// Whether values of these types meet in `double precision`.
+pub fn meet<'a>(types: impl Iterator<Item = &'a DataType>) -> bool {
+    let (mut single, mut double, mut decimal, mut integer) = (false, false, false, false);
+    for data_type in types {
+        match data_type {
+            DataType::Float16 | DataType::Float32 => single = true,
+            DataType::Float64 => double = true,
+            DataType::Decimal128(..) | DataType::Decimal256(..) => decimal = true,
+            other => integer |= other.is_integer(),
+        }
+    }
+    (single || double) && decimal || single && (double || integer)
+}
+
+/// Whether a value of this type has to be cast where [`meet`] says so.
+fn is_other(data_type: &DataType) -> bool {
+    data_type.is_numeric() && *data_type != DataType::Float64
+}
+
+/// The expressions as `double precision` if their types meet there; types that are not known stay.
+pub fn together(all: Vec<Expr>, types: &[Option<DataType>]) -> Vec<Expr> {
+    if !meet(types.iter().flatten()) {
+        return all;
+    }
+    let one = |(expr, data_type): (Expr, &Option<DataType>)| match data_type {
+        Some(data_type) if is_other(data_type) => as_float(expr),
+        _ => expr,
+    };
+    all.into_iter().zip(types).map(one).collect()
+}
+
+fn as_float(expr: Expr) -> Expr {
+    // The digits of a literal are read, not divided by a power of ten.
+    if let Expr::Literal(value @ ScalarValue::Decimal128(Some(_), ..), None) = &expr
+        && let Ok(number) = value.to_string().parse()
+    {
+        return Expr::Literal(ScalarValue::Float64(Some(number)), None);
+    }
+    cast(expr, DataType::Float64)
+}
+
+/// Keys of a join whose types meet there.
+pub fn keys(pairs: Vec<(Expr, Expr)>, left: &DFSchema, right: &DFSchema) -> Vec<(Expr, Expr)> {
+    let one = |(a, b): (Expr, Expr)| {
+        let types = [a.get_type(left).ok(), b.get_type(right).ok()];
+        match <[Expr; 2]>::try_from(together(vec![a.clone(), b.clone()], &types)) {
+            Ok([a, b]) => (a, b),
+            Err(_) => (a, b),
+        }
+    };
+    pairs.into_iter().map(one).collect()
+}
+
+/// A UNION whose columns meet there.
+pub fn union(union: Union) -> DfResult<Transformed<LogicalPlan>> {
+    let width = union.schema.fields().len();
+    let type_of = |input: &LogicalPlan, at: usize| input.schema().field(at).data_type().clone();
+    let mixed: Vec<bool> = (0..width)
+        .map(|at| meet(union.inputs.iter().map(|input| type_of(input, at)).collect::<Vec<_>>().iter()))
+        .collect();
+    if !mixed.contains(&true) {
+        return Ok(Transformed::no(LogicalPlan::Union(union)));
+    }
+    let inputs = union.inputs.iter().map(|input| columns_as_floats(input, &mixed).map(Arc::new));
+    let union = Union::try_new_with_loose_types(inputs.collect::<DfResult<_>>()?)?;
+    Ok(Transformed::yes(LogicalPlan::Union(union)))
+}
+
+/// The plan with the numbers of the columns marked as `double precision`.
+pub fn columns_as_floats(plan: &LogicalPlan, marked: &[bool]) -> DfResult<LogicalPlan> {
+    let columns = plan.schema().iter().zip(marked).map(|((qualifier, field), marked)| {
+        let column = Expr::Column(Column::from((qualifier, field)));
+        match *marked && is_other(field.data_type()) {
+            true => cast(column, DataType::Float64).alias_qualified(qualifier.cloned(), field.name()),
+            false => column,
+        }
+    });
+    LogicalPlanBuilder::from(plan.clone()).project(columns.collect::<Vec<_>>())?.build()
+}
