@@ -126,8 +126,15 @@ impl Query {
     fn take_run(&mut self, pieces: &Pieces, run: Range<usize>) {
         if pieces.pieces[run.start].class == Class::Han {
             let text = pieces.text(run.clone());
-            for word in dictionary().cut(&text, true) {
-                self.push(Word::han(pieces, run.start + word.start..run.start + word.end));
+            let words: Vec<_> = dictionary().cut(&text, true).iter().map(|word| word.start..word.end).collect();
+            let is_single = |word: &Range<usize>| word.len() == 1;
+            for group in words.chunk_by(|a, b| is_single(a) && is_single(b)) {
+                let Some((first, last)) = group.first().zip(group.last()) else { continue };
+                let range = run.start + first.start..run.start + last.end;
+                self.push(match group.len() {
+                    1 => Word::han(pieces, range),
+                    _ => Word::characters(pieces, range),
+                });
             }
         } else {
             self.push(Word::single(pieces, run));
@@ -159,6 +166,12 @@ impl Word {
             dictionary().cut_all(&text).into_iter().filter(|word| (2..range.len()).contains(&(word.end - word.start)));
         let weak = inner.map(|word| Form::of(pieces, range.start + word.start..range.start + word.end)).collect();
         Self { form, weak }
+    }
+
+    /// Characters that the dictionary left by themselves: together a word that it lacks, each alone hardly one (到, 账).
+    fn characters(pieces: &Pieces, range: Range<usize>) -> Self {
+        let weak = range.clone().map(|at| Form::of(pieces, at..at + 1)).collect();
+        Self { form: Form::of(pieces, range), weak }
     }
 
     fn single(pieces: &Pieces, range: Range<usize>) -> Self {
@@ -257,6 +270,7 @@ mod tests {
         assert_eq!(shown("红色“蓝牙耳机” －儿童"), "红色 | 蓝+牙+耳+机 | 儿童");
         assert_eq!(shown("iPhone13 手机壳"), "iphon13 手机 壳 |  | ");
         assert_eq!(shown("red red"), "red |  | ");
+        assert_eq!(shown("退款 几天 到账"), "退款 几天 到+账 |  | ", "a word that the dictionary lacks");
     }
 
     #[test]

@@ -55,7 +55,8 @@ impl Place {
 pub(super) struct CsvLayout {
     dialect: Dialect,
     charset: Charset,
-    header: bool,
+    /// Fields of the header, if there is one.
+    header: Option<usize>,
     pub(super) specs: Vec<Spec>,
 }
 
@@ -107,7 +108,8 @@ pub(super) fn inspect(place: &Place, options: &FileOptions) -> Result<CsvLayout>
         return Err(too_wide(&shown));
     }
     let header = options.header.unwrap_or_else(|| is_header(&first, &columns, rows, again));
-    if !header {
+    let header = header.then_some(first.len());
+    if header.is_none() {
         first.iter().zip(&mut columns).for_each(|(cell, guess)| guess.see(cell));
         first.clear();
     }
@@ -263,16 +265,20 @@ pub(super) struct CsvRows {
     specs: Vec<Spec>,
     /// Rows that had to be padded.
     short: Met,
+    /// Fields of the header, and rows with more.
+    header: Option<usize>,
+    wide: Met,
 }
 
 impl CsvRows {
     pub(super) fn open(place: &Place, layout: &CsvLayout) -> Result<Self> {
         let mut records = Records::open(place, &layout.dialect, layout.charset, u64::MAX)?;
         let mut record = ByteRecord::new();
-        if layout.header {
+        if layout.header.is_some() {
             records.next(&mut record)?;
         }
-        Ok(Self { records, record, specs: layout.specs.clone(), short: Met::default() })
+        let specs = layout.specs.clone();
+        Ok(Self { records, record, specs, short: Met::default(), header: layout.header, wide: Met::default() })
     }
 }
 
@@ -291,7 +297,9 @@ impl Rows for CsvRows {
                 self.specs.len()
             );
         }
-        if self.record.len() < self.specs.len() {
+        if self.header.is_some_and(|fields| used > fields) {
+            self.wide.note(|| self.records.place(&self.record));
+        } else if self.record.len() < self.header.unwrap_or(self.specs.len()) {
             self.short.note(|| self.records.place(&self.record));
         }
         for (index, column) in writer.columns() {
@@ -310,10 +318,13 @@ impl Rows for CsvRows {
     }
 
     fn remarks(&self) -> Vec<String> {
-        let fewer = format!("fewer than {} fields", self.specs.len());
+        let fields = self.header.unwrap_or(self.specs.len());
+        let more = format!("more fields than the {fields} of the header");
+        let wide = self.wide.remark("row", &more, "they are in columns without a name of their own");
+        let fewer = format!("fewer than {fields} fields");
         let short = self.short.remark("row", &fewer, "what is missing is NULL");
         let unclosed = self.records.unclosed.then(|| "the last quote is never closed".to_owned());
-        told(&self.records.shown, short.into_iter().chain(unclosed).chain(self.records.replaced.remark()))
+        told(&self.records.shown, wide.into_iter().chain(short).chain(unclosed).chain(self.records.replaced.remark()))
     }
 }
 
@@ -330,6 +341,7 @@ mod tests {
             ("swallowed.csv", "a,b\n1,x\n2,\"y\n3,z\n4,z\n"),
             ("whole.csv", "a,b\n1,\"x\ny\"\n2,\"y\""),
             ("one.csv", "a,b\n1,x"),
+            ("wide.csv", "a,b\n1,x\n2,y,z\n3\n"),
         ]);
         let remarks = |name: &str| {
             let mut scan = folder.asset(name).scan(None, None).unwrap();
@@ -344,6 +356,10 @@ mod tests {
         assert_eq!(error.message(), "swallowed.csv, line 3: a quote is opened and never closed");
         assert_eq!(remarks("whole"), (2, vec![]));
         assert_eq!(remarks("one"), (1, vec![]));
+        let wide = "wide.csv: 1 row has more fields than the 2 of the header, first at line 3; they are in columns \
+                    without a name of their own";
+        let short = "wide.csv: 1 row has fewer than 2 fields, first at line 4; what is missing is NULL";
+        assert_eq!(remarks("wide"), (3, vec![wide.to_owned(), short.to_owned()]));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::cells::Cells;
-use super::pattern::{day, folded, missing_word, number, number_with_unit, pattern};
+use super::pattern::{SURELY_MISSING, day, folded, missing_word, number, number_with_unit, pattern};
 use super::spelling::Spelling;
 use super::spread::{FAR_OUT, Spread};
 
@@ -15,6 +15,8 @@ const VALUES_MAX: usize = 20_000;
 const PATTERNS_MAX: usize = 2_000;
 /// Share of empty cells from which emptiness says nothing.
 const EMPTY_SHARE_MAX: f64 = 0.02;
+/// Share of rows from which on a word that may mean "missing" is a category like others.
+const CATEGORY_SHARE: f64 = 0.05;
 /// Rows from which on a value of a rare format is taken for a name.
 const REPEATED_ROWS: u32 = 8;
 /// Rows, and thousandths of all, from which on a format is usual among keys and codes, which come in families.
@@ -195,7 +197,11 @@ impl ColumnModel {
     pub fn judge(&self, value: &str) -> Vec<Finding> {
         let missing = missing_word(value);
         if missing > 0.0 {
-            return vec![Finding::new(missing, "a word for a missing value", None)];
+            let p_error = if missing < SURELY_MISSING { missing * self.unusual(value) } else { missing };
+            return match p_error > 0.0 {
+                true => vec![Finding::new(p_error, "a word for a missing value", None)],
+                false => Vec::new(),
+            };
         }
         let mut findings = Vec::new();
         findings.extend(self.judge_type(value));
@@ -206,6 +212,13 @@ impl ColumnModel {
         findings.extend(self.judge_spelling(value));
         findings.extend(self.judge_rare(value));
         findings
+    }
+
+    /// 1 for a word hardly ever met here, 0 for one that so many rows have that it is a category of the column, as
+    /// `unknown` is among the outcomes of calls.
+    fn unusual(&self, value: &str) -> f64 {
+        let share = f64::from(self.values.get(value).copied().unwrap_or(1)) / self.rows.max(1) as f64;
+        (1.0 - (share / CATEGORY_SHARE).powi(2)).max(0.0)
     }
 
     /// A word met once or twice where a few words fill the column. A hint: it takes another witness to condemn it.
@@ -333,6 +346,16 @@ mod tests {
         assert!(worst(&model, "12.99 EUR") > 0.8);
         assert_eq!(model.judge("12.99 EUR")[0].expected.as_deref(), Some("12.99"));
         assert!(worst(&model, "N/A") > 0.9 && model.judge_empty().is_some());
+    }
+
+    #[test]
+    fn unknown_may_be_a_category() {
+        let outcomes = |unknown: usize| {
+            let word = move |i: usize| if i < unknown { "unknown" } else { ["success", "failure"][i % 2] };
+            ColumnModel::learn(&column((0..1000).map(move |i| word(i).to_owned())))
+        };
+        assert_eq!(worst(&outcomes(300), "unknown"), 0.0);
+        assert!(worst(&outcomes(3), "unknown") > 0.7);
     }
 
     #[test]

@@ -81,6 +81,9 @@ pub(super) fn folded(text: &str) -> String {
     out
 }
 
+/// From here on a word stands for nothing else than "missing".
+pub(super) const SURELY_MISSING: f64 = 0.9;
+
 /// How surely a text is a word for "missing": 0 where it is none.
 pub(super) fn missing_word(text: &str) -> f64 {
     const SURE: [&str; 18] = [
