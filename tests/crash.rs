@@ -6,8 +6,9 @@
 //! there in all its tables or in none; no seal is broken; no file is left over. The next round goes on in the same
 //! folder, so that recovery works on what recovery left.
 //!
-//! Three kinds of work: many small commits over three tables; large ones, by COPY and by INSERT ... SELECT, whose rows
-//! lie in files before the commit; and training of models. `STEWARD_CRASH_ROUNDS` asks for more rounds than CI runs.
+//! Four kinds of work: many small commits over three tables; large ones, by COPY and by INSERT ... SELECT, whose rows
+//! lie in files before the commit; training of models; and small commits while data keys are rotated, and tables dropped
+//! and emptied, whose keys go. `STEWARD_CRASH_ROUNDS` asks for more rounds than CI runs.
 //!
 //! What a killed process cannot show is a lost page cache: a power cut.
 
@@ -97,6 +98,21 @@ async fn large_commit(session: &mut Session, n: i64) {
     session.commit_implicit().unwrap();
 }
 
+/// Small commits, and between them what changes keys.
+async fn rotate(session: &mut Session, n: i64) {
+    small_commit(session, n).await;
+    let sql = match n % 6 {
+        0 => "ALTER SYSTEM ROTATE ENCRYPTION KEY".to_owned(),
+        2 => format!("CREATE TABLE passing_{n} AS SELECT g.k FROM generate_series(1, 3000) AS g(k)"),
+        3 => format!("DROP TABLE IF EXISTS passing_{}", n - 1),
+        4 => {
+            format!("TRUNCATE large; INSERT INTO large SELECT {n}, g.k, 'x' FROM generate_series(1, {}) AS g(k)", 5 * n)
+        }
+        _ => return,
+    };
+    session.query(&sql).await.unwrap();
+}
+
 async fn train(session: &mut Session, n: i64) {
     let sql = format!(
         "CREATE MODEL m{n} OPTIONS (model_type = 'ctr', architecture = 'mlp', label_col = 'clicked', max_iterations = 2, \
@@ -124,7 +140,7 @@ fn child() {
         let database = open(Path::new(&folder));
         let mut session = database.session("steward").unwrap();
         let highest = match work.as_str() {
-            "small" => number(&mut session, "SELECT coalesce(max(n), 0) FROM whole").await,
+            "small" | "rotate" => number(&mut session, "SELECT coalesce(max(n), 0) FROM whole").await,
             "large" => number(&mut session, "SELECT coalesce(max(n), 0) FROM large").await,
             _ => number(&mut session, "SELECT count(*) FROM steward.models").await,
         };
@@ -133,6 +149,7 @@ fn child() {
             match work.as_str() {
                 "small" => small_commit(&mut session, n).await,
                 "large" => large_commit(&mut session, n).await,
+                "rotate" => rotate(&mut session, n).await,
                 _ => train(&mut session, n).await,
             }
             // A line goes out whole, and only now.
@@ -227,23 +244,49 @@ fn kill_again_and_again(work: &str, rounds: usize, check: impl AsyncFn(&mut Sess
     assert!(!acknowledged.is_empty(), "no child came as far as a commit: the test has tested nothing");
 }
 
+/// What is true after small commits.
+async fn check_small(session: &mut Session, acknowledged: &[i64]) {
+    let count = number(session, "SELECT count(*) FROM whole").await;
+    let highest = number(session, "SELECT coalesce(max(n), 0) FROM whole").await;
+    assert_eq!(count, highest, "commits are numbered without gaps");
+    // One more than was heard of may be there: killed between its commit and its word.
+    let last = acknowledged.last().copied().unwrap_or(0);
+    assert!(highest >= last, "commit {last} was acknowledged, but the last one there is {highest}");
+    for (table, sum) in [("whole", count), ("part", (1..=highest).map(parts).sum())] {
+        let field = if table == "whole" { "commits" } else { "parts" };
+        assert_eq!(number(session, &format!("SELECT count(*) FROM {table}")).await, sum, "rows of {table}");
+        assert_eq!(number(session, &format!("SELECT {field} FROM total")).await, sum, "total.{field}");
+    }
+    let halves = "SELECT count(*) FROM (SELECT w.n, count(p.k) AS found, CASE WHEN w.n % 16 = 0 THEN 3000 ELSE 1 + w.n % 7 END \
+                      AS wanted FROM whole w LEFT JOIN part p ON p.n = w.n GROUP BY w.n) t WHERE found <> wanted";
+    assert_eq!(number(session, halves).await, 0, "commits that are half there");
+}
+
 #[test]
 fn small_commits_are_whole_and_kept() {
-    kill_again_and_again("small", 8, async |session, acknowledged| {
-        let count = number(session, "SELECT count(*) FROM whole").await;
-        let highest = number(session, "SELECT coalesce(max(n), 0) FROM whole").await;
-        assert_eq!(count, highest, "commits are numbered without gaps");
-        // One more than was heard of may be there: killed between its commit and its word.
-        let last = acknowledged.last().copied().unwrap_or(0);
-        assert!(highest >= last, "commit {last} was acknowledged, but the last one there is {highest}");
-        for (table, sum) in [("whole", count), ("part", (1..=highest).map(parts).sum())] {
-            let field = if table == "whole" { "commits" } else { "parts" };
-            assert_eq!(number(session, &format!("SELECT count(*) FROM {table}")).await, sum, "rows of {table}");
-            assert_eq!(number(session, &format!("SELECT {field} FROM total")).await, sum, "total.{field}");
+    kill_again_and_again("small", 8, check_small);
+}
+
+#[test]
+fn keys_change_under_commits_and_nothing_is_lost() {
+    kill_again_and_again("rotate", 8, async |session, acknowledged| {
+        check_small(session, acknowledged).await;
+        let halves = "SELECT count(*) FROM (SELECT n, count(*) AS c FROM large GROUP BY n) t WHERE c <> 5 * n";
+        assert_eq!(number(session, halves).await, 0, "a table that was emptied and filled in one transaction");
+        assert!(number(session, "SELECT count(DISTINCT n) FROM large").await <= 1);
+        let tables = "SELECT DISTINCT key_of FROM steward.encryption_keys WHERE key_of LIKE 'table public.passing%'";
+        for passing in column(session, tables).await {
+            let name = passing.trim_start_matches("table ");
+            assert_eq!(number(session, &format!("SELECT count(*) FROM {name}")).await, 3000);
         }
-        let halves = "SELECT count(*) FROM (SELECT w.n, count(p.k) AS found, CASE WHEN w.n % 16 = 0 THEN 3000 ELSE 1 + w.n % 7 END \
-                      AS wanted FROM whole w LEFT JOIN part p ON p.n = w.n GROUP BY w.n) t WHERE found <> wanted";
-        assert_eq!(number(session, halves).await, 0, "commits that are half there");
+        // Whatever was cut off is ended now.
+        let begun = Instant::now();
+        let rest = "SELECT count(*) FROM steward.encryption WHERE state NOT IN ('current', 'plain')";
+        while number(session, rest).await > 0 {
+            let left = "SELECT object || ' ' || state FROM steward.encryption WHERE state NOT IN ('current', 'plain')";
+            assert!(begun.elapsed() < PATIENCE, "{:?}", column(session, left).await);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     });
 }
 

@@ -1,4 +1,4 @@
-//! The command line: `steward init | serve | demo | sql | check`.
+//! The command line: `steward init | serve | demo | sql | check | rotate-key`.
 //!
 //! [`run`] is the whole program: it reads the arguments ([`arguments`]), sets up logging and the runtime, calls the one
 //! file of the command, and turns what came of it into an exit code. A command returns [`Ending`] or an error; only here
@@ -25,6 +25,7 @@ mod demo;
 mod init;
 mod key;
 mod password;
+mod rotate_key;
 mod script;
 mod serve;
 mod sql;
@@ -105,6 +106,7 @@ fn execute(command: Command, console: &Arc<Console>) -> Result<Ending> {
             Command::Demo(arguments) => demo::run(&arguments, console).await,
             Command::Sql(arguments) => sql::run(&arguments, console).await,
             Command::Check(arguments) => check::run(&arguments, console),
+            Command::RotateKey(arguments) => rotate_key::run(&arguments, console),
         }
     });
     runtime.shutdown_timeout(Duration::from_secs(RUNTIME_END_SECONDS));

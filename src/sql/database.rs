@@ -1,6 +1,7 @@
 //! A database: the store, the engine's template, the sessions on it.
 
 use super::context::{Context, Notice, NoticeSink};
+use super::memory::{Memory, memory_default};
 use super::models::Models;
 use super::referred::referred_files;
 use super::run::blocking;
@@ -16,6 +17,9 @@ use crate::storage::{Store, Tree, WriteBatch};
 use crate::txn::{Manager, Transaction};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::Int64Type;
+use datafusion::common::config::SpillCompression;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::prelude::SessionConfig;
 use parking_lot::Mutex;
@@ -57,6 +61,7 @@ pub struct Inner {
     pub(super) name: String,
     pub(super) models: Models,
     pub(super) indexes: TextIndexes,
+    pub(super) memory: Memory,
     /// Key of `tokenize`.
     pub(super) token_key: Arc<MacKey>,
     template: SessionState,
@@ -108,6 +113,7 @@ impl Database {
         let indexes = TextIndexes::new(store.clone());
         let inner = Inner {
             models: Models::new(store.clone()),
+            memory: Memory::new(memory_default(), store.spill().clone())?,
             token_key: Arc::new(store.keyring().mac_key(Purpose::Governance, "tokenize")?),
             indexes,
             manager,
@@ -116,7 +122,22 @@ impl Database {
             numbers: Mutex::default(),
         };
         inner.remove_orphans()?;
-        Ok(Self(Arc::new(inner)))
+        let database = Self(Arc::new(inner));
+        database.set_memory_limit(memory_default());
+        Ok(database)
+    }
+
+    /// Lets the database use so many bytes of memory for its caches and for what statements sort, join and group. Sessions that
+    /// are there keep the limit they began with.
+    pub fn set_memory_limit(&self, bytes: u64) {
+        let caches = self.0.memory.set_limit(bytes);
+        self.0.manager.set_cache_bytes(caches.columns);
+        self.0.manager.store().files().set_cache_bytes(caches.blocks);
+    }
+
+    /// Bytes of memory that the database may use.
+    pub fn memory_limit(&self) -> u64 {
+        self.0.memory.limit()
     }
 
     /// A session of a role, whose notices go nowhere.
@@ -189,7 +210,12 @@ fn template() -> Result<SessionState> {
     options.sql_parser.map_string_types_to_utf8view = false;
     options.sql_parser.collect_spans = true;
     options.execution.time_zone = Some("UTC".to_owned());
-    let mut state = SessionStateBuilder::new().with_config(config).with_default_features().build();
+    options.execution.spill_compression = SpillCompression::Lz4Frame;
+    // Plans run with the memory and the sealed files of their statement; whatever else there may be does not reach the disk.
+    let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled);
+    let runtime = RuntimeEnvBuilder::new().with_disk_manager_builder(disk).build_arc()?;
+    let builder = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime);
+    let mut state = builder.with_default_features().build();
     // Before those of the library for JSON: the first planner that knows an operator has it.
     state.register_expr_planner(Arc::new(Operators))?;
     datafusion_functions_json::register_all(&mut state)?;
@@ -207,8 +233,11 @@ impl Inner {
 
     /// Commits, and removes the files of text indexes that were dropped.
     pub(super) fn commit(&self, txn: Transaction) -> Result<u64> {
-        let gone: Vec<ObjectId> = txn
-            .dropped()
+        let dropped: Vec<ObjectId> = txn.dropped().collect();
+        let emptied: Vec<ObjectId> = txn.emptied().collect();
+        let gone: Vec<ObjectId> = dropped
+            .iter()
+            .copied()
             .filter(|id| matches!(self.manager.current().catalog.get(*id).map(AsRef::as_ref), Some(Object::Index(_))))
             .collect();
         // A commit waits for the disk: others go on meanwhile, and wait with it.
@@ -217,6 +246,15 @@ impl Inner {
             if let Err(error) = self.indexes.remove(id) {
                 tracing::warn!("files of a dropped index stay until the next start: {error}");
             }
+        }
+        let store = self.manager.store();
+        if !dropped.is_empty() {
+            store.destroy_keys_of(dropped);
+        }
+        if !emptied.is_empty()
+            && let Err(error) = blocking(|| store.renew_keys_of(emptied))
+        {
+            tracing::warn!("the key of an emptied table stays: {error}");
         }
         Ok(seq)
     }
@@ -230,6 +268,9 @@ impl Inner {
                 files.remove(id)?;
             }
         }
+        // A process that was killed may not have come to the keys of what it dropped.
+        let living = self.manager.current().catalog.objects().map(|(id, _)| id).collect();
+        self.manager.store().destroy_keys_but(&living);
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use arrow::array::{Array, ArrayRef};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Segment and position of the column within it.
 type Place = (u64, usize);
@@ -11,7 +12,7 @@ type Place = (u64, usize);
 #[derive(Debug)]
 pub struct ColumnCache {
     state: Mutex<State>,
-    bytes_max: usize,
+    bytes_max: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -25,7 +26,12 @@ struct State {
 impl ColumnCache {
     /// A cache of at most this many bytes.
     pub fn new(bytes_max: usize) -> Self {
-        Self { state: Mutex::default(), bytes_max }
+        Self { state: Mutex::default(), bytes_max: AtomicUsize::new(bytes_max) }
+    }
+
+    /// Another budget from now on; what is beyond it leaves when something comes.
+    pub fn set_bytes_max(&self, bytes_max: usize) {
+        self.bytes_max.store(bytes_max, Ordering::Relaxed);
     }
 
     /// The column, if it is here.
@@ -43,7 +49,8 @@ impl ColumnCache {
     /// Keeps a column, making room for it.
     pub fn put(&self, place: Place, column: ArrayRef) {
         let size = column.get_array_memory_size();
-        if size > self.bytes_max {
+        let bytes_max = self.bytes_max.load(Ordering::Relaxed);
+        if size > bytes_max {
             return;
         }
         let mut state = self.state.lock();
@@ -55,7 +62,7 @@ impl ColumnCache {
         }
         state.by_age.insert(now, place);
         state.bytes += size;
-        while state.bytes > self.bytes_max {
+        while state.bytes > bytes_max {
             let Some((_, oldest)) = state.by_age.pop_first() else { break };
             if let Some((gone, _)) = state.columns.remove(&oldest) {
                 state.bytes -= gone.get_array_memory_size();

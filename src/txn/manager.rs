@@ -63,6 +63,11 @@ impl Manager {
         })
     }
 
+    /// Bytes of decoded columns that may be kept in memory from now on.
+    pub fn set_cache_bytes(&self, bytes_max: usize) {
+        self.cache.set_bytes_max(bytes_max);
+    }
+
     /// The store below.
     pub fn store(&self) -> &Arc<Store> {
         &self.store
@@ -95,7 +100,7 @@ impl Manager {
             }
             let bytes = segment::encode(&part)?;
             let length = bytes.len() as u64;
-            let file = self.store.files().create(FileKind::Chunk, &bytes)?;
+            let file = self.store.files().create(FileKind::Chunk, table, &bytes)?;
             let file = Arc::new(FileRef::uncommitted(file, self.store.files().clone()));
             let location = Location::File(file);
             txn.add_segment(table, Segment { id, rows: part.num_rows(), bytes: length, location, deleted: None });
@@ -287,7 +292,10 @@ impl Manager {
         let mut batch = WriteBatch::default();
         for (id, object) in &txn.objects {
             match object {
-                Some(object) => batch.put(Tree::Catalog, id_key(*id), to_value(&**object)?),
+                Some(object) => {
+                    let owner = next.catalog.belongs_to(*id, object);
+                    batch.put_for(owner, Tree::Catalog, id_key(*id), to_value(&**object)?);
+                }
                 None => batch.delete(Tree::Catalog, id_key(*id)),
             }
         }
@@ -364,7 +372,7 @@ impl Manager {
         for start in (0..rows).step_by(SEGMENT_ROWS_MAX) {
             let part = whole.slice(start, SEGMENT_ROWS_MAX.min(rows - start));
             let bytes = segment::encode(&part)?;
-            let file = self.store.files().create(FileKind::Chunk, &bytes)?;
+            let file = self.store.files().create(FileKind::Chunk, id, &bytes)?;
             let file = Arc::new(FileRef::uncommitted(file, self.store.files().clone()));
             merged.push(Arc::new(Segment {
                 id: self.new_id(),

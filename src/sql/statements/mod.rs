@@ -1,12 +1,14 @@
 //! Statements of Steward's own, one file a family, and those on the session itself.
 
 mod inventory;
+mod keys;
 mod model;
 mod settings;
 mod source;
 mod text_index;
 
 pub use inventory::inventory;
+pub use keys::rotate_key;
 pub use model::{create_model, deploy_model, drop_model};
 pub use settings::{reset, set, set_role, show};
 pub use source::{create_source, drop_source, refresh_source};

@@ -4,6 +4,7 @@
 //! and frequent values of a column that it sees masked are left out.
 
 mod assets;
+pub mod encryption;
 mod models;
 mod objects;
 pub mod rows;
@@ -34,7 +35,8 @@ const VIEWS: &[View] = &[
     View { name: "sources", columns: objects::source_columns, rows: objects::sources },
     View { name: "roles", columns: objects::role_columns, rows: objects::roles },
     View { name: "settings", columns: objects::setting_columns, rows: objects::settings },
-    View { name: "encryption", columns: objects::encryption_columns, rows: objects::encryption },
+    View { name: "encryption", columns: encryption::columns, rows: encryption::rows },
+    View { name: "encryption_keys", columns: encryption::key_columns, rows: encryption::keys },
 ];
 
 fn find(name: &str) -> Option<&'static View> {
