@@ -2,12 +2,14 @@
 
 mod inventory;
 mod model;
+mod operate;
 mod settings;
 mod source;
 mod text_index;
 
 pub use inventory::inventory;
 pub use model::{create_model, deploy_model, drop_model};
+pub use operate::operate;
 pub use settings::{reset, set, set_role, show};
 pub use source::{create_source, drop_source, refresh_source};
 pub use text_index::reindex;
