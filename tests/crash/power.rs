@@ -25,15 +25,22 @@ pub struct Event {
     data: Vec<u8>,
 }
 
-/// Builds the recorder; none where there is no C compiler.
-pub fn recorder(folder: &Path) -> Option<PathBuf> {
-    let (source, library) =
-        (Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crash/recorder.c"), folder.join("recorder.so"));
+impl Event {
+    /// Whether it made something durable.
+    pub fn is_sync(&self) -> bool {
+        self.kind == 4
+    }
+}
+
+/// Builds a library that is loaded before libc, `recorder` or `faults`; none where there is no C compiler.
+pub fn library(name: &str, folder: &Path) -> Option<PathBuf> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/crash").join(name).with_extension("c");
+    let library = folder.join(name).with_extension("so");
     let mut compile = Command::new("cc");
     compile.args(["-O2", "-shared", "-fPIC", "-D_LARGEFILE64_SOURCE", "-o"]).arg(&library).arg(source).arg("-lpthread");
     match compile.output() {
         Ok(output) if output.status.success() => Some(library),
-        Ok(output) => panic!("the recorder does not compile: {}", String::from_utf8_lossy(&output.stderr)),
+        Ok(output) => panic!("{name}.c does not compile: {}", String::from_utf8_lossy(&output.stderr)),
         Err(_) => None,
     }
 }
@@ -132,6 +139,9 @@ const FOLDER: u64 = 0;
 #[derive(Default)]
 pub struct Disk {
     nodes: HashMap<u64, Node>,
+    /// Which file an inode is now: the system gives the number of a removed file to the next one.
+    current: HashMap<u64, u64>,
+    made: u64,
     /// Names that are durable whatever the model, in `posix` and in `ext4`.
     durable: [BTreeMap<String, u64>; 2],
     pending: [Vec<Naming>; 2],
@@ -145,18 +155,20 @@ impl Disk {
     pub fn play(&mut self, event: &Event) {
         match event.kind {
             1 => {
-                self.nodes.insert(event.inode, Node::default());
-                self.name(Naming::Made(event.path.clone(), event.inode));
+                self.made += 1;
+                self.current.insert(event.inode, self.made);
+                self.nodes.insert(self.made, Node::default());
+                self.name(Naming::Made(event.path.clone(), self.made));
             }
             2 => {
-                let node = self.nodes.entry(event.inode).or_default();
+                let node = self.node(event.inode);
                 let end = event.offset + event.data.len();
                 node.live.resize(node.live.len().max(end), 0);
                 node.live[event.offset..end].copy_from_slice(&event.data);
                 node.pending.push(Change::Write(event.offset, event.data.clone()));
             }
             3 => {
-                let node = self.nodes.entry(event.inode).or_default();
+                let node = self.node(event.inode);
                 node.live.resize(event.length, 0);
                 node.pending.push(Change::Length(event.length));
             }
@@ -176,13 +188,19 @@ impl Disk {
         }
     }
 
+    fn node(&mut self, inode: u64) -> &mut Node {
+        let current = self.current.get(&inode).copied().unwrap_or(u64::MAX);
+        self.nodes.entry(current).or_default()
+    }
+
     fn name(&mut self, naming: Naming) {
         naming.apply(&mut self.live);
         self.pending.iter_mut().for_each(|pending| pending.push(naming.clone()));
     }
 
     fn sync(&mut self, event: &Event) {
-        if let Some(node) = self.nodes.get_mut(&event.inode) {
+        let current = self.current.get(&event.inode);
+        if let Some(node) = current.and_then(|current| self.nodes.get_mut(current)) {
             node.durable.clone_from(&node.live);
             node.pending.clear();
         }
