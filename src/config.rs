@@ -44,6 +44,8 @@ pub const JOURNAL_CHECKPOINT_BYTES: u64 = 64 << 20;
 pub const CHECKPOINTS_KEPT: usize = 2;
 /// Milliseconds for which removed files and old logs are kept unless ALTER SYSTEM SET steward.retention says otherwise; 0 keeps none.
 pub const RETENTION_DEFAULT_MS: u64 = 0;
+/// Milliseconds for which things stay beyond the retention, for statements that read the oldest moment that is still kept.
+pub const RETENTION_GRACE_MS: u64 = 600_000;
 /// States of the past that are kept in memory for AS OF.
 pub const PAST_STATES_MAX: usize = 4;
 /// Bytes of sealed files that the scrub in the background reads in a second.

@@ -7,6 +7,8 @@
 
 #[path = "damage/operation.rs"]
 mod operation;
+#[path = "damage/trials.rs"]
+mod trials;
 
 use std::fs;
 use std::path::{Path, PathBuf};

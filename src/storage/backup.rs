@@ -17,7 +17,7 @@
 //! While it is taken a pin keeps everything on disk. In order: pin, position in the journal, list of files, keyring, copies, each
 //! durable, and last the manifest. A backup without its manifest is none; what it copied serves the next one.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -88,22 +88,23 @@ impl Store {
     pub fn backup(&self, to: &Path, link: bool, mut progress: impl FnMut(Copying) -> Result<()>) -> Result<Backup> {
         prepare(self.dir(), to)?;
         let _lock = FolderLock::take(to)?;
-        let before = Manifest::read_all(to, self.keyring())?;
-        if let Some(other) = before.iter().find(|manifest| manifest.install_id != self.keyring().install_id()) {
+        // The newest says what is there already; the others say nothing more of files that are still wanted.
+        let before = Manifest::newest(to, self.keyring())?;
+        if let Some(other) = before.as_ref().filter(|before| before.install_id != self.keyring().install_id()) {
             let message = format!("\"{}\" holds backups of another database", to.display());
             return Err(Error::new(Kind::Configuration, message)
                 .with_detail(format!("The one taken at {} is not of this one.", other.taken_ms))
                 .with_hint("Choose another folder."));
         }
-        let known: BTreeMap<&str, &Item> =
+        let known: HashMap<&str, &Item> =
             before.iter().flat_map(|m| &m.items).map(|item| (item.name.as_str(), item)).collect();
 
         let pin = Pin::take(self.health());
         let (number, log, durable) = self.sealed().position()?;
-        let wanted = self.wanted(&log, durable)?;
+        let wanted = self.wanted(number, &log, durable)?;
         let keyring =
             fs::read(self.dir().join("keyring")).map_err(|error| named(&self.dir().join("keyring"), &error))?;
-        let taken_ms = before.iter().map(|manifest| manifest.taken_ms + 1).max().unwrap_or(0).max(now_ms());
+        let taken_ms = before.as_ref().map_or(0, |manifest| manifest.taken_ms + 1).max(now_ms());
         let mut manifest = Manifest { install_id: self.keyring().install_id(), number, taken_ms, items: Vec::new() };
         let (mut copied, mut copied_bytes, of) = (0, 0, wanted.len());
         for (done, one) in wanted.into_iter().enumerate() {
@@ -130,17 +131,15 @@ impl Store {
         Ok(Backup { number, taken_ms, items: manifest.items.len(), bytes, copied, copied_bytes })
     }
 
-    /// All that belongs to a backup whose journal ends in `log` after `durable` bytes.
-    fn wanted(&self, log: &Path, durable: u64) -> Result<Vec<Wanted>> {
+    /// All that belongs to a backup whose journal ends with commit `number`, after `durable` bytes of `log`.
+    fn wanted(&self, number: u64, log: &Path, durable: u64) -> Result<Vec<Wanted>> {
         let listing = Listing::read(self.dir())?;
+        // What was begun after the position was taken is not in the backup: a checkpoint may know files that are not.
+        let checkpoints = listing.checkpoints.iter().filter(|(commit, _)| *commit <= number);
+        let logs = listing.logs.iter().filter(|(first, path)| *first <= number || path == log);
+        let kinds = checkpoints.map(|one| ("checkpoint", one)).chain(logs.map(|one| ("log", one)));
         let mut all = Vec::new();
-        for (ending, (number, path)) in (listing.checkpoints.iter().map(|one| ("checkpoint", one)))
-            .chain(listing.logs.iter().map(|one| ("log", one)))
-        {
-            // One that was begun after the position was taken is not in the backup.
-            if path > &log.to_path_buf() && ending == "log" {
-                continue;
-            }
+        for (ending, (number, path)) in kinds {
             let salt: String = log_file::glance(path)?.1.iter().map(|byte| format!("{byte:02x}")).collect();
             let name = format!("{}/{number:020}-{salt}.{ending}", journal::FOLDER);
             all.push(Wanted { from: path.clone(), name, bytes: (path == log).then_some(durable), file: None });
@@ -154,29 +153,36 @@ impl Store {
 
     /// Copies one file; none when it has gone since it was listed, which nothing committed can then need.
     fn copy(&self, one: &Wanted, to: &Path, link: bool) -> Result<Option<Item>> {
-        let target = to.join(&one.name);
-        let mut from = one.from.clone();
-        if let Some(id) = one.file {
-            from = self.files().place(id);
-            match self.files().verify(id) {
-                Ok(()) => {}
-                Err(_) if !from.exists() => return Ok(None),
-                Err(error) => {
+        let Some(id) = one.file else { return copy_one(&one.from, one, to, false).map(Some) };
+        loop {
+            let from = self.files().place(id);
+            let copied = self.files().verify(id).and_then(|()| copy_one(&from, one, to, link));
+            match copied {
+                Ok(item) => return Ok(Some(item)),
+                Err(_) if !self.files().is_there(id) => return Ok(None),
+                // It was removed meanwhile, and lies where removed files are kept.
+                Err(_) if !from.exists() => {}
+                Err(error) if error.kind() == Kind::Corruption => {
                     return Err(error.with_detail("A backup with a damaged file in it would be none; none was taken."));
                 }
+                Err(error) => return Err(error),
             }
         }
-        make_folder(target.parent().unwrap_or(to))?;
-        let unfinished = PathBuf::from(format!("{}.part", target.display()));
-        remove_file(&unfinished)?;
-        let linked = link && one.bytes.is_none() && one.file.is_some() && fs::hard_link(&from, &unfinished).is_ok();
-        let item = match linked {
-            true => digest(&unfinished, &one.name, None)?,
-            false => copy_bytes(&from, &unfinished, &one.name, one.bytes)?,
-        };
-        fs::rename(&unfinished, &target).map_err(|error| named(&target, &error))?;
-        Ok(Some(item))
     }
+}
+
+/// Copies or links one file, durable but for its name.
+fn copy_one(from: &Path, one: &Wanted, to: &Path, link: bool) -> Result<Item> {
+    let target = to.join(&one.name);
+    make_folder(target.parent().unwrap_or(to))?;
+    let unfinished = PathBuf::from(format!("{}.part", target.display()));
+    remove_file(&unfinished)?;
+    let item = match link && fs::hard_link(from, &unfinished).is_ok() {
+        true => digest(&unfinished, &one.name, None)?,
+        false => copy_bytes(from, &unfinished, &one.name, one.bytes)?,
+    };
+    fs::rename(&unfinished, &target).map_err(|error| named(&target, &error))?;
+    Ok(item)
 }
 
 /// Whether the backup has the file already, as long as it must be.

@@ -77,14 +77,10 @@ impl Manifest {
         Ok(all)
     }
 
-    /// The manifests in a backup's folder that the keyring vouches for.
-    pub(super) fn read_all(dir: &Path, keyring: &Keyring) -> Result<Vec<Self>> {
-        let all = Self::list(dir)?;
-        Ok(all
-            .into_iter()
-            .filter(|found| found.verify(keyring).is_ok() || found.is_foreign(keyring))
-            .map(|f| f.manifest)
-            .collect())
+    /// The newest manifest in a backup's folder that the keyring vouches for, or that is of another database.
+    pub(super) fn newest(dir: &Path, keyring: &Keyring) -> Result<Option<Self>> {
+        let counts = |found: &Found| found.is_foreign(keyring) || found.verify(keyring).is_ok();
+        Ok(Self::list(dir)?.into_iter().rev().find(counts).map(|found| found.manifest))
     }
 
     /// Writes it beside the others, durable on return.
@@ -188,7 +184,7 @@ mod tests {
         let items = vec![item("files/ab/ab00000000000000"), item("taken/1.keyring")];
         let manifest = Manifest { install_id: keyring.install_id(), number: 5, taken_ms: 6, items };
         manifest.write(dir.path(), &keyring).unwrap();
-        assert_eq!(Manifest::read_all(dir.path(), &keyring).unwrap(), [manifest.clone()]);
+        assert_eq!(Manifest::newest(dir.path(), &keyring).unwrap(), Some(manifest.clone()));
         let path = Manifest::list(dir.path()).unwrap()[0].path.clone();
         let good = fs::read(&path).unwrap();
         for place in 0..good.len() {

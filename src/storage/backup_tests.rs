@@ -217,3 +217,53 @@ fn what_is_damaged_is_mended_from_copy_journal_and_backup() {
         }
     }
 }
+
+/// Writers go on while backups are taken: each backup is some moment, whole.
+#[test]
+fn a_backup_of_a_busy_store_is_one_moment() {
+    let (dir, to) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let store = Store::open(dir.path(), &key()).unwrap();
+    let going = std::sync::atomic::AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        for thread in 0..3u8 {
+            let (store, going) = (&store, &going);
+            scope.spawn(move || {
+                let mut before = None;
+                for n in 1..u32::MAX {
+                    if !going.load(std::sync::atomic::Ordering::Relaxed) {
+                        break;
+                    }
+                    let id = store.files().create(FileKind::Chunk, &[thread; 3000]).unwrap();
+                    let mut batch = WriteBatch::new();
+                    batch.put(Tree::Rows, [&[thread], &n.to_be_bytes()[..]].concat(), n.to_be_bytes());
+                    batch.put(Tree::Governance, [thread], n.to_be_bytes());
+                    batch.put(Tree::Manifest, [thread], id.as_u64().to_be_bytes());
+                    store.engine().commit(batch).unwrap();
+                    // The file that nothing refers to any more goes at once.
+                    if let Some(before) = before.replace(id) {
+                        store.files().remove(before).unwrap();
+                    }
+                    if n % 50 == 0 && thread == 0 {
+                        store.checkpoint().unwrap();
+                    }
+                }
+            });
+        }
+        for _ in 0..6 {
+            std::thread::sleep(std::time::Duration::from_millis(40));
+            store.backup(to.path(), false, quiet).unwrap();
+            let (_folder, data) = restored(to.path(), &mut Latest).unwrap();
+            let copy = Store::open(&data, &key()).unwrap();
+            for (thread, count) in copy.engine().scan(Tree::Governance, b"").unwrap() {
+                let rows = copy.engine().scan(Tree::Rows, &thread).unwrap();
+                assert_eq!(rows.last().unwrap().1, count);
+                assert_eq!(rows.len(), u32::from_be_bytes(count.try_into().unwrap()) as usize);
+                let id = copy.engine().get(Tree::Manifest, &thread).unwrap().unwrap();
+                let id = FileId::from_u64(u64::from_be_bytes(id.try_into().unwrap()));
+                assert_eq!(copy.files().read(id).unwrap(), vec![thread[0]; 3000]);
+            }
+        }
+        going.store(false, std::sync::atomic::Ordering::Relaxed);
+    });
+    assert!(store.files().list_retired().is_empty() || store.files().purge().is_ok());
+}

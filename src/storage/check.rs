@@ -128,7 +128,7 @@ impl Store {
             all.push(status(format!("assets/{}", tree.name()), "tree", key.into(), self.sealed().rows(tree)));
         }
         let mut files = std::collections::BTreeMap::<(&str, u32), u64>::new();
-        for id in self.files().list()? {
+        for id in self.files().list()?.into_iter().chain(self.files().list_retired()) {
             match (self.files().kind(id), self.files().data_key(id)) {
                 (Ok(kind), Ok(key)) => *files.entry((FileKind::name(kind), key)).or_default() += 1,
                 // A damaged file is what `check` is for; one removed since the listing is none.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::engine::{Tree, WriteBatch};
 use super::health::Health;
 use super::store::Store;
-use crate::config::RETENTION_DEFAULT_MS;
+use crate::config::{RETENTION_DEFAULT_MS, RETENTION_GRACE_MS};
 use crate::encoding::{from_value, to_value};
 use crate::error::Result;
 
@@ -54,7 +54,8 @@ impl Retention {
     pub(super) fn horizon_ms(&self) -> Option<u64> {
         let ms = self.ms.load(Ordering::Acquire);
         let open = ms == u64::MAX || self.pins.load(Ordering::Acquire) > 0;
-        (!open).then(|| now_ms().saturating_sub(ms))
+        let grace_ms = if ms == 0 { 0 } else { RETENTION_GRACE_MS };
+        (!open).then(|| now_ms().saturating_sub(ms.saturating_add(grace_ms)))
     }
 
     /// Whether what is removed now must stay for a while.

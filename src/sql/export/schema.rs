@@ -1,5 +1,6 @@
 //! The catalogue as SQL that makes it again.
 
+use super::super::parser::readable;
 use crate::catalog::{
     Catalog, Class, Column, Grant, Index, Model, Object, ObjectId, PUBLIC, Privilege, Role, RowPolicy, Source, Table,
     Tag, TagSource, TagUse, View,
@@ -187,7 +188,7 @@ impl<'a> Script<'a> {
             true => String::new(),
             false => format!(" ({})", view.columns.iter().map(|column| ident(column)).collect::<Vec<_>>().join(", ")),
         };
-        _ = writeln!(out, "CREATE VIEW {name}{columns} AS {};", view.query);
+        _ = writeln!(out, "CREATE VIEW {name}{columns} AS {};", readable(&view.query));
         if let Some(comment) = &view.comment {
             _ = writeln!(out, "COMMENT ON VIEW {name} IS {};", literal(comment));
         }
@@ -275,7 +276,7 @@ impl<'a> Script<'a> {
         for (n, version) in model.versions.iter().enumerate() {
             let replace = if n > 0 { " OR REPLACE" } else { "" };
             let options = options.join(", ");
-            _ = writeln!(out, "CREATE{replace} MODEL {name} OPTIONS ({options}) AS {};", version.query);
+            _ = writeln!(out, "CREATE{replace} MODEL {name} OPTIONS ({options}) AS {};", readable(&version.query));
         }
         if model.versions.last().is_some_and(|last| last.number != model.deployed) {
             _ = writeln!(out, "ALTER MODEL {name} DEPLOY VERSION {};", model.deployed);

@@ -29,6 +29,48 @@ pub fn split_off(part: &str) -> Option<Written<'_>> {
     time.or_else(|| part.strip_prefix(COMMIT).map(Written::Commit))
 }
 
+/// A parsed statement's text as it was written, for those who read it.
+pub fn readable(sql: &str) -> String {
+    let (mut out, mut rest) = (String::new(), sql);
+    while let Some((before, after)) = rest.split_once("\"\u{1}") {
+        out += before;
+        let (mark, after) = quoted(after);
+        let name = after.strip_prefix('.').unwrap_or(after);
+        let (name, after) = name.split_at(name_end(name));
+        let mark = format!("\u{1}{mark}");
+        out += &match split_off(&mark) {
+            Some(Written::Time(time)) => format!("{name} FOR SYSTEM_TIME AS OF {time}"),
+            Some(Written::Commit(commit)) => format!("{name} FOR VERSION AS OF {commit}"),
+            None => name.to_owned(),
+        };
+        rest = after;
+    }
+    out + rest
+}
+
+/// What stands before the end of a quoted name, and what after it.
+fn quoted(text: &str) -> (String, &str) {
+    let mut at = 0;
+    while let Some(found) = text[at..].find('"') {
+        at += found + 1;
+        match text[at..].starts_with('"') {
+            true => at += 1,
+            false => return (text[..at - 1].replace("\"\"", "\""), &text[at..]),
+        }
+    }
+    (text.to_owned(), "")
+}
+
+/// Where a name with dots ends.
+fn name_end(text: &str) -> usize {
+    let mut in_quotes = false;
+    let ends = |c: char| {
+        in_quotes ^= c == '"';
+        !(in_quotes || c == '"' || c == '.' || c == '_' || c.is_alphanumeric())
+    };
+    text.find(ends).unwrap_or(text.len())
+}
+
 /// Refuses a name with a moment where only the present can be meant.
 pub fn refuse(part: &str) -> Result<()> {
     match split_off(part) {
@@ -137,5 +179,10 @@ mod tests {
         assert_eq!(parse("SELECT * FROM FOR SYSTEM_TIME AS OF now()").unwrap_err().kind(), Kind::Syntax);
         assert_eq!(split_off("\u{1}commit 7"), Some(Written::Commit("7")));
         assert_eq!(split_off("public"), None);
+        let parsed =
+            read(r#"SELECT 1 FROM "A b"."c" FOR SYSTEM_TIME AS OF "x""y" AS d, e FOR VERSION AS OF 7 WHERE f"#);
+        let written = r#"SELECT 1 FROM "A b"."c" FOR SYSTEM_TIME AS OF "x""y" AS d, e FOR VERSION AS OF 7 WHERE f"#;
+        assert_eq!(readable(&parsed), written);
+        assert_eq!(readable("SELECT 1"), "SELECT 1");
     }
 }

@@ -8,7 +8,7 @@ mod operate;
 mod own;
 mod words;
 
-pub use as_of::{Written, split_off};
+pub use as_of::{Written, readable, split_off};
 pub use operate::Operate;
 pub use own::{AssetTarget, Copy, CopyFormat, GrantTarget, Inventory, Own, RoleOption, TagTarget};
 
