@@ -58,7 +58,7 @@ fn mend_keyring(dir: &Path, from: Option<&Path>, told: &mut impl FnMut(String)) 
     let whole = names.map(|name| Keyring::is_whole(dir, name));
     let source: Option<(Vec<u8>, String)> = match whole.iter().position(|whole| *whole) {
         Some(at) => Some((read(&dir.join(names[at]))?, format!("its copy {}", names[at]))),
-        None => from.map(|from| newest_keyring(from)).transpose()?,
+        None => from.map(newest_keyring).transpose()?,
     };
     for (name, _) in names.iter().zip(whole).filter(|(_, whole)| !whole) {
         let Some((bytes, origin)) = &source else {

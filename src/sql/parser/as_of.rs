@@ -179,9 +179,10 @@ mod tests {
         assert_eq!(parse("SELECT * FROM FOR SYSTEM_TIME AS OF now()").unwrap_err().kind(), Kind::Syntax);
         assert_eq!(split_off("\u{1}commit 7"), Some(Written::Commit("7")));
         assert_eq!(split_off("public"), None);
-        let parsed =
-            read(r#"SELECT 1 FROM "A b"."c" FOR SYSTEM_TIME AS OF "x""y" AS d, e FOR VERSION AS OF 7 WHERE f"#);
-        let written = r#"SELECT 1 FROM "A b"."c" FOR SYSTEM_TIME AS OF "x""y" AS d, e FOR VERSION AS OF 7 WHERE f"#;
+        let parsed = read(
+            r#"SELECT 1 FROM "A b"."c" FOR SYSTEM_TIME AS OF now() - INTERVAL '1 day' AS d, e FOR VERSION AS OF 7 WHERE f"#,
+        );
+        let written = r#"SELECT 1 FROM "A b"."c" FOR SYSTEM_TIME AS OF now() - INTERVAL '1 day' AS d, e FOR VERSION AS OF 7 WHERE f"#;
         assert_eq!(readable(&parsed), written);
         assert_eq!(readable("SELECT 1"), "SELECT 1");
     }
