@@ -127,7 +127,10 @@ fn slow_pass(database: &Weak<Inner>) -> Option<()> {
     let mut ids = {
         let database = database.upgrade()?;
         database.scrub.small(database.manager.store());
-        database.manager.store().files().list().unwrap_or_default()
+        let files = database.manager.store().files();
+        let mut ids = files.list().unwrap_or_default();
+        ids.extend(files.list_retired());
+        ids
     };
     let (mut whole, mut bytes) = (0, 0);
     while let Some(id) = ids.pop() {

@@ -224,10 +224,14 @@ impl Journal {
         // A log is needed when it, or what follows it before the next one begins, holds a commit after the oldest checkpoint.
         let needed = listing.logs.iter().rposition(|(first, _)| *first <= oldest + 1).unwrap_or(0);
         let logs = listing.logs.drain(..needed).collect::<Vec<_>>();
-        for (_, path) in gone.into_iter().chain(logs) {
-            remove_file(&path)?;
+        for (_, path) in &gone {
+            remove_file(path)?;
         }
-        Ok(())
+        // A power cut must not bring back a checkpoint whose logs are gone.
+        if !gone.is_empty() && !logs.is_empty() {
+            sync_folder(&data_dir.join(FOLDER))?;
+        }
+        logs.iter().try_for_each(|(_, path)| remove_file(path))
     }
 }
 

@@ -5,9 +5,9 @@
 //! snapshot by one pointer swap. Whatever fails before the batch leaves nothing; whatever was acknowledged is in it.
 
 use super::cache::ColumnCache;
-use super::history::PastStates;
 use super::keys::{self, KeyBytes, KeyIndex};
 use super::manifest;
+use super::past::PastStates;
 use super::segment::{self, FileRef, Location, RowId, Segment, split_row_id};
 use super::snapshot::{Snapshot, TableRows};
 use super::transaction::{Transaction, name_taken};

@@ -10,16 +10,16 @@
 //! to sealed files before the commit; if it never comes, the files go with the last reference, or at the next start.
 
 mod cache;
-mod history;
 mod keys;
 mod manager;
 mod manifest;
+mod past;
 mod segment;
 mod snapshot;
 mod transaction;
 
-pub use history::{Finder, Moment, PastState, seq_of, shown};
 pub use manager::Manager;
+pub use past::{Finder, Moment, PastState, seq_of, shown};
 pub use segment::{Deleted, Location, RowId, Segment, batch, row_id, split_row_id};
 pub use snapshot::{Snapshot, TableRows};
 pub use transaction::Transaction;
