@@ -12,7 +12,7 @@
 //! A folder holds any number of backups of one database, and what is in it already is not copied again: files and closed
 //! logs never change, and a log that grew is copied anew. A backup is the state after the last commit that was durable when it
 //! began, with all of the journal that was there, so that it can be restored to any commit between its first checkpoint and
-//! its end ([`restore`](super::restore)). Nothing is opened: what is sealed in the database is sealed in the backup.
+//! its end ([`restore`](mod@super::restore)). Nothing is opened: what is sealed in the database is sealed in the backup.
 //!
 //! While it is taken a pin keeps everything on disk. In order: pin, position in the journal, list of files, keyring, copies, each
 //! durable, and last the manifest. A backup without its manifest is none; what it copied serves the next one.

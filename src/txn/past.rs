@@ -1,6 +1,6 @@
 //! States of the past: what was committed at a moment, for AS OF and for restores to a point in time.
 //!
-//! A state is made anew from the journal and the nearest checkpoint below it ([`Store::state_at`]); small segments come with
+//! A state is made anew from the journal and the nearest checkpoint below it ([`Store::state_at`](crate::storage::Store::state_at)); small segments come with
 //! it, large ones lie in files that the retention keeps. A few states stay in memory.
 
 use super::manager::Manager;

@@ -113,6 +113,71 @@ async fn a_damaged_text_index_is_made_anew() {
     assert_eq!(run(&mut session, search).await.unwrap(), expected);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_goes_back_to_any_moment_that_was_kept() {
+    for kept in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        make(&folder.path().join("data")).await;
+        let count = "SELECT count(*), min(word) FROM many";
+        let (before, between, time) = {
+            let database = Database::open(at("data"), &key()).unwrap();
+            let mut session = database.session("steward").unwrap();
+            if kept {
+                run(&mut session, "ALTER SYSTEM SET steward.retention = '1h'").await.unwrap();
+            }
+            run(&mut session, &format!("BACKUP DATABASE TO '{}'", at("backup"))).await.unwrap();
+            let before = run(&mut session, count).await.unwrap();
+            let grow =
+                "INSERT INTO many SELECT g.k, 'between', 1, 'red', 0 FROM generate_series(100001, 104000) AS g(k)";
+            run(&mut session, grow).await.unwrap();
+            run(&mut session, "INSERT INTO few VALUES (60, 'three between')").await.unwrap();
+            let between = run(&mut session, "SELECT max(commit) FROM steward.commits").await.unwrap();
+            let time = run(&mut session, "SELECT max(committed_at) FROM steward.commits").await.unwrap();
+            run(&mut session, "CHECKPOINT").await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            // Its files go, or are kept.
+            run(&mut session, "TRUNCATE many").await.unwrap();
+            run(&mut session, "DELETE FROM few").await.unwrap();
+            run(&mut session, &format!("BACKUP DATABASE TO '{}'", at("backup"))).await.unwrap();
+            (before, between.trim().to_owned(), time.trim().to_owned())
+        };
+        let restore = |name: &str, more: &[&str]| {
+            let (from, data) = (at("backup"), at(name));
+            let arguments = [&["restore", "--from", &from, "--data", &data], more].concat();
+            steward(folder.path(), &arguments)
+        };
+        let output = restore("last", &[]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        for (name, more) in [("commit", ["--to-commit", &between]), ("time", ["--to-time", &time])] {
+            let output = restore(name, &more);
+            if !kept {
+                // The file that the table had then is in no backup.
+                assert!(output.status.code() == Some(1) && stderr(&output).contains("lacks"), "{}", stderr(&output));
+                assert_eq!(Database::open(at(name), &key()).unwrap_err().kind(), Kind::Configuration);
+                continue;
+            }
+            assert!(output.status.success(), "{}", stderr(&output));
+            let database = Database::open(at(name), &key()).unwrap();
+            let mut session = database.session("steward").unwrap();
+            assert_eq!(
+                run(&mut session, count).await.unwrap(),
+                before.replace("5400|", "9400|").replace("word 1", "between")
+            );
+            let found = run(&mut session, "SELECT key FROM SEARCH('few', 'between', 5)").await.unwrap();
+            assert_eq!(found, "60\n", "the index is of the same moment");
+            run(&mut session, "INSERT INTO few VALUES (61, 'after between')").await.unwrap();
+            let found = run(&mut session, "SELECT count(*) FROM SEARCH('few', 'between', 5)").await.unwrap();
+            assert_eq!(found, "2\n");
+        }
+        let output = restore("early", &["--to-time", "2001-01-01"]);
+        assert!(output.status.code() == Some(1) && stderr(&output).contains("reaches back"), "{}", stderr(&output));
+        let database = Database::open(at("last"), &key()).unwrap();
+        let mut session = database.session("steward").unwrap();
+        assert_eq!(run(&mut session, count).await.unwrap(), "0|\n");
+    }
+}
+
 /// Values that a text form may mistake for others.
 const HARD: &[&str] = &[
     r#"CREATE TABLE "Odd, ""name""" ("a ""b""" text, "c,d" text[], e bytea, f interval, g numeric(20,6), h float8, i jsonb, j date,
