@@ -16,7 +16,10 @@ pub fn backup(arguments: &Backup, console: &Console) -> Result<Ending> {
     let data = &arguments.data;
     must_exist(data)?;
     let key = Key::find(data, console)?;
-    let store = Store::open_existing(data, &key.source).map_err(|error| key.explain(error))?;
+    let store = Store::open_existing(data, &key.source).map_err(|error| match error.kind() {
+        Kind::InUse => error.with_hint("A running server takes backups too: BACKUP DATABASE TO '/folder'."),
+        _ => key.explain(error),
+    })?;
     let mut told = 0;
     let progress = |now: Copying| {
         if now.bytes >> 30 > told {
