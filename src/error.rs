@@ -85,6 +85,8 @@ pub enum Kind {
     Dependent,
     /// Another transaction changed the same rows first; run the transaction again.
     Serialization,
+    /// A moment of the past that is no longer kept.
+    SnapshotTooOld,
     /// The role lacks the right.
     Privilege,
     /// Known, and deliberately not offered.

@@ -5,6 +5,7 @@
 
 use super::context::Context;
 use super::functions;
+use super::parser;
 use super::semantics;
 use super::tables;
 use crate::error::{Error, Kind, Result};
@@ -107,6 +108,13 @@ impl<'a> Planner<'a> {
     }
 
     fn relation(&self, name: &TableReference) -> Result<Arc<dyn TableSource>> {
+        // `"moment".t` or `"moment".schema.t`: see the parser's `as_of`.
+        if let Some(moment) = name.catalog().and_then(parser::split_off) {
+            return tables::open_past(self.context, self.state, moment, name.schema(), name.table());
+        }
+        if let Some(moment) = name.schema().and_then(parser::split_off) {
+            return tables::open_past(self.context, self.state, moment, None, name.table());
+        }
         let (schema, table) = self.context.resolve(name.schema(), name.table());
         if let Some(provider) = self.overrides.get(&(schema.clone(), table.clone())) {
             return Ok(provider_as_source(provider.clone()));

@@ -15,6 +15,7 @@ use super::head;
 use super::journal;
 use super::log_file::{LogKind, LogReader};
 use super::paths::named;
+use super::retired;
 use super::spill;
 use super::store::Store;
 use crate::crypto::{ALGORITHM, KeyFact, KeyState, Keyring, Scope, sealed_with};
@@ -119,7 +120,7 @@ impl Survey<'_> {
             ("head", "") => self.head(object, bytes)?,
             ("LOCK" | "CREATING", "") => self.add(object, "lock", None, SealState::Plain, bytes),
             (journal::FOLDER, _) => self.log(path, object, bytes),
-            (files::FOLDER, _) => self.sealed_file(path, object, bytes),
+            (files::FOLDER | retired::FOLDER, _) => self.sealed_file(path, object, bytes),
             // Its key never was on disk: whether it opens only its query knows.
             (spill::FOLDER, _) => self.add(object, "spill", None, SealState::Current, bytes),
             // sled's own files: values are sealed, the numbers that are their keys are not.
@@ -173,7 +174,10 @@ impl Survey<'_> {
 
     fn sealed_file(&mut self, path: &Path, object: String, bytes: u64) {
         let files = self.store.files();
-        let id = path.file_name().and_then(|name| name.to_str()?.parse::<FileId>().ok());
+        // One that is kept for a while has the time of its removal behind its id.
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = if object.starts_with(retired::FOLDER) { name.split('.').next().unwrap_or(name) } else { name };
+        let id = name.parse::<FileId>().ok();
         let Some(id) = id else {
             // One that is being written: whose it is shows when it is finished.
             let unfinished = path.extension().is_some_and(|ending| ending == files::UNFINISHED);

@@ -1,4 +1,4 @@
-//! Immutable sealed files: written once, read often, removed whole.
+//! Immutable sealed files: written once, read often, removed whole; with a retention not at once ([`retired`](super::retired)).
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File, OpenOptions};
@@ -14,6 +14,7 @@ use super::file_format::{FileId, FileKind, HEADER_BYTES, Header, Layout};
 use super::health::Health;
 use super::lock::FolderLock;
 use super::paths::{self, named};
+use super::retired::Retired;
 use crate::config;
 use crate::crypto::{BLOCK_TAG_BYTES, Keyring, ObjectKey, random};
 use crate::error::{Error, Kind, Result};
@@ -35,6 +36,8 @@ pub struct Files {
     writing: Mutex<HashMap<u32, usize>>,
     /// Held while a file is removed or replaced, so that none comes back.
     replacing: Mutex<()>,
+    /// Files that were removed and are kept for a while.
+    retired: Retired,
     /// Files may be used after the store is dropped; until then no other process may come.
     _lock: Arc<FolderLock>,
 }
@@ -63,7 +66,8 @@ impl Files {
         }
         let (cache, handles) = (BlockCache::new(config::BLOCK_CACHE_BYTES), Mutex::default());
         let (writing, replacing) = (Mutex::default(), Mutex::default());
-        let files = Self { dir, keyring, health, cache, handles, writing, replacing, _lock: lock };
+        let retired = Retired::open(data_dir)?;
+        let files = Self { dir, keyring, health, cache, handles, writing, replacing, retired, _lock: lock };
         for path in files.paths()? {
             if path.extension().is_some_and(|ending| ending == UNFINISHED) {
                 fs::remove_file(&path).map_err(|error| named(&path, &error))?;
@@ -104,11 +108,11 @@ impl Files {
     pub(super) fn data_keys(&self) -> Result<BTreeSet<u32>> {
         // In this order: what is written no more is listed.
         let mut keys: BTreeSet<u32> = self.writing.lock().keys().copied().collect();
-        for id in self.list()? {
+        for id in self.list()?.into_iter().chain(self.list_retired()) {
             match self.data_key(id) {
                 Ok(key) => keys.extend([key]),
                 // Removed since the listing.
-                Err(_) if !self.path(id).exists() => {}
+                Err(_) if !self.is_there(id) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -174,17 +178,52 @@ impl Files {
         self.open_block(id, &handle, 0).map(drop)
     }
 
+    /// Path of a file below the data directory, with the beginning of its salt: another one after it was sealed anew.
+    pub(super) fn seal_name(&self, id: FileId) -> Result<String> {
+        let salt = self.header(id)?.2.salt;
+        let salt: String = salt[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(format!("{}-{salt}", Self::shown(id)))
+    }
+
     /// What a file holds, as its header says.
     pub(super) fn header_kind(&self, id: FileId) -> Result<FileKind> {
         Ok(self.header(id)?.2.kind)
     }
 
-    /// Removes a file; nothing happens if it is gone already. Whoever is reading it may go on.
+    /// Removes a file, which stays on disk for as long as the retention says; nothing happens if it is gone already. Whoever is
+    /// reading it may go on.
     pub fn remove(&self, id: FileId) -> Result<()> {
+        if !self.health.retention.keeps() {
+            return self.discard(id);
+        }
+        let held = self.replacing.lock();
+        self.forget(id);
+        self.retired.take(id, &self.path(id))?;
+        drop(held);
+        self.purge()
+    }
+
+    /// Removes a file that nothing committed ever referred to: at once.
+    pub fn discard(&self, id: FileId) -> Result<()> {
         let _held = self.replacing.lock();
+        self.forget(id);
+        paths::remove_file(&self.path(id))
+    }
+
+    pub(super) fn forget(&self, id: FileId) {
         self.handles.lock().remove(&id);
         self.cache.forget(id);
-        paths::remove_file(&self.path(id))
+    }
+
+    /// Gives up removed files whose time is over.
+    pub fn purge(&self) -> Result<()> {
+        let Some(horizon_ms) = self.health.retention.horizon_ms() else { return Ok(()) };
+        self.retired.purge(horizon_ms, |id| self.forget(id))
+    }
+
+    /// Files that were removed and are still kept, in no order.
+    pub fn list_retired(&self) -> Vec<FileId> {
+        self.retired.list()
     }
 
     /// Every finished file, in no order.
@@ -219,7 +258,21 @@ impl Files {
         format!("{FOLDER}/{}/{name}", &name[..2])
     }
 
-    fn path(&self, id: FileId) -> PathBuf {
+    /// Whether a file is on disk, removed or not.
+    pub fn is_there(&self, id: FileId) -> bool {
+        self.place(id).exists()
+    }
+
+    /// Where a file lies now, removed or not.
+    pub(super) fn place(&self, id: FileId) -> PathBuf {
+        let path = self.path(id);
+        match path.exists() {
+            true => path,
+            false => self.retired.path(id).unwrap_or(path),
+        }
+    }
+
+    pub(super) fn path(&self, id: FileId) -> PathBuf {
         let name = id.to_string();
         self.dir.join(&name[..2]).join(name)
     }
@@ -257,7 +310,7 @@ impl Files {
     /// A file, its header as it lies, and what that says.
     fn header(&self, id: FileId) -> Result<(File, [u8; HEADER_BYTES], Header)> {
         let wrong = |kind, how: &str| Error::new(kind, format!("sealed file \"{}\" {how}", Self::shown(id)));
-        let path = self.path(id);
+        let path = self.place(id);
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => {

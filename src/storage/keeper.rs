@@ -14,10 +14,11 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use super::files::Files;
+use super::health::Health;
 use super::sealed::SealedEngine;
 use super::usage::Usage;
 use crate::config::{KEEPER_PAUSE_MS, KEEPER_RETRY_MS};
-use crate::crypto::{KeyState, Keyring, Scope};
+use crate::crypto::{KeyFact, KeyState, Keyring, Scope};
 use crate::error::{Error, Kind, Result};
 
 /// The thread and what it is told.
@@ -33,6 +34,9 @@ struct Shared {
     keyring: Arc<Keyring>,
     engine: Arc<SealedEngine>,
     files: Arc<Files>,
+    health: Arc<Health>,
+    /// The keys under which nothing current is left: only what is kept for a while may be.
+    left: Mutex<BTreeSet<u32>>,
     orders: Mutex<Orders>,
     changed: Condvar,
 }
@@ -55,10 +59,12 @@ impl Keeper {
         keyring: Arc<Keyring>,
         engine: Arc<SealedEngine>,
         files: Arc<Files>,
+        health: Arc<Health>,
     ) -> Result<Self> {
         let rotate = keyring.facts().iter().any(|fact| fact.state == KeyState::Outdated);
         let orders = Mutex::new(Orders { rotate, ..Orders::default() });
-        let shared = Arc::new(Shared { dir, keyring, engine, files, orders, changed: Condvar::new() });
+        let left = Mutex::default();
+        let shared = Arc::new(Shared { dir, keyring, engine, files, health, left, orders, changed: Condvar::new() });
         let runs = shared.clone();
         let thread = thread::Builder::new().name("steward-keeper".into()).spawn(move || runs.run());
         let thread = thread.map_err(|error| Error::io("a thread for the keys", &error))?;
@@ -153,8 +159,9 @@ impl Shared {
         Ok(destroyed)
     }
 
+    /// A backup has the keyring of the moment it began at: nothing gets a later key until it has ended.
     fn goes_on(&self) -> bool {
-        !self.orders.lock().stop
+        !self.orders.lock().stop && !self.health.retention.is_pinned()
     }
 
     /// Destroys the keys of those objects that have no file left: the last reader has gone. Gives those that are done with.
@@ -170,7 +177,11 @@ impl Shared {
         if keyed.is_empty() {
             return Ok(done);
         }
-        let used = self.files.data_keys()?;
+        let mut used = self.files.data_keys()?;
+        if self.health.retention.keeps() {
+            // As long as states of the past can be read, so can what is dropped.
+            used.extend(Usage::of(&self.dir, &self.keyring, &self.engine, &self.files)?.keys);
+        }
         let read: BTreeSet<u64> =
             facts.iter().filter(|fact| used.contains(&fact.id)).filter_map(|fact| owner(fact.scope)).collect();
         let free: BTreeSet<u64> = keyed.difference(&read).copied().collect();
@@ -188,7 +199,30 @@ impl Shared {
         // Only what is old already: a key that is replaced meanwhile may be in use where we have looked before.
         let old = self.keyring.facts().into_iter().filter(|fact| fact.state != KeyState::Current);
         let old: BTreeSet<u32> = old.map(|fact| fact.id).collect();
-        self.engine.reseal(&go_on)?;
+        let outdated = |fact: &KeyFact| fact.state == KeyState::Outdated;
+        let waiting: BTreeSet<u32> =
+            self.keyring.facts().iter().filter(|fact| outdated(fact)).map(|fact| fact.id).collect();
+        self.reseal(&go_on)?;
+        if !go_on() {
+            return Err(Error::new(Kind::InUse, "a backup is under way"));
+        }
+        // Once is enough: from then on the journal holds nothing under these keys but what is kept for a while.
+        if *self.left.lock() != waiting {
+            self.engine.renew_journal()?;
+            *self.left.lock() = waiting;
+        }
+        let usage = Usage::of(&self.dir, &self.keyring, &self.engine, &self.files)?;
+        self.keyring.drop_unused(&old.difference(&usage.keys).copied().collect(), &usage.epochs)?;
+        // Such as what was being written with one of them while we went through, or what is kept for a while.
+        match self.keyring.facts().iter().any(|fact| outdated(fact) && old.contains(&fact.id)) {
+            true => Err(Error::new(Kind::InUse, "something is still sealed with them")),
+            false => Ok(()),
+        }
+    }
+
+    /// Seals values and files with the newest keys.
+    fn reseal(&self, go_on: &dyn Fn() -> bool) -> Result<()> {
+        self.engine.reseal(go_on)?;
         for id in self.files.list()? {
             if !go_on() {
                 return Ok(());
@@ -202,17 +236,7 @@ impl Shared {
                 Err(error) => return Err(error),
             }
         }
-        if !go_on() {
-            return Ok(());
-        }
-        self.engine.renew_journal()?;
-        let usage = Usage::of(&self.dir, &self.keyring, &self.engine, &self.files)?;
-        self.keyring.drop_unused(&old.difference(&usage.keys).copied().collect(), &usage.epochs)?;
-        // Such as what was being written with one of them while we went through.
-        match self.keyring.facts().iter().any(|fact| fact.state == KeyState::Outdated && old.contains(&fact.id)) {
-            true => Err(Error::new(Kind::InUse, "something is still sealed with them")),
-            false => Ok(()),
-        }
+        Ok(())
     }
 }
 

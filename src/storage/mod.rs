@@ -10,6 +10,7 @@
 //! assets/       sled 0.34.7: six trees of small sealed values
 //! files/ab/ID   immutable sealed files: column chunks, index segments, weights
 //! spill/        what running queries put aside, sealed with keys in memory; emptied at every open
+//! retired/      removed files that are kept for a while
 //! ```
 //!
 //! # The journey of a commit
@@ -40,6 +41,10 @@
 //! Left out: the removal of files that no manifest row names (a duty of those who know them).
 
 mod assets;
+mod backup;
+mod backup_manifest;
+#[cfg(test)]
+mod backup_tests;
 mod block_cache;
 mod check;
 mod checkpoint;
@@ -49,6 +54,7 @@ mod file_format;
 mod files;
 mod head;
 mod health;
+mod history;
 mod journal;
 mod keeper;
 #[cfg(test)]
@@ -57,11 +63,17 @@ mod lock;
 mod log_file;
 mod master_key;
 mod memory;
+#[cfg(test)]
+mod model;
 mod paths;
 mod queue;
 mod record;
 mod recovery;
+mod repair;
 mod reseal;
+mod restore;
+mod retention;
+mod retired;
 mod rows;
 mod sealed;
 mod spill;
@@ -72,12 +84,17 @@ mod tally;
 mod tests;
 mod usage;
 
+pub use backup::{Backup, Copying};
 pub use check::{Finding, check, check_and_open};
 pub use encryption::{SealState, SealStatus};
 pub use engine::{Engine, Pair, Ticket, Tree, WriteBatch};
 pub use file_format::{FileId, FileKind};
 pub use files::{FileWriter, Files};
+pub use history::{Past, Span};
 pub use master_key::{is_master_key, rotate_master_key};
 pub use memory::MemoryEngine;
+pub use repair::{mend, mend_file};
+pub use restore::{Latest, Restored, Target, restore};
+pub use retention::Kept;
 pub use spill::{SpillArea, SpillFile, SpillReader, SpillWriter};
 pub use store::Store;

@@ -13,6 +13,7 @@
 use std::sync::Arc;
 
 use super::engine::{Op, Tree};
+use super::record::Write;
 use crate::config::{FORMAT_VERSION, VALUE_BYTES_MAX};
 use crate::crypto::{Keyring, Purpose, SEAL_BYTES, ValueSealer, random};
 use crate::error::{Error, Kind, Result};
@@ -129,6 +130,18 @@ impl RowSealer {
         }
         plain.drain(..begin);
         Ok(plain)
+    }
+
+    /// A write of the journal as it was before it was sealed. One whose data key was destroyed is as good as a deletion.
+    pub(super) fn open_write(&self, write: &Write) -> Result<Op> {
+        let part = |wanted: &[u8]| Ok(write.rows.iter().find(|row| row.0 == wanted).map(|row| &row.1));
+        let value = match write.rows.first() {
+            Some((_, first)) if !self.is_shredded(write.tree, first) => {
+                Some(self.open(write.tree, &write.key, first, part)?)
+            }
+            _ => None,
+        };
+        Ok(Op { tree: write.tree, key: write.key.clone(), value, owner: 0 })
     }
 
     /// Whether nobody can open this row any more, because its data key was destroyed.

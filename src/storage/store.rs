@@ -47,6 +47,8 @@ enum Content {
     /// A database that was not made to the end: nothing in it was ever acknowledged.
     Unfinished,
     Database,
+    /// A restore that did not come to its end.
+    Restoring,
     Other,
 }
 
@@ -59,6 +61,7 @@ impl Store {
         match content(dir)? {
             Content::Database => Self::open_existing(dir, key),
             Content::Other => Err(foreign(dir)),
+            Content::Restoring => Err(restoring(dir)),
             Content::Nothing | Content::Unfinished => {
                 fs::create_dir_all(dir).map_err(|error| named(dir, &error))?;
                 restrict(dir)?;
@@ -74,7 +77,11 @@ impl Store {
 
     /// Opens the database in `dir`; `Configuration` when there is none.
     pub fn open_existing(dir: &Path, key: &KeySource) -> Result<Self> {
-        if content(dir)? != Content::Database {
+        let content = content(dir)?;
+        if content == Content::Restoring {
+            return Err(restoring(dir));
+        }
+        if content != Content::Database {
             fail!(Configuration, "directory \"{}\" holds no database of Steward", dir.display());
         }
         let lock = Arc::new(FolderLock::take(dir)?);
@@ -90,6 +97,7 @@ impl Store {
     pub fn refuse_foreign(dir: &Path) -> Result<()> {
         match content(dir)? {
             Content::Other => Err(foreign(dir)),
+            Content::Restoring => Err(restoring(dir)),
             _ => Ok(()),
         }
     }
@@ -125,7 +133,8 @@ impl Store {
         Ok(store)
     }
 
-    fn start(dir: &Path, key: &KeySource, lock: Arc<FolderLock>) -> Result<Self> {
+    /// Opens what is known to be a database, by whoever holds its lock.
+    pub(super) fn start(dir: &Path, key: &KeySource, lock: Arc<FolderLock>) -> Result<Self> {
         // Up to the comparison nothing is written: a damaged folder stays as it is.
         let Some(salt) = passphrase_salt(dir)? else {
             return Err(Error::new(
@@ -162,8 +171,11 @@ impl Store {
         remove_folder(&dir.join(spill::FOLDER))?;
         let files = Arc::new(Files::open(dir, keyring.clone(), health.clone(), lock)?);
         let spill = Arc::new(SpillArea::new(dir, health.clone()));
-        let keeper = Keeper::start(dir.to_path_buf(), keyring.clone(), sealed.clone(), files.clone())?;
-        Ok(Self { keeper, dir: dir.to_path_buf(), keyring, engine: sealed.clone(), sealed, files, spill, health })
+        let keeper = Keeper::start(dir.to_path_buf(), keyring.clone(), sealed.clone(), files.clone(), health.clone())?;
+        let dir = dir.to_path_buf();
+        let store = Self { keeper, dir, keyring, engine: sealed.clone(), sealed, files, spill, health };
+        store.begin_retention()?;
+        Ok(store)
     }
 
     /// The store of small values.
@@ -228,6 +240,15 @@ impl Store {
         &self.dir
     }
 
+    pub(super) fn health(&self) -> &Arc<Health> {
+        &self.health
+    }
+
+    /// Writes a checkpoint now, from which the assets can be made anew without older logs.
+    pub fn checkpoint(&self) -> Result<()> {
+        self.sealed.checkpoint_now()
+    }
+
     pub(super) fn sealed(&self) -> &SealedEngine {
         &self.sealed
     }
@@ -251,6 +272,16 @@ pub(super) fn files_read_only(dir: &Path, key: &KeySource) -> Result<Files> {
     Files::open(dir, Arc::new(keyring), Arc::new(Health::new(dir)), lock)
 }
 
+/// Whether there is anything in a folder but its lock.
+pub(super) fn is_anything(dir: &Path) -> Result<bool> {
+    Ok(content(dir)? != Content::Nothing)
+}
+
+fn restoring(dir: &Path) -> Error {
+    let message = format!("directory \"{}\" holds a restore that did not come to its end", dir.display());
+    Error::new(Kind::Configuration, message).with_hint("Remove the directory and restore once more.")
+}
+
 fn foreign(dir: &Path) -> Error {
     let message = format!("directory \"{}\" is not empty and holds no database of Steward", dir.display());
     Error::new(Kind::Configuration, message).with_hint("Choose an empty or a new directory.")
@@ -269,6 +300,8 @@ fn content(dir: &Path) -> Result<Content> {
     let has = |wanted: &str| names.iter().any(|name| name == wanted);
     Ok(if names.is_empty() {
         Content::Nothing
+    } else if has(super::restore::RESTORING) {
+        Content::Restoring
     } else if has(CREATING) {
         Content::Unfinished
     } else if ["keyring", "keyring.old", "head"].into_iter().any(has) {
@@ -306,7 +339,7 @@ fn compare_files(dir: &Path, record: &Record) -> Result<()> {
 }
 
 /// Only the owner may look into the folder.
-fn restrict(dir: &Path) -> Result<()> {
+pub(super) fn restrict(dir: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(|error| named(dir, &error))
 }

@@ -7,10 +7,11 @@
 use super::cache::ColumnCache;
 use super::keys::{self, KeyBytes, KeyIndex};
 use super::manifest;
+use super::past::PastStates;
 use super::segment::{self, FileRef, Location, RowId, Segment, split_row_id};
 use super::snapshot::{Snapshot, TableRows};
 use super::transaction::{Transaction, name_taken};
-use crate::catalog::{Catalog, FIRST_USER_ID, KeyConstraint, ObjectId, Table};
+use crate::catalog::{FIRST_USER_ID, KeyConstraint, ObjectId, Table};
 use crate::config::{CHUNK_CACHE_BYTES, INLINE_BYTES_MAX, SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX};
 use crate::encoding::{from_value, id_key, to_value};
 use crate::error::{Error, Kind, Result};
@@ -35,18 +36,16 @@ pub struct Manager {
     keys: Mutex<HashMap<(ObjectId, String), KeyIndex>>,
     next_id: AtomicU64,
     cache: ColumnCache,
+    /// States of the past that AS OF read.
+    pub(super) past: PastStates,
 }
 
 impl Manager {
     /// Reads the last committed state.
     pub fn open(store: Arc<Store>) -> Result<Self> {
         let engine = store.engine();
-        let mut catalog = Catalog::default();
-        for (key, value) in engine.scan(Tree::Catalog, &[])? {
-            let id = manifest::id_of(&key)?;
-            catalog.put(id, Arc::new(from_value(&format!("catalogue object {id}"), &value)?));
-        }
-        let tables = manifest::load(&store)?;
+        let catalog = manifest::load_catalog(&**engine)?;
+        let tables = manifest::load(&**engine, store.files())?;
         let (seq, next_id) = match engine.get(Tree::Sys, manifest::STATE_KEY)? {
             Some(bytes) => from_value("the commit state", &bytes)?,
             None => (0, FIRST_USER_ID),
@@ -60,6 +59,7 @@ impl Manager {
             keys: Mutex::default(),
             next_id: AtomicU64::new(next_id),
             cache: ColumnCache::new(CHUNK_CACHE_BYTES),
+            past: PastStates::default(),
         })
     }
 

@@ -13,11 +13,13 @@ mod cache;
 mod keys;
 mod manager;
 mod manifest;
+mod past;
 mod segment;
 mod snapshot;
 mod transaction;
 
 pub use manager::Manager;
+pub use past::{Finder, Moment, PastState, seq_of, shown};
 pub use segment::{Deleted, Location, RowId, Segment, batch, row_id, split_row_id};
 pub use snapshot::{Snapshot, TableRows};
 pub use transaction::Transaction;

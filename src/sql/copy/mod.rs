@@ -5,6 +5,7 @@ mod output;
 mod split;
 
 pub use input::CopyIn;
+pub use output::csv_lines;
 
 use super::dml::Work;
 use super::parser::Copy;

@@ -3,9 +3,13 @@
 //! [`parse`] splits a string into statements. Where one begins with words of our own ([`own`]), our grammar reads it;
 //! otherwise sqlparser does. What is read is not yet allowed: the session runs only what it knows.
 
+mod as_of;
+mod operate;
 mod own;
 mod words;
 
+pub use as_of::{Written, readable, split_off};
+pub use operate::Operate;
 pub use own::{AssetTarget, Copy, CopyFormat, GrantTarget, Inventory, Own, RoleOption, TagTarget};
 
 use super::error::locate;
@@ -63,6 +67,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 
 fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     let dialect = PostgreSqlDialect {};
+    let tokens = as_of::to_names(tokens)?;
     let mut words = Words::new(Parser::new(&dialect).with_tokens_with_locations(tokens));
     if let Some(own) = own::parse(&mut words, text)? {
         words.end()?;

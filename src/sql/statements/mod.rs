@@ -3,6 +3,7 @@
 mod inventory;
 mod keys;
 mod model;
+mod operate;
 mod settings;
 mod source;
 mod text_index;
@@ -10,6 +11,7 @@ mod text_index;
 pub use inventory::inventory;
 pub use keys::rotate_key;
 pub use model::{create_model, deploy_model, drop_model};
+pub use operate::operate;
 pub use settings::{reset, set, set_role, show};
 pub use source::{create_source, drop_source, refresh_source};
 pub use text_index::reindex;

@@ -7,6 +7,7 @@ mod assets;
 pub mod encryption;
 mod models;
 mod objects;
+mod operation;
 pub mod rows;
 
 use super::context::Context;
@@ -35,6 +36,9 @@ const VIEWS: &[View] = &[
     View { name: "sources", columns: objects::source_columns, rows: objects::sources },
     View { name: "roles", columns: objects::role_columns, rows: objects::roles },
     View { name: "settings", columns: objects::setting_columns, rows: objects::settings },
+    View { name: "history", columns: operation::history_columns, rows: operation::history },
+    View { name: "commits", columns: operation::commit_columns, rows: operation::commits },
+    View { name: "scrub", columns: operation::scrub_columns, rows: operation::scrub },
     View { name: "encryption", columns: encryption::columns, rows: encryption::rows },
     View { name: "encryption_keys", columns: encryption::key_columns, rows: encryption::keys },
 ];

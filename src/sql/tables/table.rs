@@ -5,6 +5,7 @@
 
 use super::super::context::{Cancel, Context};
 use super::super::planner::{Planner, parse_expression};
+use super::damage::Damage;
 use super::gate::{self, Access, MaskUse};
 use crate::catalog::{MaskingPolicy, Object, ObjectId, Table};
 use crate::config::BATCH_ROWS;
@@ -190,6 +191,7 @@ impl TableProvider for TableScan {
         let shared = Arc::new(Shared {
             manager: self.context.database.manager.clone(),
             cancel: self.context.cancel.clone(),
+            damage: Damage::none(&self.context, &self.table),
             table: self.id,
             needed,
             read,
@@ -224,6 +226,7 @@ enum Output {
 struct Shared {
     manager: Arc<Manager>,
     cancel: Cancel,
+    damage: Damage,
     table: ObjectId,
     needed: Vec<usize>,
     read: SchemaRef,
@@ -311,7 +314,9 @@ impl PartitionStream for Partition {
         let segments = self.segments.clone();
         let batches = segments.into_iter().flat_map(move |segment| match shared.rows(&segment) {
             Ok(batches) => batches.into_iter().map(Ok).collect::<Vec<_>>(),
-            Err(error) => vec![Err(DataFusionError::from(error))],
+            Err(error) => {
+                shared.damage.met(&segment, error).err().map(|e| Err(DataFusionError::from(e))).into_iter().collect()
+            }
         });
         let stream = futures::stream::iter(batches);
         Box::pin(RecordBatchStreamAdapter::new(self.shared.schema.clone(), stream))
