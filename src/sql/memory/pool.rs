@@ -90,6 +90,18 @@ impl StatementPool {
         }
     }
 
+    /// Whether this operator only passes batches on. It holds a few at a time; what it would spill is wanted at once, and joins
+    /// above it have been seen to wait for it for ever.
+    fn passes_on(consumer: &MemoryConsumer) -> bool {
+        consumer.name().starts_with("RepartitionExec")
+    }
+
+    /// Whether this operator gets what it asks for, though it counts: one that passes on, and the merge of a sort, which needs
+    /// no more than its sort holds, or a few batches of each run, and without which the sort cannot give anything back.
+    fn is_served(consumer: &MemoryConsumer) -> bool {
+        Self::passes_on(consumer) || consumer.name().starts_with("ExternalSorterMerge")
+    }
+
     fn of<'a>(used: &'a mut Used, reservation: &MemoryReservation) -> &'a mut usize {
         match reservation.consumer().can_spill() {
             true => &mut used.by_spillers,
@@ -110,11 +122,11 @@ impl MemoryPool for StatementPool {
     }
 
     fn register(&self, consumer: &MemoryConsumer) {
-        self.own.lock().spillers += usize::from(consumer.can_spill());
+        self.own.lock().spillers += usize::from(consumer.can_spill() && !Self::passes_on(consumer));
     }
 
     fn unregister(&self, consumer: &MemoryConsumer) {
-        self.own.lock().spillers -= usize::from(consumer.can_spill());
+        self.own.lock().spillers -= usize::from(consumer.can_spill() && !Self::passes_on(consumer));
     }
 
     fn grow(&self, reservation: &MemoryReservation, additional: usize) {
@@ -128,6 +140,10 @@ impl MemoryPool for StatementPool {
     }
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
+        if Self::is_served(reservation.consumer()) {
+            self.grow(reservation, additional);
+            return Ok(());
+        }
         self.all.try_add(additional)?;
         if self.try_add(reservation, additional) {
             return Ok(());
