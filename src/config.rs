@@ -132,3 +132,9 @@ pub const PROFILE_DISTINCT_EXACT_MAX: usize = 100_000;
 pub const PROFILE_NUMBERS_MAX: usize = 16_384;
 /// Values that a column's profile keeps as text for formats and classification.
 pub const PROFILE_SAMPLE_ROWS: usize = 1_000;
+/// Arithmetic operators in a row at most: planning takes time with the third power of their number.
+pub const ARITHMETIC_CHAIN_MAX: usize = 250;
+/// Conditions joined by AND and OR in a row at most: each is a frame of the stack when they are planned.
+pub const BOOLEAN_CHAIN_MAX: usize = 5000;
+/// Bytes that `repeat` and its like may make for one batch of rows.
+pub const TEXT_BYTES_MAX: usize = 256 << 20;
