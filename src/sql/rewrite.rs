@@ -202,17 +202,15 @@ fn number_called(expression: &Expr) -> Option<String> {
     number.to_string().parse::<f64>().ok().map(|number| number.to_string())
 }
 
-/// Arguments of functions that are casts, in words that are not those of what they cast: the engine names an aggregate
+/// The argument of a function that is a cast, in words that are not those of what it casts: the engine names an aggregate
 /// without its casts, and has no two of one name.
 fn casts_seen(expression: &mut Expr) {
-    level::change(expression, |expression| {
-        let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = expression else { return };
-        for argument in &mut list.args {
-            if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value @ Expr::Cast { .. })) = argument {
-                *value = functions::call("coalesce", vec![value.clone()]);
-            }
+    let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = expression else { return };
+    for argument in &mut list.args {
+        if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value @ Expr::Cast { .. })) = argument {
+            *value = functions::call("coalesce", vec![value.clone()]);
         }
-    });
+    }
 }
 
 /// `current_role` and its like are functions that the standard writes without parentheses.

@@ -1,7 +1,8 @@
 //! What PostgreSQL's lexer and grammar read otherwise than sqlparser's, mended among the tokens.
 //!
 //! * `'a'`, a new line, `'b'` is one literal.
-//! * An operator does not end in `+` or `-` unless it has one of `~ ! @ # % ^ & | ?` in it: `a>-1` is `a > -1`.
+//! * An operator does not end in `+` or `-` unless it has one of `~ ! @ # % ^ & | ?` in it: `a>-1` is `a > -1`. (`%-` would be one by that
+//!   rule, but no such operator exists.)
 //! * `a IS DISTINCT FROM b AND c` means `(a IS DISTINCT FROM b) AND c`; sqlparser takes all that follows for the right
 //!   side. So the words become one operator, which [`distinct`] reads back.
 //! * Chains of thousands of operators are refused: they are as deep as they are long, and planning them takes for ever.
@@ -67,7 +68,8 @@ fn continued(read: &[TokenWithSpan]) -> Option<usize> {
 /// An operator that ends in a sign, without the sign, and the sign.
 fn split(operator: &str) -> Option<Vec<Token>> {
     let plain = operator.trim_end_matches(['+', '-']);
-    if plain.len() == operator.len() || plain.contains(['~', '!', '@', '#', '%', '^', '&', '|', '?']) {
+    if plain.len() == operator.len() || plain.len() > 1 && plain.contains(['~', '!', '@', '#', '%', '^', '&', '|', '?'])
+    {
         return None;
     }
     // `->-` is the operator `->` and a sign.
