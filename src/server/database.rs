@@ -217,7 +217,7 @@ impl Session for Client {
     }
 
     async fn copy_data(&mut self, data: Bytes) -> Result<()> {
-        blocking(|| self.session.copy_data(&data))
+        self.session.copy_data(&data)
     }
 
     async fn copy_finish(&mut self) -> Result<String> {

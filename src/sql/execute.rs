@@ -239,6 +239,7 @@ async fn execute_own(session: &mut Session, own: Own, params: &[ScalarValue]) ->
             defining(session, async |ddl| statements::reindex(ddl, &index)).await?;
             command("REINDEX")
         }
+        Own::Upkeep(upkeep) => statements::upkeep(session, upkeep).await,
         Own::RotateKey => Err(Error::new(Kind::Unsupported, "ALTER SYSTEM ROTATE ENCRYPTION KEY is not supported yet")),
     }
 }
@@ -257,7 +258,11 @@ where
     Ok(changed)
 }
 
-async fn defining<T>(session: &mut Session, define: impl AsyncFnOnce(&mut Ddl<'_>) -> Result<T>) -> Result<T> {
+/// Runs a statement that makes, changes or drops objects. What it did counts only if all of it went well.
+pub(super) async fn defining<T>(
+    session: &mut Session,
+    define: impl AsyncFnOnce(&mut Ddl<'_>) -> Result<T>,
+) -> Result<T> {
     let (context, state) = session.context();
     let mut txn = session.transaction()?.clone();
     let mut ddl = Ddl { context: &context, state: &state, txn: &mut txn };

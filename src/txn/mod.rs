@@ -9,15 +9,35 @@
 //! isolation, the first committer wins ([`Kind::Serialization`](crate::error::Kind)). Rows of a large write go straight
 //! to sealed files before the commit; if it never comes, the files go with the last reference, or at the next start.
 
+mod bloom;
 mod cache;
+mod chunk;
+mod cluster;
+mod compaction;
+mod compactor;
+mod hash;
 mod keys;
+mod load;
+mod lookup;
 mod manager;
 mod manifest;
+mod moves;
+mod page;
+mod prune;
+mod read;
 mod segment;
 mod snapshot;
+mod statistics;
+mod summary;
 mod transaction;
 
+pub use compaction::Effort;
+pub use compactor::Compactor;
+pub use load::Loader;
+pub use lookup::Found;
 pub use manager::Manager;
+pub use prune::{Comparison, Condition};
 pub use segment::{Deleted, Location, RowId, Segment, batch, row_id, split_row_id};
 pub use snapshot::{Snapshot, TableRows};
+pub use statistics::{ColumnSummary, TableSummary};
 pub use transaction::Transaction;

@@ -69,6 +69,10 @@ fn change(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, operation: AlterTa
                 refuse_if_used(table, at)?;
                 let before = table.clone();
                 table.columns.remove(at);
+                if table.cluster.contains(&at) {
+                    table.cluster.clear();
+                }
+                table.cluster.iter_mut().filter(|c| **c > at).for_each(|c| *c -= 1);
                 for key in &mut table.keys {
                     key.columns.iter_mut().filter(|c| **c > at).for_each(|c| *c -= 1);
                 }

@@ -7,7 +7,7 @@ use super::super::run;
 use super::{Changed, Target, Work, is_default, lend_type, placeholder, returning, rows};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
-use crate::txn::Transaction;
+use crate::txn::{Loader, Transaction};
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field};
@@ -57,6 +57,14 @@ pub async fn insert(work: &Work<'_>, txn: &mut Transaction, insert: ast::Insert)
     }
     let plan = work.bind(plan)?;
     let mut stream = run::stream(work.context, work.state, &plan).await?;
+    if insert.returning.is_none() && !skip_conflicts {
+        let mut loader = Loader::new(work.context.database.manager.clone(), txn, target.id)?;
+        while let Some(batch) = stream.try_next().await? {
+            let batch = work.whole_rows(target.id, &target.table, &given, &batch)?;
+            rows::load(&mut loader, txn, batch)?;
+        }
+        return Ok(Changed { rows: rows::finish(loader, txn)?, returning: None });
+    }
     // Small batches are gathered: each appended batch is a segment.
     let mut waiting: Vec<RecordBatch> = Vec::new();
     let mut added = Vec::new();

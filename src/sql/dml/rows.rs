@@ -1,11 +1,12 @@
 //! Values on their way into a table: assignment casts, defaults, NOT NULL, CHECK.
 
 use super::super::planner::Planner;
+use super::super::run::blocking;
 use super::super::values::assign;
 use super::Work;
 use crate::catalog::{ObjectId, Table};
 use crate::error::{Error, Kind, Result};
-use crate::txn::Transaction;
+use crate::txn::{Loader, Transaction};
 use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, new_null_array};
 use arrow::datatypes::{Field, Schema};
 use datafusion::common::DFSchema;
@@ -113,4 +114,20 @@ pub fn numbers(first: i64, rows: usize) -> ArrayRef {
 /// Adds whole rows to the transaction.
 pub fn append(work: &Work<'_>, txn: &mut Transaction, id: ObjectId, batch: &RecordBatch) -> Result<()> {
     work.context.database.manager.append(txn, id, batch)
+}
+
+/// Adds whole rows through a loader, elsewhere than on the engine's threads where that may take a while.
+pub fn load(loader: &mut Loader, txn: &mut Transaction, batch: RecordBatch) -> Result<()> {
+    match loader.is_filled_by(&batch) {
+        true => blocking(|| loader.push(txn, batch)),
+        false => loader.push(txn, batch),
+    }
+}
+
+/// Ends a loader; gives the number of rows.
+pub fn finish(loader: Loader, txn: &mut Transaction) -> Result<usize> {
+    match loader.is_busy() {
+        true => blocking(|| loader.finish(txn)),
+        false => loader.finish(txn),
+    }
 }

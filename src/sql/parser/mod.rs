@@ -4,6 +4,7 @@
 //! otherwise sqlparser does. What is read is not yet allowed: the session runs only what it knows.
 
 mod own;
+mod upkeep;
 mod words;
 
 pub use own::{AssetTarget, Copy, CopyFormat, GrantTarget, Inventory, Own, RoleOption, TagTarget};
@@ -14,6 +15,7 @@ use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+pub use upkeep::{ClusterBy, Upkeep};
 use words::Words;
 pub use words::{fold, split};
 

@@ -1,0 +1,62 @@
+//! Where compaction put rows, for transactions that began before it.
+//!
+//! Such a transaction deletes rows by the ids that its snapshot knows. At its commit they are looked up here and
+//! followed, as often as they moved. What was forgotten is a conflict (40001), never a wrong row.
+
+use super::segment::{Deleted, RowId, Segment, split_row_id};
+use super::snapshot::Snapshot;
+use super::transaction::Transaction;
+use crate::catalog::ObjectId;
+use crate::config::MOVED_ROWS_MAX;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+
+/// The place of a row that was dead already when the others moved.
+pub const NOWHERE: RowId = RowId::MAX;
+
+/// The new place of each row of old segments.
+#[derive(Debug, Default)]
+pub struct Moves {
+    places: HashMap<u64, Vec<RowId>>,
+    by_age: VecDeque<u64>,
+    rows: usize,
+}
+
+impl Moves {
+    /// Notes segments whose rows `fill` says the places of. The oldest ones are forgotten when there are too many.
+    pub fn note(&mut self, sources: &[Arc<Segment>], fill: impl FnOnce(&mut HashMap<u64, Vec<RowId>>)) {
+        for source in sources {
+            self.places.insert(source.id, vec![NOWHERE; source.rows]);
+            self.by_age.push_back(source.id);
+            self.rows += source.rows;
+        }
+        fill(&mut self.places);
+        while self.rows > MOVED_ROWS_MAX {
+            let Some(oldest) = self.by_age.pop_front() else { break };
+            self.rows -= self.places.remove(&oldest).map_or(0, |rows| rows.len());
+        }
+    }
+
+    /// The rows that a transaction deletes, by the ids that they have in `latest`. Those that are not to be found keep
+    /// the ids they had.
+    pub fn follow(&self, txn: &mut Transaction, latest: &Snapshot) {
+        let is_there = |table: ObjectId, segment: u64| latest.rows(table).segment(segment).is_some();
+        if self.places.is_empty() || txn.deleted.keys().all(|(table, segment)| is_there(*table, *segment)) {
+            return;
+        }
+        let mut followed: BTreeMap<(ObjectId, u64), Deleted> = BTreeMap::new();
+        for ((table, segment), rows) in std::mem::take(&mut txn.deleted) {
+            for offset in rows.offsets() {
+                let (mut segment, mut offset) = (segment, offset);
+                while !is_there(table, segment)
+                    && let Some(place) = self.places.get(&segment).and_then(|places| places.get(offset))
+                    && *place != NOWHERE
+                {
+                    (segment, offset) = split_row_id(*place);
+                }
+                followed.entry((table, segment)).or_default().insert(offset);
+            }
+        }
+        txn.deleted = followed;
+    }
+}
