@@ -79,6 +79,9 @@ pub struct Table {
     pub comment: Option<String>,
     /// Row policies are on.
     pub row_security: bool,
+    /// Positions of the columns by which rows are kept sorted; none for the order in which they came.
+    #[serde(default)]
+    pub cluster: Vec<usize>,
 }
 
 /// A column of a table.

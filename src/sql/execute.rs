@@ -263,6 +263,7 @@ async fn execute_own(session: &mut Session, own: Own, params: &[ScalarValue]) ->
             defining(session, async |ddl| statements::reindex(ddl, &index)).await?;
             command("REINDEX")
         }
+        Own::Upkeep(upkeep) => statements::upkeep(session, upkeep).await,
         Own::RotateKey => Err(Error::new(Kind::Unsupported, "ALTER SYSTEM ROTATE ENCRYPTION KEY is not supported yet")),
     }
 }
@@ -298,7 +299,10 @@ async fn changing<S: VisitMut + Clone>(
 
 /// Runs a statement that changes objects, and locks those that it changed. If one was changed by others since the
 /// statement began, it begins anew with what they made of it.
-async fn defining<T>(session: &mut Session, define: impl AsyncFnOnce(&mut Ddl<'_>) -> Result<T> + Clone) -> Result<T> {
+pub(super) async fn defining<T>(
+    session: &mut Session,
+    define: impl AsyncFnOnce(&mut Ddl<'_>) -> Result<T> + Clone,
+) -> Result<T> {
     loop {
         let (context, state) = session.context();
         let before = session.transaction()?.clone();

@@ -80,10 +80,14 @@ impl<'a> Planner<'a> {
 
     /// An expression over `schema` that can be evaluated on batches.
     pub fn physical(&self, expression: Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
+        Ok(self.state.create_physical_expr(self.simple(expression, schema)?, schema)?)
+    }
+
+    /// An expression over `schema` with its types settled and its constants computed.
+    pub fn simple(&self, expression: Expr, schema: &DFSchema) -> Result<Expr> {
         let simplifier = self.simplifier(schema);
         let expression = semantics::checked(simplifier.coerce(expression, schema)?, schema)?;
-        let expression = simplifier.simplify(expression)?;
-        Ok(self.state.create_physical_expr(expression, schema)?)
+        Ok(simplifier.simplify(expression)?)
     }
 
     /// Asks `schema` for the types of columns.

@@ -386,20 +386,18 @@ impl Session {
 
     /// Takes a piece of the data of COPY FROM; pieces end anywhere.
     pub async fn copy_data(&mut self, data: &[u8]) -> Result<()> {
-        let (context, state) = self.context();
         let (Some(copy), Some(txn)) = (self.copy.as_mut(), self.txn.as_mut()) else {
             return Err(Error::new(Kind::Protocol, "there is no COPY to take data"));
         };
-        copy.feed(&context, &state, txn, data).await
+        copy.feed(txn, data).await
     }
 
     /// Ends COPY FROM; gives its tag.
     pub async fn copy_finish(&mut self) -> Result<String> {
-        let (context, state) = self.context();
         let (Some(copy), Some(txn)) = (self.copy.take(), self.txn.as_mut()) else {
             return Err(Error::new(Kind::Protocol, "there is no COPY to end"));
         };
-        Ok(format!("COPY {}", copy.finish(&context, &state, txn).await?))
+        Ok(format!("COPY {}", copy.finish(txn).await?))
     }
 
     /// Forgets COPY FROM.

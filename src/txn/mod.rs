@@ -14,23 +14,42 @@
 //! what it reads ([`Reads`]), and commits only if nobody has changed any of that since its snapshot: transactions at this
 //! level are equal to their commits one after another.
 
+mod bloom;
 mod cache;
+mod chunk;
+mod cluster;
+mod compaction;
+mod compactor;
+mod hash;
 mod history;
 mod isolation;
 mod keys;
+mod load;
 pub mod locks;
+mod lookup;
 mod manager;
 mod manifest;
 mod newest;
+mod page;
+mod prune;
+mod read;
 mod segment;
 mod snapshot;
+mod statistics;
+mod summary;
 mod transaction;
 
+pub use compaction::Effort;
+pub use compactor::Compactor;
 pub use isolation::{Isolation, Reads};
 pub use keys::{KeyBytes, key_bytes};
+pub use load::{Loader, Prepared};
 pub use locks::Mode;
+pub use lookup::Found;
 pub use manager::Manager;
 pub use newest::Holder;
+pub use prune::{Comparison, Condition};
 pub use segment::{Deleted, Location, RowId, Segment, batch, row_id, split_row_id};
 pub use snapshot::{Snapshot, TableRows};
+pub use statistics::{ColumnSummary, TableSummary};
 pub use transaction::Transaction;

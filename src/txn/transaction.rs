@@ -1,7 +1,7 @@
 //! A transaction: the snapshot it began with, what it changed, and what it sees.
 
 use super::isolation::{Isolation, Reads};
-use super::keys::KeyBytes;
+use super::keys::{KeyBytes, KeyMap};
 use super::locks::{Moves, Owner};
 use super::segment::{Deleted, Location, RowId, Segment, row_id, split_row_id};
 use super::snapshot::{Snapshot, TableRows};
@@ -27,7 +27,7 @@ pub struct Transaction {
     /// Tables emptied: their segments of the base go whole.
     pub(super) truncated: BTreeSet<ObjectId>,
     /// Keys of rows added, by table and constraint.
-    pub(super) keys: HashMap<(ObjectId, String), Arc<HashMap<KeyBytes, RowId>>>,
+    pub(super) keys: HashMap<(ObjectId, String), Arc<KeyMap>>,
     read_only: bool,
     isolation: Isolation,
     /// A statement has seen the base.
@@ -275,14 +275,14 @@ impl Transaction {
         self.change_rows(table, |rows| rows.segments.clear());
     }
 
-    /// Whether a row that the transaction added and did not delete again has this key.
-    pub(super) fn has_key(&self, table: ObjectId, constraint: &str, key: &KeyBytes) -> bool {
-        self.row_of_key(table, constraint, key).is_some()
+    /// The keys of a constraint that the transaction added rows with.
+    pub(super) fn keys_of(&self, table: ObjectId, constraint: &str) -> Option<&KeyMap> {
+        self.keys.get(&(table, constraint.to_owned())).map(AsRef::as_ref)
     }
 
     /// The row with this key that the transaction added and did not delete again.
     pub(super) fn row_of_key(&self, table: ObjectId, constraint: &str, key: &KeyBytes) -> Option<RowId> {
-        let row = *self.keys.get(&(table, constraint.to_owned()))?.get(key)?;
+        let row = *self.keys_of(table, constraint)?.get(key)?;
         self.working.rows(table).is_live(row).then_some(row)
     }
 
@@ -319,10 +319,28 @@ impl Transaction {
             .collect()
     }
 
-    /// Notes the keys of a segment that is about to be added.
-    pub(super) fn note_keys(&mut self, table: ObjectId, constraint: &str, segment: u64, keys: Vec<Option<KeyBytes>>) {
+    /// Notes the keys of a segment that is about to be added; gives the first row whose key another row of the transaction
+    /// has, or an earlier one of the segment.
+    pub(super) fn note_keys(
+        &mut self,
+        table: ObjectId,
+        constraint: &str,
+        segment: u64,
+        keys: &[Option<KeyBytes>],
+    ) -> Option<usize> {
+        let rows = self.working.rows(table);
         let noted = Arc::make_mut(self.keys.entry((table, constraint.to_owned())).or_default());
-        noted.extend(keys.into_iter().enumerate().filter_map(|(n, key)| Some((key?, row_id(segment, n)))));
+        noted.reserve(keys.len());
+        let mut twice = None;
+        for (row, key) in keys.iter().enumerate() {
+            let Some(key) = key else { continue };
+            if let Some(before) = noted.insert(*key, row_id(segment, row)) {
+                let (holder, offset) = split_row_id(before);
+                let live = holder == segment || rows.segment(holder).is_some_and(|s| !s.is_deleted(offset));
+                twice = twice.or(live.then_some(row));
+            }
+        }
+        twice
     }
 
     fn change_rows(&mut self, table: ObjectId, change: impl FnOnce(&mut TableRows)) {

@@ -1,7 +1,9 @@
 //! COPY: rows in and out as text or CSV, piece by piece.
 
+mod cut;
 mod input;
 mod output;
+mod sink;
 mod split;
 
 pub use input::CopyIn;
@@ -55,7 +57,8 @@ pub async fn start(session: &mut Session, copy: Copy, params: &[ScalarValue]) ->
                 .collect::<Result<Vec<_>>>()?,
         };
         let count = columns.len();
-        session.begin_copy(CopyIn::new(target, columns, copy));
+        let input = CopyIn::new((context, state), session.transaction()?, target, columns, copy)?;
+        session.begin_copy(input);
         return Ok(Outcome::CopyIn(count));
     }
     let plan = match (&copy.query, &copy.relation) {

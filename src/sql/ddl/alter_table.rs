@@ -76,6 +76,10 @@ fn change(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, operation: AlterTa
                 for key in &mut table.foreign_keys {
                     key.columns.iter_mut().filter(|c| **c > at).for_each(|c| *c -= 1);
                 }
+                if table.cluster.contains(&at) {
+                    table.cluster.clear();
+                }
+                table.cluster.iter_mut().filter(|c| **c > at).for_each(|c| *c -= 1);
                 for key in &mut table.keys {
                     key.columns.iter_mut().filter(|c| **c > at).for_each(|c| *c -= 1);
                 }

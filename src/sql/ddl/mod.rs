@@ -70,7 +70,7 @@ impl Ddl<'_> {
     }
 
     /// The table of this name, if the role owns it.
-    fn own_table(&self, schema: Option<&str>, name: &str) -> Result<(ObjectId, Table)> {
+    pub(super) fn own_table(&self, schema: Option<&str>, name: &str) -> Result<(ObjectId, Table)> {
         let (schema, name) = self.context.resolve(schema, name);
         match self.txn.snapshot().catalog.relation(&schema, &name) {
             Some((id, Object::Table(table))) => {

@@ -1,5 +1,6 @@
 //! CREATE TABLE, CREATE TABLE AS, CREATE VIEW.
 
+use super::super::dml::{Referring, Target, Work, rows};
 use super::super::planner::{Planner, parse_expression};
 use super::super::types::{is_serial, sql_type};
 use super::super::{parser::fold, run};
@@ -8,9 +9,11 @@ use super::foreign_key::add_foreign_key;
 use super::{Ddl, check_name, skipping};
 use crate::catalog::{CheckConstraint, Column, KeyConstraint, Object, SqlType, Table, View};
 use crate::error::{Error, Kind, Result};
+use crate::txn::Loader;
 use datafusion::common::DFSchema;
 use datafusion::sql::sqlparser::ast::{self, ColumnOption, GeneratedAs, TableConstraint};
 use futures::TryStreamExt;
+use std::sync::Arc;
 
 /// Runs CREATE TABLE; gives the rows of CREATE TABLE AS.
 pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable) -> Result<Option<usize>> {
@@ -43,6 +46,7 @@ pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable) -> Result
         tags: Vec::new(),
         comment: None,
         row_security: false,
+        cluster: Vec::new(),
     };
     if let Some(query) = create.query {
         return create_table_as(ddl, table, &create.columns, *query).await.map(Some);
@@ -232,27 +236,17 @@ async fn create_table_as(
     let id = ddl.new_id();
     ddl.txn.put_object(id, Object::Table(table.clone()))?;
     let mut stream = run::stream(ddl.context, ddl.state, &plan).await?;
-    let mut waiting = Vec::new();
-    let mut count = 0;
-    let flush = |txn: &mut crate::txn::Transaction, waiting: &mut Vec<arrow::array::RecordBatch>| -> Result<()> {
-        if !waiting.is_empty() {
-            let batch = arrow::compute::concat_batches(&table.arrow_schema(), waiting.iter())?;
-            waiting.clear();
-            ddl.context.database.manager.append(txn, id, &batch)?;
-        }
-        Ok(())
-    };
+    let work = Work::new(ddl.context, ddl.state, &[]);
+    let target = Target { id, called: ast::Ident::with_quote('"', &table.name), table: Arc::new(table.clone()) };
+    let mut referring = Referring::default();
+    let mut loader = Loader::new(ddl.context.database.manager.clone(), ddl.txn, id)?;
     while let Some(batch) = stream.try_next().await? {
         let columns = batch.columns().iter().zip(&table.columns);
         let columns = columns.map(|(array, column)| super::super::values::assign(array, &column.data_type));
-        count += batch.num_rows();
-        waiting.push(crate::txn::batch(table.arrow_schema(), columns.collect::<Result<_>>()?, batch.num_rows())?);
-        if waiting.iter().map(|b| b.num_rows()).sum::<usize>() >= crate::config::SEGMENT_ROWS_MAX {
-            flush(ddl.txn, &mut waiting)?;
-        }
+        let batch = crate::txn::batch(table.arrow_schema(), columns.collect::<Result<_>>()?, batch.num_rows())?;
+        rows::load(&work, ddl.txn, &target, (&mut loader, &mut referring), batch).await?;
     }
-    flush(ddl.txn, &mut waiting)?;
-    Ok(count)
+    rows::finish(&work, ddl.txn, &target, (loader, referring)).await
 }
 
 /// Runs CREATE VIEW.

@@ -5,7 +5,7 @@ use super::{Referring, Target, Work, rows};
 use crate::catalog::KeyConstraint;
 use crate::config::SEGMENT_ROWS_MAX;
 use crate::error::Result;
-use crate::txn::Transaction;
+use crate::txn::{Loader, Transaction};
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 
@@ -30,17 +30,33 @@ pub struct Adding<'a> {
     added: Vec<RecordBatch>,
     count: usize,
     referring: Referring,
+    /// Rows that nobody asks back are added on all cores.
+    loader: Option<Loader>,
 }
 
 impl<'a> Adding<'a> {
     /// No rows yet.
-    pub fn new(target: &'a Target, on_conflict: OnConflict, keep: bool) -> Self {
+    pub fn new(
+        work: &Work<'_>,
+        txn: &Transaction,
+        target: &'a Target,
+        on_conflict: OnConflict,
+        keep: bool,
+    ) -> Result<Self> {
+        let manager = &work.context.database.manager;
+        let loader = match matches!(on_conflict, OnConflict::Fail) && !keep {
+            true => Some(Loader::new(manager.clone(), txn, target.id)?),
+            false => None,
+        };
         let (waiting, added) = (Vec::new(), Vec::new());
-        Self { target, on_conflict, keep, waiting, added, count: 0, referring: Referring::default() }
+        Ok(Self { target, on_conflict, keep, waiting, added, count: 0, referring: Referring::default(), loader })
     }
 
     /// Takes whole rows.
     pub async fn put(&mut self, work: &Work<'_>, txn: &mut Transaction, batch: RecordBatch) -> Result<()> {
+        if let Some(loader) = &mut self.loader {
+            return rows::load(work, txn, self.target, (loader, &mut self.referring), batch).await;
+        }
         self.waiting.push(batch);
         match self.waiting.iter().map(RecordBatch::num_rows).sum::<usize>() >= SEGMENT_ROWS_MAX {
             true => self.flush(work, txn).await,
@@ -84,6 +100,10 @@ impl<'a> Adding<'a> {
 
     /// All rows are there: how many were added or changed, and they themselves for RETURNING.
     pub async fn end(mut self, work: &Work<'_>, txn: &mut Transaction) -> Result<(usize, Vec<RecordBatch>)> {
+        if let Some(loader) = self.loader {
+            let count = rows::finish(work, txn, self.target, (loader, self.referring)).await?;
+            return Ok((count, Vec::new()));
+        }
         self.flush(work, txn).await?;
         self.referring.end(work, txn, self.target).await?;
         Ok((self.count, self.added))

@@ -33,7 +33,7 @@ pub fn insert<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, insert: ast::Ins
         };
         work.use_table(txn, &target).await?;
         let on_conflict = on_conflict(work, &target, insert.on.as_ref())?;
-        let mut adding = Adding::new(&target, on_conflict, insert.returning.is_some());
+        let mut adding = Adding::new(work, txn, &target, on_conflict, insert.returning.is_some())?;
         let columns = columns(&target, &insert)?;
         let Some(source) = insert.source else {
             // DEFAULT VALUES

@@ -207,23 +207,24 @@ pub(super) fn rows_by_id(
     positions: &[usize],
 ) -> Result<RecordBatch> {
     let stored = txn.snapshot().rows(target.id);
-    let mut places: BTreeMap<u64, usize> = BTreeMap::new();
-    let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::new(); positions.len()];
-    let mut indices = Vec::with_capacity(ids.len());
-    for &id in ids {
-        let (segment, offset) = split_row_id(id);
-        if !places.contains_key(&segment) {
-            let found =
-                stored.segment(segment).ok_or_else(|| Error::internal("a row's segment is not in the snapshot"))?;
-            let read = work.context.database.manager.read(target.id, found, positions)?;
-            columns.iter_mut().zip(read).for_each(|(all, column)| all.push(column));
-            places.insert(segment, places.len());
-        }
-        indices.push((places[&segment], offset));
-    }
     let schema = target.table.arrow_schema();
     if ids.is_empty() {
         return Ok(RecordBatch::new_empty(schema));
+    }
+    // Those of each segment, with their places in the result.
+    let mut by_segment: BTreeMap<u64, Vec<(usize, usize)>> = BTreeMap::new();
+    for (place, &id) in ids.iter().enumerate() {
+        let (segment, offset) = split_row_id(id);
+        by_segment.entry(segment).or_default().push((place, offset));
+    }
+    let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::new(); positions.len()];
+    let mut indices = vec![(0, 0); ids.len()];
+    for (part, (segment, rows)) in by_segment.into_iter().enumerate() {
+        let found = stored.segment(segment).ok_or_else(|| Error::internal("a row's segment is not in the snapshot"))?;
+        let offsets: Vec<usize> = rows.iter().map(|(_, offset)| *offset).collect();
+        let read = work.context.database.manager.read_rows(target.id, found, positions, &offsets)?;
+        columns.iter_mut().zip(read).for_each(|(all, column)| all.push(column));
+        rows.iter().enumerate().for_each(|(n, (place, _))| indices[*place] = (part, n));
     }
     let mut whole: Vec<ArrayRef> = schema.fields().iter().map(|f| new_null_array(f.data_type(), ids.len())).collect();
     for (parts, &position) in columns.iter().zip(positions) {

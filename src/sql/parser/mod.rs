@@ -5,6 +5,7 @@
 
 mod locks;
 mod own;
+mod upkeep;
 mod words;
 
 pub use locks::{Strength, strength};
@@ -16,6 +17,7 @@ use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+pub use upkeep::{ClusterBy, Upkeep};
 use words::Words;
 pub use words::{fold, split};
 

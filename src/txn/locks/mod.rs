@@ -17,7 +17,7 @@ mod owner;
 mod state;
 
 pub use items::Items;
-pub use moves::Moves;
+pub use moves::{GONE, Moves};
 pub use owner::{Locks, Owner, Taking, Waiting};
 
 use crate::catalog::ObjectId;

@@ -2,7 +2,8 @@
 
 use super::super::segment::{RowId, Segment, row_id, split_row_id};
 use crate::catalog::ObjectId;
-use std::collections::HashMap;
+use crate::config::MOVED_ROWS_MAX;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 /// In place of the id of a row that was deleted before the merge.
@@ -13,6 +14,8 @@ pub const GONE: RowId = RowId::MAX;
 pub struct Moves {
     /// New ids by old offset, with the commit that moved them.
     rows: HashMap<(ObjectId, u64), (u64, Vec<RowId>)>,
+    by_age: VecDeque<(ObjectId, u64)>,
+    count: usize,
 }
 
 impl Moves {
@@ -35,12 +38,21 @@ impl Moves {
 
     /// Notes the new ids of a segment's rows, by offset; [`GONE`] for those that were deleted.
     pub fn put(&mut self, seq: u64, table: ObjectId, segment: u64, rows: Vec<RowId>) {
+        self.count += rows.len();
+        self.by_age.push_back((table, segment));
         self.rows.insert((table, segment), (seq, rows));
     }
 
-    /// Takes over what another has.
+    /// Takes over what another has. The oldest are forgotten when there are too many: to a transaction that would need
+    /// them the rows are changed by somebody else.
     pub fn extend(&mut self, other: Self) {
+        self.count += other.count;
+        self.by_age.extend(other.by_age);
         self.rows.extend(other.rows);
+        while self.count > MOVED_ROWS_MAX {
+            let Some(oldest) = self.by_age.pop_front() else { break };
+            self.count -= self.rows.remove(&oldest).map_or(0, |(_, rows)| rows.len());
+        }
     }
 
     /// Segments that are no more.
@@ -65,5 +77,7 @@ impl Moves {
     /// Forgets what only snapshots before `oldest` need to know.
     pub fn forget_before(&mut self, oldest: u64) {
         self.rows.retain(|_, (seq, _)| *seq > oldest);
+        self.by_age.retain(|place| self.rows.contains_key(place));
+        self.count = self.rows.values().map(|(_, rows)| rows.len()).sum();
     }
 }
