@@ -245,6 +245,7 @@ impl Manager {
                 let settled = self.settle(table, &rows, next.catalog.table_by_id(table), &mut batch, moved)?;
                 Arc::make_mut(&mut next.tables).insert(table, Arc::new(settled));
             }
+            self.keep_gone(table, &latest.rows(table), &next.rows(table))?;
             manifest::write_difference(&mut batch, table, &latest.rows(table), &next.rows(table))?;
         }
         self.put_state(&mut batch, next.seq)?;
@@ -286,7 +287,7 @@ impl Manager {
                 let bytes = segment::encode(&plain)?;
                 let mut stored = (**slot).clone();
                 stored.bytes = bytes.len() as u64;
-                stored.location = Location::Inline;
+                stored.location = Location::Inline(Arc::default());
                 batch.put(Tree::Rows, manifest::segment_key(id, slot.id), bytes);
                 *slot = Arc::new(stored);
             }
@@ -385,9 +386,10 @@ impl Manager {
     ) -> Result<Vec<usize>> {
         self.with_index(table, key, |index, latest| {
             let rows = latest.rows(table);
-            let held = |bytes: &KeyBytes| {
-                index.get(bytes).is_some_and(|holder| is_live(&rows, holder) && !txn.removes(table, holder))
-            };
+            let moved = self.moves.lock().deleted(txn, table, &rows);
+            let removed = |row: RowId| txn.removes(table, row) || moved.contains(&row);
+            let held =
+                |bytes: &KeyBytes| index.get(bytes).is_some_and(|holder| is_live(&rows, holder) && !removed(holder));
             Ok(wanted
                 .iter()
                 .enumerate()

@@ -3,12 +3,12 @@
 //! Such a transaction deletes rows by the ids that its snapshot knows. At its commit they are looked up here and
 //! followed, as often as they moved. What was forgotten is a conflict (40001), never a wrong row.
 
-use super::segment::{Deleted, RowId, Segment, split_row_id};
-use super::snapshot::Snapshot;
+use super::segment::{Deleted, RowId, Segment, row_id, split_row_id};
+use super::snapshot::{Snapshot, TableRows};
 use super::transaction::Transaction;
 use crate::catalog::ObjectId;
 use crate::config::MOVED_ROWS_MAX;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// The place of a row that was dead already when the others moved.
@@ -47,16 +47,31 @@ impl Moves {
         let mut followed: BTreeMap<(ObjectId, u64), Deleted> = BTreeMap::new();
         for ((table, segment), rows) in std::mem::take(&mut txn.deleted) {
             for offset in rows.offsets() {
-                let (mut segment, mut offset) = (segment, offset);
-                while !is_there(table, segment)
-                    && let Some(place) = self.places.get(&segment).and_then(|places| places.get(offset))
-                    && *place != NOWHERE
-                {
-                    (segment, offset) = split_row_id(*place);
-                }
+                let (segment, offset) = self.place(&latest.rows(table), segment, offset);
                 followed.entry((table, segment)).or_default().insert(offset);
             }
         }
         txn.deleted = followed;
+    }
+
+    /// Where a row is now.
+    fn place(&self, latest: &TableRows, mut segment: u64, mut offset: usize) -> (u64, usize) {
+        while latest.segment(segment).is_none()
+            && let Some(place) = self.places.get(&segment).and_then(|places| places.get(offset))
+            && *place != NOWHERE
+        {
+            (segment, offset) = split_row_id(*place);
+        }
+        (segment, offset)
+    }
+
+    /// The rows of a table that a transaction deletes and that have moved since it began, by the ids they have now.
+    pub fn deleted(&self, txn: &Transaction, table: ObjectId, latest: &TableRows) -> HashSet<RowId> {
+        let of_table = txn.deleted.range((table, 0)..=(table, u64::MAX));
+        let moved = of_table.filter(|((_, segment), _)| latest.segment(*segment).is_none());
+        moved
+            .flat_map(|((_, segment), rows)| rows.offsets().map(|offset| self.place(latest, *segment, offset)))
+            .map(|(segment, offset)| row_id(segment, offset))
+            .collect()
     }
 }
