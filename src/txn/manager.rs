@@ -6,7 +6,7 @@
 
 use super::cache::{ColumnCache, budget};
 use super::hash::Hashes;
-use super::history::{History, Retired};
+use super::history::History;
 use super::keys::{self, KeyBytes, KeyIndex};
 use super::locks::{Locks, Moves};
 use super::manifest;
@@ -60,7 +60,6 @@ impl Manager {
             None => (0, FIRST_USER_ID),
         };
         let history = History::default();
-        history.retire(seq, manifest::retired(&store)?);
         let pin = history.pin(seq);
         let snapshot = Arc::new(Snapshot { seq, catalog: Arc::new(catalog), tables: Arc::new(tables), pin });
         Ok(Self {
@@ -119,10 +118,8 @@ impl Manager {
         let mut next = Self::apply(&txn, &latest);
         next.pin = self.history.pin(next.seq);
         let mut moved = Moves::default();
-        let mut retired = Vec::new();
-        let batch = self.write_batch(&txn, &latest, &mut next, &mut moved, &mut retired)?;
+        let batch = self.write_batch(&txn, &latest, &mut next, &mut moved)?;
         let ticket = self.store.engine().submit(batch)?;
-        self.history.retire(next.seq, retired);
         let next = Arc::new(next);
         self.follow(&txn, &latest, &next, moved);
         drop(one_at_a_time);
@@ -239,10 +236,8 @@ impl Manager {
         latest: &Snapshot,
         next: &mut Snapshot,
         moved: &mut Moves,
-        retired: &mut Vec<Retired>,
     ) -> Result<WriteBatch> {
         let mut batch = WriteBatch::default();
-        self.history.take_unnamed().into_iter().for_each(|segment| manifest::bury(&mut batch, segment));
         for (id, object) in &txn.objects {
             match object {
                 Some(object) => batch.put(Tree::Catalog, id_key(*id), to_value(&**object)?),
@@ -260,7 +255,8 @@ impl Manager {
                 let settled = self.settle(table, &rows, next.seq, facts, &mut batch, moved)?;
                 Arc::make_mut(&mut next.tables).insert(table, Arc::new(settled));
             }
-            manifest::write_difference(&mut batch, table, &latest.rows(table), &next.rows(table), retired)?;
+            self.keep_gone(table, &latest.rows(table), &next.rows(table))?;
+            manifest::write_difference(&mut batch, table, &latest.rows(table), &next.rows(table))?;
         }
         self.put_state(&mut batch, next.seq)?;
         Ok(batch)
@@ -303,7 +299,7 @@ impl Manager {
                 let bytes = segment::encode(&plain)?;
                 let mut stored = (**slot).clone();
                 stored.bytes = bytes.len() as u64;
-                stored.location = Location::Inline;
+                stored.location = Location::Inline(Arc::default());
                 batch.put(Tree::Rows, manifest::segment_key(id, slot.id), bytes);
                 *slot = Arc::new(stored);
             }

@@ -4,6 +4,7 @@ use super::Manager;
 use super::bloom::Bloom;
 use super::chunk::{ColumnChunk, Footer, TAIL_BYTES};
 use super::segment::{self, FileRef, Location, Segment};
+use super::snapshot::TableRows;
 use super::{manifest, page};
 use crate::catalog::ObjectId;
 use crate::error::{Error, Kind, Result};
@@ -133,8 +134,7 @@ impl Manager {
             return Ok(columns);
         }
         let what = name(table, segment);
-        let bytes = self.store().engine().get(Tree::Rows, &manifest::segment_key(table, segment.id))?;
-        let bytes = bytes.ok_or_else(|| Error::new(Kind::Corruption, format!("{what} is missing")))?;
+        let bytes = self.small_bytes(table, segment)?;
         let columns = segment::decode(&what, &bytes)?;
         if columns.iter().any(|column| column.len() != segment.rows) {
             return Err(Error::new(Kind::Corruption, format!("{what} has another number of rows than noted")));
@@ -143,6 +143,29 @@ impl Manager {
             self.cache.put((segment.id, p, 0), column.clone());
         }
         pick(&columns)
+    }
+
+    /// The bytes of a segment that has no file.
+    fn small_bytes(&self, table: ObjectId, segment: &Segment) -> Result<Vec<u8>> {
+        let stored = self.store().engine().get(Tree::Rows, &manifest::segment_key(table, segment.id))?;
+        let kept = || match &segment.location {
+            // They were kept before they went.
+            Location::Inline(inline) => inline.kept.get().cloned(),
+            Location::File(_) | Location::Memory(_) => None,
+        };
+        let missing = || Error::new(Kind::Corruption, format!("{} is missing", name(table, segment)));
+        stored.or_else(kept).ok_or_else(missing)
+    }
+
+    /// Keeps the bytes of small segments that `after` has no more: a snapshot from before may still be read.
+    pub(super) fn keep_gone(&self, table: ObjectId, before: &TableRows, after: &TableRows) -> Result<()> {
+        for gone in before.segments.iter().filter(|segment| after.segment(segment.id).is_none()) {
+            if let Location::Inline(inline) = &gone.location {
+                let bytes = self.small_bytes(table, gone)?;
+                inline.kept.get_or_init(|| bytes);
+            }
+        }
+        Ok(())
     }
 
     /// The columns of a segment at these positions, deleted rows included.

@@ -39,11 +39,17 @@ pub fn split_row_id(id: RowId) -> (u64, usize) {
 #[derive(Debug, Clone)]
 pub enum Location {
     /// A row of the tree `Rows`.
-    Inline,
+    Inline(Arc<InlineRef>),
     /// A sealed file.
     File(Arc<FileRef>),
     /// Not on disk: the segment belongs to an open transaction.
     Memory(Arc<Vec<ArrayRef>>),
+}
+
+/// The bytes of a small segment that is gone from the tree, for those who still hold it.
+#[derive(Debug, Default)]
+pub struct InlineRef {
+    pub(super) kept: OnceLock<Vec<u8>>,
 }
 
 /// A sealed file that goes when nobody can read it any more.
@@ -110,7 +116,7 @@ impl Segment {
     pub fn file(&self) -> Option<&Arc<FileRef>> {
         match &self.location {
             Location::File(file) => Some(file),
-            Location::Inline | Location::Memory(_) => None,
+            Location::Inline(_) | Location::Memory(_) => None,
         }
     }
 

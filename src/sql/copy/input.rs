@@ -160,3 +160,74 @@ impl Reader {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::crypto::{KeySource, MasterKey};
+    use crate::encoding::pg_text::cell_text;
+    use crate::error::{Kind, Result};
+    use crate::sql::{Database, Outcome, Session};
+
+    async fn copy(session: &mut Session, sql: &str, pieces: impl Iterator<Item = String>) -> Result<String> {
+        let statement = session.parse(sql)?.remove(0);
+        session.begin_implicit();
+        assert!(matches!(session.execute(&statement, Vec::new()).await?, Outcome::CopyIn(_)));
+        let load = || {
+            pieces.into_iter().try_for_each(|piece| session.copy_data(piece.as_bytes()))?;
+            session.copy_finish()
+        };
+        let loaded = load();
+        match &loaded {
+            Ok(_) => session.commit_implicit()?,
+            Err(_) => session.rollback_implicit(),
+        }
+        loaded
+    }
+
+    async fn one(session: &mut Session, sql: &str) -> String {
+        let rows = session.query(sql).await.unwrap();
+        let cells = rows[0].columns().iter().map(|column| cell_text(column, 0).unwrap_or_default());
+        cells.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Many blocks, made on several threads: nothing is lost, order is kept where it counts, and the first error is told
+    /// with its line.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn blocks_become_rows_in_their_order() {
+        const ROWS: usize = 300_000;
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeySource::from(MasterKey::from_bytes([7; 32]));
+        let database = Database::open(folder.path().join("d"), &key).unwrap();
+        let mut session = database.session("steward").unwrap();
+        session.query("CREATE TABLE t (id int PRIMARY KEY, price numeric(10,2), word text)").await.unwrap();
+        session.query("CREATE TABLE numbered (no serial, word text)").await.unwrap();
+        let line = |n: usize| format!("{n},{}.5,\"word {n}\"\n", n % 1000);
+        let whole: String = std::iter::once("id,price,word\n".to_owned()).chain((1..=ROWS).map(line)).collect();
+        let pieces = |text: &str| {
+            let pieces = text.as_bytes().chunks(65_521).map(|piece| String::from_utf8(piece.to_vec()).unwrap());
+            pieces.collect::<Vec<_>>().into_iter()
+        };
+        let into = "COPY t FROM STDIN WITH (FORMAT csv, HEADER)";
+        assert_eq!(copy(&mut session, into, pieces(&whole)).await.unwrap(), format!("COPY {ROWS}"));
+        let told = one(&mut session, "SELECT count(*), sum(id), sum(price), max(length(word)) FROM t").await;
+        assert_eq!(told, "300000 45000150000 150000000.00 11");
+        assert_eq!(one(&mut session, "SELECT price, word FROM t WHERE id = 262145").await, "145.50 word 262145");
+
+        let again = copy(&mut session, into, pieces(&whole)).await.unwrap_err();
+        assert_eq!((again.kind(), again.detail()), (Kind::Unique, Some("Key (id)=(1) already exists.")));
+        for (good, bad, expected) in [
+            ("\n200000,0.5,", "\n200000,0.5x,", "COPY t, line 200001, column price"),
+            ("\n150000,0.5,", "\n150000,0.5,,", "COPY t, line 150001"),
+        ] {
+            let text = whole.replacen(good, bad, 1).replacen("\n290000,", "\nnonsense,", 1);
+            session.query("TRUNCATE t").await.unwrap();
+            let error = copy(&mut session, into, pieces(&text)).await.unwrap_err();
+            assert_eq!(error.detail(), Some(expected), "{error}");
+            assert_eq!(one(&mut session, "SELECT count(*) FROM t").await, "0");
+        }
+        let words: String = (1..=ROWS).map(|n| format!("{n}\n")).collect();
+        copy(&mut session, "COPY numbered (word) FROM STDIN", pieces(&words)).await.unwrap();
+        let told = one(&mut session, "SELECT count(*), count(*) FILTER (WHERE no::text = word) FROM numbered").await;
+        assert_eq!(told, "300000 300000");
+    }
+}

@@ -94,6 +94,10 @@ impl TableScan {
         for key in &self.table.keys {
             let value = |column: &usize| equal.iter().find(|(c, _)| c == column).map(|(_, value)| (*value).clone());
             let Some(values) = key.columns.iter().map(value).collect::<Option<Vec<_>>>() else { continue };
+            // Two zeros of floating point are one to a statement and two to an index.
+            if values.iter().any(|value| value.data_type().is_floating()) {
+                continue;
+            }
             let (manager, snapshot) = (&self.context.database.manager, &self.context.snapshot);
             match manager.find_key(snapshot, self.id, key, &values)? {
                 Key::Unknown => {}
