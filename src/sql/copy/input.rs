@@ -172,11 +172,13 @@ mod tests {
         let statement = session.parse(sql)?.remove(0);
         session.begin_implicit();
         assert!(matches!(session.execute(&statement, Vec::new()).await?, Outcome::CopyIn(_)));
-        let load = || {
-            pieces.into_iter().try_for_each(|piece| session.copy_data(piece.as_bytes()))?;
-            session.copy_finish()
+        let load = async {
+            for piece in pieces {
+                session.copy_data(piece.as_bytes()).await?;
+            }
+            session.copy_finish().await
         };
-        let loaded = load();
+        let loaded = load.await;
         match &loaded {
             Ok(_) => session.commit_implicit()?,
             Err(_) => session.rollback_implicit(),
