@@ -144,3 +144,9 @@ pub const COMPACTION_ROWS_MAX: usize = 1 << 21;
 pub const COMPACTION_EVERY_MS: u64 = 1000;
 /// Moved rows that are remembered for transactions that began before; 8 bytes each.
 pub const MOVED_ROWS_MAX: usize = 4 << 20;
+/// Arithmetic operators in a row at most: planning takes time with the third power of their number.
+pub const ARITHMETIC_CHAIN_MAX: usize = 250;
+/// Conditions joined by AND and OR in a row at most: each is a frame of the stack when they are planned.
+pub const BOOLEAN_CHAIN_MAX: usize = 5000;
+/// Bytes that `repeat` and its like may make for one batch of rows.
+pub const TEXT_BYTES_MAX: usize = 256 << 20;

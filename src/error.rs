@@ -67,6 +67,8 @@ pub enum Kind {
     InvalidLogarithm,
     /// A root or power that is no real number.
     InvalidPower,
+    /// A regular expression that is none.
+    InvalidRegex,
     /// A text is longer than its type allows.
     StringTooLong,
     /// A date or time does not exist or does not fit its type.

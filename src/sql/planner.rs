@@ -6,6 +6,7 @@
 use super::context::Context;
 use super::functions;
 use super::locking::LOCKED;
+use super::parser;
 use super::semantics;
 use super::tables;
 use crate::error::{Error, Kind, Result};
@@ -25,8 +26,6 @@ use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::parser::Parser;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -61,8 +60,7 @@ impl<'a> Planner<'a> {
 
     /// The plan of a query in text, as views and policies keep it.
     pub fn query_text(&self, text: &str) -> Result<LogicalPlan> {
-        let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(text).map_err(Error::from)?;
-        self.query(*parser.parse_query().map_err(Error::from)?)
+        self.query(parser::query(text)?)
     }
 
     /// An expression over the columns of `schema`.
@@ -127,8 +125,7 @@ impl<'a> Planner<'a> {
 
 /// Parses an expression.
 pub fn parse_expression(text: &str) -> Result<ast::Expr> {
-    let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(text).map_err(Error::from)?;
-    parser.parse_expr().map_err(Error::from)
+    parser::expression(text)
 }
 
 /// A view's plan as a relation.
@@ -267,8 +264,7 @@ pub fn select_query(
     from: Vec<ast::TableWithJoins>,
     condition: Option<ast::Expr>,
 ) -> Result<ast::Query> {
-    let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql("SELECT 1").map_err(Error::from)?;
-    let mut query = *parser.parse_query().map_err(Error::from)?;
+    let mut query = parser::query("SELECT 1")?;
     let ast::SetExpr::Select(select) = query.body.as_mut() else {
         return Err(Error::internal("a SELECT is not parsed as one"));
     };

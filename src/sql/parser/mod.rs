@@ -5,6 +5,7 @@
 
 mod locks;
 mod own;
+mod tokens;
 mod upkeep;
 mod words;
 
@@ -16,10 +17,24 @@ use crate::error::{Error, Result};
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 pub use upkeep::{ClusterBy, Upkeep};
 use words::Words;
 pub use words::{fold, split};
+
+/// Parses an expression.
+pub fn expression(text: &str) -> Result<ast::Expr> {
+    let mut expression = tokens::parser(text)?.parse_expr().map_err(Error::from)?;
+    tokens::distinct(&mut expression);
+    Ok(expression)
+}
+
+/// Parses a query.
+pub fn query(text: &str) -> Result<ast::Query> {
+    let mut query = *tokens::parser(text)?.parse_query().map_err(Error::from)?;
+    tokens::distinct(&mut query);
+    Ok(query)
+}
 
 /// One statement.
 #[derive(Debug, Clone)]
@@ -43,11 +58,7 @@ pub enum Body {
 
 /// The statements of a string. An empty string has none.
 pub fn parse(sql: &str) -> Result<Vec<Statement>> {
-    let dialect = PostgreSqlDialect {};
-    let tokens = Tokenizer::new(&dialect, sql)
-        .with_unescape(true)
-        .tokenize_with_location()
-        .map_err(|e| tokenizer_error(&e.to_string(), sql))?;
+    let tokens = tokens::tokenize(sql).map_err(|e| tokenizer_error(&e.to_string(), sql))?;
     let starts = line_starts(sql);
     let mut statements = Vec::new();
     for run in tokens.split(|t| t.token == Token::SemiColon) {
@@ -66,14 +77,16 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 }
 
 fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
+    tokens::must_be_shallow(&tokens)?;
     let dialect = PostgreSqlDialect {};
     let mut words = Words::new(Parser::new(&dialect).with_tokens_with_locations(locks::spell(tokens)));
     if let Some(own) = own::parse(&mut words, text)? {
         words.end()?;
         return Ok(Body::Own(Box::new(own)));
     }
-    let statement = words.parser.parse_statement().map_err(Error::from)?;
+    let mut statement = words.parser.parse_statement().map_err(Error::from)?;
     words.end()?;
+    tokens::distinct(&mut statement);
     Ok(Body::Sql(Box::new(statement)))
 }
 
