@@ -150,6 +150,11 @@ impl Database {
         ScramVerifier::parse(role.verifier.as_deref().filter(|_| role.login)?).ok()
     }
 
+    /// How many statements wait for a lock.
+    pub fn waiting(&self) -> usize {
+        self.0.manager.locks().waiting()
+    }
+
     /// Names of the superusers.
     pub fn superusers(&self) -> Vec<String> {
         let snapshot = self.0.manager.current();

@@ -5,6 +5,7 @@
 
 use super::context::Context;
 use super::functions;
+use super::locking::LOCKED;
 use super::parser;
 use super::semantics;
 use super::tables;
@@ -105,6 +106,11 @@ impl<'a> Planner<'a> {
     }
 
     fn relation(&self, name: &TableReference) -> Result<Arc<dyn TableSource>> {
+        if name.schema() == Some(LOCKED)
+            && let Some(provider) = self.context.locked.get(name.table())
+        {
+            return Ok(provider_as_source(provider.clone()));
+        }
         let (schema, table) = self.context.resolve(name.schema(), name.table());
         if let Some(provider) = self.overrides.get(&(schema.clone(), table.clone())) {
             return Ok(provider_as_source(provider.clone()));

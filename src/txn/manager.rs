@@ -5,11 +5,13 @@
 //! snapshot by one pointer swap. Whatever fails before the batch leaves nothing; whatever was acknowledged is in it.
 
 use super::cache::ColumnCache;
+use super::history::{History, Retired};
 use super::keys::{self, KeyBytes, KeyIndex};
+use super::locks::{Locks, Moves};
 use super::manifest;
-use super::segment::{self, FileRef, Location, RowId, Segment, split_row_id};
+use super::segment::{self, FileRef, Location, Segment};
 use super::snapshot::{Snapshot, TableRows};
-use super::transaction::{Transaction, name_taken};
+use super::transaction::{Transaction, conflict, name_taken};
 use crate::catalog::{Catalog, FIRST_USER_ID, KeyConstraint, ObjectId, Table};
 use crate::config::{CHUNK_CACHE_BYTES, INLINE_BYTES_MAX, SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX};
 use crate::encoding::{from_value, id_key, to_value};
@@ -17,7 +19,7 @@ use crate::error::{Error, Kind, Result};
 use crate::storage::{FileKind, Store, Tree, WriteBatch};
 use arc_swap::ArcSwap;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
-use arrow::compute::{concat, filter, filter_record_batch};
+use arrow::compute::{concat, filter};
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -29,12 +31,14 @@ pub struct Manager {
     store: Arc<Store>,
     current: ArcSwap<Snapshot>,
     /// The state after the last commit that was checked; it is durable or on its way.
-    checked: ArcSwap<Snapshot>,
-    commit: Mutex<()>,
+    pub(super) checked: ArcSwap<Snapshot>,
+    pub(super) commit: Mutex<()>,
     /// Key indexes of the checked state, by table and constraint. It changes under this lock.
-    keys: Mutex<HashMap<(ObjectId, String), KeyIndex>>,
+    pub(super) keys: Mutex<HashMap<(ObjectId, String), KeyIndex>>,
     next_id: AtomicU64,
     cache: ColumnCache,
+    pub(super) locks: Arc<Locks>,
+    history: History,
 }
 
 impl Manager {
@@ -51,7 +55,10 @@ impl Manager {
             Some(bytes) => from_value("the commit state", &bytes)?,
             None => (0, FIRST_USER_ID),
         };
-        let snapshot = Arc::new(Snapshot { seq, catalog: Arc::new(catalog), tables: Arc::new(tables) });
+        let history = History::default();
+        history.retire(seq, manifest::retired(&store)?);
+        let pin = history.pin(seq);
+        let snapshot = Arc::new(Snapshot { seq, catalog: Arc::new(catalog), tables: Arc::new(tables), pin });
         Ok(Self {
             store,
             current: ArcSwap::new(snapshot.clone()),
@@ -60,12 +67,19 @@ impl Manager {
             keys: Mutex::default(),
             next_id: AtomicU64::new(next_id),
             cache: ColumnCache::new(CHUNK_CACHE_BYTES),
+            locks: Arc::default(),
+            history,
         })
     }
 
     /// The store below.
     pub fn store(&self) -> &Arc<Store> {
         &self.store
+    }
+
+    /// The locks of its transactions.
+    pub fn locks(&self) -> &Arc<Locks> {
+        &self.locks
     }
 
     /// The last committed state.
@@ -75,7 +89,7 @@ impl Manager {
 
     /// A new transaction on the last committed state.
     pub fn begin(&self, read_only: bool) -> Transaction {
-        Transaction::new(self.current(), read_only)
+        Transaction::new(self.current(), read_only, self.locks.owner())
     }
 
     /// An id that no object or segment has had.
@@ -151,30 +165,33 @@ impl Manager {
 
     /// Commits; gives the number of the commit, durable on return. On an error nothing has changed, unless the write itself
     /// failed: then the next open shows whether it has.
-    pub fn commit(&self, txn: Transaction) -> Result<u64> {
+    pub fn commit(&self, mut txn: Transaction) -> Result<u64> {
         if txn.is_empty() {
             return Ok(txn.base.seq);
         }
         let one_at_a_time = self.commit.lock();
         let latest = self.checked.load_full();
+        self.locks.moves(|moves| txn.follow_moves(&latest, moves))?;
         self.check_conflicts(&txn, &latest)?;
+        if let Some(reads) = txn.reads() {
+            reads.must_hold(&txn.base, &latest)?;
+        }
         self.recheck_keys(&txn, &latest)?;
         let mut next = Self::apply(&txn, &latest);
-        let mut moved = HashSet::new();
-        let batch = self.write_batch(&txn, &latest, &mut next, &mut moved)?;
+        next.pin = self.history.pin(next.seq);
+        let mut moved = Moves::default();
+        let mut retired = Vec::new();
+        let batch = self.write_batch(&txn, &latest, &mut next, &mut moved, &mut retired)?;
         let ticket = self.store.engine().submit(batch)?;
+        self.history.retire(next.seq, retired);
         let next = Arc::new(next);
-        self.follow(&txn, &latest, &next, &moved);
+        self.follow(&txn, &latest, &next, moved);
         drop(one_at_a_time);
         self.store.engine().settle(ticket)?;
         self.publish(&latest, next)
     }
 
-    fn check_conflicts(&self, txn: &Transaction, latest: &Snapshot) -> Result<()> {
-        let conflict = || {
-            Error::new(Kind::Serialization, "could not serialize access due to concurrent update")
-                .with_hint("Run the transaction again.")
-        };
+    pub(super) fn check_conflicts(&self, txn: &Transaction, latest: &Snapshot) -> Result<()> {
         if Arc::ptr_eq(&txn.base.catalog, &latest.catalog) && Arc::ptr_eq(&txn.base.tables, &latest.tables) {
             return Ok(());
         }
@@ -213,7 +230,7 @@ impl Manager {
             let now = latest.catalog.table_by_id(*table);
             let created_here = txn.objects.contains_key(table);
             let same = match (before, now) {
-                (Some(before), Some(now)) => before.columns == now.columns && before.keys == now.keys,
+                (Some(before), Some(now)) => now.has_rules_of(before),
                 _ => false,
             };
             if !created_here && !same {
@@ -224,7 +241,7 @@ impl Manager {
     }
 
     /// The latest snapshot with the transaction's changes.
-    fn apply(txn: &Transaction, latest: &Snapshot) -> Snapshot {
+    pub(super) fn apply(txn: &Transaction, latest: &Snapshot) -> Snapshot {
         let seq = latest.seq + 1;
         let mut next = Snapshot { seq, ..latest.clone() };
         if !txn.objects.is_empty() {
@@ -282,9 +299,11 @@ impl Manager {
         txn: &Transaction,
         latest: &Snapshot,
         next: &mut Snapshot,
-        moved: &mut HashSet<ObjectId>,
+        moved: &mut Moves,
+        retired: &mut Vec<Retired>,
     ) -> Result<WriteBatch> {
         let mut batch = WriteBatch::default();
+        self.history.take_unnamed().into_iter().for_each(|segment| manifest::bury(&mut batch, segment));
         for (id, object) in &txn.objects {
             match object {
                 Some(object) => batch.put(Tree::Catalog, id_key(*id), to_value(&**object)?),
@@ -298,10 +317,11 @@ impl Manager {
             .collect();
         for &table in &touched {
             if let Some(rows) = next.tables.get(&table).cloned() {
-                let settled = self.settle(table, &rows, next.catalog.table_by_id(table), &mut batch, moved)?;
+                let facts = next.catalog.table_by_id(table);
+                let settled = self.settle(table, &rows, next.seq, facts, &mut batch, moved)?;
                 Arc::make_mut(&mut next.tables).insert(table, Arc::new(settled));
             }
-            manifest::write_difference(&mut batch, table, &latest.rows(table), &next.rows(table))?;
+            manifest::write_difference(&mut batch, table, &latest.rows(table), &next.rows(table), retired)?;
         }
         let state = (next.seq, self.next_id.load(Ordering::Relaxed));
         batch.put(Tree::Sys, manifest::STATE_KEY.to_vec(), to_value(&state)?);
@@ -313,9 +333,10 @@ impl Manager {
         &self,
         id: ObjectId,
         rows: &TableRows,
+        seq: u64,
         table: Option<&Table>,
         batch: &mut WriteBatch,
-        moved: &mut HashSet<ObjectId>,
+        moved: &mut Moves,
     ) -> Result<TableRows> {
         let mut settled = rows.clone();
         let small = |s: &Segment| !matches!(s.location, Location::File(_));
@@ -324,9 +345,10 @@ impl Manager {
         {
             let (merge, keep): (Vec<_>, Vec<_>) = settled.segments.drain(..).partition(|s| small(s));
             settled.segments = keep;
-            settled.segments.extend(self.merge(id, table, &merge)?);
+            let merged = self.merge(id, table, &merge)?;
+            moved.note(seq, id, &merge, &merged);
+            settled.segments.extend(merged);
             settled.segments.sort_by_key(|s| s.id);
-            moved.insert(id);
         }
         for slot in &mut settled.segments {
             if let Location::Memory(columns) = &slot.location {
@@ -378,23 +400,25 @@ impl Manager {
     }
 
     /// Makes a commit the checked state, on which the next one builds.
-    fn follow(&self, txn: &Transaction, latest: &Snapshot, next: &Arc<Snapshot>, moved: &HashSet<ObjectId>) {
+    fn follow(&self, txn: &Transaction, latest: &Snapshot, next: &Arc<Snapshot>, moved: Moves) {
         for (table, rows) in next.tables.iter() {
             if latest.tables.get(table).is_none_or(|before| !Arc::ptr_eq(before, rows)) {
                 rows.segments.iter().filter_map(|s| s.file()).for_each(|file| file.keep(true));
             }
         }
+        let tables: HashSet<ObjectId> = moved.segments().map(|(table, _)| table).collect();
         let mut indexes = self.keys.lock();
         // Rows that moved have new ids: their indexes are built anew when next asked.
-        indexes.retain(|(table, _), _| !moved.contains(table) && next.catalog.get(*table).is_some());
+        indexes.retain(|(table, _), _| !tables.contains(table) && next.catalog.get(*table).is_some());
         for ((table, constraint), noted) in &txn.keys {
             if let Some(index) = indexes.get_mut(&(*table, constraint.clone())) {
                 // Rows that the transaction deleted again must not hide what others committed meanwhile.
                 let rows = next.rows(*table);
-                index.extend(noted.iter().filter(|(_, row)| is_live(&rows, **row)));
+                index.extend(noted.iter().filter(|(_, row)| rows.is_live(**row)));
             }
         }
         self.checked.store(next.clone());
+        self.locks.moved(moved);
     }
 
     /// Shows a durable commit, and lets go of the files that it needs no more.
@@ -409,6 +433,7 @@ impl Manager {
         let seq = next.seq;
         // Those before are durable as well; a later one may have come first.
         self.current.rcu(|current| if current.seq < seq { next.clone() } else { current.clone() });
+        self.locks.forget_before(self.history.oldest());
         Ok(seq)
     }
 
@@ -429,7 +454,7 @@ impl Manager {
     }
 
     /// Rows of `wanted` whose key is live already, or stands in an earlier row.
-    fn taken(
+    pub(super) fn taken(
         &self,
         txn: &Transaction,
         table: ObjectId,
@@ -439,9 +464,9 @@ impl Manager {
         let mut seen: HashSet<&KeyBytes> = HashSet::with_capacity(wanted.len());
         self.with_index(table, key, |index, latest| {
             let rows = latest.rows(table);
-            let held = |bytes: &KeyBytes| {
-                index.get(bytes).is_some_and(|holder| is_live(&rows, holder) && !txn.removes(table, holder))
-            };
+            let removed = self.removed_by(txn, table, &rows);
+            let held =
+                |bytes: &KeyBytes| index.get(bytes).is_some_and(|holder| rows.is_live(holder) && !removed(holder));
             let is_taken = |bytes: &KeyBytes| held(bytes) || txn.has_key(table, &key.name, bytes);
             let mut taken = Vec::new();
             for (row, bytes) in wanted.iter().enumerate() {
@@ -455,21 +480,6 @@ impl Manager {
         })
     }
 
-    /// The rows of a batch whose keys are free: what INSERT ... ON CONFLICT DO NOTHING adds.
-    pub fn without_taken_keys(&self, txn: &Transaction, table: ObjectId, batch: &RecordBatch) -> Result<RecordBatch> {
-        let Some(facts) = txn.snapshot().catalog.table_by_id(table) else {
-            return Err(Error::internal("rows for a table that is not in the catalogue"));
-        };
-        let mut free = vec![true; batch.num_rows()];
-        for key in &facts.keys {
-            let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| batch.column(c).clone()).collect();
-            for row in self.taken(txn, table, key, &keys::key_bytes(&columns)?)? {
-                free[row] = false;
-            }
-        }
-        filter_record_batch(batch, &BooleanArray::from(free)).map_err(|e| Error::internal(e.to_string()))
-    }
-
     /// Checks the transaction's keys once more against what was committed while it ran.
     fn recheck_keys(&self, txn: &Transaction, latest: &Snapshot) -> Result<()> {
         for ((table, constraint), noted) in &txn.keys {
@@ -478,7 +488,7 @@ impl Manager {
             self.with_index(*table, key, |index, latest| {
                 let rows = latest.rows(*table);
                 let taken = noted.keys().any(|bytes| {
-                    index.get(bytes).is_some_and(|holder| is_live(&rows, holder) && !txn.removes(*table, holder))
+                    index.get(bytes).is_some_and(|holder| rows.is_live(holder) && !txn.removes(*table, holder))
                         && txn.has_key(*table, constraint, bytes)
                 });
                 match taken {
@@ -493,7 +503,7 @@ impl Manager {
         Ok(())
     }
 
-    fn with_index<T>(
+    pub(super) fn with_index<T>(
         &self,
         table: ObjectId,
         key: &KeyConstraint,
@@ -517,11 +527,6 @@ impl Manager {
             None => Err(Error::internal("a key index vanished")),
         }
     }
-}
-
-fn is_live(rows: &TableRows, row: RowId) -> bool {
-    let (segment, offset) = split_row_id(row);
-    rows.segment(segment).is_some_and(|s| !s.is_deleted(offset))
 }
 
 #[cfg(test)]
@@ -549,6 +554,8 @@ mod tests {
             columns: vec![column],
             keys: vec![KeyConstraint { name: "t_pkey".to_owned(), columns: vec![0], primary: true }],
             checks: Vec::new(),
+            foreign_keys: Vec::new(),
+            referenced_by: Vec::new(),
             grants: Vec::new(),
             tags: Vec::new(),
             comment: None,

@@ -7,9 +7,11 @@
 //! | 1, table, segment | [`SegmentRow`]: rows, bytes, sealed file if there is one |
 //! | 2, table | the commit that last changed the table |
 //! | 3, table, segment | offsets of deleted rows, a bit each |
+//! | 4, table, segment | empty: no snapshot but older ones names the segment, its bytes are still there |
 //!
 //! Bytes of segments without a file are in tree `Rows` under table, segment.
 
+use super::history::Retired;
 use super::segment::{Deleted, FileRef, Location, Segment};
 use super::snapshot::TableRows;
 use crate::catalog::ObjectId;
@@ -26,6 +28,7 @@ pub const STATE_KEY: &[u8] = b"state";
 const SEGMENT: u8 = 1;
 const CHANGED: u8 = 2;
 const DELETED: u8 = 3;
+const RETIRED: u8 = 4;
 
 /// What the manifest says of one segment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -83,15 +86,35 @@ fn split(key: &[u8]) -> Result<(ObjectId, u64)> {
     Ok((id_of(key.get(1..).unwrap_or_default())?, id_of(key.get(9..).unwrap_or_default())?))
 }
 
-/// Writes what differs between two states of a table's rows.
-pub fn write_difference(batch: &mut WriteBatch, table: ObjectId, before: &TableRows, after: &TableRows) -> Result<()> {
+/// Small segments that were retired, their bytes not yet removed.
+pub fn retired(store: &Store) -> Result<Vec<Retired>> {
+    let keys = store.engine().scan(Tree::Manifest, &[RETIRED])?;
+    keys.iter().map(|(key, _)| split(key)).collect()
+}
+
+/// Removes the bytes of a retired segment.
+pub fn bury(batch: &mut WriteBatch, (table, segment): Retired) {
+    batch.delete(Tree::Manifest, manifest_key(RETIRED, table, segment));
+    batch.delete(Tree::Rows, segment_key(table, segment));
+}
+
+/// Writes what differs between two states of a table's rows. The bytes of small segments stay for readers of older
+/// snapshots: they are `retired`.
+pub fn write_difference(
+    batch: &mut WriteBatch,
+    table: ObjectId,
+    before: &TableRows,
+    after: &TableRows,
+    retired: &mut Vec<Retired>,
+) -> Result<()> {
     for gone in before.segments.iter().filter(|s| after.segment(s.id).is_none()) {
         batch.delete(Tree::Manifest, manifest_key(SEGMENT, table, gone.id));
         if gone.deleted.is_some() {
             batch.delete(Tree::Manifest, manifest_key(DELETED, table, gone.id));
         }
         if matches!(gone.location, Location::Inline) {
-            batch.delete(Tree::Rows, segment_key(table, gone.id));
+            batch.put(Tree::Manifest, manifest_key(RETIRED, table, gone.id), Vec::new());
+            retired.push((table, gone.id));
         }
     }
     for segment in &after.segments {

@@ -144,6 +144,15 @@ impl Deleted {
         self.words.get(offset / 64).is_some_and(|word| word & (1 << (offset % 64)) != 0)
     }
 
+    /// The offsets, in order.
+    pub fn offsets(&self) -> impl Iterator<Item = usize> {
+        let each = |(place, word): (usize, &u64)| {
+            let word = *word;
+            (0..64).filter(move |bit| word & (1 << bit) != 0).map(move |bit| place * 64 + bit)
+        };
+        self.words.iter().enumerate().flat_map(each)
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.count

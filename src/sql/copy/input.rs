@@ -1,8 +1,9 @@
 //! COPY FROM STDIN: records to segments of the table, in the session's transaction.
 
 use super::super::context::Context;
-use super::super::dml::{Target, Work, rows};
+use super::super::dml::{Referring, Target, Work, rows};
 use super::super::parser::Copy;
+use super::super::run::blocking;
 use super::super::values;
 use super::split::{Record, Splitter};
 use crate::config::SEGMENT_ROWS_MAX;
@@ -27,6 +28,7 @@ pub struct CopyIn {
     lines: Vec<u64>,
     bytes: usize,
     rows: usize,
+    referring: Referring,
 }
 
 impl CopyIn {
@@ -34,11 +36,21 @@ impl CopyIn {
     pub(super) fn new(target: Target, columns: Vec<usize>, copy: Copy) -> Self {
         let builders = columns.iter().map(|_| StringBuilder::new()).collect();
         let splitter = Splitter::new(copy.format, copy.delimiter, copy.quote, copy.null);
-        Self { target, columns, splitter, skip_header: copy.header, builders, lines: Vec::new(), bytes: 0, rows: 0 }
+        Self {
+            target,
+            columns,
+            splitter,
+            skip_header: copy.header,
+            builders,
+            lines: Vec::new(),
+            bytes: 0,
+            rows: 0,
+            referring: Referring::default(),
+        }
     }
 
     /// Takes a piece of data.
-    pub fn feed(
+    pub async fn feed(
         &mut self,
         context: &Arc<Context>,
         state: &SessionState,
@@ -48,15 +60,21 @@ impl CopyIn {
         context.cancel.check()?;
         self.split(Some(data))?;
         if self.bytes >= GATHER_BYTES_MAX || self.lines.len() >= SEGMENT_ROWS_MAX {
-            self.flush(context, state, txn)?;
+            self.flush(context, state, txn).await?;
         }
         Ok(())
     }
 
     /// Ends the data; gives the number of rows.
-    pub fn finish(mut self, context: &Arc<Context>, state: &SessionState, txn: &mut Transaction) -> Result<usize> {
+    pub async fn finish(
+        mut self,
+        context: &Arc<Context>,
+        state: &SessionState,
+        txn: &mut Transaction,
+    ) -> Result<usize> {
         self.split(None)?;
-        self.flush(context, state, txn)?;
+        self.flush(context, state, txn).await?;
+        self.referring.end(&Work::new(context, state, &[]), txn, &self.target).await?;
         Ok(self.rows)
     }
 
@@ -91,10 +109,19 @@ impl CopyIn {
         }
     }
 
-    fn flush(&mut self, context: &Arc<Context>, state: &SessionState, txn: &mut Transaction) -> Result<()> {
+    async fn flush(&mut self, context: &Arc<Context>, state: &SessionState, txn: &mut Transaction) -> Result<()> {
         if self.lines.is_empty() {
             return Ok(());
         }
+        let work = Work::new(context, state, &[]);
+        let whole = blocking(|| self.whole_rows(&work))?;
+        work.lock_keys(txn, &self.target, &whole).await?;
+        blocking(|| rows::add(&work, txn, self.target.id, &whole))?;
+        self.referring.add(&work, txn, &self.target, &whole).await
+    }
+
+    /// The rows gathered.
+    fn whole_rows(&mut self, work: &Work<'_>) -> Result<RecordBatch> {
         let lines = std::mem::take(&mut self.lines);
         self.bytes = 0;
         let texts: Vec<StringArray> = self.builders.iter_mut().map(StringBuilder::finish).collect();
@@ -115,10 +142,7 @@ impl CopyIn {
         let batch: RecordBatch = crate::txn::batch(Arc::new(Schema::new(fields)), arrays, lines.len())?;
         let mut given = vec![None; self.target.table.columns.len()];
         self.columns.iter().enumerate().for_each(|(at, &column)| given[column] = Some(at));
-        let work = Work { context, state, params: &[] };
-        let whole = work.whole_rows(self.target.id, &self.target.table, &given, &batch)?;
-        rows::append(&work, txn, self.target.id, &whole)?;
         self.rows += lines.len();
-        Ok(())
+        work.whole_rows(self.target.id, &self.target.table, &given, &batch)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::planner::Planner;
 use super::super::values::assign;
-use super::Work;
+use super::{Target, Work};
 use crate::catalog::{ObjectId, Table};
 use crate::error::{Error, Kind, Result};
 use crate::txn::Transaction;
@@ -37,13 +37,14 @@ impl Work<'_> {
     }
 
     /// Whole rows of the table, their columns of its types, once NOT NULL and CHECK constraints hold.
-    pub fn checked(&self, table: &Table, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+    fn checked(&self, table: &Table, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
         let whole = crate::txn::batch(table.arrow_schema(), columns, rows)?;
         self.check(table, &whole)?;
         Ok(whole)
     }
 
-    fn check(&self, table: &Table, batch: &RecordBatch) -> Result<()> {
+    /// Refuses rows that NOT NULL or CHECK constraints refuse.
+    pub fn check(&self, table: &Table, batch: &RecordBatch) -> Result<()> {
         for (column, array) in table.columns.iter().zip(batch.columns()) {
             if column.not_null && array.null_count() > 0 {
                 return Err(Error::new(
@@ -110,7 +111,16 @@ pub fn numbers(first: i64, rows: usize) -> ArrayRef {
     Arc::new(Int64Array::from_iter_values((0..rows as i64).map(|n| first + n)))
 }
 
-/// Adds whole rows to the transaction.
-pub fn append(work: &Work<'_>, txn: &mut Transaction, id: ObjectId, batch: &RecordBatch) -> Result<()> {
-    work.context.database.manager.append(txn, id, batch)
+/// Adds new rows to the transaction, waiting for others who add or remove the same keys.
+pub async fn append(work: &Work<'_>, txn: &mut Transaction, target: &Target, batch: &RecordBatch) -> Result<()> {
+    work.lock_keys(txn, target, batch).await?;
+    add(work, txn, target.id, batch)
+}
+
+/// Adds whole rows, whose keys are locked, to the transaction.
+pub fn add(work: &Work<'_>, txn: &mut Transaction, id: ObjectId, batch: &RecordBatch) -> Result<()> {
+    match batch.num_rows() {
+        0 => Ok(()),
+        _ => work.context.database.manager.append(txn, id, batch),
+    }
 }

@@ -3,10 +3,12 @@
 //! [`parse`] splits a string into statements. Where one begins with words of our own ([`own`]), our grammar reads it;
 //! otherwise sqlparser does. What is read is not yet allowed: the session runs only what it knows.
 
+mod locks;
 mod own;
 mod tokens;
 mod words;
 
+pub use locks::{Strength, strength};
 pub use own::{AssetTarget, Copy, CopyFormat, GrantTarget, Inventory, Own, RoleOption, TagTarget};
 
 use super::error::locate;
@@ -75,7 +77,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     tokens::must_be_shallow(&tokens)?;
     let dialect = PostgreSqlDialect {};
-    let mut words = Words::new(Parser::new(&dialect).with_tokens_with_locations(tokens));
+    let mut words = Words::new(Parser::new(&dialect).with_tokens_with_locations(locks::spell(tokens)));
     if let Some(own) = own::parse(&mut words, text)? {
         words.end()?;
         return Ok(Body::Own(Box::new(own)));

@@ -56,6 +56,9 @@ impl TableScan {
         let Some(table) = context.snapshot.catalog.table_by_id(id) else {
             return Err(Error::internal("a table vanished while it was planned"));
         };
+        if let Some(reads) = &context.reads {
+            reads.note(id);
+        }
         let table = Arc::new(table.clone());
         let access = gate::access(context, id, &table)?;
         let plain = table.arrow_schema();
