@@ -401,3 +401,17 @@ async fn on_conflict_counts_each() {
     }
     assert_eq!(house.client().ok("SELECT v FROM t WHERE id = 9").await, "80");
 }
+
+/// A detail of a foreign key names values to a role that sees the columns plain, and to no other.
+#[tokio::test(flavor = "multi_thread")]
+async fn details_hold_no_masked_value() {
+    let house = House::new(FAMILY).await;
+    let mut client = house.client();
+    let detail = client.fails("INSERT INTO c VALUES (1, 7)", Kind::ForeignKey).await;
+    assert_eq!(detail.detail(), Some("Key (p)=(7) is not present in table \"p\"."));
+    client.ok("CREATE MASKING POLICY hide AS (v int) RETURNS int -> 0").await;
+    client.ok("ALTER TABLE c ALTER COLUMN p SET MASKING POLICY hide; CREATE ROLE clerk").await;
+    client.ok("GRANT SELECT, INSERT ON c TO clerk; SET ROLE clerk").await;
+    let detail = client.fails("INSERT INTO c VALUES (1, 7)", Kind::ForeignKey).await;
+    assert_eq!(detail.detail(), Some("Key (p) is not present in table \"p\"."));
+}
