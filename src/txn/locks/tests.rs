@@ -1,3 +1,5 @@
+//! The lock table without sessions: what excludes what, who is served when, what goes along with moved rows.
+
 use super::*;
 use crate::error::Kind;
 use std::sync::Arc;
