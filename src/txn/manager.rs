@@ -9,7 +9,7 @@ use super::hash::Hashes;
 use super::keys::{self, KeyBytes, KeyIndex};
 use super::manifest;
 use super::moves::Moves;
-use super::segment::{self, Location, RowId, Segment, split_row_id};
+use super::segment::{self, Location, RowId, Segment, row_id, split_row_id};
 use super::snapshot::{Snapshot, TableRows};
 use super::statistics::TableSummary;
 use super::transaction::{Transaction, name_taken};
@@ -275,7 +275,19 @@ impl Manager {
         {
             let (merge, keep): (Vec<_>, Vec<_>) = settled.segments.drain(..).partition(|s| small(s));
             settled.segments = keep;
-            settled.segments.extend(self.merge(id, table, &merge)?);
+            let merged = self.merge(id, table, &merge)?;
+            // If the commit fails after this nobody looks for the rows where they would have been.
+            self.moves.lock().note(&merge, |moved| {
+                let live =
+                    |s: &Segment| (0..s.rows).filter(|n| !s.is_deleted(*n)).map(|n| (s.id, n)).collect::<Vec<_>>();
+                for (place, (segment, offset)) in merge.iter().flat_map(|s| live(s)).enumerate() {
+                    let new = row_id(merged[place / SEGMENT_ROWS_MAX].id, place % SEGMENT_ROWS_MAX);
+                    if let Some(places) = moved.get_mut(&segment) {
+                        places[offset] = new;
+                    }
+                }
+            });
+            settled.segments.extend(merged);
             settled.segments.sort_by_key(|s| s.id);
             moved.insert(id);
         }
