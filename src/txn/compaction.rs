@@ -522,4 +522,26 @@ mod tests {
         assert_eq!(find(&manager, &held, |_| true).len(), 5);
         assert_eq!(find(&manager, reader.snapshot(), |_| true).len(), 5);
     }
+
+    /// A commit that merges small segments moves rows as well; who changes one of them meanwhile is not in conflict.
+    #[test]
+    fn rows_of_merged_small_segments_are_found_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let manager = open(folder.path());
+        let mut txn = manager.begin(false);
+        txn.put_object(TABLE, Object::Table(facts())).unwrap();
+        let most = crate::config::SMALL_SEGMENTS_MAX as i64;
+        (0..most).for_each(|id| manager.append(&mut txn, TABLE, &rows(id..id + 1)).unwrap());
+        manager.commit(txn).unwrap();
+        assert_eq!(manager.current().rows(TABLE).segments.len(), most as usize);
+        let mut early = manager.begin(false);
+        assert_eq!(delete(&manager, &mut early, |id| id == 5), 1);
+        let mut txn = manager.begin(false);
+        manager.append(&mut txn, TABLE, &rows(most..most + 1)).unwrap();
+        manager.commit(txn).unwrap();
+        assert_eq!(manager.current().rows(TABLE).segments.len(), 1);
+        manager.append(&mut early, TABLE, &rows(5..6)).unwrap();
+        manager.commit(early).unwrap();
+        assert_eq!(ids(&manager), (0..=most).collect::<Vec<_>>());
+    }
 }
