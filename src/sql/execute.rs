@@ -285,7 +285,7 @@ async fn changing<S: VisitMut + Clone>(
             let context = locking::inner(&work, &txn, &mut statement).await?;
             change.clone()(&work.within(&context), &mut txn, statement).await
         };
-        match attempt.await {
+        match Box::pin(attempt).await {
             Err(_) if work.again.load(Ordering::Relaxed) => session.refresh()?,
             Err(error) => return Err(error),
             Ok(changed) => {
@@ -308,7 +308,8 @@ pub(super) async fn defining<T>(
         let before = session.transaction()?.clone();
         let mut txn = before.clone();
         let mut ddl = Ddl { context: &context, state: &state, txn: &mut txn };
-        let made = define.clone()(&mut ddl).await?;
+        // On the heap: what all statements do would otherwise lie on the stack of each.
+        let made = Box::pin(define.clone()(&mut ddl)).await?;
         let touched = txn.touched_since(&before);
         for &id in &touched {
             locking::object(&context, &txn, id, Mode::Update).await?;
