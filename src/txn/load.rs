@@ -110,7 +110,7 @@ static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism()
 /// What makes the rows of one segment, none if there are none.
 type Job = Box<dyn FnOnce() -> Result<Option<RecordBatch>> + Send>;
 
-/// Makes segments of many rows of one table. They are taken one after another ([`Loader::next`], [`Loader::rest`]) and added
+/// Makes segments of many rows of one table. They are taken one after another ([`Loader::take_first`], [`Loader::rest`]) and added
 /// ([`Loader::attach`]) by whoever has locked their keys.
 #[derive(Debug)]
 pub struct Loader {
@@ -204,7 +204,7 @@ impl Loader {
     }
 
     /// Waits for the oldest job and gives its segment.
-    pub fn next(&mut self) -> Result<Option<Prepared>> {
+    pub fn take_first(&mut self) -> Result<Option<Prepared>> {
         let Some(job) = self.running.pop_front() else { return Ok(None) };
         let ended = job.join().map_err(|_| Error::internal("a thread that makes a segment panicked"))?;
         Ok(ended?.filter(|prepared| prepared.batch.num_rows() > 0))

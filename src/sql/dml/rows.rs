@@ -148,7 +148,7 @@ pub async fn settle(
     due: impl Fn(&Loader) -> bool,
 ) -> Result<()> {
     while due(loader) {
-        if let Some(prepared) = blocking(|| loader.next())? {
+        if let Some(prepared) = blocking(|| loader.take_first())? {
             admit(work, txn, target, (&mut *loader, &mut *referring), prepared).await?;
         }
     }
