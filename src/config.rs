@@ -8,14 +8,18 @@ pub const VALUE_BYTES_MAX: usize = 16 * 1024;
 pub const BLOCK_BYTES: usize = 64 * 1024;
 /// Bytes of cache that sled may hold.
 pub const SLED_CACHE_BYTES: u64 = 64 << 20;
-/// Bytes of decoded chunks kept in memory.
+/// Bytes of decoded pages kept in memory at least.
 pub const CHUNK_CACHE_BYTES: usize = 512 << 20;
+/// The share of the machine's memory that they may have if that is more: one part of so many.
+pub const CHUNK_CACHE_SHARE: usize = 8;
 /// Rounds of PBKDF2-HMAC-SHA256 for a passphrase (OWASP 2023 gives 600,000).
 pub const PASSPHRASE_ROUNDS: u32 = 600_000;
 /// Rounds of PBKDF2 for a SCRAM verifier, PostgreSQL's `scram_iterations`.
 pub const SCRAM_ROUNDS: u32 = 4096;
 /// Rows of a segment at most; larger inserts make several.
 pub const SEGMENT_ROWS_MAX: usize = 1 << 17;
+/// Bytes in memory at which a segment is made of gathered rows before it has [`SEGMENT_ROWS_MAX`] of them.
+pub const SEGMENT_BYTES_MAX: usize = 128 << 20;
 /// Rows of one batch that the engine passes on.
 pub const BATCH_ROWS: usize = 8192;
 /// Default address of the server.
@@ -132,6 +136,14 @@ pub const PROFILE_DISTINCT_EXACT_MAX: usize = 100_000;
 pub const PROFILE_NUMBERS_MAX: usize = 16_384;
 /// Values that a column's profile keeps as text for formats and classification.
 pub const PROFILE_SAMPLE_ROWS: usize = 1_000;
+/// Rows of a table up to which a query by key has the key index made; of larger ones it is made at the first write.
+pub const KEY_LOOKUP_ROWS_MAX: usize = 4 << 20;
+/// Rows that compaction brings into the order of a clustering key at once; they are in memory meanwhile.
+pub const COMPACTION_ROWS_MAX: usize = 1 << 21;
+/// How often compaction looks whether there is something to do, in milliseconds.
+pub const COMPACTION_EVERY_MS: u64 = 1000;
+/// Moved rows that are remembered for transactions that began before; 8 bytes each.
+pub const MOVED_ROWS_MAX: usize = 4 << 20;
 /// Arithmetic operators in a row at most: planning takes time with the third power of their number.
 pub const ARITHMETIC_CHAIN_MAX: usize = 250;
 /// Conditions joined by AND and OR in a row at most: each is a frame of the stack when they are planned.

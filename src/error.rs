@@ -49,6 +49,8 @@ pub enum Kind {
     CannotCoerce,
     /// A definition contradicts itself.
     InvalidDefinition,
+    /// A foreign key refers to columns that are no key.
+    InvalidForeignKey,
     /// A text cannot be read as the type asked for.
     InvalidText,
     /// Bytes are no text of the encoding.
@@ -87,6 +89,10 @@ pub enum Kind {
     Dependent,
     /// Another transaction changed the same rows first; run the transaction again.
     Serialization,
+    /// Transactions wait for each other; this one gives way. Run it again.
+    Deadlock,
+    /// Another transaction holds a lock that this one would not wait for, or not longer.
+    LockNotAvailable,
     /// The role lacks the right.
     Privilege,
     /// Known, and deliberately not offered.

@@ -13,7 +13,7 @@ use crate::crypto::{KeySource, MacKey, Purpose, ScramVerifier};
 use crate::encoding::{from_value, to_value};
 use crate::error::{Error, Kind, Result};
 use crate::storage::{Store, Tree, WriteBatch};
-use crate::txn::{Manager, Transaction};
+use crate::txn::{Compactor, Manager, Transaction};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::Int64Type;
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
@@ -61,6 +61,8 @@ pub struct Inner {
     /// Key of `tokenize`.
     pub(super) token_key: Arc<MacKey>,
     template: SessionState,
+    /// Compacts tables until the database is closed.
+    _compactor: Compactor,
     /// The next number of each column that numbers rows by itself.
     numbers: Mutex<HashMap<(ObjectId, usize), i64>>,
 }
@@ -107,6 +109,9 @@ impl Database {
             None => DATABASE_DEFAULT.to_owned(),
         };
         let indexes = TextIndexes::new(store.clone());
+        remove_orphans(&manager)?;
+        // Only now: what it writes is nothing that the opening finds left over.
+        let compactor = Compactor::start(&manager);
         let inner = Inner {
             models: Models::new(store.clone()),
             token_key: Arc::new(store.keyring().mac_key(Purpose::Governance, "tokenize")?),
@@ -115,8 +120,8 @@ impl Database {
             name,
             template: template()?,
             numbers: Mutex::default(),
+            _compactor: compactor,
         };
-        inner.remove_orphans()?;
         Ok(Self(Arc::new(inner)))
     }
 
@@ -148,6 +153,11 @@ impl Database {
         let snapshot = self.0.manager.current();
         let (_, role) = snapshot.catalog.role(role)?;
         ScramVerifier::parse(role.verifier.as_deref().filter(|_| role.login)?).ok()
+    }
+
+    /// How many statements wait for a lock.
+    pub fn waiting(&self) -> usize {
+        self.0.manager.locks().waiting()
     }
 
     /// Names of the superusers.
@@ -206,6 +216,18 @@ fn template() -> Result<SessionState> {
     Ok(state)
 }
 
+/// Files that nothing refers to: left by a process that was killed between writing a file and its commit.
+fn remove_orphans(manager: &Manager) -> Result<()> {
+    let used: HashSet<u64> = referred_files(manager)?.into_iter().map(|(id, _)| id.as_u64()).collect();
+    let files = manager.store().files();
+    for id in files.list()? {
+        if !used.contains(&id.as_u64()) {
+            files.remove(id)?;
+        }
+    }
+    Ok(())
+}
+
 impl Inner {
     /// The engine for one statement.
     pub(super) fn state(&self) -> SessionState {
@@ -228,18 +250,6 @@ impl Inner {
             }
         }
         Ok(seq)
-    }
-
-    /// Files that nothing refers to: left by a process that was killed between writing a file and its commit.
-    fn remove_orphans(&self) -> Result<()> {
-        let used: HashSet<u64> = referred_files(&self.manager)?.into_iter().map(|(id, _)| id.as_u64()).collect();
-        let files = self.manager.store().files();
-        for id in files.list()? {
-            if !used.contains(&id.as_u64()) {
-                files.remove(id)?;
-            }
-        }
-        Ok(())
     }
 
     /// The next numbers of a column that numbers rows by itself. As PostgreSQL's sequences they are not given back.

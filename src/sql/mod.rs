@@ -17,6 +17,7 @@ mod dml;
 mod error;
 mod execute;
 mod functions;
+mod locking;
 mod models;
 mod names;
 mod parser;

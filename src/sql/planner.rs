@@ -5,6 +5,7 @@
 
 use super::context::Context;
 use super::functions;
+use super::locking::LOCKED;
 use super::parser;
 use super::semantics;
 use super::tables;
@@ -77,10 +78,14 @@ impl<'a> Planner<'a> {
 
     /// An expression over `schema` that can be evaluated on batches.
     pub fn physical(&self, expression: Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
+        Ok(self.state.create_physical_expr(self.simple(expression, schema)?, schema)?)
+    }
+
+    /// An expression over `schema` with its types settled and its constants computed.
+    pub fn simple(&self, expression: Expr, schema: &DFSchema) -> Result<Expr> {
         let simplifier = self.simplifier(schema);
         let expression = semantics::checked(simplifier.coerce(expression, schema)?, schema)?;
-        let expression = simplifier.simplify(expression)?;
-        Ok(self.state.create_physical_expr(expression, schema)?)
+        Ok(simplifier.simplify(expression)?)
     }
 
     /// Asks `schema` for the types of columns.
@@ -105,6 +110,11 @@ impl<'a> Planner<'a> {
     }
 
     fn relation(&self, name: &TableReference) -> Result<Arc<dyn TableSource>> {
+        if name.schema() == Some(LOCKED)
+            && let Some(provider) = self.context.locked.get(name.table())
+        {
+            return Ok(provider_as_source(provider.clone()));
+        }
         let (schema, table) = self.context.resolve(name.schema(), name.table());
         if let Some(provider) = self.overrides.get(&(schema.clone(), table.clone())) {
             return Ok(provider_as_source(provider.clone()));

@@ -1,13 +1,14 @@
-//! Decoded columns kept in memory within a budget, the least recently used leaving first.
+//! Decoded pages of columns kept in memory within a budget, the least recently used leaving first.
 
+use crate::config::{CHUNK_CACHE_BYTES, CHUNK_CACHE_SHARE};
 use arrow::array::{Array, ArrayRef};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 
-/// Segment and position of the column within it.
-type Place = (u64, usize);
+/// Segment, position of the column within it, and page of the column.
+type Place = (u64, usize, usize);
 
-/// A cache of decoded columns.
+/// A cache of decoded pages.
 #[derive(Debug)]
 pub struct ColumnCache {
     state: Mutex<State>,
@@ -20,6 +21,18 @@ struct State {
     by_age: BTreeMap<u64, Place>,
     clock: u64,
     bytes: usize,
+}
+
+/// Bytes for decoded pages on this machine.
+pub fn budget() -> usize {
+    // What the kernel says, and less if a container is given less.
+    let total = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+        line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()?.checked_mul(1024)
+    });
+    let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
+    let memory = total.into_iter().chain(limit).min().unwrap_or(0);
+    CHUNK_CACHE_BYTES.max(memory / CHUNK_CACHE_SHARE)
 }
 
 impl ColumnCache {
@@ -74,11 +87,11 @@ mod tests {
     fn the_least_recently_used_leaves_first() {
         let column = || Arc::new(Int64Array::from_iter_values(0..100)) as ArrayRef;
         let cache = ColumnCache::new(column().get_array_memory_size() * 2);
-        cache.put((1, 0), column());
-        cache.put((2, 0), column());
-        assert!(cache.get((1, 0)).is_some());
-        cache.put((3, 0), column());
-        assert!(cache.get((2, 0)).is_none());
-        assert!(cache.get((1, 0)).is_some() && cache.get((3, 0)).is_some());
+        cache.put((1, 0, 0), column());
+        cache.put((2, 0, 0), column());
+        assert!(cache.get((1, 0, 0)).is_some());
+        cache.put((3, 0, 0), column());
+        assert!(cache.get((2, 0, 0)).is_none());
+        assert!(cache.get((1, 0, 0)).is_some() && cache.get((3, 0, 0)).is_some());
     }
 }

@@ -3,10 +3,13 @@
 //! [`parse`] splits a string into statements. Where one begins with words of our own ([`own`]), our grammar reads it;
 //! otherwise sqlparser does. What is read is not yet allowed: the session runs only what it knows.
 
+mod locks;
 mod own;
 mod tokens;
+mod upkeep;
 mod words;
 
+pub use locks::{Strength, strength};
 pub use own::{AssetTarget, Copy, CopyFormat, GrantTarget, Inventory, Own, RoleOption, TagTarget};
 
 use super::error::locate;
@@ -15,6 +18,7 @@ use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+pub use upkeep::{ClusterBy, Upkeep};
 use words::Words;
 pub use words::{fold, split};
 
@@ -75,7 +79,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     tokens::must_be_shallow(&tokens)?;
     let dialect = PostgreSqlDialect {};
-    let mut words = Words::new(Parser::new(&dialect).with_tokens_with_locations(tokens));
+    let mut words = Words::new(Parser::new(&dialect).with_tokens_with_locations(locks::spell(tokens)));
     if let Some(own) = own::parse(&mut words, text)? {
         words.end()?;
         return Ok(Body::Own(Box::new(own)));

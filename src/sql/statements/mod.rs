@@ -5,9 +5,11 @@ mod model;
 mod settings;
 mod source;
 mod text_index;
+mod upkeep;
 
 pub use inventory::inventory;
 pub use model::{create_model, deploy_model, drop_model};
 pub use settings::{reset, set, set_role, show};
 pub use source::{create_source, drop_source, refresh_source};
 pub use text_index::reindex;
+pub use upkeep::upkeep;

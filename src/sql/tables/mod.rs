@@ -5,8 +5,11 @@
 //! plan that reads them ([`table`]), so that no expression of a user can be moved below.
 
 mod asset;
+mod found;
 mod gate;
 mod lazy;
+mod prune;
+mod scan;
 mod table;
 
 pub use asset::{assets, may_read, must_get as must_get_asset};
