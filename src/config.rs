@@ -46,6 +46,18 @@ pub const JOURNAL_LOG_BYTES: u64 = 16 << 20;
 pub const JOURNAL_CHECKPOINT_BYTES: u64 = 64 << 20;
 /// Checkpoints that are kept, with the logs from the oldest of them on.
 pub const CHECKPOINTS_KEPT: usize = 2;
+/// Milliseconds for which removed files and old logs are kept unless ALTER SYSTEM SET steward.retention says otherwise; 0 keeps none.
+pub const RETENTION_DEFAULT_MS: u64 = 0;
+/// Milliseconds for which things stay beyond the retention, for statements that read the oldest moment that is still kept.
+pub const RETENTION_GRACE_MS: u64 = 600_000;
+/// States of the past that are kept in memory for AS OF.
+pub const PAST_STATES_MAX: usize = 4;
+/// Bytes of sealed files that the scrub in the background reads in a second.
+pub const SCRUB_BYTES_PER_SECOND: u64 = 16 << 20;
+/// Seconds after the start of a server until its first scrub.
+pub const SCRUB_FIRST_SECONDS: u64 = 300;
+/// Seconds between the end of one scrub and the beginning of the next: a week.
+pub const SCRUB_EVERY_SECONDS: u64 = 7 * 86_400;
 /// Plain bytes of a frame of a checkpoint.
 pub const CHECKPOINT_FRAME_BYTES: usize = 256 << 10;
 /// Free bytes below which writes are refused, so that sled itself never meets a full disk.

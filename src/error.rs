@@ -93,6 +93,8 @@ pub enum Kind {
     Deadlock,
     /// Another transaction holds a lock that this one would not wait for, or not longer.
     LockNotAvailable,
+    /// A moment of the past that is no longer kept.
+    SnapshotTooOld,
     /// The role lacks the right.
     Privilege,
     /// Known, and deliberately not offered.

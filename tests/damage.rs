@@ -5,6 +5,11 @@
 //! lost. For changed bytes: whatever byte of whatever file is changed, the database either says that it is damaged or
 //! answers exactly as before.
 
+#[path = "damage/operation.rs"]
+mod operation;
+#[path = "damage/trials.rs"]
+mod trials;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

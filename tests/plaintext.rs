@@ -359,6 +359,8 @@ async fn nothing_is_readable_in_the_folder() {
     for (name, bytes) in &plain {
         fs::write(copy.join(name), bytes).unwrap();
     }
+    let backup = folder.path().join("backup");
+    database.store().backup(&backup, false, |_| Ok(())).unwrap();
     drop(session);
     drop(database);
 
@@ -377,11 +379,19 @@ async fn nothing_is_readable_in_the_folder() {
 
     let mut hidden = secrets.clone();
     hidden.extend([PASSWORD, std::str::from_utf8(&KEY).unwrap()]);
-    let found = found_strings(&data, &hidden);
-    assert!(found.is_empty(), "readable on disk: {found:?}");
-    let found = found_pieces(&data, &wanted);
-    let shown: Vec<_> = found.iter().take(5).map(|piece| String::from_utf8_lossy(piece).into_owned()).collect();
-    assert!(found.is_empty(), "{} of {} pieces are readable on disk, such as {shown:?}", found.len(), wanted.len());
+    for place in [&data, &backup] {
+        let found = found_strings(place, &hidden);
+        assert!(found.is_empty(), "readable in {}: {found:?}", place.display());
+        let found = found_pieces(place, &wanted);
+        let shown: Vec<_> = found.iter().take(5).map(|piece| String::from_utf8_lossy(piece).into_owned()).collect();
+        let place = place.display();
+        assert!(
+            found.is_empty(),
+            "{} of {} pieces are readable in {place}, such as {shown:?}",
+            found.len(),
+            wanted.len()
+        );
+    }
 
     // And nothing of it is lost: it all comes back with the key.
     let database = Database::open(&data, &key).unwrap();

@@ -66,6 +66,39 @@ Examples:
 Every seal is opened, every count compared and every file looked for, whether or not the database still opens. --deep
 decodes all rows of all tables as well. The exit code is 1 when anything is damaged.";
 
+const BACKUP_HELP: &str = "\
+Examples:
+  steward backup --data ./shop.db --to /mnt/backups/shop
+  psql -c \"BACKUP DATABASE TO '/mnt/backups/shop'\"      while a server runs
+
+A second backup into the same folder copies only what is new. Everything stays sealed; the backup opens with the key that
+the database had when it was taken. --link makes hard links of files that never change: quick, but on the same disk.";
+
+const RESTORE_HELP: &str = "\
+Examples:
+  steward restore --from /mnt/backups/shop --data ./shop.db
+  steward restore --from /mnt/backups/shop --data ./shop.db --to-time '2026-01-31 23:59:59'
+
+The key is looked for as for a database in DATA. Every seal is opened and the chain of commits followed before the
+database can be opened. --to-time (UTC unless it names a zone) and --to-commit stop at an earlier moment; how far back
+that goes depends on steward.retention (see steward check).";
+
+const REPAIR_HELP: &str = "\
+Examples:
+  steward repair --data ./shop.db
+  steward repair --data ./shop.db --from /mnt/backups/shop
+
+The keyring comes from its copy, small values from checkpoint and journal, damaged files from the backup, text indexes
+from their tables. What was done is told line by line; the exit code is 1 when something is lost.";
+
+const EXPORT_HELP: &str = "\
+Example:
+  steward export --data ./shop.db --to ./shop.export
+  steward import --from ./shop.export --data ./copy.db
+
+import.sql makes schemas, tables, roles, rights, tags, policies, views, sources, text indexes and models again; data/
+holds the rows as CSV. All of it is plain text: who reads it needs no key.";
+
 /// The command line.
 #[derive(Debug, Parser)]
 #[command(name = "steward", version, about = ABOUT, after_help = AFTER_HELP, arg_required_else_help = true)]
@@ -96,6 +129,84 @@ pub enum Command {
     /// Open every seal of a database and report
     #[command(after_help = CHECK_HELP)]
     Check(Check),
+    /// Copy a stopped database, sealed as it is, into a folder of backups
+    #[command(after_help = BACKUP_HELP)]
+    Backup(Backup),
+    /// Make a database from a backup, as of its end or of an earlier moment
+    #[command(after_help = RESTORE_HELP)]
+    Restore(Restore),
+    /// Make a damaged database whole as far as that can be done
+    #[command(after_help = REPAIR_HELP)]
+    Repair(Repair),
+    /// Write everything in a database as SQL and CSV
+    #[command(after_help = EXPORT_HELP)]
+    Export(Export),
+    /// Make a database from what export wrote
+    Import(Import),
+}
+
+/// Arguments of `backup`.
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// Folder of the database
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Folder of the backups; made when it is not there
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// Link files that never change instead of copying them
+    #[arg(long)]
+    pub link: bool,
+}
+
+/// Arguments of `restore`.
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// Folder of the backups
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// Folder of the database; empty or not there yet
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// The last commit to restore, as steward.commits counts them
+    #[arg(long, value_name = "N", conflicts_with = "to_time")]
+    pub to_commit: Option<u64>,
+    /// The moment to restore
+    #[arg(long, value_name = "TIME")]
+    pub to_time: Option<String>,
+}
+
+/// Arguments of `repair`.
+#[derive(Debug, Args)]
+pub struct Repair {
+    /// Folder of the database
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Folder of backups to take lost files from
+    #[arg(long, value_name = "DIR")]
+    pub from: Option<PathBuf>,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Folder of the database
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Folder to write into; empty or not there yet
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// Folder that export wrote
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// Folder of the database; empty or not there yet
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
 }
 
 /// Arguments of `init`.

@@ -11,7 +11,7 @@ use crate::catalog::{Object, ObjectId, Table};
 use crate::error::{Error, Kind, Result};
 use crate::sql::referred_files;
 use crate::storage::{self, FileId, Files, Finding, Store};
-use crate::txn::Manager;
+use crate::txn::{Manager, shown};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -39,7 +39,24 @@ pub fn run(arguments: &Check, console: &Console) -> Result<Ending> {
         Kind::Corruption,
         format!("{damaged} of {} things in {} are damaged", findings.len(), data.display()),
     )
-    .with_hint("Keep a copy of the folder as it is, and restore the last backup."))
+    .with_hint(
+        "Keep a copy of the folder as it is; `steward repair` mends what can be mended, --from a backup what is lost.",
+    ))
+}
+
+/// The files of a store that its catalogue refers to and that are not there.
+pub fn whole_of(store: &Arc<Store>) -> Result<Vec<Finding>> {
+    let findings = files(store, &Manager::open(store.clone())?)?;
+    Ok(findings.into_iter().filter(|finding| !finding.ok).collect())
+}
+
+/// What of the past can still be read.
+fn past(manager: &Manager) -> Result<String> {
+    let kept = manager.store().kept()?;
+    Ok(match kept.ms {
+        0 => "it is not kept: steward.retention is 0".to_owned(),
+        _ => format!("it reaches back to {}", shown(manager.reaches_back_ms()?)),
+    })
 }
 
 /// The findings, one a line.
@@ -60,6 +77,7 @@ fn referred(store: Arc<Store>, deep: bool) -> Vec<Finding> {
         Err(error) => return unreadable(error),
     };
     let mut findings = files(&store, &manager).unwrap_or_else(unreadable);
+    findings.push(finding("past", "history", past(&manager)));
     if deep {
         let snapshot = manager.current();
         for (id, object) in snapshot.catalog.objects() {

@@ -64,6 +64,19 @@ impl Key {
         Ok(Self { source: key.into(), origin })
     }
 
+    /// As [`Self::find`] where a key must be there: none is made.
+    pub fn must_find(data: &Path, console: &Console) -> Result<Self> {
+        let named = variable(FILE_VARIABLE)?.is_some() || variable(PASSPHRASE_VARIABLE)?.is_some();
+        if named || beside(data, "key")?.exists() {
+            return Self::find(data, console);
+        }
+        match terminal::ask("Passphrase of the backup: ")? {
+            Some(text) => Ok(Self { source: KeySource::Passphrase(text), origin: "the terminal".to_owned() }),
+            None => Err(Error::new(Kind::Configuration, "no key for the backup")
+                .with_hint(format!("Name the database's key file in {FILE_VARIABLE}, or set {PASSPHRASE_VARIABLE}."))),
+        }
+    }
+
     /// Opens the database in `data` with this key, or makes it as `birth` says. A wrong key is told with where it came
     /// from.
     pub fn open(&self, data: &Path, birth: &Birth) -> Result<Database> {

@@ -1,4 +1,4 @@
-//! The command line: `steward init | serve | demo | sql | check`.
+//! The command line: `steward init | serve | demo | sql | check | backup | restore | repair | export | import`.
 //!
 //! [`run`] is the whole program: it reads the arguments ([`arguments`]), sets up logging and the runtime, calls the one
 //! file of the command, and turns what came of it into an exit code. A command returns [`Ending`] or an error; only here
@@ -19,12 +19,15 @@
 //! for the one generated password that its owner must read once.
 
 mod arguments;
+mod backup;
 mod check;
 mod console;
 mod demo;
+mod export;
 mod init;
 mod key;
 mod password;
+mod repair;
 mod script;
 mod serve;
 mod sql;
@@ -105,6 +108,11 @@ fn execute(command: Command, console: &Arc<Console>) -> Result<Ending> {
             Command::Demo(arguments) => demo::run(&arguments, console).await,
             Command::Sql(arguments) => sql::run(&arguments, console).await,
             Command::Check(arguments) => check::run(&arguments, console),
+            Command::Backup(arguments) => backup::backup(&arguments, console),
+            Command::Restore(arguments) => backup::restore(&arguments, console),
+            Command::Repair(arguments) => repair::run(&arguments, console),
+            Command::Export(arguments) => export::export(&arguments, console).await,
+            Command::Import(arguments) => export::import(&arguments, console).await,
         }
     });
     runtime.shutdown_timeout(Duration::from_secs(RUNTIME_END_SECONDS));

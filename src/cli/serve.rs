@@ -57,6 +57,7 @@ pub async fn run(arguments: &Serve, console: &Console) -> Result<Ending> {
 
 /// Serves until SIGINT or SIGTERM.
 pub async fn until_asked_to_end(database: Database, listener: TcpListener) -> Result<()> {
+    database.scrub_in_background()?;
     server::serve(Arc::new(database), listener, server::shutdown_signal()).await
 }
 

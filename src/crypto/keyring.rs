@@ -178,6 +178,11 @@ impl Keyring {
         self.header.lock().install_id
     }
 
+    /// Whether the file `name` in `dir` is a keyring as it was written. Needs no key.
+    pub fn is_whole(dir: &Path, name: &str) -> bool {
+        fs::read(dir.join(name)).is_ok_and(|bytes| keyfile::decode_header(&bytes).is_ok())
+    }
+
     /// Reads both copies and says what is wrong with each; empty when nothing is. Needs no key.
     pub fn damage(dir: &Path) -> Vec<Error> {
         let check = |name: &'static str| {

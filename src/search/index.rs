@@ -248,6 +248,9 @@ impl TextIndex {
             let writer: IndexWriter = self.index.writer_with_options(options)?;
             // Parts are merged at commits only, by `write`, so that none is rewritten behind our back.
             writer.set_merge_policy(Box::new(NoMergePolicy));
+            // A commit that was cut off between its files and its end leaves names that this one would give again: the same
+            // deletions have the same number.
+            writer.garbage_collect_files().wait()?;
             Ok(writer)
         })?;
         Ok(Writing { writer, segments: self.indexed_segments() })

@@ -7,7 +7,7 @@
 use std::cell::Cell;
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -397,4 +397,50 @@ fn a_missing_file_is_damage_that_names_the_index() {
     let error = TextIndex::open_or_create(Arc::new(files), 1, &columns(1)).err().unwrap();
     assert_eq!(error.kind(), Kind::Corruption);
     assert!(error.message().contains("text index 1") && error.hint().unwrap().contains("REINDEX"));
+}
+
+/// Storage that takes a number of commits and then no more, as one whose process is killed between two.
+#[derive(Clone)]
+struct CutOff {
+    inner: MemoryFiles,
+    left: Arc<AtomicUsize>,
+}
+
+impl SealedFiles for CutOff {
+    fn create(&self) -> Result<Box<dyn SealedSink>> {
+        self.inner.create()
+    }
+    fn read_range(&self, id: u64, offset: u64, len: usize) -> Result<Vec<u8>> {
+        self.inner.read_range(id, offset, len)
+    }
+    fn remove(&self, id: u64) -> Result<()> {
+        self.inner.remove(id)
+    }
+    fn list(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        self.inner.list(prefix)
+    }
+    fn commit(&self, changes: Changes) -> Result<()> {
+        let taken = self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));
+        taken.map_err(|_| Error::new(Kind::Io, "cut off"))?;
+        self.inner.commit(changes)
+    }
+}
+
+#[test]
+fn a_commit_that_was_cut_off_does_not_stand_in_the_way_of_the_next() {
+    for (cut, reopened) in (0..5).flat_map(|cut| [(cut, false), (cut, true)]) {
+        let files = CutOff { inner: MemoryFiles::default(), left: Arc::new(AtomicUsize::new(usize::MAX)) };
+        let index = open(files.clone());
+        (0..3).for_each(|segment| add(&index, segment, &TITLES));
+        index.commit().unwrap();
+        files.left.store(cut, Ordering::Release);
+        let cut_off = index.drop_segments(&[1]).and_then(|()| index.commit());
+        files.left.store(usize::MAX, Ordering::Release);
+        let index = if reopened { open(files.clone()) } else { index };
+        index.drop_segments(&[1]).and_then(|()| index.commit()).unwrap_or_else(|error| {
+            panic!("cut after {cut} commits ({cut_off:?}), reopened {reopened}: {error}");
+        });
+        assert_eq!(rows(&index, "drill"), [5, 2 << 32 | 5], "cut after {cut} commits, reopened {reopened}");
+        index.verify().unwrap();
+    }
 }

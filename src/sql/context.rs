@@ -115,6 +115,11 @@ impl Context {
         (self.notices)(Notice { severity: "NOTICE", message: message.into() });
     }
 
+    /// Sends a WARNING.
+    pub fn warn(&self, message: impl Into<String>) {
+        (self.notices)(Notice { severity: "WARNING", message: message.into() });
+    }
+
     /// The same statement with another role's rights, a view's owner; who looks stays who looks.
     pub fn with_role(&self, role: ObjectId) -> Arc<Self> {
         Arc::new(Self { role, ..self.clone() })

@@ -4,6 +4,7 @@ use super::context::{Context, Notice, NoticeSink};
 use super::models::Models;
 use super::referred::referred_files;
 use super::run::blocking;
+use super::scrub::{self, Scrub};
 use super::semantics::{Checked, Operators};
 use super::session::Session;
 use super::text_indexes::TextIndexes;
@@ -58,6 +59,7 @@ pub struct Inner {
     pub(super) name: String,
     pub(super) models: Models,
     pub(super) indexes: TextIndexes,
+    pub(super) scrub: Scrub,
     /// Key of `tokenize`.
     pub(super) token_key: Arc<MacKey>,
     template: SessionState,
@@ -116,6 +118,7 @@ impl Database {
             models: Models::new(store.clone()),
             token_key: Arc::new(store.keyring().mac_key(Purpose::Governance, "tokenize")?),
             indexes,
+            scrub: Scrub::default(),
             manager,
             name,
             template: template()?,
@@ -141,6 +144,11 @@ impl Database {
     /// The database's name.
     pub fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// Looks at everything on disk now and then as long as the database is open; what it finds is in `steward.scrub`.
+    pub fn scrub_in_background(&self) -> Result<()> {
+        scrub::begin(&self.0)
     }
 
     /// The store below, for checks.

@@ -6,7 +6,7 @@ use super::ddl::{self, Ddl};
 use super::dml::{self, Changed, Work, bind};
 use super::locking;
 use super::names;
-use super::parser::{Body, Own, Statement, fold};
+use super::parser::{Body, Operate, Own, Statement, fold};
 use super::planner::Planner;
 use super::run;
 use super::session::{AfterBlock, Description, Outcome, Session, Status};
@@ -176,8 +176,8 @@ async fn execute_own(session: &mut Session, own: Own, params: &[ScalarValue]) ->
             command("RESET")
         }
         Own::Copy(copy) => copy::start(session, copy, params).await,
-        Own::CreateRole { name, login, options } => {
-            defining(session, async |ddl| ddl::create_role(ddl, &name, login, options)).await?;
+        Own::CreateRole { name, if_not_exists, login, options } => {
+            defining(session, async |ddl| ddl::create_role(ddl, &name, if_not_exists, login, options)).await?;
             command("CREATE ROLE")
         }
         Own::AlterRole { name, options } => {
@@ -264,6 +264,11 @@ async fn execute_own(session: &mut Session, own: Own, params: &[ScalarValue]) ->
             command("REINDEX")
         }
         Own::Upkeep(upkeep) => statements::upkeep(session, upkeep).await,
+        Own::Operate(Operate::SetOwner { what, name, role }) => {
+            defining(session, async |ddl| ddl::set_owner(ddl, what, &name, &role)).await?;
+            command(what.tag())
+        }
+        Own::Operate(operate) => statements::operate(session, operate),
         Own::RotateKey => Err(Error::new(Kind::Unsupported, "ALTER SYSTEM ROTATE ENCRYPTION KEY is not supported yet")),
     }
 }

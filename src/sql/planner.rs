@@ -115,6 +115,13 @@ impl<'a> Planner<'a> {
         {
             return Ok(provider_as_source(provider.clone()));
         }
+        // `"moment".t` or `"moment".schema.t`: see the parser's `as_of`.
+        if let Some(moment) = name.catalog().and_then(parser::split_off) {
+            return tables::open_past(self.context, self.state, moment, name.schema(), name.table());
+        }
+        if let Some(moment) = name.schema().and_then(parser::split_off) {
+            return tables::open_past(self.context, self.state, moment, None, name.table());
+        }
         let (schema, table) = self.context.resolve(name.schema(), name.table());
         if let Some(provider) = self.overrides.get(&(schema.clone(), table.clone())) {
             return Ok(provider_as_source(provider.clone()));

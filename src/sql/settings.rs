@@ -52,6 +52,7 @@ const KNOWN: &[Known] = known! {
     "server_version_num" "150000" Check::Fixed, false, "The same as a number.";
     "standard_conforming_strings" "on" Check::Fixed, true, "Backslashes in strings are plain characters.";
     "statement_timeout" "0" Check::Milliseconds, false, "Longest time of a statement.";
+    "steward.allow_damaged" "off" Check::Bool, false, "Rows in damaged files are left out with a warning instead of an error.";
     "steward.language" "en" Check::OneOf(&["en", "zh"]), false, "Language of labels: en or zh.";
     "steward.max_model_rows" "1000000" Check::Number { max: i64::MAX as u64 }, false, "Rows that model functions may see in one statement.";
     "timezone" "UTC" Check::OneOf(&["utc", "etc/utc", "gmt", "z"]), true, "Time zone of the session.";
@@ -181,7 +182,8 @@ fn checked(known: &Known, value: &str) -> Result<String> {
     }
 }
 
-fn parse_milliseconds(text: &str) -> Option<u64> {
+/// A time with its unit.
+pub fn parse_milliseconds(text: &str) -> Option<u64> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let number: u64 = text[..digits].parse().ok()?;
@@ -197,7 +199,7 @@ fn parse_milliseconds(text: &str) -> Option<u64> {
 }
 
 /// Milliseconds in the largest unit that leaves no rest, as PostgreSQL shows them.
-fn show_milliseconds(ms: u64) -> String {
+pub fn show_milliseconds(ms: u64) -> String {
     let units = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s")];
     match units.into_iter().find(|(unit, _)| ms.is_multiple_of(*unit)) {
         _ if ms == 0 => "0".to_owned(),

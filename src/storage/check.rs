@@ -8,6 +8,7 @@ use super::files::Files;
 use super::head;
 use super::journal;
 use super::recovery;
+use super::retention::Pin;
 use super::rows;
 use super::store::{self, Store};
 use crate::crypto::{ALGORITHM, KeySource, Keyring, Purpose};
@@ -90,6 +91,16 @@ impl Store {
         findings
     }
 
+    /// As [`Store::check`], without sealed files and without `head`, which a store that is written changes all the time.
+    pub fn check_values(&self) -> Vec<Finding> {
+        let _pin = Pin::take(self.health());
+        let mut findings = keyring_findings(self.dir());
+        findings.extend(journal::check(self.dir(), self.keyring(), self.sealed().applied()));
+        findings.extend(self.sealed().check());
+        findings.extend(recovery::kept(self.dir()));
+        findings
+    }
+
     fn check_content(&self) -> Vec<Finding> {
         let mut findings = self.sealed().check();
         findings.extend(recovery::kept(self.dir()));
@@ -117,7 +128,7 @@ impl Store {
             all.push(status(format!("assets/{}", tree.name()), "tree", key.into(), self.sealed().rows(tree)));
         }
         let mut files = std::collections::BTreeMap::<(&str, u32), u64>::new();
-        for id in self.files().list()? {
+        for id in self.files().list()?.into_iter().chain(self.files().list_retired()) {
             match (self.files().kind(id), self.files().data_key(id)) {
                 (Ok(kind), Ok(key)) => *files.entry((FileKind::name(kind), key)).or_default() += 1,
                 // A damaged file is what `check` is for; one removed since the listing is none.
@@ -158,7 +169,7 @@ fn log_findings(dir: &Path, keyring: &Keyring) -> Vec<Finding> {
 /// One finding for each damaged file, and one for all that are whole.
 fn file_findings(files: &Files) -> Vec<Finding> {
     let ids = match files.list() {
-        Ok(ids) => ids,
+        Ok(ids) => ids.into_iter().chain(files.list_retired()).collect::<Vec<_>>(),
         Err(error) => return vec![Finding::of("files", "folder", Err(error))],
     };
     let check = |id| -> Option<Error> { files.verify(id).err() };

@@ -1,4 +1,4 @@
-//! Immutable sealed files: written once, read often, removed whole.
+//! Immutable sealed files: written once, read often, removed whole; with a retention not at once ([`retired`](super::retired)).
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
@@ -15,6 +15,7 @@ use super::file_format::{FileId, FileKind, HEADER_BYTES, Header, Layout};
 use super::health::Health;
 use super::lock::FolderLock;
 use super::paths::{self, named};
+use super::retired::Retired;
 use crate::config;
 use crate::crypto::{BLOCK_TAG_BYTES, Keyring, ObjectKey, random};
 use crate::error::{Error, Kind, Result};
@@ -32,6 +33,8 @@ pub struct Files {
     health: Arc<Health>,
     cache: BlockCache,
     handles: Mutex<HashMap<FileId, Arc<Handle>>>,
+    /// Files that were removed and are kept for a while.
+    retired: Retired,
     /// Files may be used after the store is dropped; until then no other process may come.
     _lock: Arc<FolderLock>,
 }
@@ -59,7 +62,8 @@ impl Files {
             fail!(Corruption, "folder \"{}\" is missing", dir.display());
         }
         let (cache, handles) = (BlockCache::new(config::BLOCK_CACHE_BYTES), Mutex::default());
-        let files = Self { dir, keyring, health, cache, handles, _lock: lock };
+        let retired = Retired::open(data_dir)?;
+        let files = Self { dir, keyring, health, cache, handles, retired, _lock: lock };
         for path in files.paths()? {
             if path.extension().is_some_and(|ending| ending == UNFINISHED) {
                 fs::remove_file(&path).map_err(|error| named(&path, &error))?;
@@ -151,11 +155,37 @@ impl Files {
         (0..handle.layout.blocks).try_for_each(|index| self.open_block(id, &handle, index).map(drop))
     }
 
-    /// Removes a file; nothing happens if it is gone already. Whoever is reading it may go on.
+    /// Removes a file, which stays on disk for as long as the retention says; nothing happens if it is gone already. Whoever is
+    /// reading it may go on.
     pub fn remove(&self, id: FileId) -> Result<()> {
+        if !self.health.retention.keeps() {
+            return self.discard(id);
+        }
+        self.forget(id);
+        self.retired.take(id, &self.path(id))?;
+        self.purge()
+    }
+
+    /// Removes a file that nothing committed ever referred to: at once.
+    pub fn discard(&self, id: FileId) -> Result<()> {
+        self.forget(id);
+        paths::remove_file(&self.path(id))
+    }
+
+    pub(super) fn forget(&self, id: FileId) {
         self.handles.lock().remove(&id);
         self.cache.forget(id);
-        paths::remove_file(&self.path(id))
+    }
+
+    /// Gives up removed files whose time is over.
+    pub fn purge(&self) -> Result<()> {
+        let Some(horizon_ms) = self.health.retention.horizon_ms() else { return Ok(()) };
+        self.retired.purge(horizon_ms, |id| self.forget(id))
+    }
+
+    /// Files that were removed and are still kept, in no order.
+    pub fn list_retired(&self) -> Vec<FileId> {
+        self.retired.list()
     }
 
     /// Every finished file, in no order.
@@ -175,7 +205,21 @@ impl Files {
         format!("{FOLDER}/{}/{name}", &name[..2])
     }
 
-    fn path(&self, id: FileId) -> PathBuf {
+    /// Whether a file is on disk, removed or not.
+    pub fn is_there(&self, id: FileId) -> bool {
+        self.place(id).exists()
+    }
+
+    /// Where a file lies now, removed or not.
+    pub(super) fn place(&self, id: FileId) -> PathBuf {
+        let path = self.path(id);
+        match path.exists() {
+            true => path,
+            false => self.retired.path(id).unwrap_or(path),
+        }
+    }
+
+    pub(super) fn path(&self, id: FileId) -> PathBuf {
         let name = id.to_string();
         self.dir.join(&name[..2]).join(name)
     }
@@ -212,7 +256,7 @@ impl Files {
 
     fn open_handle(&self, id: FileId) -> Result<Handle> {
         let wrong = |kind, how: &str| Error::new(kind, format!("sealed file \"{}\" {how}", Self::shown(id)));
-        let path = self.path(id);
+        let path = self.place(id);
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 
+use super::retention::Retention;
 use crate::config::DISK_RESERVE_BYTES;
 use crate::error::{Error, Kind, Result};
 
@@ -12,6 +13,8 @@ use crate::error::{Error, Kind, Result};
 #[derive(Debug)]
 pub(super) struct Health {
     dir: PathBuf,
+    /// What must stay although it was removed.
+    pub(super) retention: Retention,
     failed: Mutex<Option<Error>>,
     /// Free bytes to believe in instead of asking the system; `u64::MAX` asks.
     pretended: AtomicU64,
@@ -19,7 +22,8 @@ pub(super) struct Health {
 
 impl Health {
     pub(super) fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_path_buf(), failed: Mutex::new(None), pretended: AtomicU64::new(u64::MAX) }
+        let (dir, retention) = (dir.to_path_buf(), Retention::default());
+        Self { dir, retention, failed: Mutex::new(None), pretended: AtomicU64::new(u64::MAX) }
     }
 
     /// Whether a commit of `bytes` may go on: not when an earlier write failed, or when it would leave less than

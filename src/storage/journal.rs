@@ -7,7 +7,7 @@
 //!
 //! A commit is acknowledged when its frame is durable here; sled gets it afterwards. Each start begins a log of its own, which
 //! goes on from where the chain of the one before ended; what a cut-off write left there is no part of it. The last two
-//! checkpoints are kept, and the logs from the older one on.
+//! checkpoints are kept, and the logs from the older one on; with a retention ([`retention`](super::retention)) more of both.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,9 +16,10 @@ use std::sync::Arc;
 
 use super::check::Finding;
 use super::checkpoint;
-use super::log_file::{Chain, LogKind, LogReader, LogWriter};
+use super::log_file::{self, Chain, LogKind, LogReader, LogWriter};
 use super::paths::{named, remove_file, sync_folder};
 use super::record::Commit;
+use super::retention::Retention;
 use crate::config::{CHECKPOINTS_KEPT, JOURNAL_LOG_BYTES};
 use crate::crypto::Keyring;
 use crate::error::{Error, Kind, Result};
@@ -91,6 +92,16 @@ impl Listing {
         after: u64,
         mut each: impl FnMut(Commit) -> Result<()>,
     ) -> Result<Option<End>> {
+        self.replay_while(keyring, after, |commit| each(commit).map(|()| true))
+    }
+
+    /// As [`Listing::replay`], until `each` says that it has enough.
+    pub(super) fn replay_while(
+        &self,
+        keyring: &Keyring,
+        after: u64,
+        mut each: impl FnMut(Commit) -> Result<bool>,
+    ) -> Result<Option<End>> {
         let Some(mut from) = self.logs.iter().rposition(|(first, _)| *first <= after + 1) else { return Ok(None) };
         // One that was cut off while it was made holds nothing; what counts is in the one before.
         let mut opened = LogReader::open(&self.logs[from].1, LogKind::Journal, keyring);
@@ -125,8 +136,8 @@ impl Listing {
                         reached.commit = commit.number;
                         reached.chain = log.chain();
                         reached.time_ms = commit.time_ms;
-                        if commit.number > after {
-                            each(commit)?;
+                        if commit.number > after && !each(commit)? {
+                            return Ok(Some(reached));
                         }
                     }
                     Ok(None) => break,
@@ -194,19 +205,33 @@ impl Journal {
         data_dir.join(FOLDER).join(format!("{commit:020}.{CHECKPOINT}"))
     }
 
-    /// Removes checkpoints but the last ones, and the logs that no kept checkpoint needs.
-    pub(super) fn retire(data_dir: &Path) -> Result<()> {
+    /// The last commit, the log being written, and how much of it is durable.
+    pub(super) fn position(&self) -> (u64, &Path, u64) {
+        (self.last, self.log.path(), self.log.bytes())
+    }
+
+    /// Removes checkpoints but the last ones and those that the retention asks for, and the logs that no kept checkpoint needs.
+    pub(super) fn retire(data_dir: &Path, retention: &Retention) -> Result<()> {
+        let Some(horizon_ms) = retention.horizon_ms() else { return Ok(()) };
         let mut listing = Listing::read(data_dir)?;
-        let keep_from = listing.checkpoints.len().saturating_sub(CHECKPOINTS_KEPT);
+        let mut keep_from = listing.checkpoints.len().saturating_sub(CHECKPOINTS_KEPT);
+        // The span that is kept begins with a checkpoint.
+        while keep_from > 0 && log_file::glance(&listing.checkpoints[keep_from].1)?.0 > horizon_ms {
+            keep_from -= 1;
+        }
         let gone: Vec<_> = listing.checkpoints.drain(..keep_from).collect();
         let Some((oldest, _)) = listing.checkpoints.first() else { return Ok(()) };
         // A log is needed when it, or what follows it before the next one begins, holds a commit after the oldest checkpoint.
         let needed = listing.logs.iter().rposition(|(first, _)| *first <= oldest + 1).unwrap_or(0);
         let logs = listing.logs.drain(..needed).collect::<Vec<_>>();
-        for (_, path) in gone.into_iter().chain(logs) {
-            remove_file(&path)?;
+        for (_, path) in &gone {
+            remove_file(path)?;
         }
-        Ok(())
+        // A power cut must not bring back a checkpoint whose logs are gone.
+        if !gone.is_empty() && !logs.is_empty() {
+            sync_folder(&data_dir.join(FOLDER))?;
+        }
+        logs.iter().try_for_each(|(_, path)| remove_file(path))
     }
 }
 

@@ -1,20 +1,21 @@
 //! A sealed log: frames one after another, each bound to all that stand before it.
 //!
 //! ```text
-//! magic 8 | format u8 | kind u8 | zero 2 | data key id u32 | number u64 | salt 32 | previous 32 | zero 8    96 bytes in plain
+//! magic 8 | format u8 | kind u8 | zero 2 | data key id u32 | number u64 | salt 32 | previous 32 | made u64  96 bytes in plain
 //! frame 0 | frame 1 | ...       each: length u32, its top bit set in the last frame of a finished log; sealed bytes; tag 16
 //! ```
 //!
 //! The key is derived from data key and salt, the nonce from the frame's place. Associated data of a frame are the header and
 //! the chain: SHA-256 over the chain before and the sealed bytes of the frame before; it begins with `previous`, where the log
 //! before this one ended. So no frame can be changed, moved, left out or put in, within a log or between logs. Frame 0 is
-//! empty and vouches for the header. What a cut-off write leaves behind the last whole frame does not open.
+//! empty and vouches for the header. `made` is when the log was begun, in milliseconds since 1970. What a cut-off write leaves behind the last whole frame does not open.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::paths::named;
+use super::retention::now_ms;
 use crate::config::FORMAT_VERSION;
 use crate::crypto::{BLOCK_TAG_BYTES, Keyring, ObjectKey, Purpose, Sha256, random};
 use crate::error::{Error, Kind, Result};
@@ -63,6 +64,7 @@ impl LogWriter {
         header[16..24].copy_from_slice(&number.to_be_bytes());
         header[24..56].copy_from_slice(&salt);
         header[56..88].copy_from_slice(&previous);
+        header[88..].copy_from_slice(&now_ms().to_be_bytes());
         let key = keyring.object_key(Purpose::Journal, data_key, &salt)?;
         let made = OpenOptions::new().write(true).create_new(true).open(path);
         let mut file = made.map_err(|error| named(path, &error))?;
@@ -106,6 +108,11 @@ impl LogWriter {
     /// Where the chain stands.
     pub(super) fn chain(&self) -> Chain {
         self.chain
+    }
+
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Bytes in the file.
@@ -190,6 +197,13 @@ impl LogReader {
     pub(super) fn chain(&self) -> Chain {
         self.chain
     }
+}
+
+/// When the log at `path` was begun and the first bytes of its salt, by its header alone, which nothing vouches for here.
+pub(super) fn glance(path: &Path) -> Result<(u64, [u8; 8])> {
+    let mut header = [0; HEADER_BYTES];
+    File::open(path).and_then(|mut file| file.read_exact(&mut header)).map_err(|error| named(path, &error))?;
+    Ok((u64::from_be_bytes(part(&header, 88)), part(&header, 24)))
 }
 
 /// `N` bytes of the header from `at` on.

@@ -9,6 +9,7 @@
 //! journal/      sealed commits in order, and checkpoints of what they came to
 //! assets/       sled 0.34.7: six trees of small sealed values
 //! files/ab/ID   immutable sealed files: column chunks, index segments, weights
+//! retired/      removed files that are kept for a while
 //! ```
 //!
 //! # The journey of a commit
@@ -35,6 +36,10 @@
 //! Left out: the removal of files that no manifest row names (a duty of those who know them).
 
 mod assets;
+mod backup;
+mod backup_manifest;
+#[cfg(test)]
+mod backup_tests;
 mod block_cache;
 mod check;
 mod checkpoint;
@@ -43,14 +48,21 @@ mod file_format;
 mod files;
 mod head;
 mod health;
+mod history;
 mod journal;
 mod lock;
 mod log_file;
 mod memory;
+#[cfg(test)]
+mod model;
 mod paths;
 mod queue;
 mod record;
 mod recovery;
+mod repair;
+mod restore;
+mod retention;
+mod retired;
 mod rows;
 mod sealed;
 mod store;
@@ -59,9 +71,14 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+pub use backup::{Backup, Copying};
 pub use check::{Finding, SealStatus, check, check_and_open};
 pub use engine::{Engine, Pair, Ticket, Tree, WriteBatch};
 pub use file_format::{FileId, FileKind};
 pub use files::{FileWriter, Files};
+pub use history::{Past, Span};
 pub use memory::MemoryEngine;
+pub use repair::{mend, mend_file};
+pub use restore::{Latest, Restored, Target, restore};
+pub use retention::Kept;
 pub use store::Store;

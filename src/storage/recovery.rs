@@ -118,7 +118,7 @@ fn rebuild(folder: &Folder<'_>, listing: &Listing, why: &Error) -> Result<()> {
 }
 
 /// Keeps a damaged folder under another name.
-fn set_aside(dir: &Path, name: &str) -> Result<()> {
+pub(super) fn set_aside(dir: &Path, name: &str) -> Result<()> {
     let time_ms = chrono::Utc::now().timestamp_millis();
     paths::rename(&dir.join(name), &dir.join(format!("{name}{DAMAGED}{time_ms}")))
 }

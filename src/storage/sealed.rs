@@ -92,6 +92,11 @@ impl SealedEngine {
         }
     }
 
+    /// What sled shows is durable on return.
+    pub(super) fn flush(&self) -> Result<()> {
+        self.assets()?.flush()
+    }
+
     /// The commit that sled shows.
     pub(super) fn applied(&self) -> u64 {
         self.state.read().commits
@@ -180,6 +185,26 @@ impl SealedEngine {
         Ok(())
     }
 
+    /// The last durable commit, the log that it is in, and how much of that log is durable.
+    pub(super) fn position(&self) -> Result<(u64, PathBuf, u64)> {
+        match &*self.ledger.lock() {
+            Some(ledger) => {
+                let (last, path, bytes) = ledger.journal.position();
+                Ok((last, path.to_path_buf(), bytes))
+            }
+            None => fail!(Internal, "a position before the journal was begun"),
+        }
+    }
+
+    /// Writes a checkpoint now.
+    pub(super) fn checkpoint_now(&self) -> Result<()> {
+        self.health.may_commit(0)?;
+        match self.ledger.lock().as_mut() {
+            Some(ledger) => self.checkpoint(&mut ledger.journal).map_err(|error| self.health.fail(error)),
+            None => Ok(()),
+        }
+    }
+
     /// Writes out all of sled, so that the journal before it is needed no more.
     fn checkpoint(&self, journal: &mut Journal) -> Result<()> {
         let state = self.state.read();
@@ -188,7 +213,7 @@ impl SealedEngine {
         // Tried again when as much has been written once more, whatever comes of this one.
         journal.since_checkpoint = 0;
         match checkpoint::write(&self.data_dir, &self.keyring, assets, state.commits) {
-            Ok(()) => Journal::retire(&self.data_dir),
+            Ok(()) => Journal::retire(&self.data_dir, &self.health.retention),
             // What was committed is in the journal, so that no commit fails for want of a checkpoint.
             Err(error) if error.kind() == Kind::DiskFull => {
                 tracing::warn!("no checkpoint was written, and the journal is kept: {}", error.message());

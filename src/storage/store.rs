@@ -40,6 +40,8 @@ enum Content {
     /// A database that was not made to the end: nothing in it was ever acknowledged.
     Unfinished,
     Database,
+    /// A restore that did not come to its end.
+    Restoring,
     Other,
 }
 
@@ -52,6 +54,7 @@ impl Store {
         match content(dir)? {
             Content::Database => Self::open_existing(dir, key),
             Content::Other => Err(foreign(dir)),
+            Content::Restoring => Err(restoring(dir)),
             Content::Nothing | Content::Unfinished => {
                 fs::create_dir_all(dir).map_err(|error| named(dir, &error))?;
                 restrict(dir)?;
@@ -67,7 +70,11 @@ impl Store {
 
     /// Opens the database in `dir`; `Configuration` when there is none.
     pub fn open_existing(dir: &Path, key: &KeySource) -> Result<Self> {
-        if content(dir)? != Content::Database {
+        let content = content(dir)?;
+        if content == Content::Restoring {
+            return Err(restoring(dir));
+        }
+        if content != Content::Database {
             fail!(Configuration, "directory \"{}\" holds no database of Steward", dir.display());
         }
         let lock = Arc::new(FolderLock::take(dir)?);
@@ -83,6 +90,7 @@ impl Store {
     pub fn refuse_foreign(dir: &Path) -> Result<()> {
         match content(dir)? {
             Content::Other => Err(foreign(dir)),
+            Content::Restoring => Err(restoring(dir)),
             _ => Ok(()),
         }
     }
@@ -118,7 +126,8 @@ impl Store {
         Ok(store)
     }
 
-    fn start(dir: &Path, key: &KeySource, lock: Arc<FolderLock>) -> Result<Self> {
+    /// Opens what is known to be a database, by whoever holds its lock.
+    pub(super) fn start(dir: &Path, key: &KeySource, lock: Arc<FolderLock>) -> Result<Self> {
         // Up to the comparison nothing is written: a damaged folder stays as it is.
         let Some(salt) = passphrase_salt(dir)? else {
             return Err(Error::new(
@@ -152,7 +161,9 @@ impl Store {
     ) -> Result<Self> {
         let sealed = Arc::new(engine);
         let files = Arc::new(Files::open(dir, keyring.clone(), health.clone(), lock)?);
-        Ok(Self { dir: dir.to_path_buf(), keyring, engine: sealed.clone(), sealed, files, health })
+        let store = Self { dir: dir.to_path_buf(), keyring, engine: sealed.clone(), sealed, files, health };
+        store.begin_retention()?;
+        Ok(store)
     }
 
     /// The store of small values.
@@ -173,6 +184,15 @@ impl Store {
     /// The folder.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    pub(super) fn health(&self) -> &Arc<Health> {
+        &self.health
+    }
+
+    /// Writes a checkpoint now, from which the assets can be made anew without older logs.
+    pub fn checkpoint(&self) -> Result<()> {
+        self.sealed.checkpoint_now()
     }
 
     pub(super) fn sealed(&self) -> &SealedEngine {
@@ -198,6 +218,16 @@ pub(super) fn files_read_only(dir: &Path, key: &KeySource) -> Result<Files> {
     Files::open(dir, Arc::new(keyring), Arc::new(Health::new(dir)), lock)
 }
 
+/// Whether there is anything in a folder but its lock.
+pub(super) fn is_anything(dir: &Path) -> Result<bool> {
+    Ok(content(dir)? != Content::Nothing)
+}
+
+fn restoring(dir: &Path) -> Error {
+    let message = format!("directory \"{}\" holds a restore that did not come to its end", dir.display());
+    Error::new(Kind::Configuration, message).with_hint("Remove the directory and restore once more.")
+}
+
 fn foreign(dir: &Path) -> Error {
     let message = format!("directory \"{}\" is not empty and holds no database of Steward", dir.display());
     Error::new(Kind::Configuration, message).with_hint("Choose an empty or a new directory.")
@@ -216,6 +246,8 @@ fn content(dir: &Path) -> Result<Content> {
     let has = |wanted: &str| names.iter().any(|name| name == wanted);
     Ok(if names.is_empty() {
         Content::Nothing
+    } else if has(super::restore::RESTORING) {
+        Content::Restoring
     } else if has(CREATING) {
         Content::Unfinished
     } else if ["keyring", "keyring.old", "head"].into_iter().any(has) {
@@ -253,7 +285,7 @@ fn compare_files(dir: &Path, record: &Record) -> Result<()> {
 }
 
 /// Only the owner may look into the folder.
-fn restrict(dir: &Path) -> Result<()> {
+pub(super) fn restrict(dir: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(dir, fs::Permissions::from_mode(0o700)).map_err(|error| named(dir, &error))
 }

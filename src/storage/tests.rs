@@ -13,18 +13,18 @@ use super::*;
 use crate::crypto::{KeySource, MasterKey};
 use crate::error::{Kind, Result};
 
-fn key() -> KeySource {
+pub(super) fn key() -> KeySource {
     MasterKey::from_bytes([42; 32]).into()
 }
 
-fn put(store: &Store, tree: Tree, key: &[u8], value: &[u8]) -> Result<()> {
+pub(super) fn put(store: &Store, tree: Tree, key: &[u8], value: &[u8]) -> Result<()> {
     let mut batch = WriteBatch::new();
     batch.put(tree, key, value);
     store.engine().commit(batch)
 }
 
 /// A small database with a value in each tree, one of them in parts, and two files; closed cleanly.
-fn sample(dir: &Path) -> FileId {
+pub(super) fn sample(dir: &Path) -> FileId {
     let store = Store::open(dir, &key()).unwrap();
     for tree in Tree::ALL {
         for n in 0..20u8 {
@@ -37,7 +37,7 @@ fn sample(dir: &Path) -> FileId {
 }
 
 /// Everything that can be read, or the first error.
-fn content(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+pub(super) fn content(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let store = Store::open(dir, &key())?;
     let mut all = BTreeMap::new();
     for tree in Tree::ALL {
@@ -51,7 +51,7 @@ fn content(dir: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     Ok(all)
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().flatten() {
         match entry.file_type().unwrap().is_dir() {
@@ -61,7 +61,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn paths(dir: &Path) -> Vec<PathBuf> {
+pub(super) fn paths(dir: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
     for entry in fs::read_dir(dir).unwrap().flatten() {
         match entry.file_type().unwrap().is_dir() {

@@ -10,11 +10,12 @@ use super::history::History;
 use super::keys::{self, KeyBytes, KeyIndex};
 use super::locks::{Locks, Moves};
 use super::manifest;
+use super::past::PastStates;
 use super::segment::{self, Location, Segment};
 use super::snapshot::{Snapshot, TableRows};
 use super::statistics::TableSummary;
 use super::transaction::{Transaction, conflict, name_taken};
-use crate::catalog::{Catalog, FIRST_USER_ID, KeyConstraint, ObjectId, Table};
+use crate::catalog::{FIRST_USER_ID, KeyConstraint, ObjectId, Table};
 use crate::config::{SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX};
 use crate::encoding::{from_value, id_key, to_value};
 use crate::error::{Error, Kind, Result};
@@ -43,18 +44,16 @@ pub struct Manager {
     pub(super) summaries: Mutex<HashMap<ObjectId, (u64, Arc<TableSummary>)>>,
     pub(super) locks: Arc<Locks>,
     pub(super) history: History,
+    /// States of the past that AS OF read.
+    pub(super) past: PastStates,
 }
 
 impl Manager {
     /// Reads the last committed state.
     pub fn open(store: Arc<Store>) -> Result<Self> {
         let engine = store.engine();
-        let mut catalog = Catalog::default();
-        for (key, value) in engine.scan(Tree::Catalog, &[])? {
-            let id = manifest::id_of(&key)?;
-            catalog.put(id, Arc::new(from_value(&format!("catalogue object {id}"), &value)?));
-        }
-        let tables = manifest::load(&store)?;
+        let catalog = manifest::load_catalog(&**engine)?;
+        let tables = manifest::load(&**engine, store.files())?;
         let (seq, next_id) = match engine.get(Tree::Sys, manifest::STATE_KEY)? {
             Some(bytes) => from_value("the commit state", &bytes)?,
             None => (0, FIRST_USER_ID),
@@ -73,6 +72,7 @@ impl Manager {
             summaries: Mutex::default(),
             locks: Arc::default(),
             history,
+            past: PastStates::default(),
         })
     }
 

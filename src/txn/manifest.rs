@@ -12,10 +12,10 @@
 
 use super::segment::{Deleted, FileRef, Location, Segment};
 use super::snapshot::TableRows;
-use crate::catalog::ObjectId;
+use crate::catalog::{Catalog, ObjectId};
 use crate::encoding::{Key, from_value, to_value};
 use crate::error::{Error, Kind, Result};
-use crate::storage::{FileId, Store, Tree, WriteBatch};
+use crate::storage::{Engine, FileId, Files, Tree, WriteBatch};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -53,26 +53,36 @@ fn malformed() -> Error {
     Error::new(Kind::Corruption, "a key of the catalogue or the manifest has the wrong length")
 }
 
+/// Every object of the catalogue.
+pub fn load_catalog(engine: &dyn Engine) -> Result<Catalog> {
+    let mut catalog = Catalog::default();
+    for (key, value) in engine.scan(Tree::Catalog, &[])? {
+        let id = id_of(&key)?;
+        catalog.put(id, Arc::new(from_value(&format!("catalogue object {id}"), &value)?));
+    }
+    Ok(catalog)
+}
+
 /// The rows of every table.
-pub fn load(store: &Store) -> Result<HashMap<ObjectId, Arc<TableRows>>> {
+pub fn load(engine: &dyn Engine, files: &Arc<Files>) -> Result<HashMap<ObjectId, Arc<TableRows>>> {
     let mut tables: HashMap<ObjectId, TableRows> = HashMap::new();
     let mut deleted = HashMap::new();
-    for (key, value) in store.engine().scan(Tree::Manifest, &[DELETED])? {
+    for (key, value) in engine.scan(Tree::Manifest, &[DELETED])? {
         let (table, segment) = split(&key)?;
         deleted.insert((table, segment), Arc::new(Deleted::from_bytes(&value)));
     }
-    for (key, value) in store.engine().scan(Tree::Manifest, &[SEGMENT])? {
+    for (key, value) in engine.scan(Tree::Manifest, &[SEGMENT])? {
         let (table, id) = split(&key)?;
         let row: SegmentRow = from_value(&format!("the manifest of segment {id}"), &value)?;
         let location = match row.file {
-            Some(file) => Location::File(Arc::new(FileRef::committed(FileId::from_u64(file), store.files().clone()))),
+            Some(file) => Location::File(Arc::new(FileRef::committed(FileId::from_u64(file), files.clone()))),
             None => Location::Inline(Arc::default()),
         };
         let deleted = deleted.remove(&(table, id));
         let segment = Segment { id, rows: row.rows, bytes: row.bytes, location, deleted };
         tables.entry(table).or_default().segments.push(Arc::new(segment));
     }
-    for (key, value) in store.engine().scan(Tree::Manifest, &[CHANGED])? {
+    for (key, value) in engine.scan(Tree::Manifest, &[CHANGED])? {
         let table = id_of(key.get(1..).unwrap_or_default())?;
         tables.entry(table).or_default().changed = from_value("the manifest of a table", &value)?;
     }

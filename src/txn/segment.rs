@@ -61,30 +61,38 @@ pub struct FileRef {
     kept: AtomicBool,
     /// What the chunk says of itself, once somebody asked.
     pub(super) footer: OnceLock<Arc<Footer>>,
+    /// A commit has referred to it: states of the past may.
+    was_kept: AtomicBool,
 }
 
 impl FileRef {
     /// A file that nothing committed refers to yet: dropping this removes it.
     pub fn uncommitted(id: FileId, files: Arc<Files>) -> Self {
-        Self { id, files, kept: AtomicBool::new(false), footer: OnceLock::new() }
+        Self { id, files, kept: AtomicBool::new(false), was_kept: AtomicBool::new(false), footer: OnceLock::new() }
     }
 
     /// A file that the manifest refers to.
     pub fn committed(id: FileId, files: Arc<Files>) -> Self {
-        Self { id, files, kept: AtomicBool::new(true), footer: OnceLock::new() }
+        Self { id, files, kept: AtomicBool::new(true), was_kept: AtomicBool::new(true), footer: OnceLock::new() }
     }
 
     /// Says whether the manifest refers to it now.
     pub fn keep(&self, kept: bool) {
         self.kept.store(kept, Ordering::Release);
+        self.was_kept.fetch_or(kept, Ordering::AcqRel);
     }
 }
 
 impl Drop for FileRef {
     fn drop(&mut self) {
-        if !self.kept.load(Ordering::Acquire)
-            && let Err(error) = self.files.remove(self.id)
-        {
+        if self.kept.load(Ordering::Acquire) {
+            return;
+        }
+        let removed = match self.was_kept.load(Ordering::Acquire) {
+            true => self.files.remove(self.id),
+            false => self.files.discard(self.id),
+        };
+        if let Err(error) = removed {
             // Not lost: the next start removes files that nothing refers to.
             tracing::warn!("a file of a dropped segment stays until the next start: {error}");
         }

@@ -7,6 +7,7 @@ mod sink;
 mod split;
 
 pub use input::CopyIn;
+pub use output::csv_lines;
 
 use super::dml::Work;
 use super::parser::Copy;

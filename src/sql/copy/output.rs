@@ -28,6 +28,22 @@ pub fn lines(copy: Copy, names: Vec<String>, rows: SendableRecordBatchStream) ->
     stream::iter(header).chain(body).boxed()
 }
 
+/// The rows of a batch as lines of CSV.
+pub fn csv_lines(batch: &RecordBatch) -> Result<Bytes> {
+    let copy = Copy {
+        relation: None,
+        query: None,
+        columns: Vec::new(),
+        from: false,
+        format: CopyFormat::Csv,
+        header: false,
+        delimiter: b',',
+        null: String::new(),
+        quote: b'"',
+    };
+    Ok(encode(&copy, batch)?.data)
+}
+
 fn encode(copy: &Copy, batch: &RecordBatch) -> Result<CopyLines> {
     let mut data = Vec::new();
     let mut ends = Vec::with_capacity(batch.num_rows());

@@ -7,10 +7,20 @@ use crate::crypto::ScramVerifier;
 use crate::error::{Error, Kind, Result};
 
 /// Runs CREATE ROLE and CREATE USER.
-pub fn create_role(ddl: &mut Ddl<'_>, name: &str, login: bool, options: Vec<RoleOption>) -> Result<()> {
+pub fn create_role(
+    ddl: &mut Ddl<'_>,
+    name: &str,
+    if_not_exists: bool,
+    login: bool,
+    options: Vec<RoleOption>,
+) -> Result<()> {
     ddl.txn.must_write("CREATE ROLE")?;
     ddl.context.must_be_superuser("create roles")?;
     check_name(name)?;
+    if if_not_exists && ddl.txn.snapshot().catalog.role(name).is_some() {
+        skipping(ddl.context, "role", name, true);
+        return Ok(());
+    }
     if name == "public" || name == "none" || name.starts_with("pg_") {
         return Err(Error::new(Kind::InvalidParameter, format!("role name \"{name}\" is reserved")));
     }
@@ -30,7 +40,10 @@ fn apply(ddl: &Ddl<'_>, role: &mut Role, options: Vec<RoleOption>) -> Result<()>
                 return Err(Error::new(Kind::InvalidParameter, "an empty password is not allowed"));
             }
             RoleOption::Password(Some(password)) => {
-                role.verifier = Some(ScramVerifier::from_password(&password)?.encode());
+                // A verifier is taken as it is, as PostgreSQL takes it.
+                let given = ScramVerifier::parse(&password).map(|verifier| verifier.encode());
+                let made = || ScramVerifier::from_password(&password).map(|verifier| verifier.encode());
+                role.verifier = Some(given.or_else(|_| made())?);
             }
             RoleOption::InRole(groups) => {
                 for group in groups {

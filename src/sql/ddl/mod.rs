@@ -5,6 +5,7 @@ mod alter_table;
 mod constraint;
 mod drop;
 mod foreign_key;
+mod owner;
 mod policy;
 mod schema;
 mod table;
@@ -14,6 +15,7 @@ pub use access::{alter_role, create_role, drop_role, grant};
 pub use alter_table::alter_table;
 pub use drop::drop_objects;
 pub use foreign_key::to_truncate;
+pub use owner::{Owned, set_owner};
 pub use policy::{
     create_masking_policy, create_row_policy, create_tag, drop_masking_policy, drop_row_policy, drop_tag,
     set_column_mask, set_tag_mask, use_tag,

@@ -3,13 +3,17 @@
 //! [`parse`] splits a string into statements. Where one begins with words of our own ([`own`]), our grammar reads it;
 //! otherwise sqlparser does. What is read is not yet allowed: the session runs only what it knows.
 
+mod as_of;
 mod locks;
+mod operate;
 mod own;
 mod tokens;
 mod upkeep;
 mod words;
 
+pub use as_of::{Written, readable, split_off};
 pub use locks::{Strength, strength};
+pub use operate::Operate;
 pub use own::{AssetTarget, Copy, CopyFormat, GrantTarget, Inventory, Own, RoleOption, TagTarget};
 
 use super::error::locate;
@@ -79,7 +83,8 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     tokens::must_be_shallow(&tokens)?;
     let dialect = PostgreSqlDialect {};
-    let mut words = Words::new(Parser::new(&dialect).with_tokens_with_locations(locks::spell(tokens)));
+    let tokens = as_of::to_names(locks::spell(tokens))?;
+    let mut words = Words::new(Parser::new(&dialect).with_tokens_with_locations(tokens));
     if let Some(own) = own::parse(&mut words, text)? {
         words.end()?;
         return Ok(Body::Own(Box::new(own)));

@@ -1,5 +1,6 @@
 //! Grammar of Steward's own statements.
 
+use super::operate::{self, Operate};
 use super::upkeep::{self, Upkeep};
 use super::words::Words;
 use crate::catalog::{Privilege, SqlType};
@@ -56,7 +57,7 @@ pub enum Own {
     /// `DROP MASKING POLICY`
     DropMaskingPolicy { name: String, if_exists: bool },
     /// `CREATE ROLE` and `CREATE USER`
-    CreateRole { name: String, login: bool, options: Vec<RoleOption> },
+    CreateRole { name: String, if_not_exists: bool, login: bool, options: Vec<RoleOption> },
     /// `ALTER ROLE`
     AlterRole { name: String, options: Vec<RoleOption> },
     /// `DROP ROLE`
@@ -73,6 +74,8 @@ pub enum Own {
     Reindex { index: Relation },
     /// `VACUUM`, `ANALYZE`, `CLUSTER`
     Upkeep(Upkeep),
+    /// Backups, exports, checks
+    Operate(Operate),
     /// `ALTER SYSTEM ROTATE ENCRYPTION KEY`
     RotateKey,
 }
@@ -170,6 +173,9 @@ pub enum CopyFormat {
 
 /// Reads a statement of ours, or nothing if it is not one.
 pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
+    if let Some(operate) = operate::parse(words)? {
+        return Ok(Some(Own::Operate(operate)));
+    }
     let first = words.peek(0).unwrap_or_default();
     match first.as_str() {
         "CREATE" => create(words, text),
@@ -238,8 +244,9 @@ fn create(words: &mut Words, text: &str) -> Result<Option<Own>> {
         "TAG" => create_tag(words, replace)?,
         "MASKING" => create_masking_policy(words, replace, text)?,
         _ => {
+            let if_not_exists = words.take(&["IF", "NOT", "EXISTS"]);
             let name = words.name()?;
-            Own::CreateRole { name, login: object == "USER", options: role_options(words)? }
+            Own::CreateRole { name, if_not_exists, login: object == "USER", options: role_options(words)? }
         }
     }))
 }

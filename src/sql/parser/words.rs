@@ -132,6 +132,11 @@ impl<'a> Words<'a> {
         Ok(options)
     }
 
+    /// The value of an option or a setting.
+    pub fn value(&mut self) -> Result<String> {
+        self.option_value()
+    }
+
     fn option_value(&mut self) -> Result<String> {
         let negative = self.token(&Token::Minus);
         let next = self.parser.next_token();
@@ -172,6 +177,7 @@ pub fn fold(ident: &Ident) -> String {
 pub fn split(name: &ObjectName) -> Result<(Option<String>, String)> {
     let mut parts: Vec<String> = name.0.iter().filter_map(|part| part.as_ident()).map(fold).collect();
     let last = parts.pop().ok_or_else(|| Error::new(Kind::Syntax, "a name is missing"))?;
+    parts.first().map_or(Ok(()), |first| super::as_of::refuse(first))?;
     if parts.len() > 2 {
         return Err(Error::new(Kind::Syntax, format!("improper qualified name (too many dotted names): {name}")));
     }

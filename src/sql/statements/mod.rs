@@ -2,6 +2,7 @@
 
 mod inventory;
 mod model;
+mod operate;
 mod settings;
 mod source;
 mod text_index;
@@ -9,6 +10,7 @@ mod upkeep;
 
 pub use inventory::inventory;
 pub use model::{create_model, deploy_model, drop_model};
+pub use operate::operate;
 pub use settings::{reset, set, set_role, show};
 pub use source::{create_source, drop_source, refresh_source};
 pub use text_index::reindex;

@@ -6,6 +6,7 @@
 mod assets;
 mod models;
 mod objects;
+mod operation;
 pub mod rows;
 
 use super::context::Context;
@@ -34,6 +35,9 @@ const VIEWS: &[View] = &[
     View { name: "sources", columns: objects::source_columns, rows: objects::sources },
     View { name: "roles", columns: objects::role_columns, rows: objects::roles },
     View { name: "settings", columns: objects::setting_columns, rows: objects::settings },
+    View { name: "history", columns: operation::history_columns, rows: operation::history },
+    View { name: "commits", columns: operation::commit_columns, rows: operation::commits },
+    View { name: "scrub", columns: operation::scrub_columns, rows: operation::scrub },
     View { name: "encryption", columns: objects::encryption_columns, rows: objects::encryption },
 ];
 

@@ -1,6 +1,7 @@
 //! steward.models, steward.model_versions, steward.model_metrics.
 
 use super::super::context::Context;
+use super::super::parser::readable;
 use super::rows::{Cell, column, jsonb, timestamp};
 use crate::catalog::{Class, Model, Object, Privilege};
 use crate::error::Result;
@@ -70,7 +71,7 @@ pub fn versions(context: &Context) -> Result<Vec<Vec<Cell>>> {
                 Cell::Float(Some(version.seconds)),
                 Cell::Int(Some(version.bytes as i64)),
                 Cell::Int(Some(version.snapshot as i64)),
-                Cell::text(&version.query),
+                Cell::text(readable(&version.query)),
                 Cell::Int(Some(version.created_ms * 1000)),
             ]
         })

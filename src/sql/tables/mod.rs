@@ -5,9 +5,11 @@
 //! plan that reads them ([`table`]), so that no expression of a user can be moved below.
 
 mod asset;
+mod damage;
 mod found;
 mod gate;
 mod lazy;
+mod past;
 mod prune;
 mod scan;
 mod table;
@@ -15,6 +17,7 @@ mod table;
 pub use asset::{assets, may_read, must_get as must_get_asset};
 pub use gate::{access, decide, must_have};
 pub use lazy::LazyTable;
+pub use past::open as open_past;
 pub use table::{ROW_ID, TableScan};
 
 use super::context::Context;

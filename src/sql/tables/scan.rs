@@ -4,6 +4,7 @@
 //! rows that the policies show, replace masked values. What comes out is all that the plan above can ever see.
 
 use super::super::context::Cancel;
+use super::damage::Damage;
 use crate::catalog::ObjectId;
 use crate::config::BATCH_ROWS;
 use crate::error::{Error, Kind, Result};
@@ -58,6 +59,8 @@ pub struct Shared {
     pub schema: SchemaRef,
     /// Rows after which each partition may stop.
     pub limit: Option<usize>,
+    /// The damage that was met.
+    pub damage: Damage,
 }
 
 /// Some rows of one segment.
@@ -246,7 +249,9 @@ impl RowsOfPart {
                 continue;
             }
             let Some(piece) = self.pieces.pop_front() else { return Ok(None) };
-            self.decode(&piece)?;
+            if let Err(error) = self.decode(&piece) {
+                self.shared.damage.met(&piece.segment, error)?;
+            }
         }
         Ok(None)
     }
@@ -291,7 +296,8 @@ impl Shared {
             part = filter_record_batch(&part, &live)?;
         }
         if let Some(filter) = &self.filter {
-            let shown = filter.evaluate(&part)?.into_array(part.num_rows())?;
+            let shown = filter.evaluate(&part).and_then(|shown| shown.into_array(part.num_rows()));
+            let shown = shown.map_err(|error| hidden(error, "a row policy"))?;
             let Some(shown) = shown.as_any().downcast_ref::<BooleanArray>() else {
                 return Err(Error::new(Kind::DatatypeMismatch, "a row policy must be of type boolean"));
             };
@@ -309,7 +315,8 @@ impl Shared {
                     None => return Err(Error::internal("row ids were not made")),
                 },
                 Output::Masked(mask, data_type) => {
-                    let masked = mask.evaluate(&part)?.into_array(part.num_rows())?;
+                    let masked = mask.evaluate(&part).and_then(|masked| masked.into_array(part.num_rows()));
+                    let masked = masked.map_err(|error| hidden(error, "a masking policy"))?;
                     match masked.data_type() == data_type {
                         true => masked,
                         false => cast(&masked, data_type)?,
@@ -319,6 +326,16 @@ impl Shared {
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
         Ok(Some(batch(self.schema.clone(), columns, part.num_rows())?))
+    }
+}
+
+/// An error of a policy's expression, without what it says of the value that it met.
+fn hidden(error: DataFusionError, policy: &str) -> Error {
+    let error = Error::from(error);
+    match error.kind() {
+        Kind::Cancelled => error,
+        kind => Error::new(kind, format!("{policy} cannot be evaluated for a row"))
+            .with_hint("Who made the policy can see why by its expression over the table."),
     }
 }
 

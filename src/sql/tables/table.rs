@@ -4,6 +4,7 @@
 
 use super::super::context::Context;
 use super::super::planner::{Planner, parse_expression};
+use super::damage::Damage;
 use super::gate::{self, Access, MaskUse};
 use super::prune::Conditions;
 use super::scan::{Output, ScanExec, Shared, divide};
@@ -152,6 +153,7 @@ impl TableScan {
             outputs,
             schema: Arc::new(self.schema.project(projection)?),
             limit,
+            damage: Damage::none(&self.context, &self.table),
         })
     }
 }

@@ -1,0 +1,68 @@
+//! ALTER ... OWNER TO.
+
+use super::Ddl;
+use crate::catalog::{Class, Object, relation_key};
+use crate::error::{Error, Kind, Result};
+
+/// What can be given to another owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owned {
+    /// `TABLE`
+    Table,
+    /// `VIEW`
+    View,
+    /// `SCHEMA`
+    Schema,
+    /// `SOURCE`
+    Source,
+    /// `MODEL`
+    Model,
+    /// `MASKING POLICY`
+    MaskingPolicy,
+}
+
+impl Owned {
+    /// The command tag.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::Table => "ALTER TABLE",
+            Self::View => "ALTER VIEW",
+            Self::Schema => "ALTER SCHEMA",
+            Self::Source => "ALTER SOURCE",
+            Self::Model => "ALTER MODEL",
+            Self::MaskingPolicy => "ALTER MASKING POLICY",
+        }
+    }
+}
+
+/// Gives an object to a role: its owner may, to a role whose rights it has itself.
+pub fn set_owner(ddl: &mut Ddl<'_>, what: Owned, name: &(Option<String>, String), role: &str) -> Result<()> {
+    ddl.txn.must_write("ALTER OWNER")?;
+    let owner = ddl.role(role)?;
+    if !ddl.context.has_role(owner) || owner == crate::catalog::PUBLIC {
+        return Err(Error::new(Kind::Privilege, format!("must be member of role \"{role}\"")));
+    }
+    let (schema, plain) = ddl.context.resolve(name.0.as_deref(), &name.1);
+    let (class, key) = match what {
+        Owned::Table | Owned::View => (Class::Relation, relation_key(&schema, &plain)),
+        Owned::Schema | Owned::Source => (Class::Schema, plain.clone()),
+        Owned::Model => (Class::Model, plain.clone()),
+        Owned::MaskingPolicy => (Class::MaskingPolicy, plain.clone()),
+    };
+    let missing = || Error::new(Kind::UndefinedObject, format!("\"{plain}\" does not exist"));
+    let found = ddl.txn.snapshot().catalog.find(class, &key).map(|(id, object)| (id, object.clone()));
+    let (id, mut object) = found.ok_or_else(missing)?;
+    let kind = object.kind_name();
+    let held = match (&mut object, what) {
+        (Object::Table(o), Owned::Table) => &mut o.owner,
+        (Object::View(o), Owned::View) => &mut o.owner,
+        (Object::Schema(o), Owned::Schema) => &mut o.owner,
+        (Object::Source(o), Owned::Source) => &mut o.owner,
+        (Object::Model(o), Owned::Model) => &mut o.owner,
+        (Object::MaskingPolicy(o), Owned::MaskingPolicy) => &mut o.owner,
+        _ => return Err(missing()),
+    };
+    ddl.context.must_own(*held, kind, &plain)?;
+    *held = owner;
+    ddl.txn.put_object(id, object)
+}

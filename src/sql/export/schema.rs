@@ -1,0 +1,336 @@
+//! The catalogue as SQL that makes it again.
+
+use super::super::parser::readable;
+use crate::catalog::{
+    Catalog, Class, Column, Grant, Index, Model, Object, ObjectId, PUBLIC, Privilege, Role, RowPolicy, Source, Table,
+    Tag, TagSource, TagUse, View,
+};
+use std::fmt::Write;
+
+/// A name between quotes.
+pub fn ident(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A string between quotes.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn relation(schema: &str, name: &str) -> String {
+    format!("{}.{}", ident(schema), ident(name))
+}
+
+/// The script in the making. Its parts stand in the order in which they can be run.
+pub struct Script<'a> {
+    catalog: &'a Catalog,
+    loads: String,
+}
+
+impl<'a> Script<'a> {
+    /// The script that makes this catalogue.
+    pub fn new(catalog: &'a Catalog) -> Self {
+        Self { catalog, loads: String::new() }
+    }
+
+    /// Loads a table's rows from a file beside the script.
+    pub fn load(&mut self, table: &Table, file: &str) {
+        let name = relation(&table.schema, &table.name);
+        _ = writeln!(self.loads, "\\copy {name} FROM '{file}' WITH (FORMAT csv, HEADER true)");
+    }
+
+    /// The whole script.
+    pub fn text(&self, retention_ms: u64) -> String {
+        let mut out = String::from(
+            "-- Everything of a Steward database but its rows, which lie in data/. Run it in this folder, as a superuser, on an\n\
+             -- empty database: psql -f import.sql, or steward import.\n\
+             -- What an inventory found is not here: INVENTORY ALL finds it again.\n\n",
+        );
+        let objects = self.in_order();
+        let all = |write: &dyn Fn(&mut String, ObjectId, &Object)| {
+            let mut part = String::new();
+            objects.iter().for_each(|(id, object)| write(&mut part, *id, object));
+            part
+        };
+        out += &all(&|out, _, object| {
+            if let Object::Role(role) = object {
+                self.role(out, role)
+            }
+        });
+        out += &all(&|out, _, object| {
+            if let Object::Role(role) = object {
+                self.memberships(out, role)
+            }
+        });
+        out += &all(&|out, _, object| {
+            if let Object::Schema(schema) = object
+                && schema.name != "public"
+            {
+                _ = writeln!(out, "CREATE SCHEMA {};", ident(&schema.name));
+            }
+        });
+        out += &all(&|out, _, object| {
+            if let Object::Table(table) = object {
+                table_made(out, table)
+            }
+        });
+        out += "\n";
+        out += &self.loads;
+        out += "\n";
+        out += &all(&|out, _, object| {
+            if let Object::MaskingPolicy(policy) = object {
+                let (name, argument) = (ident(&policy.name), ident(&policy.argument));
+                let data_type = &policy.data_type;
+                _ = writeln!(
+                    out,
+                    "CREATE MASKING POLICY {name} AS ({argument} {data_type}) RETURNS {data_type} -> {};",
+                    policy.body
+                );
+            }
+        });
+        out += &all(&|out, _, object| {
+            if let Object::Tag(tag) = object {
+                self.tag(out, tag)
+            }
+        });
+        out += &all(&|out, _, object| {
+            if let Object::Source(source) = object {
+                self.source(out, source)
+            }
+        });
+        out += &all(&|out, _, object| {
+            if let Object::View(view) = object {
+                self.view(out, view)
+            }
+        });
+        out += &all(&|out, id, object| {
+            if let Object::Table(table) = object {
+                self.guards(out, id, table)
+            }
+        });
+        out += &all(&|out, _, object| {
+            if let Object::Index(index) = object {
+                self.index(out, index)
+            }
+        });
+        out += &all(&|out, _, object| {
+            if let Object::Model(model) = object {
+                self.model(out, model)
+            }
+        });
+        out += &all(&|out, _, object| self.owner(out, object));
+        if retention_ms > 0 {
+            _ = writeln!(out, "ALTER SYSTEM SET steward.retention = '{retention_ms}ms';");
+        }
+        out
+    }
+
+    /// Every object, in the order in which they were made: what a view or a model reads came before it.
+    fn in_order(&self) -> Vec<(ObjectId, &Object)> {
+        let mut all: Vec<_> = self.catalog.objects().map(|(id, object)| (id, object.as_ref())).collect();
+        all.sort_by_key(|(id, _)| *id);
+        all
+    }
+
+    fn name_of(&self, role: ObjectId) -> String {
+        match role {
+            PUBLIC => "PUBLIC".to_owned(),
+            role => ident(&self.catalog.role_name(role)),
+        }
+    }
+
+    fn role(&self, out: &mut String, role: &Role) {
+        let mut options = String::from(if role.superuser { "SUPERUSER" } else { "NOSUPERUSER" });
+        options += if role.login { " LOGIN" } else { " NOLOGIN" };
+        if let Some(verifier) = &role.verifier {
+            options += &format!(" PASSWORD {}", literal(verifier));
+        }
+        // The one who runs the script is there already.
+        let name = ident(&role.name);
+        _ = writeln!(out, "CREATE ROLE IF NOT EXISTS {name};\nALTER ROLE {name} WITH {options};");
+    }
+
+    fn memberships(&self, out: &mut String, role: &Role) {
+        for group in &role.member_of {
+            _ = writeln!(out, "GRANT {} TO {};", self.name_of(*group), ident(&role.name));
+        }
+    }
+
+    fn tag(&self, out: &mut String, tag: &Tag) {
+        let mut options = String::new();
+        if !tag.allowed_values.is_empty() {
+            let values: Vec<_> = tag.allowed_values.iter().map(|value| literal(value)).collect();
+            options += &format!(" ALLOWED_VALUES {}", values.join(", "));
+        }
+        if let Some(comment) = &tag.comment {
+            options += &format!(" COMMENT = {}", literal(comment));
+        }
+        _ = writeln!(out, "CREATE TAG {}{options};", ident(&tag.name));
+        if let Some(Object::MaskingPolicy(policy)) = tag.mask.and_then(|id| self.catalog.get(id)).map(AsRef::as_ref) {
+            _ = writeln!(out, "ALTER TAG {} SET MASKING POLICY {};", ident(&tag.name), ident(&policy.name));
+        }
+        for role in &tag.unmask {
+            _ = writeln!(out, "GRANT UNMASK ON TAG {} TO {};", ident(&tag.name), self.name_of(*role));
+        }
+    }
+
+    fn source(&self, out: &mut String, source: &Source) {
+        let options: Vec<_> =
+            source.options.iter().map(|(name, value)| format!("{} = {}", ident(name), literal(value))).collect();
+        let (name, kind) = (ident(&source.name), ident(&source.source_type));
+        _ = writeln!(out, "CREATE SOURCE {name} TYPE {kind} OPTIONS ({});", options.join(", "));
+        self.grants(out, &source.grants, &format!("SOURCE {name}"));
+    }
+
+    fn view(&self, out: &mut String, view: &View) {
+        let name = relation(&view.schema, &view.name);
+        let columns = match view.columns.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", view.columns.iter().map(|column| ident(column)).collect::<Vec<_>>().join(", ")),
+        };
+        _ = writeln!(out, "CREATE VIEW {name}{columns} AS {};", readable(&view.query));
+        if let Some(comment) = &view.comment {
+            _ = writeln!(out, "COMMENT ON VIEW {name} IS {};", literal(comment));
+        }
+        self.grants(out, &view.grants, &format!("TABLE {name}"));
+    }
+
+    /// Rights, tags, masks and row policies of a table.
+    fn guards(&self, out: &mut String, id: ObjectId, table: &Table) {
+        let name = relation(&table.schema, &table.name);
+        table.tags.iter().for_each(|used| self.tag_use(out, &name, used));
+        for column in &table.columns {
+            let place = format!("{name} ALTER COLUMN {}", ident(&column.name));
+            column.tags.iter().for_each(|used| self.tag_use(out, &place, used));
+            if let Some(Object::MaskingPolicy(policy)) =
+                column.mask.and_then(|id| self.catalog.get(id)).map(AsRef::as_ref)
+            {
+                _ = writeln!(out, "ALTER TABLE {place} SET MASKING POLICY {};", ident(&policy.name));
+            }
+        }
+        self.grants(out, &table.grants, &format!("TABLE {name}"));
+        for (_, object) in self.catalog.class(Class::RowPolicy) {
+            if let Object::RowPolicy(policy) = object
+                && policy.table == id
+            {
+                self.row_policy(out, &name, policy);
+            }
+        }
+        if table.row_security {
+            _ = writeln!(out, "ALTER TABLE {name} ENABLE ROW LEVEL SECURITY;");
+        }
+    }
+
+    /// What a person said; what the classifier suggested an inventory suggests again.
+    fn tag_use(&self, out: &mut String, place: &str, used: &TagUse) {
+        if let Some(Object::Tag(tag)) = self.catalog.get(used.tag).map(AsRef::as_ref)
+            && used.source != TagSource::Classifier
+        {
+            _ = writeln!(out, "ALTER TABLE {place} SET TAG {} = {};", ident(&tag.name), literal(&used.value));
+        }
+    }
+
+    fn row_policy(&self, out: &mut String, table: &str, policy: &RowPolicy) {
+        let kind = if policy.permissive { "PERMISSIVE" } else { "RESTRICTIVE" };
+        let roles: Vec<_> = policy.roles.iter().map(|role| self.name_of(*role)).collect();
+        let to = if roles.is_empty() { String::new() } else { format!(" TO {}", roles.join(", ")) };
+        let name = ident(&policy.name);
+        _ = writeln!(out, "CREATE POLICY {name} ON {table} AS {kind} FOR SELECT{to} USING ({});", policy.using);
+    }
+
+    fn grants(&self, out: &mut String, grants: &[Grant], on: &str) {
+        for grant in grants {
+            let privilege = match grant.privilege {
+                Privilege::Select => "SELECT",
+                Privilege::Insert => "INSERT",
+                Privilege::Update => "UPDATE",
+                Privilege::Delete => "DELETE",
+                Privilege::Truncate => "TRUNCATE",
+                Privilege::Usage => "USAGE",
+                Privilege::Unmask => "UNMASK",
+            };
+            let columns = grant.columns.as_ref().map_or(String::new(), |columns| {
+                format!(" ({})", columns.iter().map(|column| ident(column)).collect::<Vec<_>>().join(", "))
+            });
+            _ = writeln!(out, "GRANT {privilege}{columns} ON {on} TO {};", self.name_of(grant.role));
+        }
+    }
+
+    fn index(&self, out: &mut String, index: &Index) {
+        let Some(table) = self.catalog.table_by_id(index.table) else { return };
+        let columns: Vec<_> = index.columns.iter().map(|column| ident(column)).collect();
+        _ = writeln!(
+            out,
+            "CREATE INDEX {} ON {} USING steward ({}) WITH (key_field = {});",
+            ident(&index.name),
+            relation(&table.schema, &table.name),
+            columns.join(", "),
+            literal(&index.key_field)
+        );
+    }
+
+    fn model(&self, out: &mut String, model: &Model) {
+        let name = ident(&model.name);
+        let options: Vec<_> =
+            model.options.iter().map(|(key, value)| format!("{} = {}", ident(key), literal(value))).collect();
+        for (n, version) in model.versions.iter().enumerate() {
+            let replace = if n > 0 { " OR REPLACE" } else { "" };
+            let options = options.join(", ");
+            _ = writeln!(out, "CREATE{replace} MODEL {name} OPTIONS ({options}) AS {};", readable(&version.query));
+        }
+        if model.versions.last().is_some_and(|last| last.number != model.deployed) {
+            _ = writeln!(out, "ALTER MODEL {name} DEPLOY VERSION {};", model.deployed);
+        }
+        self.grants(out, &model.grants, &format!("MODEL {name}"));
+    }
+
+    /// Objects are made by whoever runs the script, and given to their owners at the end.
+    fn owner(&self, out: &mut String, object: &Object) {
+        let (what, name, owner) = match object {
+            Object::Schema(o) => ("SCHEMA", ident(&o.name), o.owner),
+            Object::Table(o) => ("TABLE", relation(&o.schema, &o.name), o.owner),
+            Object::View(o) => ("VIEW", relation(&o.schema, &o.name), o.owner),
+            Object::MaskingPolicy(o) => ("MASKING POLICY", ident(&o.name), o.owner),
+            Object::Model(o) => ("MODEL", ident(&o.name), o.owner),
+            Object::Source(o) => ("SOURCE", ident(&o.name), o.owner),
+            Object::Index(_) | Object::Role(_) | Object::Tag(_) | Object::RowPolicy(_) | Object::Finding(_) => return,
+        };
+        _ = writeln!(out, "ALTER {what} {name} OWNER TO {};", self.name_of(owner));
+    }
+}
+
+fn table_made(out: &mut String, table: &Table) {
+    let name = relation(&table.schema, &table.name);
+    let mut parts: Vec<String> = table.columns.iter().map(column_made).collect();
+    for key in &table.keys {
+        let kind = if key.primary { "PRIMARY KEY" } else { "UNIQUE" };
+        let columns: Vec<_> = key.columns.iter().map(|&c| ident(&table.columns[c].name)).collect();
+        parts.push(format!("CONSTRAINT {} {kind} ({})", ident(&key.name), columns.join(", ")));
+    }
+    for check in &table.checks {
+        parts.push(format!("CONSTRAINT {} CHECK ({})", ident(&check.name), check.expression));
+    }
+    _ = writeln!(out, "CREATE TABLE {name} (\n    {}\n);", parts.join(",\n    "));
+    if let Some(comment) = &table.comment {
+        _ = writeln!(out, "COMMENT ON TABLE {name} IS {};", literal(comment));
+    }
+    for column in &table.columns {
+        if let Some(comment) = &column.comment {
+            _ = writeln!(out, "COMMENT ON COLUMN {name}.{} IS {};", ident(&column.name), literal(comment));
+        }
+    }
+}
+
+fn column_made(column: &Column) -> String {
+    let mut text = format!("{} {}", ident(&column.name), column.data_type);
+    if column.identity {
+        text += " GENERATED BY DEFAULT AS IDENTITY";
+    }
+    if column.not_null {
+        text += " NOT NULL";
+    }
+    if let Some(default) = &column.default {
+        text += &format!(" DEFAULT {default}");
+    }
+    text
+}

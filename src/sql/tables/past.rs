@@ -1,0 +1,137 @@
+//! A relation as it was: yesterday's rows behind today's gate.
+//!
+//! `FOR SYSTEM_TIME AS OF` reads rows and columns of the past; who may see them, and how, is decided by the rights, tags, masks
+//! and policies of now, since a right that was taken away is not given back by asking for an older state. Columns are matched
+//! by name; one that was dropped since keeps the tags and the mask that it had. A table that was dropped since is shown to
+//! superusers only, for nobody else has a right on it any more.
+
+use super::super::context::Context;
+use super::super::parser::Written;
+use super::super::planner::{Planner, parse_expression};
+use super::super::run::blocking;
+use crate::catalog::{Catalog, Class, Object, Table};
+use crate::error::{Error, Kind, Result};
+use crate::txn::{Moment, PastState, Snapshot};
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, Schema, TimeUnit};
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{ColumnarValue, TableSource};
+use datafusion::sql::sqlparser::ast;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// The relation as it was at a moment.
+pub fn open(
+    context: &Arc<Context>,
+    state: &SessionState,
+    moment: Written<'_>,
+    schema: Option<&str>,
+    name: &str,
+) -> Result<Arc<dyn TableSource>> {
+    let moment = evaluate(context, state, moment)?;
+    let past = blocking(|| context.database.manager.as_of(moment))?;
+    let mut snapshot = context.snapshot.clone();
+    snapshot.catalog = Arc::new(catalog(context, &past));
+    let mut context = Context { snapshot, ..(**context).clone() };
+    let (schema, name) = context.resolve(schema, name);
+    let Some((id, object)) = context.snapshot.catalog.relation(&schema, &name) else {
+        let shown = super::undefined(&context, &schema, &name);
+        return Err(Error::new(shown.kind(), shown.message())
+            .with_detail(format!("It is asked for as of commit {}.", past.snapshot.seq)));
+    };
+    let ids = match object {
+        Object::Table(_) => vec![id],
+        // A view may read any of them.
+        _ => context.snapshot.catalog.class(Class::Relation).map(|(id, _)| id).collect(),
+    };
+    fill(&mut context.snapshot, &past, &ids)?;
+    super::open(&Arc::new(context), state, &schema, &name)
+}
+
+/// The facts of now about the tables of then.
+fn catalog(context: &Context, past: &PastState) -> Catalog {
+    let (now, then) = (&context.snapshot.catalog, &past.snapshot.catalog);
+    let mut catalog = (**now).clone();
+    for (id, object) in now.class(Class::Relation) {
+        if let Object::Table(table) = object {
+            match then.table_by_id(id) {
+                Some(before) => catalog.put(id, Arc::new(Object::Table(merged(before, table)))),
+                None => catalog.remove(id),
+            }
+        }
+    }
+    for (id, object) in then.class(Class::Relation).filter(|_| context.is_superuser()) {
+        if let Object::Table(table) = object
+            && now.get(id).is_none()
+            && catalog.relation(&table.schema, &table.name).is_none()
+        {
+            catalog.put(id, Arc::new(object.clone()));
+        }
+    }
+    catalog
+}
+
+/// The columns of then with the rights of now.
+fn merged(then: &Table, now: &Table) -> Table {
+    let mut table = now.clone();
+    table.columns.clone_from(&then.columns);
+    table.keys.clone_from(&then.keys);
+    for column in &mut table.columns {
+        if let Some(today) = now.columns.iter().find(|today| today.name == column.name) {
+            column.tags.clone_from(&today.tags);
+            column.mask = today.mask;
+        }
+    }
+    table
+}
+
+fn fill(snapshot: &mut Snapshot, past: &PastState, ids: &[u64]) -> Result<()> {
+    let mut tables = (*snapshot.tables).clone();
+    for id in ids {
+        tables.insert(*id, past.rows(*id)?);
+    }
+    snapshot.tables = Arc::new(tables);
+    Ok(())
+}
+
+/// The moment that an expression without columns gives.
+fn evaluate(context: &Arc<Context>, state: &SessionState, written: Written<'_>) -> Result<Moment> {
+    let (Written::Time(text) | Written::Commit(text)) = written;
+    let invalid = |what: &str| Error::new(Kind::InvalidParameter, format!("AS OF {text} {what}"));
+    let parsed = parse_expression(text)?;
+    let is_parameter =
+        |e: &ast::Expr| matches!(e, ast::Expr::Value(v) if matches!(v.value, ast::Value::Placeholder(_)));
+    let found = ast::visit_expressions(&parsed, |expression| match is_parameter(expression) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    });
+    if found.is_break() {
+        return Err(Error::new(Kind::Unsupported, "a parameter in AS OF is not supported"));
+    }
+    let planner = Planner::new(context, state);
+    let (none, columns) = (DFSchema::empty(), Arc::new(Schema::empty()));
+    let expression = planner.physical(planner.expression(parsed, &none)?, &none)?;
+    let options = RecordBatchOptions::new().with_row_count(Some(1));
+    let row = RecordBatch::try_new_with_options(columns, Vec::new(), &options)?;
+    let value = match expression.evaluate(&row)? {
+        ColumnarValue::Scalar(value) => value,
+        ColumnarValue::Array(array) => ScalarValue::try_from_array(&array, 0)?,
+    };
+    if let Written::Commit(_) = written {
+        return match value.cast_to(&DataType::UInt64)? {
+            ScalarValue::UInt64(Some(number)) => Ok(Moment::Commit(number)),
+            _ => Err(invalid("is not the number of a commit")),
+        };
+    }
+    if value.data_type().is_numeric() {
+        return Err(invalid("is not a time").with_hint("FOR VERSION AS OF takes the number of a commit."));
+    }
+    match value.cast_to(&DataType::Timestamp(TimeUnit::Millisecond, Some("+00:00".into())))? {
+        ScalarValue::TimestampMillisecond(Some(ms), _) if ms > chrono::Utc::now().timestamp_millis() => {
+            Err(invalid("lies in the future"))
+        }
+        ScalarValue::TimestampMillisecond(Some(ms), _) => Ok(Moment::Time(ms.max(0) as u64)),
+        _ => Err(invalid("is not a time")),
+    }
+}

@@ -1,0 +1,401 @@
+//! What operators do when a disk has failed, or before it does: quarantine, repair, a way out and back, stores of earlier
+//! formats, and a disk that is really full.
+
+use super::{copy, files, is_clear, key, make, run, stderr, steward};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use stewarddb::{Database, Kind, storage};
+
+/// The largest file below a folder.
+fn largest(folder: &Path) -> PathBuf {
+    files(folder).into_iter().max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap()
+}
+
+fn flip(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    fs::write(path, bytes).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_is_named_the_rest_is_served_and_a_backup_mends_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, backup) = (folder.path().join("data"), folder.path().join("backup"));
+    let (data_name, backup_name) = (data.to_str().unwrap(), backup.to_str().unwrap());
+    make(&data).await;
+    let big = "INSERT INTO big SELECT g.k, md5(g.k::text) FROM generate_series";
+    {
+        let database = Database::open(&data, &key()).unwrap();
+        let mut session = database.session("steward").unwrap();
+        run(&mut session, "CREATE TABLE big (id bigint, filler text)").await.unwrap();
+        run(&mut session, &format!("{big}(1, 20000) AS g(k)")).await.unwrap();
+        run(&mut session, &format!("{big}(20001, 21000) AS g(k)")).await.unwrap();
+        run(&mut session, &format!("BACKUP DATABASE TO '{backup_name}'")).await.unwrap();
+    }
+    // The larger of its two files.
+    let damaged = largest(&data.join("files"));
+    flip(&damaged);
+    let name = format!("files/{}", damaged.strip_prefix(data.join("files")).unwrap().display());
+    {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let sink = told.clone();
+        let database = Database::open(&data, &key()).unwrap();
+        let notices = Arc::new(move |notice: stewarddb::sql::Notice| sink.lock().unwrap().push(notice));
+        let mut session = database.session_with_notices("steward", notices).unwrap();
+        let error = run(&mut session, "SELECT count(filler) FROM big").await.unwrap_err();
+        assert!(
+            is_clear(&error) && error.message().contains("table public.big") && error.message().contains(&name),
+            "{error}"
+        );
+        let error = run(&mut session, &format!("BACKUP DATABASE TO '{backup_name}'")).await;
+        // The backup has the file whole; into another place it does not go.
+        assert!(error.is_ok());
+        let elsewhere = folder.path().join("elsewhere");
+        let error = run(&mut session, &format!("BACKUP DATABASE TO '{}'", elsewhere.display())).await.unwrap_err();
+        assert!(is_clear(&error) && error.message().contains(&name), "{error}");
+
+        run(&mut session, "SET steward.allow_damaged = on").await.unwrap();
+        assert_eq!(run(&mut session, "SELECT count(filler), min(id) FROM big").await.unwrap(), "1000|20001\n");
+        let warnings: Vec<_> = told.lock().unwrap().iter().filter(|n| n.severity == "WARNING").cloned().collect();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(
+            warnings[0].message.contains("public.big") && warnings[0].message.contains("20000 rows"),
+            "{warnings:?}"
+        );
+        let found =
+            run(&mut session, "SELECT object, needed_by FROM steward.scrub WHERE state = 'damaged'").await.unwrap();
+        assert_eq!(found, format!("{name}|table public.big\n"));
+    }
+    let output = steward(folder.path(), &["repair", "--data", data_name]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.code() == Some(1) && said.contains("LOST") && said.contains(&name),
+        "{said}{}",
+        stderr(&output)
+    );
+    let output = steward(folder.path(), &["repair", "--data", data_name, "--from", backup_name]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && said.contains(&name), "{said}{}", stderr(&output));
+    let output = steward(folder.path(), &["check", "--data", data_name, "--deep"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let database = Database::open(&data, &key()).unwrap();
+    let mut session = database.session("steward").unwrap();
+    assert_eq!(run(&mut session, "SELECT count(filler) FROM big").await.unwrap(), "21000\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_text_index_is_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    make(&data).await;
+    let search = "SELECT rank, key, snippet FROM SEARCH('few', 'three', 5)";
+    let index_files = |database: &Database| {
+        let files = database.store().files();
+        let is_index = |id: &storage::FileId| files.kind(*id).unwrap() == storage::FileKind::Index;
+        files.list().unwrap().into_iter().filter(is_index).map(storage::Files::shown).collect::<Vec<_>>()
+    };
+    let (expected, names) = {
+        let database = Database::open(&data, &key()).unwrap();
+        let mut session = database.session("steward").unwrap();
+        (run(&mut session, search).await.unwrap(), index_files(&database))
+    };
+    assert!(!names.is_empty());
+    names.iter().for_each(|name| flip(&data.join(name)));
+    let output = steward(folder.path(), &["repair", "--data", data.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && said.contains("index public.few_words"), "{said}{}", stderr(&output));
+    let database = Database::open(&data, &key()).unwrap();
+    let mut session = database.session("steward").unwrap();
+    assert_eq!(run(&mut session, search).await.unwrap(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_goes_back_to_any_moment_that_was_kept() {
+    for kept in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        make(&folder.path().join("data")).await;
+        let count = "SELECT count(*), min(word) FROM many";
+        let (before, between, time) = {
+            let database = Database::open(at("data"), &key()).unwrap();
+            let mut session = database.session("steward").unwrap();
+            if kept {
+                run(&mut session, "ALTER SYSTEM SET steward.retention = '1h'").await.unwrap();
+            }
+            run(&mut session, &format!("BACKUP DATABASE TO '{}'", at("backup"))).await.unwrap();
+            let before = run(&mut session, count).await.unwrap();
+            let grow =
+                "INSERT INTO many SELECT g.k, 'between', 1, 'red', 0 FROM generate_series(100001, 104000) AS g(k)";
+            run(&mut session, grow).await.unwrap();
+            run(&mut session, "INSERT INTO few VALUES (60, 'three between')").await.unwrap();
+            let between = run(&mut session, "SELECT max(commit) FROM steward.commits").await.unwrap();
+            let time = run(&mut session, "SELECT max(committed_at) FROM steward.commits").await.unwrap();
+            run(&mut session, "CHECKPOINT").await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            // Its files go, or are kept.
+            run(&mut session, "TRUNCATE many").await.unwrap();
+            run(&mut session, "DELETE FROM few").await.unwrap();
+            run(&mut session, &format!("BACKUP DATABASE TO '{}'", at("backup"))).await.unwrap();
+            (before, between.trim().to_owned(), time.trim().to_owned())
+        };
+        let restore = |name: &str, more: &[&str]| {
+            let (from, data) = (at("backup"), at(name));
+            let arguments = [&["restore", "--from", &from, "--data", &data], more].concat();
+            steward(folder.path(), &arguments)
+        };
+        let output = restore("last", &[]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        for (name, more) in [("commit", ["--to-commit", &between]), ("time", ["--to-time", &time])] {
+            let output = restore(name, &more);
+            if !kept {
+                // The file that the table had then is in no backup.
+                assert!(output.status.code() == Some(1) && stderr(&output).contains("lacks"), "{}", stderr(&output));
+                assert_eq!(Database::open(at(name), &key()).unwrap_err().kind(), Kind::Configuration);
+                continue;
+            }
+            assert!(output.status.success(), "{}", stderr(&output));
+            let database = Database::open(at(name), &key()).unwrap();
+            let mut session = database.session("steward").unwrap();
+            assert_eq!(
+                run(&mut session, count).await.unwrap(),
+                before.replace("5400|", "9400|").replace("word 1", "between")
+            );
+            let found = run(&mut session, "SELECT key FROM SEARCH('few', 'between', 5)").await.unwrap();
+            assert_eq!(found, "60\n", "the index is of the same moment");
+            run(&mut session, "INSERT INTO few VALUES (61, 'after between')").await.unwrap();
+            let found = run(&mut session, "SELECT count(*) FROM SEARCH('few', 'between', 5)").await.unwrap();
+            assert_eq!(found, "2\n");
+        }
+        let output = restore("early", &["--to-time", "2001-01-01"]);
+        assert!(output.status.code() == Some(1) && stderr(&output).contains("reaches back"), "{}", stderr(&output));
+        let database = Database::open(at("last"), &key()).unwrap();
+        let mut session = database.session("steward").unwrap();
+        assert_eq!(run(&mut session, count).await.unwrap(), "0|\n");
+    }
+}
+
+/// Values that a text form may mistake for others.
+const HARD: &[&str] = &[
+    r#"CREATE TABLE "Odd, ""name""" ("a ""b""" text, "c,d" text[], e bytea, f interval, g numeric(20,6), h float8, i jsonb, j date,
+       k timestamptz, l time, m uuid, n boolean, o varchar(9), p smallint DEFAULT 7 CHECK (p > 0), UNIQUE ("a ""b"""))"#,
+    r#"INSERT INTO "Odd, ""name""" VALUES ('', '{}', '\x00ff', '1 month 2 days 03:04:05.678', 12345678901234.000001, 'NaN', '{"x": [1, null]}',
+       '0001-01-01', '2026-01-02 03:04:05.678901+00', '23:59:59.999999', '123e4567-e89b-12d3-a456-426614174000', true, 'ä,"; ', 1)"#,
+    r#"INSERT INTO "Odd, ""name""" VALUES (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)"#,
+    r#"INSERT INTO "Odd, ""name""" VALUES ('\N', ARRAY['a,b', '"', NULL, ''], '', '-5 days', -0.5, '-Infinity', '"text"', '9999-12-31',
+       '1969-12-31 23:59:59.999999+00', '00:00', NULL, false, '\.', 32767)"#,
+    r#"INSERT INTO "Odd, ""name""" ("a ""b""") VALUES (E'line\nline\r\nand\ttab'), ('"quoted"'), (' blanks '), ('\')"#,
+    "CREATE TABLE lone (v text)",
+    "INSERT INTO lone VALUES (NULL), (''), ('x'), (NULL)",
+    "CREATE SCHEMA other",
+    "CREATE ROLE owner LOGIN PASSWORD 'its own secret' IN ROLE reader",
+    "CREATE TABLE other.ids (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text NOT NULL DEFAULT 'it''s')",
+    "INSERT INTO other.ids (note) VALUES ('one'), ('two')",
+    "COMMENT ON TABLE other.ids IS 'numbers; with a '' quote'",
+    "COMMENT ON COLUMN other.ids.note IS '注释'",
+    "CREATE MASKING POLICY part AS (val text) RETURNS text -> mask_partial(val, 1, '**', 1)",
+    "CREATE TAG pii ALLOWED_VALUES 'name', 'mail' COMMENT = 'who it is'",
+    "ALTER TAG pii SET MASKING POLICY part",
+    "ALTER TABLE few ALTER COLUMN word SET TAG pii = 'name'",
+    "GRANT UNMASK ON TAG pii TO owner",
+    "GRANT SELECT (id, note), INSERT ON other.ids TO reader",
+    "GRANT USAGE ON MODEL m TO reader",
+    "CREATE POLICY some ON other.ids AS RESTRICTIVE FOR SELECT TO reader USING (id > 1)",
+    "ALTER TABLE other.ids ENABLE ROW LEVEL SECURITY",
+    "ALTER TABLE other.ids OWNER TO owner",
+    "CREATE VIEW named (x, \"Y\") AS SELECT id, upper(note) FROM other.ids WHERE note <> 'a''b'",
+    "GRANT SELECT ON named TO reader",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_exported_comes_back_equal() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    make(&folder.path().join("data")).await;
+    let questions = [
+        r#"SELECT * FROM "Odd, ""name""" ORDER BY g NULLS LAST, "a ""b""""#,
+        "SELECT v IS NULL, v FROM lone",
+        "SELECT * FROM other.ids ORDER BY id",
+        "SELECT * FROM many ORDER BY id LIMIT 100",
+        "SELECT * FROM named ORDER BY x",
+        "SELECT name, superuser, login, member_of FROM steward.roles ORDER BY name",
+        "SELECT * FROM steward.tag_references ORDER BY object, column_name",
+        "SELECT * FROM steward.policies ORDER BY name",
+        "SELECT sum(PREDICT_CTR(t, 'm'))::numeric(12,6) FROM many t",
+        "SELECT rank, key, snippet FROM SEARCH('few', 'three', 5)",
+        "INSERT INTO other.ids (note) VALUES ('next') RETURNING id",
+    ];
+    let mut answers = Vec::new();
+    {
+        let database = Database::open(at("data"), &key()).unwrap();
+        let mut session = database.session("steward").unwrap();
+        for sql in HARD {
+            run(&mut session, sql).await.unwrap_or_else(|error| panic!("{sql}\n{error}"));
+        }
+        run(&mut session, &format!("EXPORT DATABASE TO '{}'", at("first"))).await.unwrap();
+        for sql in questions {
+            answers.push(run(&mut session, sql).await.unwrap_or_else(|error| panic!("{sql}\n{error}")));
+        }
+    }
+    let output = steward(folder.path(), &["import", "--from", &at("first"), "--data", &at("copy")]);
+    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
+    let output = steward(folder.path(), &["export", "--data", &at("copy"), "--to", &at("second")]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let sorted = |name: &str| {
+        let text = fs::read_to_string(folder.path().join(name).join("import.sql")).unwrap();
+        let mut lines: Vec<_> = text.lines().map(|line| line.replace("table-", "")).collect();
+        // Ids differ, and with them names of files and the order of lines.
+        lines.retain(|line| !line.starts_with("\\copy"));
+        lines.sort();
+        lines
+    };
+    assert_eq!(sorted("first"), sorted("second"));
+    let database = Database::open(at("copy"), &key()).unwrap();
+    let mut session = database.session("steward").unwrap();
+    for (sql, expected) in questions.iter().zip(answers) {
+        assert_eq!(run(&mut session, sql).await.unwrap_or_else(|error| panic!("{sql}\n{error}")), expected, "{sql}");
+    }
+    let verifier = database.verifier("owner").unwrap();
+    assert!(verifier.verify_password("its own secret"));
+    // Into what is not empty nothing is exported or imported.
+    let output = steward(folder.path(), &["export", "--data", &at("copy"), "--to", &at("second")]);
+    assert_eq!(output.status.code(), Some(1), "in use or not empty");
+    drop((session, database));
+    for arguments in [
+        ["export", "--data", &at("copy"), "--to", &at("second")],
+        ["import", "--from", &at("first"), "--data", &at("copy")],
+    ] {
+        let output = steward(folder.path(), &arguments);
+        assert!(output.status.code() == Some(1), "{}", stderr(&output));
+    }
+}
+
+// ---------------------------------------------------------------- earlier formats
+
+fn compat() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/compat")
+}
+
+/// Every store that was kept opens, is whole, and answers what it answered when it was made.
+#[tokio::test(flavor = "multi_thread")]
+async fn stores_of_earlier_formats_open() {
+    let mut opened = 0;
+    for folder in fs::read_dir(compat()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+        let expected = fs::read_to_string(folder.join("answers")).unwrap();
+        let there = tempfile::tempdir().unwrap();
+        let data = there.path().join("data");
+        copy(&folder.join("data"), &data);
+        // The key lies beside it; git keeps no modes, and a key that others may read is refused.
+        let bytes = fs::read(folder.join("key")).unwrap();
+        let own = there.path().join("key");
+        fs::write(&own, bytes).unwrap();
+        fs::set_permissions(&own, fs::Permissions::from_mode(0o600)).unwrap();
+        let kept = stewarddb::KeySource::from(stewarddb::MasterKey::from_file(&own).unwrap());
+        assert!(storage::check(&data, &kept).unwrap().iter().all(|finding| finding.ok), "{}", folder.display());
+        assert_eq!(answers(&data).await, expected, "{}", folder.display());
+        opened += 1;
+    }
+    assert!(opened > 0, "no store is kept in tests/compat");
+}
+
+async fn answers(data: &Path) -> String {
+    let answers = super::ask(data).await.unwrap();
+    answers.into_iter().map(|answer| answer.unwrap()).collect::<Vec<_>>().join("--\n")
+}
+
+/// Makes `tests/compat/format-N` anew: run once for each format, when it is settled, and committed.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "makes a fixture"]
+async fn make_a_store_of_this_format() {
+    let folder = compat().join(format!("format-{}", stewarddb::config::FORMAT_VERSION));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    make(&folder.join("data")).await;
+    {
+        // Part of it lies in the journal only.
+        let database = Database::open(folder.join("data"), &key()).unwrap();
+        let mut session = database.session("steward").unwrap();
+        run(&mut session, "INSERT INTO few VALUES (9, 'nine')").await.unwrap();
+        run(&mut session, "SELECT * FROM SEARCH('few', 'nine', 1)").await.unwrap();
+    }
+    let text = answers(&folder.join("data")).await;
+    fs::write(folder.join("answers"), text).unwrap();
+    fs::remove_file(folder.join("data/LOCK")).unwrap();
+    let bytes = *b"the key that opens, and no other";
+    stewarddb::MasterKey::from_bytes(bytes).write_file(&folder.join("key")).unwrap();
+}
+
+// ---------------------------------------------------------------- a disk that is full
+
+/// A small file system of its own, taken away at the end.
+struct Small(PathBuf);
+
+impl Small {
+    fn mount(at: PathBuf, mebibytes: u32) -> Option<Self> {
+        fs::create_dir(&at).unwrap();
+        let size = format!("size={mebibytes}m");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&at).output();
+        mounted.ok().filter(|output| output.status.success()).map(|_| Self(at))
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_really_full_disk_refuses_until_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = Small::mount(folder.path().join("disk"), 160) else {
+        println!("skipped: only root may mount the small file system that this test fills");
+        return;
+    };
+    let (data, ballast) = (disk.0.join("data"), disk.0.join("ballast"));
+    make(&data).await;
+    let database = Database::open(&data, &key()).unwrap();
+    let mut session = database.session("steward").unwrap();
+    let before = run(&mut session, "SELECT count(*) FROM few").await.unwrap();
+    // Until nothing more goes in.
+    let mut bytes = vec![7u8; 1 << 20];
+    let mut file = fs::File::create(&ballast).unwrap();
+    while std::io::Write::write_all(&mut file, &bytes).is_ok() {}
+    bytes.clear();
+    for sql in ["INSERT INTO few VALUES (50, 'x')", "CREATE TABLE more (n int)", "DELETE FROM few"] {
+        let error = run(&mut session, sql).await.unwrap_err();
+        assert_eq!(
+            (error.kind(), stewarddb::server::sqlstate(error.kind())),
+            (Kind::DiskFull, "53100"),
+            "{sql}: {error}"
+        );
+    }
+    let error =
+        run(&mut session, &format!("BACKUP DATABASE TO '{}'", disk.0.join("backup").display())).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::DiskFull, "{error}");
+    assert_eq!(run(&mut session, "SELECT count(*) FROM few").await.unwrap(), before);
+    drop(file);
+    fs::remove_file(&ballast).unwrap();
+    run(&mut session, "INSERT INTO few VALUES (50, 'x')").await.unwrap();
+
+    // And filled by the database itself.
+    let grow = "INSERT INTO many SELECT g.k, md5(g.k::text), 1, 'red', 0 FROM generate_series(1, 200000) AS g(k)";
+    let mut refused = None;
+    for _ in 0..60 {
+        if let Err(error) = run(&mut session, grow).await {
+            refused = Some(error);
+            break;
+        }
+    }
+    let error = refused.expect("the disk was never full");
+    assert_eq!(error.kind(), Kind::DiskFull, "{error}");
+    // What is there can be removed again, and gives room.
+    run(&mut session, "TRUNCATE many").await.unwrap();
+    run(&mut session, "INSERT INTO few VALUES (51, 'y')").await.unwrap();
+    drop(session);
+    drop(database);
+    assert!(storage::check(&data, &key()).unwrap().iter().all(|finding| finding.ok));
+}
