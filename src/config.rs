@@ -8,11 +8,11 @@ pub const VALUE_BYTES_MAX: usize = 16 * 1024;
 pub const BLOCK_BYTES: usize = 64 * 1024;
 /// Bytes of cache that sled may hold.
 pub const SLED_CACHE_BYTES: u64 = 64 << 20;
-/// Bytes of decoded chunks kept in memory until the memory limit is known.
+/// Bytes of decoded pages kept in memory until the memory limit is known.
 pub const CHUNK_CACHE_BYTES: usize = 64 << 20;
 /// Least memory limit.
 pub const MEMORY_BYTES_MIN: u64 = 1 << 20;
-/// Hundredths of the memory limit for decoded chunks.
+/// Hundredths of the memory limit for decoded pages.
 pub const MEMORY_CHUNKS_SHARE: u64 = 35;
 /// Hundredths of the memory limit for opened blocks of sealed files.
 pub const MEMORY_BLOCKS_SHARE: u64 = 10;
@@ -26,6 +26,8 @@ pub const KEY_COMMAND_SECONDS_MAX: u64 = 60;
 pub const SCRAM_ROUNDS: u32 = 4096;
 /// Rows of a segment at most; larger inserts make several.
 pub const SEGMENT_ROWS_MAX: usize = 1 << 17;
+/// Bytes in memory at which a segment is made of gathered rows before it has [`SEGMENT_ROWS_MAX`] of them.
+pub const SEGMENT_BYTES_MAX: usize = 128 << 20;
 /// Rows of one batch that the engine passes on.
 pub const BATCH_ROWS: usize = 8192;
 /// Default address of the server.
@@ -160,3 +162,17 @@ pub const RESEAL_VALUES: usize = 64;
 pub const KEEPER_PAUSE_MS: u64 = 200;
 /// Milliseconds until the keeper of keys tries again what failed.
 pub const KEEPER_RETRY_MS: u64 = 30_000;
+/// Rows of a table up to which a query by key has the key index made; of larger ones it is made at the first write.
+pub const KEY_LOOKUP_ROWS_MAX: usize = 4 << 20;
+/// Rows that compaction brings into the order of a clustering key at once; they are in memory meanwhile.
+pub const COMPACTION_ROWS_MAX: usize = 1 << 21;
+/// How often compaction looks whether there is something to do, in milliseconds.
+pub const COMPACTION_EVERY_MS: u64 = 1000;
+/// Moved rows that are remembered for transactions that began before; 8 bytes each.
+pub const MOVED_ROWS_MAX: usize = 4 << 20;
+/// Arithmetic operators in a row at most: planning takes time with the third power of their number.
+pub const ARITHMETIC_CHAIN_MAX: usize = 250;
+/// Conditions joined by AND and OR in a row at most: each is a frame of the stack when they are planned.
+pub const BOOLEAN_CHAIN_MAX: usize = 5000;
+/// Bytes that `repeat` and its like may make for one batch of rows.
+pub const TEXT_BYTES_MAX: usize = 256 << 20;

@@ -49,6 +49,8 @@ pub enum Kind {
     CannotCoerce,
     /// A definition contradicts itself.
     InvalidDefinition,
+    /// A foreign key refers to columns that are no key.
+    InvalidForeignKey,
     /// A text cannot be read as the type asked for.
     InvalidText,
     /// Bytes are no text of the encoding.
@@ -65,6 +67,8 @@ pub enum Kind {
     InvalidLogarithm,
     /// A root or power that is no real number.
     InvalidPower,
+    /// A regular expression that is none.
+    InvalidRegex,
     /// A text is longer than its type allows.
     StringTooLong,
     /// A date or time does not exist or does not fit its type.
@@ -85,6 +89,10 @@ pub enum Kind {
     Dependent,
     /// Another transaction changed the same rows first; run the transaction again.
     Serialization,
+    /// Transactions wait for each other; this one gives way. Run it again.
+    Deadlock,
+    /// Another transaction holds a lock that this one would not wait for, or not longer.
+    LockNotAvailable,
     /// A moment of the past that is no longer kept.
     SnapshotTooOld,
     /// The role lacks the right.

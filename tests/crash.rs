@@ -106,9 +106,9 @@ async fn large_commit(session: &mut Session, n: i64) {
     };
     for start in (1..=LARGE_ROWS).step_by(1000) {
         let lines: String = (start..start + 1000).map(|row| format!("{n},{row},row of {n}\n")).collect();
-        session.copy_data(lines.as_bytes()).unwrap();
+        session.copy_data(lines.as_bytes()).await.unwrap();
     }
-    assert_eq!(session.copy_finish().unwrap(), format!("COPY {LARGE_ROWS}"));
+    assert_eq!(session.copy_finish().await.unwrap(), format!("COPY {LARGE_ROWS}"));
     session.commit_implicit().unwrap();
 }
 

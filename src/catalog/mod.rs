@@ -8,9 +8,9 @@ mod object;
 mod types;
 
 pub use object::{
-    CheckConstraint, Class, Column, FIRST_USER_ID, Finding, Grant, Index, KeyConstraint, MaskingPolicy, Model,
-    ModelVersion, Object, ObjectId, PUBLIC, Privilege, Role, RowPolicy, Schema, Source, Table, Tag, TagSource, TagUse,
-    View, relation_key,
+    Action, CheckConstraint, Class, Column, FIRST_USER_ID, Finding, ForeignKey, Grant, Index, KeyConstraint,
+    MaskingPolicy, Model, ModelVersion, Object, ObjectId, PUBLIC, Privilege, Role, RowPolicy, Schema, Source, Table,
+    Tag, TagSource, TagUse, View, relation_key,
 };
 pub use types::{SqlType, TYPE_METADATA};
 

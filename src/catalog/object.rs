@@ -65,6 +65,12 @@ pub struct Table {
     pub keys: Vec<KeyConstraint>,
     /// CHECK constraints.
     pub checks: Vec<CheckConstraint>,
+    /// Keys of other tables that its rows refer to.
+    #[serde(default)]
+    pub foreign_keys: Vec<ForeignKey>,
+    /// Tables whose foreign keys refer to this one.
+    #[serde(default)]
+    pub referenced_by: Vec<ObjectId>,
     /// Rights given away.
     pub grants: Vec<Grant>,
     /// Tags of the whole table.
@@ -73,6 +79,9 @@ pub struct Table {
     pub comment: Option<String>,
     /// Row policies are on.
     pub row_security: bool,
+    /// Positions of the columns by which rows are kept sorted; none for the order in which they came.
+    #[serde(default)]
+    pub cluster: Vec<usize>,
 }
 
 /// A column of a table.
@@ -114,6 +123,38 @@ pub struct CheckConstraint {
     pub name: String,
     /// The condition, as SQL.
     pub expression: String,
+}
+
+/// A foreign key: NULL in one of its columns, or the key of a row of the other table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ForeignKey {
+    /// Name.
+    pub name: String,
+    /// Positions of its columns, in the order of the key that they refer to.
+    pub columns: Vec<usize>,
+    /// The table that it refers to.
+    pub table: ObjectId,
+    /// The name of that table's primary key or unique constraint.
+    pub key: String,
+    /// What becomes of a row when the one that it refers to is removed.
+    pub on_delete: Action,
+    /// What becomes of it when the key that it refers to is changed.
+    pub on_update: Action,
+}
+
+/// What a foreign key does when what it refers to goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Action {
+    /// Refuse, unless the key is there again when the statement ends.
+    NoAction,
+    /// Refuse.
+    Restrict,
+    /// Go as well, or follow the change.
+    Cascade,
+    /// Refer to nothing.
+    SetNull,
+    /// Refer to what the columns' defaults say.
+    SetDefault,
 }
 
 /// A tag on a table or column.
@@ -354,9 +395,23 @@ impl Table {
         Arc::new(ArrowSchema::new(fields))
     }
 
+    /// Whether another state of the table has the same columns and constraints: rows made for one fit the other.
+    pub fn has_rules_of(&self, other: &Self) -> bool {
+        self.columns == other.columns
+            && self.keys == other.keys
+            && self.checks == other.checks
+            && self.foreign_keys == other.foreign_keys
+            && self.referenced_by == other.referenced_by
+    }
+
     /// Position of a column.
     pub fn column_index(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|c| c.name == name)
+    }
+
+    /// The primary key or unique constraint of this name.
+    pub fn key(&self, name: &str) -> Option<&KeyConstraint> {
+        self.keys.iter().find(|key| key.name == name)
     }
 
     /// The primary key.

@@ -101,12 +101,14 @@ impl Key {
 
     /// As [`Self::find`] where a key must be there: none is made.
     pub fn must_find(data: &Path, console: &Console) -> Result<Self> {
-        let named = variable(FILE_VARIABLE)?.is_some() || variable(PASSPHRASE_VARIABLE)?.is_some();
+        let variables = [FILE_VARIABLE, COMMAND_VARIABLE, KEY_VARIABLE, PASSPHRASE_VARIABLE];
+        let named =
+            variables.into_iter().try_fold(false, |named, name| Ok::<_, Error>(named || variable(name)?.is_some()))?;
         if named || beside(data, "key")?.exists() {
             return Self::find(data, console);
         }
         match terminal::ask("Passphrase of the backup: ")? {
-            Some(text) => Ok(Self { source: KeySource::Passphrase(text), origin: "the terminal".to_owned() }),
+            Some(text) => Ok(Self::elsewhere(KeySource::Passphrase(text), "the terminal".to_owned())),
             None => Err(Error::new(Kind::Configuration, "no key for the backup")
                 .with_hint(format!("Name the database's key file in {FILE_VARIABLE}, or set {PASSPHRASE_VARIABLE}."))),
         }

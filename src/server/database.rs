@@ -11,7 +11,7 @@ use super::backend::{
 };
 use super::types::{arrow_type, type_oid};
 use crate::error::{Error, Kind, Result};
-use crate::sql::{self, Database, blocking};
+use crate::sql::{self, Database};
 use async_trait::async_trait;
 use bytes::Bytes;
 use datafusion::arrow::datatypes::Field;
@@ -217,11 +217,11 @@ impl Session for Client {
     }
 
     async fn copy_data(&mut self, data: Bytes) -> Result<()> {
-        blocking(|| self.session.copy_data(&data))
+        self.session.copy_data(&data).await
     }
 
     async fn copy_finish(&mut self) -> Result<String> {
-        blocking(|| self.session.copy_finish())
+        self.session.copy_finish().await
     }
 
     async fn copy_fail(&mut self) {

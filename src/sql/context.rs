@@ -1,10 +1,11 @@
 //! What one statement runs with: the database, the snapshot it sees, the role it runs as, its settings.
 
 use super::database::Inner;
+use super::locking::Locked;
 use super::settings::Settings;
 use crate::catalog::{ObjectId, Privilege};
 use crate::error::{Error, Kind, Result};
-use crate::txn::Snapshot;
+use crate::txn::{Reads, Snapshot};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -92,6 +93,10 @@ pub struct Context {
     pub(super) session_role: ObjectId,
     /// The session's settings.
     pub(super) settings: Arc<Settings>,
+    /// Notes the tables that a serializable transaction reads.
+    pub(super) reads: Option<Reads>,
+    /// Rows that stand in for queries that locked them.
+    pub(super) locked: Arc<Locked>,
     /// Asks the statement to stop.
     pub(super) cancel: Cancel,
     /// Where notices go.

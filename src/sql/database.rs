@@ -15,13 +15,14 @@ use crate::crypto::{KeySource, MacKey, Purpose, ScramVerifier};
 use crate::encoding::{from_value, to_value};
 use crate::error::{Error, Kind, Result};
 use crate::storage::{Store, Tree, WriteBatch};
-use crate::txn::{Manager, Transaction};
+use crate::txn::{Compactor, Manager, Transaction};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::Int64Type;
 use datafusion::common::config::SpillCompression;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
@@ -67,6 +68,8 @@ pub struct Inner {
     /// Key of `tokenize`.
     pub(super) token_key: Arc<MacKey>,
     template: SessionState,
+    /// Compacts tables until the database is closed.
+    _compactor: Compactor,
     /// The next number of each column that numbers rows by itself.
     numbers: Mutex<HashMap<(ObjectId, usize), i64>>,
 }
@@ -113,6 +116,9 @@ impl Database {
             None => DATABASE_DEFAULT.to_owned(),
         };
         let indexes = TextIndexes::new(store.clone());
+        remove_orphans(&manager)?;
+        // Only now: what it writes is nothing that the opening finds left over.
+        let compactor = Compactor::start(&manager);
         let inner = Inner {
             models: Models::new(store.clone()),
             memory: Memory::new(memory_default(), store.spill().clone())?,
@@ -123,8 +129,8 @@ impl Database {
             name,
             template: template()?,
             numbers: Mutex::default(),
+            _compactor: compactor,
         };
-        inner.remove_orphans()?;
         let database = Self(Arc::new(inner));
         database.set_memory_limit(memory_default());
         Ok(database)
@@ -178,6 +184,11 @@ impl Database {
         ScramVerifier::parse(role.verifier.as_deref().filter(|_| role.login)?).ok()
     }
 
+    /// How many statements wait for a lock.
+    pub fn waiting(&self) -> usize {
+        self.0.manager.locks().waiting()
+    }
+
     /// Names of the superusers.
     pub fn superusers(&self) -> Vec<String> {
         let snapshot = self.0.manager.current();
@@ -219,16 +230,39 @@ fn template() -> Result<SessionState> {
     options.sql_parser.collect_spans = true;
     options.execution.time_zone = Some("UTC".to_owned());
     options.execution.spill_compression = SpillCompression::Lz4Frame;
+    // Its check of nullability takes IS TRUE for something that is never NULL, and fails.
+    options.execution.skip_physical_aggregate_schema_check = true;
+    // Above an outer join it takes columns of one name on both sides for each other. No scan here takes filters so.
+    let rules = PhysicalOptimizer::new().rules.into_iter().filter(|rule| !rule.name().starts_with("FilterPushdown"));
     // Plans run with the memory and the sealed files of their statement; whatever else there may be does not reach the disk.
     let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled);
     let runtime = RuntimeEnvBuilder::new().with_disk_manager_builder(disk).build_arc()?;
-    let builder = SessionStateBuilder::new().with_config(config).with_runtime_env(runtime);
-    let mut state = builder.with_default_features().build();
+    let mut state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .with_physical_optimizer_rules(rules.collect())
+        .build();
     // Before those of the library for JSON: the first planner that knows an operator has it.
     state.register_expr_planner(Arc::new(Operators))?;
     datafusion_functions_json::register_all(&mut state)?;
     state.add_analyzer_rule(Arc::new(Checked));
     Ok(state)
+}
+
+/// Files that nothing refers to: left by a process that was killed between writing a file and its commit.
+fn remove_orphans(manager: &Manager) -> Result<()> {
+    let used: HashSet<u64> = referred_files(manager)?.into_iter().map(|(id, _)| id.as_u64()).collect();
+    let files = manager.store().files();
+    for id in files.list()? {
+        if !used.contains(&id.as_u64()) {
+            files.remove(id)?;
+        }
+    }
+    // Nor may it have come to the keys of what it dropped.
+    let living = manager.current().catalog.objects().map(|(id, _)| id).collect();
+    manager.store().destroy_keys_but(&living);
+    Ok(())
 }
 
 impl Inner {
@@ -265,21 +299,6 @@ impl Inner {
             tracing::warn!("the key of an emptied table stays: {error}");
         }
         Ok(seq)
-    }
-
-    /// Files that nothing refers to: left by a process that was killed between writing a file and its commit.
-    fn remove_orphans(&self) -> Result<()> {
-        let used: HashSet<u64> = referred_files(&self.manager)?.into_iter().map(|(id, _)| id.as_u64()).collect();
-        let files = self.manager.store().files();
-        for id in files.list()? {
-            if !used.contains(&id.as_u64()) {
-                files.remove(id)?;
-            }
-        }
-        // A process that was killed may not have come to the keys of what it dropped.
-        let living = self.manager.current().catalog.objects().map(|(id, _)| id).collect();
-        self.manager.store().destroy_keys_but(&living);
-        Ok(())
     }
 
     /// The next numbers of a column that numbers rows by itself. As PostgreSQL's sequences they are not given back.

@@ -4,6 +4,7 @@ use super::context::Context;
 use super::copy;
 use super::ddl::{self, Ddl};
 use super::dml::{self, Changed, Work, bind};
+use super::locking;
 use super::names;
 use super::parser::{Body, Operate, Own, Statement, fold};
 use super::planner::Planner;
@@ -11,14 +12,15 @@ use super::run;
 use super::session::{AfterBlock, Description, Outcome, Session, Status};
 use super::statements;
 use crate::error::{Error, Kind, Result};
-use crate::txn::Transaction;
+use crate::txn::{Isolation, Mode, Transaction};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::execution::SessionState;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::sql::sqlparser::ast::{self, Statement as Sql, TransactionMode};
+use datafusion::sql::sqlparser::ast::{self, Statement as Sql, TransactionMode, VisitMut};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Runs a statement in the session's open transaction.
 pub async fn execute(session: &mut Session, statement: &Statement, params: Vec<ScalarValue>) -> Result<Outcome> {
@@ -28,12 +30,32 @@ pub async fn execute(session: &mut Session, statement: &Statement, params: Vec<S
     }
 }
 
+/// Whether a statement looks at what is committed: not one that only steers transactions or settings.
+pub fn looks_at_data(statement: &Statement) -> bool {
+    match &statement.body {
+        Body::Own(own) => !matches!(own.as_ref(), Own::SetRole { .. } | Own::ResetRole),
+        Body::Sql(sql) => !matches!(
+            sql.as_ref(),
+            Sql::StartTransaction { .. }
+                | Sql::Commit { .. }
+                | Sql::Rollback { .. }
+                | Sql::Savepoint { .. }
+                | Sql::ReleaseSavepoint { .. }
+                | Sql::Set(_)
+                | Sql::Reset(_)
+                | Sql::ShowVariable { .. }
+                | Sql::Discard { .. }
+        ),
+    }
+}
+
 fn command(tag: &str) -> Result<Outcome> {
     Ok(Outcome::Command(tag.to_owned()))
 }
 
 async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValue]) -> Result<Outcome> {
     match statement {
+        Sql::Query(query) if locking::is_in(&query) => locking::select(session, *query, params).await,
         Sql::Query(query) => {
             let (context, state) = session.context();
             let plan = Planner::new(&context, &state).query((*query).clone())?;
@@ -42,23 +64,25 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
             Ok(Outcome::Rows { stream: names::renamed(schema.clone(), stream), schema, tag: "SELECT".to_owned() })
         }
         Sql::Insert(insert) => {
-            let changed = changing(session, params, async |work, txn| dml::insert(work, txn, insert).await).await?;
+            let changed =
+                changing(session, params, insert, async |work, txn, insert| dml::insert(work, txn, insert).await)
+                    .await?;
             Ok(changed_outcome(changed, "INSERT 0"))
         }
         Sql::Update(update) => {
-            let changed = changing(session, params, async |work, txn| dml::update(work, txn, update).await).await?;
+            let changed =
+                changing(session, params, update, async |work, txn, update| dml::update(work, txn, update).await)
+                    .await?;
             Ok(changed_outcome(changed, "UPDATE"))
         }
         Sql::Delete(delete) => {
-            let changed = changing(session, params, async |work, txn| dml::delete(work, txn, delete).await).await?;
+            let changed =
+                changing(session, params, delete, async |work, txn, delete| dml::delete(work, txn, delete).await)
+                    .await?;
             Ok(changed_outcome(changed, "DELETE"))
         }
         Sql::Truncate(truncate) => {
-            let empty = async |work: &Work<'_>, txn: &mut Transaction| {
-                dml::truncate(work, txn, &truncate.table_names)?;
-                Ok(Changed { rows: 0, returning: None })
-            };
-            changing(session, params, empty).await?;
+            defining(session, async |ddl| dml::truncate(ddl, &truncate)).await?;
             command("TRUNCATE TABLE")
         }
         Sql::Explain { analyze, verbose, statement, .. } => {
@@ -111,7 +135,7 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
         Sql::Rollback { savepoint: Some(name), .. } => rollback_to(session, &fold(&name)),
         Sql::Savepoint { name } => {
             must_be_in_block(session, "SAVEPOINT")?;
-            let saved = session.transaction()?.clone();
+            let saved = session.transaction()?.savepoint();
             session.savepoints.push((fold(&name), saved));
             command("SAVEPOINT")
         }
@@ -239,6 +263,7 @@ async fn execute_own(session: &mut Session, own: Own, params: &[ScalarValue]) ->
             defining(session, async |ddl| statements::reindex(ddl, &index)).await?;
             command("REINDEX")
         }
+        Own::Upkeep(upkeep) => statements::upkeep(session, upkeep).await,
         Own::Operate(Operate::SetOwner { what, name, role }) => {
             defining(session, async |ddl| ddl::set_owner(ddl, what, &name, &role)).await?;
             command(what.tag())
@@ -251,27 +276,62 @@ async fn execute_own(session: &mut Session, own: Own, params: &[ScalarValue]) ->
     }
 }
 
-/// Runs a statement that changes rows. What it changed counts only if all of it went well.
-async fn changing<F>(session: &mut Session, params: &[ScalarValue], change: F) -> Result<Changed>
-where
-    F: AsyncFnOnce(&Work<'_>, &mut Transaction) -> Result<Changed>,
-{
-    let (context, state) = session.context();
-    let mut txn = session.transaction()?.clone();
-    let work = Work { context: &context, state: &state, params };
-    let changed = change(&work, &mut txn).await?;
-    context.cancel.check()?;
-    *session.transaction()? = txn;
-    Ok(changed)
+/// Runs a statement that changes rows. What it changed counts only if all of it went well. One that met what others
+/// changed meanwhile begins anew on what is committed now, with the locks that it has by then.
+async fn changing<S: VisitMut + Clone>(
+    session: &mut Session,
+    params: &[ScalarValue],
+    statement: S,
+    change: impl AsyncFnOnce(&Work<'_>, &mut Transaction, S) -> Result<Changed> + Clone,
+) -> Result<Changed> {
+    loop {
+        let (context, state) = session.context();
+        let mut txn = session.transaction()?.clone();
+        let work = Work::new(&context, &state, params);
+        let mut statement = statement.clone();
+        let attempt = async {
+            let context = locking::inner(&work, &txn, &mut statement).await?;
+            change.clone()(&work.within(&context), &mut txn, statement).await
+        };
+        match Box::pin(attempt).await {
+            Err(_) if work.again.load(Ordering::Relaxed) => session.refresh()?,
+            Err(error) => return Err(error),
+            Ok(changed) => {
+                context.cancel.check()?;
+                *session.transaction()? = txn;
+                return Ok(changed);
+            }
+        }
+    }
 }
 
-async fn defining<T>(session: &mut Session, define: impl AsyncFnOnce(&mut Ddl<'_>) -> Result<T>) -> Result<T> {
-    let (context, state) = session.context();
-    let mut txn = session.transaction()?.clone();
-    let mut ddl = Ddl { context: &context, state: &state, txn: &mut txn };
-    let made = define(&mut ddl).await?;
-    *session.transaction()? = txn;
-    Ok(made)
+/// Runs a statement that changes objects, and locks those that it changed. If one was changed by others since the
+/// statement began, it begins anew with what they made of it.
+pub(super) async fn defining<T>(
+    session: &mut Session,
+    define: impl AsyncFnOnce(&mut Ddl<'_>) -> Result<T> + Clone,
+) -> Result<T> {
+    loop {
+        let (context, state) = session.context();
+        let before = session.transaction()?.clone();
+        let mut txn = before.clone();
+        let mut ddl = Ddl { context: &context, state: &state, txn: &mut txn };
+        // On the heap: what all statements do would otherwise lie on the stack of each.
+        let made = Box::pin(define.clone()(&mut ddl)).await?;
+        let touched = txn.touched_since(&before);
+        for &id in &touched {
+            locking::object(&context, &txn, id, Mode::Update).await?;
+        }
+        let latest = context.database.manager.current();
+        if touched.iter().all(|id| txn.is_current(*id, &latest)) {
+            *session.transaction()? = txn;
+            return Ok(made);
+        }
+        if txn.isolation() != Isolation::ReadCommitted {
+            return Err(locking::changed_meanwhile("update"));
+        }
+        session.refresh()?;
+    }
 }
 
 fn changed_outcome(changed: Changed, tag: &str) -> Outcome {
@@ -432,7 +492,7 @@ fn begin_block(session: &mut Session, modes: &[TransactionMode], begin: bool) ->
         session.notify("WARNING", "there is already a transaction in progress");
         return command(tag);
     }
-    modes.iter().try_for_each(|mode| session.transaction_mode(mode))?;
+    session.transaction_modes(modes)?;
     session.status = Status::Block;
     let settings = session.settings.clone();
     session.settings_after = Some(AfterBlock { rollback: settings.clone(), commit: settings });
@@ -498,6 +558,9 @@ fn rollback_to(session: &mut Session, name: &str) -> Result<Outcome> {
     let at = find_savepoint(session, name)?;
     session.savepoints.truncate(at + 1);
     session.txn = session.savepoints.last().map(|(_, saved)| saved.clone());
+    if let Some(txn) = &session.txn {
+        txn.release_locks();
+    }
     session.status = Status::Block;
     command("ROLLBACK")
 }

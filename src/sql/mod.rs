@@ -18,6 +18,7 @@ mod error;
 mod execute;
 pub mod export;
 mod functions;
+mod locking;
 mod memory;
 mod models;
 mod names;

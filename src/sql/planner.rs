@@ -5,6 +5,7 @@
 
 use super::context::Context;
 use super::functions;
+use super::locking::LOCKED;
 use super::parser;
 use super::semantics;
 use super::tables;
@@ -25,8 +26,6 @@ use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion::sql::sqlparser::ast;
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
-use datafusion::sql::sqlparser::parser::Parser;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -61,8 +60,7 @@ impl<'a> Planner<'a> {
 
     /// The plan of a query in text, as views and policies keep it.
     pub fn query_text(&self, text: &str) -> Result<LogicalPlan> {
-        let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(text).map_err(Error::from)?;
-        self.query(*parser.parse_query().map_err(Error::from)?)
+        self.query(parser::query(text)?)
     }
 
     /// An expression over the columns of `schema`.
@@ -80,10 +78,14 @@ impl<'a> Planner<'a> {
 
     /// An expression over `schema` that can be evaluated on batches.
     pub fn physical(&self, expression: Expr, schema: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
+        Ok(self.state.create_physical_expr(self.simple(expression, schema)?, schema)?)
+    }
+
+    /// An expression over `schema` with its types settled and its constants computed.
+    pub fn simple(&self, expression: Expr, schema: &DFSchema) -> Result<Expr> {
         let simplifier = self.simplifier(schema);
         let expression = semantics::checked(simplifier.coerce(expression, schema)?, schema)?;
-        let expression = simplifier.simplify(expression)?;
-        Ok(self.state.create_physical_expr(expression, schema)?)
+        Ok(simplifier.simplify(expression)?)
     }
 
     /// Asks `schema` for the types of columns.
@@ -108,6 +110,11 @@ impl<'a> Planner<'a> {
     }
 
     fn relation(&self, name: &TableReference) -> Result<Arc<dyn TableSource>> {
+        if name.schema() == Some(LOCKED)
+            && let Some(provider) = self.context.locked.get(name.table())
+        {
+            return Ok(provider_as_source(provider.clone()));
+        }
         // `"moment".t` or `"moment".schema.t`: see the parser's `as_of`.
         if let Some(moment) = name.catalog().and_then(parser::split_off) {
             return tables::open_past(self.context, self.state, moment, name.schema(), name.table());
@@ -125,8 +132,7 @@ impl<'a> Planner<'a> {
 
 /// Parses an expression.
 pub fn parse_expression(text: &str) -> Result<ast::Expr> {
-    let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(text).map_err(Error::from)?;
-    parser.parse_expr().map_err(Error::from)
+    parser::expression(text)
 }
 
 /// A view's plan as a relation.
@@ -265,8 +271,7 @@ pub fn select_query(
     from: Vec<ast::TableWithJoins>,
     condition: Option<ast::Expr>,
 ) -> Result<ast::Query> {
-    let mut parser = Parser::new(&PostgreSqlDialect {}).try_with_sql("SELECT 1").map_err(Error::from)?;
-    let mut query = *parser.parse_query().map_err(Error::from)?;
+    let mut query = parser::query("SELECT 1")?;
     let ast::SetExpr::Select(select) = query.body.as_mut() else {
         return Err(Error::internal("a SELECT is not parsed as one"));
     };

@@ -4,12 +4,16 @@
 //! over composite types do. The engine knows no such argument; it becomes a struct of the relation's columns.
 
 pub(super) mod level;
+mod membership;
 mod operators;
+mod order;
 mod rows;
 mod series;
+mod sets;
 mod similar;
 mod subqueries;
 mod using;
+mod windows;
 
 use super::context::Context;
 use super::functions;
@@ -26,6 +30,7 @@ use std::ops::ControlFlow;
 
 /// The query with rows in place of names of relations.
 pub fn query(mut query: Query, context: &Context) -> Result<Query> {
+    sets::must_be_sets(&query)?;
     let merges = using::is_in(&query);
     let wants_columns = merges || wants_rows(&query);
     let mut rewriter = Rewriter { context, wants_columns, scopes: Vec::new(), named: Vec::new() };
@@ -56,6 +61,7 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         operators::fetch_as_limit(query);
+        order::spell_out(query);
         if self.wants_columns {
             let named = with_ctes(query, self.context, self.named.last().unwrap_or(&Named::new()));
             let mut scope = Scope::new();
@@ -84,6 +90,7 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        windows::spell_out(select);
         if let Some(named) = self.named.last()
             && using::joins_so(select)
         {
@@ -105,6 +112,7 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        membership::spell_out(expression);
         in_engines_words(expression);
         subqueries::set_apart(expression);
         if let Expr::Function(function) = expression
@@ -177,11 +185,30 @@ fn tell_apart(items: &mut [SelectItem]) {
         });
         let called = match matches!(inner, Expr::Subquery(_)) {
             true => "(<subquery>)".to_owned(),
-            false => inner.to_string(),
+            false => number_called(&inner).unwrap_or_else(|| inner.to_string()),
         };
         if !seen.insert(called) {
             let alias = Ident::with_quote('"', format!("\u{1}{n}"));
+            casts_seen(expression);
             *item = SelectItem::ExprWithAlias { expr: expression.clone(), alias };
+        }
+    }
+}
+
+/// How the engine calls a number: `0.5` and `.5` alike.
+fn number_called(expression: &Expr) -> Option<String> {
+    let Expr::Value(value) = expression else { return None };
+    let Value::Number(number, _) = &value.value else { return None };
+    number.to_string().parse::<f64>().ok().map(|number| number.to_string())
+}
+
+/// The argument of a function that is a cast, in words that are not those of what it casts: the engine names an aggregate
+/// without its casts, and has no two of one name.
+fn casts_seen(expression: &mut Expr) {
+    let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = expression else { return };
+    for argument in &mut list.args {
+        if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value @ Expr::Cast { .. })) = argument {
+            *value = functions::call("coalesce", vec![value.clone()]);
         }
     }
 }

@@ -125,7 +125,11 @@ fn guard(cancel: Cancel, schema: SchemaRef, rows: SendableRecordBatchStream) -> 
                     },
                 };
                 return match next? {
-                    Ok(batch) => Some((Ok(batch), Some(rows))),
+                    // Rows that are always ready give the loop above no time to look.
+                    Ok(batch) => match cancel.check() {
+                        Ok(()) => Some((Ok(batch), Some(rows))),
+                        Err(reason) => Some((Err(reason.into()), None)),
+                    },
                     // What was cut short may say anything; the reason is what the statement knows.
                     Err(error) => Some((Err(cancel.check().map_or_else(DataFusionError::from, |()| error)), None)),
                 };

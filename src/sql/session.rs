@@ -12,7 +12,7 @@ use super::parser::{self, Body, Statement};
 use super::settings::Settings;
 use crate::catalog::ObjectId;
 use crate::error::{Error, Kind, Result};
-use crate::txn::Transaction;
+use crate::txn::{Isolation, Transaction};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
@@ -157,6 +157,11 @@ impl Session {
         declared: &[Option<arrow::datatypes::Field>],
     ) -> Result<Description> {
         self.refuse_if_failed(statement)?;
+        if let Some(txn) = &mut self.txn
+            && txn.isolation() == Isolation::ReadCommitted
+        {
+            self.database.manager.refresh(txn)?;
+        }
         let (context, state) = self.context();
         execute::describe(&context, &state, statement, declared)
     }
@@ -167,6 +172,11 @@ impl Session {
         self.cancel.begin(self.settings.milliseconds("statement_timeout"));
         if self.txn.is_none() {
             self.begin_implicit();
+        }
+        if execute::looks_at_data(statement)
+            && let Some(txn) = &mut self.txn
+        {
+            self.database.manager.begin_statement(txn)?;
         }
         execute::execute(self, statement, params).await.map_err(|e| position(e, statement))
     }
@@ -199,6 +209,8 @@ impl Session {
             viewer: self.role,
             session_role: self.login,
             settings: Arc::new(self.settings.clone()),
+            reads: self.txn.as_ref().and_then(|txn| txn.reads().cloned()),
+            locked: Arc::default(),
             cancel: self.cancel.clone(),
             notices: self.notices.clone(),
         };
@@ -214,7 +226,11 @@ impl Session {
     pub fn begin_implicit(&mut self) {
         if self.txn.is_none() {
             let read_only = self.settings.get("default_transaction_read_only").is_ok_and(|v| v == "on");
-            self.txn = Some(self.database.manager.begin(read_only));
+            let isolation = self.settings.get("default_transaction_isolation").ok().and_then(Isolation::from_name);
+            let mut txn = self.database.manager.begin(read_only);
+            // Nothing has run in it: it takes any level.
+            let _ = txn.set_isolation(isolation.unwrap_or_default());
+            self.txn = Some(txn);
         }
     }
 
@@ -234,7 +250,23 @@ impl Session {
         self.copy = None;
         match self.status {
             Status::Idle => self.txn = None,
-            Status::Block | Status::Failed => self.status = Status::Failed,
+            Status::Block | Status::Failed => {
+                self.status = Status::Failed;
+                // Others need not wait for what comes to nothing; what was locked before a savepoint may still count.
+                match (self.savepoints.last(), &self.txn) {
+                    (Some((_, saved)), _) => saved.release_locks(),
+                    (None, Some(txn)) => txn.owner().release_from(0),
+                    (None, None) => {}
+                }
+            }
+        }
+    }
+
+    /// Has the transaction see what is committed by now.
+    pub(super) fn refresh(&mut self) -> Result<()> {
+        match &mut self.txn {
+            Some(txn) => self.database.manager.refresh(txn),
+            None => Ok(()),
         }
     }
 
@@ -288,19 +320,48 @@ impl Session {
         self.replace_settings(fresh);
     }
 
-    /// Sets a mode of the open transaction; one that is not there is refused.
-    pub(super) fn transaction_mode(&mut self, mode: &ast::TransactionMode) -> Result<()> {
-        match mode {
-            ast::TransactionMode::AccessMode(mode) => {
-                let read_only = matches!(mode, ast::TransactionAccessMode::ReadOnly);
-                self.transaction()?.set_read_only(read_only);
-                Ok(())
+    /// Sets modes of the open transaction.
+    pub(super) fn transaction_modes(&mut self, modes: &[ast::TransactionMode]) -> Result<()> {
+        let txn = self.transaction()?;
+        for mode in modes {
+            match mode {
+                ast::TransactionMode::AccessMode(ast::TransactionAccessMode::ReadOnly) => txn.set_read_only(true),
+                ast::TransactionMode::AccessMode(ast::TransactionAccessMode::ReadWrite) => {
+                    if txn.is_read_only() && txn.has_begun() {
+                        let message = "transaction read-write mode must be set before any query";
+                        return Err(Error::new(Kind::ActiveTransaction, message));
+                    }
+                    txn.set_read_only(false);
+                }
+                ast::TransactionMode::IsolationLevel(level) => txn.set_isolation(isolation(*level)?)?,
             }
-            ast::TransactionMode::IsolationLevel(ast::TransactionIsolationLevel::Serializable) => {
-                Err(Error::new(Kind::Unsupported, "isolation level SERIALIZABLE is not supported")
-                    .with_hint("REPEATABLE READ is snapshot isolation with first committer wins."))
+        }
+        Ok(())
+    }
+
+    /// Sets modes of the session's next transactions.
+    pub(super) fn session_modes(&mut self, modes: &[ast::TransactionMode]) -> Result<()> {
+        for mode in modes {
+            match mode {
+                ast::TransactionMode::AccessMode(mode) => {
+                    let on = matches!(mode, ast::TransactionAccessMode::ReadOnly);
+                    self.set("default_transaction_read_only", if on { "on" } else { "off" })?;
+                }
+                ast::TransactionMode::IsolationLevel(level) => {
+                    self.set("default_transaction_isolation", isolation(*level)?.name())?;
+                }
             }
-            ast::TransactionMode::IsolationLevel(_) => Ok(()),
+        }
+        Ok(())
+    }
+
+    /// What SHOW says of the open transaction; none for what is not of the transaction.
+    pub(super) fn transaction_setting(&self, name: &str) -> Option<String> {
+        let txn = self.txn.as_ref()?;
+        match name {
+            "transaction_isolation" => Some(txn.isolation().name().to_owned()),
+            "transaction_read_only" => Some(if txn.is_read_only() { "on" } else { "off" }.to_owned()),
+            _ => None,
         }
     }
 
@@ -330,26 +391,34 @@ impl Session {
     }
 
     /// Takes a piece of the data of COPY FROM; pieces end anywhere.
-    pub fn copy_data(&mut self, data: &[u8]) -> Result<()> {
-        let (context, state) = self.context();
+    pub async fn copy_data(&mut self, data: &[u8]) -> Result<()> {
         let (Some(copy), Some(txn)) = (self.copy.as_mut(), self.txn.as_mut()) else {
             return Err(Error::new(Kind::Protocol, "there is no COPY to take data"));
         };
-        copy.feed(&context, &state, txn, data)
+        copy.feed(txn, data).await
     }
 
     /// Ends COPY FROM; gives its tag.
-    pub fn copy_finish(&mut self) -> Result<String> {
-        let (context, state) = self.context();
+    pub async fn copy_finish(&mut self) -> Result<String> {
         let (Some(copy), Some(txn)) = (self.copy.take(), self.txn.as_mut()) else {
             return Err(Error::new(Kind::Protocol, "there is no COPY to end"));
         };
-        Ok(format!("COPY {}", copy.finish(&context, &state, txn)?))
+        Ok(format!("COPY {}", copy.finish(txn).await?))
     }
 
     /// Forgets COPY FROM.
     pub fn copy_fail(&mut self) {
         self.copy = None;
+    }
+}
+
+fn isolation(level: ast::TransactionIsolationLevel) -> Result<Isolation> {
+    use ast::TransactionIsolationLevel as Level;
+    match level {
+        Level::ReadUncommitted | Level::ReadCommitted => Ok(Isolation::ReadCommitted),
+        Level::RepeatableRead => Ok(Isolation::RepeatableRead),
+        Level::Serializable => Ok(Isolation::Serializable),
+        Level::Snapshot => Err(Error::new(Kind::Syntax, "syntax error at or near \"SNAPSHOT\"")),
     }
 }
 

@@ -42,13 +42,13 @@ const KNOWN: &[Known] = known! {
     "client_encoding" "UTF8" Check::OneOf(&["utf8", "utf-8", "unicode"]), true, "Encoding of the client.";
     "client_min_messages" "notice" Check::OneOf(&["debug5", "debug4", "debug3", "debug2", "debug1", "debug", "log", "notice", "warning", "error"]), false, "Least severe message sent to the client.";
     "datestyle" "ISO, MDY" Check::Any, true, "Output form of dates.";
-    "default_transaction_isolation" "repeatable read" Check::OneOf(&["repeatable read", "read committed", "read uncommitted"]), false, "Isolation of new transactions; all are run as snapshot isolation.";
+    "default_transaction_isolation" "read committed" Check::OneOf(&["serializable", "repeatable read", "read committed", "read uncommitted"]), false, "Isolation of new transactions.";
     "default_transaction_read_only" "off" Check::Bool, false, "New transactions are read only.";
     "extra_float_digits" "1" Check::Any, false, "Accepted for PostgreSQL's clients; floats are always exact.";
     "idle_in_transaction_session_timeout" "0" Check::Milliseconds, false, "Ends sessions that idle in a transaction.";
     "integer_datetimes" "on" Check::Fixed, true, "Times are integers.";
     "intervalstyle" "postgres" Check::OneOf(&["postgres"]), true, "Output form of intervals.";
-    "lock_timeout" "0" Check::Milliseconds, false, "Longest wait for a lock; writers never wait here.";
+    "lock_timeout" "0" Check::Milliseconds, false, "Longest wait for a lock.";
     "memory_limit" "" Check::Memory, false, "Memory that a statement may sort, join and group in; what it needs beyond goes to sealed files.";
     "row_security" "on" Check::Bool, false, "Row policies apply.";
     "search_path" "public, steward" Check::Any, false, "Schemas searched for unqualified names.";
@@ -61,7 +61,7 @@ const KNOWN: &[Known] = known! {
     "steward.language" "en" Check::OneOf(&["en", "zh"]), false, "Language of labels: en or zh.";
     "steward.max_model_rows" "1000000" Check::Number { max: i64::MAX as u64 }, false, "Rows that model functions may see in one statement.";
     "timezone" "UTC" Check::OneOf(&["utc", "etc/utc", "gmt", "z"]), true, "Time zone of the session.";
-    "transaction_isolation" "repeatable read" Check::OneOf(&["repeatable read", "read committed", "read uncommitted"]), false, "Isolation of this transaction; all are run as snapshot isolation.";
+    "transaction_isolation" "read committed" Check::OneOf(&["serializable", "repeatable read", "read committed", "read uncommitted"]), false, "Isolation of this transaction.";
     "transaction_read_only" "off" Check::Bool, false, "This transaction is read only.";
 };
 

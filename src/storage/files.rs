@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -151,6 +152,24 @@ impl Files {
             let to = ((end - index * size).min(size)) as usize;
             out.extend_from_slice(&block[from..to]);
             at = index * size + to as u64;
+        }
+        Ok(out)
+    }
+
+    /// The bytes of a range, past the cache of blocks: for what the reader keeps in another form. `Internal` when the
+    /// file is shorter.
+    pub fn read_uncached(&self, id: FileId, range: Range<u64>) -> Result<Vec<u8>> {
+        let handle = self.handle(id)?;
+        if range.start > range.end || range.end > handle.layout.length {
+            fail!(Internal, "bytes {} to {} of file {id}, which has {}", range.start, range.end, handle.layout.length)
+        }
+        let size = handle.layout.block_bytes as u64;
+        let mut out = Vec::with_capacity((range.end - range.start) as usize);
+        for index in range.start / size..range.end.div_ceil(size) {
+            let block = self.open_block(id, &handle, index)?;
+            let from = range.start.saturating_sub(index * size) as usize;
+            let to = (range.end - index * size).min(size) as usize;
+            out.extend_from_slice(&block[from..to]);
         }
         Ok(out)
     }

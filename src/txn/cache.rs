@@ -1,14 +1,14 @@
-//! Decoded columns kept in memory within a budget, the least recently used leaving first.
+//! Decoded pages of columns kept in memory within a budget, the least recently used leaving first.
 
 use arrow::array::{Array, ArrayRef};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Segment and position of the column within it.
-type Place = (u64, usize);
+/// Segment, position of the column within it, and page of the column.
+type Place = (u64, usize, usize);
 
-/// A cache of decoded columns.
+/// A cache of decoded pages.
 #[derive(Debug)]
 pub struct ColumnCache {
     state: Mutex<State>,
@@ -81,11 +81,11 @@ mod tests {
     fn the_least_recently_used_leaves_first() {
         let column = || Arc::new(Int64Array::from_iter_values(0..100)) as ArrayRef;
         let cache = ColumnCache::new(column().get_array_memory_size() * 2);
-        cache.put((1, 0), column());
-        cache.put((2, 0), column());
-        assert!(cache.get((1, 0)).is_some());
-        cache.put((3, 0), column());
-        assert!(cache.get((2, 0)).is_none());
-        assert!(cache.get((1, 0)).is_some() && cache.get((3, 0)).is_some());
+        cache.put((1, 0, 0), column());
+        cache.put((2, 0, 0), column());
+        assert!(cache.get((1, 0, 0)).is_some());
+        cache.put((3, 0, 0), column());
+        assert!(cache.get((2, 0, 0)).is_none());
+        assert!(cache.get((1, 0, 0)).is_some() && cache.get((3, 0, 0)).is_some());
     }
 }

@@ -2,7 +2,12 @@
 //!
 //! An index lives in memory, is built from the rows when first needed and follows every commit. An entry may be stale
 //! (its row deleted since); who asks checks whether the row is still live.
+//!
+//! Keys are known by 128 bits of a hash with a secret that each process draws: whatever the key is made of, an entry
+//! takes 24 bytes, and two keys are never taken for one (the chance is 2^-64 for four billion keys, and nobody can
+//! search for such a pair without the secret).
 
+use super::hash::Hashes;
 use super::segment::{RowId, row_id};
 use crate::catalog::{KeyConstraint, Table};
 use crate::error::{Error, Kind, Result};
@@ -10,25 +15,40 @@ use arrow::array::{Array, ArrayRef};
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
 
-/// Bytes of a key, comparable for equality.
-pub type KeyBytes = Box<[u8]>;
+/// What stands for a key: equal for equal keys, within one run of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyBytes(u64, u64);
+
+/// Rows by key.
+pub type KeyMap = HashMap<KeyBytes, RowId, Hashes>;
+
+/// The secret of this process.
+static SECRET: LazyLock<(RandomState, RandomState)> = LazyLock::new(Default::default);
 
 /// The rows of one constraint by key.
 #[derive(Debug, Default)]
 pub struct KeyIndex {
-    rows: HashMap<KeyBytes, RowId>,
+    rows: KeyMap,
 }
 
 impl KeyIndex {
     /// The row that last had this key.
-    pub fn get(&self, key: &[u8]) -> Option<RowId> {
+    pub fn get(&self, key: &KeyBytes) -> Option<RowId> {
         self.rows.get(key).copied()
     }
 
     /// Notes keys with their rows.
     pub fn extend<'a>(&mut self, noted: impl Iterator<Item = (&'a KeyBytes, &'a RowId)>) {
-        self.rows.extend(noted.map(|(key, row)| (key.clone(), *row)));
+        self.rows.extend(noted.map(|(key, row)| (*key, *row)));
+    }
+
+    /// Notes the keys of those rows of a segment that are live.
+    pub fn add_live(&mut self, segment: u64, keys: &[Option<KeyBytes>], is_live: impl Fn(usize) -> bool) {
+        let live = keys.iter().enumerate().filter(|(offset, _)| is_live(*offset));
+        self.rows.extend(live.filter_map(|(offset, key)| Some(((*key)?, row_id(segment, offset)))));
     }
 
     /// Notes the keys of a segment; NULL keys are equal to nothing and not noted.
@@ -48,7 +68,9 @@ pub fn key_bytes(columns: &[ArrayRef]) -> Result<Vec<Option<KeyBytes>>> {
     let fields = columns.iter().map(|column| SortField::new(column.data_type().clone())).collect();
     let rows = RowConverter::new(fields).and_then(|converter| converter.convert_columns(columns)).map_err(internal)?;
     let null = |n: usize| columns.iter().any(|column| column.is_null(n));
-    Ok(rows.iter().enumerate().map(|(n, row)| (!null(n)).then(|| row.as_ref().into())).collect())
+    let (first, second) = &*SECRET;
+    let key = |row: &[u8]| KeyBytes(first.hash_one(row), second.hash_one(row));
+    Ok(rows.iter().enumerate().map(|(n, row)| (!null(n)).then(|| key(row.as_ref()))).collect())
 }
 
 /// The error for a key that is there already, as PostgreSQL words it.

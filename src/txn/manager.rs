@@ -5,20 +5,24 @@
 //! snapshot by one pointer swap. Whatever fails before the batch leaves nothing; whatever was acknowledged is in it.
 
 use super::cache::ColumnCache;
+use super::hash::Hashes;
+use super::history::History;
 use super::keys::{self, KeyBytes, KeyIndex};
+use super::locks::{Locks, Moves};
 use super::manifest;
 use super::past::PastStates;
-use super::segment::{self, FileRef, Location, RowId, Segment, split_row_id};
+use super::segment::{self, Location, Segment};
 use super::snapshot::{Snapshot, TableRows};
-use super::transaction::{Transaction, name_taken};
+use super::statistics::TableSummary;
+use super::transaction::{Transaction, conflict, name_taken};
 use crate::catalog::{FIRST_USER_ID, KeyConstraint, ObjectId, Table};
-use crate::config::{CHUNK_CACHE_BYTES, INLINE_BYTES_MAX, SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX};
+use crate::config::{CHUNK_CACHE_BYTES, SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX};
 use crate::encoding::{from_value, id_key, to_value};
 use crate::error::{Error, Kind, Result};
-use crate::storage::{FileKind, Store, Tree, WriteBatch};
+use crate::storage::{Store, Tree, WriteBatch};
 use arc_swap::ArcSwap;
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
-use arrow::compute::{concat, filter, filter_record_batch};
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::concat;
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -30,12 +34,16 @@ pub struct Manager {
     store: Arc<Store>,
     current: ArcSwap<Snapshot>,
     /// The state after the last commit that was checked; it is durable or on its way.
-    checked: ArcSwap<Snapshot>,
-    commit: Mutex<()>,
+    pub(super) checked: ArcSwap<Snapshot>,
+    pub(super) commit: Mutex<()>,
     /// Key indexes of the checked state, by table and constraint. It changes under this lock.
-    keys: Mutex<HashMap<(ObjectId, String), KeyIndex>>,
+    pub(super) keys: Mutex<HashMap<(ObjectId, String), KeyIndex>>,
     next_id: AtomicU64,
-    cache: ColumnCache,
+    pub(super) cache: ColumnCache,
+    /// What is known of tables, by the commit that changed them last.
+    pub(super) summaries: Mutex<HashMap<ObjectId, (u64, Arc<TableSummary>)>>,
+    pub(super) locks: Arc<Locks>,
+    pub(super) history: History,
     /// States of the past that AS OF read.
     pub(super) past: PastStates,
 }
@@ -50,7 +58,9 @@ impl Manager {
             Some(bytes) => from_value("the commit state", &bytes)?,
             None => (0, FIRST_USER_ID),
         };
-        let snapshot = Arc::new(Snapshot { seq, catalog: Arc::new(catalog), tables: Arc::new(tables) });
+        let history = History::default();
+        let pin = history.pin(seq);
+        let snapshot = Arc::new(Snapshot { seq, catalog: Arc::new(catalog), tables: Arc::new(tables), pin });
         Ok(Self {
             store,
             current: ArcSwap::new(snapshot.clone()),
@@ -59,6 +69,9 @@ impl Manager {
             keys: Mutex::default(),
             next_id: AtomicU64::new(next_id),
             cache: ColumnCache::new(CHUNK_CACHE_BYTES),
+            summaries: Mutex::default(),
+            locks: Arc::default(),
+            history,
             past: PastStates::default(),
         })
     }
@@ -73,6 +86,11 @@ impl Manager {
         &self.store
     }
 
+    /// The locks of its transactions.
+    pub fn locks(&self) -> &Arc<Locks> {
+        &self.locks
+    }
+
     /// The last committed state.
     pub fn current(&self) -> Arc<Snapshot> {
         self.current.load_full()
@@ -80,7 +98,7 @@ impl Manager {
 
     /// A new transaction on the last committed state.
     pub fn begin(&self, read_only: bool) -> Transaction {
-        Transaction::new(self.current(), read_only)
+        Transaction::new(self.current(), read_only, self.locks.owner())
     }
 
     /// An id that no object or segment has had.
@@ -88,98 +106,33 @@ impl Manager {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Adds rows to a table within a transaction and checks its keys. The columns must be the table's, in order.
-    pub fn append(&self, txn: &mut Transaction, table: ObjectId, batch: &RecordBatch) -> Result<()> {
-        for start in (0..batch.num_rows()).step_by(SEGMENT_ROWS_MAX) {
-            let part = batch.slice(start, SEGMENT_ROWS_MAX.min(batch.num_rows() - start));
-            let id = self.new_id();
-            self.check_keys(txn, table, id, &part)?;
-            if part.get_array_memory_size() <= INLINE_BYTES_MAX {
-                txn.add_batch(table, id, &part);
-                continue;
-            }
-            let bytes = segment::encode(&part)?;
-            let length = bytes.len() as u64;
-            let file = self.store.files().create(FileKind::Chunk, table, &bytes)?;
-            let file = Arc::new(FileRef::uncommitted(file, self.store.files().clone()));
-            let location = Location::File(file);
-            txn.add_segment(table, Segment { id, rows: part.num_rows(), bytes: length, location, deleted: None });
-        }
-        Ok(())
-    }
-
-    /// The columns of a segment at these positions, deleted rows included.
-    pub fn read(&self, table: ObjectId, segment: &Segment, positions: &[usize]) -> Result<Vec<ArrayRef>> {
-        if let Location::Memory(columns) = &segment.location {
-            let missing = || Error::internal("a segment in memory lacks a column");
-            return positions.iter().map(|&p| columns.get(p).cloned().ok_or_else(missing)).collect();
-        }
-        let cached: Vec<_> = positions.iter().map(|&p| self.cache.get((segment.id, p))).collect();
-        let missing: Vec<usize> =
-            positions.iter().zip(&cached).filter(|(_, column)| column.is_none()).map(|(&p, _)| p).collect();
-        let mut fresh = if missing.is_empty() {
-            Vec::new()
-        } else {
-            let what = format!("segment {} of table {table}", segment.id);
-            let bytes = match &segment.location {
-                Location::File(file) => self.store.files().read(file.id)?,
-                _ => self
-                    .store
-                    .engine()
-                    .get(Tree::Rows, &manifest::segment_key(table, segment.id))?
-                    .ok_or_else(|| Error::new(Kind::Corruption, format!("{what} is missing")))?,
-            };
-            let columns = segment::decode(&what, &bytes, &missing)?;
-            for (&p, column) in missing.iter().zip(&columns) {
-                if column.len() != segment.rows {
-                    return Err(Error::new(Kind::Corruption, format!("{what} has another number of rows than noted")));
-                }
-                self.cache.put((segment.id, p), column.clone());
-            }
-            columns
-        }
-        .into_iter();
-        let lost = || Error::internal("a decoded column is missing");
-        cached.into_iter().map(|column| column.or_else(|| fresh.next()).ok_or_else(lost)).collect()
-    }
-
-    /// As [`Self::read`], without the deleted rows.
-    pub fn read_live(&self, table: ObjectId, segment: &Segment, positions: &[usize]) -> Result<Vec<ArrayRef>> {
-        let columns = self.read(table, segment, positions)?;
-        if segment.deleted.is_none() {
-            return Ok(columns);
-        }
-        let live: BooleanArray = (0..segment.rows).map(|row| Some(!segment.is_deleted(row))).collect();
-        let filtered = columns.iter().map(|column| filter(column, &live));
-        filtered.collect::<Result<_, _>>().map_err(|e| Error::internal(e.to_string()))
-    }
-
     /// Commits; gives the number of the commit, durable on return. On an error nothing has changed, unless the write itself
     /// failed: then the next open shows whether it has.
-    pub fn commit(&self, txn: Transaction) -> Result<u64> {
+    pub fn commit(&self, mut txn: Transaction) -> Result<u64> {
         if txn.is_empty() {
             return Ok(txn.base.seq);
         }
         let one_at_a_time = self.commit.lock();
         let latest = self.checked.load_full();
+        self.locks.moves(|moves| txn.follow_moves(&latest, moves))?;
         self.check_conflicts(&txn, &latest)?;
+        if let Some(reads) = txn.reads() {
+            reads.must_hold(&txn.base, &latest)?;
+        }
         self.recheck_keys(&txn, &latest)?;
         let mut next = Self::apply(&txn, &latest);
-        let mut moved = HashSet::new();
+        next.pin = self.history.pin(next.seq);
+        let mut moved = Moves::default();
         let batch = self.write_batch(&txn, &latest, &mut next, &mut moved)?;
         let ticket = self.store.engine().submit(batch)?;
         let next = Arc::new(next);
-        self.follow(&txn, &latest, &next, &moved);
+        self.follow(&txn, &latest, &next, moved);
         drop(one_at_a_time);
         self.store.engine().settle(ticket)?;
         self.publish(&latest, next)
     }
 
-    fn check_conflicts(&self, txn: &Transaction, latest: &Snapshot) -> Result<()> {
-        let conflict = || {
-            Error::new(Kind::Serialization, "could not serialize access due to concurrent update")
-                .with_hint("Run the transaction again.")
-        };
+    pub(super) fn check_conflicts(&self, txn: &Transaction, latest: &Snapshot) -> Result<()> {
         if Arc::ptr_eq(&txn.base.catalog, &latest.catalog) && Arc::ptr_eq(&txn.base.tables, &latest.tables) {
             return Ok(());
         }
@@ -218,7 +171,7 @@ impl Manager {
             let now = latest.catalog.table_by_id(*table);
             let created_here = txn.objects.contains_key(table);
             let same = match (before, now) {
-                (Some(before), Some(now)) => before.columns == now.columns && before.keys == now.keys,
+                (Some(before), Some(now)) => now.has_rules_of(before),
                 _ => false,
             };
             if !created_here && !same {
@@ -229,7 +182,7 @@ impl Manager {
     }
 
     /// The latest snapshot with the transaction's changes.
-    fn apply(txn: &Transaction, latest: &Snapshot) -> Snapshot {
+    pub(super) fn apply(txn: &Transaction, latest: &Snapshot) -> Snapshot {
         let seq = latest.seq + 1;
         let mut next = Snapshot { seq, ..latest.clone() };
         if !txn.objects.is_empty() {
@@ -287,7 +240,7 @@ impl Manager {
         txn: &Transaction,
         latest: &Snapshot,
         next: &mut Snapshot,
-        moved: &mut HashSet<ObjectId>,
+        moved: &mut Moves,
     ) -> Result<WriteBatch> {
         let mut batch = WriteBatch::default();
         for (id, object) in &txn.objects {
@@ -306,14 +259,22 @@ impl Manager {
             .collect();
         for &table in &touched {
             if let Some(rows) = next.tables.get(&table).cloned() {
-                let settled = self.settle(table, &rows, next.catalog.table_by_id(table), &mut batch, moved)?;
+                let facts = next.catalog.table_by_id(table);
+                let settled = self.settle(table, &rows, next.seq, facts, &mut batch, moved)?;
                 Arc::make_mut(&mut next.tables).insert(table, Arc::new(settled));
             }
+            self.keep_gone(table, &latest.rows(table), &next.rows(table))?;
             manifest::write_difference(&mut batch, table, &latest.rows(table), &next.rows(table))?;
         }
-        let state = (next.seq, self.next_id.load(Ordering::Relaxed));
-        batch.put(Tree::Sys, manifest::STATE_KEY.to_vec(), to_value(&state)?);
+        self.put_state(&mut batch, next.seq)?;
         Ok(batch)
+    }
+
+    /// The number of a commit, and the next free id with it.
+    pub(super) fn put_state(&self, batch: &mut WriteBatch, seq: u64) -> Result<()> {
+        let state = (seq, self.next_id.load(Ordering::Relaxed));
+        batch.put(Tree::Sys, manifest::STATE_KEY.to_vec(), to_value(&state)?);
+        Ok(())
     }
 
     /// Puts segments of memory into the store; merges the small ones when there are many.
@@ -321,9 +282,10 @@ impl Manager {
         &self,
         id: ObjectId,
         rows: &TableRows,
+        seq: u64,
         table: Option<&Table>,
         batch: &mut WriteBatch,
-        moved: &mut HashSet<ObjectId>,
+        moved: &mut Moves,
     ) -> Result<TableRows> {
         let mut settled = rows.clone();
         let small = |s: &Segment| !matches!(s.location, Location::File(_));
@@ -332,9 +294,10 @@ impl Manager {
         {
             let (merge, keep): (Vec<_>, Vec<_>) = settled.segments.drain(..).partition(|s| small(s));
             settled.segments = keep;
-            settled.segments.extend(self.merge(id, table, &merge)?);
+            let merged = self.merge(id, table, &merge)?;
+            moved.note(seq, id, &merge, &merged);
+            settled.segments.extend(merged);
             settled.segments.sort_by_key(|s| s.id);
-            moved.insert(id);
         }
         for slot in &mut settled.segments {
             if let Location::Memory(columns) = &slot.location {
@@ -344,7 +307,7 @@ impl Manager {
                 let bytes = segment::encode(&plain)?;
                 let mut stored = (**slot).clone();
                 stored.bytes = bytes.len() as u64;
-                stored.location = Location::Inline;
+                stored.location = Location::Inline(Arc::default());
                 batch.put(Tree::Rows, manifest::segment_key(id, slot.id), bytes);
                 *slot = Arc::new(stored);
             }
@@ -371,42 +334,36 @@ impl Manager {
         let mut merged = Vec::new();
         for start in (0..rows).step_by(SEGMENT_ROWS_MAX) {
             let part = whole.slice(start, SEGMENT_ROWS_MAX.min(rows - start));
-            let bytes = segment::encode(&part)?;
-            let file = self.store.files().create(FileKind::Chunk, id, &bytes)?;
-            let file = Arc::new(FileRef::uncommitted(file, self.store.files().clone()));
-            merged.push(Arc::new(Segment {
-                id: self.new_id(),
-                rows: part.num_rows(),
-                bytes: bytes.len() as u64,
-                location: Location::File(file),
-                deleted: None,
-            }));
+            merged.push(Arc::new(self.write_chunk(id, self.new_id(), &part)?));
         }
         Ok(merged)
     }
 
     /// Makes a commit the checked state, on which the next one builds.
-    fn follow(&self, txn: &Transaction, latest: &Snapshot, next: &Arc<Snapshot>, moved: &HashSet<ObjectId>) {
+    fn follow(&self, txn: &Transaction, latest: &Snapshot, next: &Arc<Snapshot>, moved: Moves) {
         for (table, rows) in next.tables.iter() {
             if latest.tables.get(table).is_none_or(|before| !Arc::ptr_eq(before, rows)) {
                 rows.segments.iter().filter_map(|s| s.file()).for_each(|file| file.keep(true));
             }
         }
+        let tables: HashSet<ObjectId> = moved.segments().map(|(table, _)| table).collect();
         let mut indexes = self.keys.lock();
         // Rows that moved have new ids: their indexes are built anew when next asked.
-        indexes.retain(|(table, _), _| !moved.contains(table) && next.catalog.get(*table).is_some());
+        indexes.retain(|(table, _), _| !tables.contains(table) && next.catalog.get(*table).is_some());
+        self.summaries.lock().retain(|table, _| next.catalog.get(*table).is_some());
         for ((table, constraint), noted) in &txn.keys {
             if let Some(index) = indexes.get_mut(&(*table, constraint.clone())) {
                 // Rows that the transaction deleted again must not hide what others committed meanwhile.
                 let rows = next.rows(*table);
-                index.extend(noted.iter().filter(|(_, row)| is_live(&rows, **row)));
+                index.extend(noted.iter().filter(|(_, row)| rows.is_live(**row)));
             }
         }
         self.checked.store(next.clone());
+        self.locks.moved(moved);
     }
 
     /// Shows a durable commit, and lets go of the files that it needs no more.
-    fn publish(&self, latest: &Snapshot, next: Arc<Snapshot>) -> Result<u64> {
+    pub(super) fn publish(&self, latest: &Snapshot, next: Arc<Snapshot>) -> Result<u64> {
         for (table, before) in latest.tables.iter() {
             let rows = next.rows(*table);
             if !Arc::ptr_eq(before, &rows) {
@@ -417,65 +374,50 @@ impl Manager {
         let seq = next.seq;
         // Those before are durable as well; a later one may have come first.
         self.current.rcu(|current| if current.seq < seq { next.clone() } else { current.clone() });
+        self.locks.forget_before(self.history.oldest());
         Ok(seq)
     }
 
-    /// Refuses rows whose key is live already, in the committed state or in the transaction itself.
-    fn check_keys(&self, txn: &mut Transaction, table: ObjectId, segment: u64, batch: &RecordBatch) -> Result<()> {
-        let Some(facts) = txn.snapshot().catalog.table_by_id(table).cloned() else {
-            return Err(Error::internal("rows for a table that is not in the catalogue"));
-        };
-        for key in &facts.keys {
-            let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| batch.column(c).clone()).collect();
-            let wanted = keys::key_bytes(&columns)?;
-            if let Some(&row) = self.taken(txn, table, key, &wanted)?.first() {
-                return Err(keys::duplicate(&facts, key, &columns, row));
-            }
-            txn.note_keys(table, &key.name, segment, wanted);
-        }
-        Ok(())
-    }
-
-    /// Rows of `wanted` whose key is live already, or stands in an earlier row.
-    fn taken(
+    /// Rows of `wanted` whose key is live already: in the committed state, in the transaction, or in an earlier row.
+    pub(super) fn taken(
         &self,
         txn: &Transaction,
         table: ObjectId,
         key: &KeyConstraint,
         wanted: &[Option<KeyBytes>],
     ) -> Result<Vec<usize>> {
-        let mut seen: HashSet<&KeyBytes> = HashSet::with_capacity(wanted.len());
-        self.with_index(table, key, |index, latest| {
-            let rows = latest.rows(table);
-            let held = |bytes: &KeyBytes| {
-                index.get(bytes).is_some_and(|holder| is_live(&rows, holder) && !txn.removes(table, holder))
-            };
-            let is_taken = |bytes: &KeyBytes| held(bytes) || txn.has_key(table, &key.name, bytes);
-            let mut taken = Vec::new();
-            for (row, bytes) in wanted.iter().enumerate() {
-                if let Some(bytes) = bytes
-                    && (is_taken(bytes) || !seen.insert(bytes))
-                {
-                    taken.push(row);
-                }
-            }
-            Ok(taken)
-        })
-    }
-
-    /// The rows of a batch whose keys are free: what INSERT ... ON CONFLICT DO NOTHING adds.
-    pub fn without_taken_keys(&self, txn: &Transaction, table: ObjectId, batch: &RecordBatch) -> Result<RecordBatch> {
-        let Some(facts) = txn.snapshot().catalog.table_by_id(table) else {
-            return Err(Error::internal("rows for a table that is not in the catalogue"));
-        };
-        let mut free = vec![true; batch.num_rows()];
-        for key in &facts.keys {
-            let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| batch.column(c).clone()).collect();
-            for row in self.taken(txn, table, key, &keys::key_bytes(&columns)?)? {
-                free[row] = false;
+        let own = txn.keys_of(table, &key.name);
+        let rows = txn.snapshot().rows(table);
+        let added = |key: &KeyBytes| own.and_then(|own| own.get(key)).is_some_and(|row| rows.is_live(*row));
+        let mut seen: HashSet<KeyBytes, Hashes> = HashSet::default();
+        let mut taken = self.held(txn, table, key, wanted)?;
+        for (row, key) in wanted.iter().enumerate() {
+            if key.is_some_and(|key| added(&key) || !seen.insert(key)) {
+                taken.push(row);
             }
         }
-        filter_record_batch(batch, &BooleanArray::from(free)).map_err(|e| Error::internal(e.to_string()))
+        Ok(taken)
+    }
+
+    /// Rows of `wanted` whose key a committed row has that the transaction does not remove.
+    pub(super) fn held(
+        &self,
+        txn: &Transaction,
+        table: ObjectId,
+        key: &KeyConstraint,
+        wanted: &[Option<KeyBytes>],
+    ) -> Result<Vec<usize>> {
+        self.with_index(table, key, |index, latest| {
+            let rows = latest.rows(table);
+            let removed = self.removed_by(txn, table, &rows);
+            let held = |key: &KeyBytes| index.get(key).is_some_and(|holder| rows.is_live(holder) && !removed(holder));
+            Ok(wanted
+                .iter()
+                .enumerate()
+                .filter(|(_, key)| key.is_some_and(|key| held(&key)))
+                .map(|(row, _)| row)
+                .collect())
+        })
     }
 
     /// Checks the transaction's keys once more against what was committed while it ran.
@@ -483,11 +425,16 @@ impl Manager {
         for ((table, constraint), noted) in &txn.keys {
             let Some(facts) = latest.catalog.table_by_id(*table) else { continue };
             let Some(key) = facts.keys.iter().find(|key| key.name == *constraint) else { continue };
+            if latest.rows(*table).changed == txn.base.rows(*table).changed {
+                // Nobody else changed the table since: they were looked up in this very state when they were added.
+                continue;
+            }
+            let own = txn.snapshot().rows(*table);
             self.with_index(*table, key, |index, latest| {
                 let rows = latest.rows(*table);
-                let taken = noted.keys().any(|bytes| {
-                    index.get(bytes).is_some_and(|holder| is_live(&rows, holder) && !txn.removes(*table, holder))
-                        && txn.has_key(*table, constraint, bytes)
+                let taken = noted.iter().any(|(key, row)| {
+                    index.get(key).is_some_and(|holder| rows.is_live(holder) && !txn.removes(*table, holder))
+                        && own.is_live(*row)
                 });
                 match taken {
                     true => Err(Error::new(
@@ -501,7 +448,12 @@ impl Manager {
         Ok(())
     }
 
-    fn with_index<T>(
+    /// Whether the index of a constraint is in memory.
+    pub(super) fn has_index(&self, table: ObjectId, key: &KeyConstraint) -> bool {
+        self.keys.lock().contains_key(&(table, key.name.clone()))
+    }
+
+    pub(super) fn with_index<T>(
         &self,
         table: ObjectId,
         key: &KeyConstraint,
@@ -525,11 +477,6 @@ impl Manager {
             None => Err(Error::internal("a key index vanished")),
         }
     }
-}
-
-fn is_live(rows: &TableRows, row: RowId) -> bool {
-    let (segment, offset) = split_row_id(row);
-    rows.segment(segment).is_some_and(|s| !s.is_deleted(offset))
 }
 
 #[cfg(test)]
@@ -557,10 +504,13 @@ mod tests {
             columns: vec![column],
             keys: vec![KeyConstraint { name: "t_pkey".to_owned(), columns: vec![0], primary: true }],
             checks: Vec::new(),
+            foreign_keys: Vec::new(),
+            referenced_by: Vec::new(),
             grants: Vec::new(),
             tags: Vec::new(),
             comment: None,
             row_security: false,
+            cluster: Vec::new(),
         }
     }
 

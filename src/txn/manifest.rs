@@ -76,7 +76,7 @@ pub fn load(engine: &dyn Engine, files: &Arc<Files>) -> Result<HashMap<ObjectId,
         let row: SegmentRow = from_value(&format!("the manifest of segment {id}"), &value)?;
         let location = match row.file {
             Some(file) => Location::File(Arc::new(FileRef::committed(FileId::from_u64(file), files.clone()))),
-            None => Location::Inline,
+            None => Location::Inline(Arc::default()),
         };
         let deleted = deleted.remove(&(table, id));
         let segment = Segment { id, rows: row.rows, bytes: row.bytes, location, deleted };
@@ -100,7 +100,7 @@ pub fn write_difference(batch: &mut WriteBatch, table: ObjectId, before: &TableR
         if gone.deleted.is_some() {
             batch.delete(Tree::Manifest, manifest_key(DELETED, table, gone.id));
         }
-        if matches!(gone.location, Location::Inline) {
+        if matches!(gone.location, Location::Inline(_)) {
             batch.delete(Tree::Rows, segment_key(table, gone.id));
         }
     }

@@ -5,21 +5,53 @@
 //! made on it; it sees its own changes, nobody else does. [`Manager::commit`] checks that nobody else changed the same
 //! rows or objects first, writes everything as one durable batch, and publishes the next snapshot with one pointer swap.
 //!
-//! Promises: a commit that returned is durable and whole; one that failed left nothing. Isolation is snapshot
-//! isolation, the first committer wins ([`Kind::Serialization`](crate::error::Kind)). Rows of a large write go straight
+//! Promises: a commit that returned is durable and whole; one that failed left nothing. Rows of a large write go straight
 //! to sealed files before the commit; if it never comes, the files go with the last reference, or at the next start.
+//!
+//! [`Isolation`] is as in PostgreSQL. Who changes a row locks it first ([`locks`]) and so waits for whoever changes it
+//! already. READ COMMITTED takes the newest snapshot for each statement ([`Manager::refresh`]); the other levels keep the
+//! first, and find a row that was changed since to be [`Kind::Serialization`](crate::error::Kind). SERIALIZABLE notes
+//! what it reads ([`Reads`]), and commits only if nobody has changed any of that since its snapshot: transactions at this
+//! level are equal to their commits one after another.
 
+mod bloom;
 mod cache;
+mod chunk;
+mod cluster;
+mod compaction;
+mod compactor;
+mod hash;
+mod history;
+mod isolation;
 mod keys;
+mod load;
+pub mod locks;
+mod lookup;
 mod manager;
 mod manifest;
+mod newest;
+mod page;
 mod past;
+mod prune;
+mod read;
 mod segment;
 mod snapshot;
+mod statistics;
+mod summary;
 mod transaction;
 
+pub use compaction::Effort;
+pub use compactor::Compactor;
+pub use isolation::{Isolation, Reads};
+pub use keys::{KeyBytes, key_bytes};
+pub use load::{Loader, Prepared};
+pub use locks::Mode;
+pub use lookup::Found;
 pub use manager::Manager;
+pub use newest::Holder;
 pub use past::{Finder, Moment, PastState, seq_of, shown};
+pub use prune::{Comparison, Condition};
 pub use segment::{Deleted, Location, RowId, Segment, batch, row_id, split_row_id};
 pub use snapshot::{Snapshot, TableRows};
+pub use statistics::{ColumnSummary, TableSummary};
 pub use transaction::Transaction;

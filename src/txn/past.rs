@@ -44,7 +44,11 @@ impl PastState {
         let catalog = Arc::new(manifest::load_catalog(&engine)?);
         let tables = Arc::new(manifest::load(&engine, manager.store().files())?);
         let seq = seq_in(&engine)?;
-        Ok(Self { snapshot: Snapshot { seq, catalog, tables }, engine, rows: Mutex::default() })
+        Ok(Self {
+            snapshot: Snapshot { seq, catalog, tables, pin: Default::default() },
+            engine,
+            rows: Mutex::default(),
+        })
     }
 
     /// The rows of a table, with what was in small segments.
@@ -53,14 +57,12 @@ impl PastState {
             return Ok(rows.clone());
         }
         let mut rows = (*self.snapshot.rows(table)).clone();
-        let columns = self.snapshot.catalog.table_by_id(table).map_or(0, |facts| facts.columns.len());
-        let positions: Vec<usize> = (0..columns).collect();
-        for slot in rows.segments.iter_mut().filter(|segment| matches!(segment.location, Location::Inline)) {
+        for slot in rows.segments.iter_mut().filter(|segment| matches!(segment.location, Location::Inline(_))) {
             let what = format!("segment {} of table {table} as of commit {}", slot.id, self.snapshot.seq);
             let missing = || Error::new(Kind::Corruption, format!("{what} is missing"));
             let bytes = self.engine.get(Tree::Rows, &manifest::segment_key(table, slot.id))?.ok_or_else(missing)?;
             let mut read = (**slot).clone();
-            read.location = Location::Memory(Arc::new(segment::decode(&what, &bytes, &positions)?));
+            read.location = Location::Memory(Arc::new(segment::decode(&what, &bytes)?));
             *slot = Arc::new(read);
         }
         let rows = Arc::new(rows);

@@ -1,24 +1,23 @@
-//! Segments: immutable runs of rows, and their bytes.
+//! Segments: immutable runs of rows, and where they are.
 //!
-//! A segment is what one write adds to a table. Small ones are rows of the store's tree `Rows`, larger ones sealed
-//! files; both hold the same bytes. Layout: one byte form, then either one Arrow IPC stream of all columns (form 0,
-//! few rows), or (form 1) u32 columns, a u64 end offset for each, and one LZ4 IPC stream a column, so that a scan
-//! decodes only the columns it needs.
+//! A segment is what one write adds to a table. Small ones are rows of the store's tree `Rows`, one Arrow IPC stream of
+//! all columns behind a form byte (0 as it is, 1 with LZ4); larger ones are sealed files, see [`chunk`](super::chunk).
 
+use super::chunk::Footer;
 use crate::error::{Error, Kind, Result};
 use crate::storage::{FileId, Files};
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow_ipc::CompressionType;
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
-/// Below this many rows the columns share one stream: its schema would outweigh them.
-const SHARED_ROWS_MAX: usize = 256;
-const FORM_SHARED: u8 = 0;
-const FORM_COLUMNS: u8 = 1;
+/// Up to this many rows compression would cost more than it saves.
+const PLAIN_ROWS_MAX: usize = 256;
+const FORM_PLAIN: u8 = 0;
+const FORM_COMPRESSED: u8 = 1;
 
 /// Address of a row: segment id above, offset within the segment below.
 pub type RowId = u64;
@@ -40,11 +39,17 @@ pub fn split_row_id(id: RowId) -> (u64, usize) {
 #[derive(Debug, Clone)]
 pub enum Location {
     /// A row of the tree `Rows`.
-    Inline,
+    Inline(Arc<InlineRef>),
     /// A sealed file.
     File(Arc<FileRef>),
     /// Not on disk: the segment belongs to an open transaction.
     Memory(Arc<Vec<ArrayRef>>),
+}
+
+/// The bytes of a small segment that is gone from the tree, for those who still hold it.
+#[derive(Debug, Default)]
+pub struct InlineRef {
+    pub(super) kept: OnceLock<Vec<u8>>,
 }
 
 /// A sealed file that goes when nobody can read it any more.
@@ -54,6 +59,8 @@ pub struct FileRef {
     pub id: FileId,
     files: Arc<Files>,
     kept: AtomicBool,
+    /// What the chunk says of itself, once somebody asked.
+    pub(super) footer: OnceLock<Arc<Footer>>,
     /// A commit has referred to it: states of the past may.
     was_kept: AtomicBool,
 }
@@ -61,12 +68,12 @@ pub struct FileRef {
 impl FileRef {
     /// A file that nothing committed refers to yet: dropping this removes it.
     pub fn uncommitted(id: FileId, files: Arc<Files>) -> Self {
-        Self { id, files, kept: AtomicBool::new(false), was_kept: AtomicBool::new(false) }
+        Self { id, files, kept: AtomicBool::new(false), was_kept: AtomicBool::new(false), footer: OnceLock::new() }
     }
 
     /// A file that the manifest refers to.
     pub fn committed(id: FileId, files: Arc<Files>) -> Self {
-        Self { id, files, kept: AtomicBool::new(true), was_kept: AtomicBool::new(true) }
+        Self { id, files, kept: AtomicBool::new(true), was_kept: AtomicBool::new(true), footer: OnceLock::new() }
     }
 
     /// Says whether the manifest refers to it now.
@@ -117,7 +124,7 @@ impl Segment {
     pub fn file(&self) -> Option<&Arc<FileRef>> {
         match &self.location {
             Location::File(file) => Some(file),
-            Location::Inline | Location::Memory(_) => None,
+            Location::Inline(_) | Location::Memory(_) => None,
         }
     }
 
@@ -152,6 +159,12 @@ impl Deleted {
         self.words.get(offset / 64).is_some_and(|word| word & (1 << (offset % 64)) != 0)
     }
 
+    /// Every offset, in order.
+    pub fn offsets(&self) -> impl Iterator<Item = usize> {
+        let bits = |word: u64| (0..64).filter(move |bit| word & (1 << bit) != 0);
+        self.words.iter().enumerate().flat_map(move |(n, word)| bits(*word).map(move |bit| n * 64 + bit))
+    }
+
     /// How many there are.
     pub fn count(&self) -> usize {
         self.count
@@ -177,67 +190,26 @@ impl Deleted {
     }
 }
 
-/// The bytes of a batch.
+/// The bytes of a small batch.
 pub fn encode(batch: &RecordBatch) -> Result<Vec<u8>> {
     let internal = |e: arrow::error::ArrowError| Error::internal(format!("a segment cannot be encoded: {e}"));
-    if batch.num_rows() <= SHARED_ROWS_MAX {
-        let mut bytes = vec![FORM_SHARED];
-        let mut writer = StreamWriter::try_new(&mut bytes, &batch.schema()).map_err(internal)?;
-        writer.write(batch).and_then(|()| writer.finish()).map_err(internal)?;
-        drop(writer);
-        return Ok(bytes);
-    }
-    let columns = batch.num_columns();
-    let header = 1 + 4 + 8 * columns;
-    let mut bytes = vec![0; header];
-    bytes[0] = FORM_COLUMNS;
-    bytes[1..5].copy_from_slice(&(columns as u32).to_le_bytes());
-    let options =
-        IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME)).map_err(internal)?;
-    for (n, array) in batch.columns().iter().enumerate() {
-        let schema = Schema::new(vec![Field::new("c", array.data_type().clone(), true)]);
-        let column = RecordBatch::try_new(Arc::new(schema.clone()), vec![array.clone()]).map_err(internal)?;
-        let mut writer = StreamWriter::try_new_with_options(&mut bytes, &schema, options.clone()).map_err(internal)?;
-        writer.write(&column).and_then(|()| writer.finish()).map_err(internal)?;
-        drop(writer);
-        let end = bytes.len() as u64;
-        bytes[5 + 8 * n..13 + 8 * n].copy_from_slice(&end.to_le_bytes());
-    }
+    let compressed = batch.num_rows() > PLAIN_ROWS_MAX;
+    let mut bytes = vec![if compressed { FORM_COMPRESSED } else { FORM_PLAIN }];
+    let compression = compressed.then_some(CompressionType::LZ4_FRAME);
+    let options = IpcWriteOptions::default().try_with_compression(compression).map_err(internal)?;
+    let mut writer = StreamWriter::try_new_with_options(&mut bytes, &batch.schema(), options).map_err(internal)?;
+    writer.write(batch).and_then(|()| writer.finish()).map_err(internal)?;
+    drop(writer);
     Ok(bytes)
 }
 
-/// The columns at `positions` out of the bytes that [`encode`] made. `what` names the segment in errors.
-pub fn decode(what: &str, bytes: &[u8], positions: &[usize]) -> Result<Vec<ArrayRef>> {
+/// All columns out of the bytes that [`encode`] made. `what` names the segment in errors.
+pub fn decode(what: &str, bytes: &[u8]) -> Result<Vec<ArrayRef>> {
     let damaged = || Error::new(Kind::Corruption, format!("{what} cannot be decoded"));
-    let read = |bytes: &[u8]| -> Result<RecordBatch> {
-        let mut reader = StreamReader::try_new(bytes, None).map_err(|_| damaged())?;
-        reader.next().ok_or_else(damaged)?.map_err(|_| damaged())
-    };
-    match bytes.split_first() {
-        Some((&FORM_SHARED, rest)) => {
-            let batch = read(rest)?;
-            positions.iter().map(|&p| batch.columns().get(p).cloned().ok_or_else(damaged)).collect()
-        }
-        Some((&FORM_COLUMNS, _)) => {
-            let word = |at: usize| -> Result<usize> {
-                let slice = bytes.get(at..at + 8).ok_or_else(damaged)?;
-                Ok(u64::from_le_bytes(slice.try_into().map_err(|_| damaged())?) as usize)
-            };
-            let columns =
-                bytes.get(1..5).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes).ok_or_else(damaged)?;
-            let columns = columns as usize;
-            let column = |p: usize| {
-                if p >= columns {
-                    return Err(damaged());
-                }
-                let start = if p == 0 { 5 + 8 * columns } else { word(5 + 8 * (p - 1))? };
-                let batch = read(bytes.get(start..word(5 + 8 * p)?).ok_or_else(damaged)?)?;
-                Ok(batch.column(0).clone())
-            };
-            positions.iter().map(|&p| column(p)).collect()
-        }
-        _ => Err(damaged()),
-    }
+    let Some((&(FORM_PLAIN | FORM_COMPRESSED), rest)) = bytes.split_first() else { return Err(damaged()) };
+    let mut reader = StreamReader::try_new(rest, None).map_err(|_| damaged())?;
+    let batch = reader.next().ok_or_else(damaged)?.map_err(|_| damaged())?;
+    Ok(batch.columns().to_vec())
 }
 
 /// A batch of these columns; `rows` counts when there is none.
@@ -259,16 +231,13 @@ mod tests {
     }
 
     #[test]
-    fn segments_come_back_column_by_column() {
+    fn small_segments_come_back() {
         for rows in [1, 300] {
             let batch = sample(rows);
             let bytes = encode(&batch).unwrap();
-            let columns = decode("segment", &bytes, &[1, 0]).unwrap();
-            assert_eq!(&columns[0], batch.column(1));
-            assert_eq!(&columns[1], batch.column(0));
-            assert!(decode("segment", &bytes, &[2]).is_err());
+            assert_eq!(decode("segment", &bytes).unwrap(), batch.columns());
             for cut in [0, 1, 7, bytes.len() / 2] {
-                assert!(decode("segment", &bytes[..cut], &[0, 1]).is_err(), "cut at {cut}");
+                assert!(decode("segment", &bytes[..cut]).is_err(), "cut at {cut}");
             }
         }
     }

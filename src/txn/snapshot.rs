@@ -1,6 +1,7 @@
 //! Snapshots: one immutable version of everything.
 
-use super::segment::Segment;
+use super::history::Pin;
+use super::segment::{RowId, Segment, split_row_id};
 use crate::catalog::{Catalog, ObjectId};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ pub struct Snapshot {
     pub catalog: Arc<Catalog>,
     /// Rows by table.
     pub tables: Arc<HashMap<ObjectId, Arc<TableRows>>>,
+    /// Keeps for its readers what it names.
+    pub(super) pin: Pin,
 }
 
 /// The rows of one table as of one commit.
@@ -34,6 +37,12 @@ impl TableRows {
     /// Bytes on disk.
     pub fn bytes(&self) -> u64 {
         self.segments.iter().map(|segment| segment.bytes).sum()
+    }
+
+    /// Whether a row is there.
+    pub fn is_live(&self, row: RowId) -> bool {
+        let (segment, offset) = split_row_id(row);
+        self.segment(segment).is_some_and(|s| !s.is_deleted(offset))
     }
 
     /// The segment of this id.

@@ -1,12 +1,14 @@
 //! A transaction: the snapshot it began with, what it changed, and what it sees.
 
-use super::keys::KeyBytes;
+use super::isolation::{Isolation, Reads};
+use super::keys::{KeyBytes, KeyMap};
+use super::locks::{Moves, Owner};
 use super::segment::{Deleted, Location, RowId, Segment, row_id, split_row_id};
 use super::snapshot::{Snapshot, TableRows};
 use crate::catalog::{Class, Object, ObjectId};
 use crate::error::{Error, Kind, Result};
 use arrow::array::RecordBatch;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Changes that are seen by nobody else until they are committed. Cloning one is cheap and makes a savepoint.
@@ -25,13 +27,20 @@ pub struct Transaction {
     /// Tables emptied: their segments of the base go whole.
     pub(super) truncated: BTreeSet<ObjectId>,
     /// Keys of rows added, by table and constraint.
-    pub(super) keys: HashMap<(ObjectId, String), Arc<HashMap<KeyBytes, RowId>>>,
+    pub(super) keys: HashMap<(ObjectId, String), Arc<KeyMap>>,
     read_only: bool,
+    isolation: Isolation,
+    /// A statement has seen the base.
+    begun: bool,
+    reads: Reads,
+    owner: Arc<Owner>,
+    /// Locks taken since this savepoint are of this mark and later ones.
+    mark: u64,
 }
 
 impl Transaction {
-    /// A transaction on this snapshot.
-    pub fn new(base: Arc<Snapshot>, read_only: bool) -> Self {
+    /// A transaction on this snapshot, whose locks are the owner's.
+    pub(super) fn new(base: Arc<Snapshot>, read_only: bool, owner: Arc<Owner>) -> Self {
         Self {
             working: (*base).clone(),
             base,
@@ -41,7 +50,115 @@ impl Transaction {
             truncated: BTreeSet::new(),
             keys: HashMap::new(),
             read_only,
+            isolation: Isolation::default(),
+            begun: false,
+            reads: Reads::default(),
+            owner,
+            mark: 0,
         }
+    }
+
+    /// Its level of isolation.
+    pub fn isolation(&self) -> Isolation {
+        self.isolation
+    }
+
+    /// Sets the level of isolation; once a statement has run it stays what it is.
+    pub fn set_isolation(&mut self, isolation: Isolation) -> Result<()> {
+        if self.begun && isolation != self.isolation {
+            let message = "SET TRANSACTION ISOLATION LEVEL must be called before any query";
+            return Err(Error::new(Kind::ActiveTransaction, message));
+        }
+        self.isolation = isolation;
+        Ok(())
+    }
+
+    /// Whether writes are refused.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// Whether a statement has run.
+    pub fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// A statement begins; tells whether it is to see what has been committed since the one before.
+    pub(super) fn begin_statement(&mut self) -> bool {
+        let first = !std::mem::replace(&mut self.begun, true);
+        first || self.isolation == Isolation::ReadCommitted
+    }
+
+    /// What a serializable transaction notes its reads in.
+    pub fn reads(&self) -> Option<&Reads> {
+        (self.isolation == Isolation::Serializable).then_some(&self.reads)
+    }
+
+    /// The holder of its locks.
+    pub fn owner(&self) -> &Arc<Owner> {
+        &self.owner
+    }
+
+    /// Itself as it is, to come back to.
+    pub fn savepoint(&self) -> Self {
+        Self { mark: self.owner.mark(), ..self.clone() }
+    }
+
+    /// Gives back the locks taken since this savepoint; for what is none, all.
+    pub fn release_locks(&self) {
+        self.owner.release_from(self.mark);
+    }
+
+    /// Puts itself on a newer base: `working` is that with its own changes.
+    pub(super) fn rebase(&mut self, base: Arc<Snapshot>, mut working: Snapshot) {
+        let own: Vec<ObjectId> = (self.added.keys().copied())
+            .chain(self.deleted.keys().map(|(table, _)| *table))
+            .chain(self.truncated.iter().copied())
+            .collect();
+        let tables = Arc::make_mut(&mut working.tables);
+        for table in own {
+            if let Some(rows) = tables.get_mut(&table) {
+                Arc::make_mut(rows).changed |= 1 << 63;
+            }
+        }
+        working.seq = base.seq;
+        self.base = base;
+        self.working = working;
+    }
+
+    /// Those of the rows that it did not add itself: others may see them too.
+    pub fn shared_rows(&self, table: ObjectId, rows: &[RowId]) -> Vec<RowId> {
+        let own: BTreeSet<u64> = self.added.get(&table).into_iter().flatten().map(|s| s.id).collect();
+        rows.iter().copied().filter(|row| !own.contains(&split_row_id(*row).0)).collect()
+    }
+
+    /// Whether it changed an object: then it has it for itself.
+    pub fn has_changed(&self, id: ObjectId) -> bool {
+        self.objects.contains_key(&id)
+    }
+
+    /// Objects that it changed and an earlier state of it had not: what a statement in between did.
+    pub fn touched_since(&self, before: &Self) -> Vec<ObjectId> {
+        let mut touched: BTreeSet<ObjectId> = (self.objects.iter())
+            .filter(|(id, object)| match (before.objects.get(id), object) {
+                (Some(Some(old)), Some(new)) => !Arc::ptr_eq(old, new),
+                (Some(None), None) => false,
+                _ => true,
+            })
+            .map(|(id, _)| *id)
+            .collect();
+        touched.extend(self.truncated.difference(&before.truncated));
+        // What is new is nobody else's yet.
+        touched.into_iter().filter(|id| self.base.catalog.get(*id).is_some()).collect()
+    }
+
+    /// Whether an object, and the rows if it is a table, are in `latest` what they were in its base.
+    pub fn is_current(&self, id: ObjectId, latest: &Snapshot) -> bool {
+        let same = match (self.base.catalog.get(id), latest.catalog.get(id)) {
+            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+            (before, now) => before.is_none() && now.is_none(),
+        };
+        same && self.base.rows(id).changed == latest.rows(id).changed
     }
 
     /// What it sees, its own changes included.
@@ -163,13 +280,15 @@ impl Transaction {
         self.change_rows(table, |rows| rows.segments.clear());
     }
 
-    /// Whether a row that the transaction added and did not delete again has this key.
-    pub(super) fn has_key(&self, table: ObjectId, constraint: &str, key: &KeyBytes) -> bool {
-        let row = self.keys.get(&(table, constraint.to_owned())).and_then(|keys| keys.get(key));
-        row.is_some_and(|&row| {
-            let (segment, offset) = split_row_id(row);
-            self.working.rows(table).segment(segment).is_some_and(|s| !s.is_deleted(offset))
-        })
+    /// The keys of a constraint that the transaction added rows with.
+    pub(super) fn keys_of(&self, table: ObjectId, constraint: &str) -> Option<&KeyMap> {
+        self.keys.get(&(table, constraint.to_owned())).map(AsRef::as_ref)
+    }
+
+    /// The row with this key that the transaction added and did not delete again.
+    pub(super) fn row_of_key(&self, table: ObjectId, constraint: &str, key: &KeyBytes) -> Option<RowId> {
+        let row = *self.keys_of(table, constraint)?.get(key)?;
+        self.working.rows(table).is_live(row).then_some(row)
     }
 
     /// Whether the transaction removes a row of its base.
@@ -178,10 +297,55 @@ impl Transaction {
         self.truncated.contains(&table) || self.deleted.get(&(table, segment)).is_some_and(|d| d.contains(offset))
     }
 
-    /// Notes the keys of a segment that is about to be added.
-    pub(super) fn note_keys(&mut self, table: ObjectId, constraint: &str, segment: u64, keys: Vec<Option<KeyBytes>>) {
+    /// Puts the rows it deletes under the ids that they have in `latest`. One that is not there is somebody's change.
+    pub(super) fn follow_moves(&mut self, latest: &Snapshot, moves: &Moves) -> Result<()> {
+        if moves.is_empty() {
+            return Ok(());
+        }
+        let lost = |(table, segment): &(ObjectId, u64)| latest.rows(*table).segment(*segment).is_none();
+        let old: Vec<(ObjectId, u64)> = self.deleted.keys().filter(|place| lost(place)).copied().collect();
+        for place in old {
+            let (Some(rows), (table, segment)) = (self.deleted.remove(&place), place) else { continue };
+            for offset in rows.offsets() {
+                let new = moves.newest(table, row_id(segment, offset)).ok_or_else(conflict)?;
+                let (segment, offset) = split_row_id(new);
+                self.deleted.entry((table, segment)).or_default().insert(offset);
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows that it deletes from segments that `latest` has no more, by their newest ids.
+    pub(super) fn moved_rows(&self, table: ObjectId, latest: &TableRows, moves: &Moves) -> HashSet<RowId> {
+        let segments = self.deleted.range((table, 0)..=(table, u64::MAX));
+        let lost = segments.filter(|((_, segment), _)| latest.segment(*segment).is_none());
+        lost.flat_map(|((_, segment), rows)| rows.offsets().map(|offset| row_id(*segment, offset)))
+            .filter_map(|row| moves.newest(table, row))
+            .collect()
+    }
+
+    /// Notes the keys of a segment that is about to be added; gives the first row whose key another row of the transaction
+    /// has, or an earlier one of the segment.
+    pub(super) fn note_keys(
+        &mut self,
+        table: ObjectId,
+        constraint: &str,
+        segment: u64,
+        keys: &[Option<KeyBytes>],
+    ) -> Option<usize> {
+        let rows = self.working.rows(table);
         let noted = Arc::make_mut(self.keys.entry((table, constraint.to_owned())).or_default());
-        noted.extend(keys.into_iter().enumerate().filter_map(|(n, key)| Some((key?, row_id(segment, n)))));
+        noted.reserve(keys.len());
+        let mut twice = None;
+        for (row, key) in keys.iter().enumerate() {
+            let Some(key) = key else { continue };
+            if let Some(before) = noted.insert(*key, row_id(segment, row)) {
+                let (holder, offset) = split_row_id(before);
+                let live = holder == segment || rows.segment(holder).is_some_and(|s| !s.is_deleted(offset));
+                twice = twice.or(live.then_some(row));
+            }
+        }
+        twice
     }
 
     fn change_rows(&mut self, table: ObjectId, change: impl FnOnce(&mut TableRows)) {
@@ -191,6 +355,12 @@ impl Transaction {
         // Marked, so that it never equals a commit's number: caches keyed by it cannot mistake it for a committed state.
         rows.changed |= 1 << 63;
     }
+}
+
+/// The error for what another transaction changed first.
+pub(super) fn conflict() -> Error {
+    Error::new(Kind::Serialization, "could not serialize access due to concurrent update")
+        .with_hint("Run the transaction again.")
 }
 
 /// The error for a name that another object has.

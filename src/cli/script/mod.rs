@@ -233,8 +233,8 @@ impl<'c> Runner<'c> {
             }
             Outcome::Command(tag) => Ok(format!("{tag}\n")),
             Outcome::CopyIn(_) => {
-                self.copy_in(data)?;
-                Ok(format!("{}\n", self.session.copy_finish()?))
+                self.copy_in(data).await?;
+                Ok(format!("{}\n", self.session.copy_finish().await?))
             }
             Outcome::CopyOut(_, mut lines) => {
                 let mut rows = 0;
@@ -254,7 +254,7 @@ impl<'c> Runner<'c> {
         }
     }
 
-    fn copy_in(&mut self, data: &mut Data<'_, '_>) -> Result<()> {
+    async fn copy_in(&mut self, data: &mut Data<'_, '_>) -> Result<()> {
         match data {
             Data::Script(script, taken) => {
                 *taken = true;
@@ -262,19 +262,19 @@ impl<'c> Runner<'c> {
                 if self.style.echo {
                     self.console.print(&format!("{rows}\\.\n"))?;
                 }
-                self.session.copy_data(rows.as_bytes())
+                self.session.copy_data(rows.as_bytes()).await
             }
-            Data::Streams => self.copy_from(&mut std::io::stdin().lock(), &"the standard input"),
-            Data::File(file, path) => self.copy_from(file, &path.display()),
+            Data::Streams => self.copy_from(&mut std::io::stdin().lock(), &"the standard input").await,
+            Data::File(file, path) => self.copy_from(file, &path.display()).await,
         }
     }
 
-    fn copy_from(&mut self, from: &mut dyn Read, name: &dyn std::fmt::Display) -> Result<()> {
+    async fn copy_from(&mut self, from: &mut dyn Read, name: &dyn std::fmt::Display) -> Result<()> {
         let mut bytes = vec![0; READ_BYTES];
         loop {
             match from.read(&mut bytes) {
                 Ok(0) => return Ok(()),
-                Ok(count) => self.session.copy_data(bytes.get(..count).unwrap_or_default())?,
+                Ok(count) => self.session.copy_data(bytes.get(..count).unwrap_or_default()).await?,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(Error::io(name, &error)),
             }

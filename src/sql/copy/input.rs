@@ -1,124 +1,235 @@
 //! COPY FROM STDIN: records to segments of the table, in the session's transaction.
+//!
+//! The connection's thread only finds where records end. Blocks of whole records become values, segments and sealed
+//! files on threads of their own, as many as there are cores, and are added in their order.
 
 use super::super::context::Context;
-use super::super::dml::{Target, Work, rows};
+use super::super::dml::{Referring, Target, Work, rows};
 use super::super::parser::Copy;
 use super::super::values;
-use super::split::{Record, Splitter};
-use crate::config::SEGMENT_ROWS_MAX;
+use super::cut::{Block, Cutter};
+use super::sink::Sink;
+use super::split::Form;
 use crate::error::{Error, Kind, Result};
-use crate::txn::Transaction;
-use arrow::array::{ArrayRef, RecordBatch, StringArray, StringBuilder};
+use crate::txn::{Loader, Transaction};
+use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
 use arrow::datatypes::Schema;
 use datafusion::execution::SessionState;
 use std::sync::Arc;
 
-/// Bytes of text gathered before they become rows: bounds memory whatever the rows are.
-const GATHER_BYTES_MAX: usize = 32 << 20;
-
 /// A COPY that is receiving data.
 pub struct CopyIn {
+    cutter: Cutter,
+    reader: Arc<Reader>,
+    loader: Loader,
+    referring: Referring,
+    header: bool,
+}
+
+/// What turns blocks into rows.
+struct Reader {
+    context: Arc<Context>,
+    state: SessionState,
     target: Target,
     columns: Vec<usize>,
-    splitter: Splitter,
-    skip_header: bool,
-    builders: Vec<StringBuilder>,
-    /// Line of each record gathered.
-    lines: Vec<u64>,
-    bytes: usize,
-    rows: usize,
+    form: Arc<Form>,
 }
 
 impl CopyIn {
     /// A COPY into these columns of the table.
-    pub(super) fn new(target: Target, columns: Vec<usize>, copy: Copy) -> Self {
-        let builders = columns.iter().map(|_| StringBuilder::new()).collect();
-        let splitter = Splitter::new(copy.format, copy.delimiter, copy.quote, copy.null);
-        Self { target, columns, splitter, skip_header: copy.header, builders, lines: Vec::new(), bytes: 0, rows: 0 }
+    pub(super) fn new(
+        (context, state): (Arc<Context>, SessionState),
+        txn: &Transaction,
+        target: Target,
+        columns: Vec<usize>,
+        copy: Copy,
+    ) -> Result<Self> {
+        let loader = Loader::new(context.database.manager.clone(), txn, target.id)?;
+        let numbered = |n: usize| target.table.columns[n].identity && !columns.contains(&n);
+        // Rows are numbered in the order in which they come.
+        let loader = match (0..target.table.columns.len()).any(numbered) {
+            true => loader.one_by_one(),
+            false => loader,
+        };
+        let (format, delimiter, quote) = (copy.format, copy.delimiter, copy.quote);
+        let form = Arc::new(Form { format, delimiter, quote, null: copy.null });
+        let reader = Arc::new(Reader { context, state, target, columns, form: form.clone() });
+        let referring = Referring::default();
+        Ok(Self { cutter: Cutter::new(form), reader, loader, referring, header: copy.header })
     }
 
     /// Takes a piece of data.
-    pub fn feed(
-        &mut self,
-        context: &Arc<Context>,
-        state: &SessionState,
-        txn: &mut Transaction,
-        data: &[u8],
-    ) -> Result<()> {
-        context.cancel.check()?;
-        self.split(Some(data))?;
-        if self.bytes >= GATHER_BYTES_MAX || self.lines.len() >= SEGMENT_ROWS_MAX {
-            self.flush(context, state, txn)?;
+    pub async fn feed(&mut self, txn: &mut Transaction, data: &[u8]) -> Result<()> {
+        self.reader.context.cancel.check()?;
+        self.cutter.feed(data);
+        while let Some(block) = self.cutter.block() {
+            self.load(txn, block).await?;
         }
         Ok(())
     }
 
     /// Ends the data; gives the number of rows.
-    pub fn finish(mut self, context: &Arc<Context>, state: &SessionState, txn: &mut Transaction) -> Result<usize> {
-        self.split(None)?;
-        self.flush(context, state, txn)?;
-        Ok(self.rows)
+    pub async fn finish(mut self, txn: &mut Transaction) -> Result<usize> {
+        if let Some(block) = self.cutter.finish()? {
+            self.load(txn, block).await?;
+        }
+        let work = Work::new(&self.reader.context, &self.reader.state, &[]);
+        rows::finish(&work, txn, &self.reader.target, (self.loader, self.referring)).await
     }
 
-    /// Splits a piece, or with none what is left.
-    fn split(&mut self, data: Option<&[u8]>) -> Result<()> {
-        let Self { target, columns, splitter, skip_header, builders, lines, bytes, .. } = self;
-        let table = &target.table;
-        let mut each = |line: u64, record: Record| -> Result<()> {
-            if std::mem::take(skip_header) {
+    async fn load(&mut self, txn: &mut Transaction, block: Block) -> Result<()> {
+        let work = Work::new(&self.reader.context, &self.reader.state, &[]);
+        let loading = (&mut self.loader, &mut self.referring);
+        rows::settle(&work, txn, &self.reader.target, loading, Loader::is_full).await?;
+        let (reader, header) = (self.reader.clone(), std::mem::take(&mut self.header));
+        self.loader.submit(move || reader.rows(&block, header))
+    }
+}
+
+impl Reader {
+    /// The rows of a block; `header` says that its first record is none.
+    fn rows(&self, block: &Block, header: bool) -> Result<Option<RecordBatch>> {
+        self.context.cancel.check()?;
+        let table = &self.target.table;
+        let mut sinks: Vec<Sink> = self.columns.iter().map(|&c| Sink::new(&table.columns[c].data_type)).collect();
+        let (mut rows, mut skip) = (0, header);
+        self.form.records(block, |line, values| {
+            if std::mem::take(&mut skip) {
                 return Ok(());
             }
-            let context = || format!("COPY {}, line {line}", table.name);
-            if record.len() > columns.len() {
-                return Err(Error::new(Kind::BadCopy, "extra data after last expected column").with_detail(context()));
-            }
-            if let Some(&missing) = columns.get(record.len()) {
-                let name = &table.columns[missing].name;
-                return Err(
-                    Error::new(Kind::BadCopy, format!("missing data for column \"{name}\"")).with_detail(context())
-                );
-            }
-            for (builder, value) in builders.iter_mut().zip(&record) {
-                *bytes += value.as_ref().map_or(1, |v| v.len() + 8);
-                builder.append_option(value.as_deref());
-            }
-            lines.push(line);
+            self.check_count(line, values.len())?;
+            sinks.iter_mut().zip(values).for_each(|(sink, value)| sink.push(value.as_deref()));
+            rows += 1;
             Ok(())
-        };
-        match data {
-            Some(data) => splitter.feed(data, &mut each),
-            None => splitter.finish(&mut each),
+        })?;
+        if rows == 0 {
+            return Ok(None);
+        }
+        let mut fields = Vec::with_capacity(sinks.len());
+        let mut arrays = Vec::with_capacity(sinks.len());
+        for (n, sink) in sinks.into_iter().enumerate() {
+            let column = &table.columns[self.columns[n]];
+            fields.push(column.data_type.field(&column.name));
+            let read = sink.finish().map(|array| values::assign(&array, &column.data_type));
+            arrays.push(match read {
+                Some(Ok(array)) => array,
+                // What is too long, and what the sink could not read: again, and more slowly.
+                _ => self.column(block, header, n)?,
+            });
+        }
+        let batch: RecordBatch = crate::txn::batch(Arc::new(Schema::new(fields)), arrays, rows)?;
+        let mut given = vec![None; table.columns.len()];
+        self.columns.iter().enumerate().for_each(|(at, &column)| given[column] = Some(at));
+        let work = Work::new(&self.context, &self.state, &[]);
+        work.whole_rows(self.target.id, table, &given, &batch).map(Some)
+    }
+
+    fn check_count(&self, line: u64, count: usize) -> Result<()> {
+        let table = &self.target.table;
+        let context = || format!("COPY {}, line {line}", table.name);
+        if count > self.columns.len() {
+            return Err(Error::new(Kind::BadCopy, "extra data after last expected column").with_detail(context()));
+        }
+        match self.columns.get(count) {
+            None => Ok(()),
+            Some(&missing) => {
+                let name = &table.columns[missing].name;
+                Err(Error::new(Kind::BadCopy, format!("missing data for column \"{name}\"")).with_detail(context()))
+            }
         }
     }
 
-    fn flush(&mut self, context: &Arc<Context>, state: &SessionState, txn: &mut Transaction) -> Result<()> {
-        if self.lines.is_empty() {
-            return Ok(());
+    /// One column by the input function of its type, which reads every form and says what it cannot read.
+    fn column(&self, block: &Block, header: bool, n: usize) -> Result<ArrayRef> {
+        let (mut texts, mut lines, mut skip) = (StringBuilder::new(), Vec::new(), header);
+        self.form.records(block, |line, values| {
+            if !std::mem::take(&mut skip) {
+                texts.append_option(values.get(n).and_then(|value| value.as_deref()));
+                lines.push(line);
+            }
+            Ok(())
+        })?;
+        let texts = texts.finish();
+        let column = &self.target.table.columns[self.columns[n]];
+        let array: ArrayRef = Arc::new(texts.clone());
+        values::assign(&array, &column.data_type).map_err(|error| {
+            let place = values::first_unreadable(&texts, &column.data_type).and_then(|row| lines.get(row));
+            let place = place.map_or(String::new(), |line| format!(", line {line}"));
+            let detail = format!("COPY {}{place}, column {}", self.target.table.name, column.name);
+            Error::new(error.kind(), error.message()).with_detail(detail)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::crypto::{KeySource, MasterKey};
+    use crate::encoding::pg_text::cell_text;
+    use crate::error::{Kind, Result};
+    use crate::sql::{Database, Outcome, Session};
+
+    async fn copy(session: &mut Session, sql: &str, pieces: impl Iterator<Item = String>) -> Result<String> {
+        let statement = session.parse(sql)?.remove(0);
+        session.begin_implicit();
+        assert!(matches!(session.execute(&statement, Vec::new()).await?, Outcome::CopyIn(_)));
+        let load = async {
+            for piece in pieces {
+                session.copy_data(piece.as_bytes()).await?;
+            }
+            session.copy_finish().await
+        };
+        let loaded = load.await;
+        match &loaded {
+            Ok(_) => session.commit_implicit()?,
+            Err(_) => session.rollback_implicit(),
         }
-        let lines = std::mem::take(&mut self.lines);
-        self.bytes = 0;
-        let texts: Vec<StringArray> = self.builders.iter_mut().map(StringBuilder::finish).collect();
-        let mut fields = Vec::with_capacity(texts.len());
-        let mut arrays = Vec::with_capacity(texts.len());
-        for (text, &column) in texts.iter().zip(&self.columns) {
-            let array: ArrayRef = Arc::new(text.clone());
-            let column = &self.target.table.columns[column];
-            let values = values::assign(&array, &column.data_type).map_err(|error| {
-                let place = values::first_unreadable(text, &column.data_type).and_then(|row| lines.get(row));
-                let place = place.map_or(String::new(), |line| format!(", line {line}"));
-                let detail = format!("COPY {}{place}, column {}", self.target.table.name, column.name);
-                Error::new(error.kind(), error.message()).with_detail(detail)
-            })?;
-            fields.push(column.data_type.field(&column.name));
-            arrays.push(values);
+        loaded
+    }
+
+    async fn one(session: &mut Session, sql: &str) -> String {
+        let rows = session.query(sql).await.unwrap();
+        let cells = rows[0].columns().iter().map(|column| cell_text(column, 0).unwrap_or_default());
+        cells.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Many blocks, made on several threads: nothing is lost, order is kept where it counts, and the first error is told
+    /// with its line.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn blocks_become_rows_in_their_order() {
+        const ROWS: usize = 300_000;
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeySource::from(MasterKey::from_bytes([7; 32]));
+        let database = Database::open(folder.path().join("d"), &key).unwrap();
+        let mut session = database.session("steward").unwrap();
+        session.query("CREATE TABLE t (id int PRIMARY KEY, price numeric(10,2), word text)").await.unwrap();
+        session.query("CREATE TABLE numbered (no serial, word text)").await.unwrap();
+        let line = |n: usize| format!("{n},{}.5,\"word {n}\"\n", n % 1000);
+        let whole: String = std::iter::once("id,price,word\n".to_owned()).chain((1..=ROWS).map(line)).collect();
+        let pieces = |text: &str| {
+            let pieces = text.as_bytes().chunks(65_521).map(|piece| String::from_utf8(piece.to_vec()).unwrap());
+            pieces.collect::<Vec<_>>().into_iter()
+        };
+        let into = "COPY t FROM STDIN WITH (FORMAT csv, HEADER)";
+        assert_eq!(copy(&mut session, into, pieces(&whole)).await.unwrap(), format!("COPY {ROWS}"));
+        let told = one(&mut session, "SELECT count(*), sum(id), sum(price), max(length(word)) FROM t").await;
+        assert_eq!(told, "300000 45000150000 150000000.00 11");
+        assert_eq!(one(&mut session, "SELECT price, word FROM t WHERE id = 262145").await, "145.50 word 262145");
+
+        let again = copy(&mut session, into, pieces(&whole)).await.unwrap_err();
+        assert_eq!((again.kind(), again.detail()), (Kind::Unique, Some("Key (id)=(1) already exists.")));
+        for (good, bad, expected) in [
+            ("\n200000,0.5,", "\n200000,0.5x,", "COPY t, line 200001, column price"),
+            ("\n150000,0.5,", "\n150000,0.5,,", "COPY t, line 150001"),
+        ] {
+            let text = whole.replacen(good, bad, 1).replacen("\n290000,", "\nnonsense,", 1);
+            session.query("TRUNCATE t").await.unwrap();
+            let error = copy(&mut session, into, pieces(&text)).await.unwrap_err();
+            assert_eq!(error.detail(), Some(expected), "{error}");
+            assert_eq!(one(&mut session, "SELECT count(*) FROM t").await, "0");
         }
-        let batch: RecordBatch = crate::txn::batch(Arc::new(Schema::new(fields)), arrays, lines.len())?;
-        let mut given = vec![None; self.target.table.columns.len()];
-        self.columns.iter().enumerate().for_each(|(at, &column)| given[column] = Some(at));
-        let work = Work { context, state, params: &[] };
-        let whole = work.whole_rows(self.target.id, &self.target.table, &given, &batch)?;
-        rows::append(&work, txn, self.target.id, &whole)?;
-        self.rows += lines.len();
-        Ok(())
+        let words: String = (1..=ROWS).map(|n| format!("{n}\n")).collect();
+        copy(&mut session, "COPY numbered (word) FROM STDIN", pieces(&words)).await.unwrap();
+        let told = one(&mut session, "SELECT count(*), count(*) FILTER (WHERE no::text = word) FROM numbered").await;
+        assert_eq!(told, "300000 300000");
     }
 }

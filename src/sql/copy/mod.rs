@@ -1,7 +1,9 @@
 //! COPY: rows in and out as text or CSV, piece by piece.
 
+mod cut;
 mod input;
 mod output;
+mod sink;
 mod split;
 
 pub use input::CopyIn;
@@ -16,6 +18,7 @@ use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast;
+use std::sync::atomic::Ordering;
 
 /// Starts a COPY.
 pub async fn start(session: &mut Session, copy: Copy, params: &[ScalarValue]) -> Result<Outcome> {
@@ -26,8 +29,19 @@ pub async fn start(session: &mut Session, copy: Copy, params: &[ScalarValue]) ->
             return Err(Error::new(Kind::Syntax, "COPY FROM needs a table"));
         };
         let idents = schema.iter().chain([name]).map(|part| ast::Ident::with_quote('"', part)).collect::<Vec<_>>();
-        let work = Work { context: &context, state: &state, params };
+        let work = Work::new(&context, &state, params);
         let target = work.target(&ast::ObjectName::from(idents), Privilege::Insert)?;
+        let txn = session.transaction()?.clone();
+        // Nothing has been read: what another has changed meanwhile is seen by looking again.
+        if let Err(error) = work.use_table(&txn, &target).await {
+            return match work.again.load(Ordering::Relaxed) {
+                true => {
+                    session.refresh()?;
+                    Box::pin(start(session, copy, params)).await
+                }
+                false => Err(error),
+            };
+        }
         let columns = match copy.columns.is_empty() {
             true => (0..target.table.columns.len()).collect(),
             false => copy
@@ -44,7 +58,8 @@ pub async fn start(session: &mut Session, copy: Copy, params: &[ScalarValue]) ->
                 .collect::<Result<Vec<_>>>()?,
         };
         let count = columns.len();
-        session.begin_copy(CopyIn::new(target, columns, copy));
+        let input = CopyIn::new((context, state), session.transaction()?, target, columns, copy)?;
+        session.begin_copy(input);
         return Ok(Outcome::CopyIn(count));
     }
     let plan = match (&copy.query, &copy.relation) {

@@ -1,212 +1,238 @@
-//! Bytes of COPY's text and CSV forms to values, a record at a time.
+//! Records of COPY's text and CSV forms to values.
 //!
 //! CSV as PostgreSQL reads it: a value that is written without quotes and equals the NULL string is NULL, one in quotes
-//! never is. General CSV readers lose that difference, hence this one.
+//! never is. General CSV readers lose that difference, hence this one. A value is borrowed from the text unless
+//! something in it is escaped.
 
 use super::super::parser::CopyFormat;
+use super::cut::Block;
 use crate::error::{Error, Kind, Result};
+use std::borrow::Cow;
 
-/// Values of one record, none for NULL.
-pub type Record = Vec<Option<String>>;
-
-/// Splits a stream of bytes into records.
-#[derive(Debug)]
-pub struct Splitter {
-    format: CopyFormat,
-    delimiter: u8,
-    quote: u8,
-    null: String,
-    /// Bytes of a record that is not whole yet.
-    rest: Vec<u8>,
-    /// Lines seen.
-    pub line: u64,
-    ended: bool,
+/// How the text is written.
+#[derive(Debug, Clone)]
+pub struct Form {
+    /// Text or CSV.
+    pub format: CopyFormat,
+    /// Between values.
+    pub delimiter: u8,
+    /// Around values of CSV.
+    pub quote: u8,
+    /// What NULL is written as.
+    pub null: String,
 }
 
-impl Splitter {
-    /// A splitter for this form.
-    pub fn new(format: CopyFormat, delimiter: u8, quote: u8, null: String) -> Self {
-        Self { format, delimiter, quote, null, rest: Vec::new(), line: 0, ended: false }
-    }
+/// A value, none for NULL.
+pub type Value<'a> = Option<Cow<'a, str>>;
 
-    /// Takes bytes and gives the records that are whole now to `each`, with the line they are on.
-    pub fn feed(&mut self, bytes: &[u8], each: &mut dyn FnMut(u64, Record) -> Result<()>) -> Result<()> {
-        self.rest.extend_from_slice(bytes);
-        let data = std::mem::take(&mut self.rest);
-        let mut at = 0;
-        while let Some(length) = self.whole(&data[at..]) {
-            self.record(&data[at..at + length], each)?;
-            at += length + 1;
+impl Form {
+    /// Gives each record of a block to `each`, with the line it begins on.
+    pub fn records<'a>(&self, block: &'a Block, mut each: impl FnMut(u64, &[Value<'a>]) -> Result<()>) -> Result<()> {
+        let text = match std::str::from_utf8(&block.data) {
+            Ok(text) => text,
+            Err(error) => {
+                let before = &block.data[..error.valid_up_to()];
+                let line = block.line + before.iter().filter(|byte| **byte == b'\n').count() as u64;
+                return Err(Error::new(Kind::BadCopy, "invalid byte sequence for encoding \"UTF8\"")
+                    .with_detail(format!("COPY, line {line}")));
+            }
+        };
+        let (mut rest, mut line) = (text, block.line);
+        let mut values = Vec::new();
+        while !rest.is_empty() {
+            values.clear();
+            let length = match self.format {
+                CopyFormat::Text => self.text(rest, &mut values),
+                CopyFormat::Csv => self.csv(rest, line, &mut values)?,
+            };
+            each(line, &values)?;
+            line += 1;
+            if values.iter().any(|value| matches!(value, Some(Cow::Owned(_)))) {
+                // Only what was escaped or quoted can hold a newline.
+                line += rest[..length].bytes().filter(|byte| *byte == b'\n').count().saturating_sub(1) as u64;
+            }
+            rest = &rest[length..];
         }
-        self.rest = data[at..].to_vec();
         Ok(())
     }
 
-    /// Takes the last record, which needs no end of line.
-    pub fn finish(&mut self, each: &mut dyn FnMut(u64, Record) -> Result<()>) -> Result<()> {
-        let rest = std::mem::take(&mut self.rest);
-        if rest.is_empty() {
-            return Ok(());
-        }
-        if self.format == CopyFormat::Csv && rest.iter().filter(|b| **b == self.quote).count() % 2 == 1 {
-            return Err(Error::new(Kind::BadCopy, "unterminated CSV quoted field")
-                .with_detail(format!("COPY, line {}", self.line + 1)));
-        }
-        self.record(&rest, each)
-    }
-
-    /// Bytes of the first record up to its newline, if it is whole.
-    fn whole(&self, data: &[u8]) -> Option<usize> {
-        match self.format {
-            CopyFormat::Text => {
-                // A backslash before the newline makes it data.
-                let mut escaped = false;
-                data.iter().position(|&byte| {
-                    let end = byte == b'\n' && !escaped;
-                    escaped = byte == b'\\' && !escaped;
-                    end
-                })
-            }
-            CopyFormat::Csv => {
-                let mut quoted = false;
-                data.iter().position(|&byte| {
-                    quoted ^= byte == self.quote;
-                    byte == b'\n' && !quoted
-                })
-            }
-        }
-    }
-
-    fn record(&mut self, bytes: &[u8], each: &mut dyn FnMut(u64, Record) -> Result<()>) -> Result<()> {
-        self.line += 1;
-        let line = self.line;
-        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        if self.ended || bytes == b"\\." {
-            self.ended = true;
-            return Ok(());
-        }
-        let text = std::str::from_utf8(bytes).map_err(|_| {
-            Error::new(Kind::BadCopy, "invalid byte sequence for encoding \"UTF8\"")
-                .with_detail(format!("COPY, line {line}"))
-        })?;
-        let record = match self.format {
-            CopyFormat::Text => self.text(text),
-            CopyFormat::Csv => self.csv(text, line)?,
-        };
-        self.line += bytes.iter().filter(|b| **b == b'\n').count() as u64;
-        each(line, record)
-    }
-
-    fn text(&self, text: &str) -> Record {
-        let delimiter = self.delimiter as char;
-        let mut values = Vec::new();
-        let mut value = String::new();
-        let mut raw = String::new();
-        let mut chars = text.chars();
+    /// The values of the first record of `text`, and its length with the newline.
+    fn text<'a>(&self, text: &'a str, values: &mut Vec<Value<'a>>) -> usize {
+        let bytes = text.as_bytes();
+        let mut start = 0;
         loop {
-            let next = chars.next();
-            match next {
-                Some('\\') => {
-                    let escaped = chars.next();
-                    raw.push('\\');
-                    raw.extend(escaped);
-                    value.extend(escaped.map(|c| match c {
-                        'b' => '\u{8}',
-                        'f' => '\u{c}',
-                        'n' => '\n',
-                        'r' => '\r',
-                        't' => '\t',
-                        'v' => '\u{b}',
-                        other => other,
-                    }));
-                }
-                Some(c) if c != delimiter => {
-                    value.push(c);
-                    raw.push(c);
-                }
-                _ => {
-                    let value = std::mem::take(&mut value);
-                    values.push((raw != self.null).then_some(value));
-                    raw.clear();
-                    if next.is_none() {
-                        return values;
-                    }
-                }
+            let special = |byte: &u8| *byte == self.delimiter || *byte == b'\n' || *byte == b'\\';
+            let mut end = bytes[start..].iter().position(special).map_or(bytes.len(), |at| start + at);
+            let mut escaped = false;
+            while bytes.get(end) == Some(&b'\\') {
+                escaped = true;
+                let after = (end + 2).min(bytes.len());
+                end = bytes[after..].iter().position(special).map_or(bytes.len(), |at| after + at);
             }
+            let last = bytes.get(end) != Some(&self.delimiter);
+            // The program that wrote the file may end lines as Windows does.
+            let whole = match last {
+                true => text[start..end].strip_suffix('\r').unwrap_or(&text[start..end]),
+                false => &text[start..end],
+            };
+            values.push(match whole == self.null {
+                true => None,
+                false if escaped => Some(Cow::Owned(unescaped(whole))),
+                false => Some(Cow::Borrowed(whole)),
+            });
+            if last {
+                return (end + 1).min(bytes.len());
+            }
+            start = end + 1;
         }
     }
 
-    fn csv(&self, text: &str, line: u64) -> Result<Record> {
-        let (delimiter, quote) = (self.delimiter as char, self.quote as char);
-        let mut values = Vec::new();
-        let mut value = String::new();
-        let mut was_quoted = false;
-        let mut quoted = false;
-        let mut chars = text.chars().peekable();
+    fn csv<'a>(&self, text: &'a str, line: u64, values: &mut Vec<Value<'a>>) -> Result<usize> {
+        let bytes = text.as_bytes();
+        let mut start = 0;
         loop {
-            match chars.next() {
-                Some(c) if quoted && c == quote => match chars.peek() {
-                    Some(next) if *next == quote => {
-                        value.push(quote);
-                        chars.next();
-                    }
-                    _ => quoted = false,
-                },
-                Some(c) if !quoted && c == quote => {
-                    quoted = true;
-                    was_quoted = true;
-                }
-                Some(c) if quoted || c != delimiter => value.push(c),
-                end => {
-                    if quoted {
-                        return Err(Error::new(Kind::BadCopy, "unterminated CSV quoted field")
-                            .with_detail(format!("COPY, line {line}")));
-                    }
-                    let value = std::mem::take(&mut value);
-                    values.push((was_quoted || value != self.null).then_some(value));
-                    was_quoted = false;
-                    if end.is_none() {
-                        return Ok(values);
-                    }
-                }
+            let ends = |byte: &u8| *byte == self.delimiter || *byte == b'\n';
+            let special = |byte: &u8| ends(byte) || *byte == self.quote;
+            let mut end = bytes[start..].iter().position(special).map_or(bytes.len(), |at| start + at);
+            let mut quoted = false;
+            while bytes.get(end) == Some(&self.quote) {
+                quoted = true;
+                let inside = end + 1;
+                let Some(close) = bytes[inside..].iter().position(|byte| *byte == self.quote) else {
+                    return Err(Error::new(Kind::BadCopy, "unterminated CSV quoted field")
+                        .with_detail(format!("COPY, line {line}")));
+                };
+                let after = inside + close + 1;
+                end = bytes[after..].iter().position(special).map_or(bytes.len(), |at| after + at);
             }
+            let last = bytes.get(end) != Some(&self.delimiter);
+            let whole = match last {
+                true => text[start..end].strip_suffix('\r').unwrap_or(&text[start..end]),
+                false => &text[start..end],
+            };
+            values.push(match quoted {
+                true => Some(Cow::Owned(self.unquoted(whole))),
+                false => (whole != self.null).then_some(Cow::Borrowed(whole)),
+            });
+            if last {
+                return Ok((end + 1).min(bytes.len()));
+            }
+            start = end + 1;
         }
     }
+
+    /// A value without its quotes; two of them within quotes are one.
+    fn unquoted(&self, text: &str) -> String {
+        let quote = self.quote as char;
+        let mut value = String::with_capacity(text.len());
+        let (mut inside, mut chars) = (false, text.chars().peekable());
+        while let Some(c) = chars.next() {
+            match c == quote {
+                true if inside && chars.peek() == Some(&quote) => {
+                    value.push(quote);
+                    chars.next();
+                }
+                true => inside = !inside,
+                false => value.push(c),
+            }
+        }
+        value
+    }
+}
+
+fn unescaped(text: &str) -> String {
+    let mut value = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => value.extend(chars.next().map(|c| match c {
+                'b' => '\u{8}',
+                'f' => '\u{c}',
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                'v' => '\u{b}',
+                other => other,
+            })),
+            c => value.push(c),
+        }
+    }
+    value
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::cut::Cutter;
     use super::*;
+    use std::sync::Arc;
 
-    fn split(format: CopyFormat, pieces: &[&str]) -> Vec<Record> {
+    type Record = (u64, Vec<Option<String>>);
+
+    fn split(format: CopyFormat, pieces: &[&str]) -> Result<Vec<Record>> {
         let (delimiter, null) = match format {
             CopyFormat::Csv => (b',', String::new()),
             CopyFormat::Text => (b'\t', "\\N".to_owned()),
         };
-        let mut splitter = Splitter::new(format, delimiter, b'"', null);
+        let form = Arc::new(Form { format, delimiter, quote: b'"', null });
+        let mut cutter = Cutter::new(form.clone());
+        let mut blocks = Vec::new();
+        for piece in pieces {
+            cutter.feed(piece.as_bytes());
+            while let Some(block) = cutter.block() {
+                blocks.push(block);
+            }
+        }
+        blocks.extend(cutter.finish()?);
         let mut records = Vec::new();
-        let mut each = |_, record| {
-            records.push(record);
-            Ok(())
-        };
-        pieces.iter().for_each(|piece| splitter.feed(piece.as_bytes(), &mut each).unwrap());
-        splitter.finish(&mut each).unwrap();
-        records
+        for block in &blocks {
+            form.records(block, |line, values| {
+                records.push((line, values.iter().map(|v| v.as_deref().map(str::to_owned)).collect()));
+                Ok(())
+            })?;
+        }
+        Ok(records)
     }
 
-    fn some(values: &[&str]) -> Record {
-        values.iter().map(|v| (*v != "NULL").then(|| (*v).to_owned())).collect()
+    fn some(line: u64, values: &[&str]) -> Record {
+        (line, values.iter().map(|v| (*v != "NULL").then(|| (*v).to_owned())).collect())
+    }
+
+    /// However the bytes arrive, the records are the same.
+    fn in_all_pieces(format: CopyFormat, text: &str, expected: &[Record]) {
+        let cuts = text.char_indices().map(|(at, _)| at);
+        for cut in cuts {
+            let (a, b) = text.split_at(cut);
+            assert_eq!(split(format, &[a, b]).unwrap(), expected, "cut at {cut}");
+        }
+        let each: Vec<String> = text.chars().map(String::from).collect();
+        let each: Vec<&str> = each.iter().map(String::as_str).collect();
+        assert_eq!(split(format, &each).unwrap(), expected);
     }
 
     #[test]
     fn csv_tells_null_from_empty_and_keeps_newlines_in_quotes() {
-        let records = split(CopyFormat::Csv, &["a,,\"\"\r\n\"x\"\"y\n", "z\",商", "品,1\n"]);
-        assert_eq!(records, [some(&["a", "NULL", ""]), some(&["x\"y\nz", "商品", "1"])]);
+        let expected = [
+            some(1, &["a", "NULL", ""]),
+            some(2, &["x\"y\nz", "商品", "1"]),
+            some(4, &["NULL"]),
+            some(5, &["mid dle", "NULL"]),
+        ];
+        in_all_pieces(CopyFormat::Csv, "a,,\"\"\r\n\"x\"\"y\nz\",商品,1\n\nmid\" dle\",", &expected);
+        assert_eq!(split(CopyFormat::Csv, &["a\n\"b\n", "c\n"]).unwrap_err().kind(), Kind::BadCopy);
+        assert_eq!(split(CopyFormat::Csv, &["a\n\\.\nlost\n"]).unwrap(), [some(1, &["a"])]);
     }
 
     #[test]
     fn text_unescapes_and_ends_at_the_mark() {
-        let records = split(CopyFormat::Text, &["a\\tb\t\\N\t\\\\N\n\\.\nlost\n"]);
-        assert_eq!(records, [some(&["a\tb", "NULL", "\\N"])]);
+        let expected = [
+            some(1, &["a\tb", "NULL", "\\N"]),
+            some(2, &["two\nlines", "\\"]),
+            some(4, &["", "x\r\n"]),
+            some(6, &["last"]),
+        ];
+        let text = "a\\tb\t\\N\t\\\\N\ntwo\\\nlines\t\\\\\n\tx\\r\\\n\nlast\r\n\\.\nlost\n";
+        in_all_pieces(CopyFormat::Text, text, &expected);
+        assert_eq!(split(CopyFormat::Text, &["a\n\\."]).unwrap(), [some(1, &["a"])]);
+        assert_eq!(split(CopyFormat::Text, &[""]).unwrap(), []);
     }
 }

@@ -6,7 +6,7 @@ use super::super::planner::Planner;
 use super::super::values::assign;
 use super::drop::dependent_views;
 use super::table::add_column;
-use super::{Ddl, check_name, skipping};
+use super::{Ddl, check_name, constraint, skipping};
 use crate::catalog::{Object, ObjectId, Table};
 use crate::error::{Error, Kind, Result};
 use arrow::array::new_null_array;
@@ -56,8 +56,12 @@ fn change(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, operation: AlterTa
                 return Ok(());
             }
             let before = table.clone();
-            add_column(ddl, table, column_def)?;
+            let mut references = Vec::new();
+            add_column(ddl, table, column_def, &mut references)?;
             rewrite(ddl, id, &before, table, None)?;
+            for definition in references {
+                constraint::add(ddl, id, table, ast::TableConstraint::ForeignKey(definition), false)?;
+            }
         }
         AlterTableOperation::DropColumn { column_names, if_exists, .. } => {
             for name in column_names {
@@ -69,6 +73,13 @@ fn change(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, operation: AlterTa
                 refuse_if_used(table, at)?;
                 let before = table.clone();
                 table.columns.remove(at);
+                for key in &mut table.foreign_keys {
+                    key.columns.iter_mut().filter(|c| **c > at).for_each(|c| *c -= 1);
+                }
+                if table.cluster.contains(&at) {
+                    table.cluster.clear();
+                }
+                table.cluster.iter_mut().filter(|c| **c > at).for_each(|c| *c -= 1);
                 for key in &mut table.keys {
                     key.columns.iter_mut().filter(|c| **c > at).for_each(|c| *c -= 1);
                 }
@@ -90,6 +101,13 @@ fn change(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, operation: AlterTa
                 AlterColumnOperation::DropDefault => table.columns[at].default = None,
                 other => return Err(unsupported(&other.to_string())),
             }
+        }
+        AlterTableOperation::AddConstraint { constraint, not_valid } => {
+            constraint::add(ddl, id, table, constraint, not_valid)?;
+        }
+        AlterTableOperation::DropConstraint { if_exists, name, drop_behavior } => {
+            let cascade = matches!(drop_behavior, Some(ast::DropBehavior::Cascade));
+            constraint::drop(ddl, id, table, &name, if_exists, cascade)?;
         }
         other => return Err(unsupported(&other.to_string())),
     }
@@ -130,7 +148,8 @@ fn refuse_if_used(table: &Table, at: usize) -> Result<()> {
     let name = &table.columns[at].name;
     let key = table.keys.iter().find(|key| key.columns.contains(&at)).map(|key| &key.name);
     let check = table.checks.iter().find(|check| check.expression.contains(name.as_str())).map(|check| &check.name);
-    match key.or(check) {
+    let foreign = table.foreign_keys.iter().find(|key| key.columns.contains(&at)).map(|key| &key.name);
+    match key.or(check).or(foreign) {
         Some(constraint) => Err(Error::new(
             Kind::Dependent,
             format!("column \"{name}\" is used by constraint \"{constraint}\" of table \"{}\"", table.name),
@@ -157,7 +176,7 @@ fn rewrite(ddl: &mut Ddl<'_>, id: ObjectId, before: &Table, table: &Table, dropp
     let rows = ddl.txn.snapshot().rows(id);
     let positions: Vec<usize> = (0..before.columns.len()).filter(|p| Some(*p) != dropped).collect();
     let mut batches = Vec::new();
-    let work = Work { context: ddl.context, state: ddl.state, params: &[] };
+    let work = Work::new(ddl.context, ddl.state, &[]);
     for segment in &rows.segments {
         let mut columns = ddl.context.database.manager.read_live(id, segment, &positions)?;
         let count = segment.live_rows();

@@ -1,6 +1,7 @@
 //! DROP TABLE, VIEW, INDEX, SCHEMA.
 
 use super::super::parser::split;
+use super::foreign_key::{dependents, drop_dependents, forget, still_needed};
 use super::{Ddl, skipping};
 use crate::catalog::{Class, Object, ObjectId};
 use crate::error::{Error, Kind, Result};
@@ -15,9 +16,18 @@ pub fn drop_objects(
     cascade: bool,
 ) -> Result<()> {
     ddl.txn.must_write("DROP")?;
+    // What refers to a table may go together with it.
+    let going = names.iter().filter_map(|name| {
+        let (schema, name) = split(name).ok()?;
+        let (schema, name) = ddl.context.resolve(schema.as_deref(), &name);
+        ddl.txn.snapshot().catalog.table(&schema, &name).map(|(id, _)| id)
+    });
+    let going: Vec<ObjectId> = going.collect();
     for name in names {
         match what {
-            ObjectType::Table | ObjectType::View | ObjectType::Index => relation(ddl, &what, name, if_exists, cascade)?,
+            ObjectType::Table | ObjectType::View | ObjectType::Index => {
+                relation(ddl, &what, name, if_exists, cascade, &going)?;
+            }
             ObjectType::Schema => schema(ddl, name, if_exists, cascade)?,
             other => return Err(Error::new(Kind::Unsupported, format!("DROP {other} is not supported"))),
         }
@@ -25,7 +35,14 @@ pub fn drop_objects(
     Ok(())
 }
 
-fn relation(ddl: &mut Ddl<'_>, what: &ObjectType, name: &ObjectName, if_exists: bool, cascade: bool) -> Result<()> {
+fn relation(
+    ddl: &mut Ddl<'_>,
+    what: &ObjectType,
+    name: &ObjectName,
+    if_exists: bool,
+    cascade: bool,
+    going: &[ObjectId],
+) -> Result<()> {
     let (schema, name) = split(name)?;
     let (schema, name) = ddl.context.resolve(schema.as_deref(), &name);
     let found = ddl.txn.snapshot().catalog.relation(&schema, &name).map(|(id, object)| (id, object.clone()));
@@ -49,10 +66,28 @@ fn relation(ddl: &mut Ddl<'_>, what: &ObjectType, name: &ObjectName, if_exists: 
         }
     };
     ddl.context.must_own(owner, &word, &name)?;
-    drop_relation(ddl, id, &schema, &name, cascade)
+    drop_relation(ddl, id, &schema, &name, cascade, going)
 }
 
-fn drop_relation(ddl: &mut Ddl<'_>, id: ObjectId, schema: &str, name: &str, cascade: bool) -> Result<()> {
+fn drop_relation(
+    ddl: &mut Ddl<'_>,
+    id: ObjectId,
+    schema: &str,
+    name: &str,
+    cascade: bool,
+    going: &[ObjectId],
+) -> Result<()> {
+    if let Some(table) = ddl.txn.snapshot().catalog.table_by_id(id).cloned() {
+        let mut dependents = dependents(ddl, id, &table, None);
+        dependents.retain(|(child, ..)| *child != id && !going.contains(child));
+        if let Some(first) = dependents.first().filter(|_| !cascade) {
+            return Err(still_needed(&format!("table {name}"), first, &format!("table {name}")));
+        }
+        drop_dependents(ddl, dependents)?;
+        for parent in table.foreign_keys.iter().map(|key| key.table).filter(|parent| *parent != id) {
+            forget(ddl, parent, id)?;
+        }
+    }
     let dependents = dependent_views(ddl, schema, name);
     if let Some((_, _, view)) = dependents.first()
         && !cascade
@@ -63,7 +98,7 @@ fn drop_relation(ddl: &mut Ddl<'_>, id: ObjectId, schema: &str, name: &str, casc
     }
     for (view, schema, name) in dependents {
         ddl.context.notice(format!("drop cascades to view {name}"));
-        drop_relation(ddl, view, &schema, &name, true)?;
+        drop_relation(ddl, view, &schema, &name, true, going)?;
     }
     let catalog = ddl.txn.snapshot().catalog.clone();
     let belongings = catalog.indexes_of(id).map(|(id, _)| id).chain(catalog.policies_of(id).map(|(id, _)| id));
@@ -126,9 +161,10 @@ fn schema(ddl: &mut Ddl<'_>, name: &ObjectName, if_exists: bool, cascade: bool) 
         )
         .with_hint("Use DROP SCHEMA ... CASCADE to drop the dependent objects too."));
     }
+    let going: Vec<ObjectId> = inside.iter().map(|(id, _)| *id).collect();
     for (id, relation) in inside {
         if ddl.txn.snapshot().catalog.get(id).is_some() {
-            drop_relation(ddl, id, &name, &relation, true)?;
+            drop_relation(ddl, id, &name, &relation, true, &going)?;
         }
     }
     ddl.txn.drop_object(id);

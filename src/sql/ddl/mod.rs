@@ -2,7 +2,9 @@
 
 mod access;
 mod alter_table;
+mod constraint;
 mod drop;
+mod foreign_key;
 mod owner;
 mod policy;
 mod schema;
@@ -12,6 +14,7 @@ mod text_index;
 pub use access::{alter_role, create_role, drop_role, grant};
 pub use alter_table::alter_table;
 pub use drop::drop_objects;
+pub use foreign_key::to_truncate;
 pub use owner::{Owned, set_owner};
 pub use policy::{
     create_masking_policy, create_row_policy, create_tag, drop_masking_policy, drop_row_policy, drop_tag,
@@ -69,7 +72,7 @@ impl Ddl<'_> {
     }
 
     /// The table of this name, if the role owns it.
-    fn own_table(&self, schema: Option<&str>, name: &str) -> Result<(ObjectId, Table)> {
+    pub(super) fn own_table(&self, schema: Option<&str>, name: &str) -> Result<(ObjectId, Table)> {
         let (schema, name) = self.context.resolve(schema, name);
         match self.txn.snapshot().catalog.relation(&schema, &name) {
             Some((id, Object::Table(table))) => {

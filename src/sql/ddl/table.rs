@@ -1,14 +1,19 @@
 //! CREATE TABLE, CREATE TABLE AS, CREATE VIEW.
 
+use super::super::dml::{Referring, Target, Work, rows};
 use super::super::planner::{Planner, parse_expression};
 use super::super::types::{is_serial, sql_type};
 use super::super::{parser::fold, run};
+use super::constraint::unused_name;
+use super::foreign_key::add_foreign_key;
 use super::{Ddl, check_name, skipping};
 use crate::catalog::{CheckConstraint, Column, KeyConstraint, Object, SqlType, Table, View};
 use crate::error::{Error, Kind, Result};
+use crate::txn::Loader;
 use datafusion::common::DFSchema;
 use datafusion::sql::sqlparser::ast::{self, ColumnOption, GeneratedAs, TableConstraint};
 use futures::TryStreamExt;
+use std::sync::Arc;
 
 /// Runs CREATE TABLE; gives the rows of CREATE TABLE AS.
 pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable) -> Result<Option<usize>> {
@@ -35,28 +40,44 @@ pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable) -> Result
         columns: Vec::new(),
         keys: Vec::new(),
         checks: Vec::new(),
+        foreign_keys: Vec::new(),
+        referenced_by: Vec::new(),
         grants: Vec::new(),
         tags: Vec::new(),
         comment: None,
         row_security: false,
+        cluster: Vec::new(),
     };
     if let Some(query) = create.query {
         return create_table_as(ddl, table, &create.columns, *query).await.map(Some);
     }
+    let mut references = Vec::new();
     for column in create.columns {
-        add_column(ddl, &mut table, column)?;
+        add_column(ddl, &mut table, column, &mut references)?;
     }
     for constraint in create.constraints {
-        add_constraint(&mut table, constraint)?;
+        match constraint {
+            TableConstraint::ForeignKey(definition) => references.push(definition),
+            other => add_constraint(&mut table, other)?,
+        }
     }
     check_expressions(ddl, &table)?;
     let id = ddl.new_id();
+    // Last: a table may refer to a key of its own.
+    for definition in &references {
+        add_foreign_key(ddl, id, &mut table, definition)?;
+    }
     ddl.txn.put_object(id, Object::Table(table))?;
     Ok(None)
 }
 
-/// One column with its constraints.
-pub(super) fn add_column(ddl: &Ddl<'_>, table: &mut Table, definition: ast::ColumnDef) -> Result<()> {
+/// One column with its constraints; what it refers to is told in `references`.
+pub(super) fn add_column(
+    ddl: &Ddl<'_>,
+    table: &mut Table,
+    definition: ast::ColumnDef,
+    references: &mut Vec<ast::ForeignKeyConstraint>,
+) -> Result<()> {
     let name = fold(&definition.name);
     check_name(&name)?;
     if table.column_index(&name).is_some() {
@@ -94,7 +115,7 @@ pub(super) fn add_column(ddl: &Ddl<'_>, table: &mut Table, definition: ast::Colu
             ColumnOption::Unique(_) => add_key(table, vec![at], given, false)?,
             ColumnOption::Check(check) => {
                 let named = given.or_else(|| check.name.as_ref().map(fold));
-                add_check(table, named, Some(&name), check.expr.to_string());
+                add_check(table, named, Some(&name), check.expr.to_string())?;
             }
             ColumnOption::Generated {
                 generated_as: GeneratedAs::Always | GeneratedAs::ByDefault,
@@ -107,7 +128,11 @@ pub(super) fn add_column(ddl: &Ddl<'_>, table: &mut Table, definition: ast::Colu
             }
             ColumnOption::Comment(text) => table.columns[at].comment = Some(text),
             ColumnOption::Collation(_) => {}
-            ColumnOption::ForeignKey(_) => return Err(no_foreign_keys()),
+            ColumnOption::ForeignKey(mut definition) => {
+                definition.name = option.name.or(definition.name);
+                definition.columns = vec![ast::Ident::with_quote('"', &name)];
+                references.push(definition);
+            }
             other => {
                 return Err(Error::new(Kind::Unsupported, format!("column option {other} is not supported")));
             }
@@ -116,11 +141,7 @@ pub(super) fn add_column(ddl: &Ddl<'_>, table: &mut Table, definition: ast::Colu
     Ok(())
 }
 
-fn no_foreign_keys() -> Error {
-    Error::new(Kind::Unsupported, "FOREIGN KEY constraints are not supported").with_hint("Leave REFERENCES away.")
-}
-
-fn add_constraint(table: &mut Table, constraint: TableConstraint) -> Result<()> {
+pub(super) fn add_constraint(table: &mut Table, constraint: TableConstraint) -> Result<()> {
     match constraint {
         TableConstraint::PrimaryKey(key) => {
             let columns = key_columns(table, &key.columns)?;
@@ -130,11 +151,7 @@ fn add_constraint(table: &mut Table, constraint: TableConstraint) -> Result<()> 
             let columns = key_columns(table, &key.columns)?;
             add_key(table, columns, key.name.as_ref().map(fold), false)
         }
-        TableConstraint::Check(check) => {
-            add_check(table, check.name.as_ref().map(fold), None, check.expr.to_string());
-            Ok(())
-        }
-        TableConstraint::ForeignKey(_) => Err(no_foreign_keys()),
+        TableConstraint::Check(check) => add_check(table, check.name.as_ref().map(fold), None, check.expr.to_string()),
         other => Err(Error::new(Kind::Unsupported, format!("constraint {other} is not supported"))),
     }
 }
@@ -158,13 +175,14 @@ fn add_key(table: &mut Table, columns: Vec<usize>, name: Option<String>, primary
             format!("multiple primary keys for table \"{}\" are not allowed", table.name),
         ));
     }
-    let name = name.unwrap_or_else(|| match primary {
+    let base = match primary {
         true => format!("{}_pkey", table.name),
         false => {
             let names: Vec<&str> = columns.iter().map(|&c| table.columns[c].name.as_str()).collect();
             format!("{}_{}_key", table.name, names.join("_"))
         }
-    });
+    };
+    let name = unused_name(table, name, base)?;
     if primary {
         columns.iter().for_each(|&c| table.columns[c].not_null = true);
     }
@@ -172,21 +190,18 @@ fn add_key(table: &mut Table, columns: Vec<usize>, name: Option<String>, primary
     Ok(())
 }
 
-fn add_check(table: &mut Table, name: Option<String>, column: Option<&str>, expression: String) {
+fn add_check(table: &mut Table, name: Option<String>, column: Option<&str>, expression: String) -> Result<()> {
     let base = match column {
         Some(column) => format!("{}_{column}_check", table.name),
         None => format!("{}_check", table.name),
     };
-    let taken = |name: &str| table.checks.iter().any(|check| check.name == name);
-    let name = name.unwrap_or_else(|| {
-        let mut candidates = std::iter::once(base.clone()).chain((1..).map(|n| format!("{base}{n}")));
-        candidates.find(|name| !taken(name)).unwrap_or(base.clone())
-    });
+    let name = unused_name(table, name, base)?;
     table.checks.push(CheckConstraint { name, expression });
+    Ok(())
 }
 
 /// CHECK expressions must be plannable over the table's columns.
-fn check_expressions(ddl: &Ddl<'_>, table: &Table) -> Result<()> {
+pub(super) fn check_expressions(ddl: &Ddl<'_>, table: &Table) -> Result<()> {
     let schema = DFSchema::try_from(table.arrow_schema().as_ref().clone())?;
     for check in &table.checks {
         Planner::new(ddl.context, ddl.state).expression(parse_expression(&check.expression)?, &schema)?;
@@ -221,27 +236,17 @@ async fn create_table_as(
     let id = ddl.new_id();
     ddl.txn.put_object(id, Object::Table(table.clone()))?;
     let mut stream = run::stream(ddl.context, ddl.state, &plan).await?;
-    let mut waiting = Vec::new();
-    let mut count = 0;
-    let flush = |txn: &mut crate::txn::Transaction, waiting: &mut Vec<arrow::array::RecordBatch>| -> Result<()> {
-        if !waiting.is_empty() {
-            let batch = arrow::compute::concat_batches(&table.arrow_schema(), waiting.iter())?;
-            waiting.clear();
-            ddl.context.database.manager.append(txn, id, &batch)?;
-        }
-        Ok(())
-    };
+    let work = Work::new(ddl.context, ddl.state, &[]);
+    let target = Target { id, called: ast::Ident::with_quote('"', &table.name), table: Arc::new(table.clone()) };
+    let mut referring = Referring::default();
+    let mut loader = Loader::new(ddl.context.database.manager.clone(), ddl.txn, id)?;
     while let Some(batch) = stream.try_next().await? {
         let columns = batch.columns().iter().zip(&table.columns);
         let columns = columns.map(|(array, column)| super::super::values::assign(array, &column.data_type));
-        count += batch.num_rows();
-        waiting.push(crate::txn::batch(table.arrow_schema(), columns.collect::<Result<_>>()?, batch.num_rows())?);
-        if waiting.iter().map(|b| b.num_rows()).sum::<usize>() >= crate::config::SEGMENT_ROWS_MAX {
-            flush(ddl.txn, &mut waiting)?;
-        }
+        let batch = crate::txn::batch(table.arrow_schema(), columns.collect::<Result<_>>()?, batch.num_rows())?;
+        rows::load(&work, ddl.txn, &target, (&mut loader, &mut referring), batch).await?;
     }
-    flush(ddl.txn, &mut waiting)?;
-    Ok(count)
+    rows::finish(&work, ddl.txn, &target, (loader, referring)).await
 }
 
 /// Runs CREATE VIEW.

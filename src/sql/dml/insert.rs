@@ -4,71 +4,79 @@ use super::super::context::Context;
 use super::super::parser::fold;
 use super::super::planner::Planner;
 use super::super::run;
-use super::{Changed, Target, Work, is_default, lend_type, placeholder, returning, rows};
+use super::adding::Adding;
+use super::update::assigned;
+use super::upsert::on_conflict;
+use super::{Changed, Target, Work, is_default, lend_type, placeholder, returning};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
 use crate::txn::Transaction;
-use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::sqlparser::ast;
 use futures::TryStreamExt;
+use futures::future::BoxFuture;
 use std::sync::Arc;
 
 /// Runs an INSERT within the transaction.
-pub async fn insert(work: &Work<'_>, txn: &mut Transaction, insert: ast::Insert) -> Result<Changed> {
-    txn.must_write("INSERT")?;
-    let ast::TableObject::TableName(name) = &insert.table else {
-        return Err(Error::new(Kind::Unsupported, "INSERT into a function is not supported"));
-    };
-    let skip_conflicts = match &insert.on {
-        None => false,
-        Some(ast::OnInsert::OnConflict(conflict)) if matches!(conflict.action, ast::OnConflictAction::DoNothing) => {
-            true
+pub fn insert<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, insert: ast::Insert) -> BoxFuture<'a, Result<Changed>> {
+    Box::pin(async move {
+        txn.must_write("INSERT")?;
+        let ast::TableObject::TableName(name) = &insert.table else {
+            return Err(Error::new(Kind::Unsupported, "INSERT into a function is not supported"));
+        };
+        let target = work.target(name, Privilege::Insert)?;
+        let target = match &insert.table_alias {
+            Some(alias) => Target { called: alias.alias.clone(), ..target },
+            None => target,
+        };
+        work.use_table(txn, &target).await?;
+        let on_conflict = on_conflict(work, &target, insert.on.as_ref())?;
+        let mut adding = Adding::new(work, txn, &target, on_conflict, insert.returning.is_some())?;
+        let columns = columns(&target, &insert)?;
+        let Some(source) = insert.source else {
+            // DEFAULT VALUES
+            let empty = crate::txn::batch(std::sync::Arc::new(arrow::datatypes::Schema::empty()), Vec::new(), 1)?;
+            let given = vec![None; target.table.columns.len()];
+            let batch = work.whole_rows(target.id, &target.table, &given, &empty)?;
+            adding.put(work, txn, batch).await?;
+            return added(work, txn, &target, adding, insert.returning).await;
+        };
+        let (mut source, defaults) = without_defaults(*source, columns.len())?;
+        lend_types(&mut source, &target, &columns);
+        let plan = Planner::new(work.context, work.state).query(source)?;
+        let width = plan.schema().fields().len();
+        if width > columns.len() {
+            return Err(Error::new(Kind::Syntax, "INSERT has more expressions than target columns"));
         }
-        Some(_) => return Err(Error::new(Kind::Unsupported, "INSERT ... ON CONFLICT DO UPDATE is not supported")),
-    };
-    let target = work.target(name, Privilege::Insert)?;
-    let columns = columns(&target, &insert)?;
-    let Some(source) = insert.source else {
-        // DEFAULT VALUES
-        let empty = crate::txn::batch(std::sync::Arc::new(arrow::datatypes::Schema::empty()), Vec::new(), 1)?;
-        let given = vec![None; target.table.columns.len()];
-        let batch = work.whole_rows(target.id, &target.table, &given, &empty)?;
-        rows::append(work, txn, target.id, &batch)?;
-        return returning::changed(work, &target, vec![batch], insert.returning).await;
-    };
-    let (mut source, defaults) = without_defaults(*source, columns.len())?;
-    lend_types(&mut source, &target, &columns);
-    let plan = Planner::new(work.context, work.state).query(source)?;
-    let width = plan.schema().fields().len();
-    if width > columns.len() {
-        return Err(Error::new(Kind::Syntax, "INSERT has more expressions than target columns"));
-    }
-    if width < columns.len() && !insert.columns.is_empty() {
-        return Err(Error::new(Kind::Syntax, "INSERT has more target columns than expressions"));
-    }
-    refuse_text(&target, &columns, &plan)?;
-    let mut given = vec![None; target.table.columns.len()];
-    for (at, &column) in columns.iter().take(width).enumerate() {
-        given[column] = (!defaults.contains(&at)).then_some(at);
-    }
-    let plan = work.bind(plan)?;
-    let mut stream = run::stream(work.context, work.state, &plan).await?;
-    // Small batches are gathered: each appended batch is a segment.
-    let mut waiting: Vec<RecordBatch> = Vec::new();
-    let mut added = Vec::new();
-    let mut count = 0;
-    while let Some(batch) = stream.try_next().await? {
-        waiting.push(work.whole_rows(target.id, &target.table, &given, &batch)?);
-        if waiting.iter().map(RecordBatch::num_rows).sum::<usize>() >= crate::config::SEGMENT_ROWS_MAX {
-            count += flush(work, txn, &target, &mut waiting, &mut added, insert.returning.is_some(), skip_conflicts)?;
+        if width < columns.len() && !insert.columns.is_empty() {
+            return Err(Error::new(Kind::Syntax, "INSERT has more target columns than expressions"));
         }
-    }
-    count += flush(work, txn, &target, &mut waiting, &mut added, insert.returning.is_some(), skip_conflicts)?;
-    let mut changed = returning::changed(work, &target, added, insert.returning).await?;
+        refuse_text(&target, &columns, &plan)?;
+        let mut given = vec![None; target.table.columns.len()];
+        for (at, &column) in columns.iter().take(width).enumerate() {
+            given[column] = (!defaults.contains(&at)).then_some(at);
+        }
+        let plan = work.bind(plan)?;
+        let mut stream = run::stream(work.context, work.state, &plan).await?;
+        while let Some(batch) = stream.try_next().await? {
+            adding.put(work, txn, work.whole_rows(target.id, &target.table, &given, &batch)?).await?;
+        }
+        added(work, txn, &target, adding, insert.returning).await
+    })
+}
+
+/// What the statement did, now that all rows are there.
+async fn added(
+    work: &Work<'_>,
+    txn: &mut Transaction,
+    target: &Target,
+    adding: Adding<'_>,
+    returning: Option<Vec<ast::SelectItem>>,
+) -> Result<Changed> {
+    let (count, rows) = adding.end(work, txn).await?;
+    let mut changed = returning::changed(work, target, rows, returning).await?;
     changed.rows = count;
     Ok(changed)
 }
@@ -120,31 +128,6 @@ fn kind(value: &ast::Expr) -> Given {
         ast::Expr::UnaryOp { op: ast::UnaryOperator::Minus | ast::UnaryOperator::Plus, expr } => kind(expr),
         _ => Given::Other,
     }
-}
-
-fn flush(
-    work: &Work<'_>,
-    txn: &mut Transaction,
-    target: &Target,
-    waiting: &mut Vec<RecordBatch>,
-    added: &mut Vec<RecordBatch>,
-    keep: bool,
-    skip_conflicts: bool,
-) -> Result<usize> {
-    let Some(first) = waiting.first() else { return Ok(0) };
-    let mut batch = concat_batches(&first.schema(), waiting.iter())?;
-    waiting.clear();
-    if skip_conflicts {
-        batch = work.context.database.manager.without_taken_keys(txn, target.id, &batch)?;
-    }
-    if batch.num_rows() > 0 {
-        rows::append(work, txn, target.id, &batch)?;
-    }
-    let count = batch.num_rows();
-    if keep {
-        added.push(batch);
-    }
-    Ok(count)
 }
 
 /// Positions of the columns that get values, in the statement's order.
@@ -222,10 +205,21 @@ pub fn insert_parameters(
 ) -> Result<Vec<Field>> {
     let mut params = super::super::execute::statement_parameters(&insert.to_string(), declared);
     let Some(query) = &insert.source else { return Ok(params) };
-    let work = Work { context, state, params: &[] };
+    let work = Work::new(context, state, &[]);
     let ast::TableObject::TableName(name) = &insert.table else { return Ok(params) };
     let target = work.target(name, Privilege::Insert)?;
     let columns = columns(&target, insert)?;
+    if let Some(ast::OnInsert::OnConflict(ast::OnConflict {
+        action: ast::OnConflictAction::DoUpdate(update), ..
+    })) = &insert.on
+    {
+        for (name, value) in assigned(update.assignments.clone())? {
+            let name = name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
+            if let (Some(number), Some(at)) = (placeholder(&value), target.table.column_index(&name)) {
+                lend_type(&mut params, declared, number, &target.table.columns[at].data_type);
+            }
+        }
+    }
     let ast::SetExpr::Values(values) = query.body.as_ref() else {
         let plan = Planner::new(context, state).query((**query).clone())?;
         return super::super::execute::parameters(&plan, declared);

@@ -4,14 +4,19 @@
 //! DELETE the ids of the rows meant). Then [`rows`] brings the values into the table's types, checks them, and the
 //! transaction takes them.
 
+mod adding;
+mod apply;
 mod delete;
+mod foreign;
 mod insert;
 mod parameters;
 mod returning;
 pub mod rows;
 mod update;
+mod upsert;
 
 pub use delete::{delete, truncate};
+pub use foreign::{Referring, check_foreign_key};
 pub use insert::{insert, insert_parameters};
 pub use parameters::{delete_parameters, update_parameters};
 pub use returning::returning_schema;
@@ -29,6 +34,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// What a statement that changes rows did.
 pub struct Changed {
@@ -46,6 +52,8 @@ pub struct Work<'a> {
     pub state: &'a SessionState,
     /// Values of `$1, $2, ...`
     pub params: &'a [ScalarValue],
+    /// What the statement found was changed meanwhile: it is to begin anew.
+    pub again: Arc<AtomicBool>,
 }
 
 /// A table that a statement changes.
@@ -68,7 +76,17 @@ impl Target {
     }
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    /// The work of a statement.
+    pub fn new(context: &'a Arc<Context>, state: &'a SessionState, params: &'a [ScalarValue]) -> Self {
+        Self { context, state, params, again: Arc::default() }
+    }
+
+    /// The same work in another context.
+    pub fn within<'b>(&'b self, context: &'b Arc<Context>) -> Work<'b> {
+        Work { context, state: self.state, params: self.params, again: self.again.clone() }
+    }
+
     /// The table of this name, if the role may do `privilege` on it.
     pub fn target(&self, name: &ast::ObjectName, privilege: Privilege) -> Result<Target> {
         let (schema, name) = parser_split(name)?;

@@ -26,7 +26,7 @@ pub fn update_parameters(
     if params.is_empty() {
         return Ok(params);
     }
-    let work = Work { context, state, params: &[] };
+    let work = Work::new(context, state, &[]);
     let target = work.target(name, Privilege::Update)?.called(alias.as_ref());
     let mut assigned: Vec<(usize, SqlType)> = Vec::new();
     let mut expressions = Vec::new();
@@ -62,7 +62,7 @@ pub fn delete_parameters(
     if params.is_empty() {
         return Ok(params);
     }
-    let work = Work { context, state, params: &[] };
+    let work = Work::new(context, state, &[]);
     let target = work.target(name, Privilege::Delete)?.called(alias.as_ref());
     let from = from.iter().chain(delete.using.iter().flatten()).cloned().collect();
     let plan = update::plan(&work, &target, from, delete.selection.clone(), Vec::new())?;

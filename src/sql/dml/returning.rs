@@ -23,7 +23,7 @@ pub fn returning_schema(
     alias: Option<&ast::TableAlias>,
     items: &[ast::SelectItem],
 ) -> Result<SchemaRef> {
-    let work = Work { context, state, params: &[] };
+    let work = Work::new(context, state, &[]);
     let target = work.target(name, Privilege::Select)?.called(alias);
     Ok(Arc::new(plan(&work, &target, Vec::new(), items.to_vec())?.schema().as_arrow().clone()))
 }

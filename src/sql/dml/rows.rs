@@ -1,11 +1,13 @@
 //! Values on their way into a table: assignment casts, defaults, NOT NULL, CHECK.
 
+use super::super::locking;
 use super::super::planner::Planner;
+use super::super::run::blocking;
 use super::super::values::assign;
-use super::Work;
+use super::{Referring, Target, Work};
 use crate::catalog::{ObjectId, Table};
 use crate::error::{Error, Kind, Result};
-use crate::txn::Transaction;
+use crate::txn::{Loader, Mode, Prepared, Transaction};
 use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, new_null_array};
 use arrow::datatypes::{Field, Schema};
 use datafusion::common::DFSchema;
@@ -37,13 +39,14 @@ impl Work<'_> {
     }
 
     /// Whole rows of the table, their columns of its types, once NOT NULL and CHECK constraints hold.
-    pub fn checked(&self, table: &Table, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+    fn checked(&self, table: &Table, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
         let whole = crate::txn::batch(table.arrow_schema(), columns, rows)?;
         self.check(table, &whole)?;
         Ok(whole)
     }
 
-    fn check(&self, table: &Table, batch: &RecordBatch) -> Result<()> {
+    /// Refuses rows that NOT NULL or CHECK constraints refuse.
+    pub fn check(&self, table: &Table, batch: &RecordBatch) -> Result<()> {
         for (column, array) in table.columns.iter().zip(batch.columns()) {
             if column.not_null && array.null_count() > 0 {
                 return Err(Error::new(
@@ -110,7 +113,73 @@ pub fn numbers(first: i64, rows: usize) -> ArrayRef {
     Arc::new(Int64Array::from_iter_values((0..rows as i64).map(|n| first + n)))
 }
 
-/// Adds whole rows to the transaction.
-pub fn append(work: &Work<'_>, txn: &mut Transaction, id: ObjectId, batch: &RecordBatch) -> Result<()> {
-    work.context.database.manager.append(txn, id, batch)
+/// Adds new rows to the transaction, waiting for others who add or remove the same keys.
+pub async fn append(work: &Work<'_>, txn: &mut Transaction, target: &Target, batch: &RecordBatch) -> Result<()> {
+    work.lock_keys(txn, target, batch).await?;
+    add(work, txn, target.id, batch)
+}
+
+/// Adds whole rows, whose keys are locked, to the transaction.
+pub fn add(work: &Work<'_>, txn: &mut Transaction, id: ObjectId, batch: &RecordBatch) -> Result<()> {
+    match batch.num_rows() {
+        0 => Ok(()),
+        _ => work.context.database.manager.append(txn, id, batch),
+    }
+}
+
+/// Gives whole rows to a loader, and adds the segments whose turn it is.
+pub async fn load(
+    work: &Work<'_>,
+    txn: &mut Transaction,
+    target: &Target,
+    (loader, referring): (&mut Loader, &mut Referring),
+    batch: RecordBatch,
+) -> Result<()> {
+    settle(work, txn, target, (&mut *loader, referring), Loader::is_full).await?;
+    loader.push(batch)
+}
+
+/// Adds the segments of a loader, in their order, for as long as they are due; waits for others who add the same keys.
+pub async fn settle(
+    work: &Work<'_>,
+    txn: &mut Transaction,
+    target: &Target,
+    (loader, referring): (&mut Loader, &mut Referring),
+    due: impl Fn(&Loader) -> bool,
+) -> Result<()> {
+    while due(loader) {
+        if let Some(prepared) = blocking(|| loader.take_first())? {
+            admit(work, txn, target, (&mut *loader, &mut *referring), prepared).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn admit(
+    work: &Work<'_>,
+    txn: &mut Transaction,
+    target: &Target,
+    (loader, referring): (&mut Loader, &mut Referring),
+    prepared: Prepared,
+) -> Result<()> {
+    let items = work.context.database.manager.prepared_items(&target.table, &prepared);
+    locking::keys(work.context, txn, target.id, &items, Mode::Update).await?;
+    let batch = prepared.batch().clone();
+    loader.attach(txn, prepared)?;
+    referring.add(work, txn, target, &batch).await
+}
+
+/// Adds all that a loader still has; gives the number of rows.
+pub async fn finish(
+    work: &Work<'_>,
+    txn: &mut Transaction,
+    target: &Target,
+    (mut loader, mut referring): (Loader, Referring),
+) -> Result<usize> {
+    settle(work, txn, target, (&mut loader, &mut referring), Loader::is_busy).await?;
+    if let Some(last) = loader.rest()? {
+        admit(work, txn, target, (&mut loader, &mut referring), last).await?;
+    }
+    referring.end(work, txn, target).await?;
+    Ok(loader.rows())
 }

@@ -6,68 +6,70 @@ use super::super::rewrite::level;
 use super::super::run;
 use super::super::tables::{ROW_ID, TableScan, access};
 use super::super::values::assign;
-use super::{Changed, Target, Work, is_default, returning, rows};
+use super::apply::replace;
+use super::{Changed, Target, Work, is_default, returning};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
 use crate::txn::{RowId, Transaction, split_row_id};
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt64Array};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt64Array, new_null_array};
 use arrow::compute::interleave;
 use arrow::datatypes::UInt64Type;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
 use futures::TryStreamExt;
+use futures::future::BoxFuture;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// Runs an UPDATE within the transaction.
-pub async fn update(work: &Work<'_>, txn: &mut Transaction, update: ast::Update) -> Result<Changed> {
-    txn.must_write("UPDATE")?;
-    let ast::TableFactor::Table { name, alias, .. } = &update.table.relation else {
-        return Err(Error::new(Kind::Syntax, "UPDATE needs the name of a table"));
-    };
-    let target = work.target(name, Privilege::Update)?.called(alias.as_ref());
-    let from = relations(&update);
-    let mut columns = Vec::new();
-    let mut values = Vec::new();
-    for (name, value) in assigned(update.assignments)? {
-        let name = name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
-        let Some(at) = target.table.column_index(&name) else {
-            return Err(Error::new(
-                Kind::UndefinedColumn,
-                format!("column \"{name}\" of relation \"{}\" does not exist", target.table.name),
-            ));
+pub fn update<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, update: ast::Update) -> BoxFuture<'a, Result<Changed>> {
+    Box::pin(async move {
+        txn.must_write("UPDATE")?;
+        let ast::TableFactor::Table { name, alias, .. } = &update.table.relation else {
+            return Err(Error::new(Kind::Syntax, "UPDATE needs the name of a table"));
         };
-        if columns.contains(&at) {
-            return Err(Error::new(Kind::Syntax, format!("multiple assignments to same column \"{name}\"")));
+        let target = work.target(name, Privilege::Update)?.called(alias.as_ref());
+        let from = relations(&update);
+        let mut columns = Vec::new();
+        let mut values = Vec::new();
+        for (name, value) in assigned(update.assignments)? {
+            let name = name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
+            let Some(at) = target.table.column_index(&name) else {
+                return Err(Error::new(
+                    Kind::UndefinedColumn,
+                    format!("column \"{name}\" of relation \"{}\" does not exist", target.table.name),
+                ));
+            };
+            if columns.contains(&at) {
+                return Err(Error::new(Kind::Syntax, format!("multiple assignments to same column \"{name}\"")));
+            }
+            columns.push(at);
+            values.push(default_of(&target, at, value)?);
         }
-        columns.push(at);
-        values.push(default_of(&target, at, value)?);
-    }
-    must_not_store_masks(work, &target, &mut values)?;
-    let found = select(work, &target, from, update.selection, values).await?;
-    let (ids, found) = first_of_each(&found)?;
-    let old = old_rows(work, txn, &target, &ids)?;
-    let mut new = old.columns().to_vec();
-    for (n, &column) in columns.iter().enumerate() {
-        new[column] =
-            assign(&found[n], &target.table.columns[column].data_type).map_err(|error| match error.kind() {
-                Kind::DatatypeMismatch => Error::new(
-                    Kind::DatatypeMismatch,
-                    format!(
-                        "column \"{}\" is of type {} but expression is of another type",
-                        target.table.columns[column].name, target.table.columns[column].data_type
-                    ),
-                )
-                .with_hint("You will need to rewrite or cast the expression."),
-                _ => error,
-            })?;
-    }
-    let batch = work.checked(&target.table, new, ids.len())?;
-    txn.delete_rows(target.id, &ids)?;
-    if batch.num_rows() > 0 {
-        rows::append(work, txn, target.id, &batch)?;
-    }
-    returning::changed(work, &target, vec![batch], update.returning).await
+        must_not_store_masks(work, &target, &mut values)?;
+        work.use_table(txn, &target).await?;
+        let found = select(work, &target, from, update.selection, values).await?;
+        let (ids, found) = first_of_each(&found)?;
+        let old = old_rows(work, txn, &target, &ids)?;
+        let mut new = old.columns().to_vec();
+        for (n, &column) in columns.iter().enumerate() {
+            new[column] =
+                assign(&found[n], &target.table.columns[column].data_type).map_err(|error| match error.kind() {
+                    Kind::DatatypeMismatch => Error::new(
+                        Kind::DatatypeMismatch,
+                        format!(
+                            "column \"{}\" is of type {} but expression is of another type",
+                            target.table.columns[column].name, target.table.columns[column].data_type
+                        ),
+                    )
+                    .with_hint("You will need to rewrite or cast the expression."),
+                    _ => error,
+                })?;
+        }
+        let batch = crate::txn::batch(target.table.arrow_schema(), new, ids.len())?;
+        replace(work, txn, &target, &ids, (&old, &batch), &columns).await?;
+        returning::changed(work, &target, vec![batch], update.returning).await
+    })
 }
 
 /// Each column with its value; `(a, b) = (x, y)` are two.
@@ -99,7 +101,7 @@ pub(super) fn relations(update: &ast::Update) -> Vec<ast::TableWithJoins> {
     std::iter::once(&update.table).chain(more).cloned().collect()
 }
 
-fn default_of(target: &Target, column: usize, value: ast::Expr) -> Result<ast::Expr> {
+pub(super) fn default_of(target: &Target, column: usize, value: ast::Expr) -> Result<ast::Expr> {
     match (is_default(&value), &target.table.columns[column].default) {
         (false, _) => Ok(value),
         (true, Some(default)) => parse_expression(default),
@@ -191,35 +193,43 @@ fn first_of_each(found: &RecordBatch) -> Result<(Vec<RowId>, Vec<ArrayRef>)> {
 }
 
 /// The rows as they are, unmasked: what the statement does not assign stays what it was.
-fn old_rows(work: &Work<'_>, txn: &Transaction, target: &Target, ids: &[RowId]) -> Result<RecordBatch> {
+pub(super) fn old_rows(work: &Work<'_>, txn: &Transaction, target: &Target, ids: &[RowId]) -> Result<RecordBatch> {
     let positions: Vec<usize> = (0..target.table.columns.len()).collect();
+    rows_by_id(work, txn, target, ids, &positions)
+}
+
+/// The rows with the columns at `positions` as they are, and NULL in the others.
+pub(super) fn rows_by_id(
+    work: &Work<'_>,
+    txn: &Transaction,
+    target: &Target,
+    ids: &[RowId],
+    positions: &[usize],
+) -> Result<RecordBatch> {
     let stored = txn.snapshot().rows(target.id);
-    let mut places: BTreeMap<u64, usize> = BTreeMap::new();
-    let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::new(); positions.len()];
-    let mut indices = Vec::with_capacity(ids.len());
-    for &id in ids {
-        let (segment, offset) = split_row_id(id);
-        if !places.contains_key(&segment) {
-            let found =
-                stored.segment(segment).ok_or_else(|| Error::internal("a row's segment is not in the snapshot"))?;
-            let read = work.context.database.manager.read(target.id, found, &positions)?;
-            columns.iter_mut().zip(read).for_each(|(all, column)| all.push(column));
-            places.insert(segment, places.len());
-        }
-        indices.push((places[&segment], offset));
-    }
     let schema = target.table.arrow_schema();
     if ids.is_empty() {
         return Ok(RecordBatch::new_empty(schema));
     }
-    let columns = columns.iter().map(|parts| {
+    // Those of each segment, with their places in the result.
+    let mut by_segment: BTreeMap<u64, Vec<(usize, usize)>> = BTreeMap::new();
+    for (place, &id) in ids.iter().enumerate() {
+        let (segment, offset) = split_row_id(id);
+        by_segment.entry(segment).or_default().push((place, offset));
+    }
+    let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::new(); positions.len()];
+    let mut indices = vec![(0, 0); ids.len()];
+    for (part, (segment, rows)) in by_segment.into_iter().enumerate() {
+        let found = stored.segment(segment).ok_or_else(|| Error::internal("a row's segment is not in the snapshot"))?;
+        let offsets: Vec<usize> = rows.iter().map(|(_, offset)| *offset).collect();
+        let read = work.context.database.manager.read_rows(target.id, found, positions, &offsets)?;
+        columns.iter_mut().zip(read).for_each(|(all, column)| all.push(column));
+        rows.iter().enumerate().for_each(|(n, (place, _))| indices[*place] = (part, n));
+    }
+    let mut whole: Vec<ArrayRef> = schema.fields().iter().map(|f| new_null_array(f.data_type(), ids.len())).collect();
+    for (parts, &position) in columns.iter().zip(positions) {
         let parts: Vec<&dyn Array> = parts.iter().map(|part| part.as_ref()).collect();
-        Ok(interleave(&parts, &indices)?)
-    });
-    crate::txn::batch(schema, columns.collect::<Result<Vec<_>>>()?, ids.len())
-}
-
-/// Whole rows by id, for DELETE ... RETURNING.
-pub(super) fn rows_by_id(work: &Work<'_>, txn: &Transaction, target: &Target, ids: &[RowId]) -> Result<RecordBatch> {
-    old_rows(work, txn, target, ids)
+        whole[position] = interleave(&parts, &indices)?;
+    }
+    crate::txn::batch(schema, whole, ids.len())
 }

@@ -83,6 +83,9 @@ fn model(context: &Context, row: &Row) -> Result<Arc<RowQualityModel>> {
         return Err(Error::new(Kind::NotReady, format!("relation \"{relation}\" has no quality model"))
             .with_hint(format!("Run INVENTORY TABLE {relation} first.")));
     };
+    if let Some(reads) = &context.reads {
+        reads.note(id);
+    }
     let rows = context.snapshot.rows(id);
     context.database.models.quality_of(id, rows.changed, || {
         context

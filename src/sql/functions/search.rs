@@ -79,6 +79,9 @@ fn find(
     }
     let manager = &context.database.manager;
     let view = context.database.indexes.follow(manager, index_id, index, table, &context.snapshot)?;
+    if let Some(reads) = &context.reads {
+        reads.note(id);
+    }
     let rows = context.snapshot.rows(id);
     // With a policy on rows only those count that it shows; they are found before the search, not after.
     let shown = match access.filter.is_some() {

@@ -4,11 +4,15 @@
 //! otherwise sqlparser does. What is read is not yet allowed: the session runs only what it knows.
 
 mod as_of;
+mod locks;
 mod operate;
 mod own;
+mod tokens;
+mod upkeep;
 mod words;
 
 pub use as_of::{Written, readable, split_off};
+pub use locks::{Strength, strength};
 pub use operate::Operate;
 pub use own::{AssetTarget, Copy, CopyFormat, GrantTarget, Inventory, Own, RoleOption, TagTarget};
 
@@ -17,9 +21,24 @@ use crate::error::{Error, Result};
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
+pub use upkeep::{ClusterBy, Upkeep};
 use words::Words;
 pub use words::{fold, split};
+
+/// Parses an expression.
+pub fn expression(text: &str) -> Result<ast::Expr> {
+    let mut expression = tokens::parser(text)?.parse_expr().map_err(Error::from)?;
+    tokens::distinct(&mut expression);
+    Ok(expression)
+}
+
+/// Parses a query.
+pub fn query(text: &str) -> Result<ast::Query> {
+    let mut query = *tokens::parser(text)?.parse_query().map_err(Error::from)?;
+    tokens::distinct(&mut query);
+    Ok(query)
+}
 
 /// One statement.
 #[derive(Debug, Clone)]
@@ -43,11 +62,7 @@ pub enum Body {
 
 /// The statements of a string. An empty string has none.
 pub fn parse(sql: &str) -> Result<Vec<Statement>> {
-    let dialect = PostgreSqlDialect {};
-    let tokens = Tokenizer::new(&dialect, sql)
-        .with_unescape(true)
-        .tokenize_with_location()
-        .map_err(|e| tokenizer_error(&e.to_string(), sql))?;
+    let tokens = tokens::tokenize(sql).map_err(|e| tokenizer_error(&e.to_string(), sql))?;
     let starts = line_starts(sql);
     let mut statements = Vec::new();
     for run in tokens.split(|t| t.token == Token::SemiColon) {
@@ -66,15 +81,17 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 }
 
 fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
+    tokens::must_be_shallow(&tokens)?;
     let dialect = PostgreSqlDialect {};
-    let tokens = as_of::to_names(tokens)?;
+    let tokens = as_of::to_names(locks::spell(tokens))?;
     let mut words = Words::new(Parser::new(&dialect).with_tokens_with_locations(tokens));
     if let Some(own) = own::parse(&mut words, text)? {
         words.end()?;
         return Ok(Body::Own(Box::new(own)));
     }
-    let statement = words.parser.parse_statement().map_err(Error::from)?;
+    let mut statement = words.parser.parse_statement().map_err(Error::from)?;
     words.end()?;
+    tokens::distinct(&mut statement);
     Ok(Body::Sql(Box::new(statement)))
 }
 

@@ -1,6 +1,7 @@
 //! Grammar of Steward's own statements.
 
 use super::operate::{self, Operate};
+use super::upkeep::{self, Upkeep};
 use super::words::Words;
 use crate::catalog::{Privilege, SqlType};
 use crate::error::{Error, Kind, Result};
@@ -71,6 +72,8 @@ pub enum Own {
     Copy(Copy),
     /// `REINDEX INDEX`
     Reindex { index: Relation },
+    /// `VACUUM`, `ANALYZE`, `CLUSTER`
+    Upkeep(Upkeep),
     /// Backups, exports, checks
     Operate(Operate),
     /// `ALTER SYSTEM ROTATE ENCRYPTION KEY`
@@ -188,6 +191,7 @@ pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
             words.take(&["INDEX"]);
             Ok(Some(Own::Reindex { index: words.relation()? }))
         }
+        "VACUUM" | "ANALYZE" | "ANALYSE" | "CLUSTER" => Ok(upkeep::parse(words)?.map(Own::Upkeep)),
         "RESET" if words.take(&["RESET", "ROLE"]) => Ok(Some(Own::ResetRole)),
         "SET" if words.take(&["SET", "ROLE"]) || words.take(&["SET", "SESSION", "ROLE"]) => {
             let role = match words.take(&["NONE"]) {
@@ -367,6 +371,9 @@ fn alter_table(words: &mut Words) -> Result<Option<Own>> {
         rewind(words, start);
         return Ok(None);
     };
+    if let Some(upkeep) = upkeep::alter_table(words, &relation)? {
+        return Ok(Some(Own::Upkeep(upkeep)));
+    }
     let column = match words.take(&["ALTER", "COLUMN"]) || words.take(&["ALTER"]) {
         true => words.name().ok(),
         false => None,

@@ -26,6 +26,10 @@ pub fn as_functions(expression: &mut Expr) {
         {
             Some(Expr::Nested(expr.clone()))
         }
+        // A length with a time of day in it is read as the cast of a text is.
+        Expr::Interval(interval) if interval.leading_field.is_none() && has_clock(&interval.value) => {
+            parse_expression(&format!("{}::interval", interval.value)).ok()
+        }
         Expr::Value(ValueWithSpan { value: Value::UnicodeStringLiteral(text), .. }) => {
             Some(Expr::Value(Value::SingleQuotedString(text.clone()).into()))
         }
@@ -46,11 +50,18 @@ pub fn as_functions(expression: &mut Expr) {
     }
 }
 
+fn has_clock(expression: &Expr) -> bool {
+    matches!(expression, Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) if text.contains(':'))
+}
+
 fn is_text(expression: &Expr) -> bool {
     matches!(expression, Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(_), .. }))
 }
 
 fn unary(op: UnaryOperator, operand: &Expr) -> Option<Expr> {
+    if let (UnaryOperator::Minus | UnaryOperator::Plus, Expr::BinaryOp { .. }) = (op, operand) {
+        return power_of_signed(op, operand);
+    }
     let float = || parse_expression(&format!("({operand})::double precision")).ok();
     match op {
         UnaryOperator::PGSquareRoot => Some(call("sqrt", vec![float()?])),
@@ -60,6 +71,14 @@ fn unary(op: UnaryOperator, operand: &Expr) -> Option<Expr> {
         UnaryOperator::BitwiseNot => parse_expression(&format!("(-1 - ({operand}))")).ok(),
         _ => None,
     }
+}
+
+/// A sign belongs to the first operand of `^`: `-2 ^ 2` is 4.
+fn power_of_signed(sign: UnaryOperator, operand: &Expr) -> Option<Expr> {
+    let Expr::BinaryOp { left, op: op @ BinaryOperator::PGExp, right } = operand else { return None };
+    let signed = Expr::UnaryOp { op: sign, expr: left.clone() };
+    let left = power_of_signed(sign, left).unwrap_or(Expr::Nested(Box::new(signed)));
+    Some(Expr::BinaryOp { left: Box::new(left), op: op.clone(), right: right.clone() })
 }
 
 /// A pattern of LIKE whose escape character is `escape`, none if there is none, as one with the backslash.

@@ -49,6 +49,12 @@ fn is_series(function: &Function) -> bool {
 
 /// The column is called as the function, or as its alias says; a series of moments becomes a subquery.
 pub fn name(factor: &mut TableFactor) {
+    if let TableFactor::UNNEST { alias: Some(alias), array_exprs, .. } = factor
+        && array_exprs.len() == 1
+        && alias.columns.is_empty()
+    {
+        alias.columns.push(TableAliasColumnDef { name: alias.name.clone(), data_type: None });
+    }
     let TableFactor::Table { name, alias, args: Some(args), .. } = factor else { return };
     let Some(function) = name.0.last().and_then(|part| part.as_ident()).filter(|i| fold(i) == NAME) else {
         return;

@@ -12,10 +12,12 @@ mod decimal;
 mod floats;
 mod function;
 mod interval;
+mod length;
 mod math;
 mod moment;
 mod not_in;
 mod planner;
+mod regex;
 mod resolve;
 mod zone;
 

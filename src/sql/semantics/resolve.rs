@@ -8,9 +8,9 @@ mod functions;
 use super::super::values::read_one;
 use super::decimal::Decimals;
 use super::interval::Span;
-use super::not_in::without_rows;
+use super::not_in::{in_conditions, without_rows};
 use super::zone::AtTimeZone;
-use super::{floats, function, input_schema};
+use super::{floats, function, input_schema, regex};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
@@ -19,7 +19,7 @@ use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
 use datafusion::logical_expr::expr::{InList, InSubquery, Placeholder};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator,
+    Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Union,
     WindowFunctionDefinition, cast,
 };
 use std::sync::Arc;
@@ -74,9 +74,44 @@ impl TreeNodeRewriter for Plans {
                 join.on = floats::keys(join.on, join.left.schema(), join.right.schema());
                 LogicalPlan::Join(join).recompute_schema()
             }
-            LogicalPlan::Union(union) => Ok(floats::union(union)?.data),
+            LogicalPlan::Filter(mut filter) => {
+                filter.predicate = in_conditions(filter.predicate, filter.input.schema())?;
+                LogicalPlan::Filter(filter).recompute_schema()
+            }
+            LogicalPlan::Union(union) => {
+                alike_columns(&union)?;
+                Ok(floats::union(union)?.data)
+            }
             plan => plan.recompute_schema(),
         })
+    }
+}
+
+/// Refuses a UNION of columns that PostgreSQL compares with nothing of each other's.
+fn alike_columns(union: &Union) -> Result<()> {
+    let Some((first, others)) = union.inputs.split_first() else { return Ok(()) };
+    for other in others {
+        for (mine, theirs) in first.schema().fields().iter().zip(other.schema().fields()) {
+            let (mine, theirs) = (mine.data_type(), theirs.data_type());
+            // A quoted literal is text here though its type is open.
+            let numbers = |t: &DataType| matches!(class(t), Class::Number | Class::Bool);
+            let texts = |t: &DataType| class(t) == Class::Text;
+            if numbers(mine) && texts(theirs) && !literal(other) || texts(mine) && numbers(theirs) && !literal(first) {
+                let message = format!("UNION types {} and {} cannot be matched", named(mine), named(theirs));
+                return Err(Error::new(Kind::DatatypeMismatch, message));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a plan gives rows of its own making, in which texts may be literals.
+fn literal(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => true,
+        LogicalPlan::Projection(projection) => literal(&projection.input),
+        LogicalPlan::SubqueryAlias(alias) => literal(&alias.input),
+        _ => false,
     }
 }
 
@@ -183,6 +218,8 @@ impl Expressions<'_> {
             if self.is_interval(&left) && self.is_interval(&right) {
                 (left, right) = (function::call(Span, vec![left]), function::call(Span, vec![right]));
             }
+        } else if is_regex(op) {
+            right = regex::pattern(right)?;
         } else if arithmetic {
             // Quoted literals beside numbers are numbers already: the planner's `Operators` has seen them.
             if let (Some(a), Some(b)) = (self.type_of(&left), self.type_of(&right)) {
@@ -316,6 +353,11 @@ impl Expressions<'_> {
         *arg = cast(arg.clone(), wanted);
         Ok(())
     }
+}
+
+fn is_regex(op: Operator) -> bool {
+    use Operator::{RegexIMatch, RegexMatch, RegexNotIMatch, RegexNotMatch};
+    matches!(op, RegexMatch | RegexIMatch | RegexNotMatch | RegexNotIMatch)
 }
 
 fn is_comparison(op: Operator) -> bool {

@@ -7,6 +7,7 @@ mod operate;
 mod settings;
 mod source;
 mod text_index;
+mod upkeep;
 
 pub use inventory::inventory;
 pub use keys::rotate_key;
@@ -15,3 +16,4 @@ pub use operate::operate;
 pub use settings::{reset, set, set_role, show};
 pub use source::{create_source, drop_source, refresh_source};
 pub use text_index::reindex;
+pub use upkeep::upkeep;

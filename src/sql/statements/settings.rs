@@ -4,6 +4,7 @@ use super::super::execute::{batches_stream, text_rows};
 use super::super::parser::fold;
 use super::super::session::{Outcome, Session, Status};
 use crate::error::{Error, Kind, Result};
+use crate::txn::Isolation;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::sql::sqlparser::ast::{self, ContextModifier, Set};
@@ -17,6 +18,10 @@ pub fn set(session: &mut Session, set: Set) -> Result<Outcome> {
             let values: Vec<String> = values.iter().map(value).collect();
             let value = values.join(", ");
             let local = matches!(scope, Some(ContextModifier::Local));
+            if name.starts_with("transaction_") {
+                set_mode(session, &name, &value)?;
+                return Ok(Outcome::Command("SET".to_owned()));
+            }
             if local && session.status() == Status::Idle {
                 session.notify("WARNING", "SET LOCAL can only be used in transaction blocks");
                 return Ok(Outcome::Command("SET".to_owned()));
@@ -28,14 +33,32 @@ pub fn set(session: &mut Session, set: Set) -> Result<Outcome> {
         }
         Set::SetTimeZone { value: zone, .. } => session.set("timezone", &value(&zone))?,
         Set::SetNames { charset_name, .. } => session.set("client_encoding", &charset_name.value)?,
-        Set::SetTransaction { modes, .. } => {
-            for mode in modes {
-                session.transaction_mode(&mode)?;
-            }
+        Set::SetTransaction { snapshot: Some(_), .. } => {
+            return Err(Error::new(Kind::Unsupported, "SET TRANSACTION SNAPSHOT is not supported"));
         }
+        Set::SetTransaction { modes, session: true, .. } => session.session_modes(&modes)?,
+        Set::SetTransaction { modes, .. } => match session.status() {
+            Status::Idle => session.notify("WARNING", "SET TRANSACTION can only be used in transaction blocks"),
+            Status::Block | Status::Failed => session.transaction_modes(&modes)?,
+        },
         other => return Err(Error::new(Kind::Unsupported, format!("{other} is not supported"))),
     }
     Ok(Outcome::Command("SET".to_owned()))
+}
+
+/// SET of what is the open transaction's: the same as SET TRANSACTION.
+fn set_mode(session: &mut Session, name: &str, value: &str) -> Result<()> {
+    // Refuses values that it cannot have.
+    session.settings.clone().set(name, value)?;
+    let txn = session.transaction()?;
+    match (name, Isolation::from_name(&value.to_lowercase())) {
+        ("transaction_isolation", Some(level)) => txn.set_isolation(level),
+        ("transaction_read_only", _) => {
+            txn.set_read_only(matches!(value.to_lowercase().as_str(), "on" | "true" | "yes" | "1" | "t" | "y"));
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn value(expression: &ast::Expr) -> String {
@@ -72,7 +95,10 @@ pub fn show(session: &Session, variable: &[ast::Ident]) -> Result<Outcome> {
     if name == "all" {
         return show_all(session);
     }
-    let value = session.settings.get(&name)?.to_owned();
+    let value = match session.transaction_setting(&name) {
+        Some(value) => value,
+        None => session.settings.get(&name)?.to_owned(),
+    };
     text_rows(&name, vec![value], "SHOW")
 }
 

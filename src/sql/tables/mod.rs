@@ -6,9 +6,12 @@
 
 mod asset;
 mod damage;
+mod found;
 mod gate;
 mod lazy;
 mod past;
+mod prune;
+mod scan;
 mod table;
 
 pub use asset::{assets, may_read, must_get as must_get_asset};

@@ -7,7 +7,7 @@
 
 use super::super::context::Context;
 use super::super::parser::Written;
-use super::super::planner::Planner;
+use super::super::planner::{Planner, parse_expression};
 use super::super::run::blocking;
 use crate::catalog::{Catalog, Class, Object, Table};
 use crate::error::{Error, Kind, Result};
@@ -17,6 +17,8 @@ use arrow::datatypes::{DataType, Schema, TimeUnit};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{ColumnarValue, TableSource};
+use datafusion::sql::sqlparser::ast;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// The relation as it was at a moment.
@@ -97,9 +99,19 @@ fn fill(snapshot: &mut Snapshot, past: &PastState, ids: &[u64]) -> Result<()> {
 fn evaluate(context: &Arc<Context>, state: &SessionState, written: Written<'_>) -> Result<Moment> {
     let (Written::Time(text) | Written::Commit(text)) = written;
     let invalid = |what: &str| Error::new(Kind::InvalidParameter, format!("AS OF {text} {what}"));
+    let parsed = parse_expression(text)?;
+    let is_parameter =
+        |e: &ast::Expr| matches!(e, ast::Expr::Value(v) if matches!(v.value, ast::Value::Placeholder(_)));
+    let found = ast::visit_expressions(&parsed, |expression| match is_parameter(expression) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    });
+    if found.is_break() {
+        return Err(Error::new(Kind::Unsupported, "a parameter in AS OF is not supported"));
+    }
     let planner = Planner::new(context, state);
     let (none, columns) = (DFSchema::empty(), Arc::new(Schema::empty()));
-    let expression = planner.physical(planner.expression_text(text, &none)?, &none)?;
+    let expression = planner.physical(planner.expression(parsed, &none)?, &none)?;
     let options = RecordBatchOptions::new().with_row_count(Some(1));
     let row = RecordBatch::try_new_with_options(columns, Vec::new(), &options)?;
     let value = match expression.evaluate(&row)? {

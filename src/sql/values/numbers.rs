@@ -2,8 +2,8 @@
 
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
-use arrow::array::types::{Float32Type, Float64Type, Int64Type};
-use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray};
+use arrow::array::types::{Decimal128Type, Float32Type, Float64Type, Int64Type};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, PrimitiveArray, StringArray};
 use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::DataType;
 use std::sync::Arc;
@@ -18,6 +18,12 @@ pub fn number(array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
             let whole = cast_with_options(array, &DataType::Decimal128(38, 0), &LENIENT)?;
             must_be_whole(array, &whole, target)?;
             whole
+        }
+        (DataType::Float32 | DataType::Float64, false) if wanted.is_decimal() => {
+            return as_written(array, target);
+        }
+        (DataType::Decimal128(_, scale), false) if wanted.is_floating() && *scale > 0 => {
+            Arc::new(nearest_double(array, *scale))
         }
         _ => array.clone(),
     };
@@ -35,6 +41,33 @@ pub fn number(array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
         }
     }
     Ok(changed)
+}
+
+/// Floating point as the decimal that its digits say: 15 of `double precision`, 6 of `real`, as PostgreSQL takes them.
+fn as_written(array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
+    let digits = if *array.data_type() == DataType::Float32 { 5 } else { 14 };
+    let floats = cast(array, &DataType::Float64)?;
+    let texts = floats
+        .as_primitive::<Float64Type>()
+        .iter()
+        .map(|value| value.map(|value| without_exponent(&format!("{value:.digits$e}"))));
+    let texts: StringArray = texts.collect();
+    let changed = cast_with_options(&texts, &target.arrow(), &LENIENT)?;
+    must_be_whole(array, &changed, target)?;
+    Ok(changed)
+}
+
+/// Decimals as the doubles next to them: dividing by a power of ten would round twice.
+fn nearest_double(array: &ArrayRef, scale: i8) -> Float64Array {
+    const EXACT: i128 = 1 << 53;
+    let decimals = array.as_primitive::<Decimal128Type>();
+    let power = 10f64.powi(scale.into());
+    let one = |value: i128| match (-EXACT..=EXACT).contains(&value) && scale <= 22 {
+        // Both are exact, so their quotient is the nearest.
+        true => value as f64 / power,
+        false => format!("{value}e-{scale}").parse().unwrap_or(value as f64 / power),
+    };
+    decimals.unary::<_, Float64Type>(one)
 }
 
 /// What cannot be cast becomes NULL, and is then found by [`must_be_whole`].

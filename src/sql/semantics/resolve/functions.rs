@@ -1,14 +1,16 @@
 //! Scalar functions that the engine would give other arguments, or other results.
 
-use super::super::function;
+use super::super::length::Bounded;
 use super::super::math::{Math, Whole};
 use super::super::moment::{Extract, Round};
+use super::super::{function, regex};
 use super::{Class, Expressions, class, declare, named};
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::Expr;
+use datafusion::functions::core::expr_fn::nullif;
 use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{Expr, cast, lit};
 
 /// Functions whose first argument is text, which the engine would make of anything.
 const TEXT_FUNCTIONS: &[&str] = &[
@@ -63,8 +65,26 @@ impl Expressions<'_> {
                 }
                 None
             }
-            ("date_part", [Expr::Literal(ScalarValue::Utf8(Some(part)), _), moment]) => {
-                Extract::part(part).map(|part| function::call(part, vec![moment.clone()]))
+            ("date_part", [Expr::Literal(ScalarValue::Utf8(Some(part)), _), moment]) => match Extract::part(part) {
+                Some(part) => Some(function::call(part, vec![moment.clone()])),
+                None => Some(cast(Expr::ScalarFunction(call.clone()), DataType::Decimal128(20, 0))),
+            },
+            // An array without elements has no length.
+            ("array_length", [_, ..]) => {
+                let length = cast(Expr::ScalarFunction(call.clone()), DataType::Int32);
+                Some(nullif(length, lit(0_i32)))
+            }
+            ("repeat" | "lpad" | "rpad", [text, count, ..]) => {
+                self.takes_text(call.name(), std::slice::from_ref(text))?;
+                let bounded = Bounded { repeats: call.name() == "repeat" };
+                let operands = vec![cast(text.clone(), DataType::Utf8), cast(count.clone(), DataType::Int64)];
+                call.args[1] = function::call(bounded, operands);
+                None
+            }
+            ("regexp_like" | "regexp_match" | "regexp_replace" | "regexp_count", [_, pattern, ..]) => {
+                self.takes_text(call.name(), &call.args)?;
+                call.args[1] = regex::pattern(pattern.clone())?;
+                None
             }
             ("round", [number]) => match self.type_of(number) {
                 Some(data_type @ (DataType::Float32 | DataType::Float64)) => {

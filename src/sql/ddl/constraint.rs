@@ -1,0 +1,168 @@
+//! ALTER TABLE ... ADD and DROP CONSTRAINT: a new constraint must hold for the rows that are there.
+
+use super::super::dml::{Target, Work, check_foreign_key};
+use super::super::parser::fold;
+use super::foreign_key::{add_foreign_key, dependents, drop_dependents, drop_foreign_key, still_needed};
+use super::table::add_constraint;
+use super::{Ddl, skipping};
+use crate::catalog::{ObjectId, Table};
+use crate::error::{Error, Kind, Result};
+use crate::txn::key_bytes;
+use arrow::array::{Array, ArrayRef};
+use datafusion::sql::sqlparser::ast;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// A name for a constraint: the one given, unless another constraint has it, or one made of `base`.
+pub(super) fn unused_name(table: &Table, given: Option<String>, base: String) -> Result<String> {
+    let taken = |name: &str| {
+        table.keys.iter().any(|key| key.name == name)
+            || table.checks.iter().any(|check| check.name == name)
+            || table.foreign_keys.iter().any(|key| key.name == name)
+    };
+    match given {
+        Some(name) if taken(&name) => Err(Error::new(
+            Kind::DuplicateObject,
+            format!("constraint \"{name}\" for relation \"{}\" already exists", table.name),
+        )),
+        Some(name) => Ok(name),
+        None => {
+            let mut names = std::iter::once(base.clone()).chain((1..).map(|n| format!("{base}{n}")));
+            Ok(names.find(|name| !taken(name)).unwrap_or(base))
+        }
+    }
+}
+
+/// Adds a constraint to a table with rows.
+pub(super) fn add(
+    ddl: &mut Ddl<'_>,
+    id: ObjectId,
+    table: &mut Table,
+    constraint: ast::TableConstraint,
+    unchecked: bool,
+) -> Result<()> {
+    if unchecked {
+        return Err(Error::new(Kind::Unsupported, "ADD CONSTRAINT ... NOT VALID is not supported"));
+    }
+    if let ast::TableConstraint::ForeignKey(definition) = &constraint {
+        add_foreign_key(ddl, id, table, definition)?;
+        return must_refer(ddl, id, table);
+    }
+    let (keys, checks) = (table.keys.len(), table.checks.len());
+    add_constraint(table, constraint)?;
+    super::table::check_expressions(ddl, table)?;
+    if table.keys.len() > keys {
+        must_be_unique(ddl, id, table)?;
+    }
+    if table.checks.len() > checks {
+        must_hold(ddl, id, table)?;
+    }
+    Ok(())
+}
+
+/// The newest foreign key holds for all rows.
+fn must_refer(ddl: &Ddl<'_>, id: ObjectId, table: &Table) -> Result<()> {
+    let Some(key) = table.foreign_keys.last() else { return Ok(()) };
+    let work = Work::new(ddl.context, ddl.state, &[]);
+    let target = Target { id, table: Arc::new(table.clone()), called: ast::Ident::with_quote('"', &table.name) };
+    for segment in &ddl.txn.snapshot().rows(id).segments {
+        let columns = ddl.context.database.manager.read_live(id, segment, &key.columns)?;
+        check_foreign_key(&work, ddl.txn, &target, key, &columns)?;
+    }
+    Ok(())
+}
+
+/// The newest key is unique among all rows, and of a primary key no part is NULL.
+fn must_be_unique(ddl: &Ddl<'_>, id: ObjectId, table: &Table) -> Result<()> {
+    let Some(key) = table.keys.last() else { return Ok(()) };
+    let mut seen = HashSet::new();
+    for segment in &ddl.txn.snapshot().rows(id).segments {
+        let columns: Vec<ArrayRef> = ddl.context.database.manager.read_live(id, segment, &key.columns)?;
+        if let Some((&column, _)) = key.columns.iter().zip(&columns).find(|(_, c)| key.primary && c.null_count() > 0) {
+            let name = &table.columns[column].name;
+            let message = format!("column \"{name}\" of relation \"{}\" contains null values", table.name);
+            return Err(Error::new(Kind::NotNull, message));
+        }
+        for bytes in key_bytes(&columns)?.into_iter().flatten() {
+            if !seen.insert(bytes) {
+                let message = format!("could not create unique index \"{}\"", key.name);
+                return Err(Error::new(Kind::Unique, message).with_detail("A key is there more than once."));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// All CHECK constraints hold for all rows.
+fn must_hold(ddl: &Ddl<'_>, id: ObjectId, table: &Table) -> Result<()> {
+    let work = Work::new(ddl.context, ddl.state, &[]);
+    let positions: Vec<usize> = (0..table.columns.len()).collect();
+    for segment in &ddl.txn.snapshot().rows(id).segments {
+        let columns = ddl.context.database.manager.read_live(id, segment, &positions)?;
+        let rows = crate::txn::batch(table.arrow_schema(), columns, segment.live_rows())?;
+        work.check(table, &rows).map_err(|error| match (error.kind(), table.checks.last()) {
+            (Kind::Check, Some(check)) => {
+                let message = format!(
+                    "check constraint \"{}\" of relation \"{}\" is violated by some row",
+                    check.name, table.name
+                );
+                Error::new(Kind::Check, message)
+            }
+            _ => error,
+        })?;
+    }
+    Ok(())
+}
+
+/// Takes a constraint away.
+pub(super) fn drop(
+    ddl: &mut Ddl<'_>,
+    id: ObjectId,
+    table: &mut Table,
+    name: &ast::Ident,
+    if_exists: bool,
+    cascade: bool,
+) -> Result<()> {
+    let name = fold(name);
+    if table.foreign_keys.iter().any(|key| key.name == name) {
+        return drop_foreign_key(ddl, id, table, &name);
+    }
+    if table.key(&name).is_some() {
+        let dependents = dependents(ddl, id, table, Some(&name));
+        match dependents.first() {
+            Some(first) if !cascade => {
+                let what = format!("constraint {name} on table {}", table.name);
+                return Err(still_needed(&what, first, &format!("index {name}")));
+            }
+            Some(_) if dependents.iter().any(|(child, ..)| *child == id) => {
+                let own = table.foreign_keys.iter().filter(|key| key.table == id && key.key == name);
+                for own in own.map(|key| key.name.clone()).collect::<Vec<_>>() {
+                    drop_foreign_key(ddl, id, table, &own)?;
+                }
+            }
+            _ => {}
+        }
+        drop_dependents(ddl, dependents.into_iter().filter(|(child, ..)| *child != id).collect())?;
+        // Who refers to it may have changed with that.
+        if let Some(now) = ddl.txn.snapshot().catalog.table_by_id(id) {
+            table.referenced_by =
+                now.referenced_by.iter().copied().filter(|c| *c != id || refers_to(table, id)).collect();
+        }
+        table.keys.retain(|key| key.name != name);
+        return Ok(());
+    }
+    if table.checks.iter().any(|check| check.name == name) {
+        table.checks.retain(|check| check.name != name);
+        return Ok(());
+    }
+    if if_exists {
+        skipping(ddl.context, "constraint", &name, false);
+        return Ok(());
+    }
+    let message = format!("constraint \"{name}\" of relation \"{}\" does not exist", table.name);
+    Err(Error::new(Kind::UndefinedObject, message))
+}
+
+fn refers_to(table: &Table, id: ObjectId) -> bool {
+    table.foreign_keys.iter().any(|key| key.table == id)
+}

@@ -1,0 +1,257 @@
+//! INSERT ... ON CONFLICT: which keys are meant, and DO UPDATE.
+//!
+//! Rows whose key is there become changes of the row that has it. The assignments are a query over both: the row that is
+//! there, by the table's name, and the one that was to be added, as `excluded`.
+
+use super::super::context::Context;
+use super::super::locking::{LOCKED, changed_meanwhile};
+use super::super::parser::fold;
+use super::super::planner::{Planner, select_query, table_factor};
+use super::super::rewrite::level;
+use super::super::values::assign;
+use super::super::{run, tables};
+use super::adding::OnConflict;
+use super::apply::replace;
+use super::update::{assigned, default_of, old_rows};
+use super::{Target, Work};
+use crate::catalog::{KeyConstraint, Privilege, Table};
+use crate::error::{Error, Kind, Result};
+use crate::txn::{Holder, Isolation, KeyBytes, RowId, Transaction, key_bytes};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, UInt64Array};
+use arrow::compute::{filter_record_batch, take_record_batch};
+use arrow::datatypes::{DataType, Field, Schema, UInt64Type};
+use datafusion::datasource::MemTable;
+use datafusion::sql::sqlparser::ast;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The column that joins a row that is there with the one that was to be added.
+const NUMBER: &str = "\u{1}n";
+/// The name of the row that was to be added.
+const EXCLUDED: &str = "excluded";
+
+/// DO UPDATE.
+pub struct Upsert {
+    key: KeyConstraint,
+    columns: Vec<usize>,
+    values: Vec<ast::Expr>,
+    condition: Option<ast::Expr>,
+    /// Keys that the statement has met: each once.
+    met: HashSet<KeyBytes>,
+}
+
+/// What an INSERT is to do about keys that are there.
+pub fn on_conflict(work: &Work<'_>, target: &Target, on: Option<&ast::OnInsert>) -> Result<OnConflict> {
+    let conflict = match on {
+        None => return Ok(OnConflict::Fail),
+        Some(ast::OnInsert::OnConflict(conflict)) => conflict,
+        Some(other) => return Err(Error::new(Kind::Unsupported, format!("{other} is not supported"))),
+    };
+    let key = conflict.conflict_target.as_ref().map(|meant| meant_key(&target.table, meant)).transpose()?;
+    match (&conflict.action, key) {
+        (ast::OnConflictAction::DoNothing, Some(key)) => Ok(OnConflict::Skip(vec![key])),
+        (ast::OnConflictAction::DoNothing, None) => Ok(OnConflict::Skip(target.table.keys.clone())),
+        (ast::OnConflictAction::DoUpdate(_), None) => {
+            let message = "ON CONFLICT DO UPDATE requires inference specification or constraint name";
+            Err(Error::new(Kind::Syntax, message).with_hint("For example, ON CONFLICT (column_name)."))
+        }
+        (ast::OnConflictAction::DoUpdate(update), Some(key)) => {
+            Ok(OnConflict::Update(Box::new(Upsert::new(work, target, key, update)?)))
+        }
+    }
+}
+
+fn meant_key(table: &Table, meant: &ast::ConflictTarget) -> Result<KeyConstraint> {
+    let found = match meant {
+        ast::ConflictTarget::OnConstraint(name) => {
+            let name = name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
+            table.key(&name).ok_or_else(|| {
+                let message = format!("constraint \"{name}\" for table \"{}\" does not exist", table.name);
+                Error::new(Kind::UndefinedObject, message)
+            })?
+        }
+        ast::ConflictTarget::Columns(names) => {
+            let columns = names.iter().map(|name| {
+                let name = fold(name);
+                table
+                    .column_index(&name)
+                    .ok_or_else(|| Error::new(Kind::UndefinedColumn, format!("column \"{name}\" does not exist")))
+            });
+            let columns: HashSet<usize> = columns.collect::<Result<_>>()?;
+            table.keys.iter().find(|key| columns == key.columns.iter().copied().collect()).ok_or_else(|| {
+                let message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
+                Error::new(Kind::InvalidColumnReference, message)
+            })?
+        }
+    };
+    Ok(found.clone())
+}
+
+impl Upsert {
+    fn new(work: &Work<'_>, target: &Target, key: KeyConstraint, update: &ast::DoUpdate) -> Result<Self> {
+        tables::must_have(work.context, &target.table, Privilege::Update)?;
+        must_see_all(work, target)?;
+        let (mut columns, mut values) = (Vec::new(), Vec::new());
+        for (name, value) in assigned(update.assignments.clone())? {
+            let name = name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
+            let Some(at) = target.table.column_index(&name) else {
+                let message = format!("column \"{name}\" of relation \"{}\" does not exist", target.table.name);
+                return Err(Error::new(Kind::UndefinedColumn, message));
+            };
+            if columns.contains(&at) {
+                return Err(Error::new(Kind::Syntax, format!("multiple assignments to same column \"{name}\"")));
+            }
+            columns.push(at);
+            values.push(own_columns(target, default_of(target, at, value)?));
+        }
+        let condition = update.selection.clone().map(|condition| own_columns(target, condition));
+        Ok(Self { key, columns, values, condition, met: HashSet::new() })
+    }
+
+    /// Changes the rows whose keys are there; gives those that are not there, and the changed ones as they are now.
+    pub async fn change(
+        &mut self,
+        work: &Work<'_>,
+        txn: &mut Transaction,
+        target: &Target,
+        batch: RecordBatch,
+    ) -> Result<(RecordBatch, RecordBatch)> {
+        let keys: Vec<ArrayRef> = self.key.columns.iter().map(|&column| batch.column(column).clone()).collect();
+        for bytes in key_bytes(&keys)?.into_iter().flatten() {
+            if !self.met.insert(bytes) {
+                let message = "ON CONFLICT DO UPDATE command cannot affect row a second time";
+                return Err(Error::new(Kind::Cardinality, message).with_hint(
+                    "Ensure that no rows proposed for insertion within the same command have duplicate constrained values.",
+                ));
+            }
+        }
+        let manager = &work.context.database.manager;
+        let free = |txn: &Transaction| -> Result<BooleanArray> {
+            let holders = manager.holders(txn, target.id, &self.key, &keys)?;
+            Ok(holders.iter().map(|holder| Some(!matches!(holder, Holder::Row(_)))).collect())
+        };
+        // Who adds the same key at this moment is waited for: its row may come to be the one that is there.
+        work.lock_keys(txn, target, &filter_record_batch(&batch, &free(txn)?)?).await?;
+        if txn.isolation() == Isolation::ReadCommitted {
+            manager.refresh(txn)?;
+        }
+        let holders = manager.holders(txn, target.id, &self.key, &keys)?;
+        let (mut places, mut ids) = (Vec::new(), Vec::<RowId>::new());
+        for (place, holder) in holders.iter().enumerate() {
+            if let Holder::Row(row) = holder {
+                if !txn.snapshot().rows(target.id).is_live(*row) {
+                    return Err(match txn.isolation() {
+                        Isolation::ReadCommitted => {
+                            // Committed and about to be shown: its transaction holds no lock on what it made.
+                            tokio::time::sleep(Duration::from_millis(1)).await;
+                            work.anew(txn, "update")
+                        }
+                        _ => changed_meanwhile("update"),
+                    });
+                }
+                places.push(place as u64);
+                ids.push(*row);
+            }
+        }
+        let free: BooleanArray = holders.iter().map(|holder| Some(!matches!(holder, Holder::Row(_)))).collect();
+        let new = filter_record_batch(&batch, &free)?;
+        if ids.is_empty() {
+            return Ok((new, RecordBatch::new_empty(batch.schema())));
+        }
+        work.lock_rows(txn, target, &ids, crate::txn::Mode::NoKeyUpdate, "update").await?;
+        let excluded = take_record_batch(&batch, &UInt64Array::from(places))?;
+        let old = old_rows(work, txn, target, &ids)?;
+        let (chosen, values) = self.values(work, target, &old, excluded).await?;
+        let old = take_record_batch(&old, &chosen)?;
+        let ids: Vec<RowId> = chosen.values().iter().map(|&n| ids[n as usize]).collect();
+        let mut columns = old.columns().to_vec();
+        for (&column, value) in self.columns.iter().zip(&values) {
+            columns[column] = assign(value, &target.table.columns[column].data_type)?;
+        }
+        let changed = crate::txn::batch(old.schema(), columns, ids.len())?;
+        replace(work, txn, target, &ids, (&old, &changed), &self.columns).await?;
+        Ok((new, changed))
+    }
+
+    /// Which of the rows the condition chooses, and the values that they get.
+    async fn values(
+        &self,
+        work: &Work<'_>,
+        target: &Target,
+        old: &RecordBatch,
+        excluded: RecordBatch,
+    ) -> Result<(UInt64Array, Vec<ArrayRef>)> {
+        let called = target.called.value.clone();
+        let mut relations = work.context.locked.as_ref().clone();
+        let mut from = Vec::new();
+        for (name, rows) in [(called.as_str(), old), (EXCLUDED, &excluded)] {
+            relations.insert(format!("{NUMBER}{name}"), Arc::new(numbered(rows)?));
+            let mut relation = table_factor(vec![quoted(LOCKED), quoted(&format!("{NUMBER}{name}"))]);
+            if let ast::TableFactor::Table { alias, .. } = &mut relation {
+                *alias = Some(ast::TableAlias { explicit: true, name: quoted(name), columns: Vec::new(), at: None });
+            }
+            from.push(ast::TableWithJoins { relation, joins: Vec::new() });
+        }
+        let context = Arc::new(Context { locked: Arc::new(relations), ..work.context.as_ref().clone() });
+        let number = |name: &str| ast::Expr::CompoundIdentifier(vec![quoted(name), quoted(NUMBER)]);
+        let and = |left: ast::Expr, right: ast::Expr, op: ast::BinaryOperator| ast::Expr::BinaryOp {
+            left: Box::new(left),
+            op,
+            right: Box::new(right),
+        };
+        let mut condition = and(number(&called), number(EXCLUDED), ast::BinaryOperator::Eq);
+        if let Some(more) = &self.condition {
+            condition = and(condition, ast::Expr::Nested(Box::new(more.clone())), ast::BinaryOperator::And);
+        }
+        let items = std::iter::once(number(&called)).chain(self.values.iter().cloned()).enumerate();
+        let items = items.map(|(n, expr)| ast::SelectItem::ExprWithAlias { expr, alias: quoted(&format!("c{n}")) });
+        let plan = Planner::new(&context, work.state).query(select_query(items.collect(), from, Some(condition))?)?;
+        let rows = run::collect(&context, work.state, &work.bind(plan.clone())?).await?;
+        let schema = rows.first().map_or_else(|| Arc::new(plan.schema().as_arrow().clone()), RecordBatch::schema);
+        let rows = arrow::compute::concat_batches(&schema, &rows)?;
+        let numbers = rows.column(0).as_primitive::<UInt64Type>().clone();
+        Ok((numbers, rows.columns()[1..].to_vec()))
+    }
+}
+
+fn quoted(name: &str) -> ast::Ident {
+    ast::Ident::with_quote('"', name)
+}
+
+/// Rows with their numbers.
+fn numbered(rows: &RecordBatch) -> Result<MemTable> {
+    let mut fields: Vec<_> = rows.schema().fields().iter().cloned().collect();
+    fields.push(Arc::new(Field::new(NUMBER, DataType::UInt64, false)));
+    let mut columns = rows.columns().to_vec();
+    columns.push(Arc::new(UInt64Array::from_iter_values(0..rows.num_rows() as u64)));
+    let schema = Arc::new(Schema::new(fields));
+    let rows = crate::txn::batch(schema.clone(), columns, rows.num_rows())?;
+    Ok(MemTable::try_new(schema, vec![vec![rows]])?)
+}
+
+/// A column without a relation is the table's, not that of `excluded`.
+fn own_columns(target: &Target, mut expression: ast::Expr) -> ast::Expr {
+    level::change(&mut expression, |expression| {
+        if let ast::Expr::Identifier(name) = expression
+            && target.table.column_index(&fold(name)).is_some()
+        {
+            *expression = ast::Expr::CompoundIdentifier(vec![target.called.clone(), name.clone()]);
+        }
+    });
+    expression
+}
+
+/// DO UPDATE reads the row that is there as it is: a role to whom it would be masked or hidden may not.
+fn must_see_all(work: &Work<'_>, target: &Target) -> Result<()> {
+    let access = tables::access(work.context, target.id, &target.table)?;
+    let all = access.readable.iter().all(|readable| *readable);
+    match all && access.masks.iter().all(Option::is_none) && access.filter.is_none() {
+        true => Ok(()),
+        false => Err(Error::new(
+            Kind::Privilege,
+            format!("permission denied for ON CONFLICT DO UPDATE on table {}", target.table.name),
+        )
+        .with_detail("Rows or columns of the table are masked or hidden for this role.")),
+    }
+}

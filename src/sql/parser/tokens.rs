@@ -1,0 +1,205 @@
+//! What PostgreSQL's lexer and grammar read otherwise than sqlparser's, mended among the tokens.
+//!
+//! * `'a'`, a new line, `'b'` is one literal.
+//! * An operator does not end in `+` or `-` unless it has one of `~ ! @ # % ^ & | ?` in it: `a>-1` is `a > -1`. (`%-` would be one by that
+//!   rule, but no such operator exists.)
+//! * `a IS DISTINCT FROM b AND c` means `(a IS DISTINCT FROM b) AND c`; sqlparser takes all that follows for the right
+//!   side. So the words become one operator, which [`distinct`] reads back.
+//! * Chains of thousands of operators are refused: they are as deep as they are long, and planning them takes for ever.
+
+use crate::config::{ARITHMETIC_CHAIN_MAX, BOOLEAN_CHAIN_MAX};
+use crate::error::{Error, Kind, Result};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Value, VisitMut, visit_expressions_mut};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, TokenizerError, Whitespace};
+use std::ops::ControlFlow;
+
+const DISTINCT: &str = "is distinct from";
+const NOT_DISTINCT: &str = "is not distinct from";
+
+/// The tokens of a text as PostgreSQL reads them.
+pub fn tokenize(sql: &str) -> std::result::Result<Vec<TokenWithSpan>, TokenizerError> {
+    let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).with_unescape(true).tokenize_with_location()?;
+    let mut read: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    for token in tokens {
+        match &token.token {
+            Token::SingleQuotedString(text) => match continued(&read) {
+                Some(at) => {
+                    read.truncate(at + 1);
+                    if let Token::SingleQuotedString(begun) = &mut read[at].token {
+                        begun.push_str(text);
+                    }
+                }
+                None => read.push(token),
+            },
+            Token::CustomBinaryOperator(operator) => match split(operator) {
+                Some(parts) => {
+                    read.extend(parts.into_iter().map(|token_| TokenWithSpan { token: token_, ..token.clone() }))
+                }
+                None => read.push(token),
+            },
+            Token::Word(word) if word.keyword == Keyword::FROM => match distinct_before(&read) {
+                Some((at, operator)) => {
+                    let span = read[at].span;
+                    read.truncate(at);
+                    let token = Token::CustomBinaryOperator(operator.to_owned());
+                    read.push(TokenWithSpan { token, span });
+                }
+                None => read.push(token),
+            },
+            _ => read.push(token),
+        }
+    }
+    Ok(read)
+}
+
+/// Where a literal is that goes on after white space with a new line in it.
+fn continued(read: &[TokenWithSpan]) -> Option<usize> {
+    let blank = read.iter().rev().take_while(|t| matches!(t.token, Token::Whitespace(_))).count();
+    let at = (read.len() - blank).checked_sub(1)?;
+    let lines = read[at + 1..]
+        .iter()
+        .any(|t| matches!(t.token, Token::Whitespace(Whitespace::Newline | Whitespace::SingleLineComment { .. })));
+    (lines && matches!(read[at].token, Token::SingleQuotedString(_))).then_some(at)
+}
+
+/// An operator that ends in a sign, without the sign, and the sign.
+fn split(operator: &str) -> Option<Vec<Token>> {
+    let plain = operator.trim_end_matches(['+', '-']);
+    if plain.len() == operator.len() || plain.len() > 1 && plain.contains(['~', '!', '@', '#', '%', '^', '&', '|', '?'])
+    {
+        return None;
+    }
+    // `->-` is the operator `->` and a sign.
+    let plain = match operator.strip_prefix("->") {
+        Some(rest) if !rest.is_empty() && rest.bytes().all(|sign| matches!(sign, b'+' | b'-')) => "->",
+        _ => plain,
+    };
+    if plain.is_empty() {
+        return None;
+    }
+    let mut tokens = Tokenizer::new(&PostgreSqlDialect {}, plain).tokenize().ok()?;
+    for sign in operator[plain.len()..].chars() {
+        tokens.push(if sign == '-' { Token::Minus } else { Token::Plus });
+    }
+    tokens.retain(|token| !matches!(token, Token::EOF));
+    Some(tokens)
+}
+
+/// Where `IS [NOT] DISTINCT` begins that the tokens end with.
+fn distinct_before(read: &[TokenWithSpan]) -> Option<(usize, &'static str)> {
+    let mut words = read.iter().enumerate().rev().filter(|(_, t)| !matches!(t.token, Token::Whitespace(_)));
+    let mut keyword = || match words.next() {
+        Some((at, TokenWithSpan { token: Token::Word(word), .. })) => Some((at, word.keyword)),
+        _ => None,
+    };
+    if keyword()?.1 != Keyword::DISTINCT {
+        return None;
+    }
+    match keyword()? {
+        (at, Keyword::IS) => Some((at, DISTINCT)),
+        (_, Keyword::NOT) => match keyword()? {
+            (at, Keyword::IS) => Some((at, NOT_DISTINCT)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A parser over a text of one statement or a part of one.
+pub fn parser(text: &str) -> Result<Parser<'static>> {
+    let tokens = tokenize(text).map_err(|error| Error::from(ParserError::from(error)))?;
+    must_be_shallow(&tokens)?;
+    Ok(Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(tokens))
+}
+
+/// Reads back what [`tokenize`] made of `IS DISTINCT FROM`.
+pub fn distinct(node: &mut impl VisitMut) {
+    let _ = visit_expressions_mut(node, |expression| {
+        if let Expr::BinaryOp { left, op: BinaryOperator::Custom(operator), right } = expression {
+            let taken = |side: &mut Box<Expr>| std::mem::replace(side, Box::new(Expr::Value(Value::Null.into())));
+            match operator.as_str() {
+                DISTINCT => *expression = Expr::IsDistinctFrom(taken(left), taken(right)),
+                NOT_DISTINCT => *expression = Expr::IsNotDistinctFrom(taken(left), taken(right)),
+                _ => {}
+            }
+        }
+        ControlFlow::<()>::Continue(())
+    });
+}
+
+/// Refuses a statement with chains of operators that are too long.
+pub fn must_be_shallow(tokens: &[TokenWithSpan]) -> Result<()> {
+    // For each open parenthesis: operators, and words that join conditions, since something else stood there.
+    let mut open = vec![(0usize, 0usize)];
+    for token in tokens {
+        let depth = open.len();
+        let Some(chain) = open.last_mut() else { break };
+        match &token.token {
+            Token::LParen => open.push((0, 0)),
+            Token::RParen if depth > 1 => _ = open.pop(),
+            Token::Comma => *chain = (0, 0),
+            Token::Word(word) => match word.keyword {
+                Keyword::AND | Keyword::OR => *chain = (0, chain.1 + 1),
+                Keyword::SELECT | Keyword::FROM | Keyword::WHERE | Keyword::UNION | Keyword::VALUES => *chain = (0, 0),
+                _ => {}
+            },
+            Token::Plus
+            | Token::Minus
+            | Token::Mul
+            | Token::Div
+            | Token::Mod
+            | Token::StringConcat
+            | Token::DoubleColon
+            | Token::CustomBinaryOperator(_) => chain.0 += 1,
+            _ => {}
+        }
+        if open.last().is_some_and(|(a, b)| *a > ARITHMETIC_CHAIN_MAX || *b > BOOLEAN_CHAIN_MAX) {
+            return Err(Error::new(Kind::LimitExceeded, "the statement has too many operators in one expression")
+                .with_hint("Say it with IN, a join or an aggregate, or part it with parentheses."));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Body, parse};
+
+    fn read(sql: &str) -> String {
+        match &parse(sql).unwrap()[0].body {
+            Body::Sql(sql) => sql.to_string(),
+            Body::Own(own) => format!("{own:?}"),
+        }
+    }
+
+    #[test]
+    fn operators_end_where_postgresql_ends_them() {
+        assert_eq!(read("SELECT a>-1, b>=-1, c*-2, d->-1"), "SELECT a > -1, b >= -1, c * -2, d -> -1");
+    }
+
+    #[test]
+    fn literals_go_on_over_lines() {
+        assert_eq!(read("SELECT 'a'\n  'b', 'c' AS d"), "SELECT 'ab', 'c' AS d");
+    }
+
+    #[test]
+    fn distinct_from_takes_no_more_than_its_operand() {
+        assert_eq!(
+            read("SELECT 1 WHERE NOT a IS DISTINCT FROM b + 1 AND c OR d is not  distinct FROM e"),
+            "SELECT 1 WHERE NOT a IS DISTINCT FROM b + 1 AND c OR d IS NOT DISTINCT FROM e"
+        );
+        assert_eq!(read("SELECT DISTINCT a FROM t"), "SELECT DISTINCT a FROM t");
+    }
+
+    #[test]
+    fn long_chains_are_refused() {
+        for chain in [" AND 1=1", "||'a'", "+1"] {
+            assert!(parse(&format!("SELECT 1 WHERE 1=1{}", chain.repeat(20_000))).is_err(), "{chain}");
+            assert!(parse(&format!("SELECT 1 WHERE 1=1{}", chain.repeat(100))).is_ok(), "{chain}");
+        }
+        assert!(parse(&format!("VALUES (1+1){}", ", (1+1)".repeat(20_000))).is_ok());
+    }
+}

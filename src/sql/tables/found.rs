@@ -1,0 +1,226 @@
+//! What of a table a scan has to read, and what the planner is told of it.
+//!
+//! A user's filter rules pages out only where no row policy hides rows: how long a statement takes must not tell what
+//! the hidden ones hold. The policy's own condition may. Statistics speak of columns that the role sees as they are
+//! stored, and of no table that a policy guards.
+
+use super::prune::Conditions;
+use super::scan::{Piece, Rows};
+use super::table::TableScan;
+use crate::error::{Error, Result};
+use crate::txn::{ColumnSummary, Condition, Found as Key, split_row_id};
+use arrow::array::ArrayRef;
+use arrow::datatypes::DataType;
+use datafusion::common::stats::Precision;
+use datafusion::common::{ColumnStatistics, ScalarValue, Statistics};
+use datafusion::logical_expr::Expr;
+
+/// Pages that are decoded at once.
+const PAGES_AT_ONCE: usize = 4;
+/// Bytes that a text is taken to have where nothing is known.
+const TEXT_BYTES: usize = 24;
+
+/// What a scan reads.
+pub(super) struct Found {
+    pub pieces: Vec<Piece>,
+    /// What ruled the rest out.
+    pub conditions: Vec<Condition>,
+    /// A key led to the row.
+    pub key: bool,
+    /// Pages to read.
+    pub pages: usize,
+    /// Pages that there are.
+    pub pages_of_all: usize,
+}
+
+impl Found {
+    /// Rows to read, deleted ones included.
+    fn rows(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.count).sum()
+    }
+
+    /// Whether it is the whole table.
+    fn is_all(&self) -> bool {
+        !self.key && self.pages == self.pages_of_all
+    }
+}
+
+impl TableScan {
+    /// What the filters leave to read; with `few` only the first rows may be wanted.
+    pub(super) fn pieces(&self, filters: &[Expr], few: bool) -> Result<Found> {
+        let conditions: Vec<Condition> = match &self.filter {
+            Some(_) => self.shown.iter().cloned().collect(),
+            None => {
+                let (schema, open) = (self.table.arrow_schema(), self.open_columns());
+                let conditions = Conditions { schema: &schema, open: &open };
+                filters.iter().filter_map(|filter| conditions.of(filter)).collect()
+            }
+        };
+        if self.filter.is_none()
+            && let Some(pieces) = self.by_key(&conditions)?
+        {
+            return Ok(Found { pieces, conditions, key: true, pages: 0, pages_of_all: 0 });
+        }
+        let manager = &self.context.database.manager;
+        let at_once = if few { 1 } else { PAGES_AT_ONCE };
+        let mut found = Found { pieces: Vec::new(), conditions, key: false, pages: 0, pages_of_all: 0 };
+        for segment in &self.context.snapshot.rows(self.id).segments {
+            let left = manager.prune(self.id, segment, &found.conditions)?;
+            let sizes = manager.pages(self.id, segment)?;
+            found.pages_of_all += left.len();
+            let mut page = 0;
+            while page < left.len() {
+                if !left[page] {
+                    page += 1;
+                    continue;
+                }
+                let end = (page..left.len().min(page + at_once)).find(|&p| !left[p]);
+                let end = end.unwrap_or(left.len().min(page + at_once));
+                let (start, count) = (sizes[page].start, sizes[end - 1].end - sizes[page].start);
+                found.pieces.push(Piece { segment: segment.clone(), rows: Rows::Pages(page..end, start), count });
+                found.pages += end - page;
+                page = end;
+            }
+        }
+        Ok(found)
+    }
+
+    /// The row of a key that the conditions give whole, if the table has such a key and its index can tell.
+    fn by_key(&self, conditions: &[Condition]) -> Result<Option<Vec<Piece>>> {
+        let equal: Vec<(usize, &ArrayRef)> = conditions.iter().flat_map(Condition::equalities).collect();
+        if equal.is_empty() {
+            return Ok(None);
+        }
+        for key in &self.table.keys {
+            let value = |column: &usize| equal.iter().find(|(c, _)| c == column).map(|(_, value)| (*value).clone());
+            let Some(values) = key.columns.iter().map(value).collect::<Option<Vec<_>>>() else { continue };
+            // Two zeros of floating point are one to a statement and two to an index.
+            if values.iter().any(|value| value.data_type().is_floating()) {
+                continue;
+            }
+            let (manager, snapshot) = (&self.context.database.manager, &self.context.snapshot);
+            match manager.find_key(snapshot, self.id, key, &values)? {
+                Key::Unknown => {}
+                Key::Nowhere => return Ok(Some(Vec::new())),
+                Key::Row(row) => {
+                    let (segment, offset) = split_row_id(row);
+                    let rows = snapshot.rows(self.id);
+                    let segment = rows.segment(segment).ok_or_else(|| Error::internal("a key led to no segment"))?;
+                    return Ok(Some(vec![Piece { segment: segment.clone(), rows: Rows::One(offset), count: 1 }]));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// What the planner may know of the columns at `projection` in what was found.
+    pub(super) fn told(&self, projection: &[usize], found: &Found, limit: Option<usize>) -> Result<Statistics> {
+        let schema = self.schema.project(projection)?;
+        let mut told = Statistics::new_unknown(&schema);
+        if self.filter.is_some() {
+            return Ok(told);
+        }
+        let all = self.context.snapshot.rows(self.id).live_rows();
+        let whole = found.is_all() && limit.is_none();
+        let rows = found.rows().min(all).min(limit.unwrap_or(usize::MAX));
+        told.num_rows = if whole { Precision::Exact(all) } else { Precision::Inexact(rows) };
+        let width: usize = schema.fields().iter().map(|f| f.data_type().primitive_width().unwrap_or(TEXT_BYTES)).sum();
+        told.total_byte_size = Precision::Inexact(rows * width);
+        if found.key {
+            // One row or none: there is nothing to plan.
+            return Ok(told);
+        }
+        let summary = self.context.database.manager.summary(&self.context.snapshot, self.id)?;
+        let open = self.open_columns();
+        for (&p, column) in projection.iter().zip(&mut told.column_statistics) {
+            if let (Some(true), Some(summary_of)) = (open.get(p), summary.columns.get(p)) {
+                *column = column_told(summary_of, rows, summary.exact && whole);
+            }
+        }
+        Ok(told)
+    }
+}
+
+fn column_told(summary: &ColumnSummary, rows: usize, exact: bool) -> ColumnStatistics {
+    let bound = |bound: &Option<ArrayRef>| match bound.as_ref().and_then(|b| ScalarValue::try_from_array(b, 0).ok()) {
+        None => Precision::Absent,
+        // Of floating point the bounds are those of a total order, in which zero has a sign and NaN a place.
+        Some(value) if exact && !matches!(value.data_type(), DataType::Float32 | DataType::Float64) => {
+            Precision::Exact(value)
+        }
+        Some(value) => Precision::Inexact(value),
+    };
+    let mut told = ColumnStatistics::new_unknown();
+    told.min_value = bound(&summary.min);
+    told.max_value = bound(&summary.max);
+    told.null_count = if exact { Precision::Exact(summary.nulls) } else { Precision::Inexact(summary.nulls.min(rows)) };
+    told.distinct_count = summary.distinct.map_or(Precision::Absent, |n| Precision::Inexact(n.clamp(1, rows.max(1))));
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::crypto::{KeySource, MasterKey};
+    use crate::encoding::pg_text::cell_text;
+    use crate::sql::{Database, Session};
+
+    async fn plan(session: &mut Session, sql: &str) -> String {
+        let rows = session.query(&format!("EXPLAIN {sql}")).await.unwrap();
+        let lines = rows.iter().flat_map(|batch| (0..batch.num_rows()).map(|n| cell_text(batch.column(0), n)));
+        lines.flatten().collect::<Vec<_>>().join("\n")
+    }
+
+    /// Filters reach the leaf where the role may see what they speak of, and nowhere else; plans say no more either.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn pages_are_ruled_out_by_open_columns_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeySource::from(MasterKey::from_bytes([7; 32]));
+        let database = Database::open(folder.path().join("d"), &key).unwrap();
+        let mut session = database.session("steward").unwrap();
+        for sql in [
+            "CREATE TABLE t (id int PRIMARY KEY, day date, code text, pay int)",
+            "INSERT INTO t SELECT n, date '2020-01-01' + n / 10, 'c' || (n * 7919 % 100003), n
+                FROM generate_series(1, 40000) AS g(n)",
+            "CREATE ROLE clerk",
+            "GRANT SELECT ON t TO clerk",
+            "CREATE MASKING POLICY none AS (val int) RETURNS int -> 0",
+            "ALTER TABLE t ALTER COLUMN pay SET MASKING POLICY none",
+        ] {
+            session.query(sql).await.unwrap();
+        }
+        let cases = [
+            ("id = 77", Some("by key")),
+            ("id + 0 = 77", None),
+            ("id = 77 AND pay > 5", Some("by key")),
+            ("id < 100", Some("pages=1/3")),
+            ("day >= date '2030-01-01'", Some("pages=1/3")),
+            ("day = date '2020-01-02' OR id > 39000", Some("pages=2/3")),
+            ("code = 'nowhere'", Some("pages=0/3")),
+            ("code IN ('c7919', 'x')", Some("pages=3/3")),
+        ];
+        for (filter, expected) in cases {
+            let plan = plan(&mut session, &format!("SELECT code FROM t WHERE {filter}")).await;
+            match expected {
+                Some(expected) => assert!(plan.contains(expected), "{filter}: {plan}"),
+                None => assert!(!plan.contains("pages=") && !plan.contains("by key"), "{filter}: {plan}"),
+            }
+        }
+        assert!(plan(&mut session, "SELECT code FROM t WHERE pay < 100").await.contains("pages=1/3"));
+        assert!(plan(&mut session, "SELECT max(pay) FROM t").await.contains("PlaceholderRowExec"));
+        session.query("SET ROLE clerk").await.unwrap();
+        let masked = plan(&mut session, "SELECT code FROM t WHERE pay < 100 AND id < 100").await;
+        assert!(masked.contains("pages=1/3"), "{masked}");
+        let masked = plan(&mut session, "SELECT code FROM t WHERE pay < 100").await;
+        assert!(masked.contains("ScanExec") && !masked.contains("pages="), "{masked}");
+        assert!(plan(&mut session, "SELECT max(pay) FROM t").await.contains("ScanExec"));
+        assert!(plan(&mut session, "SELECT max(id) FROM t").await.contains("PlaceholderRowExec"));
+        session.query("RESET ROLE").await.unwrap();
+        session.query("ALTER TABLE t ENABLE ROW LEVEL SECURITY").await.unwrap();
+        session.query("CREATE POLICY first ON t TO clerk USING (id < 10)").await.unwrap();
+        session.query("SET ROLE clerk").await.unwrap();
+        for sql in ["SELECT max(id) FROM t", "SELECT count(*) FROM t", "SELECT code FROM t WHERE id = 30000"] {
+            let plan = plan(&mut session, sql).await;
+            assert!(plan.contains("ScanExec") && !plan.contains("pages=") && !plan.contains("by key"), "{plan}");
+        }
+    }
+}

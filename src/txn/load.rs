@@ -1,0 +1,236 @@
+//! Adding rows: batches to segments, large ones on all cores.
+//!
+//! [`Manager::append`] adds one batch. A [`Loader`] takes many: each job makes a batch of its own on a thread, encodes
+//! it and seals it into a file, while the caller gathers the next one. Jobs end in any order; their segments are added in
+//! the order in which they came.
+
+use super::Manager;
+use super::chunk;
+use super::cluster::sorted;
+use super::keys::{self, KeyBytes};
+use super::locks::Items;
+use super::segment::{FileRef, Location, Segment};
+use super::transaction::Transaction;
+use crate::catalog::{ObjectId, Table};
+use crate::config::{INLINE_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_ROWS_MAX};
+use crate::error::{Error, Result};
+use crate::storage::FileKind;
+use arrow::array::{ArrayRef, RecordBatch};
+use std::collections::VecDeque;
+use std::sync::{Arc, LazyLock};
+use std::thread::{self, JoinHandle};
+
+/// A segment that a transaction can take, once the keys of its rows are locked.
+pub struct Prepared {
+    batch: RecordBatch,
+    /// Its place; a small one stays in memory.
+    file: Option<Segment>,
+    /// For each constraint the keys of the rows.
+    keys: Vec<Vec<Option<KeyBytes>>>,
+}
+
+impl Prepared {
+    /// Its rows.
+    pub fn batch(&self) -> &RecordBatch {
+        &self.batch
+    }
+}
+
+impl Manager {
+    /// The items of the keys of a prepared segment.
+    pub fn prepared_items(&self, table: &Table, prepared: &Prepared) -> Items {
+        let keys = table.keys.iter().zip(&prepared.keys);
+        keys.flat_map(|(key, rows)| rows.iter().flatten().map(|bytes| self.locks().key_item(&key.name, bytes)))
+            .collect()
+    }
+
+    /// Adds rows to a table within a transaction and checks its keys. The columns must be the table's, in order.
+    pub fn append(&self, txn: &mut Transaction, table: ObjectId, batch: &RecordBatch) -> Result<()> {
+        let facts = facts(txn, table)?;
+        for start in (0..batch.num_rows()).step_by(SEGMENT_ROWS_MAX) {
+            let part = batch.slice(start, SEGMENT_ROWS_MAX.min(batch.num_rows() - start));
+            let prepared = self.prepare(table, &facts, part)?;
+            self.attach(txn, table, &facts, prepared)?;
+        }
+        Ok(())
+    }
+
+    /// Encodes and seals what is to be one segment.
+    fn prepare(&self, table: ObjectId, facts: &Table, batch: RecordBatch) -> Result<Prepared> {
+        let batch = sorted(facts, batch)?;
+        let keys = facts.keys.iter().map(|key| {
+            let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| batch.column(c).clone()).collect();
+            keys::key_bytes(&columns)
+        });
+        let keys = keys.collect::<Result<_>>()?;
+        let small = batch.get_array_memory_size() <= INLINE_BYTES_MAX;
+        let file = if small { None } else { Some(self.write_chunk(table, 0, &batch)?) };
+        Ok(Prepared { batch, file, keys })
+    }
+
+    /// Checks the keys of a segment and adds it.
+    fn attach(&self, txn: &mut Transaction, table: ObjectId, facts: &Table, prepared: Prepared) -> Result<()> {
+        let id = self.new_id();
+        for (key, wanted) in facts.keys.iter().zip(&prepared.keys) {
+            let held = self.held(txn, table, key, wanted)?.first().copied();
+            let twice = txn.note_keys(table, &key.name, id, wanted);
+            if let Some(row) = held.into_iter().chain(twice).min() {
+                let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| prepared.batch.column(c).clone()).collect();
+                return Err(keys::duplicate(facts, key, &columns, row));
+            }
+        }
+        match prepared.file {
+            Some(segment) => txn.add_segment(table, Segment { id, ..segment }),
+            None => txn.add_batch(table, id, &prepared.batch),
+        }
+        Ok(())
+    }
+
+    /// A batch as a segment with a file of its own, which goes unless it is committed.
+    pub(super) fn write_chunk(&self, table: ObjectId, id: u64, batch: &RecordBatch) -> Result<Segment> {
+        let (bytes, footer) = chunk::encode(batch)?;
+        let file = self.store().files().create(FileKind::Chunk, table, &bytes)?;
+        let file = FileRef::uncommitted(file, self.store().files().clone());
+        let _ = file.footer.set(Arc::new(footer));
+        let location = Location::File(Arc::new(file));
+        Ok(Segment { id, rows: batch.num_rows(), bytes: bytes.len() as u64, location, deleted: None })
+    }
+}
+
+fn facts(txn: &Transaction, table: ObjectId) -> Result<Arc<Table>> {
+    match txn.snapshot().catalog.table_by_id(table) {
+        Some(facts) => Ok(Arc::new(facts.clone())),
+        None => Err(Error::internal("rows for a table that is not in the catalogue")),
+    }
+}
+
+/// Cores of the machine; asking for them costs more than inserting a row.
+static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
+
+/// What makes the rows of one segment, none if there are none.
+type Job = Box<dyn FnOnce() -> Result<Option<RecordBatch>> + Send>;
+
+/// Makes segments of many rows of one table. They are taken one after another ([`Loader::take_first`], [`Loader::rest`]) and added
+/// ([`Loader::attach`]) by whoever has locked their keys.
+#[derive(Debug)]
+pub struct Loader {
+    manager: Arc<Manager>,
+    table: ObjectId,
+    facts: Arc<Table>,
+    running: VecDeque<JoinHandle<Result<Option<Prepared>>>>,
+    /// Jobs at once.
+    threads: usize,
+    waiting: Vec<RecordBatch>,
+    waiting_rows: usize,
+    waiting_bytes: usize,
+    rows: usize,
+}
+
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Prepared({} rows)", self.batch.num_rows())
+    }
+}
+
+impl Loader {
+    /// A loader of a table that the transaction sees.
+    pub fn new(manager: Arc<Manager>, txn: &Transaction, table: ObjectId) -> Result<Self> {
+        let facts = facts(txn, table)?;
+        let (running, waiting) = (VecDeque::new(), Vec::new());
+        Ok(Self {
+            manager,
+            table,
+            facts,
+            running,
+            threads: *CORES,
+            waiting,
+            waiting_rows: 0,
+            waiting_bytes: 0,
+            rows: 0,
+        })
+    }
+
+    /// Has one job at a time run: for rows that depend on those before.
+    pub fn one_by_one(mut self) -> Self {
+        self.threads = 1;
+        self
+    }
+
+    /// Whether no more jobs should be given before one is taken.
+    pub fn is_full(&self) -> bool {
+        self.running.len() >= self.threads
+    }
+
+    /// Whether a job runs.
+    pub fn is_busy(&self) -> bool {
+        !self.running.is_empty()
+    }
+
+    /// Adds rows; small batches are gathered.
+    pub fn push(&mut self, batch: RecordBatch) -> Result<()> {
+        let bytes = batch.get_array_memory_size();
+        let mut rest = batch;
+        while rest.num_rows() > 0 {
+            let now = rest.num_rows().min(SEGMENT_ROWS_MAX - self.waiting_rows);
+            self.waiting.push(rest.slice(0, now));
+            self.waiting_rows += now;
+            rest = rest.slice(now, rest.num_rows() - now);
+            self.waiting_bytes += bytes;
+            if self.waiting_rows == SEGMENT_ROWS_MAX || self.waiting_bytes >= SEGMENT_BYTES_MAX {
+                let job = self.gathered();
+                self.submit(job)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn gathered(&mut self) -> Job {
+        let waiting = std::mem::take(&mut self.waiting);
+        (self.waiting_rows, self.waiting_bytes) = (0, 0);
+        Box::new(move || {
+            let Some(first) = waiting.first() else { return Ok(None) };
+            let whole = arrow::compute::concat_batches(&first.schema(), &waiting);
+            whole.map(Some).map_err(|e| Error::internal(format!("batches of one table do not fit together: {e}")))
+        })
+    }
+
+    /// Has the rows of a segment made; at most [`SEGMENT_ROWS_MAX`] of them.
+    pub fn submit(&mut self, job: impl FnOnce() -> Result<Option<RecordBatch>> + Send + 'static) -> Result<()> {
+        let (manager, table, facts) = (self.manager.clone(), self.table, self.facts.clone());
+        let work = move || job()?.map(|batch| manager.prepare(table, &facts, batch)).transpose();
+        let spawned = thread::Builder::new().name("load".to_owned()).spawn(work);
+        self.running.push_back(spawned.map_err(|e| Error::internal(format!("a thread could not be started: {e}")))?);
+        Ok(())
+    }
+
+    /// Waits for the oldest job and gives its segment.
+    pub fn take_first(&mut self) -> Result<Option<Prepared>> {
+        let Some(job) = self.running.pop_front() else { return Ok(None) };
+        let ended = job.join().map_err(|_| Error::internal("a thread that makes a segment panicked"))?;
+        Ok(ended?.filter(|prepared| prepared.batch.num_rows() > 0))
+    }
+
+    /// The segment of what is still waiting.
+    pub fn rest(&mut self) -> Result<Option<Prepared>> {
+        let last = self.gathered()()?.map(|batch| self.manager.prepare(self.table, &self.facts, batch)).transpose()?;
+        Ok(last.filter(|prepared| prepared.batch.num_rows() > 0))
+    }
+
+    /// Adds a segment.
+    pub fn attach(&mut self, txn: &mut Transaction, prepared: Prepared) -> Result<()> {
+        self.rows += prepared.batch.num_rows();
+        self.manager.attach(txn, self.table, &self.facts, prepared)
+    }
+
+    /// How many rows were added.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+}
+
+impl Drop for Loader {
+    fn drop(&mut self) {
+        // Their files go with what they made; nobody else may come to the store before that.
+        self.running.drain(..).for_each(|job| drop(job.join()));
+    }
+}
