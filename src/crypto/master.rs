@@ -90,10 +90,13 @@ impl MasterKey {
         }
         text.push(b'\n');
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        file.write_all(&text)
-            .and_then(|()| file.sync_all())
-            .and_then(|()| File::open(parent)?.sync_all())
-            .map_err(|error| Error::io(format!("key file \"{name}\""), &error))
+        file.write_all(&text).and_then(|()| file.sync_all()).and_then(|()| File::open(parent)?.sync_all()).map_err(
+            |error| {
+                // Half a key would stand in the way of the next try.
+                _ = std::fs::remove_file(path);
+                Error::io(format!("key file \"{name}\""), &error)
+            },
+        )
     }
 
     /// The key of a passphrase: PBKDF2-HMAC-SHA256 with [`config::PASSPHRASE_ROUNDS`].

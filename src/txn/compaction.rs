@@ -3,7 +3,7 @@
 //! A plan is chosen and its segments are read and written again without any lock. Only then, between two commits, the
 //! new segments take the place of the old ones: rows deleted meanwhile are deleted in the new ones too, and if a
 //! source is gone or the table has changed its columns the work is thrown away. Readers keep what they hold. A
-//! transaction that began before and deletes a moved row finds it through [`Moves`](super::locks::Moves), and locks go along.
+//! transaction that began before and deletes a moved row finds it through [`Moves`], and locks go along.
 //!
 //! The rows of the table stay what they were: a compaction is a commit, but no change of the table.
 

@@ -46,7 +46,7 @@ async fn damage_is_named_the_rest_is_served_and_a_backup_mends_it() {
         let database = Database::open(&data, &key()).unwrap();
         let notices = Arc::new(move |notice: stewarddb::sql::Notice| sink.lock().unwrap().push(notice));
         let mut session = database.session_with_notices("steward", notices).unwrap();
-        let error = run(&mut session, "SELECT count(filler) FROM big").await.unwrap_err();
+        let error = run(&mut session, "SELECT count(length(filler)) FROM big").await.unwrap_err();
         assert!(
             is_clear(&error) && error.message().contains("table public.big") && error.message().contains(&name),
             "{error}"
@@ -59,7 +59,7 @@ async fn damage_is_named_the_rest_is_served_and_a_backup_mends_it() {
         assert!(is_clear(&error) && error.message().contains(&name), "{error}");
 
         run(&mut session, "SET steward.allow_damaged = on").await.unwrap();
-        assert_eq!(run(&mut session, "SELECT count(filler), min(id) FROM big").await.unwrap(), "1000|20001\n");
+        assert_eq!(run(&mut session, "SELECT count(length(filler)), min(id) FROM big").await.unwrap(), "1000|20001\n");
         let warnings: Vec<_> = told.lock().unwrap().iter().filter(|n| n.severity == "WARNING").cloned().collect();
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(
@@ -84,7 +84,7 @@ async fn damage_is_named_the_rest_is_served_and_a_backup_mends_it() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     let database = Database::open(&data, &key()).unwrap();
     let mut session = database.session("steward").unwrap();
-    assert_eq!(run(&mut session, "SELECT count(filler) FROM big").await.unwrap(), "21000\n");
+    assert_eq!(run(&mut session, "SELECT count(length(filler)) FROM big").await.unwrap(), "21000\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,7 @@ mod apply;
 mod delete;
 mod foreign;
 mod insert;
+mod masked;
 mod parameters;
 mod returning;
 pub mod rows;

@@ -2,12 +2,11 @@
 
 use super::super::parser::fold;
 use super::super::planner::{Planner, parse_expression, select_query};
-use super::super::rewrite::level;
 use super::super::run;
-use super::super::tables::{ROW_ID, TableScan, access};
+use super::super::tables::{ROW_ID, TableScan};
 use super::super::values::assign;
 use super::apply::replace;
-use super::{Changed, Target, Work, is_default, returning};
+use super::{Changed, Target, Work, is_default, masked, returning};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
 use crate::txn::{RowId, Transaction, split_row_id};
@@ -46,7 +45,7 @@ pub fn update<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, update: ast::Upd
             columns.push(at);
             values.push(default_of(&target, at, value)?);
         }
-        must_not_store_masks(work, &target, &mut values)?;
+        masked::must_not_be_stored(work, &target, &from, &values)?;
         work.use_table(txn, &target).await?;
         let found = select(work, &target, from, update.selection, values).await?;
         let (ids, found) = first_of_each(&found)?;
@@ -143,43 +142,6 @@ pub(super) fn plan(
     let planner =
         Planner::new(work.context, work.state).with_override(&target.table.schema, &target.table.name, Arc::new(scan));
     planner.query(query)
-}
-
-/// Refuses a value that is computed from a masked column of the row it goes into: the mask, or what comes of it, would
-/// take the place of the truth for everyone.
-fn must_not_store_masks(work: &Work<'_>, target: &Target, values: &mut [ast::Expr]) -> Result<()> {
-    let masks = access(work.context, target.id, &target.table)?.masks;
-    let masked = |name: String| {
-        target.table.column_index(&name).filter(|&at| masks.get(at).is_some_and(Option::is_some)).map(|_| name)
-    };
-    let called = fold(&target.called);
-    let mut read = None;
-    for value in values {
-        level::change(value, |expression| {
-            let name = match expression {
-                ast::Expr::Identifier(name) => masked(fold(name)),
-                ast::Expr::CompoundIdentifier(path) => match path.as_slice() {
-                    [.., table, name] if fold(table) == called => masked(fold(name)),
-                    _ => None,
-                },
-                _ => None,
-            };
-            read = read.take().or(name);
-        });
-    }
-    match read {
-        None => Ok(()),
-        Some(column) => Err(Error::new(
-            Kind::Privilege,
-            format!(
-                "column \"{column}\" of relation \"{}\" is masked, and UPDATE would store the mask",
-                target.table.name
-            ),
-        )
-        .with_hint(format!(
-            "Assign a value that does not read \"{column}\", or run this as a role that sees it plain."
-        ))),
-    }
 }
 
 /// Ids without repetition, and the values that came with the first of each.

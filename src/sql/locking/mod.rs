@@ -3,7 +3,7 @@
 //! `txn::locks` knows who holds what. Here a statement takes what it needs: the table it changes against DDL, the rows it
 //! changes, the keys it adds or removes. A row that another transaction changed while this one waited is gone; in READ
 //! COMMITTED the statement then begins anew on what is committed now, keeping its locks, so that each time it gets
-//! further ([`Work::anew`]); at the other levels that is 40001.
+//! further (`Work::anew` of `dml`); at the other levels that is 40001.
 
 mod clause;
 mod rows;

@@ -62,6 +62,7 @@ impl Visitor for Names {
 /// `EXISTS` and `IN` with subqueries among the values of a query: the engine knows them in conditions only.
 pub fn as_values(item: &mut SelectItem) {
     level::change(item, |expression| {
+        super::membership::spell_out(expression);
         if let Some(value) = value_of(expression) {
             *expression = value;
         }

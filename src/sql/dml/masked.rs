@@ -1,0 +1,146 @@
+//! What UPDATE must not store: a mask, or what comes of one, in the place of the truth.
+//!
+//! Looked at by name: a value that names a masked column of its own row, or of a relation in FROM or in a subquery of its own,
+//! is refused, and so is one that takes all columns of such a relation. That may refuse a column of the same name that is
+//! not masked; it lets no mask through that a relation hands on under its own name, or a view under another.
+
+use super::super::context::Context;
+use super::super::parser::{self, Body, fold};
+use super::super::tables::access;
+use super::{Target, Work};
+use crate::catalog::{Object, ObjectId, Table};
+use crate::error::{Error, Kind, Result};
+use datafusion::sql::sqlparser::ast::{self, Expr, Query, SelectItem, TableFactor, Visit, Visitor};
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+/// Refuses `values` of an UPDATE that read masked columns.
+pub fn must_not_be_stored(
+    work: &Work<'_>,
+    target: &Target,
+    from: &[ast::TableWithJoins],
+    values: &[Expr],
+) -> Result<()> {
+    let mut read = Read::new(work.context, target);
+    read.table(target.id, &target.table)?;
+    let own = std::mem::take(&mut read.masked);
+    let _ = values.to_vec().visit(&mut read);
+    let others = from.get(1..).unwrap_or_default();
+    // What FROM reads matters only if a value may be of it.
+    if read.of_others {
+        let _ = others.to_vec().visit(&mut read);
+    }
+    if let Some(error) = read.failed.take() {
+        return Err(error);
+    }
+    let column = read.names.iter().find(|name| own.contains(*name) || read.masked.contains(*name)).cloned();
+    let all = (read.all || read.views) && !read.masked.is_empty();
+    let column = column.or_else(|| all.then(|| read.masked.iter().next().cloned()).flatten());
+    match column {
+        None => Ok(()),
+        Some(column) => {
+            let table = &target.table.name;
+            let message = format!("column \"{column}\" is masked, and UPDATE of \"{table}\" would store the mask");
+            Err(Error::new(Kind::Privilege, message).with_hint(format!(
+                "Assign a value that does not read \"{column}\", or run this as a role that sees it plain."
+            )))
+        }
+    }
+}
+
+/// What expressions read.
+struct Read<'a> {
+    context: &'a Context,
+    target: &'a Target,
+    /// Whether a name is of another relation than the target.
+    of_others: bool,
+    /// Names of columns.
+    names: HashSet<String>,
+    /// Whether all columns of something are read.
+    all: bool,
+    /// Whether a view is read, whose columns may have other names.
+    views: bool,
+    /// Masked columns of the relations that are read.
+    masked: HashSet<String>,
+    /// Queries around what is visited.
+    depth: usize,
+    failed: Option<Error>,
+}
+
+impl<'a> Read<'a> {
+    fn new(context: &'a Context, target: &'a Target) -> Self {
+        let (names, masked) = (HashSet::new(), HashSet::new());
+        Self { context, target, of_others: false, names, all: false, views: false, masked, depth: 0, failed: None }
+    }
+
+    fn table(&mut self, id: ObjectId, table: &Table) -> Result<()> {
+        let masks = access(self.context, id, table)?.masks;
+        let masked = table.columns.iter().zip(&masks).filter(|(_, mask)| mask.is_some());
+        self.masked.extend(masked.map(|(column, _)| column.name.clone()));
+        Ok(())
+    }
+
+    fn relation(&mut self, name: &ast::ObjectName) -> Result<()> {
+        let mut parts: Vec<String> = name.0.iter().filter_map(|part| part.as_ident()).map(fold).collect();
+        let Some(table) = parts.pop() else { return Ok(()) };
+        let (schema, table) = self.context.resolve(parts.pop().as_deref(), &table);
+        match self.context.snapshot.catalog.relation(&schema, &table) {
+            Some((id, Object::Table(facts))) => self.table(id, facts),
+            Some((_, Object::View(view))) if self.depth < DEPTH_MAX => {
+                self.views = true;
+                for statement in parser::parse(&view.query)? {
+                    if let Body::Sql(statement) = statement.body {
+                        self.depth += 1;
+                        let _ = statement.visit(self);
+                        self.depth -= 1;
+                    }
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Views within views that are looked into.
+const DEPTH_MAX: usize = 32;
+
+impl Visitor for Read<'_> {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, .. } = factor
+            && let Err(error) = self.relation(name)
+        {
+            // What may not be read the plan refuses in its own words.
+            if error.kind() != Kind::Privilege {
+                self.failed.get_or_insert(error);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        if let ast::SetExpr::Select(select) = query.body.as_ref() {
+            let whole = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
+            self.all |= select.projection.iter().any(whole);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
+        match expression {
+            Expr::Identifier(name) => {
+                self.of_others |= self.target.table.column_index(&fold(name)).is_none();
+                self.names.insert(fold(name));
+            }
+            Expr::CompoundIdentifier(path) => {
+                let relation = path.len().checked_sub(2).and_then(|at| path.get(at)).map(fold);
+                self.of_others |= relation.is_some_and(|relation| relation != fold(&self.target.called));
+                self.names.extend(path.last().map(fold));
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
