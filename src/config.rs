@@ -1,19 +1,27 @@
 //! Every bound and default of the house in one place: sizes, counts, times.
 
 /// Version of the on-disk format; the first byte of every sealed value and file header follows it.
-pub const FORMAT_VERSION: u8 = 1;
+pub const FORMAT_VERSION: u8 = 2;
 /// Largest value sled may hold; larger ones would reach its unsynced blob files (docs/storage.md).
 pub const VALUE_BYTES_MAX: usize = 16 * 1024;
 /// Plain bytes in one sealed block of a file.
 pub const BLOCK_BYTES: usize = 64 * 1024;
 /// Bytes of cache that sled may hold.
 pub const SLED_CACHE_BYTES: u64 = 64 << 20;
-/// Bytes of decoded pages kept in memory at least.
-pub const CHUNK_CACHE_BYTES: usize = 512 << 20;
-/// The share of the machine's memory that they may have if that is more: one part of so many.
-pub const CHUNK_CACHE_SHARE: usize = 8;
+/// Bytes of decoded pages kept in memory until the memory limit is known.
+pub const CHUNK_CACHE_BYTES: usize = 64 << 20;
+/// Least memory limit.
+pub const MEMORY_BYTES_MIN: u64 = 1 << 20;
+/// Hundredths of the memory limit for decoded pages.
+pub const MEMORY_CHUNKS_SHARE: u64 = 35;
+/// Hundredths of the memory limit for opened blocks of sealed files.
+pub const MEMORY_BLOCKS_SHARE: u64 = 10;
+/// Hundredths of the memory limit for what statements sort, join and group. The rest is for everything that nobody counts.
+pub const MEMORY_STATEMENTS_SHARE: u64 = 40;
 /// Rounds of PBKDF2-HMAC-SHA256 for a passphrase (OWASP 2023 gives 600,000).
 pub const PASSPHRASE_ROUNDS: u32 = 600_000;
+/// Seconds that a key command has to give the key.
+pub const KEY_COMMAND_SECONDS_MAX: u64 = 60;
 /// Rounds of PBKDF2 for a SCRAM verifier, PostgreSQL's `scram_iterations`.
 pub const SCRAM_ROUNDS: u32 = 4096;
 /// Rows of a segment at most; larger inserts make several.
@@ -62,7 +70,7 @@ pub const SCRUB_EVERY_SECONDS: u64 = 7 * 86_400;
 pub const CHECKPOINT_FRAME_BYTES: usize = 256 << 10;
 /// Free bytes below which writes are refused, so that sled itself never meets a full disk.
 pub const DISK_RESERVE_BYTES: u64 = 16 << 20;
-/// Bytes of opened blocks of sealed files kept in memory.
+/// Bytes of opened blocks of sealed files kept in memory until the memory limit is known.
 pub const BLOCK_CACHE_BYTES: usize = 64 << 20;
 /// Sealed files kept open between reads.
 pub const FILE_HANDLES_MAX: usize = 256;
@@ -148,6 +156,12 @@ pub const PROFILE_DISTINCT_EXACT_MAX: usize = 100_000;
 pub const PROFILE_NUMBERS_MAX: usize = 16_384;
 /// Values that a column's profile keeps as text for formats and classification.
 pub const PROFILE_SAMPLE_ROWS: usize = 1_000;
+/// Values that are sealed anew at a time, while commits wait.
+pub const RESEAL_VALUES: usize = 64;
+/// Milliseconds that the keeper of keys waits for more to do before it does it.
+pub const KEEPER_PAUSE_MS: u64 = 200;
+/// Milliseconds until the keeper of keys tries again what failed.
+pub const KEEPER_RETRY_MS: u64 = 30_000;
 /// Rows of a table up to which a query by key has the key index made; of larger ones it is made at the first write.
 pub const KEY_LOOKUP_ROWS_MAX: usize = 4 << 20;
 /// Rows that compaction brings into the order of a clustering key at once; they are in memory meanwhile.

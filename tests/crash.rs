@@ -6,8 +6,9 @@
 //! there in all its tables or in none; no seal is broken; no file is left over. The next round goes on in the same
 //! folder, so that recovery works on what recovery left.
 //!
-//! Three kinds of work: many small commits over three tables; large ones, by COPY and by INSERT ... SELECT, whose rows
-//! lie in files before the commit; and training of models. `STEWARD_CRASH_ROUNDS` asks for more rounds than CI runs.
+//! Four kinds of work: many small commits over three tables; large ones, by COPY and by INSERT ... SELECT, whose rows
+//! lie in files before the commit; training of models; and small commits while data keys are rotated, and tables dropped
+//! and emptied, whose keys go. `STEWARD_CRASH_ROUNDS` asks for more rounds than CI runs.
 //!
 //! `STEWARD_CRASH_LIE` makes a disk that never syncs, on which the test of power cuts must fail: so one sees that it can.
 //!
@@ -111,6 +112,21 @@ async fn large_commit(session: &mut Session, n: i64) {
     session.commit_implicit().unwrap();
 }
 
+/// Small commits, and between them what changes keys.
+async fn rotate(session: &mut Session, n: i64) {
+    small_commit(session, n).await;
+    let sql = match n % 6 {
+        0 => "ALTER SYSTEM ROTATE ENCRYPTION KEY".to_owned(),
+        2 => format!("CREATE TABLE passing_{n} AS SELECT g.k FROM generate_series(1, 3000) AS g(k)"),
+        3 => format!("DROP TABLE IF EXISTS passing_{}", n - 1),
+        4 => {
+            format!("TRUNCATE large; INSERT INTO large SELECT {n}, g.k, 'x' FROM generate_series(1, {}) AS g(k)", 5 * n)
+        }
+        _ => return,
+    };
+    session.query(&sql).await.unwrap();
+}
+
 /// A small commit that also replaces a table's file; now and then a search, a checkpoint, a table that comes and goes.
 async fn mixed_commit(database: &Database, session: &mut Session, n: i64) {
     let churn =
@@ -160,7 +176,7 @@ fn child() {
         }
         let stop = std::env::var(STOP).ok().map(|text| text.parse::<i64>().unwrap());
         let highest = match work.as_str() {
-            "small" | "mixed" => number(&mut session, "SELECT coalesce(max(n), 0) FROM whole").await,
+            "small" | "rotate" | "mixed" => number(&mut session, "SELECT coalesce(max(n), 0) FROM whole").await,
             "large" => number(&mut session, "SELECT coalesce(max(n), 0) FROM large").await,
             _ => number(&mut session, "SELECT count(*) FROM steward.models").await,
         };
@@ -169,6 +185,7 @@ fn child() {
             match work.as_str() {
                 "small" => small_commit(&mut session, n).await,
                 "large" => large_commit(&mut session, n).await,
+                "rotate" => rotate(&mut session, n).await,
                 "mixed" => mixed_commit(&database, &mut session, n).await,
                 _ => train(&mut session, n).await,
             }
@@ -290,6 +307,29 @@ async fn small_is_whole(session: &mut Session, acknowledged: &[i64]) {
     let halves = "SELECT count(*) FROM (SELECT w.n, count(p.k) AS found, CASE WHEN w.n % 16 = 0 THEN 3000 ELSE 1 + w.n % 7 END \
                       AS wanted FROM whole w LEFT JOIN part p ON p.n = w.n GROUP BY w.n) t WHERE found <> wanted";
     assert_eq!(number(session, halves).await, 0, "commits that are half there");
+}
+
+#[test]
+fn keys_change_under_commits_and_nothing_is_lost() {
+    kill_again_and_again("rotate", 8, async |session, acknowledged| {
+        small_is_whole(session, acknowledged).await;
+        let halves = "SELECT count(*) FROM (SELECT n, count(*) AS c FROM large GROUP BY n) t WHERE c <> 5 * n";
+        assert_eq!(number(session, halves).await, 0, "a table that was emptied and filled in one transaction");
+        assert!(number(session, "SELECT count(DISTINCT n) FROM large").await <= 1);
+        let tables = "SELECT DISTINCT key_of FROM steward.encryption_keys WHERE key_of LIKE 'table public.passing%'";
+        for passing in column(session, tables).await {
+            let name = passing.trim_start_matches("table ");
+            assert_eq!(number(session, &format!("SELECT count(*) FROM {name}")).await, 3000);
+        }
+        // Whatever was cut off is ended now.
+        let begun = Instant::now();
+        let rest = "SELECT count(*) FROM steward.encryption WHERE state NOT IN ('current', 'plain')";
+        while number(session, rest).await > 0 {
+            let left = "SELECT object || ' ' || state FROM steward.encryption WHERE state NOT IN ('current', 'plain')";
+            assert!(begun.elapsed() < PATIENCE, "{:?}", column(session, left).await);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
 }
 
 /// What mixed commits must have left.

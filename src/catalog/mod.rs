@@ -58,6 +58,17 @@ impl Catalog {
         self.objects.get(&id)
     }
 
+    /// The object whose data key seals an object's facts, and goes with it: 0 if that is none.
+    pub fn belongs_to(&self, id: ObjectId, object: &Object) -> ObjectId {
+        match object {
+            Object::Table(_) | Object::Model(_) => id,
+            Object::Index(index) => index.table,
+            Object::RowPolicy(policy) => policy.table,
+            Object::Finding(finding) => self.table_by_id(finding.object).map_or(0, |_| finding.object),
+            _ => 0,
+        }
+    }
+
     /// The object of this class and name.
     pub fn find(&self, class: Class, name: &str) -> Option<(ObjectId, &Object)> {
         let id = *self.names.get(&(class, name.to_owned()))?;

@@ -1,6 +1,6 @@
 //! What may be written after `steward`, and the help that teaches it.
 
-use crate::config::{DATABASE_DEFAULT, LISTEN_DEFAULT};
+use crate::config::{DATABASE_DEFAULT, LISTEN_DEFAULT, MEMORY_BYTES_MIN};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use tracing_subscriber::filter::LevelFilter;
@@ -14,6 +14,8 @@ Getting started:
 
 The master key, without which nothing in a database can be opened, is looked for in this order:
   STEWARD_KEY_FILE                  names a file of 64 hexadecimal digits
+  STEWARD_KEY_COMMAND               a command whose output is the key, such as a call to a key service
+  STEWARD_KEY                       the 64 hexadecimal digits themselves
   STEWARD_PASSPHRASE                a passphrase
   DATA.key                          a key file beside the data folder
   a prompt                          for an existing database, when there is a terminal
@@ -65,6 +67,15 @@ Examples:
 
 Every seal is opened, every count compared and every file looked for, whether or not the database still opens. --deep
 decodes all rows of all tables as well. The exit code is 1 when anything is damaged.";
+
+const ROTATE_KEY_HELP: &str = "\
+Examples:
+  steward rotate-key --data ./shop.db
+  steward rotate-key --data ./shop.db --to-passphrase-file new.passphrase
+  STEWARD_NEW_KEY_COMMAND='...' steward rotate-key --data ./shop.db --to-command
+
+The old key is looked for as for any other command. Without a target a new key takes the old one's place in its file. It takes
+milliseconds: data stay as they are. For new data keys run ALTER SYSTEM ROTATE ENCRYPTION KEY in SQL.";
 
 const BACKUP_HELP: &str = "\
 Examples:
@@ -129,6 +140,9 @@ pub enum Command {
     /// Open every seal of a database and report
     #[command(after_help = CHECK_HELP)]
     Check(Check),
+    /// Give a database another master key
+    #[command(after_help = ROTATE_KEY_HELP)]
+    RotateKey(RotateKey),
     /// Copy a stopped database, sealed as it is, into a folder of backups
     #[command(after_help = BACKUP_HELP)]
     Backup(Backup),
@@ -235,6 +249,9 @@ pub struct Serve {
     /// Address and port to listen on; port 0 lets the system choose one
     #[arg(long, value_name = "ADDR:PORT", default_value = LISTEN_DEFAULT)]
     pub listen: String,
+    /// Memory that the server may use for caches and queries, such as 2GB; half of the machine's unless said
+    #[arg(long, value_name = "SIZE", value_parser = memory)]
+    pub memory_limit: Option<u64>,
     /// Name of the first superuser, for a database that is made now
     #[arg(long, value_name = "NAME", requires = "password_file")]
     pub user: Option<String>,
@@ -294,6 +311,23 @@ pub struct Check {
     pub deep: bool,
 }
 
+/// Arguments of `rotate-key`.
+#[derive(Debug, Args)]
+pub struct RotateKey {
+    /// Folder of the database
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// Key file of the new master key; made when it is not there
+    #[arg(long, value_name = "FILE", group = "target")]
+    pub to_key_file: Option<PathBuf>,
+    /// File that holds the new passphrase; - reads it from the standard input
+    #[arg(long, value_name = "FILE", group = "target")]
+    pub to_passphrase_file: Option<PathBuf>,
+    /// Take the new key from the output of the command in STEWARD_NEW_KEY_COMMAND
+    #[arg(long, group = "target")]
+    pub to_command: bool,
+}
+
 /// How much is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Level {
@@ -309,6 +343,15 @@ pub enum Level {
     Debug,
     /// Everything
     Trace,
+}
+
+/// A size of memory as PostgreSQL writes it.
+fn memory(text: &str) -> Result<u64, String> {
+    match crate::sql::parse_bytes(text) {
+        Some(bytes) if bytes >= MEMORY_BYTES_MIN => Ok(bytes),
+        Some(_) => Err(format!("at least {} are needed", crate::sql::show_bytes(MEMORY_BYTES_MIN))),
+        None => Err("write a number and B, kB, MB, GB or TB".to_owned()),
+    }
 }
 
 impl From<Level> for LevelFilter {

@@ -1,4 +1,4 @@
-//! The command line: `steward init | serve | demo | sql | check | backup | restore | repair | export | import`.
+//! The command line: `steward init | serve | demo | sql | check | rotate-key | backup | restore | repair | export | import`.
 //!
 //! [`run`] is the whole program: it reads the arguments ([`arguments`]), sets up logging and the runtime, calls the one
 //! file of the command, and turns what came of it into an exit code. A command returns [`Ending`] or an error; only here
@@ -28,6 +28,7 @@ mod init;
 mod key;
 mod password;
 mod repair;
+mod rotate_key;
 mod script;
 mod serve;
 mod sql;
@@ -108,6 +109,7 @@ fn execute(command: Command, console: &Arc<Console>) -> Result<Ending> {
             Command::Demo(arguments) => demo::run(&arguments, console).await,
             Command::Sql(arguments) => sql::run(&arguments, console).await,
             Command::Check(arguments) => check::run(&arguments, console),
+            Command::RotateKey(arguments) => rotate_key::run(&arguments, console),
             Command::Backup(arguments) => backup::backup(&arguments, console),
             Command::Restore(arguments) => backup::restore(&arguments, console),
             Command::Repair(arguments) => repair::run(&arguments, console),

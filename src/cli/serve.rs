@@ -28,6 +28,9 @@ pub async fn run(arguments: &Serve, console: &Console) -> Result<Ending> {
     };
     let birth = Birth { database: arguments.database.clone(), user: user.clone(), password: Some(secret.clone()) };
     let database = Key::find(data, console)?.open(data, &birth)?;
+    if let Some(bytes) = arguments.memory_limit {
+        database.set_memory_limit(bytes);
+    }
     // Asked of the database and not of the folder, so that one whose making was interrupted counts as new.
     let is_new = database.verifier(&user).is_some_and(|verifier| verifier.verify_password(&secret));
     if is_new && given.is_none() {

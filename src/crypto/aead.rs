@@ -4,6 +4,7 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, Salt};
 use zeroize::Zeroizing;
 
+use super::random::random;
 use crate::error::{Error, Kind, Result};
 
 /// What seals everything, as shown to users.
@@ -52,6 +53,11 @@ pub(super) fn open(key: &LessSafeKey, nonce: [u8; NONCE_LEN], aad: &[u8], buf: &
 pub struct ObjectKey(LessSafeKey);
 
 impl ObjectKey {
+    /// A random key that is nowhere but here.
+    pub fn ephemeral() -> Result<Self> {
+        Self::new(&Zeroizing::new(random()?))
+    }
+
     pub(super) fn new(key: &[u8; 32]) -> Result<Self> {
         aes(key).map(Self)
     }

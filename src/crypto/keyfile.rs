@@ -7,7 +7,8 @@
 //! ```
 //!
 //! The checksum at the end is no protection against forgery: it tells damage (checksum wrong) from a wrong key (checksum
-//! right, seal does not open). Body: count u32, then for each data key id u32, purpose u8, since epoch u32, key 32; count u32,
+//! right, seal does not open). Body: count u32, then for each data key id u32, purpose u8 (0 if it is an object's), object u64 (0
+//! if it is a purpose's), milliseconds since 1970 when it was made u64, destroyed u8, key 32 (zero if destroyed); count u32,
 //! then for each epoch id u32, salt 32. All numbers big-endian.
 
 use ring::aead::NONCE_LEN;
@@ -46,11 +47,13 @@ pub enum Purpose {
     Spill = 8,
     /// Order of commits.
     Journal = 9,
+    /// Counts and tokens, which are compared with earlier ones: the only key that is never replaced.
+    Marks = 10,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Catalog,
         Self::Governance,
         Self::Rows,
@@ -60,6 +63,7 @@ impl Purpose {
         Self::Chunks,
         Self::Spill,
         Self::Journal,
+        Self::Marks,
     ];
 
     /// The name that key derivation and status reports use.
@@ -74,6 +78,7 @@ impl Purpose {
             Self::Chunks => "chunks",
             Self::Spill => "spill",
             Self::Journal => "journal",
+            Self::Marks => "marks",
         }
     }
 
@@ -90,13 +95,44 @@ pub(super) struct Header {
     pub version: u64,
 }
 
-/// One data key, in use from the epoch `since`.
+/// Whose data key it is. What belongs to one object (a table, a text index) is sealed with a key of that object alone, so
+/// that it can be made unreadable alone; all else with the key of its purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// Everything of this purpose that belongs to no object.
+    Purpose(Purpose),
+    /// Everything of the object of this id.
+    Object(u64),
+}
+
+impl Scope {
+    /// The scope of something that belongs to `owner`, or to nobody in particular if that is 0.
+    pub(super) fn of(purpose: Purpose, owner: u64) -> Self {
+        match owner {
+            0 => Self::Purpose(purpose),
+            owner => Self::Object(owner),
+        }
+    }
+}
+
+/// One data key; the one with the highest id of its scope seals.
 #[derive(Clone)]
 pub(super) struct DataKey {
     pub id: u32,
-    pub purpose: Purpose,
-    pub since: u32,
-    pub key: Zeroizing<[u8; 32]>,
+    pub scope: Scope,
+    /// When it was made, in milliseconds since 1970.
+    pub created_ms: u64,
+    /// `None` once it was destroyed: what it sealed is gone for good, and known to be.
+    pub key: Option<Zeroizing<[u8; 32]>>,
+}
+
+impl DataKey {
+    /// A new random key.
+    pub(super) fn make(id: u32, scope: Scope) -> Result<Self> {
+        let created_ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let created_ms = created_ms.map_or(0, |since| since.as_millis() as u64);
+        Ok(Self { id, scope, created_ms, key: Some(Zeroizing::new(random()?)) })
+    }
 }
 
 /// The salt of one start of the process.
@@ -124,13 +160,19 @@ pub(super) fn encode(header: &Header, secrets: &Secrets, master: &MasterKey) -> 
     out.extend(header.version.to_be_bytes());
     out.extend(nonce);
     // Reserved at once, so that growing leaves no copy of the keys behind.
-    let mut body = Zeroizing::new(Vec::with_capacity(64 + secrets.keys.len() * 41 + secrets.epochs.len() * 36));
+    let mut body = Zeroizing::new(Vec::with_capacity(64 + secrets.keys.len() * 54 + secrets.epochs.len() * 36));
     body.extend((secrets.keys.len() as u32).to_be_bytes());
     for key in &secrets.keys {
         body.extend(key.id.to_be_bytes());
-        body.push(key.purpose as u8);
-        body.extend(key.since.to_be_bytes());
-        body.extend_from_slice(key.key.as_ref());
+        let (purpose, object) = match key.scope {
+            Scope::Purpose(purpose) => (purpose as u8, 0),
+            Scope::Object(object) => (0, object),
+        };
+        body.push(purpose);
+        body.extend(object.to_be_bytes());
+        body.extend(key.created_ms.to_be_bytes());
+        body.push(u8::from(key.key.is_none()));
+        body.extend_from_slice(key.key.as_ref().map_or(&[0; 32], |key| &**key));
     }
     body.extend((secrets.epochs.len() as u32).to_be_bytes());
     for epoch in &secrets.epochs {
@@ -185,11 +227,16 @@ fn decode_secrets(read: &mut Reader<'_>) -> Result<Secrets> {
     for _ in 0..u32::from_be_bytes(read.take()?) {
         let id = u32::from_be_bytes(read.take()?);
         let [code] = read.take::<1>()?;
-        let Some(purpose) = Purpose::from_code(code) else {
-            fail!(FormatVersion, "holds a key of unknown purpose {code}")
+        let object = u64::from_be_bytes(read.take()?);
+        let scope = match (code, Purpose::from_code(code)) {
+            (0, _) => Scope::Object(object),
+            (_, Some(purpose)) => Scope::Purpose(purpose),
+            _ => fail!(FormatVersion, "holds a key of unknown purpose {code}"),
         };
-        let since = u32::from_be_bytes(read.take()?);
-        secrets.keys.push(DataKey { id, purpose, since, key: Zeroizing::new(read.take()?) });
+        let created_ms = u64::from_be_bytes(read.take()?);
+        let [destroyed] = read.take::<1>()?;
+        let key = Zeroizing::new(read.take()?);
+        secrets.keys.push(DataKey { id, scope, created_ms, key: (destroyed == 0).then_some(key) });
     }
     for _ in 0..u32::from_be_bytes(read.take()?) {
         secrets.epochs.push(Epoch { id: u32::from_be_bytes(read.take()?), salt: read.take()? });
@@ -220,12 +267,17 @@ mod tests {
     fn damage_and_a_wrong_key_are_told_apart() {
         let master = MasterKey::from_bytes([1; 32]);
         let header = Header { install_id: [2; 16], salt: [3; 16], version: 4 };
-        let key = DataKey { id: 7, purpose: Purpose::Rows, since: 1, key: Zeroizing::new([9; 32]) };
-        let secrets = Secrets { keys: vec![key], epochs: vec![Epoch { id: 1, salt: [5; 32] }] };
+        let key = Some(Zeroizing::new([9; 32]));
+        let key = DataKey { id: 7, scope: Scope::Purpose(Purpose::Rows), created_ms: 5, key };
+        let gone = DataKey { id: 8, scope: Scope::Object(77), created_ms: 6, key: None };
+        let secrets = Secrets { keys: vec![key, gone], epochs: vec![Epoch { id: 1, salt: [5; 32] }] };
         let bytes = encode(&header, &secrets, &master).unwrap();
         let (read_header, read) = decode(&bytes, &master).unwrap();
-        assert_eq!((read_header.version, read.keys[0].id, read.keys[0].purpose), (4, 7, Purpose::Rows));
-        assert_eq!((*read.keys[0].key, read.epochs[0].salt), ([9; 32], [5; 32]));
+        let scope = Scope::Purpose(Purpose::Rows);
+        assert_eq!((read_header.version, read.keys[0].id, read.keys[0].scope), (4, 7, scope));
+        assert_eq!((read.keys[0].key.as_deref(), read.epochs[0].salt), (Some(&[9; 32]), [5; 32]));
+        assert_eq!((read.keys[1].scope, read.keys[1].created_ms), (Scope::Object(77), 6));
+        assert!(read.keys[1].key.is_none());
         assert!(!bytes.windows(32).any(|window| window == [9; 32]));
 
         let wrong = decode(&bytes, &MasterKey::from_bytes([2; 32])).err().unwrap();

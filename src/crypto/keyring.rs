@@ -4,18 +4,19 @@
 //! damaged file loses nothing. Between the two steps the copy is one version behind, which costs the epoch of a start that
 //! has not sealed anything yet.
 
-use std::collections::HashMap;
-use std::fs::{self, File};
+use std::collections::{BTreeSet, HashMap};
+use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use zeroize::Zeroizing;
 
 use super::aead::{self, ObjectKey};
+use super::bunch::Bunch;
 use super::digest::MacKey;
-use super::keyfile::{self, DataKey, Epoch, Header, Purpose, Secrets};
+use super::keyfile::{self, Epoch, Header, Purpose, Scope, Secrets};
 use super::master::{KeySource, MasterKey};
 use super::random::random;
 use super::sealer::ValueSealer;
@@ -28,12 +29,32 @@ const COPY: &str = "keyring.old";
 
 /// The keys of one open database.
 pub struct Keyring {
-    dir: PathBuf,
-    header: Mutex<Header>,
-    secrets: Arc<Secrets>,
-    /// The epoch of this start; none when opened for reading only.
-    epoch: Option<u32>,
+    bunch: Arc<Bunch>,
     sealers: Mutex<HashMap<Purpose, Arc<ValueSealer>>>,
+}
+
+/// What is known of one data key, but for the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyFact {
+    /// The number that everything sealed with it names.
+    pub id: u32,
+    /// Whose key it is.
+    pub scope: Scope,
+    /// When it was made, in milliseconds since 1970.
+    pub created_ms: u64,
+    /// Where it is in its life.
+    pub state: KeyState,
+}
+
+/// Where a data key is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// It seals what is written now.
+    Current,
+    /// A newer one has replaced it; something may still be sealed with it.
+    Outdated,
+    /// It is gone, and what was sealed with it cannot be opened by anybody.
+    Destroyed,
 }
 
 /// The salt with which a passphrase becomes the master key, or `None` where no keyring is. Needs no key.
@@ -58,11 +79,10 @@ impl Keyring {
         }
         let mut secrets = Secrets::default();
         for purpose in Purpose::ALL {
-            let id = purpose as u32;
-            secrets.keys.push(DataKey { id, purpose, since: 1, key: Zeroizing::new(random()?) });
+            secrets.add(Scope::Purpose(purpose))?;
         }
         let header = Header { install_id: random()?, salt, version: 0 };
-        Self::assemble(dir, header, secrets, None).begin_epoch(master)
+        Self::assemble(Bunch::new(dir.to_path_buf(), header, secrets, None, None)).begin_epoch(master)
     }
 
     /// Opens the keyring and begins an epoch, durable on return. Errors: `WrongKey`, `Corruption`, `FormatVersion`, `Io`.
@@ -73,24 +93,34 @@ impl Keyring {
     /// Opens the keyring without touching the disk. It opens every seal and makes none.
     pub fn open_read_only(dir: &Path, master: &MasterKey) -> Result<Self> {
         let bytes = read_file(dir, FILE)?;
-        let (header, secrets) = keyfile::decode(&bytes, master).map_err(|error| name_file(dir, error))?;
-        Ok(Self::assemble(dir, header, secrets, None))
+        let (header, secrets) = keyfile::decode(&bytes, master).map_err(|error| {
+            let interrupted = error.kind() == Kind::WrongKey
+                && fs::read(dir.join(COPY)).is_ok_and(|copy| keyfile::decode(&copy, master).is_ok());
+            match interrupted {
+                true => name_file(dir, error).with_detail(
+                    "Its copy keyring.old is opened by this key: the master key was being changed when the process ended.",
+                ),
+                false => name_file(dir, error),
+            }
+        })?;
+        Ok(Self::assemble(Bunch::new(dir.to_path_buf(), header, secrets, None, None)))
     }
 
-    /// Turns a keyring that was opened for reading into one that seals. `master` must be the key that opened it.
+    /// Turns a keyring that was opened for reading into one that seals. `master` must be the key that opened it; it is kept in
+    /// memory, since every change of the keyring needs it.
     pub fn begin_epoch(self, master: &MasterKey) -> Result<Self> {
-        let mut secrets = Secrets::clone(&self.secrets);
+        let keys = self.bunch.state();
+        let (mut header, mut secrets) = (keys.header.clone(), keys.secrets.clone());
         let id = secrets.epochs.iter().map(|epoch| epoch.id).max().unwrap_or(0) + 1;
         secrets.epochs.push(Epoch { id, salt: random()? });
-        let mut header = self.header.lock().clone();
         header.version += 1;
-        write_files(&self.dir, &keyfile::encode(&header, &secrets, master)?)?;
-        Ok(Self::assemble(&self.dir, header, secrets, Some(id)))
+        let dir = self.bunch.dir.clone();
+        write_files(&dir, &keyfile::encode(&header, &secrets, master)?, false)?;
+        Ok(Self::assemble(Bunch::new(dir, header, secrets, Some(id), Some(master.clone()))))
     }
 
-    fn assemble(dir: &Path, header: Header, secrets: Secrets, epoch: Option<u32>) -> Self {
-        let (header, secrets) = (Mutex::new(header), Arc::new(secrets));
-        Self { dir: dir.to_path_buf(), header, secrets, epoch, sealers: Mutex::default() }
+    fn assemble(bunch: Bunch) -> Self {
+        Self { bunch: Arc::new(bunch), sealers: Mutex::default() }
     }
 
     /// The sealer of small values for `purpose`, the same one at every call.
@@ -99,83 +129,140 @@ impl Keyring {
         if let Some(sealer) = sealers.get(&purpose) {
             return Ok(sealer.clone());
         }
-        let sealer = Arc::new(ValueSealer::new(purpose, self.secrets.clone(), self.epoch)?);
+        let sealer = Arc::new(ValueSealer::new(purpose, self.bunch.clone()));
         sealers.insert(purpose, sealer.clone());
         Ok(sealer)
     }
 
-    /// The id of the data key that new objects of `purpose` are sealed with.
-    pub fn data_key_id(&self, purpose: Purpose) -> Result<u32> {
-        let newest = self
-            .secrets
-            .keys
-            .iter()
-            .filter(|key| key.purpose == purpose && self.epoch.is_none_or(|epoch| key.since <= epoch))
-            .max_by_key(|key| key.since);
-        Ok(newest.ok_or_else(|| Error::internal(format!("no data key for {}", purpose.name())))?.id)
+    /// The id of the data key that new objects of `purpose` are sealed with, if they belong to the object `owner` (0 if to
+    /// none). The first one of an owner is made here, durable on return.
+    pub fn data_key_id(&self, purpose: Purpose, owner: u64) -> Result<u32> {
+        self.bunch.current(Scope::of(purpose, owner))
+    }
+
+    /// The id of the data key that has replaced this one, or its own; `None` if it is unknown or destroyed.
+    pub fn successor(&self, data_key: u32) -> Option<u32> {
+        let keys = self.bunch.state();
+        keys.scope(data_key).filter(|_| !keys.is_destroyed(data_key)).and_then(|scope| keys.current(scope))
     }
 
     /// The key of one object, from the data key it names and its own random salt. `Corruption` when there is no such key.
     pub fn object_key(&self, purpose: Purpose, data_key: u32, salt: &[u8; 32]) -> Result<ObjectKey> {
-        let Some(found) = self.secrets.keys.iter().find(|key| key.id == data_key && key.purpose == purpose) else {
-            fail!(Corruption, "it names data key {data_key} for {}, which the keyring lacks", purpose.name())
-        };
-        ObjectKey::new(&*aead::derive(&found.key, salt, &[b"steward/v1/object/", purpose.name().as_bytes()])?)
+        let keys = self.bunch.state();
+        let secret = keys.secret(purpose, data_key)?;
+        ObjectKey::new(&*aead::derive(secret, salt, &[b"steward/v1/object/", purpose.name().as_bytes()])?)
     }
 
-    /// A key for HMAC-SHA256, the same for the life of the database. `label` separates uses.
+    /// A key for HMAC-SHA256, the same for the life of the database. `purpose` and `label` separate uses.
     pub fn mac_key(&self, purpose: Purpose, label: &str) -> Result<MacKey> {
-        let first = self.secrets.keys.iter().filter(|key| key.purpose == purpose).min_by_key(|key| key.id);
-        let first = first.ok_or_else(|| Error::internal(format!("no data key for {}", purpose.name())))?;
+        let keys = self.bunch.state();
+        let Some(marks) = keys.current(Scope::Purpose(Purpose::Marks)) else {
+            fail!(Corruption, "the keyring lacks the key of counts")
+        };
         let info: [&[u8]; 4] = [b"steward/v1/mac/", purpose.name().as_bytes(), b"/", label.as_bytes()];
-        Ok(MacKey::new(&*aead::derive(&first.key, &self.header.lock().install_id, &info)?))
+        let secret = keys.secret(Purpose::Marks, marks)?;
+        Ok(MacKey::new(&*aead::derive(secret, &keys.header.install_id, &info)?))
     }
 
     /// Seals the keyring with a new master key, durable on return; the old key then opens neither copy.
     ///
     /// Takes milliseconds: data stay as they are. A passphrase gets a fresh salt.
     pub fn rotate_master(&self, new: &KeySource) -> Result<()> {
-        let mut header = self.header.lock();
-        // What is on disk may already hold data keys of the next start; without the old key they can't be carried over.
-        if keyfile::decode_header(&read_file(&self.dir, FILE)?).map_err(|error| name_file(&self.dir, error))?.version
-            != header.version
-        {
-            return Err(Error::new(Kind::NotReady, "new data keys wait for the next start")
-                .with_hint("Restart, then rotate the master key."));
+        let salt = match new {
+            KeySource::Passphrase(_) => Some(random()?),
+            KeySource::Key(_) => None,
+        };
+        let master = new.master_key(&salt.unwrap_or(self.bunch.state().header.salt))?;
+        self.bunch.change_master(salt, master)
+    }
+
+    /// Adds a data key for every scope, in use at once and durable on return: what is sealed from now on is sealed with it,
+    /// what is there stays readable until [`Keyring::drop_unused`].
+    pub fn rotate_data_keys(&self) -> Result<()> {
+        self.bunch.change(false, |secrets| {
+            let live = secrets.keys.iter().filter(|key| key.key.is_some()).map(|key| key.scope);
+            let scopes: BTreeSet<_> = live.filter(|scope| *scope != Scope::Purpose(Purpose::Marks)).collect();
+            scopes.into_iter().try_for_each(|scope| secrets.add(scope).map(drop))
+        })
+    }
+
+    /// As [`Keyring::rotate_data_keys`] for one object; nothing happens if it has no key yet.
+    pub fn renew(&self, owner: u64) -> Result<()> {
+        let scope = Scope::Object(owner);
+        match self.bunch.state().current(scope) {
+            Some(_) => self.bunch.change(false, |secrets| secrets.add(scope).map(drop)),
+            None => Ok(()),
         }
-        let mut next = Header { version: header.version + 1, ..header.clone() };
-        if matches!(new, KeySource::Passphrase(_)) {
-            next.salt = random()?;
-        }
-        let master = new.master_key(&next.salt)?;
-        write_files(&self.dir, &keyfile::encode(&next, &self.secrets, &master)?)?;
-        *header = next;
+    }
+
+    /// Destroys all keys of these objects, durable on return. What they sealed is gone, wherever a copy of it lies; the
+    /// keyring remembers that they were.
+    pub fn destroy(&self, owners: &BTreeSet<u64>) -> Result<()> {
+        let doomed = |scope: Scope| matches!(scope, Scope::Object(owner) if owners.contains(&owner));
+        self.bunch.change(true, |secrets| {
+            secrets.keys.iter_mut().filter(|key| doomed(key.scope)).for_each(|key| key.key = None);
+            Ok(())
+        })?;
+        self.forget();
         Ok(())
     }
 
-    /// Adds a data key for every purpose, in use from the next start on: what is written then is sealed with them, what is
-    /// there stays readable. `master` must open the keyring.
-    pub fn rotate_data_keys(&self, master: &MasterKey) -> Result<()> {
-        let _held = self.header.lock();
-        let bytes = read_file(&self.dir, FILE)?;
-        let (mut header, mut secrets) = keyfile::decode(&bytes, master).map_err(|error| name_file(&self.dir, error))?;
-        let since = secrets.epochs.iter().map(|epoch| epoch.id).max().unwrap_or(0) + 1;
-        let first = secrets.keys.iter().map(|key| key.id).max().unwrap_or(0) + 1;
-        for (id, purpose) in (first..).zip(Purpose::ALL) {
-            secrets.keys.push(DataKey { id, purpose, since, key: Zeroizing::new(random()?) });
+    /// Drops these keys, which must be replaced or destroyed and named by nothing any more; and all earlier epochs but those that
+    /// something does name. Durable on return.
+    pub fn drop_unused(&self, unused_keys: &BTreeSet<u32>, used_epochs: &BTreeSet<u32>) -> Result<()> {
+        let (now, epoch) = (self.bunch.state(), self.bunch.epoch);
+        // The highest number stays known, so that none is given twice.
+        let last = now.secrets.keys.iter().map(|key| key.id).max();
+        let goes = |id: u32| unused_keys.contains(&id) && Some(id) != last && !now.is_current(id);
+        if !now.secrets.keys.iter().any(|key| goes(key.id)) {
+            return Ok(());
         }
-        header.version += 1;
-        write_files(&self.dir, &keyfile::encode(&header, &secrets, master)?)
+        self.bunch.change(true, |secrets| {
+            secrets.keys.retain(|key| !goes(key.id));
+            secrets.epochs.retain(|known| used_epochs.contains(&known.id) || epoch.is_some_and(|now| known.id >= now));
+            Ok(())
+        })?;
+        self.forget();
+        Ok(())
+    }
+
+    /// Sealers keep derived keys; those of keys that are gone must go too.
+    fn forget(&self) {
+        let keys = self.bunch.state();
+        let gone = |id: u32| !keys.knows(id) || keys.is_destroyed(id);
+        self.sealers.lock().values().for_each(|sealer| sealer.forget(&gone));
+    }
+
+    /// What is known of every data key.
+    pub fn facts(&self) -> Vec<KeyFact> {
+        let keys = self.bunch.state();
+        let state = |id| match () {
+            () if keys.is_destroyed(id) => KeyState::Destroyed,
+            () if keys.is_outdated(id) => KeyState::Outdated,
+            () => KeyState::Current,
+        };
+        let fact = |key: &keyfile::DataKey| KeyFact {
+            id: key.id,
+            scope: key.scope,
+            created_ms: key.created_ms,
+            state: state(key.id),
+        };
+        keys.secrets.keys.iter().map(fact).collect()
+    }
+
+    /// Whether a data key was destroyed.
+    pub fn is_destroyed(&self, data_key: u32) -> bool {
+        self.bunch.state().is_destroyed(data_key)
     }
 
     /// How often the keyring was written.
     pub fn version(&self) -> u64 {
-        self.header.lock().version
+        self.bunch.state().header.version
     }
 
     /// Random bytes that name this database.
     pub fn install_id(&self) -> [u8; 16] {
-        self.header.lock().install_id
+        self.bunch.state().header.install_id
     }
 
     /// Whether the file `name` in `dir` is a keyring as it was written. Needs no key.
@@ -195,7 +282,7 @@ impl Keyring {
 
 impl std::fmt::Debug for Keyring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Keyring({:?}, epoch {:?})", self.dir, self.epoch)
+        write!(f, "Keyring({:?}, epoch {:?})", self.bunch.dir, self.bunch.epoch)
     }
 }
 
@@ -231,10 +318,13 @@ fn name_file(dir: &Path, error: Error) -> Error {
     }
 }
 
-/// Replaces `keyring`, then its copy; each by rename after the new bytes are durable.
-fn write_files(dir: &Path, bytes: &[u8]) -> Result<()> {
+/// Replaces `keyring`, then its copy; each by rename after the new bytes are durable. With `erase` what is replaced is
+/// overwritten with zeros, so that keys which are gone do not stay in free blocks; a disk that writes elsewhere instead
+/// keeps them all the same.
+pub(super) fn write_files(dir: &Path, bytes: &[u8], erase: bool) -> Result<()> {
     for name in [FILE, COPY] {
         let (path, fresh) = (dir.join(name), dir.join("keyring.new"));
+        let old = erase.then(|| OpenOptions::new().write(true).open(&path).ok()).flatten();
         let write = || {
             let mut file = File::create(&fresh)?;
             #[cfg(unix)]
@@ -245,11 +335,22 @@ fn write_files(dir: &Path, bytes: &[u8]) -> Result<()> {
             file.write_all(bytes)?;
             file.sync_all()?;
             fs::rename(&fresh, &path)?;
-            File::open(dir)?.sync_all()
+            File::open(dir)?.sync_all()?;
+            old.map_or(Ok(()), zero)
         };
         write().map_err(|error| Error::io(format!("keyring file \"{}\"", path.display()), &error))?;
     }
     Ok(())
+}
+
+/// Overwrites a file that has no name any more; one that a backup has linked is left alone.
+fn zero(mut file: File) -> std::io::Result<()> {
+    let meta = file.metadata()?;
+    if meta.nlink() > 0 {
+        return Ok(());
+    }
+    std::io::copy(&mut std::io::repeat(0).take(meta.len()), &mut file)?;
+    file.sync_all()
 }
 
 #[cfg(test)]
@@ -264,8 +365,8 @@ mod tests {
     fn values_of_earlier_starts_open_and_stay_in_their_place() {
         let dir = tempfile::tempdir().unwrap();
         let first = Keyring::create(dir.path(), &key(1)).unwrap();
-        let sealed = first.value_sealer(Purpose::Rows).unwrap().seal(b"row 1", b"value").unwrap();
-        assert_ne!(sealed, first.value_sealer(Purpose::Rows).unwrap().seal(b"row 1", b"value").unwrap());
+        let sealed = first.value_sealer(Purpose::Rows).unwrap().seal(7, b"row 1", b"value").unwrap();
+        assert_ne!(sealed, first.value_sealer(Purpose::Rows).unwrap().seal(7, b"row 1", b"value").unwrap());
 
         let second = Keyring::open(dir.path(), &key(1)).unwrap();
         let rows = second.value_sealer(Purpose::Rows).unwrap();
@@ -282,39 +383,92 @@ mod tests {
 
         let reader = Keyring::open_read_only(dir.path(), &key(1)).unwrap().value_sealer(Purpose::Rows).unwrap();
         assert_eq!(reader.open(b"row 1", &sealed).unwrap(), b"value");
-        assert!(reader.seal(b"", b"").is_err());
+        assert!(reader.seal(0, b"", b"").is_err());
     }
 
     #[test]
     fn a_rotated_master_key_replaces_the_old_one_in_both_copies() {
         let dir = tempfile::tempdir().unwrap();
         let keyring = Keyring::create(dir.path(), &key(1)).unwrap();
-        let sealed = keyring.value_sealer(Purpose::Catalog).unwrap().seal(b"", b"name").unwrap();
+        let sealed = keyring.value_sealer(Purpose::Catalog).unwrap().seal(0, b"", b"name").unwrap();
+        let before = fs::read(dir.path().join(COPY)).unwrap();
         keyring.rotate_master(&key(2).into()).unwrap();
         let wrong = Keyring::open(dir.path(), &key(1)).unwrap_err();
         assert_eq!(wrong.kind(), Kind::WrongKey);
         assert!(wrong.message().contains("keyring") && wrong.hint().unwrap().contains("STEWARD_KEY_FILE"));
+        assert_eq!(wrong.detail(), None);
+        let rotated = fs::read(dir.path().join(FILE)).unwrap();
+        assert_eq!(rotated, fs::read(dir.path().join(COPY)).unwrap());
+        // Later changes are sealed with the new key.
+        keyring.data_key_id(Purpose::Chunks, 77).unwrap();
         let open = Keyring::open(dir.path(), &key(2)).unwrap();
         assert_eq!(open.value_sealer(Purpose::Catalog).unwrap().open(b"", &sealed).unwrap(), b"name");
+        assert_eq!(open.data_key_id(Purpose::Chunks, 77).unwrap(), keyring.data_key_id(Purpose::Chunks, 77).unwrap());
+
+        // Killed between the two copies: the new key opens, whoever has the old one is told why it does not.
+        fs::write(dir.path().join(COPY), before).unwrap();
+        let wrong = Keyring::open(dir.path(), &key(1)).unwrap_err();
+        assert_eq!(wrong.kind(), Kind::WrongKey);
+        assert!(wrong.detail().unwrap().contains("was being changed"));
+        Keyring::open(dir.path(), &key(2)).unwrap();
         assert_eq!(fs::read(dir.path().join(FILE)).unwrap(), fs::read(dir.path().join(COPY)).unwrap());
     }
 
     #[test]
-    fn new_data_keys_seal_from_the_next_start_on() {
+    fn new_data_keys_seal_at_once_and_old_ones_open_until_they_are_dropped() {
         let dir = tempfile::tempdir().unwrap();
         let keyring = Keyring::create(dir.path(), &key(1)).unwrap();
-        let before = keyring.data_key_id(Purpose::Chunks).unwrap();
-        let sealed = keyring.value_sealer(Purpose::Rows).unwrap().seal(b"", b"old").unwrap();
+        let rows = keyring.value_sealer(Purpose::Rows).unwrap();
+        let before = keyring.data_key_id(Purpose::Chunks, 0).unwrap();
+        let (old, of_table) = (rows.seal(0, b"", b"old").unwrap(), rows.seal(9, b"", b"table").unwrap());
         let mac = keyring.mac_key(Purpose::Journal, "test").unwrap().tag(&[b"x"]);
-        keyring.rotate_data_keys(&key(1)).unwrap();
-        assert_eq!(keyring.data_key_id(Purpose::Chunks).unwrap(), before);
-        assert_eq!(keyring.rotate_master(&key(2).into()).unwrap_err().kind(), Kind::NotReady);
+        assert!(!rows.is_outdated(&old) && rows.owner(&of_table) == 9);
+        keyring.rotate_data_keys().unwrap();
+        let after = keyring.data_key_id(Purpose::Chunks, 0).unwrap();
+        assert_ne!(after, before);
+        assert_eq!((keyring.successor(before), keyring.successor(after)), (Some(after), Some(after)));
+        assert!(rows.is_outdated(&old) && rows.is_outdated(&of_table));
+        let new = rows.seal(0, b"", b"new").unwrap();
+        assert!(!rows.is_outdated(&new));
+        for (sealed, text) in [(&old, "old"), (&of_table, "table"), (&new, "new")] {
+            assert_eq!(rows.open(b"", sealed).unwrap(), text.as_bytes());
+        }
+        assert!(keyring.object_key(Purpose::Chunks, before, &[0; 32]).is_ok());
+        assert_eq!(keyring.object_key(Purpose::Chunks, 999, &[0; 32]).unwrap_err().kind(), Kind::Corruption);
+        assert_eq!(keyring.mac_key(Purpose::Journal, "test").unwrap().tag(&[b"x"]), mac);
+
         let next = Keyring::open(dir.path(), &key(1)).unwrap();
-        assert_ne!(next.data_key_id(Purpose::Chunks).unwrap(), before);
+        assert_eq!(next.data_key_id(Purpose::Chunks, 0).unwrap(), after);
+        let rows = next.value_sealer(Purpose::Rows).unwrap();
+        assert_eq!(rows.open(b"", &old).unwrap(), b"old");
+        // What is in use or current stays, whatever the caller believes.
+        let unused: BTreeSet<u32> = next.facts().iter().map(|fact| fact.id).filter(|id| *id != before).collect();
+        next.drop_unused(&unused, &BTreeSet::from([1])).unwrap();
+        assert_eq!(rows.open(b"", &old).unwrap_err().kind(), Kind::Corruption);
+        assert!(rows.lacks_keys_of(&old));
+        assert_eq!(rows.open(b"", &new).unwrap(), b"new");
         assert!(next.object_key(Purpose::Chunks, before, &[0; 32]).is_ok());
-        assert_eq!(next.object_key(Purpose::Chunks, 999, &[0; 32]).unwrap_err().kind(), Kind::Corruption);
-        assert_eq!(next.value_sealer(Purpose::Rows).unwrap().open(b"", &sealed).unwrap(), b"old");
         assert_eq!(next.mac_key(Purpose::Journal, "test").unwrap().tag(&[b"x"]), mac);
+    }
+
+    #[test]
+    fn a_destroyed_key_opens_nothing_and_is_remembered() {
+        let dir = tempfile::tempdir().unwrap();
+        let keyring = Keyring::create(dir.path(), &key(1)).unwrap();
+        let rows = keyring.value_sealer(Purpose::Rows).unwrap();
+        let (gone, kept) = (rows.seal(8, b"", b"gone").unwrap(), rows.seal(9, b"", b"kept").unwrap());
+        let data_key = keyring.data_key_id(Purpose::Chunks, 8).unwrap();
+        let secret = keyring.bunch.state().secret(Purpose::Rows, data_key).unwrap().to_vec();
+        keyring.destroy(&BTreeSet::from([8, 55])).unwrap();
+        for keyring in [keyring, Keyring::open(dir.path(), &key(1)).unwrap()] {
+            let rows = keyring.value_sealer(Purpose::Rows).unwrap();
+            assert!(rows.is_shredded(&gone) && !rows.is_shredded(&kept));
+            assert!(rows.open(b"", &gone).unwrap_err().message().contains("destroyed"));
+            assert_eq!(rows.open(b"", &kept).unwrap(), b"kept");
+            assert!(keyring.object_key(Purpose::Chunks, data_key, &[0; 32]).is_err());
+            assert!(!keyring.bunch.state().secrets.keys.iter().any(|key| key.key.as_deref() == secret.first_chunk()));
+            assert_ne!(keyring.data_key_id(Purpose::Chunks, 8).unwrap(), data_key, "a number never comes twice");
+        }
     }
 
     #[test]

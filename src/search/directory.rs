@@ -41,6 +41,7 @@ pub(super) struct SealedDirectory {
 }
 
 struct Shared {
+    index_id: u64,
     files: Arc<dyn SealedFiles>,
     names: Mutex<Names>,
     /// Names of files that are being written.
@@ -56,6 +57,7 @@ impl SealedDirectory {
     /// The files of index `index_id`.
     pub(super) fn open(files: Arc<dyn SealedFiles>, index_id: u64) -> Result<Self> {
         let shared = Shared {
+            index_id,
             names: Mutex::new(Names::load(files.clone(), index_id)?),
             files,
             unfinished: Mutex::default(),
@@ -121,7 +123,7 @@ impl Directory for SealedDirectory {
             return Err(OpenWriteError::FileAlreadyExists(path.to_path_buf()));
         }
         let mut writer = Writer { shared: self.shared.clone(), path: path.to_path_buf(), sink: Mutex::new(None) };
-        let sink = self.shared.files.create();
+        let sink = self.shared.files.create(self.shared.index_id);
         let sink =
             sink.map_err(|error| OpenWriteError::wrap_io_error(self.shared.failed(error), path.to_path_buf()))?;
         *writer.sink.get_mut() = Some(sink);

@@ -17,7 +17,7 @@ pub type Changes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 /// Files are written once, from beginning to end, and never change. An identifier is never used twice.
 pub trait SealedFiles: Send + Sync + 'static {
     /// Begins a new file. Nobody sees it before [`SealedSink::finish`]; dropped before that, it leaves nothing behind.
-    fn create(&self) -> Result<Box<dyn SealedSink>>;
+    fn create(&self, index_id: u64) -> Result<Box<dyn SealedSink>>;
     /// `len` bytes of file `id` from `offset` on. [`Kind::Corruption`] if they cannot be opened or there are fewer. Searches
     /// read many short ranges: opened blocks should be kept.
     fn read_range(&self, id: u64, offset: u64, len: usize) -> Result<Vec<u8>>;
@@ -58,7 +58,7 @@ impl MemoryFiles {
 }
 
 impl SealedFiles for MemoryFiles {
-    fn create(&self) -> Result<Box<dyn SealedSink>> {
+    fn create(&self, _: u64) -> Result<Box<dyn SealedSink>> {
         Ok(Box::new(MemorySink { files: self.clone(), bytes: Vec::new() }))
     }
 

@@ -39,8 +39,8 @@ impl StoredFiles {
 }
 
 impl SealedFiles for StoredFiles {
-    fn create(&self) -> Result<Box<dyn SealedSink>> {
-        Ok(Box::new(StoredSink(self.files.writer(FileKind::Index)?)))
+    fn create(&self, index_id: u64) -> Result<Box<dyn SealedSink>> {
+        Ok(Box::new(StoredSink(self.files.writer(FileKind::Index, index_id)?)))
     }
 
     fn read_range(&self, id: u64, offset: u64, len: usize) -> Result<Vec<u8>> {
@@ -156,9 +156,9 @@ mod tests {
         let store = store(dir.path());
         let files = StoredFiles::new(&store);
         add(&index(&store).unwrap(), 1);
-        store.files().create(FileKind::Chunk, b"a table's").unwrap();
+        store.files().create(FileKind::Chunk, 0, b"a table's").unwrap();
         let before = store.files().list().unwrap().len();
-        let mut sink = files.create().unwrap();
+        let mut sink = files.create(5).unwrap();
         sink.write_all(b"never named").unwrap();
         sink.finish().unwrap();
         assert_eq!(files.sweep().unwrap(), 1);

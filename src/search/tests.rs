@@ -284,9 +284,9 @@ impl SealedSink for TrialSink {
 }
 
 impl SealedFiles for Trial {
-    fn create(&self) -> Result<Box<dyn SealedSink>> {
+    fn create(&self, index_id: u64) -> Result<Box<dyn SealedSink>> {
         self.check()?;
-        Ok(Box::new(TrialSink(self.inner.create()?, self.clone())))
+        Ok(Box::new(TrialSink(self.inner.create(index_id)?, self.clone())))
     }
     fn read_range(&self, id: u64, offset: u64, len: usize) -> Result<Vec<u8>> {
         let mut bytes = masked(&self.inner.read_range(id, offset, len)?);
@@ -407,8 +407,8 @@ struct CutOff {
 }
 
 impl SealedFiles for CutOff {
-    fn create(&self) -> Result<Box<dyn SealedSink>> {
-        self.inner.create()
+    fn create(&self, index_id: u64) -> Result<Box<dyn SealedSink>> {
+        self.inner.create(index_id)
     }
     fn read_range(&self, id: u64, offset: u64, len: usize) -> Result<Vec<u8>> {
         self.inner.read_range(id, offset, len)

@@ -1,6 +1,7 @@
 //! A database: the store, the engine's template, the sessions on it.
 
 use super::context::{Context, Notice, NoticeSink};
+use super::memory::{Memory, memory_default};
 use super::models::Models;
 use super::referred::referred_files;
 use super::run::blocking;
@@ -17,6 +18,9 @@ use crate::storage::{Store, Tree, WriteBatch};
 use crate::txn::{Compactor, Manager, Transaction};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::Int64Type;
+use datafusion::common::config::SpillCompression;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
@@ -59,6 +63,7 @@ pub struct Inner {
     pub(super) name: String,
     pub(super) models: Models,
     pub(super) indexes: TextIndexes,
+    pub(super) memory: Memory,
     pub(super) scrub: Scrub,
     /// Key of `tokenize`.
     pub(super) token_key: Arc<MacKey>,
@@ -116,6 +121,7 @@ impl Database {
         let compactor = Compactor::start(&manager);
         let inner = Inner {
             models: Models::new(store.clone()),
+            memory: Memory::new(memory_default(), store.spill().clone())?,
             token_key: Arc::new(store.keyring().mac_key(Purpose::Governance, "tokenize")?),
             indexes,
             scrub: Scrub::default(),
@@ -125,7 +131,22 @@ impl Database {
             numbers: Mutex::default(),
             _compactor: compactor,
         };
-        Ok(Self(Arc::new(inner)))
+        let database = Self(Arc::new(inner));
+        database.set_memory_limit(memory_default());
+        Ok(database)
+    }
+
+    /// Lets the database use so many bytes of memory for its caches and for what statements sort, join and group. Sessions that
+    /// are there keep the limit they began with.
+    pub fn set_memory_limit(&self, bytes: u64) {
+        let caches = self.0.memory.set_limit(bytes);
+        self.0.manager.set_cache_bytes(caches.columns);
+        self.0.manager.store().files().set_cache_bytes(caches.blocks);
+    }
+
+    /// Bytes of memory that the database may use.
+    pub fn memory_limit(&self) -> u64 {
+        self.0.memory.limit()
     }
 
     /// A session of a role, whose notices go nowhere.
@@ -208,12 +229,17 @@ fn template() -> Result<SessionState> {
     options.sql_parser.map_string_types_to_utf8view = false;
     options.sql_parser.collect_spans = true;
     options.execution.time_zone = Some("UTC".to_owned());
+    options.execution.spill_compression = SpillCompression::Lz4Frame;
     // Its check of nullability takes IS TRUE for something that is never NULL, and fails.
     options.execution.skip_physical_aggregate_schema_check = true;
     // Above an outer join it takes columns of one name on both sides for each other. No scan here takes filters so.
     let rules = PhysicalOptimizer::new().rules.into_iter().filter(|rule| !rule.name().starts_with("FilterPushdown"));
+    // Plans run with the memory and the sealed files of their statement; whatever else there may be does not reach the disk.
+    let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled);
+    let runtime = RuntimeEnvBuilder::new().with_disk_manager_builder(disk).build_arc()?;
     let mut state = SessionStateBuilder::new()
         .with_config(config)
+        .with_runtime_env(runtime)
         .with_default_features()
         .with_physical_optimizer_rules(rules.collect())
         .build();
@@ -233,6 +259,9 @@ fn remove_orphans(manager: &Manager) -> Result<()> {
             files.remove(id)?;
         }
     }
+    // Nor may it have come to the keys of what it dropped.
+    let living = manager.current().catalog.objects().map(|(id, _)| id).collect();
+    manager.store().destroy_keys_but(&living);
     Ok(())
 }
 
@@ -246,8 +275,11 @@ impl Inner {
 
     /// Commits, and removes the files of text indexes that were dropped.
     pub(super) fn commit(&self, txn: Transaction) -> Result<u64> {
-        let gone: Vec<ObjectId> = txn
-            .dropped()
+        let dropped: Vec<ObjectId> = txn.dropped().collect();
+        let emptied: Vec<ObjectId> = txn.emptied().collect();
+        let gone: Vec<ObjectId> = dropped
+            .iter()
+            .copied()
             .filter(|id| matches!(self.manager.current().catalog.get(*id).map(AsRef::as_ref), Some(Object::Index(_))))
             .collect();
         // A commit waits for the disk: others go on meanwhile, and wait with it.
@@ -256,6 +288,15 @@ impl Inner {
             if let Err(error) = self.indexes.remove(id) {
                 tracing::warn!("files of a dropped index stay until the next start: {error}");
             }
+        }
+        let store = self.manager.store();
+        if !dropped.is_empty() {
+            store.destroy_keys_of(dropped);
+        }
+        if !emptied.is_empty()
+            && let Err(error) = blocking(|| store.renew_keys_of(emptied))
+        {
+            tracing::warn!("the key of an emptied table stays: {error}");
         }
         Ok(seq)
     }

@@ -32,7 +32,7 @@ impl From<DataFusionError> for Error {
             DataFusionError::SQL(error, _) => syntax(&error.to_string()),
             DataFusionError::NotImplemented(message) => Error::new(Kind::Unsupported, first_line(&message)),
             DataFusionError::SchemaError(error, _) => schema(&error),
-            DataFusionError::ResourcesExhausted(message) => Error::new(Kind::OutOfMemory, first_line(&message)),
+            DataFusionError::ResourcesExhausted(message) => exhausted(&message),
             DataFusionError::IoError(error) => Error::io("a file of the query", &error),
             DataFusionError::Plan(message) => plan(&message),
             DataFusionError::Execution(message) => execution(&message),
@@ -53,9 +53,15 @@ fn shared(error: &DataFusionError) -> Error {
         DataFusionError::ArrowError(error, _) => arrow(error),
         DataFusionError::Plan(message) => plan(message),
         DataFusionError::Execution(message) => execution(message),
-        DataFusionError::ResourcesExhausted(message) => Error::new(Kind::OutOfMemory, first_line(message)),
+        DataFusionError::ResourcesExhausted(message) => exhausted(message),
         other => Error::internal(other.strip_backtrace()),
     }
+}
+
+fn exhausted(message: &str) -> Error {
+    Error::new(Kind::OutOfMemory, "out of memory: the statement needs more than memory_limit allows")
+        .with_detail(format!("{}.", first_line(message).trim_end_matches('.')))
+        .with_hint("Raise memory_limit, or ask for less at a time.")
 }
 
 impl From<ParserError> for Error {

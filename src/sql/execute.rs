@@ -269,7 +269,10 @@ async fn execute_own(session: &mut Session, own: Own, params: &[ScalarValue]) ->
             command(what.tag())
         }
         Own::Operate(operate) => statements::operate(session, operate),
-        Own::RotateKey => Err(Error::new(Kind::Unsupported, "ALTER SYSTEM ROTATE ENCRYPTION KEY is not supported yet")),
+        Own::RotateKey => {
+            statements::rotate_key(session)?;
+            command("ALTER SYSTEM")
+        }
     }
 }
 
@@ -368,11 +371,15 @@ async fn explain(
         return Err(Error::new(Kind::Unsupported, "EXPLAIN is supported for queries only"));
     };
     let (context, state) = session.context();
+    let state = context.database.memory.fitted(&state, &context.settings).unwrap_or(state);
     let plan = bind(Planner::new(&context, &state).query(*query)?, params)?;
     let optimized = state.optimize(&plan)?;
     let physical = state.query_planner().create_physical_plan(&optimized, &state).await?;
     if analyze {
-        let rows = datafusion::physical_plan::execute_stream(physical.clone(), state.task_ctx())?;
+        let rows = datafusion::physical_plan::execute_stream(
+            physical.clone(),
+            context.database.memory.task(&state, &context.settings)?,
+        )?;
         futures::TryStreamExt::try_for_each(rows, |_| std::future::ready(Ok(()))).await?;
     }
     let text = match analyze {

@@ -1,8 +1,9 @@
 //! Running plans.
 
 use super::context::{Cancel, Context};
+use super::memory::owning;
 use super::stoppable::stoppable;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::DataFusionError;
@@ -10,6 +11,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::{StreamExt, TryStreamExt};
@@ -18,17 +20,53 @@ use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// The rows of a plan as a stream that ends when the statement is cancelled or its time is over.
+///
+/// A hash join keeps one side in memory and cannot spill. Where that does not fit, and no row has been given yet, the plan is
+/// made once more with joins that sort and spill.
 pub async fn stream(
     context: &Arc<Context>,
     state: &SessionState,
     plan: &LogicalPlan,
 ) -> Result<SendableRecordBatchStream> {
+    let fitted = context.database.memory.fitted(state, &context.settings);
+    let state = fitted.as_ref().unwrap_or(state);
     let plan = state.optimize(plan)?;
     let physical = state.query_planner().create_physical_plan(&plan, state).await?;
+    let may_sort = state.config().target_partitions() > 1 && has_hash_join(&physical)?;
+    let mut rows = start(context, state, physical)?;
+    if !may_sort {
+        return Ok(rows);
+    }
+    match rows.next().await.transpose().map_err(Error::from) {
+        Ok(first) => {
+            let schema = rows.schema();
+            let all = futures::stream::iter(first.map(Ok)).chain(rows);
+            Ok(Box::pin(RecordBatchStreamAdapter::new(schema, all)))
+        }
+        Err(error) if error.kind() == Kind::OutOfMemory => {
+            drop(rows);
+            let mut sorting = state.clone();
+            sorting.config_mut().options_mut().optimizer.prefer_hash_join = false;
+            let physical = sorting.query_planner().create_physical_plan(&plan, &sorting).await?;
+            start(context, &sorting, physical)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn start(
+    context: &Context,
+    state: &SessionState,
+    physical: Arc<dyn ExecutionPlan>,
+) -> Result<SendableRecordBatchStream> {
     let physical = yielding(physical, &context.cancel)?;
     let schema = physical.schema();
-    let rows = execute_stream(physical, state.task_ctx())?;
+    let rows = execute_stream(physical, context.database.memory.task(state, &context.settings)?)?;
     Ok(guard(context.cancel.clone(), schema, rows))
+}
+
+fn has_hash_join(plan: &Arc<dyn ExecutionPlan>) -> Result<bool> {
+    Ok(plan.exists(|node| Ok(node.downcast_ref::<HashJoinExec>().is_some()))?)
 }
 
 /// Makes joins stoppable, and give way now and then. The engine lets only leaves do so; but a join may make millions of rows of one
@@ -36,8 +74,10 @@ pub async fn stream(
 /// as many such statements as threads nobody else could do anything.
 fn yielding(plan: Arc<dyn ExecutionPlan>, cancel: &Cancel) -> Result<Arc<dyn ExecutionPlan>> {
     let wrapped = plan.transform_up(|node| match node.children().len() {
-        0 | 1 => Ok(Transformed::no(node)),
+        0 => Ok(Transformed::no(node)),
+        1 => owning(node),
         _ => {
+            let node = owning(node)?.data;
             let node = stoppable(node, cancel)?;
             Ok(Transformed::yes(Arc::new(CooperativeExec::new(node)) as Arc<dyn ExecutionPlan>))
         }

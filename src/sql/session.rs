@@ -102,10 +102,10 @@ impl Session {
     /// A session of a role.
     pub(super) fn new(database: Arc<Inner>, role: ObjectId, notices: NoticeSink) -> Self {
         Self {
+            settings: Settings::of_server(database.memory.limit()),
             database,
             login: role,
             role,
-            settings: Settings::default(),
             settings_after: None,
             txn: None,
             status: Status::Idle,
@@ -313,10 +313,11 @@ impl Session {
 
     /// Puts all settings back to their defaults.
     pub(super) fn reset_settings(&mut self) {
-        self.replace_settings(Settings::default());
+        let fresh = self.settings.fresh();
         if let Some(after) = &mut self.settings_after {
-            after.commit = Settings::default();
+            after.commit = fresh.clone();
         }
+        self.replace_settings(fresh);
     }
 
     /// Sets modes of the open transaction.
@@ -367,6 +368,11 @@ impl Session {
     /// Settings that the client must hear of since the last call.
     pub fn take_changes(&mut self) -> Vec<(String, String)> {
         std::mem::take(&mut self.changes)
+    }
+
+    /// The store below.
+    pub(super) fn store(&self) -> &Arc<crate::storage::Store> {
+        self.database.manager.store()
     }
 
     /// Whether the role may do everything.

@@ -1,6 +1,6 @@
 //! Settings of a session: known names, their values, and what each value must look like.
 
-use crate::config::SERVER_VERSION;
+use crate::config::{MEMORY_BYTES_MIN, SERVER_VERSION};
 use crate::error::{Error, Kind, Result};
 use std::collections::BTreeMap;
 
@@ -20,9 +20,13 @@ struct Known {
 enum Check {
     Any,
     Bool,
-    Number { max: u64 },
+    Number {
+        max: u64,
+    },
     OneOf(&'static [&'static str]),
     Milliseconds,
+    /// Bytes of memory, from [`MEMORY_BYTES_MIN`] to what the server has.
+    Memory,
     Fixed,
 }
 
@@ -45,6 +49,7 @@ const KNOWN: &[Known] = known! {
     "integer_datetimes" "on" Check::Fixed, true, "Times are integers.";
     "intervalstyle" "postgres" Check::OneOf(&["postgres"]), true, "Output form of intervals.";
     "lock_timeout" "0" Check::Milliseconds, false, "Longest wait for a lock.";
+    "memory_limit" "" Check::Memory, false, "Memory that a statement may sort, join and group in; what it needs beyond goes to sealed files.";
     "row_security" "on" Check::Bool, false, "Row policies apply.";
     "search_path" "public, steward" Check::Any, false, "Schemas searched for unqualified names.";
     "server_encoding" "UTF8" Check::Fixed, true, "Encoding of the server.";
@@ -64,6 +69,8 @@ const KNOWN: &[Known] = known! {
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     values: BTreeMap<String, String>,
+    /// Bytes of memory that the server has, as it is shown.
+    memory: String,
 }
 
 fn known(name: &str) -> Option<&'static Known> {
@@ -75,12 +82,29 @@ fn unknown(name: &str) -> Error {
 }
 
 impl Settings {
+    /// The defaults on a server that has so many bytes of memory.
+    pub fn of_server(memory_bytes: u64) -> Self {
+        Self { values: BTreeMap::new(), memory: show_bytes(memory_bytes) }
+    }
+
+    /// The defaults on the same server.
+    pub fn fresh(&self) -> Self {
+        Self { values: BTreeMap::new(), memory: self.memory.clone() }
+    }
+
+    fn default_of(&self, known: &Known) -> &str {
+        match known.check {
+            Check::Memory => &self.memory,
+            _ => known.default,
+        }
+    }
+
     /// The value of a setting.
     pub fn get(&self, name: &str) -> Result<&str> {
         let name = name.to_lowercase();
         match (self.values.get(&name), known(&name)) {
             (Some(value), _) => Ok(value),
-            (None, Some(known)) => Ok(known.default),
+            (None, Some(known)) => Ok(self.default_of(known)),
             (None, None) => Err(unknown(&name)),
         }
     }
@@ -95,7 +119,10 @@ impl Settings {
             self.values.insert(name, value.to_owned());
             return Ok(None);
         };
-        let value = checked(known, value)?;
+        let value = match known.check {
+            Check::Memory => checked_memory(known, value, parse_bytes(&self.memory).unwrap_or(u64::MAX))?,
+            _ => checked(known, value)?,
+        };
         self.values.insert(name.clone(), value.clone());
         Ok(known.reported.then(|| (reported_name(&name), value)))
     }
@@ -105,7 +132,7 @@ impl Settings {
         let name = name.to_lowercase();
         self.values.remove(&name);
         match known(&name) {
-            Some(known) => Ok(known.reported.then(|| (reported_name(&name), known.default.to_owned()))),
+            Some(known) => Ok(known.reported.then(|| (reported_name(&name), self.default_of(known).to_owned()))),
             None if name.contains('.') => Ok(None),
             None => Err(unknown(&name)),
         }
@@ -114,7 +141,7 @@ impl Settings {
     /// Name, value and description of every setting.
     pub fn all(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         KNOWN.iter().map(|k| {
-            let value = self.values.get(k.name).map_or(k.default, |value| value.as_str());
+            let value = self.values.get(k.name).map_or(self.default_of(k), |value| value.as_str());
             (k.name, value, k.description)
         })
     }
@@ -142,6 +169,11 @@ impl Settings {
     /// A setting in milliseconds; 0 means none.
     pub fn milliseconds(&self, name: &str) -> u64 {
         self.get(name).ok().and_then(parse_milliseconds).unwrap_or(0)
+    }
+
+    /// A setting in bytes; `None` where the default holds.
+    pub fn bytes(&self, name: &str) -> Option<u64> {
+        self.values.get(name).and_then(|value| parse_bytes(value))
     }
 
     /// A setting that is a number.
@@ -176,9 +208,50 @@ fn checked(known: &Known, value: &str) -> Result<String> {
                 invalid().with_hint("Valid units for this parameter are \"ms\", \"s\", \"min\", \"h\", and \"d\".")
             })
         }
+        // Its bounds are the server's.
+        Check::Memory => Err(invalid()),
         Check::Fixed => {
             Err(Error::new(Kind::InvalidParameter, format!("parameter \"{}\" cannot be changed", known.name)))
         }
+    }
+}
+
+fn checked_memory(known: &Known, value: &str, bytes_max: u64) -> Result<String> {
+    let name = known.name;
+    let Some(bytes) = parse_bytes(value) else {
+        return Err(Error::new(Kind::InvalidParameter, format!("invalid value for parameter \"{name}\": \"{value}\""))
+            .with_hint("Valid units for this parameter are \"B\", \"kB\", \"MB\", \"GB\", and \"TB\"."));
+    };
+    if !(MEMORY_BYTES_MIN.min(bytes_max)..=bytes_max).contains(&bytes) {
+        let (shown, least, most) = (show_bytes(bytes), show_bytes(MEMORY_BYTES_MIN), show_bytes(bytes_max));
+        let message = format!("{shown} is outside the valid range for parameter \"{name}\" ({least} .. {most})");
+        return Err(Error::new(Kind::InvalidParameter, message));
+    }
+    Ok(show_bytes(bytes))
+}
+
+/// Bytes as PostgreSQL writes them; a number without a unit is in kilobytes.
+pub fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().ok()?;
+    let unit = match text[digits..].trim() {
+        "B" => 1,
+        "" | "kB" => 1 << 10,
+        "MB" => 1 << 20,
+        "GB" => 1 << 30,
+        "TB" => 1 << 40,
+        _ => return None,
+    };
+    number.checked_mul(unit)
+}
+
+/// Bytes in the largest unit that leaves no rest, as PostgreSQL shows them.
+pub fn show_bytes(bytes: u64) -> String {
+    let units = [(1 << 40, "TB"), (1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB")];
+    match units.into_iter().find(|(unit, _)| bytes != 0 && bytes.is_multiple_of(*unit)) {
+        Some((unit, name)) => format!("{}{name}", bytes / unit),
+        None => format!("{bytes}B"),
     }
 }
 
@@ -238,6 +311,23 @@ mod tests {
         settings.set("app.region", "east").unwrap();
         assert_eq!(settings.get("app.region").unwrap(), "east");
         assert_eq!(settings.set("TimeZone", "utc").unwrap(), Some(("TimeZone".into(), "UTC".into())));
+    }
+
+    #[test]
+    fn memory_is_within_what_the_server_has() {
+        let mut settings = Settings::of_server(2 << 30);
+        assert_eq!((settings.get("memory_limit").unwrap(), settings.bytes("memory_limit")), ("2GB", None));
+        for (given, shown) in [("65536", "64MB"), ("1GB", "1GB"), ("1536MB", "1536MB"), ("5000 kB", "5000kB")] {
+            settings.set("memory_limit", given).unwrap();
+            assert_eq!(settings.get("memory_limit").unwrap(), shown);
+        }
+        for wrong in ["3GB", "1kB", "much", "-1", "1gb", "99999999999999999999TB"] {
+            assert_eq!(settings.set("memory_limit", wrong).unwrap_err().kind(), Kind::InvalidParameter, "{wrong}");
+        }
+        assert_eq!(settings.bytes("memory_limit"), Some(5000 << 10));
+        settings.reset("memory_limit").unwrap();
+        assert_eq!(settings.get("memory_limit").unwrap(), "2GB");
+        assert_eq!(settings.fresh().get("memory_limit").unwrap(), "2GB");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! ```text
 //! STEWARD-BACKUP          empty; says what the folder is
 //! LOCK                    one backup at a time
-//! files/ab/ID             immutable files, as they lie in the database
+//! files/ab/ID-SALT        immutable files, as they lie in the database; one that was sealed anew has another salt
 //! journal/NUMBER-SALT.log, .checkpoint
 //! taken/TIME.keyring      the keyring as it was, still sealed with the master key of then
 //! taken/TIME.manifest     what belongs to the backup that was taken at TIME
@@ -145,7 +145,12 @@ impl Store {
             all.push(Wanted { from: path.clone(), name, bytes: (path == log).then_some(durable), file: None });
         }
         for id in self.files().list()?.into_iter().chain(self.files().list_retired()) {
-            let name = super::Files::shown(id);
+            let name = match self.files().seal_name(id) {
+                Ok(name) => name,
+                // It has gone since it was listed, and nothing committed can need it.
+                Err(_) if !self.files().is_there(id) => continue,
+                Err(error) => return Err(error),
+            };
             all.push(Wanted { from: self.files().place(id), name, bytes: None, file: Some(id) });
         }
         Ok(all)

@@ -48,7 +48,7 @@ fn a_backup_comes_back_and_the_next_one_copies_only_what_is_new() {
     let store = Store::open(dir.path(), &key()).unwrap();
     let first = store.backup(to.path(), false, quiet).unwrap();
     assert!(first.copied > 3 && first.copied_bytes <= first.bytes);
-    let kept = store.files().create(FileKind::Chunk, b"new").unwrap();
+    let kept = store.files().create(FileKind::Chunk, 0, b"new").unwrap();
     put(&store, Tree::Rows, b"after", b"the first").unwrap();
     let second = store.backup(to.path(), false, quiet).unwrap();
     assert!(second.number > first.number);
@@ -159,7 +159,7 @@ fn a_damaged_backup_is_refused_and_leaves_nothing() {
 fn removed_files_stay_as_long_as_the_retention_says() {
     let dir = TempDir::new().unwrap();
     let store = Store::open(dir.path(), &key()).unwrap();
-    let make = |text: &str| store.files().create(FileKind::Chunk, text.as_bytes()).unwrap();
+    let make = |text: &str| store.files().create(FileKind::Chunk, 0, text.as_bytes()).unwrap();
     let (gone, kept) = (make("gone"), make("kept"));
     store.files().remove(gone).unwrap();
     assert_eq!(store.files().read(gone).unwrap_err().kind(), Kind::Corruption);
@@ -233,7 +233,7 @@ fn a_backup_of_a_busy_store_is_one_moment() {
                     if !going.load(std::sync::atomic::Ordering::Relaxed) {
                         break;
                     }
-                    let id = store.files().create(FileKind::Chunk, &[thread; 3000]).unwrap();
+                    let id = store.files().create(FileKind::Chunk, 0, &[thread; 3000]).unwrap();
                     let mut batch = WriteBatch::new();
                     batch.put(Tree::Rows, [&[thread], &n.to_be_bytes()[..]].concat(), n.to_be_bytes());
                     batch.put(Tree::Governance, [thread], n.to_be_bytes());

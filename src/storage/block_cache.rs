@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -12,7 +13,7 @@ type Key = (FileId, u64);
 /// Blocks within a budget of bytes.
 #[derive(Debug)]
 pub(super) struct BlockCache {
-    bytes_max: usize,
+    bytes_max: AtomicUsize,
     inner: Mutex<Inner>,
 }
 
@@ -27,7 +28,12 @@ struct Inner {
 
 impl BlockCache {
     pub(super) fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, inner: Mutex::default() }
+        Self { bytes_max: AtomicUsize::new(bytes_max), inner: Mutex::default() }
+    }
+
+    /// Another budget from now on; what is beyond it leaves when something comes.
+    pub(super) fn set_bytes_max(&self, bytes_max: usize) {
+        self.bytes_max.store(bytes_max, Ordering::Relaxed);
     }
 
     pub(super) fn get(&self, id: FileId, index: u64) -> Option<Arc<Vec<u8>>> {
@@ -41,7 +47,8 @@ impl BlockCache {
     }
 
     pub(super) fn insert(&self, id: FileId, index: u64, block: Arc<Vec<u8>>) {
-        if block.len() > self.bytes_max {
+        let bytes_max = self.bytes_max.load(Ordering::Relaxed);
+        if block.len() > bytes_max {
             return;
         }
         let inner = &mut *self.inner.lock();
@@ -50,7 +57,7 @@ impl BlockCache {
         inner.bytes += block.len();
         inner.order.insert(inner.clock, (id, index));
         inner.blocks.insert((id, index), (block, inner.clock));
-        while inner.bytes > self.bytes_max
+        while inner.bytes > bytes_max
             && let Some((_, oldest)) = inner.order.first_key_value()
         {
             let oldest = *oldest;

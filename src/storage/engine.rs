@@ -53,6 +53,8 @@ pub(super) struct Op {
     pub tree: Tree,
     pub key: Vec<u8>,
     pub value: Option<Vec<u8>>,
+    /// The object whose data key seals the value; 0 if it belongs to none.
+    pub owner: u64,
 }
 
 impl WriteBatch {
@@ -61,14 +63,21 @@ impl WriteBatch {
         Self::default()
     }
 
-    /// Sets `key` to `value`. Of several writes to one key the last one counts.
+    /// Sets `key` to `value`. Of several writes to one key the last one counts. What is in trees manifest, rows and search
+    /// belongs to the object whose number the key tells, the rest to none.
     pub fn put(&mut self, tree: Tree, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
-        self.ops.push(Op { tree, key: key.into(), value: Some(value.into()) });
+        let key = key.into();
+        self.put_for(owner(tree, &key), tree, key, value);
+    }
+
+    /// As [`WriteBatch::put`]; the value goes when the data key of the object `owner` is destroyed.
+    pub fn put_for(&mut self, owner: u64, tree: Tree, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
+        self.ops.push(Op { tree, key: key.into(), value: Some(value.into()), owner });
     }
 
     /// Deletes `key`; nothing happens if it is not there.
     pub fn delete(&mut self, tree: Tree, key: impl Into<Vec<u8>>) {
-        self.ops.push(Op { tree, key: key.into(), value: None });
+        self.ops.push(Op { tree, key: key.into(), value: None, owner: 0 });
     }
 
     /// Adds the writes of `other` after those of this one.
@@ -105,6 +114,17 @@ impl WriteBatch {
         }
         Ok(())
     }
+}
+
+/// The number of the object that a value belongs to, as its key tells: the first number of it, in tree manifest behind a
+/// byte that says of what kind it is.
+fn owner(tree: Tree, key: &[u8]) -> u64 {
+    let number = match tree {
+        Tree::Rows | Tree::Search => key.first_chunk(),
+        Tree::Manifest => key.get(1..).and_then(<[u8]>::first_chunk),
+        Tree::Sys | Tree::Catalog | Tree::Governance => None,
+    };
+    number.map_or(0, |number| u64::from_be_bytes(*number))
 }
 
 /// A batch on its way to the disk.

@@ -1,6 +1,6 @@
 //! Immutable sealed files: written once, read often, removed whole; with a retention not at once ([`retired`](super::retired)).
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::ops::Range;
@@ -24,7 +24,7 @@ use crate::fail;
 /// Name of the folder.
 pub(super) const FOLDER: &str = "files";
 /// Ending of a file that is not finished.
-const UNFINISHED: &str = "part";
+pub(super) const UNFINISHED: &str = "part";
 
 /// The sealed files of one database.
 pub struct Files {
@@ -33,6 +33,10 @@ pub struct Files {
     health: Arc<Health>,
     cache: BlockCache,
     handles: Mutex<HashMap<FileId, Arc<Handle>>>,
+    /// How many files are being written with each data key: they are not listed yet.
+    writing: Mutex<HashMap<u32, usize>>,
+    /// Held while a file is removed or replaced, so that none comes back.
+    replacing: Mutex<()>,
     /// Files that were removed and are kept for a while.
     retired: Retired,
     /// Files may be used after the store is dropped; until then no other process may come.
@@ -62,8 +66,9 @@ impl Files {
             fail!(Corruption, "folder \"{}\" is missing", dir.display());
         }
         let (cache, handles) = (BlockCache::new(config::BLOCK_CACHE_BYTES), Mutex::default());
+        let (writing, replacing) = (Mutex::default(), Mutex::default());
         let retired = Retired::open(data_dir)?;
-        let files = Self { dir, keyring, health, cache, handles, retired, _lock: lock };
+        let files = Self { dir, keyring, health, cache, handles, writing, replacing, retired, _lock: lock };
         for path in files.paths()? {
             if path.extension().is_some_and(|ending| ending == UNFINISHED) {
                 fs::remove_file(&path).map_err(|error| named(&path, &error))?;
@@ -72,16 +77,47 @@ impl Files {
         Ok(files)
     }
 
-    /// Writes a file of `kind`; durable on return. It is an orphan until its id is committed somewhere.
-    pub fn create(self: &Arc<Self>, kind: FileKind, bytes: &[u8]) -> Result<FileId> {
-        let mut writer = self.writer(kind)?;
+    /// Writes a file of `kind` that belongs to the object `owner` (0 if to none); durable on return. It is an orphan until its id
+    /// is committed somewhere.
+    pub fn create(self: &Arc<Self>, kind: FileKind, owner: u64, bytes: &[u8]) -> Result<FileId> {
+        let mut writer = self.writer(kind, owner)?;
         writer.append(bytes)?;
         Ok(writer.finish()?.0)
     }
 
-    /// Begins a file of `kind` that is written in pieces.
-    pub fn writer(self: &Arc<Self>, kind: FileKind) -> Result<FileWriter> {
-        FileWriter::begin(self.clone(), kind)
+    /// Begins a file of `kind` that is written in pieces. It goes when the data key of the object `owner` is destroyed.
+    pub fn writer(self: &Arc<Self>, kind: FileKind, owner: u64) -> Result<FileWriter> {
+        FileWriter::begin(self.clone(), kind, Key::Newest(owner), FileId::generate()?)
+    }
+
+    /// Seals a file anew, if a newer data key has replaced its own; durable on return. Nobody sees a difference: the id stays,
+    /// the content too, and whoever has the old one open goes on reading it. `false` if there was nothing to do.
+    pub(super) fn reseal(self: &Arc<Self>, id: FileId) -> Result<bool> {
+        let before = self.open_handle(id)?;
+        match self.keyring.successor(before.data_key) {
+            Some(key) if key != before.data_key => {}
+            _ => return Ok(false),
+        }
+        let mut writer = FileWriter::begin(self.clone(), before.kind, Key::After(before.data_key), id)?;
+        for index in 0..before.layout.blocks {
+            writer.append(&self.open_block(id, &before, index)?)?;
+        }
+        writer.replace()
+    }
+
+    /// The data keys that files are sealed with, those being written included. An error when one cannot be told.
+    pub(super) fn data_keys(&self) -> Result<BTreeSet<u32>> {
+        // In this order: what is written no more is listed.
+        let mut keys: BTreeSet<u32> = self.writing.lock().keys().copied().collect();
+        for id in self.list()?.into_iter().chain(self.list_retired()) {
+            match self.data_key(id) {
+                Ok(key) => keys.extend([key]),
+                // Removed since the listing.
+                Err(_) if !self.is_there(id) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(keys)
     }
 
     /// The whole content. `Corruption` names the file when it is missing, and the block when a seal is broken.
@@ -155,19 +191,40 @@ impl Files {
         (0..handle.layout.blocks).try_for_each(|index| self.open_block(id, &handle, index).map(drop))
     }
 
+    /// Opens the first block of a file, as it lies on disk now.
+    pub(super) fn verify_beginning(&self, id: FileId) -> Result<()> {
+        let handle = self.open_handle(id)?;
+        self.open_block(id, &handle, 0).map(drop)
+    }
+
+    /// Path of a file below the data directory, with the beginning of its salt: another one after it was sealed anew.
+    pub(super) fn seal_name(&self, id: FileId) -> Result<String> {
+        let salt = self.header(id)?.2.salt;
+        let salt: String = salt[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(format!("{}-{salt}", Self::shown(id)))
+    }
+
+    /// What a file holds, as its header says.
+    pub(super) fn header_kind(&self, id: FileId) -> Result<FileKind> {
+        Ok(self.header(id)?.2.kind)
+    }
+
     /// Removes a file, which stays on disk for as long as the retention says; nothing happens if it is gone already. Whoever is
     /// reading it may go on.
     pub fn remove(&self, id: FileId) -> Result<()> {
         if !self.health.retention.keeps() {
             return self.discard(id);
         }
+        let held = self.replacing.lock();
         self.forget(id);
         self.retired.take(id, &self.path(id))?;
+        drop(held);
         self.purge()
     }
 
     /// Removes a file that nothing committed ever referred to: at once.
     pub fn discard(&self, id: FileId) -> Result<()> {
+        let _held = self.replacing.lock();
         self.forget(id);
         paths::remove_file(&self.path(id))
     }
@@ -194,9 +251,24 @@ impl Files {
         Ok(paths.iter().filter_map(|path| path.file_name()?.to_str()?.parse().ok()).collect())
     }
 
-    /// The data key a file is sealed with.
+    /// The data key a file is sealed with, as its header says. Told also of a file that nobody can open any more.
     pub(super) fn data_key(&self, id: FileId) -> Result<u32> {
-        Ok(self.handle(id)?.data_key)
+        Ok(self.header(id)?.2.data_key)
+    }
+
+    /// Whether nobody can open a file any more, because its data key was destroyed.
+    pub fn is_shredded(&self, id: FileId) -> bool {
+        self.data_key(id).is_ok_and(|key| self.keyring.is_destroyed(key))
+    }
+
+    /// Bytes of opened blocks that may be kept in memory from now on.
+    pub fn set_cache_bytes(&self, bytes_max: usize) {
+        self.cache.set_bytes_max(bytes_max);
+    }
+
+    /// Lets go of files opened before, and with them of their keys.
+    pub(super) fn forget_handles(&self) {
+        self.handles.lock().clear();
     }
 
     /// Path of a file below the data directory, as shown to users.
@@ -254,7 +326,8 @@ impl Files {
         Ok(handle)
     }
 
-    fn open_handle(&self, id: FileId) -> Result<Handle> {
+    /// A file, its header as it lies, and what that says.
+    fn header(&self, id: FileId) -> Result<(File, [u8; HEADER_BYTES], Header)> {
         let wrong = |kind, how: &str| Error::new(kind, format!("sealed file \"{}\" {how}", Self::shown(id)));
         let path = self.place(id);
         let file = match File::open(&path) {
@@ -265,7 +338,6 @@ impl Files {
             }
             Err(error) => return Err(named(&path, &error)),
         };
-        let size = file.metadata().map_err(|error| named(&path, &error))?.len();
         let mut bytes = [0; HEADER_BYTES];
         match file.read_exact_at(&mut bytes, 0) {
             Ok(()) => {}
@@ -275,6 +347,21 @@ impl Files {
             Err(error) => return Err(named(&path, &error)),
         }
         let header = Header::decode(&bytes).map_err(|error| wrong(error.kind(), error.message()))?;
+        Ok((file, bytes, header))
+    }
+
+    fn open_handle(&self, id: FileId) -> Result<Handle> {
+        match self.try_open_handle(id) {
+            // It may have been sealed anew, and its old key dropped, between two looks.
+            Err(error) if error.kind() == Kind::Corruption => self.try_open_handle(id),
+            opened => opened,
+        }
+    }
+
+    fn try_open_handle(&self, id: FileId) -> Result<Handle> {
+        let wrong = |kind, how: &str| Error::new(kind, format!("sealed file \"{}\" {how}", Self::shown(id)));
+        let (file, bytes, header) = self.header(id)?;
+        let size = file.metadata().map_err(|error| named(&self.path(id), &error))?.len();
         let layout = Layout::of(size, header.block_bytes).ok_or_else(|| wrong(Kind::Corruption, "is cut short"))?;
         let key = self.keyring.object_key(header.kind.purpose(), header.data_key, &header.salt);
         let key = key.map_err(|error| wrong(error.kind(), &format!("does not open: {}", error.message())))?;
@@ -313,6 +400,14 @@ fn aad(header: &[u8; HEADER_BYTES], id: FileId) -> Vec<u8> {
     aad
 }
 
+/// Which data key a new file gets.
+enum Key {
+    /// The newest one of an object, or of the file's kind if that is 0.
+    Newest(u64),
+    /// The one that has replaced this one.
+    After(u32),
+}
+
 /// A sealed file in the making. Dropped without [`FileWriter::finish`], it leaves nothing behind.
 ///
 /// As [`io::Write`], `flush` promises nothing: only a finished file is durable, and only then it can be read.
@@ -322,6 +417,7 @@ pub struct FileWriter {
     /// `None` once finished.
     file: Option<File>,
     unfinished: PathBuf,
+    data_key: u32,
     key: ObjectKey,
     aad: Vec<u8>,
     /// At most one block; the last one is sealed as such, so a full block waits until more comes.
@@ -331,10 +427,26 @@ pub struct FileWriter {
 }
 
 impl FileWriter {
-    fn begin(files: Arc<Files>, kind: FileKind) -> Result<Self> {
+    fn begin(files: Arc<Files>, kind: FileKind, key: Key, id: FileId) -> Result<Self> {
         files.health.may_write_file(0)?;
-        let id = FileId::generate()?;
-        let data_key = files.keyring.data_key_id(kind.purpose())?;
+        let data_key = {
+            // Chosen and noted at once: a key that is used here must not be dropped meanwhile.
+            let mut writing = files.writing.lock();
+            let data_key = match key {
+                Key::Newest(owner) => files.keyring.data_key_id(kind.purpose(), owner)?,
+                Key::After(before) => files.keyring.successor(before).ok_or_else(|| gone(id))?,
+            };
+            *writing.entry(data_key).or_default() += 1;
+            data_key
+        };
+        let begun = Self::begin_with(files.clone(), kind, data_key, id);
+        if begun.is_err() {
+            files.wrote(data_key);
+        }
+        begun
+    }
+
+    fn begin_with(files: Arc<Files>, kind: FileKind, data_key: u32, id: FileId) -> Result<Self> {
         let header = Header { kind, data_key, block_bytes: config::BLOCK_BYTES, salt: random()? };
         let key = files.keyring.object_key(kind.purpose(), data_key, &header.salt)?;
         let (path, header) = (files.path(id), header.encode());
@@ -353,7 +465,7 @@ impl FileWriter {
         let file = create().map_err(|error| named(&unfinished, &error))?;
         let buffer = Vec::with_capacity(config::BLOCK_BYTES + BLOCK_TAG_BYTES);
         let aad = aad(&header, id);
-        Ok(Self { files, id, file: Some(file), unfinished, key, aad, buffer, index: 0, length: 0 })
+        Ok(Self { files, id, file: Some(file), unfinished, data_key, key, aad, buffer, index: 0, length: 0 })
     }
 
     /// Appends `bytes`.
@@ -373,6 +485,24 @@ impl FileWriter {
     /// Ends the file; durable on return. Gives its id and its plain length.
     pub fn finish(mut self) -> Result<(FileId, u64)> {
         self.seal(true)?;
+        self.put_in_place()?;
+        Ok((self.id, self.length))
+    }
+
+    /// Ends a file that takes the place of one with the same content; `false` if that is gone meanwhile.
+    fn replace(mut self) -> Result<bool> {
+        self.seal(true)?;
+        let files = self.files.clone();
+        let _held = files.replacing.lock();
+        if !files.path(self.id).exists() {
+            return Ok(false);
+        }
+        self.put_in_place()?;
+        files.handles.lock().remove(&self.id);
+        Ok(true)
+    }
+
+    fn put_in_place(&mut self) -> Result<()> {
         let Some(file) = self.file.take() else { fail!(Internal, "file {} was finished before", self.id) };
         let path = self.files.path(self.id);
         let sync = || -> io::Result<()> {
@@ -381,8 +511,7 @@ impl FileWriter {
             path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
         };
         // After a failed sync the system may have dropped what it could not write: no second try can be believed.
-        sync().map_err(|error| self.files.health.fail(named(&path, &error)))?;
-        Ok((self.id, self.length))
+        sync().map_err(|error| self.files.health.fail(named(&path, &error)))
     }
 
     fn seal(&mut self, last: bool) -> Result<()> {
@@ -416,7 +545,28 @@ impl Drop for FileWriter {
             // If this fails too, the next open removes it.
             let _ = fs::remove_file(&self.unfinished);
         }
+        self.files.wrote(self.data_key);
     }
+}
+
+impl Files {
+    /// Notes that a file is written no more.
+    fn wrote(&self, data_key: u32) {
+        let mut writing = self.writing.lock();
+        if let Some(count) = writing.get_mut(&data_key) {
+            *count -= 1;
+            if *count == 0 {
+                writing.remove(&data_key);
+            }
+        }
+    }
+}
+
+fn gone(id: FileId) -> Error {
+    Error::new(
+        Kind::Corruption,
+        format!("sealed file \"{}\" cannot be opened: its key was destroyed", Files::shown(id)),
+    )
 }
 
 impl std::fmt::Debug for FileWriter {

@@ -27,6 +27,8 @@ pub(super) struct Record {
     generation: u64,
     /// Commits that are durable in sled.
     pub commits: u64,
+    /// How often the keyring had been written: an older one does not belong to this store.
+    pub keyring: u64,
     /// sled's files after a clean close; `None` while it runs.
     pub closed: Option<Vec<FileMark>>,
 }
@@ -63,8 +65,18 @@ impl Head {
         };
         let (newest, _) = read(&file, sealer);
         let Some(record) = newest else {
-            fail!(Corruption, "\"{}\" is damaged: neither of its slots opens", path.display())
+            let unknown = raw_slots(&file).iter().all(|sealed| sealer.lacks_keys_of(sealed));
+            return Err(match unknown {
+                true => outdated(dir),
+                false => {
+                    let message = format!("\"{}\" is damaged: neither of its slots opens", path.display());
+                    Error::new(Kind::Corruption, message)
+                }
+            });
         };
+        if record.keyring > sealer.keyring_version() {
+            return Err(outdated(dir));
+        }
         Ok((Self { path, file, generation: record.generation }, record))
     }
 
@@ -76,9 +88,10 @@ impl Head {
         closed: Option<Vec<FileMark>>,
         sync: bool,
     ) -> Result<()> {
-        let record = Record { generation: self.generation + 1, commits, closed };
+        let keyring = sealer.keyring_version();
+        let record = Record { generation: self.generation + 1, commits, keyring, closed };
         let slot = record.generation % 2;
-        let sealed = sealer.seal(&aad(slot), &record.encode())?;
+        let sealed = sealer.seal(0, &aad(slot), &record.encode())?;
         let mut bytes = Vec::with_capacity(4 + sealed.len());
         bytes.extend((sealed.len() as u32).to_be_bytes());
         bytes.extend(sealed);
@@ -124,6 +137,24 @@ fn aad(slot: u64) -> [u8; 6] {
     [FORMAT_VERSION, b'h', b'e', b'a', b'd', slot as u8]
 }
 
+/// The error for a keyring that an older copy was put in the place of.
+fn outdated(dir: &Path) -> Error {
+    let path = dir.join("keyring");
+    Error::new(Kind::Corruption, format!("keyring file \"{}\" is older than the database", path.display()))
+        .with_hint("Put the newest keyring in its place; its copy keyring.old may be it.")
+}
+
+/// The sealed records of the file in `dir`, as they lie.
+pub(super) fn slots(dir: &Path) -> Result<Vec<Vec<u8>>> {
+    let path = dir.join(NAME);
+    let file = File::open(&path).map_err(|error| Error::io(format!("\"{}\"", path.display()), &error))?;
+    Ok(raw_slots(&file))
+}
+
+fn raw_slots(file: &File) -> Vec<Vec<u8>> {
+    [0, 1].into_iter().filter_map(|slot| raw_slot(file, slot)).collect()
+}
+
 /// What the file in `dir` says and how many of its slots do not open, without writing to it.
 pub(super) fn look(dir: &Path, sealer: &ValueSealer) -> Result<(Option<Record>, usize)> {
     let path = dir.join(NAME);
@@ -140,23 +171,27 @@ fn read(file: &File, sealer: &ValueSealer) -> (Option<Record>, usize) {
 
 fn read_slot(file: &File, slot: u64, sealer: &ValueSealer) -> Result<Record> {
     let cut = || Error::new(Kind::Corruption, "the slot is damaged");
-    let (mut length, base) = ([0; 4], slot * SLOT_BYTES as u64);
-    file.read_exact_at(&mut length, base).map_err(|_| cut())?;
-    let length = u32::from_be_bytes(length) as usize;
-    if !(SEAL_BYTES..=SLOT_BYTES - 4).contains(&length) {
-        return Err(cut());
-    }
-    let mut sealed = vec![0; length];
-    file.read_exact_at(&mut sealed, base + 4).map_err(|_| cut())?;
+    let sealed = raw_slot(file, slot).ok_or_else(cut)?;
     Record::decode(&sealer.open(&aad(slot), &sealed)?).ok_or_else(cut)
 }
 
+/// The sealed record of a slot; `None` when no record can be as long as it says.
+fn raw_slot(file: &File, slot: u64) -> Option<Vec<u8>> {
+    let (mut length, base) = ([0; 4], slot * SLOT_BYTES as u64);
+    file.read_exact_at(&mut length, base).ok()?;
+    let length = u32::from_be_bytes(length) as usize;
+    let mut sealed = vec![0; (SEAL_BYTES..=SLOT_BYTES - 4).contains(&length).then_some(length)?];
+    file.read_exact_at(&mut sealed, base + 4).ok()?;
+    Some(sealed)
+}
+
 impl Record {
-    /// generation u64 | commits u64 | closed u8 | for each file: name length u8, name, bytes u64, SHA-256.
+    /// generation u64 | commits u64 | keyring version u64 | closed u8 | for each file: name length u8, name, bytes u64, SHA-256.
     fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         out.extend(self.generation.to_be_bytes());
         out.extend(self.commits.to_be_bytes());
+        out.extend(self.keyring.to_be_bytes());
         out.push(u8::from(self.closed.is_some()));
         for mark in self.closed.iter().flatten() {
             out.push(mark.name.len() as u8);
@@ -170,6 +205,7 @@ impl Record {
     fn decode(bytes: &[u8]) -> Option<Self> {
         let (generation, bytes) = bytes.split_first_chunk()?;
         let (commits, bytes) = bytes.split_first_chunk()?;
+        let (keyring, bytes) = bytes.split_first_chunk()?;
         let (closed, mut bytes) = bytes.split_first()?;
         let mut marks = Vec::new();
         while let Some((length, rest)) = bytes.split_first() {
@@ -183,6 +219,7 @@ impl Record {
         Some(Self {
             generation: u64::from_be_bytes(*generation),
             commits: u64::from_be_bytes(*commits),
+            keyring: u64::from_be_bytes(*keyring),
             closed: (*closed == 1).then_some(marks),
         })
     }
@@ -209,7 +246,7 @@ mod tests {
         let path = dir.path().join(NAME);
         let good = std::fs::read(&path).unwrap();
         let slot = (head.generation % 2) as usize * SLOT_BYTES;
-        for place in 0..92 {
+        for place in 0..104 {
             let mut bytes = good.clone();
             bytes[slot + place] ^= 0x40;
             std::fs::write(&path, &bytes).unwrap();

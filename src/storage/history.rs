@@ -26,8 +26,9 @@ pub struct Past {
 }
 
 impl Past {
-    pub(super) fn of(commit: Commit) -> Self {
-        Self { number: commit.number, time_ms: commit.time_ms, ops: commit.ops }
+    pub(super) fn of(commit: &Commit, sealer: &RowSealer) -> Result<Self> {
+        let ops = commit.writes.iter().map(|write| sealer.open_write(write)).collect::<Result<_>>()?;
+        Ok(Self { number: commit.number, time_ms: commit.time_ms, ops })
     }
 
     /// What it wrote to a key; none when it did not touch it or deleted it.
@@ -69,7 +70,8 @@ impl Store {
     pub fn commits(&self, after: u64, mut each: impl FnMut(Past) -> Result<bool>) -> Result<()> {
         let _pin = Pin::take(self.health());
         let listing = Listing::read(self.dir())?;
-        match listing.replay_while(self.keyring(), after, |commit| each(Past::of(commit)))? {
+        let sealer = RowSealer::new(self.keyring())?;
+        match listing.replay_while(self.keyring(), after, |commit| each(Past::of(&commit, &sealer)?))? {
             Some(_) => Ok(()),
             None => Err(gone(after)),
         }
@@ -97,10 +99,10 @@ impl Store {
         if *from == number {
             return Ok(engine);
         }
+        let sealer = RowSealer::new(self.keyring())?;
         let end = listing.replay_while(self.keyring(), *from, |commit| {
-            let number_here = commit.number;
-            engine.commit(WriteBatch { ops: commit.ops })?;
-            Ok(number_here < number)
+            engine.commit(WriteBatch { ops: Past::of(&commit, &sealer)?.ops })?;
+            Ok(commit.number < number)
         })?;
         match end.filter(|end| end.commit >= number) {
             Some(_) => Ok(engine),
@@ -123,7 +125,9 @@ pub(super) fn load_state(path: &Path, keyring: &Keyring) -> Result<MemoryEngine>
     })?;
     let mut batch = WriteBatch::new();
     for ((tree, row_key), sealed) in &rows {
-        if let Some((&FIRST, key)) = row_key.split_first() {
+        if let Some((&FIRST, key)) = row_key.split_first()
+            && !sealer.is_shredded(*tree, sealed)
+        {
             let value = sealer.open(*tree, key, sealed, |part| Ok(rows.get(&(*tree, part.to_vec()))))?;
             batch.put(*tree, key, value);
         }

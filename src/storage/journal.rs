@@ -9,7 +9,6 @@
 //! goes on from where the chain of the one before ended; what a cut-off write left there is no part of it. The last two
 //! checkpoints are kept, and the logs from the older one on; with a retention ([`retention`](super::retention)) more of both.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +20,7 @@ use super::paths::{named, remove_file, sync_folder};
 use super::record::Commit;
 use super::retention::Retention;
 use crate::config::{CHECKPOINTS_KEPT, JOURNAL_LOG_BYTES};
-use crate::crypto::Keyring;
+use crate::crypto::{Keyring, Purpose};
 use crate::error::{Error, Kind, Result};
 use crate::fail;
 
@@ -125,7 +124,8 @@ impl Listing {
             if log.number != *first || !follows {
                 fail!(Corruption, "the journal is damaged: \"{}\" does not follow what is before it", path.display());
             }
-            let mut reached = End { commit: first - 1, chain: log.chain(), time_ms: 0, broken: None };
+            // One without a commit is made anew under the same name: what follows does not go on from it.
+            let mut reached = End { commit: first - 1, chain: log.previous, time_ms: 0, broken: None };
             loop {
                 match log.next() {
                     Ok(Some(frame)) => {
@@ -163,6 +163,8 @@ pub(super) struct Journal {
     last: u64,
     /// Bytes since the last checkpoint.
     pub since_checkpoint: u64,
+    /// The next commit begins a log, so that those before can go.
+    pub begins_anew: bool,
 }
 
 impl Journal {
@@ -181,13 +183,15 @@ impl Journal {
             sync_folder(data_dir)?;
         }
         let log = begin(&dir, &keyring, last, chain)?;
-        Ok(Self { dir, keyring, log, last, since_checkpoint })
+        Ok(Self { dir, keyring, log, last, since_checkpoint, begins_anew: false })
     }
 
     /// Appends commits with the next numbers, each given as the bytes for its number; durable on return. Gives the last number.
     pub(super) fn append(&mut self, commits: impl IntoIterator<Item = impl FnOnce(u64) -> Vec<u8>>) -> Result<u64> {
-        if self.log.bytes() > JOURNAL_LOG_BYTES {
+        let data_key = self.keyring.data_key_id(Purpose::Journal, 0)?;
+        if self.log.bytes() > JOURNAL_LOG_BYTES || self.log.data_key != data_key || self.begins_anew {
             self.log = begin(&self.dir, &self.keyring, self.last, self.log.chain())?;
+            self.begins_anew = false;
         }
         let before = self.log.bytes();
         for commit in commits {
@@ -277,18 +281,4 @@ pub(super) fn check(data_dir: &Path, keyring: &Keyring, acknowledged: u64) -> Ve
         findings.push(Finding::of(name, "checkpoint", whole.map(|()| format!("{rows} rows after commit {commit}"))));
     }
     findings
-}
-
-/// With which data keys how many logs and checkpoints are sealed.
-pub(super) fn data_keys(data_dir: &Path, keyring: &Keyring) -> Result<BTreeMap<u32, u64>> {
-    let listing = Listing::read(data_dir)?;
-    let mut keys = BTreeMap::new();
-    let kinds = [(LogKind::Journal, &listing.logs), (LogKind::Checkpoint, &listing.checkpoints)];
-    for (kind, (_, path)) in kinds.into_iter().flat_map(|(kind, all)| all.iter().map(move |one| (kind, one))) {
-        // A damaged one is what `check` is for.
-        if let Ok(log) = LogReader::open(path, kind, keyring) {
-            *keys.entry(log.data_key).or_default() += 1;
-        }
-    }
-    Ok(keys)
 }

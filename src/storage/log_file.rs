@@ -49,12 +49,14 @@ pub(super) struct LogWriter {
     chain: Chain,
     bytes: u64,
     sealed: Vec<u8>,
+    /// The data key it is sealed with.
+    pub data_key: u32,
 }
 
 impl LogWriter {
     /// Makes a log that goes on from `previous`. It is found again once its folder is synced.
     pub(super) fn create(path: &Path, kind: LogKind, number: u64, previous: Chain, keyring: &Keyring) -> Result<Self> {
-        let data_key = keyring.data_key_id(Purpose::Journal)?;
+        let data_key = keyring.data_key_id(Purpose::Journal, 0)?;
         let salt: [u8; 32] = random()?;
         let mut header = [0; HEADER_BYTES];
         header[..8].copy_from_slice(MAGIC);
@@ -70,7 +72,7 @@ impl LogWriter {
         let mut file = made.map_err(|error| named(path, &error))?;
         file.write_all(&header).map_err(|error| named(path, &error))?;
         let (path, bytes, sealed) = (path.to_path_buf(), HEADER_BYTES as u64, Vec::new());
-        let mut log = Self { path, file, key, header, index: 0, chain: previous, bytes, sealed };
+        let mut log = Self { path, file, key, header, index: 0, chain: previous, bytes, sealed, data_key };
         log.append(&[], false)?;
         log.write()?;
         Ok(log)
@@ -105,9 +107,12 @@ impl LogWriter {
         self.file.sync_data().map_err(|error| named(&self.path, &error))
     }
 
-    /// Where the chain stands.
+    /// Where the chain stands; that a log was begun and nothing came of it does not count.
     pub(super) fn chain(&self) -> Chain {
-        self.chain
+        match self.index {
+            0 | 1 => part(&self.header, 56),
+            _ => self.chain,
+        }
     }
 
     /// The file.
@@ -144,8 +149,22 @@ pub(super) struct LogReader {
 impl LogReader {
     /// Reads a log's header and what vouches for it. `Corruption` names the file.
     pub(super) fn open(path: &Path, kind: LogKind, keyring: &Keyring) -> Result<Self> {
-        let wrong = |how: &str| Error::new(Kind::Corruption, format!("\"{}\" {how}", path.display()));
         let bytes = fs::read(path).map_err(|error| named(path, &error))?;
+        Self::begin(path, kind, keyring, bytes)
+    }
+
+    /// As [`LogReader::open`], for those who want no frame.
+    pub(super) fn peek(path: &Path, kind: LogKind, keyring: &Keyring) -> Result<Self> {
+        let mut bytes = Vec::new();
+        let first = (HEADER_BYTES + 4 + BLOCK_TAG_BYTES) as u64;
+        File::open(path)
+            .and_then(|file| file.take(first).read_to_end(&mut bytes))
+            .map_err(|error| named(path, &error))?;
+        Self::begin(path, kind, keyring, bytes)
+    }
+
+    fn begin(path: &Path, kind: LogKind, keyring: &Keyring, bytes: Vec<u8>) -> Result<Self> {
+        let wrong = |how: &str| Error::new(Kind::Corruption, format!("\"{}\" {how}", path.display()));
         let Some(header) = bytes.first_chunk::<HEADER_BYTES>().copied() else { return Err(wrong("is cut short")) };
         if header[..8] != *MAGIC || header[9] != kind as u8 {
             return Err(wrong("does not begin as it must"));

@@ -9,6 +9,7 @@
 //! journal/      sealed commits in order, and checkpoints of what they came to
 //! assets/       sled 0.34.7: six trees of small sealed values
 //! files/ab/ID   immutable sealed files: column chunks, index segments, weights
+//! spill/        what running queries put aside, sealed with keys in memory; emptied at every open
 //! retired/      removed files that are kept for a while
 //! ```
 //!
@@ -32,6 +33,10 @@
 //! * Damage is [`Kind::Corruption`](crate::error::Kind) that names the place; a wrong row or a missing row never passes for data.
 //! * After a failed write or sync nothing more is written until the folder is opened again; reads go on.
 //! * Keys are stored in plain: callers put ids there, never names or values.
+//! * What belongs to one object is sealed with a data key of its own. Once that is destroyed nothing of the object opens any
+//!   more, in no old copy of a row, a file or a commit; such a value reads as one that is not there, not as damage.
+//! * Data keys are replaced while commits go on (`keeper.rs`, `reseal.rs`); an old one goes when nothing durable names it
+//!   (`usage.rs`).
 //!
 //! Left out: the removal of files that no manifest row names (a duty of those who know them).
 
@@ -43,6 +48,7 @@ mod backup_tests;
 mod block_cache;
 mod check;
 mod checkpoint;
+mod encryption;
 mod engine;
 mod file_format;
 mod files;
@@ -50,8 +56,12 @@ mod head;
 mod health;
 mod history;
 mod journal;
+mod keeper;
+#[cfg(test)]
+mod key_tests;
 mod lock;
 mod log_file;
+mod master_key;
 mod memory;
 #[cfg(test)]
 mod model;
@@ -60,25 +70,31 @@ mod queue;
 mod record;
 mod recovery;
 mod repair;
+mod reseal;
 mod restore;
 mod retention;
 mod retired;
 mod rows;
 mod sealed;
+mod spill;
 mod store;
 mod sync_range;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 pub use backup::{Backup, Copying};
-pub use check::{Finding, SealStatus, check, check_and_open};
+pub use check::{Finding, check, check_and_open};
+pub use encryption::{SealState, SealStatus};
 pub use engine::{Engine, Pair, Ticket, Tree, WriteBatch};
 pub use file_format::{FileId, FileKind};
 pub use files::{FileWriter, Files};
 pub use history::{Past, Span};
+pub use master_key::{is_master_key, rotate_master_key};
 pub use memory::MemoryEngine;
 pub use repair::{mend, mend_file};
 pub use restore::{Latest, Restored, Target, restore};
 pub use retention::Kept;
+pub use spill::{SpillArea, SpillFile, SpillReader, SpillWriter};
 pub use store::Store;

@@ -103,7 +103,7 @@ impl Pair {
             (0, _) | (_, None) => {
                 let length = self.dice(200_000) as usize;
                 let bytes = self.value().into_iter().cycle().take(length).collect::<Vec<_>>();
-                let id = self.store().files().create(FileKind::Chunk, &bytes).unwrap();
+                let id = self.store().files().create(FileKind::Chunk, 0, &bytes).unwrap();
                 self.files.insert(id, bytes);
             }
             (1, Some(id)) => {

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use parking_lot::{Condvar, Mutex};
 
 use super::engine::{Op, Pair, Ticket, Tree};
-use super::rows::Row;
+use super::record::Write;
 use crate::error::Result;
 
-/// One batch, and its values sealed: no rows for a deletion.
-#[derive(Debug)]
+/// One batch: as it came, for those who read before it is applied, and sealed.
+#[derive(Debug, Default)]
 pub(super) struct Submitted {
     pub ops: Vec<Op>,
-    pub rows: Vec<Vec<Row>>,
+    pub writes: Vec<Write>,
 }
 
 /// The batches that are not applied yet.

@@ -157,23 +157,32 @@ fn mend_head(dir: &Path, key: &KeySource, keyring: &Keyring, told: &mut impl FnM
 /// Brings one sealed file back from a backup, verified; false when no whole copy of it is there.
 pub fn mend_file(store: &Store, from: &Path, id: FileId) -> Result<bool> {
     must_be_backup(from)?;
-    let (source, target) = (from.join(Files::shown(id)), store.files().path(id));
-    if !source.exists() {
-        return Ok(false);
+    let (shown, target) = (from.join(Files::shown(id)), store.files().path(id));
+    let name = format!("{id}-");
+    let entries = shown.parent().and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+    // One for each time that it was sealed anew: what opens with the keys of now will do.
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&name)) {
+        if mend_from(store, &entry.path(), &target, id)? {
+            return Ok(true);
+        }
     }
+    Ok(false)
+}
+
+fn mend_from(store: &Store, source: &Path, target: &Path, id: FileId) -> Result<bool> {
     make_folder(target.parent().unwrap_or(store.dir()))?;
     let kept = target.with_extension("damaged");
-    super::paths::rename(&target, &kept)?;
+    super::paths::rename(target, &kept)?;
     let unfinished = target.with_extension("part");
-    copy_bytes(&source, &unfinished, "", None)?;
-    super::paths::rename(&unfinished, &target)?;
+    copy_bytes(source, &unfinished, "", None)?;
+    super::paths::rename(&unfinished, target)?;
     target.parent().map_or(Ok(()), sync_folder)?;
     store.files().forget(id);
     let whole = store.files().verify(id).is_ok();
     if whole {
         remove_file(&kept)?;
     } else {
-        super::paths::rename(&kept, &target)?;
+        super::paths::rename(&kept, target)?;
     }
     Ok(whole)
 }

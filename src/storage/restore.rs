@@ -23,6 +23,7 @@ use super::lock::FolderLock;
 use super::log_file;
 use super::memory::MemoryEngine;
 use super::paths::{named, remove_file, remove_folder, sync_folder};
+use super::rows::RowSealer;
 use super::sealed::SealedEngine;
 use super::store::{self, Store};
 use crate::crypto::{KeySource, Keyring, Purpose};
@@ -189,8 +190,9 @@ fn reach(
     target: &mut dyn Target,
 ) -> Result<((u64, u64), bool)> {
     let (mut reached, mut all) = ((after, 0), true);
+    let sealer = RowSealer::new(keyring)?;
     let read = listing.replay_while(keyring, after, |commit| {
-        let past = Past::of(commit);
+        let past = Past::of(&commit, &sealer)?;
         if past.number > end {
             return Ok(false);
         }
@@ -235,7 +237,8 @@ fn listing(from: &Path, manifest: &Manifest) -> Listing {
 }
 
 fn copy_item(from: &Path, data: &Path, item: &Item) -> Result<()> {
-    let target = data.join(&item.name);
+    // Behind the id stands the beginning of the salt: a file that was sealed anew is another one for a backup.
+    let target = data.join(item.name.split('-').next().unwrap_or(&item.name));
     make_folder(target.parent().unwrap_or(data))?;
     match copy_bytes(&from.join(&item.name), &target, &item.name, Some(item.bytes))? == *item {
         true => Ok(()),

@@ -63,6 +63,11 @@ impl Retention {
         self.ms.load(Ordering::Acquire) > 0 || self.pins.load(Ordering::Acquire) > 0
     }
 
+    /// Whether somebody reads what is there and must find all of it.
+    pub(super) fn is_pinned(&self) -> bool {
+        self.pins.load(Ordering::Acquire) > 0
+    }
+
     fn set(&self, ms: u64) {
         self.ms.store(ms, Ordering::Release);
     }

@@ -6,13 +6,14 @@
 //! 0x02 | "tally"          in tree sys, the counts of all trees (this row is not counted)
 //! ```
 //!
-//! Each is sealed with the data key of its tree; associated data are format version, tree, the row's key and, for parts, the
+//! Each is sealed with the data key of the object that it belongs to, or else of its tree; associated data are format version, tree, the row's key and, for parts, the
 //! random link in the first part, so that parts of different writes never join. Only a first part that fills a row to the
 //! last byte has others.
 
 use std::sync::Arc;
 
-use super::engine::Tree;
+use super::engine::{Op, Tree};
+use super::record::Write;
 use crate::config::{FORMAT_VERSION, VALUE_BYTES_MAX};
 use crate::crypto::{Keyring, Purpose, SEAL_BYTES, ValueSealer, random};
 use crate::error::{Error, Kind, Result};
@@ -50,6 +51,11 @@ pub(super) fn part_key(key: &[u8], part: u16) -> Vec<u8> {
     [&[PART], key, &part.to_be_bytes()].concat()
 }
 
+/// Whether a first row may have parts: only one that fills its row to the last byte has. Told without opening it.
+pub(super) fn may_have_parts(sealed: &[u8]) -> bool {
+    sealed.len() >= VALUE_BYTES_MAX
+}
+
 /// A row's key and its sealed value.
 pub(super) type Row = (Vec<u8>, Vec<u8>);
 
@@ -64,8 +70,12 @@ impl RowSealer {
         Ok(Self([sys?, catalog?, governance?, manifest?, rows?, search?]))
     }
 
-    /// The first row of a value, then its parts.
-    pub(super) fn seal(&self, tree: Tree, key: &[u8], value: &[u8]) -> Result<Vec<Row>> {
+    /// The rows that a write makes of its key: none for a deletion, else the first row of the value, then its parts.
+    pub(super) fn seal_op(&self, op: &Op) -> Result<Vec<Row>> {
+        op.value.as_ref().map_or(Ok(Vec::new()), |value| self.seal(op.owner, op.tree, &op.key, value))
+    }
+
+    fn seal(&self, owner: u64, tree: Tree, key: &[u8], value: &[u8]) -> Result<Vec<Row>> {
         let (first, rest) = value.split_at(value.len().min(FIRST_BYTES));
         let parts = rest.len().div_ceil(PART_BYTES);
         let link = random::<LINK_BYTES>()?;
@@ -77,15 +87,15 @@ impl RowSealer {
         }
         plain.extend(first);
         let mut rows = Vec::with_capacity(1 + parts);
-        rows.push(self.seal_row(tree, first_key(key), &[], &plain)?);
+        rows.push(self.seal_row(owner, tree, first_key(key), &[], &plain)?);
         for (part, bytes) in (1..).zip(rest.chunks(PART_BYTES)) {
-            rows.push(self.seal_row(tree, part_key(key, part), &link, bytes)?);
+            rows.push(self.seal_row(owner, tree, part_key(key, part), &link, bytes)?);
         }
         Ok(rows)
     }
 
-    fn seal_row(&self, tree: Tree, row_key: Vec<u8>, link: &[u8], plain: &[u8]) -> Result<Row> {
-        let sealed = self.0[tree as usize].seal(&aad(tree, &row_key, link), plain)?;
+    fn seal_row(&self, owner: u64, tree: Tree, row_key: Vec<u8>, link: &[u8], plain: &[u8]) -> Result<Row> {
+        let sealed = self.0[tree as usize].seal(owner, &aad(tree, &row_key, link), plain)?;
         // Beyond this sled would put it into a file that it never syncs.
         assert!(sealed.len() <= VALUE_BYTES_MAX, "a row of {} bytes", sealed.len());
         Ok((row_key, sealed))
@@ -93,7 +103,7 @@ impl RowSealer {
 
     /// The counts as a row of tree sys.
     pub(super) fn seal_tally(&self, plain: &[u8]) -> Result<Row> {
-        self.seal_row(Tree::Sys, TALLY_KEY.to_vec(), &[], plain)
+        self.seal_row(0, Tree::Sys, TALLY_KEY.to_vec(), &[], plain)
     }
 
     /// Opens the row of the counts.
@@ -122,13 +132,31 @@ impl RowSealer {
         Ok(plain)
     }
 
-    /// How many parts follow the first row `sealed`.
-    pub(super) fn count_parts(&self, tree: Tree, row_key: &[u8], sealed: &[u8]) -> Result<u16> {
-        if sealed.len() < VALUE_BYTES_MAX {
-            return Ok(0);
-        }
-        let plain = self.open_row(tree, row_key, &[], sealed)?;
-        Ok(split_first(tree, row_key, &plain)?.0)
+    /// A write of the journal as it was before it was sealed. One whose data key was destroyed is as good as a deletion.
+    pub(super) fn open_write(&self, write: &Write) -> Result<Op> {
+        let part = |wanted: &[u8]| Ok(write.rows.iter().find(|row| row.0 == wanted).map(|row| &row.1));
+        let value = match write.rows.first() {
+            Some((_, first)) if !self.is_shredded(write.tree, first) => {
+                Some(self.open(write.tree, &write.key, first, part)?)
+            }
+            _ => None,
+        };
+        Ok(Op { tree: write.tree, key: write.key.clone(), value, owner: 0 })
+    }
+
+    /// Whether nobody can open this row any more, because its data key was destroyed.
+    pub(super) fn is_shredded(&self, tree: Tree, sealed: &[u8]) -> bool {
+        self.0[tree as usize].is_shredded(sealed)
+    }
+
+    /// The object that this row belongs to; 0 if to none.
+    pub(super) fn owner(&self, tree: Tree, sealed: &[u8]) -> u64 {
+        self.0[tree as usize].owner(sealed)
+    }
+
+    /// Whether a newer data key has replaced that of this row.
+    pub(super) fn is_outdated(&self, tree: Tree, sealed: &[u8]) -> bool {
+        self.0[tree as usize].is_outdated(sealed)
     }
 
     fn open_row(&self, tree: Tree, row_key: &[u8], link: &[u8], sealed: &[u8]) -> Result<Vec<u8>> {
@@ -170,9 +198,9 @@ mod tests {
         let sealer = RowSealer::new(&keyring).unwrap();
         let value = vec![7; 40_000];
         let (one, other) =
-            (sealer.seal(Tree::Rows, b"k", &value).unwrap(), sealer.seal(Tree::Rows, b"k", &value).unwrap());
+            (sealer.seal(5, Tree::Rows, b"k", &value).unwrap(), sealer.seal(5, Tree::Rows, b"k", &value).unwrap());
         assert_eq!((one.len(), one[0].1.len()), (3, VALUE_BYTES_MAX));
-        assert_eq!(sealer.count_parts(Tree::Rows, &one[0].0, &one[0].1).unwrap(), 2);
+        assert!(may_have_parts(&one[0].1) && !may_have_parts(&one[2].1));
         let open = |tree, key: &[u8], parts: &[Row]| {
             sealer.open(tree, key, &one[0].1, |wanted| Ok(parts.iter().find(|row| row.0 == wanted).map(|row| &row.1)))
         };

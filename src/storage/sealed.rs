@@ -14,8 +14,8 @@ use super::health::Health;
 use super::journal::Journal;
 use super::lock::FolderLock;
 use super::queue::{Queue, Submitted};
-use super::record::Commit;
-use super::rows::{FIRST, PART, Row, RowSealer, TALLY_KEY, broken, first_key, part_key};
+use super::record::{Commit, Write};
+use super::rows::{FIRST, PART, RowSealer, TALLY_KEY, broken, first_key, may_have_parts, part_key};
 use super::tally::{Tallies, Tally};
 use crate::config::JOURNAL_CHECKPOINT_BYTES;
 use crate::crypto::{Keyring, MacKey, Purpose};
@@ -29,13 +29,16 @@ pub(super) struct SealedEngine {
     assets: Option<Assets>,
     data_dir: PathBuf,
     keyring: Arc<Keyring>,
-    sealer: RowSealer,
+    pub(super) sealer: RowSealer,
     mac: MacKey,
     /// Readers share it, so that they see all rows of a value of one commit; applying a commit holds it alone.
-    state: RwLock<Tallies>,
+    pub(super) state: RwLock<Tallies>,
     queue: Queue,
+    /// Shared from the sealing of a batch until it is in the queue. Who holds it alone knows that every value sealed with keys
+    /// of before is in the queue or applied.
+    pub(super) sealing: RwLock<()>,
     /// `None` until replay is over.
-    ledger: Mutex<Option<Ledger>>,
+    pub(super) ledger: Mutex<Option<Ledger>>,
     health: Arc<Health>,
     _lock: Arc<FolderLock>,
 }
@@ -66,6 +69,7 @@ impl SealedEngine {
             keyring: keyring.clone(),
             state: RwLock::default(),
             queue: Queue::default(),
+            sealing: RwLock::default(),
             ledger: Mutex::default(),
             health,
             _lock: lock,
@@ -104,8 +108,7 @@ impl SealedEngine {
 
     /// Applies a commit of the journal that sled does not show yet.
     pub(super) fn replay(&self, commit: Commit) -> Result<()> {
-        let rows = commit.ops.iter().map(|op| self.seal(op)).collect::<Result<_>>()?;
-        self.apply(&[Arc::new(Submitted { ops: commit.ops, rows })])
+        self.apply(&[Arc::new(Submitted { ops: Vec::new(), writes: commit.writes })])
     }
 
     /// Goes on with this ledger; with `checkpoint` its journal begins with one.
@@ -113,8 +116,7 @@ impl SealedEngine {
         *self.ledger.lock() = Some(ledger);
         // An empty commit, to see that what sled calls a sync is one.
         let before = super::sync_range::calls();
-        let ticket = self.queue.submit(Submitted { ops: Vec::new(), rows: Vec::new() });
-        self.settle(ticket)?;
+        self.commit_nothing()?;
         self.assets()?.flush()?;
         if super::sync_range::EXPECTED && super::sync_range::calls() == before {
             fail!(Internal, "sled's log is not synced: this binary was linked without Steward's sync_file_range");
@@ -125,7 +127,13 @@ impl SealedEngine {
         }
     }
 
-    fn assets(&self) -> Result<&Assets> {
+    /// An empty commit: the counts are sealed anew, and what was submitted before is durable on return.
+    pub(super) fn commit_nothing(&self) -> Result<()> {
+        let ticket = self.queue.submit(Submitted::default());
+        self.settle(ticket)
+    }
+
+    pub(super) fn assets(&self) -> Result<&Assets> {
         self.assets.as_ref().ok_or_else(|| Error::new(Kind::Shutdown, "the store is closed"))
     }
 
@@ -164,10 +172,6 @@ impl SealedEngine {
         self.sealer.open(tree, key, sealed, |row_key| assets.get(tree, row_key))
     }
 
-    fn seal(&self, op: &Op) -> Result<Vec<Row>> {
-        op.value.as_ref().map_or(Ok(Vec::new()), |value| self.sealer.seal(op.tree, &op.key, value))
-    }
-
     /// Makes a group of batches durable in the journal, then applies it.
     fn lead(&self, group: &[Arc<Submitted>]) -> Result<()> {
         let mut held = self.ledger.lock();
@@ -175,7 +179,7 @@ impl SealedEngine {
             fail!(Internal, "a commit before the journal was begun")
         };
         let time_ms = chrono::Utc::now().timestamp_millis() as u64;
-        let commits = group.iter().map(|batch| move |number| Commit::encode(number, time_ms, &batch.ops));
+        let commits = group.iter().map(|batch| move |number| Commit::encode(number, time_ms, batch));
         let reached = journal.append(commits)?;
         head.note(reached)?;
         self.apply(group)?;
@@ -206,7 +210,7 @@ impl SealedEngine {
     }
 
     /// Writes out all of sled, so that the journal before it is needed no more.
-    fn checkpoint(&self, journal: &mut Journal) -> Result<()> {
+    pub(super) fn checkpoint(&self, journal: &mut Journal) -> Result<()> {
         let state = self.state.read();
         let assets = self.assets()?;
         assets.flush()?;
@@ -229,19 +233,28 @@ impl SealedEngine {
         let next = self.assets()?.transact(|transaction| {
             let mut next = state.clone();
             next.commits += group.len() as u64;
-            for (op, rows) in group.iter().flat_map(|batch| batch.ops.iter().zip(&batch.rows)) {
-                self.apply_op(transaction, &mut next, op, rows)?;
+            for write in group.iter().flat_map(|batch| &batch.writes) {
+                self.apply_write(transaction, &mut next, write)?;
             }
-            let (row_key, row) = self.sealer.seal_tally(&next.encode()).map_err(abort)?;
-            transaction.replace(Tree::Sys, &row_key, Some(&row))?;
+            self.put_tally(transaction, &next)?;
             Ok(next)
         })?;
         *state = next;
         Ok(())
     }
 
-    fn apply_op(&self, transaction: &Transaction<'_>, next: &mut Tallies, op: &Op, rows: &[Row]) -> TransactResult<()> {
-        let tree = op.tree;
+    pub(super) fn put_tally(&self, transaction: &Transaction<'_>, tallies: &Tallies) -> TransactResult<()> {
+        let (row_key, row) = self.sealer.seal_tally(&tallies.encode()).map_err(abort)?;
+        transaction.replace(Tree::Sys, &row_key, Some(&row)).map(drop)
+    }
+
+    pub(super) fn apply_write(
+        &self,
+        transaction: &Transaction<'_>,
+        next: &mut Tallies,
+        write: &Write,
+    ) -> TransactResult<()> {
+        let (tree, rows) = (write.tree, &write.rows);
         let mut replace = |row_key: &[u8], value: Option<&[u8]>| -> TransactResult<()> {
             let tally = &mut next.trees[tree as usize];
             if let Some(old) = transaction.replace(tree, row_key, value)? {
@@ -252,12 +265,15 @@ impl SealedEngine {
             }
             Ok(())
         };
-        let row_key = first_key(&op.key);
-        if let Some(old) = transaction.get(tree, &row_key)? {
-            let old_parts = self.sealer.count_parts(tree, &row_key, &old).map_err(abort)?;
-            // The new value has rows.len() - 1 parts, which overwrite the old ones.
-            for part in (rows.len().max(1) as u16)..=old_parts {
-                replace(&part_key(&op.key, part), None)?;
+        let row_key = first_key(&write.key);
+        if transaction.get(tree, &row_key)?.is_some_and(|old| may_have_parts(&old)) {
+            // The new value has rows.len() - 1 parts, which overwrite the old ones. The old value may be beyond opening.
+            for part in rows.len().max(1) as u16.. {
+                let part_key = part_key(&write.key, part);
+                if transaction.get(tree, &part_key)?.is_none() {
+                    break;
+                }
+                replace(&part_key, None)?;
             }
         }
         if rows.is_empty() {
@@ -279,7 +295,9 @@ impl SealedEngine {
                     }
                     Some((&FIRST, key)) => {
                         values += 1;
-                        self.open_value(tree, key, sealed)?;
+                        if !self.sealer.is_shredded(tree, sealed) {
+                            self.open_value(tree, key, sealed)?;
+                        }
                     }
                     // A part is opened with its first row; one without would be in the count alone.
                     Some((&PART, _)) => {}
@@ -306,11 +324,6 @@ impl SealedEngine {
         ));
         findings
     }
-
-    /// Number of rows of a tree.
-    pub(super) fn rows(&self, tree: Tree) -> u64 {
-        self.state.read().trees[tree as usize].rows
-    }
 }
 
 impl Engine for SealedEngine {
@@ -320,6 +333,8 @@ impl Engine for SealedEngine {
         }
         let _state = self.state.read();
         let row = self.assets()?.get(tree, &first_key(key))?;
+        // What was shredded is there no more, however long its bytes may lie around.
+        let row = row.filter(|sealed| !self.sealer.is_shredded(tree, sealed));
         row.map(|sealed| self.open_value(tree, key, &sealed)).transpose()
     }
 
@@ -330,7 +345,9 @@ impl Engine for SealedEngine {
         let mut pairs = Vec::new();
         self.assets()?.scan(tree, &first_key(prefix), |row_key, sealed| {
             let key = &row_key[1..];
-            pairs.push((key.to_vec(), self.open_value(tree, key, sealed)?));
+            if !self.sealer.is_shredded(tree, sealed) {
+                pairs.push((key.to_vec(), self.open_value(tree, key, sealed)?));
+            }
             Ok(())
         })?;
         Ok(changes.over(pairs))
@@ -339,8 +356,10 @@ impl Engine for SealedEngine {
     fn submit(&self, batch: WriteBatch) -> Result<Ticket> {
         batch.validate()?;
         self.health.may_commit(2 * batch.bytes())?;
-        let rows = batch.ops.iter().map(|op| self.seal(op)).collect::<Result<_>>()?;
-        Ok(self.queue.submit(Submitted { ops: batch.ops, rows }))
+        let _sealing = self.sealing.read();
+        let write = |op: &Op| Ok(Write { tree: op.tree, key: op.key.clone(), rows: self.sealer.seal_op(op)? });
+        let writes = batch.ops.iter().map(write).collect::<Result<_>>()?;
+        Ok(self.queue.submit(Submitted { ops: batch.ops, writes }))
     }
 
     fn settle(&self, ticket: Ticket) -> Result<()> {

@@ -1,8 +1,10 @@
 //! The folder as a whole: made, opened, locked.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::assets::{self, Assets};
 use super::engine::Engine;
@@ -10,11 +12,13 @@ use super::files::{self, Files};
 use super::head::{Head, HeadWriter, Record};
 use super::health::Health;
 use super::journal::{self, Journal};
+use super::keeper::Keeper;
 use super::lock::FolderLock;
 use super::paths::{named, remove_file, remove_folder, sync_folder};
 use super::recovery::{self, Folder};
 use super::sealed::{Ledger, SealedEngine};
-use crate::crypto::{KeySource, Keyring, Purpose, passphrase_salt, random};
+use super::spill::{self, SpillArea};
+use crate::crypto::{KeySource, KeyState, Keyring, Purpose, Scope, passphrase_salt, random};
 use crate::error::{Error, Kind, Result};
 use crate::fail;
 
@@ -25,11 +29,14 @@ const CREATING: &str = "CREATING";
 /// all of that is dropped too.
 #[derive(Debug)]
 pub struct Store {
+    /// First, so that it has ended before anything else goes.
+    keeper: Keeper,
     dir: PathBuf,
     keyring: Arc<Keyring>,
     engine: Arc<dyn Engine>,
     sealed: Arc<SealedEngine>,
     files: Arc<Files>,
+    spill: Arc<SpillArea>,
     health: Arc<Health>,
 }
 
@@ -160,8 +167,13 @@ impl Store {
         lock: Arc<FolderLock>,
     ) -> Result<Self> {
         let sealed = Arc::new(engine);
+        // What queries of a process that was killed had put there: its key was in memory only.
+        remove_folder(&dir.join(spill::FOLDER))?;
         let files = Arc::new(Files::open(dir, keyring.clone(), health.clone(), lock)?);
-        let store = Self { dir: dir.to_path_buf(), keyring, engine: sealed.clone(), sealed, files, health };
+        let spill = Arc::new(SpillArea::new(dir, health.clone()));
+        let keeper = Keeper::start(dir.to_path_buf(), keyring.clone(), sealed.clone(), files.clone(), health.clone())?;
+        let dir = dir.to_path_buf();
+        let store = Self { keeper, dir, keyring, engine: sealed.clone(), sealed, files, spill, health };
         store.begin_retention()?;
         Ok(store)
     }
@@ -176,9 +188,51 @@ impl Store {
         &self.files
     }
 
+    /// Where queries put what memory does not hold.
+    pub fn spill(&self) -> &Arc<SpillArea> {
+        &self.spill
+    }
+
     /// The keys.
     pub fn keyring(&self) -> &Arc<Keyring> {
         &self.keyring
+    }
+
+    /// New data keys for everything that is written from now on, durable on return. What is there is sealed anew in the
+    /// background; a process that is killed meanwhile goes on with it at the next open.
+    pub fn rotate_keys(&self) -> Result<()> {
+        self.health.may_commit(0)?;
+        self.keyring.rotate_data_keys()?;
+        self.keeper.rotated();
+        Ok(())
+    }
+
+    /// As [`Store::rotate_keys`] for some objects, which were emptied: the old key goes, and with it what copies of the
+    /// old content say.
+    pub fn renew_keys_of(&self, owners: impl IntoIterator<Item = u64>) -> Result<()> {
+        owners.into_iter().try_for_each(|owner| self.keyring.renew(owner))?;
+        self.keeper.rotated();
+        Ok(())
+    }
+
+    /// Destroys the keys of objects that are gone, as soon as nobody reads their files any more. A process that is killed
+    /// before does it at the next open, by [`Store::destroy_keys_but`].
+    pub fn destroy_keys_of(&self, owners: impl IntoIterator<Item = u64>) {
+        self.keeper.doom(owners);
+    }
+
+    /// Destroys the keys of all objects but these.
+    pub fn destroy_keys_but(&self, living: &HashSet<u64>) {
+        let facts = self.keyring.facts().into_iter().filter(|fact| fact.state != KeyState::Destroyed);
+        self.keeper.doom(facts.filter_map(|fact| match fact.scope {
+            Scope::Object(owner) if !living.contains(&owner) => Some(owner),
+            _ => None,
+        }));
+    }
+
+    /// Waits until everything is sealed with the newest keys and the others are gone; `false` when that takes longer.
+    pub fn wait_for_keys(&self, patience: Duration) -> bool {
+        self.keeper.wait(patience)
     }
 
     /// The folder.

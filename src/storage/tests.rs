@@ -32,8 +32,8 @@ pub(super) fn sample(dir: &Path) -> FileId {
         }
     }
     put(&store, Tree::Catalog, b"long", &b"secret-long".repeat(5000)).unwrap();
-    store.files().create(FileKind::Chunk, b"secret-short-file").unwrap();
-    store.files().create(FileKind::Model, &b"secret-file".repeat(20_000)).unwrap()
+    store.files().create(FileKind::Chunk, 0, b"secret-short-file").unwrap();
+    store.files().create(FileKind::Model, 0, &b"secret-file".repeat(20_000)).unwrap()
 }
 
 /// Everything that can be read, or the first error.
@@ -159,7 +159,7 @@ fn a_killed_process_loses_no_commit_and_leaves_no_half_file() {
     for n in 0..50u8 {
         put(&store, Tree::Rows, &[n], &[n; 300]).unwrap();
     }
-    let mut writer = store.files().writer(FileKind::Index).unwrap();
+    let mut writer = store.files().writer(FileKind::Index, 0).unwrap();
     writer.write_all(&[1; 300_000]).unwrap();
     copy(dir.path(), left.path());
     let parts = |dir: &Path| paths(dir).iter().filter(|path| path.extension().is_some_and(|e| e == "part")).count();
@@ -182,7 +182,7 @@ fn files_are_read_whole_and_in_ranges() {
     let block = crate::config::BLOCK_BYTES;
     for length in [0, 1, block - 1, block, block + 1, 3 * block + 17] {
         let bytes: Vec<u8> = (0..length).map(|n| (n * 7 + n / 251) as u8).collect();
-        let mut writer = files.writer(FileKind::Chunk).unwrap();
+        let mut writer = files.writer(FileKind::Chunk, 0).unwrap();
         bytes.chunks(10_000).for_each(|piece| writer.write_all(piece).unwrap());
         let (id, written) = writer.finish().unwrap();
         assert_eq!((written, files.len(id).unwrap()), (length as u64, length as u64));
@@ -206,10 +206,10 @@ fn a_full_disk_refuses_writes_and_loses_nothing() {
     let dir = TempDir::new().unwrap();
     let store = Store::open(dir.path(), &key()).unwrap();
     put(&store, Tree::Rows, b"a", b"before").unwrap();
-    let id = store.files().create(FileKind::Chunk, b"before").unwrap();
+    let id = store.files().create(FileKind::Chunk, 0, b"before").unwrap();
     store.pretend_free_bytes(Some(1000));
     assert_eq!(put(&store, Tree::Rows, b"a", b"after").unwrap_err().kind(), Kind::DiskFull);
-    assert_eq!(store.files().create(FileKind::Chunk, b"x").unwrap_err().kind(), Kind::DiskFull);
+    assert_eq!(store.files().create(FileKind::Chunk, 0, b"x").unwrap_err().kind(), Kind::DiskFull);
     assert_eq!(store.engine().get(Tree::Rows, b"a").unwrap().unwrap(), b"before");
     assert_eq!(store.files().read(id).unwrap(), b"before");
     store.pretend_free_bytes(None);
@@ -416,13 +416,34 @@ fn missing_pieces_are_named() {
 }
 
 #[test]
-fn the_status_names_every_kind_of_thing() {
+fn the_status_tells_of_everything_that_lies_there() {
     let dir = TempDir::new().unwrap();
     sample(dir.path());
     let store = Store::open(dir.path(), &key()).unwrap();
+    fs::write(dir.path().join("note.txt"), "left by somebody").unwrap();
     let status = store.encryption_status().unwrap();
-    assert!(status.iter().all(|row| row.algorithm == "AES-256-GCM" && row.key_version > 0));
-    for object in ["keyring", "head", "journal", "assets/rows", "files/chunk", "files/model"] {
-        assert!(status.iter().any(|row| row.object == object && row.items > 0), "{object}");
+    for kind in ["keyring", "head", "journal", "checkpoint", "tree", "store", "chunk", "model"] {
+        let rows: Vec<_> = status.iter().filter(|row| row.kind == kind).collect();
+        assert!(!rows.is_empty(), "{kind}");
+        assert!(
+            rows.iter().all(|row| row.algorithm == Some("AES-256-GCM") && row.state == SealState::Current),
+            "{rows:?}"
+        );
+        assert!(rows.iter().all(|row| kind == "store" || row.key_version.is_some() && row.items > 0 && row.bytes > 0));
     }
+    let plain: Vec<_> = status.iter().filter(|row| row.state == SealState::Plain).map(|row| &row.object).collect();
+    assert_eq!(plain, ["LOCK", "note.txt"]);
+    let files = paths(dir.path()).len();
+    let told: std::collections::BTreeSet<_> =
+        status.iter().filter(|row| row.kind != "tree").map(|row| &row.object).collect();
+    assert_eq!(told.len(), files, "{told:?}");
+
+    let id = store.files().list().unwrap()[0];
+    let path = dir.path().join(Files::shown(id));
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[64] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let status = store.encryption_status().unwrap();
+    let damaged: Vec<_> = status.iter().filter(|row| row.state == SealState::Damaged).map(|row| &row.object).collect();
+    assert_eq!(damaged, [&Files::shown(id)]);
 }

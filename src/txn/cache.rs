@@ -1,9 +1,9 @@
 //! Decoded pages of columns kept in memory within a budget, the least recently used leaving first.
 
-use crate::config::{CHUNK_CACHE_BYTES, CHUNK_CACHE_SHARE};
 use arrow::array::{Array, ArrayRef};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Segment, position of the column within it, and page of the column.
 type Place = (u64, usize, usize);
@@ -12,7 +12,7 @@ type Place = (u64, usize, usize);
 #[derive(Debug)]
 pub struct ColumnCache {
     state: Mutex<State>,
-    bytes_max: usize,
+    bytes_max: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -23,22 +23,15 @@ struct State {
     bytes: usize,
 }
 
-/// Bytes for decoded pages on this machine.
-pub fn budget() -> usize {
-    // What the kernel says, and less if a container is given less.
-    let total = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-        line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()?.checked_mul(1024)
-    });
-    let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
-    let memory = total.into_iter().chain(limit).min().unwrap_or(0);
-    CHUNK_CACHE_BYTES.max(memory / CHUNK_CACHE_SHARE)
-}
-
 impl ColumnCache {
     /// A cache of at most this many bytes.
     pub fn new(bytes_max: usize) -> Self {
-        Self { state: Mutex::default(), bytes_max }
+        Self { state: Mutex::default(), bytes_max: AtomicUsize::new(bytes_max) }
+    }
+
+    /// Another budget from now on; what is beyond it leaves when something comes.
+    pub fn set_bytes_max(&self, bytes_max: usize) {
+        self.bytes_max.store(bytes_max, Ordering::Relaxed);
     }
 
     /// The column, if it is here.
@@ -56,7 +49,8 @@ impl ColumnCache {
     /// Keeps a column, making room for it.
     pub fn put(&self, place: Place, column: ArrayRef) {
         let size = column.get_array_memory_size();
-        if size > self.bytes_max {
+        let bytes_max = self.bytes_max.load(Ordering::Relaxed);
+        if size > bytes_max {
             return;
         }
         let mut state = self.state.lock();
@@ -68,7 +62,7 @@ impl ColumnCache {
         }
         state.by_age.insert(now, place);
         state.bytes += size;
-        while state.bytes > self.bytes_max {
+        while state.bytes > bytes_max {
             let Some((_, oldest)) = state.by_age.pop_first() else { break };
             if let Some((gone, _)) = state.columns.remove(&oldest) {
                 state.bytes -= gone.get_array_memory_size();

@@ -149,7 +149,7 @@ impl Manager {
                 let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| part.column(c).clone()).collect();
                 keys.push((key.name.clone(), keys::key_bytes(&columns)?));
             }
-            let segment = self.write_chunk(self.new_id(), &part)?;
+            let segment = self.write_chunk(table, self.new_id(), &part)?;
             parts.push(Part { segment, origins: origins[start..start + rows].to_vec(), keys });
         }
         Ok(Rewritten { sources, parts })

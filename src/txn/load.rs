@@ -49,14 +49,14 @@ impl Manager {
         let facts = facts(txn, table)?;
         for start in (0..batch.num_rows()).step_by(SEGMENT_ROWS_MAX) {
             let part = batch.slice(start, SEGMENT_ROWS_MAX.min(batch.num_rows() - start));
-            let prepared = self.prepare(&facts, part)?;
+            let prepared = self.prepare(table, &facts, part)?;
             self.attach(txn, table, &facts, prepared)?;
         }
         Ok(())
     }
 
     /// Encodes and seals what is to be one segment.
-    fn prepare(&self, facts: &Table, batch: RecordBatch) -> Result<Prepared> {
+    fn prepare(&self, table: ObjectId, facts: &Table, batch: RecordBatch) -> Result<Prepared> {
         let batch = sorted(facts, batch)?;
         let keys = facts.keys.iter().map(|key| {
             let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| batch.column(c).clone()).collect();
@@ -64,7 +64,7 @@ impl Manager {
         });
         let keys = keys.collect::<Result<_>>()?;
         let small = batch.get_array_memory_size() <= INLINE_BYTES_MAX;
-        let file = if small { None } else { Some(self.write_chunk(0, &batch)?) };
+        let file = if small { None } else { Some(self.write_chunk(table, 0, &batch)?) };
         Ok(Prepared { batch, file, keys })
     }
 
@@ -87,9 +87,9 @@ impl Manager {
     }
 
     /// A batch as a segment with a file of its own, which goes unless it is committed.
-    pub(super) fn write_chunk(&self, id: u64, batch: &RecordBatch) -> Result<Segment> {
+    pub(super) fn write_chunk(&self, table: ObjectId, id: u64, batch: &RecordBatch) -> Result<Segment> {
         let (bytes, footer) = chunk::encode(batch)?;
-        let file = self.store().files().create(FileKind::Chunk, &bytes)?;
+        let file = self.store().files().create(FileKind::Chunk, table, &bytes)?;
         let file = FileRef::uncommitted(file, self.store().files().clone());
         let _ = file.footer.set(Arc::new(footer));
         let location = Location::File(Arc::new(file));
@@ -196,8 +196,8 @@ impl Loader {
 
     /// Has the rows of a segment made; at most [`SEGMENT_ROWS_MAX`] of them.
     pub fn submit(&mut self, job: impl FnOnce() -> Result<Option<RecordBatch>> + Send + 'static) -> Result<()> {
-        let (manager, facts) = (self.manager.clone(), self.facts.clone());
-        let work = move || job()?.map(|batch| manager.prepare(&facts, batch)).transpose();
+        let (manager, table, facts) = (self.manager.clone(), self.table, self.facts.clone());
+        let work = move || job()?.map(|batch| manager.prepare(table, &facts, batch)).transpose();
         let spawned = thread::Builder::new().name("load".to_owned()).spawn(work);
         self.running.push_back(spawned.map_err(|e| Error::internal(format!("a thread could not be started: {e}")))?);
         Ok(())
@@ -212,7 +212,7 @@ impl Loader {
 
     /// The segment of what is still waiting.
     pub fn rest(&mut self) -> Result<Option<Prepared>> {
-        let last = self.gathered()()?.map(|batch| self.manager.prepare(&self.facts, batch)).transpose()?;
+        let last = self.gathered()()?.map(|batch| self.manager.prepare(self.table, &self.facts, batch)).transpose()?;
         Ok(last.filter(|prepared| prepared.batch.num_rows() > 0))
     }
 

@@ -4,7 +4,7 @@
 //! batch to the store, all that one at a time; then wait until it is durable, together with others; then publish the new
 //! snapshot by one pointer swap. Whatever fails before the batch leaves nothing; whatever was acknowledged is in it.
 
-use super::cache::{ColumnCache, budget};
+use super::cache::ColumnCache;
 use super::hash::Hashes;
 use super::history::History;
 use super::keys::{self, KeyBytes, KeyIndex};
@@ -16,7 +16,7 @@ use super::snapshot::{Snapshot, TableRows};
 use super::statistics::TableSummary;
 use super::transaction::{Transaction, conflict, name_taken};
 use crate::catalog::{FIRST_USER_ID, KeyConstraint, ObjectId, Table};
-use crate::config::{SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX};
+use crate::config::{CHUNK_CACHE_BYTES, SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX};
 use crate::encoding::{from_value, id_key, to_value};
 use crate::error::{Error, Kind, Result};
 use crate::storage::{Store, Tree, WriteBatch};
@@ -68,12 +68,17 @@ impl Manager {
             commit: Mutex::new(()),
             keys: Mutex::default(),
             next_id: AtomicU64::new(next_id),
-            cache: ColumnCache::new(budget()),
+            cache: ColumnCache::new(CHUNK_CACHE_BYTES),
             summaries: Mutex::default(),
             locks: Arc::default(),
             history,
             past: PastStates::default(),
         })
+    }
+
+    /// Bytes of decoded columns that may be kept in memory from now on.
+    pub fn set_cache_bytes(&self, bytes_max: usize) {
+        self.cache.set_bytes_max(bytes_max);
     }
 
     /// The store below.
@@ -240,7 +245,10 @@ impl Manager {
         let mut batch = WriteBatch::default();
         for (id, object) in &txn.objects {
             match object {
-                Some(object) => batch.put(Tree::Catalog, id_key(*id), to_value(&**object)?),
+                Some(object) => {
+                    let owner = next.catalog.belongs_to(*id, object);
+                    batch.put_for(owner, Tree::Catalog, id_key(*id), to_value(&**object)?);
+                }
                 None => batch.delete(Tree::Catalog, id_key(*id)),
             }
         }
@@ -326,7 +334,7 @@ impl Manager {
         let mut merged = Vec::new();
         for start in (0..rows).step_by(SEGMENT_ROWS_MAX) {
             let part = whole.slice(start, SEGMENT_ROWS_MAX.min(rows - start));
-            merged.push(Arc::new(self.write_chunk(self.new_id(), &part)?));
+            merged.push(Arc::new(self.write_chunk(id, self.new_id(), &part)?));
         }
         Ok(merged)
     }

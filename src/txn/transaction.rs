@@ -217,6 +217,11 @@ impl Transaction {
         self.objects.iter().filter(|(_, object)| object.is_none()).map(|(id, _)| *id)
     }
 
+    /// Tables that it empties.
+    pub fn emptied(&self) -> impl Iterator<Item = ObjectId> {
+        self.truncated.iter().copied()
+    }
+
     /// Adds a segment to a table.
     pub(super) fn add_segment(&mut self, table: ObjectId, segment: Segment) {
         let segment = Arc::new(segment);

@@ -59,6 +59,7 @@ pub fn table(name: &str, args: &[Expr], context: &Arc<Context>) -> Result<Option
         "profile" => relation::profile(args, context)?,
         "inventory" => relation::inventory(args, context)?,
         "tag_references" => relation::tag_references(args, context)?,
+        "encryption_status" => relation::encryption_status(args, context)?,
         "effective_policy" => relation::effective_policy(args, context)?,
         _ => return Ok(None),
     };

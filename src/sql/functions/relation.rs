@@ -127,6 +127,16 @@ pub fn tag_references(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn T
     }))
 }
 
+/// `encryption_status()`: what each file and each tree is sealed with.
+pub fn encryption_status(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
+    if !args.is_empty() {
+        return Err(super::undefined("encryption_status with arguments"));
+    }
+    context.must_be_superuser("see how files are sealed")?;
+    let context = context.clone();
+    Ok(RowsTable::make(system::encryption::columns(), move || system::encryption::rows(&context)))
+}
+
 /// `effective_policy(relation, role)`: what the role sees of each column, and why.
 pub fn effective_policy(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
     let written = args::must_text(args, 0, "the relation's name")?;

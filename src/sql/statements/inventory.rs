@@ -250,7 +250,7 @@ async fn look(ddl: &mut Ddl<'_>, asset: &Asset, options: &Options) -> Result<Fin
         .collect();
     let sampled = options.sample_rows.is_some_and(|wanted| rows >= wanted);
     let learnt = match options.quality && rows > 0 {
-        true => Some(learn(ddl, kept).await?),
+        true => Some(learn(ddl, asset.object, kept).await?),
         false => None,
     };
     let cell_errors = learnt.as_ref().map_or(&[][..], |(_, errors)| errors.as_slice());
@@ -267,7 +267,7 @@ async fn look(ddl: &mut Ddl<'_>, asset: &Asset, options: &Options) -> Result<Fin
 }
 
 /// Learns the row quality model and keeps its weights; gives their file and what the model says of each column.
-async fn learn(ddl: &Ddl<'_>, batches: Vec<RecordBatch>) -> Result<(u64, Vec<CellErrorFact>)> {
+async fn learn(ddl: &Ddl<'_>, of: ObjectId, batches: Vec<RecordBatch>) -> Result<(u64, Vec<CellErrorFact>)> {
     let context = ddl.context.clone();
     let learning = tokio::task::spawn_blocking(move || -> Result<(Vec<u8>, Vec<CellErrorFact>)> {
         let mut told = |_: f64| context.cancel.check();
@@ -295,7 +295,9 @@ async fn learn(ddl: &Ddl<'_>, batches: Vec<RecordBatch>) -> Result<(u64, Vec<Cel
         Ok((model.to_bytes()?, errors.collect()))
     });
     let (bytes, errors) = learning.await.map_err(|e| Error::internal(format!("learning stopped: {e}")))??;
-    let file = ddl.context.database.manager.store().files().create(FileKind::Model, &bytes)?;
+    // The usual values of a table's columns are in it: they go with the table.
+    let owner = ddl.txn.snapshot().catalog.table_by_id(of).map_or(0, |_| of);
+    let file = ddl.context.database.manager.store().files().create(FileKind::Model, owner, &bytes)?;
     Ok((file.as_u64(), errors))
 }
 

@@ -1,6 +1,7 @@
 //! Statements of Steward's own, one file a family, and those on the session itself.
 
 mod inventory;
+mod keys;
 mod model;
 mod operate;
 mod settings;
@@ -9,6 +10,7 @@ mod text_index;
 mod upkeep;
 
 pub use inventory::inventory;
+pub use keys::rotate_key;
 pub use model::{create_model, deploy_model, drop_model};
 pub use operate::operate;
 pub use settings::{reset, set, set_role, show};

@@ -85,7 +85,8 @@ pub async fn create_model(
     });
     let trained = trained.await.map_err(|e| Error::internal(format!("training stopped: {e}")))??;
     let bytes = trained.to_bytes()?;
-    let file = ddl.context.database.manager.store().files().create(FileKind::Model, &bytes)?;
+    let id = there.as_ref().map_or_else(|| ddl.new_id(), |(id, _)| *id);
+    let file = ddl.context.database.manager.store().files().create(FileKind::Model, id, &bytes)?;
     let metrics = trained
         .evaluation()
         .iter()
@@ -94,8 +95,9 @@ pub async fn create_model(
     if trained.skipped_rows() > 0 {
         ddl.context.notice(format!("model \"{name}\": {} rows without a label were left out", trained.skipped_rows()));
     }
-    let (id, mut model) = there.unwrap_or_else(|| {
-        let model = Model {
+    let mut model = match there {
+        Some((_, model)) => model,
+        None => Model {
             name: name.to_owned(),
             owner: ddl.context.role,
             model_type: model_type.clone(),
@@ -104,9 +106,8 @@ pub async fn create_model(
             deployed: 0,
             grants: Vec::new(),
             trained_on: Vec::new(),
-        };
-        (ddl.new_id(), model)
-    });
+        },
+    };
     let number = model.versions.last().map_or(1, |version| version.number + 1);
     model.versions.push(ModelVersion {
         number,

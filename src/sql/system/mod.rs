@@ -4,6 +4,7 @@
 //! and frequent values of a column that it sees masked are left out.
 
 mod assets;
+pub mod encryption;
 mod models;
 mod objects;
 mod operation;
@@ -38,7 +39,8 @@ const VIEWS: &[View] = &[
     View { name: "history", columns: operation::history_columns, rows: operation::history },
     View { name: "commits", columns: operation::commit_columns, rows: operation::commits },
     View { name: "scrub", columns: operation::scrub_columns, rows: operation::scrub },
-    View { name: "encryption", columns: objects::encryption_columns, rows: objects::encryption },
+    View { name: "encryption", columns: encryption::columns, rows: encryption::rows },
+    View { name: "encryption_keys", columns: encryption::key_columns, rows: encryption::keys },
 ];
 
 fn find(name: &str) -> Option<&'static View> {

@@ -1,4 +1,4 @@
-//! steward.tags, tag_references, policies, sources, roles, settings, encryption.
+//! steward.tags, tag_references, policies, sources, roles, settings.
 
 use super::super::context::Context;
 use super::super::tables;
@@ -177,28 +177,4 @@ pub fn settings(context: &Context) -> Result<Vec<Vec<Cell>>> {
         .all()
         .map(|(name, value, text)| vec![Cell::text(name), Cell::text(value), Cell::text(text)])
         .collect())
-}
-
-pub fn encryption_columns() -> Vec<Field> {
-    vec![
-        column("object", DataType::Utf8),
-        column("kind", DataType::Utf8),
-        column("encrypted", DataType::Boolean),
-        column("algorithm", DataType::Utf8),
-        column("key_version", DataType::Int64),
-    ]
-}
-
-pub fn encryption(context: &Context) -> Result<Vec<Vec<Cell>>> {
-    context.must_be_superuser("see how files are sealed")?;
-    let rows = context.database.manager.store().encryption_status()?.into_iter().map(|status| {
-        vec![
-            Cell::text(status.object),
-            Cell::text(status.kind),
-            Cell::Bool(Some(true)),
-            Cell::text(status.algorithm),
-            Cell::Int(Some(status.key_version as i64)),
-        ]
-    });
-    Ok(rows.collect())
 }
