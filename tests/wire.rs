@@ -341,12 +341,13 @@ async fn connections_see_what_others_committed_and_nothing_else() {
     one_client.batch_execute("COMMIT").await.unwrap();
     assert_eq!(one::<i64>(&other, count).await, 3);
 
-    // The first committer wins; the second runs its transaction again.
+    // At REPEATABLE READ what another changed since is 40001; the transaction runs again.
     one_client.batch_execute("BEGIN; UPDATE stock SET n = n - 1 WHERE sku = 'a'").await.unwrap();
-    other.batch_execute("BEGIN; UPDATE stock SET n = n - 2 WHERE sku = 'a'").await.unwrap();
+    other.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT n FROM stock").await.unwrap();
     one_client.batch_execute("COMMIT").await.unwrap();
-    let error = other.batch_execute("COMMIT").await.unwrap_err();
+    let error = other.batch_execute("UPDATE stock SET n = n - 2 WHERE sku = 'a'").await.unwrap_err();
     assert_eq!(code(&error), "40001", "{error:?}");
+    other.batch_execute("ROLLBACK").await.unwrap();
     other.batch_execute("BEGIN; UPDATE stock SET n = n - 2 WHERE sku = 'a'; COMMIT").await.unwrap();
     assert_eq!(one::<i32>(&one_client, "SELECT n FROM stock WHERE sku = 'a'").await, 2);
     // Changes of different rows get along.

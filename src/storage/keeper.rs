@@ -1,6 +1,6 @@
 //! The keeper of keys: a thread that brings everything under the newest keys, and lets go of those that nothing needs.
 //!
-//! It has work after [`Store::rotate_keys`], after an object was dropped or emptied, and after an open that finds old keys
+//! It has work after `Store::rotate_keys`, after an object was dropped or emptied, and after an open that finds old keys
 //! because a process was killed meanwhile. What it does can be cut off anywhere and is done again: values and files are
 //! sealed anew one by one, the journal begins anew behind them, and only when nothing on disk names an old key, and all of
 //! that is durable, the keyring drops it.
