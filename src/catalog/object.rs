@@ -387,7 +387,42 @@ pub struct Finding {
     pub scanned_ms: i64,
 }
 
+impl Column {
+    /// A column of this type, and nothing more said of it.
+    pub fn new(name: impl Into<String>, data_type: SqlType) -> Self {
+        Self {
+            name: name.into(),
+            data_type,
+            not_null: false,
+            default: None,
+            identity: false,
+            tags: Vec::new(),
+            mask: None,
+            comment: None,
+        }
+    }
+}
+
 impl Table {
+    /// A table without columns.
+    pub fn new(schema: impl Into<String>, name: impl Into<String>, owner: ObjectId) -> Self {
+        Self {
+            schema: schema.into(),
+            name: name.into(),
+            owner,
+            columns: Vec::new(),
+            keys: Vec::new(),
+            checks: Vec::new(),
+            foreign_keys: Vec::new(),
+            referenced_by: Vec::new(),
+            grants: Vec::new(),
+            tags: Vec::new(),
+            comment: None,
+            row_security: false,
+            cluster: Vec::new(),
+        }
+    }
+
     /// The columns as an Arrow schema. All may be null in it: a subquery that finds no row gives NULL whatever its column allows,
     /// and the engine takes a column at its word. NOT NULL is checked where rows are written.
     pub fn arrow_schema(&self) -> SchemaRef {

@@ -77,7 +77,7 @@ impl VisitorMut for Rewriter<'_> {
             self.scopes.push(scope);
         }
         if let SetExpr::Select(select) = query.body.as_mut() {
-            if query.order_by.is_some() && matches!(&select.group_by, GroupByExpr::Expressions(e, _) if e.is_empty()) {
+            if query.order_by.is_some() && !groups(select) {
                 name_casts(&mut select.projection);
             } else if let Some(order) = &query.order_by {
                 hide_casts(&mut select.projection, &order.to_string());
@@ -122,6 +122,11 @@ impl VisitorMut for Rewriter<'_> {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// Whether a query has a GROUP BY.
+fn groups(select: &Select) -> bool {
+    !matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty())
 }
 
 fn takes_row(function: &Function) -> bool {

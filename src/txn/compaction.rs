@@ -240,7 +240,7 @@ fn deleted_since(part: &Part, sources: &[Arc<Segment>], now: &[Arc<Segment>]) ->
 mod tests {
     use super::super::Transaction;
     use super::*;
-    use crate::catalog::{FIRST_USER_ID, KeyConstraint, Object, SqlType};
+    use crate::catalog::{Column, FIRST_USER_ID, KeyConstraint, Object, SqlType};
     use crate::crypto::{KeySource, MasterKey};
     use crate::error::Kind;
     use crate::storage::Store;
@@ -256,30 +256,10 @@ mod tests {
     }
 
     fn facts() -> Table {
-        let column = |name: &str| crate::catalog::Column {
-            name: name.to_owned(),
-            data_type: SqlType::Int8,
-            not_null: false,
-            default: None,
-            identity: false,
-            tags: Vec::new(),
-            mask: None,
-            comment: None,
-        };
         Table {
-            schema: "public".to_owned(),
-            name: "t".to_owned(),
-            owner: 1,
-            columns: vec![column("id"), column("other")],
+            columns: ["id", "other"].map(|name| Column::new(name, SqlType::Int8)).to_vec(),
             keys: vec![KeyConstraint { name: "t_pkey".to_owned(), columns: vec![0], primary: true }],
-            checks: Vec::new(),
-            foreign_keys: Vec::new(),
-            referenced_by: Vec::new(),
-            grants: Vec::new(),
-            tags: Vec::new(),
-            comment: None,
-            row_security: false,
-            cluster: Vec::new(),
+            ..Table::new("public", "t", 1)
         }
     }
 

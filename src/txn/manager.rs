@@ -487,30 +487,10 @@ mod tests {
     use arrow::array::Int64Array;
 
     fn table() -> Table {
-        let column = Column {
-            name: "id".to_owned(),
-            data_type: SqlType::Int8,
-            not_null: true,
-            default: None,
-            identity: false,
-            tags: Vec::new(),
-            mask: None,
-            comment: None,
-        };
         Table {
-            schema: "public".to_owned(),
-            name: "t".to_owned(),
-            owner: 1,
-            columns: vec![column],
+            columns: vec![Column { not_null: true, ..Column::new("id", SqlType::Int8) }],
             keys: vec![KeyConstraint { name: "t_pkey".to_owned(), columns: vec![0], primary: true }],
-            checks: Vec::new(),
-            foreign_keys: Vec::new(),
-            referenced_by: Vec::new(),
-            grants: Vec::new(),
-            tags: Vec::new(),
-            comment: None,
-            row_security: false,
-            cluster: Vec::new(),
+            ..Table::new("public", "t", 1)
         }
     }
 

@@ -33,21 +33,7 @@ pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable) -> Result
         skipping(ddl.context, "relation", &name, true);
         return Ok(create.query.map(|_| 0));
     }
-    let mut table = Table {
-        schema,
-        name,
-        owner: ddl.context.role,
-        columns: Vec::new(),
-        keys: Vec::new(),
-        checks: Vec::new(),
-        foreign_keys: Vec::new(),
-        referenced_by: Vec::new(),
-        grants: Vec::new(),
-        tags: Vec::new(),
-        comment: None,
-        row_security: false,
-        cluster: Vec::new(),
-    };
+    let mut table = Table::new(schema, name, ddl.context.role);
     if let Some(query) = create.query {
         return create_table_as(ddl, table, &create.columns, *query).await.map(Some);
     }
@@ -85,16 +71,8 @@ pub(super) fn add_column(
     }
     let serial = is_serial(&definition.data_type);
     let at = table.columns.len();
-    table.columns.push(Column {
-        name: name.clone(),
-        data_type: sql_type(&definition.data_type)?,
-        not_null: serial,
-        default: None,
-        identity: serial,
-        tags: Vec::new(),
-        mask: None,
-        comment: None,
-    });
+    let data_type = sql_type(&definition.data_type)?;
+    table.columns.push(Column { not_null: serial, identity: serial, ..Column::new(name.clone(), data_type) });
     for option in definition.options {
         let given = option.name.as_ref().map(fold);
         match option.option {
@@ -222,16 +200,7 @@ async fn create_table_as(
             return Err(Error::new(Kind::DuplicateColumn, format!("column \"{name}\" specified more than once")));
         }
         let data_type = SqlType::from_field(field)?;
-        table.columns.push(Column {
-            name,
-            data_type,
-            not_null: false,
-            default: None,
-            identity: false,
-            tags: Vec::new(),
-            mask: None,
-            comment: None,
-        });
+        table.columns.push(Column::new(name, data_type));
     }
     let id = ddl.new_id();
     ddl.txn.put_object(id, Object::Table(table.clone()))?;

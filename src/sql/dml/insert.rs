@@ -1,7 +1,7 @@
 //! INSERT.
 
 use super::super::context::Context;
-use super::super::parser::fold;
+use super::super::parser::last;
 use super::super::planner::Planner;
 use super::super::run;
 use super::adding::Adding;
@@ -137,13 +137,7 @@ fn columns(target: &Target, insert: &ast::Insert) -> Result<Vec<usize>> {
     }
     let mut columns = Vec::new();
     for ident in &insert.columns {
-        let name = ident.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
-        let Some(at) = target.table.column_index(&name) else {
-            return Err(Error::new(
-                Kind::UndefinedColumn,
-                format!("column \"{name}\" of relation \"{}\" does not exist", target.table.name),
-            ));
-        };
+        let (at, name) = target.must_get_column(ident)?;
         if columns.contains(&at) {
             return Err(Error::new(Kind::DuplicateColumn, format!("column \"{name}\" specified more than once")));
         }
@@ -214,8 +208,7 @@ pub fn insert_parameters(
     })) = &insert.on
     {
         for (name, value) in assigned(update.assignments.clone())? {
-            let name = name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
-            if let (Some(number), Some(at)) = (placeholder(&value), target.table.column_index(&name)) {
+            if let (Some(number), Some(at)) = (placeholder(&value), target.table.column_index(&last(&name))) {
                 lend_type(&mut params, declared, number, &target.table.columns[at].data_type);
             }
         }

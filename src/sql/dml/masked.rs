@@ -24,11 +24,11 @@ pub fn must_not_be_stored(
     let mut read = Read::new(work.context, target);
     read.table(target.id, &target.table)?;
     let own = std::mem::take(&mut read.masked);
-    let _ = values.to_vec().visit(&mut read);
+    values.iter().for_each(|value| _ = value.visit(&mut read));
     let others = from.get(1..).unwrap_or_default();
     // What FROM reads matters only if a value may be of it.
     if read.of_others {
-        let _ = others.to_vec().visit(&mut read);
+        others.iter().for_each(|relation| _ = relation.visit(&mut read));
     }
     if let Some(error) = read.failed.take() {
         return Err(error);

@@ -75,6 +75,18 @@ impl Target {
             None => self,
         }
     }
+
+    /// Place and name of the column that a statement names; [`Kind::UndefinedColumn`] if there is none.
+    fn must_get_column(&self, name: &ast::ObjectName) -> Result<(usize, String)> {
+        let name = parser::last(name);
+        match self.table.column_index(&name) {
+            Some(at) => Ok((at, name)),
+            None => Err(Error::new(
+                Kind::UndefinedColumn,
+                format!("column \"{name}\" of relation \"{}\" does not exist", self.table.name),
+            )),
+        }
+    }
 }
 
 impl<'a> Work<'a> {
@@ -90,7 +102,7 @@ impl<'a> Work<'a> {
 
     /// The table of this name, if the role may do `privilege` on it.
     pub fn target(&self, name: &ast::ObjectName, privilege: Privilege) -> Result<Target> {
-        let (schema, name) = parser_split(name)?;
+        let (schema, name) = parser::split(name)?;
         let (schema, name) = self.context.resolve(schema.as_deref(), &name);
         let (id, table) = match self.context.snapshot.catalog.relation(&schema, &name) {
             Some((id, Object::Table(table))) => (id, table),
@@ -146,8 +158,4 @@ pub fn bind(plan: LogicalPlan, params: &[ScalarValue]) -> Result<LogicalPlan> {
         true => Ok(plan),
         false => Ok(plan.with_param_values(params.to_vec())?),
     }
-}
-
-fn parser_split(name: &ast::ObjectName) -> Result<(Option<String>, String)> {
-    parser::split(name)
 }

@@ -5,7 +5,7 @@
 
 use super::super::context::Context;
 use super::super::execute::{parameters, statement_parameters};
-use super::super::parser::fold;
+use super::super::parser::last;
 use super::{Work, is_default, lend_type, placeholder, update};
 use crate::catalog::{Privilege, SqlType};
 use crate::error::Result;
@@ -31,8 +31,7 @@ pub fn update_parameters(
     let mut assigned: Vec<(usize, SqlType)> = Vec::new();
     let mut expressions = Vec::new();
     for (name, value) in update::assigned(update.assignments.clone())? {
-        let name = name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
-        let column = target.table.column_index(&name).map(|at| target.table.columns[at].data_type.clone());
+        let column = target.table.column_index(&last(&name)).map(|at| target.table.columns[at].data_type.clone());
         match (placeholder(&value), column) {
             (Some(number), Some(data_type)) => assigned.push((number, data_type)),
             (None, Some(_)) if !is_default(&value) => expressions.push(value),

@@ -1,6 +1,5 @@
 //! UPDATE.
 
-use super::super::parser::fold;
 use super::super::planner::{Planner, parse_expression, select_query};
 use super::super::run;
 use super::super::tables::{ROW_ID, TableScan};
@@ -29,22 +28,7 @@ pub fn update<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, update: ast::Upd
         };
         let target = work.target(name, Privilege::Update)?.called(alias.as_ref());
         let from = relations(&update);
-        let mut columns = Vec::new();
-        let mut values = Vec::new();
-        for (name, value) in assigned(update.assignments)? {
-            let name = name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
-            let Some(at) = target.table.column_index(&name) else {
-                return Err(Error::new(
-                    Kind::UndefinedColumn,
-                    format!("column \"{name}\" of relation \"{}\" does not exist", target.table.name),
-                ));
-            };
-            if columns.contains(&at) {
-                return Err(Error::new(Kind::Syntax, format!("multiple assignments to same column \"{name}\"")));
-            }
-            columns.push(at);
-            values.push(default_of(&target, at, value)?);
-        }
+        let (columns, values) = changes(&target, update.assignments)?;
         masked::must_not_be_stored(work, &target, &from, &values)?;
         work.use_table(txn, &target).await?;
         let found = select(work, &target, from, update.selection, values).await?;
@@ -69,6 +53,20 @@ pub fn update<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, update: ast::Upd
         replace(work, txn, &target, &ids, (&old, &batch), &columns).await?;
         returning::changed(work, &target, vec![batch], update.returning).await
     })
+}
+
+/// Places of the columns that SET names, and what each gets.
+pub(super) fn changes(target: &Target, assignments: Vec<ast::Assignment>) -> Result<(Vec<usize>, Vec<ast::Expr>)> {
+    let (mut columns, mut values) = (Vec::new(), Vec::new());
+    for (name, value) in assigned(assignments)? {
+        let (at, name) = target.must_get_column(&name)?;
+        if columns.contains(&at) {
+            return Err(Error::new(Kind::Syntax, format!("multiple assignments to same column \"{name}\"")));
+        }
+        columns.push(at);
+        values.push(default_of(target, at, value)?);
+    }
+    Ok((columns, values))
 }
 
 /// Each column with its value; `(a, b) = (x, y)` are two.

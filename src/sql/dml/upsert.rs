@@ -5,14 +5,14 @@
 
 use super::super::context::Context;
 use super::super::locking::{LOCKED, changed_meanwhile};
-use super::super::parser::fold;
+use super::super::parser::{fold, last};
 use super::super::planner::{Planner, select_query, table_factor};
 use super::super::rewrite::level;
 use super::super::values::assign;
 use super::super::{run, tables};
 use super::adding::OnConflict;
 use super::apply::replace;
-use super::update::{assigned, default_of, old_rows};
+use super::update::{changes, old_rows};
 use super::{Target, Work};
 use crate::catalog::{KeyConstraint, Privilege, Table};
 use crate::error::{Error, Kind, Result};
@@ -65,7 +65,7 @@ pub fn on_conflict(work: &Work<'_>, target: &Target, on: Option<&ast::OnInsert>)
 fn meant_key(table: &Table, meant: &ast::ConflictTarget) -> Result<KeyConstraint> {
     let found = match meant {
         ast::ConflictTarget::OnConstraint(name) => {
-            let name = name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
+            let name = last(name);
             table.key(&name).ok_or_else(|| {
                 let message = format!("constraint \"{name}\" for table \"{}\" does not exist", table.name);
                 Error::new(Kind::UndefinedObject, message)
@@ -92,19 +92,8 @@ impl Upsert {
     fn new(work: &Work<'_>, target: &Target, key: KeyConstraint, update: &ast::DoUpdate) -> Result<Self> {
         tables::must_have(work.context, &target.table, Privilege::Update)?;
         must_see_all(work, target)?;
-        let (mut columns, mut values) = (Vec::new(), Vec::new());
-        for (name, value) in assigned(update.assignments.clone())? {
-            let name = name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
-            let Some(at) = target.table.column_index(&name) else {
-                let message = format!("column \"{name}\" of relation \"{}\" does not exist", target.table.name);
-                return Err(Error::new(Kind::UndefinedColumn, message));
-            };
-            if columns.contains(&at) {
-                return Err(Error::new(Kind::Syntax, format!("multiple assignments to same column \"{name}\"")));
-            }
-            columns.push(at);
-            values.push(own_columns(target, default_of(target, at, value)?));
-        }
+        let (columns, values) = changes(target, update.assignments.clone())?;
+        let values = values.into_iter().map(|value| own_columns(target, value)).collect();
         let condition = update.selection.clone().map(|condition| own_columns(target, condition));
         Ok(Self { key, columns, values, condition, met: HashSet::new() })
     }

@@ -24,7 +24,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 pub use upkeep::{ClusterBy, Upkeep};
 use words::Words;
-pub use words::{fold, split};
+pub use words::{fold, last, split};
 
 /// Parses an expression.
 pub fn expression(text: &str) -> Result<ast::Expr> {

@@ -36,7 +36,7 @@ pub fn tokenize(sql: &str) -> std::result::Result<Vec<TokenWithSpan>, TokenizerE
             },
             Token::CustomBinaryOperator(operator) => match split(operator) {
                 Some(parts) => {
-                    read.extend(parts.into_iter().map(|token_| TokenWithSpan { token: token_, ..token.clone() }))
+                    read.extend(parts.into_iter().map(|part| TokenWithSpan { token: part, span: token.span }));
                 }
                 None => read.push(token),
             },

@@ -173,6 +173,11 @@ pub fn fold(ident: &Ident) -> String {
     }
 }
 
+/// The last part of a name, folded: a column's without its relation.
+pub fn last(name: &ObjectName) -> String {
+    name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default()
+}
+
 /// Schema and name of a relation.
 pub fn split(name: &ObjectName) -> Result<(Option<String>, String)> {
     let mut parts: Vec<String> = name.0.iter().filter_map(|part| part.as_ident()).map(fold).collect();

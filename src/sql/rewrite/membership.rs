@@ -1,11 +1,7 @@
 //! `IN` and `= ANY` over subqueries in forms that the engine answers right.
 
-use super::super::planner::parse_expression;
-use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Ident, Query, SetExpr, TableAliasColumnDef, TableFactor, UnaryOperator,
-};
-
-const NAME: &str = "\u{1}m";
+use super::subqueries::{around, column};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query, UnaryOperator};
 
 /// The expression in such a form.
 pub fn spell_out(expression: &mut Expr) {
@@ -49,18 +45,9 @@ fn negated(expression: &Expr) -> Option<Expr> {
 /// `(a, b) IN (query)` as `EXISTS (SELECT 1 FROM (query) AS m(c0, c1) WHERE c0 = a AND c1 = b)`. As a condition that is the
 /// same; NOT IN holds where no row could be equal.
 fn row_among(values: &[Expr], query: &Query, negated: bool) -> Option<Expr> {
-    let same: Vec<_> = (0..values.len()).map(|n| format!("\"{NAME}\".\"{NAME}{n}\" = ({})", values[n])).collect();
-    let same = same.join(" AND ");
-    let condition = if negated { format!("({same}) IS NOT FALSE") } else { same };
-    let mut expression =
-        parse_expression(&format!("EXISTS (SELECT 1 FROM (SELECT 1) AS \"{NAME}\" WHERE {condition})")).ok()?;
-    let Expr::Exists { subquery, negated: not } = &mut expression else { return None };
-    *not = negated;
-    let SetExpr::Select(select) = subquery.body.as_mut() else { return None };
-    let TableFactor::Derived { subquery, alias, .. } = &mut select.from.first_mut()?.relation else { return None };
-    **subquery = query.clone();
-    alias.as_mut()?.columns = (0..values.len())
-        .map(|n| TableAliasColumnDef { name: Ident::with_quote('"', format!("{NAME}{n}")), data_type: None })
-        .collect();
-    Some(expression)
+    let same = values.iter().enumerate().map(|(n, value)| format!("{} = ({value})", column(n)));
+    let same = same.collect::<Vec<_>>().join(" AND ");
+    let condition = if negated { format!(" WHERE ({same}) IS NOT FALSE") } else { format!(" WHERE {same}") };
+    let subquery = around("SELECT 1", query, &condition, values.len())?;
+    Some(Expr::Exists { subquery, negated })
 }

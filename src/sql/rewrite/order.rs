@@ -1,6 +1,6 @@
 //! ORDER BY as PostgreSQL reads it: a number is a column of the result, also where the query groups.
 
-use datafusion::sql::sqlparser::ast::{Expr, GroupByExpr, OrderBy, OrderByKind, Query, SelectItem, SetExpr, Value};
+use datafusion::sql::sqlparser::ast::{Expr, OrderBy, OrderByKind, Query, SelectItem, SetExpr, Value};
 use std::collections::HashSet;
 
 /// Says the ORDER BY of a query in words that the engine reads so too.
@@ -12,8 +12,10 @@ pub fn spell_out(query: &mut Query) {
     // What was ordered by once is in order.
     keys.retain(|key| seen.insert(key.expr.to_string()));
     let SetExpr::Select(select) = body.as_mut() else { return };
-    let grouped = !matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty());
-    for key in keys.iter_mut().filter(|_| grouped) {
+    if !super::groups(select) {
+        return;
+    }
+    for key in keys {
         if let Expr::Value(value) = &key.expr
             && let Value::Number(number, _) = &value.value
             && let Some(named) = number.to_string().parse().ok().and_then(|n| at(&select.projection, n))

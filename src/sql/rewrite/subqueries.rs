@@ -4,15 +4,15 @@ use super::super::parser::fold;
 use super::super::planner::parse_expression;
 use super::level;
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, Ident, Query, SelectItem, SetExpr, TableAliasColumnDef, TableFactor, UnaryOperator, Value,
-    Visit, VisitMut, Visitor, VisitorMut, visit_expressions,
+    Expr, Ident, Query, SelectItem, SetExpr, TableAliasColumnDef, TableFactor, UnaryOperator, Value, Visit, VisitMut,
+    Visitor, VisitorMut, visit_expressions,
 };
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 /// Name of a subquery that stands for itself in FROM; no user's name begins so.
 const NAME: &str = "\u{1}s";
-/// Name of its only column.
+/// Name of its columns, before their numbers.
 const COLUMN: &str = "\u{1}c";
 
 /// The subquery of `a = ANY (SELECT ...)` in FROM of one around it: the engine would take its columns for those of the
@@ -21,7 +21,7 @@ pub fn set_apart(expression: &mut Expr) {
     if let Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } = expression
         && let Expr::Subquery(query) = right.as_mut()
         && !looks_outside(query)
-        && let Some(Expr::Subquery(around)) = around("SELECT *", query, "")
+        && let Some(around) = around("SELECT *", query, "", 0)
     {
         *query = around;
     }
@@ -84,7 +84,8 @@ fn value_of(expression: &Expr) -> Option<Expr> {
 /// `(SELECT count(*) > 0 FROM (query) WHERE condition)`
 fn any_row(query: &Query, condition: &str) -> Option<Expr> {
     // The condition of a plain query, where the outer query's columns usually are, stays next to its count.
-    let counted = around("SELECT count(*) > 0", query, condition)?;
+    let columns = usize::from(!condition.is_empty());
+    let counted = around("SELECT count(*) > 0", query, condition, columns)?;
     let plain = match query.body.as_ref() {
         SetExpr::Select(select) => {
             let named = |item: &SelectItem| match item {
@@ -96,7 +97,7 @@ fn any_row(query: &Query, condition: &str) -> Option<Expr> {
             };
             select.distinct.is_none()
                 && select.having.is_none()
-                && matches!(&select.group_by, GroupByExpr::Expressions(e, _) if e.is_empty())
+                && !super::groups(select)
                 && select.projection.iter().all(named)
                 && query.with.is_none()
                 && query.limit_clause.is_none()
@@ -104,8 +105,10 @@ fn any_row(query: &Query, condition: &str) -> Option<Expr> {
         }
         _ => false,
     };
-    let (Expr::Subquery(outer), true, true) = (&counted, plain, condition.is_empty()) else { return Some(counted) };
-    let (SetExpr::Select(outer), mut inner) = (outer.body.as_ref(), query.clone()) else { return None };
+    if !plain || !condition.is_empty() {
+        return Some(Expr::Subquery(counted));
+    }
+    let (SetExpr::Select(outer), mut inner) = (counted.body.as_ref(), query.clone()) else { return None };
     inner.order_by = None;
     if let SetExpr::Select(select) = inner.body.as_mut() {
         select.projection = outer.projection.clone();
@@ -117,7 +120,7 @@ fn any_row(query: &Query, condition: &str) -> Option<Expr> {
 fn is_among(expr: &Expr, query: &Query) -> Option<Expr> {
     let mut value =
         parse_expression("CASE WHEN 1 THEN true WHEN (2 IS NULL AND 3) OR 4 THEN NULL ELSE false END").ok()?;
-    let column = format!("\"{NAME}\".\"{COLUMN}\"");
+    let column = column(0);
     let parts = [
         any_row(query, &format!(" WHERE {column} = ({expr})"))?,
         Expr::Nested(Box::new(expr.clone())),
@@ -145,17 +148,19 @@ impl VisitorMut for Fill<'_> {
     }
 }
 
-/// `(select FROM (query) AS name(column) condition)`
-fn around(select: &str, query: &Query, condition: &str) -> Option<Expr> {
+/// How the `n`th column of a query in [`around`] is named there.
+pub(super) fn column(n: usize) -> String {
+    format!("\"{NAME}\".\"{COLUMN}{n}\"")
+}
+
+/// `select FROM (query) AS name(column, ...) condition`, with names for so many columns.
+pub(super) fn around(select: &str, query: &Query, condition: &str, columns: usize) -> Option<Box<Query>> {
     let text = format!("({select} FROM (SELECT 1) AS \"{NAME}\"{condition})");
-    let mut expression = parse_expression(&text).ok()?;
-    let Expr::Subquery(outer) = &mut expression else { return None };
-    let SetExpr::Select(outer) = outer.body.as_mut() else { return None };
-    let TableFactor::Derived { subquery, alias, .. } = &mut outer.from.first_mut()?.relation else { return None };
+    let Expr::Subquery(mut outer) = parse_expression(&text).ok()? else { return None };
+    let SetExpr::Select(body) = outer.body.as_mut() else { return None };
+    let TableFactor::Derived { subquery, alias, .. } = &mut body.from.first_mut()?.relation else { return None };
     **subquery = query.clone();
-    if !condition.is_empty() {
-        let column = TableAliasColumnDef { name: Ident::with_quote('"', COLUMN), data_type: None };
-        alias.as_mut()?.columns = vec![column];
-    }
-    Some(expression)
+    let named = |n| TableAliasColumnDef { name: Ident::with_quote('"', format!("{COLUMN}{n}")), data_type: None };
+    alias.as_mut()?.columns = (0..columns).map(named).collect();
+    Some(outer)
 }

@@ -18,6 +18,9 @@ pub fn without_rows(membership: InSubquery, outside: &DFSchema) -> DfResult<Expr
 
 /// A condition in which no NOT IN is a part of anything but AND: elsewhere the engine takes it for false where it is NULL.
 pub fn in_conditions(condition: Expr, outside: &DFSchema) -> DfResult<Expr> {
+    if !condition.exists(|expr| Ok(matches!(expr, Expr::InSubquery(membership) if membership.negated)))? {
+        return Ok(condition);
+    }
     let parts = split_conjunction_owned(condition).into_iter().map(|part| match part {
         Expr::InSubquery(_) => Ok(part),
         part => Ok(part

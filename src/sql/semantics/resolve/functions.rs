@@ -47,6 +47,9 @@ const ADD_CASTS: &str =
 impl Expressions<'_> {
     /// The call with its types, or what stands for it.
     pub(super) fn function(&self, mut call: ScalarFunction) -> Result<Expr> {
+        if TEXT_FUNCTIONS.contains(&call.name()) {
+            self.takes_text(call.name(), &call.args)?;
+        }
         let ours = match (call.name(), call.args.as_slice()) {
             ("coalesce" | "nullif" | "greatest" | "least", _) => {
                 let name = call.name().to_uppercase();
@@ -75,14 +78,12 @@ impl Expressions<'_> {
                 Some(nullif(length, lit(0_i32)))
             }
             ("repeat" | "lpad" | "rpad", [text, count, ..]) => {
-                self.takes_text(call.name(), std::slice::from_ref(text))?;
                 let bounded = Bounded { repeats: call.name() == "repeat" };
                 let operands = vec![cast(text.clone(), DataType::Utf8), cast(count.clone(), DataType::Int64)];
                 call.args[1] = function::call(bounded, operands);
                 None
             }
             ("regexp_like" | "regexp_match" | "regexp_replace" | "regexp_count", [_, pattern, ..]) => {
-                self.takes_text(call.name(), &call.args)?;
                 call.args[1] = regex::pattern(pattern.clone())?;
                 None
             }
@@ -94,10 +95,6 @@ impl Expressions<'_> {
             },
             ("ceil" | "floor" | "trunc", [number, ..]) => {
                 self.whole(call.name(), &call.args).map(|whole| function::call(whole, vec![number.clone()]))
-            }
-            (name, args) if TEXT_FUNCTIONS.contains(&name) => {
-                self.takes_text(name, args)?;
-                None
             }
             (name, args) => {
                 let number = |arg| self.type_of(arg).is_some_and(|t| class(&t) == Class::Number);
