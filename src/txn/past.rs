@@ -82,6 +82,14 @@ struct Place {
 impl Manager {
     /// What was committed at a moment. [`Kind::SnapshotTooOld`] when it is no longer kept.
     pub fn as_of(&self, moment: Moment) -> Result<Arc<PastState>> {
+        match self.find(moment) {
+            // What left the journal while it was looked for is no longer kept.
+            Err(error) if error.kind() == Kind::NotReady => Err(self.too_old(moment)?),
+            found => found,
+        }
+    }
+
+    fn find(&self, moment: Moment) -> Result<Arc<PastState>> {
         let place = self.place(moment)?;
         let kept = self.store().kept()?;
         // A state holds until the next commit: what that one removed is kept from then on.
@@ -93,16 +101,26 @@ impl Manager {
         if needed_ms < kept.from_ms() {
             return Err(self.too_old(moment)?);
         }
+        let state = self.state(place.number)?;
+        match moment {
+            // A journal that began anew has a later state for its first.
+            Moment::Commit(wanted) if state.snapshot.seq > wanted => Err(self.too_old(moment)?),
+            _ => Ok(state),
+        }
+    }
+
+    /// The state after commit `number` of the journal.
+    fn state(&self, number: u64) -> Result<Arc<PastState>> {
         let states = &self.past.0;
-        if let Some((_, state)) = states.lock().iter().find(|(number, _)| *number == place.number) {
+        if let Some((_, state)) = states.lock().iter().find(|(other, _)| *other == number) {
             return Ok(state.clone());
         }
-        let state = Arc::new(PastState::read(self, place.number)?);
+        let state = Arc::new(PastState::read(self, number)?);
         let mut states = states.lock();
         if states.len() >= PAST_STATES_MAX {
             states.pop_front();
         }
-        states.push_back((place.number, state.clone()));
+        states.push_back((number, state.clone()));
         Ok(state)
     }
 
