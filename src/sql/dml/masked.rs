@@ -82,6 +82,8 @@ impl<'a> Read<'a> {
 
     fn relation(&mut self, name: &ast::ObjectName) -> Result<()> {
         let mut parts: Vec<String> = name.0.iter().filter_map(|part| part.as_ident()).map(fold).collect();
+        // The past of a relation is masked as its present is.
+        parts.retain(|part| parser::split_off(part).is_none());
         let Some(table) = parts.pop() else { return Ok(()) };
         let (schema, table) = self.context.resolve(parts.pop().as_deref(), &table);
         match self.context.snapshot.catalog.relation(&schema, &table) {
