@@ -227,7 +227,9 @@ fn schema(error: &SchemaError) -> Error {
     match error {
         SchemaError::FieldNotFound { field, valid_fields } => {
             if let Some(relation) = &field.relation
-                && !valid_fields.iter().any(|valid| valid.relation.as_ref().is_some_and(|r| r.table() == relation.table()))
+                && !valid_fields
+                    .iter()
+                    .any(|valid| valid.relation.as_ref().is_some_and(|r| r.table() == relation.table()))
             {
                 let text = format!("missing FROM-clause entry for table \"{}\"", relation.table());
                 return Error::new(Kind::UndefinedTable, text);

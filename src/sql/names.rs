@@ -27,14 +27,14 @@ pub fn named(query: &Query, schema: &SchemaRef) -> SchemaRef {
         let item = match items.iter().any(|item| wildcard(&item)) {
             false if items.len() != width => None,
             false => items.get(at),
-            true => items.iter().take_while(|item| !wildcard(item)).nth(at).or_else(|| {
-                items.iter().rev().take_while(|item| !wildcard(item)).nth(width - 1 - at)
-            }),
+            true => items
+                .iter()
+                .take_while(|item| !wildcard(item))
+                .nth(at)
+                .or_else(|| items.iter().rev().take_while(|item| !wildcard(item)).nth(width - 1 - at)),
         };
         match item {
-            Some(SelectItem::UnnamedExpr(expression)) => {
-                Arc::new(field.as_ref().clone().with_name(name(expression)))
-            }
+            Some(SelectItem::UnnamedExpr(expression)) => Arc::new(field.as_ref().clone().with_name(name(expression))),
             Some(SelectItem::ExprWithAlias { alias, .. }) => Arc::new(field.as_ref().clone().with_name(fold(alias))),
             _ => field.clone(),
         }
@@ -47,9 +47,7 @@ pub fn must_differ<'a>(mut names: impl Iterator<Item = &'a String>) -> Result<()
     let mut seen = HashSet::new();
     match names.find(|name| !seen.insert(*name)) {
         None => Ok(()),
-        Some(name) => {
-            Err(Error::new(Kind::DuplicateColumn, format!("column \"{name}\" specified more than once")))
-        }
+        Some(name) => Err(Error::new(Kind::DuplicateColumn, format!("column \"{name}\" specified more than once"))),
     }
 }
 

@@ -25,8 +25,8 @@ use crate::catalog::{Object, View};
 use crate::error::Result;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, ObjectName,
-    OrderBy, OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, TableFactor, Value,
-    VisitMut, VisitorMut, visit_expressions, visit_expressions_mut,
+    OrderBy, OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, TableFactor,
+    Value, VisitMut, VisitorMut, visit_expressions, visit_expressions_mut,
 };
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -137,10 +137,13 @@ impl VisitorMut for Rewriter<'_> {
 /// `t.*` of `schema.t`, which the engine knows by all of its name only.
 fn name_in_full(select: &mut Select) {
     for item in &mut select.projection {
-        let SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) = item else { continue };
-        let relations = select.from.iter().flat_map(|item| {
-            std::iter::once(&item.relation).chain(item.joins.iter().map(|join| &join.relation))
-        });
+        let SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) = item else {
+            continue;
+        };
+        let relations = select
+            .from
+            .iter()
+            .flat_map(|item| std::iter::once(&item.relation).chain(item.joins.iter().map(|join| &join.relation)));
         let mut called = relations.filter_map(|relation| match relation {
             TableFactor::Table { name, alias: None, args: None, .. } if name.0.len() > 1 => Some(name),
             _ => None,

@@ -70,9 +70,11 @@ impl Beside {
         if self.columns.is_empty() {
             return items;
         }
-        let own = target.table.columns.iter().map(|column| {
-            ast::Expr::CompoundIdentifier(vec![target.called.clone(), quoted(&column.name)])
-        });
+        let own = target
+            .table
+            .columns
+            .iter()
+            .map(|column| ast::Expr::CompoundIdentifier(vec![target.called.clone(), quoted(&column.name)]));
         let theirs = |of: Option<String>| {
             let columns = self.columns.iter().filter(move |(relation, _)| of.as_ref().is_none_or(|of| of == relation));
             columns.map(|(relation, field)| ast::Expr::CompoundIdentifier(vec![quoted(relation), quoted(field.name())]))
@@ -95,9 +97,17 @@ impl Beside {
         all
     }
 
-    /// Puts where they lie in place of their columns.
-    fn place(&self, target: &Target, item: &mut ast::SelectItem) {
+    /// Puts where they lie in place of their columns. `AmbiguousColumn` for a name that several relations have.
+    fn place(&self, target: &Target, item: &mut ast::SelectItem) -> Result<()> {
+        let mut ambiguous = None;
         level::change(item, |expression| {
+            if let ast::Expr::Identifier(name) = &*expression {
+                let theirs = self.columns.iter().filter(|(_, field)| *field.name() == fold(name)).count();
+                let own = usize::from(target.table.column_index(&fold(name)).is_some());
+                if theirs + own > 1 {
+                    ambiguous = Some(fold(name));
+                }
+            }
             let found = match &*expression {
                 ast::Expr::CompoundIdentifier(path) if path.len() > 1 => {
                     let [relation, column] = [&path[path.len() - 2], &path[path.len() - 1]].map(fold);
@@ -114,6 +124,10 @@ impl Beside {
                 *expression = ast::Expr::CompoundIdentifier(vec![target.called.clone(), place]);
             }
         });
+        match ambiguous {
+            Some(name) => Err(Error::new(Kind::AmbiguousColumn, format!("column reference \"{name}\" is ambiguous"))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -162,7 +176,7 @@ fn plan(
     let said = select_query(beside.spell_out(target, items), from, None)?;
     let mut query = said.clone();
     if let ast::SetExpr::Select(select) = query.body.as_mut() {
-        select.projection.iter_mut().for_each(|item| beside.place(target, item));
+        select.projection.iter_mut().try_for_each(|item| beside.place(target, item))?;
     }
     let plan = planner.query(query)?;
     let named = names::named(&said, plan.schema().inner());

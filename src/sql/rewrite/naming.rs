@@ -104,7 +104,9 @@ fn without_casts(expression: &Expr) -> String {
     match &plain {
         Expr::Value(value) => match &value.value {
             // `0.5` and `.5` alike.
-            Value::Number(number, _) => number.to_string().parse().map_or_else(|_| plain.to_string(), |n: f64| n.to_string()),
+            Value::Number(number, _) => {
+                number.to_string().parse().map_or_else(|_| plain.to_string(), |n: f64| n.to_string())
+            }
             _ => plain.to_string(),
         },
         _ => plain.to_string(),

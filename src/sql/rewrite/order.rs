@@ -4,7 +4,8 @@
 use super::super::parser::fold;
 use super::naming::HIDDEN;
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr, Ident, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins, Value,
+    Distinct, Expr, Ident, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor,
+    TableWithJoins, Value,
 };
 use std::collections::HashSet;
 
@@ -40,7 +41,9 @@ pub fn spell_out(query: &mut Query) {
 pub fn mean_columns(select: &mut Select, keys: &mut [OrderByExpr], outermost: bool) {
     let [TableWithJoins { relation, joins }] = select.from.as_slice() else { return };
     let relation = match relation {
-        TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => alias.name.clone(),
+        TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
+            alias.name.clone()
+        }
         TableFactor::Table { name, .. } => match name.0.last().and_then(|part| part.as_ident()) {
             Some(name) => name.clone(),
             None => return,

@@ -87,8 +87,7 @@ fn moments(args: &[FunctionArg]) -> Option<Query> {
         (None, None) => return None,
     };
     let data_type = if moment { "timestamptz" } else { "timestamp" };
-    let text =
-        format!("(SELECT {NAME}(({from})::{data_type}, ({to})::{data_type}, ({step})::interval)::{data_type})");
+    let text = format!("(SELECT {NAME}(({from})::{data_type}, ({to})::{data_type}, ({step})::interval)::{data_type})");
     match parse_expression(&text).ok()? {
         Expr::Subquery(query) => Some(*query),
         _ => None,

@@ -21,7 +21,7 @@ use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
 use datafusion::logical_expr::expr::{InList, InSubquery, Placeholder};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Union,
+    Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, Filter, LogicalPlan, LogicalPlanBuilder, Operator, Union,
     WindowFunctionDefinition, cast,
 };
 use std::sync::Arc;
@@ -78,6 +78,7 @@ impl TreeNodeRewriter for Plans {
             }
             LogicalPlan::Aggregate(aggregate) => computed_beneath(aggregate)?.recompute_schema(),
             LogicalPlan::Filter(mut filter) => {
+                must_have_no_window(&filter)?;
                 filter.predicate = in_conditions(filter.predicate, filter.input.schema())?;
                 LogicalPlan::Filter(filter).recompute_schema()
             }
@@ -88,6 +89,18 @@ impl TreeNodeRewriter for Plans {
             plan => plan.recompute_schema(),
         })
     }
+}
+
+/// Refuses a condition with a window function, which looks at rows that the condition has let through.
+fn must_have_no_window(filter: &Filter) -> DfResult<()> {
+    if filter.predicate.exists(|expr| Ok(matches!(expr, Expr::WindowFunction(_))))? {
+        let clause = if matches!(*filter.input, LogicalPlan::Aggregate(_)) { "HAVING" } else { "WHERE" };
+        let message = format!("window functions are not allowed in {clause}");
+        return Err(Error::new(Kind::Windowing, message)
+            .with_hint("Compute it in a subquery, and name its column in the condition.")
+            .into());
+    }
+    Ok(())
 }
 
 /// Refuses a UNION of columns that PostgreSQL compares with nothing of each other's.

@@ -9,9 +9,9 @@ use crate::error::{Error, Kind, Result};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::functions::core::expr_fn::nullif;
-use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::functions_nested::expr_fn::array_position;
 use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, cast, lit, when};
 
 /// Functions whose first argument is text, which the engine would make of anything.
@@ -94,7 +94,9 @@ impl Expressions<'_> {
             // Which shows a boolean as a letter, as results do.
             ("concat" | "concat_ws", _) => {
                 let letter = |arg: Expr| match self.type_of(&arg) {
-                    Some(DataType::Boolean) => when(arg.clone(), lit("t")).when(Expr::Not(Box::new(arg)), lit("f")).end(),
+                    Some(DataType::Boolean) => {
+                        when(arg.clone(), lit("t")).when(Expr::Not(Box::new(arg)), lit("f")).end()
+                    }
                     _ => Ok(arg),
                 };
                 call.args = call.args.into_iter().map(letter).collect::<Result<_, _>>()?;
