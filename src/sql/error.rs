@@ -300,6 +300,16 @@ fn plan(message: &str) -> Error {
         let text = "for SELECT DISTINCT, ORDER BY expressions must appear in select list";
         return Error::new(Kind::InvalidColumnReference, text);
     }
+    if any(&["Correlated scalar subquery can only be used"]) {
+        return Error::new(
+            Kind::Unsupported,
+            "a subquery that looks at the row outside is not supported at this place",
+        )
+        .with_hint("Join with it, or compute it in a WITH query.");
+    }
+    if any(&["Order by index starts at"]) {
+        return Error::new(Kind::InvalidColumnReference, "ORDER BY position 0 is not in select list");
+    }
     if any(&["Order by column out of bounds"]) {
         let text = format!("ORDER BY position {} is not in select list", number("specified: "));
         return Error::new(Kind::InvalidColumnReference, text);

@@ -3,6 +3,7 @@
 //! `QUALITY(p)` and `PREDICT_CTR(p)` take a whole row of the relation that FROM calls `p`, as PostgreSQL's functions
 //! over composite types do. The engine knows no such argument; it becomes a struct of the relation's columns.
 
+mod joins;
 pub(super) mod level;
 mod membership;
 mod naming;
@@ -97,6 +98,7 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        joins::move_subqueries(select);
         windows::spell_out(select);
         name_in_full(select);
         if let Some(named) = self.named.last()

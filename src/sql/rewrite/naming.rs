@@ -51,14 +51,16 @@ fn select_items(select: &mut Select, order: &mut [OrderByExpr], outermost: bool)
         let fresh = seen.insert(without_casts(expression));
         let name = names::name(expression);
         let column = matches!(expression, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
-        if column && fresh {
+        // Beside `*` a column may come twice.
+        let beside = column && open && outermost;
+        if column && fresh && !beside {
             continue;
         }
         let free = !open && counts.get(&name) == Some(&1) && !said.contains(&name);
         let alias = match free && !column && !(grouped && is_cast_in(expression, order)) {
             true => name,
             // To the engine two may be alike that are not so in words.
-            false if !fresh || !open => format!("{HIDDEN}{n}"),
+            false if !fresh || !open || beside => format!("{HIDDEN}{n}"),
             false => continue,
         };
         let alias = Ident::with_quote('"', alias);

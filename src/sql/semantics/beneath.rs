@@ -1,4 +1,5 @@
-//! Subqueries among the arguments of aggregates: the engine looks for them in projections and conditions only.
+//! What an aggregate has computed before it: subqueries among its arguments, which the engine looks for in projections and conditions
+//! only, and expressions of ROLLUP and CUBE, which it knows again by the words that they had at first.
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, Result as DfResult};
@@ -33,9 +34,36 @@ pub fn computed_beneath(aggregate: Aggregate) -> DfResult<LogicalPlan> {
     if computed.is_empty() {
         return Ok(LogicalPlan::Aggregate(aggregate));
     }
-    let columns = aggregate.input.schema().columns().into_iter().map(Expr::Column);
-    let input = LogicalPlanBuilder::from(Arc::unwrap_or_clone(aggregate.input)).project(columns.chain(computed))?;
-    input.aggregate(aggregate.group_expr, aggregates)?.build()
+    over(aggregate.input, computed)?.aggregate(aggregate.group_expr, aggregates)?.build()
+}
+
+/// An aggregate whose grouping sets are of columns, called as the expressions that they had.
+pub fn grouped_beneath(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
+    let mut computed: Vec<Expr> = Vec::new();
+    let sets = aggregate.group_expr.iter().map(|expr| match expr {
+        Expr::GroupingSet(_) => expr.clone().map_children(|part| {
+            if matches!(part, Expr::Column(_)) {
+                return Ok(Transformed::no(part));
+            }
+            let name = part.schema_name().to_string();
+            if !computed.iter().any(|known| known.schema_name().to_string() == name) {
+                computed.push(part.alias(name.clone()));
+            }
+            Ok(Transformed::yes(Expr::Column(Column::from_name(name))))
+        }),
+        other => Ok(Transformed::no(other.clone())),
+    });
+    let sets = sets.map(|set| Ok(set?.data)).collect::<DfResult<Vec<_>>>()?;
+    if computed.is_empty() {
+        return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
+    }
+    Ok(Transformed::yes(over(aggregate.input, computed)?.aggregate(sets, aggregate.aggr_expr)?.build()?))
+}
+
+/// The plan with more columns.
+fn over(input: Arc<LogicalPlan>, computed: Vec<Expr>) -> DfResult<LogicalPlanBuilder> {
+    let columns = input.schema().columns().into_iter().map(Expr::Column).collect::<Vec<_>>();
+    LogicalPlanBuilder::from(Arc::unwrap_or_clone(input)).project(columns.into_iter().chain(computed))
 }
 
 fn is_subquery(expr: &Expr) -> bool {

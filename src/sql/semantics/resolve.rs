@@ -6,7 +6,7 @@
 mod functions;
 
 use super::super::values::read_one;
-use super::beneath::computed_beneath;
+use super::beneath::{computed_beneath, grouped_beneath};
 use super::decimal::Decimals;
 use super::interval::Span;
 use super::not_in::{in_conditions, without_rows};
@@ -47,7 +47,10 @@ impl TreeNodeRewriter for Plans {
 
     fn f_down(&mut self, plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
         self.recursive += usize::from(matches!(plan, LogicalPlan::RecursiveQuery(_)));
-        Ok(Transformed::no(plan))
+        match plan {
+            LogicalPlan::Aggregate(aggregate) => grouped_beneath(aggregate),
+            plan => Ok(Transformed::no(plan)),
+        }
     }
 
     fn f_up(&mut self, plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
