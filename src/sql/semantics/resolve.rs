@@ -22,7 +22,7 @@ use datafusion::logical_expr::expr::{InList, InSubquery, Placeholder};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
     Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, Filter, LogicalPlan, LogicalPlanBuilder, Operator, Union,
-    WindowFunctionDefinition, cast,
+    WindowFunctionDefinition, cast, lit,
 };
 use std::sync::Arc;
 
@@ -406,6 +406,13 @@ fn is_unknown(expr: &Expr) -> bool {
 pub fn lend_as(expr: Expr, field: &Field) -> Result<Expr> {
     let sql_type = match SqlType::from_field(field) {
         Ok(sql_type @ (SqlType::Uuid | SqlType::Jsonb)) => sql_type,
+        // Its blanks at the end mean nothing.
+        Ok(SqlType::Char(_)) => {
+            return Ok(match expr {
+                Expr::Literal(ScalarValue::Utf8(Some(text)), None) => lit(text.trim_end_matches(' ')),
+                other => other,
+            });
+        }
         _ => return lend(expr, Some(field.data_type())),
     };
     match expr {
