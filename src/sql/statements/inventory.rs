@@ -8,7 +8,7 @@
 use super::super::ddl::Ddl;
 use super::super::parser::{AssetTarget, Inventory};
 use super::super::{run, tables};
-use crate::catalog::{Class, Finding, Object, ObjectId, Table, TagUse};
+use crate::catalog::{Class, Finding, Object, ObjectId, SqlType, Table, TagUse};
 use crate::config::QUALITY_TRAIN_ROWS;
 use crate::error::{Error, Kind, Result};
 use crate::governance::quality::{AgeFact, CellErrorFact, KeyFact, key_candidates};
@@ -19,7 +19,7 @@ use crate::governance::{
 use crate::models::RowQualityModel;
 use crate::storage::FileKind;
 use arrow::array::RecordBatch;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Schema};
 use datafusion::logical_expr::LogicalPlanBuilder;
 use futures::TryStreamExt;
 use serde_json::{Value, json};
@@ -257,7 +257,7 @@ async fn look(ddl: &mut Ddl<'_>, asset: &Asset, options: &Options) -> Result<Fin
     Ok(finding(
         ddl,
         asset,
-        &profiles,
+        (&schema, &profiles),
         &verdicts,
         cell_errors,
         learnt.as_ref().map_or(0, |(file, _)| *file),
@@ -305,7 +305,7 @@ async fn learn(ddl: &Ddl<'_>, of: ObjectId, batches: Vec<RecordBatch>) -> Result
 fn finding(
     ddl: &Ddl<'_>,
     asset: &Asset,
-    profiles: &[ColumnProfile],
+    (schema, profiles): (&Schema, &[ColumnProfile]),
     verdicts: &[ColumnVerdict],
     cell_errors: &[CellErrorFact],
     quality_model: u64,
@@ -359,7 +359,7 @@ fn finding(
             "last_scan": now_ms * 1000, "confidence": round(domain.confidence),
             "evidence": {"domain": votes, "structure": structure_because},
         }),
-        columns: columns_facts(&name, profiles, verdicts, &quality),
+        columns: columns_facts(&name, (schema, profiles), verdicts, &quality),
         quality: report_facts(&name, &quality, now_ms),
         quality_model,
         scanned_ms: now_ms,
@@ -388,7 +388,7 @@ fn keys(asset: &Asset, profiles: &[ColumnProfile], verdicts: &[ColumnVerdict]) -
 
 fn columns_facts(
     asset: &str,
-    profiles: &[ColumnProfile],
+    (schema, profiles): (&Schema, &[ColumnProfile]),
     verdicts: &[ColumnVerdict],
     quality: &RelationQuality,
 ) -> Vec<Value> {
@@ -398,7 +398,8 @@ fn columns_facts(
         .enumerate()
         .map(|(n, (p, v))| {
             let top: Vec<Value> = p.top.iter().map(|(value, count)| json!({"value": value, "count": count})).collect();
-            let data_type = crate::catalog::SqlType::from_arrow(&p.data_type).map(|t| t.to_string()).unwrap_or_default();
+            let data_type = schema.fields().get(n).and_then(|field| SqlType::from_field(field).ok());
+            let data_type = data_type.map(|data_type| data_type.to_string()).unwrap_or_default();
             json!({
                 "asset": asset, "ordinal": n + 1, "column_name": p.name, "data_type": data_type,
                 "semantic_type": v.semantic_type.map(|t| t.name()), "semantic_type_zh": v.semantic_type.map(|t| t.label_zh()),
