@@ -382,6 +382,35 @@ fn checkpoints_bound_the_journal() {
     }
 }
 
+/// What sled would be made anew from is looked at before it is needed, and made whole while sled is.
+#[test]
+fn a_damaged_checkpoint_is_replaced_while_the_values_are_whole() {
+    let dir = TempDir::new().unwrap();
+    sample(dir.path());
+    for later_commits in [0, 1] {
+        let store = Store::open(dir.path(), &key()).unwrap();
+        store.checkpoint().unwrap();
+        let (_, path) = journal::Listing::read(dir.path()).unwrap().checkpoints.pop().unwrap();
+        (0..later_commits).for_each(|_| put(&store, Tree::Rows, b"later", b"value").unwrap());
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let damaged =
+            |findings: Vec<Finding>| -> Vec<Finding> { findings.into_iter().filter(|found| !found.ok).collect() };
+        let found = damaged(store.check_values_and_mend());
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].kind == "checkpoint" && path.ends_with(&found[0].object), "{found:?}");
+        assert!(found[0].message.contains("a fresh one after commit"), "{found:?}");
+        assert_eq!(path.exists(), later_commits == 0, "the damaged one goes, unless the fresh one has its name");
+        assert!(damaged(store.check_values_and_mend()).is_empty());
+        drop(store);
+        let good = content(dir.path()).unwrap();
+        fs::remove_dir_all(dir.path().join("assets")).unwrap();
+        assert!(content(dir.path()).unwrap() == good, "sled is made anew from it");
+    }
+}
+
 #[test]
 fn missing_pieces_are_named() {
     let (dir, damaged) = (TempDir::new().unwrap(), TempDir::new().unwrap());
