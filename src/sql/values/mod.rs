@@ -10,6 +10,7 @@ mod moment;
 mod numbers;
 mod read;
 
+pub use json::concatenated;
 pub use read::{array_elements, first_unreadable, read, read_one};
 
 use super::error::cannot_cast;
