@@ -5,6 +5,7 @@
 
 use super::parser::fold;
 use super::types::sql_type;
+use super::values::shown;
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
 use arrow::array::RecordBatch;
@@ -148,12 +149,13 @@ fn type_name(data_type: &DataType) -> String {
     .to_owned()
 }
 
-/// The same rows under the names of `schema`.
+/// The same rows under the names of `schema`, as a client sees them.
 pub fn renamed(schema: SchemaRef, rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
     let of = schema.clone();
     let rows = rows.map(move |batch| {
         let batch: RecordBatch = batch?;
-        Ok(crate::txn::batch(of.clone(), batch.columns().to_vec(), batch.num_rows())?)
+        let columns = batch.columns().iter().zip(of.fields()).map(|(array, field)| shown(field, array));
+        Ok(crate::txn::batch(of.clone(), columns.collect(), batch.num_rows())?)
     });
     Box::pin(RecordBatchStreamAdapter::new(schema, rows))
 }

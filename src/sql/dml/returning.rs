@@ -7,6 +7,7 @@ use super::super::planner::{Planner, select_query, table_factor};
 use super::super::rewrite::level;
 use super::super::run;
 use super::super::tables;
+use super::super::values::shown;
 use super::{Changed, Target, Work};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
@@ -205,7 +206,7 @@ pub async fn changed(
     let (plan, schema) = plan(work, target, &beside, batches, items)?;
     let found = run::collect(work.context, work.state, &work.bind(plan)?).await?;
     let named = |batch: RecordBatch| {
-        let columns = batch.columns().to_vec();
+        let columns = batch.columns().iter().zip(schema.fields()).map(|(array, field)| shown(field, array)).collect();
         // Parameters have told their types by now.
         let typed = schema.fields().iter().zip(batch.schema_ref().fields());
         let typed = typed.map(|(named, field)| field.as_ref().clone().with_name(named.name()));

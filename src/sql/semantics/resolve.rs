@@ -21,8 +21,8 @@ use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
 use datafusion::logical_expr::expr::{InList, InSubquery, Placeholder};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, Filter, LogicalPlan, LogicalPlanBuilder, Operator, Union,
-    WindowFunctionDefinition, cast,
+    Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder,
+    Operator, Union, WindowFunctionDefinition, cast, lit,
 };
 use std::sync::Arc;
 
@@ -76,6 +76,7 @@ impl TreeNodeRewriter for Plans {
         .map_data(|plan| match plan {
             LogicalPlan::Values(values) => LogicalPlanBuilder::values(rows(values.values, &expressions))?.build(),
             LogicalPlan::Join(mut join) => {
+                must_have_no_subquery(&join)?;
                 join.on = floats::keys(join.on, join.left.schema(), join.right.schema());
                 LogicalPlan::Join(join).recompute_schema()
             }
@@ -92,6 +93,18 @@ impl TreeNodeRewriter for Plans {
             plan => plan.recompute_schema(),
         })
     }
+}
+
+/// Refuses EXISTS and IN in the condition of an outer join, which the engine answers wrongly where rows have met nothing.
+fn must_have_no_subquery(join: &Join) -> DfResult<()> {
+    let asks = |expr: &Expr| expr.exists(|e| Ok(matches!(e, Expr::Exists(_) | Expr::InSubquery(_))));
+    if join.join_type != JoinType::Inner && join.filter.as_ref().is_some_and(|filter| asks(filter).unwrap_or(true)) {
+        let message = "EXISTS and IN in the condition of an outer join are not supported";
+        return Err(Error::new(Kind::Unsupported, message)
+            .with_hint("Join with a query that has only the rows that may be met.")
+            .into());
+    }
+    Ok(())
 }
 
 /// Refuses a condition with a window function, which looks at rows that the condition has let through.
@@ -406,6 +419,13 @@ fn is_unknown(expr: &Expr) -> bool {
 pub fn lend_as(expr: Expr, field: &Field) -> Result<Expr> {
     let sql_type = match SqlType::from_field(field) {
         Ok(sql_type @ (SqlType::Uuid | SqlType::Jsonb)) => sql_type,
+        // Its blanks at the end mean nothing.
+        Ok(SqlType::Char(_)) => {
+            return Ok(match expr {
+                Expr::Literal(ScalarValue::Utf8(Some(text)), None) => lit(text.trim_end_matches(' ')),
+                other => other,
+            });
+        }
         _ => return lend(expr, Some(field.data_type())),
     };
     match expr {
