@@ -138,8 +138,12 @@ pub const ANSWER_CHUNK_BYTES: usize = 64 * 1024;
 pub const ANSWER_CHUNKS_MAX: usize = 4;
 /// Notices that wait for a slow client; further ones are dropped.
 pub const NOTICES_MAX: usize = 1024;
-/// Connections that may be logging in beside those that are logged in.
-pub const CONNECTIONS_PENDING_MAX: usize = 64;
+/// Connections that may be logging in beside those that are logged in; beyond, the one that has waited longest goes.
+pub const LOBBY_MAX: usize = 256;
+/// Of the connections at once, those that are kept for superusers, PostgreSQL's `superuser_reserved_connections`.
+pub const CONNECTIONS_RESERVED: usize = 3;
+/// Milliseconds after which the log tells that a statement took its time.
+pub const SLOW_STATEMENT_MS: u128 = 5000;
 /// Milliseconds that a cancelled statement has to end by itself before it is dropped.
 pub const CANCEL_GRACE_MS: u64 = 1000;
 /// Milliseconds that running statements have to end when the server goes down.

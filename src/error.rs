@@ -111,6 +111,10 @@ pub enum Kind {
     LimitExceeded,
     /// The memory limit.
     OutOfMemory,
+    /// A session did nothing within its transaction for longer than it may.
+    IdleInTransaction,
+    /// A session did nothing for longer than it may.
+    IdleSession,
     /// Too many connections.
     TooManyConnections,
     /// No room on the disk.

@@ -7,6 +7,8 @@
 
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt, TryStreamExt};
+use std::io::{BufRead, BufReader};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use stewarddb::{Birth, Database, KeySource, MasterKey, server};
@@ -362,4 +364,116 @@ async fn connections_see_what_others_committed_and_nothing_else() {
     let mut session = house.database.session("owner").unwrap();
     let rows = session.query(count).await.unwrap();
     assert_eq!(stewarddb::cell_text(rows[0].column(0), 0).as_deref(), Some("3"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_idles_in_a_transaction_loses_it() {
+    let house = House::open().await;
+    let (idler, other) = (house.client().await, house.client().await);
+    idler
+        .batch_execute("CREATE TABLE seats (n int PRIMARY KEY, taken bool); INSERT INTO seats VALUES (1, false)")
+        .await
+        .unwrap();
+    idler.batch_execute("SET idle_in_transaction_session_timeout = '300ms'").await.unwrap();
+    assert_eq!(texts(&idler, "SHOW idle_in_transaction_session_timeout").await[0][0].as_deref(), Some("300ms"));
+    // Outside of a block it may rest.
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    idler.batch_execute("BEGIN; UPDATE seats SET taken = true").await.unwrap();
+    // The other one waits for the lock, and gets it when the idler is gone.
+    let update = other.batch_execute("UPDATE seats SET taken = false, n = 2");
+    tokio::time::timeout(Duration::from_secs(20), update).await.expect("the lock is free").unwrap();
+    assert_eq!(texts(&other, "SELECT n, taken FROM seats").await, [[Some("2".to_owned()), Some("f".to_owned())]]);
+    assert!(idler.is_closed());
+
+    // Each of the two has its code; a failed block counts as a block.
+    for (setting, before, expected) in [
+        ("idle_in_transaction_session_timeout", "BEGIN", "25P03"),
+        ("idle_in_transaction_session_timeout", "BEGIN; SELECT 1/0", "25P03"),
+        ("idle_session_timeout", "SELECT 1", "57P05"),
+    ] {
+        let (client, mut connection) = house.config().connect(NoTls).await.unwrap();
+        let told = tokio::spawn(async move { std::future::poll_fn(|context| connection.poll_message(context)).await });
+        client.batch_execute(&format!("SET {setting} = 200")).await.unwrap();
+        // Of the whole string only the last matters, and it may fail.
+        let _ = client.simple_query(before).await;
+        let told = tokio::time::timeout(Duration::from_secs(20), told).await.expect("an end").unwrap();
+        assert_eq!(code(&told.unwrap().unwrap_err()), expected, "{before}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_who_say_nothing_keep_nobody_out() {
+    let house = House::open().await;
+    let mut strangers = Vec::new();
+    for _ in 0..300 {
+        strangers.push(tokio::net::TcpStream::connect(("127.0.0.1", house.port)).await.unwrap());
+    }
+    let client = tokio::time::timeout(Duration::from_secs(20), house.client()).await.expect("a login");
+    assert_eq!(one::<i32>(&client, "SELECT 1::int4").await, 1);
+}
+
+/// The log of the program itself: who comes and goes, what fails with which code, and no word of what was said.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_tells_codes_and_no_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let password_file = folder.path().join("password");
+    std::fs::write(&password_file, PASSWORD).unwrap();
+    let mut server = Command::new(env!("CARGO_BIN_EXE_steward"))
+        .args(["serve", "--log", "debug", "--listen", "127.0.0.1:0", "--user", "owner", "--database", "shop"])
+        .arg("--data")
+        .arg(folder.path().join("data"))
+        .arg("--password-file")
+        .arg(&password_file)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(server.stdout.take().unwrap()).lines();
+    let port = loop {
+        let line = said.next().expect("an address").unwrap();
+        if let Some((_, rest)) = line.split_once("127.0.0.1:") {
+            break rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse::<u16>().unwrap();
+        }
+    };
+    let mut config = Config::new();
+    config.host("127.0.0.1").port(port).user("owner").dbname("shop").password(PASSWORD);
+    let (client, connection) = config.connect(NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
+    client.batch_execute("CREATE TABLE people (name text PRIMARY KEY, age int)").await.unwrap();
+    client.batch_execute("INSERT INTO people VALUES ('Ottoline Zwingli', 77)").await.unwrap();
+    for (sql, expected) in [
+        ("INSERT INTO people VALUES ('Ottoline Zwingli', 78)", "23505"),
+        ("SELECT name::int FROM people", "22P02"),
+        ("SELECT Zwingli FROM people", "42703"),
+        ("Zwingli", "42601"),
+    ] {
+        assert_eq!(code(&client.batch_execute(sql).await.unwrap_err()), expected);
+    }
+    let statement = client.prepare("SELECT * FROM people WHERE name = $1").await.unwrap();
+    assert_eq!(client.query(&statement, &[&"Ottoline Zwingli"]).await.unwrap().len(), 1);
+    config.user("no\nbody").password("an Ottoline of a password").connect(NoTls).await.err().unwrap();
+    drop(client);
+    connection.await.unwrap().unwrap();
+    let _ = Command::new("kill").arg(server.id().to_string()).status();
+    let log = String::from_utf8(server.wait_with_output().unwrap().stderr).unwrap();
+    for expected in [
+        "the server begins",
+        "logged in",
+        "the connection ended",
+        "28P01",
+        "23505",
+        "22P02",
+        "42703",
+        "42601",
+        "the server has ended",
+    ] {
+        assert!(log.contains(expected), "no {expected:?} in\n{log}");
+    }
+    assert!(
+        log.lines().any(|line| line.contains("a login was refused") && line.contains(r#"role="no\nbody""#)),
+        "{log}"
+    );
+    for secret in ["Ottoline", "Zwingli", "people", PASSWORD] {
+        assert!(!log.contains(secret), "{secret:?} in\n{log}");
+    }
 }

@@ -333,11 +333,11 @@ pub struct RotateKey {
 pub enum Level {
     /// Nothing
     Off,
-    /// What failed
+    /// What failed by a fault of the program, its files or its disk
     Error,
-    /// What may fail soon
+    /// Also what clients were refused, and what may fail soon
     Warn,
-    /// What goes on
+    /// Also who comes and goes, and what takes long
     Info,
     /// What our developers want to know
     Debug,

@@ -47,7 +47,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Bytes of stack of the threads that plan and run statements: deeply nested queries are planned recursively.
 const THREAD_STACK_BYTES: usize = 16 << 20;
@@ -123,13 +125,16 @@ fn execute(command: Command, console: &Arc<Console>) -> Result<Ending> {
 
 /// Logs go to the standard error stream. A panic is one line there: its text might quote values.
 fn start_logging(level: LevelFilter) {
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(level)
+    let lines = tracing_subscriber::fmt::layer()
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal())
+        // A stream that nobody reads any more is no reason to fail.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
+    // Only what this program says: what its libraries would say might quote rows.
+    let ours = Targets::new().with_target(env!("CARGO_CRATE_NAME"), level);
     // Set already where a test runs the program twice.
-    let _ = subscriber.try_init();
+    let _ = tracing_subscriber::registry().with(ours).with(lines).try_init();
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map_or("an unknown place".to_owned(), |l| format!("{}:{}", l.file(), l.line()));
         tracing::error!("a bug of the program itself, at {place}; please report it");

@@ -1,8 +1,9 @@
 //! The keyring of a database: data keys and epochs, kept in two sealed copies.
 //!
 //! `keyring` is replaced by rename after its successor is durable; then `keyring.old` is made equal to it, so that one
-//! damaged file loses nothing. Between the two steps the copy is one version behind, which costs the epoch of a start that
-//! has not sealed anything yet.
+//! damaged file loses nothing: where `keyring` is missing or damaged the copy opens the database. Between the two steps the
+//! copy is one version behind, which costs the epoch of a start that has not sealed anything yet. An older copy than that is
+//! found out by whoever knows how often the keyring had been written ([`Keyring::version`]).
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File, OpenOptions};
@@ -31,6 +32,8 @@ const COPY: &str = "keyring.old";
 pub struct Keyring {
     bunch: Arc<Bunch>,
     sealers: Mutex<HashMap<Purpose, Arc<ValueSealer>>>,
+    /// What is wrong with the file, where the copy was opened in its place.
+    damage: Option<Error>,
 }
 
 /// What is known of one data key, but for the key.
@@ -62,8 +65,15 @@ pub fn passphrase_salt(dir: &Path) -> Result<Option<[u8; 16]>> {
     if !dir.join(FILE).exists() && !dir.join(COPY).exists() {
         return Ok(None);
     }
-    let bytes = read_file(dir, FILE)?;
-    Ok(Some(keyfile::decode_header(&bytes).map_err(|error| name_file(dir, error))?.salt))
+    let header =
+        |name| keyfile::decode_header(&read_file(dir, name)?).map_err(|error| name_path(&dir.join(name), &error));
+    match header(FILE) {
+        Err(error) if error.kind() == Kind::Corruption => match header(COPY) {
+            Ok(copy) => Ok(Some(copy.salt)),
+            Err(_) => Err(with_remedy(error)),
+        },
+        header => Ok(Some(header?.salt)),
+    }
 }
 
 impl Keyring {
@@ -91,19 +101,36 @@ impl Keyring {
     }
 
     /// Opens the keyring without touching the disk. It opens every seal and makes none.
+    ///
+    /// Where the file is missing or damaged the copy stands in for it, which [`Keyring::stands_in_for`] tells.
     pub fn open_read_only(dir: &Path, master: &MasterKey) -> Result<Self> {
-        let bytes = read_file(dir, FILE)?;
-        let (header, secrets) = keyfile::decode(&bytes, master).map_err(|error| {
-            let interrupted = error.kind() == Kind::WrongKey
-                && fs::read(dir.join(COPY)).is_ok_and(|copy| keyfile::decode(&copy, master).is_ok());
-            match interrupted {
-                true => name_file(dir, error).with_detail(
-                    "Its copy keyring.old is opened by this key: the master key was being changed when the process ended.",
-                ),
-                false => name_file(dir, error),
-            }
-        })?;
-        Ok(Self::assemble(Bunch::new(dir.to_path_buf(), header, secrets, None, None)))
+        let decode =
+            |name| keyfile::decode(&read_file(dir, name)?, master).map_err(|error| name_path(&dir.join(name), &error));
+        let assemble = |(header, secrets), damage| {
+            let keyring = Self::assemble(Bunch::new(dir.to_path_buf(), header, secrets, None, None));
+            Ok(Self { damage, ..keyring })
+        };
+        let error = match decode(FILE) {
+            Ok(found) => return assemble(found, None),
+            Err(error) => error,
+        };
+        match (error.kind(), decode(COPY)) {
+            (Kind::Corruption, Ok(copy)) => assemble(copy, Some(error)),
+            (Kind::Corruption, Err(copy)) if copy.kind() == Kind::WrongKey => Err(with_remedy(copy).with_detail(format!(
+                "It was tried since the {}. Where the master key was being changed the copy is still sealed with the earlier one.",
+                error.message()
+            ))),
+            (Kind::WrongKey, Ok(_)) => Err(with_remedy(error).with_detail(
+                "Its copy keyring.old is opened by this key: the master key was being changed when the process ended.",
+            )),
+            _ => Err(with_remedy(error)),
+        }
+    }
+
+    /// What is wrong with the file `keyring`, where its copy was opened in its place. Whoever makes keys with this keyring must
+    /// know that the copy is not older than the database; the first epoch writes both files anew.
+    pub fn stands_in_for(&self) -> Option<&Error> {
+        self.damage.as_ref()
     }
 
     /// Turns a keyring that was opened for reading into one that seals. `master` must be the key that opened it; it is kept in
@@ -120,7 +147,7 @@ impl Keyring {
     }
 
     fn assemble(bunch: Bunch) -> Self {
-        Self { bunch: Arc::new(bunch), sealers: Mutex::default() }
+        Self { bunch: Arc::new(bunch), sealers: Mutex::default(), damage: None }
     }
 
     /// The sealer of small values for `purpose`, the same one at every call.
@@ -273,8 +300,7 @@ impl Keyring {
     /// Reads both copies and says what is wrong with each; empty when nothing is. Needs no key.
     pub fn damage(dir: &Path) -> Vec<Error> {
         let check = |name: &'static str| {
-            let bytes = read_file(dir, name)?;
-            keyfile::decode_header(&bytes).map_err(|error| name_path(&dir.join(name), &error))
+            keyfile::decode_header(&read_file(dir, name)?).map_err(|error| name_path(&dir.join(name), &error))
         };
         [FILE, COPY].into_iter().filter_map(|name| check(name).err()).collect()
     }
@@ -292,7 +318,7 @@ fn read_file(dir: &Path, name: &str) -> Result<Vec<u8>> {
     match File::open(&path).and_then(|file| file.take(config::KEYRING_BYTES_MAX).read_to_end(&mut bytes)) {
         Ok(_) => Ok(bytes),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            Err(name_file(dir, Error::new(Kind::Corruption, "is missing")))
+            Err(name_path(&path, &Error::new(Kind::Corruption, "is missing")))
         }
         Err(error) => Err(Error::io(format!("keyring file \"{}\"", path.display()), &error)),
     }
@@ -302,19 +328,15 @@ fn name_path(path: &Path, error: &Error) -> Error {
     Error::new(error.kind(), format!("keyring file \"{}\" {}", path.display(), error.message()))
 }
 
-/// Completes an error about the keyring with its path and the remedy.
-fn name_file(dir: &Path, error: Error) -> Error {
-    let named = name_path(&dir.join(FILE), &error);
+/// Completes an error about a keyring that does not open, nor its copy for it, with the remedy.
+fn with_remedy(error: Error) -> Error {
     match error.kind() {
-        Kind::WrongKey => named.with_hint("Give the key it was made with: STEWARD_KEY_FILE or STEWARD_PASSPHRASE."),
-        Kind::Corruption => {
-            let intact = fs::read(dir.join(COPY)).is_ok_and(|bytes| keyfile::decode_header(&bytes).is_ok());
-            named.with_hint(match intact {
-                true => "The copy keyring.old beside it is intact: put it in its place.",
-                false => "Restore this file from a backup; without it nothing in the database can be opened.",
-            })
-        }
-        _ => named,
+        Kind::WrongKey => error.with_hint("Give the key it was made with: STEWARD_KEY_FILE or STEWARD_PASSPHRASE."),
+        Kind::Corruption => error.with_hint(
+            "Its copy keyring.old does not open either. Restore one of them from a backup; without it nothing in the database \
+             can be opened.",
+        ),
+        _ => error,
     }
 }
 
@@ -472,22 +494,38 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_keyring_is_named_and_its_copy_saves_it() {
+    fn a_damaged_keyring_is_told_and_its_copy_stands_in_for_it() {
         let dir = tempfile::tempdir().unwrap();
-        drop(Keyring::create(dir.path(), &key(1)).unwrap());
-        assert!(passphrase_salt(dir.path()).unwrap().is_some());
-        let file = dir.path().join(FILE);
-        let mut bytes = fs::read(&file).unwrap();
-        bytes[70] ^= 1;
-        fs::write(&file, &bytes).unwrap();
+        let keyring = Keyring::create(dir.path(), &key(1)).unwrap();
+        let sealed = keyring.value_sealer(Purpose::Rows).unwrap().seal(0, b"", b"value").unwrap();
+        let salt = passphrase_salt(dir.path()).unwrap();
+        let (file, copy) = (dir.path().join(FILE), dir.path().join(COPY));
+        let flip = |path: &Path| {
+            let mut bytes = fs::read(path).unwrap();
+            bytes[70] ^= 1;
+            fs::write(path, &bytes).unwrap();
+        };
+        for damage in [&(|| flip(&file)) as &dyn Fn(), &|| fs::remove_file(&file).unwrap()] {
+            damage();
+            assert_eq!(Keyring::damage(dir.path()).len(), 1);
+            assert_eq!(passphrase_salt(dir.path()).unwrap(), salt);
+            let reader = Keyring::open_read_only(dir.path(), &key(1)).unwrap();
+            assert_eq!(reader.stands_in_for().unwrap().kind(), Kind::Corruption);
+            assert_eq!(Keyring::damage(dir.path()).len(), 1, "reading writes nothing");
+            let opened = Keyring::open(dir.path(), &key(1)).unwrap();
+            assert_eq!(opened.value_sealer(Purpose::Rows).unwrap().open(b"", &sealed).unwrap(), b"value");
+            assert!(Keyring::damage(dir.path()).is_empty(), "both are written anew");
+            assert!(Keyring::open_read_only(dir.path(), &key(1)).unwrap().stands_in_for().is_none());
+        }
+        // The key is not to blame for damage, nor damage for the key.
+        flip(&file);
+        let wrong = Keyring::open(dir.path(), &key(2)).unwrap_err();
+        assert!(wrong.kind() == Kind::WrongKey && wrong.message().contains(COPY), "{wrong}");
+        assert!(wrong.detail().unwrap().contains("checksum"), "{wrong}");
+        flip(&copy);
         let error = Keyring::open(dir.path(), &key(1)).unwrap_err();
-        assert_eq!(error.kind(), Kind::Corruption);
-        assert!(error.hint().unwrap().contains("keyring.old"));
-        assert_eq!(Keyring::damage(dir.path()).len(), 1);
-        fs::remove_file(&file).unwrap();
+        assert!(error.kind() == Kind::Corruption && error.hint().unwrap().contains("backup"), "{error}");
         assert_eq!(passphrase_salt(dir.path()).unwrap_err().kind(), Kind::Corruption);
-        fs::copy(dir.path().join(COPY), &file).unwrap();
-        assert!(Keyring::open(dir.path(), &key(1)).is_ok());
         assert_eq!(passphrase_salt(&dir.path().join("none")).unwrap(), None);
     }
 }

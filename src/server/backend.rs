@@ -39,6 +39,9 @@ pub trait Backend: Send + Sync {
     /// so that a client cannot tell an unknown role from a wrong password.
     fn scram_verifier(&self, role: &str) -> Option<Verifier>;
 
+    /// Whether a role may have one of the last connections, which are kept for those who can help when all are taken.
+    fn is_superuser(&self, role: &str) -> bool;
+
     /// Opens a session for a role whose password was right. Errors go to the client and end the connection: an unknown
     /// database is [`Kind::UndefinedDatabase`].
     async fn connect(&self, startup: Startup, notices: NoticeSink) -> Result<Box<dyn Session>>;
@@ -65,6 +68,12 @@ pub trait Session: Send {
 
     /// How long a statement may run, streaming included.
     fn statement_timeout(&self) -> Option<Duration> {
+        None
+    }
+
+    /// How long the client may say nothing as things stand: `idle_in_transaction_session_timeout` in a block,
+    /// `idle_session_timeout` outside.
+    fn idle_timeout(&self) -> Option<Idle> {
         None
     }
 
@@ -172,6 +181,15 @@ pub enum TransactionStatus {
     Block,
     /// In a block that an error broke, and that only ROLLBACK ends.
     Failed,
+}
+
+/// How long a client may be idle, and which of the two settings says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Idle {
+    /// So long within a transaction.
+    InTransaction(Duration),
+    /// So long outside of one.
+    Session(Duration),
 }
 
 /// What PostgreSQL stores instead of a password (RFC 5802).

@@ -3,24 +3,27 @@
 use super::backend::{CancelHandle, NoticeSink, Session, Startup};
 use super::cancel::{Entry, secret};
 use super::conversation::{Conversation, Phase};
+use super::lobby::Ticket;
+use super::log;
 use super::login::{Hello, Wire, authenticate, hello};
 use super::outbox::{Outbox, encode, write_all};
 use super::serve::Shared;
 use super::sqlstate::error_response;
 use super::{backend, frame};
-use crate::config::{LOGIN_TIMEOUT_MS, MESSAGES_AHEAD_MAX, SERVER_VERSION, SHUTDOWN_GRACE_MS};
+use crate::config::{CONNECTIONS_RESERVED, LOGIN_TIMEOUT_MS, MESSAGES_AHEAD_MAX, SERVER_VERSION, SHUTDOWN_GRACE_MS};
 use crate::error::{Error, Kind, Result};
 use bytes::BytesMut;
 use pgwire::messages::startup::{BackendKeyData, ParameterStatus, SecretKey};
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage, ProtocolVersion};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 /// What login makes.
 struct LoggedIn {
@@ -36,45 +39,72 @@ pub(super) async fn serve_connection(
     socket: TcpStream,
     shared: Arc<Shared>,
     phase: watch::Receiver<Phase>,
-    pending: OwnedSemaphorePermit,
+    ticket: Ticket,
 ) {
     // Answers are written in whole chunks; waiting for more would only delay them.
     let _ = socket.set_nodelay(true);
     let mut wire = Wire::new(socket);
     let mut ending = phase.clone();
-    let login = tokio::time::timeout(Duration::from_millis(LOGIN_TIMEOUT_MS), log_in(&mut wire, &shared));
     let login = tokio::select! {
-        login = login => login,
+        login = log_in(&mut wire, &shared, &ticket) => login,
+        () = ticket.shown_out() => Err(too_many()),
+        () = tokio::time::sleep(Duration::from_millis(LOGIN_TIMEOUT_MS)) => {
+            Err(Error::new(Kind::Authentication, "canceling authentication due to timeout"))
+        }
         _ = ending.wait_for(|phase| *phase != Phase::Running) => return,
     };
-    // No longer one of those that are logging in.
-    drop(pending);
+    // No longer one of those that are logging in; and what it is told now it must take at once.
+    drop(ticket);
     match login {
-        Ok(Ok(Some(logged_in))) => converse(wire, logged_in, phase).await,
-        Ok(Ok(None)) => {}
-        Ok(Err(error)) => wire.refuse(&error).await,
-        Err(_) => wire.refuse(&Error::new(Kind::Authentication, "canceling authentication due to timeout")).await,
+        Ok(Some(logged_in)) => {
+            let begun = Instant::now();
+            converse(wire, logged_in, phase).await;
+            log::ended(begun.elapsed());
+        }
+        Ok(None) => tracing::debug!("gone without a login"),
+        Err(error) => {
+            log::refused(&error);
+            let _ = tokio::time::timeout(Duration::from_millis(SHUTDOWN_GRACE_MS), wire.refuse(&error)).await;
+        }
     }
 }
 
-async fn log_in(wire: &mut Wire, shared: &Arc<Shared>) -> Result<Option<LoggedIn>> {
+/// A place for a role that has proved its password; the last ones are for superusers.
+fn take_place(shared: &Shared, role: &str) -> Result<OwnedSemaphorePermit> {
+    let place = shared.places.clone().try_acquire_owned().map_err(|_| too_many())?;
+    if shared.places.available_permits() < CONNECTIONS_RESERVED && !shared.backend.is_superuser(role) {
+        let message = "remaining connection slots are reserved for roles with the SUPERUSER attribute";
+        return Err(Error::new(Kind::TooManyConnections, message));
+    }
+    Ok(place)
+}
+
+fn too_many() -> Error {
+    Error::new(Kind::TooManyConnections, "sorry, too many clients already")
+}
+
+async fn log_in(wire: &mut Wire, shared: &Arc<Shared>, ticket: &Ticket) -> Result<Option<LoggedIn>> {
     let Some(Hello { role, database, parameters, version }) = hello(wire, &shared.registry).await? else {
         return Ok(None);
     };
-    let place = shared
-        .places
-        .clone()
-        .try_acquire_owned()
-        .map_err(|_| Error::new(Kind::TooManyConnections, "sorry, too many clients already"))?;
+    ticket.has_spoken();
+    log::asks(&role);
+    // Nobody is asked for a password in vain.
+    if shared.places.available_permits() == 0 {
+        return Err(too_many());
+    }
     if !authenticate(wire, &role, shared.backend.as_ref(), &shared.mocks).await? {
         return Ok(None);
     }
+    // Only now: whoever has no password takes no place from those who have.
+    let place = take_place(shared, &role)?;
     let peer = wire.socket.peer_addr().map_err(|error| Error::io("looking at a client's address", &error))?;
     let pid = shared.registry.next_pid();
     let defaults = default_parameters(&role, &parameters);
     let (sink, notices) = NoticeSink::channel();
     let startup = Startup { role, database, parameters, peer, pid };
-    let mut session = shared.backend.connect(startup, sink).await?;
+    let mut session = shared.backend.connect(startup.clone(), sink).await?;
+    log::logged_in(&startup);
     // Protocol 3.0 knows secrets of four bytes only.
     let key = secret(if version == ProtocolVersion::PROTOCOL3_0 { 4 } else { 32 })?;
     let wire_key = match <[u8; 4]>::try_from(key.as_slice()) {
@@ -130,7 +160,7 @@ async fn converse(wire: Wire, logged_in: LoggedIn, phase: watch::Receiver<Phase>
     let kept = conversation.outbox.sender();
     reader.spawn(read_all(read, wire.buffer, sender, cancel.clone()));
     writer.spawn(write_all(write, chunks, notices, cancel));
-    talker.spawn(conversation.run());
+    talker.spawn(conversation.run().in_current_span());
     if let Some(Err(error)) = talker.join_next().await
         && error.is_panic()
     {

@@ -5,8 +5,9 @@
 //! gone. `simple`, `extended` and `copy` hold the parts of the protocol; what they share (running a statement under
 //! cancel and timeout, streaming rows, telling errors, ReadyForQuery) is here.
 
-use super::backend::{CancelHandle, Outcome, Session, Statement, TransactionStatus};
+use super::backend::{CancelHandle, Idle, Outcome, Session, Statement, TransactionStatus};
 use super::encode::{Format, RowEncoder};
+use super::log;
 use super::outbox::Outbox;
 use super::portal::{Portal, Prepared, Rows};
 use super::sqlstate::error_response;
@@ -70,7 +71,11 @@ pub struct Conversation {
     pub(super) skipping: bool,
     inbox: mpsc::Receiver<Result<PgWireFrontendMessage>>,
     phase: watch::Receiver<Phase>,
+    /// When the running statement, or the message that is answered, began; and when it must have ended.
+    begun: Instant,
     deadline: Option<Instant>,
+    /// The client has been told that it may speak, and has not.
+    at_rest: bool,
 }
 
 impl Conversation {
@@ -90,7 +95,9 @@ impl Conversation {
             skipping: false,
             inbox,
             phase,
+            begun: Instant::now(),
             deadline: None,
+            at_rest: false,
         }
     }
 
@@ -102,6 +109,9 @@ impl Conversation {
     /// Answers until either side ends it.
     pub async fn run(mut self) {
         if let Err(Failure::Fatal(error) | Failure::Statement(error)) = self.answer_all().await {
+            log::closed(&error);
+            // Locks are free before the client hears why, which it may be slow to.
+            drop(self.session);
             let told = self.outbox.put(error_response(&error, true));
             if told.is_ok() {
                 // If it is gone by now, it does not matter.
@@ -113,6 +123,7 @@ impl Conversation {
     async fn answer_all(&mut self) -> Result<(), Failure> {
         self.ready().await?;
         while let Some(message) = self.next_message().await? {
+            self.begun = Instant::now();
             match message {
                 PgWireFrontendMessage::Terminate(_) => return Ok(()),
                 PgWireFrontendMessage::Sync(_) => self.sync().await?,
@@ -136,21 +147,25 @@ impl Conversation {
         Ok(())
     }
 
-    /// The next message; `None` when the client is gone. Between messages a server that goes down ends the conversation.
+    /// The next message; `None` when the client is gone. Between messages a server that goes down ends the conversation,
+    /// and so does a client that idles for longer than its settings allow.
     pub(super) async fn next_message(&mut self) -> Result<Option<PgWireFrontendMessage>, Failure> {
         let message = match self.inbox.try_recv() {
             Ok(message) => Some(message),
             Err(mpsc::error::TryRecvError::Disconnected) => None,
             Err(mpsc::error::TryRecvError::Empty) => {
+                let idle = self.session.idle_timeout().filter(|_| self.at_rest);
                 tokio::select! {
                     biased;
                     message = self.inbox.recv() => message,
                     _ = self.phase.wait_for(|phase| *phase != Phase::Running) => {
                         return Err(Failure::Fatal(shutting_down()));
                     }
+                    error = too_idle(idle) => return Err(Failure::Fatal(error)),
                 }
             }
         };
+        self.at_rest = false;
         message.transpose().map_err(Failure::Fatal)
     }
 
@@ -165,6 +180,7 @@ impl Conversation {
         if error.kind() == Kind::Cancelled && *self.phase.borrow() == Phase::Ending {
             return Err(Failure::Fatal(shutting_down()));
         }
+        log::failed(&error, self.begun.elapsed());
         self.outbox.put(error_response(&error, false))?;
         self.outbox.flush().await
     }
@@ -180,6 +196,7 @@ impl Conversation {
             TransactionStatus::Failed => WireStatus::Error,
         };
         self.outbox.put(PgWireBackendMessage::ReadyForQuery(ReadyForQuery::new(status)))?;
+        self.at_rest = true;
         self.outbox.flush().await
     }
 
@@ -191,7 +208,8 @@ impl Conversation {
         statements: usize,
     ) -> Result<Outcome> {
         self.cancel.reset();
-        self.deadline = self.session.statement_timeout().map(|timeout| Instant::now() + timeout);
+        self.begun = Instant::now();
+        self.deadline = self.session.statement_timeout().map(|timeout| self.begun + timeout);
         self.session.begin_implicit(statements).await?;
         let guard = self.guard();
         guard.work(self.session.execute(statement, params)).await
@@ -272,6 +290,9 @@ impl Conversation {
 
     /// Ends a statement.
     pub(super) fn complete(&mut self, end: End) -> Result<(), Failure> {
+        if let End::Tag(tag) = &end {
+            log::done(tag, self.begun.elapsed());
+        }
         self.outbox.put(match end {
             End::Tag(tag) => PgWireBackendMessage::CommandComplete(CommandComplete::new(tag)),
             End::Empty => PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new()),
@@ -345,6 +366,17 @@ impl Guard {
         let cause = if self.timed_out() { "statement timeout" } else { "user request" };
         Error::new(Kind::Cancelled, format!("canceling statement due to {cause}"))
     }
+}
+
+/// Ready when a client that may be idle for so long has been.
+async fn too_idle(limit: Option<Idle>) -> Error {
+    let (time, kind, which) = match limit {
+        None => return std::future::pending().await,
+        Some(Idle::InTransaction(time)) => (time, Kind::IdleInTransaction, "idle-in-transaction"),
+        Some(Idle::Session(time)) => (time, Kind::IdleSession, "idle-session"),
+    };
+    tokio::time::sleep(time).await;
+    Error::new(kind, format!("terminating connection due to {which} timeout"))
 }
 
 fn shutting_down() -> Error {

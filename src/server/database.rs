@@ -6,7 +6,7 @@
 //! it may block.
 
 use super::backend::{
-    Backend, CancelHandle, CopyChunk, Description, NoticeSink, Outcome, Session, Severity, Startup, Statement,
+    Backend, CancelHandle, CopyChunk, Description, Idle, NoticeSink, Outcome, Session, Severity, Startup, Statement,
     TransactionStatus, Verifier,
 };
 use super::types::{arrow_type, type_oid};
@@ -33,6 +33,10 @@ impl Backend for Database {
             stored_key: verifier.stored_key.to_vec(),
             server_key: verifier.server_key.to_vec(),
         })
+    }
+
+    fn is_superuser(&self, role: &str) -> bool {
+        self.superusers().iter().any(|name| name == role)
     }
 
     async fn connect(&self, startup: Startup, notices: NoticeSink) -> Result<Box<dyn Session>> {
@@ -195,8 +199,16 @@ impl Session for Client {
     }
 
     fn statement_timeout(&self) -> Option<Duration> {
-        let limit_ms = self.session.settings().milliseconds("statement_timeout");
-        (limit_ms > 0).then(|| Duration::from_millis(limit_ms))
+        self.limit("statement_timeout")
+    }
+
+    fn idle_timeout(&self) -> Option<Idle> {
+        match self.session.status() {
+            sql::Status::Idle => self.limit("idle_session_timeout").map(Idle::Session),
+            sql::Status::Block | sql::Status::Failed => {
+                self.limit("idle_in_transaction_session_timeout").map(Idle::InTransaction)
+            }
+        }
     }
 
     fn explain_error(&self, error: DataFusionError) -> Error {
@@ -237,6 +249,14 @@ impl Session for Client {
         now.retain(|(name, value)| self.told.get(name) != Some(value));
         self.told.extend(now.iter().cloned());
         now
+    }
+}
+
+impl Client {
+    /// A setting that is a time; 0 stands for none.
+    fn limit(&self, setting: &str) -> Option<Duration> {
+        let limit_ms = self.session.settings().milliseconds(setting);
+        (limit_ms > 0).then(|| Duration::from_millis(limit_ms))
     }
 }
 

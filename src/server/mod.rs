@@ -37,6 +37,8 @@ mod encode;
 mod engine;
 mod extended;
 mod frame;
+mod lobby;
+mod log;
 mod login;
 mod outbox;
 mod portal;
@@ -48,8 +50,8 @@ mod tests;
 pub mod types;
 
 pub use backend::{
-    Backend, CancelHandle, CopyChunk, Description, Notice, NoticeSink, Outcome, Session, Severity, Startup, Statement,
-    TransactionStatus, Verifier,
+    Backend, CancelHandle, CopyChunk, Description, Idle, Notice, NoticeSink, Outcome, Session, Severity, Startup,
+    Statement, TransactionStatus, Verifier,
 };
 pub use engine::engine_error;
 pub use serve::{listen, serve, serve_at_most, shutdown_signal};

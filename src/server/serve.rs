@@ -4,7 +4,9 @@ use super::backend::Backend;
 use super::cancel::Registry;
 use super::connection::serve_connection;
 use super::conversation::Phase;
-use crate::config::{CANCEL_GRACE_MS, CONNECTIONS_MAX, CONNECTIONS_PENDING_MAX, SHUTDOWN_GRACE_MS};
+use super::lobby::Lobby;
+use super::log;
+use crate::config::{CANCEL_GRACE_MS, CONNECTIONS_MAX, SERVER_VERSION, SHUTDOWN_GRACE_MS};
 use crate::error::{Error, Kind, Result};
 use std::future::Future;
 use std::hash::RandomState;
@@ -14,6 +16,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 /// What all connections share.
 pub(super) struct Shared {
@@ -59,8 +62,12 @@ pub async fn serve_at_most(
         places: Arc::new(Semaphore::new(connections_max)),
         mocks: RandomState::new(),
     });
-    let pending = Arc::new(Semaphore::new(CONNECTIONS_PENDING_MAX));
+    let lobby = Arc::new(Lobby::default());
     let (phase, watcher) = watch::channel(Phase::Running);
+    match listener.local_addr() {
+        Ok(address) => tracing::info!(%address, version = SERVER_VERSION, connections_max, "the server begins"),
+        Err(error) => tracing::warn!("the server begins at an address that is not known: {error}"),
+    }
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
     loop {
@@ -69,10 +76,10 @@ pub async fn serve_at_most(
             () = &mut shutdown => break,
             _ = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept() => match accepted {
-                // Too many at the door: this one is turned away without a word, as it has not spoken yet.
-                Ok((socket, _)) => if let Ok(place) = pending.clone().try_acquire_owned() {
-                    connections.spawn(serve_connection(socket, shared.clone(), watcher.clone(), place));
-                },
+                Ok((socket, peer)) => {
+                    let served = serve_connection(socket, shared.clone(), watcher.clone(), lobby.enter());
+                    connections.spawn(served.instrument(log::client(peer)));
+                }
                 Err(error) => {
                     // Out of file descriptors, most likely: existing connections go on, and may free some.
                     tracing::warn!("a connection could not be accepted: {error}");
@@ -82,6 +89,7 @@ pub async fn serve_at_most(
         }
     }
     drop(listener);
+    tracing::info!(connections = connections.len(), "the server goes down");
     // Receivers live in `watcher`, so that sending cannot fail.
     let _ = phase.send(Phase::Draining);
     if !all_end(&mut connections, SHUTDOWN_GRACE_MS).await {
@@ -90,6 +98,7 @@ pub async fn serve_at_most(
         all_end(&mut connections, 2 * CANCEL_GRACE_MS).await;
     }
     connections.shutdown().await;
+    tracing::info!("the server has ended");
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A disk forgets what nobody reads, and a backup is worth most before the last good copy is gone. A pass opens the keyring's
 //! copies, the journal, all small values and every sealed file; what it found stays in `steward.scrub` until the next one, with
-//! what reads met meanwhile. In a server passes run by themselves, at a bounded rate; SCRUB DATABASE runs one at once.
+//! what reads met meanwhile. A damaged checkpoint of the journal is replaced while all that it is for is whole. In a server passes run by themselves, at a bounded rate; SCRUB DATABASE runs one at once.
 
 use super::database::Inner;
 use crate::config::{SCRUB_BYTES_PER_SECOND, SCRUB_EVERY_SECONDS, SCRUB_FIRST_SECONDS};
@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// The line for all sealed files that are whole.
+const FILES: &str = "files";
 
 /// One thing as it was last looked at.
 #[derive(Debug, Clone)]
@@ -65,7 +68,9 @@ impl Scrub {
 
     /// Looks at all that is not a sealed file.
     fn small(&self, store: &Store) -> Vec<Finding> {
-        let findings = store.check_values();
+        let findings = store.check_values_and_mend();
+        // All of it was looked at anew, so that what is not among it is there no more.
+        self.looked.lock().retain(|object, looked| looked.finding.kind == "file" || object == FILES);
         findings.iter().for_each(|found| self.note(found.clone()));
         findings.into_iter().filter(|found| !found.ok).collect()
     }
@@ -89,10 +94,13 @@ impl Scrub {
     }
 
     fn end(&self, whole: usize, bytes: u64) {
-        self.note(finding("files", "folder", Ok(format!("{whole} files of {} KiB are whole", bytes.div_ceil(1024)))));
+        self.note(finding(FILES, "folder", Ok(format!("{whole} files of {} KiB are whole", bytes.div_ceil(1024)))));
     }
 
     fn note(&self, finding: Finding) {
+        if !finding.ok {
+            tracing::error!("{} {} is damaged: {}", finding.kind, finding.object, finding.message);
+        }
         let at_ms = chrono::Utc::now().timestamp_millis();
         self.looked.lock().insert(finding.object.clone(), Looked { finding, at_ms });
     }
@@ -132,7 +140,8 @@ fn slow_pass(database: &Weak<Inner>) -> Option<()> {
         ids.extend(files.list_retired());
         ids
     };
-    let (mut whole, mut bytes) = (0, 0);
+    tracing::info!(files = ids.len(), "the scrub begins");
+    let (begun, mut whole, mut bytes) = (Instant::now(), 0, 0);
     while let Some(id) = ids.pop() {
         let length = {
             let database = database.upgrade()?;
@@ -142,6 +151,7 @@ fn slow_pass(database: &Weak<Inner>) -> Option<()> {
         bytes += length;
         sleep(database, Duration::from_millis(1000 * length / SCRUB_BYTES_PER_SECOND))?;
     }
+    tracing::info!(whole, bytes, seconds = begun.elapsed().as_secs(), "the scrub is done");
     database.upgrade()?.scrub.end(whole, bytes);
     Some(())
 }

@@ -46,6 +46,7 @@ const KNOWN: &[Known] = known! {
     "default_transaction_read_only" "off" Check::Bool, false, "New transactions are read only.";
     "extra_float_digits" "1" Check::Any, false, "Accepted for PostgreSQL's clients; floats are always exact.";
     "idle_in_transaction_session_timeout" "0" Check::Milliseconds, false, "Ends sessions that idle in a transaction.";
+    "idle_session_timeout" "0" Check::Milliseconds, false, "Ends sessions that idle outside a transaction.";
     "integer_datetimes" "on" Check::Fixed, true, "Times are integers.";
     "intervalstyle" "postgres" Check::OneOf(&["postgres"]), true, "Output form of intervals.";
     "lock_timeout" "0" Check::Milliseconds, false, "Longest wait for a lock.";

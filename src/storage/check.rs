@@ -83,6 +83,29 @@ impl Store {
         findings
     }
 
+    /// As [`Store::check_values`]; and where all values are whole and a checkpoint is not, a fresh one takes its place, so that
+    /// the values can be made anew from it once they are not.
+    pub fn check_values_and_mend(&self) -> Vec<Finding> {
+        let mut findings = self.check_values();
+        let is_damaged = |finding: &Finding| !finding.ok && finding.kind == "checkpoint";
+        let damaged: Vec<_> =
+            findings.iter().filter(|found| is_damaged(found)).map(|found| found.object.clone()).collect();
+        let values_are_whole = findings.iter().all(|finding| finding.ok || finding.kind != "tree");
+        // A backup, or a reader of the past, has the names of what is there: the next pass comes.
+        if damaged.is_empty() || !values_are_whole || self.health().retention.is_pinned() {
+            return findings;
+        }
+        let paths: Vec<_> = damaged.iter().map(|object| self.dir().join(object)).collect();
+        let what_came_of_it = match self.sealed().replace_checkpoints(&paths) {
+            Ok(commit) => format!("a fresh one after commit {commit} has taken its place"),
+            Err(error) => format!("no fresh one could be written: {}", error.message()),
+        };
+        for finding in findings.iter_mut().filter(|finding| is_damaged(finding)) {
+            finding.message = format!("{}; {what_came_of_it}", finding.message);
+        }
+        findings
+    }
+
     fn check_content(&self) -> Vec<Finding> {
         let mut findings = self.sealed().check();
         findings.extend(recovery::kept(self.dir()));

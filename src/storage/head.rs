@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use super::assets::FileMark;
 use crate::config::FORMAT_VERSION;
-use crate::crypto::{SEAL_BYTES, ValueSealer};
+use crate::crypto::{Keyring, SEAL_BYTES, ValueSealer};
 use crate::error::{Error, Kind, Result};
 use crate::fail;
 
@@ -137,11 +137,22 @@ fn aad(slot: u64) -> [u8; 6] {
     [FORMAT_VERSION, b'h', b'e', b'a', b'd', slot as u8]
 }
 
-/// The error for a keyring that an older copy was put in the place of.
+/// The error for a keyring that an older copy was put in the place of, or that an older copy stands in for.
 fn outdated(dir: &Path) -> Error {
-    let path = dir.join("keyring");
-    Error::new(Kind::Corruption, format!("keyring file \"{}\" is older than the database", path.display()))
-        .with_hint("Put the newest keyring in its place; its copy keyring.old may be it.")
+    let older = |name: &str| {
+        Error::new(
+            Kind::Corruption,
+            format!("keyring file \"{}\" is older than the database", dir.join(name).display()),
+        )
+    };
+    match Keyring::is_whole(dir, "keyring") {
+        true => older("keyring").with_hint("Put the newest keyring in its place; its copy keyring.old may be it."),
+        false => older("keyring.old")
+            .with_detail(
+                "It was tried since the file keyring is missing or damaged; it lacks keys of what was written since.",
+            )
+            .with_hint("Restore the newest keyring from a copy of the folder, or the database from its last backup."),
+    }
 }
 
 /// The sealed records of the file in `dir`, as they lie.
@@ -228,7 +239,7 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::{Keyring, MasterKey, Purpose};
+    use crate::crypto::{MasterKey, Purpose};
 
     #[test]
     fn the_newest_slot_that_opens_counts() {

@@ -258,14 +258,26 @@ fn an_older_keyring_in_the_place_of_the_newest_is_told() {
     fill(&store);
     store.rotate_keys().unwrap();
     assert!(store.wait_for_keys(PATIENCE));
+    let before = content(&store);
     drop(store);
-    let good = fs::read(dir.path().join("keyring")).unwrap();
     fs::write(dir.path().join("keyring"), &old).unwrap();
     let error = Store::open(dir.path(), &key()).unwrap_err();
     assert_eq!(error.kind(), Kind::Corruption);
     assert!(error.message().contains("keyring") && error.message().contains("older"), "{error}");
-    fs::write(dir.path().join("keyring"), good).unwrap();
-    open(dir.path());
+    // Nor does an older copy stand in for one that is missing: it lacks the keys of what was written since.
+    fs::remove_file(dir.path().join("keyring")).unwrap();
+    let copy = fs::read(dir.path().join("keyring.old")).unwrap();
+    fs::write(dir.path().join("keyring.old"), &old).unwrap();
+    let error = Store::open(dir.path(), &key()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Corruption);
+    assert!(
+        error.message().contains("keyring.old") && error.detail().unwrap().contains("missing or damaged"),
+        "{error}"
+    );
+    assert!(!dir.path().join("keyring").exists(), "nothing is written");
+    fs::write(dir.path().join("keyring.old"), copy).unwrap();
+    assert!(content(&open(dir.path())) == before);
+    assert_eq!(fs::read(dir.path().join("keyring")).unwrap(), fs::read(dir.path().join("keyring.old")).unwrap());
 }
 
 #[test]

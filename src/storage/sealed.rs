@@ -13,6 +13,7 @@ use super::head::HeadWriter;
 use super::health::Health;
 use super::journal::Journal;
 use super::lock::FolderLock;
+use super::paths::remove_file;
 use super::queue::{Queue, Submitted};
 use super::record::{Commit, Write};
 use super::rows::{FIRST, PART, RowSealer, TALLY_KEY, broken, first_key, may_have_parts, part_key};
@@ -211,13 +212,8 @@ impl SealedEngine {
 
     /// Writes out all of sled, so that the journal before it is needed no more.
     pub(super) fn checkpoint(&self, journal: &mut Journal) -> Result<()> {
-        let state = self.state.read();
-        let assets = self.assets()?;
-        assets.flush()?;
-        // Tried again when as much has been written once more, whatever comes of this one.
-        journal.since_checkpoint = 0;
-        match checkpoint::write(&self.data_dir, &self.keyring, assets, state.commits) {
-            Ok(()) => Journal::retire(&self.data_dir, &self.health.retention),
+        match self.write_checkpoint(journal) {
+            Ok(_) => Journal::retire(&self.data_dir, &self.health.retention),
             // What was committed is in the journal, so that no commit fails for want of a checkpoint.
             Err(error) if error.kind() == Kind::DiskFull => {
                 tracing::warn!("no checkpoint was written, and the journal is kept: {}", error.message());
@@ -225,6 +221,35 @@ impl SealedEngine {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Writes out all of sled; gives the commit that it shows.
+    fn write_checkpoint(&self, journal: &mut Journal) -> Result<u64> {
+        let state = self.state.read();
+        let assets = self.assets()?;
+        assets.flush()?;
+        // Tried again when as much has been written once more, whatever comes of this one.
+        journal.since_checkpoint = 0;
+        checkpoint::write(&self.data_dir, &self.keyring, assets, state.commits).map(|()| state.commits)
+    }
+
+    /// Writes a checkpoint in the place of some that do not open; gives its commit. They go once the fresh one is durable and
+    /// has been read.
+    pub(super) fn replace_checkpoints(&self, damaged: &[PathBuf]) -> Result<u64> {
+        self.health.may_commit(0)?;
+        let mut held = self.ledger.lock();
+        let Some(Ledger { journal, .. }) = held.as_mut() else {
+            fail!(Internal, "a checkpoint before the journal was begun")
+        };
+        let commit = self.write_checkpoint(journal).map_err(|error| match error.kind() {
+            Kind::DiskFull => error,
+            _ => self.health.fail(error),
+        })?;
+        let fresh = Journal::checkpoint_path(&self.data_dir, commit);
+        checkpoint::read(&fresh, &self.keyring, |_| Ok(()))?;
+        damaged.iter().filter(|path| **path != fresh).try_for_each(|path| remove_file(path))?;
+        Journal::retire(&self.data_dir, &self.health.retention)?;
+        Ok(commit)
     }
 
     /// Applies batches as one transaction with the new counts.

@@ -256,10 +256,10 @@ fn a_flipped_byte_after_a_clean_close_is_an_error_or_mended() {
         }
     }
     // Every byte of these counts; damage to `assets` is mended.
-    for name in ["keyring".to_string(), files::Files::shown(big)] {
-        let length = fs::metadata(dir.path().join(&name)).unwrap().len() as usize;
-        assert_eq!(refused.get(&name), Some(&places(length).len()), "{name}");
-    }
+    let name = files::Files::shown(big);
+    let length = fs::metadata(dir.path().join(&name)).unwrap().len() as usize;
+    assert_eq!(refused.get(&name), Some(&places(length).len()), "{name}");
+    assert_eq!(refused.get("keyring"), None, "its copy stands in for it");
     assert!(mended >= places(1000).len(), "{mended}");
     assert!(check(dir.path(), &key()).unwrap().iter().all(|finding| finding.ok));
 }
@@ -384,18 +384,47 @@ fn checkpoints_bound_the_journal() {
     }
 }
 
+/// What sled would be made anew from is looked at before it is needed, and made whole while sled is.
+#[test]
+fn a_damaged_checkpoint_is_replaced_while_the_values_are_whole() {
+    let dir = TempDir::new().unwrap();
+    sample(dir.path());
+    for later_commits in [0, 1] {
+        let store = Store::open(dir.path(), &key()).unwrap();
+        store.checkpoint().unwrap();
+        let (_, path) = journal::Listing::read(dir.path()).unwrap().checkpoints.pop().unwrap();
+        (0..later_commits).for_each(|_| put(&store, Tree::Rows, b"later", b"value").unwrap());
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let damaged =
+            |findings: Vec<Finding>| -> Vec<Finding> { findings.into_iter().filter(|found| !found.ok).collect() };
+        let found = damaged(store.check_values_and_mend());
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].kind == "checkpoint" && path.ends_with(&found[0].object), "{found:?}");
+        assert!(found[0].message.contains("a fresh one after commit"), "{found:?}");
+        assert_eq!(path.exists(), later_commits == 0, "the damaged one goes, unless the fresh one has its name");
+        assert!(damaged(store.check_values_and_mend()).is_empty());
+        drop(store);
+        let good = content(dir.path()).unwrap();
+        fs::remove_dir_all(dir.path().join("assets")).unwrap();
+        assert!(content(dir.path()).unwrap() == good, "sled is made anew from it");
+    }
+}
+
 #[test]
 fn missing_pieces_are_named() {
     let (dir, damaged) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     sample(dir.path());
     let good = content(dir.path()).unwrap();
-    for name in ["keyring", "head"] {
+    for names in [&["keyring", "keyring.old"][..], &["head"]] {
         fs::remove_dir_all(damaged.path()).unwrap();
         copy(dir.path(), damaged.path());
-        fs::remove_file(damaged.path().join(name)).unwrap();
+        names.iter().for_each(|name| fs::remove_file(damaged.path().join(name)).unwrap());
         let error = Store::open(damaged.path(), &key()).unwrap_err();
-        assert_eq!(error.kind(), Kind::Corruption, "{name}: {error}");
-        assert!(error.message().contains(name.rsplit('/').next().unwrap()), "{error}");
+        assert_eq!(error.kind(), Kind::Corruption, "{names:?}: {error}");
+        assert!(error.message().contains(names[0]), "{error}");
     }
     fs::remove_dir_all(damaged.path()).unwrap();
     copy(dir.path(), damaged.path());
@@ -404,7 +433,7 @@ fn missing_pieces_are_named() {
     assert_eq!(error.kind(), Kind::Corruption, "{error}");
     assert!(error.message().contains("files"), "{error}");
     // What can be made anew is.
-    for name in ["assets/db", "assets/conf", "assets", "journal"] {
+    for name in ["keyring", "keyring.old", "assets/db", "assets/conf", "assets", "journal"] {
         fs::remove_dir_all(damaged.path()).unwrap();
         copy(dir.path(), damaged.path());
         let path = damaged.path().join(name);

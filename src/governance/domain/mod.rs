@@ -4,12 +4,17 @@
 //! with the most weight wins, and its share of all votes is the confidence. Votes with the same first word weigh half as
 //! much each time they come again: fifty columns `price1..price50`, or ten that begin with `order`, are hardly more than
 //! one fact.
+//!
+//! General words stand in tables of anything: `size` of a cell, `title` of a paper, `comment` of a survey. So a domain needs
+//! more than a word: the asset's own name, several columns that agree each in its own way, or most of a small relation.
+//! Where nobody has that, the domain is [`Domain::Other`].
 //! The vocabulary is general trade language in English and Chinese (see `vocabulary`).
 
 mod vocabulary;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::grade::Privacy;
 use super::naming::split_name;
 use super::semantic_type::{ColumnVerdict, SemanticType as T};
 use vocabulary::{phrases_in, types_vote};
@@ -18,6 +23,10 @@ use vocabulary::{phrases_in, types_vote};
 const ASSET_NAME_WEIGHT: f64 = 2.5;
 /// Votes weaker than this in sum are not enough to name a domain.
 const VOTES_MIN: f64 = 0.9;
+/// A word of the asset's own name that is as strong as this names its domain by itself.
+const NAME_WEIGHT_MIN: f64 = 0.9;
+/// Where voters have to agree, the least sum of the strongest vote of each.
+const AGREED_VOTES_MIN: f64 = 1.25;
 
 /// Different words of stock and shipping that make a relation one of the supply chain, whatever else it tells.
 const FLOW_WORDS_MIN: usize = 6;
@@ -109,6 +118,13 @@ pub struct DomainVote {
     pub weight: f64,
 }
 
+impl DomainVote {
+    /// The first word of the reason: votes of one stem are hardly more than one fact.
+    fn stem(&self) -> &str {
+        self.because.split([' ', '_']).next().unwrap_or_default()
+    }
+}
+
 /// The domain of an asset, with everybody's vote.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DomainVerdict {
@@ -127,6 +143,8 @@ pub struct DomainVerdict {
 pub fn domain_of(asset: &str, form: &str, columns: &[&str], verdicts: &[ColumnVerdict]) -> DomainVerdict {
     let mut votes = Vec::new();
     let phrases = phrases_in(&split_name(asset).words);
+    let mut named: BTreeSet<Domain> =
+        phrases.iter().filter(|(_, _, weight)| *weight >= NAME_WEIGHT_MIN).map(|(domain, ..)| *domain).collect();
     let last = phrases.last().map(|(_, word, _)| word.clone());
     for (domain, word, weight) in phrases {
         // The head of a name stands last: order_reviews are reviews.
@@ -134,10 +152,14 @@ pub fn domain_of(asset: &str, form: &str, columns: &[&str], verdicts: &[ColumnVe
         votes.push(DomainVote { domain, voter: "asset".into(), because: word, weight: weight * times });
     }
     for (at, column) in columns.iter().enumerate() {
-        for (domain, word, weight) in phrases_in(&split_name(column).words) {
-            votes.push(DomainVote { domain, voter: column.to_string(), because: word, weight });
-        }
         let verdict = verdicts.get(at).filter(|verdict| verdict.confidence >= 0.5);
+        // What a column tells of a person it does not tell of goods: a job title, the size of a household.
+        let personal = verdict.is_some_and(|verdict| verdict.privacy() > Privacy::None);
+        for (domain, word, weight) in phrases_in(&split_name(column).words) {
+            if domain != Domain::Product || !personal {
+                votes.push(DomainVote { domain, voter: column.to_string(), because: word, weight });
+            }
+        }
         if let Some(semantic_type) = verdict.and_then(|verdict| verdict.semantic_type) {
             for (domain, weight) in types_vote(semantic_type) {
                 votes.push(DomainVote {
@@ -149,26 +171,35 @@ pub fn domain_of(asset: &str, form: &str, columns: &[&str], verdicts: &[ColumnVe
             }
         }
     }
-    if form == "image" && !votes.iter().any(|vote| vote.domain == Domain::Product) {
+    if form == "image" {
         // A shop's pictures are of its goods unless the name says otherwise.
-        votes.push(DomainVote {
-            domain: Domain::Product,
-            voter: "asset".into(),
-            because: "pictures".into(),
-            weight: 1.0,
-        });
+        named.insert(Domain::Product);
+        if !votes.iter().any(|vote| vote.domain == Domain::Product) {
+            votes.push(DomainVote {
+                domain: Domain::Product,
+                voter: "asset".into(),
+                because: "pictures".into(),
+                weight: 1.0,
+            });
+        }
     }
     documents(&mut votes);
     combine(&mut votes, verdicts);
-    conclude(votes)
+    conclude(votes, &named, columns.len())
 }
 
 /// An asset called after writings (`articles`, `help_pages`, 公告) speaks for no domain of trade, as far as its columns tell
-/// only what writings have: goods have prices, brands and sizes too. Columns called so mean nothing.
+/// only what writings have: goods have prices, brands and sizes too. Columns called so mean nothing. Nor do columns that
+/// only tell what writings have make goods of an asset that is not called so: papers have titles, authors and publishers.
 fn documents(votes: &mut Vec<DomainVote>) {
     let of_writings = |vote: &DomainVote| WRITING_WORDS.contains(&vote.because.as_str());
-    let goods = votes.iter().any(|vote| vote.domain == Domain::Product && vote.voter != "asset" && !of_writings(vote));
+    let of_goods = |vote: &DomainVote| vote.domain == Domain::Product;
+    let goods = votes.iter().any(|vote| of_goods(vote) && vote.voter != "asset" && !of_writings(vote));
+    let called_goods = votes.iter().any(|vote| of_goods(vote) && vote.voter == "asset" && !of_writings(vote));
     votes.retain(|vote| vote.domain != Domain::Other || (vote.voter == "asset" && !goods));
+    if !goods && !called_goods {
+        votes.retain(|vote| !of_goods(vote));
+    }
 }
 
 /// Rules that need several columns at once.
@@ -183,7 +214,7 @@ fn combine(votes: &mut Vec<DomainVote>, verdicts: &[ColumnVerdict]) {
     }
     let writings = votes.iter().any(|vote| vote.domain == Domain::Other);
     let has = |types: &[T]| {
-        verdicts.iter().any(|v| v.confidence >= 0.5 && v.semantic_type.is_some_and(|t| types.contains(&t)))
+        verdicts.iter().any(|v| v.confidence > 0.5 && v.semantic_type.is_some_and(|t| types.contains(&t)))
     };
     let mut vote = |domain, because: &str, weight| {
         votes.push(DomainVote { domain, voter: "columns".into(), because: because.into(), weight });
@@ -214,13 +245,28 @@ fn combine(votes: &mut Vec<DomainVote>, verdicts: &[ColumnVerdict]) {
     }
 }
 
-fn conclude(mut votes: Vec<DomainVote>) -> DomainVerdict {
+/// Whether the votes for a domain, which come to `sum`, are evidence of it.
+fn is_told(domain: Domain, sum: f64, votes: &[DomainVote], named: &BTreeSet<Domain>, columns: usize) -> bool {
+    let of_domain = || votes.iter().filter(|vote| vote.domain == domain);
+    let mut voters: BTreeMap<&str, f64> = BTreeMap::new();
+    for vote in of_domain() {
+        let strongest = voters.entry(&vote.voter).or_default();
+        *strongest = strongest.max(vote.weight);
+    }
+    let stems: BTreeSet<&str> = of_domain().map(DomainVote::stem).collect();
+    let of_name = voters.contains_key("asset");
+    let agreed = voters.len() >= 2 && (stems.len() >= 2 || of_name) && voters.values().sum::<f64>() >= AGREED_VOTES_MIN;
+    let most = 2 * voters.len() >= columns && !of_name;
+    let rule = voters.contains_key("columns");
+    sum >= VOTES_MIN && (named.contains(&domain) || rule || agreed || most)
+}
+
+fn conclude(mut votes: Vec<DomainVote>, named: &BTreeSet<Domain>, columns: usize) -> DomainVerdict {
     votes.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.voter.cmp(&b.voter)));
     let mut repeated: BTreeMap<(Domain, &str), i32> = BTreeMap::new();
     let mut sums: BTreeMap<Domain, f64> = BTreeMap::new();
     for vote in &votes {
-        let stem = vote.because.split([' ', '_']).next().unwrap_or_default();
-        let times = repeated.entry((vote.domain, stem)).or_default();
+        let times = repeated.entry((vote.domain, vote.stem())).or_default();
         *sums.entry(vote.domain).or_default() += vote.weight * 0.5f64.powi(*times);
         *times += 1;
     }
@@ -228,7 +274,7 @@ fn conclude(mut votes: Vec<DomainVote>) -> DomainVerdict {
     sums.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let total: f64 = sums.iter().map(|(_, sum)| sum).sum();
     match sums.first() {
-        Some((domain, sum)) if *sum >= VOTES_MIN => {
+        Some((domain, sum)) if is_told(*domain, *sum, &votes, named, columns) => {
             let confidence = sum / total * (sum / (sum + 0.6));
             DomainVerdict { domain: *domain, confidence, sums, votes }
         }
@@ -264,6 +310,26 @@ mod tests {
         ] {
             assert_eq!(of(asset, columns), expected, "{columns}");
         }
+    }
+
+    #[test]
+    fn a_general_word_is_no_evidence() {
+        for (asset, columns) in [
+            ("papers", "id,title,authors,venue,year"),
+            ("citations", "address,author,editor,institution,month,note,pages,publisher,title,venue,volume"),
+            ("cancer", "clump_thickness,uniformity_cell_size,cell_size,bare_nuclei,mitoses,class"),
+            ("persons", "number,gender,title,given_name,surname,street,city,zip,card_type,age,occupation,blood_type"),
+            ("survey", "timestamp,age,gender,country,self_employed,family_history,treatment,leave,comments,state"),
+            ("adult", "age,workclass,education,maritalstatus,race,sex,hoursperweek,country,income"),
+            ("honeypot", "datetime,host,proto,type,srcport,destport,country,locale,comment,latitude"),
+            ("users", "id,login,created_at"),
+            ("schools", "dbn,boro,ontrack,rate,quality_review_year,curriculum"),
+        ] {
+            assert_eq!(of(asset, columns), Domain::Other, "{asset}");
+        }
+        assert_eq!(of("comments", "label,review"), Domain::Behaviour, "most of a small relation");
+        assert_eq!(of("books", "title,author,publisher,isbn,price"), Domain::Product);
+        assert_eq!(of("catalogue", "title,author,publisher"), Domain::Product, "its name says so");
     }
 
     #[test]

@@ -182,6 +182,12 @@ fn headline(
             continue;
         }
         let fit = fit(semantic_type, data_type, facts, stats);
+        if semantic_type == T::BirthDate && fit > 0.9 {
+            // That the values are days speaks for a day of birth as much as for a day.
+            let days = [T::Date, T::Timestamp].iter().filter_map(|t| scores.get(t)).map(|score| score.values);
+            let days = days.fold(0.0, f64::max);
+            scores.entry(semantic_type).or_default().values = days;
+        }
         if fit < 0.3 {
             struck.push(format!("{said}, but the values do not look so"));
         }
@@ -253,6 +259,61 @@ mod tests {
         assert!(years.evidence.iter().any(|line| line.contains("do not look so")), "{:?}", years.evidence);
         assert_eq!(of("year", DataType::Int64, &["2015", "2016", "2017", "2018"]).semantic_type, Some(T::Year));
         assert_ne!(of("email", DataType::Utf8, &["yes", "no", "yes"]).semantic_type, Some(T::Email));
+    }
+
+    #[test]
+    fn a_day_of_birth_is_more_than_a_day() {
+        let days = ["1980-02-29", "1975-11-03", "2001-07-30", "1999-12-31"];
+        let compact = ["19800229", "19751103", "20010730", "19991231"];
+        let moments = ["1980-02-29 00:00:00", "1975-11-03 00:00:00"];
+        let timestamp = DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, None);
+        for name in ["birth_date", "dob", "出生日期", "customerBirthday", "DateOfBirth", "生日"] {
+            for (data_type, values) in [
+                (DataType::Date32, &days[..]),
+                (DataType::Utf8, &days[..]),
+                (DataType::Int64, &compact[..]),
+                (timestamp.clone(), &moments[..]),
+            ] {
+                let verdict = of(name, data_type, values);
+                assert_eq!(verdict.semantic_type, Some(T::BirthDate), "{name}: {verdict:?}");
+                assert_ne!(verdict.privacy(), Privacy::None);
+            }
+        }
+        assert_eq!(of("hired", DataType::Date32, &days).semantic_type, Some(T::Date));
+        let years = ["1980", "1975", "2001", "1999"];
+        assert_eq!(of("birth_year", DataType::Int64, &years).semantic_type, Some(T::BirthDate));
+    }
+
+    #[test]
+    fn cards_are_found_in_columns_of_numbers() {
+        let cards =
+            ["4111111111111111", "5500005555555559", "6011000990139424", "4012888888881881", "3530111333300000"];
+        for data_type in [DataType::Int64, DataType::Float64, DataType::Decimal128(20, 0)] {
+            for name in ["card_number", "x"] {
+                assert_eq!(of(name, data_type.clone(), &cards).semantic_type, Some(T::BankCard), "{name} {data_type}");
+            }
+        }
+        // What a spreadsheet has made of them: the last digits are gone, and the check digit with them.
+        let rounded = ["4556870000000000", "5293480000000000", "4929540000000000", "5148710000000000"];
+        assert_eq!(of("CCNumber", DataType::Float64, &rounded).semantic_type, Some(T::BankCard));
+        assert_ne!(of("views", DataType::Float64, &rounded).semantic_type, Some(T::BankCard));
+        // A right check digit in every one of them is no chance, whoever issued them.
+        let local: Vec<String> = (0..40u64)
+            .flat_map(|n| (0..10).map(move |digit| format!("{}{digit}", 912_345_678_901_234 + n * 7_919)))
+            .filter(|number| super::super::checksum::luhn(number.as_bytes()))
+            .collect();
+        let local: Vec<&str> = local.iter().map(String::as_str).collect();
+        assert_eq!(of("", DataType::Int64, &local).semantic_type, Some(T::BankCard));
+    }
+
+    #[test]
+    fn a_handful_of_words_is_no_list_of_goods_or_addresses() {
+        let titles: Vec<&str> = ["Mr.", "Mrs.", "Ms.", "Dr."].into_iter().cycle().take(80).collect();
+        assert_eq!(of("Title", DataType::Utf8, &titles).semantic_type, None);
+        let streets: Vec<&str> = ["paved", "gravel"].into_iter().cycle().take(80).collect();
+        assert_ne!(of("street", DataType::Utf8, &streets).semantic_type, Some(T::Address));
+        let vehicles: Vec<&str> = ["1", "2", "2", "3", "1"].into_iter().cycle().take(80).collect();
+        assert_eq!(of("Number of Vehicles", DataType::Int64, &vehicles).semantic_type, Some(T::Count));
     }
 
     #[test]

@@ -89,7 +89,7 @@ pub fn is_cn_mobile(digits: &[u8]) -> bool {
 }
 
 /// Whether the first digits and the length belong to a card scheme (ISO/IEC 7812 issuer ranges).
-fn is_card_prefix(digits: &[u8]) -> bool {
+pub fn is_card_prefix(digits: &[u8]) -> bool {
     if digits.len() < 13 {
         return false;
     }

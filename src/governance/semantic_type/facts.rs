@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use arrow::datatypes::DataType;
 
 use super::SemanticType;
+use super::checksum::luhn;
 use super::chinese::is_han;
+use super::digits::is_card_prefix;
 use super::shape::number;
 use super::value::candidates;
 
@@ -59,6 +61,12 @@ pub struct SampleFacts {
     pub person_like: f64,
     /// Share of values with a digit.
     pub digits: f64,
+    /// Share of values that are sixteen digits with a right Luhn digit, as most cards have.
+    pub checked: f64,
+    /// Share of values with the length and the issuer of a payment card, right check digit or not.
+    pub issued: f64,
+    /// Share of values that are a form of address, such as Mr. or 女士.
+    pub honorifics: f64,
     /// Whether all values have one length.
     pub same_length: bool,
     /// Support by type.
@@ -106,6 +114,11 @@ impl SampleFacts {
         self.n >= 5 && self.persons >= 0.35 && self.person_like >= 0.85 && self.distinct_share() >= 0.3
     }
 
+    /// Whether the values are single words without a figure.
+    pub fn is_bare_words(&self) -> bool {
+        self.spaced == 0.0 && self.digits == 0.0 && self.han == 0.0
+    }
+
     fn add_number(&mut self, value: &str) {
         let Some(number) = number(value) else { return };
         self.numeric += 1.0;
@@ -117,6 +130,10 @@ impl SampleFacts {
         self.fine += f64::from(u8::from(decimals >= 4));
         let (least, greatest) = self.range.unwrap_or((number, number));
         self.range = Some((least.min(number), greatest.max(number)));
+        if (13..=19).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_digit()) {
+            self.checked += f64::from(u8::from(value.len() == 16 && luhn(value.as_bytes())));
+            self.issued += f64::from(u8::from(is_card_prefix(value.as_bytes())));
+        }
     }
 
     fn add_text(&mut self, value: &str, length: usize) {
@@ -135,6 +152,7 @@ impl SampleFacts {
             || value.contains(". ")
             || (value.ends_with('.') && length > 20));
         self.opinions += one(is_opinion(value));
+        self.honorifics += one(is_honorific(value));
     }
 
     fn add_support(&mut self, value: &str) {
@@ -174,6 +192,9 @@ impl SampleFacts {
             &mut self.persons,
             &mut self.person_like,
             &mut self.digits,
+            &mut self.checked,
+            &mut self.issued,
+            &mut self.honorifics,
         ] {
             *share /= n;
         }
@@ -198,6 +219,13 @@ fn is_capital_words(value: &str) -> bool {
             && letters.all(|c| c.is_alphabetic() || matches!(c, '-' | '\'' | '’'))
     };
     (2..=3).contains(&value.split_whitespace().count()) && value.split_whitespace().all(named)
+}
+
+fn is_honorific(value: &str) -> bool {
+    const WORDS: [&str; 13] =
+        ["mr", "mrs", "ms", "miss", "mx", "dr", "prof", "sir", "madam", "herr", "frau", "先生", "女士"];
+    let word = value.strip_suffix('.').unwrap_or(value);
+    value.len() <= 8 && WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 fn is_opinion(value: &str) -> bool {

@@ -104,6 +104,10 @@ pub fn fit(semantic_type: T, data_type: &DataType, facts: &SampleFacts, stats: O
             T::Gtin if coverage < 0.3 => {
                 0.6 * f64::from(u8::from(facts.whole > 0.9 && (6.0..=14.0).contains(&facts.length)))
             }
+            // A float keeps no more than sixteen digits, and a spreadsheet fewer: the check digit may be lost.
+            T::BankCard if coverage < 0.3 && (data_type.is_floating() || facts.checked > 0.5) => {
+                0.9 * facts.issued.max(facts.checked)
+            }
             T::PostalCode => f64::from(u8::from((3.0..=10.0).contains(&facts.length) && facts.sentences < 0.2)),
             T::AdminCode => f64::from(u8::from(facts.whole > 0.9)) * 0.9,
             _ if coverage >= 0.3 => coverage.sqrt(),
@@ -130,8 +134,10 @@ pub fn fit(semantic_type: T, data_type: &DataType, facts: &SampleFacts, stats: O
             }
         }
         Form::Phrase | Form::Prose if moments > 0.8 => 0.1,
-        // Persons are many; a handful of words over and over are kinds of something.
+        // Persons are many, and streets; a handful of words over and over are kinds of something.
         Form::Phrase if is_person(semantic_type) && facts.n >= 30 && distincts <= 5 => 0.3,
+        Form::Phrase if semantic_type == T::Address && facts.n >= 30 && distincts <= 5 && facts.is_bare_words() => 0.3,
+        Form::Phrase if semantic_type == T::ProductTitle && facts.honorifics > 0.8 => 0.1,
         Form::Phrase => match texts {
             t if t > 0.5 && facts.sentences < 0.6 => 1.0,
             t if t > 0.5 => 0.5,
@@ -187,6 +193,7 @@ pub fn coverage_of(semantic_type: T, data_type: &DataType, facts: &SampleFacts) 
     }
     let matched = facts.coverage(semantic_type);
     match semantic_type.info().form {
+        Form::Pattern if semantic_type == T::BankCard => matched.max(facts.checked).max(facts.issued),
         Form::Pattern if !matches!(semantic_type, T::PostalCode | T::AdminCode) => matched,
         Form::Number => facts.numeric.max(matched),
         Form::Count => facts.whole.max(matched),

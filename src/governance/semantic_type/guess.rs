@@ -27,6 +27,10 @@ fn numbers(facts: &SampleFacts, found: &mut Vec<Guess>) {
     if facts.binary > 0.999 && facts.n >= 2 {
         found.push((T::Boolean, 0.6, "only 0 and 1"));
     }
+    // One number in ten has a right Luhn digit by chance; hardly a column.
+    if facts.checked > 0.9 && facts.n >= 5 && facts.distincts >= 5 {
+        found.push((T::BankCard, 0.6, "sixteen digits, nearly all with a right Luhn digit"));
+    }
     if whole && facts.n >= 20 && facts.distinct_share() > 0.98 && greatest >= 100.0 {
         found.push((T::Identifier, 0.5, "whole numbers, nearly all different"));
     }

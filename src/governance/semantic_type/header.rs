@@ -36,7 +36,10 @@ pub fn header_votes(name: &str) -> Vec<HeaderVote> {
         && let Some(at) = head
         && at > 0
     {
-        known_phrase(&words[..at], 0.1, &mut votes);
+        // "Number of" counts, and is no number.
+        if !known_phrase(&words[..=at], 0.1, &mut votes) {
+            known_phrase(&words[..at], 0.1, &mut votes);
+        }
         known_phrase(&words[at + 1..], 0.6, &mut votes);
     }
     if votes.is_empty() {
@@ -185,7 +188,7 @@ const DICTIONARY: &[(T, f32, &str)] = &[
     (T::Surname, 0.92, "last name|lastname|lname|surname|family name|maiden name|mother maiden|mothers maiden|姓|姓氏"),
     (T::Username, 0.9, "username|user name|login|login name|nickname|nick name|screen name|account name|handle name|用户名|昵称|账号|账户名|登录名|会员名"),
     (T::Password, 0.97, "password|passwd|pwd|passphrase|pin code|secret|密码|口令"),
-    (T::BirthDate, 0.95, "birth date|birthdate|birthday|date of birth|dob|born|birth|出生日期|生日|出生年月"),
+    (T::BirthDate, 0.95, "birth date|birthdate|birthday|birth day|date of birth|dateofbirth|dob|born|born on|birth|birth year|year of birth|yob|出生日期|出生日|生日|出生年月|出生年份|出生年|出生时间"),
     (T::Age, 0.93, "age|年龄"),
     (T::Gender, 0.95, "gender|sex|性别"),
     (T::MaritalStatus, 0.95, "marital|marital status|maritalstatus|婚姻|婚姻状况"),

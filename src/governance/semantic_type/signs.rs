@@ -104,7 +104,8 @@ fn grouped(text: &str, shape: &Shape, found: &mut Candidates) {
         if bytes.len() == 10 && dashes == 3 && isbn10(bytes) {
             return found.push(T::Isbn, 0.95, "three dashes and a right ISBN check digit");
         }
-        if bytes.len() >= 14 {
+        // No issuer has 00, which dials abroad.
+        if bytes.len() >= 14 && !bytes.starts_with(b"00") {
             return card(bytes, found);
         }
         if ssn(text.as_bytes()) {
@@ -128,10 +129,12 @@ pub fn phone(text: &str, shape: &Shape, found: &mut Candidates) {
     let digits = &digits[..shape.digits];
     let plus = text.starts_with('+') || text.starts_with("00");
     let local = digits.strip_prefix(b"0086".as_slice()).or(digits.strip_prefix(b"86".as_slice())).unwrap_or(digits);
-    if is_cn_mobile(local) && (plus || local.len() == digits.len()) {
+    let first_group = text.bytes().take_while(u8::is_ascii_digit).count();
+    // With a plus sign the country must be China; without one a group of its own for the 1 is North America's country code.
+    let home = if plus { local.len() < digits.len() } else { local.len() == digits.len() && first_group != 1 };
+    if is_cn_mobile(local) && home {
         return found.push(T::CnMobile, 0.95, "a mainland mobile number with separators");
     }
-    let first_group = text.bytes().take_while(u8::is_ascii_digit).count();
     let area =
         text.starts_with('0') && !text.starts_with("00") && (3..=4).contains(&first_group) || text.starts_with("(0");
     if area && (10..=16).contains(&digits.len()) {
@@ -197,6 +200,13 @@ mod tests {
         assert_eq!(best("310-475-3585"), Some(T::Phone));
         assert_eq!(best("0571-87951234"), Some(T::CnLandline));
         assert_eq!(best("138 0013 8000"), Some(T::CnMobile));
+        assert_eq!(best("+86 138 0013 8000"), Some(T::CnMobile));
+        assert_eq!(best("0086-138-0013-8000"), Some(T::CnMobile));
+        // Eleven digits that open with 1 are a number of North America where the country says so.
+        for text in ["+1 (403) 262-3443", "+1 310 475 3585", "1-403-262-3443", "1 (780) 262-3443"] {
+            assert_eq!(best(text), Some(T::Phone), "{text}");
+        }
+        assert_eq!(best("+44 20 7946 0958"), Some(T::Phone));
         assert_eq!(best("400-800-8888"), Some(T::CnLandline));
         assert_eq!(best("212.555.0123"), Some(T::Phone));
     }

@@ -49,7 +49,7 @@ pub struct Fake {
 #[async_trait]
 impl Backend for Fake {
     fn scram_verifier(&self, role: &str) -> Option<Verifier> {
-        if role != "ann" {
+        if !["ann", "bob"].contains(&role) {
             return None;
         }
         let salt = b"0123456789abcdef".to_vec();
@@ -60,6 +60,10 @@ impl Backend for Fake {
             }
             ScramSecret::SaltedPassword { .. } => None,
         }
+    }
+
+    fn is_superuser(&self, role: &str) -> bool {
+        role == "ann"
     }
 
     async fn connect(&self, startup: Startup, notices: NoticeSink) -> Result<Box<dyn Session>> {

@@ -8,6 +8,7 @@ mod fake;
 mod socket;
 
 use super::{listen, serve_at_most};
+use crate::config::{CONNECTIONS_RESERVED, LOBBY_MAX};
 use crate::error::Kind;
 use bytes::Bytes;
 use fake::{Fake, Log, PASSWORD};
@@ -251,6 +252,37 @@ async fn connections_are_counted() {
         }
     };
     timeout(PATIENCE, again).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_places_are_for_superusers() {
+    let door = door(CONNECTIONS_RESERVED + 1).await;
+    let bob = || door.config().user("bob").clone();
+    let (first, connection) = bob().connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let refused = bob().connect(NoTls).await.err().unwrap();
+    assert_eq!(code(&refused), "53300");
+    assert!(refused.as_db_error().unwrap().message().contains("SUPERUSER"), "{refused}");
+    for _ in 0..CONNECTIONS_RESERVED {
+        std::mem::forget(door.client().await);
+    }
+    let refused = door.config().connect(NoTls).await.err().unwrap();
+    assert_eq!(refused.as_db_error().unwrap().message(), "sorry, too many clients already");
+    first.batch_execute("insert").await.unwrap();
+}
+
+/// Those who are connected and say nothing, or say who they want to be and no more, keep nobody out.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_does_not_log_in_takes_no_place() {
+    let door = door(8).await;
+    let mut idle = Vec::new();
+    for n in 0..LOBBY_MAX + 40 {
+        idle.push(socket::stranger(&door, n % 2 == 0).await);
+    }
+    let (client, _) = door.client().await;
+    client.batch_execute("insert").await.unwrap();
+    // Who was shown out has heard why.
+    assert!(timeout(PATIENCE, idle.remove(1).farewell()).await.unwrap().contains("53300"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use tokio_postgres::NoTls;
 
 /// A socket that is logged in.
-struct Bare {
+pub struct Bare {
     socket: TcpStream,
     buffer: BytesMut,
 }
@@ -52,6 +52,13 @@ impl Bare {
         }
     }
 
+    /// What is said until the connection ends.
+    pub async fn farewell(mut self) -> String {
+        // A connection that is reset has said all that it will.
+        while matches!(self.socket.read_buf(&mut self.buffer).await, Ok(1..)) {}
+        String::from_utf8_lossy(&self.buffer).into_owned()
+    }
+
     async fn until_ready(&mut self) -> Vec<(u8, Vec<u8>)> {
         let mut messages = Vec::new();
         loop {
@@ -67,6 +74,17 @@ impl Bare {
     async fn kinds_until_ready(&mut self) -> String {
         self.until_ready().await.iter().map(|(kind, _)| *kind as char).collect()
     }
+}
+
+/// A socket that says who it wants to be, or not even that, and no more.
+pub async fn stranger(door: &Door, speaks: bool) -> Bare {
+    let mut bare = Bare::open(door.address).await;
+    if speaks {
+        let hello = b"\0\x03\0\0user\0ann\0database\0shop\0\0";
+        bare.socket.write_all(&(hello.len() as u32 + 4).to_be_bytes()).await.unwrap();
+        bare.socket.write_all(hello).await.unwrap();
+    }
+    bare
 }
 
 /// Fetches 3000 rows in portions of 1500; gives the rows of each portion and the last tag.

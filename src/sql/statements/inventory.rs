@@ -17,6 +17,7 @@ use crate::governance::{
     detect_column, domain_of, freshness, moment_ms, relation_quality, structure_of,
 };
 use crate::models::RowQualityModel;
+use crate::sources::Form;
 use crate::storage::FileKind;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Schema};
@@ -37,6 +38,13 @@ struct Asset {
     owner: ObjectId,
     fingerprint: u64,
     table: Option<Table>,
+}
+
+impl Asset {
+    /// Whether its rows are its content, and not what is known of a file that cannot be read.
+    fn is_read(&self) -> bool {
+        self.form != Form::Unknown.as_str()
+    }
 }
 
 /// What the options say.
@@ -249,7 +257,7 @@ async fn look(ddl: &mut Ddl<'_>, asset: &Asset, options: &Options) -> Result<Fin
         })
         .collect();
     let sampled = options.sample_rows.is_some_and(|wanted| rows >= wanted);
-    let learnt = match options.quality && rows > 0 {
+    let learnt = match options.quality && rows > 0 && asset.is_read() {
         true => Some(learn(ddl, asset.object, kept).await?),
         false => None,
     };
@@ -335,7 +343,8 @@ fn finding(
         age: None::<AgeFact>,
         sampled,
     };
-    let quality = relation_quality(&facts);
+    // Of a file that cannot be read only its name and its size are known: nothing to judge.
+    let quality = relation_quality(&if asset.is_read() { facts } else { QualityFacts::default() });
     let sensitivity = verdicts.iter().map(ColumnVerdict::sensitivity).max().unwrap_or(Sensitivity::None);
     let grade = verdicts.iter().map(ColumnVerdict::grade).max().unwrap_or(Grade::General1);
     let votes: Vec<Value> = domain
