@@ -30,6 +30,10 @@ pub const SEGMENT_ROWS_MAX: usize = 1 << 17;
 pub const SEGMENT_BYTES_MAX: usize = 128 << 20;
 /// Rows of one batch that the engine passes on.
 pub const BATCH_ROWS: usize = 8192;
+/// Bytes of a file of an export at which the next one begins.
+pub const EXPORT_FILE_BYTES: usize = 64 << 20;
+/// Bytes of a Parquet file that COPY takes: all of it is in memory while it is read. Far more than a file of an export has.
+pub const PARQUET_BYTES_MAX: usize = 1 << 30;
 /// Default address of the server.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:5454";
 /// Name of the first database unless told otherwise.

@@ -188,6 +188,10 @@ const HARD: &[&str] = &[
     r#"INSERT INTO "Odd, ""name""" VALUES ('\N', ARRAY['a,b', '"', NULL, ''], '', '-5 days', -0.5, '-Infinity', '"text"', '9999-12-31',
        '1969-12-31 23:59:59.999999+00', '00:00', NULL, false, '\.', 32767)"#,
     r#"INSERT INTO "Odd, ""name""" ("a ""b""") VALUES (E'line\nline\r\nand\ttab'), ('"quoted"'), (' blanks '), ('\')"#,
+    "CREATE TABLE typed (a interval[], b int[], c char(5), d numeric, e real, f json, g timestamp, h bigint, i varchar)",
+    r#"INSERT INTO typed VALUES ('{"1 mon", NULL, "-2 days -00:00:00.000001"}', '{1, NULL, -2147483648}', 'ab', 0.000000001, '-0',
+        '{"b": 1,  "b": 2}', '1970-01-01 00:00:00.000001', -9223372036854775808, ''), ('{}', '{}', '', -123.5, 'NaN', 'null',
+        '9999-12-31 23:59:59.999999', 0, ' '), (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)"#,
     "CREATE TABLE lone (v text)",
     "INSERT INTO lone VALUES (NULL), (''), ('x'), (NULL)",
     "CREATE SCHEMA other",
@@ -236,6 +240,7 @@ async fn what_is_exported_comes_back_equal() {
     make(&folder.path().join("data")).await;
     let questions = [
         r#"SELECT * FROM "Odd, ""name""" ORDER BY g NULLS LAST, "a ""b""""#,
+        "SELECT * FROM typed ORDER BY h NULLS LAST",
         "SELECT v IS NULL, v FROM lone",
         "SELECT * FROM other.ids ORDER BY id",
         "SELECT * FROM many ORDER BY id LIMIT 100",
@@ -260,41 +265,47 @@ async fn what_is_exported_comes_back_equal() {
         for sql in HARD {
             run(&mut session, sql).await.unwrap_or_else(|error| panic!("{sql}\n{error}"));
         }
-        run(&mut session, &format!("EXPORT DATABASE TO '{}'", at("first"))).await.unwrap();
+        run(&mut session, &format!("EXPORT DATABASE TO '{}'", at("parquet"))).await.unwrap();
+        run(&mut session, &format!("EXPORT DATABASE TO '{}' WITH (format = csv)", at("csv"))).await.unwrap();
         for sql in questions {
             answers.push(answer(&mut session, sql).await);
         }
     }
-    let output = steward(folder.path(), &["import", "--from", &at("first"), "--data", &at("copy")]);
-    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
-    let output = steward(folder.path(), &["export", "--data", &at("copy"), "--to", &at("second")]);
-    assert!(output.status.success(), "{}", stderr(&output));
     let sorted = |name: &str| {
         let text = fs::read_to_string(folder.path().join(name).join("import.sql")).unwrap();
-        let mut lines: Vec<_> = text.lines().map(|line| line.replace("table-", "")).collect();
+        let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
         // Ids differ, and with them names of files and the order of lines.
         lines.retain(|line| !line.starts_with("\\copy"));
         lines.sort();
         lines
     };
-    assert_eq!(sorted("first"), sorted("second"));
-    let database = Database::open(at("copy"), &key()).unwrap();
-    let mut session = database.session("steward").unwrap();
-    for (sql, expected) in questions.iter().zip(answers) {
-        assert_eq!(answer(&mut session, sql).await, expected, "{sql}");
-    }
-    let verifier = database.verifier("owner").unwrap();
-    assert!(verifier.verify_password("its own secret"));
-    // Into what is not empty nothing is exported or imported.
-    let output = steward(folder.path(), &["export", "--data", &at("copy"), "--to", &at("second")]);
-    assert_eq!(output.status.code(), Some(1), "in use or not empty");
-    drop((session, database));
-    for arguments in [
-        ["export", "--data", &at("copy"), "--to", &at("second")],
-        ["import", "--from", &at("first"), "--data", &at("copy")],
-    ] {
-        let output = steward(folder.path(), &arguments);
-        assert!(output.status.code() == Some(1), "{}", stderr(&output));
+    for format in ["parquet", "csv"] {
+        let (copy, again) = (at(&format!("copy.{format}")), at(&format!("again.{format}")));
+        let output = steward(folder.path(), &["import", "--from", &at(format), "--data", &copy]);
+        assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
+        let output = steward(folder.path(), &["export", "--data", &copy, "--to", &again, "--format", format]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert_eq!(sorted(format), sorted(&again));
+        assert!(
+            files(Path::new(&again)).iter().all(|path| path.extension().is_some_and(|e| e == format || e == "sql"))
+        );
+        let database = Database::open(&copy, &key()).unwrap();
+        let mut session = database.session("steward").unwrap();
+        for (sql, expected) in questions.iter().zip(&answers) {
+            assert_eq!(answer(&mut session, sql).await, *expected, "{format}: {sql}");
+        }
+        let verifier = database.verifier("owner").unwrap();
+        assert!(verifier.verify_password("its own secret"));
+        // Into what is not empty nothing is exported or imported.
+        let output = steward(folder.path(), &["export", "--data", &copy, "--to", &again]);
+        assert_eq!(output.status.code(), Some(1), "in use or not empty");
+        drop((session, database));
+        for arguments in
+            [["export", "--data", &copy, "--to", &again], ["import", "--from", &at("csv"), "--data", &copy]]
+        {
+            let output = steward(folder.path(), &arguments);
+            assert!(output.status.code() == Some(1), "{}", stderr(&output));
+        }
     }
 }
 

@@ -34,9 +34,9 @@ impl<'a> Script<'a> {
     }
 
     /// Loads a table's rows from a file beside the script.
-    pub fn load(&mut self, table: &Table, file: &str) {
+    pub fn load(&mut self, table: &Table, file: &str, options: &str) {
         let name = relation(&table.schema, &table.name);
-        _ = writeln!(self.loads, "\\copy {name} FROM '{file}' WITH (FORMAT csv, HEADER true)");
+        _ = writeln!(self.loads, "\\copy {name} FROM '{file}' WITH ({options})");
     }
 
     /// The whole script.
