@@ -166,6 +166,11 @@ pub const RESEAL_VALUES: usize = 64;
 pub const KEEPER_PAUSE_MS: u64 = 200;
 /// Milliseconds until the keeper of keys tries again what failed.
 pub const KEEPER_RETRY_MS: u64 = 30_000;
+/// Conditions of one table that a serializable transaction's reads are noted by; with more it has read the whole table.
+pub const READ_CONDITIONS_MAX: usize = 1024;
+/// Changed rows of a table that a serializable transaction's reads are compared with at its commit; more of them count as a change
+/// of what it read.
+pub const VALIDATED_ROWS_MAX: usize = 1 << 16;
 /// Rows of a table up to which a query by key has the key index made; of larger ones it is made at the first write.
 pub const KEY_LOOKUP_ROWS_MAX: usize = 4 << 20;
 /// Rows that compaction brings into the order of a clustering key at once; they are in memory meanwhile.

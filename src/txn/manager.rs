@@ -117,7 +117,7 @@ impl Manager {
         self.locks.moves(|moves| txn.follow_moves(&latest, moves))?;
         self.check_conflicts(&txn, &latest)?;
         if let Some(reads) = txn.reads() {
-            reads.must_hold(&txn.base, &latest)?;
+            self.must_hold(reads, &txn.base, &latest)?;
         }
         self.recheck_keys(&txn, &latest)?;
         let mut next = Self::apply(&txn, &latest);
