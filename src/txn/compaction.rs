@@ -205,6 +205,7 @@ impl Manager {
             true
         });
         let gone = rewritten.sources.iter().map(|source| (source.id, vec![GONE; source.rows]));
+        indexes.shrink();
         let mut places: HashMap<u64, Vec<RowId>> = gone.collect();
         for part in &rewritten.parts {
             for (offset, origin) in part.origins.iter().enumerate() {

@@ -24,6 +24,7 @@ mod condition;
 mod hash;
 mod history;
 mod isolation;
+mod key_indexes;
 mod keys;
 mod load;
 pub mod locks;
