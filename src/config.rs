@@ -175,6 +175,10 @@ pub const READ_CONDITIONS_MAX: usize = 1024;
 /// Changed rows of a table that a serializable transaction's reads are compared with at its commit; more of them count as a change
 /// of what it read.
 pub const VALIDATED_ROWS_MAX: usize = 1 << 16;
+/// Pages that scans must have asked for by a column before it becomes a table's clustering key by itself.
+pub const LEARNT_PAGES_MIN: u64 = 1024;
+/// Pages at which what was counted before counts half.
+pub const LEARNT_PAGES_FADE: u64 = 1 << 20;
 /// Rows of a table up to which a query by key has the key index made; of larger ones it is made at the first write.
 pub const KEY_LOOKUP_ROWS_MAX: usize = 4 << 20;
 /// Rows that compaction brings into the order of a clustering key at once; they are in memory meanwhile.

@@ -50,6 +50,19 @@ impl Condition {
         }
     }
 
+    /// The columns by whose order rows for which it is true would lie together.
+    pub(super) fn ranges(&self) -> BTreeSet<usize> {
+        match self {
+            Self::Compare(column, ..) | Self::OneOf(column, _) => BTreeSet::from([*column]),
+            Self::Null(_) | Self::NotNull(_) => BTreeSet::new(),
+            Self::All(parts) => parts.iter().flat_map(Self::ranges).collect(),
+            Self::Any(parts) => {
+                let all = parts.iter().map(Self::ranges).reduce(|all, part| &all & &part);
+                all.unwrap_or_default()
+            }
+        }
+    }
+
     /// Puts the columns that it names into `columns`.
     pub(super) fn name_columns(&self, columns: &mut BTreeSet<usize>) {
         match self {

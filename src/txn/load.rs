@@ -57,7 +57,7 @@ impl Manager {
 
     /// Encodes and seals what is to be one segment.
     fn prepare(&self, table: ObjectId, facts: &Table, batch: RecordBatch) -> Result<Prepared> {
-        let batch = sorted(facts, batch)?;
+        let batch = sorted(&self.clustering(table, facts), batch)?;
         let keys = facts.keys.iter().map(|key| {
             let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| batch.column(c).clone()).collect();
             keys::key_bytes(&columns)

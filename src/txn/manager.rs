@@ -9,6 +9,7 @@ use super::hash::Hashes;
 use super::history::History;
 use super::key_indexes::KeyIndexes;
 use super::keys::{self, KeyBytes};
+use super::learnt::Learnt;
 use super::locks::{Locks, Moves};
 use super::manifest;
 use super::past::PastStates;
@@ -43,6 +44,8 @@ pub struct Manager {
     pub(super) cache: ColumnCache,
     /// What is known of tables, by the commit that changed them last.
     pub(super) summaries: Mutex<HashMap<ObjectId, (u64, Arc<TableSummary>)>>,
+    /// What scans ask by.
+    pub(super) learnt: Learnt,
     pub(super) locks: Arc<Locks>,
     pub(super) history: History,
     /// States of the past that AS OF read.
@@ -71,6 +74,7 @@ impl Manager {
             next_id: AtomicU64::new(next_id),
             cache: ColumnCache::new(CHUNK_CACHE_BYTES),
             summaries: Mutex::default(),
+            learnt: Learnt::default(),
             locks: Arc::default(),
             history,
             past: PastStates::default(),
@@ -357,6 +361,9 @@ impl Manager {
         // Rows that moved have new ids: their indexes are built anew when next asked.
         indexes.retain(|(table, _), _| !tables.contains(table) && next.catalog.get(*table).is_some());
         self.summaries.lock().retain(|table, _| next.catalog.get(*table).is_some());
+        if !txn.objects.is_empty() {
+            self.learnt.retain(|table| next.catalog.get(table).is_some());
+        }
         for ((table, constraint), noted) in &txn.keys {
             if let Some(index) = indexes.get_mut(&(*table, constraint.clone())) {
                 // Rows that the transaction deleted again must not hide what others committed meanwhile.

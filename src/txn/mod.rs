@@ -26,6 +26,7 @@ mod history;
 mod isolation;
 mod key_indexes;
 mod keys;
+mod learnt;
 mod load;
 pub mod locks;
 mod lookup;

@@ -124,12 +124,25 @@ fn is_zero(value: &ArrayRef) -> bool {
 impl Manager {
     /// For each page of a segment whether it may hold rows for which all conditions are true.
     pub fn prune(&self, table: ObjectId, segment: &Segment, conditions: &[Condition]) -> Result<Vec<bool>> {
+        self.prune_each(table, segment, conditions, |_, _| ())
+    }
+
+    /// As [`Self::prune`]; tells `each` how many pages the bounds of a chunk ruled out by a condition alone.
+    pub fn prune_each(
+        &self,
+        table: ObjectId,
+        segment: &Segment,
+        conditions: &[Condition],
+        mut each: impl FnMut(usize, usize),
+    ) -> Result<Vec<bool>> {
         let Some(footer) = self.footer(table, segment)?.filter(|_| !conditions.is_empty()) else {
             return Ok(vec![true; self.pages(table, segment)?.len()]);
         };
         let mut left = vec![true; footer.pages()];
-        for condition in conditions {
-            left.iter_mut().zip(condition.pages(&footer)).for_each(|(left, may)| *left &= may);
+        for (n, condition) in conditions.iter().enumerate() {
+            let may = condition.pages(&footer);
+            each(n, may.iter().filter(|may| !**may).count());
+            left.iter_mut().zip(may).for_each(|(left, may)| *left &= may);
         }
         let ask = |column: usize, value: &ArrayRef| -> Result<bool> {
             let Some(column) = footer.columns.get(column).filter(|c| c.data_type() == value.data_type()) else {
