@@ -43,6 +43,10 @@ pub enum Kind {
     InvalidColumnReference,
     /// LIMIT or OFFSET is negative.
     InvalidRowCount,
+    /// A negative OFFSET.
+    InvalidRowOffset,
+    /// A window function where none may be.
+    Windowing,
     /// An expression has another type than its place asks for.
     DatatypeMismatch,
     /// There is no cast from one type to the other.

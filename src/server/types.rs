@@ -128,9 +128,8 @@ pub fn type_oid(field: &Field) -> u32 {
         DataType::Boolean => oid::BOOL,
         DataType::Int8 | DataType::UInt8 | DataType::Int16 => oid::INT2,
         DataType::UInt16 | DataType::Int32 => oid::INT4,
-        DataType::UInt32 | DataType::Int64 => oid::INT8,
-        // No integer of PostgreSQL holds all of them.
-        DataType::UInt64 => oid::NUMERIC,
+        // The engine's counts, which PostgreSQL has as `bigint`: row_number() and its like.
+        DataType::UInt32 | DataType::Int64 | DataType::UInt64 => oid::INT8,
         DataType::Float16 | DataType::Float32 => oid::FLOAT4,
         DataType::Float64 => oid::FLOAT8,
         DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..) => {

@@ -30,7 +30,7 @@ impl From<DataFusionError> for Error {
             }
             DataFusionError::ArrowError(error, _) => arrow(&error),
             DataFusionError::SQL(error, _) => syntax(&error.to_string()),
-            DataFusionError::NotImplemented(message) => Error::new(Kind::Unsupported, first_line(&message)),
+            DataFusionError::NotImplemented(message) => unsupported(&message),
             DataFusionError::SchemaError(error, _) => schema(&error),
             DataFusionError::ResourcesExhausted(message) => exhausted(&message),
             DataFusionError::IoError(error) => Error::io("a file of the query", &error),
@@ -55,6 +55,19 @@ fn shared(error: &DataFusionError) -> Error {
         DataFusionError::Execution(message) => execution(message),
         DataFusionError::ResourcesExhausted(message) => exhausted(message),
         other => Error::internal(other.strip_backtrace()),
+    }
+}
+
+fn unsupported(message: &str) -> Error {
+    let place = message.strip_prefix("Physical plan does not support logical expression ");
+    match place.and_then(|expression| expression.split('(').next()) {
+        Some("WindowFunction") => Error::new(Kind::Windowing, "window functions are not allowed here")
+            .with_hint("Compute it in a subquery, and name its column here."),
+        Some("Exists" | "InSubquery" | "ScalarSubquery") => {
+            Error::new(Kind::Unsupported, "a subquery is not supported at this place")
+                .with_hint("Join with it, or compute it in a WITH query.")
+        }
+        _ => Error::new(Kind::Unsupported, first_line(message)),
     }
 }
 
@@ -212,7 +225,15 @@ pub fn invalid_text(type_name: &str, value: &str) -> Error {
 
 fn schema(error: &SchemaError) -> Error {
     match error {
-        SchemaError::FieldNotFound { field, .. } => {
+        SchemaError::FieldNotFound { field, valid_fields } => {
+            if let Some(relation) = &field.relation
+                && !valid_fields
+                    .iter()
+                    .any(|valid| valid.relation.as_ref().is_some_and(|r| r.table() == relation.table()))
+            {
+                let text = format!("missing FROM-clause entry for table \"{}\"", relation.table());
+                return Error::new(Kind::UndefinedTable, text);
+            }
             let name = match &field.relation {
                 Some(relation) => format!("{}.{}", relation.table(), field.name),
                 None => format!("\"{}\"", field.name),
@@ -279,6 +300,16 @@ fn plan(message: &str) -> Error {
         let text = "for SELECT DISTINCT, ORDER BY expressions must appear in select list";
         return Error::new(Kind::InvalidColumnReference, text);
     }
+    if any(&["Correlated scalar subquery can only be used"]) {
+        return Error::new(
+            Kind::Unsupported,
+            "a subquery that looks at the row outside is not supported at this place",
+        )
+        .with_hint("Join with it, or compute it in a WITH query.");
+    }
+    if any(&["Order by index starts at"]) {
+        return Error::new(Kind::InvalidColumnReference, "ORDER BY position 0 is not in select list");
+    }
     if any(&["Order by column out of bounds"]) {
         let text = format!("ORDER BY position {} is not in select list", number("specified: "));
         return Error::new(Kind::InvalidColumnReference, text);
@@ -286,6 +317,9 @@ fn plan(message: &str) -> Error {
     if any(&["Cannot find column with position"]) {
         let text = format!("GROUP BY position {} is not in select list", number("with position "));
         return Error::new(Kind::InvalidColumnReference, text);
+    }
+    if any(&["OFFSET must be >=0"]) {
+        return Error::new(Kind::InvalidRowOffset, "OFFSET must not be negative");
     }
     if any(&["LIMIT must be >= 0"]) {
         return Error::new(Kind::InvalidRowCount, "LIMIT must not be negative");

@@ -418,7 +418,7 @@ pub fn describe(
                 let returning = insert.returning.as_deref();
                 let columns = match (&insert.table, returning) {
                     (ast::TableObject::TableName(name), Some(items)) => {
-                        Some(dml::returning_schema(context, state, name, None, items)?)
+                        Some(dml::returning_schema(context, state, (name, None), &[], items)?)
                     }
                     _ => None,
                 };
@@ -428,7 +428,8 @@ pub fn describe(
                 let params = dml::update_parameters(context, state, update, declared)?;
                 let columns = match (&update.table.relation, update.returning.as_deref()) {
                     (ast::TableFactor::Table { name, alias, .. }, Some(items)) => {
-                        Some(dml::returning_schema(context, state, name, alias.as_ref(), items)?)
+                        let from = &dml::relations(update)[1..];
+                        Some(dml::returning_schema(context, state, (name, alias.as_ref()), from, items)?)
                     }
                     _ => None,
                 };
@@ -439,7 +440,8 @@ pub fn describe(
                 let (ast::FromTable::WithFromKeyword(from) | ast::FromTable::WithoutKeyword(from)) = &delete.from;
                 let columns = match (from.first().map(|table| &table.relation), delete.returning.as_deref()) {
                     (Some(ast::TableFactor::Table { name, alias, .. }), Some(items)) => {
-                        Some(dml::returning_schema(context, state, name, alias.as_ref(), items)?)
+                        let using = [&from[1..], delete.using.as_deref().unwrap_or_default()].concat();
+                        Some(dml::returning_schema(context, state, (name, alias.as_ref()), &using, items)?)
                     }
                     _ => None,
                 };

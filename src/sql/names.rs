@@ -1,76 +1,161 @@
 //! Names of a query's columns as PostgreSQL gives them: a function's own name, `?column?` for what has none.
 //!
-//! The engine names an expression by its text (`count(*)`, `sum(t.price)`) and forbids two of one name. Both stay inside
-//! the plan; what the client sees is renamed here, at the end.
+//! The engine names an expression by its text (`count(*)`, `sum(t.price)`) and forbids two of one name. Where names differ
+//! the rewriter has the plan use these already; what the client sees is renamed here, at the end.
 
 use super::parser::fold;
+use super::types::sql_type;
+use super::values::shown;
+use crate::catalog::SqlType;
+use crate::error::{Error, Kind, Result};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::sql::sqlparser::ast::{Expr, Query, SelectItem, SetExpr};
+use datafusion::sql::sqlparser::ast::{DataType, Expr, Query, SelectItem, SetExpr, TrimWhereField};
 use futures::StreamExt;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// The schema of a query's result with PostgreSQL's names, where its text tells them.
 pub fn named(query: &Query, schema: &SchemaRef) -> SchemaRef {
     let Some(items) = items(&query.body) else { return schema.clone() };
-    let whole = items.iter().any(|i| matches!(i, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
-    if whole || items.len() != schema.fields().len() {
-        return schema.clone();
-    }
-    let fields = items.iter().zip(schema.fields()).map(|(item, field)| {
-        let name = match item {
-            SelectItem::UnnamedExpr(expression) => name(expression),
-            _ => return field.clone(),
+    let (width, wildcard) = (schema.fields().len(), |item: &&SelectItem| {
+        matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..))
+    });
+    let fields = schema.fields().iter().enumerate().map(|(at, field)| {
+        // What stands before the first wildcard, or behind the last.
+        let item = match items.iter().any(|item| wildcard(&item)) {
+            false if items.len() != width => None,
+            false => items.get(at),
+            true => items
+                .iter()
+                .take_while(|item| !wildcard(item))
+                .nth(at)
+                .or_else(|| items.iter().rev().take_while(|item| !wildcard(item)).nth(width - 1 - at)),
         };
-        Arc::new(field.as_ref().clone().with_name(name))
+        match item {
+            Some(SelectItem::UnnamedExpr(expression)) => Arc::new(field.as_ref().clone().with_name(name(expression))),
+            Some(SelectItem::ExprWithAlias { alias, .. }) => Arc::new(field.as_ref().clone().with_name(fold(alias))),
+            _ => field.clone(),
+        }
     });
     Arc::new(Schema::new(fields.collect::<Vec<Arc<Field>>>()))
+}
+
+/// Refuses names of columns of a relation one of which comes twice.
+pub fn must_differ<'a>(mut names: impl Iterator<Item = &'a String>) -> Result<()> {
+    let mut seen = HashSet::new();
+    match names.find(|name| !seen.insert(*name)) {
+        None => Ok(()),
+        Some(name) => Err(Error::new(Kind::DuplicateColumn, format!("column \"{name}\" specified more than once"))),
+    }
 }
 
 fn items(body: &SetExpr) -> Option<&[SelectItem]> {
     match body {
         SetExpr::Select(select) => Some(&select.projection),
         SetExpr::SetOperation { left, .. } => items(left),
+        SetExpr::Query(query) => items(&query.body),
         _ => None,
     }
 }
 
-fn name(expression: &Expr) -> String {
-    match expression {
-        Expr::Identifier(ident) => fold(ident),
-        Expr::CompoundIdentifier(parts) => parts.last().map(fold).unwrap_or_default(),
-        Expr::Function(function) => {
-            function.name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_else(|| "?column?".to_owned())
-        }
-        Expr::Cast { expr, data_type, .. } => match name(expr).as_str() {
-            "?column?" => data_type.to_string().to_lowercase().split('(').next().unwrap_or_default().to_owned(),
-            inner => inner.to_owned(),
-        },
-        Expr::Nested(inner) => name(inner),
-        Expr::Case { .. } => "case".to_owned(),
-        Expr::Exists { .. } => "exists".to_owned(),
-        Expr::Array(_) => "array".to_owned(),
-        Expr::Extract { .. } => "extract".to_owned(),
-        Expr::Substring { .. } => "substring".to_owned(),
-        Expr::Trim { .. } => "btrim".to_owned(),
-        Expr::Position { .. } => "position".to_owned(),
-        Expr::Subquery(query) => match items(&query.body) {
-            Some([SelectItem::UnnamedExpr(expression)]) => name(expression),
-            Some([SelectItem::ExprWithAlias { alias, .. }]) => fold(alias),
-            _ => "?column?".to_owned(),
-        },
-        _ => "?column?".to_owned(),
+/// The name that an expression gives its column.
+pub fn name(expression: &Expr) -> String {
+    match own_name(expression) {
+        Own::Strong(name) | Own::Weak(name) => name,
+        Own::None => "?column?".to_owned(),
     }
 }
 
-/// The same rows under the names of `schema`.
+/// A name, and whether what is around an expression is called so too: a type's name is not strong enough (`FigureColname` of
+/// PostgreSQL's `parse_target.c`).
+enum Own {
+    Strong(String),
+    Weak(String),
+    None,
+}
+
+fn own_name(expression: &Expr) -> Own {
+    let strong = |name: &str| Own::Strong(name.to_owned());
+    match expression {
+        Expr::Identifier(ident) => Own::Strong(fold(ident)),
+        Expr::CompoundIdentifier(parts) => parts.last().map_or(Own::None, |name| Own::Strong(fold(name))),
+        Expr::Function(function) => match function.name.0.last().and_then(|part| part.as_ident()) {
+            Some(name) => Own::Strong(fold(name)),
+            None => Own::None,
+        },
+        Expr::Cast { expr, data_type, .. } => match own_name(expr) {
+            Own::Strong(name) => Own::Strong(name),
+            _ => Own::Weak(type_name(data_type)),
+        },
+        Expr::TypedString(typed) => Own::Weak(type_name(&typed.data_type)),
+        Expr::Interval(_) => Own::Weak("interval".to_owned()),
+        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } | Expr::CompoundFieldAccess { root: inner, .. } => {
+            own_name(inner)
+        }
+        Expr::Case { else_result, .. } => match else_result.as_deref().map(own_name) {
+            Some(Own::Strong(name)) => Own::Strong(name),
+            _ => Own::Weak("case".to_owned()),
+        },
+        Expr::Exists { .. } => strong("exists"),
+        Expr::Array(_) => strong("array"),
+        Expr::Tuple(_) => strong("row"),
+        Expr::Extract { .. } => strong("extract"),
+        Expr::Ceil { .. } => strong("ceil"),
+        Expr::Floor { .. } => strong("floor"),
+        Expr::Substring { shorthand: true, .. } => strong("substr"),
+        Expr::Substring { .. } => strong("substring"),
+        Expr::Overlay { .. } => strong("overlay"),
+        Expr::Trim { trim_where, .. } => strong(match trim_where {
+            Some(TrimWhereField::Leading) => "ltrim",
+            Some(TrimWhereField::Trailing) => "rtrim",
+            _ => "btrim",
+        }),
+        Expr::Position { .. } => strong("position"),
+        Expr::AtTimeZone { .. } => strong("timezone"),
+        Expr::Subquery(query) => match items(&query.body) {
+            Some([SelectItem::UnnamedExpr(expression)]) => own_name(expression),
+            Some([SelectItem::ExprWithAlias { alias, .. }]) => Own::Strong(fold(alias)),
+            _ => Own::None,
+        },
+        _ => Own::None,
+    }
+}
+
+/// How PostgreSQL calls a type inside: `int4` for `integer`.
+fn type_name(data_type: &DataType) -> String {
+    let sql_type = match sql_type(data_type) {
+        Ok(SqlType::Array(item)) => *item,
+        Ok(sql_type) => sql_type,
+        Err(_) => return data_type.to_string().to_lowercase(),
+    };
+    match sql_type {
+        SqlType::Bool => "bool",
+        SqlType::Int2 => "int2",
+        SqlType::Int4 => "int4",
+        SqlType::Int8 => "int8",
+        SqlType::Float4 => "float4",
+        SqlType::Float8 => "float8",
+        SqlType::Numeric(_) => "numeric",
+        SqlType::Varchar(_) => "varchar",
+        SqlType::Char(_) => "bpchar",
+        SqlType::Time => "time",
+        SqlType::Timestamp => "timestamp",
+        SqlType::Timestamptz => "timestamptz",
+        other => return other.to_string(),
+    }
+    .to_owned()
+}
+
+/// The same rows under the names of `schema`, as a client sees them.
 pub fn renamed(schema: SchemaRef, rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
     let of = schema.clone();
     let rows = rows.map(move |batch| {
         let batch: RecordBatch = batch?;
-        Ok(crate::txn::batch(of.clone(), batch.columns().to_vec(), batch.num_rows())?)
+        let columns = batch.columns().iter().zip(of.fields()).map(|(array, field)| shown(field, array));
+        Ok(crate::txn::batch(of.clone(), columns.collect(), batch.num_rows())?)
     });
     Box::pin(RecordBatchStreamAdapter::new(schema, rows))
 }

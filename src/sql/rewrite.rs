@@ -3,8 +3,10 @@
 //! `QUALITY(p)` and `PREDICT_CTR(p)` take a whole row of the relation that FROM calls `p`, as PostgreSQL's functions
 //! over composite types do. The engine knows no such argument; it becomes a struct of the relation's columns.
 
+mod joins;
 pub(super) mod level;
 mod membership;
+mod naming;
 mod operators;
 mod order;
 mod rows;
@@ -13,17 +15,19 @@ mod sets;
 mod similar;
 mod subqueries;
 mod using;
+mod values;
 mod windows;
 
 use super::context::Context;
 use super::functions;
+use super::names;
 use super::parser::fold;
 use crate::catalog::{Object, View};
 use crate::error::Result;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, Query, Select,
-    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, TableFactor, Value, VisitMut, VisitorMut,
-    visit_expressions, visit_expressions_mut,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, ObjectName,
+    OrderBy, OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, TableFactor,
+    Value, VisitMut, VisitorMut, visit_expressions, visit_expressions_mut,
 };
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -33,7 +37,7 @@ pub fn query(mut query: Query, context: &Context) -> Result<Query> {
     sets::must_be_sets(&query)?;
     let merges = using::is_in(&query);
     let wants_columns = merges || wants_rows(&query);
-    let mut rewriter = Rewriter { context, wants_columns, scopes: Vec::new(), named: Vec::new() };
+    let mut rewriter = Rewriter { context, wants_columns, depth: 0, scopes: Vec::new(), named: Vec::new() };
     let _ = VisitMut::visit(&mut query, &mut rewriter);
     if merges {
         using::none_is_left(&query)?;
@@ -52,6 +56,8 @@ struct Rewriter<'a> {
     /// may read files.
     wants_columns: bool,
     scopes: Vec<Scope>,
+    /// Queries around, the one that is being visited among them.
+    depth: usize,
     /// Common table expressions in reach, for each query that is being visited.
     named: Vec<Named>,
 }
@@ -60,7 +66,9 @@ impl VisitorMut for Rewriter<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        self.depth += 1;
         operators::fetch_as_limit(query);
+        values::computed(query);
         order::spell_out(query);
         if self.wants_columns {
             let named = with_ctes(query, self.context, self.named.last().unwrap_or(&Named::new()));
@@ -76,13 +84,13 @@ impl VisitorMut for Rewriter<'_> {
             self.named.push(named);
             self.scopes.push(scope);
         }
+        let order = match &mut query.order_by {
+            Some(OrderBy { kind: OrderByKind::Expressions(keys), .. }) => keys.as_mut_slice(),
+            _ => &mut [],
+        };
+        naming::spell_out(&mut query.body, order, self.depth == 1);
         if let SetExpr::Select(select) = query.body.as_mut() {
-            if query.order_by.is_some() && !groups(select) {
-                name_casts(&mut select.projection);
-            } else if let Some(order) = &query.order_by {
-                hide_casts(&mut select.projection, &order.to_string());
-            }
-            tell_apart(&mut select.projection);
+            order::mean_columns(select, order, self.depth == 1);
             select.projection.iter_mut().for_each(subqueries::as_values);
             select.projection.iter_mut().for_each(series::as_rows);
         }
@@ -90,7 +98,9 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        joins::move_subqueries(select);
         windows::spell_out(select);
+        name_in_full(select);
         if let Some(named) = self.named.last()
             && using::joins_so(select)
         {
@@ -101,6 +111,7 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth -= 1;
         self.scopes.pop();
         self.named.pop();
         ControlFlow::Continue(())
@@ -115,12 +126,36 @@ impl VisitorMut for Rewriter<'_> {
         membership::spell_out(expression);
         in_engines_words(expression);
         subqueries::set_apart(expression);
+        values::selected(expression);
         if let Expr::Function(function) = expression
             && takes_row(function)
         {
             self.rows_for_names(function);
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// `t.*` of `schema.t`, which the engine knows by all of its name only.
+fn name_in_full(select: &mut Select) {
+    for item in &mut select.projection {
+        let SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) = item else {
+            continue;
+        };
+        let relations = select
+            .from
+            .iter()
+            .flat_map(|item| std::iter::once(&item.relation).chain(item.joins.iter().map(|join| &join.relation)));
+        let mut called = relations.filter_map(|relation| match relation {
+            TableFactor::Table { name, alias: None, args: None, .. } if name.0.len() > 1 => Some(name),
+            _ => None,
+        });
+        let last = |name: &ObjectName| name.0.last().and_then(|part| part.as_ident()).map(fold);
+        if name.0.len() == 1
+            && let Some(full) = called.find(|full| last(full) == last(name))
+        {
+            *name = full.clone();
+        }
     }
 }
 
@@ -139,83 +174,6 @@ fn wants_rows(query: &Query) -> bool {
         _ => ControlFlow::Continue(()),
     });
     found.is_break()
-}
-
-/// A cast of a column that is grouped and ordered by: the column itself is what ORDER BY means.
-fn hide_casts(items: &mut [SelectItem], order: &str) {
-    for (n, item) in items.iter_mut().enumerate() {
-        if let SelectItem::UnnamedExpr(expression) = item
-            && let Expr::Cast { expr: inner, .. } = &*expression
-            && order.contains(&inner.to_string())
-        {
-            let alias = Ident::with_quote('"', format!("\u{1}{n}"));
-            *item = SelectItem::ExprWithAlias { expr: expression.clone(), alias };
-        }
-    }
-}
-
-/// A cast of a column is called as the column, which ORDER BY may mean; the engine would add the column itself beside it.
-fn name_casts(items: &mut [SelectItem]) {
-    let mut named = std::collections::HashSet::new();
-    for item in items.iter_mut() {
-        let SelectItem::UnnamedExpr(expression @ Expr::Cast { .. }) = item else { continue };
-        let mut inner = &*expression;
-        while let Expr::Cast { expr, .. } | Expr::Nested(expr) = inner {
-            inner = expr;
-        }
-        let name = match inner {
-            Expr::Identifier(name) => fold(name),
-            Expr::CompoundIdentifier(parts) => parts.last().map(fold).unwrap_or_default(),
-            _ => continue,
-        };
-        if named.insert(name.clone()) {
-            *item = SelectItem::ExprWithAlias { expr: expression.clone(), alias: Ident::with_quote('"', name) };
-        }
-    }
-}
-
-/// The engine forbids two columns of one name, and calls every subquery the same: the later ones get names of their own,
-/// which [`names`](super::names) takes away again from the result.
-fn tell_apart(items: &mut [SelectItem]) {
-    let mut seen = std::collections::HashSet::new();
-    for (n, item) in items.iter_mut().enumerate() {
-        let SelectItem::UnnamedExpr(expression) = item else { continue };
-        // A cast is called as what it casts.
-        let mut inner = expression.clone();
-        let _ = visit_expressions_mut(&mut inner, |e| {
-            while let Expr::Cast { expr, .. } | Expr::Nested(expr) = e {
-                *e = expr.as_ref().clone();
-            }
-            ControlFlow::<()>::Continue(())
-        });
-        let called = match matches!(inner, Expr::Subquery(_)) {
-            true => "(<subquery>)".to_owned(),
-            false => number_called(&inner).unwrap_or_else(|| inner.to_string()),
-        };
-        if !seen.insert(called) {
-            let alias = Ident::with_quote('"', format!("\u{1}{n}"));
-            casts_seen(expression);
-            *item = SelectItem::ExprWithAlias { expr: expression.clone(), alias };
-        }
-    }
-}
-
-/// How the engine calls a number: `0.5` and `.5` alike.
-fn number_called(expression: &Expr) -> Option<String> {
-    let Expr::Value(value) = expression else { return None };
-    let Value::Number(number, _) = &value.value else { return None };
-    number.to_string().parse::<f64>().ok().map(|number| number.to_string())
-}
-
-/// The argument of a function that is a cast, in words that are not those of what it casts: the engine names an aggregate
-/// without its casts, and has no two of one name.
-fn casts_seen(expression: &mut Expr) {
-    let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = expression else { return };
-    for argument in &mut list.args {
-        if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value @ Expr::Cast { .. })) = argument {
-            *value = functions::call("coalesce", vec![value.clone()]);
-        }
-    }
 }
 
 /// `current_role` and its like are functions that the standard writes without parentheses.
@@ -355,8 +313,6 @@ fn body_columns(body: &SetExpr, context: &Context, named: &Named) -> Option<Vec<
     for item in &select.projection {
         match item {
             SelectItem::ExprWithAlias { alias, .. } => columns.push(fold(alias)),
-            SelectItem::UnnamedExpr(Expr::Identifier(ident)) => columns.push(fold(ident)),
-            SelectItem::UnnamedExpr(Expr::CompoundIdentifier(parts)) => columns.push(fold(parts.last()?)),
             SelectItem::Wildcard(_) => {
                 for (_, found, _) in &scope {
                     columns.extend(found.clone()?);
@@ -366,7 +322,7 @@ fn body_columns(body: &SetExpr, context: &Context, named: &Named) -> Option<Vec<
                 let wanted = name.0.last().and_then(|part| part.as_ident()).map(fold)?;
                 columns.extend(scope.iter().find(|(called, _, _)| *called == wanted)?.1.clone()?);
             }
-            // A column whose name only the planner gives.
+            SelectItem::UnnamedExpr(expression) => columns.push(names::name(expression)),
             _ => return None,
         }
     }

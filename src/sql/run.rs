@@ -30,8 +30,8 @@ pub async fn stream(
 ) -> Result<SendableRecordBatchStream> {
     let fitted = context.database.memory.fitted(state, &context.settings);
     let state = fitted.as_ref().unwrap_or(state);
-    let plan = state.optimize(plan)?;
-    let physical = state.query_planner().create_physical_plan(&plan, state).await?;
+    let plan = state.optimize(plan).map_err(unplannable)?;
+    let physical = state.query_planner().create_physical_plan(&plan, state).await.map_err(unplannable)?;
     let may_sort = state.config().target_partitions() > 1 && has_hash_join(&physical)?;
     let mut rows = start(context, state, physical)?;
     if !may_sort {
@@ -51,6 +51,19 @@ pub async fn stream(
             start(context, &sorting, physical)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// All names were found when the statement was planned: where the engine loses one later, it cannot run what was asked.
+fn unplannable(error: DataFusionError) -> Error {
+    let error = Error::from(error);
+    match error.kind() {
+        Kind::UndefinedColumn | Kind::UndefinedTable | Kind::AmbiguousColumn => {
+            Error::new(Kind::Unsupported, "such a query is not supported: a subquery stands where it cannot be joined")
+                .with_detail(format!("{}.", error.message()))
+                .with_hint("Move it from the condition of a join to WHERE, or compute it in a WITH query.")
+        }
+        _ => error,
     }
 }
 

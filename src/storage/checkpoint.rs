@@ -16,13 +16,16 @@ use crate::config::CHECKPOINT_FRAME_BYTES;
 use crate::crypto::Keyring;
 use crate::error::{Error, Kind, Result};
 
+/// Ending of a checkpoint that is being written.
+pub(super) const UNFINISHED: &str = "part";
+
 /// A row as sled has it: tree, key, sealed value.
 type RawRow<'a> = (Tree, &'a [u8], &'a [u8]);
 
 /// Writes the rows of `assets`, which show `commit` commits and must not change meanwhile. Durable on return.
 pub(super) fn write(data_dir: &Path, keyring: &Keyring, assets: &Assets, commit: u64) -> Result<()> {
     let path = Journal::checkpoint_path(data_dir, commit);
-    let unfinished = path.with_extension("part");
+    let unfinished = path.with_extension(UNFINISHED);
     remove_file(&unfinished)?;
     remove_file(&path)?;
     if let Err(error) = write_rows(&unfinished, keyring, assets, commit) {

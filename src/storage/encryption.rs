@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use super::assets;
+use super::checkpoint;
 use super::engine::Tree;
 use super::file_format::{FileId, FileKind};
 use super::files::{self, Files};
@@ -161,7 +162,8 @@ impl Survey<'_> {
         let kind = match path.extension().and_then(|ending| ending.to_str()) {
             Some("checkpoint") => Some((LogKind::Checkpoint, "checkpoint")),
             Some("log") => Some((LogKind::Journal, "journal")),
-            Some("part") => Some((LogKind::Checkpoint, "unfinished")),
+            // One that is being written: what it is sealed with shows when it is finished.
+            Some(checkpoint::UNFINISHED) => return self.add(object, "unfinished", None, SealState::Current, bytes),
             _ => None,
         };
         let Some((kind, shown)) = kind else { return self.add(object, "other", None, SealState::Plain, bytes) };

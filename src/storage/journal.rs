@@ -34,6 +34,8 @@ const CHECKPOINT: &str = "checkpoint";
 pub(super) struct Listing {
     pub logs: Vec<(u64, PathBuf)>,
     pub checkpoints: Vec<(u64, PathBuf)>,
+    /// Checkpoints that are being written, or that a killed process left behind.
+    pub unfinished: Vec<PathBuf>,
 }
 
 /// Where reading the logs ended.
@@ -63,6 +65,7 @@ impl Listing {
             match (number, path.extension().and_then(|ending| ending.to_str())) {
                 (Some(number), Some(LOG)) => found.logs.push((number, path)),
                 (Some(number), Some(CHECKPOINT)) => found.checkpoints.push((number, path)),
+                (_, Some(checkpoint::UNFINISHED)) => found.unfinished.push(path),
                 _ => {}
             }
         }

@@ -17,7 +17,7 @@ use super::head::HeadWriter;
 use super::health::Health;
 use super::journal::{self, End, Journal, Listing};
 use super::lock::FolderLock;
-use super::paths::{self, named, remove_folder, sync_folder};
+use super::paths::{self, named, remove_file, remove_folder, sync_folder};
 use super::sealed::{Ledger, SealedEngine};
 use crate::crypto::Keyring;
 use crate::error::{Error, Kind, Result};
@@ -45,6 +45,7 @@ pub(super) fn open(folder: &Folder<'_>, mut head: HeadWriter, suspicion: Option<
         SealedEngine::open(assets, folder.dir, folder.keyring, health, lock, false)
     };
     let listing = Listing::read(folder.dir)?;
+    listing.unfinished.iter().try_for_each(|path| remove_file(path))?;
     // As long as nothing can replace what was closed, `head` goes on saying what it was.
     suspicion.map_or(Ok(()), |error| rebuild(folder, &listing, &error))?;
     head.head.write_both(&head.sealer, folder.acknowledged)?;

@@ -247,7 +247,7 @@ mod tests {
     fn bytes_are_postgresqls() {
         assert_eq!(bytes(&Int64Array::from(vec![-2]), ""), (-2i64).to_be_bytes());
         assert_eq!(bytes(&Int64Array::from(vec![2205]), "regclass"), 2205u32.to_be_bytes());
-        assert_eq!(bytes(&UInt64Array::from(vec![u64::MAX]), "")[..8], [0, 5, 0, 4, 0, 0, 0, 0]);
+        assert_eq!(bytes(&UInt64Array::from(vec![3]), ""), 3i64.to_be_bytes());
         assert_eq!(bytes(&Date32Array::from(vec![10_958]), ""), 1i32.to_be_bytes());
         assert_eq!(bytes(&TimestampMicrosecondArray::from(vec![EPOCH_MICROS - 1]), ""), (-1i64).to_be_bytes());
         assert_eq!(bytes(&StringArray::from(vec!["{}"]), "jsonb"), b"\x01{}");

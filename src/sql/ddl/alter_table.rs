@@ -1,7 +1,7 @@
 //! ALTER TABLE: columns added, dropped and renamed, constraints, row security.
 
 use super::super::dml::Work;
-use super::super::parser::{fold, split};
+use super::super::parser::{self, fold, split};
 use super::super::planner::Planner;
 use super::super::values::assign;
 use super::drop::dependent_views;
@@ -12,6 +12,7 @@ use crate::error::{Error, Kind, Result};
 use arrow::array::new_null_array;
 use datafusion::common::DFSchema;
 use datafusion::sql::sqlparser::ast::{self, AlterColumnOperation, AlterTableOperation, RenameTableNameKind};
+use std::ops::ControlFlow;
 
 /// Runs ALTER TABLE.
 pub fn alter_table(ddl: &mut Ddl<'_>, alter: ast::AlterTable) -> Result<()> {
@@ -42,7 +43,7 @@ fn change(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, operation: AlterTa
                 return Err(Error::new(Kind::DuplicateColumn, format!("column \"{new}\" already exists")));
             }
             let at = column(table, &old_column_name)?;
-            refuse_if_used(table, at)?;
+            refuse_if_used(ddl, table, at)?;
             table.columns[at].name = new;
         }
         AlterTableOperation::RenameTable { table_name } => {
@@ -70,7 +71,7 @@ fn change(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, operation: AlterTa
                     continue;
                 }
                 let at = column(table, &name)?;
-                refuse_if_used(table, at)?;
+                refuse_if_used(ddl, table, at)?;
                 let before = table.clone();
                 table.columns.remove(at);
                 for key in &mut table.foreign_keys {
@@ -143,9 +144,19 @@ fn column(table: &Table, name: &ast::Ident) -> Result<usize> {
     })
 }
 
-/// Keys and checks name columns in their text: such columns stay as they are.
-fn refuse_if_used(table: &Table, at: usize) -> Result<()> {
+/// Keys, checks and views name columns in their text: such columns stay as they are.
+fn refuse_if_used(ddl: &Ddl<'_>, table: &Table, at: usize) -> Result<()> {
     let name = &table.columns[at].name;
+    let catalog = &ddl.txn.snapshot().catalog;
+    for (id, _, view) in dependent_views(ddl, &table.schema, &table.name) {
+        if let Some(Object::View(facts)) = catalog.get(id).map(AsRef::as_ref)
+            && says(&facts.query, name)
+        {
+            let message = format!("column \"{name}\" of table \"{}\" is read by view {view}", table.name);
+            return Err(Error::new(Kind::Dependent, message)
+                .with_hint("Drop the view, change the table, and create the view again."));
+        }
+    }
     let key = table.keys.iter().find(|key| key.columns.contains(&at)).map(|key| &key.name);
     let check = table.checks.iter().find(|check| check.expression.contains(name.as_str())).map(|check| &check.name);
     let foreign = table.foreign_keys.iter().find(|key| key.columns.contains(&at)).map(|key| &key.name);
@@ -156,6 +167,23 @@ fn refuse_if_used(table: &Table, at: usize) -> Result<()> {
         )),
         None => Ok(()),
     }
+}
+
+/// Whether a query says a column's name.
+fn says(query: &str, column: &str) -> bool {
+    let Ok(query) = parser::query(query) else { return false };
+    let found = ast::visit_expressions(&query, |expression| {
+        let name = match expression {
+            ast::Expr::Identifier(name) => Some(name),
+            ast::Expr::CompoundIdentifier(path) => path.last(),
+            _ => None,
+        };
+        match name.is_some_and(|name| fold(name) == column) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    });
+    found.is_break()
 }
 
 fn refuse_nulls(ddl: &Ddl<'_>, id: ObjectId, table: &Table, at: usize) -> Result<()> {

@@ -3,17 +3,14 @@
 use super::super::ddl::{Ddl, to_truncate};
 use super::super::tables::must_have;
 use super::apply::remove;
-use super::update::select;
+use super::returning::Beside;
+use super::update::{first_of_each, select};
 use super::{Changed, Work, returning};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
-use crate::txn::RowId;
 use crate::txn::Transaction;
-use arrow::array::AsArray;
-use arrow::datatypes::UInt64Type;
 use datafusion::sql::sqlparser::ast;
 use futures::future::BoxFuture;
-use std::collections::BTreeSet;
 
 /// Runs a DELETE within the transaction.
 pub fn delete<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, delete: ast::Delete) -> BoxFuture<'a, Result<Changed>> {
@@ -26,15 +23,15 @@ pub fn delete<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, delete: ast::Del
         let target = work.target(name, Privilege::Delete)?.called(alias.as_ref());
         work.use_table(txn, &target).await?;
         from.extend(delete.using.unwrap_or_default());
-        let found = select(work, &target, from, delete.selection, Vec::new()).await?;
-        let ids: BTreeSet<RowId> = found.column(0).as_primitive::<UInt64Type>().values().iter().copied().collect();
-        let ids: Vec<RowId> = ids.into_iter().collect();
+        let beside = Beside::of(work, &from[1..], delete.returning.is_some())?;
+        let found = select(work, &target, from, delete.selection, beside.expressions().collect()).await?;
+        let (ids, values) = first_of_each(&found)?;
         let shown = match delete.returning.is_some() {
             true => (0..target.table.columns.len()).collect(),
             false => Vec::new(),
         };
         let (count, old) = remove(work, txn, &target, &ids, &shown).await?;
-        let mut changed = returning::changed(work, &target, vec![old], delete.returning).await?;
+        let mut changed = returning::changed(work, &target, vec![old], beside.with(values), delete.returning).await?;
         changed.rows = count;
         Ok(changed)
     })

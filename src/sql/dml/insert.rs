@@ -5,10 +5,11 @@ use super::super::parser::last;
 use super::super::planner::Planner;
 use super::super::run;
 use super::adding::Adding;
+use super::returning::Beside;
 use super::update::assigned;
 use super::upsert::on_conflict;
 use super::{Changed, Target, Work, is_default, lend_type, placeholder, returning};
-use crate::catalog::Privilege;
+use crate::catalog::{Privilege, SqlType};
 use crate::error::{Error, Kind, Result};
 use crate::txn::Transaction;
 use arrow::datatypes::{DataType, Field};
@@ -76,7 +77,7 @@ async fn added(
     returning: Option<Vec<ast::SelectItem>>,
 ) -> Result<Changed> {
     let (count, rows) = adding.end(work, txn).await?;
-    let mut changed = returning::changed(work, target, rows, returning).await?;
+    let mut changed = returning::changed(work, target, rows, Beside::default(), returning).await?;
     changed.rows = count;
     Ok(changed)
 }
@@ -93,12 +94,12 @@ fn lend_types(source: &mut ast::Query, target: &Target, columns: &[usize]) {
             continue;
         }
         let data_type = &target.table.columns[column].data_type;
-        // A number for a text is cast by assignment, a quoted literal needs no cast.
-        if data_type.arrow() == DataType::Utf8 {
-            continue;
-        }
+        // A quoted literal for a text needs no cast, and must be no longer than it may.
+        let text = data_type.arrow() == DataType::Utf8;
+        let data_type = if text { &SqlType::Text } else { data_type };
         for value in values.rows.iter_mut().filter_map(|row| row.content.get_mut(at)) {
-            if matches!(kind(value), Given::Quoted | Given::Number)
+            let given = kind(value);
+            if (given == Given::Number || given == Given::Quoted && !text)
                 && let Ok(read) = super::super::planner::parse_expression(&format!("({value})::{data_type}"))
             {
                 *value = read;

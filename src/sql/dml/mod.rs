@@ -21,6 +21,7 @@ pub use foreign::{Referring, check_foreign_key};
 pub use insert::{insert, insert_parameters};
 pub use parameters::{delete_parameters, update_parameters};
 pub use returning::returning_schema;
+pub use update::relations;
 pub use update::update;
 
 use super::context::Context;

@@ -1,56 +1,195 @@
-//! RETURNING: a query over the rows that a statement added, changed or removed.
+//! RETURNING: a query over the rows that a statement added, changed or removed, and the rows of other relations that they met.
 
 use super::super::context::Context;
+use super::super::names;
+use super::super::parser::fold;
 use super::super::planner::{Planner, select_query, table_factor};
+use super::super::rewrite::level;
 use super::super::run;
 use super::super::tables;
+use super::super::values::shown;
 use super::{Changed, Target, Work};
 use crate::catalog::Privilege;
-use crate::error::{Error, Result};
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use crate::error::{Error, Kind, Result};
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::datasource::MemTable;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
 use std::sync::Arc;
 
-/// The columns that RETURNING gives.
+/// Columns of the relations of FROM or USING.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// The relation's name there, and the column.
+    columns: Vec<(String, FieldRef)>,
+    /// Their values for each row of the statement.
+    values: Vec<ArrayRef>,
+}
+
+impl Beside {
+    /// Of the relations of FROM, if RETURNING asks for anything.
+    pub fn of(work: &Work<'_>, from: &[ast::TableWithJoins], asked: bool) -> Result<Self> {
+        if !asked || from.is_empty() {
+            return Ok(Self::default());
+        }
+        let all = ast::SelectItem::Wildcard(ast::WildcardAdditionalOptions::default());
+        let plan = Planner::new(work.context, work.state).query(select_query(vec![all], from.to_vec(), None)?)?;
+        let columns = plan.schema().iter().filter_map(|(relation, field)| {
+            // What a join has merged belongs to none of them, and is in one of them too.
+            Some((relation?.table().to_owned(), field.clone()))
+        });
+        Ok(Self { columns: columns.collect(), values: Vec::new() })
+    }
+
+    /// What the statement must select to have their values.
+    pub fn expressions(&self) -> impl Iterator<Item = ast::Expr> {
+        self.columns.iter().map(|(relation, field)| {
+            ast::Expr::CompoundIdentifier([relation, field.name()].map(|name| quoted(name)).to_vec())
+        })
+    }
+
+    /// With the values, one for each row of the statement.
+    pub fn with(self, values: Vec<ArrayRef>) -> Self {
+        Self { values, ..self }
+    }
+
+    /// Where a column lies in the rows that RETURNING is about.
+    fn called(relation: &str, column: &str) -> ast::Ident {
+        quoted(&format!("\u{1}{relation}.{column}"))
+    }
+
+    /// The fields of these rows, behind those of the statement's own table.
+    fn fields(&self) -> impl Iterator<Item = Field> {
+        let name = |relation: &str, field: &FieldRef| Self::called(relation, field.name()).value;
+        self.columns.iter().map(move |(relation, field)| field.as_ref().clone().with_name(name(relation, field)))
+    }
+
+    /// The items of RETURNING, all columns for `*`.
+    fn spell_out(&self, target: &Target, items: Vec<ast::SelectItem>) -> Vec<ast::SelectItem> {
+        if self.columns.is_empty() {
+            return items;
+        }
+        let own = target
+            .table
+            .columns
+            .iter()
+            .map(|column| ast::Expr::CompoundIdentifier(vec![target.called.clone(), quoted(&column.name)]));
+        let theirs = |of: Option<String>| {
+            let columns = self.columns.iter().filter(move |(relation, _)| of.as_ref().is_none_or(|of| of == relation));
+            columns.map(|(relation, field)| ast::Expr::CompoundIdentifier(vec![quoted(relation), quoted(field.name())]))
+        };
+        let mut all = Vec::new();
+        for item in items {
+            match &item {
+                ast::SelectItem::Wildcard(_) => {
+                    all.extend(own.clone().chain(theirs(None)).map(ast::SelectItem::UnnamedExpr));
+                }
+                ast::SelectItem::QualifiedWildcard(ast::SelectItemQualifiedWildcardKind::ObjectName(name), _)
+                    if name.0.last().and_then(|part| part.as_ident()).map(fold) != Some(fold(&target.called)) =>
+                {
+                    let of = name.0.last().and_then(|part| part.as_ident()).map(fold);
+                    all.extend(theirs(of).map(ast::SelectItem::UnnamedExpr));
+                }
+                _ => all.push(item),
+            }
+        }
+        all
+    }
+
+    /// Puts where they lie in place of their columns. `AmbiguousColumn` for a name that several relations have.
+    fn place(&self, target: &Target, item: &mut ast::SelectItem) -> Result<()> {
+        let mut ambiguous = None;
+        level::change(item, |expression| {
+            if let ast::Expr::Identifier(name) = &*expression {
+                let theirs = self.columns.iter().filter(|(_, field)| *field.name() == fold(name)).count();
+                let own = usize::from(target.table.column_index(&fold(name)).is_some());
+                if theirs + own > 1 {
+                    ambiguous = Some(fold(name));
+                }
+            }
+            let found = match &*expression {
+                ast::Expr::CompoundIdentifier(path) if path.len() > 1 => {
+                    let [relation, column] = [&path[path.len() - 2], &path[path.len() - 1]].map(fold);
+                    let own = relation == fold(&target.called);
+                    self.columns.iter().find(|(of, field)| !own && *of == relation && *field.name() == column)
+                }
+                ast::Expr::Identifier(name) if target.table.column_index(&fold(name)).is_none() => {
+                    self.columns.iter().find(|(_, field)| *field.name() == fold(name))
+                }
+                _ => None,
+            };
+            if let Some((relation, field)) = found {
+                let place = Self::called(relation, field.name());
+                *expression = ast::Expr::CompoundIdentifier(vec![target.called.clone(), place]);
+            }
+        });
+        match ambiguous {
+            Some(name) => Err(Error::new(Kind::AmbiguousColumn, format!("column reference \"{name}\" is ambiguous"))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn quoted(name: &str) -> ast::Ident {
+    ast::Ident::with_quote('"', name)
+}
+
+/// The columns that RETURNING gives; `from` are the relations of FROM or USING.
 pub fn returning_schema(
     context: &Arc<Context>,
     state: &SessionState,
-    name: &ast::ObjectName,
-    alias: Option<&ast::TableAlias>,
+    table: (&ast::ObjectName, Option<&ast::TableAlias>),
+    from: &[ast::TableWithJoins],
     items: &[ast::SelectItem],
 ) -> Result<SchemaRef> {
     let work = Work::new(context, state, &[]);
-    let target = work.target(name, Privilege::Select)?.called(alias);
-    Ok(Arc::new(plan(&work, &target, Vec::new(), items.to_vec())?.schema().as_arrow().clone()))
+    let target = work.target(table.0, Privilege::Select)?.called(table.1);
+    let beside = Beside::of(&work, from, true)?;
+    Ok(plan(&work, &target, &beside, Vec::new(), items.to_vec())?.1)
 }
 
+/// The plan of RETURNING, and its columns under their names.
 fn plan(
     work: &Work<'_>,
     target: &Target,
+    beside: &Beside,
     batches: Vec<RecordBatch>,
     items: Vec<ast::SelectItem>,
-) -> Result<LogicalPlan> {
-    let table = MemTable::try_new(target.table.arrow_schema(), vec![batches])?;
-    let names = [&target.table.schema, &target.table.name].map(|name| ast::Ident::with_quote('"', name));
-    let mut relation = table_factor(names.to_vec());
+) -> Result<(LogicalPlan, SchemaRef)> {
+    let own = target.table.arrow_schema();
+    let fields = own.fields().iter().cloned().chain(beside.fields().map(Arc::new));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let whole = |batch: RecordBatch| {
+        let columns = batch.columns().iter().chain(&beside.values).cloned().collect();
+        crate::txn::batch(schema.clone(), columns, batch.num_rows())
+    };
+    let batches = batches.into_iter().map(whole).collect::<Result<_>>()?;
+    let table = MemTable::try_new(schema.clone(), vec![batches])?;
+    let mut relation = table_factor([&target.table.schema, &target.table.name].map(|name| quoted(name)).to_vec());
     if let ast::TableFactor::Table { alias, .. } = &mut relation {
         *alias = Some(ast::TableAlias { explicit: true, name: target.called.clone(), columns: Vec::new(), at: None });
     }
     let from = vec![ast::TableWithJoins { relation, joins: Vec::new() }];
     let planner = Planner::new(work.context, work.state);
     let planner = planner.with_override(&target.table.schema, &target.table.name, Arc::new(table));
-    planner.query(select_query(items, from, None)?)
+    let said = select_query(beside.spell_out(target, items), from, None)?;
+    let mut query = said.clone();
+    if let ast::SetExpr::Select(select) = query.body.as_mut() {
+        select.projection.iter_mut().try_for_each(|item| beside.place(target, item))?;
+    }
+    let plan = planner.query(query)?;
+    let named = names::named(&said, plan.schema().inner());
+    Ok((plan, named))
 }
 
-/// What a statement did, with the rows that RETURNING asks for.
+/// What a statement did, with the rows that RETURNING asks for. With anything `beside` them they are one batch.
 pub async fn changed(
     work: &Work<'_>,
     target: &Target,
     batches: Vec<RecordBatch>,
+    beside: Beside,
     returning: Option<Vec<ast::SelectItem>>,
 ) -> Result<Changed> {
     let rows = batches.iter().map(RecordBatch::num_rows).sum();
@@ -60,15 +199,22 @@ pub async fn changed(
     let access = tables::access(work.context, target.id, &target.table)?;
     access.must_read(&target.table, &(0..target.table.columns.len()).collect::<Vec<_>>())?;
     if access.masks.iter().any(Option::is_some) {
-        return Err(Error::new(
-            crate::error::Kind::Privilege,
-            format!("permission denied for RETURNING on table {}: columns are masked for this role", target.table.name),
-        ));
+        let table = &target.table.name;
+        let message = format!("permission denied for RETURNING on table {table}: columns are masked for this role");
+        return Err(Error::new(Kind::Privilege, message));
     }
-    let plan = work.bind(plan(work, target, batches, items)?)?;
-    let mut found = run::collect(work.context, work.state, &plan).await?;
+    let (plan, schema) = plan(work, target, &beside, batches, items)?;
+    let found = run::collect(work.context, work.state, &work.bind(plan)?).await?;
+    let named = |batch: RecordBatch| {
+        let columns = batch.columns().iter().zip(schema.fields()).map(|(array, field)| shown(field, array)).collect();
+        // Parameters have told their types by now.
+        let typed = schema.fields().iter().zip(batch.schema_ref().fields());
+        let typed = typed.map(|(named, field)| field.as_ref().clone().with_name(named.name()));
+        crate::txn::batch(Arc::new(Schema::new(typed.collect::<Vec<_>>())), columns, batch.num_rows())
+    };
+    let mut found = found.into_iter().map(named).collect::<Result<Vec<_>>>()?;
     if found.is_empty() {
-        found.push(RecordBatch::new_empty(Arc::new(plan.schema().as_arrow().clone())));
+        found.push(RecordBatch::new_empty(schema));
     }
     Ok(Changed { rows, returning: Some(found) })
 }

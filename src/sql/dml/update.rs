@@ -5,6 +5,7 @@ use super::super::run;
 use super::super::tables::{ROW_ID, TableScan};
 use super::super::values::assign;
 use super::apply::replace;
+use super::returning::Beside;
 use super::{Changed, Target, Work, is_default, masked, returning};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
@@ -31,8 +32,11 @@ pub fn update<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, update: ast::Upd
         let (columns, values) = changes(&target, update.assignments)?;
         masked::must_not_be_stored(work, &target, &from, &values)?;
         work.use_table(txn, &target).await?;
+        let beside = Beside::of(work, &from[1..], update.returning.is_some())?;
+        let values = values.into_iter().chain(beside.expressions()).collect();
         let found = select(work, &target, from, update.selection, values).await?;
-        let (ids, found) = first_of_each(&found)?;
+        let (ids, mut found) = first_of_each(&found)?;
+        let met = found.split_off(columns.len());
         let old = old_rows(work, txn, &target, &ids)?;
         let mut new = old.columns().to_vec();
         for (n, &column) in columns.iter().enumerate() {
@@ -51,7 +55,7 @@ pub fn update<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, update: ast::Upd
         }
         let batch = crate::txn::batch(target.table.arrow_schema(), new, ids.len())?;
         replace(work, txn, &target, &ids, (&old, &batch), &columns).await?;
-        returning::changed(work, &target, vec![batch], update.returning).await
+        returning::changed(work, &target, vec![batch], beside.with(met), update.returning).await
     })
 }
 
@@ -91,7 +95,7 @@ pub(super) fn assigned(assignments: Vec<ast::Assignment>) -> Result<Vec<(ast::Ob
 }
 
 /// The table that is changed, then those of FROM.
-pub(super) fn relations(update: &ast::Update) -> Vec<ast::TableWithJoins> {
+pub fn relations(update: &ast::Update) -> Vec<ast::TableWithJoins> {
     let more = update.from.iter().flat_map(|kind| match kind {
         ast::UpdateTableFromKind::BeforeSet(more) | ast::UpdateTableFromKind::AfterSet(more) => more,
     });
@@ -143,7 +147,7 @@ pub(super) fn plan(
 }
 
 /// Ids without repetition, and the values that came with the first of each.
-fn first_of_each(found: &RecordBatch) -> Result<(Vec<RowId>, Vec<ArrayRef>)> {
+pub(super) fn first_of_each(found: &RecordBatch) -> Result<(Vec<RowId>, Vec<ArrayRef>)> {
     let ids = found.column(0).as_primitive::<UInt64Type>();
     let mut seen = HashSet::with_capacity(ids.len());
     let keep: UInt64Array = (0..ids.len()).filter(|&n| seen.insert(ids.value(n))).map(|n| n as u64).collect();

@@ -5,15 +5,39 @@ use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query, UnaryOperator
 
 /// The expression in such a form.
 pub fn spell_out(expression: &mut Expr) {
-    if let Some(same) = quantified(expression).or_else(|| negated(expression)) {
-        *expression = same;
-    }
+    as_membership(expression);
     if let Expr::InSubquery { expr, subquery, negated } = expression
         && let Expr::Tuple(values) = expr.as_ref()
         && let Some(exists) = row_among(values, subquery, *negated)
     {
         *expression = exists;
     }
+}
+
+/// An expression that says no more than `IN`, so.
+pub fn as_membership(expression: &mut Expr) {
+    if let Some(same) = quantified(expression).or_else(|| negated(expression)).or_else(|| each(expression)) {
+        *expression = same;
+    }
+}
+
+/// `x < ANY (ARRAY[a, b])` is `x < a OR x < b`, and of ALL both must hold.
+fn each(expression: &Expr) -> Option<Expr> {
+    let (left, op, array, joined) = match expression {
+        Expr::AnyOp { left, compare_op, right, .. } if *compare_op != BinaryOperator::Eq => {
+            (left, compare_op, right, BinaryOperator::Or)
+        }
+        Expr::AllOp { left, compare_op, right } => (left, compare_op, right, BinaryOperator::And),
+        _ => return None,
+    };
+    let Expr::Array(array) = array.as_ref() else { return None };
+    let compared = array.elem.iter().map(|element| Expr::BinaryOp {
+        left: left.clone(),
+        op: op.clone(),
+        right: Box::new(Expr::Nested(Box::new(element.clone()))),
+    });
+    let all = compared.reduce(|a, b| Expr::BinaryOp { left: Box::new(a), op: joined.clone(), right: Box::new(b) })?;
+    Some(Expr::Nested(Box::new(all)))
 }
 
 /// `x = ANY (query)` is `x IN (query)`, `x <> ALL (query)` is `x NOT IN (query)`.

@@ -1,6 +1,12 @@
-//! ORDER BY as PostgreSQL reads it: a number is a column of the result, also where the query groups.
+//! ORDER BY as PostgreSQL reads it: a number is a column of the result, also where the query groups, and so is a name alone; a name
+//! within an expression is a column of what is selected from.
 
-use datafusion::sql::sqlparser::ast::{Expr, OrderBy, OrderByKind, Query, SelectItem, SetExpr, Value};
+use super::super::parser::fold;
+use super::naming::HIDDEN;
+use datafusion::sql::sqlparser::ast::{
+    Distinct, Expr, Ident, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor,
+    TableWithJoins, Value,
+};
 use std::collections::HashSet;
 
 /// Says the ORDER BY of a query in words that the engine reads so too.
@@ -12,6 +18,11 @@ pub fn spell_out(query: &mut Query) {
     // What was ordered by once is in order.
     keys.retain(|key| seen.insert(key.expr.to_string()));
     let SetExpr::Select(select) = body.as_mut() else { return };
+    if let Some(Distinct::On(distinct)) = &mut select.distinct {
+        // They may be said in another order than ORDER BY has them in.
+        let place = |on: &Expr| keys.iter().position(|key| key.expr == *on).unwrap_or(usize::MAX);
+        distinct.sort_by_key(place);
+    }
     if !super::groups(select) {
         return;
     }
@@ -22,6 +33,63 @@ pub fn spell_out(query: &mut Query) {
         {
             key.expr = named;
         }
+    }
+}
+
+/// A name within an expression of ORDER BY is a column of FROM, never what is selected under that name; where FROM is one relation
+/// that is said with its name. `outermost` tells that the query is in no other.
+pub fn mean_columns(select: &mut Select, keys: &mut [OrderByExpr], outermost: bool) {
+    let [TableWithJoins { relation, joins }] = select.from.as_slice() else { return };
+    let relation = match relation {
+        TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
+            alias.name.clone()
+        }
+        TableFactor::Table { name, .. } => match name.0.last().and_then(|part| part.as_ident()) {
+            Some(name) => name.clone(),
+            None => return,
+        },
+        _ => return,
+    };
+    if !joins.is_empty() {
+        return;
+    }
+    let mut meant = HashSet::new();
+    for key in keys.iter_mut().filter(|key| !matches!(key.expr, Expr::Identifier(_))) {
+        super::level::change(&mut key.expr, |expression| {
+            if let Expr::Identifier(name) = expression
+                && select.projection.iter().any(|item| gives(item, &fold(name)))
+            {
+                meant.insert(fold(name));
+                *expression = Expr::CompoundIdentifier(vec![relation.clone(), name.clone()]);
+            }
+        });
+    }
+    if !outermost {
+        return;
+    }
+    // To the engine the column and what is selected under its name would be one; the result is named at the end.
+    for (n, item) in select.projection.iter_mut().enumerate() {
+        let SelectItem::ExprWithAlias { alias, .. } = item else { continue };
+        if !meant.contains(&fold(alias)) {
+            continue;
+        }
+        let hidden = Ident::with_quote('"', format!("{HIDDEN}o{n}"));
+        for key in keys.iter_mut() {
+            if matches!(&key.expr, Expr::Identifier(name) if fold(name) == fold(alias)) {
+                key.expr = Expr::Identifier(hidden.clone());
+            }
+        }
+        *alias = hidden;
+    }
+}
+
+/// Whether something else than a column of that name is selected under a name.
+fn gives(item: &SelectItem, name: &str) -> bool {
+    match item {
+        SelectItem::ExprWithAlias { expr, alias } => {
+            fold(alias) == name && !matches!(expr, Expr::Identifier(column) if fold(column) == name)
+        }
+        _ => false,
     }
 }
 

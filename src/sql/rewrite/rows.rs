@@ -2,18 +2,21 @@
 
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr};
 
-/// `(a, b) = (c, d)` as comparisons of its columns, and so `(a, b) IN ((c, d), ...)`.
+/// `(a, b) = (c, d)` as comparisons of its columns, and so `(a, b) [NOT] IN ((c, d), ...)`.
 pub fn compare(expression: &mut Expr) {
     let expanded = match &*expression {
         Expr::BinaryOp { left, op, right } => match (row(left), row(right)) {
             (Some(left), Some(right)) if left.len() == right.len() => columns(left, op, right),
             _ => return,
         },
-        Expr::InList { expr, list, negated: false } => {
+        Expr::InList { expr, list, negated } => {
             let Some(left) = row(expr) else { return };
-            let each = list.iter().map(|item| columns(left, &BinaryOperator::Eq, row(item)?));
-            each.collect::<Option<Vec<_>>>()
-                .and_then(|all| all.into_iter().reduce(|a, b| both(a, BinaryOperator::Or, b)))
+            let (each, joined) = match negated {
+                false => (BinaryOperator::Eq, BinaryOperator::Or),
+                true => (BinaryOperator::NotEq, BinaryOperator::And),
+            };
+            let all = list.iter().map(|item| columns(left, &each, row(item)?)).collect::<Option<Vec<_>>>();
+            all.and_then(|all| all.into_iter().reduce(|a, b| both(a, joined.clone(), b)))
         }
         _ => return,
     };

@@ -74,7 +74,7 @@ pub fn name(factor: &mut TableFactor) {
     }
 }
 
-/// `SELECT unnest(generate_series(from, to, step))` if a bound is said to be a date or a timestamp.
+/// `SELECT generate_series(from, to, step)` if a bound is said to be a date or a timestamp.
 fn moments(args: &[FunctionArg]) -> Option<Query> {
     let [from, to, step] = args else { return None };
     let [from, to, step] = [from, to, step].map(|arg| match arg {
@@ -87,8 +87,7 @@ fn moments(args: &[FunctionArg]) -> Option<Query> {
         (None, None) => return None,
     };
     let data_type = if moment { "timestamptz" } else { "timestamp" };
-    let text =
-        format!("(SELECT unnest({NAME}(({from})::{data_type}, ({to})::{data_type}, ({step})::interval))::{data_type})");
+    let text = format!("(SELECT {NAME}(({from})::{data_type}, ({to})::{data_type}, ({step})::interval)::{data_type})");
     match parse_expression(&text).ok()? {
         Expr::Subquery(query) => Some(*query),
         _ => None,

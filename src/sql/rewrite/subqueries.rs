@@ -62,7 +62,7 @@ impl Visitor for Names {
 /// `EXISTS` and `IN` with subqueries among the values of a query: the engine knows them in conditions only.
 pub fn as_values(item: &mut SelectItem) {
     level::change(item, |expression| {
-        super::membership::spell_out(expression);
+        super::membership::as_membership(expression);
         if let Some(value) = value_of(expression) {
             *expression = value;
         }
@@ -120,6 +120,10 @@ fn any_row(query: &Query, condition: &str) -> Option<Expr> {
 fn is_among(expr: &Expr, query: &Query) -> Option<Expr> {
     let mut value =
         parse_expression("CASE WHEN 1 THEN true WHEN (2 IS NULL AND 3) OR 4 THEN NULL ELSE false END").ok()?;
+    // Which of its columns are NULL no join of the engine's can tell.
+    if matches!(expr, Expr::Tuple(_)) {
+        return None;
+    }
     let column = column(0);
     let parts = [
         any_row(query, &format!(" WHERE {column} = ({expr})"))?,

@@ -11,7 +11,7 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
 
-/// What an operator does, its operands already of the types that it wants.
+/// What an operator does, its operands already of the types that it wants. With one that is NULL its result is NULL.
 pub trait Operator: Debug + Clone + Eq + Hash + Send + Sync + 'static {
     /// Its name in EXPLAIN.
     fn name(&self) -> &'static str;
@@ -51,6 +51,10 @@ impl<O: Operator> ScalarUDFImpl for Function<O> {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
+        // An operand that is NULL and nothing else: so the engine asks whether a condition keeps what an outer join adds.
+        if args.args.iter().any(|operand| operand.data_type() == DataType::Null) {
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_new_null(self.operator.returns().data_type())?));
+        }
         let constant = args.args.iter().all(|operand| matches!(operand, ColumnarValue::Scalar(_)));
         let result = self.operator.evaluate(&args.args, if constant { 1 } else { args.number_rows })?;
         Ok(match constant {

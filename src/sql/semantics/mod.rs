@@ -6,12 +6,14 @@
 //! and arithmetic become functions of ours (`cast`, `arithmetic`) that round, check and fail as PostgreSQL's do.
 
 mod arithmetic;
+mod beneath;
 mod cast;
 mod checked;
 mod decimal;
 mod floats;
 mod function;
 mod interval;
+mod json;
 mod length;
 mod math;
 mod moment;

@@ -2,9 +2,10 @@
 
 use super::super::values::array_elements;
 use super::interval::Scaled;
+use super::json::JsonConcatenation;
 use super::{function, resolve};
 use crate::catalog::SqlType;
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, cast, lit};
@@ -30,6 +31,7 @@ impl ExprPlanner for Operators {
     fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> DfResult<PlannerResult<RawBinaryExpr>> {
         use BinaryOperator::{
             Arrow, Divide, Eq, Gt, GtEq, HashArrow, HashLongArrow, Lt, LtEq, Minus, Modulo, Multiply, NotEq, Plus,
+            StringConcat,
         };
         let RawBinaryExpr { op, left, right } = raw;
         if op == Arrow {
@@ -49,13 +51,22 @@ impl ExprPlanner for Operators {
             }));
         }
         let comparison = matches!(op, Eq | Gt | GtEq | Lt | LtEq | NotEq);
-        if !comparison && !matches!(op, Divide | Minus | Modulo | Multiply | Plus) {
+        if !comparison && !matches!(op, Divide | Minus | Modulo | Multiply | Plus | StringConcat) {
             return original(left, right);
         }
         let (Ok(a), Ok(b)) = (left.get_type(schema), right.get_type(schema)) else { return original(left, right) };
-        if comparison {
-            let (left, right) = (resolve::lend(left, Some(&b))?, resolve::lend(right, Some(&a))?);
-            return original(left, right);
+        if comparison || op == StringConcat {
+            let (a, b) = (left.to_field(schema)?.1, right.to_field(schema)?.1);
+            if comparison {
+                return original(resolve::lend_as(left, &b)?, resolve::lend_as(right, &a)?);
+            }
+            let json = |field: &Field| matches!(SqlType::from_field(field), Ok(SqlType::Jsonb));
+            let left = if json(&b) { resolve::lend_as(left, &b)? } else { left };
+            let right = if json(&a) { resolve::lend_as(right, &a)? } else { right };
+            return match json(&left.to_field(schema)?.1) && json(&right.to_field(schema)?.1) {
+                true => Ok(PlannerResult::Planned(function::call(JsonConcatenation, vec![left, right]))),
+                false => original(left, right),
+            };
         }
         let is_interval = |t: &DataType| matches!(t, DataType::Interval(_));
         match (op.clone(), is_interval(&a), is_interval(&b)) {

@@ -6,6 +6,7 @@
 mod functions;
 
 use super::super::values::read_one;
+use super::beneath::{computed_beneath, grouped_beneath};
 use super::decimal::Decimals;
 use super::interval::Span;
 use super::not_in::{in_conditions, without_rows};
@@ -14,13 +15,14 @@ use super::{floats, function, input_schema, regex};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
+use datafusion::common::metadata::FieldMetadata;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion, TreeNodeRewriter};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
 use datafusion::logical_expr::expr::{InList, InSubquery, Placeholder};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Union,
-    WindowFunctionDefinition, cast,
+    Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder,
+    Operator, Union, WindowFunctionDefinition, cast, lit,
 };
 use std::sync::Arc;
 
@@ -45,7 +47,10 @@ impl TreeNodeRewriter for Plans {
 
     fn f_down(&mut self, plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
         self.recursive += usize::from(matches!(plan, LogicalPlan::RecursiveQuery(_)));
-        Ok(Transformed::no(plan))
+        match plan {
+            LogicalPlan::Aggregate(aggregate) => grouped_beneath(aggregate),
+            plan => Ok(Transformed::no(plan)),
+        }
     }
 
     fn f_up(&mut self, plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
@@ -71,10 +76,13 @@ impl TreeNodeRewriter for Plans {
         .map_data(|plan| match plan {
             LogicalPlan::Values(values) => LogicalPlanBuilder::values(rows(values.values, &expressions))?.build(),
             LogicalPlan::Join(mut join) => {
+                must_have_no_subquery(&join)?;
                 join.on = floats::keys(join.on, join.left.schema(), join.right.schema());
                 LogicalPlan::Join(join).recompute_schema()
             }
+            LogicalPlan::Aggregate(aggregate) => computed_beneath(aggregate)?.recompute_schema(),
             LogicalPlan::Filter(mut filter) => {
+                must_have_no_window(&filter)?;
                 filter.predicate = in_conditions(filter.predicate, filter.input.schema())?;
                 LogicalPlan::Filter(filter).recompute_schema()
             }
@@ -85,6 +93,30 @@ impl TreeNodeRewriter for Plans {
             plan => plan.recompute_schema(),
         })
     }
+}
+
+/// Refuses EXISTS and IN in the condition of an outer join, which the engine answers wrongly where rows have met nothing.
+fn must_have_no_subquery(join: &Join) -> DfResult<()> {
+    let asks = |expr: &Expr| expr.exists(|e| Ok(matches!(e, Expr::Exists(_) | Expr::InSubquery(_))));
+    if join.join_type != JoinType::Inner && join.filter.as_ref().is_some_and(|filter| asks(filter).unwrap_or(true)) {
+        let message = "EXISTS and IN in the condition of an outer join are not supported";
+        return Err(Error::new(Kind::Unsupported, message)
+            .with_hint("Join with a query that has only the rows that may be met.")
+            .into());
+    }
+    Ok(())
+}
+
+/// Refuses a condition with a window function, which looks at rows that the condition has let through.
+fn must_have_no_window(filter: &Filter) -> DfResult<()> {
+    if filter.predicate.exists(|expr| Ok(matches!(expr, Expr::WindowFunction(_))))? {
+        let clause = if matches!(*filter.input, LogicalPlan::Aggregate(_)) { "HAVING" } else { "WHERE" };
+        let message = format!("window functions are not allowed in {clause}");
+        return Err(Error::new(Kind::Windowing, message)
+            .with_hint("Compute it in a subquery, and name its column in the condition.")
+            .into());
+    }
+    Ok(())
 }
 
 /// Refuses a UNION of columns that PostgreSQL compares with nothing of each other's.
@@ -156,15 +188,7 @@ impl TreeNodeRewriter for Expressions<'_> {
                 _ => Expr::Literal(ScalarValue::Int64(Some(n)), None),
             },
             Expr::BinaryExpr(binary) => self.binary(binary)?,
-            Expr::InList(InList { expr, list, negated }) => {
-                let mut all = vec![*expr];
-                for item in list {
-                    all.push(self.comparable(&all[0], item, "=")?);
-                }
-                let mut list = self.numbers(all);
-                let expr = Box::new(list.remove(0));
-                Expr::InList(InList { expr, list, negated })
-            }
+            Expr::InList(list) => self.in_list(list)?,
             Expr::Between(Between { expr, negated, low, high }) => {
                 let low = self.comparable(&expr, *low, ">=")?;
                 let high = self.comparable(&expr, *high, "<=")?;
@@ -252,12 +276,22 @@ impl Expressions<'_> {
         matches!(self.type_of(expr), Some(DataType::Interval(IntervalUnit::MonthDayNano)))
     }
 
+    fn in_list(&self, InList { expr, list, negated }: InList) -> Result<Expr> {
+        let mut all = vec![*expr];
+        for item in list {
+            all.push(self.comparable(&all[0], item, "=")?);
+        }
+        let mut list = self.numbers(all);
+        let expr = Box::new(list.remove(0));
+        Ok(Expr::InList(InList { expr, list, negated }))
+    }
+
     /// `other` as something that `expr` can be compared with.
     fn comparable(&self, expr: &Expr, other: Expr, sign: &str) -> Result<Expr> {
         let mine = self.type_of(expr);
-        let other = match is_unknown(expr) {
-            true => other,
-            false => lend(other, mine.as_ref())?,
+        let other = match &mine {
+            Some(_) if !is_unknown(expr) => lend_as(other, &expr.to_field(self.schema)?.1)?,
+            _ => other,
         };
         if let (Some(a), Some(b)) = (mine, self.type_of(&other))
             && !is_unknown(expr)
@@ -379,6 +413,28 @@ fn declare(expr: Expr, data_type: &DataType) -> Expr {
 /// Whether an expression is a quoted literal, whose type is open.
 fn is_unknown(expr: &Expr) -> bool {
     matches!(expr, Expr::Literal(ScalarValue::Utf8(_), None))
+}
+
+/// A quoted literal read as the type of a field, also where only its mark tells that it is no text.
+pub fn lend_as(expr: Expr, field: &Field) -> Result<Expr> {
+    let sql_type = match SqlType::from_field(field) {
+        Ok(sql_type @ (SqlType::Uuid | SqlType::Jsonb)) => sql_type,
+        // Its blanks at the end mean nothing.
+        Ok(SqlType::Char(_)) => {
+            return Ok(match expr {
+                Expr::Literal(ScalarValue::Utf8(Some(text)), None) => lit(text.trim_end_matches(' ')),
+                other => other,
+            });
+        }
+        _ => return lend(expr, Some(field.data_type())),
+    };
+    match expr {
+        Expr::Literal(ScalarValue::Utf8(Some(text)), None) => {
+            let mark = FieldMetadata::new_from_field(&sql_type.field(""));
+            Ok(Expr::Literal(read_one(&text, &sql_type)?, Some(mark)))
+        }
+        other => Ok(other),
+    }
 }
 
 /// A quoted literal read as a type that is no text.

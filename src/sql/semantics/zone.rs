@@ -26,9 +26,10 @@ impl AtTimeZone {
     ///
     /// `InvalidParameter` for a zone that is not known.
     pub fn of(zone: &str, operand: &DataType) -> Result<Self> {
-        match zone.parse::<Tz>() {
-            Ok(_) => Ok(Self { zone: zone.to_owned(), from_clock: matches!(operand, DataType::Timestamp(_, None)) }),
-            Err(_) => Err(Error::new(Kind::InvalidParameter, format!("time zone \"{zone}\" not recognized"))),
+        let known = zone.starts_with(char::is_alphabetic) && zone.parse::<Tz>().is_ok();
+        match if known { Some(zone.to_owned()) } else { posix(zone) } {
+            Some(zone) => Ok(Self { zone, from_clock: matches!(operand, DataType::Timestamp(_, None)) }),
+            None => Err(Error::new(Kind::InvalidParameter, format!("time zone \"{zone}\" not recognized"))),
         }
     }
 
@@ -40,6 +41,22 @@ impl AtTimeZone {
         };
         Some(moved.and_utc().timestamp_micros())
     }
+}
+
+/// A zone of POSIX (`UTC+8`, `+08`, `<+03>-3`), whose hours count west of Greenwich, as one of ISO 8601, whose count east.
+fn posix(zone: &str) -> Option<String> {
+    let hours = match zone.strip_prefix('<') {
+        Some(rest) => rest.split_once('>')?.1,
+        None => zone.trim_start_matches(|letter: char| letter.is_ascii_alphabetic()),
+    };
+    let (east, hours) = match hours.split_at_checked(1)? {
+        ("+", hours) => ('-', hours),
+        ("-", hours) => ('+', hours),
+        _ => ('-', hours),
+    };
+    let (hours, minutes) = hours.split_once(':').unwrap_or((hours, "0"));
+    let (hours, minutes) = (hours.parse::<u8>().ok()?, minutes.parse::<u8>().ok()?);
+    (hours < 24 && minutes < 60).then(|| format!("{east}{hours:02}:{minutes:02}"))
 }
 
 /// How far a clock of this offset is ahead of UTC.
@@ -90,12 +107,15 @@ mod tests {
     fn clocks_and_moments_are_eight_hours_apart() {
         let micros = 1_704_067_200_000_000;
         let hours = |n: i64| n * 3_600_000_000;
-        let at = |zone: &str, from_clock| {
-            AtTimeZone { zone: zone.to_owned(), from_clock }.one(zone.parse().unwrap(), micros).unwrap() - micros
+        let at = |zone: &str, from_clock: bool| {
+            let operand = DataType::Timestamp(TimeUnit::Microsecond, (!from_clock).then(|| "UTC".into()));
+            let there = AtTimeZone::of(zone, &operand).unwrap();
+            there.one(there.zone.parse().unwrap(), micros).unwrap() - micros
         };
         assert_eq!(at("Asia/Shanghai", false), hours(8));
         assert_eq!(at("Asia/Shanghai", true), hours(-8));
-        assert_eq!(at("+02:00", true), hours(-2));
+        // Those of POSIX have the other sign.
+        assert_eq!(["+08", "UTC+8", "-02:00", "<+03>-3"].map(|zone| at(zone, false)), [-8, -8, 2, 3].map(hours));
         assert_eq!(AtTimeZone::of("Mars/Olympus", &DataType::Date32).unwrap_err().kind(), Kind::InvalidParameter);
     }
 }

@@ -19,6 +19,21 @@ pub fn normal(text: &str) -> Option<String> {
     Some(out)
 }
 
+/// `left || right` of `jsonb`: members of two objects, the right ones where keys are equal; else the elements of both, a value
+/// that is no array being one element. `None` if a text is no JSON.
+pub fn concatenated(left: &str, right: &str) -> Option<String> {
+    let (left, right) = (left.trim(), right.trim());
+    let objects = left.starts_with('{') && right.starts_with('{');
+    let within = |text: &'_ str| match objects || text.starts_with('[') {
+        true => text.get(1..text.len().checked_sub(1)?).map(|text| text.trim().to_owned()),
+        false => Some(text.to_owned()),
+    };
+    let parts = [within(left)?, within(right)?];
+    let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    let parts = parts.join(",");
+    normal(&if objects { format!("{{{parts}}}") } else { format!("[{parts}]") })
+}
+
 /// One level of a value; what is within stays text until it is its turn.
 enum Value<'a> {
     Scalar(&'a str),
@@ -108,6 +123,15 @@ mod tests {
             ("[]", "[]"),
         ] {
             assert_eq!(normal(text).as_deref(), Some(expected));
+        }
+        for (left, right, expected) in [
+            ("{\"a\": 1, \"b\": 2}", "{\"a\": [3]}", "{\"a\": [3], \"b\": 2}"),
+            ("[1]", "[]", "[1]"),
+            ("1", "[\"x\"]", "[1, \"x\"]"),
+            ("{}", "[{}]", "[{}, {}]"),
+            ("{}", "{}", "{}"),
+        ] {
+            assert_eq!(concatenated(left, right).as_deref(), Some(expected));
         }
         assert_eq!(normal("{\"a\":}"), None);
         assert_eq!(normal("1 2"), None);

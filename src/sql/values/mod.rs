@@ -10,6 +10,7 @@ mod moment;
 mod numbers;
 mod read;
 
+pub use json::concatenated;
 pub use read::{array_elements, first_unreadable, read, read_one};
 
 use super::error::cannot_cast;
@@ -146,26 +147,31 @@ fn as_text(from: &Field, array: &ArrayRef) -> ArrayRef {
 /// Texts within the length of their type.
 fn fit(array: ArrayRef, target: &SqlType, cut: bool) -> Result<ArrayRef> {
     let Some(limit) = target.length_max() else { return Ok(array) };
-    let pad = matches!(target, SqlType::Char(_));
+    // Blanks at the end of a `char(n)` mean nothing: they are not kept, and shown again by [`shown`].
+    let blank = matches!(target, SqlType::Char(_));
     let texts = array.as_string::<i32>();
     // Bytes are never fewer than characters: most columns need no look at each of them.
-    if !pad && texts.iter().flatten().all(|text| text.len() <= limit) {
+    if texts.iter().flatten().all(|text| text.len() <= limit && !(blank && text.ends_with(' '))) {
         return Ok(array);
     }
     let fitted = texts.iter().map(|text| {
         let Some(text) = text else { return Ok(None) };
-        let (end, length) = match text.char_indices().nth(limit) {
-            Some((end, _)) => (end, limit),
-            None => (text.len(), text.chars().count()),
-        };
+        let end = text.char_indices().nth(limit).map_or(text.len(), |(end, _)| end);
         // PostgreSQL cuts off blanks that are too many, and nothing else.
         if !cut && !text[end..].bytes().all(|byte| byte == b' ') {
             return Err(Error::new(Kind::StringTooLong, format!("value too long for type {target}")));
         }
-        let blanks = if pad { limit - length } else { 0 };
-        Ok(Some(format!("{}{}", &text[..end], " ".repeat(blanks))))
+        Ok(Some(if blank { text[..end].trim_end_matches(' ') } else { &text[..end] }))
     });
     Ok(Arc::new(fitted.collect::<Result<StringArray>>()?))
+}
+
+/// A column as a client sees it: a `char(n)` filled up with blanks.
+pub fn shown(field: &Field, array: &ArrayRef) -> ArrayRef {
+    let Ok(SqlType::Char(length)) = SqlType::from_field(field) else { return array.clone() };
+    let Some(texts) = array.as_string_opt::<i32>() else { return array.clone() };
+    let filled = texts.iter().map(|text| text.map(|text| format!("{text:<0$}", length as usize)));
+    Arc::new(filled.collect::<StringArray>())
 }
 
 #[cfg(test)]
@@ -181,8 +187,10 @@ mod tests {
     fn lengths_are_enforced_but_blanks_forgiven() {
         assert!(assign(&texts(&["商品  "]), &SqlType::Varchar(Some(2))).is_ok());
         assert_eq!(assign(&texts(&["商品名"]), &SqlType::Varchar(Some(2))).unwrap_err().kind(), Kind::StringTooLong);
-        let padded = assign(&texts(&["a"]), &SqlType::Char(3)).unwrap();
-        assert_eq!(padded.as_string::<i32>().value(0), "a  ");
+        let plain = assign(&texts(&["a    "]), &SqlType::Char(3)).unwrap();
+        assert_eq!(plain.as_string::<i32>().value(0), "a");
+        let filled = shown(&SqlType::Char(3).field(""), &plain);
+        assert_eq!(filled.as_string::<i32>().value(0), "a  ");
         let field = Field::new("", DataType::Utf8, true);
         let cut = convert(&field, &texts(&["商品名"]), &SqlType::Varchar(Some(2))).unwrap();
         assert_eq!(cut.as_string::<i32>().value(0), "商品");

@@ -22,7 +22,7 @@ pub fn number(array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
         (DataType::Float32 | DataType::Float64, false) if wanted.is_decimal() => {
             return as_written(array, target);
         }
-        (DataType::Decimal128(_, scale), false) if wanted.is_floating() && *scale > 0 => {
+        (DataType::Decimal128(_, scale), false) if wanted.is_floating() && *scale != 0 => {
             Arc::new(nearest_double(array, *scale))
         }
         _ => array.clone(),
@@ -64,8 +64,8 @@ fn nearest_double(array: &ArrayRef, scale: i8) -> Float64Array {
     let power = 10f64.powi(scale.into());
     let one = |value: i128| match (-EXACT..=EXACT).contains(&value) && scale <= 22 {
         // Both are exact, so their quotient is the nearest.
-        true => value as f64 / power,
-        false => format!("{value}e-{scale}").parse().unwrap_or(value as f64 / power),
+        true if scale > 0 => value as f64 / power,
+        _ => format!("{value}e{}", -i16::from(scale)).parse().unwrap_or(value as f64 / power),
     };
     decimals.unary::<_, Float64Type>(one)
 }

@@ -71,9 +71,10 @@ pub fn first_unreadable(texts: &StringArray, target: &SqlType) -> Option<usize> 
 fn by_arrow(texts: &StringArray, target: &SqlType) -> Result<ArrayRef> {
     let lenient = CastOptions { safe: true, ..CastOptions::default() };
     let read = |texts: StringArray| cast_with_options(&texts, &target.arrow(), &lenient);
-    let trim = |text| match target {
-        SqlType::Timestamp => without_zone(str::trim(text)),
-        _ => str::trim(text),
+    let trim = |text: &str| match target {
+        SqlType::Timestamp => without_zone(text.trim()).to_owned(),
+        SqlType::Time => with_colons(text.trim()),
+        _ => text.trim().to_owned(),
     };
     let trimmed: StringArray = texts.iter().map(|text| text.map(trim)).collect();
     let values = read(trimmed.clone())?;
@@ -94,6 +95,18 @@ fn by_arrow(texts: &StringArray, target: &SqlType) -> Result<ArrayRef> {
     match (0..texts.len()).find(|&row| texts.is_valid(row) && values.is_null(row)) {
         Some(row) => Err(unreadable(target, texts.value(row))),
         None => Ok(values),
+    }
+}
+
+/// A time of digits alone (`235959`), which Arrow takes for a count of microseconds, as one with colons.
+fn with_colons(text: &str) -> String {
+    match text.len() {
+        4 | 6 if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            let seconds = if text.len() == 6 { &text[4..] } else { "00" };
+            format!("{}:{}:{seconds}", &text[..2], &text[2..4])
+        }
+        _ if text.bytes().all(|byte| byte.is_ascii_digit()) => format!("{text}:"),
+        _ => text.to_owned(),
     }
 }
 

@@ -9,8 +9,10 @@ use crate::error::{Error, Kind, Result};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::functions::core::expr_fn::nullif;
+use datafusion::functions_nested::expr_fn::array_position;
+use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::{Expr, cast, lit};
+use datafusion::logical_expr::{Expr, cast, lit, when};
 
 /// Functions whose first argument is text, which the engine would make of anything.
 const TEXT_FUNCTIONS: &[&str] = &[
@@ -60,6 +62,18 @@ impl Expressions<'_> {
                 call.args = self.alike(call.args, "ARRAY")?;
                 None
             }
+            // `x = ANY(ARRAY[a, b])`
+            ("array_has", [Expr::ScalarFunction(list), item]) if list.name() == "make_array" => {
+                let (expr, list) = (Box::new(item.clone()), list.args.clone());
+                return self.in_list(InList { expr, list, negated: false });
+            }
+            // `x = ANY(column)`: where nothing is equal, an element that is NULL might be.
+            ("array_has", [list, _]) if !list.column_refs().is_empty() => {
+                let nulls = array_position(list.clone(), lit(ScalarValue::Null), lit(1_i64)).is_not_null();
+                let has = Expr::ScalarFunction(call.clone());
+                let unknown = Expr::Literal(ScalarValue::Boolean(None), None);
+                Some(when(has.clone(), lit(true)).when(nulls, unknown).otherwise(has)?)
+            }
             // `x = ANY($1)`
             ("array_has", [_, item]) => {
                 if let Some(item) = self.type_of(item) {
@@ -76,6 +90,17 @@ impl Expressions<'_> {
             ("array_length", [_, ..]) => {
                 let length = cast(Expr::ScalarFunction(call.clone()), DataType::Int32);
                 Some(nullif(length, lit(0_i32)))
+            }
+            // Which shows a boolean as a letter, as results do.
+            ("concat" | "concat_ws", _) => {
+                let letter = |arg: Expr| match self.type_of(&arg) {
+                    Some(DataType::Boolean) => {
+                        when(arg.clone(), lit("t")).when(Expr::Not(Box::new(arg)), lit("f")).end()
+                    }
+                    _ => Ok(arg),
+                };
+                call.args = call.args.into_iter().map(letter).collect::<Result<_, _>>()?;
+                None
             }
             ("repeat" | "lpad" | "rpad", [text, count, ..]) => {
                 let bounded = Bounded { repeats: call.name() == "repeat" };

@@ -1,0 +1,43 @@
+//! Subqueries in conditions of joins: the engine looks for them in WHERE only.
+
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, JoinConstraint, JoinOperator, Query, Select, Visit, Visitor,
+};
+use std::ops::ControlFlow;
+
+/// Moves such a condition of an inner join to WHERE, which says the same where no join behind it keeps rows that met nothing.
+pub fn move_subqueries(select: &mut Select) {
+    for relation in &mut select.from {
+        for join in relation.joins.iter_mut().rev() {
+            let constraint = match &mut join.join_operator {
+                JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) => constraint,
+                JoinOperator::Left(_) | JoinOperator::LeftOuter(_) | JoinOperator::CrossJoin(_) => continue,
+                _ => break,
+            };
+            let JoinConstraint::On(condition) = constraint else { continue };
+            if !Visit::visit(condition, &mut Asks).is_break() {
+                continue;
+            }
+            let truth = Expr::Value(datafusion::sql::sqlparser::ast::Value::Boolean(true).into());
+            let moved = Expr::Nested(Box::new(std::mem::replace(condition, truth)));
+            select.selection = Some(match select.selection.take() {
+                None => moved,
+                Some(selection) => Expr::BinaryOp {
+                    left: Box::new(Expr::Nested(Box::new(selection))),
+                    op: BinaryOperator::And,
+                    right: Box::new(moved),
+                },
+            });
+        }
+    }
+}
+
+struct Asks;
+
+impl Visitor for Asks {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        ControlFlow::Break(())
+    }
+}

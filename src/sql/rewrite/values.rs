@@ -1,0 +1,54 @@
+//! VALUES where the engine wants a SELECT.
+
+use super::super::planner::select_query;
+use super::subqueries::around;
+use datafusion::sql::sqlparser::ast::{
+    Expr, Query, SelectItem, SetExpr, SetOperator, SetQuantifier, Values, Visit, Visitor,
+};
+use std::ops::ControlFlow;
+
+/// A subquery of an expression that is a VALUES, as one that selects from it.
+pub fn selected(expression: &mut Expr) {
+    if let Expr::InSubquery { subquery: query, .. } | Expr::Subquery(query) = expression
+        && matches!(query.body.as_ref(), SetExpr::Values(_))
+        && let Some(around) = around("SELECT *", query, "", 0)
+    {
+        *query = around;
+    }
+}
+
+/// Rows with subqueries in them as a union of queries of one row: the engine computes VALUES before any subquery has run.
+pub fn computed(query: &mut Query) {
+    let SetExpr::Values(values) = query.body.as_ref() else { return };
+    let asks = Visit::visit(values, &mut Asks).is_break();
+    if asks && let Some(union) = union(values) {
+        *query.body = union;
+    }
+}
+
+fn union(values: &Values) -> Option<SetExpr> {
+    let named = |(n, value): (usize, &Expr)| SelectItem::ExprWithAlias {
+        expr: value.clone(),
+        alias: format!("column{}", n + 1).as_str().into(),
+    };
+    let rows = values.rows.iter().map(|row| {
+        let items = row.content.iter().enumerate().map(named).collect();
+        Some(*select_query(items, Vec::new(), None).ok()?.body)
+    });
+    rows.collect::<Option<Vec<_>>>()?.into_iter().reduce(|left, right| SetExpr::SetOperation {
+        op: SetOperator::Union,
+        set_quantifier: SetQuantifier::All,
+        left: Box::new(left),
+        right: Box::new(right),
+    })
+}
+
+struct Asks;
+
+impl Visitor for Asks {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        ControlFlow::Break(())
+    }
+}

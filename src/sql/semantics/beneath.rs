@@ -1,0 +1,71 @@
+//! What an aggregate has computed before it: subqueries among its arguments, which the engine looks for in projections and conditions
+//! only, and expressions of ROLLUP and CUBE, which it knows again by the words that they had at first.
+
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, Result as DfResult};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, LogicalPlanBuilder};
+use std::sync::Arc;
+
+/// Name of a column that holds what a subquery is part of, before its number.
+const COLUMN: &str = "\u{1}a";
+
+/// The aggregate over a projection that computes such arguments.
+pub fn computed_beneath(aggregate: Aggregate) -> DfResult<LogicalPlan> {
+    let mut computed = Vec::new();
+    let mut aggregates = Vec::with_capacity(aggregate.aggr_expr.len());
+    let names = NamePreserver::new(&LogicalPlan::Aggregate(aggregate.clone()));
+    for expr in &aggregate.aggr_expr {
+        let name = names.save(expr);
+        let changed = expr.clone().transform_down(|expr| match expr {
+            // Its arguments and its condition, each as a whole.
+            call @ Expr::AggregateFunction(_) => call.map_children(|argument| {
+                if !argument.exists(|part| Ok(is_subquery(part)))? {
+                    return Ok(Transformed::no(argument));
+                }
+                let column = format!("{COLUMN}{}", computed.len());
+                computed.push(argument.alias(column.clone()));
+                Ok(Transformed::yes(Expr::Column(Column::from_name(column))))
+            }),
+            other => Ok(Transformed::no(other)),
+        })?;
+        aggregates.push(if changed.transformed { name.restore(changed.data) } else { changed.data });
+    }
+    if computed.is_empty() {
+        return Ok(LogicalPlan::Aggregate(aggregate));
+    }
+    over(aggregate.input, computed)?.aggregate(aggregate.group_expr, aggregates)?.build()
+}
+
+/// An aggregate whose grouping sets are of columns, called as the expressions that they had.
+pub fn grouped_beneath(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
+    let mut computed: Vec<Expr> = Vec::new();
+    let sets = aggregate.group_expr.iter().map(|expr| match expr {
+        Expr::GroupingSet(_) => expr.clone().map_children(|part| {
+            if matches!(part, Expr::Column(_)) {
+                return Ok(Transformed::no(part));
+            }
+            let name = part.schema_name().to_string();
+            if !computed.iter().any(|known| known.schema_name().to_string() == name) {
+                computed.push(part.alias(name.clone()));
+            }
+            Ok(Transformed::yes(Expr::Column(Column::from_name(name))))
+        }),
+        other => Ok(Transformed::no(other.clone())),
+    });
+    let sets = sets.map(|set| Ok(set?.data)).collect::<DfResult<Vec<_>>>()?;
+    if computed.is_empty() {
+        return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
+    }
+    Ok(Transformed::yes(over(aggregate.input, computed)?.aggregate(sets, aggregate.aggr_expr)?.build()?))
+}
+
+/// The plan with more columns.
+fn over(input: Arc<LogicalPlan>, computed: Vec<Expr>) -> DfResult<LogicalPlanBuilder> {
+    let columns = input.schema().columns().into_iter().map(Expr::Column).collect::<Vec<_>>();
+    LogicalPlanBuilder::from(Arc::unwrap_or_clone(input)).project(columns.into_iter().chain(computed))
+}
+
+fn is_subquery(expr: &Expr) -> bool {
+    matches!(expr, Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_) | Expr::SetComparison(_))
+}
