@@ -6,7 +6,7 @@
 //! data/SCHEMA.TABLE.csv            or the rows as COPY ... TO writes them, with a line of names
 //! ```
 //!
-//! The export is one snapshot. It is plain text by its nature: whoever may write it may read everything, and what is written
+//! The export is one snapshot. Nothing of it is sealed: whoever may write it may read everything, and what is written
 //! is out of Steward's hands; so it is for superusers only, and its files are readable by their owner only.
 
 mod csv_file;

@@ -33,6 +33,8 @@ pub struct ParquetFiles {
     schema: SchemaRef,
     writer: Writer,
     names: Vec<String>,
+    /// Bytes of a file at which the next one begins.
+    bytes_max: usize,
 }
 
 impl ParquetFiles {
@@ -41,7 +43,7 @@ impl ParquetFiles {
         let fields: Vec<_> = table.arrow_schema().fields().iter().map(|field| leaving(field)).collect();
         let schema = Arc::new(Schema::new(fields));
         let (writer, name) = begin(&base, 1, &schema)?;
-        Ok(Self { base, schema, writer, names: vec![name] })
+        Ok(Self { base, schema, writer, names: vec![name], bytes_max: EXPORT_FILE_BYTES })
     }
 }
 
@@ -49,7 +51,7 @@ impl TableFiles for ParquetFiles {
     fn write(&mut self, rows: &RecordBatch) -> Result<()> {
         let step = (STEP_BYTES * rows.num_rows() / rows.get_array_memory_size().max(1)).clamp(1, BATCH_ROWS);
         for start in (0..rows.num_rows()).step_by(step) {
-            if self.writer.bytes_written() + self.writer.in_progress_size() >= EXPORT_FILE_BYTES {
+            if self.writer.bytes_written() + self.writer.in_progress_size() >= self.bytes_max {
                 let (next, name) = begin(&self.base, self.names.len() + 1, &self.schema)?;
                 self.names.push(name);
                 end(std::mem::replace(&mut self.writer, next))?;
@@ -118,5 +120,38 @@ fn failed(error: ParquetError) -> Error {
             None => Error::new(Kind::Internal, format!("an export: {cause}")),
         },
         other => Error::new(Kind::Internal, format!("an export: {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Column, SqlType};
+    use arrow::array::Int64Array;
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+    #[test]
+    fn many_rows_are_divided_among_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let table = Table { columns: vec![Column::new("n", SqlType::Int8)], ..Table::new("public", "t", 1) };
+        let mut files = Box::new(ParquetFiles::new(folder.path().join("public.t"), &table).unwrap());
+        files.bytes_max = 100_000;
+        let numbers: Vec<i64> = (0..50_000_i64).map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as i64)).collect();
+        for part in numbers.chunks(20_000) {
+            let column: ArrayRef = Arc::new(Int64Array::from(part.to_vec()));
+            files.write(&batch(table.arrow_schema(), vec![column], part.len()).unwrap()).unwrap();
+        }
+        let names = files.finish().unwrap();
+        assert_eq!(names[..2], ["public.t.parquet", "public.t.2.parquet"]);
+        assert!((3..=6).contains(&names.len()), "{names:?}");
+        let mut read: Vec<i64> = Vec::new();
+        for name in &names {
+            let file = File::open(folder.path().join(name)).unwrap();
+            for rows in ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap() {
+                let rows = rows.unwrap();
+                read.extend(rows.column(0).as_any().downcast_ref::<Int64Array>().unwrap().values());
+            }
+        }
+        assert_eq!(read, numbers);
     }
 }
