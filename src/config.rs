@@ -8,14 +8,18 @@ pub const VALUE_BYTES_MAX: usize = 16 * 1024;
 pub const BLOCK_BYTES: usize = 64 * 1024;
 /// Bytes of cache that sled may hold.
 pub const SLED_CACHE_BYTES: u64 = 64 << 20;
+/// Bytes of key indexes kept in memory until the memory limit is known.
+pub const KEY_INDEX_BYTES: usize = 64 << 20;
 /// Bytes of decoded pages kept in memory until the memory limit is known.
 pub const CHUNK_CACHE_BYTES: usize = 64 << 20;
 /// Least memory limit.
 pub const MEMORY_BYTES_MIN: u64 = 1 << 20;
 /// Hundredths of the memory limit for decoded pages.
-pub const MEMORY_CHUNKS_SHARE: u64 = 35;
+pub const MEMORY_CHUNKS_SHARE: u64 = 30;
 /// Hundredths of the memory limit for opened blocks of sealed files.
 pub const MEMORY_BLOCKS_SHARE: u64 = 10;
+/// Hundredths of the memory limit for key indexes.
+pub const MEMORY_KEYS_SHARE: u64 = 10;
 /// Hundredths of the memory limit for what statements sort, join and group. The rest is for everything that nobody counts.
 pub const MEMORY_STATEMENTS_SHARE: u64 = 40;
 /// Rounds of PBKDF2-HMAC-SHA256 for a passphrase (OWASP 2023 gives 600,000).
@@ -26,6 +30,10 @@ pub const KEY_COMMAND_SECONDS_MAX: u64 = 60;
 pub const SCRAM_ROUNDS: u32 = 4096;
 /// Rows of a segment at most; larger inserts make several.
 pub const SEGMENT_ROWS_MAX: usize = 1 << 17;
+/// Bytes of a file of an export at which the next one begins.
+pub const EXPORT_FILE_BYTES: usize = 64 << 20;
+/// Bytes of a Parquet file that COPY takes: all of it is in memory while it is read. Far more than a file of an export has.
+pub const PARQUET_BYTES_MAX: usize = 1 << 30;
 /// Bytes in memory at which a segment is made of gathered rows before it has [`SEGMENT_ROWS_MAX`] of them.
 pub const SEGMENT_BYTES_MAX: usize = 128 << 20;
 /// Rows of one batch that the engine passes on.
@@ -166,6 +174,15 @@ pub const RESEAL_VALUES: usize = 64;
 pub const KEEPER_PAUSE_MS: u64 = 200;
 /// Milliseconds until the keeper of keys tries again what failed.
 pub const KEEPER_RETRY_MS: u64 = 30_000;
+/// Conditions of one table that a serializable transaction's reads are noted by; with more it has read the whole table.
+pub const READ_CONDITIONS_MAX: usize = 1024;
+/// Changed rows of a table that a serializable transaction's reads are compared with at its commit; more of them count as a change
+/// of what it read.
+pub const VALIDATED_ROWS_MAX: usize = 1 << 16;
+/// Pages that scans must have asked for by a column before it becomes a table's clustering key by itself.
+pub const LEARNT_PAGES_MIN: u64 = 1024;
+/// Pages at which what was counted before counts half.
+pub const LEARNT_PAGES_FADE: u64 = 1 << 20;
 /// Rows of a table up to which a query by key has the key index made; of larger ones it is made at the first write.
 pub const KEY_LOOKUP_ROWS_MAX: usize = 4 << 20;
 /// Rows that compaction brings into the order of a clustering key at once; they are in memory meanwhile.

@@ -101,7 +101,7 @@ async fn large_commit(session: &mut Session, n: i64) {
     }
     session.begin_implicit();
     let statement = session.parse("COPY large FROM STDIN WITH (FORMAT csv)").unwrap().remove(0);
-    let Outcome::CopyIn(3) = session.execute(&statement, Vec::new()).await.unwrap() else {
+    let Outcome::CopyIn { columns: 3, .. } = session.execute(&statement, Vec::new()).await.unwrap() else {
         panic!("no COPY of 3 columns")
     };
     for start in (1..=LARGE_ROWS).step_by(1000) {

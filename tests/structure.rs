@@ -38,7 +38,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("search", &["tantivy", "jieba_rs", "frostem", "unicode_normalization"]),
     ("models", &["candle_core", "candle_nn", "gemm", "tokenizers", "rayon"]),
     ("sources", &["csv", "quick_xml", "scraper", "imagesize", "encoding_rs", "chardetng"]),
-    ("sql", &["datafusion", "datafusion_functions_json"]),
+    ("sql", &["datafusion", "datafusion_functions_json", "parquet"]),
     ("server", &["pgwire"]),
     ("cli", &["clap", "tracing_subscriber"]),
 ];

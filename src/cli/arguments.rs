@@ -108,7 +108,7 @@ Example:
   steward import --from ./shop.export --data ./copy.db
 
 import.sql makes schemas, tables, roles, rights, tags, policies, views, sources, text indexes and models again; data/
-holds the rows as CSV. All of it is plain text: who reads it needs no key.";
+holds the rows as Parquet, or with --format csv as text. None of it is sealed: who reads it needs no key.";
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -210,6 +210,18 @@ pub struct Export {
     /// Folder to write into; empty or not there yet
     #[arg(long, value_name = "DIR")]
     pub to: PathBuf,
+    /// What rows are written as
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "parquet")]
+    pub format: RowFormat,
+}
+
+/// What an export writes rows as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RowFormat {
+    /// Typed columns, compressed
+    Parquet,
+    /// Text that every program reads
+    Csv,
 }
 
 /// Arguments of `import`.

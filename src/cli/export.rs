@@ -1,7 +1,7 @@
 //! `steward export` and `steward import`: a way out, and back.
 
 use super::Ending;
-use super::arguments::{Export, Import};
+use super::arguments::{Export, Import, RowFormat};
 use super::backup::must_exist;
 use super::console::Console;
 use super::key::Key;
@@ -13,7 +13,7 @@ use crate::storage::Store;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Writes everything as SQL and CSV.
+/// Writes everything as SQL, and Parquet or CSV.
 pub async fn export(arguments: &Export, console: &Arc<Console>) -> Result<Ending> {
     must_exist(&arguments.data)?;
     let database = Key::find(&arguments.data, console)?.open(&arguments.data, &Birth::default())?;
@@ -21,15 +21,15 @@ pub async fn export(arguments: &Export, console: &Arc<Console>) -> Result<Ending
     let user = database.superusers().into_iter().next().unwrap_or_default();
     let mut runner = Runner::new(&database, &user, console, Style::default())?;
     let folder = to.display().to_string().replace('\'', "''");
-    let report = runner.request(&format!("EXPORT DATABASE TO '{folder}'")).await?;
+    let format = match arguments.format {
+        RowFormat::Parquet => "parquet",
+        RowFormat::Csv => "csv",
+    };
+    let report = runner.request(&format!("EXPORT DATABASE TO '{folder}' WITH (format = {format})")).await?;
     if report.failed > 0 {
         return Ok(Ending::Badly);
     }
-    console.print(&format!(
-        "{} and {}/data hold everything, in plain text.\n",
-        to.join(SCRIPT).display(),
-        to.display()
-    ))?;
+    console.print(&format!("{} and {}/data hold everything, unsealed.\n", to.join(SCRIPT).display(), to.display()))?;
     Ok(Ending::Well)
 }
 

@@ -178,7 +178,7 @@ impl Session for Client {
                 Some(Forget { name, .. }) => Outcome::Deallocate { name, tag },
                 None => Outcome::Command { tag },
             },
-            sql::Outcome::CopyIn(columns) => Outcome::CopyIn { columns, binary: false },
+            sql::Outcome::CopyIn { columns, binary } => Outcome::CopyIn { columns, binary },
             sql::Outcome::CopyOut(columns, lines) => {
                 let chunk = |lines: sql::CopyLines| CopyChunk { data: lines.data, ends: lines.ends, rows: lines.rows };
                 Outcome::CopyOut { columns, binary: false, stream: lines.map(move |lines| lines.map(chunk)).boxed() }

@@ -36,8 +36,13 @@ pub enum Outcome {
     },
     /// A command without rows, with its whole tag.
     Command(String),
-    /// The client sends data now, for so many columns.
-    CopyIn(usize),
+    /// The client sends data now.
+    CopyIn {
+        /// For so many columns.
+        columns: usize,
+        /// They are no text.
+        binary: bool,
+    },
     /// The client receives data: columns, and pieces of bytes with the end of each line in them.
     CopyOut(usize, BoxStream<'static, Result<CopyLines>>),
 }
@@ -126,7 +131,7 @@ impl Session {
             let outcome = match self.execute(statement, Vec::new()).await {
                 Ok(Outcome::Rows { stream, .. }) => stream.try_collect().await.map(Some).map_err(Error::from),
                 Ok(Outcome::Command(_)) => Ok(None),
-                Ok(Outcome::CopyIn(_) | Outcome::CopyOut(..)) => Err(Error::new(
+                Ok(Outcome::CopyIn { .. } | Outcome::CopyOut(..)) => Err(Error::new(
                     Kind::Unsupported,
                     "COPY with the client's data needs a connection; use Session::execute and Session::copy_data",
                 )),

@@ -30,7 +30,7 @@ pub enum Effort {
     Background,
     /// Every segment with a dead row, and small ones.
     Vacuum,
-    /// Everything, in the order of the clustering key if there is one.
+    /// Everything, in the order of the clustering key if there is one, declared or learnt.
     Full,
 }
 
@@ -98,7 +98,7 @@ impl Manager {
         let snapshot = self.current();
         let Some(facts) = snapshot.catalog.table_by_id(table) else { return Ok(0) };
         let mut count = 0;
-        for group in plan(&snapshot.rows(table), !facts.cluster.is_empty(), effort) {
+        for group in plan(&snapshot.rows(table), !self.clustering(table, facts).is_empty(), effort) {
             if stop() {
                 break;
             }
@@ -112,7 +112,8 @@ impl Manager {
     /// Whether [`Self::compact`] would find something in the background.
     pub fn wants_compaction(&self, table: ObjectId) -> bool {
         let snapshot = self.current();
-        let clustered = snapshot.catalog.table_by_id(table).is_some_and(|table| !table.cluster.is_empty());
+        let facts = snapshot.catalog.table_by_id(table);
+        let clustered = facts.is_some_and(|facts| !self.clustering(table, facts).is_empty());
         !plan(&snapshot.rows(table), clustered, Effort::Background).is_empty()
     }
 
@@ -133,7 +134,7 @@ impl Manager {
         };
         let mut columns = pieces.iter().map(whole).collect::<Result<Vec<_>, _>>().map_err(internal)?;
         drop(pieces);
-        if let Some(order) = order(facts, &columns).map_err(internal)? {
+        if let Some(order) = order(&self.clustering(table, facts), &columns).map_err(internal)? {
             for column in &mut columns {
                 *column = take(column, &order, None).map_err(internal)?;
             }
@@ -204,6 +205,7 @@ impl Manager {
             }
             true
         });
+        indexes.shrink();
         let gone = rewritten.sources.iter().map(|source| (source.id, vec![GONE; source.rows]));
         let mut places: HashMap<u64, Vec<RowId>> = gone.collect();
         for part in &rewritten.parts {

@@ -1,10 +1,10 @@
 //! Levels of isolation, and what a serializable transaction has read.
 
-use super::snapshot::Snapshot;
+use super::condition::Condition;
 use crate::catalog::ObjectId;
-use crate::error::{Error, Kind, Result};
+use crate::config::READ_CONDITIONS_MAX;
 use parking_lot::Mutex;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How much of others a transaction sees.
@@ -40,28 +40,43 @@ impl Isolation {
     }
 }
 
-/// The tables that a transaction has read. Clones are of the same transaction; going back to a savepoint forgets
-/// nothing, as its reader has seen what it saw.
+/// What a transaction has read of a table.
+#[derive(Debug, Clone)]
+pub(super) enum Read {
+    /// All of it.
+    Whole,
+    /// Rows for which one of these is true.
+    Rows(Vec<Condition>),
+}
+
+/// What a transaction has read. Clones are of the same transaction; going back to a savepoint forgets nothing, as its
+/// reader has seen what it saw.
 #[derive(Debug, Clone, Default)]
-pub struct Reads(Arc<Mutex<BTreeSet<ObjectId>>>);
+pub struct Reads(Arc<Mutex<BTreeMap<ObjectId, Read>>>);
 
 impl Reads {
-    /// Notes that a table is read.
+    /// Notes that a whole table is read.
     pub fn note(&self, table: ObjectId) {
-        self.0.lock().insert(table);
+        self.0.lock().insert(table, Read::Whole);
     }
 
-    /// Refuses if one of the tables has changed between two states.
-    pub fn must_hold(&self, before: &Snapshot, now: &Snapshot) -> Result<()> {
-        let changed = |table: &ObjectId| before.rows(*table).changed != now.rows(*table).changed;
-        match self.0.lock().iter().any(changed) {
-            false => Ok(()),
-            true => Err(Error::new(
-                Kind::Serialization,
-                "could not serialize access due to read/write dependencies among transactions",
-            )
-            .with_detail("A table that the transaction read was changed by another one that committed meanwhile.")
-            .with_hint("The transaction might succeed if retried.")),
+    /// Notes that of a table only rows count for which all these conditions are true.
+    pub fn note_rows(&self, table: ObjectId, conditions: &[Condition]) {
+        if conditions.is_empty() {
+            return self.note(table);
         }
+        let mut reads = self.0.lock();
+        let read = reads.entry(table).or_insert_with(|| Read::Rows(Vec::new()));
+        if let Read::Rows(noted) = read {
+            match noted.len() < READ_CONDITIONS_MAX {
+                true => noted.push(Condition::All(conditions.to_vec())),
+                false => *read = Read::Whole,
+            }
+        }
+    }
+
+    /// What was read, by table.
+    pub(super) fn all(&self) -> BTreeMap<ObjectId, Read> {
+        self.0.lock().clone()
     }
 }

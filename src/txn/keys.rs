@@ -1,7 +1,8 @@
 //! Key indexes: which row holds a key of a primary key or unique constraint.
 //!
-//! An index lives in memory, is built from the rows when first needed and follows every commit. An entry may be stale
-//! (its row deleted since); who asks checks whether the row is still live.
+//! An index lives in memory, is built from the rows when first needed and follows every commit
+//! ([`key_indexes`](super::key_indexes)). An entry may be stale (its row deleted since); who asks checks whether the row is
+//! still live.
 //!
 //! Keys are known by 128 bits of a hash with a secret that each process draws: whatever the key is made of, an entry
 //! takes 24 bytes, and two keys are never taken for one (the chance is 2^-64 for four billion keys, and nobody can
@@ -19,7 +20,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
 /// What stands for a key: equal for equal keys, within one run of the process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct KeyBytes(u64, u64);
 
 /// Rows by key.
@@ -51,16 +52,25 @@ impl KeyIndex {
         self.rows.extend(live.filter_map(|(offset, key)| Some(((*key)?, row_id(segment, offset)))));
     }
 
-    /// Notes the keys of a segment; NULL keys are equal to nothing and not noted.
-    pub fn add(&mut self, segment: u64, keys: Vec<Option<KeyBytes>>) {
-        self.rows.reserve(keys.len());
-        for (offset, key) in keys.into_iter().enumerate() {
-            if let Some(key) = key {
-                self.rows.insert(key, row_id(segment, offset));
-            }
-        }
+    /// Notes that a row has a key.
+    pub fn insert(&mut self, key: KeyBytes, row: RowId) {
+        self.rows.insert(key, row);
+    }
+
+    /// Bytes of memory that it takes.
+    pub fn bytes(&self) -> usize {
+        // The map keeps an eighth of its places free.
+        self.rows.capacity() / 7 * 8 * ENTRY_BYTES
+    }
+
+    /// Bytes that an index of so many keys takes.
+    pub fn bytes_of(keys: usize) -> usize {
+        (keys / 7 * 8).next_power_of_two() * ENTRY_BYTES
     }
 }
+
+/// Bytes of a key with its row, and of the map's mark beside it.
+const ENTRY_BYTES: usize = size_of::<(KeyBytes, RowId)>() + 1;
 
 /// The keys of rows, none where a column of the key is NULL. `columns` are those of the constraint, in its order.
 pub fn key_bytes(columns: &[ArrayRef]) -> Result<Vec<Option<KeyBytes>>> {

@@ -57,7 +57,7 @@ impl Manager {
 
     /// Encodes and seals what is to be one segment.
     fn prepare(&self, table: ObjectId, facts: &Table, batch: RecordBatch) -> Result<Prepared> {
-        let batch = sorted(facts, batch)?;
+        let batch = sorted(&self.clustering(table, facts), batch)?;
         let keys = facts.keys.iter().map(|key| {
             let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| batch.column(c).clone()).collect();
             keys::key_bytes(&columns)
@@ -72,10 +72,10 @@ impl Manager {
     fn attach(&self, txn: &mut Transaction, table: ObjectId, facts: &Table, prepared: Prepared) -> Result<()> {
         let id = self.new_id();
         for (key, wanted) in facts.keys.iter().zip(&prepared.keys) {
-            let held = self.held(txn, table, key, wanted)?.first().copied();
+            let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| prepared.batch.column(c).clone()).collect();
+            let held = self.held(txn, table, key, &columns, wanted)?.first().copied();
             let twice = txn.note_keys(table, &key.name, id, wanted);
             if let Some(row) = held.into_iter().chain(twice).min() {
-                let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| prepared.batch.column(c).clone()).collect();
                 return Err(keys::duplicate(facts, key, &columns, row));
             }
         }

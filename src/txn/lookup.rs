@@ -33,11 +33,13 @@ impl Manager {
     ) -> Result<Found> {
         let rows = snapshot.rows(table);
         let Some(wanted) = key_bytes(values)?.first().copied().flatten() else { return Ok(Found::Nowhere) };
-        if !self.has_index(table, key) && rows.live_rows() > KEY_LOOKUP_ROWS_MAX {
+        let wants_index = rows.live_rows() <= KEY_LOOKUP_ROWS_MAX && self.keys.lock().fits(rows.live_rows());
+        if !wants_index && !self.has_index(table, key) {
             // Bounds and filters find it too: no reason to hold every key in memory for a table that is only read.
             return Ok(Found::Unknown);
         }
-        self.with_index(table, key, |index, latest| {
+        let asked = || Ok(values.to_vec());
+        self.with_index(table, key, asked, |index, latest| {
             // The very same state, rows in the very same places.
             let is_latest = Arc::ptr_eq(&latest.rows(table), &rows);
             Ok(match index.get(&wanted).filter(|row| rows.is_live(*row)) {

@@ -7,7 +7,9 @@
 use super::cache::ColumnCache;
 use super::hash::Hashes;
 use super::history::History;
-use super::keys::{self, KeyBytes, KeyIndex};
+use super::key_indexes::KeyIndexes;
+use super::keys::{self, KeyBytes};
+use super::learnt::Learnt;
 use super::locks::{Locks, Moves};
 use super::manifest;
 use super::past::PastStates;
@@ -16,7 +18,7 @@ use super::snapshot::{Snapshot, TableRows};
 use super::statistics::TableSummary;
 use super::transaction::{Transaction, conflict, name_taken};
 use crate::catalog::{FIRST_USER_ID, KeyConstraint, ObjectId, Table};
-use crate::config::{CHUNK_CACHE_BYTES, SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX};
+use crate::config::{CHUNK_CACHE_BYTES, KEY_INDEX_BYTES, SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX};
 use crate::encoding::{from_value, id_key, to_value};
 use crate::error::{Error, Kind, Result};
 use crate::storage::{Store, Tree, WriteBatch};
@@ -37,11 +39,13 @@ pub struct Manager {
     pub(super) checked: ArcSwap<Snapshot>,
     pub(super) commit: Mutex<()>,
     /// Key indexes of the checked state, by table and constraint. It changes under this lock.
-    pub(super) keys: Mutex<HashMap<(ObjectId, String), KeyIndex>>,
+    pub(super) keys: Mutex<KeyIndexes>,
     next_id: AtomicU64,
     pub(super) cache: ColumnCache,
     /// What is known of tables, by the commit that changed them last.
     pub(super) summaries: Mutex<HashMap<ObjectId, (u64, Arc<TableSummary>)>>,
+    /// What scans ask by.
+    pub(super) learnt: Learnt,
     pub(super) locks: Arc<Locks>,
     pub(super) history: History,
     /// States of the past that AS OF read.
@@ -66,10 +70,11 @@ impl Manager {
             current: ArcSwap::new(snapshot.clone()),
             checked: ArcSwap::new(snapshot),
             commit: Mutex::new(()),
-            keys: Mutex::default(),
+            keys: Mutex::new(KeyIndexes::new(KEY_INDEX_BYTES)),
             next_id: AtomicU64::new(next_id),
             cache: ColumnCache::new(CHUNK_CACHE_BYTES),
             summaries: Mutex::default(),
+            learnt: Learnt::default(),
             locks: Arc::default(),
             history,
             past: PastStates::default(),
@@ -79,6 +84,11 @@ impl Manager {
     /// Bytes of decoded columns that may be kept in memory from now on.
     pub fn set_cache_bytes(&self, bytes_max: usize) {
         self.cache.set_bytes_max(bytes_max);
+    }
+
+    /// Bytes of key indexes that may be kept in memory from now on.
+    pub fn set_key_bytes(&self, bytes_max: usize) {
+        self.keys.lock().set_bytes_max(bytes_max);
     }
 
     /// The store below.
@@ -117,7 +127,7 @@ impl Manager {
         self.locks.moves(|moves| txn.follow_moves(&latest, moves))?;
         self.check_conflicts(&txn, &latest)?;
         if let Some(reads) = txn.reads() {
-            reads.must_hold(&txn.base, &latest)?;
+            self.must_hold(reads, &txn.base, &latest)?;
         }
         self.recheck_keys(&txn, &latest)?;
         let mut next = Self::apply(&txn, &latest);
@@ -351,6 +361,9 @@ impl Manager {
         // Rows that moved have new ids: their indexes are built anew when next asked.
         indexes.retain(|(table, _), _| !tables.contains(table) && next.catalog.get(*table).is_some());
         self.summaries.lock().retain(|table, _| next.catalog.get(*table).is_some());
+        if !txn.objects.is_empty() {
+            self.learnt.retain(|table| next.catalog.get(table).is_some());
+        }
         for ((table, constraint), noted) in &txn.keys {
             if let Some(index) = indexes.get_mut(&(*table, constraint.clone())) {
                 // Rows that the transaction deleted again must not hide what others committed meanwhile.
@@ -358,6 +371,7 @@ impl Manager {
                 index.extend(noted.iter().filter(|(_, row)| rows.is_live(**row)));
             }
         }
+        indexes.shrink();
         self.checked.store(next.clone());
         self.locks.moved(moved);
     }
@@ -378,19 +392,20 @@ impl Manager {
         Ok(seq)
     }
 
-    /// Rows of `wanted` whose key is live already: in the committed state, in the transaction, or in an earlier row.
+    /// Rows whose key, of these columns, is live already: in the committed state, in the transaction, or in an earlier row.
     pub(super) fn taken(
         &self,
         txn: &Transaction,
         table: ObjectId,
         key: &KeyConstraint,
-        wanted: &[Option<KeyBytes>],
+        columns: &[ArrayRef],
     ) -> Result<Vec<usize>> {
+        let wanted = keys::key_bytes(columns)?;
         let own = txn.keys_of(table, &key.name);
         let rows = txn.snapshot().rows(table);
         let added = |key: &KeyBytes| own.and_then(|own| own.get(key)).is_some_and(|row| rows.is_live(*row));
         let mut seen: HashSet<KeyBytes, Hashes> = HashSet::default();
-        let mut taken = self.held(txn, table, key, wanted)?;
+        let mut taken = self.held(txn, table, key, columns, &wanted)?;
         for (row, key) in wanted.iter().enumerate() {
             if key.is_some_and(|key| added(&key) || !seen.insert(key)) {
                 taken.push(row);
@@ -399,15 +414,17 @@ impl Manager {
         Ok(taken)
     }
 
-    /// Rows of `wanted` whose key a committed row has that the transaction does not remove.
+    /// Rows of `wanted`, the keys of these columns, whose key a committed row has that the transaction does not remove.
     pub(super) fn held(
         &self,
         txn: &Transaction,
         table: ObjectId,
         key: &KeyConstraint,
+        columns: &[ArrayRef],
         wanted: &[Option<KeyBytes>],
     ) -> Result<Vec<usize>> {
-        self.with_index(table, key, |index, latest| {
+        let asked = || Ok(columns.to_vec());
+        self.with_index(table, key, asked, |index, latest| {
             let rows = latest.rows(table);
             let removed = self.removed_by(txn, table, &rows);
             let held = |key: &KeyBytes| index.get(key).is_some_and(|holder| rows.is_live(holder) && !removed(holder));
@@ -430,7 +447,8 @@ impl Manager {
                 continue;
             }
             let own = txn.snapshot().rows(*table);
-            self.with_index(*table, key, |index, latest| {
+            let added = || self.key_columns(*table, key, txn.added.get(table).into_iter().flatten());
+            self.with_index(*table, key, added, |index, latest| {
                 let rows = latest.rows(*table);
                 let taken = noted.iter().any(|(key, row)| {
                     index.get(key).is_some_and(|holder| rows.is_live(holder) && !txn.removes(*table, holder))
@@ -446,36 +464,6 @@ impl Manager {
             })?;
         }
         Ok(())
-    }
-
-    /// Whether the index of a constraint is in memory.
-    pub(super) fn has_index(&self, table: ObjectId, key: &KeyConstraint) -> bool {
-        self.keys.lock().contains_key(&(table, key.name.clone()))
-    }
-
-    pub(super) fn with_index<T>(
-        &self,
-        table: ObjectId,
-        key: &KeyConstraint,
-        ask: impl FnOnce(&KeyIndex, &Snapshot) -> Result<T>,
-    ) -> Result<T> {
-        let mut indexes = self.keys.lock();
-        let latest = self.checked.load_full();
-        let place = (table, key.name.clone());
-        if !indexes.contains_key(&place) {
-            let mut index = KeyIndex::default();
-            for segment in &latest.rows(table).segments {
-                let mut bytes = keys::key_bytes(&self.read(table, segment, &key.columns)?)?;
-                // A deleted row must not hide a live one that has the same key.
-                bytes.iter_mut().enumerate().filter(|(n, _)| segment.is_deleted(*n)).for_each(|(_, key)| *key = None);
-                index.add(segment.id, bytes);
-            }
-            indexes.insert(place.clone(), index);
-        }
-        match indexes.get(&place) {
-            Some(index) => ask(index, &latest),
-            None => Err(Error::internal("a key index vanished")),
-        }
     }
 }
 

@@ -11,8 +11,8 @@
 //! [`Isolation`] is as in PostgreSQL. Who changes a row locks it first ([`locks`]) and so waits for whoever changes it
 //! already. READ COMMITTED takes the newest snapshot for each statement ([`Manager::refresh`]); the other levels keep the
 //! first, and find a row that was changed since to be [`Kind::Serialization`](crate::error::Kind). SERIALIZABLE notes
-//! what it reads ([`Reads`]), and commits only if nobody has changed any of that since its snapshot: transactions at this
-//! level are equal to their commits one after another.
+//! what it reads ([`Reads`]), by tables and conditions, and commits only if nobody has changed any of that since its snapshot
+//! ([`validate`]): transactions at this level are equal to their commits one after another.
 
 mod bloom;
 mod cache;
@@ -20,10 +20,13 @@ mod chunk;
 mod cluster;
 mod compaction;
 mod compactor;
+mod condition;
 mod hash;
 mod history;
 mod isolation;
+mod key_indexes;
 mod keys;
+mod learnt;
 mod load;
 pub mod locks;
 mod lookup;
@@ -39,9 +42,11 @@ mod snapshot;
 mod statistics;
 mod summary;
 mod transaction;
+mod validate;
 
 pub use compaction::Effort;
 pub use compactor::Compactor;
+pub use condition::{Comparison, Condition};
 pub use isolation::{Isolation, Reads};
 pub use keys::{KeyBytes, key_bytes};
 pub use load::{Loader, Prepared};
@@ -50,7 +55,6 @@ pub use lookup::Found;
 pub use manager::Manager;
 pub use newest::Holder;
 pub use past::{Finder, Moment, PastState, seq_of, shown};
-pub use prune::{Comparison, Condition};
 pub use segment::{Deleted, Location, RowId, Segment, batch, row_id, split_row_id};
 pub use snapshot::{Snapshot, TableRows};
 pub use statistics::{ColumnSummary, TableSummary};

@@ -94,7 +94,8 @@ impl Manager {
         columns: &[ArrayRef],
     ) -> Result<Vec<Holder>> {
         let wanted = keys::key_bytes(columns)?;
-        self.with_index(table, key, |index, latest| {
+        let asked = || Ok(columns.to_vec());
+        self.with_index(table, key, asked, |index, latest| {
             let rows = latest.rows(table);
             let removed = self.removed_by(txn, table, &rows);
             let holder = |bytes: &KeyBytes| {
@@ -130,7 +131,7 @@ impl Manager {
         let mut free = vec![true; batch.num_rows()];
         for key in constraints {
             let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| batch.column(c).clone()).collect();
-            for row in self.taken(txn, table, key, &keys::key_bytes(&columns)?)? {
+            for row in self.taken(txn, table, key, &columns)? {
                 free[row] = false;
             }
         }

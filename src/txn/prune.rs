@@ -1,11 +1,11 @@
 //! Pruning: which pages of a segment may hold rows that a condition is true for, told from what the chunk says of
 //! itself. Never more than a hint: whoever reads the pages that remain asks the condition of every row.
 //!
-//! A condition names columns by their place in the table and compares stored values. Whether the one who wrote it may
-//! know those is for the gate to decide, before a condition comes here.
+//! Whether the one who wrote a condition may know what it compares is for the gate to decide, before it comes here.
 
 use super::Manager;
 use super::chunk::{ColumnChunk, Footer};
+use super::condition::{Comparison, Condition, any};
 use super::page;
 use super::segment::Segment;
 use crate::catalog::ObjectId;
@@ -14,48 +14,7 @@ use arrow::array::{Array, ArrayRef, BooleanArray, Scalar};
 use arrow::compute::kernels::cmp;
 use arrow::datatypes::DataType;
 
-/// How a column compares with a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Comparison {
-    /// `=`
-    Equal,
-    /// `<`
-    Less,
-    /// `<=`
-    LessOrEqual,
-    /// `>`
-    Greater,
-    /// `>=`
-    GreaterOrEqual,
-}
-
-/// What may be true of a row.
-#[derive(Debug, Clone)]
-pub enum Condition {
-    /// A column compares so with a value, an array of one of the column's type.
-    Compare(usize, Comparison, ArrayRef),
-    /// A column is one of these values of its type.
-    OneOf(usize, ArrayRef),
-    /// A column is NULL.
-    Null(usize),
-    /// A column is not NULL.
-    NotNull(usize),
-    /// All of these.
-    All(Vec<Condition>),
-    /// At least one of these.
-    Any(Vec<Condition>),
-}
-
 impl Condition {
-    /// The value that each column must equal, for a condition that cannot be true otherwise.
-    pub fn equalities(&self) -> Vec<(usize, &ArrayRef)> {
-        match self {
-            Self::Compare(column, Comparison::Equal, value) => vec![(*column, value)],
-            Self::All(parts) => parts.iter().flat_map(Self::equalities).collect(),
-            _ => Vec::new(),
-        }
-    }
-
     /// For each page whether it may hold a row for which this is true.
     fn pages(&self, chunk: &Footer) -> Vec<bool> {
         let all = vec![true; chunk.pages()];
@@ -124,13 +83,6 @@ impl Condition {
     }
 }
 
-fn any(pages: usize, parts: impl Iterator<Item = Vec<bool>>) -> Vec<bool> {
-    parts.fold(vec![false; pages], |mut any, part| {
-        any.iter_mut().zip(part).for_each(|(any, part)| *any |= part);
-        any
-    })
-}
-
 fn not_null(chunk: &Footer, column: &ColumnChunk) -> Vec<bool> {
     let nulls = column.zones.nulls.iter().enumerate();
     nulls.map(|(page, nulls)| (*nulls as usize) < chunk.rows_of(page).len()).collect()
@@ -172,12 +124,25 @@ fn is_zero(value: &ArrayRef) -> bool {
 impl Manager {
     /// For each page of a segment whether it may hold rows for which all conditions are true.
     pub fn prune(&self, table: ObjectId, segment: &Segment, conditions: &[Condition]) -> Result<Vec<bool>> {
+        self.prune_each(table, segment, conditions, |_, _| ())
+    }
+
+    /// As [`Self::prune`]; tells `each` how many pages the bounds of a chunk ruled out by a condition alone.
+    pub fn prune_each(
+        &self,
+        table: ObjectId,
+        segment: &Segment,
+        conditions: &[Condition],
+        mut each: impl FnMut(usize, usize),
+    ) -> Result<Vec<bool>> {
         let Some(footer) = self.footer(table, segment)?.filter(|_| !conditions.is_empty()) else {
             return Ok(vec![true; self.pages(table, segment)?.len()]);
         };
         let mut left = vec![true; footer.pages()];
-        for condition in conditions {
-            left.iter_mut().zip(condition.pages(&footer)).for_each(|(left, may)| *left &= may);
+        for (n, condition) in conditions.iter().enumerate() {
+            let may = condition.pages(&footer);
+            each(n, may.iter().filter(|may| !**may).count());
+            left.iter_mut().zip(may).for_each(|(left, may)| *left &= may);
         }
         let ask = |column: usize, value: &ArrayRef| -> Result<bool> {
             let Some(column) = footer.columns.get(column).filter(|c| c.data_type() == value.data_type()) else {

@@ -232,7 +232,7 @@ impl<'c> Runner<'c> {
                 Ok(text)
             }
             Outcome::Command(tag) => Ok(format!("{tag}\n")),
-            Outcome::CopyIn(_) => {
+            Outcome::CopyIn { .. } => {
                 self.copy_in(data).await?;
                 Ok(format!("{}\n", self.session.copy_finish().await?))
             }

@@ -8,6 +8,7 @@ use super::super::dml::{Referring, Target, Work, rows};
 use super::super::parser::Copy;
 use super::super::values;
 use super::cut::{Block, Cutter};
+use super::parquet::{Gathered, Part};
 use super::sink::Sink;
 use super::split::Form;
 use crate::error::{Error, Kind, Result};
@@ -19,14 +20,22 @@ use std::sync::Arc;
 
 /// A COPY that is receiving data.
 pub struct CopyIn {
-    cutter: Cutter,
+    data: Data,
     reader: Arc<Reader>,
     loader: Loader,
     referring: Referring,
     header: bool,
 }
 
-/// What turns blocks into rows.
+/// What the data are, as they arrive.
+enum Data {
+    /// Records, which become rows while more arrive.
+    Lines(Cutter),
+    /// A Parquet file, which is read when all of it is here.
+    Parquet(Gathered),
+}
+
+/// What turns data into rows.
 struct Reader {
     context: Arc<Context>,
     state: SessionState,
@@ -55,40 +64,67 @@ impl CopyIn {
         let form = Arc::new(Form { format, delimiter, quote, null: copy.null });
         let reader = Arc::new(Reader { context, state, target, columns, form: form.clone() });
         let referring = Referring::default();
-        Ok(Self { cutter: Cutter::new(form), reader, loader, referring, header: copy.header })
+        let data = match copy.parquet {
+            true => Data::Parquet(Gathered::default()),
+            false => Data::Lines(Cutter::new(form)),
+        };
+        Ok(Self { data, reader, loader, referring, header: copy.header })
     }
 
     /// Takes a piece of data.
     pub async fn feed(&mut self, txn: &mut Transaction, data: &[u8]) -> Result<()> {
         self.reader.context.cancel.check()?;
-        self.cutter.feed(data);
-        while let Some(block) = self.cutter.block() {
-            self.load(txn, block).await?;
+        match &mut self.data {
+            Data::Lines(cutter) => cutter.feed(data),
+            Data::Parquet(file) => return file.feed(data),
+        }
+        while let Data::Lines(cutter) = &mut self.data
+            && let Some(block) = cutter.block()
+        {
+            self.load_block(txn, block).await?;
         }
         Ok(())
     }
 
     /// Ends the data; gives the number of rows.
     pub async fn finish(mut self, txn: &mut Transaction) -> Result<usize> {
-        if let Some(block) = self.cutter.finish()? {
-            self.load(txn, block).await?;
+        match &mut self.data {
+            Data::Lines(cutter) => {
+                if let Some(block) = cutter.finish()? {
+                    self.load_block(txn, block).await?;
+                }
+            }
+            Data::Parquet(file) => {
+                for part in std::mem::take(file).parts()? {
+                    let reader = self.reader.clone();
+                    self.load(txn, move || reader.rows_of_part(&part)).await?;
+                }
+            }
         }
         let work = Work::new(&self.reader.context, &self.reader.state, &[]);
         rows::finish(&work, txn, &self.reader.target, (self.loader, self.referring)).await
     }
 
-    async fn load(&mut self, txn: &mut Transaction, block: Block) -> Result<()> {
+    async fn load_block(&mut self, txn: &mut Transaction, block: Block) -> Result<()> {
+        let (reader, header) = (self.reader.clone(), std::mem::take(&mut self.header));
+        self.load(txn, move || reader.rows_of_block(&block, header)).await
+    }
+
+    async fn load(
+        &mut self,
+        txn: &mut Transaction,
+        job: impl FnOnce() -> Result<Option<RecordBatch>> + Send + 'static,
+    ) -> Result<()> {
         let work = Work::new(&self.reader.context, &self.reader.state, &[]);
         let loading = (&mut self.loader, &mut self.referring);
         rows::settle(&work, txn, &self.reader.target, loading, Loader::is_full).await?;
-        let (reader, header) = (self.reader.clone(), std::mem::take(&mut self.header));
-        self.loader.submit(move || reader.rows(&block, header))
+        self.loader.submit(job)
     }
 }
 
 impl Reader {
     /// The rows of a block; `header` says that its first record is none.
-    fn rows(&self, block: &Block, header: bool) -> Result<Option<RecordBatch>> {
+    fn rows_of_block(&self, block: &Block, header: bool) -> Result<Option<RecordBatch>> {
         self.context.cancel.check()?;
         let table = &self.target.table;
         let mut sinks: Vec<Sink> = self.columns.iter().map(|&c| Sink::new(&table.columns[c].data_type)).collect();
@@ -105,11 +141,9 @@ impl Reader {
         if rows == 0 {
             return Ok(None);
         }
-        let mut fields = Vec::with_capacity(sinks.len());
         let mut arrays = Vec::with_capacity(sinks.len());
         for (n, sink) in sinks.into_iter().enumerate() {
             let column = &table.columns[self.columns[n]];
-            fields.push(column.data_type.field(&column.name));
             let read = sink.finish().map(|array| values::assign(&array, &column.data_type));
             arrays.push(match read {
                 Some(Ok(array)) => array,
@@ -117,11 +151,43 @@ impl Reader {
                 _ => self.column(block, header, n)?,
             });
         }
-        let batch: RecordBatch = crate::txn::batch(Arc::new(Schema::new(fields)), arrays, rows)?;
+        self.whole(arrays, rows).map(Some)
+    }
+
+    /// The rows of a part of a Parquet file, whose columns are those of the statement by their names.
+    fn rows_of_part(&self, part: &Part) -> Result<Option<RecordBatch>> {
+        self.context.cancel.check()?;
+        let table = &self.target.table;
+        let batch = part.read()?;
+        let named = |&column: &usize| {
+            let (name, data_type) = (&table.columns[column].name, &table.columns[column].data_type);
+            let array = batch.column_by_name(name).ok_or_else(|| {
+                let message = format!("missing data for column \"{name}\"");
+                Error::new(Kind::BadCopy, message).with_detail(format!("COPY {}", table.name))
+            })?;
+            values::assign(array, data_type).map_err(|error| {
+                let detail = format!("COPY {}, column {name}", table.name);
+                Error::new(error.kind(), error.message()).with_detail(detail)
+            })
+        };
+        let arrays = self.columns.iter().map(named).collect::<Result<Vec<_>>>()?;
+        if batch.num_columns() > self.columns.len() {
+            return Err(Error::new(Kind::BadCopy, "extra data after last expected column")
+                .with_detail(format!("COPY {}", table.name)));
+        }
+        self.whole(arrays, batch.num_rows()).map(Some)
+    }
+
+    /// Rows of the table, of which the statement's columns are given.
+    fn whole(&self, arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+        let table = &self.target.table;
+        let columns = self.columns.iter().map(|&column| &table.columns[column]);
+        let fields: Vec<_> = columns.map(|column| column.data_type.field(&column.name)).collect();
+        let batch = crate::txn::batch(Arc::new(Schema::new(fields)), arrays, rows)?;
         let mut given = vec![None; table.columns.len()];
         self.columns.iter().enumerate().for_each(|(at, &column)| given[column] = Some(at));
         let work = Work::new(&self.context, &self.state, &[]);
-        work.whole_rows(self.target.id, table, &given, &batch).map(Some)
+        work.whole_rows(self.target.id, table, &given, &batch)
     }
 
     fn check_count(&self, line: u64, count: usize) -> Result<()> {
@@ -171,7 +237,7 @@ mod tests {
     async fn copy(session: &mut Session, sql: &str, pieces: impl Iterator<Item = String>) -> Result<String> {
         let statement = session.parse(sql)?.remove(0);
         session.begin_implicit();
-        assert!(matches!(session.execute(&statement, Vec::new()).await?, Outcome::CopyIn(_)));
+        assert!(matches!(session.execute(&statement, Vec::new()).await?, Outcome::CopyIn { .. }));
         let load = async {
             for piece in pieces {
                 session.copy_data(piece.as_bytes()).await?;

@@ -1,8 +1,9 @@
-//! COPY: rows in and out as text or CSV, piece by piece.
+//! COPY: rows in and out as text or CSV, piece by piece; and in as a Parquet file.
 
 mod cut;
 mod input;
 mod output;
+mod parquet;
 mod sink;
 mod split;
 
@@ -25,6 +26,10 @@ pub async fn start(session: &mut Session, copy: Copy, params: &[ScalarValue]) ->
     let (context, state) = session.context();
     if copy.from {
         session.transaction()?.must_write("COPY FROM")?;
+        if copy.parquet {
+            // A few bytes of such a file can ask for gigabytes.
+            context.must_be_superuser("run COPY FROM in format \"parquet\"")?;
+        }
         let Some((schema, name)) = &copy.relation else {
             return Err(Error::new(Kind::Syntax, "COPY FROM needs a table"));
         };
@@ -57,10 +62,10 @@ pub async fn start(session: &mut Session, copy: Copy, params: &[ScalarValue]) ->
                 })
                 .collect::<Result<Vec<_>>>()?,
         };
-        let count = columns.len();
+        let outcome = Outcome::CopyIn { columns: columns.len(), binary: copy.parquet };
         let input = CopyIn::new((context, state), session.transaction()?, target, columns, copy)?;
         session.begin_copy(input);
-        return Ok(Outcome::CopyIn(count));
+        return Ok(outcome);
     }
     let plan = match (&copy.query, &copy.relation) {
         (Some(query), _) => Planner::new(&context, &state).query((**query).clone())?,

@@ -35,6 +35,7 @@ pub fn csv_lines(batch: &RecordBatch) -> Result<Bytes> {
         query: None,
         columns: Vec::new(),
         from: false,
+        parquet: false,
         format: CopyFormat::Csv,
         header: false,
         delimiter: b',',

@@ -1,24 +1,25 @@
-//! A way out: everything in a database as SQL and CSV, which other databases read too.
+//! A way out: everything in a database as SQL, and its rows as Parquet or CSV, which other databases read too.
 //!
 //! ```text
-//! import.sql                 makes it again: psql -f import.sql, or `steward import`
-//! data/SCHEMA.TABLE.csv      the rows of a table, as COPY ... TO writes them, with a line of names
+//! import.sql                       makes it again: psql -f import.sql, or `steward import`
+//! data/SCHEMA.TABLE.parquet        the rows of a table; with many there are SCHEMA.TABLE.2.parquet and so on
+//! data/SCHEMA.TABLE.csv            or the rows as COPY ... TO writes them, with a line of names
 //! ```
 //!
-//! The export is one snapshot. It is plain text by its nature: whoever may write it may read everything, and what is written
+//! The export is one snapshot. Nothing of it is sealed: whoever may write it may read everything, and what is written
 //! is out of Steward's hands; so it is for superusers only, and its files are readable by their owner only.
-//!
-//! CSV and not Parquet: the rows leave as text that every program reads and that comes back value for value (intervals,
-//! arrays and documents included), with code that COPY has already. A Parquet writer would change the features of a library
-//! below the engine, and with them the build of all of it.
 
+mod csv_file;
+mod parquet_files;
 mod schema;
 
 use super::context::Context;
-use super::copy::csv_lines;
 use crate::catalog::{Object, Table};
 use crate::error::{Error, Kind, Result};
 use crate::txn::batch;
+use arrow::array::RecordBatch;
+use csv_file::CsvFile;
+use parquet_files::ParquetFiles;
 use schema::{Script, ident};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -28,8 +29,46 @@ use std::path::Path;
 /// Name of the script.
 pub const SCRIPT: &str = "import.sql";
 
+/// What rows are written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// Typed columns, compressed.
+    #[default]
+    Parquet,
+    /// Text that every program reads.
+    Csv,
+}
+
+impl Format {
+    /// The format of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "parquet" => Some(Self::Parquet),
+            "csv" => Some(Self::Csv),
+            _ => None,
+        }
+    }
+
+    /// What COPY must be told to take the rows in again.
+    fn options(self) -> &'static str {
+        match self {
+            Self::Parquet => "FORMAT parquet",
+            Self::Csv => "FORMAT csv, HEADER true",
+        }
+    }
+}
+
+/// Puts the rows of one table into files.
+trait TableFiles {
+    /// Takes rows, which have the table's columns.
+    fn write(&mut self, rows: &RecordBatch) -> Result<()>;
+
+    /// Makes all of them durable; gives the names of the files.
+    fn finish(self: Box<Self>) -> Result<Vec<String>>;
+}
+
 /// Writes everything into the folder `to`, which is empty or absent; durable on return. Gives the number of rows.
-pub fn export(context: &Context, to: &Path) -> Result<u64> {
+pub fn export(context: &Context, to: &Path, format: Format) -> Result<u64> {
     let named = |path: &Path, error: std::io::Error| Error::io(format!("\"{}\"", path.display()), &error);
     fs::create_dir_all(to.join("data")).map_err(|error| named(to, error))?;
     let mut entries = fs::read_dir(to).map_err(|error| named(to, error))?.flatten().map(|entry| entry.file_name());
@@ -47,12 +86,15 @@ pub fn export(context: &Context, to: &Path) -> Result<u64> {
     let mut rows = 0;
     for (id, object) in &tables {
         if let Object::Table(table) = object.as_ref() {
-            let name = format!("data/{}.csv", file_name(table, *id));
-            let path = to.join(&name);
-            let count = table_rows(context, *id, table, &path)?;
+            let base = to.join("data").join(file_name(table, *id));
+            let files: Box<dyn TableFiles> = match format {
+                Format::Parquet => Box::new(ParquetFiles::new(base, table)?),
+                Format::Csv => Box::new(CsvFile::new(base, table)?),
+            };
+            let (count, names) = table_rows(context, *id, table, files)?;
             context.notice(format!("export: {count} rows of {}.{}", table.schema, table.name));
-            if count > 0 {
-                script.load(table, &name);
+            for name in names.iter().filter(|_| count > 0) {
+                script.load(table, &format!("data/{name}"), format.options());
             }
             rows += count;
         }
@@ -74,33 +116,23 @@ fn file_name(table: &Table, id: u64) -> String {
     }
 }
 
-/// Writes the live rows of a table; gives their number.
-fn table_rows(context: &Context, id: u64, table: &Table, path: &Path) -> Result<u64> {
-    let named = |error: std::io::Error| Error::io(format!("\"{}\"", path.display()), &error);
-    let mut file = std::io::BufWriter::with_capacity(1 << 20, create(path)?);
-    let names: Vec<String> = table.columns.iter().map(|column| csv_name(&column.name)).collect();
-    writeln!(file, "{}", names.join(",")).map_err(named)?;
+/// Writes the live rows of a table; gives their number, and the names of their files.
+fn table_rows(context: &Context, id: u64, table: &Table, mut files: Box<dyn TableFiles>) -> Result<(u64, Vec<String>)> {
     let positions: Vec<usize> = (0..table.columns.len()).collect();
     let mut count = 0;
     for segment in &context.snapshot.rows(id).segments {
         context.cancel.check()?;
         let columns = context.database.manager.read_live(id, segment, &positions)?;
         let rows = segment.live_rows();
-        let lines = csv_lines(&batch(table.arrow_schema(), columns, rows)?)?;
-        file.write_all(&lines).map_err(named)?;
+        files.write(&batch(table.arrow_schema(), columns, rows)?)?;
         count += rows as u64;
     }
-    let file = file.into_inner().map_err(|error| named(error.into_error()))?;
-    file.sync_all().map_err(named)?;
-    Ok(count)
+    Ok((count, files.finish()?))
 }
 
-/// A name as a line of CSV has it.
-fn csv_name(name: &str) -> String {
-    match name.contains([',', '"', '\n', '\r']) {
-        true => ident(name),
-        false => name.to_owned(),
-    }
+/// The last part of a path that was made here.
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn create(path: &Path) -> Result<File> {

@@ -2,8 +2,8 @@
 
 use super::super::parser::readable;
 use crate::catalog::{
-    Catalog, Class, Column, Grant, Index, Model, Object, ObjectId, PUBLIC, Privilege, Role, RowPolicy, Source, Table,
-    Tag, TagSource, TagUse, View,
+    Action, Catalog, Class, Column, Grant, Index, Model, Object, ObjectId, PUBLIC, Privilege, Role, RowPolicy, Source,
+    Table, Tag, TagSource, TagUse, View,
 };
 use std::fmt::Write;
 
@@ -34,9 +34,9 @@ impl<'a> Script<'a> {
     }
 
     /// Loads a table's rows from a file beside the script.
-    pub fn load(&mut self, table: &Table, file: &str) {
+    pub fn load(&mut self, table: &Table, file: &str, options: &str) {
         let name = relation(&table.schema, &table.name);
-        _ = writeln!(self.loads, "\\copy {name} FROM '{file}' WITH (FORMAT csv, HEADER true)");
+        _ = writeln!(self.loads, "\\copy {name} FROM '{file}' WITH ({options})");
     }
 
     /// The whole script.
@@ -77,6 +77,12 @@ impl<'a> Script<'a> {
         out += "\n";
         out += &self.loads;
         out += "\n";
+        // Behind the rows: tables may refer to each other in a circle, and rows then need no order.
+        out += &all(&|out, _, object| {
+            if let Object::Table(table) = object {
+                self.foreign_keys(out, table)
+            }
+        });
         out += &all(&|out, _, object| {
             if let Object::MaskingPolicy(policy) = object {
                 let (name, argument) = (ident(&policy.name), ident(&policy.argument));
@@ -130,6 +136,27 @@ impl<'a> Script<'a> {
         let mut all: Vec<_> = self.catalog.objects().map(|(id, object)| (id, object.as_ref())).collect();
         all.sort_by_key(|(id, _)| *id);
         all
+    }
+
+    fn foreign_keys(&self, out: &mut String, table: &Table) {
+        for key in &table.foreign_keys {
+            let Some(parent) = self.catalog.table_by_id(key.table) else { continue };
+            let Some(referred) = parent.keys.iter().find(|of| of.name == key.key) else { continue };
+            let mut text = format!(
+                "ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({})",
+                relation(&table.schema, &table.name),
+                ident(&key.name),
+                columns_of(table, &key.columns),
+                relation(&parent.schema, &parent.name),
+                columns_of(parent, &referred.columns)
+            );
+            for (event, action) in [("DELETE", key.on_delete), ("UPDATE", key.on_update)] {
+                if action != Action::NoAction {
+                    text += &format!(" ON {event} {}", action_sql(action));
+                }
+            }
+            _ = writeln!(out, "{text};");
+        }
     }
 
     fn name_of(&self, role: ObjectId) -> String {
@@ -304,8 +331,7 @@ fn table_made(out: &mut String, table: &Table) {
     let mut parts: Vec<String> = table.columns.iter().map(column_made).collect();
     for key in &table.keys {
         let kind = if key.primary { "PRIMARY KEY" } else { "UNIQUE" };
-        let columns: Vec<_> = key.columns.iter().map(|&c| ident(&table.columns[c].name)).collect();
-        parts.push(format!("CONSTRAINT {} {kind} ({})", ident(&key.name), columns.join(", ")));
+        parts.push(format!("CONSTRAINT {} {kind} ({})", ident(&key.name), columns_of(table, &key.columns)));
     }
     for check in &table.checks {
         parts.push(format!("CONSTRAINT {} CHECK ({})", ident(&check.name), check.expression));
@@ -318,6 +344,21 @@ fn table_made(out: &mut String, table: &Table) {
         if let Some(comment) = &column.comment {
             _ = writeln!(out, "COMMENT ON COLUMN {name}.{} IS {};", ident(&column.name), literal(comment));
         }
+    }
+}
+
+/// Columns of a table, by their positions.
+fn columns_of(table: &Table, positions: &[usize]) -> String {
+    positions.iter().map(|&c| ident(&table.columns[c].name)).collect::<Vec<_>>().join(", ")
+}
+
+fn action_sql(action: Action) -> &'static str {
+    match action {
+        Action::NoAction => "NO ACTION",
+        Action::Restrict => "RESTRICT",
+        Action::Cascade => "CASCADE",
+        Action::SetNull => "SET NULL",
+        Action::SetDefault => "SET DEFAULT",
     }
 }
 

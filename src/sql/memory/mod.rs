@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! memory limit   --memory-limit, half of the machine's memory unless said
-//!   35 %  decoded columns          gives way: least recently used first
+//!   30 %  decoded columns          gives way: least recently used first
 //!   10 %  opened blocks of files   as above
+//!   10 %  key indexes              as above
 //!   40 %  statements               counted by the engine; beyond it they spill, or fail with 53200
 //!   rest  everything that nobody counts: batches on their way, plans, connections, sled
 //! ```
@@ -19,7 +20,7 @@ mod spill;
 mod tests;
 
 use super::settings::Settings;
-use crate::config::{BATCH_ROWS, MEMORY_BLOCKS_SHARE, MEMORY_CHUNKS_SHARE, MEMORY_STATEMENTS_SHARE};
+use crate::config::{BATCH_ROWS, MEMORY_BLOCKS_SHARE, MEMORY_CHUNKS_SHARE, MEMORY_KEYS_SHARE, MEMORY_STATEMENTS_SHARE};
 use crate::error::Result;
 use crate::storage::SpillArea;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -64,6 +65,8 @@ pub struct Caches {
     pub columns: usize,
     /// Opened blocks.
     pub blocks: usize,
+    /// Key indexes.
+    pub keys: usize,
 }
 
 impl Memory {
@@ -82,7 +85,8 @@ impl Memory {
         let share = |hundredths: u64| usize::try_from(limit / 100 * hundredths).unwrap_or(usize::MAX);
         self.limit.store(limit, Ordering::Relaxed);
         self.statements.set_limit(share(MEMORY_STATEMENTS_SHARE));
-        Caches { columns: share(MEMORY_CHUNKS_SHARE), blocks: share(MEMORY_BLOCKS_SHARE) }
+        let (columns, blocks) = (share(MEMORY_CHUNKS_SHARE), share(MEMORY_BLOCKS_SHARE));
+        Caches { columns, blocks, keys: share(MEMORY_KEYS_SHARE) }
     }
 
     /// The limit.

@@ -15,10 +15,12 @@ pub enum Operate {
         /// `link`
         options: BTreeMap<String, String>,
     },
-    /// `EXPORT DATABASE TO 'folder'`
+    /// `EXPORT DATABASE TO 'folder' [WITH (format = parquet | csv)]`
     Export {
         /// Folder on the server.
         to: String,
+        /// `format`
+        options: BTreeMap<String, String>,
     },
     /// `SCRUB DATABASE`
     Scrub,
@@ -46,11 +48,13 @@ pub enum Operate {
 pub fn parse(words: &mut Words) -> Result<Option<Operate>> {
     Ok(Some(match () {
         () if words.take(&["BACKUP", "DATABASE", "TO"]) => {
-            let to = words.string()?;
-            let options = if words.take(&["WITH"]) { words.options()? } else { BTreeMap::new() };
+            let (to, options) = folder(words)?;
             Operate::Backup { to, options }
         }
-        () if words.take(&["EXPORT", "DATABASE", "TO"]) => Operate::Export { to: words.string()? },
+        () if words.take(&["EXPORT", "DATABASE", "TO"]) => {
+            let (to, options) = folder(words)?;
+            Operate::Export { to, options }
+        }
         () if words.take(&["SCRUB", "DATABASE"]) => Operate::Scrub,
         () if words.take(&["CHECKPOINT"]) => Operate::Checkpoint,
         () if words.take(&["ALTER", "SYSTEM", "RESET"]) => Operate::SetSystem { name: setting(words)?, value: None },
@@ -67,6 +71,13 @@ pub fn parse(words: &mut Words) -> Result<Option<Operate>> {
         }
         () => return set_owner(words),
     }))
+}
+
+/// `'folder' [WITH (options)]`
+fn folder(words: &mut Words) -> Result<(String, BTreeMap<String, String>)> {
+    let to = words.string()?;
+    let options = if words.take(&["WITH"]) { words.options()? } else { BTreeMap::new() };
+    Ok((to, options))
 }
 
 /// ALTER ... OWNER TO; for other forms of ALTER the words are given back.

@@ -150,7 +150,9 @@ pub struct Copy {
     pub columns: Vec<String>,
     /// From the client, not to it.
     pub from: bool,
-    /// Form of the data.
+    /// A Parquet file, and no lines.
+    pub parquet: bool,
+    /// Form of the lines.
     pub format: CopyFormat,
     /// A first line of names.
     pub header: bool,
@@ -162,7 +164,7 @@ pub struct Copy {
     pub quote: u8,
 }
 
-/// Form of COPY's data.
+/// Form of COPY's lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CopyFormat {
     /// PostgreSQL's text form.
@@ -530,6 +532,7 @@ fn copy(words: &mut Words) -> Result<Own> {
         query: None,
         columns: Vec::new(),
         from: false,
+        parquet: false,
         format: CopyFormat::Text,
         header: false,
         delimiter: 0,
@@ -576,6 +579,16 @@ fn copy(words: &mut Words) -> Result<Own> {
             }
         }
     }
+    if copy.parquet {
+        if !copy.from {
+            return Err(Error::new(Kind::Unsupported, "COPY TO in format \"parquet\" is not supported")
+                .with_hint("EXPORT DATABASE writes Parquet files."));
+        }
+        if copy.header || copy.delimiter != 0 || null.is_some() {
+            let message = "cannot specify HEADER, DELIMITER or NULL with COPY format \"parquet\"";
+            return Err(Error::new(Kind::Syntax, message));
+        }
+    }
     let csv = copy.format == CopyFormat::Csv;
     if copy.delimiter == 0 {
         copy.delimiter = if csv { b',' } else { b'\t' };
@@ -593,9 +606,10 @@ fn copy_options(words: &mut Words, copy: &mut Copy, null: &mut Option<String>) -
         let name = words.name()?;
         match name.as_str() {
             "format" => {
-                copy.format = match words.name()?.as_str() {
-                    "csv" => CopyFormat::Csv,
-                    "text" => CopyFormat::Text,
+                (copy.format, copy.parquet) = match words.name()?.as_str() {
+                    "csv" => (CopyFormat::Csv, false),
+                    "text" => (CopyFormat::Text, false),
+                    "parquet" => (CopyFormat::Text, true),
                     "binary" => return Err(Error::new(Kind::Unsupported, "COPY format \"binary\" is not supported")),
                     other => {
                         let message = format!("COPY format \"{other}\" not recognized");

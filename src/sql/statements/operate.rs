@@ -46,8 +46,19 @@ pub fn operate(session: &mut Session, operate: Operate) -> Result<Outcome> {
             }
             backup(&context, must_be_absolute(&to)?, link)
         }
-        Operate::Export { to } => {
-            let told = export::export(&context, must_be_absolute(&to)?)?;
+        Operate::Export { to, options } => {
+            let mut format = export::Format::default();
+            for (option, value) in options {
+                format = match (option.as_str(), export::Format::from_name(&value)) {
+                    ("format", Some(format)) => format,
+                    ("format", None) => {
+                        let message = "option \"format\" takes parquet or csv";
+                        return Err(Error::new(Kind::InvalidParameter, message));
+                    }
+                    _ => return Err(Error::new(Kind::Syntax, format!("option \"{option}\" not recognized"))),
+                };
+            }
+            let told = export::export(&context, must_be_absolute(&to)?, format)?;
             Ok(format!("EXPORT {told}"))
         }
         Operate::Scrub => scrub(&context),

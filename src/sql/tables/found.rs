@@ -64,8 +64,11 @@ impl TableScan {
         let manager = &self.context.database.manager;
         let at_once = if few { 1 } else { PAGES_AT_ONCE };
         let mut found = Found { pieces: Vec::new(), conditions, key: false, pages: 0, pages_of_all: 0 };
+        let (mut chunk_pages, mut ruled_out) = (0, vec![0; found.conditions.len()]);
         for segment in &self.context.snapshot.rows(self.id).segments {
-            let left = manager.prune(self.id, segment, &found.conditions)?;
+            let each = |condition: usize, pages: usize| ruled_out[condition] += pages;
+            let left = manager.prune_each(self.id, segment, &found.conditions, each)?;
+            chunk_pages += segment.file().map_or(0, |_| left.len());
             let sizes = manager.pages(self.id, segment)?;
             found.pages_of_all += left.len();
             let mut page = 0;
@@ -82,6 +85,8 @@ impl TableScan {
                 page = end;
             }
         }
+        let asked: Vec<_> = found.conditions.iter().zip(ruled_out).collect();
+        manager.note_scan(self.id, &self.table, chunk_pages, &asked);
         Ok(found)
     }
 
@@ -222,5 +227,31 @@ mod tests {
             let plan = plan(&mut session, sql).await;
             assert!(plan.contains("ScanExec") && !plan.contains("pages=") && !plan.contains("by key"), "{plan}");
         }
+    }
+
+    /// What is asked for often comes to lie together, though nobody said so.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_clustering_key_is_learnt_from_filters() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeySource::from(MasterKey::from_bytes([7; 32]));
+        let database = Database::open(folder.path().join("d"), &key).unwrap();
+        let mut session = database.session("steward").unwrap();
+        for sql in [
+            "CREATE TABLE t (id int, code int, word text)",
+            "INSERT INTO t SELECT n, n * 7919 % 100003, 'w' || n FROM generate_series(1, 40000) AS g(n)",
+            "VACUUM FULL t",
+        ] {
+            session.query(sql).await.unwrap();
+        }
+        let asked = "SELECT word FROM t WHERE code BETWEEN 500 AND 600";
+        assert!(plan(&mut session, asked).await.contains("pages=3/3"));
+        for _ in 0..=crate::config::LEARNT_PAGES_MIN / 3 {
+            session.query(&format!("EXPLAIN {asked}")).await.unwrap();
+        }
+        session.query("VACUUM FULL t").await.unwrap();
+        assert!(plan(&mut session, asked).await.contains("pages=1/3"));
+        let rows = session.query("SELECT count(*), sum(id) FROM t").await.unwrap();
+        let told = [0, 1].map(|n| cell_text(rows[0].column(n), 0).unwrap());
+        assert_eq!(told, ["40000", "800020000"]);
     }
 }

@@ -55,9 +55,6 @@ impl TableScan {
         let Some(table) = context.snapshot.catalog.table_by_id(id) else {
             return Err(Error::internal("a table vanished while it was planned"));
         };
-        if let Some(reads) = &context.reads {
-            reads.note(id);
-        }
         let table = Arc::new(table.clone());
         let access = gate::access(context, id, &table)?;
         let plain = table.arrow_schema();
@@ -225,6 +222,10 @@ impl TableProvider for TableScan {
         self.access.must_read(&self.table, &projection)?;
         let shared = Arc::new(self.shared(&projection, limit)?);
         let found = self.pieces(filters, limit.is_some())?;
+        if let Some(reads) = &self.context.reads {
+            // Rows for which the conditions are false are none that the statement sees.
+            reads.note_rows(self.id, &found.conditions);
+        }
         let statistics = self.told(&projection, &found, limit)?;
         // With a policy not even how much there is to read is anybody's business.
         let pruned = (self.filter.is_none() && !found.conditions.is_empty()).then(|| match found.key {

@@ -2,6 +2,7 @@
 //! so no test depends on time.
 
 mod hermitage;
+mod serial;
 mod waits;
 
 use super::super::{Database, Session};
