@@ -23,6 +23,8 @@ mod memory;
 mod models;
 mod names;
 mod parser;
+#[allow(dead_code, unused)]
+mod pg_catalog;
 mod planner;
 mod referred;
 mod rewrite;
