@@ -4,5 +4,6 @@
 //! semantics where the engine has not: `regclass`, `oid`, correlated subqueries anywhere, subscripts, columns of one name.
 //! What it reads is a [`World`](world::World): relations made of the statement's snapshot, with what its role may see.
 
+pub mod eval;
 pub mod value;
 pub mod world;
