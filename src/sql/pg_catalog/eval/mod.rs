@@ -65,6 +65,11 @@ pub fn describe(query: &ast::Query, world: &dyn World, declared: &[Type]) -> Res
     Ok(Shape { params: binder.into_params(), columns: columns(&plan) })
 }
 
+/// A value as a client sees it in text.
+pub fn text_of(world: &dyn World, value: &Value, data_type: &Type) -> String {
+    cast::shown_value(world, value, data_type)
+}
+
 fn columns(plan: &plan::Query) -> Vec<Column> {
     let columns = plan.columns.iter().map(|output| Column {
         name: output.name.clone(),
