@@ -161,8 +161,7 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
 
 /// What a query of the catalogue alone gives.
 fn of_catalogue(session: &Session, query: &ast::Query, params: &[ScalarValue]) -> Result<Option<Outcome>> {
-    let (context, state) = session.context();
-    let Some(facts) = pg_catalog::route(&context, &state, query) else { return Ok(None) };
+    let Some(facts) = pg_catalog::route(query, || session.context()) else { return Ok(None) };
     let (schema, batches) = run::blocking(|| pg_catalog::answer(&facts, query, params))?;
     let stream = batches_stream(schema.clone(), batches);
     Ok(Some(Outcome::Rows { stream, schema, tag: "SELECT".to_owned() }))
@@ -413,7 +412,7 @@ pub fn describe(
     let text = |name: &str| Some(Arc::new(Schema::new(vec![Field::new(name, DataType::Utf8, true)])));
     match &statement.body {
         Body::Sql(sql) => match sql.as_ref() {
-            Sql::Query(query) if let Some(facts) = pg_catalog::route(context, state, query) => {
+            Sql::Query(query) if let Some(facts) = pg_catalog::route(query, || (context.clone(), state.clone())) => {
                 let (params, columns) = pg_catalog::describe(&facts, query, declared)?;
                 Ok(Description { params, columns: Some(columns) })
             }

@@ -7,8 +7,8 @@ use crate::config::BATCH_ROWS;
 use crate::encoding::pg_text::TYPE_METADATA;
 use crate::error::{Error, Kind, Result};
 use arrow::array::{
-    Array, ArrayRef, BooleanBuilder, Decimal128Builder, Float32Builder, Float64Builder, Int16Builder, Int32Builder,
-    Int64Builder, ListArray, RecordBatch, RecordBatchOptions, StringBuilder, TimestampMicrosecondBuilder,
+    Array, ArrayRef, BooleanBuilder, Decimal128Array, Float32Array, Float64Array, Int16Builder, Int32Builder, Int64Builder,
+     ListArray, RecordBatch, RecordBatchOptions, StringBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -123,15 +123,14 @@ fn array(values: &[&Value], data_type: &Type, world: &dyn World) -> Result<Array
         Type::Int8 | Type::Oid | Type::Xid => {
             built!(Int64Builder::new(), values, data_type, Value::Int(number) => *number)
         }
-        Type::Float4 => built!(Float32Builder::new(), values, data_type, value => {
-            number(value).ok_or_else(|| misfit(data_type))? as f32
-        }),
-        Type::Float8 => built!(Float64Builder::new(), values, data_type, value => {
-            number(value).ok_or_else(|| misfit(data_type))?
-        }),
+        Type::Float4 => Arc::new(values.iter().map(|value| number(value).map(|n| n as f32)).collect::<Float32Array>()),
+        Type::Float8 => Arc::new(values.iter().map(|value| number(value)).collect::<Float64Array>()),
         Type::Numeric => {
-            let builder = Decimal128Builder::new().with_data_type(NUMERIC);
-            built!(builder, values, data_type, value => decimal(value)?)
+            let numbers = values.iter().map(|value| match value {
+                Value::Null => Ok(None),
+                value => decimal(value).map(Some),
+            });
+            Arc::new(numbers.collect::<Result<Decimal128Array>>()?.with_data_type(NUMERIC))
         }
         Type::Timestamptz => {
             let builder = TimestampMicrosecondBuilder::new().with_timezone("UTC");

@@ -7,9 +7,9 @@ use super::arrow;
 use super::entry;
 use super::eval::{self, Shape};
 use super::facts::Facts;
+use super::functions;
 use super::relations::listed;
 use super::value::Type;
-use super::world::World;
 use crate::error::{Kind, Result};
 use crate::sql::context::Context;
 use crate::sql::parser::{fold, split};
@@ -21,29 +21,25 @@ use datafusion::sql::sqlparser::ast::{self, Expr, Query, TableFactor, Visit, Vis
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// The facts to answer a query with, if it is the catalogue's.
-pub fn route(context: &Arc<Context>, state: &SessionState, query: &Query) -> Option<Facts> {
-    let mut used = Used::default();
-    let _ = query.visit(&mut used);
-    let relations = used.relations.iter().filter(|(schema, name)| schema.is_some() || !used.ctes.contains(name));
-    let mut any = false;
-    for (schema, name) in relations {
-        if !is_ours(context, schema.as_deref(), name) {
-            return None;
-        }
-        any = true;
-    }
-    if !any && !used.reg_cast && used.functions.is_empty() {
+/// The facts to answer a query with, if it is the catalogue's. `context` is asked for only if it may be.
+pub fn route(query: &Query, context: impl FnOnce() -> (Arc<Context>, SessionState)) -> Option<Facts> {
+    let used = Used::of(query);
+    if !used.may_be_ours() {
         return None;
     }
-    let facts = Facts::new(context.clone(), state.clone());
-    if any {
-        return Some(facts);
+    let (context, state) = context();
+    if !used.relations.iter().all(|(schema, name)| is_ours(&context, schema.as_deref(), name)) {
+        return None;
     }
-    // Without a relation it may be of the engine's functions too, which have precedence in what they know.
-    let known = |name: &String| (0..4).any(|count| facts.returns(name, &vec![Type::Text; count]).is_some());
-    let concerns = used.reg_cast || used.functions.iter().any(known);
-    (concerns && !is_engines(&facts, query)).then_some(facts)
+    let facts = Facts::new(context, state);
+    // Without a relation it may be of functions that only the engine has.
+    (!used.relations.is_empty() || !is_engines(&facts, query)).then_some(facts)
+}
+
+/// Whether the names in a query are those of the catalogue, whatever the search path has.
+#[cfg(test)]
+pub fn concerns_catalogue(query: &Query) -> bool {
+    Used::of(query).may_be_ours()
 }
 
 /// Whether a query has a function or an expression that is not known here.
@@ -54,10 +50,14 @@ fn is_engines(facts: &Facts, query: &Query) -> bool {
     }
 }
 
+fn is_catalogue(schema: &str) -> bool {
+    matches!(schema, "pg_catalog" | "information_schema")
+}
+
 /// Whether a name means a relation of the catalogue.
 fn is_ours(context: &Context, schema: Option<&str>, name: &str) -> bool {
     match schema {
-        Some(schema) => matches!(schema, "pg_catalog" | "information_schema"),
+        Some(schema) => is_catalogue(schema),
         None => {
             let mut path = context.settings.search_path();
             if !path.iter().any(|schema| schema == "pg_catalog") {
@@ -98,7 +98,7 @@ impl Visitor for Used {
             },
             TableFactor::Table { name, .. } | TableFactor::Function { name, .. } => match split(name) {
                 Ok((None, name)) => self.functions.push(name),
-                Ok((Some(schema), name)) if matches!(schema.as_str(), "pg_catalog" | "information_schema") => {
+                Ok((Some(schema), name)) if is_catalogue(&schema) => {
                     // A function of the catalogue is as good as a relation of it.
                     self.functions.push(name);
                     self.reg_cast = true;
@@ -122,6 +122,27 @@ impl Visitor for Used {
 }
 
 impl Used {
+    fn of(query: &Query) -> Self {
+        let mut used = Self::default();
+        let _ = query.visit(&mut used);
+        let ctes = std::mem::take(&mut used.ctes);
+        used.relations.retain(|(schema, name)| schema.is_some() || !ctes.contains(name));
+        used
+    }
+
+    fn may_be_ours(&self) -> bool {
+        let listed = |(schema, name): &(Option<String>, String)| match schema {
+            Some(schema) => is_catalogue(schema),
+            None => ["pg_catalog", "information_schema"].iter().any(|schema| listed::find(schema, name).is_some()),
+        };
+        // What a function of the world's gives depends on its arguments; which they are is looked at later.
+        let known = |name: &String| (0..4).any(|count| functions::returns(name, &vec![Type::Text; count]).is_some());
+        match self.relations.is_empty() {
+            true => self.reg_cast || self.functions.iter().any(known),
+            false => self.relations.iter().all(listed),
+        }
+    }
+
     /// Something in FROM that the catalogue cannot have.
     fn not_ours(&mut self) -> ControlFlow<()> {
         self.relations.push((Some(String::new()), String::new()));
