@@ -20,8 +20,7 @@ mod session;
 pub mod types;
 
 pub use constraint::{Constraint, Kind as ConstraintKind, constraints, constraints_of};
-pub use index::{Indexed, indexed};
-pub use role::acl;
+pub use index::indexed;
 
 use super::facts::Facts;
 use super::value::Relation;

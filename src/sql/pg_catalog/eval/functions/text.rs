@@ -116,7 +116,7 @@ fn ident(name: &str) -> String {
 }
 
 /// Words that a name must be quoted for.
-const RESERVED: &[&str] = &[
+pub const RESERVED: &[&str] = &[
     "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "authorization", "between", "bigint",
     "binary", "bit", "boolean", "both", "case", "cast", "char", "character", "check", "coalesce", "collate", "collation",
     "column", "concurrently", "constraint", "create", "cross", "current_catalog", "current_date", "current_role",

@@ -47,7 +47,7 @@ fn query(sql: &str) -> Option<ast::Query> {
 /// As the recordings name types.
 fn short(data_type: &Type) -> String {
     match data_type {
-        Type::Array(item) => format!("{}[]", short(item)),
+        Type::Array(item) => format!("_{}", short(item).trim_matches('"')),
         Type::Bool => "bool".to_owned(),
         Type::Int2 => "int2".to_owned(),
         Type::Int4 => "int4".to_owned(),
