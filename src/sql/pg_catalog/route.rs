@@ -176,8 +176,7 @@ pub fn answer(facts: &Facts, query: &Query, params: &[ScalarValue]) -> Result<(S
 
 /// What a query takes and gives.
 pub fn describe(facts: &Facts, query: &Query, declared: &[Option<Field>]) -> Result<(Vec<Field>, SchemaRef)> {
-    let types: Vec<Type> =
-        declared.iter().map(|field| field.as_ref().map_or(Type::Unknown, arrow::type_of)).collect();
+    let types: Vec<Type> = declared.iter().map(|field| field.as_ref().map_or(Type::Unknown, arrow::type_of)).collect();
     let Shape { params, columns } = eval::describe(query, facts, &types)?;
     let params = params.iter().enumerate().map(|(at, data_type)| match declared.get(at).cloned().flatten() {
         Some(field) => field,
@@ -235,7 +234,8 @@ mod tests {
                 FROM pg_attribute WHERE attrelid = 'users'::regclass AND attnum = 2";
             assert_eq!(rows(session, comment).await, ["email|character varying(120)|Login address"]);
             assert_eq!(rows(session, "SELECT 'orders'::regclass, current_schema()").await, ["orders|public"]);
-            let named = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1 LIMIT 1";
+            let named =
+                "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1 LIMIT 1";
             assert_eq!(rows(session, named).await, ["big_orders"]);
         });
     }
@@ -244,7 +244,10 @@ mod tests {
     fn what_is_a_users_stays_with_the_engine() {
         run(async |session| {
             assert_eq!(rows(session, "SELECT n FROM tables").await, ["7"]);
-            assert_eq!(rows(session, "WITH pg_class AS (SELECT n FROM tables) SELECT n + 1 FROM pg_class").await, ["8"]);
+            assert_eq!(
+                rows(session, "WITH pg_class AS (SELECT n FROM tables) SELECT n + 1 FROM pg_class").await,
+                ["8"]
+            );
             assert_eq!(rows(session, "SELECT current_user, round(1.25, 1)").await, ["steward|1.3"]);
             let mixed = session.query("SELECT 1 FROM tables, pg_class").await.unwrap_err();
             assert_eq!(mixed.kind(), Kind::UndefinedTable);
@@ -260,7 +263,8 @@ mod tests {
                 WHERE c.oid = i.indrelid AND c.oid = $1";
             let statement = session.parse(sql).unwrap().remove(0);
             let described = session.describe(&statement, &[]).await.unwrap();
-            let mark = |field: &arrow::datatypes::Field| field.metadata().get(TYPE_METADATA).cloned().unwrap_or_default();
+            let mark =
+                |field: &arrow::datatypes::Field| field.metadata().get(TYPE_METADATA).cloned().unwrap_or_default();
             assert_eq!(described.params.iter().map(mark).collect::<Vec<_>>(), ["oid"]);
             let columns = described.columns.unwrap();
             let marks: Vec<String> = columns.fields().iter().map(|field| mark(field)).collect();

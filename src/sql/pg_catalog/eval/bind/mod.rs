@@ -1,5 +1,6 @@
 //! From the parsed statement to a [plan](super::plan): names are looked up, literals take the types of their neighbours.
 
+mod arrange;
 mod call;
 mod expression;
 mod from;
@@ -8,6 +9,7 @@ mod order;
 mod query;
 mod scope;
 mod select;
+mod sets;
 
 use super::super::value::Type;
 use super::super::world::World;

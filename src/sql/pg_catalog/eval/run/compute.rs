@@ -11,6 +11,9 @@ use super::{Frame, Run};
 use crate::error::{Error, Kind, Result};
 use std::cmp::Ordering;
 
+/// Texts and arrays shorter than this are not counted.
+const LONG: usize = 256;
+
 /// True, false, or neither.
 fn truth(value: &Value) -> Option<bool> {
     match value {
@@ -72,7 +75,13 @@ impl Run<'_> {
                     }
                     values.push(value);
                 }
-                (builtin.call)(&values)?
+                let made = (builtin.call)(&values)?;
+                match &made {
+                    Value::Text(text) if text.len() > LONG => self.keep(text.len())?,
+                    Value::Array(items) if items.len() > LONG => self.keep(size_of_val(&**items))?,
+                    _ => {}
+                }
+                made
             }
             Node::World(name, args) => {
                 let values = args.iter().map(|arg| self.compute(arg, frame)).collect::<Result<Vec<_>>>()?;
@@ -146,15 +155,13 @@ impl Run<'_> {
             }
             Node::Array(list) => Value::Array(self.tuple(list, frame)?),
             Node::Record(list) => Value::Record(self.tuple(list, frame)?),
-            Node::Subscript(base, index, from) => {
-                match (self.compute(base, frame)?, self.compute(index, frame)?) {
-                    (Value::Array(items), Value::Int(index)) => {
-                        let at = usize::try_from(index.saturating_sub(*from)).ok();
-                        at.and_then(|at| items.get(at)).cloned().unwrap_or(Value::Null)
-                    }
-                    _ => Value::Null,
+            Node::Subscript(base, index, from) => match (self.compute(base, frame)?, self.compute(index, frame)?) {
+                (Value::Array(items), Value::Int(index)) => {
+                    let at = usize::try_from(index.saturating_sub(*from)).ok();
+                    at.and_then(|at| items.get(at)).cloned().unwrap_or(Value::Null)
                 }
-            }
+                _ => Value::Null,
+            },
             Node::Slice { base, low, high, from } => {
                 let Value::Array(items) = self.compute(base, frame)? else { return Ok(Value::Null) };
                 let bound = |bound: &Option<Box<Expr>>, otherwise: i64| -> Result<Option<i64>> {

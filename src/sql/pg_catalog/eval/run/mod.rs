@@ -21,7 +21,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// Rows that a statement may have at one time.
-const ROWS_MAX: usize = 4_000_000;
+const ROWS_MAX: usize = 1_000_000;
+/// Bytes of long texts, of arrays and of rows kept for later that a statement may make.
+const KEPT_MAX: usize = 512 << 20;
 /// Steps of a recursive query at most.
 const STEPS_MAX: usize = 100_000;
 /// Work between two looks at whether the statement should stop.
@@ -46,6 +48,7 @@ pub struct Run<'a> {
     params: Vec<Value>,
     check: &'a dyn Fn() -> Result<()>,
     ticks: Cell<u32>,
+    kept: Cell<usize>,
     /// Rows of queries that are the same wherever they stand.
     constant: RefCell<HashMap<usize, Arc<[Tuple]>>>,
     ctes: RefCell<HashMap<usize, Arc<[Tuple]>>>,
@@ -72,6 +75,7 @@ impl<'a> Run<'a> {
             params: params.collect::<Result<_>>()?,
             check,
             ticks: Cell::new(0),
+            kept: Cell::new(0),
             constant: RefCell::default(),
             ctes: RefCell::default(),
             indexes: RefCell::default(),
@@ -87,6 +91,20 @@ impl<'a> Run<'a> {
         if ticks.is_multiple_of(TICKS) { (self.check)() } else { Ok(()) }
     }
 
+    /// Counts what stays in memory.
+    fn keep(&self, bytes: usize) -> Result<()> {
+        let kept = self.kept.get().saturating_add(bytes);
+        self.kept.set(kept);
+        match kept > KEPT_MAX {
+            true => Err(Error::new(Kind::LimitExceeded, "a query of the catalogue needs too much memory")),
+            false => Ok(()),
+        }
+    }
+
+    fn keep_rows(&self, rows: &[Tuple]) -> Result<()> {
+        self.keep(rows.iter().map(|row| size_of::<Tuple>() + size_of_val(&**row)).sum())
+    }
+
     fn must_be_few(&self, rows: usize) -> Result<()> {
         match rows > ROWS_MAX {
             true => Err(Error::new(Kind::LimitExceeded, "a query of the catalogue has too many rows")),
@@ -98,6 +116,7 @@ impl<'a> Run<'a> {
     pub fn query(&self, query: &Query, parent: Option<&Frame>) -> Result<Vec<Tuple>> {
         for cte in &query.ctes {
             let rows = self.cte(cte, parent)?;
+            self.keep_rows(&rows)?;
             self.ctes.borrow_mut().insert(cte.id, rows);
         }
         let mut rows = match &query.body {
@@ -140,7 +159,6 @@ impl<'a> Run<'a> {
         Ok(rows)
     }
 
-
     /// The rows of a query that may be the same each time.
     pub fn rows_of(&self, query: &Query, parent: Option<&Frame>) -> Result<Arc<[Tuple]>> {
         if query.constant
@@ -150,6 +168,7 @@ impl<'a> Run<'a> {
         }
         let rows: Arc<[Tuple]> = self.query(query, parent)?.into();
         if query.constant {
+            self.keep_rows(&rows)?;
             self.constant.borrow_mut().insert(query.id, rows.clone());
         }
         Ok(rows)
@@ -262,8 +281,20 @@ pub fn ordered(left: &[Value], right: &[Value], order: &[SortKey]) -> Ordering {
     for ((left, right), key) in left.iter().zip(right).zip(order) {
         let order = match (left, right) {
             (Value::Null, Value::Null) => Ordering::Equal,
-            (Value::Null, _) => if key.nulls_first { Ordering::Less } else { Ordering::Greater },
-            (_, Value::Null) => if key.nulls_first { Ordering::Greater } else { Ordering::Less },
+            (Value::Null, _) => {
+                if key.nulls_first {
+                    Ordering::Less
+                } else {
+                    Ordering::Greater
+                }
+            }
+            (_, Value::Null) => {
+                if key.nulls_first {
+                    Ordering::Greater
+                } else {
+                    Ordering::Less
+                }
+            }
             _ if key.descending => total(right, left),
             _ => total(left, right),
         };
