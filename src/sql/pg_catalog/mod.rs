@@ -14,3 +14,6 @@ mod oids;
 mod relations;
 pub mod value;
 pub mod world;
+
+#[cfg(test)]
+mod tests;
