@@ -199,7 +199,7 @@ impl Facts {
                 columns
                     .map(|((column, type_name), not_null)| Attribute {
                         not_null: *not_null,
-                        dimensions: i32::from(type_name.ends_with("[]")),
+                        dimensions: i32::from(listed.kind == "r" && type_name.ends_with("[]")),
                         ..attribute(&column.name, types::oid_of_listed(type_name), -1)
                     })
                     .collect()

@@ -17,7 +17,9 @@ pub fn attributes(facts: &Facts, rows: &mut Rows) {
             let known = types::by_oid(attribute.type_oid);
             let collation = match known.map_or(0, |known| known.collation) {
                 // The catalogue's own texts are compared byte by byte.
-                types::DEFAULT_COLLATION if matches!(entry.what, What::Listed(_)) => types::C_COLLATION,
+                types::DEFAULT_COLLATION if matches!(entry.what, What::Listed(_)) && entry.kind() == "r" => {
+                    types::C_COLLATION
+                }
                 collation => collation,
             };
             rows.add(&[
