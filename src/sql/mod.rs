@@ -23,7 +23,6 @@ mod memory;
 mod models;
 mod names;
 mod parser;
-#[allow(dead_code)]
 mod pg_catalog;
 mod planner;
 mod referred;

@@ -60,6 +60,11 @@ impl Facts {
         Self { context, state, made: Mutex::default(), view_columns: Mutex::default() }
     }
 
+    /// An error if the statement should stop.
+    pub fn check(&self) -> Result<()> {
+        self.context.cancel.check()
+    }
+
     /// What the statement's snapshot knows.
     pub(super) fn catalog(&self) -> &Catalog {
         &self.context.snapshot.catalog

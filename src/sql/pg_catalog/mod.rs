@@ -5,15 +5,20 @@
 //! What it reads is a [`World`](world::World): relations made of the statement's snapshot, with what its role may see.
 //! [`Facts`](facts::Facts) is the one there is.
 
+mod arrow;
 mod entry;
+pub mod eval;
 pub mod facts;
 mod functions;
 mod identifier;
 mod names;
 mod oids;
 mod relations;
+mod route;
 pub mod value;
 pub mod world;
 
 #[cfg(test)]
 mod tests;
+
+pub use route::{answer, describe, route};
