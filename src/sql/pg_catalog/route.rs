@@ -176,8 +176,7 @@ pub fn answer(facts: &Facts, query: &Query, params: &[ScalarValue]) -> Result<(S
 
 /// What a query takes and gives.
 pub fn describe(facts: &Facts, query: &Query, declared: &[Option<Field>]) -> Result<(Vec<Field>, SchemaRef)> {
-    let types: Vec<Type> =
-        declared.iter().map(|field| field.as_ref().map_or(Type::Unknown, arrow::type_of)).collect();
+    let types: Vec<Type> = declared.iter().map(|field| field.as_ref().map_or(Type::Unknown, arrow::type_of)).collect();
     let Shape { params, columns } = eval::describe(query, facts, &types)?;
     let params = params.iter().enumerate().map(|(at, data_type)| match declared.get(at).cloned().flatten() {
         Some(field) => field,

@@ -146,13 +146,9 @@ pub fn family(data_type: &Type) -> Family {
     match data_type {
         Type::Bool => Family::Bool,
         Type::Int2 | Type::Int4 | Type::Int8 | Type::Float4 | Type::Float8 | Type::Numeric => Family::Number,
-        Type::Oid
-        | Type::Xid
-        | Type::Regclass
-        | Type::Regtype
-        | Type::Regproc
-        | Type::Regnamespace
-        | Type::Regrole => Family::Oid,
+        Type::Oid | Type::Xid | Type::Regclass | Type::Regtype | Type::Regproc | Type::Regnamespace | Type::Regrole => {
+            Family::Oid
+        }
         Type::Char
         | Type::Name
         | Type::Text

@@ -113,7 +113,9 @@ impl Binder<'_> {
             taken.push(match (kind, at) {
                 (AggregateKind::BoolAnd | AggregateKind::BoolOr, _) => self.settle(arg, &Type::Bool)?,
                 (AggregateKind::StringAgg, _) | (AggregateKind::JsonObjectAgg, 0) => self.in_text(arg)?,
-                (AggregateKind::JsonAgg, _) | (AggregateKind::JsonObjectAgg, _) => as_json(self.settle(arg, &Type::Text)?),
+                (AggregateKind::JsonAgg, _) | (AggregateKind::JsonObjectAgg, _) => {
+                    as_json(self.settle(arg, &Type::Text)?)
+                }
                 (AggregateKind::Min | AggregateKind::Max, _) if family(&arg.data_type) == Family::Text => {
                     self.coerce(arg, &Type::Text)?
                 }

@@ -250,12 +250,8 @@ impl Binder<'_> {
             ast::Value::SingleQuotedString(text)
             | ast::Value::EscapedStringLiteral(text)
             | ast::Value::UnicodeStringLiteral(text)
-            | ast::Value::NationalStringLiteral(text) => {
-                Expr::value(Value::Text(text.as_str().into()), Type::Unknown)
-            }
-            ast::Value::DollarQuotedString(text) => {
-                Expr::value(Value::Text(text.value.as_str().into()), Type::Unknown)
-            }
+            | ast::Value::NationalStringLiteral(text) => Expr::value(Value::Text(text.as_str().into()), Type::Unknown),
+            ast::Value::DollarQuotedString(text) => Expr::value(Value::Text(text.value.as_str().into()), Type::Unknown),
             other => return Err(unsupported(format!("the literal {other}"))),
         })
     }
@@ -401,12 +397,7 @@ impl Binder<'_> {
         Ok(Expr::boolean(Node::QuantifiedQuery { test, left: left.boxed(), query: Arc::new(query), all }))
     }
 
-    fn case(
-        &mut self,
-        operand: Option<&Ast>,
-        conditions: &[ast::CaseWhen],
-        otherwise: Option<&Ast>,
-    ) -> Result<Expr> {
+    fn case(&mut self, operand: Option<&Ast>, conditions: &[ast::CaseWhen], otherwise: Option<&Ast>) -> Result<Expr> {
         let operand = operand.map(|operand| self.expr(operand)).transpose()?;
         let operand = operand.map(|operand| self.settle(operand, &Type::Text)).transpose()?;
         let (mut whens, mut results) = (Vec::new(), Vec::new());

@@ -2,8 +2,8 @@
 
 use super::super::super::value::Value;
 use super::super::cast::text;
-use super::super::plan::{SetCall, SetKind};
 use super::super::plan::Tuple;
+use super::super::plan::{SetCall, SetKind};
 use super::{Frame, Run};
 use crate::error::{Error, Kind, Result};
 use std::sync::Arc;

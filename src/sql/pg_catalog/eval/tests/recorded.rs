@@ -23,9 +23,9 @@ fn entries(text: &str) -> Vec<Entry<'_>> {
     let entries = text.split("\n-- ;;").map(|entry| {
         let title = entry.lines().find_map(|line| line.strip_prefix("-- n: ")).unwrap_or_default();
         let answer = entry.lines().find_map(|line| line.strip_prefix("-- answer: "));
-        let columns = answer.and_then(|answer| answer.split_once("row(s) (")).map(|(_, columns)| {
-            columns.trim_end_matches(')').split(", ").collect()
-        });
+        let columns = answer
+            .and_then(|answer| answer.split_once("row(s) ("))
+            .map(|(_, columns)| columns.trim_end_matches(')').split(", ").collect());
         let body = entry.lines().skip_while(|line| line.starts_with("-- ") || line.is_empty());
         Entry { title, sql: body.collect::<Vec<_>>().join("\n"), columns }
     });
