@@ -7,8 +7,8 @@ use crate::config::BATCH_ROWS;
 use crate::encoding::pg_text::TYPE_METADATA;
 use crate::error::{Error, Kind, Result};
 use arrow::array::{
-    Array, ArrayRef, BooleanBuilder, Decimal128Array, Float32Array, Float64Array, Int16Builder, Int32Builder,
-    Int64Builder, ListArray, RecordBatch, RecordBatchOptions, StringBuilder, TimestampMicrosecondBuilder,
+    Array, ArrayRef, BooleanBuilder, Decimal128Array, Float32Array, Float64Array, Int16Builder, Int32Builder, Int64Builder,
+     ListArray, RecordBatch, RecordBatchOptions, StringBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -180,8 +180,7 @@ fn list(values: &[&Value], item: &Type, world: &dyn World) -> Result<ArrayRef> {
     }
     let items = array(&items, item, world)?;
     let nulls = NullBuffer::from(valid);
-    let list =
-        ListArray::try_new(Arc::new(field("item", item)), OffsetBuffer::from_lengths(lengths), items, Some(nulls));
+    let list = ListArray::try_new(Arc::new(field("item", item)), OffsetBuffer::from_lengths(lengths), items, Some(nulls));
     Ok(Arc::new(list?))
 }
 

@@ -32,8 +32,8 @@ pub fn route(query: &Query, context: impl FnOnce() -> (Arc<Context>, SessionStat
         return None;
     }
     let facts = Facts::new(context, state);
-    // Without a relation it may be of functions that only the engine has.
-    (!used.relations.is_empty() || !is_engines(&facts, query)).then_some(facts)
+    // With functions alone it may be of those that only the engine has.
+    (!used.relations.is_empty() || used.reg_cast || !is_engines(&facts, query)).then_some(facts)
 }
 
 /// Whether the names in a query are those of the catalogue, whatever the search path has.
@@ -176,11 +176,149 @@ pub fn answer(facts: &Facts, query: &Query, params: &[ScalarValue]) -> Result<(S
 
 /// What a query takes and gives.
 pub fn describe(facts: &Facts, query: &Query, declared: &[Option<Field>]) -> Result<(Vec<Field>, SchemaRef)> {
-    let types: Vec<Type> = declared.iter().map(|field| field.as_ref().map_or(Type::Unknown, arrow::type_of)).collect();
+    let types: Vec<Type> =
+        declared.iter().map(|field| field.as_ref().map_or(Type::Unknown, arrow::type_of)).collect();
     let Shape { params, columns } = eval::describe(query, facts, &types)?;
     let params = params.iter().enumerate().map(|(at, data_type)| match declared.get(at).cloned().flatten() {
         Some(field) => field,
         None => arrow::field(&format!("${}", at + 1), data_type),
     });
     Ok((params.collect(), arrow::schema(&columns)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::crypto::{KeySource, MasterKey};
+    use crate::encoding::pg_text::{TYPE_METADATA, cell_text};
+    use crate::error::Kind;
+    use crate::sql::{Birth, Database, Outcome, Session};
+    use datafusion::common::ScalarValue;
+    use futures::TryStreamExt;
+
+    fn run(work: impl AsyncFnOnce(&mut Session)) {
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeySource::from(MasterKey::from_bytes([7; 32]));
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let database = Database::open_or_create(folder.path().join("data"), &key, &Birth::default()).unwrap();
+        runtime.block_on(async {
+            let mut session = database.session("steward").unwrap();
+            let shop = "CREATE TABLE users (id bigint PRIMARY KEY, email varchar(120) NOT NULL, prefs jsonb);
+                COMMENT ON COLUMN users.email IS 'Login address';
+                CREATE TABLE orders (id bigint PRIMARY KEY, user_id bigint REFERENCES users(id), sku text);
+                CREATE VIEW big_orders AS SELECT id, sku FROM orders;
+                CREATE SCHEMA audit;
+                CREATE TABLE tables (n bigint);
+                INSERT INTO tables VALUES (7)";
+            session.query(shop).await.unwrap();
+            work(&mut session).await;
+        });
+    }
+
+    async fn rows(session: &mut Session, sql: &str) -> Vec<String> {
+        let batches = session.query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let lines = batches.iter().flat_map(|batch| {
+            (0..batch.num_rows()).map(|row| {
+                let cells = batch.columns().iter().map(|column| cell_text(column, row).unwrap_or_default());
+                cells.collect::<Vec<_>>().join("|")
+            })
+        });
+        lines.collect()
+    }
+
+    #[test]
+    fn the_catalogue_answers_its_own() {
+        run(async |session| {
+            let tables = "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                WHERE n.nspname = 'public' AND c.relkind IN ('r', 'v') ORDER BY 1";
+            assert_eq!(rows(session, tables).await, ["big_orders", "orders", "tables", "users"]);
+            let comment = "SELECT attname, format_type(atttypid, atttypmod), col_description(attrelid, attnum)
+                FROM pg_attribute WHERE attrelid = 'users'::regclass AND attnum = 2";
+            assert_eq!(rows(session, comment).await, ["email|character varying(120)|Login address"]);
+            assert_eq!(rows(session, "SELECT 'orders'::regclass, current_schema()").await, ["orders|public"]);
+            let named = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1 LIMIT 1";
+            assert_eq!(rows(session, named).await, ["big_orders"]);
+        });
+    }
+
+    #[test]
+    fn what_is_a_users_stays_with_the_engine() {
+        run(async |session| {
+            assert_eq!(rows(session, "SELECT n FROM tables").await, ["7"]);
+            assert_eq!(rows(session, "WITH pg_class AS (SELECT n FROM tables) SELECT n + 1 FROM pg_class").await, ["8"]);
+            assert_eq!(rows(session, "SELECT current_user, round(1.25, 1)").await, ["steward|1.3"]);
+            let mixed = session.query("SELECT 1 FROM tables, pg_class").await.unwrap_err();
+            assert_eq!(mixed.kind(), Kind::UndefinedTable);
+            let unknown = session.query("SELECT 1 FROM pg_catalog.pg_nothing").await.unwrap_err();
+            assert_eq!(unknown.kind(), Kind::UndefinedTable);
+        });
+    }
+
+    #[test]
+    fn types_are_those_of_the_wire() {
+        run(async |session| {
+            let sql = "SELECT c.oid, c.relname, c.relkind, c.relacl, i.indkey FROM pg_class c, pg_index i
+                WHERE c.oid = i.indrelid AND c.oid = $1";
+            let statement = session.parse(sql).unwrap().remove(0);
+            let described = session.describe(&statement, &[]).await.unwrap();
+            let mark = |field: &arrow::datatypes::Field| field.metadata().get(TYPE_METADATA).cloned().unwrap_or_default();
+            assert_eq!(described.params.iter().map(mark).collect::<Vec<_>>(), ["oid"]);
+            let columns = described.columns.unwrap();
+            let marks: Vec<String> = columns.fields().iter().map(|field| mark(field)).collect();
+            assert_eq!(marks, ["oid", "name", "\"char\"", "aclitem[]", "int2vector"]);
+            let oid = rows(session, "SELECT 'users'::regclass::oid").await.concat().parse().unwrap();
+            let params = vec![ScalarValue::Int64(Some(oid))];
+            let Outcome::Rows { schema, stream, .. } = session.execute(&statement, params).await.unwrap() else {
+                panic!("no rows")
+            };
+            assert_eq!(schema, columns);
+            let batches: Vec<_> = stream.try_collect().await.unwrap();
+            assert_eq!(cell_text(batches[0].column(1), 0).as_deref(), Some("users"));
+            assert_eq!(cell_text(batches[0].column(4), 0).as_deref(), Some("1"));
+        });
+    }
+
+    /// With `STEWARD_CLIENTS` set to the folder of recordings: prints what of them is refused here.
+    #[test]
+    fn all_recordings() {
+        let Ok(folder) = std::env::var("STEWARD_CLIENTS") else { return };
+        run(async |session| {
+            let (mut asked, mut answered) = (0, 0);
+            for file in std::fs::read_dir(folder).unwrap() {
+                let path = file.unwrap().path();
+                if path.extension().is_none_or(|extension| extension != "sql") {
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).unwrap();
+                for entry in text.split("\n-- ;;") {
+                    let sql: Vec<&str> = entry.lines().filter(|line| !line.starts_with("-- ")).collect();
+                    let Ok(statements) = session.parse(&sql.join("\n")) else { continue };
+                    let [statement] = statements.as_slice() else { continue };
+                    let crate::sql::parser::Body::Sql(sql) = &statement.body else { continue };
+                    let datafusion::sql::sqlparser::ast::Statement::Query(query) = sql.as_ref() else { continue };
+                    if !super::concerns_catalogue(query) {
+                        continue;
+                    }
+                    asked += 1;
+                    let begun = std::time::Instant::now();
+                    let answer = async {
+                        let params = session.describe(statement, &[]).await?.params;
+                        let nulls = params.iter().map(|field| ScalarValue::try_from(field.data_type()));
+                        session.execute(statement, nulls.collect::<Result<_, _>>()?).await.map(|_| ())
+                    };
+                    match answer.await {
+                        Ok(()) => answered += 1,
+                        Err(error) => {
+                            let title = entry.lines().find_map(|line| line.strip_prefix("-- n: ")).unwrap_or_default();
+                            println!("{} {title}: {error}", path.display());
+                        }
+                    }
+                    session.rollback_implicit();
+                    if begun.elapsed().as_millis() > 100 {
+                        println!("{} ms: {}", begun.elapsed().as_millis(), statement.text);
+                    }
+                }
+            }
+            println!("{asked} statements, {answered} answered by the database");
+        });
+    }
 }

@@ -78,9 +78,7 @@ pub fn cast(world: &dyn World, value: &Value, from: &Type, to: &Type) -> Result<
             _ => return Err(impossible(from, to)),
         },
         (Value::Moment(_), Type::Timestamptz) => value.clone(),
-        (Value::Text(written), Type::Timestamptz) => {
-            Value::Moment(moment(written).ok_or_else(|| invalid(to, written))?)
-        }
+        (Value::Text(written), Type::Timestamptz) => Value::Moment(moment(written).ok_or_else(|| invalid(to, written))?),
         (Value::Record(_), Type::Record) => value.clone(),
         (_, Type::Bool | Type::Timestamptz | Type::Int2Vector | Type::OidVector | Type::Record) => {
             return Err(impossible(from, to));

@@ -65,9 +65,7 @@ pub fn regex(pattern: &str, fold: bool) -> Result<Regex> {
     let translated = match pattern.strip_prefix("***=") {
         Some(literal) => regex::escape(literal),
         // PostgreSQL's escapes for the edges of a word and of the text.
-        None => {
-            plain.replace("\\m", "\\b{start}").replace("\\M", "\\b{end}").replace("\\y", "\\b").replace("\\Z", "\\z")
-        }
+        None => plain.replace("\\m", "\\b{start}").replace("\\M", "\\b{end}").replace("\\y", "\\b").replace("\\Z", "\\z"),
     };
     let built = RegexBuilder::new(&translated).case_insensitive(fold).dot_matches_new_line(true).build();
     built.map_err(|_| Error::new(Kind::InvalidRegex, format!("invalid regular expression: {pattern}")))

@@ -324,7 +324,9 @@ pub enum SetKind {
     ExpandArray,
     /// `name=value` texts as two columns.
     Options,
-    /// Keys and values of a JSON object, or its elements.
+    /// The words that a name must be quoted for.
+    Keywords,
+    /// What Steward never has any of.
     Nothing,
     /// One row of one value.
     Scalar,

@@ -146,9 +146,13 @@ pub fn family(data_type: &Type) -> Family {
     match data_type {
         Type::Bool => Family::Bool,
         Type::Int2 | Type::Int4 | Type::Int8 | Type::Float4 | Type::Float8 | Type::Numeric => Family::Number,
-        Type::Oid | Type::Xid | Type::Regclass | Type::Regtype | Type::Regproc | Type::Regnamespace | Type::Regrole => {
-            Family::Oid
-        }
+        Type::Oid
+        | Type::Xid
+        | Type::Regclass
+        | Type::Regtype
+        | Type::Regproc
+        | Type::Regnamespace
+        | Type::Regrole => Family::Oid,
         Type::Char
         | Type::Name
         | Type::Text
@@ -235,7 +239,7 @@ pub fn common<'a>(types: impl Iterator<Item = &'a Type>, what: &str) -> Result<T
             _ if have == *next => Some(have.clone()),
             (Family::Number, Family::Number) => wider(&have, next),
             (Family::Oid, Family::Oid | Family::Number) | (Family::Number, Family::Oid) => Some(Type::Oid),
-            (Family::Text, Family::Text) => Some(Type::Text),
+            (Family::Text, Family::Text) => Some(of_texts(&have, next)),
             (Family::Array, Family::Array) if comparable(&have, next) => Some(have.clone()),
             _ => None,
         };
@@ -247,4 +251,15 @@ pub fn common<'a>(types: impl Iterator<Item = &'a Type>, what: &str) -> Result<T
         })?);
     }
     Ok(found.unwrap_or(Type::Text))
+}
+
+/// Of `name`, `text` and `varchar` each is cast to the others without being asked, so the first decides; anything else only
+/// becomes one of them.
+fn of_texts(have: &Type, next: &Type) -> Type {
+    let plain = |data_type: &Type| matches!(data_type, Type::Name | Type::Text | Type::Varchar);
+    match (plain(have), plain(next)) {
+        (true, _) => have.clone(),
+        (false, true) => next.clone(),
+        (false, false) => Type::Text,
+    }
 }

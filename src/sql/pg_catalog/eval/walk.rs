@@ -1,8 +1,6 @@
 //! Which columns an expression uses, in the queries within it too.
 
-use super::plan::{
-    AggregateKind, Body, Distinct, Expr, From, Node, Query, Select, SetCall, SortKey, Source, WindowKind,
-};
+use super::plan::{AggregateKind, Body, Distinct, Expr, From, Node, Query, Select, SetCall, SortKey, Source, WindowKind};
 
 /// Calls `found` with the slot and place of each column `depth` SELECTs out; a whole row has no place.
 pub fn columns(expr: &Expr, depth: usize, found: &mut dyn FnMut(usize, Option<usize>)) {

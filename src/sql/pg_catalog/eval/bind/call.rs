@@ -113,9 +113,7 @@ impl Binder<'_> {
             taken.push(match (kind, at) {
                 (AggregateKind::BoolAnd | AggregateKind::BoolOr, _) => self.settle(arg, &Type::Bool)?,
                 (AggregateKind::StringAgg, _) | (AggregateKind::JsonObjectAgg, 0) => self.in_text(arg)?,
-                (AggregateKind::JsonAgg, _) | (AggregateKind::JsonObjectAgg, _) => {
-                    as_json(self.settle(arg, &Type::Text)?)
-                }
+                (AggregateKind::JsonAgg, _) | (AggregateKind::JsonObjectAgg, _) => as_json(self.settle(arg, &Type::Text)?),
                 (AggregateKind::Min | AggregateKind::Max, _) if family(&arg.data_type) == Family::Text => {
                     self.coerce(arg, &Type::Text)?
                 }
@@ -215,6 +213,7 @@ impl Binder<'_> {
                 | "generate_subscripts"
                 | "_pg_expandarray"
                 | "pg_options_to_table"
+                | "pg_get_keywords"
                 | "pg_partition_ancestors"
                 | "aclexplode"
         )
@@ -224,6 +223,16 @@ impl Binder<'_> {
     pub(super) fn set_call(&mut self, name: &str, mut args: Vec<Expr>) -> Result<(SetCall, Vec<Output>)> {
         let column = |name: &str, data_type: Type| Output { name: name.to_owned(), data_type, fields: None };
         let wrong = undefined(name, &args);
+        if (name, args.len()) == ("pg_get_keywords", 0) {
+            let columns = vec![
+                column("word", Type::Text),
+                column("catcode", Type::Char),
+                column("barelabel", Type::Bool),
+                column("catdesc", Type::Text),
+                column("baredesc", Type::Text),
+            ];
+            return Ok((SetCall { kind: SetKind::Keywords, args, width: columns.len() }, columns));
+        }
         let first = args.first().map(|arg| arg.data_type.clone()).ok_or_else(|| undefined(name, &[]))?;
         let (kind, columns) = match (name, args.len()) {
             ("unnest", 1) => {

@@ -3,7 +3,7 @@
 use super::super::super::value::{Type, Value};
 use super::super::functions::{number, text};
 use super::super::plan::{Expr, Node, Test};
-use super::super::types::{Family, array_of, element, family, first_index, named, shown};
+use super::super::types::{Family, array_of, common, element, family, first_index, named, shown};
 use super::operator::{spelled, test_of};
 use super::{Binder, unsupported};
 use crate::error::{Error, Kind, Result};
@@ -250,8 +250,12 @@ impl Binder<'_> {
             ast::Value::SingleQuotedString(text)
             | ast::Value::EscapedStringLiteral(text)
             | ast::Value::UnicodeStringLiteral(text)
-            | ast::Value::NationalStringLiteral(text) => Expr::value(Value::Text(text.as_str().into()), Type::Unknown),
-            ast::Value::DollarQuotedString(text) => Expr::value(Value::Text(text.value.as_str().into()), Type::Unknown),
+            | ast::Value::NationalStringLiteral(text) => {
+                Expr::value(Value::Text(text.as_str().into()), Type::Unknown)
+            }
+            ast::Value::DollarQuotedString(text) => {
+                Expr::value(Value::Text(text.value.as_str().into()), Type::Unknown)
+            }
             other => return Err(unsupported(format!("the literal {other}"))),
         })
     }
@@ -397,7 +401,12 @@ impl Binder<'_> {
         Ok(Expr::boolean(Node::QuantifiedQuery { test, left: left.boxed(), query: Arc::new(query), all }))
     }
 
-    fn case(&mut self, operand: Option<&Ast>, conditions: &[ast::CaseWhen], otherwise: Option<&Ast>) -> Result<Expr> {
+    fn case(
+        &mut self,
+        operand: Option<&Ast>,
+        conditions: &[ast::CaseWhen],
+        otherwise: Option<&Ast>,
+    ) -> Result<Expr> {
         let operand = operand.map(|operand| self.expr(operand)).transpose()?;
         let operand = operand.map(|operand| self.settle(operand, &Type::Text)).transpose()?;
         let (mut whens, mut results) = (Vec::new(), Vec::new());
@@ -415,7 +424,11 @@ impl Binder<'_> {
             results.push(self.expr(otherwise)?);
         }
         let fields = results.iter().find_map(|result| result.fields.clone());
-        let (mut results, data_type) = self.unify(results, "CASE")?;
+        // The last one, of ELSE, is the first to say what type all have.
+        let types = results.last().filter(|_| otherwise.is_some()).into_iter().chain(&results);
+        let data_type = common(types.map(|result| &result.data_type), "CASE")?;
+        let results = results.into_iter().map(|result| self.coerce(result, &data_type));
+        let mut results = results.collect::<Result<Vec<_>>>()?;
         let otherwise = if otherwise.is_some() { results.pop().map(Expr::boxed) } else { None };
         let node = Node::Case(whens.into_iter().zip(results).collect(), otherwise);
         Ok(Expr { node, data_type, fields })

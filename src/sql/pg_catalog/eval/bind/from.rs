@@ -241,8 +241,7 @@ impl Binder<'_> {
             && let Some(found) = self.world.relation(schema.as_deref().or(Some("pg_catalog")), &function)?
         {
             let columns = found.columns.iter();
-            let columns =
-                columns.map(|c| Output { name: c.name.clone(), data_type: c.data_type.clone(), fields: None });
+            let columns = columns.map(|c| Output { name: c.name.clone(), data_type: c.data_type.clone(), fields: None });
             let columns = columns.collect();
             return self.leaf(Source::Relation(found), None, function, columns, alias, None);
         }
@@ -363,8 +362,9 @@ fn placed(from: From, conditions: Vec<Expr>) -> From {
                 let (left, above) = conditions.into_iter().partition(|c: &Expr| within(c, &join.left_slots));
                 (to_left, join.filter) = (left, above);
                 let on = std::mem::take(&mut join.on);
-                let (right, both): (Vec<_>, _) =
-                    on.into_iter().partition(|c: &Expr| !walk::slots(c).is_empty() && within(c, &join.right_slots));
+                let (right, both): (Vec<_>, _) = on.into_iter().partition(|c: &Expr| {
+                    !walk::slots(c).is_empty() && within(c, &join.right_slots)
+                });
                 join.on = both;
                 join.right = placed(join.right, right);
             } else {

@@ -107,9 +107,7 @@ impl Binder<'_> {
     /// A test of two values.
     pub(super) fn test(&mut self, test: Test, left: Expr, right: Expr) -> Result<Expr> {
         let (left, right) = match test {
-            Test::Like { .. } | Test::Regex { .. } => {
-                (self.as_text(left, symbol(test))?, self.as_text(right, symbol(test))?)
-            }
+            Test::Like { .. } | Test::Regex { .. } => (self.as_text(left, symbol(test))?, self.as_text(right, symbol(test))?),
             _ => self.paired(left, symbol(test), right)?,
         };
         Ok(Expr::boolean(Node::Test(test, left.boxed(), right.boxed())))

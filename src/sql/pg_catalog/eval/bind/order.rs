@@ -31,8 +31,7 @@ impl Binder<'_> {
         let item = match expr {
             ast::Expr::Identifier(ident) => {
                 let name = fold(ident);
-                let mut named =
-                    columns.iter().zip(items).filter(|(column, _)| column.name == name).map(|(_, item)| item);
+                let mut named = columns.iter().zip(items).filter(|(column, _)| column.name == name).map(|(_, item)| item);
                 let first = named.next();
                 if first.is_some_and(|first| named.any(|other| other != first)) {
                     return Err(Error::new(Kind::AmbiguousColumn, format!("{clause} \"{name}\" is ambiguous")));

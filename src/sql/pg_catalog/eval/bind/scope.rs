@@ -35,9 +35,10 @@ impl Binder<'_> {
         }
         match has_relation {
             true => Err(Error::new(Kind::UndefinedColumn, format!("column {relation}.{name} does not exist"))),
-            false => {
-                Err(Error::new(Kind::UndefinedTable, format!("missing FROM-clause entry for table \"{relation}\"")))
-            }
+            false => Err(Error::new(
+                Kind::UndefinedTable,
+                format!("missing FROM-clause entry for table \"{relation}\""),
+            )),
         }
     }
 
@@ -129,7 +130,11 @@ impl Visible {
 
 /// A column's expression.
 pub(super) fn column_of(up: usize, slot: usize, at: usize, column: &Output) -> Expr {
-    Expr { node: Node::Column { up, slot, at }, data_type: column.data_type.clone(), fields: column.fields.clone() }
+    Expr {
+        node: Node::Column { up, slot, at },
+        data_type: column.data_type.clone(),
+        fields: column.fields.clone(),
+    }
 }
 
 /// Columns that every relation has besides its own.

@@ -15,9 +15,12 @@ use datafusion::sql::sqlparser::ast::{
 
 impl Binder<'_> {
     /// Binds a SELECT, with the ORDER BY behind it.
-    pub(super) fn select(&mut self, select: &ast::Select, order: &[ast::OrderByExpr]) -> Result<(Select, Vec<Output>)> {
-        if select.into.is_some() || select.qualify.is_some() || select.top.is_some() || !select.lateral_views.is_empty()
-        {
+    pub(super) fn select(
+        &mut self,
+        select: &ast::Select,
+        order: &[ast::OrderByExpr],
+    ) -> Result<(Select, Vec<Output>)> {
+        if select.into.is_some() || select.qualify.is_some() || select.top.is_some() || !select.lateral_views.is_empty() {
             return Err(unsupported("such a SELECT"));
         }
         self.levels.push(Level::default());
@@ -58,7 +61,8 @@ impl Binder<'_> {
             }
         };
         let level = self.level()?;
-        let (slots, windows, sets) = (level.slots, std::mem::take(&mut level.windows), std::mem::take(&mut level.sets));
+        let (slots, windows, sets) =
+            (level.slots, std::mem::take(&mut level.windows), std::mem::take(&mut level.sets));
         let aggregates = std::mem::take(&mut level.aggregates);
         let mut widths = vec![0; slots];
         for visible in &level.relations {
@@ -91,7 +95,8 @@ impl Binder<'_> {
                 Some(from)
             }
         };
-        let select = Select { slots, widths, from, filter, grouping, having, windows, sets, items, distinct, order };
+        let select =
+            Select { slots, widths, from, filter, grouping, having, windows, sets, items, distinct, order };
         Ok((select, columns))
     }
 
@@ -209,14 +214,12 @@ fn must_be_grouped(expr: &Expr, keys: &[Expr], relations: &[Visible]) -> Result<
     let by_oid = |slot: usize| {
         relations.iter().filter(|visible| visible.slot == slot && visible.oid.is_some()).any(|visible| {
             let oid = visible.columns.iter().position(|column| column.name == "oid");
-            keys.iter()
-                .any(|key| matches!(key.node, Node::Column { up: 0, slot: s, at } if s == slot && Some(at) == oid))
+            keys.iter().any(|key| matches!(key.node, Node::Column { up: 0, slot: s, at } if s == slot && Some(at) == oid))
         })
     };
     let check = |slot: usize, at: Option<usize>| -> Result<()> {
         let Some(visible) = relations.iter().find(|visible| visible.slot == slot) else { return Ok(()) };
-        let is_key =
-            |key: &Expr| matches!(key.node, Node::Column { up: 0, slot: s, at: a } if s == slot && Some(a) == at);
+        let is_key = |key: &Expr| matches!(key.node, Node::Column { up: 0, slot: s, at: a } if s == slot && Some(a) == at);
         if by_oid(slot) || keys.iter().any(is_key) {
             return Ok(());
         }
@@ -250,3 +253,4 @@ fn must_be_grouped(expr: &Expr, keys: &[Expr], relations: &[Visible]) -> Result<
         }
     }
 }
+

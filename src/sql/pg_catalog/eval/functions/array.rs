@@ -67,8 +67,9 @@ pub const CAT: Builtin = lax("array_cat", |args| match args {
     [Value::Null, Value::Null] => Ok(Value::Null),
     _ => Ok(Value::Array(items(args.first()).iter().chain(items(args.get(1))).cloned().collect())),
 });
-pub const APPEND: Builtin =
-    lax("array_append", |args| Ok(Value::Array(items(args.first()).iter().chain(args.get(1)).cloned().collect())));
+pub const APPEND: Builtin = lax("array_append", |args| {
+    Ok(Value::Array(items(args.first()).iter().chain(args.get(1)).cloned().collect()))
+});
 pub const PREPEND: Builtin = lax("array_prepend", |args| {
     Ok(Value::Array(args.first().into_iter().chain(items(args.get(1))).cloned().collect()))
 });

@@ -64,7 +64,8 @@ fn found(args: &[Value]) -> Result<Option<serde_json::Value>> {
     })
 }
 
-pub const GET: Builtin = strict("->", |args| Ok(found(args)?.map_or(Value::Null, |value| text(value.to_string()))));
+pub const GET: Builtin =
+    strict("->", |args| Ok(found(args)?.map_or(Value::Null, |value| text(value.to_string()))));
 pub const GET_TEXT: Builtin = strict("->>", |args| {
     Ok(match found(args)? {
         None | Some(serde_json::Value::Null) => Value::Null,

@@ -25,7 +25,10 @@ pub fn md5(bytes: &[u8]) -> [u8; 16] {
                 _ => (c ^ (b | !d), (7 * step) % 16),
             };
             let constant = (((step + 1) as f64).sin().abs() * 4_294_967_296.0) as u32;
-            let sum = mixed.wrapping_add(a).wrapping_add(constant).wrapping_add(words.get(word).copied().unwrap_or(0));
+            let sum = mixed
+                .wrapping_add(a)
+                .wrapping_add(constant)
+                .wrapping_add(words.get(word).copied().unwrap_or(0));
             (a, d, c) = (d, c, b);
             b = b.wrapping_add(sum.rotate_left(SHIFTS[step / 16][step % 4]));
         }

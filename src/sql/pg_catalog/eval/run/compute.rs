@@ -146,13 +146,15 @@ impl Run<'_> {
             }
             Node::Array(list) => Value::Array(self.tuple(list, frame)?),
             Node::Record(list) => Value::Record(self.tuple(list, frame)?),
-            Node::Subscript(base, index, from) => match (self.compute(base, frame)?, self.compute(index, frame)?) {
-                (Value::Array(items), Value::Int(index)) => {
-                    let at = usize::try_from(index.saturating_sub(*from)).ok();
-                    at.and_then(|at| items.get(at)).cloned().unwrap_or(Value::Null)
+            Node::Subscript(base, index, from) => {
+                match (self.compute(base, frame)?, self.compute(index, frame)?) {
+                    (Value::Array(items), Value::Int(index)) => {
+                        let at = usize::try_from(index.saturating_sub(*from)).ok();
+                        at.and_then(|at| items.get(at)).cloned().unwrap_or(Value::Null)
+                    }
+                    _ => Value::Null,
                 }
-                _ => Value::Null,
-            },
+            }
             Node::Slice { base, low, high, from } => {
                 let Value::Array(items) = self.compute(base, frame)? else { return Ok(Value::Null) };
                 let bound = |bound: &Option<Box<Expr>>, otherwise: i64| -> Result<Option<i64>> {

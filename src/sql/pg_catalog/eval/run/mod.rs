@@ -140,6 +140,7 @@ impl<'a> Run<'a> {
         Ok(rows)
     }
 
+
     /// The rows of a query that may be the same each time.
     pub fn rows_of(&self, query: &Query, parent: Option<&Frame>) -> Result<Arc<[Tuple]>> {
         if query.constant
@@ -261,20 +262,8 @@ pub fn ordered(left: &[Value], right: &[Value], order: &[SortKey]) -> Ordering {
     for ((left, right), key) in left.iter().zip(right).zip(order) {
         let order = match (left, right) {
             (Value::Null, Value::Null) => Ordering::Equal,
-            (Value::Null, _) => {
-                if key.nulls_first {
-                    Ordering::Less
-                } else {
-                    Ordering::Greater
-                }
-            }
-            (_, Value::Null) => {
-                if key.nulls_first {
-                    Ordering::Greater
-                } else {
-                    Ordering::Less
-                }
-            }
+            (Value::Null, _) => if key.nulls_first { Ordering::Less } else { Ordering::Greater },
+            (_, Value::Null) => if key.nulls_first { Ordering::Greater } else { Ordering::Less },
             _ if key.descending => total(right, left),
             _ => total(left, right),
         };

@@ -28,7 +28,14 @@ impl Run<'_> {
         }
     }
 
-    fn leaf(&self, slot: usize, source: &Source, filter: &[Expr], within: &Within, base: &Row) -> Result<Vec<Row>> {
+    fn leaf(
+        &self,
+        slot: usize,
+        source: &Source,
+        filter: &[Expr],
+        within: &Within,
+        base: &Row,
+    ) -> Result<Vec<Row>> {
         let frame = Frame { row: base, parent: within.parent };
         if let Source::Relation(relation) = source {
             let bound = filter.iter().find_map(|condition| bound(condition, slot));

@@ -1,8 +1,8 @@
 //! A SELECT: from the rows of FROM to those of its output.
 
-use super::super::super::value::Value;
 use super::super::compare::Key;
 use super::super::plan::{Distinct, Select, Tuple};
+use super::super::super::value::Value;
 use super::rows::Within;
 use super::{Frame, Row, Run, ordered};
 use crate::error::Result;

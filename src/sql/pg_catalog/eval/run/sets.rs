@@ -2,8 +2,8 @@
 
 use super::super::super::value::Value;
 use super::super::cast::text;
-use super::super::plan::Tuple;
-use super::super::plan::{SetCall, SetKind};
+use super::super::functions::text::RESERVED;
+use super::super::plan::{SetCall, SetKind, Tuple};
 use super::{Frame, Run};
 use crate::error::{Error, Kind, Result};
 use std::sync::Arc;
@@ -44,6 +44,13 @@ impl Run<'_> {
                     }
                 });
                 split.collect()
+            }
+            (SetKind::Keywords, _) => {
+                let words = RESERVED.iter().map(|word| -> Tuple {
+                    let (kind, label) = (text("reserved"), text("requires AS"));
+                    Arc::new([text(*word), text("R"), Value::Bool(false), kind, label])
+                });
+                words.collect()
             }
             (SetKind::Series, Value::Int(start)) => self.series(*start, args.get(1), args.get(2))?,
             _ => Vec::new(),

@@ -158,6 +158,7 @@ impl World for Fake {
         let known = match (reg, bare) {
             (Type::Regclass, "orders") => ORDERS as u32,
             (Type::Regclass, "users") => USERS as u32,
+            (Type::Regclass, "big_orders") => 16431,
             (Type::Regclass, name) => listed::find("pg_catalog", name).map_or(0, |listed| listed.oid),
             (Type::Regtype, "text") => 25,
             (Type::Regtype, _) => 20,

@@ -23,9 +23,9 @@ fn entries(text: &str) -> Vec<Entry<'_>> {
     let entries = text.split("\n-- ;;").map(|entry| {
         let title = entry.lines().find_map(|line| line.strip_prefix("-- n: ")).unwrap_or_default();
         let answer = entry.lines().find_map(|line| line.strip_prefix("-- answer: "));
-        let columns = answer
-            .and_then(|answer| answer.split_once("row(s) ("))
-            .map(|(_, columns)| columns.trim_end_matches(')').split(", ").collect());
+        let columns = answer.and_then(|answer| answer.split_once("row(s) (")).map(|(_, columns)| {
+            columns.trim_end_matches(')').split(", ").collect()
+        });
         let body = entry.lines().skip_while(|line| line.starts_with("-- ") || line.is_empty());
         Entry { title, sql: body.collect::<Vec<_>>().join("\n"), columns }
     });
@@ -47,7 +47,7 @@ fn query(sql: &str) -> Option<ast::Query> {
 /// As the recordings name types.
 fn short(data_type: &Type) -> String {
     match data_type {
-        Type::Array(item) => format!("{}[]", short(item)),
+        Type::Array(item) => format!("_{}", short(item).trim_matches('"')),
         Type::Bool => "bool".to_owned(),
         Type::Int2 => "int2".to_owned(),
         Type::Int4 => "int4".to_owned(),
