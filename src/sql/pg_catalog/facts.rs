@@ -204,6 +204,7 @@ impl Facts {
                 columns
                     .map(|((column, type_name), not_null)| Attribute {
                         not_null: *not_null,
+                        dimensions: i32::from(listed.kind == "r" && type_name.ends_with("[]")),
                         ..attribute(&column.name, types::oid_of_listed(type_name), -1)
                     })
                     .collect()
@@ -267,15 +268,22 @@ fn of_fields(schema: SchemaRef) -> Vec<Attribute> {
     fields.map(|field| of_type(field.name(), &SqlType::from_field(field).unwrap_or(SqlType::Text))).collect()
 }
 
-/// A default as PostgreSQL shows it: a literal has its type behind it.
+/// A default as PostgreSQL shows it: a literal has its type behind it, in lower case.
 fn default_text(text: &str, data_type: &SqlType) -> String {
-    let is_literal = text.len() > 1
-        && text.starts_with('\'')
-        && text.ends_with('\'')
-        && !text[1..text.len() - 1].replace("''", "").contains('\'');
+    let is_literal = |text: &str| {
+        text.len() > 1
+            && text.starts_with('\'')
+            && text.ends_with('\'')
+            && !text[1..text.len() - 1].replace("''", "").contains('\'')
+    };
+    if let Some((value, cast)) = text.rsplit_once("::")
+        && is_literal(value)
+    {
+        return format!("{value}::{}", cast.to_lowercase());
+    }
     let (oid, _) = types::of_column(data_type);
     match types::by_oid(oid) {
-        Some(known) if is_literal => format!("{text}::{}", types::shown(known, None)),
+        Some(known) if is_literal(text) => format!("{text}::{}", types::shown(known, None)),
         _ => text.to_owned(),
     }
 }

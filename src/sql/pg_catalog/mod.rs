@@ -18,4 +18,7 @@ mod route;
 pub mod value;
 pub mod world;
 
+#[cfg(test)]
+mod tests;
+
 pub use route::{answer, describe, route};

@@ -43,9 +43,8 @@ pub fn role_oid(facts: &Facts, name: &str) -> Result<u32> {
 
 fn function_oid(text: &str) -> Result<u32> {
     let (schema, name) = qualified(text)?;
-    let mut found = functions::all().filter(|function| {
-        function.name == name && schema.as_deref().is_none_or(|schema| schema == function.schema)
-    });
+    let mut found = functions::all()
+        .filter(|function| function.name == name && schema.as_deref().is_none_or(|schema| schema == function.schema));
     match (found.next(), found.next()) {
         (Some(function), None) => Ok(function.oid),
         (Some(_), Some(_)) => {

@@ -11,14 +11,29 @@ use crate::error::{Error, Kind, Result};
 /// The type that such a function gives.
 pub fn returns(name: &str) -> Option<Type> {
     Some(match name {
-        "format_type" | "obj_description" | "col_description" | "shobj_description" | "pg_describe_object"
+        "format_type"
+        | "obj_description"
+        | "col_description"
+        | "shobj_description"
+        | "pg_describe_object"
         | "pg_get_serial_sequence" => Type::Text,
         "pg_get_userbyid" => Type::Name,
-        "pg_table_is_visible" | "pg_type_is_visible" | "pg_function_is_visible" | "pg_operator_is_visible"
-        | "pg_opclass_is_visible" | "pg_opfamily_is_visible" | "pg_collation_is_visible" | "pg_conversion_is_visible"
-        | "pg_statistics_obj_is_visible" | "pg_ts_config_is_visible" | "pg_ts_dict_is_visible"
-        | "pg_ts_parser_is_visible" | "pg_ts_template_is_visible" | "pg_is_other_temp_schema"
-        | "pg_relation_is_publishable" => Type::Bool,
+        "pg_table_is_visible"
+        | "pg_type_is_visible"
+        | "pg_function_is_visible"
+        | "pg_operator_is_visible"
+        | "pg_opclass_is_visible"
+        | "pg_opfamily_is_visible"
+        | "pg_collation_is_visible"
+        | "pg_conversion_is_visible"
+        | "pg_statistics_obj_is_visible"
+        | "pg_ts_config_is_visible"
+        | "pg_ts_dict_is_visible"
+        | "pg_ts_parser_is_visible"
+        | "pg_ts_template_is_visible"
+        | "pg_is_other_temp_schema"
+        | "pg_relation_is_publishable"
+        | "pg_index_column_has_property" => Type::Bool,
         "pg_relation_is_updatable" => Type::Int4,
         "pg_column_is_updatable" => Type::Bool,
         "pg_my_temp_schema" => Type::Oid,
@@ -73,7 +88,10 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
             }
         }
         "pg_function_is_visible" => functions::by_oid(args.oid(0, &Type::Regproc)?).map(|_| true).into(),
-        "pg_operator_is_visible" | "pg_opclass_is_visible" | "pg_opfamily_is_visible" | "pg_collation_is_visible"
+        "pg_operator_is_visible"
+        | "pg_opclass_is_visible"
+        | "pg_opfamily_is_visible"
+        | "pg_collation_is_visible"
         | "pg_conversion_is_visible" => true.into(),
         "pg_is_other_temp_schema" => false.into(),
         "pg_relation_is_publishable" => {
@@ -88,6 +106,12 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
         "pg_column_is_updatable" => {
             let entry = facts.entry(args.oid(0, &Type::Regclass)?);
             entry.is_some_and(|entry| matches!(entry.what, What::Table(..))).into()
+        }
+        "pg_index_column_has_property" => {
+            let Some(entry) = facts.entry(args.oid(0, &Type::Regclass)?) else { return Ok(Value::Null) };
+            let of_trees = ["asc", "nulls_last", "orderable", "returnable", "search_array", "search_nulls"]
+                .contains(&args.text(2)?);
+            (of_trees && matches!(entry.what, What::Key(..))).into()
         }
         "pg_my_temp_schema" => 0.into(),
         "pg_get_serial_sequence" => serial_sequence(args)?.into(),

@@ -26,7 +26,7 @@ pub fn returns(name: &str, args: &[Type]) -> Option<Type> {
 /// What a function gives.
 pub fn call(facts: &Facts, name: &str, values: &[Value], types: &[Type]) -> Result<Value> {
     // format_type takes no modifier as NULL.
-    if name != "format_type" && values.iter().any(|value| *value == Value::Null) {
+    if name != "format_type" && values.contains(&Value::Null) {
         return Ok(Value::Null);
     }
     let args = Args { facts, name, values, types };

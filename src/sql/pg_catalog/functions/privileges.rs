@@ -5,8 +5,8 @@
 
 use super::super::entry::{Entry, What};
 use super::super::facts::Facts;
-use super::super::value::{Type, Value};
 use super::super::names;
+use super::super::value::{Type, Value};
 use super::Args;
 use crate::catalog::{ObjectId, Privilege};
 use crate::error::{Error, Kind, Result};
@@ -128,7 +128,10 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
         "pg_has_role" => {
             let other = ObjectId::from(args.oid(at, &Type::Regrole)?);
             let has = asked(last, &["MEMBER", "USAGE", "SET"])?;
-            Ok(has.iter().any(|one| if one.grant { is_superuser(facts, role) } else { has_role(facts, role, other) }).into())
+            Ok(has
+                .iter()
+                .any(|one| if one.grant { is_superuser(facts, role) } else { has_role(facts, role, other) })
+                .into())
         }
         "has_tablespace_privilege" | "has_parameter_privilege" => Ok(is_superuser(facts, role).into()),
         // Functions, languages and types are everybody's.

@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Microseconds since 1970 when the catalogue was first asked when the server had started.
+/// Microseconds since 1970 of the first question for it: near enough to when the server started.
 static STARTED: LazyLock<i64> =
     LazyLock::new(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64));
 
@@ -84,6 +84,8 @@ fn set_config(args: &Args<'_>) -> Result<Value> {
     let (name, value) = (args.text(0)?, args.text(1)?);
     match args.facts.context.settings.get(name)?.eq_ignore_ascii_case(value) {
         true => Ok(value.into()),
-        false => Err(Error::new(Kind::Unsupported, "set_config is not supported").with_hint(format!("Use SET {name}."))),
+        false => {
+            Err(Error::new(Kind::Unsupported, "set_config is not supported").with_hint(format!("Use SET {name}.")))
+        }
     }
 }

@@ -8,10 +8,22 @@ use crate::error::{Error, Kind, Result};
 /// The type that such a function gives.
 pub fn returns(name: &str) -> Option<Type> {
     match name {
-        "pg_relation_size" | "pg_table_size" | "pg_total_relation_size" | "pg_indexes_size" | "pg_database_size"
-        | "pg_tablespace_size" | "pg_relation_filenode" | "pg_stat_get_numscans" | "pg_stat_get_live_tuples"
-        | "pg_stat_get_dead_tuples" | "pg_stat_get_tuples_inserted" | "pg_stat_get_tuples_updated"
-        | "pg_stat_get_tuples_deleted" | "pg_stat_get_blocks_fetched" | "pg_stat_get_blocks_hit" => Some(Type::Int8),
+        "pg_relation_size"
+        | "pg_table_size"
+        | "pg_total_relation_size"
+        | "pg_indexes_size"
+        | "pg_database_size"
+        | "pg_tablespace_size"
+        | "pg_relation_filenode"
+        | "pg_stat_get_numscans"
+        | "pg_stat_get_live_tuples"
+        | "pg_stat_get_dead_tuples"
+        | "pg_stat_get_tuples_inserted"
+        | "pg_stat_get_tuples_updated"
+        | "pg_stat_get_tuples_deleted"
+        | "pg_stat_get_blocks_fetched"
+        | "pg_stat_get_blocks_hit"
+        | "pg_sequence_last_value" => Some(Type::Int8),
         "pg_size_pretty" | "pg_relation_filepath" | "pg_tablespace_location" => Some(Type::Text),
         _ => None,
     }
@@ -53,7 +65,7 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
             }
         }
         "pg_tablespace_location" => "".into(),
-        "pg_relation_filepath" => Value::Null,
+        "pg_relation_filepath" | "pg_sequence_last_value" => Value::Null,
         "pg_relation_filenode" => args.oid(0, &Type::Regclass)?.into(),
         // What nobody counts.
         _ => 0.into(),

@@ -15,6 +15,13 @@ pub fn attributes(facts: &Facts, rows: &mut Rows) {
     for entry in facts.entries() {
         for (at, attribute) in facts.attributes(&entry).iter().enumerate() {
             let known = types::by_oid(attribute.type_oid);
+            let collation = match known.map_or(0, |known| known.collation) {
+                // The catalogue's own texts are compared byte by byte.
+                types::DEFAULT_COLLATION if matches!(entry.what, What::Listed(_)) && entry.kind() == "r" => {
+                    types::C_COLLATION
+                }
+                collation => collation,
+            };
             rows.add(&[
                 ("attrelid", entry.oid.into()),
                 ("attname", attribute.name.as_str().into()),
@@ -32,7 +39,7 @@ pub fn attributes(facts: &Facts, rows: &mut Rows) {
                 ("atthasdef", attribute.default.is_some().into()),
                 ("attidentity", identity(attribute).into()),
                 ("attislocal", true.into()),
-                ("attcollation", known.map_or(0, |known| known.collation).into()),
+                ("attcollation", collation.into()),
                 ("attacl", column_acl(facts, &entry, &attribute.name).into()),
             ]);
         }
@@ -40,16 +47,17 @@ pub fn attributes(facts: &Facts, rows: &mut Rows) {
             && entry.kind() == "r"
         {
             for (name, type_oid, number) in SYSTEM {
+                let known = types::by_oid(type_oid);
                 row!(rows,
                     attrelid: entry.oid,
                     attname: name,
                     atttypid: type_oid,
-                    attlen: types::by_oid(type_oid).map_or(4, |known| known.len),
+                    attlen: known.map_or(4, |known| known.len),
                     attnum: number,
                     attcacheoff: -1,
                     atttypmod: -1,
-                    attbyval: true,
-                    attalign: "i",
+                    attbyval: known.is_some_and(|known| known.by_value),
+                    attalign: known.map_or("i", |known| known.align),
                     attstorage: "p",
                     attnotnull: true,
                     attislocal: true,

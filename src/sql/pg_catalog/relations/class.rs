@@ -32,12 +32,15 @@ pub fn classes(facts: &Facts, rows: &mut Rows) {
             ("oid", entry.oid.into()),
             ("relname", entry.name.as_ref().into()),
             ("relnamespace", facts.schema_oid(entry.schema).unwrap_or(0).into()),
-            ("reltype", if entry.is_relation() && !matches!(entry.what, What::Listed(_)) { entry.oid } else { 0 }.into()),
+            (
+                "reltype",
+                if entry.is_relation() && !matches!(entry.what, What::Listed(_)) { entry.oid } else { 0 }.into(),
+            ),
             ("relowner", facts.owner(&entry).into()),
             ("relam", access_method(&entry).into()),
             ("relfilenode", if stored { entry.oid } else { 0 }.into()),
             ("relpages", pages.into()),
-            ("reltuples", if stored || kind == "v" { tuples } else { -1.0 }.into()),
+            ("reltuples", tuples.into()),
             ("relhasindex", table.is_some_and(|(id, table)| has_index(facts, id, table)).into()),
             ("relpersistence", "p".into()),
             ("relkind", kind.into()),
@@ -46,7 +49,9 @@ pub fn classes(facts: &Facts, rows: &mut Rows) {
             ("relhasrules", (kind == "v").into()),
             (
                 "relhastriggers",
-                table.is_some_and(|(_, table)| !table.foreign_keys.is_empty() || !table.referenced_by.is_empty()).into(),
+                table
+                    .is_some_and(|(_, table)| !table.foreign_keys.is_empty() || !table.referenced_by.is_empty())
+                    .into(),
             ),
             ("relrowsecurity", table.is_some_and(|(_, table)| table.row_security).into()),
             ("relispopulated", true.into()),
@@ -182,10 +187,9 @@ pub fn descriptions(facts: &Facts, rows: &mut Rows) {
             row!(rows, objoid: oids::of(id), classoid: class_oid("pg_namespace"), objsubid: 0, description: text);
         }
     }
-    for (oid, text) in [
-        (oids::PG_CATALOG, "system catalog schema"),
-        (oids::STEWARD, "everything that Steward knows, as rows"),
-    ] {
+    for (oid, text) in
+        [(oids::PG_CATALOG, "system catalog schema"), (oids::STEWARD, "everything that Steward knows, as rows")]
+    {
         row!(rows, objoid: oid, classoid: class_oid("pg_namespace"), objsubid: 0, description: text);
     }
 }

@@ -4,6 +4,7 @@ use super::super::entry::What;
 use super::super::facts::Facts;
 use super::super::oids::{self, ClassPart, ConstraintPart};
 use super::rows::Rows;
+use super::types;
 use crate::catalog::{Action, CheckConstraint, ForeignKey, KeyConstraint, ObjectId, Table};
 
 /// A constraint of a table.
@@ -62,15 +63,21 @@ pub fn constraints_of(id: ObjectId, table: &Table) -> Vec<Constraint<'_>> {
         let oid = oids::constraint(id, part)?;
         Some(Constraint { oid, name, table_id: id, table, kind })
     };
-    let keys = table.keys.iter().enumerate().filter_map(|(at, key)| {
-        one(ConstraintPart::Key(at), key.name.as_str(), Kind::Key(key, at))
-    });
-    let foreign = table.foreign_keys.iter().enumerate().filter_map(|(at, key)| {
-        one(ConstraintPart::Foreign(at), key.name.as_str(), Kind::Foreign(key))
-    });
-    let checks = table.checks.iter().enumerate().filter_map(|(at, check)| {
-        one(ConstraintPart::Check(at), check.name.as_str(), Kind::Check(check))
-    });
+    let keys = table
+        .keys
+        .iter()
+        .enumerate()
+        .filter_map(|(at, key)| one(ConstraintPart::Key(at), key.name.as_str(), Kind::Key(key, at)));
+    let foreign = table
+        .foreign_keys
+        .iter()
+        .enumerate()
+        .filter_map(|(at, key)| one(ConstraintPart::Foreign(at), key.name.as_str(), Kind::Foreign(key)));
+    let checks = table
+        .checks
+        .iter()
+        .enumerate()
+        .filter_map(|(at, check)| one(ConstraintPart::Check(at), check.name.as_str(), Kind::Check(check)));
     keys.chain(foreign).chain(checks).collect()
 }
 
@@ -91,6 +98,30 @@ fn action(action: Action) -> &'static str {
         Action::Cascade => "c",
         Action::SetNull => "n",
         Action::SetDefault => "d",
+    }
+}
+
+/// PostgreSQL's number of `=` between two values of a type.
+fn equality(type_oid: u32) -> u32 {
+    match type_oid {
+        16 => 91,
+        17 => 1955,
+        20 => 410,
+        21 => 94,
+        23 => 96,
+        25 | 1043 => 98,
+        700 => 620,
+        701 => 670,
+        1042 => 1054,
+        1082 => 1093,
+        1083 => 1108,
+        1114 => 2060,
+        1184 => 1320,
+        1186 => 1330,
+        1700 => 1752,
+        2950 => 2972,
+        3802 => 3240,
+        _ => 1070,
     }
 }
 
@@ -122,8 +153,8 @@ pub fn rows(facts: &Facts, rows: &mut Rows) {
                 let place = other.and_then(|table| table.keys.iter().position(|other| other.name == key.key));
                 let index = place.and_then(|at| oids::class_part(key.table, ClassPart::Key(at)));
                 let columns = place.and_then(|at| Some(numbers(&other?.keys[at].columns)));
-                // `=` of the columns' types would stand here; what reads them asks only how many there are.
-                let equals = vec![96; key.columns.len()];
+                let referring = key.columns.iter().map(|at| &constraint.table.columns[*at].data_type);
+                let equals: Vec<u32> = referring.map(|data_type| equality(types::of_column(data_type).0)).collect();
                 cells.push(("conindid", index.unwrap_or(0).into()));
                 cells.push(("confrelid", oids::of(key.table).into()));
                 cells.push(("confupdtype", action(key.on_update).into()));

@@ -3,6 +3,7 @@
 use super::super::entry::{Entry, What};
 use super::super::facts::Facts;
 use super::super::identifier::qualified;
+use super::super::oids;
 use super::listed::class_oid;
 use super::rows::{Rows, row};
 use crate::catalog::View;
@@ -59,16 +60,14 @@ pub fn rows(facts: &Facts, rows: &mut Rows) {
                     classid: classes,
                     objid: entry.oid,
                     refclassid: classes,
-                    refobjid: super::super::oids::of(id),
+                    refobjid: oids::of(id),
                     refobjsubid: column + 1,
                     deptype: "i",
                 );
             }
-            What::Key(..) => {
-                let constraint = super::constraints(facts).into_iter().find(|constraint| {
-                    constraint.name == entry.name && Some(constraint.table_id) == entry.table().map(|(id, _)| id)
-                });
-                if let Some(constraint) = constraint {
+            What::Key(id, table, key) => {
+                let constraints = super::constraints_of(id, table);
+                if let Some(constraint) = constraints.into_iter().find(|constraint| constraint.name == key.name) {
                     row!(rows,
                         classid: classes,
                         objid: entry.oid,

@@ -21,8 +21,11 @@ pub struct Function {
     pub arg_names: Vec<&'static str>,
 }
 
-/// Steward's functions: name, result, whether that is a set, arguments. Their order numbers them: a new one comes last.
-const STEWARD: &[(&str, u32, bool, &[(&str, u32)])] = &[
+/// A function of Steward's: name, result, whether that is a set, arguments with their types.
+type Own = (&'static str, u32, bool, &'static [(&'static str, u32)]);
+
+/// Steward's functions. Their order numbers them: a new one comes last.
+const STEWARD: &[Own] = &[
     ("classify", TEXT, false, &[("value", TEXT)]),
     ("quality", FLOAT8, false, &[("row", RECORD)]),
     ("predict_ctr", FLOAT8, false, &[("row", RECORD)]),
@@ -53,7 +56,7 @@ static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
     lines.filter_map(read).chain((oids::STEWARD_FUNCTIONS..).zip(STEWARD).map(own)).collect()
 });
 
-fn own((oid, (name, result, returns_set, args)): (u32, &'static (&str, u32, bool, &[(&str, u32)]))) -> Function {
+fn own((oid, (name, result, returns_set, args)): (u32, &Own)) -> Function {
     Function {
         oid,
         schema: "steward",

@@ -113,7 +113,11 @@ mod tests {
         let class = find("pg_catalog", "pg_class").unwrap();
         assert_eq!((class.oid, class.kind), (1259, "r"));
         assert_eq!(class.columns[1], Column { name: "relname".to_owned(), data_type: Type::Name });
-        assert_eq!(class.type_names[31], "aclitem[]");
-        assert!(class.not_null[0] && !class.not_null[31]);
+        let acl = class.columns.iter().position(|column| column.name == "relacl").unwrap();
+        assert_eq!(
+            (class.type_names[acl], &class.columns[acl].data_type),
+            ("aclitem[]", &Type::Array(Box::new(Type::AclItem)))
+        );
+        assert!(class.not_null[0] && !class.not_null[acl]);
     }
 }

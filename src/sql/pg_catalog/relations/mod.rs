@@ -19,7 +19,7 @@ mod schema;
 mod session;
 pub mod types;
 
-pub use constraint::{Constraint, Kind as ConstraintKind, constraints, constraints_of};
+pub use constraint::{Constraint, Kind as ConstraintKind, constraints_of};
 pub use index::indexed;
 
 use super::facts::Facts;
@@ -60,13 +60,13 @@ pub fn make(facts: &Facts, listed: &'static Listed) -> Result<Relation> {
             "pg_proc" => builtin::functions,
             "pg_rewrite" => dependency::rules,
             "pg_roles" => role::roles,
-            "pg_rules" => return Ok(rows.done()),
             "pg_sequence" => class::sequences,
             "pg_sequences" => class::shown_sequences,
             "pg_settings" => session::settings,
             "pg_shadow" => role::shadows,
             "pg_stat_activity" => session::activity,
             "pg_stat_all_tables" | "pg_stat_user_tables" => session::table_counts,
+            "pg_stat_gssapi" => session::gssapi,
             "pg_stat_database" => session::database_counts,
             "pg_statio_all_tables" | "pg_statio_user_tables" => session::table_reads,
             "pg_tables" => class::tables,

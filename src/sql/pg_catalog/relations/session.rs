@@ -7,7 +7,8 @@ use super::rows::{Rows, row};
 
 /// pg_settings
 pub fn settings(facts: &Facts, rows: &mut Rows) {
-    for (name, value, text) in facts.context.settings.all() {
+    let defaults = facts.context.settings.fresh();
+    for ((name, value, text), (_, default, _)) in facts.context.settings.all().zip(defaults.all()) {
         let kind = match value {
             "on" | "off" => "bool",
             _ if value.parse::<i64>().is_ok() => "integer",
@@ -20,9 +21,9 @@ pub fn settings(facts: &Facts, rows: &mut Rows) {
             short_desc: text,
             context: "user",
             vartype: kind,
-            source: "session",
-            boot_val: value,
-            reset_val: value,
+            source: if value == default { "default" } else { "session" },
+            boot_val: default,
+            reset_val: default,
             pending_restart: false,
         );
     }
@@ -65,4 +66,9 @@ pub fn table_reads(facts: &Facts, rows: &mut Rows) {
 /// pg_stat_database
 pub fn database_counts(facts: &Facts, rows: &mut Rows) {
     row!(rows, datid: oids::DATABASE, datname: facts.context.database.name.as_str());
+}
+
+/// pg_stat_gssapi: nobody logs in so.
+pub fn gssapi(_: &Facts, rows: &mut Rows) {
+    row!(rows, pid: std::process::id(), gss_authenticated: false, encrypted: false);
 }

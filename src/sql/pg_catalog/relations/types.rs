@@ -4,6 +4,11 @@ use crate::catalog::SqlType;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+/// The collation of a text that says nothing of it.
+pub const DEFAULT_COLLATION: u32 = 100;
+/// The collation that compares bytes.
+pub const C_COLLATION: u32 = 950;
+
 /// A built-in type: the columns of `pg_type`.
 #[derive(Debug)]
 #[allow(missing_docs)] // each is the column of its name

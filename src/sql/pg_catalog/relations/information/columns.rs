@@ -75,7 +75,7 @@ fn most(type_oid: u32) -> &'static str {
 pub fn data_type(known: Option<&'static BuiltIn>) -> String {
     match known {
         None => "USER-DEFINED".to_owned(),
-        Some(known) if known.category == "A" && known.name.starts_with('_') => "ARRAY".to_owned(),
+        Some(known) if known.category == "A" => "ARRAY".to_owned(),
         Some(known) if known.name == "bpchar" => "character".to_owned(),
         Some(known) if known.namespace != oids::PG_CATALOG => known.name.to_owned(),
         Some(known) => types::shown(known, None),

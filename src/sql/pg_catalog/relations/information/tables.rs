@@ -76,8 +76,6 @@ pub fn character_sets(facts: &Facts, rows: &mut Rows) {
         character_repertoire: "UCS",
         form_of_use: "UTF8",
         default_collate_catalog: database(facts),
-        default_collate_schema: "pg_catalog",
-        default_collate_name: "C",
     );
 }
 
