@@ -4,7 +4,7 @@
 //! hash tables where an equality allows: a catalogue has some thousands of rows. Subqueries may stand anywhere and use
 //! what is around them.
 //!
-//! What is left out: window frames, grouping sets, `(row).*` beside other items, statements that change data.
+//! What is left out: window frames, grouping sets, arrays of more than one dimension, statements that change data.
 
 mod bind;
 mod cast;

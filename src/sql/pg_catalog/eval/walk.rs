@@ -1,8 +1,6 @@
 //! Which columns an expression uses, in the queries within it too.
 
-use super::plan::{
-    AggregateKind, Body, Distinct, Expr, From, Node, Query, Select, SetCall, SortKey, Source, WindowKind,
-};
+use super::plan::{Body, Distinct, Expr, From, Node, Query, Select, SetCall, SortKey, Source, WindowKind};
 
 /// Calls `found` with the slot and place of each column `depth` SELECTs out; a whole row has no place.
 pub fn columns(expr: &Expr, depth: usize, found: &mut dyn FnMut(usize, Option<usize>)) {
@@ -97,7 +95,6 @@ fn in_select(select: &Select, depth: usize, found: &mut dyn FnMut(usize, Option<
         }
     }
     for aggregate in aggregates {
-        debug_assert!(aggregate.kind != AggregateKind::CountAll || aggregate.args.is_empty());
         all.extend(aggregate.args.iter().chain(&aggregate.filter));
         all.extend(aggregate.order.iter().map(|key| &key.expr));
     }

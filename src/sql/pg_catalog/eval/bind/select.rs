@@ -43,7 +43,7 @@ impl Binder<'_> {
         for item in &select.projection {
             self.item(item, &mut items, &mut columns)?;
         }
-        let keys = self.group_keys(&select.group_by, select, &items, &columns)?;
+        let keys = self.group_keys(&select.group_by, &items, &columns)?;
         let having = match &select.having {
             Some(condition) => Some(self.condition(condition, "HAVING")?),
             None => None,
@@ -103,12 +103,6 @@ impl Binder<'_> {
         match item {
             SelectItem::UnnamedExpr(written) => {
                 let expr = self.expr(written)?;
-                if let ast::Expr::CompoundFieldAccess { root, access_chain } = written
-                    && matches!(access_chain.last(), Some(AccessExpr::Dot(ast::Expr::Wildcard(_))))
-                {
-                    let _ = root;
-                    return Err(unsupported("(row).*"));
-                }
                 add(item_name(written), expr);
             }
             SelectItem::ExprWithAlias { expr, alias } => add(fold(alias), self.expr(expr)?),
@@ -149,19 +143,11 @@ impl Binder<'_> {
         Ok(())
     }
 
-    fn group_keys(
-        &mut self,
-        group: &GroupByExpr,
-        select: &ast::Select,
-        items: &[Expr],
-        columns: &[Output],
-    ) -> Result<Vec<Expr>> {
+    fn group_keys(&mut self, group: &GroupByExpr, items: &[Expr], columns: &[Output]) -> Result<Vec<Expr>> {
         let GroupByExpr::Expressions(exprs, modifiers) = group else { return Err(unsupported("GROUP BY ALL")) };
         if !modifiers.is_empty() {
             return Err(unsupported("such a GROUP BY"));
         }
-        let wild = select.projection.iter().any(|item| matches!(item, SelectItem::Wildcard(_)));
-        debug_assert!(wild || columns.len() >= select.projection.len());
         self.level()?.no_aggregates = Some("GROUP BY");
         let mut keys = Vec::new();
         for expr in exprs {

@@ -197,3 +197,15 @@ fn a_runaway_query_stops() {
     let stopped = evaluate(&endless, &super::Fake, &[], &|| Err(Error::new(Kind::Cancelled, "stop")));
     assert_eq!(stopped.unwrap_err().kind(), Kind::Cancelled);
 }
+
+#[test]
+fn memory_is_bounded() {
+    let doubled =
+        "WITH RECURSIVE t(s) AS (SELECT repeat('x', 1000) UNION ALL SELECT s || s FROM t) SELECT count(*) FROM t";
+    assert_eq!(refused(doubled), Kind::LimitExceeded);
+    assert_eq!(refused("SELECT count(*) FROM generate_series(1, 100000000)"), Kind::LimitExceeded);
+    assert_eq!(
+        refused("WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n FROM t) SELECT n FROM t"),
+        Kind::LimitExceeded
+    );
+}
