@@ -160,7 +160,10 @@ fn marked_oid(mark: &str, data_type: &DataType) -> Option<u32> {
     let known = KNOWN.iter().find(|known| known.name == name)?;
     let fits = match data_type {
         DataType::Dictionary(_, values) => return marked_oid(mark, values),
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => arrow_type(known.oid) == DataType::Utf8,
+        // A function is shown by its name, though a parameter of its type is a number.
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+            arrow_type(known.oid) == DataType::Utf8 || known.oid == oid::REGPROC
+        }
         DataType::FixedSizeBinary(16) => known.oid == oid::UUID,
         DataType::Decimal128(..) | DataType::Decimal256(..) => known.oid == oid::NUMERIC,
         DataType::Int32 | DataType::UInt32 | DataType::Int64 => {

@@ -6,6 +6,7 @@ use super::ddl::{self, Ddl};
 use super::dml::{self, Changed, Work, bind};
 use super::locking;
 use super::names;
+use super::pg_catalog;
 use super::parser::{Body, Operate, Own, Statement, fold};
 use super::planner::Planner;
 use super::run;
@@ -55,6 +56,7 @@ fn command(tag: &str) -> Result<Outcome> {
 
 async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValue]) -> Result<Outcome> {
     match statement {
+        Sql::Query(query) if let Some(rows) = of_catalogue(session, &query, params)? => Ok(rows),
         Sql::Query(query) if locking::is_in(&query) => locking::select(session, *query, params).await,
         Sql::Query(query) => {
             let (context, state) = session.context();
@@ -155,6 +157,14 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
         }
         other => Err(unsupported(&other)),
     }
+}
+
+/// What a query of the catalogue alone gives.
+fn of_catalogue(session: &Session, query: &ast::Query, params: &[ScalarValue]) -> Result<Option<Outcome>> {
+    let Some(facts) = pg_catalog::route(query, || session.context()) else { return Ok(None) };
+    let (schema, batches) = run::blocking(|| pg_catalog::answer(&facts, query, params))?;
+    let stream = batches_stream(schema.clone(), batches);
+    Ok(Some(Outcome::Rows { stream, schema, tag: "SELECT".to_owned() }))
 }
 
 /// The first words of a statement that nothing here runs.
@@ -402,6 +412,10 @@ pub fn describe(
     let text = |name: &str| Some(Arc::new(Schema::new(vec![Field::new(name, DataType::Utf8, true)])));
     match &statement.body {
         Body::Sql(sql) => match sql.as_ref() {
+            Sql::Query(query) if let Some(facts) = pg_catalog::route(query, || (context.clone(), state.clone())) => {
+                let (params, columns) = pg_catalog::describe(&facts, query, declared)?;
+                Ok(Description { params, columns: Some(columns) })
+            }
             Sql::Query(query) => {
                 let plan = planner.query((**query).clone())?;
                 let params = parameters(&plan, declared)?;

@@ -3,7 +3,8 @@
 //! The journey of a statement: [`parser`] splits the text and reads it, our own grammar first; [`session`] opens or
 //! continues a transaction and builds the statement's [`context`], which fixes what it sees and with whose rights;
 //! [`execute`] is the list of everything that is allowed and sends it to its file: a query to the [`planner`], changes of
-//! rows to [`dml`], definitions to [`ddl`], what is Steward's own to [`statements`]. The planner asks [`tables`] for every
+//! rows to [`dml`], definitions to [`ddl`], what is Steward's own to [`statements`], a query of PostgreSQL's catalogue alone to
+//! [`pg_catalog`], which has an evaluator of its own. The planner asks [`tables`] for every
 //! relation and [`functions`] for every function, and the gate in front of both has applied rights, row policies and
 //! masks before anything else is planned on top. [`run`] turns a plan into a stream that can be cancelled.
 //!
@@ -23,6 +24,7 @@ mod memory;
 mod models;
 mod names;
 mod parser;
+mod pg_catalog;
 mod planner;
 mod referred;
 mod rewrite;

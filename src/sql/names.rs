@@ -126,6 +126,13 @@ fn own_name(expression: &Expr) -> Own {
 
 /// How PostgreSQL calls a type inside: `int4` for `integer`.
 fn type_name(data_type: &DataType) -> String {
+    // What only the catalogue has, and `name`, which is text elsewhere.
+    if let DataType::Custom(name, _) = data_type
+        && let Some(ident) = name.0.last().and_then(|part| part.as_ident())
+        && (fold(ident) == "name" || sql_type(data_type).is_err())
+    {
+        return fold(ident);
+    }
     let sql_type = match sql_type(data_type) {
         Ok(SqlType::Array(item)) => *item,
         Ok(sql_type) => sql_type,

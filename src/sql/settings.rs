@@ -38,10 +38,13 @@ macro_rules! known {
 
 const KNOWN: &[Known] = known! {
     "application_name" "" Check::Any, true, "Name of the client, shown in the list of activities.";
+    "block_size" "8192" Check::Fixed, false, "Size of a page, in which PostgreSQL's clients count.";
     "bytea_output" "hex" Check::OneOf(&["hex"]), false, "Output form of bytea.";
     "client_encoding" "UTF8" Check::OneOf(&["utf8", "utf-8", "unicode"]), true, "Encoding of the client.";
     "client_min_messages" "notice" Check::OneOf(&["debug5", "debug4", "debug3", "debug2", "debug1", "debug", "log", "notice", "warning", "error"]), false, "Least severe message sent to the client.";
     "datestyle" "ISO, MDY" Check::Any, true, "Output form of dates.";
+    "default_table_access_method" "heap" Check::Fixed, false, "How tables are kept, as PostgreSQL's clients know it.";
+    "default_tablespace" "" Check::Fixed, false, "There is one tablespace.";
     "default_transaction_isolation" "read committed" Check::OneOf(&["serializable", "repeatable read", "read committed", "read uncommitted"]), false, "Isolation of new transactions.";
     "default_transaction_read_only" "off" Check::Bool, false, "New transactions are read only.";
     "extra_float_digits" "1" Check::Any, false, "Accepted for PostgreSQL's clients; floats are always exact.";
@@ -49,8 +52,14 @@ const KNOWN: &[Known] = known! {
     "idle_session_timeout" "0" Check::Milliseconds, false, "Ends sessions that idle outside a transaction.";
     "integer_datetimes" "on" Check::Fixed, true, "Times are integers.";
     "intervalstyle" "postgres" Check::OneOf(&["postgres"]), true, "Output form of intervals.";
+    "jit" "off" Check::OneOf(&["off"]), false, "Accepted for PostgreSQL's clients; queries are not compiled.";
+    "lc_collate" "C" Check::Fixed, false, "Texts are compared byte by byte.";
+    "lc_ctype" "C.UTF-8" Check::Fixed, false, "Kinds of characters are Unicode's.";
     "lock_timeout" "0" Check::Milliseconds, false, "Longest wait for a lock.";
+    "max_identifier_length" "63" Check::Fixed, false, "Bytes of a name at most.";
+    "max_index_keys" "32" Check::Fixed, false, "Columns of a key that PostgreSQL's clients expect at most.";
     "memory_limit" "" Check::Memory, false, "Memory that a statement may sort, join and group in; what it needs beyond goes to sealed files.";
+    "password_encryption" "scram-sha-256" Check::OneOf(&["scram-sha-256"]), false, "How passwords are kept.";
     "row_security" "on" Check::Bool, false, "Row policies apply.";
     "search_path" "public, steward" Check::Any, false, "Schemas searched for unqualified names.";
     "server_encoding" "UTF8" Check::Fixed, true, "Encoding of the server.";

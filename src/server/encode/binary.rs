@@ -122,9 +122,28 @@ fn write_string(text: &[u8], type_oid: u32, out: &mut Vec<u8>) -> Result<()> {
             }
             return Ok(());
         }
+        oid::INT2VECTOR => return write_vector(text, oid::INT2, out),
+        oid::OIDVECTOR => return write_vector(text, oid::OID, out),
         _ => {}
     }
     out.extend_from_slice(text);
+    Ok(())
+}
+
+/// `int2vector` and `oidvector`, numbers with spaces between: arrays of one dimension that count from 0.
+fn write_vector(text: &[u8], element: u32, out: &mut Vec<u8>) -> Result<()> {
+    let numbers: Option<Vec<i128>> =
+        std::str::from_utf8(text).ok().and_then(|text| text.split_whitespace().map(|n| n.parse().ok()).collect());
+    let Some(numbers) = numbers else { fail!(InvalidText, "a vector holds what is no number") };
+    out.extend_from_slice(&1i32.to_be_bytes());
+    out.extend_from_slice(&0i32.to_be_bytes());
+    out.extend_from_slice(&element.to_be_bytes());
+    out.extend_from_slice(&(numbers.len() as u32).to_be_bytes());
+    out.extend_from_slice(&0i32.to_be_bytes());
+    for number in numbers {
+        out.extend_from_slice(&(if element == oid::INT2 { 2i32 } else { 4 }).to_be_bytes());
+        write_integer(number, element, out)?;
+    }
     Ok(())
 }
 

@@ -47,6 +47,11 @@ fn find(name: &str) -> Option<&'static View> {
     VIEWS.iter().find(|view| view.name == name)
 }
 
+/// Names of the views of schema `steward`. Their order numbers them in `pg_class`: a new one comes last.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    VIEWS.iter().map(|view| view.name)
+}
+
 /// Whether schema `steward` has a view of this name.
 pub fn exists(name: &str) -> bool {
     find(name).is_some()

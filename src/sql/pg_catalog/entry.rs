@@ -1,0 +1,161 @@
+//! Entries of `pg_class`: tables, views, indexes, sequences, and the catalogue's own relations, each with its number.
+
+use super::oids::{self, ClassPart};
+use super::relations::listed::{self, Listed};
+use crate::catalog::{Catalog, Class, Index, KeyConstraint, Object, ObjectId, Table, View};
+use crate::sql::system;
+use std::borrow::Cow;
+
+/// Something with a row in `pg_class`.
+#[derive(Debug, Clone)]
+pub struct Entry<'a> {
+    /// Its OID.
+    pub oid: u32,
+    /// Its schema.
+    pub schema: &'a str,
+    /// Its name.
+    pub name: Cow<'a, str>,
+    /// What it is.
+    pub what: What<'a>,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy)]
+pub enum What<'a> {
+    /// A table.
+    Table(ObjectId, &'a Table),
+    /// A view.
+    View(ObjectId, &'a View),
+    /// A text index and its table.
+    TextIndex(&'a Index, &'a Table),
+    /// The index behind a key of a table.
+    Key(ObjectId, &'a Table, &'a KeyConstraint),
+    /// What numbers a column of a table, by its position.
+    Sequence(ObjectId, &'a Table, usize),
+    /// A view of schema `steward`.
+    Steward,
+    /// A relation of the catalogue.
+    Listed(&'static Listed),
+}
+
+impl<'a> Entry<'a> {
+    /// `relkind`
+    pub fn kind(&self) -> &'static str {
+        match self.what {
+            What::Table(..) => "r",
+            What::View(..) | What::Steward => "v",
+            What::TextIndex(..) | What::Key(..) => "i",
+            What::Sequence(..) => "S",
+            What::Listed(listed) => listed.kind,
+        }
+    }
+
+    /// Whether it has columns that a query can name.
+    pub fn is_relation(&self) -> bool {
+        matches!(self.what, What::Table(..) | What::View(..) | What::Steward | What::Listed(_))
+    }
+
+    /// The table that it is or belongs to.
+    pub fn table(&self) -> Option<(ObjectId, &'a Table)> {
+        match self.what {
+            What::Table(id, table) | What::Key(id, table, _) | What::Sequence(id, table, _) => Some((id, table)),
+            What::TextIndex(index, table) => Some((index.table, table)),
+            _ => None,
+        }
+    }
+}
+
+/// Positions of the columns that number rows by themselves.
+pub fn numbering(table: &Table) -> impl Iterator<Item = usize> {
+    table.columns.iter().enumerate().filter(|(_, column)| column.identity).map(|(at, _)| at)
+}
+
+/// The name of what numbers a column.
+pub fn sequence_name(table: &Table, column: usize) -> String {
+    format!("{}_{}_seq", table.name, table.columns[column].name)
+}
+
+fn key<'a>(id: ObjectId, table: &'a Table, at: usize) -> Option<Entry<'a>> {
+    let key = table.keys.get(at)?;
+    let oid = oids::class_part(id, ClassPart::Key(at))?;
+    Some(Entry { oid, schema: &table.schema, name: Cow::Borrowed(&key.name), what: What::Key(id, table, key) })
+}
+
+fn sequence<'a>(id: ObjectId, table: &'a Table, at: usize) -> Option<Entry<'a>> {
+    let column = numbering(table).nth(at)?;
+    let oid = oids::class_part(id, ClassPart::Sequence(at))?;
+    let name = Cow::Owned(sequence_name(table, column));
+    Some(Entry { oid, schema: &table.schema, name, what: What::Sequence(id, table, column) })
+}
+
+fn object<'a>(catalog: &'a Catalog, id: ObjectId, object: &'a Object) -> Option<Entry<'a>> {
+    let (schema, name, what) = match object {
+        Object::Table(table) => (&table.schema, &table.name, What::Table(id, table)),
+        Object::View(view) => (&view.schema, &view.name, What::View(id, view)),
+        Object::Index(index) => (&index.schema, &index.name, What::TextIndex(index, catalog.table_by_id(index.table)?)),
+        _ => return None,
+    };
+    Some(Entry { oid: oids::of(id), schema, name: Cow::Borrowed(name), what })
+}
+
+fn listed_entry<'a>(listed: &'static Listed) -> Entry<'a> {
+    Entry { oid: listed.oid, schema: listed.schema, name: Cow::Borrowed(listed.name), what: What::Listed(listed) }
+}
+
+fn steward<'a>() -> impl Iterator<Item = Entry<'a>> {
+    let numbered = (oids::STEWARD_VIEWS..).zip(system::names());
+    numbered.map(|(oid, name)| Entry { oid, schema: "steward", name: Cow::Borrowed(name), what: What::Steward })
+}
+
+/// All entries, whoever may see them.
+pub fn all(catalog: &Catalog) -> Vec<Entry<'_>> {
+    let mut entries: Vec<Entry<'_>> = Vec::new();
+    for (id, found) in catalog.class(Class::Relation) {
+        entries.extend(object(catalog, id, found));
+        if let Object::Table(table) = found {
+            entries.extend((0..table.keys.len()).filter_map(|at| key(id, table, at)));
+            entries.extend((0..numbering(table).count()).filter_map(|at| sequence(id, table, at)));
+        }
+    }
+    entries.extend(steward());
+    entries.extend(listed::all().map(listed_entry));
+    entries
+}
+
+/// The entry with this OID.
+pub fn by_oid(catalog: &Catalog, oid: u32) -> Option<Entry<'_>> {
+    if let Some((id, part)) = oids::class_part_of(oid) {
+        let table = catalog.table_by_id(id)?;
+        return match part {
+            ClassPart::Key(at) => key(id, table, at),
+            ClassPart::Sequence(at) => sequence(id, table, at),
+        };
+    }
+    if let Some(found) = catalog.get(ObjectId::from(oid)) {
+        return object(catalog, ObjectId::from(oid), found);
+    }
+    match oid >= oids::STEWARD_VIEWS {
+        true => steward().find(|entry| entry.oid == oid),
+        false => listed::by_oid(oid).map(listed_entry),
+    }
+}
+
+/// The entry of this name in a schema.
+pub fn by_name<'a>(catalog: &'a Catalog, schema: &str, name: &str) -> Option<Entry<'a>> {
+    match schema {
+        "pg_catalog" | "information_schema" => return listed::find(schema, name).map(listed_entry),
+        "steward" => return steward().find(|entry| entry.name == name),
+        _ => {}
+    }
+    if let Some((id, found)) = catalog.relation(schema, name) {
+        return object(catalog, id, found);
+    }
+    catalog.class(Class::Relation).find_map(|(id, found)| match found {
+        Object::Table(table) if table.schema == schema => {
+            let keys = (0..table.keys.len()).filter_map(|at| key(id, table, at));
+            let sequences = (0..numbering(table).count()).filter_map(|at| sequence(id, table, at));
+            keys.chain(sequences).find(|entry| entry.name == name)
+        }
+        _ => None,
+    })
+}

@@ -1,0 +1,102 @@
+//! Functions that give several rows.
+
+use super::super::super::value::Value;
+use super::super::cast::text;
+use super::super::functions::text::RESERVED;
+use super::super::plan::{SetCall, SetKind, Tuple};
+use super::{Frame, Run};
+use crate::error::{Error, Kind, Result};
+use std::sync::Arc;
+
+impl Run<'_> {
+    /// The rows of a call.
+    pub fn set(&self, call: &SetCall, frame: &Frame) -> Result<Vec<Tuple>> {
+        let args = self.tuple(&call.args, frame)?;
+        let first = args.first().unwrap_or(&Value::Null);
+        let one = |value: Value| -> Tuple { Arc::new([value]) };
+        Ok(match (call.kind, first) {
+            (SetKind::Scalar, value) => vec![one(value.clone())],
+            (SetKind::Unnest, Value::Array(items)) => items.iter().cloned().map(one).collect(),
+            (SetKind::ExpandArray, Value::Array(items)) => {
+                let numbered = items.iter().zip(1..);
+                numbered.map(|(item, number)| -> Tuple { Arc::new([item.clone(), Value::Int(number)]) }).collect()
+            }
+            (SetKind::Subscripts(from), Value::Array(items)) => {
+                let length = items.len() as i64;
+                let backwards = args.get(2) == Some(&Value::Bool(true));
+                match args.get(1) {
+                    Some(Value::Int(1)) if backwards => {
+                        (0..length).rev().map(|at| one(Value::Int(from + at))).collect()
+                    }
+                    Some(Value::Int(1)) => (0..length).map(|at| one(Value::Int(from + at))).collect(),
+                    _ => Vec::new(),
+                }
+            }
+            (SetKind::Options, Value::Array(items)) => {
+                let pairs = items.iter().filter_map(|item| match item {
+                    Value::Text(pair) => Some(pair),
+                    _ => None,
+                });
+                let split = pairs.map(|pair| -> Tuple {
+                    match pair.split_once('=') {
+                        Some((name, value)) => Arc::new([text(name), text(value)]),
+                        None => Arc::new([text(pair.clone()), Value::Null]),
+                    }
+                });
+                split.collect()
+            }
+            (SetKind::Keywords, _) => {
+                let words = RESERVED.iter().map(|word| -> Tuple {
+                    let (kind, label) = (text("reserved"), text("requires AS"));
+                    Arc::new([text(*word), text("R"), Value::Bool(false), kind, label])
+                });
+                words.collect()
+            }
+            (SetKind::Series, Value::Int(start)) => self.series(*start, args.get(1), args.get(2))?,
+            _ => Vec::new(),
+        })
+    }
+
+    fn series(&self, start: i64, end: Option<&Value>, step: Option<&Value>) -> Result<Vec<Tuple>> {
+        let step = match step {
+            None => 1,
+            Some(Value::Int(0)) => {
+                return Err(Error::new(Kind::InvalidParameter, "step size cannot equal zero"));
+            }
+            Some(Value::Int(step)) => *step,
+            Some(_) => return Ok(Vec::new()),
+        };
+        let Some(Value::Int(end)) = end else { return Ok(Vec::new()) };
+        let (mut rows, mut next) = (Vec::new(), Some(start));
+        while let Some(number) = next.filter(|number| if step > 0 { number <= end } else { number >= end }) {
+            self.tick()?;
+            rows.push(Arc::new([Value::Int(number)]) as Tuple);
+            self.must_be_few(rows.len())?;
+            next = number.checked_add(step);
+        }
+        Ok(rows)
+    }
+
+    /// Calls side by side: as many rows as the longest has, NULL where another has ended.
+    pub fn side_by_side(&self, calls: &[SetCall], ordinality: bool, frame: &Frame) -> Result<Vec<Tuple>> {
+        let sets = calls.iter().map(|call| self.set(call, frame)).collect::<Result<Vec<_>>>()?;
+        if let ([rows], false) = (sets.as_slice(), ordinality) {
+            return Ok(rows.clone());
+        }
+        let length = sets.iter().map(Vec::len).max().unwrap_or(0);
+        let rows = (0..length).map(|at| {
+            let mut values = Vec::new();
+            for (rows, call) in sets.iter().zip(calls) {
+                match rows.get(at) {
+                    Some(row) => values.extend(row.iter().cloned()),
+                    None => values.extend(std::iter::repeat_n(Value::Null, call.width)),
+                }
+            }
+            if ordinality {
+                values.push(Value::Int(at as i64 + 1));
+            }
+            Tuple::from(values)
+        });
+        Ok(rows.collect())
+    }
+}

@@ -1,0 +1,170 @@
+//! Definitions as SQL: pg_get_indexdef, pg_get_constraintdef, pg_get_viewdef, pg_get_expr, and those of what is not there.
+
+use super::super::entry::{Entry, What};
+use super::super::facts::Facts;
+use super::super::identifier::{literal, quoted};
+use super::super::oids::{self, ConstraintPart};
+use super::super::relations::{Constraint, ConstraintKind, constraints_of, functions, indexed};
+use super::super::value::{Type, Value};
+use super::super::{names, relations};
+use super::Args;
+use crate::catalog::Action;
+use crate::error::Result;
+
+/// The type that such a function gives.
+pub fn returns(name: &str) -> Option<Type> {
+    matches!(
+        name,
+        "pg_get_indexdef"
+            | "pg_get_constraintdef"
+            | "pg_get_expr"
+            | "pg_get_viewdef"
+            | "pg_get_partkeydef"
+            | "pg_get_partition_constraintdef"
+            | "pg_get_triggerdef"
+            | "pg_get_ruledef"
+            | "pg_get_functiondef"
+            | "pg_get_function_sqlbody"
+            | "pg_get_function_arguments"
+            | "pg_get_function_identity_arguments"
+            | "pg_get_function_result"
+            | "pg_get_function_arg_default"
+            | "pg_get_statisticsobjdef"
+            | "pg_get_statisticsobjdef_columns"
+            | "pg_get_statisticsobjdef_expressions"
+    )
+    .then_some(Type::Text)
+}
+
+/// Calls one of them.
+pub fn call(args: &Args<'_>) -> Result<Value> {
+    let facts = args.facts;
+    Ok(match args.name {
+        "pg_get_indexdef" => {
+            let Some(entry) = facts.entry(args.oid(0, &Type::Regclass)?) else { return Ok(Value::Null) };
+            match args.values.get(1).map(|_| args.number(1)).transpose()? {
+                None | Some(0) => index(facts, &entry, args.flag(2)).into(),
+                Some(column) => index_column(&entry, column).into(),
+            }
+        }
+        "pg_get_constraintdef" => {
+            let oid = args.oid(0, &Type::Oid)?;
+            constraint_by_oid(facts, oid).map(|found| constraint(facts, &found, args.flag(1))).into()
+        }
+        // What stands for the tree of an expression is its text.
+        "pg_get_expr" => args.text(0)?.into(),
+        "pg_get_viewdef" => facts.entry(args.oid(0, &Type::Regclass)?).and_then(|entry| view(&entry)).into(),
+        "pg_get_ruledef" => facts.entry(args.oid(0, &Type::Oid)?).and_then(|entry| rule(facts, &entry)).into(),
+        "pg_get_function_arguments" | "pg_get_function_identity_arguments" => {
+            functions::by_oid(args.oid(0, &Type::Regproc)?).map(|function| arguments(facts, function)).into()
+        }
+        "pg_get_function_result" => {
+            let result = functions::by_oid(args.oid(0, &Type::Regproc)?).map(|function| {
+                let name = names::name_of(facts, &Type::Regtype, function.result);
+                if function.returns_set { format!("SETOF {name}") } else { name }
+            });
+            result.into()
+        }
+        _ => Value::Null,
+    })
+}
+
+fn arguments(facts: &Facts, function: &relations::functions::Function) -> String {
+    let args = function.args.iter().enumerate().map(|(at, data_type)| {
+        let data_type = names::name_of(facts, &Type::Regtype, *data_type);
+        match function.arg_names.get(at) {
+            Some(name) => format!("{} {data_type}", quoted(name)),
+            None => data_type,
+        }
+    });
+    args.collect::<Vec<_>>().join(", ")
+}
+
+fn column_list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(quoted).collect::<Vec<_>>().join(", ")
+}
+
+/// An index as a statement that would make it; with `pretty`, without the schema where it need not be told.
+pub fn index(facts: &Facts, entry: &Entry<'_>, pretty: bool) -> Option<String> {
+    let of = indexed(entry)?;
+    let table = match facts.entry(of.table_oid) {
+        Some(table) if pretty => facts.written(&table),
+        _ => format!("{}.{}", quoted(&of.table.schema), quoted(&of.table.name)),
+    };
+    let columns = column_list(of.columns.iter().map(|at| of.table.columns[*at].name.as_str()));
+    let name = quoted(&entry.name);
+    Some(match entry.what {
+        What::TextIndex(index, _) => format!(
+            "CREATE INDEX {name} ON {table} USING steward ({columns}) WITH (key_field={})",
+            literal(&index.key_field)
+        ),
+        _ => format!("CREATE UNIQUE INDEX {name} ON {table} USING btree ({columns})"),
+    })
+}
+
+fn index_column(entry: &Entry<'_>, column: i64) -> Option<String> {
+    let of = indexed(entry)?;
+    let at = of.columns.get(usize::try_from(column).ok()?.checked_sub(1)?)?;
+    Some(quoted(&of.table.columns[*at].name))
+}
+
+fn constraint_by_oid(facts: &Facts, oid: u32) -> Option<Constraint<'_>> {
+    let (table, _): (_, ConstraintPart) = oids::constraint_of(oid)?;
+    let entry = facts.entry(oids::of(table))?;
+    match entry.what {
+        What::Table(id, table) => constraints_of(id, table).into_iter().find(|constraint| constraint.oid == oid),
+        _ => None,
+    }
+}
+
+fn action(action: Action) -> &'static str {
+    match action {
+        Action::NoAction => "NO ACTION",
+        Action::Restrict => "RESTRICT",
+        Action::Cascade => "CASCADE",
+        Action::SetNull => "SET NULL",
+        Action::SetDefault => "SET DEFAULT",
+    }
+}
+
+/// A constraint as CREATE TABLE would have it.
+fn constraint(facts: &Facts, constraint: &Constraint<'_>, pretty: bool) -> String {
+    let names = |columns: &[usize]| column_list(columns.iter().map(|at| constraint.table.columns[*at].name.as_str()));
+    match constraint.kind {
+        ConstraintKind::Key(key, _) => {
+            format!("{} ({})", if key.primary { "PRIMARY KEY" } else { "UNIQUE" }, names(&key.columns))
+        }
+        ConstraintKind::Check(check) if pretty => format!("CHECK ({})", check.expression),
+        ConstraintKind::Check(check) => format!("CHECK (({}))", check.expression),
+        ConstraintKind::Foreign(key) => {
+            let Some(other) = facts.catalog().table_by_id(key.table) else { return String::new() };
+            let table = match facts.find(None, &other.name) {
+                Some(found) if found.oid == oids::of(key.table) => quoted(&other.name),
+                _ => format!("{}.{}", quoted(&other.schema), quoted(&other.name)),
+            };
+            let columns = other.key(&key.key).map_or_else(String::new, |key| {
+                column_list(key.columns.iter().map(|at| other.columns[*at].name.as_str()))
+            });
+            let mut text = format!("FOREIGN KEY ({}) REFERENCES {table}({columns})", names(&key.columns));
+            for (event, does) in [("UPDATE", key.on_update), ("DELETE", key.on_delete)] {
+                if does != Action::NoAction {
+                    text.push_str(&format!(" ON {event} {}", action(does)));
+                }
+            }
+            text
+        }
+    }
+}
+
+/// The query of a view.
+pub fn view(entry: &Entry<'_>) -> Option<String> {
+    match entry.what {
+        What::View(_, view) => Some(format!(" {};", view.query.trim_end_matches(';'))),
+        _ => None,
+    }
+}
+
+fn rule(facts: &Facts, entry: &Entry<'_>) -> Option<String> {
+    let query = view(entry)?;
+    Some(format!("CREATE RULE \"_RETURN\" AS\n    ON SELECT TO {} DO INSTEAD {query}", facts.written(entry)))
+}

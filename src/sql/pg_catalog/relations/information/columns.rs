@@ -1,0 +1,125 @@
+//! columns: each with its type as the standard describes it.
+
+use super::super::super::facts::{Attribute, Facts};
+use super::super::super::oids;
+use super::super::rows::Rows;
+use super::super::types::{self, BuiltIn};
+use super::{database, owns, yes_or_no};
+use crate::catalog::Privilege;
+
+/// Bytes of a character at most.
+const CHARACTER_BYTES: i32 = 4;
+
+/// columns
+pub fn columns(facts: &Facts, rows: &mut Rows) {
+    let rights = [Privilege::Select, Privilege::Insert, Privilege::Update];
+    for entry in facts.entries().into_iter().filter(|entry| entry.is_relation()) {
+        let (owns, is_table) = (owns(facts, &entry), entry.kind() == "r");
+        for (at, attribute) in facts.attributes(&entry).into_iter().enumerate() {
+            if !owns && !rights.iter().any(|right| facts.has_on_column(&entry, &attribute.name, *right)) {
+                continue;
+            }
+            let declared = types::by_oid(attribute.type_oid);
+            // A domain is told apart; its base says what it holds.
+            let known = declared.map(|known| types::by_oid(known.base).unwrap_or(known));
+            let domain = declared.filter(|known| known.base != 0);
+            let identity = |value: &'static str| attribute.identity.then_some(value);
+            let Size { characters, octets, precision, radix, scale, moment } = size(known, &attribute);
+            let udt_schema = known.map_or(entry.schema, |_| "pg_catalog");
+            rows.add(&[
+                ("table_catalog", database(facts).into()),
+                ("table_schema", entry.schema.into()),
+                ("table_name", entry.name.as_ref().into()),
+                ("column_name", attribute.name.as_str().into()),
+                ("ordinal_position", (at + 1).into()),
+                ("column_default", attribute.default.clone().filter(|_| owns).into()),
+                ("is_nullable", yes_or_no(!attribute.not_null).into()),
+                ("data_type", data_type(known).into()),
+                ("character_maximum_length", characters.into()),
+                ("character_octet_length", octets.into()),
+                ("numeric_precision", precision.into()),
+                ("numeric_precision_radix", radix.into()),
+                ("numeric_scale", scale.into()),
+                ("datetime_precision", moment.into()),
+                ("domain_catalog", domain.map(|_| database(facts)).into()),
+                ("domain_schema", domain.map(|_| "information_schema").into()),
+                ("domain_name", domain.map(|known| known.name).into()),
+                ("udt_catalog", database(facts).into()),
+                ("udt_schema", udt_schema.into()),
+                ("udt_name", known.map(|known| known.name).into()),
+                ("dtd_identifier", (at + 1).to_string().into()),
+                ("is_self_referencing", "NO".into()),
+                ("is_identity", yes_or_no(attribute.identity).into()),
+                ("identity_generation", identity("BY DEFAULT").into()),
+                ("identity_start", identity("1").into()),
+                ("identity_increment", identity("1").into()),
+                ("identity_maximum", identity(most(attribute.type_oid)).into()),
+                ("identity_minimum", identity("1").into()),
+                ("identity_cycle", yes_or_no(false).into()),
+                ("is_generated", "NEVER".into()),
+                ("is_updatable", yes_or_no(is_table).into()),
+            ]);
+        }
+    }
+}
+
+fn most(type_oid: u32) -> &'static str {
+    match type_oid {
+        21 => "32767",
+        23 => "2147483647",
+        _ => "9223372036854775807",
+    }
+}
+
+/// The type's name; of arrays the standard says no more than that.
+pub fn data_type(known: Option<&'static BuiltIn>) -> String {
+    match known {
+        None => "USER-DEFINED".to_owned(),
+        Some(known) if known.category == "A" => "ARRAY".to_owned(),
+        Some(known) if known.name == "bpchar" => "character".to_owned(),
+        Some(known) if known.namespace != oids::PG_CATALOG => known.name.to_owned(),
+        Some(known) => types::shown(known, None),
+    }
+}
+
+/// What a type can hold, as the standard counts it.
+#[derive(Default)]
+struct Size {
+    characters: Option<i32>,
+    octets: Option<i32>,
+    precision: Option<i32>,
+    radix: Option<i32>,
+    scale: Option<i32>,
+    moment: Option<i32>,
+}
+
+fn size(known: Option<&'static BuiltIn>, attribute: &Attribute) -> Size {
+    let binary = |precision| Size { precision: Some(precision), radix: Some(2), ..Size::default() };
+    let whole = |precision| Size { scale: Some(0), ..binary(precision) };
+    let Some(known) = known else { return Size::default() };
+    match known.name {
+        "varchar" | "bpchar" => {
+            let characters = (attribute.modifier >= 4).then(|| attribute.modifier - 4);
+            let octets = characters.map_or(1 << 30, |n| n.saturating_mul(CHARACTER_BYTES));
+            Size { characters, octets: Some(octets), ..Size::default() }
+        }
+        "text" => Size { octets: Some(1 << 30), ..Size::default() },
+        "int2" => whole(16),
+        "int4" => whole(32),
+        "int8" => whole(64),
+        "float4" => binary(24),
+        "float8" => binary(53),
+        "numeric" => {
+            let modifier = (attribute.modifier >= 4).then(|| attribute.modifier - 4);
+            Size {
+                precision: modifier.map(|n| n >> 16),
+                radix: Some(10),
+                scale: modifier.map(|n| ((n & 0x7ff) ^ 1024) - 1024),
+                ..Size::default()
+            }
+        }
+        "date" => Size { moment: Some(0), ..Size::default() },
+        "time" | "timestamp" | "timestamptz" | "interval" => Size { moment: Some(6), ..Size::default() },
+        _ => Size::default(),
+    }
+}

@@ -1,0 +1,85 @@
+//! tables, views, schemata, view_table_usage, character_sets, information_schema_catalog_name.
+
+use super::super::super::entry::What;
+use super::super::super::facts::Facts;
+use super::super::super::{functions, names};
+use super::super::dependency;
+use super::super::rows::{Rows, row};
+use super::super::schema;
+use super::{database, owns, yes_or_no};
+
+/// tables
+pub fn tables(facts: &Facts, rows: &mut Rows) {
+    for entry in facts.entries().into_iter().filter(|entry| entry.is_relation()) {
+        let is_table = entry.kind() == "r";
+        row!(rows,
+            table_catalog: database(facts),
+            table_schema: entry.schema,
+            table_name: entry.name.as_ref(),
+            table_type: if is_table { "BASE TABLE" } else { "VIEW" },
+            is_insertable_into: yes_or_no(is_table),
+            is_typed: "NO",
+        );
+    }
+}
+
+/// views
+pub fn views(facts: &Facts, rows: &mut Rows) {
+    for entry in facts.entries().into_iter().filter(|entry| entry.kind() == "v") {
+        row!(rows,
+            table_catalog: database(facts),
+            table_schema: entry.schema,
+            table_name: entry.name.as_ref(),
+            view_definition: functions::definitions::view(&entry).filter(|_| owns(facts, &entry)),
+            check_option: "NONE",
+            is_updatable: "NO",
+            is_insertable_into: "NO",
+            is_trigger_updatable: "NO",
+            is_trigger_deletable: "NO",
+            is_trigger_insertable_into: "NO",
+        );
+    }
+}
+
+/// schemata
+pub fn schemata(facts: &Facts, rows: &mut Rows) {
+    for (_, name, owner) in schema::all(facts) {
+        row!(rows,
+            catalog_name: database(facts),
+            schema_name: name,
+            schema_owner: names::role_name(facts, owner),
+        );
+    }
+}
+
+/// view_table_usage
+pub fn view_reads(facts: &Facts, rows: &mut Rows) {
+    for entry in facts.entries() {
+        let What::View(_, view) = entry.what else { continue };
+        for read in dependency::read_by(facts, view).into_iter().filter(|read| owns(facts, read)) {
+            row!(rows,
+                view_catalog: database(facts),
+                view_schema: entry.schema,
+                view_name: entry.name.as_ref(),
+                table_catalog: database(facts),
+                table_schema: read.schema,
+                table_name: read.name.as_ref(),
+            );
+        }
+    }
+}
+
+/// character_sets
+pub fn character_sets(facts: &Facts, rows: &mut Rows) {
+    row!(rows,
+        character_set_name: "UTF8",
+        character_repertoire: "UCS",
+        form_of_use: "UTF8",
+        default_collate_catalog: database(facts),
+    );
+}
+
+/// information_schema_catalog_name
+pub fn catalog_name(facts: &Facts, rows: &mut Rows) {
+    row!(rows, catalog_name: database(facts));
+}

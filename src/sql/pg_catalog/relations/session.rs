@@ -1,0 +1,74 @@
+//! Settings, this session, and counts: pg_settings, pg_stat_activity, pg_stat_user_tables and their like.
+
+use super::super::entry::What;
+use super::super::facts::Facts;
+use super::super::oids;
+use super::rows::{Rows, row};
+
+/// pg_settings
+pub fn settings(facts: &Facts, rows: &mut Rows) {
+    let defaults = facts.context.settings.fresh();
+    for ((name, value, text), (_, default, _)) in facts.context.settings.all().zip(defaults.all()) {
+        let kind = match value {
+            "on" | "off" => "bool",
+            _ if value.parse::<i64>().is_ok() => "integer",
+            _ => "string",
+        };
+        row!(rows,
+            name: name,
+            setting: value,
+            category: if name.starts_with("steward.") { "Steward" } else { "Client Connection Defaults" },
+            short_desc: text,
+            context: "user",
+            vartype: kind,
+            source: if value == default { "default" } else { "session" },
+            boot_val: default,
+            reset_val: default,
+            pending_restart: false,
+        );
+    }
+}
+
+/// pg_stat_activity: the session that asks; others are not its business.
+pub fn activity(facts: &Facts, rows: &mut Rows) {
+    let role = facts.context.session_role;
+    row!(rows,
+        datid: oids::DATABASE,
+        datname: facts.context.database.name.as_str(),
+        pid: std::process::id(),
+        usesysid: oids::of(role),
+        usename: facts.catalog().role_name(role),
+        application_name: facts.context.settings.get("application_name").unwrap_or_default(),
+        state: "active",
+        backend_type: "client backend",
+    );
+}
+
+/// pg_stat_all_tables and pg_stat_user_tables: only how many rows there are is known.
+pub fn table_counts(facts: &Facts, rows: &mut Rows) {
+    for entry in facts.entries() {
+        if let What::Table(id, _) = entry.what {
+            let live = facts.sees_all_rows(id).then(|| facts.context.snapshot.rows(id).live_rows());
+            row!(rows, relid: entry.oid, schemaname: entry.schema, relname: entry.name.as_ref(), n_live_tup: live);
+        }
+    }
+}
+
+/// pg_statio_all_tables and pg_statio_user_tables
+pub fn table_reads(facts: &Facts, rows: &mut Rows) {
+    for entry in facts.entries() {
+        if let What::Table(..) = entry.what {
+            row!(rows, relid: entry.oid, schemaname: entry.schema, relname: entry.name.as_ref());
+        }
+    }
+}
+
+/// pg_stat_database
+pub fn database_counts(facts: &Facts, rows: &mut Rows) {
+    row!(rows, datid: oids::DATABASE, datname: facts.context.database.name.as_str());
+}
+
+/// pg_stat_gssapi: nobody logs in so.
+pub fn gssapi(_: &Facts, rows: &mut Rows) {
+    row!(rows, pid: std::process::id(), gss_authenticated: false, encrypted: false);
+}
