@@ -43,6 +43,8 @@ CREATE INDEX products_text ON products USING steward (sku) WITH (key_field = 'sk
 CREATE VIEW dear AS SELECT sku, price AS yuan FROM products WHERE price > 50;
 CREATE SCHEMA audit;
 CREATE TABLE audit.\"Events\" (id bigint PRIMARY KEY, at timestamptz);
+CREATE TABLE visits (user_id bigint REFERENCES users(id));
+GRANT SELECT ON visits TO stranger;
 CREATE POLICY own ON orders TO reporting USING (id > 0);
 ALTER TABLE orders ENABLE ROW LEVEL SECURITY;
 GRANT SELECT ON products, dear TO reporting;
@@ -281,18 +283,24 @@ fn a_role_is_shown_what_it_has_a_right_on() {
             let tables = rows(&facts, "pg_catalog", "pg_tables");
             find(&tables, "schemaname", "public", &["tablename"]).concat()
         };
-        assert_eq!(names("steward"), ["orders".into(), "products".into(), "users".into()]);
+        assert_eq!(names("steward"), ["orders".into(), "products".into(), "users".into(), "visits".into()]);
         assert_eq!(names("analyst"), ["orders".into(), "products".into(), "users".into()]);
-        assert!(names("stranger").is_empty());
+        assert_eq!(names("stranger"), ["visits".into()]);
 
         let (owner, stranger) = (as_role("steward"), as_role("stranger"));
         let users = class(&owner, "users");
         assert_eq!(stranger.name_of(&Type::Regclass, users), users.to_string());
         assert_eq!(call(&stranger, "pg_get_viewdef", [class(&owner, "dear").into()]).unwrap(), Value::Null);
-        for relation in ["pg_index", "pg_constraint", "pg_attrdef", "pg_policies", "pg_sequence", "pg_indexes"] {
+        for relation in ["pg_index", "pg_attrdef", "pg_policies", "pg_sequence", "pg_indexes"] {
             assert!(rows(&stranger, "pg_catalog", relation).rows.is_empty(), "{relation}");
             assert!(!rows(&owner, "pg_catalog", relation).rows.is_empty(), "{relation}");
         }
+        // What its foreign key refers to is a number.
+        let key = find(&rows(&stranger, "pg_catalog", "pg_constraint"), "contype", "f", &["oid"]).concat().remove(0);
+        let told = call(&stranger, "pg_get_constraintdef", [key]).unwrap();
+        assert_eq!(told, format!("FOREIGN KEY (user_id) REFERENCES {users}").into());
+        let references = rows(&stranger, "information_schema", "referential_constraints");
+        assert_eq!(references.rows[0][at(&references, "unique_constraint_name")], Value::Null);
         assert!(find(&rows(&stranger, "pg_catalog", "pg_views"), "schemaname", "public", &[]).is_empty());
         assert!(rows(&stranger, "pg_catalog", "pg_authid").rows.is_empty());
 

@@ -138,6 +138,10 @@ fn constraint(facts: &Facts, constraint: &Constraint<'_>, pretty: bool) -> Strin
         ConstraintKind::Check(check) => format!("CHECK (({}))", check.expression),
         ConstraintKind::Foreign(key) => {
             let Some(other) = facts.catalog().table_by_id(key.table) else { return String::new() };
+            // A table that is none of the role's business stays a number, its columns untold.
+            if facts.entry(oids::of(key.table)).is_none() {
+                return format!("FOREIGN KEY ({}) REFERENCES {}", names(&key.columns), key.table);
+            }
             let table = match facts.find(None, &other.name) {
                 Some(found) if found.oid == oids::of(key.table) => quoted(&other.name),
                 _ => format!("{}.{}", quoted(&other.schema), quoted(&other.name)),

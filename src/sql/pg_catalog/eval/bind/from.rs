@@ -189,7 +189,7 @@ impl Binder<'_> {
     /// Binds what may use the relations before it in FROM.
     fn lateral<T>(&mut self, bind: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let level = self.level()?;
-        let before = std::mem::replace(&mut level.no_aggregates, Some("functions in FROM"));
+        let before = level.no_aggregates.replace("functions in FROM");
         let bound = bind(self);
         self.level()?.no_aggregates = before;
         bound

@@ -1,6 +1,7 @@
 //! table_constraints, key_column_usage, referential_constraints, check_constraints, constraint_column_usage.
 
 use super::super::super::facts::Facts;
+use super::super::super::oids;
 use super::super::constraint::{Constraint, Kind, constraints as all};
 use super::super::rows::{Rows, row};
 use super::{database, yes_or_no};
@@ -71,9 +72,9 @@ pub fn checks(facts: &Facts, rows: &mut Rows) {
     }
 }
 
-/// Where the columns that a foreign key refers to stand in the key of the other table.
+/// The table that a foreign key refers to, if the role is shown it, and the columns of its key.
 fn referred<'a>(facts: &'a Facts, key: &ForeignKey) -> Option<(&'a Table, &'a [usize])> {
-    let table = facts.catalog().table_by_id(key.table)?;
+    let (_, table) = facts.entry(oids::of(key.table))?.table()?;
     Some((table, &table.key(&key.key)?.columns))
 }
 
@@ -116,14 +117,14 @@ fn rule(action: Action) -> &'static str {
 pub fn references(facts: &Facts, rows: &mut Rows) {
     for constraint in all(facts) {
         let Kind::Foreign(key) = constraint.kind else { continue };
-        let other = facts.catalog().table_by_id(key.table);
+        let other = referred(facts, key).map(|(table, _)| table);
         row!(rows,
             constraint_catalog: database(facts),
             constraint_schema: &constraint.table.schema,
             constraint_name: constraint.name,
             unique_constraint_catalog: database(facts),
             unique_constraint_schema: other.map(|table| table.schema.as_str()),
-            unique_constraint_name: &key.key,
+            unique_constraint_name: other.map(|_| &key.key),
             match_option: "NONE",
             update_rule: rule(key.on_update),
             delete_rule: rule(key.on_delete),
