@@ -41,7 +41,7 @@ const CONTENT: &[&str] = &[
     "INSERT INTO many SELECT g.k, 'word ' || g.k::text, g.k * 0.5, CASE WHEN g.k % 3 = 0 THEN 'red' ELSE 'blue' END,
         CASE WHEN g.k % 3 = 0 THEN 1 ELSE 0 END FROM generate_series(1, 6000) AS g(k)",
     "DELETE FROM many WHERE id % 10 = 7",
-    "INSERT INTO many VALUES (6001, 'last word', 7.5, 'red', 1)",
+    "UPDATE many SET price = 1.75 WHERE id = 3",
     "UPDATE few SET word = 'zwei' WHERE id = 2",
     "CREATE INDEX few_words ON few USING steward (word) WITH (key_field = 'id')",
     "CREATE MODEL m OPTIONS (model_type = 'ctr', architecture = 'mlp', label_col = 'clicked', max_iterations = 1, split = 'random')
