@@ -6,6 +6,7 @@
 use super::context::Context;
 use super::functions;
 use super::locking::LOCKED;
+use super::names;
 use super::parser;
 use super::semantics;
 use super::tables;
@@ -58,9 +59,20 @@ impl<'a> Planner<'a> {
         Ok(semantics::resolve(plan)?)
     }
 
-    /// The plan of a query in text, as views and policies keep it.
-    pub fn query_text(&self, text: &str) -> Result<LogicalPlan> {
-        self.query(parser::query(text)?)
+    /// The plan of a query that becomes a relation, with the names of its columns, the first ones as they are `given`.
+    /// `DuplicateColumn` if two are alike.
+    pub fn relation_of(&self, query: ast::Query, given: &[String]) -> Result<LogicalPlan> {
+        let plan = self.query(query.clone())?;
+        let own = names::named(&query, plan.schema().inner());
+        if given.len() > own.fields().len() {
+            return Err(Error::new(Kind::InvalidDefinition, "more column names than columns"));
+        }
+        let own = own.fields().iter().skip(given.len()).map(|field| field.name());
+        let names: Vec<&String> = given.iter().chain(own).collect();
+        names::must_differ(names.iter().copied())?;
+        let columns = plan.schema().columns().into_iter().zip(&names);
+        let renamed: Vec<Expr> = columns.map(|(column, name)| Expr::Column(column).alias(*name)).collect();
+        Ok(LogicalPlanBuilder::from(plan).project(renamed)?.build()?)
     }
 
     /// An expression over the columns of `schema`.
@@ -139,22 +151,6 @@ pub fn parse_expression(text: &str) -> Result<ast::Expr> {
 pub fn plan_source(plan: LogicalPlan) -> Arc<dyn TableSource> {
     let view = datafusion::datasource::ViewTable::new(plan, None);
     provider_as_source(Arc::new(view))
-}
-
-/// A plan whose columns have these names.
-pub fn rename_columns(plan: LogicalPlan, names: &[String]) -> Result<LogicalPlan> {
-    if names.is_empty() {
-        return Ok(plan);
-    }
-    let columns = plan.schema().columns();
-    if names.len() > columns.len() {
-        return Err(Error::new(Kind::InvalidDefinition, "more column names than columns"));
-    }
-    let renamed = columns.into_iter().enumerate().map(|(n, column)| match names.get(n) {
-        Some(name) => Expr::Column(column).alias(name),
-        None => Expr::Column(column),
-    });
-    Ok(LogicalPlanBuilder::from(plan).project(renamed.collect::<Vec<_>>())?.build()?)
 }
 
 impl ContextProvider for Planner<'_> {

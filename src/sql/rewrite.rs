@@ -3,15 +3,16 @@
 //! `QUALITY(p)` and `PREDICT_CTR(p)` take a whole row of the relation that FROM calls `p`, as PostgreSQL's functions
 //! over composite types do. The engine knows no such argument; it becomes a struct of the relation's columns.
 
+mod expansion;
 mod joins;
 pub(super) mod level;
+mod meant;
 mod membership;
 mod naming;
 mod operators;
 mod order;
 mod rows;
 mod series;
-mod sets;
 mod similar;
 mod subqueries;
 mod using;
@@ -34,7 +35,8 @@ use std::ops::ControlFlow;
 
 /// The query with rows in place of names of relations.
 pub fn query(mut query: Query, context: &Context) -> Result<Query> {
-    sets::must_be_sets(&query)?;
+    meant::must_be_meant(&query)?;
+    expansion::must_be_bounded(&query, context)?;
     let merges = using::is_in(&query);
     let wants_columns = merges || wants_rows(&query);
     let mut rewriter = Rewriter { context, wants_columns, depth: 0, scopes: Vec::new(), named: Vec::new() };

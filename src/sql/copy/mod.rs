@@ -11,6 +11,7 @@ pub use input::CopyIn;
 pub use output::csv_lines;
 
 use super::dml::Work;
+use super::names;
 use super::parser::Copy;
 use super::planner::Planner;
 use super::session::{Outcome, Session};
@@ -92,8 +93,12 @@ pub async fn start(session: &mut Session, copy: Copy, params: &[ScalarValue]) ->
         }
         (None, None) => return Err(Error::new(Kind::Syntax, "COPY needs a table or a query")),
     };
-    let columns = plan.schema().fields().len();
-    let names: Vec<String> = plan.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let named = match &copy.query {
+        Some(query) => names::named(query, plan.schema().inner()),
+        None => plan.schema().inner().clone(),
+    };
+    let columns = named.fields().len();
+    let names: Vec<String> = named.fields().iter().map(|field| field.name().clone()).collect();
     let rows = run::stream(&context, &state, &super::dml::bind(plan, params)?).await?;
     Ok(Outcome::CopyOut(columns, output::lines(copy, names, rows)))
 }

@@ -42,7 +42,7 @@ impl Form {
         while !rest.is_empty() {
             values.clear();
             let length = match self.format {
-                CopyFormat::Text => self.text(rest, &mut values),
+                CopyFormat::Text => self.text(rest, line, &mut values)?,
                 CopyFormat::Csv => self.csv(rest, line, &mut values)?,
             };
             each(line, &values)?;
@@ -57,7 +57,7 @@ impl Form {
     }
 
     /// The values of the first record of `text`, and its length with the newline.
-    fn text<'a>(&self, text: &'a str, values: &mut Vec<Value<'a>>) -> usize {
+    fn text<'a>(&self, text: &'a str, line: u64, values: &mut Vec<Value<'a>>) -> Result<usize> {
         let bytes = text.as_bytes();
         let mut start = 0;
         loop {
@@ -77,11 +77,14 @@ impl Form {
             };
             values.push(match whole == self.null {
                 true => None,
-                false if escaped => Some(Cow::Owned(unescaped(whole))),
+                false if escaped => {
+                    let plain = unescaped(whole).map_err(|error| error.with_detail(format!("COPY, line {line}")))?;
+                    Some(Cow::Owned(plain))
+                }
                 false => Some(Cow::Borrowed(whole)),
             });
             if last {
-                return (end + 1).min(bytes.len());
+                return Ok((end + 1).min(bytes.len()));
             }
             start = end + 1;
         }
@@ -140,24 +143,41 @@ impl Form {
     }
 }
 
-fn unescaped(text: &str) -> String {
-    let mut value = String::with_capacity(text.len());
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => value.extend(chars.next().map(|c| match c {
-                'b' => '\u{8}',
-                'f' => '\u{c}',
-                'n' => '\n',
-                'r' => '\r',
-                't' => '\t',
-                'v' => '\u{b}',
-                other => other,
-            })),
-            c => value.push(c),
+/// A field with what its backslashes mean. Bytes said by their numbers (`\x41`, `\101`) must be UTF-8 together.
+fn unescaped(text: &str) -> Result<String> {
+    let mut value = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes().peekable();
+    while let Some(byte) = bytes.next() {
+        if byte != b'\\' {
+            value.push(byte);
+            continue;
         }
+        let Some(escaped) = bytes.next() else { break };
+        // Up to so many digits, the first ones of which may be known.
+        let mut number = |known: Option<u32>, base: u32, most: u32| {
+            let mut number = known;
+            for _ in known.map_or(0, |_| 1)..most {
+                let Some(digit) = bytes.peek().and_then(|byte| char::from(*byte).to_digit(base)) else { break };
+                number = Some(number.unwrap_or(0) * base + digit);
+                bytes.next();
+            }
+            number
+        };
+        value.push(match escaped {
+            b'b' => 8,
+            b'f' => 12,
+            b'n' => b'\n',
+            b'r' => b'\r',
+            b't' => b'\t',
+            b'v' => 11,
+            b'x' => number(None, 16, 2).map_or(b'x', |number| number as u8),
+            b'0'..=b'7' => number(Some(u32::from(escaped - b'0')), 8, 3).map_or(escaped, |number| number as u8),
+            other => other,
+        });
     }
-    value
+    String::from_utf8(value).map_err(|_| {
+        Error::new(Kind::InvalidByteSequence, "invalid byte sequence for encoding \"UTF8\" after a backslash")
+    })
 }
 
 #[cfg(test)]
@@ -233,6 +253,9 @@ mod tests {
         let text = "a\\tb\t\\N\t\\\\N\ntwo\\\nlines\t\\\\\n\tx\\r\\\n\nlast\r\n\\.\nlost\n";
         in_all_pieces(CopyFormat::Text, text, &expected);
         assert_eq!(split(CopyFormat::Text, &["a\n\\."]).unwrap(), [some(1, &["a"])]);
+        let numbers = split(CopyFormat::Text, &["\\x41\\101\\xe4\\xbf\\x9d\\xg\\1018\n"]);
+        assert_eq!(numbers.unwrap(), [some(1, &["AA保xgA8"])]);
+        assert_eq!(split(CopyFormat::Text, &["\\xff\n"]).unwrap_err().kind(), Kind::InvalidByteSequence);
         assert_eq!(split(CopyFormat::Text, &[""]).unwrap(), []);
     }
 }

@@ -3,7 +3,7 @@
 use super::super::dml::{Referring, Target, Work, rows};
 use super::super::planner::{Planner, parse_expression};
 use super::super::types::{is_serial, sql_type};
-use super::super::{names, parser::fold, run};
+use super::super::{parser::fold, run};
 use super::constraint::unused_name;
 use super::foreign_key::add_foreign_key;
 use super::{Ddl, check_name, skipping};
@@ -193,15 +193,11 @@ async fn create_table_as(
     given: &[ast::ColumnDef],
     query: ast::Query,
 ) -> Result<usize> {
-    let plan = Planner::new(ddl.context, ddl.state).query(query.clone())?;
-    let schema = names::named(&query, plan.schema().inner());
-    for (n, field) in schema.fields().iter().enumerate() {
-        let name = given.get(n).map_or_else(|| field.name().clone(), |column| fold(&column.name));
-        if table.column_index(&name).is_some() {
-            return Err(Error::new(Kind::DuplicateColumn, format!("column \"{name}\" specified more than once")));
-        }
+    let given: Vec<String> = given.iter().map(|column| fold(&column.name)).collect();
+    let plan = Planner::new(ddl.context, ddl.state).relation_of(query, &given)?;
+    for field in plan.schema().fields() {
         let data_type = SqlType::from_field(field)?;
-        table.columns.push(Column::new(name, data_type));
+        table.columns.push(Column::new(field.name(), data_type));
     }
     let id = ddl.new_id();
     ddl.txn.put_object(id, Object::Table(table.clone()))?;
@@ -228,10 +224,7 @@ pub fn create_view(ddl: &mut Ddl<'_>, create: ast::CreateView) -> Result<()> {
     let (schema, name) = ddl.new_relation(&create.name)?;
     let columns: Vec<String> = create.columns.iter().map(|column| fold(&column.name)).collect();
     // Planned now so that a view which cannot work is refused when it is made.
-    let plan = Planner::new(ddl.context, ddl.state).query((*create.query).clone())?;
-    let selected = names::named(&create.query, plan.schema().inner());
-    names::must_differ(columns.iter().chain(selected.fields().iter().skip(columns.len()).map(|field| field.name())))?;
-    super::super::planner::rename_columns(plan, &columns)?;
+    Planner::new(ddl.context, ddl.state).relation_of((*create.query).clone(), &columns)?;
     let view = View {
         schema: schema.clone(),
         name: name.clone(),

@@ -86,11 +86,12 @@ impl Beside {
                 ast::SelectItem::Wildcard(_) => {
                     all.extend(own.clone().chain(theirs(None)).map(ast::SelectItem::UnnamedExpr));
                 }
-                ast::SelectItem::QualifiedWildcard(ast::SelectItemQualifiedWildcardKind::ObjectName(name), _)
-                    if name.0.last().and_then(|part| part.as_ident()).map(fold) != Some(fold(&target.called)) =>
-                {
+                ast::SelectItem::QualifiedWildcard(ast::SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
                     let of = name.0.last().and_then(|part| part.as_ident()).map(fold);
-                    all.extend(theirs(of).map(ast::SelectItem::UnnamedExpr));
+                    match of == Some(fold(&target.called)) {
+                        true => all.extend(own.clone().map(ast::SelectItem::UnnamedExpr)),
+                        false => all.extend(theirs(of).map(ast::SelectItem::UnnamedExpr)),
+                    }
                 }
                 _ => all.push(item),
             }

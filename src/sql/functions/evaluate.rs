@@ -2,6 +2,7 @@
 
 use super::super::context::Context;
 use super::super::models;
+use super::super::parser;
 use super::super::planner::Planner;
 use super::super::run;
 use super::super::system::rows::{Cell, RowsTable, column};
@@ -35,7 +36,7 @@ pub fn evaluate(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TablePr
             None => model.evaluation().to_vec(),
             Some(query) => {
                 let state = context.database.state();
-                let plan = Planner::new(&context, &state).query_text(query)?;
+                let plan = Planner::new(&context, &state).relation_of(parser::query(query)?, &[])?;
                 let handle = tokio::runtime::Handle::try_current()
                     .map_err(|_| Error::internal("EVALUATE of a query needs a runtime"))?;
                 let batches = handle.block_on(run::collect(&context, &state, &plan))?;

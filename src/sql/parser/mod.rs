@@ -8,6 +8,7 @@ mod locks;
 mod operate;
 mod own;
 mod tokens;
+mod unions;
 mod upkeep;
 mod words;
 
@@ -15,6 +16,8 @@ pub use as_of::{Written, readable, split_off};
 pub use locks::{Strength, strength};
 pub use operate::Operate;
 pub use own::{AssetTarget, Copy, CopyFormat, GrantTarget, Inventory, Own, RoleOption, TagTarget};
+
+pub use unions::tree;
 
 use super::error::locate;
 use crate::error::{Error, Result};
@@ -29,15 +32,22 @@ pub use words::{fold, last, split};
 /// Parses an expression.
 pub fn expression(text: &str) -> Result<ast::Expr> {
     let mut expression = tokens::parser(text)?.parse_expr().map_err(Error::from)?;
-    tokens::distinct(&mut expression);
+    read_back(&mut expression)?;
     Ok(expression)
 }
 
 /// Parses a query.
 pub fn query(text: &str) -> Result<ast::Query> {
     let mut query = *tokens::parser(text)?.parse_query().map_err(Error::from)?;
-    tokens::distinct(&mut query);
+    read_back(&mut query)?;
     Ok(query)
+}
+
+/// What the grammar has read in the forms that the rest of the house knows.
+fn read_back(node: &mut impl ast::VisitMut) -> Result<()> {
+    unions::balance(node)?;
+    tokens::distinct(node);
+    Ok(())
 }
 
 /// One statement.
@@ -91,7 +101,7 @@ fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     }
     let mut statement = words.parser.parse_statement().map_err(Error::from)?;
     words.end()?;
-    tokens::distinct(&mut statement);
+    read_back(&mut statement)?;
     Ok(Body::Sql(Box::new(statement)))
 }
 

@@ -244,7 +244,8 @@ fn create(words: &mut Words, text: &str) -> Result<Option<Own>> {
             words.expect(&["OPTIONS"])?;
             let options = words.options()?;
             words.expect(&["AS"])?;
-            let query = words.parser.parse_query().map_err(Error::from)?;
+            let mut query = words.parser.parse_query().map_err(Error::from)?;
+            super::read_back(&mut query)?;
             Own::CreateModel { name, or_replace: replace, if_not_exists, options, query }
         }
         "TAG" => create_tag(words, replace)?,
@@ -560,7 +561,9 @@ fn copy(words: &mut Words) -> Result<Own> {
         quote: b'"',
     };
     if words.token(&Token::LParen) {
-        copy.query = Some(words.parser.parse_query().map_err(Error::from)?);
+        let mut query = words.parser.parse_query().map_err(Error::from)?;
+        super::read_back(&mut query)?;
+        copy.query = Some(query);
         words.expect_token(&Token::RParen)?;
     } else {
         copy.relation = Some(words.relation()?);

@@ -1,5 +1,6 @@
 //! VALUES where the engine wants a SELECT.
 
+use super::super::parser::tree;
 use super::super::planner::select_query;
 use super::subqueries::around;
 use datafusion::sql::sqlparser::ast::{
@@ -35,12 +36,7 @@ fn union(values: &Values) -> Option<SetExpr> {
         let items = row.content.iter().enumerate().map(named).collect();
         Some(*select_query(items, Vec::new(), None).ok()?.body)
     });
-    rows.collect::<Option<Vec<_>>>()?.into_iter().reduce(|left, right| SetExpr::SetOperation {
-        op: SetOperator::Union,
-        set_quantifier: SetQuantifier::All,
-        left: Box::new(left),
-        right: Box::new(right),
-    })
+    Some(tree(SetOperator::Union, SetQuantifier::All, rows.collect::<Option<Vec<_>>>()?))
 }
 
 struct Asks;

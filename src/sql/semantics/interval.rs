@@ -1,10 +1,11 @@
-//! An interval times a number, and the length by which intervals are compared.
+//! An interval times a number, the one between two moments, and the length by which intervals are compared.
 
 use super::function::Operator;
 use crate::error::{Error, Kind, Result};
-use arrow::array::types::{Float64Type, IntervalMonthDayNanoType};
+use arrow::array::types::{DurationMicrosecondType, Float64Type, IntervalMonthDayNanoType};
 use arrow::array::{ArrayRef, AsArray, Decimal128Array, IntervalMonthDayNanoArray};
-use arrow::datatypes::{DataType, Field, IntervalMonthDayNano, IntervalUnit};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, IntervalMonthDayNano, IntervalUnit, TimeUnit};
 use datafusion::logical_expr::ColumnarValue;
 use std::sync::Arc;
 
@@ -57,6 +58,28 @@ impl Scaled {
         // PostgreSQL keeps whole microseconds.
         let nanos = (nanos / 1000.0).round() * 1000.0;
         Ok(IntervalMonthDayNano::new(months.trunc() as i32, days.trunc() as i32, nanos as i64))
+    }
+}
+
+/// The time between two moments as an interval of days and hours (`timestamp_mi` of PostgreSQL).
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Elapsed;
+
+impl Operator for Elapsed {
+    fn name(&self) -> &'static str {
+        "elapsed"
+    }
+
+    fn returns(&self) -> Field {
+        Field::new("", DataType::Interval(IntervalUnit::MonthDayNano), true)
+    }
+
+    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
+        const DAY_MICROS: i64 = 86_400_000_000;
+        let micros = cast(&operands[0].to_array(rows)?, &DataType::Duration(TimeUnit::Microsecond))?;
+        let one = |micros: i64| IntervalMonthDayNano::new(0, (micros / DAY_MICROS) as i32, micros % DAY_MICROS * 1000);
+        let elapsed: IntervalMonthDayNanoArray = micros.as_primitive::<DurationMicrosecondType>().unary(one);
+        Ok(Arc::new(elapsed))
     }
 }
 

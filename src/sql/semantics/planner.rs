@@ -1,11 +1,11 @@
 //! Operators that the engine's planner refuses before any pass could help.
 
 use super::super::values::array_elements;
-use super::interval::Scaled;
+use super::interval::{Elapsed, Scaled};
 use super::json::JsonConcatenation;
 use super::{function, resolve};
 use crate::catalog::SqlType;
-use arrow::datatypes::{DataType, Field, TimeUnit};
+use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable, cast, lit};
@@ -60,6 +60,13 @@ impl ExprPlanner for Operators {
             if comparison {
                 return original(resolve::lend_as(left, &b)?, resolve::lend_as(right, &a)?);
             }
+            // A quoted literal beside an array is one.
+            if let (DataType::List(_), DataType::Utf8) = (a.data_type(), b.data_type()) {
+                return original(left, resolve::lend(right, Some(a.data_type()))?);
+            }
+            if let (DataType::Utf8, DataType::List(_)) = (a.data_type(), b.data_type()) {
+                return original(resolve::lend(left, Some(b.data_type()))?, right);
+            }
             let json = |field: &Field| matches!(SqlType::from_field(field), Ok(SqlType::Jsonb));
             let left = if json(&b) { resolve::lend_as(left, &b)? } else { left };
             let right = if json(&a) { resolve::lend_as(right, &a)? } else { right };
@@ -69,6 +76,19 @@ impl ExprPlanner for Operators {
             };
         }
         let is_interval = |t: &DataType| matches!(t, DataType::Interval(_));
+        let is_moment = |t: &DataType| matches!(t, DataType::Timestamp(..));
+        if is_moment(&a) && matches!(op, Plus | Minus) && b == DataType::Utf8 {
+            // What is added is a length, what is taken away another moment.
+            let wanted = if op == Plus { DataType::Interval(IntervalUnit::MonthDayNano) } else { a.clone() };
+            let lent = resolve::lend(right, Some(&wanted))?;
+            return match lent.get_type(schema).is_ok_and(|t| is_moment(&t)) {
+                true => Ok(PlannerResult::Planned(function::call(Elapsed, vec![left - lent]))),
+                false => original(left, lent),
+            };
+        }
+        if op == Minus && is_moment(&a) && is_moment(&b) {
+            return Ok(PlannerResult::Planned(function::call(Elapsed, vec![left - right])));
+        }
         match (op.clone(), is_interval(&a), is_interval(&b)) {
             (Multiply | Divide, true, false) if b.is_numeric() => {
                 let scaled = Scaled { divide: op == Divide };

@@ -230,7 +230,7 @@ impl Expressions<'_> {
     }
 
     fn binary(&self, BinaryExpr { left, op, right }: BinaryExpr) -> Result<Expr> {
-        let (mut left, mut right) = (*left, *right);
+        let (mut left, mut right) = (self.signed(*left), self.signed(*right));
         let arithmetic =
             matches!(op, Operator::Plus | Operator::Minus | Operator::Multiply | Operator::Divide | Operator::Modulo);
         if is_comparison(op) {
@@ -257,6 +257,14 @@ impl Expressions<'_> {
             }
         }
         Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))))
+    }
+
+    /// The engine's counts have no sign (`row_number()`); beside anything else they would be decimals.
+    fn signed(&self, expr: Expr) -> Expr {
+        match self.type_of(&expr) {
+            Some(DataType::UInt64) => cast(expr, DataType::Int64),
+            _ => expr,
+        }
     }
 
     /// Numbers that meet in one place: floating point where one of them is.

@@ -321,6 +321,8 @@ fn finding(
     sampled: bool,
 ) -> Finding {
     let now_ms = chrono::Utc::now().timestamp_millis();
+    // A sample is not all there is; of a table all is known.
+    let row_count = asset.table.as_ref().map_or(rows, |_| ddl.txn.snapshot().rows(asset.object).live_rows());
     let name = format!("{}.{}", asset.schema, asset.name);
     let columns: Vec<&str> = profiles.iter().map(|p| p.name.as_str()).collect();
     let domain = domain_of(&asset.name, &asset.form, &columns, verdicts);
@@ -360,7 +362,7 @@ fn finding(
         facts: json!({
             "asset_id": asset.object.to_string(), "name": name, "kind": asset.kind, "form": asset.form,
             "domain": domain.domain.name(), "domain_zh": domain.domain.label_zh(),
-            "structure": structure.name(), "row_count": rows, "size_bytes": asset.bytes,
+            "structure": structure.name(), "row_count": row_count, "size_bytes": asset.bytes,
             "sensitivity": sensitivity.name(), "grade": grade.name(), "quality": quality.score,
             "freshness": age.as_ref().map(|a| a.age_ms * 1000),
             "tags": asset.table.as_ref().map_or_else(|| json!({}), |t| tags(ddl, &t.tags)),

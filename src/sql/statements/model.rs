@@ -51,7 +51,7 @@ pub async fn create_model(
     let trained_on = relations(ddl, &query);
     let text = query.to_string();
     let started = Instant::now();
-    let plan = Planner::new(ddl.context, ddl.state).query(query)?;
+    let plan = Planner::new(ddl.context, ddl.state).relation_of(query, &[])?;
     let batches = run::collect(ddl.context, &run::in_order(ddl.state), &plan).await?;
     let rows: usize = batches.iter().map(|batch| batch.num_rows()).sum();
     ddl.context.notice(format!("model \"{name}\": {rows} rows read, training {}", ctr.architecture.name()));

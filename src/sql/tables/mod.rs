@@ -21,7 +21,8 @@ pub use past::open as open_past;
 pub use table::{ROW_ID, TableScan};
 
 use super::context::Context;
-use super::planner::{Planner, plan_source, rename_columns};
+use super::parser;
+use super::planner::{Planner, plan_source};
 use super::system;
 use crate::catalog::{Object, ObjectId, Privilege, View};
 use crate::error::{Error, Kind, Result};
@@ -52,8 +53,8 @@ fn open_view(context: &Arc<Context>, state: &SessionState, _: ObjectId, view: &V
     // The query runs with the owner's rights, as in PostgreSQL, but masks are the reader's: what an owner may see plain
     // does not become plain for everybody who may read the view.
     let owner = context.with_role(view.owner);
-    let plan = Planner::new(&owner, state).query_text(&view.query)?;
-    Ok(plan_source(rename_columns(plan, &view.columns)?))
+    let query = parser::query(&view.query)?;
+    Ok(plan_source(Planner::new(&owner, state).relation_of(query, &view.columns)?))
 }
 
 /// The error for a relation that is not there.

@@ -6,6 +6,25 @@ use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// Levels of arrays and objects within each other at most: what reads them takes a frame of the stack for each.
+const DEPTH_MAX: usize = 128;
+
+/// Whether a text opens more arrays and objects within each other than may be.
+pub fn is_too_deep(text: &str) -> bool {
+    let (mut depth, mut inside, mut escaped) = (0usize, false, false);
+    text.bytes().any(|byte| {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = inside,
+            b'"' => inside = !inside,
+            b'[' | b'{' if !inside => depth += 1,
+            b']' | b'}' if !inside => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth > DEPTH_MAX
+    })
+}
+
 /// Whether a text is one JSON value.
 pub fn is_valid(text: &str) -> bool {
     serde_json::from_str::<IgnoredAny>(text).is_ok()
@@ -135,5 +154,8 @@ mod tests {
         }
         assert_eq!(normal("{\"a\":}"), None);
         assert_eq!(normal("1 2"), None);
+        let nested = |levels: usize| format!("{}\"]\\\"[\"{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(!is_too_deep(&nested(DEPTH_MAX)) && is_too_deep(&nested(DEPTH_MAX + 1)));
+        assert!(normal(&nested(DEPTH_MAX)).is_some());
     }
 }

@@ -28,6 +28,9 @@ pub fn read(texts: &StringArray, target: &SqlType) -> Result<ArrayRef> {
         let all = texts.iter().map(|text| text.map(one).transpose());
         Ok(Arc::new(all.collect::<Result<StringArray>>()?))
     };
+    if matches!(target, SqlType::Json | SqlType::Jsonb) && texts.iter().flatten().any(json::is_too_deep) {
+        return Err(Error::new(Kind::LimitExceeded, "a JSON value is nested too deeply"));
+    }
     match target {
         SqlType::Text | SqlType::Varchar(_) | SqlType::Char(_) => Ok(Arc::new(texts.clone())),
         SqlType::Uuid => each(&uuid),

@@ -86,6 +86,11 @@ impl Expressions<'_> {
                 Some(part) => Some(function::call(part, vec![moment.clone()])),
                 None => Some(cast(Expr::ScalarFunction(call.clone()), DataType::Decimal128(20, 0))),
             },
+            // The engine counts places below zero from the end; in PostgreSQL nothing is there.
+            ("array_element", [_, place]) => {
+                call.args[1] = when(place.clone().gt_eq(lit(1)), place.clone()).end()?;
+                None
+            }
             // An array without elements has no length.
             ("array_length", [_, ..]) => {
                 let length = cast(Expr::ScalarFunction(call.clone()), DataType::Int32);
