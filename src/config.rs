@@ -198,7 +198,7 @@ pub const ARITHMETIC_CHAIN_MAX: usize = 250;
 /// Conditions joined by AND and OR in a row at most: each is a frame of the stack when they are planned.
 pub const BOOLEAN_CHAIN_MAX: usize = 5000;
 /// EXCEPT, INTERSECT and changes between UNION and UNION ALL in a row at most: each is a frame of the stack.
-pub const SET_OPERATIONS_MAX: usize = 200;
+pub const SET_OPERATIONS_MAX: usize = 100;
 /// Relations that a statement may read once its WITH queries and views are written out: they are planned one by one.
 pub const RELATIONS_MAX: u64 = 10_000;
 /// Bytes that `repeat` and its like may make for one batch of rows.

@@ -60,13 +60,6 @@ impl ExprPlanner for Operators {
             if comparison {
                 return original(resolve::lend_as(left, &b)?, resolve::lend_as(right, &a)?);
             }
-            // A quoted literal beside an array is one.
-            if let (DataType::List(_), DataType::Utf8) = (a.data_type(), b.data_type()) {
-                return original(left, resolve::lend(right, Some(a.data_type()))?);
-            }
-            if let (DataType::Utf8, DataType::List(_)) = (a.data_type(), b.data_type()) {
-                return original(resolve::lend(left, Some(b.data_type()))?, right);
-            }
             let json = |field: &Field| matches!(SqlType::from_field(field), Ok(SqlType::Jsonb));
             let left = if json(&b) { resolve::lend_as(left, &b)? } else { left };
             let right = if json(&a) { resolve::lend_as(right, &a)? } else { right };
