@@ -2,6 +2,8 @@
 
 /// Version of the on-disk format; the first byte of every sealed value and file header follows it.
 pub const FORMAT_VERSION: u8 = 2;
+/// The version of values that a program which knows no classes must not read: facts and segments of a table that has one.
+pub const FORMAT_VERSION_CLASSES: u8 = 3;
 /// Largest value sled may hold; larger ones would reach its unsynced blob files (docs/storage.md).
 pub const VALUE_BYTES_MAX: usize = 16 * 1024;
 /// Plain bytes in one sealed block of a file.

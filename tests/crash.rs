@@ -6,9 +6,9 @@
 //! there in all its tables or in none; no seal is broken; no file is left over. The next round goes on in the same
 //! folder, so that recovery works on what recovery left.
 //!
-//! Four kinds of work: many small commits over three tables; large ones, by COPY and by INSERT ... SELECT, whose rows
+//! Five kinds of work: many small commits over three tables; large ones, by COPY and by INSERT ... SELECT, whose rows
 //! lie in files before the commit; training of models; and small commits while data keys are rotated, and tables dropped
-//! and emptied, whose keys go. `STEWARD_CRASH_ROUNDS` asks for more rounds than CI runs.
+//! and emptied, whose keys go; and with a class of columns that is erased again and again. `STEWARD_CRASH_ROUNDS` asks for more rounds than CI runs.
 //!
 //! `STEWARD_CRASH_LIE` makes a disk that never syncs, on which the test of power cuts must fail: so one sees that it can.
 //!
@@ -36,6 +36,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const LARGE_ROWS: i64 = 60_000;
 /// Rows of the table that is replaced by each mixed commit; enough for a file.
 const CHURN_ROWS: i64 = 3000;
+/// Of twelve commits the one that erases.
+const ERASED: i64 = 6;
 
 fn key() -> KeySource {
     MasterKey::from_bytes(*b"a key for tests of killed childs").into()
@@ -127,7 +129,28 @@ async fn rotate(session: &mut Session, n: i64) {
     session.query(&sql).await.unwrap();
 }
 
-/// A small commit that also replaces a table's file; now and then a search, a checkpoint, a table that comes and goes.
+/// Small commits, and between them rows with columns that have a key of their own, which come to it, leave it, are erased.
+async fn erase(session: &mut Session, n: i64) {
+    small_commit(session, n).await;
+    let sql = match n % 12 {
+        ERASED => "ALTER TABLE private ERASE CLASS personal".to_owned(),
+        11 if n % 24 == 11 => "ALTER TABLE private ALTER COLUMN note SET CLASS personal".to_owned(),
+        11 => "ALTER TABLE private ALTER COLUMN note RESET CLASS".to_owned(),
+        8 => "VACUUM FULL private".to_owned(),
+        10 => "ALTER SYSTEM ROTATE ENCRYPTION KEY".to_owned(),
+        3 => format!("DELETE FROM private WHERE n = {}; UPDATE private SET k = k + 1", n - 24),
+        rest => {
+            let rows = if rest % 4 == 1 { CHURN_ROWS } else { 2 };
+            format!(
+                "INSERT INTO private SELECT {n}, g.k, 'note {n}', 'mail {n}' FROM generate_series(1, {rows}) AS g(k)"
+            )
+        }
+    };
+    session.query(&sql).await.unwrap();
+}
+
+/// A small commit that also replaces a table's file; now and then a search, a checkpoint, a table that comes and goes, a
+/// class that is erased.
 async fn mixed_commit(database: &Database, session: &mut Session, n: i64) {
     let churn =
         format!("INSERT INTO churn SELECT {n}, 'word ' || g.k::text FROM generate_series(1, {CHURN_ROWS}) AS g(k)");
@@ -135,6 +158,7 @@ async fn mixed_commit(database: &Database, session: &mut Session, n: i64) {
     session.query(&sql).await.unwrap();
     match n % 12 {
         3 => _ = session.query("SELECT * FROM SEARCH('whole', 'commit', 5)").await.unwrap(),
+        5 => _ = session.query("ALTER TABLE churn ERASE CLASS personal").await.unwrap(),
         7 => database.store().checkpoint().unwrap(),
         9 => _ = session.query("CREATE TABLE IF NOT EXISTS come (n int); INSERT INTO come VALUES (1)").await.unwrap(),
         10 => _ = session.query("DROP TABLE IF EXISTS come").await.unwrap(),
@@ -158,6 +182,9 @@ const TABLES: &str = "
     INSERT INTO total VALUES (0, 0);
     CREATE TABLE large (n bigint NOT NULL, k bigint NOT NULL, note text);
     CREATE TABLE churn (n bigint NOT NULL, note text);
+    CREATE TABLE private (n bigint NOT NULL, k bigint NOT NULL, note text, mail text);
+    ALTER TABLE private ALTER COLUMN mail SET CLASS personal;
+    ALTER TABLE churn ALTER COLUMN note SET CLASS personal;
     CREATE INDEX whole_words ON whole USING steward (note) WITH (key_field = 'n');
     CREATE TABLE seen (colour text, size bigint, clicked int);
     INSERT INTO seen SELECT CASE WHEN g.k % 3 = 0 THEN 'red' ELSE 'blue' END, g.k % 11,
@@ -176,7 +203,9 @@ fn child() {
         }
         let stop = std::env::var(STOP).ok().map(|text| text.parse::<i64>().unwrap());
         let highest = match work.as_str() {
-            "small" | "rotate" | "mixed" => number(&mut session, "SELECT coalesce(max(n), 0) FROM whole").await,
+            "small" | "rotate" | "erase" | "mixed" => {
+                number(&mut session, "SELECT coalesce(max(n), 0) FROM whole").await
+            }
             "large" => number(&mut session, "SELECT coalesce(max(n), 0) FROM large").await,
             _ => number(&mut session, "SELECT count(*) FROM steward.models").await,
         };
@@ -186,6 +215,7 @@ fn child() {
                 "small" => small_commit(&mut session, n).await,
                 "large" => large_commit(&mut session, n).await,
                 "rotate" => rotate(&mut session, n).await,
+                "erase" => erase(&mut session, n).await,
                 "mixed" => mixed_commit(&database, &mut session, n).await,
                 _ => train(&mut session, n).await,
             }
@@ -321,14 +351,54 @@ fn keys_change_under_commits_and_nothing_is_lost() {
             let name = passing.trim_start_matches("table ");
             assert_eq!(number(session, &format!("SELECT count(*) FROM {name}")).await, 3000);
         }
-        // Whatever was cut off is ended now.
-        let begun = Instant::now();
-        let rest = "SELECT count(*) FROM steward.encryption WHERE state NOT IN ('current', 'plain')";
-        while number(session, rest).await > 0 {
-            let left = "SELECT object || ' ' || state FROM steward.encryption WHERE state NOT IN ('current', 'plain')";
-            assert!(begun.elapsed() < PATIENCE, "{:?}", column(session, left).await);
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        keys_settle(session).await;
+    });
+}
+
+/// Whatever was cut off is ended now: nothing is under an old key, and no key of what is gone is left.
+async fn keys_settle(session: &mut Session) {
+    let begun = Instant::now();
+    let left = "SELECT object || ' ' || state FROM steward.encryption WHERE state NOT IN ('current', 'plain')
+        UNION ALL SELECT key_of || ' ' || state FROM steward.encryption_keys
+        WHERE state = 'outdated' OR key_of LIKE 'dropped%' AND state <> 'destroyed'";
+    loop {
+        let left = column(session, left).await;
+        if left.is_empty() {
+            return;
         }
+        assert!(begun.elapsed() < PATIENCE, "{left:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[test]
+fn a_class_is_erased_wholly_or_not_at_all() {
+    kill_again_and_again("erase", 8, async |session, acknowledged| {
+        small_is_whole(session, acknowledged).await;
+        let highest = number(session, "SELECT coalesce(max(n), 0) FROM whole").await;
+        // Of a number that was not heard of the second half may be missing.
+        let erasures = |up_to: i64| (up_to - ERASED).div_euclid(12) * 12 + ERASED;
+        let certain = acknowledged.iter().copied().filter(|n| n % 12 == ERASED).max().unwrap_or(0);
+        let possible = erasures(highest);
+        let wrong = [
+            format!("mail IS NOT NULL AND n < {certain}"),
+            format!("mail IS NULL AND n > {possible}"),
+            "mail <> 'mail ' || n::text OR note <> 'note ' || n::text".to_owned(),
+            format!("note IS NULL AND n > {possible}"),
+        ];
+        for wrong in wrong {
+            let count = number(session, &format!("SELECT count(*) FROM private WHERE {wrong}")).await;
+            assert_eq!(count, 0, "{wrong}, highest {highest}, acknowledged up to {:?}", acknowledged.last());
+        }
+        let halves = "SELECT count(*) FROM (SELECT n, count(*) AS c, count(mail) AS m FROM private GROUP BY n) t
+            WHERE c <> CASE WHEN n % 12 % 4 = 1 THEN 3000 ELSE 2 END OR m <> 0 AND m <> c";
+        assert_eq!(number(session, halves).await, 0, "rows of a commit, or their values, that are half there");
+        let there: Vec<String> = column(session, "SELECT DISTINCT n::text FROM private").await;
+        let fills = |n: &&i64| ![ERASED, 11, 8, 10, 3].contains(&(**n % 12)) && **n > 0;
+        let newest = acknowledged.iter().filter(|n| **n > highest - 12).filter(fills);
+        newest.for_each(|n| assert!(there.contains(&n.to_string()), "rows of {n} were acknowledged"));
+        keys_settle(session).await;
+        assert_eq!(number(session, "SELECT count(DISTINCT class) FROM steward.classes").await, 1);
     });
 }
 
@@ -340,6 +410,9 @@ async fn mixed_is_whole(session: &mut Session, acknowledged: &[i64]) {
     assert_eq!(number(session, "SELECT count(*) FROM churn").await, expected, "rows of churn");
     assert_eq!(number(session, "SELECT coalesce(max(n), 0) FROM churn").await, highest, "the last commit's rows");
     assert_eq!(number(session, "SELECT coalesce(min(n), 0) FROM churn").await, highest, "no other's");
+    let values = number(session, "SELECT count(note) FROM churn WHERE note LIKE 'word %'").await;
+    let may_be_erased = highest % 12 == 5 && values == 0;
+    assert!(values == expected || may_be_erased, "{values} values of {expected}, and they are erased together");
     let found = number(session, "SELECT count(*) FROM SEARCH('whole', 'commit', 10000)").await;
     assert_eq!(found, highest, "rows that a search finds");
 }

@@ -31,14 +31,17 @@ async fn run(session: &mut Session, sql: &str) -> Result<String, Error> {
     Ok(text)
 }
 
-/// A database with rows in the store and in files, a text index and a model.
+/// A database with rows in the store and in files, columns with a key of their own, a text index and a model.
 const CONTENT: &[&str] = &[
     "CREATE TABLE few (id int PRIMARY KEY, word text NOT NULL)",
     "INSERT INTO few VALUES (1, 'eins'), (2, '二'), (3, 'three')",
     "CREATE TABLE many (id bigint, word text, price numeric(10,2), colour text, clicked int)",
+    "ALTER TABLE many ALTER COLUMN word SET CLASS personal",
+    "ALTER TABLE many ALTER COLUMN price SET CLASS personal",
     "INSERT INTO many SELECT g.k, 'word ' || g.k::text, g.k * 0.5, CASE WHEN g.k % 3 = 0 THEN 'red' ELSE 'blue' END,
         CASE WHEN g.k % 3 = 0 THEN 1 ELSE 0 END FROM generate_series(1, 6000) AS g(k)",
     "DELETE FROM many WHERE id % 10 = 7",
+    "UPDATE many SET price = 1.75 WHERE id = 3",
     "UPDATE few SET word = 'zwei' WHERE id = 2",
     "CREATE INDEX few_words ON few USING steward (word) WITH (key_field = 'id')",
     "CREATE MODEL m OPTIONS (model_type = 'ctr', architecture = 'mlp', label_col = 'clicked', max_iterations = 1, split = 'random')

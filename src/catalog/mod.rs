@@ -8,9 +8,9 @@ mod object;
 mod types;
 
 pub use object::{
-    Action, CheckConstraint, Class, Column, FIRST_USER_ID, Finding, ForeignKey, Grant, Index, KeyConstraint,
-    MaskingPolicy, Model, ModelVersion, Object, ObjectId, PUBLIC, Privilege, Role, RowPolicy, Schema, Source, Table,
-    Tag, TagSource, TagUse, View, relation_key,
+    Action, CheckConstraint, Class, Column, ColumnClass, FIRST_USER_ID, Finding, ForeignKey, Grant, Index,
+    KeyConstraint, MaskingPolicy, Model, ModelVersion, Object, ObjectId, PUBLIC, Privilege, Role, RowPolicy, Schema,
+    Source, Table, Tag, TagSource, TagUse, View, relation_key,
 };
 pub use types::{SqlType, TYPE_METADATA};
 
@@ -64,6 +64,7 @@ impl Catalog {
             Object::Table(_) | Object::Model(_) => id,
             Object::Index(index) => index.table,
             Object::RowPolicy(policy) => policy.table,
+            Object::ColumnClass(class) => class.table,
             Object::Finding(finding) => self.table_by_id(finding.object).map_or(0, |_| finding.object),
             _ => 0,
         }
@@ -133,6 +134,14 @@ impl Catalog {
     pub fn policies_of(&self, table: ObjectId) -> impl Iterator<Item = (ObjectId, &RowPolicy)> {
         self.class(Class::RowPolicy).filter_map(move |(id, object)| match object {
             Object::RowPolicy(policy) if policy.table == table => Some((id, policy)),
+            _ => None,
+        })
+    }
+
+    /// The classes of sensitivity of a table.
+    pub fn classes_of(&self, table: ObjectId) -> impl Iterator<Item = (ObjectId, &ColumnClass)> {
+        self.class(Class::ColumnClass).filter_map(move |(id, object)| match object {
+            Object::ColumnClass(class) if class.table == table => Some((id, class)),
             _ => None,
         })
     }

@@ -39,6 +39,8 @@ pub enum Object {
     Source(Source),
     /// What the inventory found about one asset.
     Finding(Finding),
+    /// A class of sensitivity within a table, whose columns have a data key of their own.
+    ColumnClass(ColumnClass),
 }
 
 /// A namespace of relations.
@@ -103,6 +105,18 @@ pub struct Column {
     pub mask: Option<ObjectId>,
     /// COMMENT ON COLUMN.
     pub comment: Option<String>,
+    /// The class with whose data key its values are sealed; none for that of the table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<ObjectId>,
+}
+
+/// A class of sensitivity within a table. Its values are sealed with the data key of this object, not with the table's.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ColumnClass {
+    /// Name, unique within its table.
+    pub name: String,
+    /// The table.
+    pub table: ObjectId,
 }
 
 /// A primary key or unique constraint.
@@ -399,6 +413,7 @@ impl Column {
             tags: Vec::new(),
             mask: None,
             comment: None,
+            class: None,
         }
     }
 }
@@ -439,6 +454,17 @@ impl Table {
             && self.referenced_by == other.referenced_by
     }
 
+    /// The classes that its columns belong to, each with the positions of its columns.
+    pub fn classes(&self) -> BTreeMap<ObjectId, Vec<usize>> {
+        let mut classes = BTreeMap::<ObjectId, Vec<usize>>::new();
+        for (at, column) in self.columns.iter().enumerate() {
+            if let Some(class) = column.class {
+                classes.entry(class).or_default().push(at);
+            }
+        }
+        classes
+    }
+
     /// Position of a column.
     pub fn column_index(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|c| c.name == name)
@@ -474,6 +500,8 @@ pub enum Class {
     Model,
     /// Findings of the inventory.
     Finding,
+    /// Classes of sensitivity, by table and name.
+    ColumnClass,
 }
 
 impl Object {
@@ -491,6 +519,7 @@ impl Object {
             Self::RowPolicy(o) => (Class::RowPolicy, relation_key(&o.table.to_string(), &o.name)),
             Self::Model(o) => (Class::Model, o.name.clone()),
             Self::Finding(o) => (Class::Finding, o.asset.clone()),
+            Self::ColumnClass(o) => (Class::ColumnClass, relation_key(&o.table.to_string(), &o.name)),
         }
     }
 
@@ -508,6 +537,7 @@ impl Object {
             Self::Model(_) => "model",
             Self::Source(_) => "source",
             Self::Finding(_) => "inventory finding",
+            Self::ColumnClass(_) => "class",
         }
     }
 }

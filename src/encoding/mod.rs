@@ -8,4 +8,4 @@ pub mod pg_text;
 mod value;
 
 pub use key::{Key, id_key};
-pub use value::{from_value, to_value};
+pub use value::{from_value, to_value, to_value_of};

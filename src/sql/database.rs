@@ -14,7 +14,7 @@ use crate::config::{BATCH_ROWS, DATABASE_DEFAULT};
 use crate::crypto::{KeySource, MacKey, Purpose, ScramVerifier};
 use crate::encoding::{from_value, to_value};
 use crate::error::{Error, Kind, Result};
-use crate::storage::{Store, Tree, WriteBatch};
+use crate::storage::{FileId, FileKind, Store, Tree, WriteBatch};
 use crate::txn::{Compactor, Manager, Transaction};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::Int64Type;
@@ -277,7 +277,13 @@ impl Inner {
     /// Commits, and removes the files of text indexes that were dropped.
     pub(super) fn commit(&self, txn: Transaction) -> Result<u64> {
         let dropped: Vec<ObjectId> = txn.dropped().collect();
-        let emptied: Vec<ObjectId> = txn.emptied().collect();
+        let (renewed, forgotten) = (txn.renewed(), txn.forgotten());
+        // Before the commit: an inventory that still writes some for one of these tables began before it, and will not be
+        // committed.
+        let weights = match forgotten.is_empty() {
+            true => Vec::new(),
+            false => blocking(|| self.manager.store().files().list_of(FileKind::Model, &forgotten))?,
+        };
         let gone: Vec<ObjectId> = dropped
             .iter()
             .copied()
@@ -291,15 +297,31 @@ impl Inner {
             }
         }
         let store = self.manager.store();
+        if !weights.is_empty()
+            && let Err(error) = blocking(|| self.forget(weights))
+        {
+            tracing::warn!("weights that are not needed stay until the next start: {error}");
+        }
         if !dropped.is_empty() {
             store.destroy_keys_of(dropped);
         }
-        if !emptied.is_empty()
-            && let Err(error) = blocking(|| store.renew_keys_of(emptied))
+        if !renewed.is_empty()
+            && let Err(error) = blocking(|| store.renew_keys_of(renewed))
         {
-            tracing::warn!("the key of an emptied table stays: {error}");
+            tracing::warn!("the keys of what was emptied or erased stay: {error}");
         }
         Ok(seq)
+    }
+
+    /// Removes weights that no finding needs any more. Values of a table are in them: they go before the key under which
+    /// they lie is replaced or destroyed.
+    fn forget(&self, weights: Vec<FileId>) -> Result<()> {
+        let used: HashSet<FileId> = referred_files(&self.manager)?.into_iter().map(|(id, _)| id).collect();
+        for file in weights.into_iter().filter(|file| !used.contains(file)) {
+            self.models.forget_quality(file.as_u64());
+            self.manager.store().files().remove(file)?;
+        }
+        Ok(())
     }
 
     /// The next numbers of a column that numbers rows by itself. As PostgreSQL's sequences they are not given back.

@@ -225,6 +225,14 @@ async fn execute_own(session: &mut Session, own: Own, params: &[ScalarValue]) ->
             defining(session, async |ddl| ddl::set_column_mask(ddl, &table, &column, policy.as_deref())).await?;
             command("ALTER TABLE")
         }
+        Own::ColumnClass { table, column, class } => {
+            defining(session, async |ddl| ddl::set_class(ddl, &table, &column, class.as_deref())).await?;
+            command("ALTER TABLE")
+        }
+        Own::EraseClass { table, class } => {
+            defining(session, async |ddl| ddl::erase_class(ddl, &table, &class)).await?;
+            command("ALTER TABLE")
+        }
         Own::CreateMaskingPolicy { name, or_replace, argument, data_type, body } => {
             let make = async |ddl: &mut Ddl<'_>| {
                 ddl::create_masking_policy(ddl, &name, or_replace, &argument, data_type, &body)

@@ -46,6 +46,11 @@ impl Models {
         Ok(model)
     }
 
+    /// Lets go of a row quality model whose file is removed.
+    pub fn forget_quality(&self, file: u64) {
+        self.quality.lock().remove(&file);
+    }
+
     /// The row quality model of a table as of the commit that last changed it, learnt if it is not here.
     pub fn quality_of(
         &self,

@@ -18,7 +18,7 @@ pub fn referred_files(manager: &Manager) -> Result<Vec<(FileId, String)>> {
         match object.as_ref() {
             Object::Table(table) => {
                 let rows = snapshot.rows(id);
-                let files = rows.segments.iter().filter_map(|segment| segment.file());
+                let files = rows.segments.iter().flat_map(|segment| segment.files());
                 refer(files.map(|file| file.id.as_u64()).collect(), format!("table {}.{}", table.schema, table.name));
             }
             Object::Index(index) => {

@@ -17,7 +17,7 @@ use super::lock::FolderLock;
 use super::paths::{self, named};
 use super::retired::Retired;
 use crate::config;
-use crate::crypto::{BLOCK_TAG_BYTES, Keyring, ObjectKey, random};
+use crate::crypto::{BLOCK_TAG_BYTES, Keyring, ObjectKey, Scope, random};
 use crate::error::{Error, Kind, Result};
 use crate::fail;
 
@@ -249,6 +249,19 @@ impl Files {
     pub fn list(&self) -> Result<Vec<FileId>> {
         let paths = self.paths()?;
         Ok(paths.iter().filter_map(|path| path.file_name()?.to_str()?.parse().ok()).collect())
+    }
+
+    /// Every finished file of `kind` that belongs to one of these objects.
+    pub fn list_of(&self, kind: FileKind, owners: &BTreeSet<u64>) -> Result<Vec<FileId>> {
+        let facts = self.keyring.facts().into_iter();
+        let theirs = facts.filter(|fact| matches!(fact.scope, Scope::Object(owner) if owners.contains(&owner)));
+        let keys: BTreeSet<u32> = theirs.map(|fact| fact.id).collect();
+        let mut found = self.list()?;
+        // One that was removed since the listing is nobody's.
+        found.retain(|id| {
+            self.header(*id).is_ok_and(|(_, _, header)| header.kind == kind && keys.contains(&header.data_key))
+        });
+        Ok(found)
     }
 
     /// The data key a file is sealed with, as its header says. Told also of a file that nobody can open any more.

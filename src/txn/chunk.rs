@@ -43,6 +43,8 @@ pub struct Footer {
 /// One column of a chunk.
 #[derive(Debug, Clone)]
 pub struct ColumnChunk {
+    /// In which part of the segment it is; none for its own chunk.
+    pub part: Option<usize>,
     /// Where each page begins and ends.
     pub pages: Vec<Range<u64>>,
     /// Where the filter is, if there is one.
@@ -83,7 +85,7 @@ pub fn encode(batch: &RecordBatch) -> Result<(Vec<u8>, Footer)> {
             }
             _ => None,
         });
-        columns.push(ColumnChunk { pages, filter: None, sketch, zones });
+        columns.push(ColumnChunk { part: None, pages, filter: None, sketch, zones });
     }
     for (column, filter) in columns.iter_mut().zip(filters) {
         if let Some(filter) = filter {
@@ -180,7 +182,8 @@ impl Footer {
             if min.len() != pages.len() || max.len() != pages.len() || min.data_type() != max.data_type() {
                 return None;
             }
-            columns.push(ColumnChunk { pages, filter: None, sketch, zones: Zones { min, max, nulls } });
+            let zones = Zones { min, max, nulls };
+            columns.push(ColumnChunk { part: None, pages, filter: None, sketch, zones });
         }
         for (column, length) in columns.iter_mut().zip(filters) {
             column.filter = (length > 0).then(|| advance(&mut at, length));

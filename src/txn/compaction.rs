@@ -150,7 +150,7 @@ impl Manager {
                 let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| part.column(c).clone()).collect();
                 keys.push((key.name.clone(), keys::key_bytes(&columns)?));
             }
-            let segment = self.write_chunk(table, self.new_id(), &part)?;
+            let segment = self.write_chunk(table, facts, self.new_id(), &part)?;
             parts.push(Part { segment, origins: origins[start..start + rows].to_vec(), keys });
         }
         Ok(Rewritten { sources, parts })
@@ -192,7 +192,7 @@ impl Manager {
     /// What is kept beside the checked state learns where the rows are now.
     fn follow_rewritten(&self, table: ObjectId, next: &Arc<Snapshot>, rewritten: &Rewritten) {
         let rows = next.rows(table);
-        rows.segments.iter().filter_map(|s| s.file()).for_each(|file| file.keep(true));
+        rows.segments.iter().flat_map(|s| s.files()).for_each(|file| file.keep(true));
         let mut indexes = self.keys.lock();
         indexes.retain(|(of, constraint), index| {
             if *of != table {

@@ -76,7 +76,11 @@ impl Manager {
     /// The columns by which the rows of a table are to be sorted: the clustering key, or what was learnt in its place.
     pub(super) fn clustering(&self, id: ObjectId, table: &Table) -> Vec<usize> {
         match table.cluster.is_empty() {
-            true => self.learnt.column(id, table).into_iter().collect(),
+            // An order by the values of a class would outlive them.
+            true => {
+                let learnt = self.learnt.column(id, table);
+                learnt.filter(|column| table.columns[*column].class.is_none()).into_iter().collect()
+            }
             false => table.cluster.clone(),
         }
     }

@@ -9,6 +9,7 @@ use super::chunk;
 use super::cluster::sorted;
 use super::keys::{self, KeyBytes};
 use super::locks::Items;
+use super::parts::{Part, Parts, cut};
 use super::segment::{FileRef, Location, Segment};
 use super::transaction::Transaction;
 use crate::catalog::{ObjectId, Table};
@@ -64,7 +65,7 @@ impl Manager {
         });
         let keys = keys.collect::<Result<_>>()?;
         let small = batch.get_array_memory_size() <= INLINE_BYTES_MAX;
-        let file = if small { None } else { Some(self.write_chunk(table, 0, &batch)?) };
+        let file = if small { None } else { Some(self.write_chunk(table, facts, 0, &batch)?) };
         Ok(Prepared { batch, file, keys })
     }
 
@@ -86,14 +87,27 @@ impl Manager {
         Ok(())
     }
 
-    /// A batch as a segment with a file of its own, which goes unless it is committed.
-    pub(super) fn write_chunk(&self, table: ObjectId, id: u64, batch: &RecordBatch) -> Result<Segment> {
+    /// A batch as a segment with a file of its own, and one for each class, which go unless it is committed.
+    pub(super) fn write_chunk(&self, table: ObjectId, facts: &Table, id: u64, batch: &RecordBatch) -> Result<Segment> {
+        let rows = batch.num_rows();
+        let cut = cut(facts, batch.columns(), rows)?;
+        let (location, mut bytes) = self.write_file(table, &cut.whole)?;
+        let mut parts = Vec::new();
+        for (class, columns, values) in cut.parts {
+            let (location, more) = self.write_file(class, &values)?;
+            bytes += more;
+            parts.push(Part { class, columns, location });
+        }
+        Ok(Segment { id, rows, bytes, location, parts: Parts::of(parts), deleted: None })
+    }
+
+    /// Writes a chunk that belongs to an object; gives its place and its bytes.
+    fn write_file(&self, owner: ObjectId, batch: &RecordBatch) -> Result<(Location, u64)> {
         let (bytes, footer) = chunk::encode(batch)?;
-        let file = self.store().files().create(FileKind::Chunk, table, &bytes)?;
+        let file = self.store().files().create(FileKind::Chunk, owner, &bytes)?;
         let file = FileRef::uncommitted(file, self.store().files().clone());
         let _ = file.footer.set(Arc::new(footer));
-        let location = Location::File(Arc::new(file));
-        Ok(Segment { id, rows: batch.num_rows(), bytes: bytes.len() as u64, location, deleted: None })
+        Ok((Location::File(Arc::new(file)), bytes.len() as u64))
     }
 }
 

@@ -12,14 +12,18 @@ use super::keys::{self, KeyBytes};
 use super::learnt::Learnt;
 use super::locks::{Locks, Moves};
 use super::manifest;
+use super::parts::{Cut, Part, Parts, cut, nameless};
 use super::past::PastStates;
-use super::segment::{self, Location, Segment};
+use super::segment::{self, FileRef, Location, Segment};
 use super::snapshot::{Snapshot, TableRows};
 use super::statistics::TableSummary;
 use super::transaction::{Transaction, conflict, name_taken};
-use crate::catalog::{FIRST_USER_ID, KeyConstraint, ObjectId, Table};
-use crate::config::{CHUNK_CACHE_BYTES, KEY_INDEX_BYTES, SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX};
-use crate::encoding::{from_value, id_key, to_value};
+use crate::catalog::{FIRST_USER_ID, KeyConstraint, Object, ObjectId, Table};
+use crate::config::{
+    CHUNK_CACHE_BYTES, FORMAT_VERSION, FORMAT_VERSION_CLASSES, KEY_INDEX_BYTES, SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX,
+};
+use crate::crypto::Scope;
+use crate::encoding::{from_value, id_key, to_value, to_value_of};
 use crate::error::{Error, Kind, Result};
 use crate::storage::{Store, Tree, WriteBatch};
 use arc_swap::ArcSwap;
@@ -62,6 +66,12 @@ impl Manager {
             Some(bytes) => from_value("the commit state", &bytes)?,
             None => (0, FIRST_USER_ID),
         };
+        // What was rolled back may have left a key, which will be destroyed: nothing else may get its number.
+        let keyed = store.keyring().facts().into_iter().filter_map(|fact| match fact.scope {
+            Scope::Object(owner) => Some(owner + 1),
+            Scope::Purpose(_) => None,
+        });
+        let next_id = keyed.fold(next_id, u64::max);
         let history = History::default();
         let pin = history.pin(seq);
         let snapshot = Arc::new(Snapshot { seq, catalog: Arc::new(catalog), tables: Arc::new(tables), pin });
@@ -162,6 +172,15 @@ impl Manager {
                 }
             }
         }
+        for object in txn.objects.values().flatten() {
+            // What was found of values must not outlive them.
+            if let Object::Finding(finding) = object.as_ref() {
+                let classes = |snapshot: &Snapshot| snapshot.catalog.table_by_id(finding.object).map(Table::classes);
+                if classes(&txn.base) != classes(latest) && !txn.objects.contains_key(&finding.object) {
+                    return Err(conflict());
+                }
+            }
+        }
         for ((table, segment), ours) in &txn.deleted {
             let before = txn.base.rows(*table).segment(*segment).and_then(|s| s.deleted.clone());
             let rows = latest.rows(*table);
@@ -218,6 +237,15 @@ impl Manager {
         for table in &txn.truncated {
             touch(tables, *table, &|rows| rows.segments.clear());
         }
+        for ((table, class), columns) in &txn.erased {
+            touch(tables, *table, &|rows| {
+                for slot in &mut rows.segments {
+                    if let Some(erased) = slot.without(*class, columns) {
+                        *slot = Arc::new(erased);
+                    }
+                }
+            });
+        }
         for ((table, id), ours) in &txn.deleted {
             touch(tables, *table, &|rows| {
                 if let Some(slot) = rows.segments.iter_mut().find(|s| s.id == *id) {
@@ -257,7 +285,7 @@ impl Manager {
             match object {
                 Some(object) => {
                     let owner = next.catalog.belongs_to(*id, object);
-                    batch.put_for(owner, Tree::Catalog, id_key(*id), to_value(&**object)?);
+                    batch.put_for(owner, Tree::Catalog, id_key(*id), to_value_of(version(object), &**object)?);
                 }
                 None => batch.delete(Tree::Catalog, id_key(*id)),
             }
@@ -265,6 +293,7 @@ impl Manager {
         let touched: HashSet<ObjectId> = (txn.added.keys().copied())
             .chain(txn.deleted.keys().map(|(table, _)| *table))
             .chain(txn.truncated.iter().copied())
+            .chain(txn.erased.keys().map(|(table, _)| *table))
             .chain(txn.objects.iter().filter(|(_, o)| o.is_none()).map(|(id, _)| *id))
             .collect();
         for &table in &touched {
@@ -311,14 +340,24 @@ impl Manager {
         }
         for slot in &mut settled.segments {
             if let Location::Memory(columns) = &slot.location {
-                let fields: Vec<_> = columns.iter().map(|c| ("", c.clone(), true)).collect();
-                let plain = RecordBatch::try_from_iter_with_nullable(fields)
-                    .map_err(|e| Error::internal(format!("a segment cannot be made: {e}")))?;
-                let bytes = segment::encode(&plain)?;
+                let cut = match table {
+                    Some(table) => cut(table, columns, slot.rows)?,
+                    None => Cut { whole: nameless(columns.to_vec(), slot.rows)?, parts: Vec::new() },
+                };
                 let mut stored = (**slot).clone();
-                stored.bytes = bytes.len() as u64;
-                stored.location = Location::Inline(Arc::default());
-                batch.put(Tree::Rows, manifest::segment_key(id, slot.id), bytes);
+                let mut put = |owner: ObjectId, values: &RecordBatch| -> Result<Location> {
+                    let bytes = segment::encode(values)?;
+                    stored.bytes += bytes.len() as u64;
+                    batch.put(Tree::Rows, manifest::segment_key(owner, slot.id), bytes);
+                    Ok(Location::Inline(Arc::default()))
+                };
+                let location = put(id, &cut.whole)?;
+                let parts = cut.parts.into_iter().map(|(class, columns, values)| {
+                    let location = put(class, &values)?;
+                    Ok(Part { class, columns, location })
+                });
+                let parts = parts.collect::<Result<Vec<_>>>()?;
+                (stored.location, stored.parts) = (location, Parts::of(parts));
                 *slot = Arc::new(stored);
             }
         }
@@ -344,7 +383,7 @@ impl Manager {
         let mut merged = Vec::new();
         for start in (0..rows).step_by(SEGMENT_ROWS_MAX) {
             let part = whole.slice(start, SEGMENT_ROWS_MAX.min(rows - start));
-            merged.push(Arc::new(self.write_chunk(id, self.new_id(), &part)?));
+            merged.push(Arc::new(self.write_chunk(id, table, self.new_id(), &part)?));
         }
         Ok(merged)
     }
@@ -353,7 +392,7 @@ impl Manager {
     fn follow(&self, txn: &Transaction, latest: &Snapshot, next: &Arc<Snapshot>, moved: Moves) {
         for (table, rows) in next.tables.iter() {
             if latest.tables.get(table).is_none_or(|before| !Arc::ptr_eq(before, rows)) {
-                rows.segments.iter().filter_map(|s| s.file()).for_each(|file| file.keep(true));
+                rows.segments.iter().flat_map(|s| s.files()).for_each(|file| file.keep(true));
             }
         }
         let tables: HashSet<ObjectId> = moved.segments().map(|(table, _)| table).collect();
@@ -381,8 +420,16 @@ impl Manager {
         for (table, before) in latest.tables.iter() {
             let rows = next.rows(*table);
             if !Arc::ptr_eq(before, &rows) {
-                let gone = before.segments.iter().filter(|s| rows.segment(s.id).is_none());
-                gone.filter_map(|s| s.file()).for_each(|file| file.keep(false));
+                for segment in &before.segments {
+                    // Of a segment that is still there a class may have gone.
+                    let now = rows.segment(segment.id).filter(|now| !Arc::ptr_eq(now, segment));
+                    let there = rows.segment(segment.id).is_some();
+                    let stays = |file: &FileRef| match now {
+                        Some(now) => now.files().any(|other| other.id == file.id),
+                        None => there,
+                    };
+                    segment.files().filter(|file| !stays(file)).for_each(|file| file.keep(false));
+                }
             }
         }
         let seq = next.seq;
@@ -467,10 +514,19 @@ impl Manager {
     }
 }
 
+/// The version of an object's facts: what knows no classes must not take a table that has one for a table without.
+fn version(object: &Object) -> u8 {
+    match object {
+        Object::Table(table) if table.columns.iter().any(|column| column.class.is_some()) => FORMAT_VERSION_CLASSES,
+        Object::ColumnClass(_) => FORMAT_VERSION_CLASSES,
+        _ => FORMAT_VERSION,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Column, Object, SqlType};
+    use crate::catalog::{Column, SqlType};
     use crate::crypto::{KeySource, MasterKey};
     use arrow::array::Int64Array;
 
@@ -486,6 +542,19 @@ mod tests {
         let count = ids.len();
         let ids: ArrayRef = Arc::new(Int64Array::from(ids.to_vec()));
         segment::batch(table().arrow_schema(), vec![ids], count).unwrap()
+    }
+
+    /// What was rolled back may leave a key that the next start destroys, with whatever else had its number.
+    #[test]
+    fn a_number_that_has_a_key_is_given_to_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeySource::from(MasterKey::from_bytes([7; 32]));
+        let open = || Manager::open(Arc::new(Store::open(folder.path(), &key).unwrap())).unwrap();
+        let manager = open();
+        let ids = [manager.new_id(), manager.new_id()];
+        manager.store().files().create(crate::storage::FileKind::Chunk, ids[1], b"of a load that was cut off").unwrap();
+        drop(manager);
+        assert!(open().new_id() > ids[1]);
     }
 
     /// A row that one transaction adds and deletes again must not hide another's live row with the same key, neither

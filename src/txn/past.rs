@@ -5,7 +5,7 @@
 
 use super::manager::Manager;
 use super::manifest;
-use super::segment::{self, Location};
+use super::segment::Location;
 use super::snapshot::{Snapshot, TableRows};
 use crate::catalog::ObjectId;
 use crate::config::PAST_STATES_MAX;
@@ -52,18 +52,18 @@ impl PastState {
     }
 
     /// The rows of a table, with what was in small segments.
-    pub fn rows(&self, table: ObjectId) -> Result<Arc<TableRows>> {
+    pub fn rows(&self, manager: &Manager, table: ObjectId) -> Result<Arc<TableRows>> {
         if let Some(rows) = self.rows.lock().get(&table) {
             return Ok(rows.clone());
         }
         let mut rows = (*self.snapshot.rows(table)).clone();
         for slot in rows.segments.iter_mut().filter(|segment| matches!(segment.location, Location::Inline(_))) {
             let what = format!("segment {} of table {table} as of commit {}", slot.id, self.snapshot.seq);
-            let missing = || Error::new(Kind::Corruption, format!("{what} is missing"));
-            let bytes = self.engine.get(Tree::Rows, &manifest::segment_key(table, slot.id))?.ok_or_else(missing)?;
-            let mut read = (**slot).clone();
-            read.location = Location::Memory(Arc::new(segment::decode(&what, &bytes)?));
-            *slot = Arc::new(read);
+            let read = |owner, _: &Location| self.engine.get(Tree::Rows, &manifest::segment_key(owner, slot.id));
+            let mut whole = (**slot).clone();
+            whole.location = Location::Memory(Arc::new(manager.decode_small(&what, table, slot, &read)?));
+            whole.parts = None;
+            *slot = Arc::new(whole);
         }
         let rows = Arc::new(rows);
         self.rows.lock().insert(table, rows.clone());

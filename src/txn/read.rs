@@ -7,12 +7,19 @@ use super::segment::{self, FileRef, Location, Segment};
 use super::snapshot::TableRows;
 use super::{manifest, page};
 use crate::catalog::ObjectId;
+use crate::crypto::{KeyFact, KeyState, Scope};
 use crate::error::{Error, Kind, Result};
 use crate::storage::Tree;
 use arrow::array::{Array, ArrayRef, BooleanArray};
 use arrow::compute::{concat, filter, interleave};
 use std::ops::Range;
 use std::sync::Arc;
+
+/// Gives the bytes of a small segment, or of a part of one, that belong to an object; none if they are gone.
+pub(super) type BytesOf<'a> = &'a dyn Fn(ObjectId, &Location) -> Result<Option<Vec<u8>>>;
+
+/// Marks positions of columns that are in a part.
+const APART: usize = 1 << (usize::BITS - 1);
 
 fn name(table: ObjectId, segment: &Segment) -> String {
     format!("segment {} of table {table}", segment.id)
@@ -22,12 +29,53 @@ fn internal(error: &arrow::error::ArrowError) -> Error {
     Error::internal(format!("columns of a segment: {error}"))
 }
 
+/// The file that a column is in.
+fn file_of<'a>(segment: &'a Segment, column: &ColumnChunk) -> Option<&'a Arc<FileRef>> {
+    match column.part {
+        None => segment.file(),
+        Some(part) => segment.parts().get(part)?.file(),
+    }
+}
+
+/// Under which position the pages of a column are cached: another one while its values are in a part, so that none of them is
+/// found once the segment has lost that.
+fn cached_as(segment: &Segment, position: usize) -> usize {
+    if segment.is_apart(position) { position | APART } else { position }
+}
+
 impl Manager {
-    /// What the chunk of a segment says of itself; none for a segment that has no file.
+    /// What the chunk of a segment says of itself, its parts included; none for a segment that has no file.
     pub fn footer(&self, table: ObjectId, segment: &Segment) -> Result<Option<Arc<Footer>>> {
         let Some(file) = segment.file() else { return Ok(None) };
-        if let Some(footer) = file.footer.get() {
+        let own = self.footer_of(table, segment, file)?;
+        let Some(parts) = &segment.parts else { return Ok(Some(own)) };
+        if let Some(footer) = parts.footer.get() {
             return Ok(Some(footer.clone()));
+        }
+        let damaged = || Error::new(Kind::Corruption, format!("{} and its parts do not fit", name(table, segment)));
+        let mut whole = Footer::clone(&own);
+        for (n, part) in parts.list.iter().enumerate() {
+            let file = part.file().ok_or_else(damaged)?;
+            if self.store().files().is_shredded(file.id) {
+                // Nobody can open it any more: its columns are what the segment itself says, NULL.
+                continue;
+            }
+            let footer = self.footer_of(table, segment, file)?;
+            if footer.page_rows != own.page_rows || footer.columns.len() != part.columns.len() {
+                return Err(damaged());
+            }
+            for (column, &position) in footer.columns.iter().zip(&part.columns) {
+                let slot = whole.columns.get_mut(position).ok_or_else(damaged)?;
+                *slot = ColumnChunk { part: Some(n), ..column.clone() };
+            }
+        }
+        Ok(Some(parts.footer.get_or_init(|| Arc::new(whole)).clone()))
+    }
+
+    /// What one chunk says of itself.
+    fn footer_of(&self, table: ObjectId, segment: &Segment, file: &FileRef) -> Result<Arc<Footer>> {
+        if let Some(footer) = file.footer.get() {
+            return Ok(footer.clone());
         }
         let damaged = || Error::new(Kind::Corruption, format!("{} cannot be decoded", name(table, segment)));
         let files = self.store().files();
@@ -43,12 +91,12 @@ impl Manager {
                 format!("{} has another number of rows than noted", name(table, segment)),
             ));
         }
-        Ok(Some(file.footer.get_or_init(|| Arc::new(footer)).clone()))
+        Ok(file.footer.get_or_init(|| Arc::new(footer)).clone())
     }
 
     /// The filter of a column of a chunk, if it has one.
     pub(super) fn filter(&self, table: ObjectId, segment: &Segment, column: &ColumnChunk) -> Result<Option<Bloom>> {
-        let (Some(file), Some(range)) = (segment.file(), column.filter.clone()) else { return Ok(None) };
+        let (Some(file), Some(range)) = (file_of(segment, column), column.filter.clone()) else { return Ok(None) };
         let length = (range.end - range.start) as usize;
         let bytes = self.store().files().read_range(file.id, range.start, length)?;
         match Bloom::from_bytes(&bytes) {
@@ -79,8 +127,7 @@ impl Manager {
         let columns = match self.footer(table, segment)? {
             None => positions.iter().zip(self.small(table, segment, positions)?).map(|(_, c)| vec![c]).collect(),
             Some(footer) => {
-                let Some(file) = segment.file() else { return Err(Error::internal("a footer without a file")) };
-                let read = |&p: &usize| self.column(table, segment, (file, &footer), p, pages.clone());
+                let read = |&p: &usize| self.column(table, segment, &footer, p, pages.clone());
                 positions.iter().map(read).collect::<Result<Vec<_>>>()?
             }
         };
@@ -93,11 +140,12 @@ impl Manager {
         &self,
         table: ObjectId,
         segment: &Segment,
-        (file, footer): (&FileRef, &Footer),
+        footer: &Footer,
         position: usize,
         pages: Range<usize>,
     ) -> Result<Vec<ArrayRef>> {
-        let mut found: Vec<_> = pages.clone().map(|page| self.cache.get((segment.id, position, page))).collect();
+        let cached = cached_as(segment, position);
+        let mut found: Vec<_> = pages.clone().map(|page| self.cache.get((segment.id, cached, page))).collect();
         let missing = |found: &[Option<ArrayRef>]| {
             let first = found.iter().position(Option::is_none)?;
             Some((first, found.iter().rposition(Option::is_none)?))
@@ -105,6 +153,7 @@ impl Manager {
         if let Some((first, last)) = missing(&found) {
             let damaged = || Error::new(Kind::Corruption, format!("{} cannot be decoded", name(table, segment)));
             let column = footer.columns.get(position).ok_or_else(damaged)?;
+            let file = file_of(segment, column).ok_or_else(damaged)?;
             let place = |n: usize| column.pages.get(pages.start + n).cloned().ok_or_else(damaged);
             let begin = place(first)?.start;
             let bytes = self.store().files().read_uncached(file.id, begin..place(last)?.end)?;
@@ -113,7 +162,7 @@ impl Manager {
                 let bytes = &bytes[(place.start - begin) as usize..(place.end - begin) as usize];
                 let rows = footer.rows_of(page).len();
                 let array = page::decode(bytes, column.data_type(), rows).ok_or_else(damaged)?;
-                self.cache.put((segment.id, position, page), array.clone());
+                self.cache.put((segment.id, cached, page), array.clone());
                 *slot = Some(array);
             }
         }
@@ -129,40 +178,90 @@ impl Manager {
         if let Location::Memory(columns) = &segment.location {
             return pick(columns);
         }
-        let cached: Option<Vec<_>> = positions.iter().map(|&p| self.cache.get((segment.id, p, 0))).collect();
+        let place = |position| (segment.id, cached_as(segment, position), 0);
+        let cached: Option<Vec<_>> = positions.iter().map(|&p| self.cache.get(place(p))).collect();
         if let Some(columns) = cached {
             return Ok(columns);
         }
         let what = name(table, segment);
-        let bytes = self.small_bytes(table, segment)?;
-        let columns = segment::decode(&what, &bytes)?;
-        if columns.iter().any(|column| column.len() != segment.rows) {
-            return Err(Error::new(Kind::Corruption, format!("{what} has another number of rows than noted")));
-        }
+        let read = |owner, location: &Location| self.small_bytes(owner, segment.id, location);
+        let columns = self.decode_small(&what, table, segment, &read)?;
         for (p, column) in columns.iter().enumerate() {
-            self.cache.put((segment.id, p, 0), column.clone());
+            self.cache.put(place(p), column.clone());
         }
         pick(&columns)
     }
 
-    /// The bytes of a segment that has no file.
-    fn small_bytes(&self, table: ObjectId, segment: &Segment) -> Result<Vec<u8>> {
-        let stored = self.store().engine().get(Tree::Rows, &manifest::segment_key(table, segment.id))?;
-        let kept = || match &segment.location {
+    /// All columns of a segment that has no file. `read` gives the bytes that belong to the table, and to each class.
+    pub(super) fn decode_small(
+        &self,
+        what: &str,
+        table: ObjectId,
+        segment: &Segment,
+        read: BytesOf<'_>,
+    ) -> Result<Vec<ArrayRef>> {
+        let missing = || Error::new(Kind::Corruption, format!("{what} is missing"));
+        let unlike = |how: &str| Error::new(Kind::Corruption, format!("{what} has {how} than noted"));
+        let mut columns = segment::decode(what, &read(table, &segment.location)?.ok_or_else(missing)?)?;
+        for part in segment.parts() {
+            let Some(bytes) = read(part.class, &part.location)? else {
+                // What was erased is NULL, as the segment itself has it; anything else that is not there is damage.
+                match self.is_erased(part.class) {
+                    true => continue,
+                    false => return Err(missing()),
+                }
+            };
+            let apart = segment::decode(what, &bytes)?;
+            if apart.len() != part.columns.len() {
+                return Err(unlike("another number of columns"));
+            }
+            for (column, &position) in apart.into_iter().zip(&part.columns) {
+                *columns.get_mut(position).ok_or_else(|| unlike("fewer columns"))? = column;
+            }
+        }
+        match columns.iter().any(|column| column.len() != segment.rows) {
+            true => Err(unlike("another number of rows")),
+            false => Ok(columns),
+        }
+    }
+
+    /// Whether a data key of a class was destroyed.
+    fn is_erased(&self, class: ObjectId) -> bool {
+        let destroyed = |fact: &KeyFact| fact.scope == Scope::Object(class) && fact.state == KeyState::Destroyed;
+        self.store().keyring().facts().iter().any(destroyed)
+    }
+
+    /// The bytes of a segment that has no file, or of a part of one; none if they are gone.
+    fn small_bytes(&self, owner: ObjectId, segment: u64, location: &Location) -> Result<Option<Vec<u8>>> {
+        let stored = self.store().engine().get(Tree::Rows, &manifest::segment_key(owner, segment))?;
+        let kept = || match location {
             // They were kept before they went.
             Location::Inline(inline) => inline.kept.get().cloned(),
             Location::File(_) | Location::Memory(_) => None,
         };
-        let missing = || Error::new(Kind::Corruption, format!("{} is missing", name(table, segment)));
-        stored.or_else(kept).ok_or_else(missing)
+        Ok(stored.or_else(kept))
     }
 
-    /// Keeps the bytes of small segments that `after` has no more: a snapshot from before may still be read.
+    /// Keeps the bytes of small segments, and of their parts, that `after` has no more: a snapshot from before may still be
+    /// read.
     pub(super) fn keep_gone(&self, table: ObjectId, before: &TableRows, after: &TableRows) -> Result<()> {
-        for gone in before.segments.iter().filter(|segment| after.segment(segment.id).is_none()) {
-            if let Location::Inline(inline) = &gone.location {
-                let bytes = self.small_bytes(table, gone)?;
-                inline.kept.get_or_init(|| bytes);
+        for segment in &before.segments {
+            let now = after.segment(segment.id);
+            let gone = |class| now.is_none_or(|now| now.parts().iter().all(|part| part.class != class));
+            let parts = segment.parts().iter().filter(|part| gone(part.class));
+            let parts = parts.map(|part| (part.class, &part.location));
+            let own = now.is_none().then_some((table, &segment.location));
+            for (owner, location) in own.into_iter().chain(parts) {
+                if let Location::Inline(inline) = location {
+                    match self.small_bytes(owner, segment.id, location)? {
+                        Some(bytes) => drop(inline.kept.get_or_init(|| bytes)),
+                        None if owner != table && self.is_erased(owner) => {}
+                        None => {
+                            let message = format!("{} is missing", name(table, segment));
+                            return Err(Error::new(Kind::Corruption, message));
+                        }
+                    }
+                }
             }
         }
         Ok(())

@@ -1,9 +1,11 @@
 //! Segments: immutable runs of rows, and where they are.
 //!
 //! A segment is what one write adds to a table. Small ones are rows of the store's tree `Rows`, one Arrow IPC stream of
-//! all columns behind a form byte (0 as it is, 1 with LZ4); larger ones are sealed files, see [`chunk`](super::chunk).
+//! all columns behind a form byte (0 as it is, 1 with LZ4); larger ones are sealed files, see [`chunk`](super::chunk). The
+//! values of columns that belong to a class lie beside it, see [`parts`](super::parts).
 
 use super::chunk::Footer;
+use super::parts::Parts;
 use crate::error::{Error, Kind, Result};
 use crate::storage::{FileId, Files};
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
@@ -110,6 +112,9 @@ pub struct Segment {
     pub bytes: u64,
     /// Where the bytes are.
     pub location: Location,
+    /// What it has of classes of sensitivity, whose columns are NULL in its own bytes. One in memory has none: it is cut when
+    /// it is written.
+    pub parts: Option<Arc<Parts>>,
     /// Rows deleted since.
     pub deleted: Option<Arc<Deleted>>,
 }

@@ -26,6 +26,8 @@ pub struct Transaction {
     pub(super) deleted: BTreeMap<(ObjectId, u64), Deleted>,
     /// Tables emptied: their segments of the base go whole.
     pub(super) truncated: BTreeSet<ObjectId>,
+    /// Classes whose values go, by table, with the positions of their columns.
+    pub(super) erased: BTreeMap<(ObjectId, ObjectId), Vec<usize>>,
     /// Keys of rows added, by table and constraint.
     pub(super) keys: HashMap<(ObjectId, String), Arc<KeyMap>>,
     read_only: bool,
@@ -48,6 +50,7 @@ impl Transaction {
             added: BTreeMap::new(),
             deleted: BTreeMap::new(),
             truncated: BTreeSet::new(),
+            erased: BTreeMap::new(),
             keys: HashMap::new(),
             read_only,
             isolation: Isolation::default(),
@@ -114,6 +117,7 @@ impl Transaction {
         let own: Vec<ObjectId> = (self.added.keys().copied())
             .chain(self.deleted.keys().map(|(table, _)| *table))
             .chain(self.truncated.iter().copied())
+            .chain(self.erased.keys().map(|(table, _)| *table))
             .collect();
         let tables = Arc::make_mut(&mut working.tables);
         for table in own {
@@ -209,6 +213,7 @@ impl Transaction {
         self.keys.retain(|(table, _), _| *table != id);
         self.deleted.retain(|(table, _), _| *table != id);
         self.truncated.remove(&id);
+        self.erased.retain(|(table, _), _| *table != id);
         self.objects.insert(id, None);
     }
 
@@ -217,9 +222,21 @@ impl Transaction {
         self.objects.iter().filter(|(_, object)| object.is_none()).map(|(id, _)| *id)
     }
 
-    /// Tables that it empties.
-    pub fn emptied(&self) -> impl Iterator<Item = ObjectId> {
-        self.truncated.iter().copied()
+    /// Objects that get a new data key, since something that was sealed with theirs is to go: the tables that it empties, with
+    /// their classes, and those in which it erases a class.
+    pub fn renewed(&self) -> BTreeSet<ObjectId> {
+        let classes = |table: &ObjectId| self.base.catalog.classes_of(*table).map(|(id, _)| id).collect::<Vec<_>>();
+        let mut renewed: BTreeSet<ObjectId> = self.truncated.iter().flat_map(classes).collect();
+        renewed.extend(&self.truncated);
+        renewed.extend(self.erased.keys().map(|(table, _)| *table));
+        renewed.retain(|id| !matches!(self.objects.get(id), Some(None)));
+        renewed
+    }
+
+    /// Tables that it drops, or erases a class of: what was learnt of them is not to outlive that.
+    pub fn forgotten(&self) -> BTreeSet<ObjectId> {
+        let dropped = self.dropped().filter(|id| self.base.catalog.table_by_id(*id).is_some());
+        dropped.chain(self.erased.keys().map(|(table, _)| *table)).collect()
     }
 
     /// Adds a segment to a table.
@@ -232,7 +249,7 @@ impl Transaction {
     /// Adds rows that stay in memory until commit.
     pub(super) fn add_batch(&mut self, table: ObjectId, id: u64, batch: &RecordBatch) {
         let location = Location::Memory(Arc::new(batch.columns().to_vec()));
-        self.add_segment(table, Segment { id, rows: batch.num_rows(), bytes: 0, location, deleted: None });
+        self.add_segment(table, Segment { id, rows: batch.num_rows(), bytes: 0, location, parts: None, deleted: None });
     }
 
     /// Deletes rows; gives how many were still there.
@@ -278,6 +295,20 @@ impl Transaction {
         self.deleted.retain(|(t, _), _| *t != table);
         self.truncated.insert(table);
         self.change_rows(table, |rows| rows.segments.clear());
+    }
+
+    /// Takes away all values of a class, whose columns are at these positions: from then on they are NULL.
+    pub fn erase_class(&mut self, table: ObjectId, class: ObjectId, columns: &[usize]) {
+        let erase = |slot: &mut Arc<Segment>| {
+            if let Some(erased) = slot.without(class, columns) {
+                *slot = Arc::new(erased);
+            }
+        };
+        if let Some(own) = self.added.get_mut(&table) {
+            own.iter_mut().for_each(erase);
+        }
+        self.erased.insert((table, class), columns.to_vec());
+        self.change_rows(table, |rows| rows.segments.iter_mut().for_each(erase));
     }
 
     /// The keys of a constraint that the transaction added rows with.

@@ -220,6 +220,9 @@ const HARD: &[&str] = &[
     "ALTER TABLE other.firms ADD FOREIGN KEY (parent) REFERENCES other.firms ON DELETE SET DEFAULT ON UPDATE CASCADE",
     "CREATE TABLE twice (m int, c text, FOREIGN KEY (m, c) REFERENCES people (nr, code))",
     "INSERT INTO twice VALUES (2, 'b'), (7, NULL)",
+    "CREATE TABLE apart (id int, \"the secret\" text)",
+    "ALTER TABLE apart ALTER COLUMN \"the secret\" SET CLASS \"a \"\"class\"\"\"",
+    "INSERT INTO apart VALUES (1, 'hidden'), (2, NULL)",
     "CREATE VIEW named (x, \"Y\") AS SELECT id, upper(note) FROM other.ids WHERE note <> 'a''b'",
     "GRANT SELECT ON named TO reader",
 ];
@@ -252,6 +255,8 @@ async fn what_is_exported_comes_back_equal() {
         "SELECT rank, key, snippet FROM SEARCH('few', 'three', 5)",
         "INSERT INTO other.ids (note) VALUES ('next') RETURNING id",
         "SELECT * FROM twice ORDER BY m",
+        "SELECT * FROM apart ORDER BY id",
+        "SELECT * FROM steward.classes ORDER BY object, column_name",
         "UPDATE other.firms SET id = 5 WHERE id = 2",
         "INSERT INTO twice VALUES (1, 'b')",
         "DELETE FROM people WHERE id = 1 RETURNING *",
@@ -309,6 +314,116 @@ async fn what_is_exported_comes_back_equal() {
     }
 }
 
+// ---------------------------------------------------------------- erasure
+
+/// Waits until nothing is under an old key and no key of what is gone is left.
+async fn settled(session: &mut Session) {
+    let rest = "SELECT (SELECT count(*) FROM steward.encryption WHERE state NOT IN ('current', 'plain'))
+        + (SELECT count(*) FROM steward.encryption_keys WHERE state = 'outdated' OR key_of LIKE 'dropped%' AND state <> 'destroyed')";
+    let begun = std::time::Instant::now();
+    while run(session, rest).await.unwrap() != "0\n" {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(120), "{}", run(session, rest).await.unwrap());
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+/// A class is erased: its values are nowhere, the rest of the table is all there; with the keyring of before they are there.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_erased_is_nowhere_and_the_rest_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (all, rest) = ("SELECT * FROM people ORDER BY id", "SELECT id, name FROM people ORDER BY id");
+    let nulls = "SELECT count(*), count(mail), count(age) FROM people";
+    let (expected, expected_rest) = {
+        let database = Database::open(at("data"), &key()).unwrap();
+        let mut session = database.session("steward").unwrap();
+        for sql in [
+            "CREATE TABLE people (id bigint PRIMARY KEY, name text, mail text, age int)",
+            // Some of it was there before it became a class, and lay under the key of the table.
+            "INSERT INTO people SELECT g.k, 'name ' || g.k::text, 'Quetzalmail ' || g.k::text, g.k FROM generate_series(1, 9000) AS g(k)",
+            "ALTER TABLE people ALTER COLUMN mail SET CLASS personal",
+            "ALTER TABLE people ALTER COLUMN age SET CLASS personal",
+            "INSERT INTO people VALUES (9001, 'last', 'Quetzalmail of the last', 99)",
+            "UPDATE people SET age = age + 1 WHERE id % 100 = 0",
+            "INVENTORY ALL",
+        ] {
+            run(&mut session, sql).await.unwrap_or_else(|error| panic!("{sql}\n{error}"));
+        }
+        settled(&mut session).await;
+        run(&mut session, &format!("BACKUP DATABASE TO '{}'", at("backup").display())).await.unwrap();
+        (run(&mut session, all).await.unwrap(), run(&mut session, rest).await.unwrap())
+    };
+    assert!(expected.contains("Quetzalmail 8999"));
+    copy(&at("data"), &at("copy"));
+    {
+        let database = Database::open(at("data"), &key()).unwrap();
+        let mut session = database.session("steward").unwrap();
+        run(&mut session, "ALTER TABLE people ERASE CLASS personal").await.unwrap();
+        assert_eq!(run(&mut session, nulls).await.unwrap(), "9001|0|0\n");
+        settled(&mut session).await;
+        // One key for the table, and for the class none yet: nothing was written since.
+        let keys = "SELECT count(*) FROM steward.encryption_keys WHERE key_of LIKE '%people%'";
+        assert_eq!(run(&mut session, keys).await.unwrap(), "1\n");
+        assert_eq!(run(&mut session, rest).await.unwrap(), expected_rest);
+        // Nothing that the store holds and can open has it; weights that were learnt from the rows are gone.
+        let is_chunk = |id: &storage::FileId| database.store().files().kind(*id).unwrap() == storage::FileKind::Chunk;
+        assert!(database.store().files().list().unwrap().iter().all(is_chunk));
+        for tree in storage::Tree::ALL {
+            for (_, value) in database.store().engine().scan(tree, b"").unwrap() {
+                assert!(!String::from_utf8_lossy(&value).contains("Quetzal"), "tree {}", tree.name());
+            }
+        }
+        for file in database.store().files().list().unwrap() {
+            let bytes = database.store().files().read(file).unwrap();
+            assert!(!bytes.windows(7).any(|window| window == b"Quetzal"), "file {}", storage::Files::shown(file));
+        }
+    }
+    // After a restart, written anew, and as a backup of now has it.
+    {
+        let database = Database::open(at("data"), &key()).unwrap();
+        let mut session = database.session("steward").unwrap();
+        assert_eq!(run(&mut session, nulls).await.unwrap(), "9001|0|0\n");
+        run(&mut session, "VACUUM FULL people").await.unwrap();
+        run(&mut session, "INSERT INTO people VALUES (-1, 'new', 'new mail', 1)").await.unwrap();
+        assert_eq!(run(&mut session, nulls).await.unwrap(), "9002|1|1\n");
+        run(&mut session, "DELETE FROM people WHERE id = -1").await.unwrap();
+        assert_eq!(run(&mut session, rest).await.unwrap(), expected_rest);
+        run(&mut session, &format!("BACKUP DATABASE TO '{}'", at("later").display())).await.unwrap();
+    }
+    let restore = |from: &str, to: &str| {
+        let (from, to) = (at(from), at(to));
+        let arguments = ["restore", "--from", from.to_str().unwrap(), "--data", to.to_str().unwrap()];
+        let output = steward(folder.path(), &arguments);
+        assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
+    };
+    restore("later", "after");
+    // What was taken before has the keyring of then: honestly, all of it comes back.
+    restore("backup", "before");
+    for (name, sql, wanted) in [
+        ("data", rest, &expected_rest),
+        ("after", rest, &expected_rest),
+        ("before", all, &expected),
+        ("copy", all, &expected),
+    ] {
+        assert!(storage::check(&at(name), &key()).unwrap().iter().all(|finding| finding.ok), "{name}");
+        if name == "copy" {
+            // As it was, with the keyring of now.
+            for keyring in ["keyring", "keyring.old"] {
+                fs::copy(at("data").join(keyring), at("copy").join(keyring)).unwrap();
+            }
+        }
+        let Ok(database) = Database::open(at(name), &key()) else {
+            assert_eq!(name, "copy");
+            continue;
+        };
+        let mut session = database.session("steward").unwrap();
+        match (name, run(&mut session, sql).await) {
+            ("copy", answer) => assert!(!format!("{answer:?}").contains("Quetzal"), "read without its key"),
+            (_, answer) => assert_eq!(&answer.unwrap(), wanted, "{name}"),
+        }
+    }
+}
+
 // ---------------------------------------------------------------- earlier formats
 
 fn compat() -> PathBuf {
@@ -346,7 +461,7 @@ async fn answers(data: &Path) -> String {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "makes a fixture"]
 async fn make_a_store_of_this_format() {
-    let folder = compat().join(format!("format-{}", stewarddb::config::FORMAT_VERSION));
+    let folder = compat().join(format!("format-{}", stewarddb::config::FORMAT_VERSION_CLASSES));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     make(&folder.join("data")).await;

@@ -121,7 +121,12 @@ fn owner(object: &Object) -> Option<ObjectId> {
         Object::MaskingPolicy(o) => Some(o.owner),
         Object::Model(o) => Some(o.owner),
         Object::Source(o) => Some(o.owner),
-        Object::Index(_) | Object::Role(_) | Object::Tag(_) | Object::RowPolicy(_) | Object::Finding(_) => None,
+        Object::Index(_)
+        | Object::Role(_)
+        | Object::Tag(_)
+        | Object::RowPolicy(_)
+        | Object::Finding(_)
+        | Object::ColumnClass(_) => None,
     }
 }
 

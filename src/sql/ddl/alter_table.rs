@@ -4,6 +4,7 @@ use super::super::dml::Work;
 use super::super::parser::{self, fold, split};
 use super::super::planner::Planner;
 use super::super::values::assign;
+use super::class::{drop_empty_classes, may_have_classes};
 use super::drop::dependent_views;
 use super::table::add_column;
 use super::{Ddl, check_name, constraint, skipping};
@@ -29,6 +30,8 @@ pub fn alter_table(ddl: &mut Ddl<'_>, alter: ast::AlterTable) -> Result<()> {
     for operation in alter.operations {
         change(ddl, id, &mut table, operation)?;
     }
+    may_have_classes(&table)?;
+    drop_empty_classes(ddl, id, &table);
     ddl.txn.put_object(id, Object::Table(table))
 }
 
@@ -91,8 +94,9 @@ fn change(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, operation: AlterTa
             let at = column(table, &column_name)?;
             match op {
                 AlterColumnOperation::SetNotNull => {
-                    refuse_nulls(ddl, id, table, at)?;
                     table.columns[at].not_null = true;
+                    may_have_classes(table)?;
+                    refuse_nulls(ddl, id, table, at)?;
                 }
                 AlterColumnOperation::DropNotNull => table.columns[at].not_null = false,
                 AlterColumnOperation::SetDefault { value } => {
@@ -200,7 +204,13 @@ fn refuse_nulls(ddl: &Ddl<'_>, id: ObjectId, table: &Table, at: usize) -> Result
 }
 
 /// Writes all rows again with the new columns; a dropped column is left away, an added one gets its default.
-fn rewrite(ddl: &mut Ddl<'_>, id: ObjectId, before: &Table, table: &Table, dropped: Option<usize>) -> Result<()> {
+pub(super) fn rewrite(
+    ddl: &mut Ddl<'_>,
+    id: ObjectId,
+    before: &Table,
+    table: &Table,
+    dropped: Option<usize>,
+) -> Result<()> {
     let rows = ddl.txn.snapshot().rows(id);
     let positions: Vec<usize> = (0..before.columns.len()).filter(|p| Some(*p) != dropped).collect();
     let mut batches = Vec::new();

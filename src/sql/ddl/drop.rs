@@ -102,6 +102,7 @@ fn drop_relation(
     }
     let catalog = ddl.txn.snapshot().catalog.clone();
     let belongings = catalog.indexes_of(id).map(|(id, _)| id).chain(catalog.policies_of(id).map(|(id, _)| id));
+    let belongings = belongings.chain(catalog.classes_of(id).map(|(id, _)| id));
     let asset = format!("{schema}.{name}");
     let findings = catalog.finding(&asset).map(|(id, _)| id);
     for belonging in belongings.chain(findings).collect::<Vec<_>>() {

@@ -2,6 +2,7 @@
 
 mod access;
 mod alter_table;
+mod class;
 mod constraint;
 mod drop;
 mod foreign_key;
@@ -13,6 +14,7 @@ mod text_index;
 
 pub use access::{alter_role, create_role, drop_role, grant};
 pub use alter_table::alter_table;
+pub use class::{erase_class, may_have_classes, set_class};
 pub use drop::drop_objects;
 pub use foreign_key::to_truncate;
 pub use owner::{Owned, set_owner};

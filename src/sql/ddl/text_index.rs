@@ -1,6 +1,7 @@
 //! CREATE INDEX ... USING steward: a text index for SEARCH.
 
 use super::super::parser::{fold, split};
+use super::class::may_index;
 use super::{Ddl, check_name, skipping};
 use crate::catalog::{Index, Object, SqlType};
 use crate::error::{Error, Kind, Result};
@@ -31,6 +32,7 @@ pub fn create_index(ddl: &mut Ddl<'_>, create: ast::CreateIndex) -> Result<()> {
                 format!("column \"{name}\" is of type {}; a text index needs text", table.columns[at].data_type),
             ));
         }
+        may_index(&table, at)?;
         columns.push(name);
     }
     let key_field = key_field(&create.with)?.or_else(|| {

@@ -71,7 +71,8 @@ impl<'a> Script<'a> {
         });
         out += &all(&|out, _, object| {
             if let Object::Table(table) = object {
-                table_made(out, table)
+                table_made(out, table);
+                self.classes(out, table);
             }
         });
         out += "\n";
@@ -201,6 +202,19 @@ impl<'a> Script<'a> {
         }
     }
 
+    /// Which columns have a key of their own: before the rows come, so that they are sealed so at once.
+    fn classes(&self, out: &mut String, table: &Table) {
+        let name = relation(&table.schema, &table.name);
+        for column in &table.columns {
+            if let Some(Object::ColumnClass(class)) =
+                column.class.and_then(|id| self.catalog.get(id)).map(AsRef::as_ref)
+            {
+                let (column, class) = (ident(&column.name), ident(&class.name));
+                _ = writeln!(out, "ALTER TABLE {name} ALTER COLUMN {column} SET CLASS {class};");
+            }
+        }
+    }
+
     fn source(&self, out: &mut String, source: &Source) {
         let options: Vec<_> =
             source.options.iter().map(|(name, value)| format!("{} = {}", ident(name), literal(value))).collect();
@@ -320,7 +334,12 @@ impl<'a> Script<'a> {
             Object::MaskingPolicy(o) => ("MASKING POLICY", ident(&o.name), o.owner),
             Object::Model(o) => ("MODEL", ident(&o.name), o.owner),
             Object::Source(o) => ("SOURCE", ident(&o.name), o.owner),
-            Object::Index(_) | Object::Role(_) | Object::Tag(_) | Object::RowPolicy(_) | Object::Finding(_) => return,
+            Object::Index(_)
+            | Object::Role(_)
+            | Object::Tag(_)
+            | Object::RowPolicy(_)
+            | Object::Finding(_)
+            | Object::ColumnClass(_) => return,
         };
         _ = writeln!(out, "ALTER {what} {name} OWNER TO {};", self.name_of(owner));
     }

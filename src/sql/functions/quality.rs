@@ -76,7 +76,14 @@ fn model(context: &Context, row: &Row) -> Result<Arc<RowQualityModel>> {
     if let Some((_, finding)) = catalog.finding(relation)
         && finding.quality_model != 0
     {
-        return context.database.models.quality(finding.quality_model);
+        let weights = context.database.models.quality(finding.quality_model);
+        let newest = context.database.manager.current();
+        let is_newest =
+            newest.catalog.finding(relation).is_some_and(|(_, now)| now.quality_model == finding.quality_model);
+        // An inventory that another one has followed since leaves no weights.
+        if weights.is_ok() || is_newest {
+            return weights;
+        }
     }
     let (schema, name) = relation.split_once('.').unwrap_or(("public", relation));
     let Some((id, Object::Table(table))) = catalog.relation(schema, name) else {

@@ -52,6 +52,10 @@ pub enum Own {
     TagUse { target: TagTarget, tag: String, value: Option<String> },
     /// `ALTER TABLE ... ALTER COLUMN ... SET MASKING POLICY`; none means UNSET
     ColumnMask { table: Relation, column: String, policy: Option<String> },
+    /// `ALTER TABLE ... ALTER COLUMN ... SET CLASS`; none means RESET
+    ColumnClass { table: Relation, column: String, class: Option<String> },
+    /// `ALTER TABLE ... ERASE CLASS`
+    EraseClass { table: Relation, class: String },
     /// `CREATE MASKING POLICY`
     CreateMaskingPolicy { name: String, or_replace: bool, argument: String, data_type: SqlType, body: String },
     /// `DROP MASKING POLICY`
@@ -377,10 +381,18 @@ fn alter_table(words: &mut Words) -> Result<Option<Own>> {
     if let Some(upkeep) = upkeep::alter_table(words, &relation)? {
         return Ok(Some(Own::Upkeep(upkeep)));
     }
+    if words.take(&["ERASE", "CLASS"]) {
+        return Ok(Some(Own::EraseClass { table: relation, class: words.name()? }));
+    }
     let column = match words.take(&["ALTER", "COLUMN"]) || words.take(&["ALTER"]) {
         true => words.name().ok(),
         false => None,
     };
+    if let Some(column) = &column
+        && let Some(class) = column_class(words)?
+    {
+        return Ok(Some(Own::ColumnClass { table: relation, column: column.clone(), class }));
+    }
     let (set, unset) = (words.take(&["SET"]), words.take(&["UNSET"]));
     if set || unset {
         if words.take(&["TAG"]) {
@@ -403,6 +415,14 @@ fn alter_table(words: &mut Words) -> Result<Option<Own>> {
     }
     rewind(words, start);
     Ok(None)
+}
+
+/// `SET CLASS name` or `RESET CLASS`, if it is one of them.
+fn column_class(words: &mut Words) -> Result<Option<Option<String>>> {
+    Ok(match words.take(&["SET", "CLASS"]) {
+        true => Some(Some(words.name()?)),
+        false => words.take(&["RESET", "CLASS"]).then_some(None),
+    })
 }
 
 fn rewind(words: &mut Words, start: usize) {

@@ -1,7 +1,7 @@
 //! VACUUM, ANALYZE, CLUSTER: tables brought into shape while others read and write them.
 
 use super::super::context::Context;
-use super::super::ddl::Ddl;
+use super::super::ddl::{Ddl, may_have_classes};
 use super::super::parser::{ClusterBy, Upkeep};
 use super::super::run::blocking;
 use super::super::session::{Outcome, Session, Status};
@@ -158,5 +158,6 @@ fn set(ddl: &mut Ddl<'_>, (schema, name): &Name, by: &ClusterBy) -> Result<()> {
             })
             .collect::<Result<_>>()?,
     };
+    may_have_classes(&table)?;
     ddl.txn.put_object(id, Object::Table(table))
 }

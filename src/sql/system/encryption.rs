@@ -2,7 +2,7 @@
 
 use super::super::context::Context;
 use super::rows::{Cell, column, timestamp};
-use crate::catalog::ObjectId;
+use crate::catalog::{Object, ObjectId};
 use crate::crypto::{KeyState, Scope};
 use crate::error::Result;
 use crate::storage::SealState;
@@ -82,7 +82,12 @@ fn owner(context: &Context, scope: Scope) -> String {
 }
 
 fn object(context: &Context, id: ObjectId) -> String {
-    match context.snapshot.catalog.get(id) {
+    let catalog = &context.snapshot.catalog;
+    match catalog.get(id).map(AsRef::as_ref) {
+        Some(Object::ColumnClass(class)) => {
+            let table = catalog.get(class.table).map_or_else(String::new, |table| table.key().1.replace('\0', "."));
+            format!("class {table}.{}", class.name)
+        }
         Some(object) => format!("{} {}", object.kind_name(), object.key().1.replace('\0', ".")),
         None => format!("dropped {id}"),
     }

@@ -32,6 +32,7 @@ const VIEWS: &[View] = &[
     View { name: "model_metrics", columns: models::metric_columns, rows: models::metrics },
     View { name: "tags", columns: objects::tag_columns, rows: objects::tags },
     View { name: "tag_references", columns: objects::reference_columns, rows: objects::references },
+    View { name: "classes", columns: objects::class_columns, rows: objects::classes },
     View { name: "policies", columns: objects::policy_columns, rows: objects::policies },
     View { name: "sources", columns: objects::source_columns, rows: objects::sources },
     View { name: "roles", columns: objects::role_columns, rows: objects::roles },

@@ -1,4 +1,4 @@
-//! steward.tags, tag_references, policies, sources, roles, settings.
+//! steward.tags, tag_references, classes, policies, sources, roles, settings.
 
 use super::super::context::Context;
 use super::super::tables;
@@ -73,6 +73,30 @@ pub fn references(context: &Context) -> Result<Vec<Vec<Cell>>> {
         table.tags.iter().for_each(|used| add("table", None, used));
         for column in &table.columns {
             column.tags.iter().for_each(|used| add("column", Some(&column.name), used));
+        }
+    }
+    Ok(rows)
+}
+
+pub fn class_columns() -> Vec<Field> {
+    ["object", "class", "column_name"].map(|name| column(name, DataType::Utf8)).to_vec()
+}
+
+/// Which columns have a data key of their own, and with which others they share it.
+pub fn classes(context: &Context) -> Result<Vec<Vec<Cell>>> {
+    let catalog = &context.snapshot.catalog;
+    let mut rows = Vec::new();
+    for (id, object) in catalog.class(Class::Relation) {
+        let Object::Table(table) = object else { continue };
+        if tables::must_have(context, table, crate::catalog::Privilege::Select).is_err() {
+            continue;
+        }
+        let columns = table.classes();
+        for (class, facts) in catalog.classes_of(id) {
+            for &at in columns.get(&class).into_iter().flatten() {
+                let object = format!("{}.{}", table.schema, table.name);
+                rows.push(vec![Cell::text(object), Cell::text(&facts.name), Cell::text(&table.columns[at].name)]);
+            }
         }
     }
     Ok(rows)

@@ -34,8 +34,11 @@ impl Damage {
         if error.kind() != Kind::Corruption {
             return Err(error);
         }
-        if let Some(file) = segment.file() {
-            self.context.database.scrub.met(&Files::shown(file.id), &error);
+        // Of the files of a segment the one that the error speaks of.
+        let shown: Vec<String> = segment.files().map(|file| Files::shown(file.id)).collect();
+        let named = shown.iter().find(|file| error.message().contains(file.as_str()));
+        if let Some(file) = named.or(shown.first()) {
+            self.context.database.scrub.met(file, &error);
         }
         let message = format!("table {}: {}", self.table, error.message());
         if self.allowed {

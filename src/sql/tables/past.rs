@@ -11,7 +11,7 @@ use super::super::planner::{Planner, parse_expression};
 use super::super::run::blocking;
 use crate::catalog::{Catalog, Class, Object, Table};
 use crate::error::{Error, Kind, Result};
-use crate::txn::{Moment, PastState, Snapshot};
+use crate::txn::{Manager, Moment, PastState, Snapshot};
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Schema, TimeUnit};
 use datafusion::common::{DFSchema, ScalarValue};
@@ -45,7 +45,7 @@ pub fn open(
         // A view may read any of them.
         _ => context.snapshot.catalog.class(Class::Relation).map(|(id, _)| id).collect(),
     };
-    fill(&mut context.snapshot, &past, &ids)?;
+    fill(&context.database.manager, &mut context.snapshot, &past, &ids)?;
     super::open(&Arc::new(context), state, &schema, &name)
 }
 
@@ -86,10 +86,10 @@ fn merged(then: &Table, now: &Table) -> Table {
     table
 }
 
-fn fill(snapshot: &mut Snapshot, past: &PastState, ids: &[u64]) -> Result<()> {
+fn fill(manager: &Manager, snapshot: &mut Snapshot, past: &PastState, ids: &[u64]) -> Result<()> {
     let mut tables = (*snapshot.tables).clone();
     for id in ids {
-        tables.insert(*id, past.rows(*id)?);
+        tables.insert(*id, past.rows(manager, *id)?);
     }
     snapshot.tables = Arc::new(tables);
     Ok(())

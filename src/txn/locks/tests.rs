@@ -63,8 +63,9 @@ fn who_waits_is_served_in_order_and_a_circle_refused() {
 #[test]
 fn locks_follow_rows_that_move() {
     use crate::txn::segment::{Location, Segment, row_id};
-    let segment =
-        |id, rows| Arc::new(Segment { id, rows, bytes: 0, location: Location::Inline(Arc::default()), deleted: None });
+    let segment = |id, rows| {
+        Arc::new(Segment { id, rows, bytes: 0, location: Location::Inline(Arc::default()), parts: None, deleted: None })
+    };
     let locks = Arc::new(Locks::default());
     let (a, b) = (locks.owner(), locks.owner());
     a.take_rows(1, &[row_id(10, 0), row_id(11, 1)], Mode::Update, false).unwrap();
