@@ -17,22 +17,18 @@ use futures::StreamExt;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+/// Begins the name that an item of a query has in the plan where its own will not do; the item's number follows.
+pub const HIDDEN: char = '\u{1}';
+
 /// The schema of a query's result with PostgreSQL's names, where its text tells them.
 pub fn named(query: &Query, schema: &SchemaRef) -> SchemaRef {
     let Some(items) = items(&query.body) else { return schema.clone() };
-    let (width, wildcard) = (schema.fields().len(), |item: &&SelectItem| {
-        matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..))
-    });
+    let width = schema.fields().len();
+    let all_said = !items.iter().any(|i| matches!(i, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
     let fields = schema.fields().iter().enumerate().map(|(at, field)| {
-        // What stands before the first wildcard, or behind the last.
-        let item = match items.iter().any(|item| wildcard(&item)) {
-            false if items.len() != width => None,
-            false => items.get(at),
-            true => items
-                .iter()
-                .take_while(|item| !wildcard(item))
-                .nth(at)
-                .or_else(|| items.iter().rev().take_while(|item| !wildcard(item)).nth(width - 1 - at)),
+        let item = match field.name().strip_prefix(HIDDEN) {
+            Some(number) => number.parse().ok().and_then(|n: usize| items.get(n)),
+            None => items.get(at).filter(|_| all_said && items.len() == width),
         };
         match item {
             Some(SelectItem::UnnamedExpr(expression)) => Arc::new(field.as_ref().clone().with_name(name(expression))),

@@ -1,7 +1,7 @@
 //! Names of columns within a query: a relation made of it has PostgreSQL's, and no two are alike to the engine.
 
 use super::super::functions;
-use super::super::names;
+use super::super::names::{self, HIDDEN};
 use super::super::parser::fold;
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, OrderByExpr, Select, SelectItem, SetExpr,
@@ -9,9 +9,6 @@ use datafusion::sql::sqlparser::ast::{
 };
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
-
-/// Begins the names that [`names`] takes away again from the result.
-pub(super) const HIDDEN: char = '\u{1}';
 
 /// Names what a query selects, of a set operation in its first part. `order` is the query's ORDER BY: what it says in the words of
 /// a named item it then says by that name. `outermost` tells that the query is in no other, so that its result is named at the end.
@@ -51,8 +48,8 @@ fn select_items(select: &mut Select, order: &mut [OrderByExpr], outermost: bool)
         let fresh = seen.insert(without_casts(expression));
         let name = names::name(expression);
         let column = matches!(expression, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
-        // Beside `*` a column may come twice.
-        let beside = column && open && outermost;
+        // Beside `*` a column may come twice, and only its number tells which one of the result it is.
+        let beside = open && outermost;
         if column && fresh && !beside {
             continue;
         }

@@ -1,8 +1,8 @@
 //! ORDER BY as PostgreSQL reads it: a number is a column of the result, also where the query groups, and so is a name alone; a name
 //! within an expression is a column of what is selected from.
 
+use super::super::names::HIDDEN;
 use super::super::parser::fold;
-use super::naming::HIDDEN;
 use datafusion::sql::sqlparser::ast::{
     Distinct, Expr, Ident, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor,
     TableWithJoins, Value,
@@ -73,7 +73,7 @@ pub fn mean_columns(select: &mut Select, keys: &mut [OrderByExpr], outermost: bo
         if !meant.contains(&fold(alias)) {
             continue;
         }
-        let hidden = Ident::with_quote('"', format!("{HIDDEN}o{n}"));
+        let hidden = Ident::with_quote('"', format!("{HIDDEN}{n}"));
         for key in keys.iter_mut() {
             if matches!(&key.expr, Expr::Identifier(name) if fold(name) == fold(alias)) {
                 key.expr = Expr::Identifier(hidden.clone());
