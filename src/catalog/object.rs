@@ -171,6 +171,19 @@ pub enum Action {
     SetDefault,
 }
 
+impl Action {
+    /// Its words in SQL.
+    pub fn sql(self) -> &'static str {
+        match self {
+            Self::NoAction => "NO ACTION",
+            Self::Restrict => "RESTRICT",
+            Self::Cascade => "CASCADE",
+            Self::SetNull => "SET NULL",
+            Self::SetDefault => "SET DEFAULT",
+        }
+    }
+}
+
 /// A tag on a table or column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TagUse {

@@ -22,13 +22,13 @@ mod windows;
 use super::context::Context;
 use super::functions;
 use super::names;
-use super::parser::fold;
+use super::parser::{fold, last};
 use crate::catalog::{Object, View};
 use crate::error::Result;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, ObjectName,
-    OrderBy, OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, TableFactor,
-    Value, VisitMut, VisitorMut, visit_expressions, visit_expressions_mut,
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, OrderBy,
+    OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, TableFactor, Value,
+    VisitMut, VisitorMut, visit_expressions, visit_expressions_mut,
 };
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -152,7 +152,6 @@ fn name_in_full(select: &mut Select) {
             TableFactor::Table { name, alias: None, args: None, .. } if name.0.len() > 1 => Some(name),
             _ => None,
         });
-        let last = |name: &ObjectName| name.0.last().and_then(|part| part.as_ident()).map(fold);
         if name.0.len() == 1
             && let Some(full) = called.find(|full| last(full) == last(name))
         {

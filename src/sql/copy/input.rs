@@ -229,27 +229,14 @@ impl Reader {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing;
     use crate::crypto::{KeySource, MasterKey};
     use crate::encoding::pg_text::cell_text;
     use crate::error::{Kind, Result};
-    use crate::sql::{Database, Outcome, Session};
+    use crate::sql::{Database, Session};
 
     async fn copy(session: &mut Session, sql: &str, pieces: impl Iterator<Item = String>) -> Result<String> {
-        let statement = session.parse(sql)?.remove(0);
-        session.begin_implicit();
-        assert!(matches!(session.execute(&statement, Vec::new()).await?, Outcome::CopyIn { .. }));
-        let load = async {
-            for piece in pieces {
-                session.copy_data(piece.as_bytes()).await?;
-            }
-            session.copy_finish().await
-        };
-        let loaded = load.await;
-        match &loaded {
-            Ok(_) => session.commit_implicit()?,
-            Err(_) => session.rollback_implicit(),
-        }
-        loaded
+        testing::copy(session, sql, false, pieces).await
     }
 
     async fn one(session: &mut Session, sql: &str) -> String {

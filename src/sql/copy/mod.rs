@@ -6,6 +6,8 @@ mod output;
 mod parquet;
 mod sink;
 mod split;
+#[cfg(test)]
+mod testing;
 
 pub use input::CopyIn;
 pub use output::csv_lines;

@@ -87,10 +87,11 @@ fn unreadable(cause: impl std::fmt::Display) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing;
     use super::*;
     use crate::crypto::{KeySource, MasterKey};
     use crate::encoding::pg_text::cell_text;
-    use crate::sql::{Database, Outcome, Session};
+    use crate::sql::{Database, Session};
     use arrow::array::{ArrayRef, Int32Array, LargeStringArray};
     use parquet::arrow::ArrowWriter;
     use parquet::file::properties::WriterProperties;
@@ -108,21 +109,7 @@ mod tests {
     }
 
     async fn copy(session: &mut Session, sql: &str, bytes: &[u8]) -> Result<String> {
-        let statement = session.parse(sql)?.remove(0);
-        session.begin_implicit();
-        assert!(matches!(session.execute(&statement, Vec::new()).await?, Outcome::CopyIn { binary: true, .. }));
-        let load = async {
-            for piece in bytes.chunks(1000) {
-                session.copy_data(piece).await?;
-            }
-            session.copy_finish().await
-        };
-        let loaded = load.await;
-        match &loaded {
-            Ok(_) => session.commit_implicit()?,
-            Err(_) => session.rollback_implicit(),
-        }
-        loaded
+        testing::copy(session, sql, true, bytes.chunks(1000)).await
     }
 
     #[tokio::test(flavor = "multi_thread")]

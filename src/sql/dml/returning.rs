@@ -2,7 +2,7 @@
 
 use super::super::context::Context;
 use super::super::names;
-use super::super::parser::fold;
+use super::super::parser::{fold, last, quoted};
 use super::super::planner::{Planner, select_query, table_factor};
 use super::super::rewrite::level;
 use super::super::run;
@@ -87,10 +87,10 @@ impl Beside {
                     all.extend(own.clone().chain(theirs(None)).map(ast::SelectItem::UnnamedExpr));
                 }
                 ast::SelectItem::QualifiedWildcard(ast::SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
-                    let of = name.0.last().and_then(|part| part.as_ident()).map(fold);
-                    match of == Some(fold(&target.called)) {
+                    let of = last(name);
+                    match of == fold(&target.called) {
                         true => all.extend(own.clone().map(ast::SelectItem::UnnamedExpr)),
-                        false => all.extend(theirs(of).map(ast::SelectItem::UnnamedExpr)),
+                        false => all.extend(theirs(Some(of)).map(ast::SelectItem::UnnamedExpr)),
                     }
                 }
                 _ => all.push(item),
@@ -131,10 +131,6 @@ impl Beside {
             None => Ok(()),
         }
     }
-}
-
-fn quoted(name: &str) -> ast::Ident {
-    ast::Ident::with_quote('"', name)
 }
 
 /// The columns that RETURNING gives; `from` are the relations of FROM or USING.

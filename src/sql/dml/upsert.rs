@@ -5,7 +5,7 @@
 
 use super::super::context::Context;
 use super::super::locking::{LOCKED, changed_meanwhile};
-use super::super::parser::{fold, last};
+use super::super::parser::{fold, last, quoted};
 use super::super::planner::{Planner, select_query, table_factor};
 use super::super::rewrite::level;
 use super::super::values::assign;
@@ -202,10 +202,6 @@ impl Upsert {
         let numbers = rows.column(0).as_primitive::<UInt64Type>().clone();
         Ok((numbers, rows.columns()[1..].to_vec()))
     }
-}
-
-fn quoted(name: &str) -> ast::Ident {
-    ast::Ident::with_quote('"', name)
 }
 
 /// Rows with their numbers.

@@ -153,7 +153,7 @@ impl<'a> Script<'a> {
             );
             for (event, action) in [("DELETE", key.on_delete), ("UPDATE", key.on_update)] {
                 if action != Action::NoAction {
-                    text += &format!(" ON {event} {}", action_sql(action));
+                    text += &format!(" ON {event} {}", action.sql());
                 }
             }
             _ = writeln!(out, "{text};");
@@ -369,16 +369,6 @@ fn table_made(out: &mut String, table: &Table) {
 /// Columns of a table, by their positions.
 fn columns_of(table: &Table, positions: &[usize]) -> String {
     positions.iter().map(|&c| ident(&table.columns[c].name)).collect::<Vec<_>>().join(", ")
-}
-
-fn action_sql(action: Action) -> &'static str {
-    match action {
-        Action::NoAction => "NO ACTION",
-        Action::Restrict => "RESTRICT",
-        Action::Cascade => "CASCADE",
-        Action::SetNull => "SET NULL",
-        Action::SetDefault => "SET DEFAULT",
-    }
 }
 
 fn column_made(column: &Column) -> String {

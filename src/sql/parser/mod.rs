@@ -27,7 +27,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 pub use upkeep::{ClusterBy, Upkeep};
 use words::Words;
-pub use words::{fold, last, split};
+pub use words::{fold, last, quoted, split};
 
 /// Parses an expression.
 pub fn expression(text: &str) -> Result<ast::Expr> {

@@ -173,6 +173,11 @@ pub fn fold(ident: &Ident) -> String {
     }
 }
 
+/// An identifier that means this name and no other: what [`fold`] leaves as it is.
+pub fn quoted(name: &str) -> Ident {
+    Ident::with_quote('"', name)
+}
+
 /// The last part of a name, folded: a column's without its relation.
 pub fn last(name: &ObjectName) -> String {
     name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default()

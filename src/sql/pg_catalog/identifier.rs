@@ -17,11 +17,16 @@ const RESERVED: &str = "
     xmlpi xmlroot xmlserialize xmltable
 ";
 
+/// These words.
+pub fn reserved() -> impl Iterator<Item = &'static str> {
+    RESERVED.split_whitespace()
+}
+
 /// A name as SQL has it: in quotes if it needs them.
 pub fn quoted(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    match plain && !RESERVED.split_whitespace().any(|word| word == name) {
+    match plain && !reserved().any(|word| word == name) {
         true => name.to_owned(),
         false => format!("\"{}\"", name.replace('"', "\"\"")),
     }

@@ -64,6 +64,44 @@ pub enum Type {
     Array(Box<Type>),
 }
 
+impl Type {
+    /// The type that PostgreSQL calls so inside (`pg_type.typname`), of its domains the base type; none of an array.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "char" => Self::Char,
+            "name" | "sql_identifier" => Self::Name,
+            "bool" => Self::Bool,
+            "int2" => Self::Int2,
+            "int4" | "cardinal_number" => Self::Int4,
+            "int8" => Self::Int8,
+            "float4" => Self::Float4,
+            "float8" => Self::Float8,
+            "numeric" => Self::Numeric,
+            "text" | "bpchar" | "cstring" | "unknown" => Self::Text,
+            "varchar" | "character_data" | "yes_or_no" => Self::Varchar,
+            "bytea" => Self::Bytea,
+            "oid" => Self::Oid,
+            "xid" | "cid" => Self::Xid,
+            "tid" => Self::Tid,
+            "regclass" => Self::Regclass,
+            "regtype" => Self::Regtype,
+            "regproc" | "regprocedure" => Self::Regproc,
+            "regnamespace" => Self::Regnamespace,
+            "regrole" => Self::Regrole,
+            "timestamptz" | "timestamp" | "time_stamp" => Self::Timestamptz,
+            "interval" => Self::Interval,
+            "int2vector" => Self::Int2Vector,
+            "oidvector" => Self::OidVector,
+            "pg_node_tree" => Self::PgNodeTree,
+            "aclitem" => Self::AclItem,
+            "json" => Self::Json,
+            "jsonb" => Self::Jsonb,
+            "record" => Self::Record,
+            _ => return None,
+        })
+    }
+}
+
 /// A column of a relation or of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {

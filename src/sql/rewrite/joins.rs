@@ -1,9 +1,7 @@
 //! Subqueries in conditions of joins: the engine looks for them in WHERE only.
 
-use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, JoinConstraint, JoinOperator, Query, Select, Visit, Visitor,
-};
-use std::ops::ControlFlow;
+use super::level;
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, JoinConstraint, JoinOperator, Select, Value};
 
 /// Moves such a condition of an inner join to WHERE, which says the same where no join behind it keeps rows that met nothing.
 pub fn move_subqueries(select: &mut Select) {
@@ -15,10 +13,10 @@ pub fn move_subqueries(select: &mut Select) {
                 _ => break,
             };
             let JoinConstraint::On(condition) = constraint else { continue };
-            if !Visit::visit(condition, &mut Asks).is_break() {
+            if !level::asks(condition) {
                 continue;
             }
-            let truth = Expr::Value(datafusion::sql::sqlparser::ast::Value::Boolean(true).into());
+            let truth = Expr::Value(Value::Boolean(true).into());
             let moved = Expr::Nested(Box::new(std::mem::replace(condition, truth)));
             select.selection = Some(match select.selection.take() {
                 None => moved,
@@ -29,15 +27,5 @@ pub fn move_subqueries(select: &mut Select) {
                 },
             });
         }
-    }
-}
-
-struct Asks;
-
-impl Visitor for Asks {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        ControlFlow::Break(())
     }
 }

@@ -1,6 +1,6 @@
 //! The expressions of one query, without those of the queries within it.
 
-use datafusion::sql::sqlparser::ast::{Expr, Query, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{Expr, Query, Visit, VisitMut, Visitor, VisitorMut};
 use std::ops::ControlFlow;
 
 /// Changes each expression of `node` before its parts are visited; queries within it are left alone.
@@ -32,5 +32,20 @@ impl<F: FnMut(&mut Expr)> VisitorMut for Level<F> {
             (self.change)(expression);
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Whether there is a query within `node`.
+pub fn asks(node: &impl Visit) -> bool {
+    Visit::visit(node, &mut Asks).is_break()
+}
+
+struct Asks;
+
+impl Visitor for Asks {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        ControlFlow::Break(())
     }
 }

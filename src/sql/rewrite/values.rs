@@ -2,11 +2,9 @@
 
 use super::super::parser::tree;
 use super::super::planner::select_query;
+use super::level;
 use super::subqueries::around;
-use datafusion::sql::sqlparser::ast::{
-    Expr, Query, SelectItem, SetExpr, SetOperator, SetQuantifier, Values, Visit, Visitor,
-};
-use std::ops::ControlFlow;
+use datafusion::sql::sqlparser::ast::{Expr, Query, SelectItem, SetExpr, SetOperator, SetQuantifier, Values};
 
 /// A subquery of an expression that is a VALUES, as one that selects from it.
 pub fn selected(expression: &mut Expr) {
@@ -21,8 +19,9 @@ pub fn selected(expression: &mut Expr) {
 /// Rows with subqueries in them as a union of queries of one row: the engine computes VALUES before any subquery has run.
 pub fn computed(query: &mut Query) {
     let SetExpr::Values(values) = query.body.as_ref() else { return };
-    let asks = Visit::visit(values, &mut Asks).is_break();
-    if asks && let Some(union) = union(values) {
+    if level::asks(values)
+        && let Some(union) = union(values)
+    {
         *query.body = union;
     }
 }
@@ -37,14 +36,4 @@ fn union(values: &Values) -> Option<SetExpr> {
         Some(*select_query(items, Vec::new(), None).ok()?.body)
     });
     Some(tree(SetOperator::Union, SetQuantifier::All, rows.collect::<Option<Vec<_>>>()?))
-}
-
-struct Asks;
-
-impl Visitor for Asks {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        ControlFlow::Break(())
-    }
 }

@@ -52,42 +52,12 @@ fn undefined(name: &str) -> Error {
     Error::new(Kind::UndefinedObject, format!("type \"{name}\" does not exist"))
 }
 
+/// The type of a name in a cast, where `char` is one only in quotation marks.
 fn by_name(name: &str, quoted: bool) -> Option<Type> {
-    Some(match name {
-        "char" if quoted => Type::Char,
-        "name" | "sql_identifier" => Type::Name,
-        "bool" => Type::Bool,
-        "int2" => Type::Int2,
-        "int4" | "cardinal_number" => Type::Int4,
-        "int8" => Type::Int8,
-        "float4" => Type::Float4,
-        "float8" => Type::Float8,
-        "numeric" => Type::Numeric,
-        "text" | "char" | "bpchar" | "cstring" | "unknown" => Type::Text,
-        "varchar" | "character_data" | "yes_or_no" => Type::Varchar,
-        "bytea" => Type::Bytea,
-        "oid" => Type::Oid,
-        "xid" | "cid" => Type::Xid,
-        "tid" => Type::Tid,
-        "regclass" => Type::Regclass,
-        "regtype" => Type::Regtype,
-        "regproc" | "regprocedure" => Type::Regproc,
-        "regnamespace" => Type::Regnamespace,
-        "regrole" => Type::Regrole,
-        "timestamptz" | "timestamp" | "time_stamp" => Type::Timestamptz,
-        "interval" => Type::Interval,
-        "int2vector" => Type::Int2Vector,
-        "oidvector" => Type::OidVector,
-        "pg_node_tree" => Type::PgNodeTree,
-        "aclitem" => Type::AclItem,
-        "json" => Type::Json,
-        "jsonb" => Type::Jsonb,
-        "record" => Type::Record,
-        _ => {
-            let item = name.strip_prefix('_')?;
-            return Some(Type::Array(Box::new(by_name(item, false)?)));
-        }
-    })
+    match (name, quoted) {
+        ("char", false) => Some(Type::Text),
+        _ => Type::named(name).or_else(|| Some(Type::Array(Box::new(by_name(name.strip_prefix('_')?, false)?)))),
+    }
 }
 
 /// How messages and `format_type` call a type.

@@ -117,16 +117,6 @@ fn constraint_by_oid(facts: &Facts, oid: u32) -> Option<Constraint<'_>> {
     }
 }
 
-fn action(action: Action) -> &'static str {
-    match action {
-        Action::NoAction => "NO ACTION",
-        Action::Restrict => "RESTRICT",
-        Action::Cascade => "CASCADE",
-        Action::SetNull => "SET NULL",
-        Action::SetDefault => "SET DEFAULT",
-    }
-}
-
 /// A constraint as CREATE TABLE would have it.
 fn constraint(facts: &Facts, constraint: &Constraint<'_>, pretty: bool) -> String {
     let names = |columns: &[usize]| column_list(columns.iter().map(|at| constraint.table.columns[*at].name.as_str()));
@@ -152,7 +142,7 @@ fn constraint(facts: &Facts, constraint: &Constraint<'_>, pretty: bool) -> Strin
             let mut text = format!("FOREIGN KEY ({}) REFERENCES {table}({columns})", names(&key.columns));
             for (event, does) in [("UPDATE", key.on_update), ("DELETE", key.on_delete)] {
                 if does != Action::NoAction {
-                    text.push_str(&format!(" ON {event} {}", action(does)));
+                    text.push_str(&format!(" ON {event} {}", does.sql()));
                 }
             }
             text

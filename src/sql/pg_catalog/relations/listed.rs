@@ -74,32 +74,7 @@ fn type_of(name: &str) -> Type {
     if let Some(element) = name.strip_suffix("[]") {
         return Type::Array(Box::new(type_of(element)));
     }
-    match name {
-        "bool" => Type::Bool,
-        "char" => Type::Char,
-        "name" | "sql_identifier" => Type::Name,
-        "int2" => Type::Int2,
-        "int4" | "cardinal_number" => Type::Int4,
-        "int8" => Type::Int8,
-        "float4" => Type::Float4,
-        "float8" => Type::Float8,
-        "numeric" => Type::Numeric,
-        "character_data" | "yes_or_no" => Type::Varchar,
-        "bytea" => Type::Bytea,
-        "oid" => Type::Oid,
-        "xid" => Type::Xid,
-        "tid" => Type::Tid,
-        "regclass" => Type::Regclass,
-        "regtype" => Type::Regtype,
-        "regproc" => Type::Regproc,
-        "timestamptz" | "time_stamp" => Type::Timestamptz,
-        "interval" => Type::Interval,
-        "int2vector" => Type::Int2Vector,
-        "oidvector" => Type::OidVector,
-        "pg_node_tree" => Type::PgNodeTree,
-        "aclitem" => Type::AclItem,
-        _ => Type::Text,
-    }
+    Type::named(name).unwrap_or(Type::Text)
 }
 
 #[cfg(test)]

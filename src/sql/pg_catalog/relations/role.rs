@@ -59,24 +59,17 @@ pub fn secrets(facts: &Facts, rows: &mut Rows) {
 
 /// pg_user
 pub fn users(facts: &Facts, rows: &mut Rows) {
-    for (id, role) in all(facts).filter(|(_, role)| role.login) {
-        row!(rows,
-            usename: &role.name,
-            usesysid: oids::of(id),
-            usecreatedb: false,
-            usesuper: role.superuser,
-            userepl: false,
-            usebypassrls: role.superuser,
-            passwd: "********",
-        );
-    }
+    logins(facts, rows, Some("********"));
 }
 
 /// pg_shadow, for superusers, without what passwords are checked with.
 pub fn shadows(facts: &Facts, rows: &mut Rows) {
-    if !facts.context.is_superuser() {
-        return;
+    if facts.context.is_superuser() {
+        logins(facts, rows, None);
     }
+}
+
+fn logins(facts: &Facts, rows: &mut Rows, passwd: Option<&str>) {
     for (id, role) in all(facts).filter(|(_, role)| role.login) {
         row!(rows,
             usename: &role.name,
@@ -85,6 +78,7 @@ pub fn shadows(facts: &Facts, rows: &mut Rows) {
             usesuper: role.superuser,
             userepl: false,
             usebypassrls: role.superuser,
+            passwd: passwd,
         );
     }
 }

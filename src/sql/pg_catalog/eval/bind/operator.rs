@@ -91,16 +91,19 @@ impl Binder<'_> {
         }
         Ok(match (&left.data_type, &right.data_type) {
             (Type::Unknown, Type::Unknown) => (self.coerce(left, &Type::Text)?, self.coerce(right, &Type::Text)?),
-            (Type::Unknown, other) => {
-                let other = other.clone();
-                (self.coerce(left, &other)?, right)
-            }
-            (other, Type::Unknown) => {
-                let other = other.clone();
-                (left, self.coerce(right, &other)?)
-            }
+            (Type::Unknown, _) | (_, Type::Unknown) => self.lent(left, right)?,
             (a, b) if comparable(a, b) => (left, right),
             _ => return Err(undefined(&left, op, &right)),
+        })
+    }
+
+    /// Two values of which one may be of no type yet: it takes the other's.
+    fn lent(&mut self, left: Expr, right: Expr) -> Result<(Expr, Expr)> {
+        let (mine, theirs) = (left.data_type.clone(), right.data_type.clone());
+        Ok(match (&mine, &theirs) {
+            (Type::Unknown, other) => (self.coerce(left, other)?, right),
+            (other, Type::Unknown) => (left, self.coerce(right, other)?),
+            _ => (left, right),
         })
     }
 
@@ -146,15 +149,7 @@ impl Binder<'_> {
         let symbol = op.to_string();
         let (left, right) = match (&left.data_type, &right.data_type) {
             (Type::Unknown, Type::Unknown) => return Err(undefined(&left, &symbol, &right)),
-            (Type::Unknown, other) => {
-                let other = other.clone();
-                (self.coerce(left, &other)?, right)
-            }
-            (other, Type::Unknown) => {
-                let other = other.clone();
-                (left, self.coerce(right, &other)?)
-            }
-            _ => (left, right),
+            _ => self.lent(left, right)?,
         };
         let gives = match (family(&left.data_type), family(&right.data_type)) {
             (Family::Number, Family::Number) => wider(&left.data_type, &right.data_type),

@@ -1,5 +1,6 @@
 //! Texts.
 
+use super::super::super::identifier::quoted;
 use super::super::super::value::Value;
 use super::super::cast::text;
 use super::super::pattern;
@@ -110,166 +111,12 @@ pub const CONCAT_WS: Builtin = lax("concat_ws", |args| match args {
     _ => Ok(Value::Null),
 });
 
-/// A name as it must be written.
-fn ident(name: &str) -> String {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    let starts = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_');
-    match starts && name.chars().all(plain) && !RESERVED.contains(&name) {
-        true => name.to_owned(),
-        false => format!("\"{}\"", name.replace('"', "\"\"")),
-    }
-}
-
-/// Words that a name must be quoted for.
-pub const RESERVED: &[&str] = &[
-    "all",
-    "analyse",
-    "analyze",
-    "and",
-    "any",
-    "array",
-    "as",
-    "asc",
-    "asymmetric",
-    "authorization",
-    "between",
-    "bigint",
-    "binary",
-    "bit",
-    "boolean",
-    "both",
-    "case",
-    "cast",
-    "char",
-    "character",
-    "check",
-    "coalesce",
-    "collate",
-    "collation",
-    "column",
-    "concurrently",
-    "constraint",
-    "create",
-    "cross",
-    "current_catalog",
-    "current_date",
-    "current_role",
-    "current_schema",
-    "current_time",
-    "current_timestamp",
-    "current_user",
-    "dec",
-    "decimal",
-    "default",
-    "deferrable",
-    "desc",
-    "distinct",
-    "do",
-    "else",
-    "end",
-    "except",
-    "exists",
-    "extract",
-    "false",
-    "fetch",
-    "float",
-    "for",
-    "foreign",
-    "freeze",
-    "from",
-    "full",
-    "grant",
-    "greatest",
-    "group",
-    "grouping",
-    "having",
-    "ilike",
-    "in",
-    "initially",
-    "inner",
-    "inout",
-    "int",
-    "integer",
-    "intersect",
-    "interval",
-    "into",
-    "is",
-    "isnull",
-    "join",
-    "lateral",
-    "leading",
-    "least",
-    "left",
-    "like",
-    "limit",
-    "localtime",
-    "localtimestamp",
-    "national",
-    "natural",
-    "nchar",
-    "none",
-    "normalize",
-    "not",
-    "notnull",
-    "null",
-    "nullif",
-    "numeric",
-    "offset",
-    "on",
-    "only",
-    "or",
-    "order",
-    "out",
-    "outer",
-    "overlaps",
-    "overlay",
-    "placing",
-    "position",
-    "precision",
-    "primary",
-    "real",
-    "references",
-    "returning",
-    "right",
-    "row",
-    "select",
-    "session_user",
-    "setof",
-    "similar",
-    "smallint",
-    "some",
-    "substring",
-    "symmetric",
-    "table",
-    "tablesample",
-    "then",
-    "time",
-    "timestamp",
-    "to",
-    "trailing",
-    "treat",
-    "trim",
-    "true",
-    "union",
-    "unique",
-    "user",
-    "using",
-    "values",
-    "varchar",
-    "variadic",
-    "verbose",
-    "when",
-    "where",
-    "window",
-    "with",
-];
-
 fn literal(written: &str) -> String {
     let quoted = format!("'{}'", written.replace('\'', "''").replace('\\', "\\\\"));
     if written.contains('\\') { format!("E{quoted}") } else { quoted }
 }
 
-pub const QUOTE_IDENT: Builtin = strict("quote_ident", |args| Ok(text(ident(text_at(args, 0)?))));
+pub const QUOTE_IDENT: Builtin = strict("quote_ident", |args| Ok(text(quoted(text_at(args, 0)?))));
 pub const QUOTE_LITERAL: Builtin = strict("quote_literal", |args| Ok(text(literal(text_at(args, 0)?))));
 pub const QUOTE_NULLABLE: Builtin = lax("quote_nullable", |args| match args.first() {
     Some(Value::Text(written)) => Ok(text(literal(written))),
@@ -304,7 +151,7 @@ pub const FORMAT: Builtin = lax("format", |args| {
         next += 1;
         match (kind, arg) {
             ('s', arg) => out.push_str(arg.unwrap_or_default()),
-            ('I', Some(arg)) => out.push_str(&ident(arg)),
+            ('I', Some(arg)) => out.push_str(&quoted(arg)),
             ('I', None) => {
                 return Err(Error::new(Kind::InvalidParameter, "null values cannot be formatted as an SQL identifier"));
             }

@@ -1,8 +1,8 @@
 //! Functions that give several rows.
 
+use super::super::super::identifier::reserved;
 use super::super::super::value::Value;
 use super::super::cast::text;
-use super::super::functions::text::RESERVED;
 use super::super::plan::{SetCall, SetKind, Tuple};
 use super::{Frame, Run};
 use crate::error::{Error, Kind, Result};
@@ -46,9 +46,9 @@ impl Run<'_> {
                 split.collect()
             }
             (SetKind::Keywords, _) => {
-                let words = RESERVED.iter().map(|word| -> Tuple {
+                let words = reserved().map(|word| -> Tuple {
                     let (kind, label) = (text("reserved"), text("requires AS"));
-                    Arc::new([text(*word), text("R"), Value::Bool(false), kind, label])
+                    Arc::new([text(word), text("R"), Value::Bool(false), kind, label])
                 });
                 words.collect()
             }

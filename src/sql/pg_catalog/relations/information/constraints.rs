@@ -5,7 +5,7 @@ use super::super::super::oids;
 use super::super::constraint::{Constraint, Kind, constraints as all};
 use super::super::rows::{Rows, row};
 use super::{database, yes_or_no};
-use crate::catalog::{Action, ForeignKey, Table};
+use crate::catalog::{ForeignKey, Table};
 
 /// table_constraints; NOT NULL is one too, whose name PostgreSQL makes of numbers.
 pub fn constraints(facts: &Facts, rows: &mut Rows) {
@@ -103,16 +103,6 @@ pub fn key_columns(facts: &Facts, rows: &mut Rows) {
     }
 }
 
-fn rule(action: Action) -> &'static str {
-    match action {
-        Action::NoAction => "NO ACTION",
-        Action::Restrict => "RESTRICT",
-        Action::Cascade => "CASCADE",
-        Action::SetNull => "SET NULL",
-        Action::SetDefault => "SET DEFAULT",
-    }
-}
-
 /// referential_constraints
 pub fn references(facts: &Facts, rows: &mut Rows) {
     for constraint in all(facts) {
@@ -126,8 +116,8 @@ pub fn references(facts: &Facts, rows: &mut Rows) {
             unique_constraint_schema: other.map(|table| table.schema.as_str()),
             unique_constraint_name: other.map(|_| &key.key),
             match_option: "NONE",
-            update_rule: rule(key.on_update),
-            delete_rule: rule(key.on_delete),
+            update_rule: key.on_update.sql(),
+            delete_rule: key.on_delete.sql(),
         );
     }
 }
