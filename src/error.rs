@@ -35,6 +35,8 @@ pub enum Kind {
     DuplicateAlias,
     /// Another object of that name is there already.
     DuplicateObject,
+    /// A function of that name and these arguments is there already.
+    DuplicateFunction,
     /// A name could mean two columns.
     AmbiguousColumn,
     /// A column must be in GROUP BY or in an aggregate.
@@ -53,6 +55,8 @@ pub enum Kind {
     CannotCoerce,
     /// A definition contradicts itself.
     InvalidDefinition,
+    /// A function's definition contradicts itself, or what is there.
+    InvalidFunction,
     /// A foreign key refers to columns that are no key.
     InvalidForeignKey,
     /// A text cannot be read as the type asked for.
@@ -149,6 +153,19 @@ pub enum Kind {
     Internal,
 }
 
+/// The object that an error is about, for programs: PostgreSQL's error fields `s`, `t`, `c` and `n`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    /// Schema of the table.
+    pub schema: String,
+    /// The table.
+    pub table: String,
+    /// Its column, where it is one.
+    pub column: Option<String>,
+    /// Its constraint, where one was violated.
+    pub constraint: Option<String>,
+}
+
 /// What went wrong: meaning, message, and what helps.
 #[derive(Debug, Clone)]
 pub struct Error(Box<Inner>);
@@ -160,6 +177,7 @@ struct Inner {
     detail: Option<String>,
     hint: Option<String>,
     position: Option<usize>,
+    about: Option<About>,
 }
 
 /// Result with the house's [`Error`].
@@ -168,7 +186,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of `kind` that says `message`.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), detail: None, hint: None, position: None }))
+        Self(Box::new(Inner { kind, message: message.into(), detail: None, hint: None, position: None, about: None }))
     }
 
     /// A bug of ours.
@@ -205,6 +223,20 @@ impl Error {
         self
     }
 
+    /// Names the column of a table that it is about.
+    pub fn about_column(mut self, (schema, table): (&str, &str), column: &str) -> Self {
+        let (schema, table) = (schema.to_owned(), table.to_owned());
+        self.0.about = Some(About { schema, table, column: Some(column.to_owned()), constraint: None });
+        self
+    }
+
+    /// Names the constraint of a table that it is about.
+    pub fn about_constraint(mut self, (schema, table): (&str, &str), constraint: &str) -> Self {
+        let (schema, table) = (schema.to_owned(), table.to_owned());
+        self.0.about = Some(About { schema, table, column: None, constraint: Some(constraint.to_owned()) });
+        self
+    }
+
     /// The meaning.
     pub fn kind(&self) -> Kind {
         self.0.kind
@@ -223,6 +255,11 @@ impl Error {
     /// The remedy, if any.
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
+    }
+
+    /// The object that it is about, if it is about one.
+    pub fn about(&self) -> Option<&About> {
+        self.0.about.as_ref()
     }
 
     /// The 1-based character in the statement, if known.

@@ -276,6 +276,28 @@ async fn errors_have_their_code_and_place() {
             assert_eq!(told, Some(&ErrorPosition::Original(place)), "{sql}: {error:?}");
         }
     }
+    // Which column of which relation a result shows.
+    let oid: u32 = client.query_one("SELECT 't'::regclass::oid", &[]).await.unwrap().get(0);
+    let shown = client.prepare("SELECT s.word AS w, s.id + 1, x.* FROM t s JOIN t x ON x.id = s.id").await.unwrap();
+    let origins: Vec<_> = shown.columns().iter().map(|column| (column.table_oid(), column.column_id())).collect();
+    assert_eq!(origins, [(Some(oid), Some(2)), (None, None), (Some(oid), Some(1)), (Some(oid), Some(2))]);
+
+    // What a program needs to know which rule was broken.
+    client
+        .batch_execute("CREATE TABLE u (n int CONSTRAINT positive CHECK (n > 0), t int CONSTRAINT of_t REFERENCES t)")
+        .await
+        .unwrap();
+    for (sql, table, column, constraint) in [
+        ("INSERT INTO t VALUES (2, NULL)", "t", Some("word"), None),
+        ("INSERT INTO t VALUES (1, 'y')", "t", None, Some("t_pkey")),
+        ("INSERT INTO u VALUES (0, 1)", "u", None, Some("positive")),
+        ("INSERT INTO u VALUES (1, 2)", "u", None, Some("of_t")),
+    ] {
+        let error = client.simple_query(sql).await.unwrap_err();
+        let told = error.as_db_error().unwrap();
+        let about = (told.schema(), told.table(), told.column(), told.constraint());
+        assert_eq!(about, (Some("public"), Some(table), column, constraint), "{sql}");
+    }
     client.batch_execute("CREATE ROLE visitor; SET ROLE visitor").await.unwrap();
     assert_eq!(code(&client.simple_query("SELECT * FROM t").await.unwrap_err()), "42501");
     client.batch_execute("RESET ROLE").await.unwrap();

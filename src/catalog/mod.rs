@@ -4,9 +4,11 @@
 //! shares every object that did not change; a statement keeps the one it started with. Each object is a row of the
 //! store's tree `Catalog`: key its id, value the object as versioned JSON, sealed. Names are inside the value.
 
+mod function;
 mod object;
 mod types;
 
+pub use function::{Argument, Function, Returns};
 pub use object::{
     Action, CheckConstraint, Class, Column, ColumnClass, FIRST_USER_ID, Finding, ForeignKey, Grant, Index,
     KeyConstraint, MaskingPolicy, Model, ModelVersion, Object, ObjectId, PUBLIC, Privilege, Role, RowPolicy, Schema,

@@ -1,5 +1,6 @@
 //! The facts that Steward keeps: one struct for each kind of object.
 
+use super::function::Function;
 use super::types::SqlType;
 use arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,8 @@ pub enum Object {
     Finding(Finding),
     /// A class of sensitivity within a table, whose columns have a data key of their own.
     ColumnClass(ColumnClass),
+    /// A function in SQL.
+    Function(Function),
 }
 
 /// A namespace of relations.
@@ -330,6 +333,9 @@ pub struct RowPolicy {
     pub using: String,
     /// All restrictive policies must hold; of the permissive ones, one.
     pub permissive: bool,
+    /// It was declared FOR SELECT, and not for ALL; which rows it shows is the same.
+    #[serde(default)]
+    pub for_select: bool,
 }
 
 /// A trained model with its versions.
@@ -432,6 +438,11 @@ impl Column {
 }
 
 impl Table {
+    /// Its schema's name and its own.
+    pub fn qualified(&self) -> (&str, &str) {
+        (&self.schema, &self.name)
+    }
+
     /// A table without columns.
     pub fn new(schema: impl Into<String>, name: impl Into<String>, owner: ObjectId) -> Self {
         Self {
@@ -515,6 +526,8 @@ pub enum Class {
     Finding,
     /// Classes of sensitivity, by table and name.
     ColumnClass,
+    /// Functions, by `schema` NUL `name`.
+    Function,
 }
 
 impl Object {
@@ -533,6 +546,7 @@ impl Object {
             Self::Model(o) => (Class::Model, o.name.clone()),
             Self::Finding(o) => (Class::Finding, o.asset.clone()),
             Self::ColumnClass(o) => (Class::ColumnClass, relation_key(&o.table.to_string(), &o.name)),
+            Self::Function(o) => (Class::Function, relation_key(&o.schema, &o.name)),
         }
     }
 
@@ -551,6 +565,7 @@ impl Object {
             Self::Source(_) => "source",
             Self::Finding(_) => "inventory finding",
             Self::ColumnClass(_) => "class",
+            Self::Function(_) => "function",
         }
     }
 }

@@ -233,6 +233,9 @@ pub struct Import {
     /// Folder of the database; empty or not there yet
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
+    /// Name of the database; that of the exported one unless said
+    #[arg(long, value_name = "NAME")]
+    pub database: Option<String>,
 }
 
 /// Arguments of `init`.

@@ -8,7 +8,7 @@ use super::key::Key;
 use super::script::{self, Runner, Style};
 use crate::error::{Error, Kind, Result};
 use crate::sql::Birth;
-use crate::sql::export::SCRIPT;
+use crate::sql::export::{SCRIPT, database_of};
 use crate::storage::Store;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,12 +42,15 @@ pub async fn import(arguments: &Import, console: &Arc<Console>) -> Result<Ending
         let message = format!("directory \"{}\" holds a database already", data.display());
         return Err(Error::new(Kind::Configuration, message).with_hint("Import into an empty or a new directory."));
     }
-    let database = Key::find(&data, console)?.open(&data, &Birth::default())?;
+    let mut birth = Birth::default();
+    if let Some(name) = arguments.database.as_deref().or_else(|| database_of(&text)) {
+        name.clone_into(&mut birth.database);
+    }
+    let database = Key::find(&data, console)?.open(&data, &birth)?;
     // The script names its files from where it lies.
     std::env::set_current_dir(&arguments.from).map_err(|error| Error::io(arguments.from.display(), &error))?;
     let style = Style { name: Some(script.display().to_string()), clock: true, ..Style::default() };
-    let user = Birth::default().user;
-    let report = Runner::new(&database, &user, console, style)?.script(&text).await?;
+    let report = Runner::new(&database, &birth.user, console, style)?.script(&text).await?;
     match report.failed {
         0 => Ok(Ending::Well),
         _ => Ok(Ending::Badly),

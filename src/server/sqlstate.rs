@@ -1,7 +1,7 @@
 //! The SQLSTATE of every kind of error, and the fields of error and notice messages.
 
 use super::backend::{Notice, Severity};
-use crate::error::{Error, Kind};
+use crate::error::{About, Error, Kind};
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::response::{ErrorResponse, NoticeResponse};
 
@@ -24,6 +24,7 @@ pub fn sqlstate(kind: Kind) -> &'static str {
         Kind::InvalidPower => "2201F",
         Kind::InvalidRegex => "2201B",
         Kind::DuplicateObject => "42710",
+        Kind::DuplicateFunction => "42723",
         Kind::AmbiguousColumn => "42702",
         Kind::Grouping => "42803",
         Kind::InvalidColumnReference => "42P10",
@@ -33,6 +34,7 @@ pub fn sqlstate(kind: Kind) -> &'static str {
         Kind::DatatypeMismatch => "42804",
         Kind::CannotCoerce => "42846",
         Kind::InvalidDefinition => "42P17",
+        Kind::InvalidFunction => "42P13",
         Kind::InvalidForeignKey => "42830",
         Kind::InvalidText => "22P02",
         Kind::InvalidByteSequence => "22021",
@@ -92,6 +94,11 @@ pub(super) fn error_response(error: &Error, fatal: bool) -> PgWireBackendMessage
     fields.extend(error.detail().map(|detail| (b'D', clean(detail))));
     fields.extend(error.hint().map(|hint| (b'H', clean(hint))));
     fields.extend(error.position().map(|position| (b'P', position.to_string())));
+    if let Some(About { schema, table, column, constraint }) = error.about() {
+        fields.extend([(b's', clean(schema)), (b't', clean(table))]);
+        fields.extend(column.as_deref().map(|column| (b'c', clean(column))));
+        fields.extend(constraint.as_deref().map(|constraint| (b'n', clean(constraint))));
+    }
     PgWireBackendMessage::ErrorResponse(ErrorResponse::new(fields))
 }
 
@@ -141,6 +148,8 @@ mod tests {
         (Kind::InvalidPower, "2201F"),
         (Kind::InvalidRegex, "2201B"),
         (Kind::DuplicateObject, "42710"),
+        (Kind::DuplicateFunction, "42723"),
+        (Kind::InvalidFunction, "42P13"),
         (Kind::AmbiguousColumn, "42702"),
         (Kind::Grouping, "42803"),
         (Kind::InvalidColumnReference, "42P10"),

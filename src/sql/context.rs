@@ -3,6 +3,7 @@
 use super::database::Inner;
 use super::locking::Locked;
 use super::settings::Settings;
+use super::values::Zone;
 use crate::catalog::{ObjectId, Privilege};
 use crate::error::{Error, Kind, Result};
 use crate::txn::{Reads, Snapshot};
@@ -110,6 +111,11 @@ impl fmt::Debug for Context {
 }
 
 impl Context {
+    /// The session's time zone.
+    pub fn zone(&self) -> Zone {
+        self.settings.zone()
+    }
+
     /// Sends a NOTICE.
     pub fn notice(&self, message: impl Into<String>) {
         (self.notices)(Notice { severity: "NOTICE", message: message.into() });

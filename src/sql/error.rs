@@ -279,6 +279,24 @@ const WRONG_TYPE: &[&str] = &[
     "different types",
 ];
 
+/// PostgreSQL's name of a type as the engine writes it.
+fn type_of_engine(text: &str) -> Option<&'static str> {
+    Some(match text.trim() {
+        "Utf8" | "LargeUtf8" | "Utf8View" => "text",
+        "Int16" => "smallint",
+        "Int32" => "integer",
+        "Int64" => "bigint",
+        "Float32" => "real",
+        "Float64" => "double precision",
+        "Date32" => "date",
+        decimal if decimal.starts_with("Decimal") => "numeric",
+        interval if interval.starts_with("Interval") => "interval",
+        moment if moment.starts_with("Timestamp") && moment.contains("UTC") => "timestamp with time zone",
+        clock if clock.starts_with("Timestamp") => "timestamp without time zone",
+        _ => return None,
+    })
+}
+
 fn plan(message: &str) -> Error {
     let message = first_line(message.strip_prefix("Error during planning: ").unwrap_or(message));
     if let Some(rest) = message.strip_prefix("Invalid function '") {
@@ -332,6 +350,18 @@ fn plan(message: &str) -> Error {
     {
         return Error::new(Kind::UndefinedFunction, format!("function {name} does not take such arguments"))
             .with_hint("No function matches the given name and argument types. You might need to add type casts.");
+    }
+    if let Some((_, of)) = message.split_once("Cannot create filter with non-boolean predicate ") {
+        let of = of.rsplit(" returning ").next().and_then(type_of_engine);
+        let not = of.map_or_else(String::new, |of| format!(", not type {of}"));
+        return Error::new(Kind::DatatypeMismatch, format!("argument of WHERE must be type boolean{not}"));
+    }
+    if let Some((_, rest)) = message.split_once("column \"")
+        && let Some((column, _)) = rest.split_once("\" must appear in the GROUP BY")
+    {
+        let text =
+            format!("column \"{column}\" must appear in the GROUP BY clause or be used in an aggregate function");
+        return Error::new(Kind::Grouping, text);
     }
     let kind = if any(WRONG_TYPE) {
         Kind::DatatypeMismatch

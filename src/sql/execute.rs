@@ -6,6 +6,7 @@ use super::ddl::{self, Ddl};
 use super::dml::{self, Changed, Work, bind};
 use super::locking;
 use super::names;
+use super::origins;
 use super::parser::{Body, Operate, Own, Statement, fold};
 use super::pg_catalog;
 use super::planner::Planner;
@@ -60,9 +61,9 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
         Sql::Query(query) if locking::is_in(&query) => locking::select(session, *query, params).await,
         Sql::Query(query) => {
             let (context, state) = session.context();
-            let plan = Planner::new(&context, &state).query((*query).clone())?;
-            let stream = run::stream(&context, &state, &bind(plan, params)?).await?;
-            let schema = names::named(&query, &stream.schema());
+            let plan = bind(Planner::new(&context, &state).query((*query).clone())?, params)?;
+            let stream = run::stream(&context, &state, &plan).await?;
+            let schema = origins::marked(&plan, &names::named(&query, &stream.schema()), &context);
             Ok(Outcome::Rows { stream: names::renamed(schema.clone(), stream), schema, tag: "SELECT".to_owned() })
         }
         Sql::Insert(insert) => {
@@ -118,6 +119,14 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
             let tag = format!("DROP {object_type}");
             defining(session, async |ddl| ddl::drop_objects(ddl, object_type, &names, if_exists, cascade)).await?;
             command(&tag)
+        }
+        Sql::CreateFunction(create) => {
+            defining(session, async |ddl| ddl::create_function(ddl, create)).await?;
+            command("CREATE FUNCTION")
+        }
+        Sql::DropFunction(drop) => {
+            defining(session, async |ddl| ddl::drop_function(ddl, &drop)).await?;
+            command("DROP FUNCTION")
         }
         Sql::CreatePolicy(create) => {
             defining(session, async |ddl| ddl::create_row_policy(ddl, create)).await?;
@@ -431,9 +440,11 @@ pub fn describe(
                 let nulls = params.iter().map(|f| ScalarValue::try_from(f.data_type()));
                 let nulls = nulls.collect::<Result<Vec<_>, _>>()?;
                 let plan = bind(plan, &nulls)?;
+                let origins = plan.clone();
                 let plan = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})?;
                 let columns: SchemaRef = Arc::new(plan.schema().as_arrow().clone());
-                Ok(Description { params, columns: Some(names::named(query, &columns)) })
+                let columns = origins::marked(&origins, &names::named(query, &columns), context);
+                Ok(Description { params, columns: Some(columns) })
             }
             Sql::Insert(insert) => {
                 let params = dml::insert_parameters(context, state, insert, declared)?;

@@ -76,7 +76,8 @@ impl<'a> Planner<'a> {
     }
 
     /// An expression over the columns of `schema`.
-    pub fn expression(&self, expression: ast::Expr, schema: &DFSchema) -> Result<Expr> {
+    pub fn expression(&self, mut expression: ast::Expr, schema: &DFSchema) -> Result<Expr> {
+        super::rewrite::calls::write_out(&mut expression, self.context)?;
         let planner = SqlToRel::new_with_options(self, self.options());
         let expression = super::rewrite::expression(expression);
         let expression = planner.sql_to_expr(expression, schema, &mut PlannerContext::new())?;
@@ -96,7 +97,8 @@ impl<'a> Planner<'a> {
     /// An expression over `schema` with its types settled and its constants computed.
     pub fn simple(&self, expression: Expr, schema: &DFSchema) -> Result<Expr> {
         let simplifier = self.simplifier(schema);
-        let expression = semantics::checked(simplifier.coerce(expression, schema)?, schema)?;
+        let expression =
+            semantics::checked(simplifier.coerce(expression, schema)?, schema, self.state.config_options())?;
         Ok(simplifier.simplify(expression)?)
     }
 

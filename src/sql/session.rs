@@ -9,7 +9,9 @@ use super::copy::CopyIn;
 use super::database::Inner;
 use super::execute;
 use super::parser::{self, Body, Statement};
+use super::semantics::SessionZone;
 use super::settings::Settings;
+use super::shown;
 use crate::catalog::ObjectId;
 use crate::error::{Error, Kind, Result};
 use crate::txn::{Isolation, Transaction};
@@ -183,7 +185,16 @@ impl Session {
         {
             self.database.manager.begin_statement(txn)?;
         }
-        execute::execute(self, statement, params).await.map_err(|e| position(e, statement))
+        // A statement that sets the zone shows nothing; others are shown in the zone that they ran with.
+        let zone = self.settings.zone();
+        let outcome = execute::execute(self, statement, params).await.map_err(|e| position(e, statement))?;
+        Ok(match outcome {
+            Outcome::Rows { stream, schema, tag } if !zone.is_utc() => {
+                let stream = shown::in_zone(stream, &zone);
+                Outcome::Rows { schema: zone.schema(&schema).unwrap_or(schema), stream, tag }
+            }
+            outcome => outcome,
+        })
     }
 
     /// Only the end of a broken block is heard.
@@ -219,7 +230,11 @@ impl Session {
             cancel: self.cancel.clone(),
             notices: self.notices.clone(),
         };
-        (Arc::new(context), self.database.state())
+        let (mut state, zone) = (self.database.state(), context.zone());
+        if !zone.is_utc() {
+            state.config_mut().options_mut().extensions.insert(SessionZone(zone));
+        }
+        (Arc::new(context), state)
     }
 
     /// The open transaction.

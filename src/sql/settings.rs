@@ -1,5 +1,6 @@
 //! Settings of a session: known names, their values, and what each value must look like.
 
+use super::values::{Zone, zone_setting};
 use crate::config::{MEMORY_BYTES_MIN, SERVER_VERSION};
 use crate::error::{Error, Kind, Result};
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ enum Check {
     },
     OneOf(&'static [&'static str]),
     Milliseconds,
+    TimeZone,
     /// Bytes of memory, from [`MEMORY_BYTES_MIN`] to what the server has.
     Memory,
     Fixed,
@@ -61,7 +63,7 @@ const KNOWN: &[Known] = known! {
     "memory_limit" "" Check::Memory, false, "Memory that a statement may sort, join and group in; what it needs beyond goes to sealed files.";
     "password_encryption" "scram-sha-256" Check::OneOf(&["scram-sha-256"]), false, "How passwords are kept.";
     "row_security" "on" Check::Bool, false, "Row policies apply.";
-    "search_path" "public, steward" Check::Any, false, "Schemas searched for unqualified names.";
+    "search_path" "\"$user\", public" Check::Any, false, "Schemas searched for unqualified names.";
     "server_encoding" "UTF8" Check::Fixed, true, "Encoding of the server.";
     "server_version" SERVER_VERSION Check::Fixed, true, "PostgreSQL version spoken, and ours.";
     "server_version_num" "150000" Check::Fixed, false, "The same as a number.";
@@ -70,7 +72,7 @@ const KNOWN: &[Known] = known! {
     "steward.allow_damaged" "off" Check::Bool, false, "Rows in damaged files are left out with a warning instead of an error.";
     "steward.language" "en" Check::OneOf(&["en", "zh"]), false, "Language of labels: en or zh.";
     "steward.max_model_rows" "1000000" Check::Number { max: i64::MAX as u64 }, false, "Rows that model functions may see in one statement.";
-    "timezone" "UTC" Check::OneOf(&["utc", "etc/utc", "gmt", "z"]), true, "Time zone of the session.";
+    "timezone" "UTC" Check::TimeZone, true, "Time zone of the session.";
     "transaction_isolation" "read committed" Check::OneOf(&["serializable", "repeatable read", "read committed", "read uncommitted"]), false, "Isolation of this transaction.";
     "transaction_read_only" "off" Check::Bool, false, "This transaction is read only.";
 };
@@ -162,18 +164,25 @@ impl Settings {
         reported.map(|k| (reported_name(k.name), self.get(k.name).unwrap_or(k.default).to_owned())).collect()
     }
 
-    /// The schemas of the search path.
+    /// The schemas of the search path that are written there.
+    pub fn written_path(&self) -> Vec<String> {
+        let path = self.get("search_path").unwrap_or("public");
+        let schemas = path.split(',').map(|s| s.trim().trim_matches('"').to_owned());
+        schemas.filter(|s| !s.is_empty() && s != "$user").collect()
+    }
+
+    /// The schemas in which names are looked for: those of the search path, and `steward` behind them.
     pub fn search_path(&self) -> Vec<String> {
-        let path = self.get("search_path").unwrap_or("public, steward");
-        let mut path: Vec<String> = path
-            .split(',')
-            .map(|s| s.trim().trim_matches('"').to_owned())
-            .filter(|s| !s.is_empty() && s != "$user")
-            .collect();
+        let mut path = self.written_path();
         if !path.iter().any(|s| s == "steward") {
             path.push("steward".to_owned());
         }
         path
+    }
+
+    /// The time zone.
+    pub fn zone(&self) -> Zone {
+        self.values.get("timezone").map(|name| Zone::named(name)).unwrap_or_default()
     }
 
     /// A setting in milliseconds; 0 means none.
@@ -209,7 +218,6 @@ fn checked(known: &Known, value: &str) -> Result<String> {
         },
         Check::OneOf(values) if values.contains(&lower.as_str()) => Ok(match known.name {
             "client_encoding" => "UTF8".to_owned(),
-            "timezone" => "UTC".to_owned(),
             _ => lower,
         }),
         Check::OneOf(values) => Err(invalid().with_hint(format!("Available values: {}.", values.join(", ")))),
@@ -218,6 +226,8 @@ fn checked(known: &Known, value: &str) -> Result<String> {
                 invalid().with_hint("Valid units for this parameter are \"ms\", \"s\", \"min\", \"h\", and \"d\".")
             })
         }
+        Check::TimeZone => zone_setting(value)
+            .ok_or_else(|| invalid().with_hint("A name such as Asia/Shanghai, or hours east of Greenwich.")),
         // Its bounds are the server's.
         Check::Memory => Err(invalid()),
         Check::Fixed => {

@@ -83,10 +83,16 @@ pub fn key_bytes(columns: &[ArrayRef]) -> Result<Vec<Option<KeyBytes>>> {
     Ok(rows.iter().enumerate().map(|(n, row)| (!null(n)).then(|| key(row.as_ref()))).collect())
 }
 
+/// The error for a key that is there already, without saying which.
+pub fn taken(table: &Table, key: &KeyConstraint) -> Error {
+    let message = format!("duplicate key value violates unique constraint \"{}\"", key.name);
+    Error::new(Kind::Unique, message).about_constraint(table.qualified(), &key.name)
+}
+
 /// The error for a key that is there already, as PostgreSQL words it.
 pub fn duplicate(table: &Table, key: &KeyConstraint, columns: &[ArrayRef], row: usize) -> Error {
     let names: Vec<&str> = key.columns.iter().map(|&c| table.columns[c].name.as_str()).collect();
-    let error = Error::new(Kind::Unique, format!("duplicate key value violates unique constraint \"{}\"", key.name));
+    let error = taken(table, key);
     // The value is part of PostgreSQL's detail, but a column under a tag or mask may not be shown here.
     let guarded = key.columns.iter().any(|&c| !table.columns[c].tags.is_empty() || table.columns[c].mask.is_some());
     if guarded {

@@ -24,7 +24,7 @@ use crate::config::{
 };
 use crate::crypto::Scope;
 use crate::encoding::{from_value, id_key, to_value, to_value_of};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::storage::{Store, Tree, WriteBatch};
 use arc_swap::ArcSwap;
 use arrow::array::{ArrayRef, RecordBatch};
@@ -502,10 +502,7 @@ impl Manager {
                         && own.is_live(*row)
                 });
                 match taken {
-                    true => Err(Error::new(
-                        Kind::Unique,
-                        format!("duplicate key value violates unique constraint \"{constraint}\""),
-                    )),
+                    true => Err(keys::taken(facts, key)),
                     false => Ok(()),
                 }
             })?;
@@ -528,6 +525,7 @@ mod tests {
     use super::*;
     use crate::catalog::{Column, SqlType};
     use crate::crypto::{KeySource, MasterKey};
+    use crate::error::Kind;
     use arrow::array::Int64Array;
 
     fn table() -> Table {

@@ -1,6 +1,7 @@
 //! One Arrow array, ready to be read row by row as PostgreSQL's kinds of values.
 
 use super::TYPE_METADATA;
+use arrow::array::timezone::Tz;
 use arrow::array::types::{
     Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, DurationMicrosecondType,
     DurationMillisecondType, DurationNanosecondType, DurationSecondType, Float16Type, Float32Type, Float64Type,
@@ -16,6 +17,7 @@ use arrow::array::{
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Field, IntervalUnit, TimeUnit, i256};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use chrono::{DateTime, Offset, TimeZone};
 use std::ops::Range;
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -52,8 +54,8 @@ pub enum Cell<'c> {
     Time(i64),
     /// `timestamp`, microseconds since 1970-01-01
     Timestamp(i64),
-    /// `timestamp with time zone`, microseconds since 1970-01-01 UTC
-    Timestamptz(i64),
+    /// `timestamp with time zone`, microseconds since 1970-01-01 UTC, and how many seconds the clock of its column's zone is ahead of UTC then
+    Timestamptz(i64, i32),
     /// `interval`: months, days, microseconds
     Interval(i32, i32, i64),
     /// An array: these rows of that column.
@@ -106,7 +108,7 @@ enum Values<'a> {
     Date(Get<'a, i64>),
     Time(Get<'a, i64>),
     Timestamp(Get<'a, i64>),
-    Timestamptz(Get<'a, i64>),
+    Timestamptz(Get<'a, i64>, Option<Tz>),
     Interval(Get<'a, (i32, i32, i64)>),
     List { items: Box<Column<'a>>, range: Get<'a, Range<usize>> },
     Record(Vec<Column<'a>>),
@@ -145,7 +147,10 @@ impl<'a> Column<'a> {
             Values::Date(get) => Cell::Date(get(row)),
             Values::Time(get) => Cell::Time(get(row)),
             Values::Timestamp(get) => Cell::Timestamp(get(row)),
-            Values::Timestamptz(get) => Cell::Timestamptz(get(row)),
+            Values::Timestamptz(get, zone) => {
+                let micros = get(row);
+                Cell::Timestamptz(micros, zone.map_or(0, |zone| ahead(zone, micros)))
+            }
             Values::Interval(get) => {
                 let (months, days, micros) = get(row);
                 Cell::Interval(months, days, micros)
@@ -228,7 +233,11 @@ impl<'a> Values<'a> {
                     TimeUnit::Microsecond => micros::<TimestampMicrosecondType>(array, *unit),
                     TimeUnit::Nanosecond => micros::<TimestampNanosecondType>(array, *unit),
                 };
-                if zone.is_some() { Self::Timestamptz(get) } else { Self::Timestamp(get) }
+                match zone.as_deref() {
+                    None => Self::Timestamp(get),
+                    Some("UTC") => Self::Timestamptz(get, None),
+                    Some(zone) => Self::Timestamptz(get, zone.parse().ok()),
+                }
             }
             DataType::Duration(unit) => {
                 let get = match unit {
@@ -306,6 +315,12 @@ fn marked(mark: &str, data_type: &DataType) -> Field {
         return field;
     }
     field.with_metadata([(TYPE_METADATA.to_owned(), mark.to_owned())].into())
+}
+
+/// How many seconds the clocks of a zone are ahead of UTC at a moment.
+fn ahead(zone: Tz, micros: i64) -> i32 {
+    let moment = DateTime::from_timestamp_micros(micros).unwrap_or_default();
+    zone.offset_from_utc_datetime(&moment.naive_utc()).fix().local_minus_utc()
 }
 
 fn integer<'a, T>(array: &'a dyn Array) -> Values<'a>

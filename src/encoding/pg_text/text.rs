@@ -29,7 +29,7 @@ pub fn write_text(cell: &Cell<'_>, out: &mut Vec<u8>) {
         Cell::Date(days) => write_date(*days, out),
         Cell::Time(micros) => write_time(*micros, out),
         Cell::Timestamp(micros) => write_timestamp(*micros, out),
-        Cell::Timestamptz(micros) => write_timestamptz(*micros, out),
+        Cell::Timestamptz(micros, ahead) => write_timestamptz(*micros, *ahead, out),
         Cell::Interval(months, days, micros) => write_interval(*months, *days, *micros, out),
         Cell::List(items, rows) => write_list(items, rows.clone(), out),
         Cell::Record(fields, row) => write_record(fields, *row, out),

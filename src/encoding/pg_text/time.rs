@@ -28,9 +28,19 @@ pub fn write_timestamp(micros: i64, out: &mut Vec<u8>) {
     write_instant(micros, b"", out);
 }
 
-/// Writes a timestamp with time zone in UTC, given in microseconds since 1970-01-01 00:00 UTC.
-pub fn write_timestamptz(micros: i64, out: &mut Vec<u8>) {
-    write_instant(micros, b"+00", out);
+/// Writes a timestamp with time zone, given in microseconds since 1970-01-01 00:00 UTC, as a clock shows it that is so many seconds
+/// ahead of UTC: `2026-11-26 09:00:00+08`.
+pub fn write_timestamptz(micros: i64, ahead: i32, out: &mut Vec<u8>) {
+    let mut zone = vec![if ahead < 0 { b'-' } else { b'+' }];
+    let seconds = i64::from(ahead.unsigned_abs());
+    two(seconds / 3600, &mut zone);
+    for part in [seconds / 60 % 60, seconds % 60] {
+        if part != 0 || zone.len() == 3 && seconds % 60 != 0 {
+            zone.push(b':');
+            two(part, &mut zone);
+        }
+    }
+    write_instant(micros.saturating_add(i64::from(ahead) * MICROS_PER_SECOND), &zone, out);
 }
 
 /// Writes an interval in PostgreSQL's own style: `1 year 2 mons -3 days +04:05:06.7`.
@@ -175,8 +185,11 @@ mod tests {
     #[test]
     fn timestamps_trim_the_fraction() {
         assert_eq!(text(|out| write_timestamp(1_700_000_000_123_400, out)), "2023-11-14 22:13:20.1234");
-        assert_eq!(text(|out| write_timestamptz(0, out)), "1970-01-01 00:00:00+00");
-        assert_eq!(text(|out| write_timestamptz(-63_517_780_800_000_000, out)), "0044-03-15 12:00:00+00 BC");
+        assert_eq!(text(|out| write_timestamptz(0, 0, out)), "1970-01-01 00:00:00+00");
+        assert_eq!(text(|out| write_timestamptz(-63_517_780_800_000_000, 0, out)), "0044-03-15 12:00:00+00 BC");
+        assert_eq!(text(|out| write_timestamptz(0, 28_800, out)), "1970-01-01 08:00:00+08");
+        assert_eq!(text(|out| write_timestamptz(0, -12_600, out)), "1969-12-31 20:30:00-03:30");
+        assert_eq!(text(|out| write_timestamptz(0, 29_143, out)), "1970-01-01 08:05:43+08:05:43");
         assert_eq!(text(|out| write_timestamp(-1, out)), "1969-12-31 23:59:59.999999");
         assert_eq!(text(|out| write_time(86_399_000_001, out)), "23:59:59.000001");
     }

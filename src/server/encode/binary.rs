@@ -64,7 +64,7 @@ pub fn write_binary(cell: &Cell<'_>, shape: &Shape, out: &mut Vec<u8>) -> Result
             Err(_) => fail!(DatetimeOutOfRange, "date out of range"),
         },
         Cell::Time(micros) => out.extend_from_slice(&micros.to_be_bytes()),
-        Cell::Timestamp(micros) | Cell::Timestamptz(micros) => match micros.checked_sub(EPOCH_MICROS) {
+        Cell::Timestamp(micros) | Cell::Timestamptz(micros, _) => match micros.checked_sub(EPOCH_MICROS) {
             Some(micros) => out.extend_from_slice(&micros.to_be_bytes()),
             None => fail!(DatetimeOutOfRange, "timestamp out of range"),
         },

@@ -15,9 +15,10 @@ use super::types::wire_type;
 use crate::encoding::pg_text::{Column, write_text};
 use crate::error::{Error, Kind, Result};
 use crate::fail;
+use crate::sql::ORIGIN_METADATA;
 use binary::{Shape, write_binary};
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Field, SchemaRef};
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::data::{FieldDescription, RowDescription};
 
@@ -61,6 +62,13 @@ pub fn formats_of(codes: &[i16], count: usize, what: &str) -> Result<Vec<Format>
 /// The most columns that a row description can count.
 const COLUMNS_MAX: usize = 1664;
 
+/// The relation that a column is of, and its number there; zeros for an expression.
+fn origin(field: &Field) -> (i32, i16) {
+    let said = field.metadata().get(ORIGIN_METADATA).and_then(|text| text.split_once(' '));
+    let read = said.and_then(|(table, column)| Some((table.parse::<u32>().ok()?, column.parse().ok()?)));
+    read.map_or((0, 0), |(table, column)| (table.cast_signed(), column))
+}
+
 /// Writes the rows of one result.
 pub struct RowEncoder {
     schema: SchemaRef,
@@ -85,11 +93,11 @@ impl RowEncoder {
     pub fn description(&self) -> PgWireBackendMessage {
         let fields = self.schema.fields().iter().zip(&self.formats).map(|(field, format)| {
             let wire = wire_type(field);
-            // Neither a table nor a column number: expressions have none, and clients do without.
+            let (table, column) = origin(field);
             FieldDescription::new(
                 field.name().replace('\0', ""),
-                0,
-                0,
+                table,
+                column,
                 wire.oid,
                 wire.len,
                 wire.modifier,

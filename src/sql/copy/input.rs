@@ -144,7 +144,7 @@ impl Reader {
         let mut arrays = Vec::with_capacity(sinks.len());
         for (n, sink) in sinks.into_iter().enumerate() {
             let column = &table.columns[self.columns[n]];
-            let read = sink.finish().map(|array| values::assign(&array, &column.data_type));
+            let read = sink.finish().map(|array| self.context.zone().assign(&array, &column.data_type));
             arrays.push(match read {
                 Some(Ok(array)) => array,
                 // What is too long, and what the sink could not read: again, and more slowly.
@@ -165,7 +165,7 @@ impl Reader {
                 let message = format!("missing data for column \"{name}\"");
                 Error::new(Kind::BadCopy, message).with_detail(format!("COPY {}", table.name))
             })?;
-            values::assign(array, data_type).map_err(|error| {
+            self.context.zone().assign(array, data_type).map_err(|error| {
                 let detail = format!("COPY {}, column {name}", table.name);
                 Error::new(error.kind(), error.message()).with_detail(detail)
             })
@@ -218,7 +218,7 @@ impl Reader {
         let texts = texts.finish();
         let column = &self.target.table.columns[self.columns[n]];
         let array: ArrayRef = Arc::new(texts.clone());
-        values::assign(&array, &column.data_type).map_err(|error| {
+        self.context.zone().assign(&array, &column.data_type).map_err(|error| {
             let place = values::first_unreadable(&texts, &column.data_type).and_then(|row| lines.get(row));
             let place = place.map_or(String::new(), |line| format!(", line {line}"));
             let detail = format!("COPY {}{place}, column {}", self.target.table.name, column.name);

@@ -17,7 +17,7 @@ use super::names;
 use super::parser::Copy;
 use super::planner::Planner;
 use super::session::{Outcome, Session};
-use super::{run, tables};
+use super::{run, shown, tables};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
 use datafusion::common::ScalarValue;
@@ -102,5 +102,6 @@ pub async fn start(session: &mut Session, copy: Copy, params: &[ScalarValue]) ->
     let columns = named.fields().len();
     let names: Vec<String> = named.fields().iter().map(|field| field.name().clone()).collect();
     let rows = run::stream(&context, &state, &super::dml::bind(plan, params)?).await?;
+    let rows = shown::in_zone(rows, &context.zone());
     Ok(Outcome::CopyOut(columns, output::lines(copy, names, rows)))
 }

@@ -121,6 +121,7 @@ fn owner(object: &Object) -> Option<ObjectId> {
         Object::MaskingPolicy(o) => Some(o.owner),
         Object::Model(o) => Some(o.owner),
         Object::Source(o) => Some(o.owner),
+        Object::Function(o) => Some(o.owner),
         Object::Index(_)
         | Object::Role(_)
         | Object::Tag(_)

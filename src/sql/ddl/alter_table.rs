@@ -3,12 +3,12 @@
 use super::super::dml::Work;
 use super::super::parser::{self, fold, split};
 use super::super::planner::Planner;
-use super::super::values::assign;
 use super::class::{drop_empty_classes, may_have_classes};
+use super::constraint::{self, contains_nulls};
 use super::drop::dependent_views;
 use super::table::add_column;
-use super::{Ddl, check_name, constraint, skipping};
-use crate::catalog::{Object, ObjectId, Table};
+use super::{Ddl, check_name, skipping, view_names};
+use crate::catalog::{Object, ObjectId, Table, View};
 use crate::error::{Error, Kind, Result};
 use arrow::array::new_null_array;
 use datafusion::common::DFSchema;
@@ -101,7 +101,7 @@ fn change(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, operation: AlterTa
                 AlterColumnOperation::DropNotNull => table.columns[at].not_null = false,
                 AlterColumnOperation::SetDefault { value } => {
                     Planner::new(ddl.context, ddl.state).expression(value.clone(), &DFSchema::empty())?;
-                    table.columns[at].default = Some(value.to_string());
+                    table.columns[at].default = Some(view_names::functions_in_full(&value.to_string(), ddl.context)?);
                 }
                 AlterColumnOperation::DropDefault => table.columns[at].default = None,
                 other => return Err(unsupported(&other.to_string())),
@@ -119,14 +119,10 @@ fn change(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, operation: AlterTa
     Ok(())
 }
 
-/// Gives the table another name, and forgets what the inventory found out, as the name counted there. Views keep names in their text: a table
-/// that one reads stays as it is.
+/// Gives the table another name, in the views that read it too, and forgets what the inventory found out, as the name counted there.
 fn rename(ddl: &mut Ddl<'_>, table: &mut Table, name: String) -> Result<()> {
     check_name(&name)?;
-    if let Some((_, _, view)) = dependent_views(ddl, &table.schema, &table.name).first() {
-        return Err(Error::new(Kind::Dependent, format!("cannot rename {} because view {view} reads it", table.name))
-            .with_hint("Drop the view, rename the table, and create the view again."));
-    }
+    rename_in_views(ddl, table.qualified(), (&table.schema, &name))?;
     let asset = format!("{}.{}", table.schema, table.name);
     let finding = ddl.txn.snapshot().catalog.finding(&asset).map(|(id, _)| id);
     if let Some(finding) = finding {
@@ -134,6 +130,19 @@ fn rename(ddl: &mut Ddl<'_>, table: &mut Table, name: String) -> Result<()> {
         ddl.context.notice(format!("what INVENTORY found about {asset} is forgotten, as the name is part of it"));
     }
     table.name = name;
+    Ok(())
+}
+
+/// Views that read a relation go on to read it under its new name.
+pub(super) fn rename_in_views(ddl: &mut Ddl<'_>, (schema, name): (&str, &str), to: (&str, &str)) -> Result<()> {
+    for (id, ..) in dependent_views(ddl, schema, name) {
+        let found = ddl.txn.snapshot().catalog.get(id).cloned();
+        if let Some(Object::View(view)) = found.as_deref() {
+            let mut query = parser::query(&view.query)?;
+            view_names::rename(&mut query, (schema, name), to);
+            ddl.txn.put_object(id, Object::View(View { query: query.to_string(), ..view.clone() }))?;
+        }
+    }
     Ok(())
 }
 
@@ -194,10 +203,7 @@ fn refuse_nulls(ddl: &Ddl<'_>, id: ObjectId, table: &Table, at: usize) -> Result
     for segment in &ddl.txn.snapshot().rows(id).segments {
         let columns = ddl.context.database.manager.read_live(id, segment, &[at])?;
         if columns.first().is_some_and(|column| column.null_count() > 0) {
-            return Err(Error::new(
-                Kind::NotNull,
-                format!("column \"{}\" of relation \"{}\" contains null values", table.columns[at].name, table.name),
-            ));
+            return Err(contains_nulls(table, at));
         }
     }
     Ok(())
@@ -218,17 +224,14 @@ pub(super) fn rewrite(
     for segment in &rows.segments {
         let mut columns = ddl.context.database.manager.read_live(id, segment, &positions)?;
         let count = segment.live_rows();
-        for column in table.columns.iter().skip(columns.len()) {
+        for (at, column) in table.columns.iter().enumerate().skip(columns.len()) {
             let value = match &column.default {
                 Some(text) => work.constant(text, count)?,
                 None => new_null_array(&column.data_type.arrow(), count),
             };
-            let value = assign(&value, &column.data_type)?;
+            let value = ddl.context.zone().assign(&value, &column.data_type)?;
             if column.not_null && value.null_count() > 0 {
-                return Err(Error::new(
-                    Kind::NotNull,
-                    format!("column \"{}\" of relation \"{}\" contains null values", column.name, table.name),
-                ));
+                return Err(contains_nulls(table, at));
             }
             columns.push(value);
         }

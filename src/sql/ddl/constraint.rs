@@ -72,6 +72,13 @@ fn must_refer(ddl: &Ddl<'_>, id: ObjectId, table: &Table) -> Result<()> {
     Ok(())
 }
 
+/// Why the column at this position cannot be NOT NULL.
+pub(super) fn contains_nulls(table: &Table, column: usize) -> Error {
+    let name = &table.columns[column].name;
+    let message = format!("column \"{name}\" of relation \"{}\" contains null values", table.name);
+    Error::new(Kind::NotNull, message).about_column(table.qualified(), name)
+}
+
 /// The newest key is unique among all rows, and of a primary key no part is NULL.
 fn must_be_unique(ddl: &Ddl<'_>, id: ObjectId, table: &Table) -> Result<()> {
     let Some(key) = table.keys.last() else { return Ok(()) };
@@ -79,14 +86,13 @@ fn must_be_unique(ddl: &Ddl<'_>, id: ObjectId, table: &Table) -> Result<()> {
     for segment in &ddl.txn.snapshot().rows(id).segments {
         let columns: Vec<ArrayRef> = ddl.context.database.manager.read_live(id, segment, &key.columns)?;
         if let Some((&column, _)) = key.columns.iter().zip(&columns).find(|(_, c)| key.primary && c.null_count() > 0) {
-            let name = &table.columns[column].name;
-            let message = format!("column \"{name}\" of relation \"{}\" contains null values", table.name);
-            return Err(Error::new(Kind::NotNull, message));
+            return Err(contains_nulls(table, column));
         }
         for bytes in key_bytes(&columns)?.into_iter().flatten() {
             if !seen.insert(bytes) {
                 let message = format!("could not create unique index \"{}\"", key.name);
-                return Err(Error::new(Kind::Unique, message).with_detail("A key is there more than once."));
+                let error = Error::new(Kind::Unique, message).with_detail("A key is there more than once.");
+                return Err(error.about_constraint(table.qualified(), &key.name));
             }
         }
     }
@@ -106,7 +112,7 @@ fn must_hold(ddl: &Ddl<'_>, id: ObjectId, table: &Table) -> Result<()> {
                     "check constraint \"{}\" of relation \"{}\" is violated by some row",
                     check.name, table.name
                 );
-                Error::new(Kind::Check, message)
+                Error::new(Kind::Check, message).about_constraint(table.qualified(), &check.name)
             }
             _ => error,
         })?;

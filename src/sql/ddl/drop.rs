@@ -1,8 +1,8 @@
 //! DROP TABLE, VIEW, INDEX, SCHEMA.
 
-use super::super::parser::split;
+use super::super::parser::{self, split};
 use super::foreign_key::{dependents, drop_dependents, forget, still_needed};
-use super::{Ddl, skipping};
+use super::{Ddl, skipping, view_names};
 use crate::catalog::{Class, Object, ObjectId};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType};
@@ -120,18 +120,9 @@ pub(super) fn dependent_views(ddl: &Ddl<'_>, schema: &str, name: &str) -> Vec<(O
         _ => None,
     });
     let names = |query: &str| {
-        let mut found = false;
-        if let Ok(statements) = super::super::parser::parse(query)
-            && let Some(super::super::parser::Body::Sql(statement)) = statements.first().map(|s| &s.body)
-        {
-            let _ = datafusion::sql::sqlparser::ast::visit_relations(statement.as_ref(), |relation| {
-                if let Ok((s, n)) = split(relation) {
-                    found |= n == name && s.is_none_or(|s| s == schema);
-                }
-                std::ops::ControlFlow::<()>::Continue(())
-            });
-        }
-        found
+        let Ok(mut query) = parser::query(query) else { return false };
+        let mut named = view_names::named(&mut query).into_iter();
+        named.any(|(s, n)| n == name && s.is_none_or(|s| s == schema))
     };
     views.filter(|(_, view)| names(&view.query)).map(|(id, v)| (id, v.schema.clone(), v.name.clone())).collect()
 }
@@ -155,7 +146,13 @@ fn schema(ddl: &mut Ddl<'_>, name: &ObjectName, if_exists: bool, cascade: bool) 
             _ => None,
         })
         .collect();
-    if !inside.is_empty() && !cascade {
+    let functions: Vec<ObjectId> = catalog
+        .class(Class::Function)
+        .filter_map(|(id, object)| {
+            matches!(object, Object::Function(function) if function.schema == name).then_some(id)
+        })
+        .collect();
+    if !(inside.is_empty() && functions.is_empty()) && !cascade {
         return Err(Error::new(
             Kind::Dependent,
             format!("cannot drop schema {name} because other objects depend on it"),
@@ -168,6 +165,7 @@ fn schema(ddl: &mut Ddl<'_>, name: &ObjectName, if_exists: bool, cascade: bool) 
             drop_relation(ddl, id, &name, &relation, true, &going)?;
         }
     }
+    functions.into_iter().for_each(|function| ddl.txn.drop_object(function));
     ddl.txn.drop_object(id);
     Ok(())
 }

@@ -6,17 +6,20 @@ mod class;
 mod constraint;
 mod drop;
 mod foreign_key;
+mod function;
 mod owner;
 mod policy;
 mod schema;
 mod table;
 mod text_index;
+mod view_names;
 
 pub use access::{alter_role, create_role, drop_role, grant};
 pub use alter_table::alter_table;
 pub use class::{erase_class, may_have_classes, set_class};
 pub use drop::drop_objects;
 pub use foreign_key::to_truncate;
+pub use function::{create_function, drop_function};
 pub use owner::{Owned, set_owner};
 pub use policy::{
     create_masking_policy, create_row_policy, create_tag, drop_masking_policy, drop_row_policy, drop_tag,

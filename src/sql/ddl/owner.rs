@@ -1,8 +1,11 @@
 //! ALTER ... OWNER TO.
 
+use super::super::parser::quoted;
+use super::super::rewrite::calls;
 use super::Ddl;
 use crate::catalog::{Class, Object, relation_key};
 use crate::error::{Error, Kind, Result};
+use datafusion::sql::sqlparser::ast::ObjectName;
 
 /// What can be given to another owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +14,8 @@ pub enum Owned {
     Table,
     /// `VIEW`
     View,
+    /// `FUNCTION`
+    Function,
     /// `SCHEMA`
     Schema,
     /// `SOURCE`
@@ -27,6 +32,7 @@ impl Owned {
         match self {
             Self::Table => "ALTER TABLE",
             Self::View => "ALTER VIEW",
+            Self::Function => "ALTER FUNCTION",
             Self::Schema => "ALTER SCHEMA",
             Self::Source => "ALTER SOURCE",
             Self::Model => "ALTER MODEL",
@@ -45,6 +51,7 @@ pub fn set_owner(ddl: &mut Ddl<'_>, what: Owned, name: &(Option<String>, String)
     let (schema, plain) = ddl.context.resolve(name.0.as_deref(), &name.1);
     let (class, key) = match what {
         Owned::Table | Owned::View => (Class::Relation, relation_key(&schema, &plain)),
+        Owned::Function => (Class::Function, function_key(ddl, name)),
         Owned::Schema | Owned::Source => (Class::Schema, plain.clone()),
         Owned::Model => (Class::Model, plain.clone()),
         Owned::MaskingPolicy => (Class::MaskingPolicy, plain.clone()),
@@ -56,6 +63,7 @@ pub fn set_owner(ddl: &mut Ddl<'_>, what: Owned, name: &(Option<String>, String)
     let held = match (&mut object, what) {
         (Object::Table(o), Owned::Table) => &mut o.owner,
         (Object::View(o), Owned::View) => &mut o.owner,
+        (Object::Function(o), Owned::Function) => &mut o.owner,
         (Object::Schema(o), Owned::Schema) => &mut o.owner,
         (Object::Source(o), Owned::Source) => &mut o.owner,
         (Object::Model(o), Owned::Model) => &mut o.owner,
@@ -65,4 +73,13 @@ pub fn set_owner(ddl: &mut Ddl<'_>, what: Owned, name: &(Option<String>, String)
     ddl.context.must_own(*held, kind, &plain)?;
     *held = owner;
     ddl.txn.put_object(id, object)
+}
+
+/// The key of the function that a name means.
+fn function_key(ddl: &Ddl<'_>, (schema, name): &(Option<String>, String)) -> String {
+    let parts = schema.iter().chain([name]).map(|part| quoted(part));
+    match calls::find(ddl.context, &ObjectName::from(parts.collect::<Vec<_>>())) {
+        Some(function) => relation_key(&function.schema, &function.name),
+        None => String::new(),
+    }
 }

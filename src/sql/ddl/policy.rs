@@ -1,7 +1,10 @@
 //! Tags, masking policies, row policies.
 
+use super::super::context::Context;
 use super::super::parser::{TagTarget, fold, split};
 use super::super::planner::{Planner, parse_expression};
+use super::super::rewrite::calls;
+use super::view_names::functions_in_full;
 use super::{Ddl, check_name, skipping};
 use crate::catalog::{Class, MaskingPolicy, Object, ObjectId, RowPolicy, SqlType, Tag, TagSource, TagUse};
 use crate::error::{Error, Kind, Result};
@@ -165,14 +168,14 @@ pub fn create_masking_policy(
     ddl.context.must_be_superuser("create masking policies")?;
     check_name(name)?;
     let expression = parse_expression(body)?;
-    refuse_subqueries(&expression, "a masking policy")?;
+    refuse_subqueries(&expression, "a masking policy", ddl.context)?;
     let schema = DFSchema::try_from(arrow::datatypes::Schema::new(vec![data_type.field(argument)]))?;
     Planner::new(ddl.context, ddl.state).expression(expression, &schema)?;
     let policy = MaskingPolicy {
         name: name.to_owned(),
         argument: argument.to_owned(),
         data_type,
-        body: body.to_owned(),
+        body: functions_in_full(body, ddl.context)?,
         owner: ddl.context.role,
     };
     let there = ddl.txn.snapshot().catalog.masking_policy(name).map(|(id, _)| id);
@@ -184,9 +187,12 @@ pub fn create_masking_policy(
 }
 
 /// The engine answers some shapes of subqueries wrongly where NULLs meet NOT IN: none decides who sees what.
-fn refuse_subqueries(expression: &ast::Expr, what: &str) -> Result<()> {
+/// Those of the functions that it calls among them.
+fn refuse_subqueries(expression: &ast::Expr, what: &str, context: &Context) -> Result<()> {
+    let mut expression = expression.clone();
+    calls::write_out(&mut expression, context)?;
     let mut found = false;
-    let _ = ast::visit_expressions(expression, |e| {
+    let _ = ast::visit_expressions(&expression, |e| {
         found |= matches!(e, ast::Expr::Subquery(_) | ast::Expr::InSubquery { .. } | ast::Expr::Exists { .. });
         std::ops::ControlFlow::<()>::Continue(())
     });
@@ -265,7 +271,7 @@ pub fn create_row_policy(ddl: &mut Ddl<'_>, create: ast::CreatePolicy) -> Result
     let Some(using) = create.using else {
         return Err(Error::new(Kind::Syntax, "CREATE POLICY needs USING"));
     };
-    refuse_subqueries(&using, "a row policy")?;
+    refuse_subqueries(&using, "a row policy", ddl.context)?;
     let df_schema = DFSchema::try_from(facts.arrow_schema().as_ref().clone())?;
     Planner::new(ddl.context, ddl.state).expression(using.clone(), &df_schema)?;
     let mut roles = Vec::new();
@@ -280,7 +286,9 @@ pub fn create_row_policy(ddl: &mut Ddl<'_>, create: ast::CreatePolicy) -> Result
     }
     let permissive = !matches!(create.policy_type, Some(ast::CreatePolicyType::Restrictive));
     let id = ddl.new_id();
-    ddl.txn.put_object(id, Object::RowPolicy(RowPolicy { name, table, roles, using: using.to_string(), permissive }))
+    let using = functions_in_full(&using.to_string(), ddl.context)?;
+    let for_select = matches!(create.command, Some(ast::CreatePolicyCommand::Select));
+    ddl.txn.put_object(id, Object::RowPolicy(RowPolicy { name, table, roles, using, permissive, for_select }))
 }
 
 /// Runs DROP POLICY.

@@ -6,7 +6,7 @@ use super::super::types::{is_serial, sql_type};
 use super::super::{parser::fold, run};
 use super::constraint::unused_name;
 use super::foreign_key::add_foreign_key;
-use super::{Ddl, check_name, skipping};
+use super::{Ddl, check_name, skipping, view_names};
 use crate::catalog::{CheckConstraint, Column, KeyConstraint, Object, SqlType, Table, View};
 use crate::error::{Error, Kind, Result};
 use crate::txn::Loader;
@@ -47,7 +47,7 @@ pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable) -> Result
             other => add_constraint(&mut table, other)?,
         }
     }
-    check_expressions(ddl, &table)?;
+    check_expressions(ddl, &mut table)?;
     let id = ddl.new_id();
     // Last: a table may refer to a key of its own.
     for definition in &references {
@@ -79,7 +79,7 @@ pub(super) fn add_column(
             ColumnOption::Null => {}
             ColumnOption::NotNull => table.columns[at].not_null = true,
             ColumnOption::Default(expression) => {
-                let text = expression.to_string();
+                let text = view_names::functions_in_full(&expression.to_string(), ddl.context)?;
                 let planner = Planner::new(ddl.context, ddl.state);
                 planner.expression(expression, &DFSchema::empty()).map_err(|e| match e.kind() {
                     Kind::UndefinedColumn => {
@@ -179,9 +179,10 @@ fn add_check(table: &mut Table, name: Option<String>, column: Option<&str>, expr
 }
 
 /// CHECK expressions must be plannable over the table's columns.
-pub(super) fn check_expressions(ddl: &Ddl<'_>, table: &Table) -> Result<()> {
+pub(super) fn check_expressions(ddl: &Ddl<'_>, table: &mut Table) -> Result<()> {
     let schema = DFSchema::try_from(table.arrow_schema().as_ref().clone())?;
-    for check in &table.checks {
+    for check in &mut table.checks {
+        check.expression = view_names::functions_in_full(&check.expression, ddl.context)?;
         Planner::new(ddl.context, ddl.state).expression(parse_expression(&check.expression)?, &schema)?;
     }
     Ok(())
@@ -216,13 +217,14 @@ async fn create_table_as(
 }
 
 /// Runs CREATE VIEW.
-pub fn create_view(ddl: &mut Ddl<'_>, create: ast::CreateView) -> Result<()> {
+pub fn create_view(ddl: &mut Ddl<'_>, mut create: ast::CreateView) -> Result<()> {
     ddl.txn.must_write("CREATE VIEW")?;
     if create.materialized || create.temporary {
         return Err(Error::new(Kind::Unsupported, "materialized and temporary views are not supported"));
     }
     let (schema, name) = ddl.new_relation(&create.name)?;
     let columns: Vec<String> = create.columns.iter().map(|column| fold(&column.name)).collect();
+    view_names::qualify(&mut create.query, ddl.context);
     // Planned now so that a view which cannot work is refused when it is made.
     Planner::new(ddl.context, ddl.state).relation_of((*create.query).clone(), &columns)?;
     let view = View {

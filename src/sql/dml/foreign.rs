@@ -139,7 +139,8 @@ fn must_be_held(
         format!("insert or update on table \"{}\" violates foreign key constraint \"{}\"", target.table.name, key.name);
     let named = named_key(work, target, &key.columns, given, row);
     let detail = format!("{named} is not present in table \"{}\".", parent.table.name);
-    Err(Error::new(Kind::ForeignKey, message).with_detail(detail))
+    let error = Error::new(Kind::ForeignKey, message).with_detail(detail);
+    Err(error.about_constraint(target.table.qualified(), &key.name))
 }
 
 /// What refers to rows that are gone, or that have other keys in `new`, does as its foreign key says.
@@ -211,7 +212,8 @@ async fn follow(
             );
             let named = named_key(work, parent, &constraint.columns, &values, first);
             let detail = format!("{named} is still referenced from table \"{}\".", child.table.name);
-            return Err(Error::new(Kind::ForeignKey, message).with_detail(detail));
+            let error = Error::new(Kind::ForeignKey, message).with_detail(detail);
+            return Err(error.about_constraint(child.table.qualified(), &key.name));
         }
         (Action::Cascade, None) => return remove(work, txn, &child, &ids, &[]).await.map(|_| ()),
         (Action::Cascade, Some(new)) => {

@@ -3,7 +3,6 @@
 use super::super::locking;
 use super::super::planner::Planner;
 use super::super::run::blocking;
-use super::super::values::assign;
 use super::{Referring, Target, Work};
 use crate::catalog::{ObjectId, Table};
 use crate::error::{Error, Kind, Result};
@@ -23,7 +22,7 @@ impl Work<'_> {
         given: &[Option<usize>],
         batch: &RecordBatch,
     ) -> Result<RecordBatch> {
-        let rows = batch.num_rows();
+        let (rows, zone) = (batch.num_rows(), self.context.zone());
         let mut columns = Vec::with_capacity(table.columns.len());
         for (n, column) in table.columns.iter().enumerate() {
             let array = match (given.get(n).copied().flatten(), &column.default) {
@@ -32,7 +31,7 @@ impl Work<'_> {
                 (None, Some(default)) => self.constant(default, rows)?,
                 (None, None) => new_null_array(&column.data_type.arrow(), rows),
             };
-            let array = assign(&array, &column.data_type).map_err(|e| name_column(e, &column.name))?;
+            let array = zone.assign(&array, &column.data_type).map_err(|e| name_column(e, &column.name))?;
             columns.push(array);
         }
         self.checked(table, columns, rows)
@@ -49,13 +48,11 @@ impl Work<'_> {
     pub fn check(&self, table: &Table, batch: &RecordBatch) -> Result<()> {
         for (column, array) in table.columns.iter().zip(batch.columns()) {
             if column.not_null && array.null_count() > 0 {
-                return Err(Error::new(
-                    Kind::NotNull,
-                    format!(
-                        "null value in column \"{}\" of relation \"{}\" violates not-null constraint",
-                        column.name, table.name
-                    ),
-                ));
+                let message = format!(
+                    "null value in column \"{}\" of relation \"{}\" violates not-null constraint",
+                    column.name, table.name
+                );
+                return Err(Error::new(Kind::NotNull, message).about_column(table.qualified(), &column.name));
             }
         }
         if table.checks.is_empty() {
@@ -66,10 +63,9 @@ impl Work<'_> {
             let result = self.evaluate(&check.expression, &schema, batch)?;
             let holds = result.as_any().downcast_ref::<BooleanArray>();
             if holds.is_none_or(|holds| holds.iter().any(|value| value == Some(false))) {
-                return Err(Error::new(
-                    Kind::Check,
-                    format!("new row for relation \"{}\" violates check constraint \"{}\"", table.name, check.name),
-                ));
+                let message =
+                    format!("new row for relation \"{}\" violates check constraint \"{}\"", table.name, check.name);
+                return Err(Error::new(Kind::Check, message).about_constraint(table.qualified(), &check.name));
             }
         }
         Ok(())

@@ -3,7 +3,6 @@
 use super::super::planner::{Planner, parse_expression, select_query};
 use super::super::run;
 use super::super::tables::{ROW_ID, TableScan};
-use super::super::values::assign;
 use super::apply::replace;
 use super::returning::Beside;
 use super::{Changed, Target, Work, is_default, masked, returning};
@@ -38,19 +37,21 @@ pub fn update<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, update: ast::Upd
         let (ids, mut found) = first_of_each(&found)?;
         let met = found.split_off(columns.len());
         let old = old_rows(work, txn, &target, &ids)?;
-        let mut new = old.columns().to_vec();
+        let (mut new, zone) = (old.columns().to_vec(), work.context.zone());
         for (n, &column) in columns.iter().enumerate() {
             new[column] =
-                assign(&found[n], &target.table.columns[column].data_type).map_err(|error| match error.kind() {
-                    Kind::DatatypeMismatch => Error::new(
-                        Kind::DatatypeMismatch,
-                        format!(
-                            "column \"{}\" is of type {} but expression is of another type",
-                            target.table.columns[column].name, target.table.columns[column].data_type
-                        ),
-                    )
-                    .with_hint("You will need to rewrite or cast the expression."),
-                    _ => error,
+                zone.assign(&found[n], &target.table.columns[column].data_type).map_err(|error| {
+                    match error.kind() {
+                        Kind::DatatypeMismatch => Error::new(
+                            Kind::DatatypeMismatch,
+                            format!(
+                                "column \"{}\" is of type {} but expression is of another type",
+                                target.table.columns[column].name, target.table.columns[column].data_type
+                            ),
+                        )
+                        .with_hint("You will need to rewrite or cast the expression."),
+                        _ => error,
+                    }
                 })?;
         }
         let batch = crate::txn::batch(target.table.arrow_schema(), new, ids.len())?;

@@ -8,7 +8,6 @@ use super::super::locking::{LOCKED, changed_meanwhile};
 use super::super::parser::{fold, last, quoted};
 use super::super::planner::{Planner, select_query, table_factor};
 use super::super::rewrite::level;
-use super::super::values::assign;
 use super::super::{run, tables};
 use super::adding::OnConflict;
 use super::apply::replace;
@@ -156,7 +155,7 @@ impl Upsert {
         let ids: Vec<RowId> = chosen.values().iter().map(|&n| ids[n as usize]).collect();
         let mut columns = old.columns().to_vec();
         for (&column, value) in self.columns.iter().zip(&values) {
-            columns[column] = assign(value, &target.table.columns[column].data_type)?;
+            columns[column] = work.context.zone().assign(value, &target.table.columns[column].data_type)?;
         }
         let changed = crate::txn::batch(old.schema(), columns, ids.len())?;
         replace(work, txn, target, &ids, (&old, &changed), &self.columns).await?;

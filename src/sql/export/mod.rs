@@ -20,6 +20,7 @@ use crate::txn::batch;
 use arrow::array::RecordBatch;
 use csv_file::CsvFile;
 use parquet_files::ParquetFiles;
+pub use schema::database_of;
 use schema::{Script, ident};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -82,7 +83,7 @@ pub fn export(context: &Context, to: &Path, format: Format) -> Result<u64> {
     let catalog = context.snapshot.catalog.clone();
     let mut tables: Vec<_> = catalog.objects().map(|(id, object)| (id, object.clone())).collect();
     tables.sort_by_key(|(id, _)| *id);
-    let mut script = Script::new(&catalog);
+    let mut script = Script::new(&catalog, &context.database.name);
     let mut rows = 0;
     for (id, object) in &tables {
         if let Object::Table(table) = object.as_ref() {

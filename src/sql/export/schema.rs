@@ -1,11 +1,14 @@
 //! The catalogue as SQL that makes it again.
 
-use super::super::parser::readable;
+use super::super::parser::{self, readable};
+use super::super::pg_catalog::function_definition;
 use crate::catalog::{
-    Action, Catalog, Class, Column, Grant, Index, Model, Object, ObjectId, PUBLIC, Privilege, Role, RowPolicy, Source,
-    Table, Tag, TagSource, TagUse, View,
+    Action, Catalog, Class, Column, Function, Grant, Index, Model, Object, ObjectId, PUBLIC, Privilege, Role,
+    RowPolicy, Source, Table, Tag, TagSource, TagUse, View,
 };
+use datafusion::sql::sqlparser::ast::visit_relations;
 use std::fmt::Write;
+use std::ops::ControlFlow;
 
 /// A name between quotes.
 pub fn ident(name: &str) -> String {
@@ -21,16 +24,26 @@ fn relation(schema: &str, name: &str) -> String {
     format!("{}.{}", ident(schema), ident(name))
 }
 
+/// What begins the line of the script that names its database.
+const DATABASE_LINE: &str = "-- database: ";
+
+/// The database that a script was written from, if it says so.
+pub fn database_of(script: &str) -> Option<&str> {
+    let header = script.lines().take_while(|line| line.starts_with("--"));
+    header.filter_map(|line| line.strip_prefix(DATABASE_LINE)).next()
+}
+
 /// The script in the making. Its parts stand in the order in which they can be run.
 pub struct Script<'a> {
     catalog: &'a Catalog,
+    database: &'a str,
     loads: String,
 }
 
 impl<'a> Script<'a> {
-    /// The script that makes this catalogue.
-    pub fn new(catalog: &'a Catalog) -> Self {
-        Self { catalog, loads: String::new() }
+    /// The script that makes this catalogue of the database of that name.
+    pub fn new(catalog: &'a Catalog, database: &'a str) -> Self {
+        Self { catalog, database, loads: String::new() }
     }
 
     /// Loads a table's rows from a file beside the script.
@@ -44,8 +57,13 @@ impl<'a> Script<'a> {
         let mut out = String::from(
             "-- Everything of a Steward database but its rows, which lie in data/. Run it in this folder, as a superuser, on an\n\
              -- empty database: psql -f import.sql, or steward import.\n\
-             -- What an inventory found is not here: INVENTORY ALL finds it again.\n\n",
+             -- What an inventory found is not here: INVENTORY ALL finds it again.\n",
         );
+        // A name of several lines would go on as SQL.
+        if !self.database.contains(char::is_control) {
+            out += &format!("{DATABASE_LINE}{}\n", self.database);
+        }
+        out += "\n";
         let objects = self.in_order();
         let all = |write: &dyn Fn(&mut String, ObjectId, &Object)| {
             let mut part = String::new();
@@ -67,6 +85,14 @@ impl<'a> Script<'a> {
                 && schema.name != "public"
             {
                 _ = writeln!(out, "CREATE SCHEMA {};", ident(&schema.name));
+            }
+        });
+        // What reads no relation comes first, for defaults and constraints; other functions with the views.
+        out += &all(&|out, _, object| {
+            if let Object::Function(function) = object
+                && !reads_relations(function)
+            {
+                function_made(out, function)
             }
         });
         out += &all(&|out, _, object| {
@@ -105,10 +131,10 @@ impl<'a> Script<'a> {
                 self.source(out, source)
             }
         });
-        out += &all(&|out, _, object| {
-            if let Object::View(view) = object {
-                self.view(out, view)
-            }
+        out += &all(&|out, _, object| match object {
+            Object::View(view) => self.view(out, view),
+            Object::Function(function) if reads_relations(function) => function_made(out, function),
+            _ => {}
         });
         out += &all(&|out, id, object| {
             if let Object::Table(table) = object {
@@ -276,7 +302,8 @@ impl<'a> Script<'a> {
         let roles: Vec<_> = policy.roles.iter().map(|role| self.name_of(*role)).collect();
         let to = if roles.is_empty() { String::new() } else { format!(" TO {}", roles.join(", ")) };
         let name = ident(&policy.name);
-        _ = writeln!(out, "CREATE POLICY {name} ON {table} AS {kind} FOR SELECT{to} USING ({});", policy.using);
+        let command = if policy.for_select { "SELECT" } else { "ALL" };
+        _ = writeln!(out, "CREATE POLICY {name} ON {table} AS {kind} FOR {command}{to} USING ({});", policy.using);
     }
 
     fn grants(&self, out: &mut String, grants: &[Grant], on: &str) {
@@ -334,6 +361,7 @@ impl<'a> Script<'a> {
             Object::MaskingPolicy(o) => ("MASKING POLICY", ident(&o.name), o.owner),
             Object::Model(o) => ("MODEL", ident(&o.name), o.owner),
             Object::Source(o) => ("SOURCE", ident(&o.name), o.owner),
+            Object::Function(o) => ("FUNCTION", relation(&o.schema, &o.name), o.owner),
             Object::Index(_)
             | Object::Role(_)
             | Object::Tag(_)
@@ -343,6 +371,16 @@ impl<'a> Script<'a> {
         };
         _ = writeln!(out, "ALTER {what} {name} OWNER TO {};", self.name_of(owner));
     }
+}
+
+/// Whether a function's query names a relation.
+fn reads_relations(function: &Function) -> bool {
+    let Ok(query) = parser::query(&function.query) else { return true };
+    visit_relations(&query, |_| ControlFlow::Break(())).is_break()
+}
+
+fn function_made(out: &mut String, function: &Function) {
+    _ = writeln!(out, "{};", function_definition(function));
 }
 
 fn table_made(out: &mut String, table: &Table) {

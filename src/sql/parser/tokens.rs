@@ -1,6 +1,7 @@
 //! What PostgreSQL's lexer and grammar read otherwise than sqlparser's, mended among the tokens.
 //!
 //! * `'a'`, a new line, `'b'` is one literal.
+//! * `$tag$a$tag$` is a literal wherever `'a'` is.
 //! * An operator does not end in `+` or `-` unless it has one of `~ ! @ # % ^ & | ?` in it: `a>-1` is `a > -1`. (`%-` would be one by that
 //!   rule, but no such operator exists.)
 //! * `a IS DISTINCT FROM b AND c` means `(a IS DISTINCT FROM b) AND c`; sqlparser takes all that follows for the right
@@ -34,6 +35,10 @@ pub fn tokenize(sql: &str) -> std::result::Result<Vec<TokenWithSpan>, TokenizerE
                 }
                 None => read.push(token),
             },
+            Token::DollarQuotedString(quoted) => {
+                let literal = Token::SingleQuotedString(quoted.value.clone());
+                read.push(TokenWithSpan { token: literal, span: token.span });
+            }
             Token::CustomBinaryOperator(operator) => match split(operator) {
                 Some(parts) => {
                     read.extend(parts.into_iter().map(|part| TokenWithSpan { token: part, span: token.span }));

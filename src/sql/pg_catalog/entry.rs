@@ -140,6 +140,11 @@ pub fn by_oid(catalog: &Catalog, oid: u32) -> Option<Entry<'_>> {
     }
 }
 
+/// The OID of the relation of this name.
+pub fn relation_oid(catalog: &Catalog, schema: &str, name: &str) -> Option<u32> {
+    by_name(catalog, schema, name).map(|entry| entry.oid)
+}
+
 /// The entry of this name in a schema.
 pub fn by_name<'a>(catalog: &'a Catalog, schema: &str, name: &str) -> Option<Entry<'a>> {
     match schema {

@@ -158,9 +158,15 @@ impl Facts {
         found.ok_or_else(|| Error::new(Kind::UndefinedTable, format!("relation \"{written}\" does not exist")))
     }
 
-    /// Whether an entry is what its name alone means.
+    /// Whether what is in a schema is listed where no schema is asked for. Schema `steward` is found by everybody, and listed
+    /// for who has written it into the search path: lists of one's own tables would be half ours.
+    pub(super) fn is_listed_from(&self, schema: &str) -> bool {
+        schema != "steward" || self.context.settings.written_path().iter().any(|written| written == schema)
+    }
+
+    /// Whether an entry is what its name alone means, and is listed by it.
     pub(super) fn is_in_path(&self, entry: &Entry<'_>) -> bool {
-        self.find(None, &entry.name).is_some_and(|found| found.oid == entry.oid)
+        self.is_listed_from(entry.schema) && self.find(None, &entry.name).is_some_and(|found| found.oid == entry.oid)
     }
 
     /// The name of an entry as a statement would write it.

@@ -21,4 +21,7 @@ pub mod world;
 #[cfg(test)]
 mod tests;
 
+pub use entry::relation_oid;
+pub use functions::function_definition;
+pub use identifier::quoted;
 pub use route::{answer, describe, route};

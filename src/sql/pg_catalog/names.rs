@@ -1,9 +1,10 @@
 //! Names for numbers and numbers for names: `regclass` and its kin.
 
+use super::entry::Entry;
 use super::facts::Facts;
 use super::identifier::{qualified, quoted};
 use super::oids;
-use super::relations::{functions, types};
+use super::relations::{functions, listed, types};
 use super::value::Type;
 use crate::catalog::{Object, ObjectId};
 use crate::error::{Error, Kind, Result};
@@ -19,7 +20,7 @@ pub fn oid_of(facts: &Facts, reg: &Type, text: &str) -> Result<u32> {
     match reg {
         Type::Regclass => Ok(facts.must_find(text)?.oid),
         Type::Regtype => type_oid(facts, text),
-        Type::Regproc => function_oid(text),
+        Type::Regproc => function_oid(facts, text),
         Type::Regnamespace => {
             let (_, name) = qualified(text)?;
             let found = facts.schema_oid(&name);
@@ -41,9 +42,9 @@ pub fn role_oid(facts: &Facts, name: &str) -> Result<u32> {
     }
 }
 
-fn function_oid(text: &str) -> Result<u32> {
+fn function_oid(facts: &Facts, text: &str) -> Result<u32> {
     let (schema, name) = qualified(text)?;
-    let mut found = functions::all()
+    let mut found = functions::all(facts)
         .filter(|function| function.name == name && schema.as_deref().is_none_or(|schema| schema == function.schema));
     match (found.next(), found.next()) {
         (Some(function), None) => Ok(function.oid),
@@ -98,7 +99,7 @@ pub fn name_of(facts: &Facts, reg: &Type, oid: u32) -> String {
     let name = match reg {
         Type::Regclass => facts.entry(oid).map(|entry| facts.written(&entry)),
         Type::Regtype => type_name(facts, oid, None),
-        Type::Regproc => functions::by_oid(oid).map(|function| quoted(function.name)),
+        Type::Regproc => functions::by_oid(facts, oid).map(|function| quoted(&function.name)),
         Type::Regnamespace => schema_name(facts, oid).map(|name| quoted(&name)),
         Type::Regrole => role_name(facts, oid).map(|name| quoted(&name)),
         _ => None,
@@ -111,11 +112,20 @@ pub fn type_name(facts: &Facts, oid: u32, modifier: Option<i32>) -> Option<Strin
     if let Some(known) = types::by_oid(oid) {
         return Some(types::shown(known, modifier));
     }
+    let (relation, is_array) = relation_of_type(facts, oid)?;
+    let name = facts.written(&relation);
+    Some(if is_array { format!("{name}[]") } else { name })
+}
+
+/// The relation whose rows a type holds, and whether it holds arrays of them.
+pub fn relation_of_type<'a>(facts: &'a Facts, oid: u32) -> Option<(Entry<'a>, bool)> {
     if let Some(relation) = oids::row_array_of(oid) {
-        let entry = facts.entry(oids::of(relation))?;
-        return Some(format!("{}[]", facts.written(&entry)));
+        return Some((facts.entry(oids::of(relation))?, true));
     }
-    facts.entry(oid).filter(|entry| entry.is_relation()).map(|entry| facts.written(&entry))
+    if let Some(listed) = listed::all().find(|listed| listed.row_type == oid || listed.row_array == oid) {
+        return Some((facts.entry(listed.oid)?, listed.row_array == oid));
+    }
+    facts.entry(oid).filter(|entry| oid >= oids::STEWARD && entry.is_relation()).map(|entry| (entry, false))
 }
 
 /// The name of a schema.

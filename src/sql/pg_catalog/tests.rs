@@ -212,7 +212,7 @@ fn constraints_and_indexes_are_told_as_sql() {
         assert_eq!(key, [cells([vec![2].into(), false.into(), vec![3126].into()])]);
         assert_eq!(
             call(&facts, "pg_get_viewdef", [class(&facts, "dear").into()]).unwrap(),
-            " SELECT sku, price AS yuan FROM products WHERE price > 50;".into()
+            " SELECT sku, price AS yuan FROM public.products AS products WHERE price > 50;".into()
         );
     });
 }
@@ -228,7 +228,8 @@ fn names_and_numbers_lead_to_each_other() {
             ("audit.\"Events\"", "audit.\"Events\""),
             ("users_pkey", "users_pkey"),
             ("orders_id_seq", "orders_id_seq"),
-            ("steward.assets", "assets"),
+            ("steward.assets", "steward.assets"),
+            ("assets", "steward.assets"),
             ("information_schema.tables", "information_schema.tables"),
         ] {
             assert_eq!(facts.name_of(&Type::Regclass, class(&facts, written)), shown);

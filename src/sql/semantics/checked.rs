@@ -1,8 +1,9 @@
 //! The pass after the engine's coercion: casts and arithmetic become functions that round, check and fail.
 
-use super::super::values::same_as_arrow;
+use super::super::values::{Zone, same_as_arrow};
 use super::arithmetic::Arithmetic;
 use super::cast::Cast;
+use super::session_zone::{self, zone_of};
 use super::{function, input_schema};
 use crate::catalog::SqlType;
 use datafusion::common::config::ConfigOptions;
@@ -22,13 +23,14 @@ impl AnalyzerRule for Checked {
         "checked_operators"
     }
 
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> DfResult<LogicalPlan> {
+    fn analyze(&self, plan: LogicalPlan, config: &ConfigOptions) -> DfResult<LogicalPlan> {
+        let zone = zone_of(config);
         let each = |plan: LogicalPlan| {
             let schema = input_schema(&plan)?;
             let names = NamePreserver::new(&plan);
             plan.map_expressions(|expr| {
                 let name = names.save(&expr);
-                Ok(checked_within(expr, &schema)?.update_data(|expr| name.restore(expr)))
+                Ok(checked_within(expr, &schema, &zone)?.update_data(|expr| name.restore(expr)))
             })?
             .map_data(|plan| plan.recompute_schema())
         };
@@ -37,18 +39,23 @@ impl AnalyzerRule for Checked {
 }
 
 /// The same for an expression over `schema` whose operands have common types.
-pub fn checked(expr: Expr, schema: &DFSchema) -> DfResult<Expr> {
-    Ok(checked_within(expr, schema)?.data)
+pub fn checked(expr: Expr, schema: &DFSchema, config: &ConfigOptions) -> DfResult<Expr> {
+    Ok(checked_within(expr, schema, &zone_of(config))?.data)
 }
 
-fn checked_within(expr: Expr, schema: &DFSchema) -> DfResult<Transformed<Expr>> {
+fn checked_within(expr: Expr, schema: &DFSchema, zone: &Zone) -> DfResult<Transformed<Expr>> {
     expr.transform_up(|expr| match expr {
+        expr if !zone.is_utc() && session_zone::is_asked(&expr, schema)? => {
+            Ok(Transformed::yes(session_zone::with_clocks(expr, schema, zone)?))
+        }
         Expr::Cast(cast) => {
             let from = cast.expr.to_field(schema)?.1;
             let to = SqlType::from_field(&cast.field).ok().filter(|to| to.arrow() == *cast.field.data_type());
             match to {
                 Some(to) if !same_as_arrow(from.data_type(), &cast.field) => {
-                    let operator = Cast { from: from.as_ref().clone().with_name(""), to };
+                    let counts = zone.counts(from.data_type(), &to.arrow());
+                    let zone = if counts { zone.clone() } else { Zone::default() };
+                    let operator = Cast { from: from.as_ref().clone().with_name(""), to, zone };
                     Ok(Transformed::yes(cast_call(operator, *cast.expr)?))
                 }
                 _ => Ok(Transformed::no(Expr::Cast(cast))),

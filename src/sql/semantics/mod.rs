@@ -21,11 +21,13 @@ mod not_in;
 mod planner;
 mod regex;
 mod resolve;
+mod session_zone;
 mod zone;
 
 pub use checked::{Checked, checked};
 pub use planner::Operators;
 pub use resolve::{resolve, resolve_expression};
+pub use session_zone::SessionZone;
 
 use datafusion::common::{DFSchema, Result as DfResult};
 use datafusion::logical_expr::LogicalPlan;

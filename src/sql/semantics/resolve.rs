@@ -5,7 +5,7 @@
 
 mod functions;
 
-use super::super::values::read_one;
+use super::super::values::{names_zone, read_one};
 use super::beneath::{computed_beneath, grouped_beneath};
 use super::decimal::Decimals;
 use super::interval::Span;
@@ -455,6 +455,10 @@ pub fn lend(expr: Expr, data_type: Option<&DataType>) -> Result<Expr> {
         DataType::Decimal128(..) => {
             let places = text.trim().split_once('.').map_or(0, |(_, fraction)| fraction.len().min(20));
             SqlType::Numeric(Some((38, places as i8)))
+        }
+        // Which moment it is the session's zone decides, with the casts.
+        DataType::Timestamp(..) if data_type == &SqlType::Timestamptz.arrow() && !names_zone(text) => {
+            return Ok(datafusion::logical_expr::cast(expr, data_type.clone()));
         }
         other if matches!(class(other), Class::Text | Class::Other) => return Ok(expr),
         other => SqlType::from_arrow(other)?,

@@ -1,5 +1,6 @@
 //! `moment AT TIME ZONE zone`: of a moment the clock there, of a clock there the moment.
 
+use super::super::values::{clock_of, moment_of, zone_name};
 use super::function::Operator;
 use crate::error::{Error, Kind, Result};
 use arrow::array::timezone::Tz;
@@ -7,7 +8,6 @@ use arrow::array::types::TimestampMicrosecondType;
 use arrow::array::{ArrayRef, AsArray, TimestampMicrosecondArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, TimeUnit};
-use chrono::{DateTime, Duration, NaiveDateTime, Offset, TimeZone};
 use datafusion::logical_expr::ColumnarValue;
 use std::sync::Arc;
 
@@ -26,49 +26,25 @@ impl AtTimeZone {
     ///
     /// `InvalidParameter` for a zone that is not known.
     pub fn of(zone: &str, operand: &DataType) -> Result<Self> {
-        let known = zone.starts_with(char::is_alphabetic) && zone.parse::<Tz>().is_ok();
-        match if known { Some(zone.to_owned()) } else { posix(zone) } {
+        match zone_name(zone) {
             Some(zone) => Ok(Self { zone, from_clock: matches!(operand, DataType::Timestamp(_, None)) }),
             None => Err(Error::new(Kind::InvalidParameter, format!("time zone \"{zone}\" not recognized"))),
         }
     }
 
-    fn one(&self, zone: Tz, micros: i64) -> Option<i64> {
-        let naive = DateTime::from_timestamp_micros(micros)?.naive_utc();
-        let moved = match self.from_clock {
-            true => naive.checked_sub_signed(ahead(there(zone, naive)?))?,
-            false => naive.checked_add_signed(ahead(zone.offset_from_utc_datetime(&naive)))?,
-        };
-        Some(moved.and_utc().timestamp_micros())
+    /// From a moment to the clock of a known zone.
+    pub fn to_clock(zone: &str) -> Self {
+        Self { zone: zone.to_owned(), from_clock: false }
     }
-}
 
-/// A zone of POSIX (`UTC+8`, `+08`, `<+03>-3`), whose hours count west of Greenwich, as one of ISO 8601, whose count east.
-fn posix(zone: &str) -> Option<String> {
-    let hours = match zone.strip_prefix('<') {
-        Some(rest) => rest.split_once('>')?.1,
-        None => zone.trim_start_matches(|letter: char| letter.is_ascii_alphabetic()),
-    };
-    let (east, hours) = match hours.split_at_checked(1)? {
-        ("+", hours) => ('-', hours),
-        ("-", hours) => ('+', hours),
-        _ => ('-', hours),
-    };
-    let (hours, minutes) = hours.split_once(':').unwrap_or((hours, "0"));
-    let (hours, minutes) = (hours.parse::<u8>().ok()?, minutes.parse::<u8>().ok()?);
-    (hours < 24 && minutes < 60).then(|| format!("{east}{hours:02}:{minutes:02}"))
-}
+    /// From the clock of a known zone to the moment.
+    pub fn from_clock(zone: &str) -> Self {
+        Self { zone: zone.to_owned(), from_clock: true }
+    }
 
-/// How far a clock of this offset is ahead of UTC.
-fn ahead(offset: impl Offset) -> Duration {
-    Duration::seconds(offset.fix().local_minus_utc().into())
-}
-
-/// The offset of a clock there. Where the clock shows a time twice, the later moment is meant; where it leaps over one, the
-/// offset before the leap holds, as in PostgreSQL.
-fn there(zone: Tz, clock: NaiveDateTime) -> Option<impl Offset> {
-    let found = zone.offset_from_local_datetime(&clock);
-    found.latest().or_else(|| zone.offset_from_local_datetime(&(clock - Duration::hours(3))).latest())
+    fn one(&self, zone: Tz, micros: i64) -> Option<i64> {
+        if self.from_clock { moment_of(zone, micros) } else { clock_of(zone, micros) }
+    }
 }
 
 impl Operator for AtTimeZone {
@@ -114,8 +90,7 @@ mod tests {
         };
         assert_eq!(at("Asia/Shanghai", false), hours(8));
         assert_eq!(at("Asia/Shanghai", true), hours(-8));
-        // Those of POSIX have the other sign.
-        assert_eq!(["+08", "UTC+8", "-02:00", "<+03>-3"].map(|zone| at(zone, false)), [-8, -8, 2, 3].map(hours));
+        assert_eq!(["+08", "<+03>-3"].map(|zone| at(zone, false)), [-8, 3].map(hours));
         assert_eq!(AtTimeZone::of("Mars/Olympus", &DataType::Date32).unwrap_err().kind(), Kind::InvalidParameter);
     }
 }

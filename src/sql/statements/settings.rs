@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::txn::Isolation;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::sql::sqlparser::ast::{self, ContextModifier, Set};
+use datafusion::sql::sqlparser::ast::{self, ContextModifier, Expr, Set};
 use std::sync::Arc;
 
 /// Runs SET.
@@ -31,7 +31,17 @@ pub fn set(session: &mut Session, set: Set) -> Result<Outcome> {
                 false => settings.set(&name, &value),
             })?;
         }
-        Set::SetTimeZone { value: zone, .. } => session.set("timezone", &value(&zone))?,
+        Set::SetTimeZone { local, value: zone } => {
+            let zone = match &zone {
+                // INTERVAL '+08:00' HOUR TO MINUTE
+                Expr::Interval(interval) => value(&interval.value),
+                zone => value(zone),
+            };
+            session.change_settings(local, |settings| match zone.to_lowercase().as_str() {
+                "local" | "default" => settings.reset("timezone"),
+                _ => settings.set("timezone", &zone),
+            })?;
+        }
         Set::SetNames { charset_name, .. } => session.set("client_encoding", &charset_name.value)?,
         Set::SetTransaction { snapshot: Some(_), .. } => {
             return Err(Error::new(Kind::Unsupported, "SET TRANSACTION SNAPSHOT is not supported"));

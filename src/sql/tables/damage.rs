@@ -29,6 +29,20 @@ impl Damage {
         Self { context: context.clone(), table, allowed, told: Mutex::default() }
     }
 
+    /// Whether rows may be left out.
+    pub fn is_allowed(&self) -> bool {
+        self.allowed
+    }
+
+    /// Something beside the rows could not be read, which only makes the way to them longer: the error to give, or nothing when
+    /// the rows may be looked for without it.
+    pub fn met_beside(&self, error: Error) -> Result<()> {
+        match self.allowed && error.kind() == Kind::Corruption {
+            true => Ok(()),
+            false => Err(error),
+        }
+    }
+
     /// A segment could not be read: the error to give, or nothing when the rest may be served.
     pub fn met(&self, segment: &Segment, error: Error) -> Result<()> {
         if error.kind() != Kind::Corruption {

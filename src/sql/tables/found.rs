@@ -4,6 +4,7 @@
 //! the hidden ones hold. The policy's own condition may. Statistics speak of columns that the role sees as they are
 //! stored, and of no table that a policy guards.
 
+use super::damage::Damage;
 use super::prune::Conditions;
 use super::scan::{Piece, Rows};
 use super::table::TableScan;
@@ -46,8 +47,8 @@ impl Found {
 }
 
 impl TableScan {
-    /// What the filters leave to read; with `few` only the first rows may be wanted.
-    pub(super) fn pieces(&self, filters: &[Expr], few: bool) -> Result<Found> {
+    /// What the filters leave to read; with `few` only the first rows may be wanted. `damage` hears of what cannot be read.
+    pub(super) fn pieces(&self, filters: &[Expr], few: bool, damage: &Damage) -> Result<Found> {
         let conditions: Vec<Condition> = match &self.filter {
             Some(_) => self.shown.iter().cloned().collect(),
             None => {
@@ -57,7 +58,7 @@ impl TableScan {
             }
         };
         if self.filter.is_none()
-            && let Some(pieces) = self.by_key(&conditions)?
+            && let Some(pieces) = self.by_key(&conditions).or_else(|error| damage.met_beside(error).map(|()| None))?
         {
             return Ok(Found { pieces, conditions, key: true, pages: 0, pages_of_all: 0 });
         }
@@ -67,9 +68,15 @@ impl TableScan {
         let (mut chunk_pages, mut ruled_out) = (0, vec![0; found.conditions.len()]);
         for segment in &self.context.snapshot.rows(self.id).segments {
             let each = |condition: usize, pages: usize| ruled_out[condition] += pages;
-            let left = manager.prune_each(self.id, segment, &found.conditions, each)?;
+            let left = manager.prune_each(self.id, segment, &found.conditions, each);
+            let (left, sizes) = match left.and_then(|left| Ok((left, manager.pages(self.id, segment)?))) {
+                Ok(read) => read,
+                Err(error) => {
+                    damage.met(segment, error)?;
+                    continue;
+                }
+            };
             chunk_pages += segment.file().map_or(0, |_| left.len());
-            let sizes = manager.pages(self.id, segment)?;
             found.pages_of_all += left.len();
             let mut page = 0;
             while page < left.len() {
@@ -119,14 +126,21 @@ impl TableScan {
     }
 
     /// What the planner may know of the columns at `projection` in what was found.
-    pub(super) fn told(&self, projection: &[usize], found: &Found, limit: Option<usize>) -> Result<Statistics> {
+    pub(super) fn told(
+        &self,
+        projection: &[usize],
+        found: &Found,
+        limit: Option<usize>,
+        damage: &Damage,
+    ) -> Result<Statistics> {
         let schema = self.schema.project(projection)?;
         let mut told = Statistics::new_unknown(&schema);
         if self.filter.is_some() {
             return Ok(told);
         }
         let all = self.context.snapshot.rows(self.id).live_rows();
-        let whole = found.is_all() && limit.is_none();
+        // Where rows may be left out, nothing is known for sure before they are read.
+        let whole = found.is_all() && limit.is_none() && !damage.is_allowed();
         let rows = found.rows().min(all).min(limit.unwrap_or(usize::MAX));
         told.num_rows = if whole { Precision::Exact(all) } else { Precision::Inexact(rows) };
         let width: usize = schema.fields().iter().map(|f| f.data_type().primitive_width().unwrap_or(TEXT_BYTES)).sum();
@@ -135,7 +149,10 @@ impl TableScan {
             // One row or none: there is nothing to plan.
             return Ok(told);
         }
-        let summary = self.context.database.manager.summary(&self.context.snapshot, self.id)?;
+        let summary = match self.context.database.manager.summary(&self.context.snapshot, self.id) {
+            Ok(summary) => summary,
+            Err(error) => return damage.met_beside(error).map(|()| told),
+        };
         let open = self.open_columns();
         for (&p, column) in projection.iter().zip(&mut told.column_statistics) {
             if let (Some(true), Some(summary_of)) = (open.get(p), summary.columns.get(p)) {

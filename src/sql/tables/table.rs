@@ -188,7 +188,7 @@ impl TableProvider for TableScan {
 
     fn statistics(&self) -> Option<Statistics> {
         let mut told = Statistics::new_unknown(&self.schema);
-        if self.filter.is_none() {
+        if self.filter.is_none() && !Damage::none(&self.context, &self.table).is_allowed() {
             told.num_rows = Precision::Exact(self.context.snapshot.rows(self.id).live_rows());
         }
         Some(told)
@@ -221,12 +221,12 @@ impl TableProvider for TableScan {
         };
         self.access.must_read(&self.table, &projection)?;
         let shared = Arc::new(self.shared(&projection, limit)?);
-        let found = self.pieces(filters, limit.is_some())?;
+        let found = self.pieces(filters, limit.is_some(), &shared.damage)?;
         if let Some(reads) = &self.context.reads {
             // Rows for which the conditions are false are none that the statement sees.
             reads.note_rows(self.id, &found.conditions);
         }
-        let statistics = self.told(&projection, &found, limit)?;
+        let statistics = self.told(&projection, &found, limit, &shared.damage)?;
         // With a policy not even how much there is to read is anybody's business.
         let pruned = (self.filter.is_none() && !found.conditions.is_empty()).then(|| match found.key {
             true => "by key".to_owned(),

@@ -9,9 +9,11 @@ mod json;
 mod moment;
 mod numbers;
 mod read;
+mod zone;
 
 pub use json::concatenated;
-pub use read::{array_elements, first_unreadable, read, read_one};
+pub use read::{array_elements, first_unreadable, names_zone, read, read_one};
+pub use zone::{Zone, clock_of, moment_of, setting as zone_setting, zone_name};
 
 use super::error::cannot_cast;
 use crate::catalog::SqlType;

@@ -156,6 +156,14 @@ fn without_zone(text: &str) -> &str {
     zone.map_or(text, |at| text[..time + at].trim_end())
 }
 
+/// Whether the text of a moment says in which zone it is.
+pub fn names_zone(text: &str) -> bool {
+    let text = text.trim();
+    let behind = text.split_once(':').map_or("", |(_, behind)| behind);
+    let word = behind.trim_start_matches(|c: char| !c.is_alphabetic());
+    without_zone(text).len() < text.len() || !matches!(word.to_lowercase().as_str(), "" | "am" | "pm")
+}
+
 /// A number too long for its type is out of range, and so is a day that no month has; anything else is no value at all.
 fn unreadable(target: &SqlType, text: &str) -> Error {
     let trimmed = text.trim();

@@ -163,7 +163,7 @@ pub fn shown_value(world: &dyn World, value: &Value, data_type: &Type) -> String
         Value::Text(text) => text.to_string(),
         Value::Moment(micros) => {
             let mut bytes = Vec::new();
-            write_timestamptz(*micros, &mut bytes);
+            write_timestamptz(*micros, 0, &mut bytes);
             String::from_utf8_lossy(&bytes).into_owned()
         }
         Value::Array(items) => {

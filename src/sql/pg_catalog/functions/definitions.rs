@@ -1,5 +1,6 @@
 //! Definitions as SQL: pg_get_indexdef, pg_get_constraintdef, pg_get_viewdef, pg_get_expr, and those of what is not there.
 
+use super::super::super::parser::readable;
 use super::super::entry::{Entry, What};
 use super::super::facts::Facts;
 use super::super::identifier::{literal, quoted};
@@ -8,7 +9,7 @@ use super::super::relations::{Constraint, ConstraintKind, constraints_of, functi
 use super::super::value::{Type, Value};
 use super::super::{names, relations};
 use super::Args;
-use crate::catalog::Action;
+use crate::catalog::{Action, Function, Object, ObjectId, Returns};
 use crate::error::Result;
 
 /// The type that such a function gives.
@@ -56,28 +57,84 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
         "pg_get_viewdef" => facts.entry(args.oid(0, &Type::Regclass)?).and_then(|entry| view(&entry)).into(),
         "pg_get_ruledef" => facts.entry(args.oid(0, &Type::Oid)?).and_then(|entry| rule(facts, &entry)).into(),
         "pg_get_function_arguments" | "pg_get_function_identity_arguments" => {
-            functions::by_oid(args.oid(0, &Type::Regproc)?).map(|function| arguments(facts, function)).into()
+            let with_defaults = args.name == "pg_get_function_arguments";
+            let found = functions::by_oid(facts, args.oid(0, &Type::Regproc)?);
+            found.map(|function| arguments(facts, &function, with_defaults)).into()
         }
         "pg_get_function_result" => {
-            let result = functions::by_oid(args.oid(0, &Type::Regproc)?).map(|function| {
-                let name = names::name_of(facts, &Type::Regtype, function.result);
-                if function.returns_set { format!("SETOF {name}") } else { name }
-            });
-            result.into()
+            functions::by_oid(facts, args.oid(0, &Type::Regproc)?).map(|function| result(facts, &function)).into()
+        }
+        "pg_get_functiondef" => {
+            match facts.catalog().get(ObjectId::from(args.oid(0, &Type::Regproc)?)).map(AsRef::as_ref) {
+                Some(Object::Function(function)) => function_definition(function).into(),
+                _ => Value::Null,
+            }
         }
         _ => Value::Null,
     })
 }
 
-fn arguments(facts: &Facts, function: &relations::functions::Function) -> String {
+fn arguments(facts: &Facts, function: &relations::functions::Function, with_defaults: bool) -> String {
     let args = function.args.iter().enumerate().map(|(at, data_type)| {
         let data_type = names::name_of(facts, &Type::Regtype, *data_type);
-        match function.arg_names.get(at) {
+        let mut text = match function.arg_names.get(at).filter(|name| !name.is_empty()) {
             Some(name) => format!("{} {data_type}", quoted(name)),
             None => data_type,
+        };
+        if let Some(Some(default)) = function.defaults.get(at).filter(|_| with_defaults) {
+            text.push_str(&format!(" DEFAULT {default}"));
         }
+        text
     });
     args.collect::<Vec<_>>().join(", ")
+}
+
+fn result(facts: &Facts, function: &relations::functions::Function) -> String {
+    let type_name = |oid: &u32| names::name_of(facts, &Type::Regtype, *oid);
+    if !function.columns.is_empty() {
+        let names = function.arg_names.iter().skip(function.args.len());
+        let columns = names.zip(&function.columns).map(|(name, oid)| format!("{} {}", quoted(name), type_name(oid)));
+        return format!("TABLE({})", columns.collect::<Vec<_>>().join(", "));
+    }
+    let name = type_name(&function.result);
+    if function.returns_set { format!("SETOF {name}") } else { name }
+}
+
+/// A function as the statement that makes it.
+pub fn function_definition(function: &Function) -> String {
+    let arguments = function.arguments.iter().map(|argument| {
+        let name = argument.name.as_ref().map_or_else(String::new, |name| format!("{} ", quoted(name)));
+        let default = argument.default.as_ref().map_or_else(String::new, |text| format!(" DEFAULT {text}"));
+        format!("{name}{}{default}", argument.data_type)
+    });
+    let returns = match &function.returns {
+        Returns::Value(data_type) => data_type.to_string(),
+        Returns::Values(data_type) => format!("SETOF {data_type}"),
+        Returns::Table(columns) => {
+            let columns = columns.iter().map(|(name, data_type)| format!("{} {data_type}", quoted(name)));
+            format!("TABLE({})", columns.collect::<Vec<_>>().join(", "))
+        }
+    };
+    let mut marks = match function.volatility {
+        'i' => " IMMUTABLE".to_owned(),
+        's' => " STABLE".to_owned(),
+        _ => String::new(),
+    };
+    if function.strict {
+        marks.push_str(" STRICT");
+    }
+    let (schema, name) = (quoted(&function.schema), quoted(&function.name));
+    let arguments = arguments.collect::<Vec<_>>().join(", ");
+    // A tag that the body does not have.
+    let mut tag = "function".to_owned();
+    while function.source.contains(&format!("${tag}$")) {
+        tag.push('_');
+    }
+    format!(
+        "CREATE OR REPLACE FUNCTION {schema}.{name}({arguments})\n RETURNS {returns}\n LANGUAGE sql\n{marks}{}AS ${tag}${}${tag}$\n",
+        if marks.is_empty() { "" } else { "\n" },
+        function.source
+    )
 }
 
 fn column_list<'a>(names: impl Iterator<Item = &'a str>) -> String {
@@ -153,7 +210,7 @@ fn constraint(facts: &Facts, constraint: &Constraint<'_>, pretty: bool) -> Strin
 /// The query of a view.
 pub fn view(entry: &Entry<'_>) -> Option<String> {
     match entry.what {
-        What::View(_, view) => Some(format!(" {};", view.query.trim_end_matches(';'))),
+        What::View(_, view) => Some(format!(" {};", readable(view.query.trim_end_matches(';')))),
         _ => None,
     }
 }

@@ -81,13 +81,13 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
             let oid = args.oid(0, &Type::Regtype)?;
             match types::by_oid(oid) {
                 Some(known) => (known.namespace == oids::PG_CATALOG).into(),
-                None => {
-                    let relation = oids::row_array_of(oid).map_or(oid, oids::of);
-                    facts.entry(relation).map(|entry| facts.is_in_path(&entry)).into()
-                }
+                None => names::relation_of_type(facts, oid).map(|(entry, _)| facts.is_in_path(&entry)).into(),
             }
         }
-        "pg_function_is_visible" => functions::by_oid(args.oid(0, &Type::Regproc)?).map(|_| true).into(),
+        "pg_function_is_visible" => {
+            let known = functions::by_oid(facts, args.oid(0, &Type::Regproc)?);
+            known.map(|known| facts.is_listed_from(&known.schema)).into()
+        }
         "pg_operator_is_visible"
         | "pg_opclass_is_visible"
         | "pg_opfamily_is_visible"

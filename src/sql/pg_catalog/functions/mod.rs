@@ -9,6 +9,8 @@ pub mod privileges;
 mod session;
 mod sizes;
 
+pub use definitions::function_definition;
+
 use super::facts::Facts;
 use super::names;
 use super::value::{Type, Value};

@@ -72,9 +72,9 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
     })
 }
 
-/// The search path without the catalogue's schema, which nobody wrote.
+/// The search path without the schemas that nobody wrote.
 fn own_path(args: &Args<'_>) -> Vec<String> {
-    let mut path = args.facts.context.settings.search_path();
+    let mut path = args.facts.context.settings.written_path();
     path.retain(|schema| args.facts.schema_oid(schema).is_some());
     path
 }

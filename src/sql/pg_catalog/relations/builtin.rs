@@ -42,9 +42,12 @@ pub fn types(facts: &Facts, rows: &mut Rows) {
     // record_in, record_out, record_recv, record_send; array_in and so on.
     let (record, array) = ([2290, 2291, 2402, 2403], [750, 751, 2400, 2401]);
     for entry in facts.entries() {
-        let (What::Table(id, _) | What::View(id, _)) = entry.what else { continue };
+        let (row_type, row_array) = match entry.what {
+            What::Table(id, _) | What::View(id, _) => (entry.oid, oids::row_array(id).unwrap_or(0)),
+            What::Listed(listed) => (listed.row_type, listed.row_array),
+            _ => continue,
+        };
         let namespace = facts.schema_oid(entry.schema).unwrap_or(0);
-        let row_array = oids::row_array(id).unwrap_or(0);
         let mut add = |oid: u32, name: &str, [input, output, receive, send]: [u32; 4], is_array: bool| {
             row!(rows,
                 oid: oid,
@@ -58,7 +61,7 @@ pub fn types(facts: &Facts, rows: &mut Rows) {
                 typdelim: ",",
                 typrelid: if is_array { 0 } else { entry.oid },
                 typsubscript: if is_array { 6179 } else { 0 },
-                typelem: if is_array { entry.oid } else { 0 },
+                typelem: if is_array { row_type } else { 0 },
                 typarray: if is_array { 0 } else { row_array },
                 typinput: input,
                 typoutput: output,
@@ -69,7 +72,7 @@ pub fn types(facts: &Facts, rows: &mut Rows) {
                 typtypmod: -1,
             );
         };
-        add(entry.oid, &entry.name, record, false);
+        add(row_type, &entry.name, record, false);
         if row_array != 0 {
             add(row_array, &format!("_{}", entry.name), array, true);
         }
@@ -78,29 +81,56 @@ pub fn types(facts: &Facts, rows: &mut Rows) {
 
 /// pg_proc
 pub fn functions(facts: &Facts, rows: &mut Rows) {
-    let owner = facts.first_superuser();
-    for function in known::all() {
-        let names: Option<Vec<&str>> = (!function.arg_names.is_empty()).then(|| function.arg_names.clone());
+    let nobodys = facts.first_superuser();
+    for function in known::all(facts) {
+        let names: Vec<&str> = function.arg_names.iter().map(AsRef::as_ref).collect();
+        let names = (!names.is_empty()).then_some(names);
+        let owner = function.owner.map_or(nobodys, oids::of);
+        // Where it gives a table, its columns stand among the arguments.
+        let all_types: Vec<u32> = function.args.iter().chain(&function.columns).copied().collect();
+        let modes = function.args.iter().map(|_| "i").chain(function.columns.iter().map(|_| "t")).collect::<Vec<_>>();
+        let gives_table = !function.columns.is_empty();
         rows.add(&[
             ("oid", function.oid.into()),
-            ("proname", function.name.into()),
-            ("pronamespace", facts.schema_oid(function.schema).unwrap_or(0).into()),
+            ("proname", function.name.as_ref().into()),
+            ("pronamespace", facts.schema_oid(&function.schema).unwrap_or(0).into()),
             ("proowner", owner.into()),
-            // internal
-            ("prolang", 12.into()),
-            ("procost", 1.0.into()),
+            // sql, internal
+            ("prolang", if function.source.is_some() { 14 } else { 12 }.into()),
+            ("procost", if function.source.is_some() { 100.0 } else { 1.0 }.into()),
             ("prorows", if function.returns_set { 1000.0 } else { 0.0 }.into()),
             ("prokind", function.kind.into()),
             ("proisstrict", function.strict.into()),
             ("proretset", function.returns_set.into()),
             ("provolatile", function.volatility.into()),
-            ("proparallel", "s".into()),
+            ("proparallel", if function.source.is_some() { "u" } else { "s" }.into()),
             ("pronargs", function.args.len().into()),
             ("prorettype", function.result.into()),
             ("proargtypes", function.args.clone().into()),
+            ("pronargdefaults", function.defaults.iter().flatten().count().into()),
+            ("proallargtypes", gives_table.then_some(all_types).into()),
+            ("proargmodes", gives_table.then_some(modes).into()),
             ("proargnames", names.into()),
-            ("prosrc", function.name.into()),
+            ("prosrc", function.source.as_deref().unwrap_or(&function.name).into()),
         ]);
+    }
+}
+
+/// pg_cast
+pub fn casts(_: &Facts, rows: &mut Rows) {
+    let lines = include_str!("casts.txt").lines().filter(|line| !line.starts_with('#'));
+    for (at, line) in lines.enumerate() {
+        let words: Vec<&str> = line.split(' ').collect();
+        let [from, to, function, context, method] = words.as_slice() else { continue };
+        let number = |text: &str| text.parse::<u32>().unwrap_or(0);
+        row!(rows,
+            oid: oids::CASTS + u32::try_from(at).unwrap_or(0),
+            castsource: number(from),
+            casttarget: number(to),
+            castfunc: number(function),
+            castcontext: *context,
+            castmethod: *method,
+        );
     }
 }
 

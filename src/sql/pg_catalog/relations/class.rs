@@ -34,7 +34,12 @@ pub fn classes(facts: &Facts, rows: &mut Rows) {
             ("relnamespace", facts.schema_oid(entry.schema).unwrap_or(0).into()),
             (
                 "reltype",
-                if entry.is_relation() && !matches!(entry.what, What::Listed(_)) { entry.oid } else { 0 }.into(),
+                match entry.what {
+                    What::Listed(listed) => listed.row_type,
+                    _ if entry.is_relation() => entry.oid,
+                    _ => 0,
+                }
+                .into(),
             ),
             ("relowner", facts.owner(&entry).into()),
             ("relam", access_method(&entry).into()),

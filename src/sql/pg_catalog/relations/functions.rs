@@ -1,15 +1,21 @@
-//! Functions that clients look up: PostgreSQL's by its numbers, and Steward's own.
+//! Functions that clients look up: PostgreSQL's by its numbers, Steward's own, and users'.
 
+use super::super::facts::Facts;
 use super::super::oids;
+use super::types;
+use crate::catalog::{self, Class, Object, ObjectId, Returns};
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 /// A function: what `pg_proc` says of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 #[allow(missing_docs)] // each is the column of its name
 pub struct Function {
     pub oid: u32,
-    pub schema: &'static str,
-    pub name: &'static str,
+    pub schema: Cow<'static, str>,
+    pub name: Cow<'static, str>,
+    /// None of what nobody made.
+    pub owner: Option<ObjectId>,
     /// `f`, `a` (aggregate) or `w` (window)
     pub kind: &'static str,
     /// `i`, `s` or `v`
@@ -18,7 +24,14 @@ pub struct Function {
     pub returns_set: bool,
     pub result: u32,
     pub args: Vec<u32>,
-    pub arg_names: Vec<&'static str>,
+    /// For each argument its name, empty where it has none, and behind them those of a table that it gives.
+    pub arg_names: Vec<Cow<'static, str>>,
+    /// For each argument its default, where it has one.
+    pub defaults: Vec<Option<String>>,
+    /// Types of the columns of a table that it gives.
+    pub columns: Vec<u32>,
+    /// Its body, if it is one in SQL.
+    pub source: Option<String>,
 }
 
 /// A function of Steward's: name, result, whether that is a set, arguments with their types.
@@ -59,15 +72,19 @@ static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
 fn own((oid, (name, result, returns_set, args)): (u32, &Own)) -> Function {
     Function {
         oid,
-        schema: "steward",
-        name,
+        schema: "steward".into(),
+        name: (*name).into(),
+        owner: None,
         kind: "f",
         volatility: "s",
         strict: true,
         returns_set: *returns_set,
         result: *result,
         args: args.iter().map(|(_, data_type)| *data_type).collect(),
-        arg_names: args.iter().map(|(name, _)| *name).collect(),
+        arg_names: args.iter().map(|(name, _)| (*name).into()).collect(),
+        defaults: Vec::new(),
+        columns: Vec::new(),
+        source: None,
     }
 }
 
@@ -76,8 +93,9 @@ fn read(line: &'static str) -> Option<Function> {
     let [oid, name, kind, volatility, strict, set, result, args] = words.as_slice() else { return None };
     Some(Function {
         oid: oid.parse().ok()?,
-        schema: "pg_catalog",
-        name,
+        schema: "pg_catalog".into(),
+        name: (*name).into(),
+        owner: None,
         kind,
         volatility,
         strict: *strict == "t",
@@ -85,15 +103,62 @@ fn read(line: &'static str) -> Option<Function> {
         result: result.parse().ok()?,
         args: args.split(',').filter_map(|arg| arg.parse().ok()).collect(),
         arg_names: Vec::new(),
+        defaults: Vec::new(),
+        columns: Vec::new(),
+        source: None,
     })
 }
 
+fn of_user(id: ObjectId, function: &catalog::Function) -> Function {
+    let oid_of = |data_type| types::of_column(data_type).0;
+    let (result, columns) = match &function.returns {
+        Returns::Value(data_type) | Returns::Values(data_type) => (oid_of(data_type), &[][..]),
+        Returns::Table(columns) => (RECORD, columns.as_slice()),
+    };
+    let mut arg_names: Vec<Cow<'static, str>> =
+        function.arguments.iter().map(|argument| argument.name.clone().unwrap_or_default().into()).collect();
+    arg_names.extend(columns.iter().map(|(name, _)| Cow::from(name.clone())));
+    if arg_names.iter().all(|name| name.is_empty()) {
+        arg_names.clear();
+    }
+    Function {
+        oid: oids::of(id),
+        schema: function.schema.clone().into(),
+        name: function.name.clone().into(),
+        owner: Some(function.owner),
+        kind: "f",
+        volatility: match function.volatility {
+            'i' => "i",
+            's' => "s",
+            _ => "v",
+        },
+        strict: function.strict,
+        returns_set: !matches!(function.returns, Returns::Value(_)),
+        result,
+        args: function.arguments.iter().map(|argument| oid_of(&argument.data_type)).collect(),
+        arg_names,
+        defaults: function.arguments.iter().map(|argument| argument.default.clone()).collect(),
+        columns: columns.iter().map(|(_, data_type)| oid_of(data_type)).collect(),
+        source: Some(function.source.clone()),
+    }
+}
+
 /// All of them.
-pub fn all() -> impl Iterator<Item = &'static Function> {
-    FUNCTIONS.iter()
+pub fn all(facts: &Facts) -> impl Iterator<Item = Cow<'static, Function>> {
+    let users = facts.catalog().class(Class::Function).filter_map(|(id, object)| match object {
+        Object::Function(function) => Some(Cow::Owned(of_user(id, function))),
+        _ => None,
+    });
+    FUNCTIONS.iter().map(Cow::Borrowed).chain(users)
 }
 
 /// The function with this OID.
-pub fn by_oid(oid: u32) -> Option<&'static Function> {
-    FUNCTIONS.iter().find(|function| function.oid == oid)
+pub fn by_oid(facts: &Facts, oid: u32) -> Option<Cow<'static, Function>> {
+    if let Some(known) = FUNCTIONS.iter().find(|function| function.oid == oid) {
+        return Some(Cow::Borrowed(known));
+    }
+    match facts.catalog().get(ObjectId::from(oid)).map(AsRef::as_ref) {
+        Some(Object::Function(function)) => Some(Cow::Owned(of_user(ObjectId::from(oid), function))),
+        _ => None,
+    }
 }

@@ -17,6 +17,10 @@ pub struct Listed {
     pub name: &'static str,
     /// `r` or `v`.
     pub kind: &'static str,
+    /// The type of its rows.
+    pub row_type: u32,
+    /// The type of their arrays.
+    pub row_array: u32,
     /// Its columns.
     pub columns: Arc<[Column]>,
     /// For each column the name of its type, a domain in `information_schema`.
@@ -54,9 +58,10 @@ pub fn class_oid(name: &str) -> u32 {
 }
 
 fn read(line: &'static str) -> Option<Listed> {
-    let mut words = line.splitn(4, ' ');
+    let mut words = line.splitn(6, ' ');
     let (oid, (schema, name)) = (words.next()?.parse().ok()?, words.next()?.split_once('.')?);
     let kind = words.next()?;
+    let (row_type, row_array) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
     let (mut columns, mut type_names, mut not_null) = (Vec::new(), Vec::new(), Vec::new());
     for column in words.next()?.split(", ") {
         let (column_name, type_name) = column.split_once(' ')?;
@@ -65,7 +70,7 @@ fn read(line: &'static str) -> Option<Listed> {
         type_names.push(type_name);
         columns.push(Column { name: column_name.to_owned(), data_type: type_of(type_name) });
     }
-    Some(Listed { oid, schema, name, kind, columns: columns.into(), type_names, not_null })
+    Some(Listed { oid, schema, name, kind, row_type, row_array, columns: columns.into(), type_names, not_null })
 }
 
 /// The type of values that a column of this type has here. Of a domain it is the base type, as in PostgreSQL's answers; types

@@ -42,6 +42,7 @@ pub fn make(facts: &Facts, listed: &'static Listed) -> Result<Relation> {
             "pg_attribute" => attribute::attributes,
             "pg_auth_members" => role::members,
             "pg_authid" => role::secrets,
+            "pg_cast" => builtin::casts,
             "pg_class" => class::classes,
             "pg_collation" => builtin::collations,
             "pg_constraint" => constraint::rows,

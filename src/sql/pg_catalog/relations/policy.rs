@@ -29,7 +29,7 @@ pub fn rows(facts: &Facts, rows: &mut Rows) {
             oid: oids::of(id),
             polname: &policy.name,
             polrelid: oids::of(policy.table),
-            polcmd: "*",
+            polcmd: if policy.for_select { "r" } else { "*" },
             polpermissive: policy.permissive,
             polroles: roles,
             polqual: &policy.using,
@@ -50,7 +50,7 @@ pub fn shown(facts: &Facts, rows: &mut Rows) {
             policyname: &policy.name,
             permissive: if policy.permissive { "PERMISSIVE" } else { "RESTRICTIVE" },
             roles: roles,
-            cmd: "ALL",
+            cmd: if policy.for_select { "SELECT" } else { "ALL" },
             qual: &policy.using,
         );
     }

@@ -8,23 +8,24 @@ use super::{columns::data_type, database, yes_or_no};
 
 /// routines
 pub fn routines(facts: &Facts, rows: &mut Rows) {
-    for function in known::all() {
+    for function in known::all(facts) {
         let result = types::by_oid(function.result);
         row!(rows,
             specific_catalog: database(facts),
-            specific_schema: function.schema,
+            specific_schema: function.schema.as_ref(),
             specific_name: format!("{}_{}", function.name, function.oid),
             routine_catalog: database(facts),
-            routine_schema: function.schema,
-            routine_name: function.name,
+            routine_schema: function.schema.as_ref(),
+            routine_name: function.name.as_ref(),
             routine_type: (function.kind == "f").then_some("FUNCTION"),
             data_type: data_type(result),
             type_udt_catalog: database(facts),
             type_udt_schema: "pg_catalog",
             type_udt_name: result.map(|known| known.name),
             dtd_identifier: "0",
-            routine_body: "EXTERNAL",
-            external_language: "INTERNAL",
+            routine_body: if function.source.is_some() { "SQL" } else { "EXTERNAL" },
+            routine_definition: function.source.as_deref(),
+            external_language: if function.source.is_some() { "SQL" } else { "INTERNAL" },
             parameter_style: "GENERAL",
             is_deterministic: yes_or_no(function.volatility == "i"),
             sql_data_access: "MODIFIES",
@@ -41,18 +42,18 @@ pub fn routines(facts: &Facts, rows: &mut Rows) {
 
 /// parameters
 pub fn parameters(facts: &Facts, rows: &mut Rows) {
-    for function in known::all() {
+    for function in known::all(facts) {
         for (at, arg) in function.args.iter().enumerate() {
             let known = types::by_oid(*arg);
             row!(rows,
                 specific_catalog: database(facts),
-                specific_schema: function.schema,
+                specific_schema: function.schema.as_ref(),
                 specific_name: format!("{}_{}", function.name, function.oid),
                 ordinal_position: at + 1,
                 parameter_mode: "IN",
                 is_result: "NO",
                 as_locator: "NO",
-                parameter_name: function.arg_names.get(at).copied(),
+                parameter_name: function.arg_names.get(at).filter(|name| !name.is_empty()).map(AsRef::as_ref),
                 data_type: data_type(known),
                 udt_catalog: database(facts),
                 udt_schema: "pg_catalog",

@@ -1,0 +1,352 @@
+//! Calls of functions in SQL: the function's query takes the place of the call.
+//!
+//! A query that reads nothing is an expression, others are a subquery, and a call in FROM is a derived table. What is read is
+//! read with the caller's rights, since the plan is the caller's.
+
+use super::super::context::Context;
+use super::super::parser::{self, fold, split};
+use crate::catalog::{Class, Function, Object, Returns, SqlType, relation_key};
+use crate::error::{Error, Kind, Result};
+use datafusion::sql::sqlparser::ast::{
+    self, BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query, SelectItem,
+    SetExpr, TableAlias, TableAliasColumnDef, TableFactor, Value, VisitMut, VisitorMut, visit_expressions,
+    visit_expressions_mut, visit_relations,
+};
+use std::ops::ControlFlow;
+
+/// Functions within functions that are written out.
+const DEPTH_MAX: usize = 32;
+/// Functions that give another value at each call.
+const VOLATILE: [&str; 6] = ["random", "gen_random_uuid", "clock_timestamp", "nextval", "setval", "setseed"];
+
+/// Functions that make one value of many rows: with one of them a query without FROM is still a query.
+const AGGREGATES: [&str; 16] = [
+    "count",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "array_agg",
+    "string_agg",
+    "bool_and",
+    "bool_or",
+    "every",
+    "bit_and",
+    "bit_or",
+    "json_agg",
+    "jsonb_agg",
+    "stddev",
+    "variance",
+];
+
+/// Writes every call in a query or an expression out.
+pub fn write_out(node: &mut impl VisitMut, context: &Context) -> Result<()> {
+    if context.snapshot.catalog.class(Class::Function).next().is_none() {
+        return Ok(());
+    }
+    within(node, context, 0)
+}
+
+fn within(node: &mut impl VisitMut, context: &Context, depth: usize) -> Result<()> {
+    match VisitMut::visit(node, &mut Calls { context, depth }) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
+/// The function that a name means, with the schema it is in.
+pub fn find<'a>(context: &'a Context, name: &ObjectName) -> Option<&'a Function> {
+    let (schema, name) = split(name).ok()?;
+    let catalog = &context.snapshot.catalog;
+    let of = |schema: &str| match catalog.find(Class::Function, &relation_key(schema, &name)) {
+        Some((_, Object::Function(function))) => Some(function),
+        _ => None,
+    };
+    match schema {
+        Some(schema) => of(&schema),
+        None => context.settings.search_path().iter().find_map(|schema| of(schema)),
+    }
+}
+
+/// Puts `given` into the places of a query's arguments.
+pub fn bind(query: &mut impl VisitMut, given: &[Expr]) {
+    let _ = visit_expressions_mut(query, |expression| {
+        if let Some(at) = argument(expression)
+            && let Some(value) = given.get(at)
+        {
+            *expression = value.clone();
+        }
+        ControlFlow::<()>::Continue(())
+    });
+}
+
+/// The place of the argument that an expression stands for.
+fn argument(expression: &Expr) -> Option<usize> {
+    let Expr::Value(value) = expression else { return None };
+    let Value::Placeholder(mark) = &value.value else { return None };
+    mark.strip_prefix('$')?.parse::<usize>().ok()?.checked_sub(1)
+}
+
+/// An expression as a value of this type.
+pub fn typed(expression: Expr, data_type: &SqlType) -> Result<Expr> {
+    let Expr::Cast { kind, data_type, array, format, .. } = parser::expression(&format!("CAST(NULL AS {data_type})"))?
+    else {
+        return Err(Error::internal("a cast is not parsed as one"));
+    };
+    Ok(Expr::Cast { kind, expr: Box::new(expression), data_type, array, format })
+}
+
+struct Calls<'a> {
+    context: &'a Context,
+    /// Functions around.
+    depth: usize,
+}
+
+impl VisitorMut for Calls<'_> {
+    type Break = Error;
+
+    fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
+        let Expr::Function(call) = expression else { return ControlFlow::Continue(()) };
+        let Some(function) = find(self.context, &call.name) else { return ControlFlow::Continue(()) };
+        match self.value(function, call) {
+            Ok(value) => *expression = value,
+            Err(error) => return ControlFlow::Break(error),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        let (name, args, alias) = match &*factor {
+            TableFactor::Table { name, args: Some(args), alias, .. } => (name, args.args.as_slice(), alias),
+            TableFactor::Function { name, args, alias, .. } => (name, args.as_slice(), alias),
+            _ => return ControlFlow::Continue(()),
+        };
+        let Some(function) = find(self.context, name) else { return ControlFlow::Continue(()) };
+        match self.relation(function, args, alias.clone()) {
+            Ok(relation) => *factor = relation,
+            Err(error) => return ControlFlow::Break(error),
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Calls<'_> {
+    /// The function's query with a call's arguments in it, these arguments, and whether the query names a relation without them.
+    fn query(&self, function: &Function, args: &[FunctionArg]) -> Result<(Query, Vec<Expr>, bool)> {
+        if self.depth == DEPTH_MAX {
+            let message = format!("functions call each other more than {DEPTH_MAX} times deep");
+            return Err(Error::new(Kind::LimitExceeded, message));
+        }
+        let given = arguments(function, args)?;
+        let mut query = parser::query(&function.query)?;
+        must_not_be_doubled(function, &query, &given)?;
+        within(&mut query, self.context, self.depth + 1)?;
+        let reads = visit_relations(&query, |_| ControlFlow::Break(())).is_break();
+        bind(&mut query, &given);
+        Ok((query, given, reads))
+    }
+
+    fn value(&self, function: &Function, call: &ast::Function) -> Result<Expr> {
+        let Returns::Value(data_type) = &function.returns else {
+            let message = format!("set-returning function {} is supported in FROM only", function.name);
+            return Err(Error::new(Kind::Unsupported, message));
+        };
+        if call.over.is_some() || call.filter.is_some() || !call.within_group.is_empty() {
+            let message = format!("{} is not an aggregate or window function", function.name);
+            return Err(Error::new(Kind::DatatypeMismatch, message));
+        }
+        let args = match &call.args {
+            FunctionArguments::List(list) if list.duplicate_treatment.is_none() && list.clauses.is_empty() => {
+                list.args.as_slice()
+            }
+            FunctionArguments::None => &[],
+            _ => return Err(undefined(function)),
+        };
+        let (mut query, given, reads) = self.query(function, args)?;
+        let value = match expression_of(&mut query).filter(|_| !reads) {
+            Some(value) => value,
+            None => {
+                // A column of the row around would mean the function's own column of that name.
+                if reads && given.iter().any(has_columns) {
+                    let message =
+                        format!("function {} reads relations, and cannot be called with columns", function.name);
+                    return Err(
+                        Error::new(Kind::Unsupported, message).with_hint("Join with the relations that it reads.")
+                    );
+                }
+                // PostgreSQL takes the first row.
+                if query.limit_clause.is_none() && query.fetch.is_none() {
+                    query.limit_clause = parser::query("SELECT 1 LIMIT 1")?.limit_clause;
+                }
+                Expr::Subquery(Box::new(query))
+            }
+        };
+        let value = if function.exact { Expr::Nested(Box::new(value)) } else { typed(value, data_type)? };
+        if !function.strict || given.is_empty() {
+            return Ok(Expr::Nested(Box::new(value)));
+        }
+        let nulls = given.into_iter().map(|value| Expr::IsNull(Box::new(value)));
+        let any = nulls.reduce(|a, b| Expr::BinaryOp { left: Box::new(a), op: BinaryOperator::Or, right: Box::new(b) });
+        let Expr::Case { case_token, end_token, mut conditions, .. } =
+            parser::expression("CASE WHEN true THEN NULL ELSE 1 END")?
+        else {
+            return Err(Error::internal("a CASE is not parsed as one"));
+        };
+        if let (Some(when), Some(any)) = (conditions.first_mut(), any) {
+            when.condition = any;
+        }
+        Ok(Expr::Case { case_token, end_token, operand: None, conditions, else_result: Some(Box::new(value)) })
+    }
+
+    fn relation(&self, function: &Function, args: &[FunctionArg], alias: Option<TableAlias>) -> Result<TableFactor> {
+        let (query, given, _) = self.query(function, args)?;
+        if function.strict && !given.is_empty() {
+            let message = format!("function {} is STRICT, which is not supported in FROM", function.name);
+            return Err(Error::new(Kind::Unsupported, message));
+        }
+        let columns: Vec<(String, &SqlType)> = match &function.returns {
+            Returns::Table(columns) => columns.iter().map(|(name, data_type)| (name.clone(), data_type)).collect(),
+            // A column of values is called as the relation is.
+            Returns::Value(data_type) | Returns::Values(data_type) => {
+                vec![(alias.as_ref().map_or_else(|| function.name.clone(), |alias| fold(&alias.name)), data_type)]
+            }
+        };
+        let inner = |n: usize| Ident::with_quote('"', format!("${n}"));
+        let items = columns.iter().enumerate().map(|(n, (name, data_type))| {
+            let value = typed(Expr::Identifier(inner(n)), data_type)?;
+            Ok(SelectItem::ExprWithAlias { expr: value, alias: parser::quoted(name) })
+        });
+        let items = items.collect::<Result<Vec<_>>>()?;
+        let names = (0..columns.len()).map(|n| TableAliasColumnDef { name: inner(n), data_type: None });
+        let called = parser::quoted(&function.name);
+        let body = TableAlias { explicit: true, name: called.clone(), columns: names.collect(), at: None };
+        let derived = |subquery: Query, alias: TableAlias| TableFactor::Derived {
+            lateral: false,
+            subquery: Box::new(subquery),
+            alias: Some(alias),
+            sample: None,
+        };
+        let from = ast::TableWithJoins { relation: derived(query, body), joins: Vec::new() };
+        let whole = super::super::planner::select_query(items, vec![from], None)?;
+        let plain = TableAlias { explicit: true, name: called, columns: Vec::new(), at: None };
+        Ok(derived(whole, alias.unwrap_or(plain)))
+    }
+}
+
+/// A call's arguments in the function's order, each of its type.
+fn arguments(function: &Function, args: &[FunctionArg]) -> Result<Vec<Expr>> {
+    let mut given: Vec<Option<Expr>> = vec![None; function.arguments.len()];
+    for (at, arg) in args.iter().enumerate() {
+        let place = |name: &Ident| {
+            let name = fold(name);
+            function.arguments.iter().position(|arg| arg.name.as_ref() == Some(&name))
+        };
+        let (at, value) = match arg {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::BinaryOp {
+                left,
+                op: BinaryOperator::Assignment,
+                right,
+            })) => match left.as_ref() {
+                Expr::Identifier(name) => (place(name), right.as_ref()),
+                _ => return Err(undefined(function)),
+            },
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => (Some(at), value),
+            FunctionArg::Named { name, arg: FunctionArgExpr::Expr(value), .. }
+            | FunctionArg::ExprNamed { name: Expr::Identifier(name), arg: FunctionArgExpr::Expr(value), .. } => {
+                (place(name), value)
+            }
+            _ => return Err(undefined(function)),
+        };
+        match at.and_then(|at| given.get_mut(at)) {
+            Some(place) if place.is_none() => *place = Some(value.clone()),
+            _ => return Err(undefined(function)),
+        }
+    }
+    let all = function.arguments.iter().zip(given).map(|(argument, value)| {
+        let value = match (value, &argument.default) {
+            (Some(value), _) => value,
+            (None, Some(default)) => parser::expression(default)?,
+            (None, None) => return Err(undefined(function)),
+        };
+        must_fit(function, &value, &argument.data_type)?;
+        typed(value, &argument.data_type)
+    });
+    all.collect()
+}
+
+/// A number with a fraction is no whole one: PostgreSQL finds no such function, where a cast would round.
+fn must_fit(function: &Function, value: &Expr, data_type: &SqlType) -> Result<()> {
+    let whole = matches!(data_type, SqlType::Int2 | SqlType::Int4 | SqlType::Int8);
+    match value {
+        Expr::Value(value)
+            if whole
+                && matches!(&value.value, Value::Number(number, _) if number.to_string().contains(['.', 'e', 'E'])) =>
+        {
+            Err(undefined(function))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn undefined(function: &Function) -> Error {
+    let types: Vec<String> = function.arguments.iter().map(|argument| argument.data_type.to_string()).collect();
+    let (name, types) = (&function.name, types.join(", "));
+    Error::new(Kind::UndefinedFunction, format!("function {name} does not take these arguments"))
+        .with_hint(format!("It is {name}({types})."))
+}
+
+/// What gives another value each time it is computed must be computed once.
+fn must_not_be_doubled(function: &Function, query: &Query, given: &[Expr]) -> Result<()> {
+    let mut uses = vec![0; given.len()];
+    let _ = visit_expressions(query, |expression| {
+        if let Some(count) = argument(expression).and_then(|at| uses.get_mut(at)) {
+            *count += 1;
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    let doubled = |(uses, value): (&usize, &Expr)| (*uses > 1 || function.strict) && calls_one_of(value, &VOLATILE);
+    match uses.iter().zip(given).any(doubled) {
+        true => Err(Error::new(
+            Kind::Unsupported,
+            format!("function {} uses an argument more than once, which gives another value each time", function.name),
+        )
+        .with_hint("Compute the argument in a subquery, and pass its column.")),
+        false => Ok(()),
+    }
+}
+
+/// The one expression of a query that reads nothing.
+fn expression_of(query: &mut Query) -> Option<Expr> {
+    let plain =
+        query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none() && query.fetch.is_none();
+    let SetExpr::Select(select) = query.body.as_mut() else { return None };
+    let bare = select.from.is_empty()
+        && select.selection.is_none()
+        && select.having.is_none()
+        && select.distinct.is_none()
+        && !super::groups(select);
+    match select.projection.as_slice() {
+        [SelectItem::UnnamedExpr(value) | SelectItem::ExprWithAlias { expr: value, .. }]
+            if plain && bare && !calls_one_of(value, &AGGREGATES) =>
+        {
+            Some(value.clone())
+        }
+        _ => None,
+    }
+}
+
+fn calls_one_of(value: &Expr, names: &[&str]) -> bool {
+    let found = visit_expressions(value, |expression| match expression {
+        Expr::Function(call) if names.contains(&parser::last(&call.name).as_str()) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    found.is_break()
+}
+
+fn has_columns(expression: &Expr) -> bool {
+    let found = visit_expressions(expression, |expression| match expression {
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    found.is_break()
+}

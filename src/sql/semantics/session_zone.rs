@@ -1,0 +1,201 @@
+//! What of an expression the session's time zone decides, casts aside: parts of moments, sums with days and months.
+//!
+//! The engine computes in UTC. Where it is asked what a clock shows, the moment becomes what the session's clock shows before,
+//! and moments become moments again behind. With UTC nothing is done.
+
+use super::super::values::{Zone, clock_of, moment_of};
+use super::cast::Cast;
+use super::function::{self, Operator};
+use super::zone::AtTimeZone;
+use crate::catalog::SqlType;
+use crate::error::{Error, Kind, Result};
+use arrow::array::timezone::Tz;
+use arrow::array::types::{IntervalMonthDayNanoType, TimestampMicrosecondType};
+use arrow::array::{ArrayRef, AsArray, TimestampMicrosecondArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
+use chrono::{DateTime, Days, Months};
+use datafusion::common::config::{ConfigExtension, ConfigOptions, ExtensionOptions};
+use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
+use datafusion::config::ConfigEntry;
+use datafusion::functions::datetime::expr_fn::now;
+use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::{BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator as Sign};
+use std::any::Any;
+use std::sync::Arc;
+
+/// The session's zone, where the engine's rules find it.
+#[derive(Debug, Clone, Default)]
+pub struct SessionZone(pub Zone);
+
+impl ConfigExtension for SessionZone {
+    const PREFIX: &'static str = "session_zone";
+}
+
+impl ExtensionOptions for SessionZone {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn cloned(&self) -> Box<dyn ExtensionOptions> {
+        Box::new(self.clone())
+    }
+
+    fn set(&mut self, _: &str, _: &str) -> DfResult<()> {
+        Ok(())
+    }
+
+    fn entries(&self) -> Vec<ConfigEntry> {
+        Vec::new()
+    }
+}
+
+/// The zone that a configuration holds.
+pub fn zone_of(config: &ConfigOptions) -> Zone {
+    config.extensions.get::<SessionZone>().map(|zone| zone.0.clone()).unwrap_or_default()
+}
+
+/// Functions whose last argument's clock counts: what they give is no moment.
+const PARTS: [&str; 4] = ["date_part", "extract", "to_char", "datepart"];
+
+/// Whether an expression asks what the session's clock shows.
+pub fn is_asked(expr: &Expr, schema: &DFSchema) -> DfResult<bool> {
+    Ok(match expr {
+        Expr::ScalarFunction(call) => call.name() == "current_date" || moment_at(call, schema)?.is_some(),
+        Expr::BinaryExpr(BinaryExpr { left, op: Sign::Plus | Sign::Minus, right }) => {
+            let (left, right) = (left.get_type(schema)?, right.get_type(schema)?);
+            is_moment(&left) && is_interval(&right) || is_interval(&left) && is_moment(&right)
+        }
+        _ => false,
+    })
+}
+
+/// The place of the moment among a call's arguments, if its clock counts.
+fn moment_at(call: &ScalarFunction, schema: &DFSchema) -> DfResult<Option<usize>> {
+    let place = match call.name() {
+        // The parts of a moment that no clock shows.
+        "date_part" | "extract"
+            if is_one_of(call.args.first(), &["epoch", "timezone", "timezone_hour", "timezone_minute"]) =>
+        {
+            None
+        }
+        "to_char" => Some(0),
+        "date_trunc" if call.args.len() == 2 => Some(1),
+        name if PARTS.contains(&name) => Some(1),
+        _ => None,
+    };
+    let Some(place) = place else { return Ok(None) };
+    let Some(argument) = call.args.get(place) else { return Ok(None) };
+    Ok(is_moment(&argument.get_type(schema)?).then_some(place))
+}
+
+fn is_one_of(argument: Option<&Expr>, words: &[&str]) -> bool {
+    let Some(Expr::Literal(value, _)) = argument else { return false };
+    value.try_as_str().flatten().is_some_and(|text| words.iter().any(|word| text.eq_ignore_ascii_case(word)))
+}
+
+fn is_moment(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Timestamp(_, Some(_)))
+}
+
+fn is_interval(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Interval(_))
+}
+
+/// Such an expression by the session's clocks.
+pub fn with_clocks(expr: Expr, schema: &DFSchema, zone: &Zone) -> DfResult<Expr> {
+    let had = expr.get_type(schema)?;
+    let by_clock = by_clock(expr, schema, zone)?;
+    // Operands beside it were brought to the type that the engine took it to have.
+    match by_clock.get_type(schema)? == had {
+        true => Ok(by_clock),
+        false => Ok(datafusion::logical_expr::cast(by_clock, had)),
+    }
+}
+
+fn by_clock(expr: Expr, schema: &DFSchema, zone: &Zone) -> DfResult<Expr> {
+    match expr {
+        Expr::ScalarFunction(call) if call.name() == "current_date" => {
+            let from = SqlType::Timestamptz.field("");
+            let today = Cast { from, to: SqlType::Date, zone: zone.clone() };
+            Ok(function::call(today, vec![now()]))
+        }
+        Expr::ScalarFunction(mut call) => {
+            let Some(at) = moment_at(&call, schema)? else { return Ok(Expr::ScalarFunction(call)) };
+            let moment = std::mem::replace(&mut call.args[at], Expr::Literal(ScalarValue::Null, None));
+            let to_clock = AtTimeZone::to_clock(zone.name());
+            let from_clock = AtTimeZone::from_clock(zone.name());
+            call.args[at] = function::call(to_clock, vec![moment]);
+            let gives_moment = call.name() == "date_trunc";
+            let shown = Expr::ScalarFunction(call);
+            Ok(if gives_moment { function::call(from_clock, vec![shown]) } else { shown })
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
+            let (moment, interval) = if is_interval(&left.get_type(schema)?) { (right, left) } else { (left, right) };
+            let operator = Later { zone: zone.name().to_owned(), back: op == Sign::Minus };
+            Ok(function::call(operator, vec![*moment, *interval]))
+        }
+        other => Ok(other),
+    }
+}
+
+/// A moment and an interval: months and days go by the clock of a zone, the rest by time that passes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Later {
+    zone: String,
+    back: bool,
+}
+
+impl Later {
+    fn one(&self, zone: Tz, micros: i64, (months, days, nanos): (i32, i32, i64)) -> Option<i64> {
+        let sign = if self.back { -1 } else { 1 };
+        let (months, days) = (i64::from(months) * sign, i64::from(days) * sign);
+        let mut moved = micros;
+        if months != 0 || days != 0 {
+            let clock = DateTime::from_timestamp_micros(clock_of(zone, micros)?)?.naive_utc();
+            let count = |value: i64| u32::try_from(value.unsigned_abs()).ok();
+            let clock = match months {
+                0.. => clock.checked_add_months(Months::new(count(months)?))?,
+                _ => clock.checked_sub_months(Months::new(count(months)?))?,
+            };
+            let clock = match days {
+                0.. => clock.checked_add_days(Days::new(days.unsigned_abs()))?,
+                _ => clock.checked_sub_days(Days::new(days.unsigned_abs()))?,
+            };
+            moved = moment_of(zone, clock.and_utc().timestamp_micros())?;
+        }
+        moved.checked_add((nanos / 1000).checked_mul(sign)?)
+    }
+}
+
+impl Operator for Later {
+    fn name(&self) -> &'static str {
+        if self.back { "minus" } else { "plus" }
+    }
+
+    fn returns(&self) -> Field {
+        Field::new("", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true)
+    }
+
+    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
+        let zone: Tz = self.zone.parse()?;
+        let moments = cast(&operands[0].to_array(rows)?, self.returns().data_type())?;
+        let intervals = cast(&operands[1].to_array(rows)?, &DataType::Interval(IntervalUnit::MonthDayNano))?;
+        let moments = moments.as_primitive::<TimestampMicrosecondType>().iter();
+        let intervals = intervals.as_primitive::<IntervalMonthDayNanoType>().iter();
+        let out_of_range = || Error::new(Kind::DatetimeOutOfRange, "timestamp out of range");
+        let moved = moments.zip(intervals).map(|pair| match pair {
+            (Some(moment), Some(interval)) => {
+                let parts = (interval.months, interval.days, interval.nanoseconds);
+                self.one(zone, moment, parts).map(Some).ok_or_else(out_of_range)
+            }
+            _ => Ok(None),
+        });
+        let moved = moved.collect::<Result<TimestampMicrosecondArray>>()?;
+        Ok(Arc::new(moved.with_timezone("UTC")))
+    }
+}
