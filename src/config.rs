@@ -136,6 +136,24 @@ pub const SOURCE_HTML_TEXT_CHARS: usize = 4000;
 pub const SERVER_VERSION: &str = concat!("15.0 (Steward ", env!("CARGO_PKG_VERSION"), ")");
 /// Milliseconds that a client has to log in, PostgreSQL's `authentication_timeout`.
 pub const LOGIN_TIMEOUT_MS: u64 = 60_000;
+/// Bytes of a file of rules who may connect.
+pub const HBA_BYTES_MAX: u64 = 4 << 20;
+/// Failed logins as one role from one address until the next ones wait.
+pub const LOGIN_FAILURES_FREE: u32 = 6;
+/// The same from one address, whatever the role: many people may be behind it.
+pub const LOGIN_FAILURES_FREE_ADDRESS: u32 = 30;
+/// The same as one role, from wherever.
+pub const LOGIN_FAILURES_FREE_ROLE: u32 = 100;
+/// Milliseconds that the first of them waits; each further one twice as long.
+pub const LOGIN_DELAY_MS: u64 = 250;
+/// Milliseconds that a login waits at most, well below [`LOGIN_TIMEOUT_MS`]: a right password comes in all the same.
+pub const LOGIN_DELAY_MAX_MS: u64 = 8_000;
+/// The same where only the role is known to be tried, which somebody else may do.
+pub const LOGIN_DELAY_MAX_ROLE_MS: u64 = 1_000;
+/// Seconds without a further one after which one failed login is forgotten.
+pub const LOGIN_FORGET_SECONDS: u64 = 60;
+/// Addresses and roles whose failed logins are remembered.
+pub const LOGIN_FAILURES_KEPT: usize = 16_384;
 /// Bytes of a message before login is done.
 pub const LOGIN_MESSAGE_BYTES_MAX: usize = 10_000;
 /// Bytes of one message of a client: a query string, bound parameters, a piece of COPY.

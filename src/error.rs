@@ -65,6 +65,8 @@ pub enum Kind {
     InvalidByteSequence,
     /// A text is no date or time.
     InvalidDatetime,
+    /// Bytes are no value of the type in its binary form.
+    InvalidBinary,
     /// COPY data do not have the promised form.
     BadCopy,
     /// Division by zero.
@@ -125,6 +127,12 @@ pub enum Kind {
     DiskFull,
     /// The operating system refused to read or write.
     Io,
+    /// No such file on the server.
+    UndefinedFile,
+    /// An object of another kind than the statement is for.
+    WrongObject,
+    /// A name that cannot name what it is to name.
+    InvalidName,
     /// The statement was cancelled, or ran into its timeout.
     Cancelled,
     /// The transaction has failed and waits for ROLLBACK.
@@ -137,6 +145,8 @@ pub enum Kind {
     ReadOnlyTransaction,
     /// Role or password are wrong.
     Authentication,
+    /// No rule lets the client in from there, or its role may not log in.
+    NotAuthorized,
     /// The peer broke the wire protocol.
     Protocol,
     /// The key does not open this database.
@@ -176,6 +186,7 @@ struct Inner {
     message: String,
     detail: Option<String>,
     hint: Option<String>,
+    context: Option<String>,
     position: Option<usize>,
     about: Option<About>,
 }
@@ -186,7 +197,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of `kind` that says `message`.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), detail: None, hint: None, position: None, about: None }))
+        let message = message.into();
+        Self(Box::new(Inner { kind, message, detail: None, hint: None, context: None, position: None, about: None }))
     }
 
     /// A bug of ours.
@@ -214,6 +226,12 @@ impl Error {
     /// Adds the remedy.
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds where it happened: the line of COPY's data, never what stood there.
+    pub fn with_context(mut self, context: impl Into<String>) -> Self {
+        self.0.context = Some(context.into());
         self
     }
 
@@ -262,6 +280,11 @@ impl Error {
         self.0.about.as_ref()
     }
 
+    /// Where it happened, if known.
+    pub fn context(&self) -> Option<&str> {
+        self.0.context.as_deref()
+    }
+
     /// The 1-based character in the statement, if known.
     pub fn position(&self) -> Option<usize> {
         self.0.position
@@ -276,6 +299,9 @@ impl fmt::Display for Error {
         }
         if let Some(hint) = &self.0.hint {
             write!(f, "\nHINT:  {hint}")?;
+        }
+        if let Some(context) = &self.0.context {
+            write!(f, "\nCONTEXT:  {context}")?;
         }
         Ok(())
     }

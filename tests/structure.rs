@@ -39,7 +39,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("models", &["candle_core", "candle_nn", "gemm", "tokenizers", "rayon"]),
     ("sources", &["csv", "quick_xml", "scraper", "imagesize", "encoding_rs", "chardetng"]),
     ("sql", &["datafusion", "datafusion_functions_json", "parquet"]),
-    ("server", &["pgwire"]),
+    ("server", &["pgwire", "tokio_rustls", "x509_certificate"]),
     ("cli", &["clap", "tracing_subscriber"]),
 ];
 

@@ -34,8 +34,14 @@ The user is a superuser. The password is what the file holds, without the newlin
 const SERVE_HELP: &str = "\
 Examples:
   steward serve --data ./shop.db
-  steward serve --data ./shop.db --listen 0.0.0.0:5454
+  steward serve --data ./shop.db --listen 0.0.0.0:5454 --tls-cert server.crt --tls-key server.key
+  steward serve --data ./shop.db --tls-cert server.crt --tls-key server.key --tls-client-ca root.crt --hba pg_hba.conf
   psql -h 127.0.0.1 -p 5454 -U steward -d steward
+
+Behind an address that others can reach a server must encrypt: give it a certificate and its key, or say --tls off where
+the network is yours alone. --hba names a file in the form of PostgreSQL's pg_hba.conf that says who may connect from
+where, and how roles prove who they are; SIGHUP and SELECT pg_reload_conf() have it read again. Without one everybody
+needs a password.
 
 When the folder is empty a database is made in it. Its superuser is `steward`, whose password is generated and shown once,
 unless --user and --password-file say otherwise. Ctrl-C or SIGTERM ends the server in good order; a server that was killed
@@ -267,6 +273,8 @@ pub struct Serve {
     /// Memory that the server may use for caches and queries, such as 2GB; half of the machine's unless said
     #[arg(long, value_name = "SIZE", value_parser = memory)]
     pub memory_limit: Option<u64>,
+    #[command(flatten)]
+    pub door: Door,
     /// Name of the first superuser, for a database that is made now
     #[arg(long, value_name = "NAME", requires = "password_file")]
     pub user: Option<String>,
@@ -276,6 +284,37 @@ pub struct Serve {
     /// Name of the database, for one that is made now
     #[arg(long, value_name = "NAME", default_value = DATABASE_DEFAULT)]
     pub database: String,
+}
+
+/// Who comes in, and how.
+#[derive(Debug, Args)]
+pub struct Door {
+    /// Certificate of the server, with those between it and a root, in PEM; with it connections can be encrypted
+    #[arg(long, value_name = "FILE", requires = "tls_key", env = "STEWARD_TLS_CERT")]
+    pub tls_cert: Option<PathBuf>,
+    /// Key of the certificate, in PEM, which only its owner may read
+    #[arg(long, value_name = "FILE", requires = "tls_cert", env = "STEWARD_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+    /// Certificates of those who vouch for clients, in PEM; rules may then ask clients for certificates
+    #[arg(long, value_name = "FILE", requires = "tls_cert", env = "STEWARD_TLS_CLIENT_CA")]
+    pub tls_client_ca: Option<PathBuf>,
+    /// Whether connections must be encrypted
+    #[arg(long, value_enum, value_name = "MODE")]
+    pub tls: Option<Encryption>,
+    /// File of rules who may connect from where, in the form of pg_hba.conf
+    #[arg(long, value_name = "FILE", env = "STEWARD_HBA")]
+    pub hba: Option<PathBuf>,
+}
+
+/// Whether connections must be encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Encryption {
+    /// They cannot be
+    Off,
+    /// They may be
+    Offered,
+    /// They must be; with --hba the file says so, by hostssl
+    Required,
 }
 
 /// Arguments of `demo`.

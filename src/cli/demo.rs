@@ -65,7 +65,7 @@ pub async fn run(arguments: &Demo, console: &Arc<Console>) -> Result<Ending> {
         "Serving on {address}. Ctrl-C ends it. To connect, in another terminal:\n\n    {}\n\n",
         serve::psql(address, &user, database.name(), password_file)
     ))?;
-    serve::until_asked_to_end(database, listener).await?;
+    serve::until_asked_to_end(database, listener, server::Admission::default()).await?;
     Ok(Ending::Well)
 }
 

@@ -23,6 +23,7 @@ mod backup;
 mod check;
 mod console;
 mod demo;
+mod door;
 mod export;
 mod init;
 mod key;

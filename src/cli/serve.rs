@@ -6,7 +6,7 @@ use super::key::Key;
 use super::{Ending, password};
 use crate::crypto::random_password;
 use crate::error::{Error, Result};
-use crate::server;
+use crate::server::{self, Admission};
 use crate::sql::{Birth, Database};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -21,6 +21,7 @@ pub async fn run(arguments: &Serve, console: &Console) -> Result<Ending> {
     password::must_be_name("database", &arguments.database)?;
     // Before anything is made: a busy port must not leave a password that nobody noted down.
     let listener = server::listen(&arguments.listen).await?;
+    let admission = arguments.door.admission(local_address(&listener)?)?;
     let given = arguments.password_file.as_deref().map(password::read).transpose()?;
     let secret = match &given {
         Some(given) => given.as_str().to_owned(),
@@ -53,15 +54,15 @@ pub async fn run(arguments: &Serve, console: &Console) -> Result<Ending> {
         database.name(),
         psql(address, &user, database.name(), None)
     ))?;
-    until_asked_to_end(database, listener).await?;
+    until_asked_to_end(database, listener, admission).await?;
     console.print("Steward has ended in good order.\n")?;
     Ok(Ending::Well)
 }
 
 /// Serves until SIGINT or SIGTERM.
-pub async fn until_asked_to_end(database: Database, listener: TcpListener) -> Result<()> {
+pub async fn until_asked_to_end(database: Database, listener: TcpListener, admission: Admission) -> Result<()> {
     database.scrub_in_background()?;
-    server::serve(Arc::new(database), listener, server::shutdown_signal()).await
+    server::serve_as(Arc::new(database), listener, server::shutdown_signal(), admission).await
 }
 
 /// The address that a listener has, with the port that the system chose.

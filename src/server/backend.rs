@@ -39,10 +39,22 @@ pub trait Backend: Send + Sync {
     /// so that a client cannot tell an unknown role from a wrong password.
     fn scram_verifier(&self, role: &str) -> Option<Verifier>;
 
+    /// A salt for a role that is not there: always the same for a name, and nothing that a client can compute.
+    fn mock_salt(&self, role: &str) -> Result<[u8; 16]>;
+
+    /// [`Kind::NotAuthorized`] unless the role is there and may log in: for those who prove themselves without a password.
+    fn must_log_in(&self, role: &str) -> Result<()>;
+
+    /// Whether a role is a member of another, as rules mean it.
+    fn is_member(&self, role: &str, group: &str) -> bool;
+
     /// Whether a role may have one of the last connections, which are kept for those who can help when all are taken.
     fn is_superuser(&self, role: &str) -> bool;
 
-    /// Opens a session for a role whose password was right. Errors go to the client and end the connection: an unknown
+    /// Keeps what is to be done when a client asks that files of settings are read again.
+    fn on_reload(&self, _act: Arc<dyn Fn() + Send + Sync>) {}
+
+    /// Opens a session for a role that has proved itself. Errors go to the client and end the connection: an unknown
     /// database is [`Kind::UndefinedDatabase`].
     async fn connect(&self, startup: Startup, notices: NoticeSink) -> Result<Box<dyn Session>>;
 }
@@ -215,7 +227,7 @@ impl fmt::Debug for Verifier {
 /// Who connects.
 #[derive(Debug, Clone)]
 pub struct Startup {
-    /// The role, whose password was right.
+    /// The role, which has proved that it is.
     pub role: String,
     /// The database asked for; the role's name when none was.
     pub database: String,

@@ -1,13 +1,16 @@
 //! One connection from accept to close: login, then three tasks (reader, conversation, writer) until either side ends.
 
+use super::authentication::authenticate;
 use super::backend::{CancelHandle, NoticeSink, Session, Startup};
 use super::cancel::{Entry, secret};
 use super::conversation::{Conversation, Phase};
+use super::hba::Visitor;
 use super::lobby::Ticket;
 use super::log;
-use super::login::{Hello, Wire, authenticate, hello};
+use super::login::{Hello, Wire, hello};
 use super::outbox::{Outbox, encode, write_all};
 use super::serve::Shared;
+use super::socket::{ReadHalf, Socket};
 use super::sqlstate::error_response;
 use super::{backend, frame};
 use crate::config::{CONNECTIONS_RESERVED, LOGIN_TIMEOUT_MS, MESSAGES_AHEAD_MAX, SERVER_VERSION, SHUTDOWN_GRACE_MS};
@@ -20,7 +23,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedReadHalf;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::JoinSet;
 use tracing::Instrument;
@@ -43,7 +45,7 @@ pub(super) async fn serve_connection(
 ) {
     // Answers are written in whole chunks; waiting for more would only delay them.
     let _ = socket.set_nodelay(true);
-    let mut wire = Wire::new(socket);
+    let mut wire = Wire::new(Socket::Plain(socket));
     let mut ending = phase.clone();
     let login = tokio::select! {
         login = log_in(&mut wire, &shared, &ticket) => login,
@@ -84,21 +86,24 @@ fn too_many() -> Error {
 }
 
 async fn log_in(wire: &mut Wire, shared: &Arc<Shared>, ticket: &Ticket) -> Result<Option<LoggedIn>> {
-    let Some(Hello { role, database, parameters, version }) = hello(wire, &shared.registry).await? else {
-        return Ok(None);
-    };
+    let Some(hello) = hello(wire, &shared.registry, shared.tls.as_ref()).await? else { return Ok(None) };
     ticket.has_spoken();
-    log::asks(&role);
+    log::asks(&hello.role);
     // Nobody is asked for a password in vain.
     if shared.places.available_permits() == 0 {
         return Err(too_many());
     }
-    if !authenticate(wire, &role, shared.backend.as_ref(), &shared.mocks).await? {
+    let peer = wire.socket.peer().map_err(|error| Error::io("looking at a client's address", &error))?;
+    let address = peer.ip().to_canonical();
+    let visitor =
+        Visitor { address, encrypted: wire.socket.is_encrypted(), role: &hello.role, database: &hello.database };
+    let terms = shared.rules.terms(visitor, |group| shared.backend.is_member(&hello.role, group))?;
+    if !authenticate(wire, &hello, terms, address, shared).await? {
         return Ok(None);
     }
+    let Hello { role, database, parameters, version } = hello;
     // Only now: whoever has no password takes no place from those who have.
     let place = take_place(shared, &role)?;
-    let peer = wire.socket.peer_addr().map_err(|error| Error::io("looking at a client's address", &error))?;
     let pid = shared.registry.next_pid();
     let defaults = default_parameters(&role, &parameters);
     let (sink, notices) = NoticeSink::channel();
@@ -148,7 +153,7 @@ fn default_parameters(role: &str, given: &BTreeMap<String, String>) -> BTreeMap<
 async fn converse(wire: Wire, logged_in: LoggedIn, phase: watch::Receiver<Phase>) {
     let LoggedIn { session, notices, greeting, _entry, _place } = logged_in;
     let cancel = session.cancel_handle();
-    let (read, write) = wire.socket.into_split();
+    let (read, write) = wire.socket.split();
     let (outbox, chunks) = Outbox::channel();
     let (sender, inbox) = mpsc::channel(MESSAGES_AHEAD_MAX);
     let mut conversation = Conversation::new(session, inbox, outbox, phase);
@@ -180,7 +185,7 @@ async fn converse(wire: Wire, logged_in: LoggedIn, phase: watch::Receiver<Phase>
 
 /// Reads messages until the client ends, breaks the protocol, or the conversation does.
 async fn read_all(
-    mut socket: OwnedReadHalf,
+    mut socket: ReadHalf,
     mut buffer: BytesMut,
     messages: mpsc::Sender<Result<PgWireFrontendMessage>>,
     cancel: CancelHandle,

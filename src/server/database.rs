@@ -9,6 +9,7 @@ use super::backend::{
     Backend, CancelHandle, CopyChunk, Description, Idle, NoticeSink, Outcome, Session, Severity, Startup, Statement,
     TransactionStatus, Verifier,
 };
+use super::binary_copy::BinaryCopy;
 use super::types::{arrow_type, type_oid};
 use crate::error::{Error, Kind, Result};
 use crate::sql::{self, Database};
@@ -35,6 +36,22 @@ impl Backend for Database {
         })
     }
 
+    fn mock_salt(&self, role: &str) -> Result<[u8; 16]> {
+        Database::mock_salt(self, role)
+    }
+
+    fn must_log_in(&self, role: &str) -> Result<()> {
+        Database::must_log_in(self, role)
+    }
+
+    fn is_member(&self, role: &str, group: &str) -> bool {
+        Database::is_member(self, role, group)
+    }
+
+    fn on_reload(&self, act: Arc<dyn Fn() + Send + Sync>) {
+        Database::on_reload(self, act);
+    }
+
     fn is_superuser(&self, role: &str) -> bool {
         self.superusers().iter().any(|name| name == role)
     }
@@ -47,6 +64,7 @@ impl Backend for Database {
         let sink = notices.clone();
         let hear = move |notice: sql::Notice| sink.say(severity(notice.severity), notice.message);
         let mut session = self.session_with_notices(&startup.role, Arc::new(hear))?;
+        session.set_binary_form(Arc::new(BinaryCopy));
         for (name, value) in settings(&startup.parameters)? {
             begin_with(&mut session, &name, &value, &notices)?;
         }
@@ -179,9 +197,9 @@ impl Session for Client {
                 None => Outcome::Command { tag },
             },
             sql::Outcome::CopyIn { columns, binary } => Outcome::CopyIn { columns, binary },
-            sql::Outcome::CopyOut(columns, lines) => {
+            sql::Outcome::CopyOut { columns, binary, lines } => {
                 let chunk = |lines: sql::CopyLines| CopyChunk { data: lines.data, ends: lines.ends, rows: lines.rows };
-                Outcome::CopyOut { columns, binary: false, stream: lines.map(move |lines| lines.map(chunk)).boxed() }
+                Outcome::CopyOut { columns, binary, stream: lines.map(move |lines| lines.map(chunk)).boxed() }
             }
         })
     }

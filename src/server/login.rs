@@ -1,32 +1,28 @@
-//! The first messages of a connection: refusing encryption, naming role and database, proving the password.
+//! The first messages of a connection: asking for encryption, naming role and database.
 
-use super::backend::{Backend, Verifier};
-use super::cancel::{Registry, secret};
+use super::cancel::Registry;
 use super::frame::{self, Body};
 use super::outbox::encode;
+use super::socket::Socket;
 use super::sqlstate::error_response;
-use crate::config::{LOGIN_MESSAGE_BYTES_MAX, SCRAM_ROUNDS};
+use super::tls::Tls;
+use crate::config::LOGIN_MESSAGE_BYTES_MAX;
 use crate::error::{Error, Kind, Result};
 use crate::fail;
-use bytes::{Bytes, BytesMut};
-use pgwire::api::auth::sasl::scram::{ScramSecret, ScramServerAuth};
-use pgwire::error::PgWireError;
-use pgwire::messages::startup::{Authentication, NegotiateProtocolVersion, PasswordMessageFamily};
+use bytes::BytesMut;
+use pgwire::messages::startup::{NegotiateProtocolVersion, PasswordMessageFamily};
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage, ProtocolVersion};
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 const CANCEL_REQUEST: i32 = 80_877_102;
 const SSL_REQUEST: i32 = 80_877_103;
 const GSS_REQUEST: i32 = 80_877_104;
-const MECHANISM: &str = "SCRAM-SHA-256";
 
 /// A socket before the two ways of it part: messages in, messages out, one at a time.
 pub struct Wire {
     /// The socket.
-    pub socket: TcpStream,
+    pub socket: Socket,
     /// Bytes that are read but not yet taken.
     pub buffer: BytesMut,
     scratch: BytesMut,
@@ -46,14 +42,14 @@ pub struct Hello {
 
 impl Wire {
     /// A socket of which nothing has been read.
-    pub fn new(socket: TcpStream) -> Self {
+    pub fn new(socket: Socket) -> Self {
         Self { socket, buffer: BytesMut::new(), scratch: BytesMut::new() }
     }
 
     /// Sends a message.
     pub async fn send(&mut self, message: PgWireBackendMessage) -> Result<()> {
         encode(&message, &mut self.scratch)?;
-        let sent = self.socket.write_all(&self.scratch).await;
+        let sent = put(&mut self.socket, &self.scratch).await;
         sent.map_err(|error| Error::io("answering a client", &error))
     }
 
@@ -95,7 +91,7 @@ impl Wire {
     }
 
     /// Reads one password message.
-    async fn password(&mut self) -> Result<Option<Body>> {
+    pub async fn password(&mut self) -> Result<Option<Body>> {
         loop {
             if !self.fill(5).await? {
                 return Ok(None);
@@ -119,14 +115,26 @@ impl Wire {
     }
 }
 
-/// Reads what the client wants; `None` when it is gone or wanted to cancel another's statement.
-pub async fn hello(wire: &mut Wire, registry: &Registry) -> Result<Option<Hello>> {
+/// Writes bytes and sees them on their way: encrypted ones may wait for more.
+async fn put(socket: &mut Socket, bytes: &[u8]) -> std::io::Result<()> {
+    socket.write_all(bytes).await?;
+    socket.flush().await
+}
+
+/// Reads what the client wants, encrypted if it asks for that and the server can; `None` when it is gone or wanted to cancel
+/// another's statement.
+pub async fn hello(wire: &mut Wire, registry: &Registry, tls: Option<&Tls>) -> Result<Option<Hello>> {
+    let (mut ssl_asked, mut gss_asked) = (false, false);
     loop {
         let Some(mut body) = wire.untyped().await? else { return Ok(None) };
         match body.word()? {
-            SSL_REQUEST | GSS_REQUEST => {
-                let sent = wire.socket.write_all(b"N").await;
-                sent.map_err(|error| Error::io("answering a client", &error))?;
+            SSL_REQUEST if !ssl_asked => {
+                ssl_asked = true;
+                answer_request(wire, tls, "SSL request").await?;
+            }
+            GSS_REQUEST if !gss_asked => {
+                gss_asked = true;
+                answer_request(wire, None, "GSSAPI encryption request").await?;
             }
             CANCEL_REQUEST => {
                 registry.cancel(body.word()?, &body.rest());
@@ -134,6 +142,24 @@ pub async fn hello(wire: &mut Wire, registry: &Registry) -> Result<Option<Hello>
             }
             version => return startup(wire, version, body).await.map(Some),
         }
+    }
+}
+
+/// Answers a request for encryption. Once encrypted, neither kind is asked for again.
+async fn answer_request(wire: &mut Wire, tls: Option<&Tls>, what: &str) -> Result<()> {
+    let tls = tls.filter(|_| !wire.socket.is_encrypted());
+    let sent = put(&mut wire.socket, if tls.is_some() { b"S" } else { b"N" }).await;
+    sent.map_err(|error| Error::io("answering a client", &error))?;
+    // What came before the answer was not encrypted, and may be somebody else's (CVE-2021-23222).
+    if !wire.buffer.is_empty() {
+        let message = format!("received unencrypted data after {what}");
+        return Err(Error::new(Kind::Protocol, message).with_detail(
+            "This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.",
+        ));
+    }
+    match tls {
+        Some(tls) => tls.accept(&mut wire.socket).await,
+        None => Ok(()),
     }
 }
 
@@ -161,63 +187,11 @@ async fn startup(wire: &mut Wire, version: i32, mut body: Body) -> Result<Hello>
     }
     let role = match parameters.remove("user") {
         Some(role) if !role.is_empty() => role,
-        _ => fail!(Authentication, "no PostgreSQL user name specified in startup packet"),
+        _ => fail!(NotAuthorized, "no PostgreSQL user name specified in startup packet"),
     };
     if parameters.get("replication").is_some_and(|value| !matches!(value.as_str(), "false" | "off" | "no" | "0")) {
         fail!(Unsupported, "replication connections are not supported");
     }
     let database = parameters.remove("database").filter(|name| !name.is_empty()).unwrap_or_else(|| role.clone());
     Ok(Hello { role, database, parameters, version })
-}
-
-/// Lets the client prove its password by SCRAM-SHA-256; false when it is gone.
-pub async fn authenticate(wire: &mut Wire, role: &str, backend: &dyn Backend, mocks: &RandomState) -> Result<bool> {
-    let (verifier, known) = match backend.scram_verifier(role) {
-        Some(verifier) => (verifier, true),
-        None => (mock_verifier(role, mocks)?, false),
-    };
-    let secret = ScramSecret::Verifier {
-        salt: verifier.salt,
-        iterations: verifier.iterations as usize,
-        stored_key: verifier.stored_key,
-        server_key: verifier.server_key,
-    };
-    wire.send(PgWireBackendMessage::Authentication(Authentication::SASL(vec![MECHANISM.to_owned()]))).await?;
-    let Some(mut first) = wire.password().await? else { return Ok(false) };
-    if first.string()? != MECHANISM {
-        fail!(Protocol, "client selected an invalid SASL authentication mechanism");
-    }
-    let length = usize::try_from(first.word()?).unwrap_or_default();
-    let initial = first.bytes(length)?;
-    let refused = |error| refusal(error, role);
-    let (challenge, waiting) =
-        ScramServerAuth::new().on_client_first_message_with_secret(&initial, secret).map_err(refused)?;
-    let challenge = Authentication::SASLContinue(Bytes::from(challenge));
-    wire.send(PgWireBackendMessage::Authentication(challenge)).await?;
-    let Some(mut last) = wire.password().await? else { return Ok(false) };
-    let signature = waiting.on_client_final_message(&last.rest()).map_err(refused)?;
-    if !known {
-        return Err(wrong_password(role));
-    }
-    let signature = Authentication::SASLFinal(Bytes::from(signature));
-    wire.send(PgWireBackendMessage::Authentication(signature)).await?;
-    wire.send(PgWireBackendMessage::Authentication(Authentication::Ok)).await?;
-    Ok(true)
-}
-
-/// The verifier of a role that is not there: a salt that stays the same for a name, keys that fit no password.
-fn mock_verifier(role: &str, mocks: &RandomState) -> Result<Verifier> {
-    let salt = [0u8, 1].iter().flat_map(|half| mocks.hash_one((half, role)).to_be_bytes()).collect();
-    Ok(Verifier { iterations: SCRAM_ROUNDS, salt, stored_key: secret(32)?, server_key: secret(32)? })
-}
-
-fn refusal(error: PgWireError, role: &str) -> Error {
-    match error {
-        PgWireError::InvalidPassword(_) => wrong_password(role),
-        _ => Error::new(Kind::Protocol, "malformed SCRAM message"),
-    }
-}
-
-fn wrong_password(role: &str) -> Error {
-    Error::new(Kind::Authentication, format!("password authentication failed for user \"{role}\""))
 }

@@ -1,8 +1,9 @@
 //! The door: PostgreSQL's wire protocol over sessions.
 //!
-//! A client connects, is asked for its password by SCRAM-SHA-256, and then talks: query strings (*simple*), or parse,
+//! A client connects, encrypts if the server can (`tls`), is let in by the first rule that fits it (`hba`), proves who it
+//! is by SCRAM-SHA-256 or a certificate (`authentication`, slowed down by `throttle` after failures), and then talks: query strings (*simple*), or parse,
 //! bind, describe, execute and sync (*extended*), or the data of a COPY. Behind the door is a [`Backend`] that opens a
-//! [`Session`] for each connection; this room knows the protocol and Arrow and no SQL, and it alone names pgwire.
+//! [`Session`] for each connection; this room knows the protocol and Arrow and no SQL, and it alone names pgwire and rustls.
 //!
 //! **One connection** ([`serve()`] accepts it, `connection` holds it together) is three tasks once `login` is done:
 //!
@@ -24,9 +25,12 @@
 //!
 //! What is promised: bytes that are no protocol end that connection cleanly and nothing else; an unknown role cannot be
 //! told from a wrong password; the tag of a statement is sent after its commit (in extended messages: ReadyForQuery is).
-//! What is left out: TLS (asked for, the answer is N), replication, function calls, `LISTEN` across sessions.
+//! What is left out: GSSAPI, replication, function calls, `LISTEN` across sessions.
 
+mod admission;
+mod authentication;
 mod backend;
+mod binary_copy;
 mod cancel;
 mod connection;
 mod conversation;
@@ -37,6 +41,7 @@ mod encode;
 mod engine;
 mod extended;
 mod frame;
+mod hba;
 mod lobby;
 mod log;
 mod login;
@@ -44,15 +49,22 @@ mod outbox;
 mod portal;
 mod serve;
 mod simple;
+mod socket;
 mod sqlstate;
 #[cfg(test)]
 mod tests;
+mod throttle;
+mod tls;
 pub mod types;
 
+pub use admission::Admission;
 pub use backend::{
     Backend, CancelHandle, CopyChunk, Description, Idle, Notice, NoticeSink, Outcome, Session, Severity, Startup,
     Statement, TransactionStatus, Verifier,
 };
+pub use binary_copy::BinaryCopy;
 pub use engine::engine_error;
-pub use serve::{listen, serve, serve_at_most, shutdown_signal};
+pub use hba::Rules;
+pub use serve::{listen, serve, serve_as, shutdown_signal};
 pub use sqlstate::sqlstate;
+pub use tls::{Tls, TlsFiles};

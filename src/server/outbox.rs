@@ -88,7 +88,11 @@ pub async fn write_all<W: AsyncWrite + Unpin>(
                         write_notice(&mut socket, &notice).await?;
                     }
                     match chunk {
-                        Some(chunk) => socket.write_all(&chunk).await?,
+                        Some(chunk) => {
+                            socket.write_all(&chunk).await?;
+                            // What is encrypted may wait for more.
+                            socket.flush().await?;
+                        }
                         None => return socket.shutdown().await,
                     }
                 }
@@ -105,7 +109,10 @@ pub async fn write_all<W: AsyncWrite + Unpin>(
 async fn write_notice<W: AsyncWrite + Unpin>(socket: &mut W, notice: &Notice) -> std::io::Result<()> {
     let mut bytes = BytesMut::new();
     match encode(&notice_response(notice), &mut bytes) {
-        Ok(()) => socket.write_all(&bytes).await,
+        Ok(()) => {
+            socket.write_all(&bytes).await?;
+            socket.flush().await
+        }
         // A notice that cannot be encoded is no loss.
         Err(_) => Ok(()),
     }

@@ -1,15 +1,18 @@
 //! The door itself: an address, connections, and an orderly end.
 
+use super::admission::Admission;
 use super::backend::Backend;
 use super::cancel::Registry;
 use super::connection::serve_connection;
 use super::conversation::Phase;
+use super::hba::Rules;
 use super::lobby::Lobby;
 use super::log;
-use crate::config::{CANCEL_GRACE_MS, CONNECTIONS_MAX, SERVER_VERSION, SHUTDOWN_GRACE_MS};
+use super::throttle::Throttle;
+use super::tls::Tls;
+use crate::config::{CANCEL_GRACE_MS, SERVER_VERSION, SHUTDOWN_GRACE_MS};
 use crate::error::{Error, Kind, Result};
 use std::future::Future;
-use std::hash::RandomState;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +27,12 @@ pub(super) struct Shared {
     pub registry: Arc<Registry>,
     /// Places for those who are logged in.
     pub places: Arc<Semaphore>,
-    /// Makes the salts of roles that are not there.
-    pub mocks: RandomState,
+    /// What encrypts, if the server can.
+    pub tls: Option<Tls>,
+    /// Who may come in from where.
+    pub rules: Arc<Rules>,
+    /// Failed logins of late.
+    pub throttle: Throttle,
 }
 
 /// Opens an address such as `127.0.0.1:5454`. One that is taken is [`Kind::InUse`], one that is none
@@ -44,24 +51,32 @@ pub async fn listen(address: &str) -> Result<TcpListener> {
 }
 
 /// Serves a backend until `shutdown` is ready, then lets running statements end shortly, and returns when every
-/// connection is closed.
+/// connection is closed. Whoever has a password comes in, unencrypted: see [`serve_as`] for more than that.
 pub async fn serve(backend: Arc<dyn Backend>, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<()> {
-    serve_at_most(backend, listener, shutdown, CONNECTIONS_MAX).await
+    serve_as(backend, listener, shutdown, Admission::default()).await
 }
 
-/// As [`serve`], with a bound of its own on the connections at once.
-pub async fn serve_at_most(
+/// As [`serve`], with encryption, rules and bounds.
+pub async fn serve_as(
     backend: Arc<dyn Backend>,
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
-    connections_max: usize,
+    admission: Admission,
 ) -> Result<()> {
+    let connections_max = admission.connections_max;
     let shared = Arc::new(Shared {
         backend,
         registry: Arc::default(),
         places: Arc::new(Semaphore::new(connections_max)),
-        mocks: RandomState::new(),
+        tls: admission.tls,
+        rules: admission.rules,
+        throttle: Throttle::default(),
     });
+    let rules = shared.rules.clone();
+    shared.backend.on_reload(Arc::new(move || rules.reload_and_log()));
+    // For as long as this runs.
+    let mut signals = JoinSet::new();
+    signals.spawn(reload_when_told(shared.rules.clone()));
     let lobby = Arc::new(Lobby::default());
     let (phase, watcher) = watch::channel(Phase::Running);
     match listener.local_addr() {
@@ -106,6 +121,20 @@ pub async fn serve_at_most(
 async fn all_end(connections: &mut JoinSet<()>, wait_ms: u64) -> bool {
     let ended = async { while connections.join_next().await.is_some() {} };
     tokio::time::timeout(Duration::from_millis(wait_ms), ended).await.is_ok()
+}
+
+/// Reads the rules again at each SIGHUP.
+async fn reload_when_told(rules: Arc<Rules>) {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut told) = signal(SignalKind::hangup()) {
+            while told.recv().await.is_some() {
+                rules.reload_and_log();
+            }
+        }
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Ready when the process is asked to end: SIGINT (Ctrl-C) or SIGTERM.

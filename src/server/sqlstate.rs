@@ -66,12 +66,17 @@ pub fn sqlstate(kind: Kind) -> &'static str {
         Kind::TooManyConnections => "53300",
         Kind::DiskFull => "53100",
         Kind::Io => "58030",
+        Kind::UndefinedFile => "58P01",
+        Kind::InvalidName => "42602",
+        Kind::WrongObject => "42809",
+        Kind::InvalidBinary => "22P03",
         Kind::Cancelled => "57014",
         Kind::FailedTransaction => "25P02",
         Kind::ActiveTransaction => "25001",
         Kind::NoActiveTransaction => "25P01",
         Kind::ReadOnlyTransaction => "25006",
         Kind::Authentication => "28P01",
+        Kind::NotAuthorized => "28000",
         Kind::Protocol => "08P01",
         Kind::WrongKey => "XX001",
         Kind::Corruption => "XX001",
@@ -93,6 +98,7 @@ pub(super) fn error_response(error: &Error, fatal: bool) -> PgWireBackendMessage
     ];
     fields.extend(error.detail().map(|detail| (b'D', clean(detail))));
     fields.extend(error.hint().map(|hint| (b'H', clean(hint))));
+    fields.extend(error.context().map(|context| (b'W', clean(context))));
     fields.extend(error.position().map(|position| (b'P', position.to_string())));
     if let Some(About { schema, table, column, constraint }) = error.about() {
         fields.extend([(b's', clean(schema)), (b't', clean(table))]);
@@ -190,12 +196,17 @@ mod tests {
         (Kind::TooManyConnections, "53300"),
         (Kind::DiskFull, "53100"),
         (Kind::Io, "58030"),
+        (Kind::UndefinedFile, "58P01"),
+        (Kind::InvalidName, "42602"),
+        (Kind::WrongObject, "42809"),
+        (Kind::InvalidBinary, "22P03"),
         (Kind::Cancelled, "57014"),
         (Kind::FailedTransaction, "25P02"),
         (Kind::ActiveTransaction, "25001"),
         (Kind::NoActiveTransaction, "25P01"),
         (Kind::ReadOnlyTransaction, "25006"),
         (Kind::Authentication, "28P01"),
+        (Kind::NotAuthorized, "28000"),
         (Kind::Protocol, "08P01"),
         (Kind::WrongKey, "XX001"),
         (Kind::Corruption, "XX001"),

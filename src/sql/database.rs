@@ -1,6 +1,7 @@
 //! A database: the store, the engine's template, the sessions on it.
 
 use super::context::{Context, Notice, NoticeSink};
+use super::logins::OnReload;
 use super::memory::{Memory, memory_default};
 use super::models::Models;
 use super::referred::referred_files;
@@ -70,6 +71,8 @@ pub struct Inner {
     template: SessionState,
     /// Compacts tables until the database is closed.
     _compactor: Compactor,
+    /// What `pg_reload_conf` does.
+    pub(super) on_reload: Mutex<Option<OnReload>>,
     /// The next number of each column that numbers rows by itself.
     numbers: Mutex<HashMap<(ObjectId, usize), i64>>,
 }
@@ -128,6 +131,7 @@ impl Database {
             manager,
             name,
             template: template()?,
+            on_reload: Mutex::default(),
             numbers: Mutex::default(),
             _compactor: compactor,
         };
@@ -183,6 +187,10 @@ impl Database {
         let snapshot = self.0.manager.current();
         let (_, role) = snapshot.catalog.role(role)?;
         ScramVerifier::parse(role.verifier.as_deref().filter(|_| role.login)?).ok()
+    }
+
+    pub(super) fn inner(&self) -> &Arc<Inner> {
+        &self.0
     }
 
     /// How many statements wait for a lock.

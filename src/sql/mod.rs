@@ -20,6 +20,7 @@ mod execute;
 pub mod export;
 mod functions;
 mod locking;
+mod logins;
 mod memory;
 mod models;
 mod names;
@@ -44,6 +45,7 @@ mod types;
 mod values;
 
 pub use context::{Cancel, Notice, NoticeSink};
+pub use copy::BinaryForm;
 pub use database::{Birth, Database};
 pub use origins::ORIGIN_METADATA;
 pub use parser::Statement;

@@ -5,7 +5,7 @@
 //! error undoes the implicit transaction and breaks an explicit one, as in PostgreSQL.
 
 use super::context::{Cancel, Context, Notice, NoticeSink};
-use super::copy::CopyIn;
+use super::copy::{BinaryForm, CopyIn, Lent};
 use super::database::Inner;
 use super::execute;
 use super::parser::{self, Body, Statement};
@@ -45,8 +45,15 @@ pub enum Outcome {
         /// They are no text.
         binary: bool,
     },
-    /// The client receives data: columns, and pieces of bytes with the end of each line in them.
-    CopyOut(usize, BoxStream<'static, Result<CopyLines>>),
+    /// The client receives data.
+    CopyOut {
+        /// Of so many columns.
+        columns: usize,
+        /// They are no text.
+        binary: bool,
+        /// Pieces of bytes, with the end of each line in them.
+        lines: BoxStream<'static, Result<CopyLines>>,
+    },
 }
 
 /// Some lines of COPY TO.
@@ -102,6 +109,7 @@ pub struct Session {
     pub(super) notices: NoticeSink,
     cancel: Cancel,
     copy: Option<CopyIn>,
+    binary: Lent,
     changes: Vec<(String, String)>,
 }
 
@@ -120,6 +128,7 @@ impl Session {
             notices,
             cancel: Cancel::default(),
             copy: None,
+            binary: None,
             changes: Vec::new(),
         }
     }
@@ -133,7 +142,7 @@ impl Session {
             let outcome = match self.execute(statement, Vec::new()).await {
                 Ok(Outcome::Rows { stream, .. }) => stream.try_collect().await.map(Some).map_err(Error::from),
                 Ok(Outcome::Command(_)) => Ok(None),
-                Ok(Outcome::CopyIn { .. } | Outcome::CopyOut(..)) => Err(Error::new(
+                Ok(Outcome::CopyIn { .. } | Outcome::CopyOut { .. }) => Err(Error::new(
                     Kind::Unsupported,
                     "COPY with the client's data needs a connection; use Session::execute and Session::copy_data",
                 )),
@@ -403,6 +412,15 @@ impl Session {
     /// Sends a notice.
     pub(super) fn notify(&self, severity: &'static str, message: impl Into<String>) {
         (self.notices)(Notice { severity, message: message.into() });
+    }
+
+    /// Lends the session the binary form of values, for COPY.
+    pub fn set_binary_form(&mut self, form: Arc<dyn BinaryForm>) {
+        self.binary = Some(form);
+    }
+
+    pub(super) fn binary_form(&self) -> &Lent {
+        &self.binary
     }
 
     /// Begins to receive data.

@@ -288,6 +288,11 @@ impl Transaction {
         Ok(count)
     }
 
+    /// Whether all rows that a table has are its own: it made the table, or emptied it.
+    pub fn is_fresh(&self, table: ObjectId) -> bool {
+        self.truncated.contains(&table) || self.base.catalog.get(table).is_none()
+    }
+
     /// Removes all rows of a table.
     pub fn truncate(&mut self, table: ObjectId) {
         self.added.remove(&table);

@@ -13,6 +13,7 @@ pub use split::{Piece, Script};
 use super::console::Console;
 use super::table::Table;
 use crate::error::{Error, Kind, Result};
+use crate::server::BinaryCopy;
 use crate::sql::{Database, Notice, Outcome, Session, Statement};
 use backslash::{Backslash, Copy};
 use futures::StreamExt;
@@ -77,7 +78,8 @@ impl<'c> Runner<'c> {
             let text = format!("{}{}:  {}", at.lock(), notice.severity, notice.message);
             to.note(&text);
         };
-        let session = database.session_with_notices(role, Arc::new(notices))?;
+        let mut session = database.session_with_notices(role, Arc::new(notices))?;
+        session.set_binary_form(Arc::new(BinaryCopy));
         Ok(Self { session, console, style, timing: false, place })
     }
 
@@ -236,7 +238,7 @@ impl<'c> Runner<'c> {
                 self.copy_in(data).await?;
                 Ok(format!("{}\n", self.session.copy_finish().await?))
             }
-            Outcome::CopyOut(_, mut lines) => {
+            Outcome::CopyOut { mut lines, .. } => {
                 let mut rows = 0;
                 while let Some(lines) = lines.next().await {
                     let lines = lines?;

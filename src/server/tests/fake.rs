@@ -62,6 +62,21 @@ impl Backend for Fake {
         }
     }
 
+    fn mock_salt(&self, role: &str) -> Result<[u8; 16]> {
+        Ok([role.len() as u8; 16])
+    }
+
+    fn must_log_in(&self, role: &str) -> Result<()> {
+        match ["ann", "bob"].contains(&role) {
+            true => Ok(()),
+            false => fail!(NotAuthorized, "role \"{role}\" does not exist"),
+        }
+    }
+
+    fn is_member(&self, role: &str, group: &str) -> bool {
+        role == group || (role == "ann" && group == "staff")
+    }
+
     fn is_superuser(&self, role: &str) -> bool {
         role == "ann"
     }

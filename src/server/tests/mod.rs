@@ -4,10 +4,12 @@
 //! pipeline is followed by results that should not be; a cancelled or broken statement leaves the connection unusable;
 //! a client that misbehaves takes others with it.
 
+mod encrypted;
 mod fake;
+mod garbage;
 mod socket;
 
-use super::{listen, serve_at_most};
+use super::{Admission, listen, serve_as};
 use crate::config::{CONNECTIONS_RESERVED, LOBBY_MAX};
 use crate::error::Kind;
 use bytes::Bytes;
@@ -34,18 +36,22 @@ struct Door {
 }
 
 async fn door(connections_max: usize) -> Door {
+    door_with(Admission { connections_max, ..Admission::default() }).await
+}
+
+async fn door_with(admission: Admission) -> Door {
     let listener = listen("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let backend = Arc::new(Fake::default());
     let log = backend.log.clone();
     let (stop, stopped) = oneshot::channel();
-    let served = tokio::spawn(serve_at_most(
+    let served = tokio::spawn(serve_as(
         backend,
         listener,
         async {
             let _ = stopped.await;
         },
-        connections_max,
+        admission,
     ));
     Door { address, log, stop: Some(stop), served }
 }

@@ -21,7 +21,7 @@ impl Bare {
     }
 
     /// Logs in by the real client, over a second handle of the same socket, which is dropped without a word.
-    async fn login(door: &Door) -> Self {
+    pub async fn login(door: &Door) -> Self {
         let socket = TcpStream::connect(door.address).await.unwrap().into_std().unwrap();
         let second = TcpStream::from_std(socket.try_clone().unwrap()).unwrap();
         let _client = door.config().connect_raw(second, NoTls).await.unwrap();
@@ -33,6 +33,17 @@ impl Bare {
         message.put_i32(body.len() as i32 + 4);
         message.put_slice(body);
         self.socket.write_all(&message).await.unwrap();
+    }
+
+    /// Sends bytes, whatever they are, to a server that may have hung up.
+    pub async fn send_raw(&mut self, bytes: &[u8]) {
+        let _ = self.socket.write_all(bytes).await;
+    }
+
+    /// Says no more, and reads until the server has ended the connection.
+    pub async fn hang_up_and_read(mut self) {
+        let _ = self.socket.shutdown().await;
+        while matches!(self.socket.read_buf(&mut self.buffer).await, Ok(1..)) {}
     }
 
     /// The next message; kind 0 at the end of the connection.

@@ -1,21 +1,24 @@
-//! COPY FROM STDIN: records to segments of the table, in the session's transaction.
+//! COPY FROM: records to segments of the table, in the session's transaction.
 //!
 //! The connection's thread only finds where records end. Blocks of whole records become values, segments and sealed
 //! files on threads of their own, as many as there are cores, and are added in their order.
 
 use super::super::context::Context;
 use super::super::dml::{Referring, Target, Work, rows};
-use super::super::parser::Copy;
+use super::super::parser::{Chosen, CopyForm, CopyFormat, CopyHeader};
 use super::super::values;
+use super::binary::{BinaryForm, TupleCutter, Tuples};
 use super::cut::{Block, Cutter};
 use super::parquet::{Gathered, Part};
 use super::sink::Sink;
-use super::split::Form;
+use super::split::{Form, Value};
 use crate::error::{Error, Kind, Result};
+use crate::fail;
 use crate::txn::{Loader, Transaction};
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
 use arrow::datatypes::Schema;
 use datafusion::execution::SessionState;
+use datafusion::physical_expr::PhysicalExpr;
 use std::sync::Arc;
 
 /// A COPY that is receiving data.
@@ -24,51 +27,73 @@ pub struct CopyIn {
     reader: Arc<Reader>,
     loader: Loader,
     referring: Referring,
-    header: bool,
+    header: CopyHeader,
 }
 
 /// What the data are, as they arrive.
 enum Data {
     /// Records, which become rows while more arrive.
     Lines(Cutter),
+    /// Rows in the binary form.
+    Tuples(TupleCutter, Arc<dyn BinaryForm>),
     /// A Parquet file, which is read when all of it is here.
     Parquet(Gathered),
+}
+
+/// Where the data go.
+pub(super) struct Destination {
+    /// The table.
+    pub target: Target,
+    /// Its columns that the data have.
+    pub columns: Vec<usize>,
+    /// Which rows come in; all without one.
+    pub condition: Option<Arc<dyn PhysicalExpr>>,
 }
 
 /// What turns data into rows.
 struct Reader {
     context: Arc<Context>,
     state: SessionState,
-    target: Target,
-    columns: Vec<usize>,
+    into: Destination,
     form: Arc<Form>,
 }
 
 impl CopyIn {
-    /// A COPY into these columns of the table.
+    /// A COPY of data in this form.
     pub(super) fn new(
         (context, state): (Arc<Context>, SessionState),
         txn: &Transaction,
-        target: Target,
-        columns: Vec<usize>,
-        copy: Copy,
+        into: Destination,
+        form: &CopyForm,
+        binary: Option<Arc<dyn BinaryForm>>,
     ) -> Result<Self> {
-        let loader = Loader::new(context.database.manager.clone(), txn, target.id)?;
-        let numbered = |n: usize| target.table.columns[n].identity && !columns.contains(&n);
+        let loader = Loader::new(context.database.manager.clone(), txn, into.target.id)?;
+        let table = into.target.table.clone();
+        let numbered = |n: usize| table.columns[n].identity && !into.columns.contains(&n);
         // Rows are numbered in the order in which they come.
-        let loader = match (0..target.table.columns.len()).any(numbered) {
+        let loader = match (0..table.columns.len()).any(numbered) {
             true => loader.one_by_one(),
             false => loader,
         };
-        let (format, delimiter, quote) = (copy.format, copy.delimiter, copy.quote);
-        let form = Arc::new(Form { format, delimiter, quote, null: copy.null });
-        let reader = Arc::new(Reader { context, state, target, columns, form: form.clone() });
-        let referring = Referring::default();
-        let data = match copy.parquet {
-            true => Data::Parquet(Gathered::default()),
-            false => Data::Lines(Cutter::new(form)),
+        let lines = Arc::new(Form {
+            csv: form.format == CopyFormat::Csv,
+            delimiter: form.delimiter,
+            quote: form.quote,
+            escape: form.escape,
+            null: form.null.clone(),
+            force_not_null: into.chosen("FORCE_NOT_NULL", &form.force_not_null)?,
+            force_null: into.chosen("FORCE_NULL", &form.force_null)?,
+            table: table.name.clone(),
+        });
+        let data = match (form.format, binary) {
+            (CopyFormat::Parquet, _) => Data::Parquet(Gathered::default()),
+            (CopyFormat::Binary, Some(binary)) => {
+                Data::Tuples(TupleCutter::new(into.columns.len(), table.name.clone()), binary)
+            }
+            _ => Data::Lines(Cutter::new(lines.clone())),
         };
-        Ok(Self { data, reader, loader, referring, header: copy.header })
+        let reader = Arc::new(Reader { context, state, into, form: lines });
+        Ok(Self { data, reader, loader, referring: Referring::default(), header: form.header })
     }
 
     /// Takes a piece of data.
@@ -76,38 +101,73 @@ impl CopyIn {
         self.reader.context.cancel.check()?;
         match &mut self.data {
             Data::Lines(cutter) => cutter.feed(data),
+            Data::Tuples(cutter, _) => cutter.feed(data)?,
             Data::Parquet(file) => return file.feed(data),
         }
-        while let Data::Lines(cutter) = &mut self.data
-            && let Some(block) = cutter.block()
-        {
-            self.load_block(txn, block).await?;
+        self.load_cut(txn).await
+    }
+
+    /// Loads what is there in whole blocks.
+    async fn load_cut(&mut self, txn: &mut Transaction) -> Result<()> {
+        loop {
+            match &mut self.data {
+                Data::Lines(cutter) => match cutter.block()? {
+                    Some(block) => self.load_block(txn, block).await?,
+                    None => return Ok(()),
+                },
+                Data::Tuples(cutter, binary) => match cutter.tuples()? {
+                    Some(tuples) => {
+                        let binary = binary.clone();
+                        self.load_tuples(txn, tuples, binary).await?;
+                    }
+                    None => return Ok(()),
+                },
+                Data::Parquet(_) => return Ok(()),
+            }
         }
-        Ok(())
     }
 
     /// Ends the data; gives the number of rows.
     pub async fn finish(mut self, txn: &mut Transaction) -> Result<usize> {
-        match &mut self.data {
-            Data::Lines(cutter) => {
-                if let Some(block) = cutter.finish()? {
-                    self.load_block(txn, block).await?;
-                }
-            }
-            Data::Parquet(file) => {
-                for part in std::mem::take(file).parts()? {
-                    let reader = self.reader.clone();
-                    self.load(txn, move || reader.rows_of_part(&part)).await?;
+        self.load_rest(txn).await?;
+        let work = Work::new(&self.reader.context, &self.reader.state, &[]);
+        rows::finish(&work, txn, &self.reader.into.target, (self.loader, self.referring)).await
+    }
+
+    async fn load_rest(&mut self, txn: &mut Transaction) -> Result<()> {
+        loop {
+            match &mut self.data {
+                Data::Lines(cutter) => match cutter.finish()? {
+                    Some(block) => self.load_block(txn, block).await?,
+                    None if self.header == CopyHeader::Match => return self.reader.must_name_columns(1, &[]),
+                    None => return Ok(()),
+                },
+                Data::Tuples(cutter, binary) => match cutter.finish()? {
+                    Some(tuples) => {
+                        let binary = binary.clone();
+                        self.load_tuples(txn, tuples, binary).await?;
+                    }
+                    None => return Ok(()),
+                },
+                Data::Parquet(file) => {
+                    for part in std::mem::take(file).parts()? {
+                        let reader = self.reader.clone();
+                        self.load(txn, move || reader.rows_of_part(&part)).await?;
+                    }
+                    return Ok(());
                 }
             }
         }
-        let work = Work::new(&self.reader.context, &self.reader.state, &[]);
-        rows::finish(&work, txn, &self.reader.target, (self.loader, self.referring)).await
     }
 
     async fn load_block(&mut self, txn: &mut Transaction, block: Block) -> Result<()> {
-        let (reader, header) = (self.reader.clone(), std::mem::take(&mut self.header));
+        let (reader, header) = (self.reader.clone(), std::mem::replace(&mut self.header, CopyHeader::None));
         self.load(txn, move || reader.rows_of_block(&block, header)).await
+    }
+
+    async fn load_tuples(&mut self, txn: &mut Transaction, tuples: Tuples, binary: Arc<dyn BinaryForm>) -> Result<()> {
+        let reader = self.reader.clone();
+        self.load(txn, move || reader.rows_of_tuples(&tuples, binary.as_ref())).await
     }
 
     async fn load(
@@ -117,21 +177,44 @@ impl CopyIn {
     ) -> Result<()> {
         let work = Work::new(&self.reader.context, &self.reader.state, &[]);
         let loading = (&mut self.loader, &mut self.referring);
-        rows::settle(&work, txn, &self.reader.target, loading, Loader::is_full).await?;
+        rows::settle(&work, txn, &self.reader.into.target, loading, Loader::is_full).await?;
         self.loader.submit(job)
+    }
+}
+
+impl Destination {
+    /// By column of the data, whether an option names it; empty where it names none.
+    fn chosen(&self, option: &str, chosen: &Chosen) -> Result<Vec<bool>> {
+        let names = match chosen {
+            Chosen::All => return Ok(vec![true; self.columns.len()]),
+            Chosen::Named(names) if names.is_empty() => return Ok(Vec::new()),
+            Chosen::Named(names) => names,
+        };
+        let table = &self.target.table;
+        for name in names {
+            let Some(at) = table.column_index(name) else {
+                fail!(UndefinedColumn, "column \"{name}\" of relation \"{}\" does not exist", table.name);
+            };
+            if !self.columns.contains(&at) {
+                fail!(InvalidColumnReference, "{option} column \"{name}\" not referenced by COPY");
+            }
+        }
+        Ok(self.columns.iter().map(|&column| names.contains(&table.columns[column].name)).collect())
     }
 }
 
 impl Reader {
     /// The rows of a block; `header` says that its first record is none.
-    fn rows_of_block(&self, block: &Block, header: bool) -> Result<Option<RecordBatch>> {
+    fn rows_of_block(&self, block: &Block, header: CopyHeader) -> Result<Option<RecordBatch>> {
         self.context.cancel.check()?;
-        let table = &self.target.table;
-        let mut sinks: Vec<Sink> = self.columns.iter().map(|&c| Sink::new(&table.columns[c].data_type)).collect();
-        let (mut rows, mut skip) = (0, header);
+        let (table, columns) = (&self.into.target.table, &self.into.columns);
+        let mut sinks: Vec<Sink> = columns.iter().map(|&c| Sink::new(&table.columns[c].data_type)).collect();
+        let (mut rows, mut header_left) = (0, header);
         self.form.records(block, |line, values| {
-            if std::mem::take(&mut skip) {
-                return Ok(());
+            match std::mem::replace(&mut header_left, CopyHeader::None) {
+                CopyHeader::None => {}
+                CopyHeader::Line => return Ok(()),
+                CopyHeader::Match => return self.must_name_columns(line, values),
             }
             self.check_count(line, values.len())?;
             sinks.iter_mut().zip(values).for_each(|(sink, value)| sink.push(value.as_deref()));
@@ -143,64 +226,136 @@ impl Reader {
         }
         let mut arrays = Vec::with_capacity(sinks.len());
         for (n, sink) in sinks.into_iter().enumerate() {
-            let column = &table.columns[self.columns[n]];
+            let column = &table.columns[columns[n]];
             let read = sink.finish().map(|array| self.context.zone().assign(&array, &column.data_type));
             arrays.push(match read {
                 Some(Ok(array)) => array,
                 // What is too long, and what the sink could not read: again, and more slowly.
-                _ => self.column(block, header, n)?,
+                _ => self.column(block, header != CopyHeader::None, n)?,
             });
         }
-        self.whole(arrays, rows).map(Some)
+        self.placed(arrays, rows, |row| self.line_of(block, header != CopyHeader::None, row)).map(Some)
+    }
+
+    /// The line of the n-th row of a block.
+    fn line_of(&self, block: &Block, header: bool, row: usize) -> u64 {
+        let (mut left, mut found) = (row + usize::from(header), block.line);
+        // What could go wrong has, when the rows were read.
+        let _ = self.form.records(block, |line, _| {
+            found = line;
+            left = left.checked_sub(1).ok_or_else(|| Error::internal("it is found"))?;
+            Ok(())
+        });
+        found
+    }
+
+    /// The rows of a block in the binary form.
+    fn rows_of_tuples(&self, tuples: &Tuples, binary: &dyn BinaryForm) -> Result<Option<RecordBatch>> {
+        self.context.cancel.check()?;
+        let (table, columns) = (&self.into.target.table, &self.into.columns);
+        let mut arrays = Vec::with_capacity(columns.len());
+        for (values, &at) in tuples.columns(columns.len()).iter().zip(columns) {
+            let column = &table.columns[at];
+            let field = column.data_type.field(&column.name);
+            let array = |values: &[Option<&[u8]>]| {
+                binary.read(&field, values).and_then(|array| values::assign(&array, &column.data_type))
+            };
+            arrays.push(array(values).map_err(|error| {
+                // One by one, to say which it was.
+                let bad = (values.iter()).position(|value| array(std::slice::from_ref(value)).is_err()).unwrap_or(0);
+                let line = tuples.first + bad as u64;
+                error.with_context(format!("COPY {}, line {line}, column {}", table.name, column.name))
+            })?);
+        }
+        self.placed(arrays, tuples.rows, |row| tuples.first + row as u64).map(Some)
+    }
+
+    /// As [`Self::whole`]; an error says in which line the first row is that a condition or constraint refuses.
+    fn placed(&self, arrays: Vec<ArrayRef>, rows: usize, line: impl Fn(usize) -> u64) -> Result<RecordBatch> {
+        let mut error = match self.whole(arrays.clone(), rows) {
+            Err(error) if error.context().is_none() => error,
+            other => return other,
+        };
+        // The least number of rows that are refused together.
+        let first = |rows: usize| arrays.iter().map(|array| array.slice(0, rows)).collect();
+        let (mut good, mut bad) = (0, rows);
+        while good + 1 < bad {
+            let middle = good + (bad - good) / 2;
+            match self.whole(first(middle), middle) {
+                Ok(_) => good = middle,
+                Err(earlier) => (bad, error) = (middle, earlier),
+            }
+        }
+        Err(error.with_context(self.form.context(line(good))))
+    }
+
+    /// Refuses a first line that does not name the columns. What it holds may be data, and is not told.
+    fn must_name_columns(&self, line: u64, values: &[Value<'_>]) -> Result<()> {
+        let (table, columns) = (&self.into.target.table, &self.into.columns);
+        let context = |error: Error| Err(error.with_context(self.form.context(line)));
+        // Nothing at all is a line with one empty value.
+        let got = values.len().max(1);
+        if got != columns.len() {
+            let message = format!("wrong number of fields in header line: got {got}, expected {}", columns.len());
+            return context(Error::new(Kind::BadCopy, message));
+        }
+        for (n, &column) in columns.iter().enumerate() {
+            let name = &table.columns[column].name;
+            if values.get(n).and_then(Option::as_deref) != Some(name) {
+                let message = format!("column name mismatch in header line field {}: expected \"{name}\"", n + 1);
+                return context(Error::new(Kind::BadCopy, message));
+            }
+        }
+        Ok(())
     }
 
     /// The rows of a part of a Parquet file, whose columns are those of the statement by their names.
     fn rows_of_part(&self, part: &Part) -> Result<Option<RecordBatch>> {
         self.context.cancel.check()?;
-        let table = &self.target.table;
+        let table = &self.into.target.table;
         let batch = part.read()?;
         let named = |&column: &usize| {
             let (name, data_type) = (&table.columns[column].name, &table.columns[column].data_type);
             let array = batch.column_by_name(name).ok_or_else(|| {
                 let message = format!("missing data for column \"{name}\"");
-                Error::new(Kind::BadCopy, message).with_detail(format!("COPY {}", table.name))
+                Error::new(Kind::BadCopy, message).with_context(format!("COPY {}", table.name))
             })?;
             self.context.zone().assign(array, data_type).map_err(|error| {
-                let detail = format!("COPY {}, column {name}", table.name);
-                Error::new(error.kind(), error.message()).with_detail(detail)
+                let context = format!("COPY {}, column {name}", table.name);
+                Error::new(error.kind(), error.message()).with_context(context)
             })
         };
-        let arrays = self.columns.iter().map(named).collect::<Result<Vec<_>>>()?;
-        if batch.num_columns() > self.columns.len() {
+        let arrays = self.into.columns.iter().map(named).collect::<Result<Vec<_>>>()?;
+        if batch.num_columns() > self.into.columns.len() {
             return Err(Error::new(Kind::BadCopy, "extra data after last expected column")
-                .with_detail(format!("COPY {}", table.name)));
+                .with_context(format!("COPY {}", table.name)));
         }
         self.whole(arrays, batch.num_rows()).map(Some)
     }
 
     /// Rows of the table, of which the statement's columns are given.
     fn whole(&self, arrays: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
-        let table = &self.target.table;
-        let columns = self.columns.iter().map(|&column| &table.columns[column]);
+        let table = &self.into.target.table;
+        let columns = self.into.columns.iter().map(|&column| &table.columns[column]);
         let fields: Vec<_> = columns.map(|column| column.data_type.field(&column.name)).collect();
         let batch = crate::txn::batch(Arc::new(Schema::new(fields)), arrays, rows)?;
         let mut given = vec![None; table.columns.len()];
-        self.columns.iter().enumerate().for_each(|(at, &column)| given[column] = Some(at));
+        self.into.columns.iter().enumerate().for_each(|(at, &column)| given[column] = Some(at));
         let work = Work::new(&self.context, &self.state, &[]);
-        work.whole_rows(self.target.id, table, &given, &batch)
+        work.rows_where(self.into.target.id, table, &given, &batch, self.into.condition.as_ref())
     }
 
     fn check_count(&self, line: u64, count: usize) -> Result<()> {
-        let table = &self.target.table;
-        let context = || format!("COPY {}, line {line}", table.name);
-        if count > self.columns.len() {
-            return Err(Error::new(Kind::BadCopy, "extra data after last expected column").with_detail(context()));
+        let table = &self.into.target.table;
+        let context = || self.form.context(line);
+        if count > self.into.columns.len() {
+            return Err(Error::new(Kind::BadCopy, "extra data after last expected column").with_context(context()));
         }
-        match self.columns.get(count) {
+        match self.into.columns.get(count) {
             None => Ok(()),
             Some(&missing) => {
                 let name = &table.columns[missing].name;
-                Err(Error::new(Kind::BadCopy, format!("missing data for column \"{name}\"")).with_detail(context()))
+                Err(Error::new(Kind::BadCopy, format!("missing data for column \"{name}\"")).with_context(context()))
             }
         }
     }
@@ -216,13 +371,13 @@ impl Reader {
             Ok(())
         })?;
         let texts = texts.finish();
-        let column = &self.target.table.columns[self.columns[n]];
+        let column = &self.into.target.table.columns[self.into.columns[n]];
         let array: ArrayRef = Arc::new(texts.clone());
         self.context.zone().assign(&array, &column.data_type).map_err(|error| {
             let place = values::first_unreadable(&texts, &column.data_type).and_then(|row| lines.get(row));
             let place = place.map_or(String::new(), |line| format!(", line {line}"));
-            let detail = format!("COPY {}{place}, column {}", self.target.table.name, column.name);
-            Error::new(error.kind(), error.message()).with_detail(detail)
+            let context = format!("COPY {}{place}, column {}", self.into.target.table.name, column.name);
+            Error::new(error.kind(), error.message()).with_context(context)
         })
     }
 }
@@ -277,7 +432,7 @@ mod tests {
             let text = whole.replacen(good, bad, 1).replacen("\n290000,", "\nnonsense,", 1);
             session.query("TRUNCATE t").await.unwrap();
             let error = copy(&mut session, into, pieces(&text)).await.unwrap_err();
-            assert_eq!(error.detail(), Some(expected), "{error}");
+            assert_eq!(error.context(), Some(expected), "{error}");
             assert_eq!(one(&mut session, "SELECT count(*) FROM t").await, "0");
         }
         let words: String = (1..=ROWS).map(|n| format!("{n}\n")).collect();

@@ -1,6 +1,9 @@
-//! COPY: rows in and out as text or CSV, piece by piece; and in as a Parquet file.
+//! COPY: rows in and out as text, CSV or PostgreSQL's binary form, piece by piece; and in as a Parquet file.
 
+mod binary;
+mod condition;
 mod cut;
+mod file;
 mod input;
 mod output;
 mod parquet;
@@ -8,100 +11,203 @@ mod sink;
 mod split;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 
+pub use binary::{BinaryForm, Lent};
 pub use input::CopyIn;
 pub use output::csv_lines;
 
-use super::dml::Work;
+use super::context::Context;
+use super::dml::{Target, Work};
 use super::names;
-use super::parser::Copy;
+use super::parser::{Copy, CopyFormat};
 use super::planner::Planner;
 use super::session::{Outcome, Session};
 use super::{run, shown, tables};
-use crate::catalog::Privilege;
+use crate::catalog::{Object, Privilege};
 use crate::error::{Error, Kind, Result};
+use crate::fail;
+use crate::txn::Transaction;
+use arrow::datatypes::SchemaRef;
 use datafusion::common::ScalarValue;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast;
+use input::Destination;
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Starts a COPY.
-pub async fn start(session: &mut Session, copy: Copy, params: &[ScalarValue]) -> Result<Outcome> {
+/// Starts a COPY; one with a file of the server ends as well.
+pub async fn start(session: &mut Session, copy: Box<Copy>, params: &[ScalarValue]) -> Result<Outcome> {
     let (context, state) = session.context();
-    if copy.from {
-        session.transaction()?.must_write("COPY FROM")?;
-        if copy.parquet {
-            // A few bytes of such a file can ask for gigabytes.
-            context.must_be_superuser("run COPY FROM in format \"parquet\"")?;
-        }
-        let Some((schema, name)) = &copy.relation else {
-            return Err(Error::new(Kind::Syntax, "COPY FROM needs a table"));
-        };
-        let idents = schema.iter().chain([name]).map(|part| ast::Ident::with_quote('"', part)).collect::<Vec<_>>();
-        let work = Work::new(&context, &state, params);
-        let target = work.target(&ast::ObjectName::from(idents), Privilege::Insert)?;
-        let txn = session.transaction()?.clone();
-        // Nothing has been read: what another has changed meanwhile is seen by looking again.
-        if let Err(error) = work.use_table(&txn, &target).await {
-            return match work.again.load(Ordering::Relaxed) {
-                true => {
-                    session.refresh()?;
-                    Box::pin(start(session, copy, params)).await
-                }
-                false => Err(error),
-            };
-        }
-        let columns = match copy.columns.is_empty() {
-            true => (0..target.table.columns.len()).collect(),
-            false => copy
-                .columns
-                .iter()
-                .map(|name| {
-                    target.table.column_index(name).ok_or_else(|| {
-                        Error::new(
-                            Kind::UndefinedColumn,
-                            format!("column \"{name}\" of relation \"{}\" does not exist", target.table.name),
-                        )
-                    })
-                })
-                .collect::<Result<Vec<_>>>()?,
-        };
-        let outcome = Outcome::CopyIn { columns: columns.len(), binary: copy.parquet };
-        let input = CopyIn::new((context, state), session.transaction()?, target, columns, copy)?;
-        session.begin_copy(input);
-        return Ok(outcome);
+    if copy.file.is_some() {
+        file::must_be_allowed(&context, copy.from)?;
     }
-    let plan = match (&copy.query, &copy.relation) {
-        (Some(query), _) => Planner::new(&context, &state).query((**query).clone())?,
-        (None, Some((schema, name))) => {
-            let (schema, name) = context.resolve(schema.as_deref(), name);
-            let source = tables::open(&context, &state, &schema, &name)?;
-            let projection = match copy.columns.is_empty() {
-                true => None,
-                false => Some(
-                    copy.columns
-                        .iter()
-                        .map(|column| {
-                            source.schema().index_of(column).map_err(|_| {
-                                Error::new(
-                                    Kind::UndefinedColumn,
-                                    format!("column \"{column}\" of relation \"{name}\" does not exist"),
-                                )
-                            })
-                        })
-                        .collect::<Result<Vec<_>>>()?,
-                ),
-            };
-            datafusion::logical_expr::LogicalPlanBuilder::scan(name, source, projection)?.build()?
-        }
-        (None, None) => return Err(Error::new(Kind::Syntax, "COPY needs a table or a query")),
+    match copy.from {
+        true => start_in(session, copy, (context, state), params).await,
+        false => start_out(&copy, session.binary_form().clone(), (context, state), params).await,
+    }
+}
+
+async fn start_in(
+    session: &mut Session,
+    copy: Box<Copy>,
+    (context, state): (Arc<Context>, SessionState),
+    params: &[ScalarValue],
+) -> Result<Outcome> {
+    session.transaction()?.must_write("COPY FROM")?;
+    if copy.form.format == CopyFormat::Parquet {
+        // A few bytes of such a file can ask for gigabytes.
+        context.must_be_superuser("run COPY FROM in format \"parquet\"")?;
+    }
+    let Some((schema, name)) = &copy.relation else {
+        return Err(Error::new(Kind::Syntax, "COPY FROM needs a table"));
     };
+    must_be_no_view(&context, schema.as_deref(), name, true)?;
+    let idents = schema.iter().chain([name]).map(|part| ast::Ident::with_quote('"', part)).collect::<Vec<_>>();
+    let work = Work::new(&context, &state, params);
+    let target = work.target(&ast::ObjectName::from(idents), Privilege::Insert)?;
+    let txn = session.transaction()?.clone();
+    // Nothing has been read: what another has changed meanwhile is seen by looking again.
+    if let Err(error) = work.use_table(&txn, &target).await {
+        return match work.again.load(Ordering::Relaxed) {
+            true => {
+                session.refresh()?;
+                Box::pin(start(session, copy, params)).await
+            }
+            false => Err(error),
+        };
+    }
+    must_be_new_to_freeze(&copy, &txn, &target)?;
+    let columns = columns(&copy, &target)?;
+    let condition = match &copy.condition {
+        Some(condition) => Some(condition::plan(&context, &state, &target.table, condition)?),
+        None => None,
+    };
+    let binary = match copy.form.format {
+        CopyFormat::Binary => Some(binary::must_have(session.binary_form())?),
+        _ => None,
+    };
+    let is_text = matches!(copy.form.format, CopyFormat::Text | CopyFormat::Csv);
+    let outcome = Outcome::CopyIn { columns: columns.len(), binary: !is_text };
+    let into = Destination { target, columns, condition };
+    let input = CopyIn::new((context.clone(), state), session.transaction()?, into, &copy.form, binary)?;
+    match &copy.file {
+        Some(path) => {
+            let rows = file::read(&context, session.transaction()?, input, path).await?;
+            Ok(Outcome::Command(format!("COPY {rows}")))
+        }
+        None => {
+            session.begin_copy(input);
+            Ok(outcome)
+        }
+    }
+}
+
+async fn start_out(
+    copy: &Copy,
+    lent: Lent,
+    (context, state): (Arc<Context>, SessionState),
+    params: &[ScalarValue],
+) -> Result<Outcome> {
+    let (plan, relation) = source(&context, &state, copy)?;
     let named = match &copy.query {
         Some(query) => names::named(query, plan.schema().inner()),
         None => plan.schema().inner().clone(),
     };
-    let columns = named.fields().len();
     let names: Vec<String> = named.fields().iter().map(|field| field.name().clone()).collect();
+    let relation = relation.as_ref().map(|(name, schema)| (name.as_str(), schema));
+    let forced = output::forced(&copy.form, &names, relation)?;
+    let binary = copy.form.format == CopyFormat::Binary;
+    let form = if binary { Some(binary::must_have(&lent)?) } else { None };
     let rows = run::stream(&context, &state, &super::dml::bind(plan, params)?).await?;
     let rows = shown::in_zone(rows, &context.zone());
-    Ok(Outcome::CopyOut(columns, output::lines(copy, names, rows)))
+    let lines = match form {
+        Some(form) => output::tuples(form, named, rows),
+        None => output::lines(copy.form.clone(), forced, named, rows),
+    };
+    match &copy.file {
+        Some(path) => Ok(Outcome::Command(format!("COPY {}", file::write(&context, path, lines).await?))),
+        None => Ok(Outcome::CopyOut { columns: names.len(), binary, lines }),
+    }
+}
+
+/// What the rows are that go out; of a table its name and all its columns, too.
+fn source(
+    context: &Arc<Context>,
+    state: &SessionState,
+    copy: &Copy,
+) -> Result<(LogicalPlan, Option<(String, SchemaRef)>)> {
+    let (schema, name) = match (&copy.query, &copy.relation) {
+        (Some(query), _) => return Ok((Planner::new(context, state).query((**query).clone())?, None)),
+        (None, Some((schema, name))) => (schema, name),
+        (None, None) => return Err(Error::new(Kind::Syntax, "COPY needs a table or a query")),
+    };
+    must_be_no_view(context, schema.as_deref(), name, false)?;
+    let (schema, name) = context.resolve(schema.as_deref(), name);
+    let source = tables::open(context, state, &schema, &name)?;
+    must_differ(&copy.columns)?;
+    let place = |column: &String| {
+        source.schema().index_of(column).map_err(|_| {
+            let message = format!("column \"{column}\" of relation \"{name}\" does not exist");
+            Error::new(Kind::UndefinedColumn, message)
+        })
+    };
+    let projection = match copy.columns.is_empty() {
+        true => None,
+        false => Some(copy.columns.iter().map(place).collect::<Result<Vec<_>>>()?),
+    };
+    let all = source.schema();
+    let plan = LogicalPlanBuilder::scan(name.clone(), source, projection)?.build()?;
+    Ok((plan, Some((name, all))))
+}
+
+/// A view has no rows of its own: PostgreSQL copies tables, and queries.
+fn must_be_no_view(context: &Context, schema: Option<&str>, name: &str, from: bool) -> Result<()> {
+    let (schema, name) = context.resolve(schema, name);
+    if !matches!(context.snapshot.catalog.relation(&schema, &name), Some((_, Object::View(_)))) {
+        return Ok(());
+    }
+    Err(match from {
+        true => Error::new(Kind::WrongObject, format!("cannot copy to view \"{name}\"")),
+        false => Error::new(Kind::WrongObject, format!("cannot copy from view \"{name}\""))
+            .with_hint("Try the COPY (SELECT ...) TO variant."),
+    })
+}
+
+/// FREEZE does nothing here, since rows are visible to whom they should be anyway; it is taken where PostgreSQL takes it.
+fn must_be_new_to_freeze(copy: &Copy, txn: &Transaction, target: &Target) -> Result<()> {
+    if copy.freeze && !txn.is_fresh(target.id) {
+        fail!(
+            NotReady,
+            "cannot perform COPY FREEZE because the table was not created or truncated in the current subtransaction"
+        );
+    }
+    Ok(())
+}
+
+/// The table's columns that the data have.
+fn columns(copy: &Copy, target: &Target) -> Result<Vec<usize>> {
+    if copy.columns.is_empty() {
+        return Ok((0..target.table.columns.len()).collect());
+    }
+    let place = |name: &String| {
+        target.table.column_index(name).ok_or_else(|| {
+            let message = format!("column \"{name}\" of relation \"{}\" does not exist", target.table.name);
+            Error::new(Kind::UndefinedColumn, message)
+        })
+    };
+    let columns = copy.columns.iter().map(place).collect::<Result<Vec<_>>>()?;
+    must_differ(&copy.columns)?;
+    Ok(columns)
+}
+
+fn must_differ(names: &[String]) -> Result<()> {
+    let mut seen = HashSet::new();
+    match names.iter().find(|name| !seen.insert(name.as_str())) {
+        Some(name) => fail!(DuplicateColumn, "column \"{name}\" specified more than once"),
+        None => Ok(()),
+    }
 }

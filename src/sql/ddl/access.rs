@@ -6,6 +6,10 @@ use crate::catalog::{Class, Grant, Object, ObjectId, Privilege, Role};
 use crate::crypto::ScramVerifier;
 use crate::error::{Error, Kind, Result};
 
+/// Roles whose members may use files of the server by COPY. PostgreSQL has them from the beginning; here they are made when they
+/// are wanted.
+const FILE_ROLES: [&str; 2] = ["pg_read_server_files", "pg_write_server_files"];
+
 /// Runs CREATE ROLE and CREATE USER.
 pub fn create_role(
     ddl: &mut Ddl<'_>,
@@ -21,7 +25,8 @@ pub fn create_role(
         skipping(ddl.context, "role", name, true);
         return Ok(());
     }
-    if name == "public" || name == "none" || name.starts_with("pg_") {
+    let reserved = name == "public" || name == "none" || name.starts_with("pg_");
+    if reserved && !FILE_ROLES.contains(&name) {
         return Err(Error::new(Kind::InvalidParameter, format!("role name \"{name}\" is reserved")));
     }
     let mut role = Role { name: name.to_owned(), superuser: false, login, verifier: None, member_of: Vec::new() };

@@ -10,6 +10,7 @@ use crate::txn::{Loader, Mode, Prepared, Transaction};
 use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, new_null_array};
 use arrow::datatypes::{Field, Schema};
 use datafusion::common::DFSchema;
+use datafusion::physical_expr::PhysicalExpr;
 use std::sync::Arc;
 
 impl Work<'_> {
@@ -21,6 +22,18 @@ impl Work<'_> {
         table: &Table,
         given: &[Option<usize>],
         batch: &RecordBatch,
+    ) -> Result<RecordBatch> {
+        self.rows_where(id, table, given, batch, None)
+    }
+
+    /// As [`Self::whole_rows`]; with a condition only the rows that it holds for, and what it leaves out is not checked.
+    pub fn rows_where(
+        &self,
+        id: ObjectId,
+        table: &Table,
+        given: &[Option<usize>],
+        batch: &RecordBatch,
+        condition: Option<&Arc<dyn PhysicalExpr>>,
     ) -> Result<RecordBatch> {
         let (rows, zone) = (batch.num_rows(), self.context.zone());
         let mut columns = Vec::with_capacity(table.columns.len());
@@ -34,7 +47,14 @@ impl Work<'_> {
             let array = zone.assign(&array, &column.data_type).map_err(|e| name_column(e, &column.name))?;
             columns.push(array);
         }
-        self.checked(table, columns, rows)
+        let Some(condition) = condition else { return self.checked(table, columns, rows) };
+        let all = crate::txn::batch(table.arrow_schema(), columns, rows)?;
+        let holds = condition.evaluate(&all)?.into_array(rows)?;
+        let Some(holds) = holds.as_any().downcast_ref::<BooleanArray>() else {
+            return Err(Error::internal("a condition gives no truth"));
+        };
+        let kept = arrow::compute::filter_record_batch(&all, holds)?;
+        self.checked(table, kept.columns().to_vec(), kept.num_rows())
     }
 
     /// Whole rows of the table, their columns of its types, once NOT NULL and CHECK constraints hold.

@@ -4,6 +4,7 @@
 //! otherwise sqlparser does. What is read is not yet allowed: the session runs only what it knows.
 
 mod as_of;
+mod copy;
 mod locks;
 mod operate;
 mod own;
@@ -13,9 +14,10 @@ mod upkeep;
 mod words;
 
 pub use as_of::{Written, readable, split_off};
+pub use copy::{Chosen, Copy, CopyForm, CopyFormat, CopyHeader};
 pub use locks::{Strength, strength};
 pub use operate::Operate;
-pub use own::{AssetTarget, Copy, CopyFormat, GrantTarget, Inventory, Own, RoleOption, TagTarget};
+pub use own::{AssetTarget, GrantTarget, Inventory, Own, RoleOption, TagTarget};
 
 pub use unions::tree;
 

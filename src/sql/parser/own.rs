@@ -1,5 +1,6 @@
 //! Grammar of Steward's own statements.
 
+use super::copy::{self, Copy};
 use super::operate::{self, Operate};
 use super::upkeep::{self, Upkeep};
 use super::words::Words;
@@ -73,7 +74,7 @@ pub enum Own {
     /// `RESET ROLE`
     ResetRole,
     /// `COPY`
-    Copy(Copy),
+    Copy(Box<Copy>),
     /// `REINDEX INDEX`
     Reindex { index: Relation },
     /// `VACUUM`, `ANALYZE`, `CLUSTER`
@@ -143,40 +144,6 @@ pub enum GrantTarget {
     Roles(Vec<String>),
 }
 
-/// `COPY`
-#[derive(Debug, Clone)]
-pub struct Copy {
-    /// Where rows come from or go to.
-    pub relation: Option<Relation>,
-    /// The query whose rows go out.
-    pub query: Option<Box<ast::Query>>,
-    /// Columns, all if none are named.
-    pub columns: Vec<String>,
-    /// From the client, not to it.
-    pub from: bool,
-    /// A Parquet file, and no lines.
-    pub parquet: bool,
-    /// Form of the lines.
-    pub format: CopyFormat,
-    /// A first line of names.
-    pub header: bool,
-    /// Between columns.
-    pub delimiter: u8,
-    /// What stands for NULL.
-    pub null: String,
-    /// Around values, for CSV.
-    pub quote: u8,
-}
-
-/// Form of COPY's lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CopyFormat {
-    /// PostgreSQL's text form.
-    Text,
-    /// CSV.
-    Csv,
-}
-
 /// Reads a statement of ours, or nothing if it is not one.
 pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
     if let Some(operate) = operate::parse(words)? {
@@ -190,7 +157,7 @@ pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
         "INVENTORY" => inventory(words).map(Some),
         "GRANT" => grant(words, false).map(Some),
         "REVOKE" => grant(words, true).map(Some),
-        "COPY" => copy(words).map(Some),
+        "COPY" => copy::parse(words).map(Some),
         "REFRESH" if words.take(&["REFRESH", "SOURCE"]) => Ok(Some(Own::RefreshSource { name: words.name()? })),
         "REINDEX" => {
             words.expect(&["REINDEX"])?;
@@ -544,139 +511,4 @@ fn grant_target(words: &mut Words) -> Result<GrantTarget> {
         relations.push(words.relation()?);
     }
     Ok(GrantTarget::Relations(rights, relations))
-}
-
-fn copy(words: &mut Words) -> Result<Own> {
-    words.expect(&["COPY"])?;
-    let mut copy = Copy {
-        relation: None,
-        query: None,
-        columns: Vec::new(),
-        from: false,
-        parquet: false,
-        format: CopyFormat::Text,
-        header: false,
-        delimiter: 0,
-        null: String::new(),
-        quote: b'"',
-    };
-    if words.token(&Token::LParen) {
-        let mut query = words.parser.parse_query().map_err(Error::from)?;
-        super::read_back(&mut query)?;
-        copy.query = Some(query);
-        words.expect_token(&Token::RParen)?;
-    } else {
-        copy.relation = Some(words.relation()?);
-        if words.token(&Token::LParen) {
-            copy.columns = words.names()?;
-            words.expect_token(&Token::RParen)?;
-        }
-    }
-    copy.from = words.take(&["FROM"]);
-    if !copy.from {
-        words.expect(&["TO"])?;
-    }
-    if !words.take(&["STDIN"]) && !words.take(&["STDOUT"]) {
-        return Err(Error::new(Kind::Unsupported, "COPY to or from a file of the server is not supported")
-            .with_hint("Use COPY ... FROM STDIN or psql's \\copy; for files of the server, CREATE SOURCE."));
-    }
-    let mut null = None;
-    words.take(&["WITH"]);
-    if matches!(words.parser.peek_token().token, Token::LParen) {
-        copy_options(words, &mut copy, &mut null)?;
-    } else {
-        // The form of PostgreSQL before 9.0, which scripts still use.
-        loop {
-            match () {
-                () if words.take(&["CSV"]) => copy.format = CopyFormat::Csv,
-                () if words.take(&["HEADER"]) => copy.header = true,
-                () if words.take(&["DELIMITER"]) => {
-                    words.take(&["AS"]);
-                    copy.delimiter = one_byte("delimiter", &words.string()?)?;
-                }
-                () if words.take(&["NULL"]) => {
-                    words.take(&["AS"]);
-                    null = Some(words.string()?);
-                }
-                () => break,
-            }
-        }
-    }
-    if copy.parquet {
-        if !copy.from {
-            return Err(Error::new(Kind::Unsupported, "COPY TO in format \"parquet\" is not supported")
-                .with_hint("EXPORT DATABASE writes Parquet files."));
-        }
-        if copy.header || copy.delimiter != 0 || null.is_some() {
-            let message = "cannot specify HEADER, DELIMITER or NULL with COPY format \"parquet\"";
-            return Err(Error::new(Kind::Syntax, message));
-        }
-    }
-    let csv = copy.format == CopyFormat::Csv;
-    if copy.delimiter == 0 {
-        copy.delimiter = if csv { b',' } else { b'\t' };
-    }
-    copy.null = null.unwrap_or_else(|| if csv { String::new() } else { "\\N".to_owned() });
-    if copy.from && copy.query.is_some() {
-        return Err(Error::new(Kind::Syntax, "COPY FROM needs a table, not a query"));
-    }
-    Ok(Own::Copy(copy))
-}
-
-fn copy_options(words: &mut Words, copy: &mut Copy, null: &mut Option<String>) -> Result<()> {
-    words.expect_token(&Token::LParen)?;
-    loop {
-        let name = words.name()?;
-        match name.as_str() {
-            "format" => {
-                (copy.format, copy.parquet) = match words.name()?.as_str() {
-                    "csv" => (CopyFormat::Csv, false),
-                    "text" => (CopyFormat::Text, false),
-                    "parquet" => (CopyFormat::Text, true),
-                    "binary" => return Err(Error::new(Kind::Unsupported, "COPY format \"binary\" is not supported")),
-                    other => {
-                        let message = format!("COPY format \"{other}\" not recognized");
-                        return Err(Error::new(Kind::InvalidParameter, message));
-                    }
-                }
-            }
-            "header" => {
-                copy.header = match words.peek(0).as_deref() {
-                    Some("FALSE" | "OFF") => {
-                        words.parser.next_token();
-                        false
-                    }
-                    Some(_) => {
-                        words.parser.next_token();
-                        true
-                    }
-                    None => true,
-                }
-            }
-            "delimiter" => copy.delimiter = one_byte("delimiter", &words.string()?)?,
-            "quote" => copy.quote = one_byte("quote", &words.string()?)?,
-            "null" => *null = Some(words.string()?),
-            "encoding" => {
-                let encoding = words.string()?;
-                if !matches!(encoding.to_lowercase().as_str(), "utf8" | "utf-8") {
-                    return Err(Error::new(
-                        Kind::Unsupported,
-                        format!("COPY encoding \"{encoding}\" is not supported"),
-                    )
-                    .with_hint("Send UTF-8; for files of other encodings use CREATE SOURCE."));
-                }
-            }
-            other => return Err(Error::new(Kind::Syntax, format!("option \"{other}\" not recognized"))),
-        }
-        if !words.token(&Token::Comma) {
-            return words.expect_token(&Token::RParen);
-        }
-    }
-}
-
-fn one_byte(what: &str, text: &str) -> Result<u8> {
-    match text.as_bytes() {
-        [byte] if !matches!(byte, b'\n' | b'\r') => Ok(*byte),
-        _ => Err(Error::new(Kind::InvalidParameter, format!("COPY {what} must be a single one-byte character"))),
-    }
 }

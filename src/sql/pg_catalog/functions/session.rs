@@ -28,7 +28,7 @@ pub fn returns(name: &str, args: &[Type]) -> Option<Type> {
         ("pg_export_snapshot", 0) => Type::Text,
         // PostgreSQL's `void`, which is shown as nothing.
         ("pg_advisory_unlock_all", 0) => Type::Text,
-        ("pg_jit_available", 0) => Type::Bool,
+        ("pg_jit_available" | "pg_reload_conf", 0) => Type::Bool,
         ("pg_cancel_backend" | "pg_terminate_backend", 1 | 2) => Type::Bool,
         _ => return None,
     })
@@ -65,6 +65,13 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
         "pg_postmaster_start_time" | "pg_conf_load_time" => Value::Moment(*STARTED),
         "txid_current" | "txid_current_if_assigned" => context.snapshot.seq.into(),
         "pg_advisory_unlock_all" => "".into(),
+        "pg_reload_conf" if !context.is_superuser() => {
+            return Err(Error::new(Kind::Privilege, "permission denied for function pg_reload_conf"));
+        }
+        "pg_reload_conf" => {
+            context.database.reload();
+            true.into()
+        }
         "pg_cancel_backend" | "pg_terminate_backend" | "pg_export_snapshot" => {
             return Err(Error::new(Kind::Unsupported, format!("{} is not supported", args.name)));
         }
