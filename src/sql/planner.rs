@@ -77,7 +77,7 @@ impl<'a> Planner<'a> {
 
     /// An expression over the columns of `schema`.
     pub fn expression(&self, mut expression: ast::Expr, schema: &DFSchema) -> Result<Expr> {
-        super::rewrite::calls::write_out(&mut expression, self.context)?;
+        super::rewrite::inline::write_out(&mut expression, self.context)?;
         let planner = SqlToRel::new_with_options(self, self.options());
         let expression = super::rewrite::expression(expression);
         let expression = planner.sql_to_expr(expression, schema, &mut PlannerContext::new())?;

@@ -3,8 +3,8 @@
 //! `QUALITY(p)` and `PREDICT_CTR(p)` take a whole row of the relation that FROM calls `p`, as PostgreSQL's functions
 //! over composite types do. The engine knows no such argument; it becomes a struct of the relation's columns.
 
-pub(super) mod calls;
 mod expansion;
+pub(super) mod inline;
 mod joins;
 pub(super) mod level;
 mod meant;
@@ -36,7 +36,7 @@ use std::ops::ControlFlow;
 
 /// The query with rows in place of names of relations.
 pub fn query(mut query: Query, context: &Context) -> Result<Query> {
-    calls::write_out(&mut query, context)?;
+    inline::write_out(&mut query, context)?;
     meant::must_be_meant(&query)?;
     expansion::must_be_bounded(&query, context)?;
     let merges = using::is_in(&query);

@@ -2,7 +2,7 @@
 
 use super::super::parser::{self, Body, fold, split};
 use super::super::planner::Planner;
-use super::super::rewrite::calls;
+use super::super::rewrite::inline;
 use super::super::types::sql_type;
 use super::super::{functions, tables};
 use super::{Ddl, check_name, skipping, view_names};
@@ -201,10 +201,10 @@ impl Visitor for Columns<'_, '_> {
 
 /// The function can be planned, and gives what it says. Tells whether that is a numeric already.
 fn must_work(ddl: &Ddl<'_>, function: &Function) -> Result<bool> {
-    let null = |argument: &Argument| calls::typed(Expr::value(Value::Null), &argument.data_type);
+    let null = |argument: &Argument| inline::typed(Expr::value(Value::Null), &argument.data_type);
     let given = function.arguments.iter().map(null).collect::<Result<Vec<_>>>()?;
     let mut query = parser::query(&function.query)?;
-    calls::bind(&mut query, &given);
+    inline::bind(&mut query, &given);
     let plan = Planner::new(ddl.context, ddl.state).query(query)?;
     let wanted = match &function.returns {
         Returns::Value(_) | Returns::Values(_) => 1,
@@ -251,7 +251,7 @@ pub fn drop_function(ddl: &mut Ddl<'_>, drop: &ast::DropFunction) -> Result<()> 
     for what in &drop.func_desc {
         let (_, plain) = split(&what.name)?;
         check_name(&plain)?;
-        let found = calls::find(ddl.context, &what.name).cloned();
+        let found = inline::find(ddl.context, &what.name).cloned();
         let types = what.args.as_ref().map(|args| args.iter().map(|arg| sql_type(&arg.data_type)).collect());
         let types: Option<Vec<SqlType>> = types.transpose()?;
         let found = found.filter(|function| {

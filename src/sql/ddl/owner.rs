@@ -1,7 +1,7 @@
 //! ALTER ... OWNER TO.
 
 use super::super::parser::quoted;
-use super::super::rewrite::calls;
+use super::super::rewrite::inline;
 use super::Ddl;
 use crate::catalog::{Class, Object, relation_key};
 use crate::error::{Error, Kind, Result};
@@ -78,7 +78,7 @@ pub fn set_owner(ddl: &mut Ddl<'_>, what: Owned, name: &(Option<String>, String)
 /// The key of the function that a name means.
 fn function_key(ddl: &Ddl<'_>, (schema, name): &(Option<String>, String)) -> String {
     let parts = schema.iter().chain([name]).map(|part| quoted(part));
-    match calls::find(ddl.context, &ObjectName::from(parts.collect::<Vec<_>>())) {
+    match inline::find(ddl.context, &ObjectName::from(parts.collect::<Vec<_>>())) {
         Some(function) => relation_key(&function.schema, &function.name),
         None => String::new(),
     }

@@ -3,7 +3,7 @@
 use super::super::context::Context;
 use super::super::parser::{TagTarget, fold, split};
 use super::super::planner::{Planner, parse_expression};
-use super::super::rewrite::calls;
+use super::super::rewrite::inline;
 use super::view_names::functions_in_full;
 use super::{Ddl, check_name, skipping};
 use crate::catalog::{Class, MaskingPolicy, Object, ObjectId, RowPolicy, SqlType, Tag, TagSource, TagUse};
@@ -190,7 +190,7 @@ pub fn create_masking_policy(
 /// Those of the functions that it calls among them.
 fn refuse_subqueries(expression: &ast::Expr, what: &str, context: &Context) -> Result<()> {
     let mut expression = expression.clone();
-    calls::write_out(&mut expression, context)?;
+    inline::write_out(&mut expression, context)?;
     let mut found = false;
     let _ = ast::visit_expressions(&expression, |e| {
         found |= matches!(e, ast::Expr::Subquery(_) | ast::Expr::InSubquery { .. } | ast::Expr::Exists { .. });

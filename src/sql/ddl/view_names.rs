@@ -7,7 +7,7 @@
 use super::super::context::Context;
 use super::super::parser::{self, fold};
 use super::super::pg_catalog::quoted;
-use super::super::rewrite::calls;
+use super::super::rewrite::inline;
 use super::super::system;
 use crate::error::Result;
 use datafusion::sql::sqlparser::ast::{
@@ -44,7 +44,7 @@ struct Functions<'a>(&'a Context);
 
 impl Functions<'_> {
     fn qualify(&self, name: &mut ObjectName) {
-        if let Some(function) = calls::find(self.0, name)
+        if let Some(function) = inline::find(self.0, name)
             && name.0.len() == 1
         {
             *name = ObjectName::from(vec![ident(&function.schema), ident(&function.name)]);
