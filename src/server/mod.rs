@@ -31,6 +31,7 @@ mod cancel;
 mod connection;
 mod conversation;
 mod copy;
+mod cursor;
 mod database;
 mod decode;
 mod encode;
@@ -50,7 +51,7 @@ mod tests;
 pub mod types;
 
 pub use backend::{
-    Backend, CancelHandle, CopyChunk, Description, Idle, Notice, NoticeSink, Outcome, Session, Severity, Startup,
+    Asks, Backend, CancelHandle, CopyChunk, Idle, Notice, NoticeSink, Outcome, Prepared, Session, Severity, Startup,
     Statement, TransactionStatus, Verifier,
 };
 pub use engine::engine_error;

@@ -101,7 +101,7 @@ pub async fn start(session: &mut Session, copy: Copy, params: &[ScalarValue]) ->
     };
     let columns = named.fields().len();
     let names: Vec<String> = named.fields().iter().map(|field| field.name().clone()).collect();
-    let rows = run::stream(&context, &state, &super::dml::bind(plan, params)?).await?;
+    let rows = run::stream(&context, &state, &context.params.bind(plan)?).await?;
     let rows = shown::in_zone(rows, &context.zone());
     Ok(Outcome::CopyOut(columns, output::lines(copy, names, rows)))
 }
