@@ -22,16 +22,17 @@ use datafusion::sql::sqlparser::ast::{self, Statement as Sql, TransactionMode, V
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Runs a statement in the session's open transaction.
+/// Runs a statement in the session's open transaction. What one kind of statement needs is on the heap: it would otherwise lie on
+/// the stack of all.
 pub async fn execute(session: &mut Session, statement: &Statement, params: Vec<ScalarValue>) -> Result<Outcome> {
     match &statement.body {
         Body::Own(own) => match own.as_ref() {
-            Own::Cursor(said) => cursor::run(session, said.clone(), &statement.text, &params).await,
+            Own::Cursor(said) => Box::pin(cursor::run(session, said.clone(), &statement.text, &params)).await,
             own => execute_own(session, own.clone(), &params).await,
         },
         Body::Sql(sql) => match sql.as_ref() {
             Sql::Prepare { name, data_types, statement: inner } => {
-                prepared::prepare(session, name, data_types, (**inner).clone(), statement).await
+                Box::pin(prepared::prepare(session, name, data_types, (**inner).clone(), statement)).await
             }
             sql => execute_sql(session, sql.clone(), &params).await,
         },
@@ -68,7 +69,7 @@ fn command(tag: &str) -> Result<Outcome> {
 
 async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValue]) -> Result<Outcome> {
     match statement {
-        Sql::Query(query) => self::query(session, *query, params).await,
+        Sql::Query(query) => Box::pin(self::query(session, *query, params)).await,
         Sql::Insert(insert) => {
             let changed =
                 changing(session, params, insert, async |work, txn, insert| dml::insert(work, txn, insert).await)
@@ -142,7 +143,7 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
             command("COMMENT")
         }
         Sql::StartTransaction { modes, begin, .. } => begin_block(session, &modes, begin),
-        Sql::Commit { .. } => commit_block(session).await,
+        Sql::Commit { .. } => Box::pin(commit_block(session)).await,
         Sql::Rollback { savepoint: None, .. } => rollback_block(session),
         Sql::Rollback { savepoint: Some(name), .. } => rollback_to(session, &fold(&name)),
         Sql::Savepoint { name } => {
@@ -161,7 +162,9 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
         Sql::Set(set) => statements::set(session, set),
         Sql::Reset(reset) => statements::reset(session, reset),
         Sql::ShowVariable { variable } => statements::show(session, &variable),
-        Sql::Execute { name: Some(name), parameters, .. } => prepared::execute(session, &name, &parameters).await,
+        Sql::Execute { name: Some(name), parameters, .. } => {
+            Box::pin(prepared::execute(session, &name, &parameters)).await
+        }
         Sql::Deallocate { name, .. } => prepared::deallocate(session, &name),
         Sql::Discard { object_type: ast::DiscardObject::ALL } => {
             if session.status != Status::Idle || session.in_string {

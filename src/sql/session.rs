@@ -202,7 +202,7 @@ impl Session {
         let declared = parameters::told_by(&params);
         let fields = self.describe(statement, &declared).await?.params;
         self.kept_plan = None;
-        self.run_with(statement, &fields, params).await
+        Box::pin(self.run_with(statement, &fields, params)).await
     }
 
     /// Runs a statement with parameters of these types.
