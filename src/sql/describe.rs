@@ -6,7 +6,7 @@ use super::parameters::{self, Parameters};
 use super::parser::{Body, Cursor, Own, Statement, fold, last};
 use super::planner::Planner;
 use super::session::Description;
-use super::{names, pg_catalog};
+use super::{names, origins, pg_catalog};
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::execution::SessionState;
@@ -103,8 +103,8 @@ fn of_sql(
             let name = variable.iter().map(fold).collect::<Vec<_>>().join(".");
             Ok(Description { params: all_told(declared)?, columns: text(&name) })
         }
-        // What is prepared has parameters of its own.
-        Sql::Prepare { .. } => Ok(Description { params: all_told(declared)?, columns: None }),
+        // What is prepared has parameters of its own, and so has a function's body.
+        Sql::Prepare { .. } | Sql::CreateFunction(_) => Ok(Description { params: all_told(declared)?, columns: None }),
         other => {
             parameters::must_be_none(other)?;
             Ok(Description { params: all_told(declared)?, columns: None })
@@ -130,10 +130,12 @@ fn of_query(
         Some(plan) => plan,
         None => plan(&context)?,
     };
-    let plan = context.params.bind_nulls(plan)?;
+    let written = context.params.bind_nulls(plan)?;
+    let plan = written.clone();
     let plan = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})?;
     let columns: SchemaRef = Arc::new(plan.schema().as_arrow().clone());
-    Ok(Description { params, columns: Some(names::named(query, &columns)) })
+    let columns = origins::marked(&written, &names::named(query, &columns), &context);
+    Ok(Description { params, columns: Some(columns) })
 }
 
 /// The context with the types of all parameters.

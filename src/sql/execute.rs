@@ -2,6 +2,7 @@
 
 use super::ddl::{self, Ddl};
 use super::dml::{self, Changed, Work};
+use super::kept_plan::Planned;
 use super::locking;
 use super::names;
 use super::origins;
@@ -194,17 +195,17 @@ pub async fn query(session: &mut Session, query: ast::Query, params: &[ScalarVal
         return locking::select(session, query, params).await;
     }
     let (context, state) = session.context();
-    let stream = match &session.kept_plan {
+    let (stream, written) = match &session.kept_plan {
         Some(kept) => {
-            let plan = kept.of(&context, &state, &query)?;
-            run::stream_optimised(&context, &state, plan).await?
+            let Planned { plan, written } = kept.of(&context, &state, &query)?;
+            (run::stream_optimised(&context, &state, plan).await?, written)
         }
         None => {
             let plan = context.params.bind(Planner::new(&context, &state).query(query.clone())?)?;
-            run::stream(&context, &state, &plan).await?
+            (run::stream(&context, &state, &plan).await?, plan)
         }
     };
-    let schema = names::named(&query, &stream.schema());
+    let schema = origins::marked(&written, &names::named(&query, &stream.schema()), &context);
     Ok(Outcome::Rows { stream: names::renamed(schema.clone(), stream), schema, tag: "SELECT".to_owned() })
 }
 

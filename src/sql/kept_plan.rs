@@ -34,8 +34,17 @@ impl fmt::Debug for KeptPlan {
     }
 }
 
+/// A query's plan.
+pub struct Planned {
+    /// As it is run.
+    pub plan: LogicalPlan,
+    /// As it was written, which tells where its columns come from.
+    pub written: LogicalPlan,
+}
+
 struct Kept {
     plan: LogicalPlan,
+    written: LogicalPlan,
     catalog: Arc<Catalog>,
     roles: [ObjectId; 3],
     settings: Arc<Settings>,
@@ -45,12 +54,12 @@ struct Kept {
 
 impl KeptPlan {
     /// The optimised plan of the query, with the values of the context's parameters.
-    pub fn of(&self, context: &Arc<Context>, state: &SessionState, query: &ast::Query) -> Result<LogicalPlan> {
+    pub fn of(&self, context: &Arc<Context>, state: &SessionState, query: &ast::Query) -> Result<Planned> {
         let kept = self.0.lock().clone();
         if let Some(kept) = kept.filter(|kept| kept.holds(context))
             && let Some(plan) = kept.fresh(context, state)?
         {
-            return Ok(plan);
+            return Ok(Planned { plan, written: kept.written.clone() });
         }
         let planner = Planner::new(context, state);
         let plan = planner.query(query.clone())?;
@@ -60,17 +69,19 @@ impl KeptPlan {
         {
             let kept = Arc::new(Kept {
                 plan: without_tables(optimised)?,
+                written: without_tables(plan.clone())?,
                 catalog: context.snapshot.catalog.clone(),
                 roles: roles(context),
                 settings: context.settings.clone(),
                 types: types(context),
             });
             *self.0.lock() = Some(kept.clone());
-            if let Some(plan) = kept.fresh(context, state)? {
-                return Ok(plan);
+            if let Some(fresh) = kept.fresh(context, state)? {
+                return Ok(Planned { plan: fresh, written: plan });
             }
         }
-        run::optimised(context, state, &context.params.bind(plan)?)
+        let written = context.params.bind(plan)?;
+        Ok(Planned { plan: run::optimised(context, state, &written)?, written })
     }
 }
 

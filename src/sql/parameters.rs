@@ -266,8 +266,12 @@ pub fn must_be_none(node: &impl Visit) -> Result<()> {
 /// Refuses a statement with parameters that is run without any.
 pub fn must_be_given(body: &Body) -> Result<()> {
     match body {
-        // Those of what is prepared are its own.
-        Body::Sql(statement) if matches!(statement.as_ref(), ast::Statement::Prepare { .. }) => Ok(()),
+        // Those of what is prepared are its own, and so are those of a function's body.
+        Body::Sql(statement)
+            if matches!(statement.as_ref(), ast::Statement::Prepare { .. } | ast::Statement::CreateFunction(_)) =>
+        {
+            Ok(())
+        }
         Body::Sql(statement) => must_be_none(statement.as_ref()),
         Body::Own(own) => match own.as_ref() {
             Own::Cursor(Cursor::Declare(declare)) => must_be_none(&declare.query),
