@@ -176,8 +176,10 @@ pub const SLOW_STATEMENT_MS: u128 = 5000;
 pub const CANCEL_GRACE_MS: u64 = 1000;
 /// Milliseconds that running statements have to end when the server goes down.
 pub const SHUTDOWN_GRACE_MS: u64 = 5000;
-/// Prepared statements, and portals, of one connection.
+/// Prepared statements, portals, and cursors, of one connection.
 pub const PREPARED_MAX: usize = 10_000;
+/// Bytes in memory of the rows that a cursor keeps; further ones are put aside, or forgotten where none need go back.
+pub const CURSOR_BYTES_MAX: usize = 4 << 20;
 /// Bytes in memory up to which an added segment lives in the store's tree of rows and not in a file of its own.
 pub const INLINE_BYTES_MAX: usize = 32 * 1024;
 /// Small segments of one table before a commit merges them into a file.

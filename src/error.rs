@@ -27,6 +27,8 @@ pub enum Kind {
     UndefinedStatement,
     /// No such cursor.
     UndefinedCursor,
+    /// A statement names a parameter that it cannot have.
+    UndefinedParameter,
     /// A relation of that name is there already.
     DuplicateTable,
     /// A column is named twice.
@@ -37,6 +39,10 @@ pub enum Kind {
     DuplicateObject,
     /// A function of that name and these arguments is there already.
     DuplicateFunction,
+    /// A prepared statement of that name is there already.
+    DuplicateStatement,
+    /// A cursor of that name is there already.
+    DuplicateCursor,
     /// A name could mean two columns.
     AmbiguousColumn,
     /// A column must be in GROUP BY or in an aggregate.
@@ -51,12 +57,16 @@ pub enum Kind {
     Windowing,
     /// An expression has another type than its place asks for.
     DatatypeMismatch,
+    /// Nothing tells which type a parameter has.
+    IndeterminateType,
     /// There is no cast from one type to the other.
     CannotCoerce,
     /// A definition contradicts itself.
     InvalidDefinition,
     /// A function's definition contradicts itself, or what is there.
     InvalidFunction,
+    /// The words of a cursor's declaration contradict each other.
+    InvalidCursor,
     /// A foreign key refers to columns that are no key.
     InvalidForeignKey,
     /// A text cannot be read as the type asked for.

@@ -499,3 +499,107 @@ async fn the_log_tells_codes_and_no_values() {
         assert!(!log.contains(secret), "{secret:?} in\n{log}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parameters_have_the_types_that_are_declared() {
+    let house = House::open().await;
+    let client = house.client().await;
+    client
+        .batch_execute(
+            "CREATE TABLE seen (n int PRIMARY KEY, at timestamptz, word varchar(8));
+             INSERT INTO seen VALUES (1, now(), 'new'), (2, now() - interval '2 days', 'old')",
+        )
+        .await
+        .unwrap();
+    let recent = "SELECT n FROM seen WHERE at > now() - $1";
+    let recent = client.prepare_typed(recent, &[Type::INTERVAL]).await;
+    assert_eq!(recent.unwrap().params(), [Type::INTERVAL]);
+    // What no type is declared for is what PostgreSQL finds: here a moment, which no moment is later than by an interval.
+    let error = client.prepare("SELECT n FROM seen WHERE at > now() - $1").await.unwrap_err();
+    assert_eq!(code(&error), "42883");
+
+    let statement = client.prepare_typed("SELECT $1 + 1, n FROM seen WHERE n = $2", &[Type::INT2, Type::INT8]).await;
+    let statement = statement.unwrap();
+    assert_eq!(statement.params(), [Type::INT2, Type::INT8]);
+    let row = client.query_one(&statement, &[&4i16, &2i64]).await.unwrap();
+    assert_eq!((row.get::<_, i32>(0), row.get::<_, i32>(1)), (5, 2));
+
+    let limited =
+        client.prepare_typed("SELECT n FROM seen ORDER BY n LIMIT $1 OFFSET $2", &[Type::INT4]).await.unwrap();
+    assert_eq!(limited.params(), [Type::INT4, Type::INT8]);
+    assert_eq!(client.query_one(&limited, &[&1i32, &1i64]).await.unwrap().get::<_, i32>(0), 2);
+
+    let among = client.prepare("SELECT count(*) FROM seen WHERE n = ANY($1)").await.unwrap();
+    assert_eq!(among.params(), [Type::INT4_ARRAY]);
+    assert_eq!(client.query_one(&among, &[&vec![1i32, 2, 3]]).await.unwrap().get::<_, i64>(0), 2);
+
+    let insert = "INSERT INTO seen (n, at, word) VALUES ($1, $2, $3)";
+    let wrong = client.prepare_typed(insert, &[Type::TEXT]).await;
+    let wrong = match wrong {
+        Ok(insert) => client.execute(&insert, &[&"7", &None::<std::time::SystemTime>, &"x"]).await.unwrap_err(),
+        Err(error) => error,
+    };
+    assert_eq!(code(&wrong), "42804");
+    let insert = client.prepare_typed(insert, &[Type::INT8]).await.unwrap();
+    assert_eq!(insert.params(), [Type::INT8, Type::TIMESTAMPTZ, Type::VARCHAR]);
+    let now = std::time::SystemTime::now();
+    assert_eq!(client.execute(&insert, &[&3i64, &now, &"word"]).await.unwrap(), 1);
+    let long = client.execute(&insert, &[&4i64, &now, &"too long a word"]).await.unwrap_err();
+    assert_eq!(code(&long), "22001");
+
+    for (sql, expected) in
+        [("SELECT $1 IS NULL", "42P18"), ("SELECT $2::int", "42P18"), ("CREATE TABLE x (a int DEFAULT $1)", "42P02")]
+    {
+        assert_eq!(code(&client.prepare(sql).await.unwrap_err()), expected, "{sql}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_and_cursors_are_of_one_house() {
+    let house = House::open().await;
+    let mut client = house.client().await;
+    client.batch_execute("CREATE TABLE num (n int PRIMARY KEY)").await.unwrap();
+    client.batch_execute("INSERT INTO num SELECT i FROM generate_series(1, 20000) AS g(i)").await.unwrap();
+
+    // What the protocol prepares SQL runs, and the other way round.
+    let statement = client.prepare("SELECT n + $1 FROM num WHERE n = $2").await.unwrap();
+    let named = texts(&client, "SELECT name, parameter_types, from_sql FROM pg_prepared_statements").await;
+    let name = named.iter().find(|row| row[2].as_deref() == Some("f")).and_then(|row| row[0].clone()).unwrap();
+    assert_eq!(texts(&client, &format!("EXECUTE {name}(10, 5)")).await, [[Some("15".to_owned())]]);
+    client.batch_execute(&format!("DEALLOCATE {name}")).await.unwrap();
+    assert_eq!(code(&client.query(&statement, &[&1i32, &1i32]).await.unwrap_err()), "26000");
+    client.batch_execute("PREPARE mine(int) AS SELECT $1 * 2").await.unwrap();
+    let executed = client.prepare("EXECUTE mine(21)").await.unwrap();
+    assert_eq!(executed.columns()[0].type_(), &Type::INT4);
+    assert_eq!(client.query_one(&executed, &[]).await.unwrap().get::<_, i32>(0), 42);
+
+    // Two portals and a cursor, taken from by turns.
+    let transaction = client.transaction().await.unwrap();
+    let up = transaction.bind("SELECT n FROM num ORDER BY n", &[]).await.unwrap();
+    let down = transaction.bind("SELECT n FROM num WHERE n <= $1 ORDER BY n DESC", &[&15_000i32]).await.unwrap();
+    transaction
+        .execute("DECLARE c SCROLL CURSOR FOR SELECT n FROM num WHERE n > $1 ORDER BY n", &[&100i32])
+        .await
+        .unwrap();
+    let fetch = transaction.prepare("FETCH FORWARD 3 FROM c").await.unwrap();
+    assert_eq!(fetch.columns()[0].name(), "n");
+    for turn in 0..3 {
+        let numbers = |rows: Vec<tokio_postgres::Row>| rows.iter().map(|row| row.get::<_, i32>(0)).collect::<Vec<_>>();
+        let rows = numbers(transaction.query_portal(&up, 4_000).await.unwrap());
+        assert_eq!((rows.len(), rows[0]), (4_000, turn * 4_000 + 1));
+        let rows = numbers(transaction.query_portal(&down, 2).await.unwrap());
+        assert_eq!(rows, [15_000 - 2 * turn, 14_999 - 2 * turn]);
+        let rows = numbers(transaction.query(&fetch, &[]).await.unwrap());
+        assert_eq!(rows, [101 + 3 * turn, 102 + 3 * turn, 103 + 3 * turn]);
+    }
+    assert_eq!(transaction.execute("MOVE BACKWARD ALL c", &[]).await.unwrap(), 8);
+    let error = transaction.execute("FETCH nowhere", &[]).await.unwrap_err();
+    assert_eq!(code(&error), "34000");
+    transaction.rollback().await.unwrap();
+    assert_eq!(code(&client.batch_execute("FETCH c").await.unwrap_err()), "34000");
+
+    // A string of statements is a block to a cursor.
+    let rows = texts(&client, "DECLARE s CURSOR FOR SELECT n FROM num ORDER BY n; FETCH 2 FROM s").await;
+    assert_eq!(rows.len(), 2);
+    assert_eq!(code(&client.batch_execute("FETCH s").await.unwrap_err()), "34000");
+}

@@ -65,11 +65,32 @@ pub trait Session: Send {
     /// Parses a query string into its statements; none for an empty one.
     fn parse(&self, sql: &str) -> Result<Vec<Statement>>;
 
-    /// Says what parameters a statement takes and what rows it gives, without running it. `params` holds the type OIDs
-    /// that the client declared, `None` where it leaves the choice to the server; a declared type is kept.
-    async fn describe(&mut self, statement: &Statement, params: &[Option<u32>]) -> Result<Description>;
+    /// Finds out what parameters a statement takes and what rows it gives, without running it, and keeps it under a name;
+    /// one without a name takes the place of the last. `params` holds the type OIDs that the client declared, `None` where it
+    /// leaves the choice to the server; a declared type is kept. No statement stands for an empty text. A name that is taken is
+    /// [`Kind::DuplicateStatement`]; SQL's PREPARE may have taken it.
+    async fn prepare(&mut self, name: &str, statement: Option<Statement>, params: &[Option<u32>]) -> Result<()>;
 
-    /// Runs a statement. `params` are typed by the OIDs that `describe` gave; texts of unknown type come as `Utf8`.
+    /// The statement that is kept under a name.
+    fn prepared(&self, name: &str) -> Option<Prepared>;
+
+    /// Forgets the statement of this name, if there is one.
+    fn forget(&mut self, name: &str);
+
+    /// What a statement asks of a portal: SQL's cursors and the protocol's portals have names of one kind.
+    fn asks(&self, _statement: &Statement) -> Option<Asks> {
+        None
+    }
+
+    /// Columns of the rows of SQL's cursor of this name.
+    fn cursor(&self, _name: &str) -> Option<SchemaRef> {
+        None
+    }
+
+    /// Ends SQL's cursor of this name, if there is one.
+    fn close_cursor(&mut self, _name: &str) {}
+
+    /// Runs a statement. `params` are typed by the OIDs that [`Prepared`] has.
     async fn execute(&mut self, statement: &Statement, params: Vec<ScalarValue>) -> Result<Outcome>;
 
     /// Where the explicit transaction stands; an implicit one counts as [`TransactionStatus::Idle`].
@@ -120,20 +141,45 @@ pub trait Session: Send {
     fn take_parameter_changes(&mut self) -> Vec<(String, String)>;
 }
 
-/// What a statement takes and gives.
-#[derive(Debug, Clone, Default)]
-pub struct Description {
-    /// Type OIDs of the parameters, in order.
+/// A statement that is kept.
+#[derive(Clone)]
+pub struct Prepared {
+    /// The statement; `None` for an empty text.
+    pub statement: Option<Statement>,
+    /// Type OIDs of its parameters, in order.
     pub params: Vec<u32>,
     /// Columns of its rows; `None` when it gives none.
     pub columns: Option<SchemaRef>,
+}
+
+/// What a statement of SQL asks of a portal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asks {
+    /// That there is none of this name.
+    Declare(String),
+    /// Some of its next rows; what goes before them is passed over.
+    Fetch {
+        /// Its name.
+        name: String,
+        /// Rows to pass over.
+        skip: u64,
+        /// Rows to give.
+        rows: u64,
+        /// They are counted only.
+        only_moves: bool,
+    },
+    /// Rows that it may have passed.
+    Back(String),
+    /// Its end; that of all without a name.
+    Close(Option<String>),
 }
 
 /// What came of a statement.
 pub enum Outcome {
     /// Rows.
     Rows {
-        /// Columns of the rows.
+        /// Columns of the rows. With [`BINARY_ROWS`](crate::sql::BINARY_ROWS) in its metadata they go in the binary form
+        /// where the client says nothing.
         schema: SchemaRef,
         /// The rows; an error ends them.
         stream: SendableRecordBatchStream,
@@ -160,14 +206,6 @@ pub enum Outcome {
         binary: bool,
         /// The data.
         stream: BoxStream<'static, Result<CopyChunk>>,
-    },
-    /// A prepared statement of the protocol is to be forgotten (`DEALLOCATE`, `DISCARD ALL`) that the session, which
-    /// knows only those of its own `PREPARE`, has not.
-    Deallocate {
-        /// Its name; `None` for all.
-        name: Option<String>,
-        /// The whole tag.
-        tag: String,
     },
     /// An empty statement.
     Empty,

@@ -9,10 +9,11 @@ use super::backend::{CancelHandle, Idle, Outcome, Session, Statement, Transactio
 use super::encode::{Format, RowEncoder};
 use super::log;
 use super::outbox::Outbox;
-use super::portal::{Portal, Prepared, Rows};
+use super::portal::{Portal, Rows};
 use super::sqlstate::error_response;
 use crate::config::{ANSWER_CHUNK_BYTES, CANCEL_GRACE_MS};
 use crate::error::{Error, Kind, Result};
+use crate::sql::BINARY_ROWS;
 use datafusion::common::ScalarValue;
 use futures::StreamExt;
 use pgwire::messages::response::{CommandComplete, EmptyQueryResponse, ReadyForQuery, TransactionStatus as WireStatus};
@@ -20,7 +21,6 @@ use pgwire::messages::startup::ParameterStatus;
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -65,7 +65,6 @@ pub struct Conversation {
     pub(super) session: Box<dyn Session>,
     pub(super) outbox: Outbox,
     pub(super) cancel: CancelHandle,
-    pub(super) prepared: HashMap<String, Arc<Prepared>>,
     pub(super) portals: HashMap<String, Portal>,
     /// After an error in extended messages all is ignored up to the next Sync.
     pub(super) skipping: bool,
@@ -90,7 +89,6 @@ impl Conversation {
             cancel: session.cancel_handle(),
             session,
             outbox,
-            prepared: HashMap::new(),
             portals: HashMap::new(),
             skipping: false,
             inbox,
@@ -211,6 +209,11 @@ impl Conversation {
         self.begun = Instant::now();
         self.deadline = self.session.statement_timeout().map(|timeout| self.begun + timeout);
         self.session.begin_implicit(statements).await?;
+        if let Some(asks) = self.session.asks(statement)
+            && let Some(outcome) = self.asked(asks).await?
+        {
+            return Ok(outcome);
+        }
         let guard = self.guard();
         guard.work(self.session.execute(statement, params)).await
     }
@@ -223,7 +226,8 @@ impl Conversation {
     pub(super) async fn deliver(&mut self, outcome: Outcome) -> Result<End, Failure> {
         match outcome {
             Outcome::Rows { schema, stream, tag } => {
-                let formats = vec![Format::Text; schema.fields().len()];
+                let binary = schema.metadata().contains_key(BINARY_ROWS);
+                let formats = vec![if binary { Format::Binary } else { Format::Text }; schema.fields().len()];
                 let mut rows = Rows::new(RowEncoder::new(schema, formats)?, stream, tag);
                 self.outbox.put(rows.encoder.description())?;
                 self.stream(&mut rows, usize::MAX).await?;
@@ -241,17 +245,6 @@ impl Conversation {
             Outcome::Empty => Ok(End::Empty),
             Outcome::CopyIn { columns, binary } => self.copy_in(columns, binary).await.map(End::Tag),
             Outcome::CopyOut { columns, binary, stream } => self.copy_out(columns, binary, stream).await.map(End::Tag),
-            Outcome::Deallocate { name, tag } => {
-                match name {
-                    None => self.prepared.clear(),
-                    Some(name) if self.prepared.remove(&name).is_some() => {}
-                    Some(name) => {
-                        let message = format!("prepared statement \"{name}\" does not exist");
-                        return Err(Error::new(Kind::UndefinedStatement, message).into());
-                    }
-                }
-                Ok(End::Tag(tag))
-            }
         }
     }
 

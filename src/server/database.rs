@@ -6,16 +6,16 @@
 //! it may block.
 
 use super::backend::{
-    Backend, CancelHandle, CopyChunk, Description, Idle, NoticeSink, Outcome, Session, Severity, Startup, Statement,
+    Asks, Backend, CancelHandle, CopyChunk, Idle, NoticeSink, Outcome, Prepared, Session, Severity, Startup, Statement,
     TransactionStatus, Verifier,
 };
 use super::binary_copy::BinaryCopy;
-use super::types::{arrow_type, type_oid};
+use super::types::{parameter, type_oid};
 use crate::error::{Error, Kind, Result};
 use crate::sql::{self, Database};
 use async_trait::async_trait;
 use bytes::Bytes;
-use datafusion::arrow::datatypes::Field;
+use datafusion::arrow::datatypes::{Field, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
 use futures::StreamExt;
@@ -171,31 +171,65 @@ impl Session for Client {
         Ok(statements.into_iter().map(|statement| Arc::new(statement) as Statement).collect())
     }
 
-    async fn describe(&mut self, statement: &Statement, params: &[Option<u32>]) -> Result<Description> {
-        let declared: Vec<Option<Field>> = params
-            .iter()
-            .enumerate()
-            .map(|(n, oid)| oid.map(|oid| Field::new(format!("${}", n + 1), arrow_type(oid), true)))
-            .collect();
-        let described = self.session.describe(must_be_ours(statement)?, &declared).await?;
-        Ok(Description { params: described.params.iter().map(type_oid).collect(), columns: described.columns })
+    async fn prepare(&mut self, name: &str, statement: Option<Statement>, params: &[Option<u32>]) -> Result<()> {
+        let declared: Vec<Option<Field>> =
+            params.iter().enumerate().map(|(n, oid)| oid.map(|oid| parameter(format!("${}", n + 1), oid))).collect();
+        let statement = statement.as_ref().map(must_be_parsed).transpose()?.cloned();
+        self.session.prepare(name, statement, &declared).await
+    }
+
+    fn prepared(&self, name: &str) -> Option<Prepared> {
+        let prepared = self.session.prepared(name)?;
+        Some(Prepared {
+            params: prepared.params().iter().map(type_oid).collect(),
+            columns: prepared.columns().cloned(),
+            statement: (!prepared.is_empty()).then_some(prepared as Statement),
+        })
+    }
+
+    fn forget(&mut self, name: &str) {
+        self.session.deallocate(name);
+    }
+
+    fn asks(&self, statement: &Statement) -> Option<Asks> {
+        let statement = match statement.downcast_ref::<sql::Prepared>() {
+            Some(prepared) => prepared.statement(),
+            None => statement.downcast_ref(),
+        };
+        let of = |name: &str, direction: sql::Direction, only_moves: bool| match direction {
+            sql::Direction::Forward(rows) if rows > 0 => {
+                let rows = if rows == sql::ALL { u64::MAX } else { rows.unsigned_abs() };
+                Asks::Fetch { name: name.to_owned(), skip: 0, rows, only_moves }
+            }
+            sql::Direction::Relative(count) if count > 0 => {
+                Asks::Fetch { name: name.to_owned(), skip: count.unsigned_abs() - 1, rows: 1, only_moves }
+            }
+            _ => Asks::Back(name.to_owned()),
+        };
+        Some(match statement?.cursor()? {
+            sql::Cursor::Declare(declare) => Asks::Declare(declare.name.clone()),
+            sql::Cursor::Fetch(name, direction) => of(name, *direction, false),
+            sql::Cursor::Move(name, direction) => of(name, *direction, true),
+            sql::Cursor::Close(name) => Asks::Close(name.clone()),
+        })
+    }
+
+    fn cursor(&self, name: &str) -> Option<SchemaRef> {
+        self.session.cursor(name)
+    }
+
+    fn close_cursor(&mut self, name: &str) {
+        self.session.close_cursor(name);
     }
 
     async fn execute(&mut self, statement: &Statement, params: Vec<ScalarValue>) -> Result<Outcome> {
-        let statement = must_be_ours(statement)?;
-        let forgotten = forgets(&statement.text);
-        if let Some(Forget { name, tag }) = &forgotten
-            && *tag != DISCARD_ALL
-            && self.session.status() != sql::Status::Failed
-        {
-            return Ok(Outcome::Deallocate { name: name.clone(), tag: (*tag).to_owned() });
-        }
-        Ok(match self.session.execute(statement, params).await? {
+        let outcome = match statement.downcast_ref::<sql::Prepared>() {
+            Some(prepared) => self.session.execute_prepared(prepared, params).await?,
+            None => self.session.execute(must_be_parsed(statement)?, params).await?,
+        };
+        Ok(match outcome {
             sql::Outcome::Rows { schema, stream, tag } => Outcome::Rows { schema, stream, tag },
-            sql::Outcome::Command(tag) => match forgotten {
-                Some(Forget { name, .. }) => Outcome::Deallocate { name, tag },
-                None => Outcome::Command { tag },
-            },
+            sql::Outcome::Command(tag) => Outcome::Command { tag },
             sql::Outcome::CopyIn { columns, binary } => Outcome::CopyIn { columns, binary },
             sql::Outcome::CopyOut { columns, binary, lines } => {
                 let chunk = |lines: sql::CopyLines| CopyChunk { data: lines.data, ends: lines.ends, rows: lines.rows };
@@ -233,8 +267,9 @@ impl Session for Client {
         Error::from(error)
     }
 
-    async fn begin_implicit(&mut self, _statements: usize) -> Result<()> {
+    async fn begin_implicit(&mut self, statements: usize) -> Result<()> {
         self.session.begin_implicit();
+        self.session.set_in_string(statements > 1);
         Ok(())
     }
 
@@ -278,41 +313,8 @@ impl Client {
     }
 }
 
-fn must_be_ours(statement: &Statement) -> Result<&sql::Statement> {
+fn must_be_parsed(statement: &Statement) -> Result<&sql::Statement> {
     statement.downcast_ref().ok_or_else(|| Error::internal("a statement of another session"))
-}
-
-const DISCARD_ALL: &str = "DISCARD ALL";
-
-/// A statement that makes the protocol forget what it has prepared.
-struct Forget {
-    /// The one; all if there is none.
-    name: Option<String>,
-    tag: &'static str,
-}
-
-/// Reads `DEALLOCATE [PREPARE] name | ALL` and `DISCARD ALL`. The parser has found them sound already.
-fn forgets(text: &str) -> Option<Forget> {
-    let (verb, rest) = text.trim().split_once(char::is_whitespace)?;
-    let rest = rest.trim_start();
-    if verb.eq_ignore_ascii_case("DISCARD") {
-        return rest.eq_ignore_ascii_case("ALL").then_some(Forget { name: None, tag: DISCARD_ALL });
-    }
-    if !verb.eq_ignore_ascii_case("DEALLOCATE") {
-        return None;
-    }
-    let name = match rest.split_once(char::is_whitespace) {
-        Some((word, name)) if word.eq_ignore_ascii_case("PREPARE") => name.trim_start(),
-        _ => rest,
-    };
-    if name.eq_ignore_ascii_case("ALL") {
-        return Some(Forget { name: None, tag: "DEALLOCATE ALL" });
-    }
-    let name = match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
-        Some(quoted) => quoted.replace("\"\"", "\""),
-        None => name.to_lowercase(),
-    };
-    Some(Forget { name: Some(name), tag: "DEALLOCATE" })
 }
 
 #[cfg(test)]
@@ -342,16 +344,5 @@ mod tests {
             settings(&parameters(&[("user", "a"), ("_pq_.x", "1"), ("replication", "false"), ("TimeZone", "UTC")]));
         assert_eq!(found.unwrap(), [("TimeZone".to_owned(), "UTC".to_owned())]);
         assert_eq!(settings(&parameters(&[("replication", "database")])).unwrap_err().kind(), Kind::Unsupported);
-    }
-
-    #[test]
-    fn statements_that_forget_are_known() {
-        let read = |text| forgets(text).map(|forget| (forget.name, forget.tag));
-        assert_eq!(read("deallocate all"), Some((None, "DEALLOCATE ALL")));
-        assert_eq!(read("DEALLOCATE PREPARE \"My \"\"S\"\"\""), Some((Some("My \"S\"".to_owned()), "DEALLOCATE")));
-        assert_eq!(read("DEALLOCATE \"S_1\""), Some((Some("S_1".to_owned()), "DEALLOCATE")));
-        assert_eq!(read("DEALLOCATE prepare S_1"), Some((Some("s_1".to_owned()), "DEALLOCATE")));
-        assert_eq!(read("DISCARD ALL"), Some((None, "DISCARD ALL")));
-        assert_eq!(read("SELECT 'DISCARD ALL'"), None);
     }
 }

@@ -1,21 +1,18 @@
 //! The extended protocol: parse, bind, describe, execute, close; a run of them ends with Sync.
 
-use super::backend::{Outcome, TransactionStatus};
+use super::backend::{Outcome, Prepared, TransactionStatus};
 use super::conversation::{Conversation, End, Failure};
 use super::decode::decode;
 use super::encode::{RowEncoder, formats_of};
-use super::portal::{Portal, Prepared, Rows, State, counted};
-use super::types::type_oid;
+use super::portal::{Portal, Rows, State, counted};
 use crate::config::PREPARED_MAX;
 use crate::error::{Error, Kind, Result};
 use crate::fail;
-use datafusion::arrow::datatypes::SchemaRef;
 use pgwire::messages::data::{NoData, ParameterDescription};
 use pgwire::messages::extendedquery::{
     Bind, BindComplete, CloseComplete, Execute, Parse, ParseComplete, PortalSuspended,
 };
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
-use std::sync::Arc;
 
 /// Describe and Close name a statement or a portal by these.
 const STATEMENT: u8 = b'S';
@@ -34,8 +31,9 @@ impl Conversation {
             PgWireFrontendMessage::Close(close) => {
                 let name = close.name.unwrap_or_default();
                 match close.target_type {
-                    STATEMENT => drop(self.prepared.remove(&name)),
-                    PORTAL => drop(self.portals.remove(&name)),
+                    STATEMENT => self.session.forget(&name),
+                    PORTAL if self.portals.remove(&name).is_some() => {}
+                    PORTAL => self.session.close_cursor(&name),
                     other => return Err(unknown_target(other).into()),
                 }
                 self.outbox.put(PgWireBackendMessage::CloseComplete(CloseComplete::new()))?;
@@ -69,29 +67,14 @@ impl Conversation {
 
     async fn parse(&mut self, parse: Parse) -> Result<(), Failure> {
         let name = parse.name.unwrap_or_default();
-        self.room_for(self.prepared.len())?;
-        if !name.is_empty() && self.prepared.contains_key(&name) {
-            let message = format!("prepared statement \"{name}\" already exists");
-            return Err(Error::new(Kind::DuplicateObject, message).into());
-        }
         let mut statements = self.session.parse(&parse.query)?;
         if statements.len() > 1 {
             let message = "cannot insert multiple commands into a prepared statement";
             return Err(Error::new(Kind::Syntax, message).into());
         }
-        let prepared = match statements.pop() {
-            None => Prepared { statement: None, params: Vec::new(), columns: None },
-            Some(statement) => {
-                let declared: Vec<Option<u32>> =
-                    parse.type_oids.iter().map(|declared| Some(*declared).filter(|oid| *oid != 0)).collect();
-                let mut description = self.session.describe(&statement, &declared).await?;
-                for (param, declared) in description.params.iter_mut().zip(declared) {
-                    *param = declared.unwrap_or(*param);
-                }
-                Prepared { statement: Some(statement), params: description.params, columns: description.columns }
-            }
-        };
-        self.prepared.insert(name, Arc::new(prepared));
+        // 705 is PostgreSQL's `unknown`, which leaves the choice too.
+        let declared = parse.type_oids.iter().map(|declared| Some(*declared).filter(|oid| !matches!(oid, 0 | 705)));
+        self.session.prepare(&name, statements.pop(), &declared.collect::<Vec<_>>()).await?;
         self.outbox.put(PgWireBackendMessage::ParseComplete(ParseComplete::new()))
     }
 
@@ -100,8 +83,8 @@ impl Conversation {
         let statement_name = bind.statement_name.unwrap_or_default();
         self.room_for(self.portals.len())?;
         let prepared = self.must_get_prepared(&statement_name)?;
-        if !name.is_empty() && self.portals.contains_key(&name) {
-            return Err(Error::new(Kind::DuplicateObject, format!("cursor \"{name}\" already exists")).into());
+        if !name.is_empty() && (self.portals.contains_key(&name) || self.session.cursor(&name).is_some()) {
+            return Err(Error::new(Kind::DuplicateCursor, format!("cursor \"{name}\" already exists")).into());
         }
         let (given, wanted) = (bind.parameters.len(), prepared.params.len());
         if given != wanted {
@@ -141,7 +124,11 @@ impl Conversation {
             }
             PORTAL => match self.portals.get(name) {
                 Some(portal) => (portal.prepared.columns.clone(), portal.formats.clone()),
-                None => return Err(no_portal(name).into()),
+                None => {
+                    let columns = self.session.cursor(name).ok_or_else(|| no_portal(name))?;
+                    let formats = formats_of(&[], columns.fields().len(), "result")?;
+                    (Some(columns), formats)
+                }
             },
             other => return Err(unknown_target(other).into()),
         };
@@ -167,10 +154,7 @@ impl Conversation {
             State::Bound(params) => match self.execute(&statement, params, 1).await? {
                 Outcome::Rows { schema, stream, tag } => {
                     let formats = match &portal.prepared.columns {
-                        Some(described) => {
-                            same_columns(described, &schema)?;
-                            portal.formats.clone()
-                        }
+                        Some(_) => portal.formats.clone(),
                         None => formats_of(&[], schema.fields().len(), "result")?,
                     };
                     Rows::new(RowEncoder::new(schema, formats)?, stream, tag)
@@ -197,9 +181,9 @@ impl Conversation {
         self.outbox.put(PgWireBackendMessage::PortalSuspended(PortalSuspended::new()))
     }
 
-    fn must_get_prepared(&self, name: &str) -> Result<Arc<Prepared>> {
-        match self.prepared.get(name) {
-            Some(prepared) => Ok(prepared.clone()),
+    fn must_get_prepared(&self, name: &str) -> Result<Prepared> {
+        match self.session.prepared(name) {
+            Some(prepared) => Ok(prepared),
             None if name.is_empty() => fail!(UndefinedStatement, "unnamed prepared statement does not exist"),
             None => fail!(UndefinedStatement, "prepared statement \"{name}\" does not exist"),
         }
@@ -207,20 +191,11 @@ impl Conversation {
 
     fn room_for(&self, count: usize) -> Result<()> {
         if count >= PREPARED_MAX {
-            let message = format!("a connection can have at most {PREPARED_MAX} prepared statements");
+            let message = format!("a connection can have at most {PREPARED_MAX} portals");
             return Err(Error::new(Kind::LimitExceeded, message).with_hint("Close those that are not needed."));
         }
         Ok(())
     }
-}
-
-/// The client decodes rows by the types it was told, so they must not have changed since.
-fn same_columns(described: &SchemaRef, now: &SchemaRef) -> Result<()> {
-    let types = |schema: &SchemaRef| schema.fields().iter().map(|field| type_oid(field)).collect::<Vec<_>>();
-    if types(described) != types(now) {
-        fail!(Unsupported, "cached plan must not change result type");
-    }
-    Ok(())
 }
 
 fn no_portal(name: &str) -> Error {

@@ -35,6 +35,7 @@ mod cancel;
 mod connection;
 mod conversation;
 mod copy;
+mod cursor;
 mod database;
 mod decode;
 mod encode;
@@ -59,7 +60,7 @@ pub mod types;
 
 pub use admission::Admission;
 pub use backend::{
-    Backend, CancelHandle, CopyChunk, Description, Idle, Notice, NoticeSink, Outcome, Session, Severity, Startup,
+    Asks, Backend, CancelHandle, CopyChunk, Idle, Notice, NoticeSink, Outcome, Prepared, Session, Severity, Startup,
     Statement, TransactionStatus, Verifier,
 };
 pub use binary_copy::BinaryCopy;

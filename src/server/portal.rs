@@ -1,27 +1,15 @@
-//! What a client prepares: statements, and portals bound from them.
+//! What a client binds from prepared statements: portals, and how far they have run.
 
-use super::backend::Statement;
+use super::backend::Prepared;
 use super::encode::{Format, RowEncoder};
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::ScalarValue;
 use datafusion::execution::SendableRecordBatchStream;
-use std::sync::Arc;
-
-/// A parsed and described statement.
-pub struct Prepared {
-    /// The statement; `None` for an empty query.
-    pub statement: Option<Statement>,
-    /// Type OIDs of its parameters.
-    pub params: Vec<u32>,
-    /// Columns of its rows.
-    pub columns: Option<SchemaRef>,
-}
 
 /// A statement with its parameters, and how far it has run.
 pub struct Portal {
     /// The statement.
-    pub prepared: Arc<Prepared>,
+    pub prepared: Prepared,
     /// How each column of its rows goes.
     pub formats: Vec<Format>,
     /// How far it has run.

@@ -6,7 +6,7 @@ impl Conversation {
     /// Answers a query string, up to ReadyForQuery.
     pub(super) async fn query(&mut self, sql: &str) -> Result<(), Failure> {
         // As in PostgreSQL a query string destroys what has no name.
-        self.prepared.remove("");
+        self.session.forget("");
         self.portals.remove("");
         if let Err(failure) = self.query_statements(sql).await {
             self.tell(failure).await?;

@@ -214,6 +214,19 @@ pub fn arrow_type(type_oid: u32) -> DataType {
     }
 }
 
+/// The field of a parameter of a PostgreSQL type, marked where Arrow's type does not tell which it is.
+pub fn parameter(name: String, type_oid: u32) -> Field {
+    if let Some(element) = element_of(type_oid) {
+        return Field::new(name, DataType::List(Arc::new(parameter("item".to_owned(), element))), true);
+    }
+    let field = Field::new(name, arrow_type(type_oid), true);
+    let known = KNOWN.iter().rfind(|known| known.oid == type_oid).map(|known| known.name);
+    match known.filter(|_| self::type_oid(&field) != type_oid || type_oid == oid::NUMERIC) {
+        Some(mark) => field.with_metadata([(TYPE_METADATA.to_owned(), mark.to_owned())].into()),
+        None => field,
+    }
+}
+
 /// `n + 4` for `varchar(n)` and `char(n)`, precision and scale for `numeric(p,s)`.
 fn modifier(field: &Field) -> i32 {
     const HEADER: i32 = 4;
@@ -258,6 +271,18 @@ mod tests {
         assert_eq!(type_oid(&marked(DataType::Utf8, "jsonb")), 3802);
         let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
         assert_eq!(plain(dictionary).oid, 25);
+    }
+
+    #[test]
+    fn parameters_are_what_was_declared() {
+        for known in KNOWN {
+            for oid in [known.oid, known.array] {
+                // No value has these, or nothing tells them apart.
+                if oid != 0 && !matches!(known.oid, oid::UNKNOWN | oid::INT2VECTOR | oid::OIDVECTOR) {
+                    assert_eq!(type_oid(&parameter("$1".to_owned(), oid)), oid, "{}", known.name);
+                }
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! What one statement runs with: the database, the snapshot it sees, the role it runs as, its settings.
 
+use super::cursor::Shown;
 use super::database::Inner;
 use super::locking::Locked;
+use super::parameters::Parameters;
+use super::prepared::Prepareds;
 use super::settings::Settings;
 use super::values::Zone;
 use crate::catalog::{ObjectId, Privilege};
@@ -98,6 +101,12 @@ pub struct Context {
     pub(super) reads: Option<Reads>,
     /// Rows that stand in for queries that locked them.
     pub(super) locked: Arc<Locked>,
+    /// Types and values of the statement's parameters.
+    pub(super) params: Arc<Parameters>,
+    /// The session's prepared statements.
+    pub(super) prepared: Arc<Prepareds>,
+    /// The session's cursors.
+    pub(super) cursors: Arc<Vec<Arc<Shown>>>,
     /// Asks the statement to stop.
     pub(super) cancel: Cancel,
     /// Where notices go.

@@ -1,41 +1,53 @@
 //! Which statement does what: the list of all that is allowed, and the way to its file.
 
-use super::context::Context;
-use super::copy;
 use super::ddl::{self, Ddl};
-use super::dml::{self, Changed, Work, bind};
+use super::dml::{self, Changed, Work};
+use super::kept_plan::Planned;
 use super::locking;
 use super::names;
 use super::origins;
-use super::parser::{Body, Operate, Own, Statement, fold};
+use super::parser::{Body, Cursor, Operate, Own, Statement, fold};
 use super::pg_catalog;
 use super::planner::Planner;
 use super::run;
-use super::session::{AfterBlock, Description, Outcome, Session, Status};
+use super::session::{AfterBlock, Outcome, Session, Status};
 use super::statements;
+use super::{copy, cursor, prepared};
 use crate::error::{Error, Kind, Result};
 use crate::txn::{Isolation, Mode, Transaction};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
-use datafusion::execution::SessionState;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::sql::sqlparser::ast::{self, Statement as Sql, TransactionMode, VisitMut};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Runs a statement in the session's open transaction.
+/// Runs a statement in the session's open transaction. What one kind of statement needs is on the heap: it would otherwise lie on
+/// the stack of all.
 pub async fn execute(session: &mut Session, statement: &Statement, params: Vec<ScalarValue>) -> Result<Outcome> {
     match &statement.body {
-        Body::Own(own) => execute_own(session, (**own).clone(), &params).await,
-        Body::Sql(sql) => execute_sql(session, (**sql).clone(), &params).await,
+        Body::Own(own) => match own.as_ref() {
+            Own::Cursor(said) => Box::pin(cursor::run(session, said.clone(), &statement.text, &params)).await,
+            own => execute_own(session, own.clone(), &params).await,
+        },
+        Body::Sql(sql) => match sql.as_ref() {
+            Sql::Prepare { name, data_types, statement: inner } => {
+                Box::pin(prepared::prepare(session, name, data_types, (**inner).clone(), statement)).await
+            }
+            sql => execute_sql(session, sql.clone(), &params).await,
+        },
     }
 }
 
 /// Whether a statement looks at what is committed: not one that only steers transactions or settings.
 pub fn looks_at_data(statement: &Statement) -> bool {
     match &statement.body {
-        Body::Own(own) => !matches!(own.as_ref(), Own::SetRole { .. } | Own::ResetRole),
+        Body::Own(own) => match own.as_ref() {
+            Own::SetRole { .. } | Own::ResetRole => false,
+            Own::Cursor(said) => matches!(said, Cursor::Declare(_)),
+            _ => true,
+        },
         Body::Sql(sql) => !matches!(
             sql.as_ref(),
             Sql::StartTransaction { .. }
@@ -47,6 +59,7 @@ pub fn looks_at_data(statement: &Statement) -> bool {
                 | Sql::Reset(_)
                 | Sql::ShowVariable { .. }
                 | Sql::Discard { .. }
+                | Sql::Deallocate { .. }
         ),
     }
 }
@@ -57,15 +70,7 @@ fn command(tag: &str) -> Result<Outcome> {
 
 async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValue]) -> Result<Outcome> {
     match statement {
-        Sql::Query(query) if let Some(rows) = of_catalogue(session, &query, params)? => Ok(rows),
-        Sql::Query(query) if locking::is_in(&query) => locking::select(session, *query, params).await,
-        Sql::Query(query) => {
-            let (context, state) = session.context();
-            let plan = bind(Planner::new(&context, &state).query((*query).clone())?, params)?;
-            let stream = run::stream(&context, &state, &plan).await?;
-            let schema = origins::marked(&plan, &names::named(&query, &stream.schema()), &context);
-            Ok(Outcome::Rows { stream: names::renamed(schema.clone(), stream), schema, tag: "SELECT".to_owned() })
-        }
+        Sql::Query(query) => Box::pin(self::query(session, *query, params)).await,
         Sql::Insert(insert) => {
             let changed =
                 changing(session, params, insert, async |work, txn, insert| dml::insert(work, txn, insert).await)
@@ -88,9 +93,7 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
             defining(session, async |ddl| dml::truncate(ddl, &truncate)).await?;
             command("TRUNCATE TABLE")
         }
-        Sql::Explain { analyze, verbose, statement, .. } => {
-            explain(session, *statement, analyze, verbose, params).await
-        }
+        Sql::Explain { analyze, verbose, statement, .. } => explain(session, *statement, analyze, verbose).await,
         Sql::CreateTable(create) => {
             let as_query = create.query.is_some();
             let rows = defining(session, async |ddl| ddl::create_table(ddl, create).await).await?;
@@ -141,7 +144,7 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
             command("COMMENT")
         }
         Sql::StartTransaction { modes, begin, .. } => begin_block(session, &modes, begin),
-        Sql::Commit { .. } => commit_block(session),
+        Sql::Commit { .. } => Box::pin(commit_block(session)).await,
         Sql::Rollback { savepoint: None, .. } => rollback_block(session),
         Sql::Rollback { savepoint: Some(name), .. } => rollback_to(session, &fold(&name)),
         Sql::Savepoint { name } => {
@@ -154,18 +157,56 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
             must_be_in_block(session, "RELEASE SAVEPOINT")?;
             let at = find_savepoint(session, &fold(&name))?;
             session.savepoints.truncate(at);
+            session.cursors.release(at);
             command("RELEASE")
         }
         Sql::Set(set) => statements::set(session, set),
         Sql::Reset(reset) => statements::reset(session, reset),
         Sql::ShowVariable { variable } => statements::show(session, &variable),
-        Sql::Discard { .. } => {
+        Sql::Execute { name: Some(name), parameters, .. } => {
+            Box::pin(prepared::execute(session, &name, &parameters)).await
+        }
+        Sql::Deallocate { name, .. } => prepared::deallocate(session, &name),
+        Sql::Discard { object_type: ast::DiscardObject::ALL } => {
+            if session.status != Status::Idle || session.in_string {
+                let message = "DISCARD ALL cannot run inside a transaction block";
+                return Err(Error::new(Kind::ActiveTransaction, message));
+            }
+            session.cursors.close_all();
+            session.prepared = Arc::default();
             session.reset_settings();
             session.role = session.login;
             command("DISCARD ALL")
         }
+        // Each statement is planned when it runs, and sequences keep nothing in the session.
+        Sql::Discard { object_type } => command(&format!("DISCARD {object_type}")),
+        // Nobody listens: there is nothing to end.
+        Sql::UNLISTEN { .. } => command("UNLISTEN"),
         other => Err(unsupported(&other)),
     }
+}
+
+/// Runs a query.
+pub async fn query(session: &mut Session, query: ast::Query, params: &[ScalarValue]) -> Result<Outcome> {
+    if let Some(rows) = of_catalogue(session, &query, params)? {
+        return Ok(rows);
+    }
+    if locking::is_in(&query) {
+        return locking::select(session, query, params).await;
+    }
+    let (context, state) = session.context();
+    let (stream, written) = match &session.kept_plan {
+        Some(kept) => {
+            let Planned { plan, written } = kept.of(&context, &state, &query)?;
+            (run::stream_optimised(&context, &state, plan).await?, written)
+        }
+        None => {
+            let plan = context.params.bind(Planner::new(&context, &state).query(query.clone())?)?;
+            (run::stream(&context, &state, &plan).await?, plan)
+        }
+    };
+    let schema = origins::marked(&written, &names::named(&query, &stream.schema()), &context);
+    Ok(Outcome::Rows { stream: names::renamed(schema.clone(), stream), schema, tag: "SELECT".to_owned() })
 }
 
 /// What a query of the catalogue alone gives.
@@ -194,6 +235,7 @@ async fn execute_own(session: &mut Session, own: Own, params: &[ScalarValue]) ->
             statements::set_role(session, None)?;
             command("RESET")
         }
+        Own::Cursor(_) => Err(Error::internal("a cursor's statement without its text")),
         Own::Copy(copy) => copy::start(session, copy, params).await,
         Own::CreateRole { name, if_not_exists, login, options } => {
             defining(session, async |ddl| ddl::create_role(ddl, &name, if_not_exists, login, options)).await?;
@@ -387,19 +429,20 @@ pub fn text_rows(name: &str, lines: Vec<String>, tag: &str) -> Result<Outcome> {
     Ok(Outcome::Rows { stream: batches_stream(schema.clone(), vec![batch]), schema, tag: tag.to_owned() })
 }
 
-async fn explain(
-    session: &mut Session,
-    statement: Sql,
-    analyze: bool,
-    verbose: bool,
-    params: &[ScalarValue],
-) -> Result<Outcome> {
-    let Sql::Query(query) = statement else {
-        return Err(Error::new(Kind::Unsupported, "EXPLAIN is supported for queries only"));
+/// EXPLAIN of anything else.
+pub fn explains_queries_only() -> Error {
+    Error::new(Kind::Unsupported, "EXPLAIN is supported for queries only")
+}
+
+async fn explain(session: &mut Session, statement: Sql, analyze: bool, verbose: bool) -> Result<Outcome> {
+    let statement = match statement {
+        Sql::Execute { name: Some(name), parameters, .. } => prepared::explained(session, &name, &parameters)?,
+        other => other,
     };
+    let Sql::Query(query) = statement else { return Err(explains_queries_only()) };
     let (context, state) = session.context();
     let state = context.database.memory.fitted(&state, &context.settings).unwrap_or(state);
-    let plan = bind(Planner::new(&context, &state).query(*query)?, params)?;
+    let plan = context.params.bind(Planner::new(&context, &state).query(*query)?)?;
     let optimized = state.optimize(&plan)?;
     let physical = state.query_planner().create_physical_plan(&optimized, &state).await?;
     if analyze {
@@ -418,109 +461,6 @@ async fn explain(
     text_rows("QUERY PLAN", text.lines().map(str::to_owned).collect(), "EXPLAIN")
 }
 
-/// Says what a statement takes and gives, without running it.
-pub fn describe(
-    context: &Arc<Context>,
-    state: &SessionState,
-    statement: &Statement,
-    declared: &[Option<Field>],
-) -> Result<Description> {
-    let planner = Planner::new(context, state);
-    let text = |name: &str| Some(Arc::new(Schema::new(vec![Field::new(name, DataType::Utf8, true)])));
-    match &statement.body {
-        Body::Sql(sql) => match sql.as_ref() {
-            Sql::Query(query) if let Some(facts) = pg_catalog::route(query, || (context.clone(), state.clone())) => {
-                let (params, columns) = pg_catalog::describe(&facts, query, declared)?;
-                Ok(Description { params, columns: Some(columns) })
-            }
-            Sql::Query(query) => {
-                let plan = planner.query((**query).clone())?;
-                let params = parameters(&plan, declared)?;
-                // Types that parameters lend to the result are known once they have values of their types.
-                let nulls = params.iter().map(|f| ScalarValue::try_from(f.data_type()));
-                let nulls = nulls.collect::<Result<Vec<_>, _>>()?;
-                let plan = bind(plan, &nulls)?;
-                let origins = plan.clone();
-                let plan = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})?;
-                let columns: SchemaRef = Arc::new(plan.schema().as_arrow().clone());
-                let columns = origins::marked(&origins, &names::named(query, &columns), context);
-                Ok(Description { params, columns: Some(columns) })
-            }
-            Sql::Insert(insert) => {
-                let params = dml::insert_parameters(context, state, insert, declared)?;
-                let returning = insert.returning.as_deref();
-                let columns = match (&insert.table, returning) {
-                    (ast::TableObject::TableName(name), Some(items)) => {
-                        Some(dml::returning_schema(context, state, (name, None), &[], items)?)
-                    }
-                    _ => None,
-                };
-                Ok(Description { params, columns })
-            }
-            Sql::Update(update) => {
-                let params = dml::update_parameters(context, state, update, declared)?;
-                let columns = match (&update.table.relation, update.returning.as_deref()) {
-                    (ast::TableFactor::Table { name, alias, .. }, Some(items)) => {
-                        let from = &dml::relations(update)[1..];
-                        Some(dml::returning_schema(context, state, (name, alias.as_ref()), from, items)?)
-                    }
-                    _ => None,
-                };
-                Ok(Description { params, columns })
-            }
-            Sql::Delete(delete) => {
-                let params = dml::delete_parameters(context, state, delete, declared)?;
-                let (ast::FromTable::WithFromKeyword(from) | ast::FromTable::WithoutKeyword(from)) = &delete.from;
-                let columns = match (from.first().map(|table| &table.relation), delete.returning.as_deref()) {
-                    (Some(ast::TableFactor::Table { name, alias, .. }), Some(items)) => {
-                        let using = [&from[1..], delete.using.as_deref().unwrap_or_default()].concat();
-                        Some(dml::returning_schema(context, state, (name, alias.as_ref()), &using, items)?)
-                    }
-                    _ => None,
-                };
-                Ok(Description { params, columns })
-            }
-            Sql::Explain { .. } => Ok(Description { params: Vec::new(), columns: text("QUERY PLAN") }),
-            Sql::ShowVariable { variable } => {
-                let name = variable.iter().map(fold).collect::<Vec<_>>().join(".");
-                Ok(Description { params: Vec::new(), columns: text(&name) })
-            }
-            _ => Ok(Description { params: statement_parameters(&statement.text, declared), columns: None }),
-        },
-        Body::Own(_) => Ok(Description { params: Vec::new(), columns: None }),
-    }
-}
-
-/// Types of a plan's parameters: those declared, else those inferred, else text.
-pub fn parameters(plan: &datafusion::logical_expr::LogicalPlan, declared: &[Option<Field>]) -> Result<Vec<Field>> {
-    let inferred = plan.get_parameter_types()?;
-    let number = |name: &str| name.trim_start_matches('$').parse::<usize>().ok();
-    let count = inferred.keys().filter_map(|name| number(name)).max().unwrap_or(0).max(declared.len());
-    Ok((1..=count)
-        .map(|n| match declared.get(n - 1).cloned().flatten() {
-            Some(field) => field,
-            None => {
-                let found = inferred.get(&format!("${n}")).cloned().flatten();
-                Field::new(format!("${n}"), found.unwrap_or(DataType::Utf8), true)
-            }
-        })
-        .collect())
-}
-
-/// Parameters of a statement by its text alone: as many as it names, of declared type or text.
-pub fn statement_parameters(text: &str, declared: &[Option<Field>]) -> Vec<Field> {
-    let numbers = text.split('$').skip(1).filter_map(|rest| {
-        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        digits.parse::<usize>().ok()
-    });
-    let count = numbers.max().unwrap_or(0).max(declared.len());
-    (1..=count)
-        .map(|n| {
-            declared.get(n - 1).cloned().flatten().unwrap_or_else(|| Field::new(format!("${n}"), DataType::Utf8, true))
-        })
-        .collect()
-}
-
 fn begin_block(session: &mut Session, modes: &[TransactionMode], begin: bool) -> Result<Outcome> {
     let tag = if begin { "BEGIN" } else { "START TRANSACTION" };
     if session.status != Status::Idle {
@@ -534,8 +474,13 @@ fn begin_block(session: &mut Session, modes: &[TransactionMode], begin: bool) ->
     command(tag)
 }
 
-fn commit_block(session: &mut Session) -> Result<Outcome> {
+async fn commit_block(session: &mut Session) -> Result<Outcome> {
     session.savepoints.clear();
+    // Before anything has an end: they read on in the transaction.
+    let held = match session.status {
+        Status::Block => session.cursors.hold().await,
+        _ => Ok(()),
+    };
     let after = session.settings_after.take();
     match std::mem::replace(&mut session.status, Status::Idle) {
         Status::Idle => {
@@ -544,11 +489,17 @@ fn commit_block(session: &mut Session) -> Result<Outcome> {
         }
         Status::Failed => {
             session.txn = None;
+            session.cursors.roll_back();
             after.into_iter().for_each(|after| session.replace_settings(after.rollback));
             command("ROLLBACK")
         }
         Status::Block => {
-            let committed = session.txn.take().map_or(Ok(0), |txn| session.database.commit(txn));
+            let txn = session.txn.take();
+            let committed = held.and_then(|()| txn.map_or(Ok(0), |txn| session.database.commit(txn)));
+            match committed {
+                Ok(_) => session.cursors.commit(),
+                Err(_) => session.cursors.roll_back(),
+            }
             after.into_iter().for_each(|after| {
                 session.replace_settings(if committed.is_ok() { after.commit } else { after.rollback });
             });
@@ -568,6 +519,7 @@ fn rollback_block(session: &mut Session) -> Result<Outcome> {
     }
     session.status = Status::Idle;
     session.txn = None;
+    session.cursors.roll_back();
     command("ROLLBACK")
 }
 
@@ -592,6 +544,7 @@ fn rollback_to(session: &mut Session, name: &str) -> Result<Outcome> {
     must_be_in_block(session, "ROLLBACK TO SAVEPOINT")?;
     let at = find_savepoint(session, name)?;
     session.savepoints.truncate(at + 1);
+    session.cursors.roll_back_to(at + 1);
     session.txn = session.savepoints.last().map(|(_, saved)| saved.clone());
     if let Some(txn) = &session.txn {
         txn.release_locks();

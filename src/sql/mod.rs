@@ -6,28 +6,34 @@
 //! rows to [`dml`], definitions to [`ddl`], what is Steward's own to [`statements`], a query of PostgreSQL's catalogue alone to
 //! [`pg_catalog`], which has an evaluator of its own. The planner asks [`tables`] for every
 //! relation and [`functions`] for every function, and the gate in front of both has applied rights, row policies and
-//! masks before anything else is planned on top. [`run`] turns a plan into a stream that can be cancelled.
+//! masks before anything else is planned on top. [`run`] turns a plan into a stream that can be cancelled. [`prepared`] statements
+//! are described once ([`describe`]) and run with [`parameters`]; a [`cursor`] keeps such a stream to take rows from it.
 //!
 //! Only this room names DataFusion. Errors of the engine become ours in [`error`], with PostgreSQL's wording.
 
 mod context;
 mod copy;
+mod cursor;
 mod database;
 mod ddl;
+mod describe;
 mod dml;
 mod error;
 mod execute;
 pub mod export;
 mod functions;
+mod kept_plan;
 mod locking;
 mod logins;
 mod memory;
 mod models;
 mod names;
 mod origins;
+mod parameters;
 mod parser;
 mod pg_catalog;
 mod planner;
+mod prepared;
 mod referred;
 mod rewrite;
 mod run;
@@ -46,9 +52,11 @@ mod values;
 
 pub use context::{Cancel, Notice, NoticeSink};
 pub use copy::BinaryForm;
+pub use cursor::BINARY_ROWS;
 pub use database::{Birth, Database};
 pub use origins::ORIGIN_METADATA;
-pub use parser::Statement;
+pub use parser::{ALL, Cursor, Declare, Direction, Statement};
+pub use prepared::Prepared;
 pub use referred::referred_files;
 pub use run::blocking;
 pub use session::{CopyLines, Description, Outcome, Session, Status};

@@ -10,6 +10,7 @@ use super::names;
 use super::parser;
 use super::semantics;
 use super::tables;
+use crate::catalog::Object;
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use datafusion::catalog::TableProvider;
@@ -25,7 +26,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::sql::planner::{ParserOptions, PlannerContext, SqlToRel};
+use datafusion::sql::planner::{ParserOptions, SqlToRel};
 use datafusion::sql::sqlparser::ast;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -55,8 +56,10 @@ impl<'a> Planner<'a> {
     pub fn query(&self, query: ast::Query) -> Result<LogicalPlan> {
         let query = super::rewrite::query(query, self.context)?;
         let statement = ast::Statement::Query(Box::new(query));
-        let plan = SqlToRel::new_with_options(self, self.options()).sql_statement_to_plan(statement)?;
-        Ok(semantics::resolve(plan)?)
+        let planner = SqlToRel::new_with_options(self, self.options());
+        let params = &self.context.params;
+        let plan = planner.sql_statement_to_plan_with_context(statement, &mut params.planner_context())?;
+        Ok(semantics::resolve(plan, params)?)
     }
 
     /// The plan of a query that becomes a relation, with the names of its columns, the first ones as they are `given`.
@@ -72,7 +75,7 @@ impl<'a> Planner<'a> {
         names::must_differ(names.iter().copied())?;
         let columns = plan.schema().columns().into_iter().zip(&names);
         let renamed: Vec<Expr> = columns.map(|(column, name)| Expr::Column(column).alias(*name)).collect();
-        Ok(LogicalPlanBuilder::from(plan).project(renamed)?.build()?)
+        self.context.params.bind(LogicalPlanBuilder::from(plan).project(renamed)?.build()?)
     }
 
     /// An expression over the columns of `schema`.
@@ -80,8 +83,9 @@ impl<'a> Planner<'a> {
         super::rewrite::inline::write_out(&mut expression, self.context)?;
         let planner = SqlToRel::new_with_options(self, self.options());
         let expression = super::rewrite::expression(expression);
-        let expression = planner.sql_to_expr(expression, schema, &mut PlannerContext::new())?;
-        Ok(semantics::resolve_expression(expression, schema)?)
+        let params = &self.context.params;
+        let expression = planner.sql_to_expr(expression, schema, &mut params.planner_context())?;
+        Ok(semantics::resolve_expression(expression, schema, params)?)
     }
 
     /// An expression in text, as defaults, checks, masks and policies keep it.
@@ -123,22 +127,35 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn relation(&self, name: &TableReference) -> Result<Arc<dyn TableSource>> {
+    /// A condition with its constants computed, once its types are settled.
+    pub fn simplified(&self, condition: Expr, schema: &DFSchema) -> DfResult<Expr> {
+        self.simplifier(schema).simplify(condition)
+    }
+
+    /// The relation of this name. What is no table of now ties the plan to this run.
+    pub fn relation(&self, name: &TableReference) -> Result<Arc<dyn TableSource>> {
         if name.schema() == Some(LOCKED)
             && let Some(provider) = self.context.locked.get(name.table())
         {
+            self.context.params.tie();
             return Ok(provider_as_source(provider.clone()));
         }
         // `"moment".t` or `"moment".schema.t`: see the parser's `as_of`.
         if let Some(moment) = name.catalog().and_then(parser::split_off) {
+            self.context.params.tie();
             return tables::open_past(self.context, self.state, moment, name.schema(), name.table());
         }
         if let Some(moment) = name.schema().and_then(parser::split_off) {
+            self.context.params.tie();
             return tables::open_past(self.context, self.state, moment, None, name.table());
         }
         let (schema, table) = self.context.resolve(name.schema(), name.table());
         if let Some(provider) = self.overrides.get(&(schema.clone(), table.clone())) {
+            self.context.params.tie();
             return Ok(provider_as_source(provider.clone()));
+        }
+        if !matches!(self.context.snapshot.catalog.relation(&schema, &table), Some((_, Object::Table(_)))) {
+            self.context.params.tie();
         }
         tables::open(self.context, self.state, &schema, &table)
     }
@@ -161,15 +178,21 @@ impl ContextProvider for Planner<'_> {
     }
 
     fn get_table_function_source(&self, name: &str, args: Vec<Expr>) -> DfResult<Arc<dyn TableSource>> {
+        self.context.params.tie();
         let schema = DFSchema::empty();
         let simplifier = self.simplifier(&schema);
+        let params = &self.context.params;
         let args: Vec<Expr> = args
             .into_iter()
-            .map(|arg| simplifier.coerce(arg, &schema).and_then(|arg| simplifier.simplify(arg)))
+            .map(|arg| simplifier.coerce(params.fill(arg)?, &schema).and_then(|arg| simplifier.simplify(arg)))
             .collect::<DfResult<_>>()?;
+        if let Some(described) = functions::described(name, &args, self.context) {
+            return Ok(provider_as_source(described));
+        }
         if let Some(provider) = functions::table(name, &args, self.context)? {
             return Ok(provider_as_source(provider));
         }
+        let args = functions::of_engine(args, params);
         let Some(function) = self.state.table_functions().get(&name.to_lowercase()) else {
             return Err(functions::undefined(&name.to_lowercase()).into());
         };
@@ -178,6 +201,7 @@ impl ContextProvider for Planner<'_> {
     }
 
     fn create_cte_work_table(&self, name: &str, schema: SchemaRef) -> DfResult<Arc<dyn TableSource>> {
+        self.context.params.tie();
         Ok(provider_as_source(Arc::new(CteWorkTable::new(name, schema))))
     }
 
@@ -203,7 +227,12 @@ impl ContextProvider for Planner<'_> {
             "array_replace" => "array_replace_all",
             name => name,
         };
-        functions::scalar(builtin, self.context).or_else(|| self.state.scalar_functions().get(builtin).cloned())
+        // Those of ours carry the statement's context in them.
+        let ours = functions::scalar(builtin, self.context);
+        if ours.is_some() {
+            self.context.params.tie();
+        }
+        ours.or_else(|| self.state.scalar_functions().get(builtin).cloned())
     }
 
     fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {

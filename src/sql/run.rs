@@ -28,9 +28,23 @@ pub async fn stream(
     state: &SessionState,
     plan: &LogicalPlan,
 ) -> Result<SendableRecordBatchStream> {
+    stream_optimised(context, state, optimised(context, state, plan)?).await
+}
+
+/// The plan as the engine finds it best.
+pub fn optimised(context: &Context, state: &SessionState, plan: &LogicalPlan) -> Result<LogicalPlan> {
+    let fitted = context.database.memory.fitted(state, &context.settings);
+    fitted.as_ref().unwrap_or(state).optimize(plan).map_err(unplannable)
+}
+
+/// As [`stream`], for a plan that is optimised.
+pub async fn stream_optimised(
+    context: &Arc<Context>,
+    state: &SessionState,
+    plan: LogicalPlan,
+) -> Result<SendableRecordBatchStream> {
     let fitted = context.database.memory.fitted(state, &context.settings);
     let state = fitted.as_ref().unwrap_or(state);
-    let plan = state.optimize(plan).map_err(unplannable)?;
     let physical = state.query_planner().create_physical_plan(&plan, state).await.map_err(unplannable)?;
     let may_sort = state.config().target_partitions() > 1 && has_hash_join(&physical)?;
     let mut rows = start(context, state, physical)?;

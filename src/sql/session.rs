@@ -6,9 +6,14 @@
 
 use super::context::{Cancel, Context, Notice, NoticeSink};
 use super::copy::{BinaryForm, CopyIn, Lent};
+use super::cursor::Cursors;
 use super::database::Inner;
+use super::describe::describe;
 use super::execute;
+use super::kept_plan::KeptPlan;
+use super::parameters::{self, Parameters};
 use super::parser::{self, Body, Statement};
+use super::prepared::Prepareds;
 use super::semantics::SessionZone;
 use super::settings::Settings;
 use super::shown;
@@ -16,7 +21,7 @@ use crate::catalog::ObjectId;
 use crate::error::{Error, Kind, Result};
 use crate::txn::{Isolation, Transaction};
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Field, SchemaRef};
 use bytes::Bytes;
 use datafusion::common::ScalarValue;
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
@@ -69,7 +74,7 @@ pub struct CopyLines {
 /// What a statement takes and gives.
 pub struct Description {
     /// Parameters in order, as fields of the types expected.
-    pub params: Vec<arrow::datatypes::Field>,
+    pub params: Vec<Field>,
     /// Columns of its rows, if it gives any.
     pub columns: Option<SchemaRef>,
 }
@@ -107,6 +112,14 @@ pub struct Session {
     pub(super) status: Status,
     pub(super) savepoints: Vec<(String, Transaction)>,
     pub(super) notices: NoticeSink,
+    /// Parameters of the statement that runs.
+    pub(super) params: Arc<Parameters>,
+    /// Where the plan of the statement that runs is kept, if it is a prepared one.
+    pub(super) kept_plan: Option<Arc<KeptPlan>>,
+    pub(super) prepared: Arc<Prepareds>,
+    pub(super) cursors: Cursors,
+    /// The implicit transaction is of a string of several statements, and as good as a block to them.
+    pub(super) in_string: bool,
     cancel: Cancel,
     copy: Option<CopyIn>,
     binary: Lent,
@@ -126,6 +139,11 @@ impl Session {
             status: Status::Idle,
             savepoints: Vec::new(),
             notices,
+            params: Arc::default(),
+            kept_plan: None,
+            prepared: Arc::default(),
+            cursors: Cursors::default(),
+            in_string: false,
             cancel: Cancel::default(),
             copy: None,
             binary: None,
@@ -137,6 +155,7 @@ impl Session {
     pub async fn query(&mut self, sql: &str) -> Result<Vec<RecordBatch>> {
         let mut rows = Vec::new();
         let statements = self.parse(sql)?;
+        self.in_string = statements.len() > 1;
         for statement in &statements {
             self.begin_implicit();
             let outcome = match self.execute(statement, Vec::new()).await {
@@ -167,23 +186,47 @@ impl Session {
     }
 
     /// Says what a statement takes and gives, without running it.
-    pub async fn describe(
-        &mut self,
-        statement: &Statement,
-        declared: &[Option<arrow::datatypes::Field>],
-    ) -> Result<Description> {
+    pub async fn describe(&mut self, statement: &Statement, declared: &[Option<Field>]) -> Result<Description> {
         self.refuse_if_failed(statement)?;
         if let Some(txn) = &mut self.txn
             && txn.isolation() == Isolation::ReadCommitted
         {
             self.database.manager.refresh(txn)?;
         }
+        self.params = Arc::default();
         let (context, state) = self.context();
-        execute::describe(&context, &state, statement, declared)
+        describe(&context, &state, statement, declared)
     }
 
-    /// Runs a statement in the session's transaction, which must be open: see [`Self::begin_implicit`].
+    /// Runs a statement in the session's transaction, which must be open: see [`Self::begin_implicit`]. Parameters that are texts
+    /// have the types that the statement tells, others their own.
     pub async fn execute(&mut self, statement: &Statement, params: Vec<ScalarValue>) -> Result<Outcome> {
+        if params.is_empty() {
+            if statement.text.contains('$') {
+                parameters::must_be_given(&statement.body)?;
+            }
+            (self.params, self.kept_plan) = (Arc::default(), None);
+            return self.run(statement, params).await;
+        }
+        let declared = parameters::told_by(&params);
+        let fields = self.describe(statement, &declared).await?.params;
+        self.kept_plan = None;
+        Box::pin(self.run_with(statement, &fields, params)).await
+    }
+
+    /// Runs a statement with parameters of these types.
+    pub(super) async fn run_with(
+        &mut self,
+        statement: &Statement,
+        fields: &[Field],
+        params: Vec<ScalarValue>,
+    ) -> Result<Outcome> {
+        self.params = Arc::new(Parameters::bound(fields, params)?);
+        let params = self.params.values().map(<[_]>::to_vec).unwrap_or_default();
+        self.run(statement, params).await
+    }
+
+    async fn run(&mut self, statement: &Statement, params: Vec<ScalarValue>) -> Result<Outcome> {
         self.refuse_if_failed(statement)?;
         self.cancel.begin(self.settings.milliseconds("statement_timeout"));
         if self.txn.is_none() {
@@ -236,6 +279,9 @@ impl Session {
             settings: Arc::new(self.settings.clone()),
             reads: self.txn.as_ref().and_then(|txn| txn.reads().cloned()),
             locked: Arc::default(),
+            params: self.params.clone(),
+            prepared: self.prepared.clone(),
+            cursors: self.cursors.shown(),
             cancel: self.cancel.clone(),
             notices: self.notices.clone(),
         };
@@ -263,24 +309,37 @@ impl Session {
         }
     }
 
+    /// Whether the statement that comes is one of several in a string, which are one transaction.
+    pub fn set_in_string(&mut self, in_string: bool) {
+        self.in_string = in_string;
+    }
+
     /// Commits what [`Self::begin_implicit`] opened; a block that a BEGIN opened stays.
     pub fn commit_implicit(&mut self) -> Result<()> {
         if self.status != Status::Idle {
             return Ok(());
         }
-        match self.txn.take() {
-            Some(txn) => self.database.commit(txn).map(|_| ()),
-            None => Ok(()),
+        let committed = self.txn.take().map_or(Ok(0), |txn| self.database.commit(txn));
+        match committed {
+            Ok(_) => self.cursors.commit(),
+            Err(_) => self.cursors.roll_back(),
         }
+        committed.map(|_| ())
     }
 
     /// After an error: undoes the implicit transaction, breaks an explicit one, forgets a COPY.
     pub fn rollback_implicit(&mut self) {
         self.copy = None;
         match self.status {
-            Status::Idle => self.txn = None,
+            Status::Idle => {
+                self.txn = None;
+                self.cursors.roll_back();
+            }
             Status::Block | Status::Failed => {
                 self.status = Status::Failed;
+                if self.savepoints.is_empty() {
+                    self.cursors.roll_back();
+                }
                 // Others need not wait for what comes to nothing; what was locked before a savepoint may still count.
                 match (self.savepoints.last(), &self.txn) {
                     (Some((_, saved)), _) => saved.release_locks(),
@@ -289,6 +348,16 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// Columns of the rows of the cursor of this name.
+    pub fn cursor(&self, name: &str) -> Option<SchemaRef> {
+        self.cursors.schema(name)
+    }
+
+    /// Ends the cursor of this name; says whether there was one.
+    pub fn close_cursor(&mut self, name: &str) -> bool {
+        self.cursors.close(name)
     }
 
     /// Has the transaction see what is committed by now.

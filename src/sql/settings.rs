@@ -78,7 +78,7 @@ const KNOWN: &[Known] = known! {
 };
 
 /// The values of one session. Custom settings (`app.region`) hold any text.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     values: BTreeMap<String, String>,
     /// Bytes of memory that the server has, as it is shown.

@@ -96,5 +96,5 @@ pub use memory::MemoryEngine;
 pub use repair::{mend, mend_file};
 pub use restore::{Latest, Restored, Target, restore};
 pub use retention::Kept;
-pub use spill::{SpillArea, SpillFile, SpillReader, SpillWriter};
+pub use spill::{SpillArea, SpillFile, SpillPlace, SpillReader, SpillWriter};
 pub use store::Store;

@@ -56,7 +56,14 @@ pub struct SpillWriter {
     buffer: Vec<u8>,
 }
 
-/// Reads a file from its start.
+/// A place in a file where a reader may begin.
+#[derive(Debug, Clone, Copy)]
+pub struct SpillPlace {
+    frame: u64,
+    offset: u64,
+}
+
+/// Reads a file from its start, or from a place in it.
 #[derive(Debug)]
 pub struct SpillReader {
     file: Arc<SpillFile>,
@@ -101,6 +108,16 @@ impl SpillFile {
     /// Reads the file from its start.
     pub fn reader(self: &Arc<Self>) -> SpillReader {
         SpillReader { file: self.clone(), frame: 0, offset: 0 }
+    }
+
+    /// Where the next thing that is written will begin; what a writer has not put is not counted.
+    pub fn end(&self) -> SpillPlace {
+        SpillPlace { frame: self.frames.load(Ordering::Acquire), offset: self.bytes.load(Ordering::Relaxed) }
+    }
+
+    /// Reads the file from a place that was its end once.
+    pub fn reader_at(self: &Arc<Self>, place: SpillPlace) -> SpillReader {
+        SpillReader { file: self.clone(), frame: place.frame, offset: place.offset }
     }
 
     /// Bytes on disk.
@@ -235,8 +252,10 @@ mod tests {
         let mut early = file.reader();
         assert_eq!(early.next_bytes().unwrap().unwrap(), &text[..1000]);
         assert_eq!(early.next_bytes().unwrap(), None);
+        let middle = file.end();
         writer.write_all(&text[1000..]).unwrap();
         writer.flush().unwrap();
+        assert_eq!(file.reader_at(middle).next_bytes().unwrap().unwrap()[..5], text[1000..1005]);
         assert!(early.next_bytes().unwrap().is_some(), "a reader goes on where the file has grown");
         assert_eq!(read(&file).unwrap(), text);
         let raw = fs::read(&file.path).unwrap();

@@ -193,6 +193,7 @@ impl<'c> Runner<'c> {
     /// Runs all statements of a text as one transaction.
     async fn run_with(&mut self, sql: &str, data: &mut Data<'_, '_>, taken: &mut bool) -> Result<()> {
         let statements = self.session.parse(sql)?;
+        self.session.set_in_string(statements.len() > 1);
         for (n, statement) in statements.iter().enumerate() {
             let began = Instant::now();
             let clock = self.style.clock.then(|| self.console.clock());

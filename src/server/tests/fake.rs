@@ -4,7 +4,7 @@ use crate::error::{Error, Kind, Result};
 use crate::fail;
 use crate::server::types::arrow_type;
 use crate::server::{
-    Backend, CancelHandle, CopyChunk, Description, NoticeSink, Outcome, Session, Severity, Startup, Statement,
+    Backend, CancelHandle, CopyChunk, NoticeSink, Outcome, Prepared, Session, Severity, Startup, Statement,
     TransactionStatus, Verifier,
 };
 use async_trait::async_trait;
@@ -18,6 +18,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 use parking_lot::Mutex;
 use pgwire::api::auth::sasl::scram::{ScramSecret, gen_salted_password};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -94,6 +95,7 @@ impl Backend for Fake {
             copied: Vec::new(),
             changes: vec![("is_superuser".to_owned(), "on".to_owned())],
             timeout: None,
+            prepared: HashMap::new(),
         }))
     }
 }
@@ -107,6 +109,7 @@ struct FakeSession {
     copied: Vec<u8>,
     changes: Vec<(String, String)>,
     timeout: Option<Duration>,
+    prepared: HashMap<String, Prepared>,
 }
 
 impl Drop for FakeSession {
@@ -136,6 +139,24 @@ fn rows(count: i32, error: Option<Error>) -> SendableRecordBatchStream {
     Box::pin(RecordBatchStreamAdapter::new(numbers(), futures::stream::iter(batches.chain(error))))
 }
 
+/// What a word takes and gives.
+fn describe(statement: &Statement, params: &[Option<u32>]) -> (Vec<u32>, Option<SchemaRef>) {
+    let columns = match word(statement).split_once(' ').map_or(word(statement), |(first, _)| first) {
+        "rows" | "forever" | "broken" => Some(numbers()),
+        "echo" => {
+            let params: Vec<u32> = params.iter().map(|declared| declared.unwrap_or(25)).collect();
+            // Without declared types, what `echo int4 numeric` names.
+            let named = word(statement).split(' ').skip(1).map(|oid| oid.parse().unwrap());
+            let params: Vec<u32> = if params.is_empty() { named.collect() } else { params };
+            let fields = params.iter().map(|oid| Field::new("v", arrow_type(*oid), true));
+            let columns = Some(Arc::new(Schema::new(fields.collect::<Vec<_>>())));
+            return (params, columns);
+        }
+        _ => None,
+    };
+    (Vec::new(), columns)
+}
+
 fn command(tag: &str) -> Result<Outcome> {
     Ok(Outcome::Command { tag: tag.to_owned() })
 }
@@ -150,21 +171,27 @@ impl Session for FakeSession {
         Ok(words.map(|word| Arc::new(word.to_owned()) as Statement).collect())
     }
 
-    async fn describe(&mut self, statement: &Statement, params: &[Option<u32>]) -> Result<Description> {
-        let columns = match word(statement).split_once(' ').map_or(word(statement), |(first, _)| first) {
-            "rows" | "forever" | "broken" => Some(numbers()),
-            "echo" => {
-                let params: Vec<u32> = params.iter().map(|declared| declared.unwrap_or(25)).collect();
-                // Without declared types, what `echo int4 numeric` names.
-                let named = word(statement).split(' ').skip(1).map(|oid| oid.parse().unwrap());
-                let params: Vec<u32> = if params.is_empty() { named.collect() } else { params };
-                let fields = params.iter().map(|oid| Field::new("v", arrow_type(*oid), true));
-                let columns = Some(Arc::new(Schema::new(fields.collect::<Vec<_>>())));
-                return Ok(Description { params, columns });
+    async fn prepare(&mut self, name: &str, statement: Option<Statement>, params: &[Option<u32>]) -> Result<()> {
+        if !name.is_empty() && self.prepared.contains_key(name) {
+            fail!(DuplicateStatement, "prepared statement \"{name}\" already exists");
+        }
+        let prepared = match statement {
+            None => Prepared { statement: None, params: Vec::new(), columns: None },
+            Some(statement) => {
+                let (types, columns) = describe(&statement, params);
+                Prepared { statement: Some(statement), params: types, columns }
             }
-            _ => None,
         };
-        Ok(Description { params: Vec::new(), columns })
+        self.prepared.insert(name.to_owned(), prepared);
+        Ok(())
+    }
+
+    fn prepared(&self, name: &str) -> Option<Prepared> {
+        self.prepared.get(name).cloned()
+    }
+
+    fn forget(&mut self, name: &str) {
+        self.prepared.remove(name);
     }
 
     async fn execute(&mut self, statement: &Statement, params: Vec<ScalarValue>) -> Result<Outcome> {
@@ -241,7 +268,10 @@ impl Session for FakeSession {
                 let chunk = CopyChunk { data: Bytes::from_static(b"1\ta\n2\tb\n"), ends: vec![4, 8], rows: 2 };
                 Ok(Outcome::CopyOut { columns: 2, binary: false, stream: futures::stream::iter([Ok(chunk)]).boxed() })
             }
-            "deallocate" => Ok(Outcome::Deallocate { name: Some(rest.to_owned()), tag: "DEALLOCATE".to_owned() }),
+            "deallocate" => match self.prepared.remove(rest) {
+                Some(_) => command("DEALLOCATE"),
+                None => fail!(UndefinedStatement, "prepared statement \"{rest}\" does not exist"),
+            },
             other => fail!(UndefinedFunction, "no such word: {other}"),
         }
     }

@@ -151,7 +151,7 @@ async fn settings_and_names_are_told() {
     bare.send(b'P', b"s\0insert\0\0\0").await;
     bare.send(b'S', b"").await;
     let messages = bare.until_ready().await;
-    assert!(messages[1].1.windows(5).any(|window| window == b"42710"));
+    assert!(messages[1].1.windows(5).any(|window| window == b"42P05"));
     bare.send(b'Q', b"deallocate s\0").await;
     assert_eq!(bare.kinds_until_ready().await, "CZ");
     bare.send(b'B', b"\0s\0\0\0\0\0\0\0").await;

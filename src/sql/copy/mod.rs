@@ -47,7 +47,7 @@ pub async fn start(session: &mut Session, copy: Box<Copy>, params: &[ScalarValue
     }
     match copy.from {
         true => start_in(session, copy, (context, state), params).await,
-        false => start_out(&copy, session.binary_form().clone(), (context, state), params).await,
+        false => start_out(&copy, session.binary_form().clone(), (context, state)).await,
     }
 }
 
@@ -106,12 +106,7 @@ async fn start_in(
     }
 }
 
-async fn start_out(
-    copy: &Copy,
-    lent: Lent,
-    (context, state): (Arc<Context>, SessionState),
-    params: &[ScalarValue],
-) -> Result<Outcome> {
+async fn start_out(copy: &Copy, lent: Lent, (context, state): (Arc<Context>, SessionState)) -> Result<Outcome> {
     let (plan, relation) = source(&context, &state, copy)?;
     let named = match &copy.query {
         Some(query) => names::named(query, plan.schema().inner()),
@@ -122,7 +117,7 @@ async fn start_out(
     let forced = output::forced(&copy.form, &names, relation)?;
     let binary = copy.form.format == CopyFormat::Binary;
     let form = if binary { Some(binary::must_have(&lent)?) } else { None };
-    let rows = run::stream(&context, &state, &super::dml::bind(plan, params)?).await?;
+    let rows = run::stream(&context, &state, &context.params.bind(plan)?).await?;
     let rows = shown::in_zone(rows, &context.zone());
     let lines = match form {
         Some(form) => output::tuples(form, named, rows),

@@ -1,19 +1,21 @@
 //! INSERT.
 
 use super::super::context::Context;
-use super::super::parser::last;
+use super::super::parameters;
 use super::super::planner::Planner;
 use super::super::run;
-use super::adding::Adding;
+use super::adding::{Adding, OnConflict};
+use super::parameters::lend_type;
 use super::returning::Beside;
 use super::update::assigned;
 use super::upsert::on_conflict;
-use super::{Changed, Target, Work, is_default, lend_type, placeholder, returning};
+use super::{Changed, Target, Work, is_default, returning};
 use crate::catalog::{Privilege, SqlType};
 use crate::error::{Error, Kind, Result};
 use crate::txn::Transaction;
 use arrow::datatypes::{DataType, Field};
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::sqlparser::ast;
 use futures::TryStreamExt;
@@ -44,9 +46,7 @@ pub fn insert<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, insert: ast::Ins
             adding.put(work, txn, batch).await?;
             return added(work, txn, &target, adding, insert.returning).await;
         };
-        let (mut source, defaults) = without_defaults(*source, columns.len())?;
-        lend_types(&mut source, &target, &columns);
-        let plan = Planner::new(work.context, work.state).query(source)?;
+        let (plan, defaults) = plan(work, &target, &columns, *source)?;
         let width = plan.schema().fields().len();
         if width > columns.len() {
             return Err(Error::new(Kind::Syntax, "INSERT has more expressions than target columns"));
@@ -66,6 +66,13 @@ pub fn insert<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, insert: ast::Ins
         }
         added(work, txn, &target, adding, insert.returning).await
     })
+}
+
+/// The plan of the rows that are added, and the columns for which all of them say DEFAULT.
+fn plan(work: &Work<'_>, target: &Target, columns: &[usize], source: ast::Query) -> Result<(LogicalPlan, Vec<usize>)> {
+    let (mut source, defaults) = without_defaults(source, columns.len())?;
+    lend_types(&mut source, target, columns);
+    Ok((Planner::new(work.context, work.state).query(source)?, defaults))
 }
 
 /// What the statement did, now that all rows are there.
@@ -175,55 +182,97 @@ fn without_defaults(mut query: ast::Query, width: usize) -> Result<(ast::Query, 
 
 /// PostgreSQL casts a literal to the column's type, but not an expression of type text.
 fn refuse_text(target: &Target, columns: &[usize], plan: &LogicalPlan) -> Result<()> {
-    let LogicalPlan::Projection(projection) = plan else { return Ok(()) };
-    for ((expression, field), &column) in projection.expr.iter().zip(plan.schema().fields()).zip(columns) {
-        let column = &target.table.columns[column];
-        let text = matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
-        let literal = matches!(expression.clone().unalias(), Expr::Literal(..) | Expr::Placeholder(_));
-        if text && !literal && column.data_type.arrow() != DataType::Utf8 {
-            return Err(Error::new(
-                Kind::DatatypeMismatch,
-                format!("column \"{}\" is of type {} but expression is of type text", column.name, column.data_type),
-            )
-            .with_hint("You will need to rewrite or cast the expression."));
+    let rows = match plan {
+        LogicalPlan::Projection(projection) => std::slice::from_ref(&projection.expr),
+        LogicalPlan::Values(values) => values.values.as_slice(),
+        _ => return Ok(()),
+    };
+    for row in rows {
+        for ((expression, field), &column) in row.iter().zip(plan.schema().fields()).zip(columns) {
+            let data_type = match expression {
+                Expr::Placeholder(Placeholder { field: Some(field), .. }) => field.data_type(),
+                // All of a column have one type, which may be that of its literals.
+                _ if matches!(plan, LogicalPlan::Values(_)) => continue,
+                _ => field.data_type(),
+            };
+            let column = &target.table.columns[column];
+            let text = matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+            let literal = matches!(expression.clone().unalias(), Expr::Literal(..));
+            if text && !literal && column.data_type.arrow() != DataType::Utf8 {
+                let (name, data_type) = (&column.name, &column.data_type);
+                let message = format!("column \"{name}\" is of type {data_type} but expression is of type text");
+                return Err(Error::new(Kind::DatatypeMismatch, message)
+                    .with_hint("You will need to rewrite or cast the expression."));
+            }
         }
     }
     Ok(())
 }
 
-/// Types of the parameters of an INSERT: those of the columns they are put into.
+/// Types of the parameters of an INSERT: those of the columns they are put into, and what expressions tell.
 pub fn insert_parameters(
     context: &Arc<Context>,
     state: &SessionState,
     insert: &ast::Insert,
     declared: &[Option<Field>],
 ) -> Result<Vec<Field>> {
-    let mut params = super::super::execute::statement_parameters(&insert.to_string(), declared);
-    let Some(query) = &insert.source else { return Ok(params) };
-    let work = Work::new(context, state, &[]);
-    let ast::TableObject::TableName(name) = &insert.table else { return Ok(params) };
-    let target = work.target(name, Privilege::Insert)?;
+    let mut known = parameters::declared(declared, &parameters::numbers_in(insert)?);
+    let ast::TableObject::TableName(name) = &insert.table else { return Ok(Vec::new()) };
+    if known.is_empty() {
+        return Ok(Vec::new());
+    }
+    let target = Work::new(context, state, &[]).target(name, Privilege::Insert)?;
+    let target = match &insert.table_alias {
+        Some(alias) => Target { called: alias.alias.clone(), ..target },
+        None => target,
+    };
     let columns = columns(&target, insert)?;
+    if let Some(source) = &insert.source {
+        given(&source.body, &columns, &mut |value, column| lend_type(&mut known, &target, value, column));
+    }
     if let Some(ast::OnInsert::OnConflict(ast::OnConflict {
         action: ast::OnConflictAction::DoUpdate(update), ..
     })) = &insert.on
     {
         for (name, value) in assigned(update.assignments.clone())? {
-            if let (Some(number), Some(at)) = (placeholder(&value), target.table.column_index(&last(&name))) {
-                lend_type(&mut params, declared, number, &target.table.columns[at].data_type);
-            }
+            lend_type(&mut known, &target, &value, target.must_get_column(&name)?.0);
         }
     }
-    let ast::SetExpr::Values(values) = query.body.as_ref() else {
-        let plan = Planner::new(context, state).query((**query).clone())?;
-        return super::super::execute::parameters(&plan, declared);
-    };
-    for row in &values.rows {
-        for (expression, &column) in row.iter().zip(&columns) {
-            if let Some(number) = placeholder(expression) {
-                lend_type(&mut params, declared, number, &target.table.columns[column].data_type);
-            }
+    let (params, _) = parameters::settle(context, state, known, |context| {
+        let work = Work::new(context, state, &[]);
+        let mut plans = Vec::new();
+        if let Some(source) = &insert.source {
+            plans.push(plan(&work, &target, &columns, (**source).clone())?.0);
         }
-    }
+        if let OnConflict::Update(upsert) = on_conflict(&work, &target, insert.on.as_ref())? {
+            plans.push(upsert.described(&work, &target)?);
+        }
+        plans.extend(returning::described(&work, &target, &[], insert.returning.as_deref())?);
+        Ok(plans)
+    })?;
     Ok(params)
+}
+
+/// Calls `each` with the values of a query and the columns that they are for, where they stand in it as they are.
+fn given(body: &ast::SetExpr, columns: &[usize], each: &mut impl FnMut(&ast::Expr, usize)) {
+    match body {
+        ast::SetExpr::Values(values) => {
+            for row in &values.rows {
+                row.iter().zip(columns).for_each(|(value, &column)| each(value, column));
+            }
+        }
+        ast::SetExpr::Select(select) => {
+            for (item, &column) in select.projection.iter().zip(columns) {
+                match item {
+                    ast::SelectItem::UnnamedExpr(value) | ast::SelectItem::ExprWithAlias { expr: value, .. } => {
+                        each(value, column);
+                    }
+                    // What comes behind it is for nobody knows which column.
+                    _ => break,
+                }
+            }
+        }
+        ast::SetExpr::Query(query) => given(&query.body, columns, each),
+        _ => {}
+    }
 }

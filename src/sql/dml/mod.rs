@@ -27,10 +27,9 @@ pub use update::update;
 use super::context::Context;
 use super::parser;
 use super::tables;
-use crate::catalog::{Object, ObjectId, Privilege, SqlType, Table};
+use crate::catalog::{Object, ObjectId, Privilege, Table};
 use crate::error::{Error, Kind, Result};
 use arrow::array::RecordBatch;
-use arrow::datatypes::Field;
 use datafusion::common::ScalarValue;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
@@ -128,35 +127,11 @@ impl<'a> Work<'a> {
 
     /// The plan with the values of its parameters.
     pub fn bind(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
-        bind(plan, self.params)
+        self.context.params.bind(plan)
     }
 }
 
 /// Whether an expression is the word DEFAULT.
 fn is_default(expression: &ast::Expr) -> bool {
     matches!(expression, ast::Expr::Identifier(i) if i.quote_style.is_none() && i.value.eq_ignore_ascii_case("default"))
-}
-
-/// The number of an expression that is a parameter and nothing else.
-fn placeholder(expression: &ast::Expr) -> Option<usize> {
-    let ast::Expr::Value(value) = expression else { return None };
-    let ast::Value::Placeholder(name) = &value.value else { return None };
-    name.strip_prefix('$')?.parse().ok()
-}
-
-/// Gives a parameter the type of the column it is put into, unless the client declared another.
-fn lend_type(params: &mut [Field], declared: &[Option<Field>], number: usize, data_type: &SqlType) {
-    let at = number.wrapping_sub(1);
-    let given = declared.get(at).is_some_and(Option::is_some);
-    if let Some(param) = params.get_mut(at).filter(|_| !given) {
-        *param = data_type.field(&format!("${number}"));
-    }
-}
-
-/// The plan with the values of its parameters.
-pub fn bind(plan: LogicalPlan, params: &[ScalarValue]) -> Result<LogicalPlan> {
-    match params.is_empty() {
-        true => Ok(plan),
-        false => Ok(plan.with_param_values(params.to_vec())?),
-    }
 }

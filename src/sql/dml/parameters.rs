@@ -4,72 +4,77 @@
 //! expression's other side lends it, as in a query.
 
 use super::super::context::Context;
-use super::super::execute::{parameters, statement_parameters};
-use super::super::parser::last;
-use super::{Work, is_default, lend_type, placeholder, update};
-use crate::catalog::{Privilege, SqlType};
+use super::super::parameters;
+use super::{Target, Work, returning, update};
+use crate::catalog::Privilege;
 use crate::error::Result;
-use arrow::datatypes::Field;
+use arrow::datatypes::{Field, FieldRef};
 use datafusion::execution::SessionState;
 use datafusion::sql::sqlparser::ast;
 use std::sync::Arc;
 
-/// Types of the parameters of an UPDATE: those declared, else those inferred, else text.
+/// Types of the parameters of an UPDATE.
 pub fn update_parameters(
     context: &Arc<Context>,
     state: &SessionState,
     update: &ast::Update,
     declared: &[Option<Field>],
 ) -> Result<Vec<Field>> {
-    let mut params = statement_parameters(&update.to_string(), declared);
-    let ast::TableFactor::Table { name, alias, .. } = &update.table.relation else { return Ok(params) };
-    if params.is_empty() {
-        return Ok(params);
+    let mut known = parameters::declared(declared, &parameters::numbers_in(update)?);
+    let ast::TableFactor::Table { name, alias, .. } = &update.table.relation else { return Ok(Vec::new()) };
+    if known.is_empty() {
+        return Ok(Vec::new());
     }
-    let work = Work::new(context, state, &[]);
-    let target = work.target(name, Privilege::Update)?.called(alias.as_ref());
-    let mut assigned: Vec<(usize, SqlType)> = Vec::new();
-    let mut expressions = Vec::new();
-    for (name, value) in update::assigned(update.assignments.clone())? {
-        let column = target.table.column_index(&last(&name)).map(|at| target.table.columns[at].data_type.clone());
-        match (placeholder(&value), column) {
-            (Some(number), Some(data_type)) => assigned.push((number, data_type)),
-            (None, Some(_)) if !is_default(&value) => expressions.push(value),
-            _ => {}
-        }
-    }
-    let plan = update::plan(&work, &target, update::relations(update), update.selection.clone(), expressions)?;
-    take(&mut params, parameters(&plan, declared)?);
-    for (number, data_type) in assigned {
-        lend_type(&mut params, declared, number, &data_type);
-    }
+    let target = Work::new(context, state, &[]).target(name, Privilege::Update)?.called(alias.as_ref());
+    let (columns, values) = update::changes(&target, update.assignments.clone())?;
+    values.iter().zip(columns).for_each(|(value, column)| lend_type(&mut known, &target, value, column));
+    let from = update::relations(update);
+    let (params, _) = parameters::settle(context, state, known, |context| {
+        let work = Work::new(context, state, &[]);
+        let mut plans = vec![update::plan(&work, &target, from.clone(), update.selection.clone(), values.clone())?];
+        plans.extend(returning::described(&work, &target, &from[1..], update.returning.as_deref())?);
+        Ok(plans)
+    })?;
     Ok(params)
 }
 
-/// Types of the parameters of a DELETE: those declared, else those inferred, else text.
+/// Types of the parameters of a DELETE.
 pub fn delete_parameters(
     context: &Arc<Context>,
     state: &SessionState,
     delete: &ast::Delete,
     declared: &[Option<Field>],
 ) -> Result<Vec<Field>> {
-    let mut params = statement_parameters(&delete.to_string(), declared);
+    let known = parameters::declared(declared, &parameters::numbers_in(delete)?);
     let (ast::FromTable::WithFromKeyword(from) | ast::FromTable::WithoutKeyword(from)) = &delete.from;
     let Some(ast::TableFactor::Table { name, alias, .. }) = from.first().map(|t| &t.relation) else {
-        return Ok(params);
+        return Ok(Vec::new());
     };
-    if params.is_empty() {
-        return Ok(params);
+    if known.is_empty() {
+        return Ok(Vec::new());
     }
-    let work = Work::new(context, state, &[]);
-    let target = work.target(name, Privilege::Delete)?.called(alias.as_ref());
-    let from = from.iter().chain(delete.using.iter().flatten()).cloned().collect();
-    let plan = update::plan(&work, &target, from, delete.selection.clone(), Vec::new())?;
-    take(&mut params, parameters(&plan, declared)?);
+    let target = Work::new(context, state, &[]).target(name, Privilege::Delete)?.called(alias.as_ref());
+    let from: Vec<_> = from.iter().chain(delete.using.iter().flatten()).cloned().collect();
+    let (params, _) = parameters::settle(context, state, known, |context| {
+        let work = Work::new(context, state, &[]);
+        let mut plans = vec![update::plan(&work, &target, from.clone(), delete.selection.clone(), Vec::new())?];
+        plans.extend(returning::described(&work, &target, &from[1..], delete.returning.as_deref())?);
+        Ok(plans)
+    })?;
     Ok(params)
 }
 
-/// Puts what a plan knows in place of what the text alone told.
-fn take(params: &mut [Field], known: Vec<Field>) {
-    params.iter_mut().zip(known).for_each(|(param, known)| *param = known);
+/// Gives a parameter that is put into a column as it is the column's type, unless another is declared.
+pub fn lend_type(known: &mut [Option<FieldRef>], target: &Target, value: &ast::Expr, column: usize) {
+    let Some(number) = placeholder(value) else { return };
+    if let Some(field @ None) = known.get_mut(number.wrapping_sub(1)) {
+        *field = Some(Arc::new(parameters::as_parameter(&target.table.columns[column].data_type, number)));
+    }
+}
+
+/// The number of an expression that is a parameter and nothing else.
+fn placeholder(expression: &ast::Expr) -> Option<usize> {
+    let ast::Expr::Value(value) = expression else { return None };
+    let ast::Value::Placeholder(name) = &value.value else { return None };
+    name.strip_prefix('$')?.parse().ok()
 }

@@ -147,6 +147,18 @@ pub fn returning_schema(
     Ok(plan(&work, &target, &beside, Vec::new(), items.to_vec())?.1)
 }
 
+/// The plan of RETURNING over no rows, if there is one; `from` are the relations of FROM or USING.
+pub fn described(
+    work: &Work<'_>,
+    target: &Target,
+    from: &[ast::TableWithJoins],
+    items: Option<&[ast::SelectItem]>,
+) -> Result<Option<LogicalPlan>> {
+    let Some(items) = items else { return Ok(None) };
+    let beside = Beside::of(work, from, true)?;
+    Ok(Some(plan(work, target, &beside, Vec::new(), items.to_vec())?.0))
+}
+
 /// The plan of RETURNING, and its columns under their names.
 fn plan(
     work: &Work<'_>,

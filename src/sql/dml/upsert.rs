@@ -20,6 +20,7 @@ use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, UInt64Array};
 use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, UInt64Type};
 use datafusion::datasource::MemTable;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -170,10 +171,31 @@ impl Upsert {
         old: &RecordBatch,
         excluded: RecordBatch,
     ) -> Result<(UInt64Array, Vec<ArrayRef>)> {
+        let (context, plan) = self.plan(work, target, old, &excluded)?;
+        let rows = run::collect(&context, work.state, &work.bind(plan.clone())?).await?;
+        let schema = rows.first().map_or_else(|| Arc::new(plan.schema().as_arrow().clone()), RecordBatch::schema);
+        let rows = arrow::compute::concat_batches(&schema, &rows)?;
+        let numbers = rows.column(0).as_primitive::<UInt64Type>().clone();
+        Ok((numbers, rows.columns()[1..].to_vec()))
+    }
+
+    /// The plan of the values, over no rows.
+    pub fn described(&self, work: &Work<'_>, target: &Target) -> Result<LogicalPlan> {
+        let none = RecordBatch::new_empty(target.table.arrow_schema());
+        Ok(self.plan(work, target, &none, &none)?.1)
+    }
+
+    fn plan(
+        &self,
+        work: &Work<'_>,
+        target: &Target,
+        old: &RecordBatch,
+        excluded: &RecordBatch,
+    ) -> Result<(Arc<Context>, LogicalPlan)> {
         let called = target.called.value.clone();
         let mut relations = work.context.locked.as_ref().clone();
         let mut from = Vec::new();
-        for (name, rows) in [(called.as_str(), old), (EXCLUDED, &excluded)] {
+        for (name, rows) in [(called.as_str(), old), (EXCLUDED, excluded)] {
             relations.insert(format!("{NUMBER}{name}"), Arc::new(numbered(rows)?));
             let mut relation = table_factor(vec![quoted(LOCKED), quoted(&format!("{NUMBER}{name}"))]);
             if let ast::TableFactor::Table { alias, .. } = &mut relation {
@@ -195,11 +217,7 @@ impl Upsert {
         let items = std::iter::once(number(&called)).chain(self.values.iter().cloned()).enumerate();
         let items = items.map(|(n, expr)| ast::SelectItem::ExprWithAlias { expr, alias: quoted(&format!("c{n}")) });
         let plan = Planner::new(&context, work.state).query(select_query(items.collect(), from, Some(condition))?)?;
-        let rows = run::collect(&context, work.state, &work.bind(plan.clone())?).await?;
-        let schema = rows.first().map_or_else(|| Arc::new(plan.schema().as_arrow().clone()), RecordBatch::schema);
-        let rows = arrow::compute::concat_batches(&schema, &rows)?;
-        let numbers = rows.column(0).as_primitive::<UInt64Type>().clone();
-        Ok((numbers, rows.columns()[1..].to_vec()))
+        Ok((context, plan))
     }
 }
 

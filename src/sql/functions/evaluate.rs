@@ -9,7 +9,7 @@ use super::super::system::rows::{Cell, RowsTable, column};
 use super::args;
 use crate::error::{Error, Result};
 use crate::models::Metric;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field};
 use datafusion::catalog::TableProvider;
 use datafusion::logical_expr::Expr;
 use std::sync::Arc;
@@ -22,15 +22,7 @@ pub fn evaluate(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TablePr
     let (_, _, version) = models::resolve(context, &reference)?;
     let (number, created) = (version.number, version.created_ms);
     let context = context.clone();
-    let columns = vec![
-        column("metric", DataType::Utf8),
-        column("value", DataType::Float64),
-        column("segment", DataType::Utf8),
-        column("n", DataType::Int64),
-        column("version", DataType::Int32),
-        column("at", super::super::system::rows::timestamp()),
-    ];
-    Ok(RowsTable::make(columns, move || {
+    Ok(RowsTable::make(measures(), move || {
         let model = models::ctr(&context, &reference)?;
         let measured: Vec<Metric> = match &query {
             None => model.evaluation().to_vec(),
@@ -64,8 +56,7 @@ pub fn feature_importance(args: &[Expr], context: &Arc<Context>) -> Result<Arc<d
     let reference = args::must_text(args, 0, "the model's name")?;
     models::resolve(context, &reference)?;
     let context = context.clone();
-    let columns = vec![column("feature", DataType::Utf8), column("importance", DataType::Float64)];
-    Ok(RowsTable::make(columns, move || {
+    Ok(RowsTable::make(importances(), move || {
         let model = models::ctr(&context, &reference)?;
         Ok(model
             .feature_importance()
@@ -73,4 +64,21 @@ pub fn feature_importance(args: &[Expr], context: &Arc<Context>) -> Result<Arc<d
             .map(|(name, worth)| vec![Cell::text(name.clone()), Cell::Float(Some(*worth))])
             .collect())
     }))
+}
+
+/// Columns of EVALUATE.
+pub fn measures() -> Vec<Field> {
+    vec![
+        column("metric", DataType::Utf8),
+        column("value", DataType::Float64),
+        column("segment", DataType::Utf8),
+        column("n", DataType::Int64),
+        column("version", DataType::Int32),
+        column("at", super::super::system::rows::timestamp()),
+    ]
+}
+
+/// Columns of FEATURE_IMPORTANCE.
+pub fn importances() -> Vec<Field> {
+    vec![column("feature", DataType::Utf8), column("importance", DataType::Float64)]
 }

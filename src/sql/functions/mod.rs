@@ -16,9 +16,14 @@ mod to_char;
 mod udf;
 
 use super::context::Context;
+use super::parameters::{self, Parameters};
+use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
+use arrow::datatypes::DataType;
 use datafusion::catalog::TableProvider;
-use datafusion::logical_expr::{Expr, ScalarUDF};
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF};
 use datafusion::sql::sqlparser::ast;
 use std::sync::Arc;
 
@@ -64,6 +69,63 @@ pub fn table(name: &str, args: &[Expr], context: &Arc<Context>) -> Result<Option
         _ => return Ok(None),
     };
     Ok(Some(table))
+}
+
+/// The columns of a table function whose arguments are not known yet, as a relation without rows; none if they are known, or
+/// if it is not one of ours. Parameters hear which types they have.
+pub fn described(name: &str, args: &[Expr], context: &Arc<Context>) -> Option<Arc<dyn TableProvider>> {
+    let name = name.to_lowercase();
+    let name = bare(&name);
+    if context.params.values().is_some() || !args.iter().any(names_parameter) {
+        return None;
+    }
+    let columns = match name {
+        "search" | "text_search" => search::columns(),
+        "evaluate" => evaluate::measures(),
+        "feature_importance" => evaluate::importances(),
+        "quality_report" => super::system::report_columns(),
+        "profile" => relation::profile_columns(context)?,
+        "inventory" => super::system::asset_columns(),
+        "tag_references" => super::system::reference_columns(),
+        "effective_policy" => relation::policy_columns(),
+        _ => return None,
+    };
+    for (at, arg) in args.iter().enumerate() {
+        let count = at == 2 && matches!(name, "search" | "text_search");
+        context.params.note(&parameters::of_type(arg.clone(), if count { &SqlType::Int4 } else { &SqlType::Text }));
+    }
+    Some(super::system::rows::RowsTable::make(columns, || Ok(Vec::new())))
+}
+
+fn names_parameter(arg: &Expr) -> bool {
+    arg.exists(|inner| Ok(matches!(inner, Expr::Placeholder(_)))).unwrap_or(false)
+}
+
+/// Arguments of the engine's table functions, which take whole numbers of eight bytes. Only types matter for their columns: as long as
+/// a parameter has no value, it is 1.
+pub fn of_engine(args: Vec<Expr>, params: &Parameters) -> Vec<Expr> {
+    let one = |arg: Expr| {
+        let arg = match params.values().is_none() && names_parameter(&arg) {
+            true => example(arg, params),
+            false => arg,
+        };
+        match &arg {
+            Expr::Literal(value @ (ScalarValue::Int16(_) | ScalarValue::Int32(_)), _) => {
+                value.cast_to(&DataType::Int64).map_or(arg.clone(), |wide| Expr::Literal(wide, None))
+            }
+            _ => arg,
+        }
+    };
+    args.into_iter().map(one).collect()
+}
+
+/// A value of the type that an argument has, which hears it if nothing told.
+fn example(arg: Expr, params: &Parameters) -> Expr {
+    let arg = parameters::of_type(arg, &SqlType::Int4);
+    params.note(&arg);
+    let one = ScalarValue::Int32(Some(1));
+    let data_type = arg.get_type(&DFSchema::empty()).ok();
+    Expr::Literal(data_type.and_then(|t| one.cast_to(&t).ok()).unwrap_or(one), None)
 }
 
 /// The error for a function that is not there.

@@ -46,10 +46,8 @@ fn must_get_table(context: &Context, written: &str) -> Result<(ObjectId, Table)>
 pub fn profile(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
     let asset = asset_name(context, &args::must_text(args, 0, "the relation's name")?);
     must_have_finding(context, &asset)?;
-    let view = system::open(context, "steward", "columns").ok_or_else(|| Error::internal("steward.columns is gone"))?;
-    let all = view.schema();
+    let fields = profile_columns(context).ok_or_else(|| Error::internal("steward.columns is gone"))?;
     let context = context.clone();
-    let fields: Vec<Field> = all.fields().iter().map(|f| f.as_ref().clone()).collect();
     Ok(RowsTable::make(fields, move || {
         let rows = system::column_rows(&context)?;
         Ok(rows
@@ -57,6 +55,12 @@ pub fn profile(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TablePro
             .filter(|row| matches!(row.first(), Some(Cell::Text(Some(name))) if *name == asset))
             .collect())
     }))
+}
+
+/// Columns of PROFILE: those of `steward.columns`.
+pub fn profile_columns(context: &Arc<Context>) -> Option<Vec<Field>> {
+    let all = system::open(context, "steward", "columns")?.schema();
+    Some(all.fields().iter().map(|field| field.as_ref().clone()).collect())
 }
 
 /// Refuses a relation that no inventory has looked at, or that the role may not see.
@@ -147,14 +151,7 @@ pub fn effective_policy(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn
         return Err(Error::new(Kind::UndefinedObject, format!("role \"{role}\" does not exist")));
     };
     let seen_by = Arc::new(Context { role: role_id, viewer: role_id, ..(**context).clone() });
-    let columns = vec![
-        column("column_name", DataType::Utf8),
-        column("policy", DataType::Utf8),
-        column("via", DataType::Utf8),
-        column("masked", DataType::Boolean),
-        column("row_filter", DataType::Utf8),
-    ];
-    Ok(RowsTable::make(columns, move || {
+    Ok(RowsTable::make(policy_columns(), move || {
         let effective = tables::decide(&seen_by, id, &table).effective_policy();
         Ok(effective
             .into_iter()
@@ -169,6 +166,17 @@ pub fn effective_policy(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn
             })
             .collect())
     }))
+}
+
+/// Columns of effective_policy.
+pub fn policy_columns() -> Vec<Field> {
+    vec![
+        column("column_name", DataType::Utf8),
+        column("policy", DataType::Utf8),
+        column("via", DataType::Utf8),
+        column("masked", DataType::Boolean),
+        column("row_filter", DataType::Utf8),
+    ]
 }
 
 /// Facts in JSON as rows of a table function.

@@ -14,7 +14,7 @@ use crate::catalog::{Index, Object, ObjectId, Table};
 use crate::error::{Error, Kind, Result};
 use crate::search::{Hit, Query, snippet};
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, UInt64Type};
+use arrow::datatypes::{DataType, Field, UInt64Type};
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder, ident, lit};
@@ -48,15 +48,19 @@ pub fn search(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProv
         ));
     };
     let query = Query::parse(&words)?;
-    let columns = vec![
+    let context = context.clone();
+    Ok(RowsTable::make(columns(), move || find(&context, id, &table, index_id, &index, &query, k)))
+}
+
+/// What it gives of each hit.
+pub fn columns() -> Vec<Field> {
+    vec![
         column("rank", DataType::Int32),
         column("key", DataType::Utf8),
         column("score", DataType::Float64),
         column("snippet", DataType::Utf8),
         column("source", DataType::Utf8),
-    ];
-    let context = context.clone();
-    Ok(RowsTable::make(columns, move || find(&context, id, &table, index_id, &index, &query, k)))
+    ]
 }
 
 fn find(

@@ -138,7 +138,7 @@ struct Lock {
 /// The rows of a query that locks them.
 async fn locked(work: &Work<'_>, txn: &Transaction, mut query: ast::Query) -> Result<(SchemaRef, Vec<RecordBatch>)> {
     let clauses = std::mem::take(&mut query.locks);
-    let words = words(&clauses);
+    let words = clause_words(&clauses);
     txn.must_write(&format!("SELECT {words}"))?;
     let mut locks = locks(work, &query, &clauses, &words)?;
     let limited = query.limit_clause.is_some() || query.fetch.is_some();
@@ -245,8 +245,13 @@ fn without_limit(plan: LogicalPlan, limited: bool, words: &str) -> Result<(Logic
     }
 }
 
+/// The clause of a query in words.
+pub fn words(query: &ast::Query) -> String {
+    clause_words(&query.locks)
+}
+
 /// The clause in words, as messages name it.
-fn words(clauses: &[ast::LockClause]) -> String {
+fn clause_words(clauses: &[ast::LockClause]) -> String {
     let words = clauses.first().map(|clause| match strength(clause).0 {
         Strength::Update => "FOR UPDATE",
         Strength::NoKeyUpdate => "FOR NO KEY UPDATE",

@@ -8,7 +8,7 @@
 mod clause;
 mod rows;
 
-pub use clause::{LOCKED, Locked, inner, is_in, select};
+pub use clause::{LOCKED, Locked, inner, is_in, select, words};
 
 use super::context::Context;
 use crate::catalog::ObjectId;

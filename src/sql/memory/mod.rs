@@ -24,6 +24,7 @@ use crate::config::{BATCH_ROWS, MEMORY_BLOCKS_SHARE, MEMORY_CHUNKS_SHARE, MEMORY
 use crate::error::Result;
 use crate::storage::SpillArea;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SessionState, TaskContext};
 pub use owned::owning;
@@ -110,14 +111,17 @@ impl Memory {
         Some(state)
     }
 
+    /// Memory as a statement of a session has it.
+    pub fn pool(&self, settings: &Settings) -> Arc<dyn MemoryPool> {
+        Arc::new(StatementPool::new(self.statement_bytes(settings), self.statements.clone()))
+    }
+
     /// What the plan of a statement runs with.
     pub fn task(&self, state: &SessionState, settings: &Settings) -> Result<Arc<TaskContext>> {
-        let bytes = self.statement_bytes(settings);
-        let pool = StatementPool::new(bytes, self.statements.clone());
         let disk = DiskManagerBuilder::default().with_temp_file_factory(self.files.clone());
         let disk = disk.with_max_spill_merge_fan_in(RUNS_MAX).build()?;
         let runtime = RuntimeEnv {
-            memory_pool: Arc::new(pool),
+            memory_pool: self.pool(settings),
             disk_manager: Arc::new(disk),
             cache_manager: self.runtime.cache_manager.clone(),
             object_store_registry: self.runtime.object_store_registry.clone(),

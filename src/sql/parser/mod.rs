@@ -5,6 +5,7 @@
 
 mod as_of;
 mod copy;
+mod cursor;
 mod locks;
 mod operate;
 mod own;
@@ -15,6 +16,7 @@ mod words;
 
 pub use as_of::{Written, readable, split_off};
 pub use copy::{Chosen, Copy, CopyForm, CopyFormat, CopyHeader};
+pub use cursor::{ALL, Cursor, Declare, Direction};
 pub use locks::{Strength, strength};
 pub use operate::Operate;
 pub use own::{AssetTarget, GrantTarget, Inventory, Own, RoleOption, TagTarget};
@@ -63,6 +65,19 @@ pub struct Statement {
     pub offset: usize,
 }
 
+impl Statement {
+    /// What it says of cursors, if it is about them.
+    pub fn cursor(&self) -> Option<&Cursor> {
+        match &self.body {
+            Body::Own(own) => match own.as_ref() {
+                Own::Cursor(cursor) => Some(cursor),
+                _ => None,
+            },
+            Body::Sql(_) => None,
+        }
+    }
+}
+
 /// What a statement says.
 #[derive(Debug, Clone)]
 pub enum Body {
@@ -94,6 +109,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 
 fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     tokens::must_be_shallow(&tokens)?;
+    cursor::refuse_current_of(&tokens)?;
     let dialect = PostgreSqlDialect {};
     let tokens = as_of::to_names(locks::spell(tokens))?;
     let mut words = Words::new(Parser::new(&dialect).with_tokens_with_locations(tokens));

@@ -1,6 +1,7 @@
 //! Grammar of Steward's own statements.
 
 use super::copy::{self, Copy};
+use super::cursor::{self, Cursor};
 use super::operate::{self, Operate};
 use super::upkeep::{self, Upkeep};
 use super::words::Words;
@@ -81,6 +82,8 @@ pub enum Own {
     Upkeep(Upkeep),
     /// Backups, exports, checks
     Operate(Operate),
+    /// DECLARE, FETCH, MOVE, CLOSE
+    Cursor(Cursor),
     /// `ALTER SYSTEM ROTATE ENCRYPTION KEY`
     RotateKey,
 }
@@ -148,6 +151,9 @@ pub enum GrantTarget {
 pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
     if let Some(operate) = operate::parse(words)? {
         return Ok(Some(Own::Operate(operate)));
+    }
+    if let Some(cursor) = cursor::parse(words)? {
+        return Ok(Some(Own::Cursor(cursor)));
     }
     let first = words.peek(0).unwrap_or_default();
     match first.as_str() {

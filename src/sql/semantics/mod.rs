@@ -18,6 +18,7 @@ mod length;
 mod math;
 mod moment;
 mod not_in;
+mod operand;
 mod planner;
 mod regex;
 mod resolve;
@@ -26,7 +27,7 @@ mod zone;
 
 pub use checked::{Checked, checked};
 pub use planner::Operators;
-pub use resolve::{resolve, resolve_expression};
+pub use resolve::{lend_as, resolve, resolve_expression};
 pub use session_zone::SessionZone;
 
 use datafusion::common::{DFSchema, Result as DfResult};

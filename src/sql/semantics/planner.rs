@@ -3,7 +3,7 @@
 use super::super::values::array_elements;
 use super::interval::{Elapsed, Scaled};
 use super::json::JsonConcatenation;
-use super::{function, resolve};
+use super::{function, operand, resolve};
 use crate::catalog::SqlType;
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
@@ -33,7 +33,7 @@ impl ExprPlanner for Operators {
             Arrow, Divide, Eq, Gt, GtEq, HashArrow, HashLongArrow, Lt, LtEq, Minus, Modulo, Multiply, NotEq, Plus,
             StringConcat,
         };
-        let RawBinaryExpr { op, left, right } = raw;
+        let RawBinaryExpr { op, left, right } = operand::lent(raw, schema);
         if op == Arrow {
             return Ok(PlannerResult::Planned(json_part(vec![left, right])));
         }

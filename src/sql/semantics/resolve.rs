@@ -5,6 +5,7 @@
 
 mod functions;
 
+use super::super::parameters::{self, Parameters, is_open};
 use super::super::values::{names_zone, read_one};
 use super::beneath::{computed_beneath, grouped_beneath};
 use super::decimal::Decimals;
@@ -21,28 +22,29 @@ use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
 use datafusion::logical_expr::expr::{InList, InSubquery, Placeholder};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, Filter, Join, JoinType, LogicalPlan, LogicalPlanBuilder,
-    Operator, Union, WindowFunctionDefinition, cast, lit,
+    Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, Filter, Join, JoinType, Like, LogicalPlan,
+    LogicalPlanBuilder, Operator, Union, WindowFunctionDefinition, cast, lit,
 };
 use std::sync::Arc;
 
 /// Resolves all expressions of a plan and of its subqueries.
-pub fn resolve(plan: LogicalPlan) -> DfResult<LogicalPlan> {
-    Ok(plan.rewrite_with_subqueries(&mut Plans { recursive: 0 })?.data)
+pub fn resolve(plan: LogicalPlan, params: &Parameters) -> DfResult<LogicalPlan> {
+    Ok(plan.rewrite_with_subqueries(&mut Plans { params, recursive: 0 })?.data)
 }
 
 /// Resolves an expression over `schema`.
-pub fn resolve_expression(expr: Expr, schema: &DFSchema) -> DfResult<Expr> {
-    Ok(expr.rewrite(&mut Expressions { schema, integers: true })?.data)
+pub fn resolve_expression(expr: Expr, schema: &DFSchema, params: &Parameters) -> DfResult<Expr> {
+    Ok(expr.rewrite(&mut Expressions { schema, params, integers: true })?.data)
 }
 
-struct Plans {
+struct Plans<'a> {
+    params: &'a Parameters,
     /// Recursive queries around this plan. Their working table has the types that the engine's planner gave it, so
     /// numbers within keep theirs.
     recursive: usize,
 }
 
-impl TreeNodeRewriter for Plans {
+impl TreeNodeRewriter for Plans<'_> {
     type Node = LogicalPlan;
 
     fn f_down(&mut self, plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
@@ -61,14 +63,14 @@ impl TreeNodeRewriter for Plans {
             }
             // Its numbers are counts of rows, not values.
             LogicalPlan::Limit(_) => {
-                let plan = plan.map_expressions(|expr| Ok(Transformed::yes(declare(expr, &DataType::Int64))))?.data;
+                let plan = plan.map_expressions(|expr| Ok(Transformed::yes(as_count(expr))))?.data;
                 return Ok(Transformed::yes(plan.recompute_schema()?));
             }
             _ => {}
         }
         let schema = input_schema(&plan)?;
         let names = NamePreserver::new(&plan);
-        let mut expressions = Expressions { schema: &schema, integers: self.recursive == 0 };
+        let mut expressions = Expressions { schema: &schema, params: self.params, integers: self.recursive == 0 };
         plan.map_expressions(|expr| {
             let name = names.save(&expr);
             Ok(expr.rewrite(&mut expressions)?.update_data(|expr| name.restore(expr)))
@@ -77,12 +79,14 @@ impl TreeNodeRewriter for Plans {
             LogicalPlan::Values(values) => LogicalPlanBuilder::values(rows(values.values, &expressions))?.build(),
             LogicalPlan::Join(mut join) => {
                 must_have_no_subquery(&join)?;
+                join.filter = join.filter.map(as_condition);
                 join.on = floats::keys(join.on, join.left.schema(), join.right.schema());
                 LogicalPlan::Join(join).recompute_schema()
             }
             LogicalPlan::Aggregate(aggregate) => computed_beneath(aggregate)?.recompute_schema(),
             LogicalPlan::Filter(mut filter) => {
                 must_have_no_window(&filter)?;
+                filter.predicate = as_condition(filter.predicate);
                 filter.predicate = in_conditions(filter.predicate, filter.input.schema())?;
                 LogicalPlan::Filter(filter).recompute_schema()
             }
@@ -154,7 +158,7 @@ fn rows(rows: Vec<Vec<Expr>>, expressions: &Expressions<'_>) -> Vec<Vec<Expr>> {
     for row in rows {
         row.into_iter().zip(&mut columns).for_each(|(value, column)| column.push(value));
     }
-    let columns: Vec<_> = columns.into_iter().map(|column| expressions.numbers(column)).collect();
+    let columns: Vec<_> = columns.into_iter().map(|column| expressions.numbers(expressions.lent(column))).collect();
     let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
     let height = columns.first().map_or(0, ExactSizeIterator::len);
     (0..height).map(|_| columns.iter_mut().filter_map(Iterator::next).collect()).collect()
@@ -162,6 +166,7 @@ fn rows(rows: Vec<Vec<Expr>>, expressions: &Expressions<'_>) -> Vec<Vec<Expr>> {
 
 struct Expressions<'a> {
     schema: &'a DFSchema,
+    params: &'a Parameters,
     /// Whether whole numbers get their types.
     integers: bool,
 }
@@ -189,7 +194,20 @@ impl TreeNodeRewriter for Expressions<'_> {
             },
             Expr::BinaryExpr(binary) => self.binary(binary)?,
             Expr::InList(list) => self.in_list(list)?,
+            // Where the engine's planner has lost the types, as within ARRAY[...].
+            Expr::Placeholder(Placeholder { id, field: None }) => {
+                let field = self.params.field(&id).cloned();
+                Expr::Placeholder(Placeholder { id, field })
+            }
+            Expr::Not(inner) => Expr::Not(Box::new(as_condition(*inner))),
+            Expr::Like(like) => Expr::Like(as_texts(like)),
+            Expr::SimilarTo(like) => Expr::SimilarTo(as_texts(like)),
             Expr::Between(Between { expr, negated, low, high }) => {
+                let mut all = self.lent(vec![*expr, *low, *high]);
+                let (Some(high), Some(low), Some(expr)) = (all.pop(), all.pop(), all.pop()) else {
+                    return Err(Error::internal("three operands are not three").into());
+                };
+                let [expr, low, high] = [expr, low, high].map(Box::new);
                 let low = self.comparable(&expr, *low, ">=")?;
                 let high = self.comparable(&expr, *high, "<=")?;
                 let [expr, low, high] = self.numbers_of([*expr, low, high]).map(Box::new);
@@ -243,6 +261,7 @@ impl Expressions<'_> {
                 (left, right) = (function::call(Span, vec![left]), function::call(Span, vec![right]));
             }
         } else if is_regex(op) {
+            [left, right] = [left, right].map(|side| parameters::of_type(side, &SqlType::Text));
             right = regex::pattern(right)?;
         } else if arithmetic {
             // Quoted literals beside numbers are numbers already: the planner's `Operators` has seen them.
@@ -285,8 +304,9 @@ impl Expressions<'_> {
     }
 
     fn in_list(&self, InList { expr, list, negated }: InList) -> Result<Expr> {
-        let mut all = vec![*expr];
-        for item in list {
+        let mut items = self.lent(std::iter::once(*expr).chain(list).collect()).into_iter();
+        let mut all: Vec<Expr> = items.next().into_iter().collect();
+        for item in items {
             all.push(self.comparable(&all[0], item, "=")?);
         }
         let mut list = self.numbers(all);
@@ -310,8 +330,29 @@ impl Expressions<'_> {
         Ok(other)
     }
 
+    /// Values of which one is like the others: parameters of no type take that of the first that has one.
+    fn lent(&self, all: Vec<Expr>) -> Vec<Expr> {
+        if !all.iter().any(is_open) {
+            return all;
+        }
+        let told = all.iter().filter(|expr| !is_unknown(expr) && self.type_of(expr).is_some());
+        let fields = told.filter_map(|expr| expr.to_field(self.schema).ok()).map(|(_, field)| field);
+        match fields.into_iter().next() {
+            Some(field) => {
+                all.into_iter().map(|expr| parameters::typed(expr, |id| parameters::beside(&field, id))).collect()
+            }
+            None => all,
+        }
+    }
+
     /// What the engine's planner makes of AT TIME ZONE; casts of ours are to microseconds.
-    fn cast(&self, cast: Cast) -> Result<Expr> {
+    fn cast(&self, mut cast: Cast) -> Result<Expr> {
+        if is_open(&cast.expr)
+            && let Ok(sql_type) = SqlType::from_field(&cast.field)
+            && !matches!(cast.field.data_type(), DataType::Timestamp(TimeUnit::Nanosecond, _))
+        {
+            *cast.expr = parameters::of_type(*cast.expr, &sql_type);
+        }
         let DataType::Timestamp(TimeUnit::Nanosecond, Some(zone)) = cast.field.data_type() else {
             return Ok(Expr::Cast(cast));
         };
@@ -323,6 +364,9 @@ impl Expressions<'_> {
 
     fn among(&self, mut membership: InSubquery) -> DfResult<Expr> {
         let column = membership.subquery.subquery.schema().field(0).data_type().clone();
+        if let Some((_, field)) = membership.subquery.subquery.schema().iter().next() {
+            *membership.expr = parameters::typed(*membership.expr, |id| parameters::beside(field, id));
+        }
         *membership.expr = lend(*membership.expr, Some(&column))?;
         if let Some(mine) = self.type_of(&membership.expr)
             && floats::meet([&mine, &column].into_iter())
@@ -341,7 +385,7 @@ impl Expressions<'_> {
         for (when, then) in when_then_expr {
             whens.push(match &expr {
                 Some(operand) => self.comparable(operand, *when, "=")?,
-                None => *when,
+                None => as_condition(*when),
             });
             results.push(*then);
         }
@@ -375,7 +419,11 @@ impl Expressions<'_> {
                 None => wanted = Some(found),
             }
         }
-        let all = all.into_iter().map(|expr| lend(expr, wanted.as_ref())).collect::<Result<_>>()?;
+        let all = self.lent(all);
+        // Without any type around them they are texts together.
+        let texts = what == "COALESCE" || what == "NULLIF" || what == "GREATEST" || what == "LEAST";
+        let as_text = |expr| if texts && wanted.is_none() { parameters::of_type(expr, &SqlType::Text) } else { expr };
+        let all = all.into_iter().map(|expr| lend(as_text(expr), wanted.as_ref())).collect::<Result<_>>()?;
         Ok(self.numbers(all))
     }
 
@@ -407,24 +455,34 @@ fn is_comparison(op: Operator) -> bool {
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
 }
 
-/// A parameter whose type nobody told has this one.
-fn declare(expr: Expr, data_type: &DataType) -> Expr {
-    match expr {
-        Expr::Placeholder(Placeholder { id, field: None }) => {
-            let field = Some(Arc::new(Field::new(&id, data_type.clone(), true)));
-            Expr::Placeholder(Placeholder { id, field })
-        }
-        other => other,
-    }
+/// A number of rows.
+fn as_count(expr: Expr) -> Expr {
+    parameters::of_type(expr, &SqlType::Int8)
 }
 
-/// Whether an expression is a quoted literal, whose type is open.
+/// A truth value.
+fn as_condition(expr: Expr) -> Expr {
+    parameters::of_type(expr, &SqlType::Bool)
+}
+
+/// Both sides of LIKE are texts.
+fn as_texts(mut like: Like) -> Like {
+    *like.expr = parameters::of_type(*like.expr, &SqlType::Text);
+    *like.pattern = parameters::of_type(*like.pattern, &SqlType::Text);
+    like
+}
+
+/// Whether an expression is a quoted literal or a parameter, whose type is open.
 fn is_unknown(expr: &Expr) -> bool {
-    matches!(expr, Expr::Literal(ScalarValue::Utf8(_), None))
+    matches!(expr, Expr::Literal(ScalarValue::Utf8(_), None)) || is_open(expr)
 }
 
-/// A quoted literal read as the type of a field, also where only its mark tells that it is no text.
+/// A quoted literal read as the type of a field, also where only its mark tells that it is no text; a parameter of no type has
+/// that of the field.
 pub fn lend_as(expr: Expr, field: &Field) -> Result<Expr> {
+    if is_open(&expr) && !field.data_type().is_null() {
+        return Ok(parameters::typed(expr, |id| parameters::beside(field, id)));
+    }
     let sql_type = match SqlType::from_field(field) {
         Ok(sql_type @ (SqlType::Uuid | SqlType::Jsonb)) => sql_type,
         // Its blanks at the end mean nothing.
@@ -445,8 +503,14 @@ pub fn lend_as(expr: Expr, field: &Field) -> Result<Expr> {
     }
 }
 
-/// A quoted literal read as a type that is no text.
+/// A quoted literal read as a type that is no text; a parameter of no type has this one.
 pub fn lend(expr: Expr, data_type: Option<&DataType>) -> Result<Expr> {
+    if is_open(&expr)
+        && let Some(data_type) = data_type.filter(|t| !t.is_null())
+        && let Ok(sql_type) = SqlType::from_arrow(data_type)
+    {
+        return Ok(parameters::of_type(expr, &sql_type));
+    }
     let (Expr::Literal(ScalarValue::Utf8(Some(text)), None), Some(data_type)) = (&expr, data_type) else {
         return Ok(expr);
     };

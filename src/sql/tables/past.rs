@@ -6,10 +6,11 @@
 //! superusers only, for nobody else has a right on it any more.
 
 use super::super::context::Context;
+use super::super::parameters;
 use super::super::parser::Written;
 use super::super::planner::{Planner, parse_expression};
 use super::super::run::blocking;
-use crate::catalog::{Catalog, Class, Object, Table};
+use crate::catalog::{Catalog, Class, Object, SqlType, Table};
 use crate::error::{Error, Kind, Result};
 use crate::txn::{Manager, Moment, PastState, Snapshot};
 use arrow::array::{RecordBatch, RecordBatchOptions};
@@ -17,8 +18,6 @@ use arrow::datatypes::{DataType, Schema, TimeUnit};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{ColumnarValue, TableSource};
-use datafusion::sql::sqlparser::ast;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// The relation as it was at a moment.
@@ -29,6 +28,11 @@ pub fn open(
     schema: Option<&str>,
     name: &str,
 ) -> Result<Arc<dyn TableSource>> {
+    // Described is the relation of now: which columns it had then is known when the moment is.
+    if is_open(context, state, moment)? {
+        let (schema, name) = context.resolve(schema, name);
+        return super::open(context, state, &schema, &name);
+    }
     let moment = evaluate(context, state, moment)?;
     let past = blocking(|| context.database.manager.as_of(moment))?;
     let mut snapshot = context.snapshot.clone();
@@ -95,23 +99,34 @@ fn fill(manager: &Manager, snapshot: &mut Snapshot, past: &PastState, ids: &[u64
     Ok(())
 }
 
+/// Whether a moment depends on parameters that have no values yet. They hear which types they have there.
+fn is_open(context: &Arc<Context>, state: &SessionState, written: Written<'_>) -> Result<bool> {
+    let (Written::Time(text) | Written::Commit(text)) = written;
+    if context.params.values().is_some() || !text.contains('$') {
+        return Ok(false);
+    }
+    let parsed = parse_expression(text)?;
+    if parameters::numbers_in(&parsed)?.is_empty() {
+        return Ok(false);
+    }
+    let sql_type = match written {
+        Written::Time(_) => SqlType::Timestamptz,
+        Written::Commit(_) => SqlType::Int8,
+    };
+    let expression = Planner::new(context, state).expression(parsed, &DFSchema::empty())?;
+    context.params.note(&parameters::of_type(expression, &sql_type));
+    Ok(true)
+}
+
 /// The moment that an expression without columns gives.
 fn evaluate(context: &Arc<Context>, state: &SessionState, written: Written<'_>) -> Result<Moment> {
     let (Written::Time(text) | Written::Commit(text)) = written;
     let invalid = |what: &str| Error::new(Kind::InvalidParameter, format!("AS OF {text} {what}"));
     let parsed = parse_expression(text)?;
-    let is_parameter =
-        |e: &ast::Expr| matches!(e, ast::Expr::Value(v) if matches!(v.value, ast::Value::Placeholder(_)));
-    let found = ast::visit_expressions(&parsed, |expression| match is_parameter(expression) {
-        true => ControlFlow::Break(()),
-        false => ControlFlow::Continue(()),
-    });
-    if found.is_break() {
-        return Err(Error::new(Kind::Unsupported, "a parameter in AS OF is not supported"));
-    }
     let planner = Planner::new(context, state);
     let (none, columns) = (DFSchema::empty(), Arc::new(Schema::empty()));
-    let expression = planner.physical(planner.expression(parsed, &none)?, &none)?;
+    let expression = planner.expression(parsed, &none)?;
+    let expression = planner.physical(context.params.fill(expression)?, &none)?;
     let options = RecordBatchOptions::new().with_row_count(Some(1));
     let row = RecordBatch::try_new_with_options(columns, Vec::new(), &options)?;
     let value = match expression.evaluate(&row)? {

@@ -1,9 +1,16 @@
-//! Settings, this session, and counts: pg_settings, pg_stat_activity, pg_stat_user_tables and their like.
+//! Settings, this session, what it has prepared and opened, and counts: pg_settings, pg_stat_activity, pg_cursors,
+//! pg_stat_user_tables and their like.
 
 use super::super::entry::What;
 use super::super::facts::Facts;
 use super::super::oids;
+use super::super::value::Value;
 use super::rows::{Rows, row};
+use super::types;
+use crate::catalog::SqlType;
+use crate::encoding::pg_text::TYPE_METADATA;
+use arrow::datatypes::Field;
+use std::sync::atomic::Ordering;
 
 /// pg_settings
 pub fn settings(facts: &Facts, rows: &mut Rows) {
@@ -42,6 +49,46 @@ pub fn activity(facts: &Facts, rows: &mut Rows) {
         state: "active",
         backend_type: "client backend",
     );
+}
+
+/// pg_prepared_statements: those of the session that have a name.
+pub fn prepared_statements(facts: &Facts, rows: &mut Rows) {
+    for (name, prepared) in facts.context.prepared.iter().filter(|(name, _)| !name.is_empty()) {
+        let types = prepared.params().iter().map(type_oid).collect::<Vec<u32>>();
+        row!(rows,
+            name: name,
+            statement: prepared.statement.as_ref().map_or("", |statement| statement.text.as_str()),
+            prepare_time: Value::Moment(prepared.prepared_us),
+            parameter_types: types,
+            from_sql: prepared.from_sql,
+            generic_plans: 0,
+            custom_plans: prepared.runs.load(Ordering::Relaxed),
+        );
+    }
+}
+
+/// The type of a parameter.
+fn type_oid(field: &Field) -> u32 {
+    let marked = field.metadata().get(TYPE_METADATA).and_then(|mark| types::by_name(mark));
+    match (marked, SqlType::from_field(field)) {
+        (Some(known), _) => known.oid,
+        (None, Ok(sql_type)) => types::of_column(&sql_type).0,
+        (None, Err(_)) => types::oid_of_listed("text"),
+    }
+}
+
+/// pg_cursors: those of the session.
+pub fn cursors(facts: &Facts, rows: &mut Rows) {
+    for cursor in facts.context.cursors.iter() {
+        row!(rows,
+            name: &cursor.name,
+            statement: &cursor.statement,
+            is_holdable: cursor.hold,
+            is_binary: cursor.binary,
+            is_scrollable: cursor.scroll,
+            creation_time: Value::Moment(cursor.created_us),
+        );
+    }
 }
 
 /// pg_stat_all_tables and pg_stat_user_tables: only how many rows there are is known.

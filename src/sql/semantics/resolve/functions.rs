@@ -1,10 +1,12 @@
 //! Scalar functions that the engine would give other arguments, or other results.
 
+use super::super::super::parameters;
 use super::super::length::Bounded;
 use super::super::math::{Math, Whole};
 use super::super::moment::{Extract, Round};
 use super::super::{function, regex};
-use super::{Class, Expressions, class, declare, named};
+use super::{Class, Expressions, class, named};
+use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
@@ -43,12 +45,39 @@ const TEXT_FUNCTIONS: &[&str] = &[
     "translate",
     "upper",
 ];
+/// Functions of floating point, which numbers of no type are for them.
+const FLOAT_FUNCTIONS: &[&str] =
+    &["abs", "ceil", "exp", "floor", "ln", "log", "log10", "power", "round", "signum", "sqrt", "trunc"];
 const ADD_CASTS: &str =
     "No function matches the given name and argument types. You might need to add explicit type casts.";
+
+/// Arguments with the types that the function takes where a parameter has none.
+fn parameters_of(name: &str, args: Vec<Expr>) -> Vec<Expr> {
+    if !args.iter().any(parameters::is_open) {
+        return args;
+    }
+    let count = args.len();
+    let wanted = |at: usize| match (name, at) {
+        ("left" | "right" | "repeat" | "lpad" | "rpad", 1) | ("substr", 1 | 2) | ("split_part", 2) => {
+            Some(SqlType::Int4)
+        }
+        ("round" | "trunc" | "array_element" | "array_length", 1) => Some(SqlType::Int4),
+        ("round" | "trunc", 0) if count == 2 => Some(SqlType::Numeric(None)),
+        _ if TEXT_FUNCTIONS.contains(&name) => Some(SqlType::Text),
+        _ if FLOAT_FUNCTIONS.contains(&name) => Some(SqlType::Float8),
+        _ => None,
+    };
+    let typed = |(at, arg)| match wanted(at) {
+        Some(sql_type) => parameters::of_type(arg, &sql_type),
+        None => arg,
+    };
+    args.into_iter().enumerate().map(typed).collect()
+}
 
 impl Expressions<'_> {
     /// The call with its types, or what stands for it.
     pub(super) fn function(&self, mut call: ScalarFunction) -> Result<Expr> {
+        call.args = parameters_of(call.name(), call.args.clone());
         if TEXT_FUNCTIONS.contains(&call.name()) {
             self.takes_text(call.name(), &call.args)?;
         }
@@ -67,6 +96,12 @@ impl Expressions<'_> {
                 let (expr, list) = (Box::new(item.clone()), list.args.clone());
                 return self.in_list(InList { expr, list, negated: false });
             }
+            // `$1 = ANY(column)`
+            ("array_has", [list, item]) if parameters::is_open(item) => {
+                let Some(DataType::List(element)) = self.type_of(list) else { return Ok(Expr::ScalarFunction(call)) };
+                call.args[1] = parameters::typed(item.clone(), |id| parameters::beside(&element, id));
+                return self.function(call);
+            }
             // `x = ANY(column)`: where nothing is equal, an element that is NULL might be.
             ("array_has", [list, _]) if !list.column_refs().is_empty() => {
                 let nulls = array_position(list.clone(), lit(ScalarValue::Null), lit(1_i64)).is_not_null();
@@ -76,9 +111,9 @@ impl Expressions<'_> {
             }
             // `x = ANY($1)`
             ("array_has", [_, item]) => {
-                if let Some(item) = self.type_of(item) {
-                    let list = DataType::new_list(item, true);
-                    call.args = call.args.into_iter().map(|arg| declare(arg, &list)).collect();
+                if let Some(item) = self.type_of(item).and_then(|item| SqlType::from_arrow(&item).ok()) {
+                    let list = SqlType::Array(Box::new(item));
+                    call.args = call.args.into_iter().map(|arg| parameters::of_type(arg, &list)).collect();
                 }
                 None
             }
