@@ -56,6 +56,7 @@ fn command(tag: &str) -> Result<Outcome> {
 
 async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValue]) -> Result<Outcome> {
     match statement {
+        Sql::Query(query) if let Some(set) = statements::set_config(session, &query, params) => set,
         Sql::Query(query) if let Some(rows) = of_catalogue(session, &query, params)? => Ok(rows),
         Sql::Query(query) if locking::is_in(&query) => locking::select(session, *query, params).await,
         Sql::Query(query) => {

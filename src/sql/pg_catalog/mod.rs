@@ -21,4 +21,5 @@ pub mod world;
 #[cfg(test)]
 mod tests;
 
+pub use identifier::{parts, quoted};
 pub use route::{answer, describe, route};

@@ -11,6 +11,97 @@ use chrono::{DateTime, Duration, NaiveDateTime, Offset, TimeZone};
 use datafusion::logical_expr::ColumnarValue;
 use std::sync::Arc;
 
+/// A zone, by a name of the zone database, an abbreviation or an offset.
+#[derive(Debug, Clone, Copy)]
+pub struct Zone(Tz);
+
+/// Abbreviations, and how far they are ahead of UTC: of those that PostgreSQL knows the ones of the largest zones.
+const ABBREVIATIONS: &[(&str, &str)] = &[
+    ("pst", "-08:00"),
+    ("pdt", "-07:00"),
+    ("mst", "-07:00"),
+    ("mdt", "-06:00"),
+    ("cst", "-06:00"),
+    ("cdt", "-05:00"),
+    ("est", "-05:00"),
+    ("edt", "-04:00"),
+    ("akst", "-09:00"),
+    ("akdt", "-08:00"),
+    ("hst", "-10:00"),
+    ("gmt", "+00:00"),
+    ("utc", "+00:00"),
+    ("z", "+00:00"),
+    ("zulu", "+00:00"),
+    ("wet", "+00:00"),
+    ("west", "+01:00"),
+    ("bst", "+01:00"),
+    ("cet", "+01:00"),
+    ("cest", "+02:00"),
+    ("eet", "+02:00"),
+    ("eest", "+03:00"),
+    ("msk", "+03:00"),
+    ("jst", "+09:00"),
+    ("kst", "+09:00"),
+    ("aest", "+10:00"),
+    ("nzst", "+12:00"),
+];
+
+impl Zone {
+    /// The zone of this name.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidParameter` for one that is not known.
+    pub fn named(zone: &str) -> Result<Self> {
+        Self::find(zone.trim())
+            .ok_or_else(|| Error::new(Kind::InvalidParameter, format!("time zone \"{zone}\" not recognized")))
+    }
+
+    fn find(zone: &str) -> Option<Self> {
+        if zone.starts_with(char::is_alphabetic) {
+            let short = ABBREVIATIONS.iter().find(|(name, _)| name.eq_ignore_ascii_case(zone));
+            let known = short.map_or(zone, |(_, offset)| offset);
+            if let Ok(zone) = known.parse().or_else(|_| capital(zone).parse()) {
+                return Some(Self(zone));
+            }
+        }
+        posix(zone)?.parse().ok().map(Self)
+    }
+
+    /// What clocks show there at a moment.
+    pub fn clock(self, micros: i64) -> Result<i64> {
+        let moved = DateTime::from_timestamp_micros(micros).and_then(|moment| {
+            let moment = moment.naive_utc();
+            moment.checked_add_signed(ahead(self.0.offset_from_utc_datetime(&moment)))
+        });
+        moved.map(|clock| clock.and_utc().timestamp_micros()).ok_or_else(out_of_range)
+    }
+
+    /// The moment at which clocks there show something.
+    pub fn moment(self, clock: i64) -> Result<i64> {
+        let moved = DateTime::from_timestamp_micros(clock).and_then(|clock| {
+            let clock = clock.naive_utc();
+            clock.checked_sub_signed(ahead(there(self.0, clock)?))
+        });
+        moved.map(|moment| moment.and_utc().timestamp_micros()).ok_or_else(out_of_range)
+    }
+}
+
+/// A name of the zone database in its own letters: `america/new_york` is `America/New_York`.
+fn capital(name: &str) -> String {
+    let mut first = true;
+    let letters = name.chars().map(|letter| {
+        let shown = if first { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() };
+        first = !letter.is_alphanumeric();
+        shown
+    });
+    letters.collect()
+}
+
+fn out_of_range() -> Error {
+    Error::new(Kind::DatetimeOutOfRange, "timestamp out of range")
+}
+
 /// `AT TIME ZONE` of a constant zone.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct AtTimeZone {
@@ -26,20 +117,12 @@ impl AtTimeZone {
     ///
     /// `InvalidParameter` for a zone that is not known.
     pub fn of(zone: &str, operand: &DataType) -> Result<Self> {
-        let known = zone.starts_with(char::is_alphabetic) && zone.parse::<Tz>().is_ok();
-        match if known { Some(zone.to_owned()) } else { posix(zone) } {
-            Some(zone) => Ok(Self { zone, from_clock: matches!(operand, DataType::Timestamp(_, None)) }),
-            None => Err(Error::new(Kind::InvalidParameter, format!("time zone \"{zone}\" not recognized"))),
-        }
+        Zone::named(zone)?;
+        Ok(Self { zone: zone.to_owned(), from_clock: matches!(operand, DataType::Timestamp(_, None)) })
     }
 
-    fn one(&self, zone: Tz, micros: i64) -> Option<i64> {
-        let naive = DateTime::from_timestamp_micros(micros)?.naive_utc();
-        let moved = match self.from_clock {
-            true => naive.checked_sub_signed(ahead(there(zone, naive)?))?,
-            false => naive.checked_add_signed(ahead(zone.offset_from_utc_datetime(&naive)))?,
-        };
-        Some(moved.and_utc().timestamp_micros())
+    fn one(&self, zone: Zone, micros: i64) -> Result<i64> {
+        if self.from_clock { zone.moment(micros) } else { zone.clock(micros) }
     }
 }
 
@@ -82,18 +165,17 @@ impl Operator for AtTimeZone {
     }
 
     fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
-        let zone: Tz = self.zone.parse()?;
+        let zone = Zone::named(&self.zone)?;
         let plain = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
         let moments = match self.from_clock {
             true => operands[0].to_array(rows)?,
             false => cast(&operands[0].to_array(rows)?, &plain)?,
         };
         let moments = cast(&moments, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
-        let out_of_range = || Error::new(Kind::DatetimeOutOfRange, "timestamp out of range");
         let moved: TimestampMicrosecondArray = moments
             .as_primitive::<TimestampMicrosecondType>()
             .iter()
-            .map(|micros| micros.map(|micros| self.one(zone, micros).ok_or_else(out_of_range)).transpose())
+            .map(|micros| micros.map(|micros| self.one(zone, micros)).transpose())
             .collect::<Result<_>>()?;
         Ok(Arc::new(moved.with_data_type(self.returns().data_type().clone())))
     }
@@ -110,10 +192,11 @@ mod tests {
         let at = |zone: &str, from_clock: bool| {
             let operand = DataType::Timestamp(TimeUnit::Microsecond, (!from_clock).then(|| "UTC".into()));
             let there = AtTimeZone::of(zone, &operand).unwrap();
-            there.one(there.zone.parse().unwrap(), micros).unwrap() - micros
+            there.one(Zone::named(zone).unwrap(), micros).unwrap() - micros
         };
         assert_eq!(at("Asia/Shanghai", false), hours(8));
         assert_eq!(at("Asia/Shanghai", true), hours(-8));
+        assert_eq!([at("asia/shanghai", false), at("PST", false)], [8, -8].map(hours));
         // Those of POSIX have the other sign.
         assert_eq!(["+08", "UTC+8", "-02:00", "<+03>-3"].map(|zone| at(zone, false)), [-8, -8, 2, 3].map(hours));
         assert_eq!(AtTimeZone::of("Mars/Olympus", &DataType::Date32).unwrap_err().kind(), Kind::InvalidParameter);
