@@ -99,7 +99,14 @@ impl SqlType {
 
     /// The type that best holds what an Arrow field holds, or an error for what no column can hold.
     pub fn from_field(field: &Field) -> Result<Self> {
-        if let Some(mark) = field.metadata().get(TYPE_METADATA) {
+        // A cast may keep the mark of what it was made of.
+        let fits = |mark: &str| match field.data_type() {
+            DataType::Utf8 => mark != "numeric",
+            DataType::LargeUtf8 | DataType::Utf8View | DataType::FixedSizeBinary(_) => true,
+            DataType::Decimal128(..) => mark == "numeric",
+            _ => false,
+        };
+        if let Some(mark) = field.metadata().get(TYPE_METADATA).filter(|mark| fits(mark)) {
             let length = |prefix: &str| {
                 mark.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(')')).and_then(|n| n.parse().ok())
             };

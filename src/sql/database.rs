@@ -22,7 +22,7 @@ use arrow::datatypes::Int64Type;
 use datafusion::common::config::SpillCompression;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::execution::{FunctionRegistry, SessionState, SessionStateBuilder};
+use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use parking_lot::Mutex;
@@ -249,11 +249,11 @@ fn template() -> Result<SessionState> {
     let mut state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
+        // Before those of the libraries: the first planner that knows an operator has it.
+        .with_expr_planners(vec![Arc::new(Operators)])
         .with_default_features()
         .with_physical_optimizer_rules(rules.collect())
         .build();
-    // Before those of the library for JSON: the first planner that knows an operator has it.
-    state.register_expr_planner(Arc::new(Operators))?;
     datafusion_functions_json::register_all(&mut state)?;
     state.add_analyzer_rule(Arc::new(Checked));
     Ok(state)

@@ -70,6 +70,7 @@ fn command(tag: &str) -> Result<Outcome> {
 
 async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValue]) -> Result<Outcome> {
     match statement {
+        Sql::Query(query) if let Some(set) = statements::set_config(session, &query, params) => set,
         Sql::Query(query) => Box::pin(self::query(session, *query, params)).await,
         Sql::Insert(insert) => {
             let changed =

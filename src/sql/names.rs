@@ -12,7 +12,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::sql::sqlparser::ast::{DataType, Expr, Query, SelectItem, SetExpr, TrimWhereField};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, DataType, Expr, Query, SelectItem, SetExpr, TrimWhereField};
 use futures::StreamExt;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -111,6 +111,7 @@ fn own_name(expression: &Expr) -> Own {
         }),
         Expr::Position { .. } => strong("position"),
         Expr::AtTimeZone { .. } => strong("timezone"),
+        Expr::BinaryOp { op: BinaryOperator::Overlaps, .. } => strong("overlaps"),
         Expr::Subquery(query) => match items(&query.body) {
             Some([SelectItem::UnnamedExpr(expression)]) => own_name(expression),
             Some([SelectItem::ExprWithAlias { alias, .. }]) => Own::Strong(fold(alias)),

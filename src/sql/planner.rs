@@ -241,6 +241,7 @@ impl ContextProvider for Planner<'_> {
 
     fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
         let name = match name.trim_start_matches("pg_catalog.") {
+            "avg" => return Some(semantics::average()),
             "variance" => "var_samp",
             "every" => "bool_and",
             name => name,
@@ -284,7 +285,10 @@ struct Types;
 impl TypePlanner for Types {
     fn plan_type_field(&self, sql_type: &ast::DataType) -> DfResult<Option<FieldRef>> {
         let sql_type = super::types::sql_type(sql_type)?;
-        Ok(Some(Arc::new(Field::new("", sql_type.arrow(), true).with_metadata(sql_type.field("").metadata().clone()))))
+        // A field without a name would keep the marks of what is cast.
+        Ok(Some(Arc::new(
+            Field::new("cast", sql_type.arrow(), true).with_metadata(sql_type.field("").metadata().clone()),
+        )))
     }
 
     fn plan_type(&self, sql_type: &ast::DataType) -> DfResult<Option<DataType>> {

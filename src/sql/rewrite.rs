@@ -3,10 +3,14 @@
 //! `QUALITY(p)` and `PREDICT_CTR(p)` take a whole row of the relation that FROM calls `p`, as PostgreSQL's functions
 //! over composite types do. The engine knows no such argument; it becomes a struct of the relation's columns.
 
+mod calls;
 mod expansion;
+mod gathered;
+mod inherited;
 pub(super) mod inline;
 mod joins;
 pub(super) mod level;
+mod limits;
 mod meant;
 mod membership;
 mod naming;
@@ -14,11 +18,14 @@ mod operators;
 mod order;
 mod rows;
 mod series;
+mod sets;
 mod similar;
 mod subqueries;
 mod using;
 mod values;
 mod windows;
+
+pub use similar::regular as similar_pattern;
 
 use super::context::Context;
 use super::functions;
@@ -46,6 +53,7 @@ pub fn query(mut query: Query, context: &Context) -> Result<Query> {
     if merges {
         using::none_is_left(&query)?;
     }
+    meant::no_ordinality(&query)?;
     Ok(query)
 }
 
@@ -72,6 +80,7 @@ impl VisitorMut for Rewriter<'_> {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         self.depth += 1;
         operators::fetch_as_limit(query);
+        sets::mean_columns(query);
         values::computed(query);
         order::spell_out(query);
         if self.wants_columns {
@@ -94,6 +103,7 @@ impl VisitorMut for Rewriter<'_> {
         };
         naming::spell_out(&mut query.body, order, self.depth == 1);
         if let SetExpr::Select(select) = query.body.as_mut() {
+            inherited::order(select);
             order::mean_columns(select, order, self.depth == 1);
             select.projection.iter_mut().for_each(subqueries::as_values);
             select.projection.iter_mut().for_each(series::as_rows);
@@ -122,12 +132,14 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        sets::as_relation(factor);
         series::name(factor);
         ControlFlow::Continue(())
     }
 
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
         membership::spell_out(expression);
+        limits::spell_out(expression);
         in_engines_words(expression);
         subqueries::set_apart(expression);
         values::selected(expression);
@@ -135,6 +147,11 @@ impl VisitorMut for Rewriter<'_> {
             && takes_row(function)
         {
             self.rows_for_names(function);
+        }
+        if let Expr::Function(function) = expression
+            && functions::takes_json_row(&function.name.to_string())
+        {
+            self.json_for_names(function);
         }
         ControlFlow::Continue(())
     }
@@ -174,9 +191,24 @@ fn takes_row(function: &Function) -> bool {
 fn wants_rows(query: &Query) -> bool {
     let found = visit_expressions(query, |expression| match expression {
         Expr::Function(function) if takes_row(function) => ControlFlow::Break(()),
+        Expr::Function(function) if functions::takes_json_row(&function.name.to_string()) && takes_name(function) => {
+            ControlFlow::Break(())
+        }
         _ => ControlFlow::Continue(()),
     });
     found.is_break()
+}
+
+/// Whether a name alone is an argument.
+fn takes_name(function: &Function) -> bool {
+    let FunctionArguments::List(list) = &function.args else { return false };
+    let named = |arg: &FunctionArg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(_)) | FunctionArgExpr::QualifiedWildcard(_)) => {
+            true
+        }
+        _ => false,
+    };
+    list.args.iter().any(named)
 }
 
 /// `current_role` and its like are functions that the standard writes without parentheses.
@@ -220,6 +252,10 @@ fn long_number(expression: &mut Expr) {
     const DIGITS: i32 = 38;
     let Expr::Value(value) = expression else { return };
     let Value::Number(number, _) = &value.value else { return };
+    // A length of time in a frame is none.
+    if number.contains(' ') {
+        return;
+    }
     let Some((mantissa, exponent)) = number.split_once(['e', 'E']) else { return };
     let exponent = exponent.parse().unwrap_or(i32::MAX);
     let fits = (exponent.saturating_add(mantissa.len() as i32)) <= DIGITS && exponent > mantissa.len() as i32 - DIGITS;
@@ -232,6 +268,8 @@ fn long_number(expression: &mut Expr) {
 /// What is written in one way in PostgreSQL's SQL and in another in the engine's.
 fn in_engines_words(expression: &mut Expr) {
     name_to_call(expression);
+    calls::spell_out(expression);
+    gathered::spell_out(expression);
     long_number(expression);
     rows::compare(expression);
     similar::as_expression(expression);
@@ -249,6 +287,35 @@ pub fn expression(mut expression: Expr) -> Expr {
 }
 
 impl Rewriter<'_> {
+    /// The row of a relation as JSON where its name is an argument, and no column is called so.
+    fn json_for_names(&self, function: &mut Function) {
+        let FunctionArguments::List(list) = &mut function.args else { return };
+        let mut rows = false;
+        for argument in &mut list.args {
+            // `t.*` says that no column is meant.
+            if let FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(name)) = argument
+                && let Some(name) = name.0.last().and_then(|part| part.as_ident()).cloned()
+            {
+                *argument = FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(name)));
+            }
+            let FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) = argument else { continue };
+            let Expr::Identifier(name) = expression else { continue };
+            let wanted = fold(name);
+            let all = || self.scopes.iter().rev().flatten().flatten();
+            if all().any(|(_, columns, _)| columns.iter().flatten().any(|column| *column == wanted)) {
+                continue;
+            }
+            if let Some((_, Some(columns), _)) = all().find(|(relation, _, _)| *relation == wanted) {
+                *expression = json_row(name, columns);
+                rows = true;
+            }
+        }
+        // Rows that are gathered have lines of their own.
+        if rows && function.name.to_string() == "json_element" {
+            function.name = Ident::new("json_row_element").into();
+        }
+    }
+
     fn rows_for_names(&self, function: &mut Function) {
         let FunctionArguments::List(list) = &mut function.args else { return };
         for argument in &mut list.args {
@@ -261,6 +328,16 @@ impl Rewriter<'_> {
             }
         }
     }
+}
+
+/// `json_build_row('a', p.a, 'b', p.b, ...)`
+fn json_row(relation: &Ident, columns: &[String]) -> Expr {
+    let mut args = Vec::with_capacity(columns.len() * 2);
+    for column in columns {
+        args.push(Expr::Value(Value::SingleQuotedString(column.clone()).into()));
+        args.push(Expr::CompoundIdentifier(vec![relation.clone(), Ident::with_quote('"', column)]));
+    }
+    functions::call("json_build_row", args)
 }
 
 /// `named_struct('\u{1}relation', 'schema.name', 'a', p.a, 'b', p.b, ...)`.

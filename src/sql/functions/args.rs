@@ -95,22 +95,3 @@ pub fn number(args: &[Expr], n: usize, what: &str, default: usize, max: usize) -
         },
     }
 }
-
-/// One value as JSON: numbers and booleans as such, everything else as text.
-pub fn json(array: &ArrayRef, row: usize) -> Result<serde_json::Value> {
-    use arrow::datatypes::{Float64Type, Int64Type};
-    if array.is_null(row) {
-        return Ok(serde_json::Value::Null);
-    }
-    let one = array.slice(row, 1);
-    Ok(match array.data_type() {
-        DataType::Boolean => serde_json::Value::Bool(one.as_boolean().value(0)),
-        t if t.is_integer() => {
-            serde_json::Value::from(cast(&one, &DataType::Int64)?.as_primitive::<Int64Type>().value(0))
-        }
-        t if t.is_numeric() => {
-            serde_json::Value::from(cast(&one, &DataType::Float64)?.as_primitive::<Float64Type>().value(0))
-        }
-        _ => serde_json::Value::from(crate::encoding::pg_text::cell_text(array, row)),
-    })
-}

@@ -7,12 +7,12 @@ mod args;
 mod classify;
 mod evaluate;
 mod masks;
+pub mod postgres;
 mod predict;
 mod quality;
 mod relation;
 mod search;
 mod session_info;
-mod to_char;
 mod udf;
 
 use super::context::Context;
@@ -40,16 +40,45 @@ pub fn takes_row(name: &str) -> bool {
     matches!(bare(&name.to_lowercase()), "quality" | "quality_detail" | "predict_ctr" | "predict_ctr_detail")
 }
 
+/// Functions of JSON whose argument may be a relation's row.
+pub fn takes_json_row(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let name = name.trim_start_matches("pg_catalog.");
+    matches!(
+        name,
+        "row_to_json"
+            | "to_json"
+            | "to_jsonb"
+            | "json_agg"
+            | "jsonb_agg"
+            | "json_element"
+            | "json_member"
+            | "json_object_agg"
+            | "jsonb_object_agg"
+    ) || name.starts_with("json_build_") && name != "json_build_row"
+        || name.starts_with("jsonb_build_")
+}
+
 /// The scalar function of this name.
 pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
     let name = bare(name);
     let function = session_info::scalar(name, context)
-        .or_else(|| to_char::scalar(name))
         .or_else(|| masks::scalar(name, context))
         .or_else(|| classify::scalar(name, context))
         .or_else(|| quality::scalar(name, context))
-        .or_else(|| predict::scalar(name, context))?;
+        .or_else(|| predict::scalar(name, context))
+        .or_else(|| postgres::scalar(name))?;
     Some(Arc::new(function))
+}
+
+/// A call of one of PostgreSQL's functions that are ours.
+pub fn postgres_call(name: &str, args: Vec<Expr>) -> Option<Expr> {
+    postgres::scalar(name).map(|function| Arc::new(function).call(args))
+}
+
+/// An array, of a NULL where it would have no element.
+pub fn rows_or_null(list: Expr) -> Expr {
+    postgres_call("rows_or_null", vec![list.clone()]).unwrap_or(list)
 }
 
 /// The table function of this name.

@@ -1,10 +1,10 @@
 //! Who and where: current_user, current_database, version, current_setting and their like.
 
 use super::super::context::Context;
+use super::args;
 use super::udf::{Udf, any_of, exactly};
-use super::{Error, Kind, args};
 use crate::config::SERVER_VERSION;
-use arrow::array::{Array, ArrayRef, Int32Array, StringArray};
+use arrow::array::{ArrayRef, Int32Array, StringArray};
 use arrow::datatypes::{DataType, Field};
 use datafusion::logical_expr::ScalarUDF;
 use std::sync::Arc;
@@ -48,33 +48,6 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
                 Ok(Arc::new(values.collect::<crate::error::Result<StringArray>>()?) as ArrayRef)
             })
         }
-        "jsonb_build_object" | "json_build_object" => {
-            let field = crate::catalog::SqlType::Jsonb.field(name);
-            Udf::make(
-                name,
-                datafusion::logical_expr::Signature::variadic_any(datafusion::logical_expr::Volatility::Immutable),
-                field,
-                build_object,
-            )
-        }
         _ => return None,
     })
-}
-
-fn build_object(args: &[ArrayRef], rows: usize) -> crate::error::Result<ArrayRef> {
-    if !args.len().is_multiple_of(2) {
-        return Err(Error::new(Kind::InvalidParameter, "argument list must have even number of elements"));
-    }
-    let mut objects = vec![serde_json::Map::new(); rows];
-    for pair in args.chunks_exact(2) {
-        let names = args::texts(&pair[0])?;
-        for (row, object) in objects.iter_mut().enumerate() {
-            if names.is_null(row) {
-                return Err(Error::new(Kind::InvalidParameter, "a key of an object cannot be NULL"));
-            }
-            object.insert(names.value(row).to_owned(), args::json(&pair[1], row)?);
-        }
-    }
-    let texts = objects.into_iter().map(|object| Some(serde_json::Value::Object(object).to_string()));
-    Ok(Arc::new(texts.collect::<StringArray>()))
 }

@@ -23,5 +23,5 @@ mod tests;
 
 pub use entry::relation_oid;
 pub use functions::function_definition;
-pub use identifier::quoted;
+pub use identifier::{parts, quoted};
 pub use route::{answer, describe, route};

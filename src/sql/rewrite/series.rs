@@ -13,11 +13,13 @@ const NAME: &str = "generate_series";
 
 /// In the select list each of its values is a row.
 pub fn as_rows(item: &mut SelectItem) {
-    let _ = VisitMut::visit(item, &mut Unnest { queries: 0 });
+    let _ = VisitMut::visit(item, &mut Unnest { queries: 0, calls: 0 });
 }
 
 struct Unnest {
     queries: usize,
+    /// Calls of `unnest` around an expression, which gives an array to the innermost.
+    calls: usize,
 }
 
 impl VisitorMut for Unnest {
@@ -33,14 +35,31 @@ impl VisitorMut for Unnest {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        self.calls += usize::from(is_unnest(expression));
+        ControlFlow::Continue(())
+    }
+
     // After its parts, so that what is made is not visited again.
     fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        self.calls -= usize::from(is_unnest(expression));
+        if self.calls > 0 {
+            return ControlFlow::Continue(());
+        }
         if self.queries == 0 && matches!(expression, Expr::Function(function) if is_series(function)) {
             let series = std::mem::replace(expression, Expr::Value(Value::Null.into()));
             *expression = call("unnest", vec![series]);
+        } else if self.queries == 0
+            && let Some(rows) = super::sets::unnested(expression)
+        {
+            *expression = rows;
         }
         ControlFlow::Continue(())
     }
+}
+
+fn is_unnest(expression: &Expr) -> bool {
+    matches!(expression, Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("unnest"))
 }
 
 fn is_series(function: &Function) -> bool {

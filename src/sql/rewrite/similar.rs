@@ -1,11 +1,18 @@
 //! `SIMILAR TO` as a regular expression over the whole text (SQL:2016, 8.6).
 
+use super::super::functions::call;
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, UnaryOperator, Value, ValueWithSpan};
 
-/// `text SIMILAR TO 'pattern'` as `text ~ 'expression'`.
+/// `text SIMILAR TO 'pattern'` as `text ~ 'expression'`, of a pattern that is no constant as a call of ours.
 pub fn as_expression(expression: &mut Expr) {
     let Expr::SimilarTo { negated, expr, pattern, escape_char } = &*expression else { return };
-    let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(pattern), .. }) = pattern.as_ref() else { return };
+    let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(pattern), .. }) = pattern.as_ref() else {
+        let escape = escape_char.iter().map(|escape| Expr::Value(escape.clone()));
+        let args = [expr.as_ref().clone(), pattern.as_ref().clone()].into_iter().chain(escape);
+        let found = call("similar_to", args.collect());
+        *expression = if *negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(found) } } else { found };
+        return;
+    };
     let escape = match escape_char.as_ref().map(|escape| &escape.value) {
         None => Some('\\'),
         Some(Value::SingleQuotedString(text)) if text.chars().count() <= 1 => text.chars().next(),
@@ -24,7 +31,8 @@ pub fn as_expression(expression: &mut Expr) {
     };
 }
 
-fn regular(pattern: &str, escape: Option<char>) -> String {
+/// A pattern of SIMILAR TO as a regular expression.
+pub fn regular(pattern: &str, escape: Option<char>) -> String {
     let mut out = String::from("(?s)^(?:");
     let mut bracket = false;
     let mut rest = pattern.chars();

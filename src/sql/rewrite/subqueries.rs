@@ -28,7 +28,7 @@ pub fn set_apart(expression: &mut Expr) {
 }
 
 /// Whether a query names relations that are not in it.
-fn looks_outside(query: &Query) -> bool {
+pub(super) fn looks_outside(query: &Query) -> bool {
     let mut inside = Names::default();
     let _ = Visit::visit(query, &mut inside);
     let found = visit_expressions(query, |expression| match expression {
@@ -63,6 +63,7 @@ impl Visitor for Names {
 pub fn as_values(item: &mut SelectItem) {
     level::change(item, |expression| {
         super::membership::as_membership(expression);
+        super::limits::spell_out(expression);
         if let Some(value) = value_of(expression) {
             *expression = value;
         }

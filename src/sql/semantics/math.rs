@@ -138,7 +138,7 @@ impl Whole {
             "floor" => Direction::Down,
             _ => return None,
         };
-        (0..=from).contains(&places).then_some(Self { direction, from, places })
+        (from.max(7) - 37..=from).contains(&places).then_some(Self { direction, from, places })
     }
 
     fn of(&self, value: i128, unit: i128) -> i128 {
@@ -160,15 +160,17 @@ impl Operator for Whole {
     }
 
     fn returns(&self) -> Field {
-        Field::new("", DataType::Decimal128(38, self.places), true)
+        Field::new("", DataType::Decimal128(38, self.places.max(0)), true)
     }
 
     fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
         let array = operands[0].to_array(rows)?;
         let unit = 10i128.pow((self.from - self.places).unsigned_abs().into());
+        // Digits before the point that are dropped are zeros.
+        let zeros = 10i128.pow(self.places.min(0).unsigned_abs().into());
         let result: PrimitiveArray<Decimal128Type> =
-            array.as_primitive::<Decimal128Type>().unary(|value| self.of(value, unit));
-        Ok(Arc::new(result.with_precision_and_scale(38, self.places)?))
+            array.as_primitive::<Decimal128Type>().unary(|value| self.of(value, unit) * zeros);
+        Ok(Arc::new(result.with_precision_and_scale(38, self.places.max(0))?))
     }
 }
 

@@ -5,16 +5,22 @@
 //! sums, averages, products and quotients. [`Checked`] runs after the engine has brought operands to common types: casts
 //! and arithmetic become functions of ours (`cast`, `arithmetic`) that round, check and fail as PostgreSQL's do.
 
+mod above;
 mod arithmetic;
+mod average;
 mod beneath;
 mod cast;
 mod checked;
+mod days;
 mod decimal;
 mod floats;
 mod function;
 mod interval;
 mod json;
+mod keyed;
+mod lateral;
 mod length;
+mod marked;
 mod math;
 mod moment;
 mod not_in;
@@ -25,10 +31,13 @@ mod resolve;
 mod session_zone;
 mod zone;
 
+pub use average::average;
 pub use checked::{Checked, checked};
 pub use planner::Operators;
+pub use regex::{compiled as compiled_regex, said as said_regex};
 pub use resolve::{lend_as, resolve, resolve_expression};
 pub use session_zone::SessionZone;
+pub use zone::Zone;
 
 use datafusion::common::{DFSchema, Result as DfResult};
 use datafusion::logical_expr::LogicalPlan;

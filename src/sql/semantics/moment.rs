@@ -1,6 +1,8 @@
-//! Parts of a moment that have a fraction, and rounding of floating point: where the engine gives whole numbers, or others.
+//! Parts of moments and of lengths of time, and rounding of floating point.
 
 use super::function::Operator;
+use super::interval::Elapsed;
+use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
 use arrow::array::types::{
     Float32Type, Float64Type, IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType,
@@ -8,68 +10,232 @@ use arrow::array::types::{
 use arrow::array::{ArrayRef, AsArray, Decimal128Array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, TimeUnit};
+use chrono::{DateTime, Datelike, NaiveDate};
 use datafusion::logical_expr::ColumnarValue;
 use std::sync::Arc;
 
+const SECOND_MICROS: i128 = 1_000_000;
 const MINUTE_MICROS: i128 = 60_000_000;
+const HOUR_MICROS: i128 = 3_600_000_000;
 const DAY_MICROS: i128 = 86_400_000_000;
 /// A year of an interval in EXTRACT(EPOCH): 365.25 days.
 const YEAR_MICROS: i128 = 365 * DAY_MICROS + DAY_MICROS / 4;
+/// The Julian day of 1970-01-01.
+const JULIAN_1970: i128 = 2_440_588;
 
-/// `EXTRACT(part FROM moment)` as numeric, for the parts that count microseconds.
+/// What EXTRACT can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Part {
+    Millennium,
+    Century,
+    Decade,
+    Year,
+    IsoYear,
+    Quarter,
+    Month,
+    Week,
+    Day,
+    DayOfWeek,
+    IsoDayOfWeek,
+    DayOfYear,
+    Julian,
+    Hour,
+    Minute,
+    Second,
+    Millisecond,
+    Microsecond,
+    Epoch,
+    Zone,
+}
+
+impl Part {
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "millennium" | "millennia" | "mil" | "mils" => Self::Millennium,
+            "century" | "centuries" | "cent" | "c" => Self::Century,
+            "decade" | "decades" | "dec" | "decs" => Self::Decade,
+            "year" | "years" | "y" | "yr" | "yrs" => Self::Year,
+            "isoyear" => Self::IsoYear,
+            "quarter" | "qtr" => Self::Quarter,
+            "month" | "months" | "mon" | "mons" => Self::Month,
+            "week" | "weeks" | "w" => Self::Week,
+            "day" | "days" | "d" => Self::Day,
+            "dow" => Self::DayOfWeek,
+            "isodow" => Self::IsoDayOfWeek,
+            "doy" => Self::DayOfYear,
+            "julian" | "jd" | "j" => Self::Julian,
+            "hour" | "hours" | "h" | "hr" | "hrs" => Self::Hour,
+            "minute" | "minutes" | "m" | "min" | "mins" => Self::Minute,
+            "second" | "seconds" | "s" | "sec" | "secs" => Self::Second,
+            "millisecond" | "milliseconds" | "ms" | "msec" | "msecs" | "msecond" | "mseconds" => Self::Millisecond,
+            "microsecond" | "microseconds" | "us" | "usec" | "usecs" | "usecond" | "useconds" => Self::Microsecond,
+            "epoch" => Self::Epoch,
+            "timezone" | "timezone_hour" | "timezone_minute" | "timezone_h" | "timezone_m" => Self::Zone,
+            _ => return None,
+        })
+    }
+
+    /// Whether it is of a day and not of its hours.
+    fn is_of_day(self) -> bool {
+        use Part::{Epoch, Hour, Microsecond, Millisecond, Minute, Second, Zone};
+        !matches!(self, Hour | Minute | Second | Millisecond | Microsecond | Epoch | Zone)
+    }
+}
+
+/// `EXTRACT(part FROM moment)` as numeric.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Extract {
-    /// Whether it is the whole time since 1970, and not that of the minute.
-    epoch: bool,
-    /// Places after the point of what microseconds come to.
+    part: Part,
+    /// Places after the point.
     scale: i8,
+    /// The type that it is taken from.
+    from: DataType,
 }
 
 impl Extract {
-    /// The part of this name, if it is such a one.
-    pub fn part(name: &str) -> Option<Self> {
-        let (epoch, scale) = match name.to_ascii_lowercase().trim_end_matches('s') {
-            "epoch" => (true, 6),
-            "second" => (false, 6),
-            "millisecond" => (false, 3),
-            "microsecond" => (false, 0),
-            _ => return None,
+    /// The part of this name of a type.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidParameter` for no part at all, `Unsupported` for one that the type has not.
+    pub fn of(name: &str, from: &DataType) -> Result<Self> {
+        let folded = name.trim().to_lowercase();
+        let shown = SqlType::from_arrow(from).map_or_else(|_| from.to_string(), |t| t.to_string());
+        let Some(part) = Part::named(&folded) else {
+            return Err(Error::new(
+                Kind::InvalidParameter,
+                format!("unit \"{folded}\" not recognized for type {shown}"),
+            ));
         };
-        Some(Self { epoch, scale })
+        let has = match from {
+            DataType::Date32 | DataType::Date64 => part.is_of_day() || part == Part::Epoch,
+            DataType::Timestamp(_, None) => part != Part::Zone,
+            DataType::Timestamp(..) => true,
+            DataType::Time32(_) | DataType::Time64(_) => !part.is_of_day() && part != Part::Zone,
+            DataType::Interval(_) | DataType::Duration(_) => !matches!(
+                part,
+                Part::Week
+                    | Part::DayOfWeek
+                    | Part::IsoDayOfWeek
+                    | Part::DayOfYear
+                    | Part::IsoYear
+                    | Part::Julian
+                    | Part::Zone
+            ),
+            _ => {
+                let message = format!("function pg_catalog.extract(unknown, {shown}) does not exist");
+                return Err(Error::new(Kind::UndefinedFunction, message));
+            }
+        };
+        if !has {
+            let message = format!("unit \"{folded}\" not supported for type {shown}");
+            return Err(Error::new(Kind::Unsupported, message));
+        }
+        let is_date = matches!(from, DataType::Date32 | DataType::Date64);
+        let scale = match part {
+            Part::Epoch if is_date => 0,
+            Part::Epoch | Part::Second => 6,
+            Part::Millisecond => 3,
+            // A part of a day, in digits that microseconds come to.
+            Part::Julian if !is_date => 20,
+            _ => 0,
+        };
+        Ok(Self { part, scale, from: from.clone() })
     }
 
-    fn micros(&self, array: &ArrayRef) -> Result<Vec<Option<i128>>> {
-        let within = |micros: i128| if self.epoch { micros } else { micros.rem_euclid(MINUTE_MICROS) };
-        Ok(match array.data_type() {
+    fn values(&self, array: &ArrayRef) -> Result<Vec<Option<i128>>> {
+        Ok(match &self.from {
             DataType::Time32(_) | DataType::Time64(_) => {
                 let array = cast(array, &DataType::Time64(TimeUnit::Microsecond))?;
-                array.as_primitive::<Time64MicrosecondType>().iter().map(|v| v.map(|v| within(v.into()))).collect()
+                let times = array.as_primitive::<Time64MicrosecondType>();
+                times.iter().map(|micros| micros.map(|micros| self.of_time(micros.into()))).collect()
             }
-            DataType::Interval(_) => {
-                let of = |months: i32, days: i32, nanos: i64| {
-                    let time = i128::from(nanos / 1000);
-                    match self.epoch {
-                        true => {
-                            let (years, months) = (i128::from(months / 12), i128::from(months % 12));
-                            years * YEAR_MICROS + (months * 30 + i128::from(days)) * DAY_MICROS + time
-                        }
-                        false => time % MINUTE_MICROS,
-                    }
+            DataType::Interval(_) | DataType::Duration(_) => {
+                let array = match array.data_type() {
+                    DataType::Duration(_) => Elapsed.evaluate(&[ColumnarValue::Array(array.clone())], array.len())?,
+                    _ => array.clone(),
                 };
-                let array = array.as_primitive::<IntervalMonthDayNanoType>();
-                array.iter().map(|v| v.map(|v| of(v.months, v.days, v.nanoseconds))).collect()
+                let lengths = array.as_primitive::<IntervalMonthDayNanoType>();
+                lengths
+                    .iter()
+                    .map(|v| v.map(|v| self.of_length(v.months, v.days, (v.nanoseconds / 1000).into())))
+                    .collect()
             }
-            DataType::Date32 | DataType::Date64 | DataType::Timestamp(..) => {
+            _ => {
                 let array = cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
-                array.as_primitive::<TimestampMicrosecondType>().iter().map(|v| v.map(|v| within(v.into()))).collect()
+                let moments = array.as_primitive::<TimestampMicrosecondType>();
+                moments
+                    .iter()
+                    .map(|micros| micros.map(|micros| self.of_moment(micros)).transpose())
+                    .collect::<Result<_>>()?
             }
-            DataType::Duration(_) => {
-                let array = cast(&cast(array, &DataType::Duration(TimeUnit::Microsecond))?, &DataType::Int64)?;
-                let array = array.as_primitive::<arrow::array::types::Int64Type>();
-                let of = |v: i64| if self.epoch { i128::from(v) } else { i128::from(v) % MINUTE_MICROS };
-                array.iter().map(|v| v.map(of)).collect()
+        })
+    }
+
+    /// Of microseconds since midnight.
+    fn of_time(&self, micros: i128) -> i128 {
+        match self.part {
+            Part::Hour => micros / HOUR_MICROS,
+            Part::Minute => micros / MINUTE_MICROS % 60,
+            Part::Epoch => micros,
+            // The scale of the result says what they count.
+            _ => micros % MINUTE_MICROS,
+        }
+    }
+
+    fn of_length(&self, months: i32, days: i32, micros: i128) -> i128 {
+        let (years, months) = (i128::from(months / 12), i128::from(months % 12));
+        match self.part {
+            Part::Millennium => years / 1000,
+            Part::Century => years / 100,
+            Part::Decade => years / 10,
+            Part::Year => years,
+            Part::Quarter => months / 3 + 1,
+            Part::Month => months,
+            Part::Day => days.into(),
+            Part::Epoch => years * YEAR_MICROS + (months * 30 + i128::from(days)) * DAY_MICROS + micros,
+            _ => self.of_time(micros),
+        }
+    }
+
+    fn of_moment(&self, micros: i64) -> Result<i128> {
+        let days = i128::from(micros).div_euclid(DAY_MICROS);
+        let time = i128::from(micros).rem_euclid(DAY_MICROS);
+        match self.part {
+            Part::Zone => return Ok(0),
+            Part::Epoch if self.scale == 0 => return Ok(i128::from(micros) / SECOND_MICROS),
+            Part::Epoch => return Ok(micros.into()),
+            Part::Julian if self.scale == 0 => return Ok(days + JULIAN_1970),
+            Part::Julian => {
+                let unit = 10i128.pow(self.scale.unsigned_abs().into());
+                // Half-way cases go up, as in a quotient of numeric.
+                return Ok((days + JULIAN_1970) * unit + (time * unit + DAY_MICROS / 2) / DAY_MICROS);
             }
-            _ => return Err(Error::new(Kind::UndefinedFunction, "EXTRACT takes a date, a time or an interval")),
+            part if !part.is_of_day() => return Ok(self.of_time(time)),
+            _ => {}
+        }
+        let moment = DateTime::from_timestamp_micros(micros);
+        let date: NaiveDate =
+            moment.ok_or_else(|| Error::new(Kind::DatetimeOutOfRange, "timestamp out of range"))?.date_naive();
+        // No year is zero: before the first one is 1 BC.
+        let year = |year: i32| i128::from(if year > 0 { year } else { year - 1 });
+        let group = |years: i128| {
+            let year = i128::from(date.year());
+            if year > 0 { (year + years - 1) / years } else { -((years - year) / years) }
+        };
+        Ok(match self.part {
+            Part::Millennium => group(1000),
+            Part::Century => group(100),
+            Part::Decade => i128::from(date.year()).div_euclid(10),
+            Part::Year => year(date.year()),
+            Part::IsoYear => year(date.iso_week().year()),
+            Part::Quarter => (date.month0() / 3 + 1).into(),
+            Part::Month => date.month().into(),
+            Part::Week => date.iso_week().week().into(),
+            Part::Day => date.day().into(),
+            Part::DayOfWeek => date.weekday().num_days_from_sunday().into(),
+            Part::IsoDayOfWeek => date.weekday().number_from_monday().into(),
+            _ => date.ordinal().into(),
         })
     }
 }
@@ -80,12 +246,12 @@ impl Operator for Extract {
     }
 
     fn returns(&self) -> Field {
-        Field::new("", DataType::Decimal128(20, self.scale), true)
+        Field::new("", DataType::Decimal128(if self.scale > 6 { 38 } else { 20 }, self.scale), true)
     }
 
     fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
-        let values: Decimal128Array = self.micros(&operands[0].to_array(rows)?)?.into_iter().collect();
-        Ok(Arc::new(values.with_precision_and_scale(20, self.scale)?))
+        let values: Decimal128Array = self.values(&operands[0].to_array(rows)?)?.into_iter().collect();
+        Ok(Arc::new(values.with_data_type(self.returns().data_type().clone())))
     }
 }
 

@@ -1,26 +1,61 @@
 //! Operators that the engine's planner refuses before any pass could help.
 
-use super::super::values::array_elements;
+use super::super::functions::postgres_call;
+use super::days::Shifted;
 use super::interval::{Elapsed, Scaled};
 use super::json::JsonConcatenation;
 use super::{function, operand, resolve};
 use crate::catalog::SqlType;
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{Cast, Expr, ExprSchemable, cast, lit};
+use datafusion::functions_nested::expr_fn::array_element;
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
+use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
-use datafusion_functions_json::udfs::{json_as_text_udf, json_get_json_udf};
-use std::sync::Arc;
 
 fn moment() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, None)
 }
 
-/// The part of a JSON value at a path: JSON again, and not one of the engine's unions.
-fn json_part(args: Vec<Expr>) -> Expr {
-    let part = json_get_json_udf().call(args);
-    Expr::Cast(Cast::new_from_field(Box::new(part), Arc::new(SqlType::Jsonb.field(""))))
+fn days(date: Expr, days: Expr, back: bool) -> DfResult<PlannerResult<RawBinaryExpr>> {
+    Ok(PlannerResult::Planned(function::call(Shifted { back }, vec![date, days])))
+}
+
+/// An operator of `json` and `jsonb`, by the function that does it; nothing if it is none of theirs.
+fn json(op: &BinaryOperator, left: &Expr, right: &Expr, schema: &DFSchema) -> DfResult<Option<Expr>> {
+    use BinaryOperator::{
+        Arrow, ArrowAt, AtArrow, HashArrow, HashLongArrow, HashMinus, LongArrow, Minus, Question, QuestionAnd,
+        QuestionPipe,
+    };
+    let Ok((_, field)) = left.to_field(schema) else { return Ok(None) };
+    let number = right.get_type(schema).is_ok_and(|t| t.is_integer());
+    let list = matches!(right.get_type(schema), Ok(DataType::List(_)));
+    let kind = |expr: &Expr| {
+        let field = expr.to_field(schema).map(|(_, field)| field);
+        field.ok().and_then(|field| SqlType::from_field(&field).ok())
+    };
+    let binary = matches!(SqlType::from_field(&field), Ok(SqlType::Jsonb));
+    let any = |a: &Expr, b: &Expr| kind(a) == Some(SqlType::Jsonb) || kind(b) == Some(SqlType::Jsonb);
+    let name = match op {
+        Arrow if number => "json_array_element",
+        Arrow => "json_object_field",
+        LongArrow if number => "json_array_element_text",
+        LongArrow => "json_object_field_text",
+        HashArrow => "json_at_path",
+        HashLongArrow => "json_at_path_text",
+        Question => "jsonb_exists",
+        QuestionPipe => "jsonb_exists_any",
+        QuestionAnd => "jsonb_exists_all",
+        HashMinus => "jsonb_delete_path",
+        AtArrow | ArrowAt if any(left, right) => "jsonb_contains",
+        Minus if binary && (number || list || kind(right) == Some(SqlType::Text)) => "jsonb_delete",
+        _ => return Ok(None),
+    };
+    let mut args = vec![left.clone(), right.clone()];
+    if *op == ArrowAt {
+        args.reverse();
+    }
+    Ok(postgres_call(name, args))
 }
 
 /// Gives a quoted literal beside a number that number's type, and multiplies intervals.
@@ -28,37 +63,70 @@ fn json_part(args: Vec<Expr>) -> Expr {
 pub struct Operators;
 
 impl ExprPlanner for Operators {
+    fn plan_field_access(
+        &self,
+        raw: RawFieldAccessExpr,
+        schema: &DFSchema,
+    ) -> DfResult<PlannerResult<RawFieldAccessExpr>> {
+        let RawFieldAccessExpr { field_access, expr } = raw;
+        let binary = expr
+            .to_field(schema)
+            .is_ok_and(|(_, field)| SqlType::from_field(&field).is_ok_and(|t| t == SqlType::Jsonb));
+        Ok(match field_access {
+            GetFieldAccess::NamedStructField { name } if binary => {
+                let call = postgres_call("json_object_field", vec![expr.clone(), Expr::Literal(name, None)]);
+                PlannerResult::Planned(call.unwrap_or(expr))
+            }
+            GetFieldAccess::ListIndex { key } if binary => {
+                let number = key.get_type(schema).is_ok_and(|t| t.is_integer());
+                let name = if number { "json_array_element" } else { "json_object_field" };
+                let call = postgres_call(name, vec![expr.clone(), *key]);
+                PlannerResult::Planned(call.unwrap_or(expr))
+            }
+            // The engine would make it an aggregate that it has not.
+            GetFieldAccess::ListIndex { key } if matches!(expr, Expr::AggregateFunction(_)) => {
+                PlannerResult::Planned(array_element(expr, *key))
+            }
+            field_access => PlannerResult::Original(RawFieldAccessExpr { field_access, expr }),
+        })
+    }
+
     fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> DfResult<PlannerResult<RawBinaryExpr>> {
-        use BinaryOperator::{
-            Arrow, Divide, Eq, Gt, GtEq, HashArrow, HashLongArrow, Lt, LtEq, Minus, Modulo, Multiply, NotEq, Plus,
-            StringConcat,
-        };
+        use BinaryOperator::{Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Modulo, Multiply, NotEq, Plus, StringConcat};
         let RawBinaryExpr { op, left, right } = operand::lent(raw, schema);
-        if op == Arrow {
-            return Ok(PlannerResult::Planned(json_part(vec![left, right])));
+        if let Some(call) = json(&op, &left, &right, schema)? {
+            return Ok(PlannerResult::Planned(call));
         }
         let original = |left, right| Ok(PlannerResult::Original(RawBinaryExpr { op: op.clone(), left, right }));
-        if let (HashArrow | HashLongArrow, Expr::Literal(ScalarValue::Utf8(Some(path)), _)) = (&op, &right) {
-            let steps = array_elements(path).unwrap_or_default().into_iter().flatten();
-            let step = |step: String| match step.parse::<i64>() {
-                Ok(n) => lit(n),
-                Err(_) => lit(step),
-            };
-            let args: Vec<Expr> = std::iter::once(left).chain(steps.map(step)).collect();
-            return Ok(PlannerResult::Planned(match op {
-                HashLongArrow => json_as_text_udf().call(args),
-                _ => json_part(args),
-            }));
-        }
         let comparison = matches!(op, Eq | Gt | GtEq | Lt | LtEq | NotEq);
         if !comparison && !matches!(op, Divide | Minus | Modulo | Multiply | Plus | StringConcat) {
             return original(left, right);
         }
         let (Ok(a), Ok(b)) = (left.get_type(schema), right.get_type(schema)) else { return original(left, right) };
         if comparison || op == StringConcat {
+            let lists = (matches!(a, DataType::List(_)), matches!(b, DataType::List(_)));
             let (a, b) = (left.to_field(schema)?.1, right.to_field(schema)?.1);
             if comparison {
                 return original(resolve::lend_as(left, &b)?, resolve::lend_as(right, &a)?);
+            }
+            // A quoted literal beside an array is an array, and NULL is none.
+            match (lists, &left, &right) {
+                ((true, _), _, Expr::Literal(ScalarValue::Null, _)) => return Ok(PlannerResult::Planned(left)),
+                ((_, true), Expr::Literal(ScalarValue::Null, _), _) => return Ok(PlannerResult::Planned(right)),
+                ((true, false), ..) if resolve::is_unknown(&right) => {
+                    return original(left, resolve::lend_as(right, &a)?);
+                }
+                ((false, true), ..) if resolve::is_unknown(&left) => {
+                    return original(resolve::lend_as(left, &b)?, right);
+                }
+                _ => {}
+            }
+            let bytes = |field: &Field| *field.data_type() == DataType::Binary;
+            if bytes(&a) && resolve::is_unknown(&right) {
+                return original(left, resolve::lend_as(right, &a)?);
+            }
+            if bytes(&b) && resolve::is_unknown(&left) {
+                return original(resolve::lend_as(left, &b)?, right);
             }
             let json = |field: &Field| matches!(SqlType::from_field(field), Ok(SqlType::Jsonb));
             let left = if json(&b) { resolve::lend_as(left, &b)? } else { left };
@@ -81,6 +149,31 @@ impl ExprPlanner for Operators {
         }
         if op == Minus && is_moment(&a) && is_moment(&b) {
             return Ok(PlannerResult::Planned(function::call(Elapsed, vec![left - right])));
+        }
+        let length = |time: Expr| cast(time, DataType::Interval(IntervalUnit::MonthDayNano));
+        let is_time = |t: &DataType| matches!(t, DataType::Time64(_));
+        let is_date = |t: &DataType| *t == DataType::Date32;
+        match op {
+            Plus if is_date(&a) && b.is_integer() => return days(left, right, false),
+            Plus if a.is_integer() && is_date(&b) => return days(right, left, false),
+            Minus if is_date(&a) && b.is_integer() => return days(left, right, true),
+            Minus if is_date(&a) && resolve::is_unknown(&right) => {
+                let lent = resolve::lend(right, Some(&a))?;
+                return Ok(PlannerResult::Planned(cast(left - lent, DataType::Int32)));
+            }
+            Minus if is_date(&a) && is_date(&b) => {
+                return Ok(PlannerResult::Planned(cast(left - right, DataType::Int32)));
+            }
+            Minus if is_time(&a) && is_time(&b) => {
+                return Ok(PlannerResult::Planned(length(left) - length(right)));
+            }
+            Plus if is_date(&a) && is_time(&b) => {
+                return Ok(PlannerResult::Planned(cast(left, moment()) + length(right)));
+            }
+            Plus if is_time(&a) && is_date(&b) => {
+                return Ok(PlannerResult::Planned(cast(right, moment()) + length(left)));
+            }
+            _ => {}
         }
         match (op.clone(), is_interval(&a), is_interval(&b)) {
             (Multiply | Divide, true, false) if b.is_numeric() => {

@@ -4,22 +4,25 @@
 //! holds it; the engine takes the first for text and the second for `bigint`, and compares text with numbers.
 
 mod functions;
+mod postgres;
 
+use super::super::functions::postgres_call;
 use super::super::parameters::{self, Parameters, is_open};
 use super::super::values::{names_zone, read_one};
 use super::beneath::{computed_beneath, grouped_beneath};
 use super::decimal::Decimals;
-use super::interval::Span;
+use super::marked::{Marked, has_a_row};
 use super::not_in::{in_conditions, without_rows};
 use super::zone::AtTimeZone;
-use super::{floats, function, input_schema, regex};
+use super::{above, average, floats, function, input_schema, keyed, lateral, regex};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
-use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
+use arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::common::metadata::FieldMetadata;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion, TreeNodeRewriter};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
-use datafusion::logical_expr::expr::{InList, InSubquery, Placeholder};
+use datafusion::functions_aggregate::first_last::first_value_udaf;
+use datafusion::logical_expr::expr::{AggregateFunction, InList, InSubquery, Placeholder, Sort as SortExpr};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
     Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, Filter, Join, JoinType, Like, LogicalPlan,
@@ -29,6 +32,7 @@ use std::sync::Arc;
 
 /// Resolves all expressions of a plan and of its subqueries.
 pub fn resolve(plan: LogicalPlan, params: &Parameters) -> DfResult<LogicalPlan> {
+    let plan = lateral::as_columns(plan)?;
     Ok(plan.rewrite_with_subqueries(&mut Plans { params, recursive: 0 })?.data)
 }
 
@@ -81,9 +85,22 @@ impl TreeNodeRewriter for Plans<'_> {
                 must_have_no_subquery(&join)?;
                 join.filter = join.filter.map(as_condition);
                 join.on = floats::keys(join.on, join.left.schema(), join.right.schema());
+                join.on = keyed::pairs(join.on, join.left.schema(), join.right.schema());
                 LogicalPlan::Join(join).recompute_schema()
             }
-            LogicalPlan::Aggregate(aggregate) => computed_beneath(aggregate)?.recompute_schema(),
+            LogicalPlan::Aggregate(aggregate) => match computed_beneath(aggregate)?.recompute_schema()? {
+                LogicalPlan::Aggregate(aggregate) => match above::finished(aggregate)?.data {
+                    LogicalPlan::Aggregate(aggregate) => Ok(keyed::grouped(aggregate)?.data),
+                    plan => Ok(plan),
+                },
+                plan => Ok(plan),
+            },
+            LogicalPlan::Distinct(distinct) => Ok(keyed::distinct(distinct)?.data),
+            LogicalPlan::Sort(mut sort) => {
+                keyed::must_have_order(&sort.expr, sort.input.schema())?;
+                sort.expr = keyed::order(sort.expr, sort.input.schema());
+                Ok(LogicalPlan::Sort(sort))
+            }
             LogicalPlan::Filter(mut filter) => {
                 must_have_no_window(&filter)?;
                 filter.predicate = as_condition(filter.predicate);
@@ -178,7 +195,7 @@ impl TreeNodeRewriter for Expressions<'_> {
         let jump = match &expr {
             // `lag(x, 1)` and its like take their numbers as the engine has them, and so do paths into JSON.
             Expr::WindowFunction(call) => matches!(call.fun, WindowFunctionDefinition::WindowUDF(_)),
-            Expr::ScalarFunction(call) => call.name().starts_with("json_"),
+            Expr::ScalarFunction(call) => call.name().starts_with("json_") && postgres::postgres(call).is_none(),
             _ => false,
         };
         let next = if jump { TreeNodeRecursion::Jump } else { TreeNodeRecursion::Continue };
@@ -210,21 +227,38 @@ impl TreeNodeRewriter for Expressions<'_> {
                 let [expr, low, high] = [expr, low, high].map(Box::new);
                 let low = self.comparable(&expr, *low, ">=")?;
                 let high = self.comparable(&expr, *high, "<=")?;
-                let [expr, low, high] = self.numbers_of([*expr, low, high]).map(Box::new);
+                let [expr, low, high] = self.keyed_of(self.numbers_of([*expr, low, high])).map(Box::new);
                 Expr::Between(Between { expr, negated, low, high })
             }
             Expr::Case(case) => self.case(case)?,
             Expr::Cast(cast) => self.cast(cast)?,
             Expr::InSubquery(membership) => self.among(membership)?,
             Expr::ScalarFunction(call) => self.function(call)?,
+            // Which is NULL where the query has no row.
+            Expr::ScalarSubquery(query)
+                if !query.subquery.schema().field(0).is_nullable() && !has_a_row(&query.subquery) =>
+            {
+                let field = query.subquery.schema().field(0).as_ref().clone();
+                function::call(Marked { field }, vec![Expr::ScalarSubquery(query)])
+            }
             Expr::AggregateFunction(mut call) => {
-                self.aggregate(call.func.name(), &mut call.params.args)?;
-                Expr::AggregateFunction(call)
+                self.aggregate(call.func.name(), &mut call.params.args, false)?;
+                if let ("avg", [arg]) = (call.func.name(), call.params.args.as_slice()) {
+                    call.func = average::of(self.type_of(arg).as_ref());
+                }
+                Expr::AggregateFunction(self.by_keys(call))
             }
             Expr::WindowFunction(mut call) => {
-                if let WindowFunctionDefinition::AggregateUDF(aggregate) = &call.fun {
+                call.params.order_by = keyed::order(call.params.order_by, self.schema);
+                let partition = std::mem::take(&mut call.params.partition_by);
+                call.params.partition_by =
+                    partition.into_iter().map(|expr| keyed::key(&expr, self.schema).unwrap_or(expr)).collect();
+                if let WindowFunctionDefinition::AggregateUDF(aggregate) = &mut call.fun {
                     let name = aggregate.name().to_owned();
-                    self.aggregate(&name, &mut call.params.args)?;
+                    self.aggregate(&name, &mut call.params.args, true)?;
+                    if let ("avg", [arg]) = (name.as_str(), call.params.args.as_slice()) {
+                        *aggregate = average::of(self.type_of(arg).as_ref());
+                    }
                 }
                 Expr::WindowFunction(call)
             }
@@ -257,12 +291,17 @@ impl Expressions<'_> {
             right = self.comparable(&left, right, sign)?;
             left = self.comparable(&right, left, sign)?;
             [left, right] = self.numbers_of([left, right]);
-            if self.is_interval(&left) && self.is_interval(&right) {
-                (left, right) = (function::call(Span, vec![left]), function::call(Span, vec![right]));
+            if self.is_json(&left) && self.is_json(&right) {
+                let message = format!("operator does not exist: json {sign} json");
+                return Err(Error::new(Kind::UndefinedFunction, message).with_hint(ADD_CASTS));
             }
+            [left, right] = self.keyed_of([left, right]);
         } else if is_regex(op) {
             [left, right] = [left, right].map(|side| parameters::of_type(side, &SqlType::Text));
-            right = regex::pattern(right)?;
+            match matches!(right, Expr::Literal(..)) {
+                true => right = regex::pattern(right)?,
+                false => return Ok(matching(left, op, right)),
+            }
         } else if arithmetic {
             // Quoted literals beside numbers are numbers already: the planner's `Operators` has seen them.
             if let (Some(a), Some(b)) = (self.type_of(&left), self.type_of(&right)) {
@@ -299,8 +338,29 @@ impl Expressions<'_> {
         }
     }
 
-    fn is_interval(&self, expr: &Expr) -> bool {
-        matches!(self.type_of(expr), Some(DataType::Interval(IntervalUnit::MonthDayNano)))
+    fn is_json(&self, expr: &Expr) -> bool {
+        self.mark_of(expr) == Some(SqlType::Json)
+    }
+
+    /// The type of an expression that its field's mark tells.
+    fn mark_of(&self, expr: &Expr) -> Option<SqlType> {
+        let (_, field) = expr.to_field(self.schema).ok()?;
+        SqlType::from_field(&field).ok().filter(|t| matches!(t, SqlType::Json | SqlType::Jsonb | SqlType::Uuid))
+    }
+
+    /// The mark that all of them have whose type is not open.
+    fn common_mark(&self, all: &[Expr]) -> Option<SqlType> {
+        let mut typed = all.iter().filter(|expr| !is_unknown(expr) && self.type_of(expr).is_some());
+        let first = self.mark_of(typed.next()?)?;
+        typed.all(|expr| self.mark_of(expr).as_ref() == Some(&first)).then_some(first)
+    }
+
+    /// Intervals and JSON by what they are compared by.
+    fn keyed_of<const N: usize>(&self, all: [Expr; N]) -> [Expr; N] {
+        match keyed::together(all.to_vec(), self.schema).try_into() {
+            Ok(keyed) => keyed,
+            Err(_) => all,
+        }
     }
 
     fn in_list(&self, InList { expr, list, negated }: InList) -> Result<Expr> {
@@ -309,7 +369,7 @@ impl Expressions<'_> {
         for item in items {
             all.push(self.comparable(&all[0], item, "=")?);
         }
-        let mut list = self.numbers(all);
+        let mut list = keyed::together(self.numbers(all), self.schema);
         let expr = Box::new(list.remove(0));
         Ok(Expr::InList(InList { expr, list, negated }))
     }
@@ -354,12 +414,31 @@ impl Expressions<'_> {
             *cast.expr = parameters::of_type(*cast.expr, &sql_type);
         }
         let DataType::Timestamp(TimeUnit::Nanosecond, Some(zone)) = cast.field.data_type() else {
-            return Ok(Expr::Cast(cast));
+            return Ok(Expr::Cast(self.of_json(cast)));
         };
         let moment = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
         let operand = lend(*cast.expr, Some(&moment))?;
         let data_type = self.type_of(&operand).unwrap_or(moment);
         Ok(function::call(AtTimeZone::of(zone, &data_type)?, vec![operand]))
+    }
+
+    /// A cast of `jsonb` to a number or a boolean reads what it is, and fails where it is something else.
+    fn of_json(&self, cast: Cast) -> Cast {
+        let to = cast.field.data_type();
+        let function = match to {
+            DataType::Boolean => "json_to_boolean",
+            to if to.is_numeric() => "json_to_number",
+            _ => return cast,
+        };
+        if self.mark_of(&cast.expr) != Some(SqlType::Jsonb) {
+            return cast;
+        }
+        let read = |name: &str, operand| postgres_call(name, vec![operand, lit(named(to))]);
+        let Some(text) = read(function, cast.expr.as_ref().clone()) else { return cast };
+        // A whole number may be written with a fraction, which is rounded.
+        let exact = Arc::new(SqlType::Numeric(Some((38, 9))).field(""));
+        let operand = if to.is_integer() { Expr::Cast(Cast::new_from_field(Box::new(text), exact)) } else { text };
+        Cast::new_from_field(Box::new(operand), cast.field)
     }
 
     fn among(&self, mut membership: InSubquery) -> DfResult<Expr> {
@@ -391,7 +470,7 @@ impl Expressions<'_> {
         }
         let expr = match expr {
             Some(operand) => {
-                let mut all = self.numbers([vec![*operand], whens].concat());
+                let mut all = keyed::together(self.numbers([vec![*operand], whens].concat()), self.schema);
                 whens = all.split_off(1);
                 all.pop().map(Box::new)
             }
@@ -399,10 +478,12 @@ impl Expressions<'_> {
         };
         let has_else = else_expr.is_some();
         results.extend(else_expr.map(|e| *e));
+        let mark = self.common_mark(&results);
         let mut results = self.alike(results, "CASE")?;
         let else_expr = if has_else { results.pop().map(Box::new) } else { None };
         let pairs = whens.into_iter().zip(results).map(|(when, then)| (Box::new(when), Box::new(then)));
-        Ok(Expr::Case(Case { expr, when_then_expr: pairs.collect(), else_expr }))
+        let case = Expr::Case(Case { expr, when_then_expr: pairs.collect(), else_expr });
+        Ok(marked(case, mark))
     }
 
     /// Expressions of which one is the result: quoted literals take the type of the others.
@@ -423,25 +504,60 @@ impl Expressions<'_> {
         // Without any type around them they are texts together.
         let texts = what == "COALESCE" || what == "NULLIF" || what == "GREATEST" || what == "LEAST";
         let as_text = |expr| if texts && wanted.is_none() { parameters::of_type(expr, &SqlType::Text) } else { expr };
-        let all = all.into_iter().map(|expr| lend(as_text(expr), wanted.as_ref())).collect::<Result<_>>()?;
+        let mark = self.common_mark(&all).map(|mark| mark.field(""));
+        let one = |expr| match &mark {
+            Some(field) => lend_as(expr, field),
+            None => lend(as_text(expr), wanted.as_ref()),
+        };
+        let all = all.into_iter().map(one).collect::<Result<_>>()?;
         Ok(self.numbers(all))
     }
 
+    /// An aggregate that sorts or compares, by the keys of what it compares.
+    fn by_keys(&self, mut call: AggregateFunction) -> AggregateFunction {
+        call.params.order_by = keyed::order(call.params.order_by, self.schema);
+        let (name, distinct) = (call.func.name().to_owned(), call.params.distinct);
+        let [arg] = call.params.args.as_slice() else { return call };
+        let Some(key) = keyed::key(arg, self.schema) else { return call };
+        match name.as_str() {
+            "count" if distinct => call.params.args = vec![key],
+            "min" | "max" => {
+                let order = vec![SortExpr { expr: key, asc: name == "min", nulls_first: false }];
+                let filter = call.params.filter;
+                return AggregateFunction::new_udf(first_value_udaf(), call.params.args, false, filter, order, None);
+            }
+            _ => {}
+        }
+        call
+    }
+
     /// Sums of `bigint` are numeric, and so are averages of all exact numbers.
-    fn aggregate(&self, name: &str, args: &mut [Expr]) -> Result<()> {
+    fn aggregate(&self, name: &str, args: &mut [Expr], windowed: bool) -> Result<()> {
         let [arg] = args else { return Ok(()) };
         let wanted = match (name, self.type_of(arg)) {
             ("sum", Some(DataType::Int64)) => DataType::Decimal128(38, 0),
+            // Elsewhere a sum is divided by a count: see `above`.
+            ("avg", Some(DataType::Int16 | DataType::Int32 | DataType::Int64)) if !windowed => {
+                DataType::Decimal128(38, 0)
+            }
             ("avg", Some(DataType::Int16 | DataType::Int32 | DataType::Int64)) => {
                 DataType::Decimal128(38, AVERAGE_PLACES)
             }
-            ("avg", Some(DataType::Decimal128(_, scale))) if scale < AVERAGE_PLACES => {
+            ("avg", Some(DataType::Decimal128(_, scale))) if windowed && scale < AVERAGE_PLACES => {
                 DataType::Decimal128(38, AVERAGE_PLACES)
             }
             _ => return Ok(()),
         };
         *arg = cast(arg.clone(), wanted);
         Ok(())
+    }
+}
+
+/// An expression whose type a mark tells, under that mark.
+fn marked(expr: Expr, mark: Option<SqlType>) -> Expr {
+    match mark {
+        Some(mark) => function::call(Marked { field: mark.field("") }, vec![expr]),
+        None => expr,
     }
 }
 
@@ -473,7 +589,7 @@ fn as_texts(mut like: Like) -> Like {
 }
 
 /// Whether an expression is a quoted literal or a parameter, whose type is open.
-fn is_unknown(expr: &Expr) -> bool {
+pub fn is_unknown(expr: &Expr) -> bool {
     matches!(expr, Expr::Literal(ScalarValue::Utf8(_), None)) || is_open(expr)
 }
 
@@ -484,7 +600,7 @@ pub fn lend_as(expr: Expr, field: &Field) -> Result<Expr> {
         return Ok(parameters::typed(expr, |id| parameters::beside(field, id)));
     }
     let sql_type = match SqlType::from_field(field) {
-        Ok(sql_type @ (SqlType::Uuid | SqlType::Jsonb)) => sql_type,
+        Ok(sql_type @ (SqlType::Uuid | SqlType::Jsonb | SqlType::Array(_))) => sql_type,
         // Its blanks at the end mean nothing.
         Ok(SqlType::Char(_)) => {
             return Ok(match expr {
@@ -496,8 +612,9 @@ pub fn lend_as(expr: Expr, field: &Field) -> Result<Expr> {
     };
     match expr {
         Expr::Literal(ScalarValue::Utf8(Some(text)), None) => {
-            let mark = FieldMetadata::new_from_field(&sql_type.field(""));
-            Ok(Expr::Literal(read_one(&text, &sql_type)?, Some(mark)))
+            let field = sql_type.field("");
+            let mark = (!field.metadata().is_empty()).then(|| FieldMetadata::new_from_field(&field));
+            Ok(Expr::Literal(read_one(&text, &sql_type)?, mark))
         }
         other => Ok(other),
     }
@@ -524,6 +641,7 @@ pub fn lend(expr: Expr, data_type: Option<&DataType>) -> Result<Expr> {
         DataType::Timestamp(..) if data_type == &SqlType::Timestamptz.arrow() && !names_zone(text) => {
             return Ok(datafusion::logical_expr::cast(expr, data_type.clone()));
         }
+        DataType::Binary => SqlType::Bytea,
         other if matches!(class(other), Class::Text | Class::Other) => return Ok(expr),
         other => SqlType::from_arrow(other)?,
     };
@@ -573,6 +691,18 @@ fn named(data_type: &DataType) -> String {
 
 fn no_operator(left: &DataType, sign: &str, right: &DataType) -> Error {
     let message = format!("operator does not exist: {} {sign} {}", named(left), named(right));
-    Error::new(Kind::UndefinedFunction, message)
-        .with_hint("No operator matches the given argument types. You might need to add explicit type casts.")
+    Error::new(Kind::UndefinedFunction, message).with_hint(ADD_CASTS)
+}
+
+const ADD_CASTS: &str = "No operator matches the given argument types. You might need to add explicit type casts.";
+
+/// `text ~ pattern` with a pattern that is no constant.
+fn matching(text: Expr, op: Operator, pattern: Expr) -> Expr {
+    use Operator::{RegexIMatch, RegexNotIMatch, RegexNotMatch};
+    let folded = matches!(op, RegexIMatch | RegexNotIMatch);
+    match postgres_call("regexp_matches_operator", vec![text.clone(), pattern.clone(), lit(folded)]) {
+        Some(found) if matches!(op, RegexNotMatch | RegexNotIMatch) => Expr::Not(Box::new(found)),
+        Some(found) => found,
+        None => Expr::BinaryExpr(BinaryExpr::new(Box::new(text), op, Box::new(pattern))),
+    }
 }

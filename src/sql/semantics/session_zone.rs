@@ -6,7 +6,6 @@
 use super::super::values::{Zone, clock_of, moment_of};
 use super::cast::Cast;
 use super::function::{self, Operator};
-use super::zone::AtTimeZone;
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
 use arrow::array::timezone::Tz;
@@ -127,8 +126,9 @@ fn by_clock(expr: Expr, schema: &DFSchema, zone: &Zone) -> DfResult<Expr> {
         Expr::ScalarFunction(mut call) => {
             let Some(at) = moment_at(&call, schema)? else { return Ok(Expr::ScalarFunction(call)) };
             let moment = std::mem::replace(&mut call.args[at], Expr::Literal(ScalarValue::Null, None));
-            let to_clock = AtTimeZone::to_clock(zone.name());
-            let from_clock = AtTimeZone::from_clock(zone.name());
+            let by_zone = |from: SqlType, to| Cast { from: from.field(""), to, zone: zone.clone() };
+            let to_clock = by_zone(SqlType::Timestamptz, SqlType::Timestamp);
+            let from_clock = by_zone(SqlType::Timestamp, SqlType::Timestamptz);
             call.args[at] = function::call(to_clock, vec![moment]);
             let gives_moment = call.name() == "date_trunc";
             let shown = Expr::ScalarFunction(call);

@@ -15,7 +15,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
-use datafusion::common::{DFSchema, Result as DfResult, Statistics};
+use datafusion::common::{Constraint, Constraints, DFSchema, Result as DfResult, Statistics};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::PhysicalExpr;
@@ -41,6 +41,8 @@ pub struct TableScan {
     pub(super) filter: Option<Arc<dyn PhysicalExpr>>,
     /// What must be true of rows that are shown, as far as pages can be ruled out by it.
     pub(super) shown: Option<Condition>,
+    /// The primary key, where the role sees it as it is stored: what groups by it may name all columns.
+    constraints: Constraints,
 }
 
 impl fmt::Debug for TableScan {
@@ -95,7 +97,11 @@ impl TableScan {
             fields.push(Arc::new(Field::new(ROW_ID, DataType::UInt64, false)));
         }
         let schema = Arc::new(Schema::new(fields));
-        Ok(Self { context: context.clone(), id, table, schema, access, masks, filter, shown })
+        let plain = |column: &usize| masks[*column].is_none() && access.readable.get(*column) == Some(&true);
+        let key = table.primary_key().filter(|key| key.columns.iter().all(plain));
+        let constraints = key.map(|key| Constraint::PrimaryKey(key.columns.clone())).into_iter().collect();
+        let constraints = Constraints::new_unverified(constraints);
+        Ok(Self { context: context.clone(), id, table, schema, access, masks, filter, shown, constraints })
     }
 
     /// For each column whether the role sees it as it is stored.
@@ -184,6 +190,10 @@ impl TableProvider for TableScan {
 
     fn table_type(&self) -> TableType {
         TableType::Base
+    }
+
+    fn constraints(&self) -> Option<&Constraints> {
+        Some(&self.constraints)
     }
 
     fn statistics(&self) -> Option<Statistics> {

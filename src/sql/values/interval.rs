@@ -1,4 +1,4 @@
-//! `interval` as text: `1 year 2 mons -3 days +04:05:06.7`, `90 minutes`, `2 weeks ago`.
+//! `interval` as text: `1 year 2 mons -3 days +04:05:06.7`, `90 minutes`, `2 weeks ago`, `1-2`, `P1Y2M3DT4H5M6S`.
 
 use arrow::datatypes::IntervalMonthDayNano;
 
@@ -18,6 +18,11 @@ struct Sum {
 pub fn interval(text: &str) -> Option<IntervalMonthDayNano> {
     let mut sum = Sum::default();
     let mut ago = false;
+    let text = text.trim();
+    if let Some(designated) = text.strip_prefix('P') {
+        return iso(designated, &mut sum).and_then(|()| sum.whole(1.0));
+    }
+    let text = apart(text);
     let mut words = text.split(|character: char| character.is_whitespace() || character == ',').peekable();
     let mut any = false;
     while let Some(word) = words.next() {
@@ -28,13 +33,20 @@ pub fn interval(text: &str) -> Option<IntervalMonthDayNano> {
             ago = true;
         } else if word.contains(':') {
             sum.nanos += clock(word)?;
+        } else if let Some(months) = years_and_months(word) {
+            sum.months += months?;
         } else {
             // `3 days` or `3days`.
             let end = word.find(|character: char| character.is_ascii_alphabetic()).unwrap_or(word.len());
             let (number, unit) = word.split_at(end);
             let number: f64 = number.parse().ok()?;
             let unit = match unit {
-                "" => words.next_if(|next| next.starts_with(|c: char| c.is_ascii_alphabetic())).unwrap_or("second"),
+                "" if words.peek().is_some_and(|next| next.contains(':')) => "day",
+                "" => match words.next_if(|next| next.starts_with(|c: char| c.is_ascii_alphabetic())) {
+                    Some(unit) => unit,
+                    None if words.all(str::is_empty) => "second",
+                    None => return None,
+                },
                 unit => unit,
             };
             sum.add(number, unit)?;
@@ -44,21 +56,83 @@ pub fn interval(text: &str) -> Option<IntervalMonthDayNano> {
     if !any {
         return None;
     }
-    let sign = if ago { -1.0 } else { 1.0 };
-    let whole = |value: f64, least: f64, most: f64| {
-        let value = (sign * value).round();
-        if value < least || value >= most {
-            return None;
+    sum.whole(if ago { -1.0 } else { 1.0 })
+}
+
+/// `1y2mon` as `1y 2mon`.
+fn apart(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 4);
+    let mut last = ' ';
+    for letter in text.chars() {
+        if last.is_ascii_alphabetic() && (letter.is_ascii_digit() || matches!(letter, '+' | '-')) {
+            out.push(' ');
         }
-        Some(value)
+        out.push(letter);
+        last = letter;
+    }
+    out
+}
+
+/// `1-2` as a year and two months; nothing if a word has not that form.
+fn years_and_months(word: &str) -> Option<Option<f64>> {
+    let (sign, rest) = match word.strip_prefix('-') {
+        Some(rest) => (-1.0, rest),
+        None => (1.0, word.strip_prefix('+').unwrap_or(word)),
     };
-    let months = whole(sum.months, f64::from(i32::MIN), f64::from(i32::MAX))? as i32;
-    let days = whole(sum.days, f64::from(i32::MIN), f64::from(i32::MAX))? as i32;
-    let nanos = whole(sum.nanos, i64::MIN as f64, i64::MAX as f64)? as i64;
-    Some(IntervalMonthDayNano::new(months, days, nanos))
+    let (years, months) = rest.split_once('-')?;
+    let number = |text: &str| text.parse::<u32>().ok().map(f64::from);
+    Some(match (number(years), number(months)) {
+        (Some(years), Some(months)) if months < 12.0 => Some(sign * (years * 12.0 + months)),
+        _ => None,
+    })
+}
+
+/// What stands behind the `P` of ISO 8601: with designators, or as a date and a time.
+fn iso(text: &str, sum: &mut Sum) -> Option<()> {
+    let (date, time) = text.split_once('T').unwrap_or((text, ""));
+    if date.is_empty() && time.is_empty() {
+        return None;
+    }
+    let parts: Vec<&str> = date.split('-').collect();
+    if let [years, months, days] = parts.as_slice()
+        && !years.is_empty()
+    {
+        sum.add(years.parse().ok()?, "year")?;
+        sum.add(months.parse().ok()?, "month")?;
+        sum.add(days.parse().ok()?, "day")?;
+    } else {
+        designated(date, &[('Y', "year"), ('M', "month"), ('W', "week"), ('D', "day")], sum)?;
+    }
+    if time.contains(':') {
+        sum.nanos += clock(time)?;
+        return Some(());
+    }
+    designated(time, &[('H', "hour"), ('M', "minute"), ('S', "second")], sum)
+}
+
+fn designated(mut text: &str, units: &[(char, &str)], sum: &mut Sum) -> Option<()> {
+    while !text.is_empty() {
+        let at = text.find(|c: char| c.is_ascii_alphabetic())?;
+        let unit = units.iter().find(|(letter, _)| text[at..].starts_with(*letter))?.1;
+        sum.add(text[..at].parse().ok()?, unit)?;
+        text = &text[at + 1..];
+    }
+    Some(())
 }
 
 impl Sum {
+    /// The interval, if its parts fit.
+    fn whole(&self, sign: f64) -> Option<IntervalMonthDayNano> {
+        let whole = |value: f64, least: f64, most: f64| {
+            let value = (sign * value).round();
+            if value < least || value >= most { None } else { Some(value) }
+        };
+        let months = whole(self.months, f64::from(i32::MIN), f64::from(i32::MAX))? as i32;
+        let days = whole(self.days, f64::from(i32::MIN), f64::from(i32::MAX))? as i32;
+        let nanos = whole(self.nanos, i64::MIN as f64, i64::MAX as f64)? as i64;
+        Some(IntervalMonthDayNano::new(months, days, nanos))
+    }
+
     fn add(&mut self, number: f64, unit: &str) -> Option<()> {
         let unit = unit.to_ascii_lowercase();
         let unit = unit.strip_suffix('s').filter(|unit| unit.len() > 1).unwrap_or(&unit);
@@ -126,4 +200,31 @@ fn clock(word: &str) -> Option<f64> {
         unit /= 60.0;
     }
     Some(sign * micros(total * SECOND))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_that_postgres_reads() {
+        let parts = |text: &str| interval(text).map(|i| (i.months, i.days, i.nanoseconds / 1_000_000_000));
+        for (text, expected) in [
+            ("1 year 2 mons ago", (-14, 0, 0)),
+            ("@ 1 minute", (0, 0, 60)),
+            ("P1Y2M3DT4H5M6S", (14, 3, 14_706)),
+            ("P0001-02-03T04:05:06", (14, 3, 14_706)),
+            ("P1W", (0, 7, 0)),
+            ("PT-1H", (0, 0, -3600)),
+            ("1-2", (14, 0, 0)),
+            ("-1-2", (-14, 0, 0)),
+            ("1 12:59:10", (0, 1, 46_750)),
+            ("1y2mon", (14, 0, 0)),
+            ("-1 days +02:03", (0, -1, 7380)),
+            ("1.5 months", (1, 15, 0)),
+        ] {
+            assert_eq!(parts(text), Some(expected), "{text}");
+        }
+        assert_eq!([parts("P"), parts("foo"), parts("1 foo"), parts("")], [None; 4]);
+    }
 }

@@ -53,6 +53,68 @@ pub fn concatenated(left: &str, right: &str) -> Option<String> {
     normal(&if objects { format!("{{{parts}}}") } else { format!("[{parts}]") })
 }
 
+/// A number as `jsonb` shows it: without an exponent, and zero without a sign.
+pub fn number(text: &str) -> String {
+    let shown = without_exponent(text);
+    match shown.strip_prefix('-') {
+        Some(rest) if !rest.bytes().any(|byte| matches!(byte, b'1'..=b'9')) => rest.to_owned(),
+        _ => shown,
+    }
+}
+
+/// One level of a JSON value, what is within as the texts that they are.
+pub enum Level<'a> {
+    /// What has nothing within.
+    Scalar(&'a str),
+    /// The elements of an array.
+    Array(Vec<&'a str>),
+    /// The members of an object as they come, of which keys may be alike.
+    Object(Vec<(String, &'a str)>),
+}
+
+/// The uppermost level of a text; `None` if it is no JSON.
+pub fn level(text: &str) -> Option<Level<'_>> {
+    let text = text.trim_matches([' ', '\t', '\n', '\r']);
+    Some(match text.as_bytes().first()? {
+        b'{' => {
+            let Members(members) = serde_json::from_str(text).ok()?;
+            Level::Object(members.into_iter().map(|(key, member)| (key, member.get())).collect())
+        }
+        b'[' => {
+            let items: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+            Level::Array(items.into_iter().map(RawValue::get).collect())
+        }
+        _ => Level::Scalar(text),
+    })
+}
+
+/// Members in the order in which they are written.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+struct InOrder;
+
+impl<'de> Visitor<'de> for InOrder {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Members<'de>, A::Error> {
+        let mut all = Vec::new();
+        while let Some(member) = members.next_entry()? {
+            all.push(member);
+        }
+        Ok(Members(all))
+    }
+}
+
 /// One level of a value; what is within stays text until it is its turn.
 enum Value<'a> {
     Scalar(&'a str),
@@ -71,7 +133,7 @@ fn write(raw: &RawValue, out: &mut String) -> serde_json::Result<()> {
             let plain: String = serde_json::from_str(text)?;
             out.push_str(&serde_json::to_string(&plain)?);
         }
-        Value::Scalar(text) => out.push_str(&without_exponent(text)),
+        Value::Scalar(text) => out.push_str(&number(text)),
         Value::Array(items) => {
             out.push('[');
             for (n, item) in items.into_iter().enumerate() {
@@ -96,13 +158,13 @@ fn write(raw: &RawValue, out: &mut String) -> serde_json::Result<()> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Value<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Level)
+        deserializer.deserialize_any(Sorted)
     }
 }
 
-struct Level;
+struct Sorted;
 
-impl<'de> Visitor<'de> for Level {
+impl<'de> Visitor<'de> for Sorted {
     type Value = Value<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -138,7 +200,7 @@ mod tests {
         for (text, expected) in [
             (" 1 ", "1"),
             ("{\"bb\":1,\"a\":{\"x\":null},\"a\":\"\\u00e9\"}", "{\"a\": \"é\", \"bb\": 1}"),
-            ("[1e3, 1.50, 12.5e-3, -2E0, 0e5]", "[1000, 1.50, 0.0125, -2, 0]"),
+            ("[1e3, 1.50, 12.5e-3, -2E0, 0e5, -0]", "[1000, 1.50, 0.0125, -2, 0, 0]"),
             ("[]", "[]"),
         ] {
             assert_eq!(normal(text).as_deref(), Some(expected));

@@ -9,11 +9,14 @@ mod json;
 mod moment;
 mod numbers;
 mod read;
+mod times;
 mod zone;
 
-pub use json::concatenated;
+pub use json::{
+    Level as JsonLevel, concatenated, is_too_deep as json_is_too_deep, level as json_level, number as json_number,
+};
 pub use read::{array_elements, first_unreadable, names_zone, read, read_one};
-pub use zone::{Zone, clock_of, moment_of, setting as zone_setting, zone_name};
+pub use zone::{Zone, clock_of, moment_of, setting as zone_setting};
 
 use super::error::cannot_cast;
 use crate::catalog::SqlType;
@@ -60,6 +63,17 @@ pub fn same_as_arrow(from: &DataType, target: &Field) -> bool {
         (_, DataType::Utf8) | (DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View, _) => false,
         _ if marked => false,
         (have, want) if have == want => true,
+        // More digits on both sides of the point lose nothing.
+        (have, DataType::Decimal128(precision, scale)) => {
+            let before = i16::from(*precision) - i16::from(*scale);
+            match have {
+                DataType::Decimal128(p, s) => s <= scale && i16::from(*p) - i16::from(*s) <= before,
+                DataType::Int16 => before >= 5,
+                DataType::Int32 => before >= 10,
+                DataType::Int64 => before >= 19,
+                _ => false,
+            }
+        }
         (have, want) => rank(have).zip(rank(want)).is_some_and(|(have, want)| have < want),
     }
 }
@@ -79,6 +93,8 @@ fn changed(from: &Field, array: &ArrayRef, target: &SqlType) -> Result<ArrayRef>
             Arc::new(ListArray::try_new(want.clone(), list.offsets().clone(), items, list.nulls().cloned())?)
         }
         (have, want) if have.is_numeric() && want.is_numeric() => numbers::number(array, target)?,
+        (DataType::Time64(_), DataType::Interval(_)) => times::as_interval(array)?,
+        (DataType::Interval(_), DataType::Time64(_)) => times::of_interval(array),
         _ => cast(array, &wanted)?,
     })
 }
@@ -121,6 +137,7 @@ fn castable(have: &DataType, want: &DataType) -> bool {
         (DataType::Boolean, b) => matches!(b, DataType::Int32),
         (a, DataType::Boolean) => matches!(a, DataType::Int32),
         (DataType::Time64(_), b) => is_interval(b),
+        (a, DataType::Time64(_)) if is_interval(a) => true,
         (DataType::Dictionary(_, values), want) => castable(values, want),
         _ => false,
     }

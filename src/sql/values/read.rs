@@ -4,6 +4,7 @@
 //! forms that PostgreSQL has.
 
 use super::super::error::invalid_text;
+use super::super::semantics::Zone;
 use super::interval::interval;
 use super::json;
 use super::moment::moment;
@@ -134,6 +135,13 @@ fn plainer(text: &str, target: &SqlType) -> Option<String> {
             let (local, zone) = text.split_at(without_zone(text).len());
             let zone = match zone.trim() {
                 "" => "Z".to_owned(),
+                name if name.starts_with(|c: char| c.is_ascii_alphabetic()) && !name.eq_ignore_ascii_case("z") => {
+                    let clock = moment(local)?.and_utc().timestamp_micros();
+                    let there = Zone::named(name).ok()?.moment(clock).ok()?;
+                    let moved = chrono::DateTime::from_timestamp_micros(there)?;
+                    return Some(format!("{}Z", moved.naive_utc().format(MOMENT)));
+                }
+                hours if hours.len() == 2 => format!("{}0{}:00", &hours[..1], &hours[1..]),
                 // Arrow wants minutes in a zone.
                 hours if hours.len() == 3 => format!("{hours}:00"),
                 other => other.to_owned(),
@@ -152,16 +160,28 @@ const MOMENT: &str = "%Y-%m-%dT%H:%M:%S%.6f";
 /// A timestamp without time zone takes no notice of a zone that is written.
 fn without_zone(text: &str) -> &str {
     let Some(time) = text.find(':') else { return text };
-    let zone = text[time..].find(['+', '-', 'Z', 'z']);
+    let zone = text[time..].find(['+', '-']).or_else(|| named_zone(&text[time..]));
     zone.map_or(text, |at| text[..time + at].trim_end())
 }
 
 /// Whether the text of a moment says in which zone it is.
 pub fn names_zone(text: &str) -> bool {
     let text = text.trim();
-    let behind = text.split_once(':').map_or("", |(_, behind)| behind);
-    let word = behind.trim_start_matches(|c: char| !c.is_alphabetic());
-    without_zone(text).len() < text.len() || !matches!(word.to_lowercase().as_str(), "" | "am" | "pm")
+    without_zone(text).len() < text.len()
+}
+
+/// Where a zone begins that is a word, behind a time.
+fn named_zone(text: &str) -> Option<usize> {
+    let at = text.find(|c: char| c.is_ascii_alphabetic())?;
+    let word = text[at..].trim();
+    let half = word.get(..2).is_some_and(|head| head.eq_ignore_ascii_case("am") || head.eq_ignore_ascii_case("pm"));
+    match word.get(2..) {
+        Some(rest) if half => {
+            let rest = rest.trim_start();
+            (!rest.is_empty()).then(|| text.len() - rest.len())
+        }
+        _ => Some(at),
+    }
 }
 
 /// A number too long for its type is out of range, and so is a day that no month has; anything else is no value at all.

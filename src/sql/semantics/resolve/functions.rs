@@ -1,10 +1,10 @@
 //! Scalar functions that the engine would give other arguments, or other results.
 
 use super::super::super::parameters;
+use super::super::function;
 use super::super::length::Bounded;
 use super::super::math::{Math, Whole};
 use super::super::moment::{Extract, Round};
-use super::super::{function, regex};
 use super::{Class, Expressions, class, named};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
@@ -20,18 +20,12 @@ use datafusion::logical_expr::{Expr, cast, lit, when};
 const TEXT_FUNCTIONS: &[&str] = &[
     "ascii",
     "btrim",
-    "character_length",
     "initcap",
     "left",
     "lower",
     "lpad",
     "ltrim",
     "md5",
-    "octet_length",
-    "regexp_count",
-    "regexp_like",
-    "regexp_match",
-    "regexp_replace",
     "repeat",
     "replace",
     "reverse",
@@ -78,14 +72,18 @@ impl Expressions<'_> {
     /// The call with its types, or what stands for it.
     pub(super) fn function(&self, mut call: ScalarFunction) -> Result<Expr> {
         call.args = parameters_of(call.name(), call.args.clone());
+        if let Some(function) = super::postgres::postgres(&call) {
+            return self.ours(&call, function);
+        }
         if TEXT_FUNCTIONS.contains(&call.name()) {
             self.takes_text(call.name(), &call.args)?;
         }
         let ours = match (call.name(), call.args.as_slice()) {
             ("coalesce" | "nullif" | "greatest" | "least", _) => {
                 let name = call.name().to_uppercase();
+                let mark = self.common_mark(&call.args);
                 call.args = self.alike(call.args, &name)?;
-                None
+                mark.map(|mark| super::marked(Expr::ScalarFunction(call.clone()), Some(mark)))
             }
             ("make_array", [_, _, ..]) => {
                 call.args = self.alike(call.args, "ARRAY")?;
@@ -117,15 +115,34 @@ impl Expressions<'_> {
                 }
                 None
             }
-            ("date_part", [Expr::Literal(ScalarValue::Utf8(Some(part)), _), moment]) => match Extract::part(part) {
-                Some(part) => Some(function::call(part, vec![moment.clone()])),
-                None => Some(cast(Expr::ScalarFunction(call.clone()), DataType::Decimal128(20, 0))),
+            ("date_part", [Expr::Literal(ScalarValue::Utf8(Some(part)), _), moment]) => match self.type_of(moment) {
+                Some(from) if class(&from) != Class::Text => {
+                    Some(function::call(Extract::of(part, &from)?, vec![moment.clone()]))
+                }
+                _ => None,
             },
             // The engine counts places below zero from the end; in PostgreSQL nothing is there.
             ("array_element", [_, place]) => {
                 call.args[1] = when(place.clone().gt_eq(lit(1)), place.clone()).end()?;
                 None
             }
+            // Whose moments would be days.
+            ("generate_series" | "range", args)
+                if args.iter().any(|arg| self.type_of(arg) == Some(DataType::Date32)) =>
+            {
+                return Err(Error::new(Kind::Unsupported, "a series of dates of columns is not supported")
+                    .with_hint("Cast its bounds to timestamp."));
+            }
+            ("array_position", _) => Some(cast(Expr::ScalarFunction(call.clone()), DataType::Int32)),
+            ("array_positions", _) => {
+                Some(cast(Expr::ScalarFunction(call.clone()), DataType::new_list(DataType::Int32, true)))
+            }
+            ("signum", [number]) => match self.type_of(number) {
+                Some(DataType::Decimal128(..)) => {
+                    Some(cast(Expr::ScalarFunction(call.clone()), DataType::Decimal128(1, 0)))
+                }
+                _ => None,
+            },
             // An array without elements has no length.
             ("array_length", [_, ..]) => {
                 let length = cast(Expr::ScalarFunction(call.clone()), DataType::Int32);
@@ -148,16 +165,17 @@ impl Expressions<'_> {
                 call.args[1] = function::call(bounded, operands);
                 None
             }
-            ("regexp_like" | "regexp_match" | "regexp_replace" | "regexp_count", [_, pattern, ..]) => {
-                call.args[1] = regex::pattern(pattern.clone())?;
-                None
-            }
             ("round", [number]) => match self.type_of(number) {
                 Some(data_type @ (DataType::Float32 | DataType::Float64)) => {
                     Some(function::call(Round { data_type }, vec![number.clone()]))
                 }
+                Some(whole) if whole.is_integer() => Some(cast(number.clone(), DataType::Float64)),
                 _ => None,
             },
+            ("round", [number, _]) if self.type_of(number).is_some_and(|t| t.is_integer()) => {
+                call.args[0] = cast(number.clone(), DataType::Decimal128(20, 0));
+                None
+            }
             ("ceil" | "floor" | "trunc", [number, ..]) => {
                 self.whole(call.name(), &call.args).map(|whole| function::call(whole, vec![number.clone()]))
             }
@@ -173,7 +191,6 @@ impl Expressions<'_> {
     fn takes_text(&self, name: &str, args: &[Expr]) -> Result<()> {
         match args.first().and_then(|text| self.type_of(text)) {
             Some(found) if !matches!(class(&found), Class::Text | Class::Other) => {
-                let name = if name == "character_length" { "length" } else { name };
                 let message = format!("function {name}({}) does not exist", named(&found));
                 Err(Error::new(Kind::UndefinedFunction, message).with_hint(ADD_CASTS))
             }
@@ -187,6 +204,10 @@ impl Expressions<'_> {
         let places = match args.get(1) {
             None => 0,
             Some(Expr::Literal(ScalarValue::Int32(Some(places)), _)) => i8::try_from(*places).ok()?,
+            Some(Expr::Negative(places)) => match places.as_ref() {
+                Expr::Literal(ScalarValue::Int32(Some(places)), _) => i8::try_from(-*places).ok()?,
+                _ => return None,
+            },
             Some(_) => return None,
         };
         Whole::named(name, scale, places)

@@ -1,0 +1,71 @@
+//! Arrays of what the functions that give rows give: elements, keys, values, and columns of records. The query unnests them.
+
+use super::super::declared::{Body::Each, Declaration};
+use super::super::made::{Args, Made};
+use super::invalid;
+use super::path::{member, text};
+use crate::error::Result;
+use crate::sql::values::{JsonLevel, json_level};
+
+/// The functions of this file.
+pub const FUNCTIONS: &[Declaration] = &[
+    ("json_array_elements(json) text[]", Each(|row| elements(row, false))),
+    ("jsonb_array_elements(jsonb) text[]", Each(|row| elements(row, false))),
+    ("json_array_elements_text(json) text[]", Each(|row| elements(row, true))),
+    ("jsonb_array_elements_text(jsonb) text[]", Each(|row| elements(row, true))),
+    ("json_object_keys(json) text[]", Each(|row| keys(row, "json_object_keys"))),
+    ("jsonb_object_keys(jsonb) text[]", Each(|row| keys(row, "jsonb_object_keys"))),
+    ("json_each_keys(json) text[]", Each(|row| keys(row, "json_each"))),
+    ("json_each_keys(jsonb) text[]", Each(|row| keys(row, "jsonb_each"))),
+    ("json_each_values(json, bool) text[]", Each(values)),
+    ("json_each_values(jsonb, bool) text[]", Each(values)),
+    ("json_record_field(json, text, bool) text[]", Each(|row| record(row, false))),
+    ("json_record_field(jsonb, text, bool) text[]", Each(|row| record(row, false))),
+    ("json_recordset_field(json, text, bool) text[]", Each(|row| record(row, true))),
+    ("json_recordset_field(jsonb, text, bool) text[]", Each(|row| record(row, true))),
+];
+
+fn part(part: &str, as_text: bool) -> Made {
+    if as_text { text(part).into() } else { part.into() }
+}
+
+fn elements(row: &Args<'_>, as_text: bool) -> Result<Made> {
+    match json_level(row.text(0)) {
+        Some(JsonLevel::Array(items)) => Ok(Made::List(items.into_iter().map(|item| part(item, as_text)).collect())),
+        Some(JsonLevel::Object(_)) => Err(invalid("cannot extract elements from an object")),
+        _ => Err(invalid("cannot extract elements from a scalar")),
+    }
+}
+
+fn members<'t>(row: &'t Args<'_>, function: &str) -> Result<Vec<(String, &'t str)>> {
+    match json_level(row.text(0)) {
+        Some(JsonLevel::Object(members)) => Ok(members),
+        Some(JsonLevel::Array(_)) => Err(invalid(&format!("cannot call {function} on an array"))),
+        _ => Err(invalid(&format!("cannot call {function} on a scalar"))),
+    }
+}
+
+fn keys(row: &Args<'_>, function: &str) -> Result<Made> {
+    Ok(members(row, function)?.into_iter().map(|(key, _)| key).collect::<Vec<_>>().into())
+}
+
+fn values(row: &Args<'_>) -> Result<Made> {
+    let members = members(row, "jsonb_each")?;
+    Ok(Made::List(members.into_iter().map(|(_, value)| part(value, row.is_true(1))).collect()))
+}
+
+/// A column of a record, or of each record of an array: as text, or as JSON where the third argument says so.
+fn record(row: &Args<'_>, set: bool) -> Result<Made> {
+    let (name, json) = (row.text(1), row.is_true(2));
+    let records = match json_level(row.text(0)) {
+        Some(JsonLevel::Array(items)) if set => items,
+        Some(JsonLevel::Object(_)) if !set => vec![row.text(0)],
+        _ if set => return Err(invalid("cannot call jsonb_to_recordset on a non-array")),
+        _ => return Err(invalid("cannot call jsonb_to_record on a non-object")),
+    };
+    let one = |record: &str| match json_level(record) {
+        Some(JsonLevel::Object(_)) => Ok(member(record, name).map_or(Made::Null, |value| part(value, !json))),
+        _ => Err(invalid("argument of jsonb_to_recordset must be an array of objects")),
+    };
+    Ok(Made::List(records.into_iter().map(one).collect::<Result<_>>()?))
+}

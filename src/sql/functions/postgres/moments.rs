@@ -1,0 +1,280 @@
+//! Dates and times: made of parts, cut at a unit, rounded, moved between zones.
+
+use super::declared::{Body::Each, Declaration};
+use super::intervals::civil;
+use super::made::{Args, Made, Span};
+use crate::encoding::pg_text::Cell;
+use crate::error::{Error, Kind, Result};
+use crate::sql::semantics::Zone;
+use chrono::{Datelike, NaiveDate, NaiveDateTime, Utc};
+
+/// The functions of this file.
+pub const FUNCTIONS: &[Declaration] = &[
+    ("make_date(int4, int4, int4) date", Each(|row| Ok(Made::Moment(date(row)?)))),
+    ("make_time(int4, int4, float8) time", Each(|row| Ok(Made::Moment(time(row, 0)?)))),
+    ("make_timestamp(int4, int4, int4, int4, int4, float8) timestamp", Each(timestamp)),
+    ("make_timestamptz(int4, int4, int4, int4, int4, float8, text?) timestamptz", Each(timestamptz)),
+    (
+        "date_trunc(text, timestamp) timestamp",
+        Each(|row| Ok(Made::Moment(truncated(row.text(0), row.moment(1), "timestamp without time zone")?))),
+    ),
+    (
+        "date_trunc(text, timestamptz) timestamptz",
+        Each(|row| Ok(Made::Moment(truncated(row.text(0), row.moment(1), "timestamp with time zone")?))),
+    ),
+    ("date_trunc(text, timestamptz, text) timestamptz", Each(truncated_there)),
+    ("date_trunc(text, interval) interval", Each(truncated_span)),
+    ("time_scale(timestamp, int4) timestamp", Each(rounded_moment)),
+    ("time_scale(timestamptz, int4) timestamptz", Each(rounded_moment)),
+    ("time_scale(time, int4) time", Each(rounded_moment)),
+    ("timezone(text, timestamp) timestamptz", Each(|row| there(row, true))),
+    ("timezone(text, timestamptz) timestamp", Each(|row| there(row, false))),
+    ("timezone(interval, timestamp) timestamptz", Each(|row| shifted(row, -1))),
+    ("timezone(interval, timestamptz) timestamp", Each(|row| shifted(row, 1))),
+    ("to_timestamp(float8) timestamptz", Each(since_1970)),
+    ("!clock_timestamp() timestamptz", Each(|_| Ok(Made::Moment(Utc::now().timestamp_micros())))),
+    ("!timeofday() text", Each(|_| Ok(Utc::now().format("%a %b %d %H:%M:%S%.6f %Y UTC").to_string().into()))),
+    ("overlaps(timestamp, timestamp, timestamp, timestamp) bool", Each(overlaps)),
+    ("overlaps(timestamptz, timestamptz, timestamptz, timestamptz) bool", Each(overlaps)),
+    ("overlaps(time, time, time, time) bool", Each(overlaps)),
+    ("overlaps(timestamp, interval, timestamp, interval) bool", Each(overlaps)),
+    ("overlaps(timestamptz, interval, timestamptz, interval) bool", Each(overlaps)),
+];
+
+const DAY_MICROS: i64 = 86_400_000_000;
+const HOUR_MICROS: i64 = 3_600_000_000;
+
+fn out_of_range(message: String) -> Error {
+    Error::new(Kind::DatetimeOutOfRange, message)
+}
+
+/// Days since 1970 of the year, month and day that the first arguments are; a negative year is before Christ.
+fn date(row: &Args<'_>) -> Result<i64> {
+    let (year, month, day) = (row.int(0), row.int(1), row.int(2));
+    let counted = if year < 0 { year + 1 } else { year };
+    let found = i32::try_from(counted)
+        .ok()
+        .filter(|_| year != 0)
+        .and_then(|counted| NaiveDate::from_ymd_opt(counted, u32::try_from(month).ok()?, u32::try_from(day).ok()?));
+    match found {
+        Some(date) => Ok(i64::from(date.to_epoch_days())),
+        None => Err(out_of_range(format!("date field value out of range: {year}-{month:02}-{day:02}"))),
+    }
+}
+
+/// Microseconds of the hour, minute and second that stand from an argument on.
+fn time(row: &Args<'_>, at: usize) -> Result<i64> {
+    let (hour, minute, second) = (row.int(at), row.int(at + 1), row.float(at + 2));
+    let ends = hour == 24 && minute == 0 && second == 0.0;
+    if !((0..24).contains(&hour) && (0..60).contains(&minute) && (0.0..=60.0).contains(&second) || ends) {
+        return Err(out_of_range(format!("time field value out of range: {hour}:{minute:02}:{second:02}")));
+    }
+    if ends {
+        return Err(Error::new(Kind::Unsupported, "24:00:00 is no time here"));
+    }
+    Ok((hour * 3600 + minute * 60) * 1_000_000 + (second * 1e6).round_ties_even() as i64)
+}
+
+fn moment(row: &Args<'_>) -> Result<i64> {
+    Ok(date(row)? * DAY_MICROS + time(row, 3)?)
+}
+
+fn timestamp(row: &Args<'_>) -> Result<Made> {
+    Ok(Made::Moment(moment(row)?))
+}
+
+fn timestamptz(row: &Args<'_>) -> Result<Made> {
+    let clock = moment(row)?;
+    let moved = match row.text_if(6) {
+        None => clock,
+        Some(zone) => Zone::named(zone)?.moment(clock)?,
+    };
+    Ok(Made::Moment(moved))
+}
+
+/// Microseconds cut at a unit.
+fn truncated(unit: &str, micros: i64, of: &str) -> Result<i64> {
+    let folded = unit.trim().to_ascii_lowercase();
+    let cut = |length: i64| micros - micros.rem_euclid(length);
+    let midnight = micros - micros.rem_euclid(DAY_MICROS);
+    let day = civil(midnight)?.date();
+    let first = |year: i32, month: u32| {
+        NaiveDate::from_ymd_opt(year, month, 1)
+            .map(|date| i64::from(date.to_epoch_days()) * DAY_MICROS)
+            .ok_or_else(|| out_of_range("timestamp out of range".to_owned()))
+    };
+    // The years of a century are counted from its first: 2001 to 2100.
+    let since = |years: i32| (day.year() - 1).div_euclid(years) * years + 1;
+    Ok(match singular(&folded) {
+        "microsecond" | "us" | "usec" => micros,
+        "millisecond" | "ms" | "msec" => cut(1000),
+        "second" | "sec" | "s" => cut(1_000_000),
+        "minute" | "min" | "m" => cut(60_000_000),
+        "hour" | "hr" | "h" => cut(HOUR_MICROS),
+        "day" | "d" => midnight,
+        "week" | "w" => midnight - i64::from(day.weekday().num_days_from_monday()) * DAY_MICROS,
+        "month" | "mon" => first(day.year(), day.month())?,
+        "quarter" | "qtr" => first(day.year(), day.month0() / 3 * 3 + 1)?,
+        "year" | "yr" | "y" => first(day.year(), 1)?,
+        "decade" | "dec" => first(day.year().div_euclid(10) * 10, 1)?,
+        "century" | "cent" | "c" => first(since(100), 1)?,
+        "millennium" | "mil" => first(since(1000), 1)?,
+        _ => return Err(no_unit(unit, of)),
+    })
+}
+
+/// A unit's name without the `s` of more than one.
+fn singular(unit: &str) -> &str {
+    match unit {
+        "centuries" => "century",
+        "millennia" | "millenniums" | "mils" => "millennium",
+        "s" | "ms" | "us" => unit,
+        unit => unit.strip_suffix('s').unwrap_or(unit),
+    }
+}
+
+fn no_unit(unit: &str, of: &str) -> Error {
+    match unit.trim().to_ascii_lowercase().as_str() {
+        known @ ("timezone" | "timezone_hour" | "timezone_minute" | "dow" | "doy" | "isodow" | "isoyear" | "epoch"
+        | "julian") => Error::new(Kind::Unsupported, format!("unit \"{known}\" not supported for type {of}")),
+        other => Error::new(Kind::InvalidParameter, format!("unit \"{other}\" not recognized for type {of}")),
+    }
+}
+
+/// Cut at a unit as the clocks of a zone show it.
+fn truncated_there(row: &Args<'_>) -> Result<Made> {
+    let zone = Zone::named(row.text(2))?;
+    let cut = truncated(row.text(0), zone.clock(row.moment(1))?, "timestamp with time zone")?;
+    Ok(Made::Moment(zone.moment(cut)?))
+}
+
+fn truncated_span(row: &Args<'_>) -> Result<Made> {
+    let Span { months, days, micros } = row.span(1);
+    let unit = row.text(0).trim().to_ascii_lowercase();
+    let of_months = |count: i32| Span { months: months / count * count, ..Span::default() };
+    let of_micros = |length: i64| Span { months, days, micros: micros / length * length };
+    Ok(match singular(&unit) {
+        "millennium" | "mil" => of_months(12_000),
+        "century" | "cent" | "c" => of_months(1200),
+        "decade" | "dec" => of_months(120),
+        "year" | "yr" | "y" => of_months(12),
+        "quarter" | "qtr" => of_months(3),
+        "month" | "mon" => of_months(1),
+        "day" | "d" => Span { months, days, micros: 0 },
+        "hour" | "hr" | "h" => of_micros(HOUR_MICROS),
+        "minute" | "min" | "m" => of_micros(60_000_000),
+        "second" | "sec" | "s" => of_micros(1_000_000),
+        "millisecond" | "ms" | "msec" => of_micros(1000),
+        "microsecond" | "us" | "usec" => of_micros(1),
+        "week" | "w" => {
+            return Err(Error::new(Kind::Unsupported, "unit \"week\" not supported for type interval")
+                .with_detail("Months usually have fractional weeks."));
+        }
+        _ => return Err(no_unit(&unit, "interval")),
+    }
+    .into())
+}
+
+/// Microseconds with so many places after the seconds, half-way cases away from zero.
+pub fn rounded(micros: i64, places: i64) -> i64 {
+    let Ok(places @ 0..6) = u32::try_from(places) else { return micros };
+    let unit = 10i64.pow(6 - places);
+    let away = if micros < 0 { -unit / 2 } else { unit / 2 };
+    (micros + away) / unit * unit
+}
+
+fn rounded_moment(row: &Args<'_>) -> Result<Made> {
+    // PostgreSQL counts from 2000 on, and half-way cases go away from there.
+    let origin = if matches!(row.get(0), Some(Cell::Time(_))) { 0 } else { 946_684_800_000_000 };
+    let moved = row.moment(0).checked_sub(origin);
+    let rounded = moved.and_then(|micros| rounded(micros, row.int(1)).checked_add(origin));
+    rounded.map(Made::Moment).ok_or_else(|| out_of_range("timestamp out of range".to_owned()))
+}
+
+/// A clock there as a moment, or a moment as the clock there.
+fn there(row: &Args<'_>, from_clock: bool) -> Result<Made> {
+    let zone = Zone::named(row.text(0))?;
+    let micros = row.moment(1);
+    Ok(Made::Moment(if from_clock { zone.moment(micros)? } else { zone.clock(micros)? }))
+}
+
+fn shifted(row: &Args<'_>, sign: i64) -> Result<Made> {
+    let Span { months, days, micros } = row.span(0);
+    if months != 0 || days != 0 {
+        let mut text = Vec::new();
+        crate::encoding::pg_text::write_interval(months, days, micros, &mut text);
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let message = format!("interval time zone \"{text}\" must not include months or days");
+        return Err(Error::new(Kind::InvalidParameter, message));
+    }
+    let moved = row.moment(1).checked_add(sign * micros);
+    moved.map(Made::Moment).ok_or_else(|| out_of_range("timestamp out of range".to_owned()))
+}
+
+fn since_1970(row: &Args<'_>) -> Result<Made> {
+    let micros = (row.float(0) * 1e6).round_ties_even();
+    // The years that a calendar of ours has.
+    match micros.abs() < 8e18 && civil(micros as i64).is_ok() {
+        true => Ok(Made::Moment(micros as i64)),
+        false => Err(out_of_range(format!("timestamp out of range: \"{}\"", row.float(0)))),
+    }
+}
+
+/// Whether two stretches of time, each from a moment to another or of a length, have a moment in common.
+fn overlaps(row: &Args<'_>) -> Result<Made> {
+    let stretch = |at: usize| {
+        let from = row.moment(at);
+        let to = match row.get(at + 1) {
+            Some(Cell::Interval(..)) => moved(from, row.span(at + 1))?,
+            _ => row.moment(at + 1),
+        };
+        Ok::<_, Error>((from.min(to), from.max(to)))
+    };
+    let ((a, b), (c, d)) = (stretch(0)?, stretch(2)?);
+    Ok(Made::Bool(match a.cmp(&c) {
+        std::cmp::Ordering::Greater => a < d,
+        std::cmp::Ordering::Less => c < b,
+        // They begin together, so that they have a moment in common.
+        std::cmp::Ordering::Equal => true,
+    }))
+}
+
+/// A moment moved by a length of time.
+fn moved(micros: i64, span: Span) -> Result<i64> {
+    let range = || out_of_range("timestamp out of range".to_owned());
+    let clock: NaiveDateTime = civil(micros)?;
+    let months = chrono::Months::new(span.months.unsigned_abs());
+    let clock = match span.months < 0 {
+        true => clock.checked_sub_months(months),
+        false => clock.checked_add_months(months),
+    };
+    let micros = clock.ok_or_else(range)?.and_utc().timestamp_micros();
+    let days = i64::from(span.days) * DAY_MICROS;
+    micros.checked_add(days).and_then(|micros| micros.checked_add(span.micros)).ok_or_else(range)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_cut_as_postgres_cuts_them() {
+        let micros = |text: &str| {
+            NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").unwrap().and_utc().timestamp_micros()
+        };
+        for (unit, expected) in [
+            ("decade", "2020-01-01 00:00:00"),
+            ("century", "2001-01-01 00:00:00"),
+            ("Week", "2024-01-29 00:00:00"),
+            ("quarter", "2024-01-01 00:00:00"),
+            ("milliseconds", "2024-01-31 10:20:30.123"),
+            ("hours", "2024-01-31 10:00:00"),
+        ] {
+            let cut = truncated(unit, micros("2024-01-31 10:20:30.123456"), "").unwrap();
+            assert_eq!(cut, micros(expected), "{unit}");
+        }
+        assert_eq!(truncated("foo", 0, "").unwrap_err().kind(), Kind::InvalidParameter);
+        assert_eq!(rounded(1_600_000, 0), 2_000_000);
+        assert_eq!(rounded(-1_234_567, 3), -1_235_000);
+    }
+}

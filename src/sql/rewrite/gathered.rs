@@ -1,0 +1,279 @@
+//! Aggregates that gather JSON, and `ARRAY(query)`, as `array_agg` and a function of what it has gathered.
+
+use super::super::functions::call;
+use super::super::names;
+use super::super::planner::parse_expression;
+use super::subqueries;
+use datafusion::sql::sqlparser::ast::{
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
+    FunctionArguments, Ident, ObjectName, OrderByExpr, OrderByKind, OrderByOptions, Query, SelectItem, SetExpr, Value,
+};
+
+/// The expression so.
+pub fn spell_out(expression: &mut Expr) {
+    let Expr::Function(function) = expression else { return };
+    let Some(name) = function.name.0.last().and_then(|part| part.as_ident()).map(|name| name.value.to_lowercase())
+    else {
+        return;
+    };
+    let said = match (name.as_str(), &function.args) {
+        ("array", FunctionArguments::Subquery(query)) => array(query),
+        ("percentile_disc" | "percentile_cont" | "mode", _) if !function.within_group.is_empty() => {
+            ordered(function, &name)
+        }
+        ("json_agg" | "jsonb_agg", _) => list(function, name.starts_with("jsonb")),
+        ("json_object_agg" | "jsonb_object_agg", _) => object(function, name.starts_with("jsonb")),
+        ("array_agg" | "string_agg", FunctionArguments::List(_)) => {
+            sorted(function);
+            None
+        }
+        _ => None,
+    };
+    if let Some(said) = said {
+        *expression = said;
+    }
+}
+
+fn argument(list: &FunctionArgumentList, at: usize) -> Option<&Expr> {
+    match list.args.get(at)? {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => Some(value),
+        _ => None,
+    }
+}
+
+/// `array_agg(DISTINCT x)` has its elements in order.
+fn sorted(function: &mut Function) {
+    let FunctionArguments::List(list) = &mut function.args else { return };
+    let ordered = list.clauses.iter().any(|clause| matches!(clause, FunctionArgumentClause::OrderBy(_)));
+    if ordered || list.duplicate_treatment != Some(DuplicateTreatment::Distinct) {
+        return;
+    }
+    if let Some(value) = argument(list, 0).cloned() {
+        let key = OrderByExpr { expr: value, options: OrderByOptions::default(), with_fill: None };
+        list.clauses.push(FunctionArgumentClause::OrderBy(vec![key]));
+    }
+}
+
+/// The call as one of `array_agg` over another argument.
+fn gathering(function: &Function, element: Expr) -> Expr {
+    let mut gathering = function.clone();
+    gathering.name = ObjectName::from(vec![Ident::new("array_agg")]);
+    if let FunctionArguments::List(list) = &mut gathering.args {
+        list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(element))];
+    }
+    Expr::Function(gathering)
+}
+
+fn list(function: &Function, binary: bool) -> Option<Expr> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let (value, 1) = (argument(list, 0)?, list.args.len()) else { return None };
+    let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
+    let ordered = list.clauses.iter().any(|clause| matches!(clause, FunctionArgumentClause::OrderBy(_)));
+    // In order and each once is what the function makes of them; in another order nothing is.
+    if distinct && ordered {
+        return None;
+    }
+    let mut function = function.clone();
+    if let FunctionArguments::List(list) = &mut function.args {
+        list.duplicate_treatment = None;
+    }
+    let elements = gathering(&function, call("json_element", vec![value.clone()]));
+    let distinct = Expr::Value(Value::Boolean(distinct).into());
+    Some(call(if binary { "jsonb_gathered" } else { "json_gathered" }, vec![elements, distinct]))
+}
+
+fn object(function: &Function, binary: bool) -> Option<Expr> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let (key, value, 2) = (argument(list, 0)?, argument(list, 1)?, list.args.len()) else { return None };
+    let members = gathering(function, call("json_member", vec![key.clone(), value.clone()]));
+    Some(call(if binary { "jsonb_members_gathered" } else { "json_members_gathered" }, vec![members]))
+}
+
+/// `percentile_disc(f) WITHIN GROUP (ORDER BY x)` of the values in that order, without NULL. The engine has `percentile_cont` of one
+/// fraction itself.
+fn ordered(function: &Function, name: &str) -> Option<Expr> {
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let [key] = function.within_group.as_slice() else { return None };
+    let fractions = argument(list, 0);
+    let several = matches!(fractions, Some(Expr::Array(_)));
+    let of = match (name, list.args.len()) {
+        ("percentile_disc", 1) => "percentile_disc_of",
+        ("percentile_cont", 1) if several => "percentile_cont_of",
+        ("mode", 0) => "mode_of",
+        _ => return None,
+    };
+    let mut gathering = function.clone();
+    gathering.name = ObjectName::from(vec![Ident::new("array_agg")]);
+    gathering.within_group = Vec::new();
+    let there = parse_expression(&format!("({}) IS NOT NULL", key.expr)).ok()?;
+    gathering.filter = Some(Box::new(match &function.filter {
+        Some(filter) => parse_expression(&format!("({there}) AND ({filter})")).ok()?,
+        None => there,
+    }));
+    if let FunctionArguments::List(list) = &mut gathering.args {
+        list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(key.expr.clone()))];
+        list.clauses = vec![FunctionArgumentClause::OrderBy(vec![key.clone()])];
+    }
+    let mut args = vec![Expr::Function(gathering)];
+    args.extend(fractions.cloned());
+    Some(call(of, args))
+}
+
+/// `ARRAY(SELECT x FROM t ORDER BY y)` is `(SELECT array_agg(x ORDER BY y) FROM t)`, empty where that is NULL.
+fn array(query: &Query) -> Option<Expr> {
+    let gathered = in_place(query).or_else(|| around(query))?;
+    Some(call("array_or_empty", vec![Expr::Subquery(Box::new(gathered))]))
+}
+
+/// The item of a query that has one, and whose rows nothing but ORDER BY comes after.
+pub fn only_item(query: &Query) -> Option<&Expr> {
+    let SetExpr::Select(select) = query.body.as_ref() else { return None };
+    let open = select.distinct.is_none()
+        && select.having.is_none()
+        && select.named_window.is_empty()
+        && !super::groups(select)
+        && query.with.is_none()
+        && query.fetch.is_none()
+        && query.locks.is_empty();
+    match select.projection.as_slice() {
+        [SelectItem::UnnamedExpr(item) | SelectItem::ExprWithAlias { expr: item, .. }] if open => Some(item),
+        _ => None,
+    }
+}
+
+/// What ORDER BY says, where its numbers and names are those of the only item.
+pub fn keys(query: &Query, item: &Expr) -> Vec<OrderByExpr> {
+    let Some(OrderByKind::Expressions(keys)) = query.order_by.as_ref().map(|order| &order.kind) else {
+        return Vec::new();
+    };
+    let alias = match query.body.as_ref() {
+        SetExpr::Select(select) => match select.projection.first() {
+            Some(SelectItem::ExprWithAlias { alias, .. }) => Some(alias.clone()),
+            _ => None,
+        },
+        _ => None,
+    };
+    let mut keys = keys.clone();
+    for key in &mut keys {
+        let is_item = match &key.expr {
+            Expr::Identifier(name) => alias.as_ref() == Some(name),
+            Expr::Value(value) => matches!(&value.value, Value::Number(number, _) if number.to_string() == "1"),
+            _ => false,
+        };
+        if is_item {
+            key.expr = item.clone();
+        }
+    }
+    keys
+}
+
+fn in_place(query: &Query) -> Option<Query> {
+    let item = only_item(query)?;
+    if query.limit_clause.is_some() || aggregates(item) {
+        return None;
+    }
+    let keys = keys(query, item);
+    let mut gathered = parse_expression("array_agg(x)").ok()?;
+    if let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = &mut gathered {
+        list.args = vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(item.clone()))];
+        if !keys.is_empty() {
+            list.clauses = vec![FunctionArgumentClause::OrderBy(keys)];
+        }
+    }
+    let name = Ident::with_quote('"', names::name(item));
+    let mut query = query.clone();
+    query.order_by = None;
+    if let SetExpr::Select(select) = query.body.as_mut() {
+        select.projection = vec![SelectItem::ExprWithAlias { expr: gathered, alias: name }];
+    }
+    Some(query)
+}
+
+/// Of all other queries, if their order says nothing that is lost.
+fn around(query: &Query) -> Option<Query> {
+    let column = subqueries::column(0);
+    let by_itself = match query.order_by.as_ref().map(|order| &order.kind) {
+        None => "",
+        Some(OrderByKind::Expressions(keys)) => {
+            let [key] = keys.as_slice() else { return None };
+            let first =
+                matches!(&key.expr, Expr::Value(v) if matches!(&v.value, Value::Number(n, _) if n.to_string() == "1"));
+            let same = match query.body.as_ref() {
+                SetExpr::Select(select) => match select.projection.as_slice() {
+                    [SelectItem::UnnamedExpr(item)] => *item == key.expr,
+                    [SelectItem::ExprWithAlias { expr, alias }] => {
+                        *expr == key.expr || key.expr == Expr::Identifier(alias.clone())
+                    }
+                    _ => false,
+                },
+                _ => false,
+            };
+            match (first || same, key.options.asc) {
+                (true, Some(false)) => " DESC",
+                (true, _) => " ASC",
+                _ => return None,
+            }
+        }
+        Some(OrderByKind::All(_)) => return None,
+    };
+    let order = if by_itself.is_empty() { String::new() } else { format!(" ORDER BY {column}{by_itself}") };
+    subqueries::around(&format!("SELECT array_agg({column}{order})"), query, "", 1).map(|query| *query)
+}
+
+/// Whether an expression has an aggregate or a window in it, as far as its text tells.
+pub fn aggregates(expression: &Expr) -> bool {
+    const AGGREGATES: &[&str] = &[
+        "count",
+        "sum",
+        "avg",
+        "min",
+        "max",
+        "array_agg",
+        "string_agg",
+        "json_agg",
+        "jsonb_agg",
+        "json_object_agg",
+        "jsonb_object_agg",
+        "bool_and",
+        "bool_or",
+        "every",
+        "bit_and",
+        "bit_or",
+        "bit_xor",
+        "stddev",
+        "stddev_pop",
+        "stddev_samp",
+        "variance",
+        "var_pop",
+        "var_samp",
+        "corr",
+        "covar_pop",
+        "covar_samp",
+        "percentile_cont",
+        "percentile_disc",
+        "mode",
+        "first_value",
+        "last_value",
+        "nth_value",
+        "regr_slope",
+        "regr_intercept",
+        "regr_count",
+        "regr_r2",
+        "regr_avgx",
+        "regr_avgy",
+        "regr_sxx",
+        "regr_syy",
+        "regr_sxy",
+        "unnest",
+        "generate_series",
+    ];
+    let mut found = false;
+    let mut item = SelectItem::UnnamedExpr(expression.clone());
+    super::level::change(&mut item, |part| {
+        if let Expr::Function(function) = part {
+            let name = function.name.0.last().and_then(|part| part.as_ident()).map(|name| name.value.to_lowercase());
+            found |= function.over.is_some() || name.is_some_and(|name| AGGREGATES.contains(&name.as_str()));
+        }
+    });
+    found
+}

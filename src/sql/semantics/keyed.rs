@@ -1,0 +1,171 @@
+//! Intervals and `jsonb` where the engine sorts, groups and joins: it knows their bytes, and PostgreSQL other orders.
+//!
+//! An interval is as long as its months, days and hours together, a `jsonb` number is its value. What is compared in their place is a
+//! key: the length, or bytes that sort so (`jsonb_order`).
+
+use super::super::functions::postgres_call;
+use super::function;
+use super::interval::Span;
+use crate::catalog::SqlType;
+use crate::error::{Error, Kind};
+use arrow::datatypes::{DataType, IntervalUnit};
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{Column, DFSchema, Result as DfResult};
+use datafusion::functions_aggregate::first_last::first_value_udaf;
+use datafusion::logical_expr::expr::{AggregateFunction, Sort as SortExpr};
+use datafusion::logical_expr::{Aggregate, Distinct, DistinctOn, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
+use std::sync::Arc;
+
+/// What is compared in place of an expression; nothing if it is compared itself.
+pub fn key(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+    let (_, field) = expr.to_field(schema).ok()?;
+    match field.data_type() {
+        DataType::Interval(IntervalUnit::MonthDayNano) => Some(function::call(Span, vec![expr.clone()])),
+        DataType::Utf8 if SqlType::from_field(&field).is_ok_and(|t| t == SqlType::Jsonb) => {
+            postgres_call("jsonb_order", vec![expr.clone()])
+        }
+        _ => None,
+    }
+}
+
+/// The expressions by their keys, where all have one of the same kind.
+pub fn together(all: Vec<Expr>, schema: &DFSchema) -> Vec<Expr> {
+    let same = |expr: &Expr| expr.to_field(schema).ok().and_then(|(_, field)| SqlType::from_field(&field).ok());
+    let first = all.first().and_then(same);
+    if !matches!(first, Some(SqlType::Interval | SqlType::Jsonb)) || all.iter().any(|expr| same(expr) != first) {
+        return all;
+    }
+    all.into_iter().map(|expr| key(&expr, schema).unwrap_or(expr)).collect()
+}
+
+/// Keys of an order.
+pub fn order(keys: Vec<SortExpr>, schema: &DFSchema) -> Vec<SortExpr> {
+    keys.into_iter()
+        .map(|sort| match key(&sort.expr, schema) {
+            Some(expr) => SortExpr { expr, ..sort },
+            None => sort,
+        })
+        .collect()
+}
+
+fn no_operator(what: &str) -> Error {
+    Error::new(Kind::UndefinedFunction, format!("could not identify an {what} operator for type json"))
+}
+
+fn is_json(expr: &Expr, schema: &DFSchema) -> bool {
+    expr.to_field(schema).is_ok_and(|(_, field)| SqlType::from_field(&field).is_ok_and(|t| t == SqlType::Json))
+}
+
+/// Refuses an order of `json`, which has none.
+pub fn must_have_order(keys: &[SortExpr], schema: &DFSchema) -> DfResult<()> {
+    match keys.iter().any(|sort| is_json(&sort.expr, schema)) {
+        true => Err(no_operator("ordering").into()),
+        false => Ok(()),
+    }
+}
+
+/// Name of a column that holds a key, or a value beside its key, before its number.
+const KEY: &str = "\u{1}k";
+const VALUE: &str = "\u{1}v";
+
+/// Groups by keys, each shown by the first of its values.
+pub fn grouped(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
+    let schema = aggregate.input.schema();
+    if aggregate.group_expr.iter().any(|expr| matches!(expr, Expr::GroupingSet(_))) {
+        return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
+    }
+    let keys: Vec<Option<Expr>> = aggregate.group_expr.iter().map(|expr| key(&bare(expr), schema)).collect();
+    if keys.iter().all(Option::is_none) {
+        return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
+    }
+    let (mut groups, mut aggregates) = (Vec::new(), aggregate.aggr_expr.clone());
+    let settled = settled(&aggregate, &keys);
+    for (n, (expr, key)) in aggregate.group_expr.iter().zip(&keys).enumerate() {
+        match key {
+            Some(key) => {
+                // What a primary key beside it tells needs no key of its own.
+                if !settled.contains(&n) {
+                    groups.push(key.clone().alias(format!("{KEY}{n}")));
+                }
+                let value = AggregateFunction::new_udf(first_value_udaf(), vec![bare(expr)], false, None, vec![], None);
+                aggregates.push(Expr::AggregateFunction(value).alias(format!("{VALUE}{n}")));
+            }
+            None => groups.push(expr.clone()),
+        }
+    }
+    let marks: Vec<_> = aggregate.schema.iter().map(|(qualifier, field)| (qualifier.cloned(), field.clone())).collect();
+    let items = marks.into_iter().enumerate().map(|(n, (qualifier, field))| match keys.get(n) {
+        Some(Some(_)) => {
+            let value = Expr::Column(Column::from_name(format!("{VALUE}{n}")));
+            let value = function::call(super::marked::Marked { field: field.as_ref().clone() }, vec![value]);
+            value.alias_qualified(qualifier, field.name())
+        }
+        _ => Expr::Column(Column::from((qualifier.as_ref(), &field))),
+    });
+    let items: Vec<Expr> = items.collect();
+    let plan = LogicalPlanBuilder::from(aggregate.input.as_ref().clone()).aggregate(groups, aggregates)?;
+    Ok(Transformed::yes(plan.project(items)?.build()?))
+}
+
+/// The grouped columns that others among them determine, such as a table's beside its primary key.
+fn settled(aggregate: &Aggregate, keys: &[Option<Expr>]) -> Vec<usize> {
+    let schema = aggregate.input.schema();
+    let place = |expr: &Expr| match expr {
+        Expr::Column(column) => schema.maybe_index_of_column(column),
+        _ => None,
+    };
+    let plain: Vec<usize> = aggregate
+        .group_expr
+        .iter()
+        .zip(keys)
+        .filter(|(_, key)| key.is_none())
+        .filter_map(|(expr, _)| place(expr))
+        .collect();
+    let determined = |at: usize| {
+        schema.functional_dependencies().iter().any(|dependence| {
+            dependence.target_indices.contains(&at)
+                && dependence.source_indices.iter().all(|source| plain.contains(source))
+        })
+    };
+    let columns = aggregate.group_expr.iter().enumerate();
+    columns.filter(|(_, expr)| place(expr).is_some_and(determined)).map(|(n, _)| n).collect()
+}
+
+/// An expression without the name that it is given.
+fn bare(expr: &Expr) -> Expr {
+    expr.clone().unalias()
+}
+
+/// Rows each once, by their keys.
+pub fn distinct(distinct: Distinct) -> DfResult<Transformed<LogicalPlan>> {
+    match distinct {
+        Distinct::All(input) => {
+            let columns: Vec<Expr> = input.schema().columns().into_iter().map(Expr::Column).collect();
+            if columns.iter().any(|column| is_json(column, input.schema())) {
+                return Err(no_operator("equality").into());
+            }
+            if columns.iter().all(|column| key(column, input.schema()).is_none()) {
+                return Ok(Transformed::no(LogicalPlan::Distinct(Distinct::All(input))));
+            }
+            grouped(Aggregate::try_new(input, columns, Vec::new())?)
+        }
+        Distinct::On(on) => {
+            let schema = Arc::clone(on.input.schema());
+            let on_expr = on.on_expr.into_iter().map(|expr| key(&expr, &schema).unwrap_or(expr)).collect();
+            let sort_expr = on.sort_expr.map(|keys| order(keys, &schema));
+            let on = DistinctOn { on_expr, sort_expr, ..on };
+            Ok(Transformed::yes(LogicalPlan::Distinct(Distinct::On(on))))
+        }
+    }
+}
+
+/// Keys of a join.
+pub fn pairs(pairs: Vec<(Expr, Expr)>, left: &DFSchema, right: &DFSchema) -> Vec<(Expr, Expr)> {
+    pairs
+        .into_iter()
+        .map(|(a, b)| match (key(&a, left), key(&b, right)) {
+            (Some(a), Some(b)) => (a, b),
+            _ => (a, b),
+        })
+        .collect()
+}
