@@ -51,6 +51,12 @@ pub enum Kind {
     DatatypeMismatch,
     /// There is no cast from one type to the other.
     CannotCoerce,
+    /// An object of another kind than the statement is about.
+    WrongObject,
+    /// A value for a column that makes its own.
+    GeneratedAlways,
+    /// A sequence has come to its end.
+    SequenceLimit,
     /// A definition contradicts itself.
     InvalidDefinition,
     /// A foreign key refers to columns that are no key.

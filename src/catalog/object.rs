@@ -1,5 +1,8 @@
 //! The facts that Steward keeps: one struct for each kind of object.
 
+use super::comment::Comment;
+use super::index::{PlainIndex, UniqueIndex};
+use super::sequence::Sequence;
 use super::types::SqlType;
 use arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
 use serde::{Deserialize, Serialize};
@@ -41,6 +44,12 @@ pub enum Object {
     Finding(Finding),
     /// A class of sensitivity within a table, whose columns have a data key of their own.
     ColumnClass(ColumnClass),
+    /// An index over columns of a table that refuses nothing.
+    PlainIndex(PlainIndex),
+    /// Numbers that come one after the other.
+    Sequence(Sequence),
+    /// What COMMENT ON said of another object.
+    Comment(Comment),
 }
 
 /// A namespace of relations.
@@ -97,7 +106,7 @@ pub struct Column {
     pub not_null: bool,
     /// DEFAULT, as SQL.
     pub default: Option<String>,
-    /// Numbers rows by itself: the next value.
+    /// An identity column: it numbers rows by itself.
     pub identity: bool,
     /// Tags of the column.
     pub tags: Vec<TagUse>,
@@ -108,6 +117,15 @@ pub struct Column {
     /// The class with whose data key its values are sealed; none for that of the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<ObjectId>,
+    /// The sequence whose next number is its default: that of an identity column, or what `DEFAULT nextval(...)` names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<ObjectId>,
+    /// An identity column that takes no other numbers unless the statement insists.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub always: bool,
+    /// GENERATED ALWAYS AS (...) STORED, as SQL over the other columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generated: Option<String>,
 }
 
 /// A class of sensitivity within a table. Its values are sealed with the data key of this object, not with the table's.
@@ -119,8 +137,8 @@ pub struct ColumnClass {
     pub table: ObjectId,
 }
 
-/// A primary key or unique constraint.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A primary key, a unique constraint or a unique index.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct KeyConstraint {
     /// Name, as PostgreSQL gives it (`t_pkey`).
     pub name: String,
@@ -128,6 +146,12 @@ pub struct KeyConstraint {
     pub columns: Vec<usize>,
     /// It is the primary key.
     pub primary: bool,
+    /// NULLS NOT DISTINCT: two NULLs are the same value.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nulls_equal: bool,
+    /// It is an index only, and no constraint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<UniqueIndex>,
 }
 
 /// A CHECK constraint.
@@ -427,7 +451,15 @@ impl Column {
             mask: None,
             comment: None,
             class: None,
+            sequence: None,
+            always: false,
+            generated: None,
         }
+    }
+
+    /// Whether it gets a number by itself where a statement gives none.
+    pub fn is_numbered(&self) -> bool {
+        self.identity || self.sequence.is_some()
     }
 }
 
@@ -478,6 +510,17 @@ impl Table {
         classes
     }
 
+    /// Whether a program must know of sequences, unique indexes or generated columns to read the table rightly.
+    pub fn is_of_objects(&self) -> bool {
+        let column = |c: &Column| c.sequence.is_some() || c.always || c.generated.is_some();
+        self.columns.iter().any(column) || self.keys.iter().any(|key| key.nulls_equal || key.index.is_some())
+    }
+
+    /// Positions of the columns that are computed from others.
+    pub fn generated(&self) -> impl Iterator<Item = usize> {
+        self.columns.iter().enumerate().filter(|(_, column)| column.generated.is_some()).map(|(at, _)| at)
+    }
+
     /// Position of a column.
     pub fn column_index(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|c| c.name == name)
@@ -499,7 +542,7 @@ impl Table {
 pub enum Class {
     /// Schemas and sources.
     Schema,
-    /// Tables, views and indexes, by `schema` NUL `name`.
+    /// Tables, views, indexes and sequences, by `schema` NUL `name`.
     Relation,
     /// Roles.
     Role,
@@ -515,6 +558,8 @@ pub enum Class {
     Finding,
     /// Classes of sensitivity, by table and name.
     ColumnClass,
+    /// Comments, by object and part of it.
+    Comment,
 }
 
 impl Object {
@@ -533,6 +578,9 @@ impl Object {
             Self::Model(o) => (Class::Model, o.name.clone()),
             Self::Finding(o) => (Class::Finding, o.asset.clone()),
             Self::ColumnClass(o) => (Class::ColumnClass, relation_key(&o.table.to_string(), &o.name)),
+            Self::PlainIndex(o) => (Class::Relation, relation_key(&o.schema, &o.name)),
+            Self::Sequence(o) => (Class::Relation, relation_key(&o.schema, &o.name)),
+            Self::Comment(o) => (Class::Comment, Comment::key(o.object, &o.part)),
         }
     }
 
@@ -551,6 +599,9 @@ impl Object {
             Self::Source(_) => "source",
             Self::Finding(_) => "inventory finding",
             Self::ColumnClass(_) => "class",
+            Self::PlainIndex(_) => "index",
+            Self::Sequence(_) => "sequence",
+            Self::Comment(_) => "comment",
         }
     }
 }

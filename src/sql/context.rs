@@ -2,6 +2,7 @@
 
 use super::database::Inner;
 use super::locking::Locked;
+use super::sequences::Taken;
 use super::settings::Settings;
 use crate::catalog::{ObjectId, Privilege};
 use crate::error::{Error, Kind, Result};
@@ -97,6 +98,10 @@ pub struct Context {
     pub(super) reads: Option<Reads>,
     /// Rows that stand in for queries that locked them.
     pub(super) locked: Arc<Locked>,
+    /// The numbers that the session took of sequences.
+    pub(super) taken: Arc<Taken>,
+    /// The transaction may not write.
+    pub(super) read_only: bool,
     /// Asks the statement to stop.
     pub(super) cancel: Cancel,
     /// Where notices go.

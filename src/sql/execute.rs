@@ -3,10 +3,11 @@
 use super::context::Context;
 use super::copy;
 use super::ddl::{self, Ddl};
+use super::define;
 use super::dml::{self, Changed, Work, bind};
 use super::locking;
 use super::names;
-use super::parser::{Body, Operate, Own, Statement, fold};
+use super::parser::{Beside, Body, Operate, Own, Statement, fold};
 use super::pg_catalog;
 use super::planner::Planner;
 use super::run;
@@ -50,7 +51,7 @@ pub fn looks_at_data(statement: &Statement) -> bool {
     }
 }
 
-fn command(tag: &str) -> Result<Outcome> {
+pub(super) fn command(tag: &str) -> Result<Outcome> {
     Ok(Outcome::Command(tag.to_owned()))
 }
 
@@ -92,7 +93,7 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
         }
         Sql::CreateTable(create) => {
             let as_query = create.query.is_some();
-            let rows = defining(session, async |ddl| ddl::create_table(ddl, create).await).await?;
+            let rows = defining(session, async |ddl| ddl::create_table(ddl, create, &Beside::default()).await).await?;
             match (as_query, rows) {
                 (true, Some(rows)) => Ok(Outcome::Command(format!("SELECT {rows}"))),
                 _ => command("CREATE TABLE"),
@@ -107,11 +108,14 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
             command("CREATE SCHEMA")
         }
         Sql::CreateIndex(create) => {
+            if create.concurrently {
+                define::must_be_alone(session, "CREATE INDEX CONCURRENTLY")?;
+            }
             defining(session, async |ddl| ddl::create_index(ddl, create)).await?;
             command("CREATE INDEX")
         }
         Sql::AlterTable(alter) => {
-            defining(session, async |ddl| ddl::alter_table(ddl, alter)).await?;
+            defining(session, async |ddl| ddl::alter_table(ddl, alter, &Beside::default())).await?;
             command("ALTER TABLE")
         }
         Sql::Drop { object_type, if_exists, names, cascade, .. } => {
@@ -152,6 +156,7 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
         Sql::ShowVariable { variable } => statements::show(session, &variable),
         Sql::Discard { .. } => {
             session.reset_settings();
+            session.taken.forget();
             session.role = session.login;
             command("DISCARD ALL")
         }
@@ -277,10 +282,7 @@ async fn execute_own(session: &mut Session, own: Own, params: &[ScalarValue]) ->
             defining(session, async |ddl| statements::drop_model(ddl, &name, if_exists)).await?;
             command("DROP MODEL")
         }
-        Own::Reindex { index } => {
-            defining(session, async |ddl| statements::reindex(ddl, &index)).await?;
-            command("REINDEX")
-        }
+        Own::Define(definition) => define::define(session, definition).await,
         Own::Upkeep(upkeep) => statements::upkeep(session, upkeep).await,
         Own::Operate(Operate::SetOwner { what, name, role }) => {
             defining(session, async |ddl| ddl::set_owner(ddl, what, &name, &role)).await?;

@@ -9,6 +9,7 @@ use super::copy::CopyIn;
 use super::database::Inner;
 use super::execute;
 use super::parser::{self, Body, Statement};
+use super::sequences::Taken;
 use super::settings::Settings;
 use crate::catalog::ObjectId;
 use crate::error::{Error, Kind, Result};
@@ -98,6 +99,8 @@ pub struct Session {
     pub(super) status: Status,
     pub(super) savepoints: Vec<(String, Transaction)>,
     pub(super) notices: NoticeSink,
+    /// The numbers that it took of sequences.
+    pub(super) taken: Arc<Taken>,
     cancel: Cancel,
     copy: Option<CopyIn>,
     changes: Vec<(String, String)>,
@@ -116,6 +119,7 @@ impl Session {
             status: Status::Idle,
             savepoints: Vec::new(),
             notices,
+            taken: Arc::default(),
             cancel: Cancel::default(),
             copy: None,
             changes: Vec::new(),
@@ -216,6 +220,8 @@ impl Session {
             settings: Arc::new(self.settings.clone()),
             reads: self.txn.as_ref().and_then(|txn| txn.reads().cloned()),
             locked: Arc::default(),
+            taken: self.taken.clone(),
+            read_only: self.txn.as_ref().is_some_and(Transaction::is_read_only),
             cancel: self.cancel.clone(),
             notices: self.notices.clone(),
         };

@@ -54,7 +54,7 @@ impl CopyIn {
         copy: Copy,
     ) -> Result<Self> {
         let loader = Loader::new(context.database.manager.clone(), txn, target.id)?;
-        let numbered = |n: usize| target.table.columns[n].identity && !columns.contains(&n);
+        let numbered = |n: usize| target.table.columns[n].is_numbered() && !columns.contains(&n);
         // Rows are numbered in the order in which they come.
         let loader = match (0..target.table.columns.len()).any(numbered) {
             true => loader.one_by_one(),
@@ -187,7 +187,7 @@ impl Reader {
         let mut given = vec![None; table.columns.len()];
         self.columns.iter().enumerate().for_each(|(at, &column)| given[column] = Some(at));
         let work = Work::new(&self.context, &self.state, &[]);
-        work.whole_rows(self.target.id, table, &given, &batch)
+        work.whole_rows(table, &given, &batch)
     }
 
     fn check_count(&self, line: u64, count: usize) -> Result<()> {

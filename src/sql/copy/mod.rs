@@ -18,11 +18,28 @@ use super::parser::Copy;
 use super::planner::Planner;
 use super::session::{Outcome, Session};
 use super::{run, tables};
-use crate::catalog::Privilege;
+use crate::catalog::{Privilege, Table};
 use crate::error::{Error, Kind, Result};
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast;
 use std::sync::atomic::Ordering;
+
+/// The columns that COPY takes and gives: not those that are computed from others.
+fn stored_columns(table: &Table) -> Vec<usize> {
+    (0..table.columns.len()).filter(|at| table.columns[*at].generated.is_none()).collect()
+}
+
+/// Refuses a column that is computed from others.
+fn must_be_stored(table: &Table, at: usize) -> Result<()> {
+    match table.columns[at].generated {
+        None => Ok(()),
+        Some(_) => {
+            let message = format!("column \"{}\" is a generated column", table.columns[at].name);
+            Err(Error::new(Kind::InvalidColumnReference, message)
+                .with_detail("Generated columns cannot be used in COPY."))
+        }
+    }
+}
 
 /// Starts a COPY.
 pub async fn start(session: &mut Session, copy: Copy, params: &[ScalarValue]) -> Result<Outcome> {
@@ -51,7 +68,7 @@ pub async fn start(session: &mut Session, copy: Copy, params: &[ScalarValue]) ->
             };
         }
         let columns = match copy.columns.is_empty() {
-            true => (0..target.table.columns.len()).collect(),
+            true => stored_columns(&target.table),
             false => copy
                 .columns
                 .iter()
@@ -65,6 +82,7 @@ pub async fn start(session: &mut Session, copy: Copy, params: &[ScalarValue]) ->
                 })
                 .collect::<Result<Vec<_>>>()?,
         };
+        columns.iter().try_for_each(|at| must_be_stored(&target.table, *at))?;
         let outcome = Outcome::CopyIn { columns: columns.len(), binary: copy.parquet };
         let input = CopyIn::new((context, state), session.transaction()?, target, columns, copy)?;
         session.begin_copy(input);
@@ -75,8 +93,9 @@ pub async fn start(session: &mut Session, copy: Copy, params: &[ScalarValue]) ->
         (None, Some((schema, name))) => {
             let (schema, name) = context.resolve(schema.as_deref(), name);
             let source = tables::open(&context, &state, &schema, &name)?;
+            let facts = context.snapshot.catalog.table(&schema, &name).map(|(_, table)| table);
             let projection = match copy.columns.is_empty() {
-                true => None,
+                true => facts.filter(|table| table.generated().next().is_some()).map(stored_columns),
                 false => Some(
                     copy.columns
                         .iter()

@@ -1,7 +1,7 @@
 //! ALTER ... OWNER TO.
 
 use super::Ddl;
-use crate::catalog::{Class, Object, relation_key};
+use crate::catalog::{Class, Object, Sequence, relation_key};
 use crate::error::{Error, Kind, Result};
 
 /// What can be given to another owner.
@@ -11,6 +11,8 @@ pub enum Owned {
     Table,
     /// `VIEW`
     View,
+    /// `SEQUENCE`
+    Sequence,
     /// `SCHEMA`
     Schema,
     /// `SOURCE`
@@ -27,6 +29,7 @@ impl Owned {
         match self {
             Self::Table => "ALTER TABLE",
             Self::View => "ALTER VIEW",
+            Self::Sequence => "ALTER SEQUENCE",
             Self::Schema => "ALTER SCHEMA",
             Self::Source => "ALTER SOURCE",
             Self::Model => "ALTER MODEL",
@@ -44,7 +47,7 @@ pub fn set_owner(ddl: &mut Ddl<'_>, what: Owned, name: &(Option<String>, String)
     }
     let (schema, plain) = ddl.context.resolve(name.0.as_deref(), &name.1);
     let (class, key) = match what {
-        Owned::Table | Owned::View => (Class::Relation, relation_key(&schema, &plain)),
+        Owned::Table | Owned::View | Owned::Sequence => (Class::Relation, relation_key(&schema, &plain)),
         Owned::Schema | Owned::Source => (Class::Schema, plain.clone()),
         Owned::Model => (Class::Model, plain.clone()),
         Owned::MaskingPolicy => (Class::MaskingPolicy, plain.clone()),
@@ -56,6 +59,11 @@ pub fn set_owner(ddl: &mut Ddl<'_>, what: Owned, name: &(Option<String>, String)
     let held = match (&mut object, what) {
         (Object::Table(o), Owned::Table) => &mut o.owner,
         (Object::View(o), Owned::View) => &mut o.owner,
+        (Object::Sequence(o), Owned::Sequence) if o.owned_by.is_some() => {
+            return Err(Error::new(Kind::Unsupported, format!("cannot change owner of sequence \"{plain}\""))
+                .with_detail(format!("Sequence \"{plain}\" is linked to a table.")));
+        }
+        (Object::Sequence(o), Owned::Sequence) => &mut o.owner,
         (Object::Schema(o), Owned::Schema) => &mut o.owner,
         (Object::Source(o), Owned::Source) => &mut o.owner,
         (Object::Model(o), Owned::Model) => &mut o.owner,
@@ -64,5 +72,11 @@ pub fn set_owner(ddl: &mut Ddl<'_>, what: Owned, name: &(Option<String>, String)
     };
     ddl.context.must_own(*held, kind, &plain)?;
     *held = owner;
-    ddl.txn.put_object(id, object)
+    ddl.txn.put_object(id, object)?;
+    // Sequences of a table's columns go with the table.
+    let catalog = ddl.txn.snapshot().catalog.clone();
+    for (sequence_id, sequence) in catalog.sequences_of(id) {
+        ddl.txn.put_object(sequence_id, Object::Sequence(Sequence { owner, ..sequence.clone() }))?;
+    }
+    Ok(())
 }

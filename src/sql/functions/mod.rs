@@ -11,6 +11,7 @@ mod predict;
 mod quality;
 mod relation;
 mod search;
+pub mod sequence;
 mod session_info;
 mod to_char;
 mod udf;
@@ -39,6 +40,7 @@ pub fn takes_row(name: &str) -> bool {
 pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
     let name = bare(name);
     let function = session_info::scalar(name, context)
+        .or_else(|| sequence::scalar(name, context))
         .or_else(|| to_char::scalar(name))
         .or_else(|| masks::scalar(name, context))
         .or_else(|| classify::scalar(name, context))

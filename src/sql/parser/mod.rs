@@ -4,19 +4,25 @@
 //! otherwise sqlparser does. What is read is not yet allowed: the session runs only what it knows.
 
 mod as_of;
+mod define;
 mod locks;
 mod operate;
 mod own;
+mod sequence;
+mod spelling;
 mod tokens;
 mod unions;
 mod upkeep;
 mod words;
 
 pub use as_of::{Written, readable, split_off};
+pub use define::{Commented, Define, IdentityChange, Named, Reindexed};
 pub use locks::{Strength, strength};
 pub use operate::Operate;
 pub use own::{AssetTarget, Copy, CopyFormat, GrantTarget, Inventory, Own, RoleOption, TagTarget};
 
+pub use sequence::SequenceOption;
+pub use spelling::{Beside, Like, Overriding, overriding};
 pub use unions::tree;
 
 use super::error::locate;
@@ -93,7 +99,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     tokens::must_be_shallow(&tokens)?;
     let dialect = PostgreSqlDialect {};
-    let tokens = as_of::to_names(locks::spell(tokens))?;
+    let (tokens, beside) = spelling::take_out(as_of::to_names(locks::spell(tokens))?)?;
     let mut words = Words::new(Parser::new(&dialect).with_tokens_with_locations(tokens));
     if let Some(own) = own::parse(&mut words, text)? {
         words.end()?;
@@ -102,7 +108,16 @@ fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     let mut statement = words.parser.parse_statement().map_err(Error::from)?;
     words.end()?;
     read_back(&mut statement)?;
-    Ok(Body::Sql(Box::new(statement)))
+    spelling::put_back(&mut statement, &beside);
+    Ok(match statement {
+        ast::Statement::CreateTable(create) if !beside.is_empty() => {
+            Body::Own(Box::new(Own::Define(Define::CreateTable { create: Box::new(create), beside })))
+        }
+        ast::Statement::AlterTable(alter) if !beside.is_empty() => {
+            Body::Own(Box::new(Own::Define(Define::AlterTable { alter: Box::new(alter), beside })))
+        }
+        statement => Body::Sql(Box::new(statement)),
+    })
 }
 
 fn tokenizer_error(message: &str, sql: &str) -> Error {

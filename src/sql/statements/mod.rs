@@ -6,7 +6,6 @@ mod model;
 mod operate;
 mod settings;
 mod source;
-mod text_index;
 mod upkeep;
 
 pub use inventory::inventory;
@@ -15,5 +14,4 @@ pub use model::{create_model, deploy_model, drop_model};
 pub use operate::operate;
 pub use settings::{reset, set, set_role, show};
 pub use source::{create_source, drop_source, refresh_source};
-pub use text_index::reindex;
 pub use upkeep::upkeep;

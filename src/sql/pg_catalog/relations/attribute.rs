@@ -38,6 +38,7 @@ pub fn attributes(facts: &Facts, rows: &mut Rows) {
                 ("attnotnull", attribute.not_null.into()),
                 ("atthasdef", attribute.default.is_some().into()),
                 ("attidentity", identity(attribute).into()),
+                ("attgenerated", if attribute.generated { "s" } else { "" }.into()),
                 ("attislocal", true.into()),
                 ("attcollation", collation.into()),
                 ("attacl", column_acl(facts, &entry, &attribute.name).into()),
@@ -67,9 +68,13 @@ pub fn attributes(facts: &Facts, rows: &mut Rows) {
     }
 }
 
-/// `d` of a column that numbers rows unless the statement gives a number.
+/// `d` of a column that numbers rows unless the statement gives a number, `a` of one that takes no other.
 fn identity(attribute: &Attribute) -> &'static str {
-    if attribute.identity { "d" } else { "" }
+    match (attribute.identity, attribute.always) {
+        (true, true) => "a",
+        (true, false) => "d",
+        (false, _) => "",
+    }
 }
 
 /// pg_attrdef

@@ -108,6 +108,7 @@ pub fn functions(facts: &Facts, rows: &mut Rows) {
 pub fn access_methods(_: &Facts, rows: &mut Rows) {
     row!(rows, oid: 2, amname: "heap", amhandler: 3, amtype: "t");
     row!(rows, oid: 403, amname: "btree", amhandler: 330, amtype: "i");
+    row!(rows, oid: 405, amname: "hash", amhandler: 331, amtype: "i");
     row!(rows, oid: oids::TEXT_METHOD, amname: "steward", amtype: "i");
 }
 

@@ -64,6 +64,7 @@ pub fn make(facts: &Facts, listed: &'static Listed) -> Result<Relation> {
             "pg_sequences" => class::shown_sequences,
             "pg_settings" => session::settings,
             "pg_shadow" => role::shadows,
+            "pg_shdescription" => class::shared_descriptions,
             "pg_stat_activity" => session::activity,
             "pg_stat_all_tables" | "pg_stat_user_tables" => session::table_counts,
             "pg_stat_gssapi" => session::gssapi,
