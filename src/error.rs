@@ -51,6 +51,8 @@ pub enum Kind {
     DatatypeMismatch,
     /// There is no cast from one type to the other.
     CannotCoerce,
+    /// A name that cannot be one.
+    InvalidName,
     /// An object of another kind than the statement is about.
     WrongObject,
     /// A value for a column that makes its own.

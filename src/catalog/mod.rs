@@ -5,12 +5,14 @@
 //! store's tree `Catalog`: key its id, value the object as versioned JSON, sealed. Names are inside the value.
 
 mod comment;
+mod enumeration;
 mod index;
 mod object;
 mod sequence;
 mod types;
 
 pub use comment::Comment;
+pub use enumeration::{EnumType, Enumerated};
 pub use index::{IndexPart, Order, PlainIndex, UniqueIndex};
 pub use object::{
     Action, CheckConstraint, Class, Column, ColumnClass, FIRST_USER_ID, Finding, ForeignKey, Grant, Index,
@@ -18,7 +20,7 @@ pub use object::{
     Source, Table, Tag, TagSource, TagUse, View, relation_key,
 };
 pub use sequence::Sequence;
-pub use types::{SqlType, TYPE_METADATA};
+pub use types::{ENUM_MARK, SqlType, TYPE_METADATA};
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -147,6 +149,22 @@ impl Catalog {
             Object::PlainIndex(index) if index.table == table => Some((id, index)),
             _ => None,
         })
+    }
+
+    /// The enumerated type with this id.
+    pub fn enum_by_id(&self, id: ObjectId) -> Option<&EnumType> {
+        match self.objects.get(&id).map(Arc::as_ref) {
+            Some(Object::Enum(of)) => Some(of),
+            _ => None,
+        }
+    }
+
+    /// The enumerated type of this name in a schema.
+    pub fn enum_type(&self, schema: &str, name: &str) -> Option<(ObjectId, &EnumType)> {
+        match self.find(Class::Type, &relation_key(schema, name))? {
+            (id, Object::Enum(of)) => Some((id, of)),
+            _ => None,
+        }
     }
 
     /// The sequence with this id.

@@ -1,6 +1,7 @@
 //! The facts that Steward keeps: one struct for each kind of object.
 
 use super::comment::Comment;
+use super::enumeration::EnumType;
 use super::index::{PlainIndex, UniqueIndex};
 use super::sequence::Sequence;
 use super::types::SqlType;
@@ -50,6 +51,8 @@ pub enum Object {
     Sequence(Sequence),
     /// What COMMENT ON said of another object.
     Comment(Comment),
+    /// An enumerated type.
+    Enum(EnumType),
 }
 
 /// A namespace of relations.
@@ -512,7 +515,10 @@ impl Table {
 
     /// Whether a program must know of sequences, unique indexes or generated columns to read the table rightly.
     pub fn is_of_objects(&self) -> bool {
-        let column = |c: &Column| c.sequence.is_some() || c.always || c.generated.is_some();
+        let column = |c: &Column| {
+            let made = c.sequence.is_some() || c.always || c.generated.is_some();
+            made || matches!(c.data_type, SqlType::Enum(_))
+        };
         self.columns.iter().any(column) || self.keys.iter().any(|key| key.nulls_equal || key.index.is_some())
     }
 
@@ -560,6 +566,8 @@ pub enum Class {
     ColumnClass,
     /// Comments, by object and part of it.
     Comment,
+    /// Types, by `schema` NUL `name`.
+    Type,
 }
 
 impl Object {
@@ -580,6 +588,7 @@ impl Object {
             Self::ColumnClass(o) => (Class::ColumnClass, relation_key(&o.table.to_string(), &o.name)),
             Self::PlainIndex(o) => (Class::Relation, relation_key(&o.schema, &o.name)),
             Self::Sequence(o) => (Class::Relation, relation_key(&o.schema, &o.name)),
+            Self::Enum(o) => (Class::Type, relation_key(&o.schema, &o.name)),
             Self::Comment(o) => (Class::Comment, Comment::key(o.object, &o.part)),
         }
     }
@@ -602,6 +611,7 @@ impl Object {
             Self::PlainIndex(_) => "index",
             Self::Sequence(_) => "sequence",
             Self::Comment(_) => "comment",
+            Self::Enum(_) => "type",
         }
     }
 }

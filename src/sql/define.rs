@@ -53,6 +53,18 @@ pub async fn define(session: &mut Session, definition: Define) -> Result<Outcome
             defining(session, async |ddl| ddl::reindex(ddl, &what)).await?;
             command("REINDEX")
         }
+        Define::CreateEnum { name, labels } => {
+            defining(session, async |ddl| ddl::create_enum(ddl, name, labels)).await?;
+            command("CREATE TYPE")
+        }
+        Define::AlterEnum { name, change } => {
+            defining(session, async |ddl| ddl::alter_enum(ddl, &name, change)).await?;
+            command("ALTER TYPE")
+        }
+        Define::DropTypes { names, if_exists, cascade } => {
+            defining(session, async |ddl| ddl::drop_types(ddl, &names, if_exists, cascade)).await?;
+            command("DROP TYPE")
+        }
         Define::DefaultPrivileges => Err(Error::new(Kind::Unsupported, "ALTER DEFAULT PRIVILEGES is not supported")
             .with_hint("Use GRANT ... ON ALL TABLES IN SCHEMA when the tables are there.")),
     }

@@ -188,7 +188,7 @@ impl ContextProvider for Planner<'_> {
     }
 
     fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
-        Some(Arc::new(Types))
+        Some(Arc::new(Types(self.context.clone())))
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
@@ -248,16 +248,16 @@ impl ContextProvider for Planner<'_> {
 
 /// Types of casts: ours, which are PostgreSQL's, and not the engine's.
 #[derive(Debug)]
-struct Types;
+struct Types(Arc<Context>);
 
 impl TypePlanner for Types {
     fn plan_type_field(&self, sql_type: &ast::DataType) -> DfResult<Option<FieldRef>> {
-        let sql_type = super::types::sql_type(sql_type)?;
+        let sql_type = super::types::sql_type_in(&self.0, sql_type)?;
         Ok(Some(Arc::new(Field::new("", sql_type.arrow(), true).with_metadata(sql_type.field("").metadata().clone()))))
     }
 
     fn plan_type(&self, sql_type: &ast::DataType) -> DfResult<Option<DataType>> {
-        Ok(Some(super::types::sql_type(sql_type)?.arrow()))
+        Ok(Some(super::types::sql_type_in(&self.0, sql_type)?.arrow()))
     }
 }
 

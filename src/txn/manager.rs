@@ -535,7 +535,7 @@ fn same_key(before: &Snapshot, now: &Snapshot, table: ObjectId, key: &str) -> bo
 fn version(object: &Object) -> u8 {
     match object {
         Object::Table(table) if table.is_of_objects() => FORMAT_VERSION_OBJECTS,
-        Object::PlainIndex(_) | Object::Sequence(_) | Object::Comment(_) => FORMAT_VERSION_OBJECTS,
+        Object::PlainIndex(_) | Object::Sequence(_) | Object::Comment(_) | Object::Enum(_) => FORMAT_VERSION_OBJECTS,
         Object::Table(table) if table.columns.iter().any(|column| column.class.is_some()) => FORMAT_VERSION_CLASSES,
         Object::ColumnClass(_) => FORMAT_VERSION_CLASSES,
         _ => FORMAT_VERSION,

@@ -122,6 +122,7 @@ fn owner(object: &Object) -> Option<ObjectId> {
         Object::Model(o) => Some(o.owner),
         Object::Source(o) => Some(o.owner),
         Object::Sequence(o) => Some(o.owner),
+        Object::Enum(o) => Some(o.owner),
         Object::Index(_)
         | Object::PlainIndex(_)
         | Object::Comment(_)

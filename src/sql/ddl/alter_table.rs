@@ -3,11 +3,11 @@
 
 use super::super::dml::Work;
 use super::super::parser::{self, Beside, SequenceOption, fold, split};
-use super::super::types::sql_type;
 use super::super::values::assign;
 use super::class::{drop_empty_classes, may_have_classes};
 use super::drop::dependent_views;
 use super::drop_column::drop_column;
+use super::enumeration::written_type;
 use super::generated::check_generated;
 use super::rename::{forget_finding, must_be_unread, rename_column, rename_constraint};
 use super::retype::retype;
@@ -117,7 +117,7 @@ fn change(
                     (table.columns[at].default, table.columns[at].sequence) = (None, None);
                 }
                 AlterColumnOperation::SetDataType { data_type, using, .. } => {
-                    retype(ddl, id, table, at, sql_type(&data_type)?, using)?;
+                    retype(ddl, id, table, at, written_type(ddl, &data_type)?, using)?;
                 }
                 AlterColumnOperation::AddGenerated { generated_as, sequence_options } => {
                     let options = beside.identity(sequence_options.as_deref());

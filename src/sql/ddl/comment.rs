@@ -23,6 +23,7 @@ pub fn comment_on(ddl: &mut Ddl<'_>, on: &Commented, text: Option<String>) -> Re
             Some((id, _)) => (id, String::new()),
             None => return Ok(()),
         },
+        Commented::Type(name) => (super::enumeration::own_enum(ddl, name)?.0, String::new()),
         Commented::Constraint(name, (schema, table)) => {
             let (id, facts) = ddl.own_table(schema.as_deref(), table)?;
             let key = facts.key(name).is_some_and(|key| key.index.is_none());

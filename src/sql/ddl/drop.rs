@@ -1,6 +1,7 @@
 //! DROP TABLE, VIEW, INDEX, SEQUENCE, SCHEMA.
 
 use super::super::parser::split;
+use super::enumeration::drop_enum;
 use super::foreign_key::{dependents, drop_dependents, forget, still_needed};
 use super::index::drop_index;
 use super::sequence::{columns_counting, drop_sequence, release_sequence};
@@ -179,6 +180,20 @@ fn schema(ddl: &mut Ddl<'_>, name: &ObjectName, if_exists: bool, cascade: bool) 
         )
         .with_hint("Use DROP SCHEMA ... CASCADE to drop the dependent objects too."));
     }
+    let types: Vec<(ObjectId, String)> = catalog
+        .class(Class::Type)
+        .filter_map(|(id, object)| match object {
+            Object::Enum(of) if of.schema == name => Some((id, of.name.clone())),
+            _ => None,
+        })
+        .collect();
+    if !types.is_empty() && !cascade {
+        return Err(Error::new(
+            Kind::Dependent,
+            format!("cannot drop schema {name} because other objects depend on it"),
+        )
+        .with_hint("Use DROP SCHEMA ... CASCADE to drop the dependent objects too."));
+    }
     let going: Vec<ObjectId> = inside.iter().map(|(id, _)| *id).collect();
     for (id, relation) in inside {
         if let Some(Object::Sequence(sequence)) = ddl.txn.snapshot().catalog.get(id).map(AsRef::as_ref).cloned() {
@@ -186,6 +201,9 @@ fn schema(ddl: &mut Ddl<'_>, name: &ObjectName, if_exists: bool, cascade: bool) 
         } else if ddl.txn.snapshot().catalog.get(id).is_some() {
             drop_relation(ddl, id, &name, &relation, true, &going)?;
         }
+    }
+    for (type_id, of) in types {
+        drop_enum(ddl, type_id, &of, true)?;
     }
     ddl.txn.drop_object(id);
     Ok(())

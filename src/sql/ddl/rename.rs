@@ -6,7 +6,7 @@ use super::generated::{named_in, with_column_renamed};
 use super::index::{Found, rename_key};
 use super::sequence::own_sequence;
 use super::{Ddl, check_name, skipping};
-use crate::catalog::{Class, IndexPart, Object, ObjectId, Schema, Table};
+use crate::catalog::{Class, EnumType, IndexPart, Object, ObjectId, Schema, Table};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::visit_relations;
 use std::ops::ControlFlow;
@@ -109,6 +109,15 @@ fn rename_schema(ddl: &mut Ddl<'_>, name: &str, to: String) -> Result<()> {
         }
     }
     ddl.txn.put_object(id, Object::Schema(Schema { name: to.clone(), owner: schema.owner }))?;
+    for (type_id, object) in catalog.class(Class::Type) {
+        if let Object::Enum(of) = object
+            && of.schema == name
+        {
+            let moved = EnumType { schema: to.clone(), ..of.clone() };
+            super::enumeration::put(ddl, type_id, moved, None)?;
+        }
+    }
+    let catalog = ddl.txn.snapshot().catalog.clone();
     for (id, object) in catalog.class(Class::Relation).filter(|(_, object)| schema_of(object) == Some(name)) {
         let (_, key) = object.key();
         forget_finding(ddl, name, key.rsplit('\0').next().unwrap_or_default());

@@ -470,3 +470,69 @@ fn greatest(manager: &Manager, table: ObjectId, column: usize) -> Result<i64> {
     }
     Ok(greatest)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::{KeySource, MasterKey};
+    use crate::encoding::pg_text::cell_text;
+    use crate::sql::{Database, Session};
+    use crate::storage::Store;
+    use arrow::array::{ArrayRef, Int32Array};
+    use std::sync::Arc;
+
+    async fn one(session: &mut Session, sql: &str) -> String {
+        let rows = session.query(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        cell_text(rows[0].column(0), 0).unwrap_or_default()
+    }
+
+    /// A table from before there were sequences goes on counting from its greatest number, and has its sequence from then on.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn columns_of_before_get_sequences() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("d");
+        let key = KeySource::from(MasterKey::from_bytes([7; 32]));
+        drop(Database::open(&path, &key).unwrap());
+        {
+            let manager = Manager::open(Arc::new(Store::open(&path, &key).unwrap())).unwrap();
+            let (owner, _) = manager.current().catalog.role("steward").unwrap();
+            let mut table = Table::new("public", "t", owner);
+            table.columns.push(Column { identity: true, not_null: true, ..Column::new("id", SqlType::Int4) });
+            let mut txn = manager.begin(false);
+            let id = manager.new_id();
+            txn.put_object(id, Object::Table(table.clone())).unwrap();
+            let ids: ArrayRef = Arc::new(Int32Array::from(vec![3, 41, 7]));
+            manager.append(&mut txn, id, &crate::txn::batch(table.arrow_schema(), vec![ids], 3).unwrap()).unwrap();
+            manager.commit(txn).unwrap();
+        }
+        for expected in ["42", "43"] {
+            let database = Database::open(&path, &key).unwrap();
+            let mut session = database.session("steward").unwrap();
+            assert_eq!(one(&mut session, "INSERT INTO t DEFAULT VALUES RETURNING id").await, expected);
+            assert_eq!(one(&mut session, "SELECT pg_get_serial_sequence('t', 'id')").await, "public.t_id_seq");
+        }
+    }
+
+    /// What one session takes no other gets, though its transaction is still open, or comes to nothing; a restart counts for
+    /// others when it is committed.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn sessions_share_a_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeySource::from(MasterKey::from_bytes([7; 32]));
+        let database = Database::open(folder.path().join("d"), &key).unwrap();
+        let (mut a, mut b) = (database.session("steward").unwrap(), database.session("steward").unwrap());
+        a.query("CREATE SEQUENCE s").await.unwrap();
+        a.query("BEGIN").await.unwrap();
+        assert_eq!(one(&mut a, "SELECT nextval('s')").await, "1");
+        assert_eq!(one(&mut b, "SELECT nextval('s')").await, "2");
+        a.query("ALTER SEQUENCE s RESTART WITH 100").await.unwrap();
+        assert_eq!(one(&mut a, "SELECT nextval('s')").await, "100");
+        assert_eq!(one(&mut b, "SELECT nextval('s')").await, "3");
+        a.query("ROLLBACK").await.unwrap();
+        assert_eq!(one(&mut a, "SELECT nextval('s')").await, "4");
+        a.query("ALTER SEQUENCE s RESTART WITH 100").await.unwrap();
+        assert_eq!(one(&mut b, "SELECT nextval('s')").await, "100");
+        assert_eq!(one(&mut b, "SELECT currval('s')").await, "100");
+        assert_eq!(a.query("SELECT currval('nothing')").await.unwrap_err().kind(), Kind::UndefinedTable);
+    }
+}

@@ -4,8 +4,9 @@ use super::super::dml::{Referring, Target, Work, rows};
 use super::super::parser::{Beside, fold};
 use super::super::planner::{Planner, parse_expression};
 use super::super::run;
-use super::super::types::{is_serial, sql_type};
+use super::super::types::is_serial;
 use super::constraint::unused_name;
+use super::enumeration::written_type;
 use super::foreign_key::add_foreign_key;
 use super::generated::check_generated;
 use super::like::take_over;
@@ -84,7 +85,7 @@ pub(super) fn add_column(
     }
     let serial = is_serial(&definition.data_type);
     let at = table.columns.len();
-    let data_type = sql_type(&definition.data_type)?;
+    let data_type = written_type(ddl, &definition.data_type)?;
     table.columns.push(Column { not_null: serial, ..Column::new(name.clone(), data_type) });
     let mut defaults = u8::from(serial);
     for option in definition.options {

@@ -87,6 +87,13 @@ impl<'a> Script<'a> {
             }
         });
         out += &all(&|out, _, object| {
+            if let Object::Enum(of) = object {
+                let labels: Vec<_> = of.labels.iter().map(|(_, label)| literal(label)).collect();
+                let name = relation(&of.schema, &of.name);
+                _ = writeln!(out, "CREATE TYPE {name} AS ENUM ({});", labels.join(", "));
+            }
+        });
+        out += &all(&|out, _, object| {
             if let Object::Sequence(sequence) = object {
                 self.sequence(out, sequence)
             }
@@ -374,6 +381,7 @@ impl<'a> Script<'a> {
             Object::Source(o) => ("SOURCE", ident(&o.name), o.owner),
             // One that belongs to a column goes with its table.
             Object::Sequence(o) if o.owned_by.is_none() => ("SEQUENCE", relation(&o.schema, &o.name), o.owner),
+            Object::Enum(o) => ("TYPE", relation(&o.schema, &o.name), o.owner),
             Object::Sequence(_)
             | Object::PlainIndex(_)
             | Object::Comment(_)

@@ -5,6 +5,7 @@
 
 mod args;
 mod classify;
+mod enumeration;
 mod evaluate;
 mod masks;
 mod predict;
@@ -41,6 +42,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
     let name = bare(name);
     let function = session_info::scalar(name, context)
         .or_else(|| sequence::scalar(name, context))
+        .or_else(|| enumeration::scalar(name))
         .or_else(|| to_char::scalar(name))
         .or_else(|| masks::scalar(name, context))
         .or_else(|| classify::scalar(name, context))

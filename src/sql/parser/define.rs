@@ -33,8 +33,41 @@ pub enum Define {
     DropIndexes { names: Vec<ast::ObjectName>, if_exists: bool, cascade: bool },
     /// `REINDEX`; nothing named is the database
     Reindex { what: Reindexed },
+    /// `CREATE TYPE ... AS ENUM`
+    CreateEnum { name: Relation, labels: Vec<String> },
+    /// `ALTER TYPE`
+    AlterEnum { name: Relation, change: EnumChange },
+    /// `DROP TYPE`
+    DropTypes { names: Vec<Relation>, if_exists: bool, cascade: bool },
     /// `ALTER DEFAULT PRIVILEGES`, which is not there
     DefaultPrivileges,
+}
+
+/// A change of an enumerated type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EnumChange {
+    /// `ADD VALUE [IF NOT EXISTS] label [BEFORE | AFTER other]`
+    Add {
+        /// The new label.
+        label: String,
+        /// `IF NOT EXISTS`
+        if_not_exists: bool,
+        /// Whether it comes after another, and which.
+        beside: Option<(bool, String)>,
+    },
+    /// `RENAME VALUE from TO to`
+    RenameLabel {
+        /// The label.
+        from: String,
+        /// What it is from now on.
+        to: String,
+    },
+    /// `RENAME TO`
+    Rename(String),
+    /// `SET SCHEMA`
+    SetSchema(String),
+    /// `OWNER TO`
+    Owner(String),
 }
 
 /// What has another name or schema from now on.
@@ -94,6 +127,8 @@ pub enum Commented {
     Index(Relation),
     /// `SEQUENCE`
     Sequence(Relation),
+    /// `TYPE`
+    Type(Relation),
     /// `SCHEMA`
     Schema(String),
     /// `CONSTRAINT name ON table`
@@ -136,6 +171,15 @@ pub fn parse(words: &mut Words) -> Result<Option<Define>> {
             let name = words.relation()?;
             Ok(Some(Define::CreateSequence { name, if_not_exists, options: sequence::options(words)? }))
         }
+        "CREATE" if words.ahead(&["CREATE", "TYPE"]) => create_type(words),
+        "ALTER" if words.take(&["ALTER", "TYPE"]) => alter_type(words).map(Some),
+        "DROP" if words.take(&["DROP", "TYPE"]) => {
+            let if_exists = words.take(&["IF", "EXISTS"]);
+            let names = sequence::relations(words)?;
+            let cascade = words.take(&["CASCADE"]);
+            words.take(&["RESTRICT"]);
+            Ok(Some(Define::DropTypes { names, if_exists, cascade }))
+        }
         "ALTER" => alter(words),
         "COMMENT" => comment(words),
         "DROP" if words.take(&["DROP", "INDEX", "CONCURRENTLY"]) => {
@@ -151,6 +195,52 @@ pub fn parse(words: &mut Words) -> Result<Option<Define>> {
         "REINDEX" => reindex(words).map(Some),
         _ => Ok(None),
     }
+}
+
+/// CREATE TYPE ... AS ENUM; other types are given back.
+fn create_type(words: &mut Words) -> Result<Option<Define>> {
+    let start = words.parser.index();
+    words.expect(&["CREATE", "TYPE"])?;
+    let name = words.relation()?;
+    if !words.take(&["AS", "ENUM"]) {
+        rewind(words, start);
+        return Ok(None);
+    }
+    words.expect_token(&Token::LParen)?;
+    let mut labels = Vec::new();
+    while !words.token(&Token::RParen) {
+        if !labels.is_empty() {
+            words.expect_token(&Token::Comma)?;
+        }
+        labels.push(words.string()?);
+    }
+    Ok(Some(Define::CreateEnum { name, labels }))
+}
+
+fn alter_type(words: &mut Words) -> Result<Define> {
+    let name = words.relation()?;
+    let change = match () {
+        () if words.take(&["ADD", "VALUE"]) => {
+            let if_not_exists = words.take(&["IF", "NOT", "EXISTS"]);
+            let label = words.string()?;
+            let beside = match () {
+                () if words.take(&["BEFORE"]) => Some((false, words.string()?)),
+                () if words.take(&["AFTER"]) => Some((true, words.string()?)),
+                () => None,
+            };
+            EnumChange::Add { label, if_not_exists, beside }
+        }
+        () if words.take(&["RENAME", "VALUE"]) => {
+            let from = words.string()?;
+            words.expect(&["TO"])?;
+            EnumChange::RenameLabel { from, to: words.string()? }
+        }
+        () if words.take(&["RENAME", "TO"]) => EnumChange::Rename(words.name()?),
+        () if words.take(&["SET", "SCHEMA"]) => EnumChange::SetSchema(words.name()?),
+        () if words.take(&["OWNER", "TO"]) => EnumChange::Owner(words.name()?),
+        () => return Err(words.unexpected("a change of the type")),
+    };
+    Ok(Define::AlterEnum { name, change })
 }
 
 fn alter(words: &mut Words) -> Result<Option<Define>> {
@@ -243,6 +333,7 @@ fn comment(words: &mut Words) -> Result<Option<Define>> {
     let on = match () {
         () if words.take(&["INDEX"]) => Commented::Index(words.relation()?),
         () if words.take(&["SEQUENCE"]) => Commented::Sequence(words.relation()?),
+        () if words.take(&["TYPE"]) => Commented::Type(words.relation()?),
         () if words.take(&["SCHEMA"]) => Commented::Schema(words.name()?),
         () if words.take(&["CONSTRAINT"]) => {
             let name = words.name()?;

@@ -16,7 +16,7 @@ mod upkeep;
 mod words;
 
 pub use as_of::{Written, readable, split_off};
-pub use define::{Commented, Define, IdentityChange, Named, Reindexed};
+pub use define::{Commented, Define, EnumChange, IdentityChange, Named, Reindexed};
 pub use locks::{Strength, strength};
 pub use operate::Operate;
 pub use own::{AssetTarget, Copy, CopyFormat, GrantTarget, Inventory, Own, RoleOption, TagTarget};

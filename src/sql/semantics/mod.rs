@@ -10,6 +10,7 @@ mod beneath;
 mod cast;
 mod checked;
 mod decimal;
+mod enumeration;
 mod floats;
 mod function;
 mod interval;

@@ -11,7 +11,7 @@ use super::decimal::Decimals;
 use super::interval::Span;
 use super::not_in::{in_conditions, without_rows};
 use super::zone::AtTimeZone;
-use super::{floats, function, input_schema, regex};
+use super::{enumeration, floats, function, input_schema, regex};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
@@ -79,6 +79,10 @@ impl TreeNodeRewriter for Plans {
                 must_have_no_subquery(&join)?;
                 join.on = floats::keys(join.on, join.left.schema(), join.right.schema());
                 LogicalPlan::Join(join).recompute_schema()
+            }
+            LogicalPlan::Sort(mut sort) => {
+                enumeration::sorted(&mut sort.expr, sort.input.schema());
+                Ok(LogicalPlan::Sort(sort))
             }
             LogicalPlan::Aggregate(aggregate) => computed_beneath(aggregate)?.recompute_schema(),
             LogicalPlan::Filter(mut filter) => {
@@ -192,7 +196,8 @@ impl TreeNodeRewriter for Expressions<'_> {
             Expr::Between(Between { expr, negated, low, high }) => {
                 let low = self.comparable(&expr, *low, ">=")?;
                 let high = self.comparable(&expr, *high, "<=")?;
-                let [expr, low, high] = self.numbers_of([*expr, low, high]).map(Box::new);
+                let all = enumeration::ordered(self.numbers_of([*expr, low, high]), self.schema);
+                let [expr, low, high] = all.map(Box::new);
                 Expr::Between(Between { expr, negated, low, high })
             }
             Expr::Case(case) => self.case(case)?,
@@ -201,13 +206,15 @@ impl TreeNodeRewriter for Expressions<'_> {
             Expr::ScalarFunction(call) => self.function(call)?,
             Expr::AggregateFunction(mut call) => {
                 self.aggregate(call.func.name(), &mut call.params.args)?;
-                Expr::AggregateFunction(call)
+                enumeration::sorted(&mut call.params.order_by, self.schema);
+                Expr::AggregateFunction(enumeration::extreme(call, self.schema))
             }
             Expr::WindowFunction(mut call) => {
                 if let WindowFunctionDefinition::AggregateUDF(aggregate) = &call.fun {
                     let name = aggregate.name().to_owned();
                     self.aggregate(&name, &mut call.params.args)?;
                 }
+                enumeration::sorted(&mut call.params.order_by, self.schema);
                 Expr::WindowFunction(call)
             }
             other => return Ok(Transformed::no(other)),
@@ -239,6 +246,9 @@ impl Expressions<'_> {
             right = self.comparable(&left, right, sign)?;
             left = self.comparable(&right, left, sign)?;
             [left, right] = self.numbers_of([left, right]);
+            if matches!(op, Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq) {
+                [left, right] = enumeration::ordered([left, right], self.schema);
+            }
             if self.is_interval(&left) && self.is_interval(&right) {
                 (left, right) = (function::call(Span, vec![left]), function::call(Span, vec![right]));
             }
@@ -426,7 +436,7 @@ fn is_unknown(expr: &Expr) -> bool {
 /// A quoted literal read as the type of a field, also where only its mark tells that it is no text.
 pub fn lend_as(expr: Expr, field: &Field) -> Result<Expr> {
     let sql_type = match SqlType::from_field(field) {
-        Ok(sql_type @ (SqlType::Uuid | SqlType::Jsonb)) => sql_type,
+        Ok(sql_type @ (SqlType::Uuid | SqlType::Jsonb | SqlType::Enum(_))) => sql_type,
         // Its blanks at the end mean nothing.
         Ok(SqlType::Char(_)) => {
             return Ok(match expr {

@@ -82,6 +82,10 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
             let oid = args.oid(0, &Type::Regtype)?;
             match types::by_oid(oid) {
                 Some(known) => (known.namespace == oids::PG_CATALOG).into(),
+                None if let Some(of) = facts.catalog().enum_by_id(u64::from(oid)) => {
+                    let found = crate::sql::types::find_enum(&facts.context, None, &of.name);
+                    found.is_some_and(|(id, _)| oids::of(id) == oid).into()
+                }
                 None => {
                     let relation = oids::row_array_of(oid).map_or(oid, oids::of);
                     facts.entry(relation).map(|entry| facts.is_in_path(&entry)).into()

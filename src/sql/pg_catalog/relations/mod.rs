@@ -48,6 +48,7 @@ pub fn make(facts: &Facts, listed: &'static Listed) -> Result<Relation> {
             "pg_database" => schema::databases,
             "pg_depend" => dependency::rows,
             "pg_description" => class::descriptions,
+            "pg_enum" => builtin::enum_labels,
             "pg_group" => role::groups,
             "pg_index" => index::rows,
             "pg_indexes" => index::definitions,

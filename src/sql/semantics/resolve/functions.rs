@@ -1,5 +1,6 @@
 //! Scalar functions that the engine would give other arguments, or other results.
 
+use super::super::enumeration::enum_of;
 use super::super::length::Bounded;
 use super::super::math::{Math, Whole};
 use super::super::moment::{Extract, Round};
@@ -56,6 +57,11 @@ impl Expressions<'_> {
             ("coalesce" | "nullif" | "greatest" | "least", _) => {
                 let name = call.name().to_uppercase();
                 call.args = self.alike(call.args, &name)?;
+                let ordered = matches!(call.name(), "greatest" | "least");
+                if ordered && call.args.iter().any(|arg| enum_of(arg, self.schema).is_some()) {
+                    let message = format!("{name} of an enumerated type is not supported");
+                    return Err(Error::new(Kind::Unsupported, message));
+                }
                 None
             }
             ("make_array", [_, _, ..]) => {

@@ -27,7 +27,8 @@ pub fn columns(facts: &Facts, rows: &mut Rows) {
             let sequence = numbering.and_then(|id| facts.catalog().sequence_by_id(id));
             let identity = |value: fn(&Sequence) -> i64| sequence.map(|sequence| value(sequence).to_string());
             let Size { characters, octets, precision, radix, scale, moment } = size(known, &attribute);
-            let udt_schema = known.map_or(entry.schema, |_| "pg_catalog");
+            let of = facts.catalog().enum_by_id(u64::from(attribute.type_oid));
+            let udt_schema = of.map_or("pg_catalog", |of| of.schema.as_str());
             rows.add(&[
                 ("table_catalog", database(facts).into()),
                 ("table_schema", entry.schema.into()),
@@ -48,7 +49,7 @@ pub fn columns(facts: &Facts, rows: &mut Rows) {
                 ("domain_name", domain.map(|known| known.name).into()),
                 ("udt_catalog", database(facts).into()),
                 ("udt_schema", udt_schema.into()),
-                ("udt_name", known.map(|known| known.name).into()),
+                ("udt_name", known.map(|known| known.name).or(of.map(|of| of.name.as_str())).into()),
                 ("dtd_identifier", (at + 1).to_string().into()),
                 ("is_self_referencing", "NO".into()),
                 ("is_identity", yes_or_no(attribute.identity).into()),
