@@ -226,15 +226,6 @@ impl Found {
             Self::Key(_, table, _) => table.owner,
         }
     }
-
-    /// Its table and its name.
-    pub fn place(&self) -> (ObjectId, &str) {
-        match self {
-            Self::Plain(_, index) => (index.table, &index.name),
-            Self::Text(_, index) => (index.table, &index.name),
-            Self::Key(id, table, at) => (*id, &table.keys[*at].name),
-        }
-    }
 }
 
 impl Ddl<'_> {

@@ -44,16 +44,6 @@ pub fn options(words: &mut Words) -> Result<Vec<SequenceOption>> {
     Ok(options)
 }
 
-/// `( options )`, or none.
-pub fn in_parentheses(words: &mut Words) -> Result<Vec<SequenceOption>> {
-    if !words.token(&Token::LParen) {
-        return Ok(Vec::new());
-    }
-    let options = options(words)?;
-    words.expect_token(&Token::RParen)?;
-    Ok(options)
-}
-
 fn option(words: &mut Words) -> Result<Option<SequenceOption>> {
     Ok(Some(match () {
         () if words.take(&["AS"]) => {

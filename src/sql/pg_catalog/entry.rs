@@ -31,7 +31,7 @@ pub enum What<'a> {
     /// The index behind a key of a table.
     Key(ObjectId, &'a Table, &'a KeyConstraint),
     /// A plain index and its table.
-    Plain(ObjectId, &'a PlainIndex, &'a Table),
+    Plain(&'a PlainIndex, &'a Table),
     /// A sequence.
     Sequence(ObjectId, &'a Sequence),
     /// A view of schema `steward`.
@@ -61,7 +61,7 @@ impl<'a> Entry<'a> {
     pub fn table(&self) -> Option<(ObjectId, &'a Table)> {
         match self.what {
             What::Table(id, table) | What::Key(id, table, _) => Some((id, table)),
-            What::Plain(_, index, table) => Some((index.table, table)),
+            What::Plain(index, table) => Some((index.table, table)),
             What::TextIndex(index, table) => Some((index.table, table)),
             _ => None,
         }
@@ -80,7 +80,7 @@ fn object<'a>(catalog: &'a Catalog, id: ObjectId, object: &'a Object) -> Option<
         Object::View(view) => (&view.schema, &view.name, What::View(id, view)),
         Object::Index(index) => (&index.schema, &index.name, What::TextIndex(index, catalog.table_by_id(index.table)?)),
         Object::PlainIndex(index) => {
-            (&index.schema, &index.name, What::Plain(id, index, catalog.table_by_id(index.table)?))
+            (&index.schema, &index.name, What::Plain(index, catalog.table_by_id(index.table)?))
         }
         Object::Sequence(sequence) => (&sequence.schema, &sequence.name, What::Sequence(id, sequence)),
         _ => return None,

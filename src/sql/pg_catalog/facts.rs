@@ -209,7 +209,7 @@ impl Facts {
                 let columns = index.columns.iter().filter_map(|name| table.columns.get(table.column_index(name)?));
                 columns.map(of_indexed).collect()
             }
-            What::Plain(_, index, table) => {
+            What::Plain(index, table) => {
                 let parts = index.parts.iter().map(|(part, _)| match part {
                     IndexPart::Column(name) => table.column_index(name).map(|at| of_indexed(&table.columns[at])),
                     IndexPart::Expression(_) => Some(attribute("expr", 25, -1)),
@@ -318,6 +318,11 @@ fn default_text(text: &str, data_type: &SqlType) -> String {
         && is_literal(value)
     {
         return format!("{value}::{}", cast.to_lowercase());
+    }
+    if let SqlType::Enum(of) = data_type
+        && is_literal(text)
+    {
+        return format!("{text}::{}", of.name);
     }
     let (oid, _) = types::of_column(data_type);
     match types::by_oid(oid) {

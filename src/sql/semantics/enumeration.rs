@@ -5,7 +5,7 @@
 use super::function::{self, Operator};
 use crate::catalog::{Enumerated, SqlType};
 use crate::error::{Error, Kind, Result};
-use arrow::array::{Array, ArrayRef, AsArray, Int32Array};
+use arrow::array::{ArrayRef, AsArray, Int32Array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::DFSchema;

@@ -72,7 +72,7 @@ fn access_method(entry: &Entry<'_>) -> u32 {
     match entry.what {
         What::TextIndex(..) => oids::TEXT_METHOD,
         What::Key(..) => 403,
-        What::Plain(_, index, _) => {
+        What::Plain(index, _) => {
             if index.method == "hash" {
                 405
             } else {

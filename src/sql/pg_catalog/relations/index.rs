@@ -69,7 +69,7 @@ pub fn indexed<'a>(entry: &Entry<'a>) -> Option<Indexed<'a>> {
                 primary: key.primary,
             })
         }
-        What::Plain(_, index, table) => Some(Indexed {
+        What::Plain(index, table) => Some(Indexed {
             table_oid: oids::of(index.table),
             table,
             method: &index.method,
