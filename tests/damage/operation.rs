@@ -483,7 +483,7 @@ async fn answers(data: &Path) -> String {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "makes a fixture"]
 async fn make_a_store_of_this_format() {
-    let folder = compat().join(format!("format-{}", stewarddb::config::FORMAT_VERSION_CLASSES));
+    let folder = compat().join(format!("format-{}", stewarddb::config::FORMAT_VERSION_OBJECTS));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     make(&folder.join("data")).await;
@@ -491,6 +491,17 @@ async fn make_a_store_of_this_format() {
         // Part of it lies in the journal only.
         let database = Database::open(folder.join("data"), &key()).unwrap();
         let mut session = database.session("steward").unwrap();
+        for sql in [
+            "CREATE TYPE mood AS ENUM ('sad', 'ok')",
+            "CREATE TABLE numbered (id int GENERATED ALWAYS AS IDENTITY, nr serial, m mood,
+                twice int GENERATED ALWAYS AS (nr * 2) STORED)",
+            "INSERT INTO numbered (m) VALUES ('ok'), ('sad')",
+            "CREATE UNIQUE INDEX ON numbered (nr)",
+            "CREATE INDEX ON numbered (m)",
+            "COMMENT ON INDEX numbered_m_idx IS 'kept'",
+        ] {
+            run(&mut session, sql).await.unwrap();
+        }
         run(&mut session, "INSERT INTO few VALUES (9, 'nine')").await.unwrap();
         run(&mut session, "SELECT * FROM SEARCH('few', 'nine', 1)").await.unwrap();
     }
