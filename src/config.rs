@@ -4,6 +4,11 @@
 pub const FORMAT_VERSION: u8 = 2;
 /// The version of values that a program which knows no classes must not read: facts and segments of a table that has one.
 pub const FORMAT_VERSION_CLASSES: u8 = 3;
+/// The version of facts that a program must not read which knows no sequences, plain and unique indexes, generated columns and comments as
+/// objects.
+pub const FORMAT_VERSION_OBJECTS: u8 = 4;
+/// Numbers that a sequence sets aside at once: after a crash as many may be missing.
+pub const SEQUENCE_NUMBERS_AHEAD: i64 = 32;
 /// Largest value sled may hold; larger ones would reach its unsynced blob files (docs/storage.md).
 pub const VALUE_BYTES_MAX: usize = 16 * 1024;
 /// Plain bytes in one sealed block of a file.

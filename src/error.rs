@@ -61,6 +61,14 @@ pub enum Kind {
     IndeterminateType,
     /// There is no cast from one type to the other.
     CannotCoerce,
+    /// A name that cannot be one.
+    InvalidName,
+    /// An object of another kind than the statement is about.
+    WrongObject,
+    /// A value for a column that makes its own.
+    GeneratedAlways,
+    /// A sequence has come to its end.
+    SequenceLimit,
     /// A definition contradicts itself.
     InvalidDefinition,
     /// A function's definition contradicts itself, or what is there.
@@ -139,10 +147,6 @@ pub enum Kind {
     Io,
     /// No such file on the server.
     UndefinedFile,
-    /// An object of another kind than the statement is for.
-    WrongObject,
-    /// A name that cannot name what it is to name.
-    InvalidName,
     /// The statement was cancelled, or ran into its timeout.
     Cancelled,
     /// The transaction has failed and waits for ROLLBACK.

@@ -4,17 +4,25 @@
 //! shares every object that did not change; a statement keeps the one it started with. Each object is a row of the
 //! store's tree `Catalog`: key its id, value the object as versioned JSON, sealed. Names are inside the value.
 
+mod comment;
+mod enumeration;
 mod function;
+mod index;
 mod object;
+mod sequence;
 mod types;
 
+pub use comment::Comment;
+pub use enumeration::{EnumType, Enumerated};
 pub use function::{Argument, Function, Returns};
+pub use index::{IndexPart, Order, PlainIndex, UniqueIndex};
 pub use object::{
     Action, CheckConstraint, Class, Column, ColumnClass, FIRST_USER_ID, Finding, ForeignKey, Grant, Index,
     KeyConstraint, MaskingPolicy, Model, ModelVersion, Object, ObjectId, PUBLIC, Privilege, Role, RowPolicy, Schema,
     Source, Table, Tag, TagSource, TagUse, View, relation_key,
 };
-pub use types::{SqlType, TYPE_METADATA};
+pub use sequence::Sequence;
+pub use types::{ENUM_MARK, SqlType, TYPE_METADATA};
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -67,6 +75,11 @@ impl Catalog {
             Object::Index(index) => index.table,
             Object::RowPolicy(policy) => policy.table,
             Object::ColumnClass(class) => class.table,
+            Object::PlainIndex(index) => index.table,
+            Object::Comment(comment) => match self.objects.get(&comment.object) {
+                Some(of) if comment.object != id => self.belongs_to(comment.object, of),
+                _ => 0,
+            },
             Object::Finding(finding) => self.table_by_id(finding.object).map_or(0, |_| finding.object),
             _ => 0,
         }
@@ -78,7 +91,7 @@ impl Catalog {
         Some((id, self.objects.get(&id)?))
     }
 
-    /// The relation of this name in a schema: a table, view or index.
+    /// The relation of this name in a schema: a table, view, index or sequence.
     pub fn relation(&self, schema: &str, name: &str) -> Option<(ObjectId, &Object)> {
         self.find(Class::Relation, &relation_key(schema, name))
     }
@@ -128,6 +141,70 @@ impl Catalog {
     pub fn indexes_of(&self, table: ObjectId) -> impl Iterator<Item = (ObjectId, &Index)> {
         self.class(Class::Relation).filter_map(move |(id, object)| match object {
             Object::Index(index) if index.table == table => Some((id, index)),
+            _ => None,
+        })
+    }
+
+    /// The plain indexes of a table.
+    pub fn plain_indexes_of(&self, table: ObjectId) -> impl Iterator<Item = (ObjectId, &PlainIndex)> {
+        self.class(Class::Relation).filter_map(move |(id, object)| match object {
+            Object::PlainIndex(index) if index.table == table => Some((id, index)),
+            _ => None,
+        })
+    }
+
+    /// The enumerated type with this id.
+    pub fn enum_by_id(&self, id: ObjectId) -> Option<&EnumType> {
+        match self.objects.get(&id).map(Arc::as_ref) {
+            Some(Object::Enum(of)) => Some(of),
+            _ => None,
+        }
+    }
+
+    /// The enumerated type of this name in a schema.
+    pub fn enum_type(&self, schema: &str, name: &str) -> Option<(ObjectId, &EnumType)> {
+        match self.find(Class::Type, &relation_key(schema, name))? {
+            (id, Object::Enum(of)) => Some((id, of)),
+            _ => None,
+        }
+    }
+
+    /// The sequence with this id.
+    pub fn sequence_by_id(&self, id: ObjectId) -> Option<&Sequence> {
+        match self.objects.get(&id).map(Arc::as_ref) {
+            Some(Object::Sequence(sequence)) => Some(sequence),
+            _ => None,
+        }
+    }
+
+    /// The sequences that go with a table's columns.
+    pub fn sequences_of(&self, table: ObjectId) -> impl Iterator<Item = (ObjectId, &Sequence)> {
+        self.class(Class::Relation).filter_map(move |(id, object)| match object {
+            Object::Sequence(sequence) if sequence.owned_by.as_ref().is_some_and(|(of, _)| *of == table) => {
+                Some((id, sequence))
+            }
+            _ => None,
+        })
+    }
+
+    /// What COMMENT ON said of an object, or of a part of it.
+    pub fn comment(&self, object: ObjectId, part: &str) -> Option<&str> {
+        match self.find(Class::Comment, &Comment::key(object, part))? {
+            (_, Object::Comment(comment)) => Some(&comment.text),
+            _ => None,
+        }
+    }
+
+    /// The comments on an object and its parts.
+    pub fn comments_of(&self, object: ObjectId) -> impl Iterator<Item = (ObjectId, &Comment)> {
+        let first = (Class::Comment, Comment::key(object, ""));
+        let prefix = first.1.clone();
+        let found = self
+            .names
+            .range(first..)
+            .take_while(move |((class, key), _)| *class == Class::Comment && key.starts_with(&prefix));
+        found.filter_map(|(_, id)| match self.objects.get(id).map(Arc::as_ref) {
+            Some(Object::Comment(comment)) => Some((*id, comment)),
             _ => None,
         })
     }

@@ -1,6 +1,10 @@
 //! The facts that Steward keeps: one struct for each kind of object.
 
+use super::comment::Comment;
+use super::enumeration::EnumType;
 use super::function::Function;
+use super::index::{PlainIndex, UniqueIndex};
+use super::sequence::Sequence;
 use super::types::SqlType;
 use arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
 use serde::{Deserialize, Serialize};
@@ -44,6 +48,14 @@ pub enum Object {
     ColumnClass(ColumnClass),
     /// A function in SQL.
     Function(Function),
+    /// An index over columns of a table that refuses nothing.
+    PlainIndex(PlainIndex),
+    /// Numbers that come one after the other.
+    Sequence(Sequence),
+    /// What COMMENT ON said of another object.
+    Comment(Comment),
+    /// An enumerated type.
+    Enum(EnumType),
 }
 
 /// A namespace of relations.
@@ -100,7 +112,7 @@ pub struct Column {
     pub not_null: bool,
     /// DEFAULT, as SQL.
     pub default: Option<String>,
-    /// Numbers rows by itself: the next value.
+    /// An identity column: it numbers rows by itself.
     pub identity: bool,
     /// Tags of the column.
     pub tags: Vec<TagUse>,
@@ -111,6 +123,15 @@ pub struct Column {
     /// The class with whose data key its values are sealed; none for that of the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<ObjectId>,
+    /// The sequence whose next number is its default: that of an identity column, or what `DEFAULT nextval(...)` names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<ObjectId>,
+    /// An identity column that takes no other numbers unless the statement insists.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub always: bool,
+    /// GENERATED ALWAYS AS (...) STORED, as SQL over the other columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generated: Option<String>,
 }
 
 /// A class of sensitivity within a table. Its values are sealed with the data key of this object, not with the table's.
@@ -122,8 +143,8 @@ pub struct ColumnClass {
     pub table: ObjectId,
 }
 
-/// A primary key or unique constraint.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A primary key, a unique constraint or a unique index.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct KeyConstraint {
     /// Name, as PostgreSQL gives it (`t_pkey`).
     pub name: String,
@@ -131,6 +152,12 @@ pub struct KeyConstraint {
     pub columns: Vec<usize>,
     /// It is the primary key.
     pub primary: bool,
+    /// NULLS NOT DISTINCT: two NULLs are the same value.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nulls_equal: bool,
+    /// It is an index only, and no constraint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<UniqueIndex>,
 }
 
 /// A CHECK constraint.
@@ -433,7 +460,15 @@ impl Column {
             mask: None,
             comment: None,
             class: None,
+            sequence: None,
+            always: false,
+            generated: None,
         }
+    }
+
+    /// Whether it gets a number by itself where a statement gives none.
+    pub fn is_numbered(&self) -> bool {
+        self.identity || self.sequence.is_some()
     }
 }
 
@@ -489,6 +524,20 @@ impl Table {
         classes
     }
 
+    /// Whether a program must know of sequences, unique indexes or generated columns to read the table rightly.
+    pub fn is_of_objects(&self) -> bool {
+        let column = |c: &Column| {
+            let made = c.sequence.is_some() || c.always || c.generated.is_some();
+            made || matches!(c.data_type, SqlType::Enum(_))
+        };
+        self.columns.iter().any(column) || self.keys.iter().any(|key| key.nulls_equal || key.index.is_some())
+    }
+
+    /// Positions of the columns that are computed from others.
+    pub fn generated(&self) -> impl Iterator<Item = usize> {
+        self.columns.iter().enumerate().filter(|(_, column)| column.generated.is_some()).map(|(at, _)| at)
+    }
+
     /// Position of a column.
     pub fn column_index(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|c| c.name == name)
@@ -510,7 +559,7 @@ impl Table {
 pub enum Class {
     /// Schemas and sources.
     Schema,
-    /// Tables, views and indexes, by `schema` NUL `name`.
+    /// Tables, views, indexes and sequences, by `schema` NUL `name`.
     Relation,
     /// Roles.
     Role,
@@ -528,6 +577,10 @@ pub enum Class {
     ColumnClass,
     /// Functions, by `schema` NUL `name`.
     Function,
+    /// Comments, by object and part of it.
+    Comment,
+    /// Types, by `schema` NUL `name`.
+    Type,
 }
 
 impl Object {
@@ -547,6 +600,10 @@ impl Object {
             Self::Finding(o) => (Class::Finding, o.asset.clone()),
             Self::ColumnClass(o) => (Class::ColumnClass, relation_key(&o.table.to_string(), &o.name)),
             Self::Function(o) => (Class::Function, relation_key(&o.schema, &o.name)),
+            Self::PlainIndex(o) => (Class::Relation, relation_key(&o.schema, &o.name)),
+            Self::Sequence(o) => (Class::Relation, relation_key(&o.schema, &o.name)),
+            Self::Enum(o) => (Class::Type, relation_key(&o.schema, &o.name)),
+            Self::Comment(o) => (Class::Comment, Comment::key(o.object, &o.part)),
         }
     }
 
@@ -566,6 +623,10 @@ impl Object {
             Self::Finding(_) => "inventory finding",
             Self::ColumnClass(_) => "class",
             Self::Function(_) => "function",
+            Self::PlainIndex(_) => "index",
+            Self::Sequence(_) => "sequence",
+            Self::Comment(_) => "comment",
+            Self::Enum(_) => "type",
         }
     }
 }

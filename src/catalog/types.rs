@@ -1,5 +1,6 @@
 //! Column types: PostgreSQL's, and the Arrow types that carry them.
 
+use super::Enumerated;
 pub use crate::encoding::pg_text::TYPE_METADATA;
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
@@ -8,6 +9,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+/// Begins the mark of an enumerated type; its number follows.
+pub const ENUM_MARK: &str = "enum:";
 /// Precision and scale of a `numeric` without any.
 const NUMERIC_DEFAULT: (u8, i8) = (38, 9);
 
@@ -54,6 +57,8 @@ pub enum SqlType {
     Jsonb,
     /// An array of another type.
     Array(Box<SqlType>),
+    /// One of several labels.
+    Enum(Box<Enumerated>),
 }
 
 impl SqlType {
@@ -70,7 +75,9 @@ impl SqlType {
                 let (precision, scale) = precision.unwrap_or(NUMERIC_DEFAULT);
                 DataType::Decimal128(precision, scale)
             }
-            Self::Text | Self::Varchar(_) | Self::Char(_) | Self::Uuid | Self::Json | Self::Jsonb => DataType::Utf8,
+            Self::Text | Self::Varchar(_) | Self::Char(_) | Self::Uuid | Self::Json | Self::Jsonb | Self::Enum(_) => {
+                DataType::Utf8
+            }
             Self::Bytea => DataType::Binary,
             Self::Date => DataType::Date32,
             Self::Time => DataType::Time64(TimeUnit::Microsecond),
@@ -92,6 +99,10 @@ impl SqlType {
             Self::Varchar(None) => "varchar".to_owned(),
             Self::Char(n) => format!("char({n})"),
             Self::Numeric(None) => "numeric".to_owned(),
+            Self::Enum(of) => match serde_json::to_string(of) {
+                Ok(told) => format!("{ENUM_MARK}{}:{told}", of.id),
+                Err(_) => return field,
+            },
             _ => return field,
         };
         field.with_metadata(HashMap::from([(TYPE_METADATA.to_owned(), mark)]))
@@ -107,6 +118,11 @@ impl SqlType {
             _ => false,
         };
         if let Some(mark) = field.metadata().get(TYPE_METADATA).filter(|mark| fits(mark)) {
+            if let Some((_, told)) = mark.strip_prefix(ENUM_MARK).and_then(|rest| rest.split_once(':'))
+                && let Ok(of) = serde_json::from_str(told)
+            {
+                return Ok(Self::Enum(of));
+            }
             let length = |prefix: &str| {
                 mark.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(')')).and_then(|n| n.parse().ok())
             };
@@ -192,6 +208,7 @@ impl fmt::Display for SqlType {
             Self::Json => f.write_str("json"),
             Self::Jsonb => f.write_str("jsonb"),
             Self::Array(item) => write!(f, "{item}[]"),
+            Self::Enum(of) => f.write_str(&of.name),
         }
     }
 }
@@ -217,6 +234,7 @@ mod tests {
             SqlType::Timestamptz,
             SqlType::Jsonb,
             SqlType::Array(Box::new(SqlType::Uuid)),
+            SqlType::Enum(Box::new(Enumerated { id: 7, name: "m".to_owned(), labels: vec!["a(1)".to_owned()] })),
         ];
         for sql_type in types {
             assert_eq!(SqlType::from_field(&sql_type.field("c")).unwrap(), sql_type);

@@ -1,5 +1,6 @@
 //! Arrow types and PostgreSQL's: OIDs, sizes, modifiers.
 
+use crate::catalog::ENUM_MARK;
 use crate::encoding::pg_text::TYPE_METADATA;
 use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use std::sync::Arc;
@@ -152,6 +153,10 @@ pub fn type_oid(field: &Field) -> u32 {
 /// The OID that a mark in the metadata names, if the column's values can be of that type: an expression may carry the
 /// mark of the column it was made from.
 fn marked_oid(mark: &str, data_type: &DataType) -> Option<u32> {
+    if let Some(rest) = mark.strip_prefix(ENUM_MARK) {
+        let number = rest.split(':').next().and_then(|number| number.parse().ok());
+        return number.filter(|_| data_type == &DataType::Utf8);
+    }
     let name = mark.split('(').next().unwrap_or(mark);
     if let Some(element) = name.strip_suffix("[]") {
         let known = KNOWN.iter().find(|known| known.name == element && known.array != 0)?;
@@ -231,6 +236,9 @@ pub fn parameter(name: String, type_oid: u32) -> Field {
 fn modifier(field: &Field) -> i32 {
     const HEADER: i32 = 4;
     if let Some(mark) = field.metadata().get(TYPE_METADATA) {
+        if mark.starts_with(ENUM_MARK) {
+            return -1;
+        }
         let length = mark.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
         return match length.map(|text| text.split(',').map(str::trim).collect::<Vec<_>>()).as_deref() {
             Some([length]) => length.parse::<i32>().map_or(-1, |n| n.saturating_add(HEADER)),

@@ -5,6 +5,7 @@ use super::database::Inner;
 use super::locking::Locked;
 use super::parameters::Parameters;
 use super::prepared::Prepareds;
+use super::sequences::Taken;
 use super::settings::Settings;
 use super::values::Zone;
 use crate::catalog::{ObjectId, Privilege};
@@ -107,6 +108,10 @@ pub struct Context {
     pub(super) prepared: Arc<Prepareds>,
     /// The session's cursors.
     pub(super) cursors: Arc<Vec<Arc<Shown>>>,
+    /// The numbers that the session took of sequences.
+    pub(super) taken: Arc<Taken>,
+    /// The transaction may not write.
+    pub(super) read_only: bool,
     /// Asks the statement to stop.
     pub(super) cancel: Cancel,
     /// Where notices go.

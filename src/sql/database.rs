@@ -1,6 +1,6 @@
 //! A database: the store, the engine's template, the sessions on it.
 
-use super::context::{Context, Notice, NoticeSink};
+use super::context::{Notice, NoticeSink};
 use super::logins::OnReload;
 use super::memory::{Memory, memory_default};
 use super::models::Models;
@@ -8,6 +8,7 @@ use super::referred::referred_files;
 use super::run::blocking;
 use super::scrub::{self, Scrub};
 use super::semantics::{Checked, Operators};
+use super::sequences::Counters;
 use super::session::Session;
 use super::text_indexes::TextIndexes;
 use crate::catalog::{Class, Object, ObjectId, Role, Schema};
@@ -17,8 +18,6 @@ use crate::encoding::{from_value, to_value};
 use crate::error::{Error, Kind, Result};
 use crate::storage::{FileId, FileKind, Store, Tree, WriteBatch};
 use crate::txn::{Compactor, Manager, Transaction};
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::Int64Type;
 use datafusion::common::config::SpillCompression;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -26,7 +25,7 @@ use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use parking_lot::Mutex;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -68,13 +67,13 @@ pub struct Inner {
     pub(super) scrub: Scrub,
     /// Key of `tokenize`.
     pub(super) token_key: Arc<MacKey>,
+    /// How far sequences have counted.
+    pub(super) counters: Counters,
     template: SessionState,
     /// Compacts tables until the database is closed.
     _compactor: Compactor,
     /// What `pg_reload_conf` does.
     pub(super) on_reload: Mutex<Option<OnReload>>,
-    /// The next number of each column that numbers rows by itself.
-    numbers: Mutex<HashMap<(ObjectId, usize), i64>>,
 }
 
 impl fmt::Debug for Inner {
@@ -120,6 +119,9 @@ impl Database {
         };
         let indexes = TextIndexes::new(store.clone());
         remove_orphans(&manager)?;
+        let counters = Counters::new(store.clone());
+        counters.remove_orphans(&manager.current().catalog)?;
+        super::ddl::number_columns(&manager)?;
         // Only now: what it writes is nothing that the opening finds left over.
         let compactor = Compactor::start(&manager);
         let inner = Inner {
@@ -127,12 +129,12 @@ impl Database {
             memory: Memory::new(memory_default(), store.spill().clone())?,
             token_key: Arc::new(store.keyring().mac_key(Purpose::Governance, "tokenize")?),
             indexes,
+            counters,
             scrub: Scrub::default(),
             manager,
             name,
             template: template()?,
             on_reload: Mutex::default(),
-            numbers: Mutex::default(),
             _compactor: compactor,
         };
         let database = Self(Arc::new(inner));
@@ -330,35 +332,5 @@ impl Inner {
             self.manager.store().files().remove(file)?;
         }
         Ok(())
-    }
-
-    /// The next numbers of a column that numbers rows by itself. As PostgreSQL's sequences they are not given back.
-    pub(super) fn next_numbers(
-        &self,
-        table: ObjectId,
-        column: usize,
-        rows: usize,
-        context: &Context,
-    ) -> Result<ArrayRef> {
-        let mut numbers = self.numbers.lock();
-        let next = match numbers.get(&(table, column)) {
-            Some(next) => *next,
-            None => {
-                let mut highest = 0;
-                for segment in &context.snapshot.rows(table).segments {
-                    for array in self.manager.read(table, segment, &[column])? {
-                        let array = arrow::compute::cast(&array, &arrow::datatypes::DataType::Int64)?;
-                        let values = array.as_primitive::<Int64Type>();
-                        highest = (0..values.len())
-                            .filter(|&n| values.is_valid(n))
-                            .map(|n| values.value(n))
-                            .fold(highest, i64::max);
-                    }
-                }
-                highest + 1
-            }
-        };
-        numbers.insert((table, column), next + rows as i64);
-        Ok(super::dml::rows::numbers(next, rows))
     }
 }

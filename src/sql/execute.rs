@@ -1,12 +1,13 @@
 //! Which statement does what: the list of all that is allowed, and the way to its file.
 
 use super::ddl::{self, Ddl};
+use super::define;
 use super::dml::{self, Changed, Work};
 use super::kept_plan::Planned;
 use super::locking;
 use super::names;
 use super::origins;
-use super::parser::{Body, Cursor, Operate, Own, Statement, fold};
+use super::parser::{Beside, Body, Cursor, Operate, Own, Statement, fold};
 use super::pg_catalog;
 use super::planner::Planner;
 use super::run;
@@ -64,7 +65,7 @@ pub fn looks_at_data(statement: &Statement) -> bool {
     }
 }
 
-fn command(tag: &str) -> Result<Outcome> {
+pub(super) fn command(tag: &str) -> Result<Outcome> {
     Ok(Outcome::Command(tag.to_owned()))
 }
 
@@ -97,7 +98,7 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
         Sql::Explain { analyze, verbose, statement, .. } => explain(session, *statement, analyze, verbose).await,
         Sql::CreateTable(create) => {
             let as_query = create.query.is_some();
-            let rows = defining(session, async |ddl| ddl::create_table(ddl, create).await).await?;
+            let rows = defining(session, async |ddl| ddl::create_table(ddl, create, &Beside::default()).await).await?;
             match (as_query, rows) {
                 (true, Some(rows)) => Ok(Outcome::Command(format!("SELECT {rows}"))),
                 _ => command("CREATE TABLE"),
@@ -112,11 +113,14 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
             command("CREATE SCHEMA")
         }
         Sql::CreateIndex(create) => {
+            if create.concurrently {
+                define::must_be_alone(session, "CREATE INDEX CONCURRENTLY")?;
+            }
             defining(session, async |ddl| ddl::create_index(ddl, create)).await?;
             command("CREATE INDEX")
         }
         Sql::AlterTable(alter) => {
-            defining(session, async |ddl| ddl::alter_table(ddl, alter)).await?;
+            defining(session, async |ddl| ddl::alter_table(ddl, alter, &Beside::default())).await?;
             command("ALTER TABLE")
         }
         Sql::Drop { object_type, if_exists, names, cascade, .. } => {
@@ -176,6 +180,7 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
             session.cursors.close_all();
             session.prepared = Arc::default();
             session.reset_settings();
+            session.taken.forget();
             session.role = session.login;
             command("DISCARD ALL")
         }
@@ -329,10 +334,7 @@ async fn execute_own(session: &mut Session, own: Own, params: &[ScalarValue]) ->
             defining(session, async |ddl| statements::drop_model(ddl, &name, if_exists)).await?;
             command("DROP MODEL")
         }
-        Own::Reindex { index } => {
-            defining(session, async |ddl| statements::reindex(ddl, &index)).await?;
-            command("REINDEX")
-        }
+        Own::Define(definition) => define::define(session, definition).await,
         Own::Upkeep(upkeep) => statements::upkeep(session, upkeep).await,
         Own::Operate(Operate::SetOwner { what, name, role }) => {
             defining(session, async |ddl| ddl::set_owner(ddl, what, &name, &role)).await?;

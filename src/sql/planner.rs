@@ -214,7 +214,7 @@ impl ContextProvider for Planner<'_> {
     }
 
     fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
-        Some(Arc::new(Types))
+        Some(Arc::new(Types(self.context.clone())))
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
@@ -280,11 +280,11 @@ impl ContextProvider for Planner<'_> {
 
 /// Types of casts: ours, which are PostgreSQL's, and not the engine's.
 #[derive(Debug)]
-struct Types;
+struct Types(Arc<Context>);
 
 impl TypePlanner for Types {
     fn plan_type_field(&self, sql_type: &ast::DataType) -> DfResult<Option<FieldRef>> {
-        let sql_type = super::types::sql_type(sql_type)?;
+        let sql_type = super::types::sql_type_in(&self.0, sql_type)?;
         // A field without a name would keep the marks of what is cast.
         Ok(Some(Arc::new(
             Field::new("cast", sql_type.arrow(), true).with_metadata(sql_type.field("").metadata().clone()),
@@ -292,7 +292,7 @@ impl TypePlanner for Types {
     }
 
     fn plan_type(&self, sql_type: &ast::DataType) -> DfResult<Option<DataType>> {
-        Ok(Some(super::types::sql_type(sql_type)?.arrow()))
+        Ok(Some(super::types::sql_type_in(&self.0, sql_type)?.arrow()))
     }
 }
 

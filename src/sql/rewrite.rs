@@ -247,6 +247,20 @@ fn modulo(expression: &mut Expr) {
     }
 }
 
+/// `nextval('s'::regclass)` is told the sequence by its name.
+fn sequence_by_name(expression: &mut Expr) {
+    let Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) = expression else { return };
+    if !functions::sequence::COUNTING.contains(&last(name).as_str()) {
+        return;
+    }
+    if let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))) = list.args.first_mut()
+        && let Expr::Cast { expr, data_type, .. } = argument
+        && super::ddl::is_regclass(data_type)
+    {
+        *argument = expr.as_ref().clone();
+    }
+}
+
 /// A number with more digits than a decimal has is floating point.
 fn long_number(expression: &mut Expr) {
     const DIGITS: i32 = 38;
@@ -275,6 +289,7 @@ fn in_engines_words(expression: &mut Expr) {
     similar::as_expression(expression);
     operators::as_functions(expression);
     modulo(expression);
+    sequence_by_name(expression);
 }
 
 /// An expression outside of a query with the same rewriting.

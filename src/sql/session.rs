@@ -15,6 +15,7 @@ use super::parameters::{self, Parameters};
 use super::parser::{self, Body, Statement};
 use super::prepared::Prepareds;
 use super::semantics::SessionZone;
+use super::sequences::Taken;
 use super::settings::Settings;
 use super::shown;
 use crate::catalog::ObjectId;
@@ -120,6 +121,8 @@ pub struct Session {
     pub(super) cursors: Cursors,
     /// The implicit transaction is of a string of several statements, and as good as a block to them.
     pub(super) in_string: bool,
+    /// The numbers that it took of sequences.
+    pub(super) taken: Arc<Taken>,
     cancel: Cancel,
     copy: Option<CopyIn>,
     binary: Lent,
@@ -144,6 +147,7 @@ impl Session {
             prepared: Arc::default(),
             cursors: Cursors::default(),
             in_string: false,
+            taken: Arc::default(),
             cancel: Cancel::default(),
             copy: None,
             binary: None,
@@ -282,6 +286,8 @@ impl Session {
             params: self.params.clone(),
             prepared: self.prepared.clone(),
             cursors: self.cursors.shown(),
+            taken: self.taken.clone(),
+            read_only: self.txn.as_ref().is_some_and(Transaction::is_read_only),
             cancel: self.cancel.clone(),
             notices: self.notices.clone(),
         };

@@ -1,6 +1,8 @@
 //! Types as the parser gives them to types as the catalogue keeps them.
 
-use crate::catalog::SqlType;
+use super::context::Context;
+use super::parser::split;
+use crate::catalog::{EnumType, ObjectId, SqlType};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, ObjectName, TimezoneInfo,
@@ -44,6 +46,31 @@ pub fn sql_type(data_type: &DataType) -> Result<SqlType> {
         DataType::Custom(name, _) => custom(name)?,
         other => return Err(undefined(&other.to_string().to_lowercase())),
     })
+}
+
+/// The same, among the types of the database too.
+pub fn sql_type_in(context: &Context, data_type: &DataType) -> Result<SqlType> {
+    match (sql_type(data_type), data_type) {
+        (Err(error), DataType::Custom(name, _)) if error.kind() == Kind::UndefinedObject => {
+            let (schema, plain) = split(name)?;
+            find_enum(context, schema.as_deref(), &plain).map(|(id, of)| of.as_type(id)).ok_or(error)
+        }
+        (Err(error), DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)))
+            if error.kind() == Kind::UndefinedObject && sql_type_in(context, item).is_ok() =>
+        {
+            Err(Error::new(Kind::Unsupported, "arrays of an enumerated type are not supported"))
+        }
+        (read, _) => read,
+    }
+}
+
+/// The enumerated type that a written name means.
+pub fn find_enum<'a>(context: &'a Context, schema: Option<&str>, name: &str) -> Option<(ObjectId, &'a EnumType)> {
+    let catalog = &context.snapshot.catalog;
+    match schema {
+        Some(schema) => catalog.enum_type(schema, name),
+        None => context.settings.search_path().iter().find_map(|schema| catalog.enum_type(schema, name)),
+    }
 }
 
 fn custom(name: &ObjectName) -> Result<SqlType> {

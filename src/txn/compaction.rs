@@ -148,7 +148,7 @@ impl Manager {
             let mut keys = Vec::new();
             for key in facts.keys.iter().filter(|key| self.has_index(table, key)) {
                 let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| part.column(c).clone()).collect();
-                keys.push((key.name.clone(), keys::key_bytes(&columns)?));
+                keys.push((key.name.clone(), keys::bytes_of(key, &columns)?));
             }
             let segment = self.write_chunk(table, facts, self.new_id(), &part)?;
             parts.push(Part { segment, origins: origins[start..start + rows].to_vec(), keys });
@@ -260,7 +260,12 @@ mod tests {
     fn facts() -> Table {
         Table {
             columns: ["id", "other"].map(|name| Column::new(name, SqlType::Int8)).to_vec(),
-            keys: vec![KeyConstraint { name: "t_pkey".to_owned(), columns: vec![0], primary: true }],
+            keys: vec![KeyConstraint {
+                name: "t_pkey".to_owned(),
+                columns: vec![0],
+                primary: true,
+                ..KeyConstraint::default()
+            }],
             ..Table::new("public", "t", 1)
         }
     }

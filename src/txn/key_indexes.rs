@@ -118,7 +118,7 @@ impl Manager {
         }
         let mut index = KeyIndex::default();
         for segment in &latest.rows(table).segments {
-            let keys = keys::key_bytes(&self.read(table, segment, &key.columns)?)?;
+            let keys = keys::bytes_of(key, &self.read(table, segment, &key.columns)?)?;
             // A deleted row must not hide a live one that has the same key.
             index.add_live(segment.id, &keys, |offset| !segment.is_deleted(offset));
         }
@@ -138,7 +138,7 @@ impl Manager {
         if wanted.is_empty() {
             return Ok(KeyIndex::default());
         }
-        let asked: HashSet<KeyBytes, Hashes> = keys::key_bytes(wanted)?.into_iter().flatten().collect();
+        let asked: HashSet<KeyBytes, Hashes> = keys::bytes_of(key, wanted)?.into_iter().flatten().collect();
         let conditions = [condition(key, wanted)];
         let mut index = KeyIndex::default();
         for segment in &latest.rows(table).segments {
@@ -146,7 +146,7 @@ impl Manager {
             let pages = self.pages(table, segment)?;
             for (page, rows) in pages.iter().enumerate().filter(|(page, _)| left.get(*page) != Some(&false)) {
                 for columns in self.read_pages(table, segment, &key.columns, page..page + 1)? {
-                    let found = keys::key_bytes(&columns)?.into_iter().zip(rows.clone());
+                    let found = keys::bytes_of(key, &columns)?.into_iter().zip(rows.clone());
                     for (key, offset) in found.filter_map(|(key, offset)| Some((key?, offset))) {
                         if asked.contains(&key) && !segment.is_deleted(offset) {
                             index.insert(key, row_id(segment.id, offset));
@@ -180,7 +180,12 @@ fn condition(key: &KeyConstraint, wanted: &[ArrayRef]) -> Condition {
     let rows = wanted.first().map_or(0, |column| column.len());
     let columns = || key.columns.iter().copied().zip(wanted);
     if rows <= KEYS_ONE_BY_ONE {
-        let equal = |row: usize| columns().map(move |(c, v)| Condition::Compare(c, Comparison::Equal, v.slice(row, 1)));
+        let equal = |row: usize| {
+            columns().map(move |(c, v)| match v.is_null(row) {
+                true => Condition::Null(c),
+                false => Condition::Compare(c, Comparison::Equal, v.slice(row, 1)),
+            })
+        };
         return Condition::Any((0..rows).map(|row| Condition::All(equal(row).collect())).collect());
     }
     let within = |(column, values): (usize, &ArrayRef)| {
@@ -190,6 +195,12 @@ fn condition(key: &KeyConstraint, wanted: &[ArrayRef]) -> Condition {
             Condition::Compare(column, Comparison::LessOrEqual, bounds.max),
         ]
     };
+    if key.nulls_equal {
+        let or_null = |(column, values)| {
+            Condition::Any(vec![Condition::All(within((column, values)).into()), Condition::Null(column)])
+        };
+        return Condition::All(columns().map(or_null).collect());
+    }
     Condition::All(columns().flat_map(within).collect())
 }
 
@@ -238,6 +249,7 @@ mod tests {
             name: name.to_owned(),
             columns: columns.to_vec(),
             primary,
+            ..KeyConstraint::default()
         };
         Table {
             columns: vec![

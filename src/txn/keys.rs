@@ -74,13 +74,24 @@ const ENTRY_BYTES: usize = size_of::<(KeyBytes, RowId)>() + 1;
 
 /// The keys of rows, none where a column of the key is NULL. `columns` are those of the constraint, in its order.
 pub fn key_bytes(columns: &[ArrayRef]) -> Result<Vec<Option<KeyBytes>>> {
+    Ok(bytes(columns)?.map(|(key, null)| (!null).then_some(key)).collect())
+}
+
+/// As [`key_bytes`], for a constraint: one for which NULLs are equal has keys with NULL too.
+pub fn bytes_of(key: &KeyConstraint, columns: &[ArrayRef]) -> Result<Vec<Option<KeyBytes>>> {
+    Ok(bytes(columns)?.map(|(bytes, null)| (!null || key.nulls_equal).then_some(bytes)).collect())
+}
+
+/// For each row its key, and whether a column of it is NULL.
+fn bytes(columns: &[ArrayRef]) -> Result<impl Iterator<Item = (KeyBytes, bool)>> {
     let internal = |e: arrow::error::ArrowError| Error::internal(format!("a key cannot be encoded: {e}"));
     let fields = columns.iter().map(|column| SortField::new(column.data_type().clone())).collect();
     let rows = RowConverter::new(fields).and_then(|converter| converter.convert_columns(columns)).map_err(internal)?;
-    let null = |n: usize| columns.iter().any(|column| column.is_null(n));
     let (first, second) = &*SECRET;
     let key = |row: &[u8]| KeyBytes(first.hash_one(row), second.hash_one(row));
-    Ok(rows.iter().enumerate().map(|(n, row)| (!null(n)).then(|| key(row.as_ref()))).collect())
+    let count = columns.first().map_or(0, |column| column.len());
+    let null = |n: usize| columns.iter().any(|column| column.is_null(n));
+    Ok((0..count).map(move |n| (key(rows.row(n).as_ref()), null(n))))
 }
 
 /// The error for a key that is there already, without saying which.
@@ -91,19 +102,30 @@ pub fn taken(table: &Table, key: &KeyConstraint) -> Error {
 
 /// The error for a key that is there already, as PostgreSQL words it.
 pub fn duplicate(table: &Table, key: &KeyConstraint, columns: &[ArrayRef], row: usize) -> Error {
+    taken(table, key).with_detail(format!("{} already exists.", named(table, key, columns, row)))
+}
+
+/// The error for a key that is there more than once when it is to be unique from now on.
+pub fn duplicated(table: &Table, key: &KeyConstraint, columns: &[ArrayRef], row: usize) -> Error {
+    Error::new(Kind::Unique, format!("could not create unique index \"{}\"", key.name))
+        .with_detail(format!("{} is duplicated.", named(table, key, columns, row)))
+        .about_constraint(table.qualified(), &key.name)
+}
+
+/// A key as a detail names it.
+fn named(table: &Table, key: &KeyConstraint, columns: &[ArrayRef], row: usize) -> String {
     let names: Vec<&str> = key.columns.iter().map(|&c| table.columns[c].name.as_str()).collect();
-    let error = taken(table, key);
     // The value is part of PostgreSQL's detail, but a column under a tag or mask may not be shown here.
     let guarded = key.columns.iter().any(|&c| !table.columns[c].tags.is_empty() || table.columns[c].mask.is_some());
     if guarded {
-        return error.with_detail(format!("Key ({}) already exists.", names.join(", ")));
+        return format!("Key ({})", names.join(", "));
     }
-    let options = FormatOptions::default();
+    let options = FormatOptions::default().with_null("null");
     let values: Vec<String> = columns
         .iter()
         .filter_map(|column| ArrayFormatter::try_new(column, &options).ok().map(|f| f.value(row).to_string()))
         .collect();
-    error.with_detail(format!("Key ({})=({}) already exists.", names.join(", "), values.join(", ")))
+    format!("Key ({})=({})", names.join(", "), values.join(", "))
 }
 
 #[cfg(test)]

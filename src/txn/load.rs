@@ -12,7 +12,7 @@ use super::locks::Items;
 use super::parts::{Part, Parts, cut};
 use super::segment::{FileRef, Location, Segment};
 use super::transaction::Transaction;
-use crate::catalog::{ObjectId, Table};
+use crate::catalog::{KeyConstraint, ObjectId, Table};
 use crate::config::{INLINE_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_ROWS_MAX};
 use crate::error::{Error, Result};
 use crate::storage::FileKind;
@@ -61,7 +61,7 @@ impl Manager {
         let batch = sorted(&self.clustering(table, facts), batch)?;
         let keys = facts.keys.iter().map(|key| {
             let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| batch.column(c).clone()).collect();
-            keys::key_bytes(&columns)
+            keys::bytes_of(key, &columns)
         });
         let keys = keys.collect::<Result<_>>()?;
         let small = batch.get_array_memory_size() <= INLINE_BYTES_MAX;
@@ -83,6 +83,17 @@ impl Manager {
         match prepared.file {
             Some(segment) => txn.add_segment(table, Segment { id, ..segment }),
             None => txn.add_batch(table, id, &prepared.batch),
+        }
+        Ok(())
+    }
+
+    /// Notes the keys of rows that the transaction has added before a key was made: they count as those added since.
+    pub fn note_added(&self, txn: &mut Transaction, table: ObjectId, key: &KeyConstraint) -> Result<()> {
+        let added: Vec<Arc<Segment>> = txn.added.get(&table).cloned().unwrap_or_default();
+        for segment in added {
+            let mut keys = keys::bytes_of(key, &self.read(table, &segment, &key.columns)?)?;
+            keys.iter_mut().enumerate().filter(|(row, _)| segment.is_deleted(*row)).for_each(|(_, key)| *key = None);
+            txn.note_keys(table, &key.name, segment.id, &keys);
         }
         Ok(())
     }

@@ -20,7 +20,8 @@ use super::statistics::TableSummary;
 use super::transaction::{Transaction, conflict, name_taken};
 use crate::catalog::{FIRST_USER_ID, KeyConstraint, Object, ObjectId, Table};
 use crate::config::{
-    CHUNK_CACHE_BYTES, FORMAT_VERSION, FORMAT_VERSION_CLASSES, KEY_INDEX_BYTES, SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX,
+    CHUNK_CACHE_BYTES, FORMAT_VERSION, FORMAT_VERSION_CLASSES, FORMAT_VERSION_OBJECTS, KEY_INDEX_BYTES,
+    SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX,
 };
 use crate::crypto::Scope;
 use crate::encoding::{from_value, id_key, to_value, to_value_of};
@@ -398,7 +399,12 @@ impl Manager {
         let tables: HashSet<ObjectId> = moved.segments().map(|(table, _)| table).collect();
         let mut indexes = self.keys.lock();
         // Rows that moved have new ids: their indexes are built anew when next asked.
-        indexes.retain(|(table, _), _| !tables.contains(table) && next.catalog.get(*table).is_some());
+        // So is the index of a key that is no longer what it was, though another may have its name.
+        let same = |table: ObjectId, key: &str| match (latest.catalog.get(table), next.catalog.get(table)) {
+            (Some(before), Some(now)) if Arc::ptr_eq(before, now) => true,
+            _ => same_key(latest, next, table, key),
+        };
+        indexes.retain(|(table, key), _| !tables.contains(table) && same(*table, key));
         self.summaries.lock().retain(|table, _| next.catalog.get(*table).is_some());
         if !txn.objects.is_empty() {
             self.learnt.retain(|table| next.catalog.get(table).is_some());
@@ -447,7 +453,7 @@ impl Manager {
         key: &KeyConstraint,
         columns: &[ArrayRef],
     ) -> Result<Vec<usize>> {
-        let wanted = keys::key_bytes(columns)?;
+        let wanted = keys::bytes_of(key, columns)?;
         let own = txn.keys_of(table, &key.name);
         let rows = txn.snapshot().rows(table);
         let added = |key: &KeyBytes| own.and_then(|own| own.get(key)).is_some_and(|row| rows.is_live(*row));
@@ -511,9 +517,22 @@ impl Manager {
     }
 }
 
+/// Whether a table's key of this name is the same in two states.
+fn same_key(before: &Snapshot, now: &Snapshot, table: ObjectId, key: &str) -> bool {
+    let of = |snapshot: &Snapshot| {
+        let table = snapshot.catalog.table_by_id(table)?;
+        let key = table.key(key)?;
+        let types = key.columns.iter().map(|&column| table.columns[column].data_type.clone());
+        Some((key.columns.clone(), key.nulls_equal, types.collect::<Vec<_>>()))
+    };
+    of(before).is_some_and(|before| of(now) == Some(before))
+}
+
 /// The version of an object's facts: what knows no classes must not take a table that has one for a table without.
 fn version(object: &Object) -> u8 {
     match object {
+        Object::Table(table) if table.is_of_objects() => FORMAT_VERSION_OBJECTS,
+        Object::PlainIndex(_) | Object::Sequence(_) | Object::Comment(_) | Object::Enum(_) => FORMAT_VERSION_OBJECTS,
         Object::Table(table) if table.columns.iter().any(|column| column.class.is_some()) => FORMAT_VERSION_CLASSES,
         Object::ColumnClass(_) => FORMAT_VERSION_CLASSES,
         _ => FORMAT_VERSION,
@@ -531,7 +550,12 @@ mod tests {
     fn table() -> Table {
         Table {
             columns: vec![Column { not_null: true, ..Column::new("id", SqlType::Int8) }],
-            keys: vec![KeyConstraint { name: "t_pkey".to_owned(), columns: vec![0], primary: true }],
+            keys: vec![KeyConstraint {
+                name: "t_pkey".to_owned(),
+                columns: vec![0],
+                primary: true,
+                ..KeyConstraint::default()
+            }],
             ..Table::new("public", "t", 1)
         }
     }

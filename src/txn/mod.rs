@@ -49,7 +49,7 @@ pub use compaction::Effort;
 pub use compactor::Compactor;
 pub use condition::{Comparison, Condition};
 pub use isolation::{Isolation, Reads};
-pub use keys::{KeyBytes, key_bytes};
+pub use keys::{KeyBytes, bytes_of, duplicated, key_bytes};
 pub use load::{Loader, Prepared};
 pub use locks::Mode;
 pub use lookup::Found;

@@ -80,7 +80,7 @@ impl Manager {
 
     /// The items of one constraint's keys, whose columns are given in its order.
     pub fn items_of(&self, key: &KeyConstraint, columns: &[ArrayRef]) -> Result<Items> {
-        let keys = keys::key_bytes(columns)?;
+        let keys = keys::bytes_of(key, columns)?;
         Ok(keys.iter().flatten().map(|bytes| self.locks.key_item(&key.name, bytes)).collect())
     }
 
@@ -93,7 +93,7 @@ impl Manager {
         key: &KeyConstraint,
         columns: &[ArrayRef],
     ) -> Result<Vec<Holder>> {
-        let wanted = keys::key_bytes(columns)?;
+        let wanted = keys::bytes_of(key, columns)?;
         let asked = || Ok(columns.to_vec());
         self.with_index(table, key, asked, |index, latest| {
             let rows = latest.rows(table);

@@ -205,8 +205,25 @@ impl Transaction {
         Ok(())
     }
 
-    /// Removes an object, and its rows if it is a table.
+    /// The keys that it added to a constraint are those of one of another name from now on.
+    pub fn rename_key(&mut self, table: ObjectId, from: &str, to: &str) {
+        if let Some(noted) = self.keys.remove(&(table, from.to_owned())) {
+            self.keys.insert((table, to.to_owned()), noted);
+        }
+    }
+
+    /// A constraint is gone, and with it what was noted of its keys.
+    pub fn forget_key(&mut self, table: ObjectId, constraint: &str) {
+        self.keys.remove(&(table, constraint.to_owned()));
+    }
+
+    /// Removes an object with the comments on it, and its rows if it is a table.
     pub fn drop_object(&mut self, id: ObjectId) {
+        let comments: Vec<ObjectId> = self.working.catalog.comments_of(id).map(|(comment, _)| comment).collect();
+        for comment in comments {
+            Arc::make_mut(&mut self.working.catalog).remove(comment);
+            self.objects.insert(comment, None);
+        }
         Arc::make_mut(&mut self.working.catalog).remove(id);
         Arc::make_mut(&mut self.working.tables).remove(&id);
         self.added.remove(&id);

@@ -259,6 +259,21 @@ const HARD: &[&str] = &[
     "INSERT INTO apart VALUES (1, 'hidden'), (2, NULL)",
     "CREATE VIEW named (x, \"Y\") AS SELECT id, upper(note) FROM other.ids WHERE note <> 'a''b'",
     "GRANT SELECT ON named TO reader",
+    "CREATE TYPE other.state AS ENUM ('new', 'it''s old')",
+    "CREATE SEQUENCE other.counter INCREMENT BY 5 CYCLE MAXVALUE 100",
+    "SELECT setval('other.counter', 50)",
+    "CREATE TABLE made (id serial PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY (START WITH 7 INCREMENT BY 3), a int,
+        twice int GENERATED ALWAYS AS (a * 2) STORED, s other.state DEFAULT 'new', c int DEFAULT nextval('other.counter'))",
+    "INSERT INTO made (a, s) VALUES (1, 'it''s old'), (2, NULL)",
+    "INSERT INTO made (a) VALUES (NULL)",
+    "CREATE UNIQUE INDEX \"one of\" ON made (a DESC, n) INCLUDE (s) NULLS NOT DISTINCT",
+    "CREATE INDEX ON made (lower(s::text), a NULLS FIRST) WHERE a > 1",
+    "COMMENT ON INDEX \"one of\" IS 'only once'",
+    "COMMENT ON SEQUENCE other.counter IS 'counts'",
+    "COMMENT ON CONSTRAINT made_pkey ON made IS 'known by it'",
+    "COMMENT ON TYPE other.state IS 'of it'",
+    "COMMENT ON SCHEMA other IS 'not the first'",
+    "GRANT USAGE ON SEQUENCE other.counter TO reader",
 ];
 
 /// Rows, or what a foreign key says against the statement.
@@ -299,6 +314,13 @@ async fn what_is_exported_comes_back_equal() {
         "DELETE FROM people WHERE id = 1 RETURNING *",
         "SELECT * FROM people",
         "SELECT * FROM other.firms",
+        "SELECT * FROM made ORDER BY id",
+        "INSERT INTO made (a) VALUES (9) RETURNING id, n, twice, s, c",
+        "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'made' ORDER BY 1",
+        "SELECT sequencename, increment_by, cycle, max_value, last_value FROM pg_sequences ORDER BY 1",
+        "SELECT obj_description('other.counter'::regclass, 'pg_class'), obj_description('\"one of\"'::regclass)",
+        "SELECT has_sequence_privilege('reader', 'other.counter', 'USAGE')",
+        "SELECT 'it''s old'::other.state > 'new'::other.state",
     ];
     let mut answers = Vec::new();
     {
@@ -498,7 +520,7 @@ async fn answers(data: &Path) -> String {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "makes a fixture"]
 async fn make_a_store_of_this_format() {
-    let folder = compat().join(format!("format-{}", stewarddb::config::FORMAT_VERSION_CLASSES));
+    let folder = compat().join(format!("format-{}", stewarddb::config::FORMAT_VERSION_OBJECTS));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     make(&folder.join("data")).await;
@@ -506,6 +528,17 @@ async fn make_a_store_of_this_format() {
         // Part of it lies in the journal only.
         let database = Database::open(folder.join("data"), &key()).unwrap();
         let mut session = database.session("steward").unwrap();
+        for sql in [
+            "CREATE TYPE mood AS ENUM ('sad', 'ok')",
+            "CREATE TABLE numbered (id int GENERATED ALWAYS AS IDENTITY, nr serial, m mood,
+                twice int GENERATED ALWAYS AS (nr * 2) STORED)",
+            "INSERT INTO numbered (m) VALUES ('ok'), ('sad')",
+            "CREATE UNIQUE INDEX ON numbered (nr)",
+            "CREATE INDEX ON numbered (m)",
+            "COMMENT ON INDEX numbered_m_idx IS 'kept'",
+        ] {
+            run(&mut session, sql).await.unwrap();
+        }
         run(&mut session, "INSERT INTO few VALUES (9, 'nine')").await.unwrap();
         run(&mut session, "SELECT * FROM SEARCH('few', 'nine', 1)").await.unwrap();
     }

@@ -69,7 +69,7 @@ impl CopyIn {
     ) -> Result<Self> {
         let loader = Loader::new(context.database.manager.clone(), txn, into.target.id)?;
         let table = into.target.table.clone();
-        let numbered = |n: usize| table.columns[n].identity && !into.columns.contains(&n);
+        let numbered = |n: usize| table.columns[n].is_numbered() && !into.columns.contains(&n);
         // Rows are numbered in the order in which they come.
         let loader = match (0..table.columns.len()).any(numbered) {
             true => loader.one_by_one(),
@@ -342,7 +342,7 @@ impl Reader {
         let mut given = vec![None; table.columns.len()];
         self.into.columns.iter().enumerate().for_each(|(at, &column)| given[column] = Some(at));
         let work = Work::new(&self.context, &self.state, &[]);
-        work.rows_where(self.into.target.id, table, &given, &batch, self.into.condition.as_ref())
+        work.rows_where(table, &given, &batch, self.into.condition.as_ref())
     }
 
     fn check_count(&self, line: u64, count: usize) -> Result<()> {

@@ -25,7 +25,7 @@ use super::parser::{Copy, CopyFormat};
 use super::planner::Planner;
 use super::session::{Outcome, Session};
 use super::{run, shown, tables};
-use crate::catalog::{Object, Privilege};
+use crate::catalog::{Object, Privilege, Table};
 use crate::error::{Error, Kind, Result};
 use crate::fail;
 use crate::txn::Transaction;
@@ -38,6 +38,23 @@ use input::Destination;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+/// The columns that COPY takes and gives: not those that are computed from others.
+fn stored_columns(table: &Table) -> Vec<usize> {
+    (0..table.columns.len()).filter(|at| table.columns[*at].generated.is_none()).collect()
+}
+
+/// Refuses a column that is computed from others.
+fn must_be_stored(table: &Table, at: usize) -> Result<()> {
+    match table.columns[at].generated {
+        None => Ok(()),
+        Some(_) => {
+            let message = format!("column \"{}\" is a generated column", table.columns[at].name);
+            Err(Error::new(Kind::InvalidColumnReference, message)
+                .with_detail("Generated columns cannot be used in COPY."))
+        }
+    }
+}
 
 /// Starts a COPY; one with a file of the server ends as well.
 pub async fn start(session: &mut Session, copy: Box<Copy>, params: &[ScalarValue]) -> Result<Outcome> {
@@ -150,8 +167,9 @@ fn source(
             Error::new(Kind::UndefinedColumn, message)
         })
     };
+    let facts = context.snapshot.catalog.table(&schema, &name).map(|(_, table)| table);
     let projection = match copy.columns.is_empty() {
-        true => None,
+        true => facts.filter(|table| table.generated().next().is_some()).map(stored_columns),
         false => Some(copy.columns.iter().map(place).collect::<Result<Vec<_>>>()?),
     };
     let all = source.schema();
@@ -186,7 +204,7 @@ fn must_be_new_to_freeze(copy: &Copy, txn: &Transaction, target: &Target) -> Res
 /// The table's columns that the data have.
 fn columns(copy: &Copy, target: &Target) -> Result<Vec<usize>> {
     if copy.columns.is_empty() {
-        return Ok((0..target.table.columns.len()).collect());
+        return Ok(stored_columns(&target.table));
     }
     let place = |name: &String| {
         target.table.column_index(name).ok_or_else(|| {
@@ -196,6 +214,7 @@ fn columns(copy: &Copy, target: &Target) -> Result<Vec<usize>> {
     };
     let columns = copy.columns.iter().map(place).collect::<Result<Vec<_>>>()?;
     must_differ(&copy.columns)?;
+    columns.iter().try_for_each(|at| must_be_stored(&target.table, *at))?;
     Ok(columns)
 }
 

@@ -127,7 +127,11 @@ fn owner(object: &Object) -> Option<ObjectId> {
         Object::Model(o) => Some(o.owner),
         Object::Source(o) => Some(o.owner),
         Object::Function(o) => Some(o.owner),
+        Object::Sequence(o) => Some(o.owner),
+        Object::Enum(o) => Some(o.owner),
         Object::Index(_)
+        | Object::PlainIndex(_)
+        | Object::Comment(_)
         | Object::Role(_)
         | Object::Tag(_)
         | Object::RowPolicy(_)
@@ -163,6 +167,29 @@ pub fn grant(ddl: &mut Ddl<'_>, target: GrantTarget, roles: &[String], revoke: b
                             on_relation(ddl, &schema, &v.name, &rights, &roles, revoke)?
                         }
                         _ => {}
+                    }
+                }
+            }
+            Ok(())
+        }
+        GrantTarget::Sequences(rights, sequences) => {
+            for (schema, name) in sequences {
+                let (schema, name) = ddl.context.resolve(schema.as_deref(), &name);
+                on_sequence(ddl, &schema, &name, &rights, &roles, revoke)?;
+            }
+            Ok(())
+        }
+        GrantTarget::SequencesOf(rights, schemas) => {
+            let catalog = ddl.txn.snapshot().catalog.clone();
+            for schema in schemas {
+                if catalog.schema(&schema).is_none() {
+                    return Err(Error::new(Kind::UndefinedSchema, format!("schema \"{schema}\" does not exist")));
+                }
+                for (_, object) in catalog.class(Class::Relation) {
+                    if let Object::Sequence(sequence) = object
+                        && sequence.schema == schema
+                    {
+                        on_sequence(ddl, &schema, &sequence.name, &rights, &roles, revoke)?;
                     }
                 }
             }
@@ -255,7 +282,32 @@ fn on_relation(
             change(&mut view.grants, rights, roles, revoke);
             ddl.txn.put_object(id, Object::View(view))
         }
+        // As in PostgreSQL, where the word SEQUENCE may be left out.
+        Some((_, Object::Sequence(_))) => {
+            let rights: Vec<Privilege> = rights.iter().map(|(right, _)| *right).collect();
+            on_sequence(ddl, schema, name, &rights, roles, revoke)
+        }
         _ => Err(super::super::tables::undefined(ddl.context, schema, name)),
+    }
+}
+
+fn on_sequence(
+    ddl: &mut Ddl<'_>,
+    schema: &str,
+    name: &str,
+    rights: &[Privilege],
+    roles: &[ObjectId],
+    revoke: bool,
+) -> Result<()> {
+    match ddl.txn.snapshot().catalog.relation(schema, name).map(|(id, object)| (id, object.clone())) {
+        Some((id, Object::Sequence(mut sequence))) => {
+            ddl.context.must_own(sequence.owner, "sequence", name)?;
+            let rights: Vec<_> = rights.iter().map(|right| (*right, None)).collect();
+            change(&mut sequence.grants, &rights, roles, revoke);
+            ddl.txn.put_object(id, Object::Sequence(sequence))
+        }
+        Some(_) => Err(Error::new(Kind::WrongObject, format!("\"{name}\" is not a sequence"))),
+        None => Err(super::super::tables::undefined(ddl.context, schema, name)),
     }
 }
 

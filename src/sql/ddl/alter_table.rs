@@ -1,22 +1,27 @@
-//! ALTER TABLE: columns added, dropped and renamed, constraints, row security.
+//! ALTER TABLE: columns added and changed, constraints, row security. Dropping a column, another type and other names have files of
+//! their own.
 
 use super::super::dml::Work;
-use super::super::parser::{self, fold, split};
-use super::super::planner::Planner;
+use super::super::parser::{self, Beside, SequenceOption, fold, split};
 use super::class::{drop_empty_classes, may_have_classes};
 use super::constraint::{self, contains_nulls};
 use super::drop::dependent_views;
+use super::drop_column::drop_column;
+use super::enumeration::written_type;
+use super::generated::check_generated;
+use super::rename::{forget_finding, rename_column, rename_constraint};
+use super::retype::retype;
+use super::sequence::{must_be_whole, number_column, set_default};
 use super::table::add_column;
 use super::{Ddl, check_name, skipping, view_names};
-use crate::catalog::{Object, ObjectId, Table, View};
+use crate::catalog::{Class, Function, Object, ObjectId, Table, View};
 use crate::error::{Error, Kind, Result};
-use arrow::array::new_null_array;
-use datafusion::common::DFSchema;
+use arrow::array::{Array, ArrayRef, RecordBatch};
 use datafusion::sql::sqlparser::ast::{self, AlterColumnOperation, AlterTableOperation, RenameTableNameKind};
 use std::ops::ControlFlow;
 
 /// Runs ALTER TABLE.
-pub fn alter_table(ddl: &mut Ddl<'_>, alter: ast::AlterTable) -> Result<()> {
+pub fn alter_table(ddl: &mut Ddl<'_>, alter: ast::AlterTable, beside: &Beside) -> Result<()> {
     ddl.txn.must_write("ALTER TABLE")?;
     let (schema, name) = split(&alter.name)?;
     if alter.if_exists {
@@ -28,14 +33,20 @@ pub fn alter_table(ddl: &mut Ddl<'_>, alter: ast::AlterTable) -> Result<()> {
     }
     let (id, mut table) = ddl.own_table(schema.as_deref(), &name)?;
     for operation in alter.operations {
-        change(ddl, id, &mut table, operation)?;
+        change(ddl, id, &mut table, operation, beside)?;
     }
     may_have_classes(&table)?;
     drop_empty_classes(ddl, id, &table);
     ddl.txn.put_object(id, Object::Table(table))
 }
 
-fn change(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, operation: AlterTableOperation) -> Result<()> {
+fn change(
+    ddl: &mut Ddl<'_>,
+    id: ObjectId,
+    table: &mut Table,
+    operation: AlterTableOperation,
+    beside: &Beside,
+) -> Result<()> {
     match operation {
         AlterTableOperation::EnableRowLevelSecurity => table.row_security = true,
         AlterTableOperation::DisableRowLevelSecurity => table.row_security = false,
@@ -46,8 +57,8 @@ fn change(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, operation: AlterTa
                 return Err(Error::new(Kind::DuplicateColumn, format!("column \"{new}\" already exists")));
             }
             let at = column(table, &old_column_name)?;
-            refuse_if_used(ddl, table, at)?;
-            table.columns[at].name = new;
+            must_not_be_read(ddl, table, at)?;
+            rename_column(ddl, id, table, at, new)?;
         }
         AlterTableOperation::RenameTable { table_name } => {
             let (RenameTableNameKind::As(name) | RenameTableNameKind::To(name)) = table_name;
@@ -55,40 +66,35 @@ fn change(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, operation: AlterTa
         }
         AlterTableOperation::AddColumn { column_def, if_not_exists, .. } => {
             let name = fold(&column_def.name);
-            if if_not_exists && table.column_index(&name).is_some() {
-                skipping(ddl.context, "column", &name, true);
-                return Ok(());
+            if table.column_index(&name).is_some() {
+                let there = format!("column \"{name}\" of relation \"{}\" already exists", table.name);
+                if if_not_exists {
+                    ddl.context.notice(format!("{there}, skipping"));
+                    return Ok(());
+                }
+                return Err(Error::new(Kind::DuplicateColumn, there));
             }
             let before = table.clone();
             let mut references = Vec::new();
-            add_column(ddl, table, column_def, &mut references)?;
+            add_column(ddl, id, table, column_def, beside, &mut references)?;
+            super::table::check_expressions(ddl, table)?;
+            check_generated(ddl, table)?;
             rewrite(ddl, id, &before, table, None)?;
+            if table.checks.len() > before.checks.len() {
+                constraint::must_hold(ddl, id, table)?;
+            }
             for definition in references {
                 constraint::add(ddl, id, table, ast::TableConstraint::ForeignKey(definition), false)?;
             }
         }
-        AlterTableOperation::DropColumn { column_names, if_exists, .. } => {
+        AlterTableOperation::DropColumn { column_names, if_exists, drop_behavior, .. } => {
+            let cascade = matches!(drop_behavior, Some(ast::DropBehavior::Cascade));
             for name in column_names {
-                if if_exists && table.column_index(&fold(&name)).is_none() {
-                    skipping(ddl.context, "column", &fold(&name), false);
-                    continue;
-                }
-                let at = column(table, &name)?;
-                refuse_if_used(ddl, table, at)?;
-                let before = table.clone();
-                table.columns.remove(at);
-                for key in &mut table.foreign_keys {
-                    key.columns.iter_mut().filter(|c| **c > at).for_each(|c| *c -= 1);
-                }
-                if table.cluster.contains(&at) {
-                    table.cluster.clear();
-                }
-                table.cluster.iter_mut().filter(|c| **c > at).for_each(|c| *c -= 1);
-                for key in &mut table.keys {
-                    key.columns.iter_mut().filter(|c| **c > at).for_each(|c| *c -= 1);
-                }
-                rewrite(ddl, id, &before, table, Some(at))?;
+                drop_column(ddl, id, table, &name, if_exists, cascade)?;
             }
+        }
+        AlterTableOperation::RenameConstraint { old_name, new_name } => {
+            rename_constraint(ddl, id, table, &fold(&old_name), fold(&new_name))?;
         }
         AlterTableOperation::AlterColumn { column_name, op } => {
             let at = column(table, &column_name)?;
@@ -98,13 +104,26 @@ fn change(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, operation: AlterTa
                     may_have_classes(table)?;
                     refuse_nulls(ddl, id, table, at)?;
                 }
-                AlterColumnOperation::DropNotNull => table.columns[at].not_null = false,
-                AlterColumnOperation::SetDefault { value } => {
-                    Planner::new(ddl.context, ddl.state).expression(value.clone(), &DFSchema::empty())?;
-                    table.columns[at].default = Some(view_names::functions_in_full(&value.to_string(), ddl.context)?);
+                AlterColumnOperation::DropNotNull => {
+                    may_be_null(table, at)?;
+                    table.columns[at].not_null = false;
                 }
-                AlterColumnOperation::DropDefault => table.columns[at].default = None,
-                other => return Err(unsupported(&other.to_string())),
+                AlterColumnOperation::SetDefault { value } => {
+                    may_have_default(table, at)?;
+                    set_default(ddl, &mut table.columns[at], value)?;
+                }
+                AlterColumnOperation::DropDefault => {
+                    may_have_default(table, at)?;
+                    (table.columns[at].default, table.columns[at].sequence) = (None, None);
+                }
+                AlterColumnOperation::SetDataType { data_type, using, .. } => {
+                    retype(ddl, id, table, at, written_type(ddl, &data_type)?, using)?;
+                }
+                AlterColumnOperation::AddGenerated { generated_as, sequence_options } => {
+                    let options = beside.identity(sequence_options.as_deref());
+                    let always = !matches!(generated_as, Some(ast::GeneratedAs::ByDefault));
+                    add_identity(ddl, id, table, at, always, &options)?;
+                }
             }
         }
         AlterTableOperation::AddConstraint { constraint, not_valid } => {
@@ -123,17 +142,13 @@ fn change(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, operation: AlterTa
 fn rename(ddl: &mut Ddl<'_>, table: &mut Table, name: String) -> Result<()> {
     check_name(&name)?;
     rename_in_views(ddl, table.qualified(), (&table.schema, &name))?;
-    let asset = format!("{}.{}", table.schema, table.name);
-    let finding = ddl.txn.snapshot().catalog.finding(&asset).map(|(id, _)| id);
-    if let Some(finding) = finding {
-        ddl.txn.drop_object(finding);
-        ddl.context.notice(format!("what INVENTORY found about {asset} is forgotten, as the name is part of it"));
-    }
+    ddl.must_be_free(&table.schema, &name)?;
+    forget_finding(ddl, &table.schema, &table.name);
     table.name = name;
     Ok(())
 }
 
-/// Views that read a relation go on to read it under its new name.
+/// Views and functions that read a relation go on to read it under its new name.
 pub(super) fn rename_in_views(ddl: &mut Ddl<'_>, (schema, name): (&str, &str), to: (&str, &str)) -> Result<()> {
     for (id, ..) in dependent_views(ddl, schema, name) {
         let found = ddl.txn.snapshot().catalog.get(id).cloned();
@@ -143,22 +158,80 @@ pub(super) fn rename_in_views(ddl: &mut Ddl<'_>, (schema, name): (&str, &str), t
             ddl.txn.put_object(id, Object::View(View { query: query.to_string(), ..view.clone() }))?;
         }
     }
+    let catalog = ddl.txn.snapshot().catalog.clone();
+    for (id, object) in catalog.class(Class::Function) {
+        let Object::Function(function) = object else { continue };
+        let mut query = parser::query(&function.query)?;
+        let reads = |(s, n): &(Option<String>, String)| n == name && s.as_deref() == Some(schema);
+        if view_names::named(&mut query).iter().any(reads) {
+            view_names::rename(&mut query, (schema, name), to);
+            ddl.txn.put_object(id, Object::Function(Function { query: query.to_string(), ..function.clone() }))?;
+        }
+    }
     Ok(())
+}
+
+/// Refuses a default for a column that makes its own values.
+fn may_have_default(table: &Table, at: usize) -> Result<()> {
+    let column = &table.columns[at];
+    let what = match (column.identity, &column.generated) {
+        (true, _) => "an identity column",
+        (false, Some(_)) => "a generated column",
+        (false, None) => return Ok(()),
+    };
+    let message = format!("column \"{}\" of relation \"{}\" is {what}", column.name, table.name);
+    Err(Error::new(Kind::Syntax, message))
+}
+
+/// Refuses NULL in a column of the primary key or an identity column.
+fn may_be_null(table: &Table, at: usize) -> Result<()> {
+    let column = &table.columns[at];
+    if column.identity {
+        let message = format!("column \"{}\" of relation \"{}\" is an identity column", column.name, table.name);
+        return Err(Error::new(Kind::Syntax, message));
+    }
+    match table.primary_key().is_some_and(|key| key.columns.contains(&at)) {
+        true => Err(Error::new(Kind::InvalidDefinition, format!("column \"{}\" is in a primary key", column.name))),
+        false => Ok(()),
+    }
+}
+
+/// ADD GENERATED ... AS IDENTITY.
+fn add_identity(
+    ddl: &mut Ddl<'_>,
+    id: ObjectId,
+    table: &mut Table,
+    at: usize,
+    always: bool,
+    options: &[SequenceOption],
+) -> Result<()> {
+    let column = &table.columns[at];
+    let refused = |what: &str| {
+        let message = format!("column \"{}\" of relation \"{}\" {what}", column.name, table.name);
+        Err(Error::new(Kind::NotReady, message))
+    };
+    must_be_whole(&column.data_type)?;
+    match () {
+        () if !column.not_null => refused("must be declared NOT NULL before identity can be added"),
+        () if column.identity => refused("is already an identity column"),
+        () if column.default.is_some() || column.sequence.is_some() => refused("already has a default value"),
+        () => number_column(ddl, id, table, at, Some(always), options),
+    }
 }
 
 fn unsupported(what: &str) -> Error {
     Error::new(Kind::Unsupported, format!("ALTER TABLE ... {what} is not supported"))
 }
 
-fn column(table: &Table, name: &ast::Ident) -> Result<usize> {
+pub(super) fn column(table: &Table, name: &ast::Ident) -> Result<usize> {
     let name = fold(name);
     table.column_index(&name).ok_or_else(|| {
         Error::new(Kind::UndefinedColumn, format!("column \"{name}\" of relation \"{}\" does not exist", table.name))
     })
 }
 
-/// Keys, checks and views name columns in their text: such columns stay as they are.
-fn refuse_if_used(ddl: &Ddl<'_>, table: &Table, at: usize) -> Result<()> {
+/// Views name columns in their text: those that they read stay as they are called.
+fn must_not_be_read(ddl: &Ddl<'_>, table: &Table, at: usize) -> Result<()> {
     let name = &table.columns[at].name;
     let catalog = &ddl.txn.snapshot().catalog;
     for (id, _, view) in dependent_views(ddl, &table.schema, &table.name) {
@@ -170,20 +243,11 @@ fn refuse_if_used(ddl: &Ddl<'_>, table: &Table, at: usize) -> Result<()> {
                 .with_hint("Drop the view, change the table, and create the view again."));
         }
     }
-    let key = table.keys.iter().find(|key| key.columns.contains(&at)).map(|key| &key.name);
-    let check = table.checks.iter().find(|check| check.expression.contains(name.as_str())).map(|check| &check.name);
-    let foreign = table.foreign_keys.iter().find(|key| key.columns.contains(&at)).map(|key| &key.name);
-    match key.or(check).or(foreign) {
-        Some(constraint) => Err(Error::new(
-            Kind::Dependent,
-            format!("column \"{name}\" is used by constraint \"{constraint}\" of table \"{}\"", table.name),
-        )),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// Whether a query says a column's name.
-fn says(query: &str, column: &str) -> bool {
+pub(super) fn says(query: &str, column: &str) -> bool {
     let Ok(query) = parser::query(query) else { return false };
     let found = ast::visit_expressions(&query, |expression| {
         let name = match expression {
@@ -217,25 +281,45 @@ pub(super) fn rewrite(
     table: &Table,
     dropped: Option<usize>,
 ) -> Result<()> {
-    let rows = ddl.txn.snapshot().rows(id);
-    let positions: Vec<usize> = (0..before.columns.len()).filter(|p| Some(*p) != dropped).collect();
-    let mut batches = Vec::new();
-    let work = Work::new(ddl.context, ddl.state, &[]);
-    for segment in &rows.segments {
-        let mut columns = ddl.context.database.manager.read_live(id, segment, &positions)?;
-        let count = segment.live_rows();
-        for (at, column) in table.columns.iter().enumerate().skip(columns.len()) {
-            let value = match &column.default {
-                Some(text) => work.constant(text, count)?,
-                None => new_null_array(&column.data_type.arrow(), count),
-            };
-            let value = ddl.context.zone().assign(&value, &column.data_type)?;
+    let context = ddl.looking();
+    let (work, zone) = (Work::new(&context, ddl.state, &[]), ddl.context.zone());
+    rewrite_rows(ddl, id, before, table, |batch| {
+        let mut columns = batch.columns().to_vec();
+        dropped.map(|at| columns.remove(at));
+        let added = columns.len();
+        for column in table.columns.iter().skip(added) {
+            let value = work.default_values(column, batch.num_rows())?;
+            columns.push(zone.assign(&value, &column.data_type)?);
+        }
+        if added == table.columns.len() {
+            return Ok(columns);
+        }
+        let rows = crate::txn::batch(table.arrow_schema(), columns, batch.num_rows())?;
+        let rows = work.generate(table, rows)?;
+        for (at, (column, value)) in table.columns.iter().zip(rows.columns()).enumerate().skip(added) {
             if column.not_null && value.null_count() > 0 {
                 return Err(contains_nulls(table, at));
             }
-            columns.push(value);
         }
-        batches.push(crate::txn::batch(table.arrow_schema(), columns, count)?);
+        Ok(rows.columns().to_vec())
+    })
+}
+
+/// Writes all rows again as `change` makes them of what they were.
+pub(super) fn rewrite_rows(
+    ddl: &mut Ddl<'_>,
+    id: ObjectId,
+    before: &Table,
+    table: &Table,
+    mut change: impl FnMut(&RecordBatch) -> Result<Vec<ArrayRef>>,
+) -> Result<()> {
+    let rows = ddl.txn.snapshot().rows(id);
+    let positions: Vec<usize> = (0..before.columns.len()).collect();
+    let mut batches = Vec::new();
+    for segment in &rows.segments {
+        let columns = ddl.context.database.manager.read_live(id, segment, &positions)?;
+        let old = crate::txn::batch(before.arrow_schema(), columns, segment.live_rows())?;
+        batches.push(crate::txn::batch(table.arrow_schema(), change(&old)?, old.num_rows())?);
     }
     ddl.txn.put_object(id, Object::Table(table.clone()))?;
     ddl.txn.truncate(id);

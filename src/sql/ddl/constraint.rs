@@ -5,9 +5,9 @@ use super::super::parser::fold;
 use super::foreign_key::{add_foreign_key, dependents, drop_dependents, drop_foreign_key, still_needed};
 use super::table::add_constraint;
 use super::{Ddl, skipping};
-use crate::catalog::{ObjectId, Table};
+use crate::catalog::{Comment, ForeignKey, ObjectId, Table};
 use crate::error::{Error, Kind, Result};
-use crate::txn::key_bytes;
+use crate::txn::{bytes_of, duplicated};
 use arrow::array::{Array, ArrayRef};
 use datafusion::sql::sqlparser::ast;
 use std::collections::HashSet;
@@ -46,7 +46,13 @@ pub(super) fn add(
     }
     if let ast::TableConstraint::ForeignKey(definition) = &constraint {
         add_foreign_key(ddl, id, table, definition)?;
-        return must_refer(ddl, id, table);
+        return table.foreign_keys.last().map_or(Ok(()), |key| must_refer(ddl, id, table, key));
+    }
+    if let ast::TableConstraint::PrimaryKeyUsingIndex(using) = &constraint {
+        return use_index(ddl, id, table, using, true);
+    }
+    if let ast::TableConstraint::UniqueUsingIndex(using) = &constraint {
+        return use_index(ddl, id, table, using, false);
     }
     let (keys, checks) = (table.keys.len(), table.checks.len());
     add_constraint(table, constraint)?;
@@ -60,9 +66,46 @@ pub(super) fn add(
     Ok(())
 }
 
-/// The newest foreign key holds for all rows.
-fn must_refer(ddl: &Ddl<'_>, id: ObjectId, table: &Table) -> Result<()> {
-    let Some(key) = table.foreign_keys.last() else { return Ok(()) };
+/// ADD PRIMARY KEY or UNIQUE USING INDEX: a unique index becomes a constraint.
+fn use_index(
+    ddl: &mut Ddl<'_>,
+    id: ObjectId,
+    table: &mut Table,
+    using: &ast::ConstraintUsingIndex,
+    primary: bool,
+) -> Result<()> {
+    let index = fold(&using.index_name);
+    let Some(at) = table.keys.iter().position(|key| key.name == index) else {
+        return Err(Error::new(Kind::UndefinedObject, format!("index \"{index}\" does not exist")));
+    };
+    if table.keys[at].index.is_none() {
+        let message = format!("index \"{index}\" is already associated with a constraint");
+        return Err(Error::new(Kind::NotReady, message));
+    }
+    if primary && table.primary_key().is_some() {
+        let message = format!("multiple primary keys for table \"{}\" are not allowed", table.name);
+        return Err(Error::new(Kind::InvalidDefinition, message));
+    }
+    let name = using.name.as_ref().map(fold).filter(|name| *name != index);
+    if let Some(name) = name {
+        let message = "ALTER TABLE / ADD CONSTRAINT USING INDEX will rename index";
+        ddl.context.notice(format!("{message} \"{index}\" to \"{name}\""));
+        super::index::rename_key(ddl, id, table, at, name)?;
+    }
+    let mut key = table.keys.remove(at);
+    (key.index, key.primary) = (None, primary);
+    if primary {
+        key.columns.iter().for_each(|&column| table.columns[column].not_null = true);
+    }
+    table.keys.push(key);
+    match primary {
+        true => must_be_unique(ddl, id, table),
+        false => Ok(()),
+    }
+}
+
+/// A foreign key holds for all rows.
+pub(super) fn must_refer(ddl: &Ddl<'_>, id: ObjectId, table: &Table, key: &ForeignKey) -> Result<()> {
     let work = Work::new(ddl.context, ddl.state, &[]);
     let target = Target { id, table: Arc::new(table.clone()), called: ast::Ident::with_quote('"', &table.name) };
     for segment in &ddl.txn.snapshot().rows(id).segments {
@@ -80,7 +123,7 @@ pub(super) fn contains_nulls(table: &Table, column: usize) -> Error {
 }
 
 /// The newest key is unique among all rows, and of a primary key no part is NULL.
-fn must_be_unique(ddl: &Ddl<'_>, id: ObjectId, table: &Table) -> Result<()> {
+pub(super) fn must_be_unique(ddl: &mut Ddl<'_>, id: ObjectId, table: &Table) -> Result<()> {
     let Some(key) = table.keys.last() else { return Ok(()) };
     let mut seen = HashSet::new();
     for segment in &ddl.txn.snapshot().rows(id).segments {
@@ -88,19 +131,17 @@ fn must_be_unique(ddl: &Ddl<'_>, id: ObjectId, table: &Table) -> Result<()> {
         if let Some((&column, _)) = key.columns.iter().zip(&columns).find(|(_, c)| key.primary && c.null_count() > 0) {
             return Err(contains_nulls(table, column));
         }
-        for bytes in key_bytes(&columns)?.into_iter().flatten() {
-            if !seen.insert(bytes) {
-                let message = format!("could not create unique index \"{}\"", key.name);
-                let error = Error::new(Kind::Unique, message).with_detail("A key is there more than once.");
-                return Err(error.about_constraint(table.qualified(), &key.name));
+        for (row, bytes) in bytes_of(key, &columns)?.into_iter().enumerate() {
+            if bytes.is_some_and(|bytes| !seen.insert(bytes)) {
+                return Err(duplicated(table, key, &columns, row));
             }
         }
     }
-    Ok(())
+    ddl.context.database.manager.note_added(ddl.txn, id, key)
 }
 
 /// All CHECK constraints hold for all rows.
-fn must_hold(ddl: &Ddl<'_>, id: ObjectId, table: &Table) -> Result<()> {
+pub(super) fn must_hold(ddl: &Ddl<'_>, id: ObjectId, table: &Table) -> Result<()> {
     let work = Work::new(ddl.context, ddl.state, &[]);
     let positions: Vec<usize> = (0..table.columns.len()).collect();
     for segment in &ddl.txn.snapshot().rows(id).segments {
@@ -131,9 +172,10 @@ pub(super) fn drop(
 ) -> Result<()> {
     let name = fold(name);
     if table.foreign_keys.iter().any(|key| key.name == name) {
+        super::comment::forget(ddl, id, &Comment::constraint(&name));
         return drop_foreign_key(ddl, id, table, &name);
     }
-    if table.key(&name).is_some() {
+    if table.key(&name).is_some_and(|key| key.index.is_none()) {
         let dependents = dependents(ddl, id, table, Some(&name));
         match dependents.first() {
             Some(first) if !cascade => {
@@ -154,11 +196,12 @@ pub(super) fn drop(
             table.referenced_by =
                 now.referenced_by.iter().copied().filter(|c| *c != id || refers_to(table, id)).collect();
         }
-        table.keys.retain(|key| key.name != name);
+        super::index::drop_key(ddl, id, table, &name);
         return Ok(());
     }
     if table.checks.iter().any(|check| check.name == name) {
         table.checks.retain(|check| check.name != name);
+        super::comment::forget(ddl, id, &Comment::constraint(&name));
         return Ok(());
     }
     if if_exists {

@@ -1,7 +1,10 @@
-//! DROP TABLE, VIEW, INDEX, SCHEMA.
+//! DROP TABLE, VIEW, INDEX, SEQUENCE, SCHEMA.
 
 use super::super::parser::{self, split};
+use super::enumeration::drop_enum;
 use super::foreign_key::{dependents, drop_dependents, forget, still_needed};
+use super::index::drop_index;
+use super::sequence::{columns_counting, drop_sequence, release_sequence};
 use super::{Ddl, skipping, view_names};
 use crate::catalog::{Class, Object, ObjectId};
 use crate::error::{Error, Kind, Result};
@@ -25,7 +28,8 @@ pub fn drop_objects(
     let going: Vec<ObjectId> = going.collect();
     for name in names {
         match what {
-            ObjectType::Table | ObjectType::View | ObjectType::Index => {
+            ObjectType::Index => drop_index(ddl, name, if_exists, cascade)?,
+            ObjectType::Table | ObjectType::View | ObjectType::Sequence => {
                 relation(ddl, &what, name, if_exists, cascade, &going)?;
             }
             ObjectType::Schema => schema(ddl, name, if_exists, cascade)?,
@@ -57,11 +61,12 @@ fn relation(
     let owner = match (&object, what) {
         (Object::Table(table), ObjectType::Table) => table.owner,
         (Object::View(view), ObjectType::View) => view.owner,
-        (Object::Index(index), ObjectType::Index) => {
-            ddl.txn.snapshot().catalog.table_by_id(index.table).map_or(0, |table| table.owner)
+        (Object::Sequence(sequence), ObjectType::Sequence) => {
+            ddl.context.must_own(sequence.owner, &word, &name)?;
+            return drop_sequence(ddl, id, sequence, cascade);
         }
         _ => {
-            return Err(Error::new(Kind::DatatypeMismatch, format!("\"{name}\" is not a {word}"))
+            return Err(Error::new(Kind::WrongObject, format!("\"{name}\" is not a {word}"))
                 .with_hint(format!("Use DROP {} to remove it.", object.kind_name().to_uppercase())));
         }
     };
@@ -69,7 +74,7 @@ fn relation(
     drop_relation(ddl, id, &schema, &name, cascade, going)
 }
 
-fn drop_relation(
+pub(super) fn drop_relation(
     ddl: &mut Ddl<'_>,
     id: ObjectId,
     schema: &str,
@@ -103,6 +108,16 @@ fn drop_relation(
     let catalog = ddl.txn.snapshot().catalog.clone();
     let belongings = catalog.indexes_of(id).map(|(id, _)| id).chain(catalog.policies_of(id).map(|(id, _)| id));
     let belongings = belongings.chain(catalog.classes_of(id).map(|(id, _)| id));
+    let belongings = belongings.chain(catalog.plain_indexes_of(id).map(|(id, _)| id));
+    for (sequence_id, sequence) in catalog.sequences_of(id) {
+        // Its own columns go with it; others may count it too.
+        let counting = columns_counting(&catalog, sequence_id);
+        if counting.iter().any(|(table, _)| *table != id && !going.contains(table)) {
+            ddl.txn.drop_object(id);
+            release_sequence(ddl, sequence_id, &sequence.name, cascade)?;
+        }
+        ddl.txn.drop_object(sequence_id);
+    }
     let asset = format!("{schema}.{name}");
     let findings = catalog.finding(&asset).map(|(id, _)| id);
     for belonging in belongings.chain(findings).collect::<Vec<_>>() {
@@ -143,6 +158,9 @@ fn schema(ddl: &mut Ddl<'_>, name: &ObjectName, if_exists: bool, cascade: bool) 
         .filter_map(|(id, object)| match object {
             Object::Table(table) if table.schema == name => Some((id, table.name.clone())),
             Object::View(view) if view.schema == name => Some((id, view.name.clone())),
+            Object::Sequence(sequence) if sequence.schema == name && sequence.owned_by.is_none() => {
+                Some((id, sequence.name.clone()))
+            }
             _ => None,
         })
         .collect();
@@ -159,13 +177,32 @@ fn schema(ddl: &mut Ddl<'_>, name: &ObjectName, if_exists: bool, cascade: bool) 
         )
         .with_hint("Use DROP SCHEMA ... CASCADE to drop the dependent objects too."));
     }
+    let types: Vec<(ObjectId, String)> = catalog
+        .class(Class::Type)
+        .filter_map(|(id, object)| match object {
+            Object::Enum(of) if of.schema == name => Some((id, of.name.clone())),
+            _ => None,
+        })
+        .collect();
+    if !types.is_empty() && !cascade {
+        return Err(Error::new(
+            Kind::Dependent,
+            format!("cannot drop schema {name} because other objects depend on it"),
+        )
+        .with_hint("Use DROP SCHEMA ... CASCADE to drop the dependent objects too."));
+    }
     let going: Vec<ObjectId> = inside.iter().map(|(id, _)| *id).collect();
     for (id, relation) in inside {
-        if ddl.txn.snapshot().catalog.get(id).is_some() {
+        if let Some(Object::Sequence(sequence)) = ddl.txn.snapshot().catalog.get(id).map(AsRef::as_ref).cloned() {
+            drop_sequence(ddl, id, &sequence, true)?;
+        } else if ddl.txn.snapshot().catalog.get(id).is_some() {
             drop_relation(ddl, id, &name, &relation, true, &going)?;
         }
     }
     functions.into_iter().for_each(|function| ddl.txn.drop_object(function));
+    for (type_id, of) in types {
+        drop_enum(ddl, type_id, &of, true)?;
+    }
     ddl.txn.drop_object(id);
     Ok(())
 }

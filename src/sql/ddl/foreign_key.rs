@@ -123,8 +123,11 @@ fn referred_key(parent: &Table, width: usize, names: &[ast::Ident]) -> Result<Ke
         };
         columns.push(column);
     }
+    // With equal NULLs a key has rows that nothing can refer to, since what is NULL refers to nothing.
     let same = |key: &&KeyConstraint| {
-        key.columns.len() == columns.len() && key.columns.iter().all(|column| columns.contains(column))
+        !key.nulls_equal
+            && key.columns.len() == columns.len()
+            && key.columns.iter().all(|column| columns.contains(column))
     };
     parent.keys.iter().find(same).cloned().ok_or_else(|| {
         let message =
@@ -134,7 +137,7 @@ fn referred_key(parent: &Table, width: usize, names: &[ast::Ident]) -> Result<Ke
 }
 
 /// Values of one column must be comparable, as they are, with those of the other.
-fn must_fit(name: &str, (table, from): (&Table, usize), (parent, to): (&Table, usize)) -> Result<()> {
+pub(super) fn must_fit(name: &str, (table, from): (&Table, usize), (parent, to): (&Table, usize)) -> Result<()> {
     let (from, to) = (&table.columns[from], &parent.columns[to]);
     let whole = |t: &SqlType| matches!(t.arrow(), DataType::Int16 | DataType::Int32 | DataType::Int64);
     if from.data_type.arrow() == to.data_type.arrow() || (whole(&from.data_type) && whole(&to.data_type)) {

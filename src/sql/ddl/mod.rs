@@ -3,13 +3,22 @@
 mod access;
 mod alter_table;
 mod class;
+mod comment;
 mod constraint;
 mod drop;
+mod drop_column;
+mod enumeration;
 mod foreign_key;
 mod function;
+mod generated;
+mod index;
+mod like;
 mod owner;
 mod policy;
+mod rename;
+mod retype;
 mod schema;
+mod sequence;
 mod table;
 mod text_index;
 mod view_names;
@@ -17,21 +26,25 @@ mod view_names;
 pub use access::{alter_role, create_role, drop_role, grant};
 pub use alter_table::alter_table;
 pub use class::{erase_class, may_have_classes, set_class};
+pub use comment::comment_on;
 pub use drop::drop_objects;
+pub use enumeration::{alter_enum, create_enum, drop_types};
 pub use foreign_key::to_truncate;
 pub use function::{create_function, drop_function};
+pub use index::{create_index, reindex};
 pub use owner::{Owned, set_owner};
 pub use policy::{
     create_masking_policy, create_row_policy, create_tag, drop_masking_policy, drop_row_policy, drop_tag,
     set_column_mask, set_tag_mask, use_tag,
 };
+pub use rename::{rename, set_schema};
 pub use schema::{comment, create_schema};
+pub use sequence::{alter_identity, alter_sequence, create_sequence, is_regclass, number_columns, restart_sequences};
 pub use table::{create_table, create_view};
-pub use text_index::create_index;
 
 use super::context::Context;
 use super::parser::split;
-use crate::catalog::{Object, ObjectId, Table};
+use crate::catalog::{Class, Object, ObjectId, Table};
 use crate::config::NAME_BYTES_MAX;
 use crate::error::{Error, Kind, Result};
 use crate::txn::Transaction;
@@ -55,9 +68,43 @@ impl Ddl<'_> {
         self.context.database.manager.new_id()
     }
 
+    /// The statement's context, which sees what the statement has done so far.
+    pub(super) fn looking(&self) -> Arc<Context> {
+        Arc::new(Context { snapshot: self.txn.snapshot().clone(), ..self.context.as_ref().clone() })
+    }
+
+    /// Whether a relation, or the index behind a key, has this name.
+    pub(super) fn is_taken(&self, schema: &str, name: &str) -> bool {
+        let catalog = &self.txn.snapshot().catalog;
+        let key = |object: &Object| match object {
+            Object::Table(table) => table.schema == schema && table.key(name).is_some(),
+            _ => false,
+        };
+        catalog.relation(schema, name).is_some() || catalog.class(Class::Relation).any(|(_, object)| key(object))
+    }
+
+    /// Refuses a name that another relation or index has.
+    pub(super) fn must_be_free(&self, schema: &str, name: &str) -> Result<()> {
+        match self.is_taken(schema, name) {
+            false => Ok(()),
+            true => Err(Error::new(Kind::DuplicateTable, format!("relation \"{name}\" already exists"))),
+        }
+    }
+
+    /// The name itself, or with the first number behind it with which it is free.
+    pub(super) fn free_name(&self, schema: &str, base: &str) -> String {
+        let mut names = std::iter::once(base.to_owned()).chain((1..).map(|n| format!("{base}{n}")));
+        names.find(|name| !self.is_taken(schema, name)).unwrap_or_else(|| base.to_owned())
+    }
+
     /// Schema and name for a relation that is to be made.
     fn new_relation(&self, name: &ObjectName) -> Result<(String, String)> {
         let (schema, name) = split(name)?;
+        self.new_relation_named(schema, name)
+    }
+
+    /// The same of names that are read already.
+    pub(super) fn new_relation_named(&self, schema: Option<String>, name: String) -> Result<(String, String)> {
         check_name(&name)?;
         let schema = schema.unwrap_or_else(|| {
             self.context.settings.search_path().into_iter().next().unwrap_or_else(|| "public".to_owned())

@@ -3,7 +3,7 @@
 use super::super::parser::quoted;
 use super::super::rewrite::inline;
 use super::Ddl;
-use crate::catalog::{Class, Object, relation_key};
+use crate::catalog::{Class, Object, Sequence, relation_key};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::ObjectName;
 
@@ -16,6 +16,8 @@ pub enum Owned {
     View,
     /// `FUNCTION`
     Function,
+    /// `SEQUENCE`
+    Sequence,
     /// `SCHEMA`
     Schema,
     /// `SOURCE`
@@ -33,6 +35,7 @@ impl Owned {
             Self::Table => "ALTER TABLE",
             Self::View => "ALTER VIEW",
             Self::Function => "ALTER FUNCTION",
+            Self::Sequence => "ALTER SEQUENCE",
             Self::Schema => "ALTER SCHEMA",
             Self::Source => "ALTER SOURCE",
             Self::Model => "ALTER MODEL",
@@ -50,7 +53,7 @@ pub fn set_owner(ddl: &mut Ddl<'_>, what: Owned, name: &(Option<String>, String)
     }
     let (schema, plain) = ddl.context.resolve(name.0.as_deref(), &name.1);
     let (class, key) = match what {
-        Owned::Table | Owned::View => (Class::Relation, relation_key(&schema, &plain)),
+        Owned::Table | Owned::View | Owned::Sequence => (Class::Relation, relation_key(&schema, &plain)),
         Owned::Function => (Class::Function, function_key(ddl, name)),
         Owned::Schema | Owned::Source => (Class::Schema, plain.clone()),
         Owned::Model => (Class::Model, plain.clone()),
@@ -64,6 +67,11 @@ pub fn set_owner(ddl: &mut Ddl<'_>, what: Owned, name: &(Option<String>, String)
         (Object::Table(o), Owned::Table) => &mut o.owner,
         (Object::View(o), Owned::View) => &mut o.owner,
         (Object::Function(o), Owned::Function) => &mut o.owner,
+        (Object::Sequence(o), Owned::Sequence) if o.owned_by.is_some() => {
+            return Err(Error::new(Kind::Unsupported, format!("cannot change owner of sequence \"{plain}\""))
+                .with_detail(format!("Sequence \"{plain}\" is linked to a table.")));
+        }
+        (Object::Sequence(o), Owned::Sequence) => &mut o.owner,
         (Object::Schema(o), Owned::Schema) => &mut o.owner,
         (Object::Source(o), Owned::Source) => &mut o.owner,
         (Object::Model(o), Owned::Model) => &mut o.owner,
@@ -72,7 +80,13 @@ pub fn set_owner(ddl: &mut Ddl<'_>, what: Owned, name: &(Option<String>, String)
     };
     ddl.context.must_own(*held, kind, &plain)?;
     *held = owner;
-    ddl.txn.put_object(id, object)
+    ddl.txn.put_object(id, object)?;
+    // Sequences of a table's columns go with the table.
+    let catalog = ddl.txn.snapshot().catalog.clone();
+    for (sequence_id, sequence) in catalog.sequences_of(id) {
+        ddl.txn.put_object(sequence_id, Object::Sequence(Sequence { owner, ..sequence.clone() }))?;
+    }
+    Ok(())
 }
 
 /// The key of the function that a name means.

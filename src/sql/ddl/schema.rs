@@ -13,16 +13,22 @@ pub fn create_schema(ddl: &mut Ddl<'_>, name: &SchemaName, if_not_exists: bool) 
         return Err(Error::new(Kind::Unsupported, "CREATE SCHEMA AUTHORIZATION without a name is not supported"));
     };
     let (_, name) = split(name)?;
-    check_name(&name)?;
-    if name.starts_with("pg_") || name == "steward" || name == "information_schema" {
-        return Err(Error::new(Kind::InvalidParameter, format!("unacceptable schema name \"{name}\"")));
-    }
+    must_be_acceptable(&name)?;
     if if_not_exists && ddl.txn.snapshot().catalog.schema(&name).is_some() {
         skipping(ddl.context, "schema", &name, true);
         return Ok(());
     }
     let id = ddl.new_id();
     ddl.txn.put_object(id, Object::Schema(Schema { name, owner: ddl.context.role }))
+}
+
+/// Refuses names of schemas that are Steward's or PostgreSQL's own.
+pub(super) fn must_be_acceptable(name: &str) -> Result<()> {
+    check_name(name)?;
+    match name.starts_with("pg_") || name == "steward" || name == "information_schema" {
+        true => Err(Error::new(Kind::InvalidParameter, format!("unacceptable schema name \"{name}\""))),
+        false => Ok(()),
+    }
 }
 
 /// Runs COMMENT ON.

@@ -1,13 +1,18 @@
 //! CREATE TABLE, CREATE TABLE AS, CREATE VIEW.
 
 use super::super::dml::{Referring, Target, Work, rows};
+use super::super::parser::{Beside, fold};
 use super::super::planner::{Planner, parse_expression};
-use super::super::types::{is_serial, sql_type};
-use super::super::{parser::fold, run};
+use super::super::run;
+use super::super::types::is_serial;
 use super::constraint::unused_name;
+use super::enumeration::written_type;
 use super::foreign_key::add_foreign_key;
+use super::generated::check_generated;
+use super::like::take_over;
+use super::sequence::{number_column, set_default};
 use super::{Ddl, check_name, skipping, view_names};
-use crate::catalog::{CheckConstraint, Column, KeyConstraint, Object, SqlType, Table, View};
+use crate::catalog::{CheckConstraint, Column, KeyConstraint, Object, ObjectId, SqlType, Table, View};
 use crate::error::{Error, Kind, Result};
 use crate::txn::Loader;
 use datafusion::common::DFSchema;
@@ -16,7 +21,7 @@ use futures::TryStreamExt;
 use std::sync::Arc;
 
 /// Runs CREATE TABLE; gives the rows of CREATE TABLE AS.
-pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable) -> Result<Option<usize>> {
+pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable, beside: &Beside) -> Result<Option<usize>> {
     ddl.txn.must_write("CREATE TABLE")?;
     if create.external || create.location.is_some() {
         return Err(Error::new(Kind::Unsupported, "CREATE EXTERNAL TABLE is not supported")
@@ -37,10 +42,17 @@ pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable) -> Result
     if let Some(query) = create.query {
         return create_table_as(ddl, table, &create.columns, *query).await.map(Some);
     }
+    ddl.must_be_free(&table.schema, &table.name)?;
+    let id = ddl.new_id();
     let mut references = Vec::new();
-    for column in create.columns {
-        add_column(ddl, &mut table, column, &mut references)?;
+    let mut likes = beside.likes.iter().peekable();
+    for (at, column) in create.columns.into_iter().enumerate() {
+        while let Some(like) = likes.next_if(|like| like.before <= at) {
+            take_over(ddl, id, &mut table, like)?;
+        }
+        add_column(ddl, id, &mut table, column, beside, &mut references)?;
     }
+    likes.try_for_each(|like| take_over(ddl, id, &mut table, like))?;
     for constraint in create.constraints {
         match constraint {
             TableConstraint::ForeignKey(definition) => references.push(definition),
@@ -48,7 +60,7 @@ pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable) -> Result
         }
     }
     check_expressions(ddl, &mut table)?;
-    let id = ddl.new_id();
+    check_generated(ddl, &table)?;
     // Last: a table may refer to a key of its own.
     for definition in &references {
         add_foreign_key(ddl, id, &mut table, definition)?;
@@ -59,9 +71,11 @@ pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable) -> Result
 
 /// One column with its constraints; what it refers to is told in `references`.
 pub(super) fn add_column(
-    ddl: &Ddl<'_>,
+    ddl: &mut Ddl<'_>,
+    id: ObjectId,
     table: &mut Table,
     definition: ast::ColumnDef,
+    beside: &Beside,
     references: &mut Vec<ast::ForeignKeyConstraint>,
 ) -> Result<()> {
     let name = fold(&definition.name);
@@ -71,38 +85,41 @@ pub(super) fn add_column(
     }
     let serial = is_serial(&definition.data_type);
     let at = table.columns.len();
-    let data_type = sql_type(&definition.data_type)?;
-    table.columns.push(Column { not_null: serial, identity: serial, ..Column::new(name.clone(), data_type) });
+    let data_type = written_type(ddl, &definition.data_type)?;
+    table.columns.push(Column { not_null: serial, ..Column::new(name.clone(), data_type) });
+    let mut defaults = u8::from(serial);
     for option in definition.options {
         let given = option.name.as_ref().map(fold);
         match option.option {
             ColumnOption::Null => {}
             ColumnOption::NotNull => table.columns[at].not_null = true,
             ColumnOption::Default(expression) => {
-                let text = view_names::functions_in_full(&expression.to_string(), ddl.context)?;
-                let planner = Planner::new(ddl.context, ddl.state);
-                planner.expression(expression, &DFSchema::empty()).map_err(|e| match e.kind() {
-                    Kind::UndefinedColumn => {
-                        Error::new(Kind::Unsupported, "cannot use column reference in DEFAULT expression")
-                    }
-                    _ => e,
-                })?;
-                table.columns[at].default = Some(text);
+                defaults += 1;
+                set_default(ddl, &mut table.columns[at], expression)?;
             }
-            ColumnOption::PrimaryKey(_) => add_key(table, vec![at], given, true)?,
-            ColumnOption::Unique(_) => add_key(table, vec![at], given, false)?,
+            ColumnOption::PrimaryKey(_) => add_key(table, vec![at], given, true, false)?,
+            ColumnOption::Unique(key) => {
+                let nulls_equal = matches!(key.nulls_distinct, ast::NullsDistinctOption::NotDistinct);
+                add_key(table, vec![at], given, false, nulls_equal)?;
+            }
             ColumnOption::Check(check) => {
                 let named = given.or_else(|| check.name.as_ref().map(fold));
                 add_check(table, named, Some(&name), check.expr.to_string())?;
             }
             ColumnOption::Generated {
-                generated_as: GeneratedAs::Always | GeneratedAs::ByDefault,
+                generated_as: generated_as @ (GeneratedAs::Always | GeneratedAs::ByDefault),
                 generation_expr: None,
+                sequence_options,
                 ..
             } => {
-                let column = &mut table.columns[at];
-                column.identity = true;
-                column.not_null = true;
+                defaults += 1;
+                let always = matches!(generated_as, GeneratedAs::Always);
+                let options = beside.identity(sequence_options.as_deref());
+                number_column(ddl, id, table, at, Some(always), &options)?;
+            }
+            ColumnOption::Generated { generation_expr: Some(expression), .. } => {
+                defaults += 1;
+                table.columns[at].generated = Some(expression.to_string());
             }
             ColumnOption::Comment(text) => table.columns[at].comment = Some(text),
             ColumnOption::Collation(_) => {}
@@ -116,6 +133,20 @@ pub(super) fn add_column(
             }
         }
     }
+    if defaults > 1 {
+        let column = &table.columns[at];
+        let said = match (column.identity, &column.generated) {
+            (true, Some(_)) => "both identity and generation expression",
+            (true, None) => "both default and identity",
+            (false, Some(_)) => "both default and generation expression",
+            (false, None) => "multiple default values",
+        };
+        let message = format!("{said} specified for column \"{name}\" of table \"{}\"", table.name);
+        return Err(Error::new(Kind::Syntax, message));
+    }
+    if serial {
+        number_column(ddl, id, table, at, None, &[])?;
+    }
     Ok(())
 }
 
@@ -123,11 +154,12 @@ pub(super) fn add_constraint(table: &mut Table, constraint: TableConstraint) -> 
     match constraint {
         TableConstraint::PrimaryKey(key) => {
             let columns = key_columns(table, &key.columns)?;
-            add_key(table, columns, key.name.as_ref().map(fold), true)
+            add_key(table, columns, key.name.as_ref().map(fold), true, false)
         }
         TableConstraint::Unique(key) => {
             let columns = key_columns(table, &key.columns)?;
-            add_key(table, columns, key.name.as_ref().map(fold), false)
+            let nulls_equal = matches!(key.nulls_distinct, ast::NullsDistinctOption::NotDistinct);
+            add_key(table, columns, key.name.as_ref().map(fold), false, nulls_equal)
         }
         TableConstraint::Check(check) => add_check(table, check.name.as_ref().map(fold), None, check.expr.to_string()),
         other => Err(Error::new(Kind::Unsupported, format!("constraint {other} is not supported"))),
@@ -146,7 +178,13 @@ fn key_columns(table: &Table, columns: &[ast::IndexColumn]) -> Result<Vec<usize>
         .collect()
 }
 
-fn add_key(table: &mut Table, columns: Vec<usize>, name: Option<String>, primary: bool) -> Result<()> {
+fn add_key(
+    table: &mut Table,
+    columns: Vec<usize>,
+    name: Option<String>,
+    primary: bool,
+    nulls_equal: bool,
+) -> Result<()> {
     if primary && table.primary_key().is_some() {
         return Err(Error::new(
             Kind::InvalidDefinition,
@@ -164,7 +202,7 @@ fn add_key(table: &mut Table, columns: Vec<usize>, name: Option<String>, primary
     if primary {
         columns.iter().for_each(|&c| table.columns[c].not_null = true);
     }
-    table.keys.push(KeyConstraint { name, columns, primary });
+    table.keys.push(KeyConstraint { name, columns, primary, nulls_equal, index: None });
     Ok(())
 }
 

@@ -5,16 +5,11 @@ use super::class::may_index;
 use super::{Ddl, check_name, skipping};
 use crate::catalog::{Index, Object, SqlType};
 use crate::error::{Error, Kind, Result};
-use datafusion::sql::sqlparser::ast::{self, BinaryOperator, Expr, IndexType, Value};
+use datafusion::sql::sqlparser::ast::{self, BinaryOperator, Expr, Value};
 
-/// Runs CREATE INDEX. Only text indexes are taken; a plain one is refused, with a hint.
-pub fn create_index(ddl: &mut Ddl<'_>, create: ast::CreateIndex) -> Result<()> {
+/// Runs CREATE INDEX ... USING steward.
+pub(super) fn create_text_index(ddl: &mut Ddl<'_>, create: ast::CreateIndex) -> Result<()> {
     ddl.txn.must_write("CREATE INDEX")?;
-    let text = matches!(&create.using, Some(IndexType::Custom(name)) if name.value.eq_ignore_ascii_case("steward"));
-    if !text {
-        return Err(Error::new(Kind::Unsupported, "only text indexes are supported")
-            .with_hint("Use CREATE INDEX name ON table USING steward (columns) WITH (key_field = 'column')."));
-    }
     let (schema, table_name) = split(&create.table_name)?;
     let (id, table) = ddl.own_table(schema.as_deref(), &table_name)?;
     let mut columns = Vec::new();

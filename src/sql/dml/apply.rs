@@ -38,24 +38,28 @@ pub fn remove<'a>(
     })
 }
 
-/// Puts the rows of `new` in the place of those of `old`, which differ from them in the columns `assigned` at most.
+/// Puts the rows of `new` in the place of those of `old`, which differ from them in the columns `assigned` at most, and in those that
+/// are computed from them; gives the rows as they are then.
 pub fn replace<'a>(
     work: &'a Work<'_>,
     txn: &'a mut Transaction,
     target: &'a Target,
     ids: &'a [RowId],
-    (old, new): (&'a RecordBatch, &'a RecordBatch),
+    (old, new): (&'a RecordBatch, RecordBatch),
     assigned: &'a [usize],
-) -> BoxFuture<'a, Result<()>> {
+) -> BoxFuture<'a, Result<RecordBatch>> {
     Box::pin(async move {
+        let made = work.generate(&target.table, new)?;
+        let (new, assigned): (_, Vec<usize>) =
+            (&made, assigned.iter().copied().chain(target.table.generated()).collect());
         let keys = target.table.keys.iter().flat_map(|key| key.columns.iter().copied());
         let rekeyed = differ(old, new, keys.filter(|column| assigned.contains(column)))?;
         let mode = if rekeyed.true_count() > 0 { Mode::Update } else { Mode::NoKeyUpdate };
         work.lock_rows(txn, target, ids, mode, "update").await?;
         work.check(&target.table, new)?;
-        let (lost, made) = (filter_record_batch(old, &rekeyed)?, filter_record_batch(new, &rekeyed)?);
+        let (lost, rekeyed_rows) = (filter_record_batch(old, &rekeyed)?, filter_record_batch(new, &rekeyed)?);
         work.lock_keys(txn, target, &lost).await?;
-        work.lock_keys(txn, target, &made).await?;
+        work.lock_keys(txn, target, &rekeyed_rows).await?;
         txn.delete_rows(target.id, ids)?;
         rows::add(work, txn, target.id, new)?;
         for key in &target.table.foreign_keys {
@@ -63,7 +67,8 @@ pub fn replace<'a>(
             let redirected = filter_record_batch(new, &differ(old, new, columns)?)?;
             foreign::must_refer(work, txn, target, key, &redirected).await?;
         }
-        foreign::gone(work, txn, target, &lost, Some(&made)).await
+        foreign::gone(work, txn, target, &lost, Some(&rekeyed_rows)).await?;
+        Ok(made)
     })
 }
 

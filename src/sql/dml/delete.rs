@@ -1,6 +1,6 @@
 //! DELETE and TRUNCATE.
 
-use super::super::ddl::{Ddl, to_truncate};
+use super::super::ddl::{Ddl, restart_sequences, to_truncate};
 use super::super::tables::must_have;
 use super::apply::remove;
 use super::returning::Beside;
@@ -43,12 +43,16 @@ pub fn truncate(ddl: &mut Ddl<'_>, truncate: &ast::Truncate) -> Result<()> {
     let work = Work::new(ddl.context, ddl.state, &[]);
     let named = truncate.table_names.iter().map(|name| work.target(&name.name, Privilege::Truncate).map(|t| t.id));
     let named = named.collect::<Result<_>>()?;
+    let restart = matches!(truncate.identity, Some(ast::TruncateIdentityOption::Restart));
     let cascade = matches!(truncate.cascade, Some(ast::CascadeOption::Cascade));
     for id in to_truncate(ddl.context, named, cascade)? {
         if let Some(table) = ddl.context.snapshot.catalog.table_by_id(id) {
             must_have(ddl.context, table, Privilege::Truncate)?;
         }
         ddl.txn.truncate(id);
+        if restart {
+            restart_sequences(ddl, id)?;
+        }
     }
     Ok(())
 }

@@ -222,10 +222,7 @@ async fn follow(
         }
         (Action::SetNull, _) => key.columns.iter().map(|&column| nulls(column)).collect(),
         (Action::SetDefault, _) => {
-            let default = |column: usize| match &child.table.columns[column].default {
-                Some(text) => work.constant(text, ids.len()),
-                None => Ok(nulls(column)),
-            };
+            let default = |column: usize| work.default_values(&child.table.columns[column], ids.len());
             key.columns.iter().map(|&column| default(column)).collect::<Result<_>>()?
         }
     };
@@ -235,7 +232,7 @@ async fn follow(
         columns[column] = super::super::values::assign(values, &child.table.columns[column].data_type)?;
     }
     let after = crate::txn::batch(before.schema(), columns, ids.len())?;
-    replace(work, txn, &child, &ids, (&before, &after), &key.columns).await?;
+    let after = replace(work, txn, &child, &ids, (&before, after), &key.columns).await?;
     match action {
         // It may be what they referred to before: that is no longer there.
         Action::SetDefault => must_refer(work, txn, &child, key, &after).await,

@@ -9,7 +9,7 @@ use super::parameters::lend_type;
 use super::returning::Beside;
 use super::update::assigned;
 use super::upsert::on_conflict;
-use super::{Changed, Target, Work, is_default, returning};
+use super::{Changed, Target, Work, generated, is_default, returning};
 use crate::catalog::{Privilege, SqlType};
 use crate::error::{Error, Kind, Result};
 use crate::txn::Transaction;
@@ -23,7 +23,11 @@ use futures::future::BoxFuture;
 use std::sync::Arc;
 
 /// Runs an INSERT within the transaction.
-pub fn insert<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, insert: ast::Insert) -> BoxFuture<'a, Result<Changed>> {
+pub fn insert<'a>(
+    work: &'a Work<'_>,
+    txn: &'a mut Transaction,
+    mut insert: ast::Insert,
+) -> BoxFuture<'a, Result<Changed>> {
     Box::pin(async move {
         txn.must_write("INSERT")?;
         let ast::TableObject::TableName(name) = &insert.table else {
@@ -38,11 +42,11 @@ pub fn insert<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, insert: ast::Ins
         let on_conflict = on_conflict(work, &target, insert.on.as_ref())?;
         let mut adding = Adding::new(work, txn, &target, on_conflict, insert.returning.is_some())?;
         let columns = columns(&target, &insert)?;
-        let Some(source) = insert.source else {
+        let Some(source) = insert.source.take() else {
             // DEFAULT VALUES
             let empty = crate::txn::batch(std::sync::Arc::new(arrow::datatypes::Schema::empty()), Vec::new(), 1)?;
             let given = vec![None; target.table.columns.len()];
-            let batch = work.whole_rows(target.id, &target.table, &given, &empty)?;
+            let batch = work.whole_rows(&target.table, &given, &empty)?;
             adding.put(work, txn, batch).await?;
             return added(work, txn, &target, adding, insert.returning).await;
         };
@@ -59,10 +63,11 @@ pub fn insert<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, insert: ast::Ins
         for (at, &column) in columns.iter().take(width).enumerate() {
             given[column] = (!defaults.contains(&at)).then_some(at);
         }
+        generated::must_be_given(&target, &insert, &mut given)?;
         let plan = work.bind(plan)?;
         let mut stream = run::stream(work.context, work.state, &plan).await?;
         while let Some(batch) = stream.try_next().await? {
-            adding.put(work, txn, work.whole_rows(target.id, &target.table, &given, &batch)?).await?;
+            adding.put(work, txn, work.whole_rows(&target.table, &given, &batch)?).await?;
         }
         added(work, txn, &target, adding, insert.returning).await
     })

@@ -8,6 +8,7 @@ mod adding;
 mod apply;
 mod delete;
 mod foreign;
+mod generated;
 mod insert;
 mod masked;
 mod parameters;

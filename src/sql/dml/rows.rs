@@ -7,7 +7,7 @@ use super::{Referring, Target, Work};
 use crate::catalog::{ObjectId, Table};
 use crate::error::{Error, Kind, Result};
 use crate::txn::{Loader, Mode, Prepared, Transaction};
-use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, new_null_array};
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow::datatypes::{Field, Schema};
 use datafusion::common::DFSchema;
 use datafusion::physical_expr::PhysicalExpr;
@@ -16,20 +16,13 @@ use std::sync::Arc;
 impl Work<'_> {
     /// Whole rows of the table out of values for some of its columns: `given[c]` is where column `c` is found in
     /// `batch`; the others get their default. Everything is checked but keys.
-    pub fn whole_rows(
-        &self,
-        id: ObjectId,
-        table: &Table,
-        given: &[Option<usize>],
-        batch: &RecordBatch,
-    ) -> Result<RecordBatch> {
-        self.rows_where(id, table, given, batch, None)
+    pub fn whole_rows(&self, table: &Table, given: &[Option<usize>], batch: &RecordBatch) -> Result<RecordBatch> {
+        self.rows_where(table, given, batch, None)
     }
 
     /// As [`Self::whole_rows`]; with a condition only the rows that it holds for, and what it leaves out is not checked.
     pub fn rows_where(
         &self,
-        id: ObjectId,
         table: &Table,
         given: &[Option<usize>],
         batch: &RecordBatch,
@@ -38,11 +31,9 @@ impl Work<'_> {
         let (rows, zone) = (batch.num_rows(), self.context.zone());
         let mut columns = Vec::with_capacity(table.columns.len());
         for (n, column) in table.columns.iter().enumerate() {
-            let array = match (given.get(n).copied().flatten(), &column.default) {
-                (Some(at), _) => batch.column(at).clone(),
-                (None, _) if column.identity => self.context.database.next_numbers(id, n, rows, self.context)?,
-                (None, Some(default)) => self.constant(default, rows)?,
-                (None, None) => new_null_array(&column.data_type.arrow(), rows),
+            let array = match given.get(n).copied().flatten() {
+                Some(at) => batch.column(at).clone(),
+                None => self.default_values(column, rows)?,
             };
             let array = zone.assign(&array, &column.data_type).map_err(|e| name_column(e, &column.name))?;
             columns.push(array);
@@ -59,7 +50,7 @@ impl Work<'_> {
 
     /// Whole rows of the table, their columns of its types, once NOT NULL and CHECK constraints hold.
     fn checked(&self, table: &Table, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
-        let whole = crate::txn::batch(table.arrow_schema(), columns, rows)?;
+        let whole = self.generate(table, crate::txn::batch(table.arrow_schema(), columns, rows)?)?;
         self.check(table, &whole)?;
         Ok(whole)
     }
@@ -80,7 +71,7 @@ impl Work<'_> {
         }
         let schema = DFSchema::try_from(batch.schema().as_ref().clone())?;
         for check in &table.checks {
-            let result = self.evaluate(&check.expression, &schema, batch)?;
+            let result = self.compute(&check.expression, &schema, batch)?;
             let holds = result.as_any().downcast_ref::<BooleanArray>();
             if holds.is_none_or(|holds| holds.iter().any(|value| value == Some(false))) {
                 let message =
@@ -95,10 +86,11 @@ impl Work<'_> {
     pub fn constant(&self, expression: &str, rows: usize) -> Result<ArrayRef> {
         let schema = Arc::new(Schema::new(Vec::<Field>::new()));
         let batch = crate::txn::batch(schema, Vec::new(), rows)?;
-        self.evaluate(expression, &DFSchema::empty(), &batch)
+        self.compute(expression, &DFSchema::empty(), &batch)
     }
 
-    fn evaluate(&self, expression: &str, schema: &DFSchema, batch: &RecordBatch) -> Result<ArrayRef> {
+    /// The values of an expression, as text, for each row of a batch.
+    pub fn compute(&self, expression: &str, schema: &DFSchema, batch: &RecordBatch) -> Result<ArrayRef> {
         let planner = Planner::new(self.context, self.state);
         let physical = planner.physical(planner.expression_text(expression, schema)?, schema)?;
         Ok(physical.evaluate(batch)?.into_array(batch.num_rows())?)
@@ -122,11 +114,6 @@ fn name_column(error: Error, column: &str) -> Error {
         }
         _ => error,
     }
-}
-
-/// Numbers from `first` on.
-pub fn numbers(first: i64, rows: usize) -> ArrayRef {
-    Arc::new(Int64Array::from_iter_values((0..rows as i64).map(|n| first + n)))
 }
 
 /// Adds new rows to the transaction, waiting for others who add or remove the same keys.

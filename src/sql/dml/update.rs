@@ -5,7 +5,7 @@ use super::super::run;
 use super::super::tables::{ROW_ID, TableScan};
 use super::apply::replace;
 use super::returning::Beside;
-use super::{Changed, Target, Work, is_default, masked, returning};
+use super::{Changed, Target, Work, generated, is_default, masked, returning};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
 use crate::txn::{RowId, Transaction, split_row_id};
@@ -55,7 +55,7 @@ pub fn update<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, update: ast::Upd
                 })?;
         }
         let batch = crate::txn::batch(target.table.arrow_schema(), new, ids.len())?;
-        replace(work, txn, &target, &ids, (&old, &batch), &columns).await?;
+        let batch = replace(work, txn, &target, &ids, (&old, batch), &columns).await?;
         returning::changed(work, &target, vec![batch], beside.with(met), update.returning).await
     })
 }
@@ -104,10 +104,16 @@ pub fn relations(update: &ast::Update) -> Vec<ast::TableWithJoins> {
 }
 
 pub(super) fn default_of(target: &Target, column: usize, value: ast::Expr) -> Result<ast::Expr> {
-    match (is_default(&value), &target.table.columns[column].default) {
-        (false, _) => Ok(value),
-        (true, Some(default)) => parse_expression(default),
-        (true, None) => Ok(ast::Expr::Value(ast::Value::Null.into())),
+    let column = &target.table.columns[column];
+    if !is_default(&value) {
+        generated::must_be_default(column)?;
+        return Ok(value);
+    }
+    match (column.sequence, &column.default) {
+        (Some(sequence), _) => parse_expression(&format!("nextval('{sequence}')")),
+        (None, Some(default)) if column.generated.is_none() => parse_expression(default),
+        // What is computed from other columns is computed when they are known.
+        _ => Ok(ast::Expr::Value(ast::Value::Null.into())),
     }
 }
 

@@ -15,7 +15,7 @@ use super::update::{changes, old_rows};
 use super::{Target, Work};
 use crate::catalog::{KeyConstraint, Privilege, Table};
 use crate::error::{Error, Kind, Result};
-use crate::txn::{Holder, Isolation, KeyBytes, RowId, Transaction, key_bytes};
+use crate::txn::{Holder, Isolation, KeyBytes, RowId, Transaction, bytes_of};
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, UInt64Array};
 use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, UInt64Type};
@@ -66,7 +66,7 @@ fn meant_key(table: &Table, meant: &ast::ConflictTarget) -> Result<KeyConstraint
     let found = match meant {
         ast::ConflictTarget::OnConstraint(name) => {
             let name = last(name);
-            table.key(&name).ok_or_else(|| {
+            table.key(&name).filter(|key| key.index.is_none()).ok_or_else(|| {
                 let message = format!("constraint \"{name}\" for table \"{}\" does not exist", table.name);
                 Error::new(Kind::UndefinedObject, message)
             })?
@@ -107,7 +107,7 @@ impl Upsert {
         batch: RecordBatch,
     ) -> Result<(RecordBatch, RecordBatch)> {
         let keys: Vec<ArrayRef> = self.key.columns.iter().map(|&column| batch.column(column).clone()).collect();
-        for bytes in key_bytes(&keys)?.into_iter().flatten() {
+        for bytes in bytes_of(&self.key, &keys)?.into_iter().flatten() {
             if !self.met.insert(bytes) {
                 let message = "ON CONFLICT DO UPDATE command cannot affect row a second time";
                 return Err(Error::new(Kind::Cardinality, message).with_hint(
@@ -159,7 +159,7 @@ impl Upsert {
             columns[column] = work.context.zone().assign(value, &target.table.columns[column].data_type)?;
         }
         let changed = crate::txn::batch(old.schema(), columns, ids.len())?;
-        replace(work, txn, target, &ids, (&old, &changed), &self.columns).await?;
+        let changed = replace(work, txn, target, &ids, (&old, changed), &self.columns).await?;
         Ok((new, changed))
     }
 

@@ -10,6 +10,7 @@
 //! is out of Steward's hands; so it is for superusers only, and its files are readable by their owner only.
 
 mod csv_file;
+mod objects;
 mod parquet_files;
 mod schema;
 
@@ -86,16 +87,21 @@ pub fn export(context: &Context, to: &Path, format: Format) -> Result<u64> {
     let mut script = Script::new(&catalog, &context.database.name);
     let mut rows = 0;
     for (id, object) in &tables {
+        if let Object::Sequence(sequence) = object.as_ref() {
+            let (last, given) = context.database.counters.last(*id, sequence)?;
+            script.count(sequence, last, given);
+        }
         if let Object::Table(table) = object.as_ref() {
+            let (whole, table) = (table, &stored(table));
             let base = to.join("data").join(file_name(table, *id));
             let files: Box<dyn TableFiles> = match format {
                 Format::Parquet => Box::new(ParquetFiles::new(base, table)?),
                 Format::Csv => Box::new(CsvFile::new(base, table)?),
             };
-            let (count, names) = table_rows(context, *id, table, files)?;
+            let (count, names) = table_rows(context, *id, (whole, table), files)?;
             context.notice(format!("export: {count} rows of {}.{}", table.schema, table.name));
             for name in names.iter().filter(|_| count > 0) {
-                script.load(table, &format!("data/{name}"), format.options());
+                script.load((whole, table), &format!("data/{name}"), format.options());
             }
             rows += count;
         }
@@ -117,9 +123,21 @@ fn file_name(table: &Table, id: u64) -> String {
     }
 }
 
-/// Writes the live rows of a table; gives their number, and the names of their files.
-fn table_rows(context: &Context, id: u64, table: &Table, mut files: Box<dyn TableFiles>) -> Result<(u64, Vec<String>)> {
-    let positions: Vec<usize> = (0..table.columns.len()).collect();
+/// A table without the columns that are computed from others.
+fn stored(table: &Table) -> Table {
+    let mut stored = table.clone();
+    stored.columns.retain(|column| column.generated.is_none());
+    stored
+}
+
+/// Writes the live rows of a table, of which some columns are stored; gives their number, and the names of their files.
+fn table_rows(
+    context: &Context,
+    id: u64,
+    (whole, table): (&Table, &Table),
+    mut files: Box<dyn TableFiles>,
+) -> Result<(u64, Vec<String>)> {
+    let positions: Vec<usize> = (0..whole.columns.len()).filter(|at| whole.columns[*at].generated.is_none()).collect();
     let mut count = 0;
     for segment in &context.snapshot.rows(id).segments {
         context.cancel.check()?;

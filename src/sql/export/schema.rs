@@ -2,9 +2,10 @@
 
 use super::super::parser::{self, readable};
 use super::super::pg_catalog::function_definition;
+use super::objects::is_constraint;
 use crate::catalog::{
     Action, Catalog, Class, Column, Function, Grant, Index, Model, Object, ObjectId, PUBLIC, Privilege, Role,
-    RowPolicy, Source, Table, Tag, TagSource, TagUse, View,
+    RowPolicy, Sequence, Source, Table, Tag, TagSource, TagUse, View,
 };
 use datafusion::sql::sqlparser::ast::visit_relations;
 use std::fmt::Write;
@@ -16,11 +17,11 @@ pub fn ident(name: &str) -> String {
 }
 
 /// A string between quotes.
-fn literal(text: &str) -> String {
+pub(super) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-fn relation(schema: &str, name: &str) -> String {
+pub(super) fn relation(schema: &str, name: &str) -> String {
     format!("{}.{}", ident(schema), ident(name))
 }
 
@@ -38,18 +39,34 @@ pub struct Script<'a> {
     catalog: &'a Catalog,
     database: &'a str,
     loads: String,
+    counts: String,
 }
 
 impl<'a> Script<'a> {
     /// The script that makes this catalogue of the database of that name.
     pub fn new(catalog: &'a Catalog, database: &'a str) -> Self {
-        Self { catalog, database, loads: String::new() }
+        Self { catalog, database, loads: String::new(), counts: String::new() }
     }
 
-    /// Loads a table's rows from a file beside the script.
-    pub fn load(&mut self, table: &Table, file: &str, options: &str) {
+    /// What the script makes.
+    pub(super) fn catalog(&self) -> &'a Catalog {
+        self.catalog
+    }
+
+    /// How far a sequence has counted.
+    pub fn count(&mut self, sequence: &Sequence, last: i64, given: bool) {
+        let name = literal(&relation(&sequence.schema, &sequence.name));
+        _ = writeln!(self.counts, "SELECT setval({name}, {last}, {given});");
+    }
+
+    /// Loads the columns of a table that are stored from a file beside the script.
+    pub fn load(&mut self, (table, stored): (&Table, &Table), file: &str, options: &str) {
         let name = relation(&table.schema, &table.name);
-        _ = writeln!(self.loads, "\\copy {name} FROM '{file}' WITH ({options})");
+        let columns = match stored.columns.len() == table.columns.len() {
+            true => String::new(),
+            false => format!(" ({})", columns_of(stored, &(0..stored.columns.len()).collect::<Vec<_>>())),
+        };
+        _ = writeln!(self.loads, "\\copy {name}{columns} FROM '{file}' WITH ({options})");
     }
 
     /// The whole script.
@@ -96,14 +113,37 @@ impl<'a> Script<'a> {
             }
         });
         out += &all(&|out, _, object| {
+            if let Object::Enum(of) = object {
+                let labels: Vec<_> = of.labels.iter().map(|(_, label)| literal(label)).collect();
+                let name = relation(&of.schema, &of.name);
+                _ = writeln!(out, "CREATE TYPE {name} AS ENUM ({});", labels.join(", "));
+            }
+        });
+        out += &all(&|out, _, object| {
+            if let Object::Sequence(sequence) = object {
+                self.sequence(out, sequence)
+            }
+        });
+        out += &all(&|out, _, object| {
             if let Object::Table(table) = object {
-                table_made(out, table);
+                self.table_made(out, table);
                 self.classes(out, table);
+            }
+        });
+        out += &all(&|out, _, object| {
+            if let Object::Sequence(sequence) = object {
+                self.sequence_owned(out, sequence)
             }
         });
         out += "\n";
         out += &self.loads;
+        out += &self.counts;
         out += "\n";
+        out += &all(&|out, _, object| match object {
+            Object::Table(table) => self.unique_indexes(out, table),
+            Object::PlainIndex(index) => self.plain_index(out, index),
+            _ => {}
+        });
         // Behind the rows: tables may refer to each other in a circle, and rows then need no order.
         out += &all(&|out, _, object| {
             if let Object::Table(table) = object {
@@ -149,6 +189,11 @@ impl<'a> Script<'a> {
         out += &all(&|out, _, object| {
             if let Object::Model(model) = object {
                 self.model(out, model)
+            }
+        });
+        out += &all(&|out, _, object| {
+            if let Object::Comment(comment) = object {
+                self.comment(out, comment)
             }
         });
         out += &all(&|out, _, object| self.owner(out, object));
@@ -306,7 +351,7 @@ impl<'a> Script<'a> {
         _ = writeln!(out, "CREATE POLICY {name} ON {table} AS {kind} FOR {command}{to} USING ({});", policy.using);
     }
 
-    fn grants(&self, out: &mut String, grants: &[Grant], on: &str) {
+    pub(super) fn grants(&self, out: &mut String, grants: &[Grant], on: &str) {
         for grant in grants {
             let privilege = match grant.privilege {
                 Privilege::Select => "SELECT",
@@ -362,7 +407,13 @@ impl<'a> Script<'a> {
             Object::Model(o) => ("MODEL", ident(&o.name), o.owner),
             Object::Source(o) => ("SOURCE", ident(&o.name), o.owner),
             Object::Function(o) => ("FUNCTION", relation(&o.schema, &o.name), o.owner),
-            Object::Index(_)
+            // One that belongs to a column goes with its table.
+            Object::Sequence(o) if o.owned_by.is_none() => ("SEQUENCE", relation(&o.schema, &o.name), o.owner),
+            Object::Enum(o) => ("TYPE", relation(&o.schema, &o.name), o.owner),
+            Object::Sequence(_)
+            | Object::PlainIndex(_)
+            | Object::Comment(_)
+            | Object::Index(_)
             | Object::Role(_)
             | Object::Tag(_)
             | Object::RowPolicy(_)
@@ -370,6 +421,11 @@ impl<'a> Script<'a> {
             | Object::ColumnClass(_) => return,
         };
         _ = writeln!(out, "ALTER {what} {name} OWNER TO {};", self.name_of(owner));
+    }
+
+    fn table_made(&self, out: &mut String, table: &Table) {
+        let made = |column: &Column| column_made(column, &self.numbered(column));
+        table_made(out, table, table.columns.iter().map(made).collect());
     }
 }
 
@@ -383,11 +439,14 @@ fn function_made(out: &mut String, function: &Function) {
     _ = writeln!(out, "{};", function_definition(function));
 }
 
-fn table_made(out: &mut String, table: &Table) {
+fn table_made(out: &mut String, table: &Table, mut parts: Vec<String>) {
     let name = relation(&table.schema, &table.name);
-    let mut parts: Vec<String> = table.columns.iter().map(column_made).collect();
-    for key in &table.keys {
-        let kind = if key.primary { "PRIMARY KEY" } else { "UNIQUE" };
+    for key in table.keys.iter().filter(is_constraint) {
+        let kind = match (key.primary, key.nulls_equal) {
+            (true, _) => "PRIMARY KEY",
+            (false, true) => "UNIQUE NULLS NOT DISTINCT",
+            (false, false) => "UNIQUE",
+        };
         parts.push(format!("CONSTRAINT {} {kind} ({})", ident(&key.name), columns_of(table, &key.columns)));
     }
     for check in &table.checks {
@@ -409,11 +468,8 @@ fn columns_of(table: &Table, positions: &[usize]) -> String {
     positions.iter().map(|&c| ident(&table.columns[c].name)).collect::<Vec<_>>().join(", ")
 }
 
-fn column_made(column: &Column) -> String {
-    let mut text = format!("{} {}", ident(&column.name), column.data_type);
-    if column.identity {
-        text += " GENERATED BY DEFAULT AS IDENTITY";
-    }
+fn column_made(column: &Column, numbered: &str) -> String {
+    let mut text = format!("{} {}{numbered}", ident(&column.name), column.data_type);
     if column.not_null {
         text += " NOT NULL";
     }

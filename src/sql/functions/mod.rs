@@ -5,6 +5,7 @@
 
 mod args;
 mod classify;
+mod enumeration;
 mod evaluate;
 mod masks;
 pub mod postgres;
@@ -12,6 +13,7 @@ mod predict;
 mod quality;
 mod relation;
 mod search;
+pub mod sequence;
 mod session_info;
 mod udf;
 
@@ -63,6 +65,8 @@ pub fn takes_json_row(name: &str) -> bool {
 pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
     let name = bare(name);
     let function = session_info::scalar(name, context)
+        .or_else(|| sequence::scalar(name, context))
+        .or_else(|| enumeration::scalar(name))
         .or_else(|| masks::scalar(name, context))
         .or_else(|| classify::scalar(name, context))
         .or_else(|| quality::scalar(name, context))

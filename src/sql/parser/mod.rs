@@ -6,9 +6,12 @@
 mod as_of;
 mod copy;
 mod cursor;
+mod define;
 mod locks;
 mod operate;
 mod own;
+mod sequence;
+mod spelling;
 mod tokens;
 mod unions;
 mod upkeep;
@@ -17,10 +20,13 @@ mod words;
 pub use as_of::{Written, readable, split_off};
 pub use copy::{Chosen, Copy, CopyForm, CopyFormat, CopyHeader};
 pub use cursor::{ALL, Cursor, Declare, Direction};
+pub use define::{Commented, Define, EnumChange, IdentityChange, Named, Reindexed};
 pub use locks::{Strength, strength};
 pub use operate::Operate;
 pub use own::{AssetTarget, GrantTarget, Inventory, Own, RoleOption, TagTarget};
 
+pub use sequence::SequenceOption;
+pub use spelling::{Beside, Like, Overriding, overriding};
 pub use unions::tree;
 
 use super::error::locate;
@@ -111,7 +117,7 @@ fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     tokens::must_be_shallow(&tokens)?;
     cursor::refuse_current_of(&tokens)?;
     let dialect = PostgreSqlDialect {};
-    let tokens = as_of::to_names(locks::spell(tokens))?;
+    let (tokens, beside) = spelling::take_out(as_of::to_names(locks::spell(tokens))?)?;
     let mut words = Words::new(Parser::new(&dialect).with_tokens_with_locations(tokens));
     if let Some(own) = own::parse(&mut words, text)? {
         words.end()?;
@@ -120,7 +126,16 @@ fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     let mut statement = words.parser.parse_statement().map_err(Error::from)?;
     words.end()?;
     read_back(&mut statement)?;
-    Ok(Body::Sql(Box::new(statement)))
+    spelling::put_back(&mut statement, &beside);
+    Ok(match statement {
+        ast::Statement::CreateTable(create) if !beside.is_empty() => {
+            Body::Own(Box::new(Own::Define(Define::CreateTable { create: Box::new(create), beside })))
+        }
+        ast::Statement::AlterTable(alter) if !beside.is_empty() => {
+            Body::Own(Box::new(Own::Define(Define::AlterTable { alter: Box::new(alter), beside })))
+        }
+        statement => Body::Sql(Box::new(statement)),
+    })
 }
 
 fn tokenizer_error(message: &str, sql: &str) -> Error {

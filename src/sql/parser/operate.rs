@@ -26,7 +26,7 @@ pub enum Operate {
     Scrub,
     /// `CHECKPOINT`
     Checkpoint,
-    /// `ALTER TABLE | VIEW | FUNCTION | SCHEMA | SOURCE | MODEL | MASKING POLICY name OWNER TO role`
+    /// `ALTER TABLE | VIEW | FUNCTION | SEQUENCE | SCHEMA | SOURCE | MODEL | MASKING POLICY name OWNER TO role`
     SetOwner {
         /// What it is.
         what: Owned,
@@ -83,9 +83,10 @@ fn folder(words: &mut Words) -> Result<(String, BTreeMap<String, String>)> {
 /// ALTER ... OWNER TO; for other forms of ALTER the words are given back.
 fn set_owner(words: &mut Words) -> Result<Option<Operate>> {
     let start = words.parser.index();
-    let kinds: [(&[&str], Owned); 7] = [
+    let kinds: [(&[&str], Owned); 8] = [
         (&["ALTER", "TABLE"], Owned::Table),
         (&["ALTER", "VIEW"], Owned::View),
+        (&["ALTER", "SEQUENCE"], Owned::Sequence),
         (&["ALTER", "SCHEMA"], Owned::Schema),
         (&["ALTER", "SOURCE"], Owned::Source),
         (&["ALTER", "FUNCTION"], Owned::Function),

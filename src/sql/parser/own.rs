@@ -2,7 +2,9 @@
 
 use super::copy::{self, Copy};
 use super::cursor::{self, Cursor};
+use super::define::{self, Define};
 use super::operate::{self, Operate};
+use super::sequence;
 use super::upkeep::{self, Upkeep};
 use super::words::Words;
 use crate::catalog::{Privilege, SqlType};
@@ -76,8 +78,8 @@ pub enum Own {
     ResetRole,
     /// `COPY`
     Copy(Box<Copy>),
-    /// `REINDEX INDEX`
-    Reindex { index: Relation },
+    /// Definitions of sequences, names, comments
+    Define(Define),
     /// `VACUUM`, `ANALYZE`, `CLUSTER`
     Upkeep(Upkeep),
     /// Backups, exports, checks
@@ -137,6 +139,10 @@ pub enum GrantTarget {
     Relations(Vec<(Privilege, Option<Vec<String>>)>, Vec<Relation>),
     /// Rights on all relations of schemas.
     Schemas(Vec<(Privilege, Option<Vec<String>>)>, Vec<String>),
+    /// Rights on sequences.
+    Sequences(Vec<Privilege>, Vec<Relation>),
+    /// Rights on all sequences of schemas.
+    SequencesOf(Vec<Privilege>, Vec<String>),
     /// `USAGE ON MODEL`
     Models(Vec<String>),
     /// `USAGE ON SCHEMA`: schemas are open to all; sources are not.
@@ -155,6 +161,9 @@ pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
     if let Some(cursor) = cursor::parse(words)? {
         return Ok(Some(Own::Cursor(cursor)));
     }
+    if let Some(define) = define::parse(words)? {
+        return Ok(Some(Own::Define(define)));
+    }
     let first = words.peek(0).unwrap_or_default();
     match first.as_str() {
         "CREATE" => create(words, text),
@@ -165,11 +174,6 @@ pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
         "REVOKE" => grant(words, true).map(Some),
         "COPY" => copy::parse(words).map(Some),
         "REFRESH" if words.take(&["REFRESH", "SOURCE"]) => Ok(Some(Own::RefreshSource { name: words.name()? })),
-        "REINDEX" => {
-            words.expect(&["REINDEX"])?;
-            words.take(&["INDEX"]);
-            Ok(Some(Own::Reindex { index: words.relation()? }))
-        }
         "VACUUM" | "ANALYZE" | "ANALYSE" | "CLUSTER" => Ok(upkeep::parse(words)?.map(Own::Upkeep)),
         "RESET" if words.take(&["RESET", "ROLE"]) => Ok(Some(Own::ResetRole)),
         "SET" if words.take(&["SET", "ROLE"]) || words.take(&["SET", "SESSION", "ROLE"]) => {
@@ -398,7 +402,8 @@ fn column_class(words: &mut Words) -> Result<Option<Option<String>>> {
     })
 }
 
-fn rewind(words: &mut Words, start: usize) {
+/// Gives words back.
+pub fn rewind(words: &mut Words, start: usize) {
     while words.parser.index() > start {
         words.parser.prev_token();
     }
@@ -511,10 +516,12 @@ fn grant_target(words: &mut Words) -> Result<GrantTarget> {
     if words.take(&["ALL", "TABLES", "IN", "SCHEMA"]) {
         return Ok(GrantTarget::Schemas(rights, words.names()?));
     }
-    words.take(&["TABLE"]);
-    let mut relations = vec![words.relation()?];
-    while words.token(&Token::Comma) {
-        relations.push(words.relation()?);
+    if words.take(&["ALL", "SEQUENCES", "IN", "SCHEMA"]) {
+        return Ok(GrantTarget::SequencesOf(sequence::rights(rights)?, words.names()?));
     }
-    Ok(GrantTarget::Relations(rights, relations))
+    if words.take(&["SEQUENCE"]) {
+        return Ok(GrantTarget::Sequences(sequence::rights(rights)?, sequence::relations(words)?));
+    }
+    words.take(&["TABLE"]);
+    Ok(GrantTarget::Relations(rights, sequence::relations(words)?))
 }

@@ -2,7 +2,7 @@
 
 use super::oids::{self, ClassPart};
 use super::relations::listed::{self, Listed};
-use crate::catalog::{Catalog, Class, Index, KeyConstraint, Object, ObjectId, Table, View};
+use crate::catalog::{Catalog, Class, Index, KeyConstraint, Object, ObjectId, PlainIndex, Sequence, Table, View};
 use crate::sql::system;
 use std::borrow::Cow;
 
@@ -30,8 +30,10 @@ pub enum What<'a> {
     TextIndex(&'a Index, &'a Table),
     /// The index behind a key of a table.
     Key(ObjectId, &'a Table, &'a KeyConstraint),
-    /// What numbers a column of a table, by its position.
-    Sequence(ObjectId, &'a Table, usize),
+    /// A plain index and its table.
+    Plain(&'a PlainIndex, &'a Table),
+    /// A sequence.
+    Sequence(ObjectId, &'a Sequence),
     /// A view of schema `steward`.
     Steward,
     /// A relation of the catalogue.
@@ -44,7 +46,7 @@ impl<'a> Entry<'a> {
         match self.what {
             What::Table(..) => "r",
             What::View(..) | What::Steward => "v",
-            What::TextIndex(..) | What::Key(..) => "i",
+            What::TextIndex(..) | What::Plain(..) | What::Key(..) => "i",
             What::Sequence(..) => "S",
             What::Listed(listed) => listed.kind,
         }
@@ -58,21 +60,12 @@ impl<'a> Entry<'a> {
     /// The table that it is or belongs to.
     pub fn table(&self) -> Option<(ObjectId, &'a Table)> {
         match self.what {
-            What::Table(id, table) | What::Key(id, table, _) | What::Sequence(id, table, _) => Some((id, table)),
+            What::Table(id, table) | What::Key(id, table, _) => Some((id, table)),
+            What::Plain(index, table) => Some((index.table, table)),
             What::TextIndex(index, table) => Some((index.table, table)),
             _ => None,
         }
     }
-}
-
-/// Positions of the columns that number rows by themselves.
-pub fn numbering(table: &Table) -> impl Iterator<Item = usize> {
-    table.columns.iter().enumerate().filter(|(_, column)| column.identity).map(|(at, _)| at)
-}
-
-/// The name of what numbers a column.
-pub fn sequence_name(table: &Table, column: usize) -> String {
-    format!("{}_{}_seq", table.name, table.columns[column].name)
 }
 
 fn key<'a>(id: ObjectId, table: &'a Table, at: usize) -> Option<Entry<'a>> {
@@ -81,18 +74,15 @@ fn key<'a>(id: ObjectId, table: &'a Table, at: usize) -> Option<Entry<'a>> {
     Some(Entry { oid, schema: &table.schema, name: Cow::Borrowed(&key.name), what: What::Key(id, table, key) })
 }
 
-fn sequence<'a>(id: ObjectId, table: &'a Table, at: usize) -> Option<Entry<'a>> {
-    let column = numbering(table).nth(at)?;
-    let oid = oids::class_part(id, ClassPart::Sequence(at))?;
-    let name = Cow::Owned(sequence_name(table, column));
-    Some(Entry { oid, schema: &table.schema, name, what: What::Sequence(id, table, column) })
-}
-
 fn object<'a>(catalog: &'a Catalog, id: ObjectId, object: &'a Object) -> Option<Entry<'a>> {
     let (schema, name, what) = match object {
         Object::Table(table) => (&table.schema, &table.name, What::Table(id, table)),
         Object::View(view) => (&view.schema, &view.name, What::View(id, view)),
         Object::Index(index) => (&index.schema, &index.name, What::TextIndex(index, catalog.table_by_id(index.table)?)),
+        Object::PlainIndex(index) => {
+            (&index.schema, &index.name, What::Plain(index, catalog.table_by_id(index.table)?))
+        }
+        Object::Sequence(sequence) => (&sequence.schema, &sequence.name, What::Sequence(id, sequence)),
         _ => return None,
     };
     Some(Entry { oid: oids::of(id), schema, name: Cow::Borrowed(name), what })
@@ -114,7 +104,6 @@ pub fn all(catalog: &Catalog) -> Vec<Entry<'_>> {
         entries.extend(object(catalog, id, found));
         if let Object::Table(table) = found {
             entries.extend((0..table.keys.len()).filter_map(|at| key(id, table, at)));
-            entries.extend((0..numbering(table).count()).filter_map(|at| sequence(id, table, at)));
         }
     }
     entries.extend(steward());
@@ -128,7 +117,6 @@ pub fn by_oid(catalog: &Catalog, oid: u32) -> Option<Entry<'_>> {
         let table = catalog.table_by_id(id)?;
         return match part {
             ClassPart::Key(at) => key(id, table, at),
-            ClassPart::Sequence(at) => sequence(id, table, at),
         };
     }
     if let Some(found) = catalog.get(ObjectId::from(oid)) {
@@ -157,9 +145,7 @@ pub fn by_name<'a>(catalog: &'a Catalog, schema: &str, name: &str) -> Option<Ent
     }
     catalog.class(Class::Relation).find_map(|(id, found)| match found {
         Object::Table(table) if table.schema == schema => {
-            let keys = (0..table.keys.len()).filter_map(|at| key(id, table, at));
-            let sequences = (0..numbering(table).count()).filter_map(|at| sequence(id, table, at));
-            keys.chain(sequences).find(|entry| entry.name == name)
+            (0..table.keys.len()).filter_map(|at| key(id, table, at)).find(|entry| entry.name == name)
         }
         _ => None,
     })

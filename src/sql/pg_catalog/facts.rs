@@ -7,13 +7,13 @@
 
 use super::entry::{self, Entry, What};
 use super::functions;
-use super::identifier::{qualified, quoted};
+use super::identifier::{literal, qualified, quoted};
 use super::names;
 use super::oids;
 use super::relations::{self, listed, types};
 use super::value::{Relation, Type, Value};
 use super::world::World;
-use crate::catalog::{Catalog, Class, Grant, Object, ObjectId, Privilege, SqlType};
+use crate::catalog::{Catalog, Class, Grant, IndexPart, Object, ObjectId, Privilege, SqlType};
 use crate::error::{Error, Kind, Result};
 use crate::sql::context::Context;
 use crate::sql::{system, tables};
@@ -40,6 +40,12 @@ pub struct Attribute {
     pub default: Option<String>,
     /// It numbers rows by itself.
     pub identity: bool,
+    /// It takes no other numbers than its own.
+    pub always: bool,
+    /// The sequence that numbers it.
+    pub sequence: Option<ObjectId>,
+    /// `default` is what it is computed as.
+    pub generated: bool,
     /// COMMENT ON COLUMN.
     pub comment: Option<String>,
 }
@@ -102,6 +108,7 @@ impl Facts {
         match (entry.table(), entry.what) {
             (Some((_, table)), _) => oids::of(table.owner),
             (None, What::View(_, view)) => oids::of(view.owner),
+            (None, What::Sequence(_, sequence)) => oids::of(sequence.owner),
             _ => self.first_superuser(),
         }
     }
@@ -111,6 +118,7 @@ impl Facts {
         match (entry.table(), entry.what) {
             (Some((_, table)), _) => &table.grants,
             (None, What::View(_, view)) => &view.grants,
+            (None, What::Sequence(_, sequence)) => &sequence.grants,
             _ => &[],
         }
     }
@@ -120,6 +128,15 @@ impl Facts {
         let owner = match (entry.table(), entry.what) {
             (Some((_, table)), _) => table.owner,
             (None, What::View(_, view)) => view.owner,
+            (None, What::Sequence(_, sequence)) => {
+                // That of a column is shown with its table.
+                if let Some((table, _)) = &sequence.owned_by
+                    && entry::by_oid(self.catalog(), oids::of(*table)).is_some_and(|table| self.may_see(&table))
+                {
+                    return true;
+                }
+                sequence.owner
+            }
             _ => return true,
         };
         let roles = self.catalog().memberships(self.context.role);
@@ -192,11 +209,20 @@ impl Facts {
     /// The columns of an entry.
     pub(super) fn attributes(&self, entry: &Entry<'_>) -> Vec<Attribute> {
         match entry.what {
-            What::Table(_, table) => table.columns.iter().map(of_column).collect(),
+            What::Table(_, table) => table.columns.iter().map(|column| self.of_column(column)).collect(),
             What::View(id, view) => self.view_attributes(entry, id, view.owner),
             What::TextIndex(index, table) => {
                 let columns = index.columns.iter().filter_map(|name| table.columns.get(table.column_index(name)?));
                 columns.map(of_indexed).collect()
+            }
+            What::Plain(index, table) => {
+                let parts = index.parts.iter().map(|(part, _)| match part {
+                    IndexPart::Column(name) => table.column_index(name).map(|at| of_indexed(&table.columns[at])),
+                    IndexPart::Expression(_) => Some(attribute("expr", 25, -1)),
+                });
+                let included =
+                    index.include.iter().map(|name| Some(of_indexed(&table.columns[table.column_index(name)?])));
+                parts.chain(included).flatten().collect()
             }
             What::Key(_, table, key) => {
                 key.columns.iter().filter_map(|at| table.columns.get(*at)).map(of_indexed).collect()
@@ -215,6 +241,25 @@ impl Facts {
                     })
                     .collect()
             }
+        }
+    }
+
+    fn of_column(&self, column: &crate::catalog::Column) -> Attribute {
+        let written = column.default.as_deref().map(|text| default_text(text, &column.data_type));
+        let counted = || {
+            let sequence = column.sequence.filter(|_| !column.identity)?;
+            let entry = entry::by_oid(self.catalog(), oids::of(sequence))?;
+            Some(format!("nextval({}::regclass)", literal(&self.written(&entry))))
+        };
+        Attribute {
+            not_null: column.not_null,
+            default: column.generated.clone().or(written).or_else(counted),
+            identity: column.identity,
+            always: column.always,
+            sequence: column.sequence,
+            generated: column.generated.is_some(),
+            comment: column.comment.clone(),
+            ..of_type(&column.name, &column.data_type)
         }
     }
 
@@ -240,6 +285,9 @@ fn attribute(name: &str, type_oid: u32, modifier: i32) -> Attribute {
         not_null: false,
         default: None,
         identity: false,
+        always: false,
+        sequence: None,
+        generated: false,
         comment: None,
     }
 }
@@ -253,16 +301,6 @@ fn of_type(name: &str, data_type: &SqlType) -> Attribute {
         item = inner;
     }
     Attribute { dimensions, ..attribute(name, type_oid, modifier) }
-}
-
-fn of_column(column: &crate::catalog::Column) -> Attribute {
-    Attribute {
-        not_null: column.not_null,
-        default: column.default.as_deref().map(|text| default_text(text, &column.data_type)),
-        identity: column.identity,
-        comment: column.comment.clone(),
-        ..of_type(&column.name, &column.data_type)
-    }
 }
 
 fn of_indexed(column: &crate::catalog::Column) -> Attribute {
@@ -286,6 +324,11 @@ fn default_text(text: &str, data_type: &SqlType) -> String {
         && is_literal(value)
     {
         return format!("{value}::{}", cast.to_lowercase());
+    }
+    if let SqlType::Enum(of) = data_type
+        && is_literal(text)
+    {
+        return format!("{text}::{}", of.name);
     }
     let (oid, _) = types::of_column(data_type);
     match types::by_oid(oid) {

@@ -10,7 +10,7 @@ mod entry;
 pub mod eval;
 pub mod facts;
 mod functions;
-mod identifier;
+pub mod identifier;
 mod names;
 mod oids;
 mod relations;

@@ -83,6 +83,11 @@ pub fn type_oid(facts: &Facts, text: &str) -> Result<u32> {
     if let Some(known) = built_in {
         return if is_array { Some(known.array).filter(|oid| *oid != 0).ok_or_else(undefined) } else { Ok(known.oid) };
     }
+    if let Some((id, _)) = crate::sql::types::find_enum(&facts.context, schema.as_deref(), &name)
+        && !is_array
+    {
+        return Ok(oids::of(id));
+    }
     let entry = facts.find(schema.as_deref(), &name).filter(|entry| entry.is_relation() && facts.may_see(entry));
     let entry = entry.ok_or_else(undefined)?;
     match is_array {
@@ -111,6 +116,13 @@ pub fn name_of(facts: &Facts, reg: &Type, oid: u32) -> String {
 pub fn type_name(facts: &Facts, oid: u32, modifier: Option<i32>) -> Option<String> {
     if let Some(known) = types::by_oid(oid) {
         return Some(types::shown(known, modifier));
+    }
+    if let Some(of) = facts.catalog().enum_by_id(ObjectId::from(oid)) {
+        let found = crate::sql::types::find_enum(&facts.context, None, &of.name);
+        return Some(match found.is_some_and(|(id, _)| oids::of(id) == oid) {
+            true => quoted(&of.name),
+            false => format!("{}.{}", quoted(&of.schema), quoted(&of.name)),
+        });
     }
     let (relation, is_array) = relation_of_type(facts, oid)?;
     let name = facts.written(&relation);

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | below 14 000 | PostgreSQL's own, with its numbers |
 //! | from [`STEWARD`] | what Steward brings along: schema `steward`, its views, its functions, its access method |
-//! | from [`FIRST_USER_ID`] | objects by their ids, which are kept and never used again: schemas, tables, views, text indexes, roles, policies; the row type of a relation and the rule of a view have the relation's number |
+//! | from [`FIRST_USER_ID`] | objects by their ids, which are kept and never used again: schemas, tables, views, indexes that are no keys, sequences, roles, policies; the row type of a relation and the rule of a view have the relation's number |
 //! | from [`DERIVED`] | what has no id of its own, from its object's id and its place in it |
 //!
 //! What is derived is the same after a restart, and in every session; it changes where something before it in the same
@@ -60,8 +60,6 @@ pub fn of(object: ObjectId) -> u32 {
 pub enum ClassPart {
     /// The index behind the key at this place.
     Key(usize),
-    /// The sequence of the column that is the one at this place among those that number rows.
-    Sequence(usize),
 }
 
 const CLASS_ROOM: u32 = 64;
@@ -69,18 +67,16 @@ const KEYS: usize = 32;
 
 /// Number in `pg_class` of a part of a table.
 pub fn class_part(table: ObjectId, part_of: ClassPart) -> Option<u32> {
-    let place = match part_of {
-        ClassPart::Key(at) if at < KEYS => at,
-        ClassPart::Key(_) => return None,
-        ClassPart::Sequence(at) => KEYS + at,
-    };
-    part(table, CLASS_ROOM, place)
+    match part_of {
+        ClassPart::Key(at) if at < KEYS => part(table, CLASS_ROOM, at),
+        ClassPart::Key(_) => None,
+    }
 }
 
 /// The table and the part that a number in `pg_class` means.
 pub fn class_part_of(oid: u32) -> Option<(ObjectId, ClassPart)> {
     let (table, place) = whole(oid, CLASS_ROOM)?;
-    Some((table, if place < KEYS { ClassPart::Key(place) } else { ClassPart::Sequence(place - KEYS) }))
+    (place < KEYS).then_some((table, ClassPart::Key(place)))
 }
 
 /// What a number of `pg_constraint` is of its table, each with its place.
@@ -141,12 +137,11 @@ mod tests {
     #[test]
     fn numbers_lead_back_to_what_they_are_of() {
         let table = FIRST_USER_ID + 1000;
-        for part in [ClassPart::Key(0), ClassPart::Key(31), ClassPart::Sequence(0), ClassPart::Sequence(31)] {
+        for part in [ClassPart::Key(0), ClassPart::Key(31)] {
             let oid = class_part(table, part).unwrap();
             assert_eq!(class_part_of(oid), Some((table, part)));
         }
         assert_eq!(class_part(table, ClassPart::Key(32)), None);
-        assert_eq!(class_part(table, ClassPart::Sequence(32)), None);
         for part in [ConstraintPart::Key(3), ConstraintPart::Foreign(31), ConstraintPart::Check(63)] {
             assert_eq!(constraint_of(constraint(table, part).unwrap()), Some((table, part)));
         }

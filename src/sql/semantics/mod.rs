@@ -13,6 +13,7 @@ mod cast;
 mod checked;
 mod days;
 mod decimal;
+mod enumeration;
 mod floats;
 mod function;
 mod interval;

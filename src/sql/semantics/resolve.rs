@@ -14,7 +14,7 @@ use super::decimal::Decimals;
 use super::marked::{Marked, has_a_row};
 use super::not_in::{in_conditions, without_rows};
 use super::zone::AtTimeZone;
-use super::{above, average, floats, function, input_schema, keyed, lateral, regex};
+use super::{above, average, enumeration, floats, function, input_schema, keyed, lateral, regex};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, Field, TimeUnit};
@@ -97,6 +97,7 @@ impl TreeNodeRewriter for Plans<'_> {
             },
             LogicalPlan::Distinct(distinct) => Ok(keyed::distinct(distinct)?.data),
             LogicalPlan::Sort(mut sort) => {
+                enumeration::sorted(&mut sort.expr, sort.input.schema());
                 keyed::must_have_order(&sort.expr, sort.input.schema())?;
                 sort.expr = keyed::order(sort.expr, sort.input.schema());
                 Ok(LogicalPlan::Sort(sort))
@@ -227,7 +228,8 @@ impl TreeNodeRewriter for Expressions<'_> {
                 let [expr, low, high] = [expr, low, high].map(Box::new);
                 let low = self.comparable(&expr, *low, ">=")?;
                 let high = self.comparable(&expr, *high, "<=")?;
-                let [expr, low, high] = self.keyed_of(self.numbers_of([*expr, low, high])).map(Box::new);
+                let all = enumeration::ordered(self.numbers_of([*expr, low, high]), self.schema);
+                let [expr, low, high] = self.keyed_of(all).map(Box::new);
                 Expr::Between(Between { expr, negated, low, high })
             }
             Expr::Case(case) => self.case(case)?,
@@ -246,7 +248,8 @@ impl TreeNodeRewriter for Expressions<'_> {
                 if let ("avg", [arg]) = (call.func.name(), call.params.args.as_slice()) {
                     call.func = average::of(self.type_of(arg).as_ref());
                 }
-                Expr::AggregateFunction(self.by_keys(call))
+                enumeration::sorted(&mut call.params.order_by, self.schema);
+                Expr::AggregateFunction(self.by_keys(enumeration::extreme(call, self.schema)))
             }
             Expr::WindowFunction(mut call) => {
                 call.params.order_by = keyed::order(call.params.order_by, self.schema);
@@ -260,6 +263,7 @@ impl TreeNodeRewriter for Expressions<'_> {
                         *aggregate = average::of(self.type_of(arg).as_ref());
                     }
                 }
+                enumeration::sorted(&mut call.params.order_by, self.schema);
                 Expr::WindowFunction(call)
             }
             other => return Ok(Transformed::no(other)),
@@ -291,6 +295,9 @@ impl Expressions<'_> {
             right = self.comparable(&left, right, sign)?;
             left = self.comparable(&right, left, sign)?;
             [left, right] = self.numbers_of([left, right]);
+            if matches!(op, Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq) {
+                [left, right] = enumeration::ordered([left, right], self.schema);
+            }
             if self.is_json(&left) && self.is_json(&right) {
                 let message = format!("operator does not exist: json {sign} json");
                 return Err(Error::new(Kind::UndefinedFunction, message).with_hint(ADD_CASTS));
@@ -600,7 +607,7 @@ pub fn lend_as(expr: Expr, field: &Field) -> Result<Expr> {
         return Ok(parameters::typed(expr, |id| parameters::beside(field, id)));
     }
     let sql_type = match SqlType::from_field(field) {
-        Ok(sql_type @ (SqlType::Uuid | SqlType::Jsonb | SqlType::Array(_))) => sql_type,
+        Ok(sql_type @ (SqlType::Uuid | SqlType::Jsonb | SqlType::Array(_) | SqlType::Enum(_))) => sql_type,
         // Its blanks at the end mean nothing.
         Ok(SqlType::Char(_)) => {
             return Ok(match expr {

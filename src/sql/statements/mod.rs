@@ -7,7 +7,6 @@ mod operate;
 mod set_config;
 mod settings;
 mod source;
-mod text_index;
 mod upkeep;
 
 pub use inventory::inventory;
@@ -17,5 +16,4 @@ pub use operate::operate;
 pub use set_config::set_config;
 pub use settings::{reset, set, set_role, show};
 pub use source::{create_source, drop_source, refresh_source};
-pub use text_index::reindex;
 pub use upkeep::upkeep;

@@ -3,13 +3,15 @@
 use super::super::context::Context;
 use super::super::parser::readable;
 use super::rows::{Cell, column, jsonb, timestamp};
-use crate::catalog::{Class, Model, Object, Privilege};
+use crate::catalog::{Class, Model, Object, ObjectId, Privilege};
 use crate::error::Result;
 use arrow::datatypes::{DataType, Field};
 
-fn visible(context: &Context) -> impl Iterator<Item = &Model> {
-    context.snapshot.catalog.class(Class::Model).filter_map(|(_, object)| match object {
-        Object::Model(m) if context.has_role(m.owner) || context.has_grant(&m.grants, Privilege::Usage) => Some(m),
+fn visible(context: &Context) -> impl Iterator<Item = (ObjectId, &Model)> {
+    context.snapshot.catalog.class(Class::Model).filter_map(|(id, object)| match object {
+        Object::Model(m) if context.has_role(m.owner) || context.has_grant(&m.grants, Privilege::Usage) => {
+            Some((id, m))
+        }
         _ => None,
     })
 }
@@ -23,6 +25,7 @@ pub fn model_columns() -> Vec<Field> {
         column("versions", DataType::Int32),
         jsonb("options"),
         jsonb("trained_on"),
+        column("comment", DataType::Utf8),
     ]
 }
 
@@ -31,7 +34,7 @@ pub fn models(context: &Context) -> Result<Vec<Vec<Cell>>> {
     let name_of = |id: &u64| {
         catalog.get(*id).map(|object| object.key().1.replace('\0', ".")).unwrap_or_else(|| format!("dropped {id}"))
     };
-    let rows = visible(context).map(|model| {
+    let rows = visible(context).map(|(id, model)| {
         let trained: Vec<String> = model.trained_on.iter().map(name_of).collect();
         vec![
             Cell::text(&model.name),
@@ -41,6 +44,7 @@ pub fn models(context: &Context) -> Result<Vec<Vec<Cell>>> {
             Cell::Int(Some(model.versions.len() as i64)),
             Cell::text(serde_json::json!(model.options).to_string()),
             Cell::text(serde_json::json!(trained).to_string()),
+            Cell::Text(catalog.comment(id, "").map(str::to_owned)),
         ]
     });
     Ok(rows.collect())
@@ -61,7 +65,7 @@ pub fn version_columns() -> Vec<Field> {
 }
 
 pub fn versions(context: &Context) -> Result<Vec<Vec<Cell>>> {
-    let rows = visible(context).flat_map(|model| {
+    let rows = visible(context).flat_map(|(_, model)| {
         model.versions.iter().map(|version| {
             vec![
                 Cell::text(&model.name),
@@ -91,7 +95,7 @@ pub fn metric_columns() -> Vec<Field> {
 }
 
 pub fn metrics(context: &Context) -> Result<Vec<Vec<Cell>>> {
-    let rows = visible(context).flat_map(|model| {
+    let rows = visible(context).flat_map(|(_, model)| {
         model.versions.iter().flat_map(|version| {
             version.metrics.iter().map(|(metric, segment, value, n)| {
                 vec![

@@ -103,7 +103,7 @@ pub fn classes(context: &Context) -> Result<Vec<Vec<Cell>>> {
 }
 
 pub fn policy_columns() -> Vec<Field> {
-    ["name", "kind", "relation", "type", "definition", "roles"]
+    ["name", "kind", "relation", "type", "definition", "roles", "comment"]
         .iter()
         .map(|name| column(name, DataType::Utf8))
         .collect()
@@ -112,7 +112,8 @@ pub fn policy_columns() -> Vec<Field> {
 pub fn policies(context: &Context) -> Result<Vec<Vec<Cell>>> {
     let catalog = &context.snapshot.catalog;
     let mut rows = Vec::new();
-    for (_, object) in catalog.class(Class::MaskingPolicy) {
+    let comment = |id: ObjectId| Cell::Text(catalog.comment(id, "").map(str::to_owned));
+    for (id, object) in catalog.class(Class::MaskingPolicy) {
         if let Object::MaskingPolicy(policy) = object {
             rows.push(vec![
                 Cell::text(&policy.name),
@@ -121,10 +122,11 @@ pub fn policies(context: &Context) -> Result<Vec<Vec<Cell>>> {
                 Cell::text(policy.data_type.to_string()),
                 Cell::text(format!("{} -> {}", policy.argument, policy.body)),
                 Cell::Text(None),
+                comment(id),
             ]);
         }
     }
-    for (_, object) in catalog.class(Class::RowPolicy) {
+    for (id, object) in catalog.class(Class::RowPolicy) {
         if let Object::RowPolicy(policy) = object {
             let roles: Vec<String> = policy.roles.iter().map(|id| catalog.role_name(*id)).collect();
             rows.push(vec![
@@ -134,6 +136,7 @@ pub fn policies(context: &Context) -> Result<Vec<Vec<Cell>>> {
                 Cell::text(if policy.permissive { "permissive" } else { "restrictive" }),
                 Cell::text(&policy.using),
                 Cell::text(if roles.is_empty() { "public".to_owned() } else { roles.join(", ") }),
+                comment(id),
             ]);
         }
     }
@@ -147,18 +150,20 @@ pub fn source_columns() -> Vec<Field> {
         column("owner", DataType::Utf8),
         column("assets", DataType::Int64),
         jsonb("options"),
+        column("comment", DataType::Utf8),
     ]
 }
 
 pub fn sources(context: &Context) -> Result<Vec<Vec<Cell>>> {
     let catalog = &context.snapshot.catalog;
-    let rows = catalog.class(Class::Schema).filter_map(|(_, object)| match object {
+    let rows = catalog.class(Class::Schema).filter_map(|(id, object)| match object {
         Object::Source(source) if tables::may_read(context, source) => Some(vec![
             Cell::text(&source.name),
             Cell::text(&source.source_type),
             Cell::text(catalog.role_name(source.owner)),
             Cell::Int(tables::assets(source).ok().map(|assets| assets.len() as i64)),
             Cell::text(serde_json::json!(source.options).to_string()),
+            Cell::Text(catalog.comment(id, "").map(str::to_owned)),
         ]),
         _ => None,
     });

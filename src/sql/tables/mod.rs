@@ -12,6 +12,7 @@ mod lazy;
 mod past;
 mod prune;
 mod scan;
+mod sequence;
 mod table;
 
 pub use asset::{assets, may_read, must_get as must_get_asset};
@@ -40,7 +41,10 @@ pub fn open(context: &Arc<Context>, state: &SessionState, schema: &str, name: &s
     match catalog.relation(schema, name) {
         Some((id, Object::Table(_))) => Ok(provider_as_source(Arc::new(TableScan::open(context, state, id, false)?))),
         Some((id, Object::View(view))) => open_view(context, state, id, view),
-        Some((_, Object::Index(_))) => Err(Error::new(Kind::DatatypeMismatch, format!("\"{name}\" is an index"))),
+        Some((id, Object::Sequence(_))) => Ok(provider_as_source(sequence::open(context, id)?)),
+        Some((_, Object::Index(_) | Object::PlainIndex(_))) => {
+            Err(Error::new(Kind::WrongObject, format!("\"{name}\" is an index")))
+        }
         _ if catalog.source(schema).is_some() => Ok(provider_as_source(asset::open(context, schema, name)?)),
         _ => Err(undefined(context, schema, name)),
     }

@@ -52,6 +52,11 @@ pub fn read(texts: &StringArray, target: &SqlType) -> Result<ArrayRef> {
             let all = texts.iter().map(|text| text.map(one).transpose());
             Ok(Arc::new(all.collect::<Result<IntervalMonthDayNanoArray>>()?))
         }
+        SqlType::Enum(of) => {
+            let one = |text: &str| of.place(text).map(|_| text.to_owned()).ok_or_else(|| unreadable(target, text));
+            let all = texts.iter().map(|text| text.map(one).transpose());
+            Ok(Arc::new(all.collect::<Result<StringArray>>()?))
+        }
         SqlType::Array(item) => arrays(texts, target, item),
         _ => by_arrow(texts, target),
     }
@@ -210,6 +215,9 @@ fn unreadable(target: &SqlType, text: &str) -> Error {
             Error::new(Kind::NumericOutOfRange, format!("\"{trimmed}\" is out of range for type {target}"))
         }
         SqlType::Json | SqlType::Jsonb => invalid_text("json", text),
+        SqlType::Enum(of) => {
+            Error::new(Kind::InvalidText, format!("invalid input value for enum {}: \"{text}\"", of.name))
+        }
         _ => invalid_text(&name, text),
     }
 }

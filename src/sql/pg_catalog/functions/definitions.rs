@@ -9,8 +9,9 @@ use super::super::relations::{Constraint, ConstraintKind, constraints_of, functi
 use super::super::value::{Type, Value};
 use super::super::{names, relations};
 use super::Args;
-use crate::catalog::{Action, Function, Object, ObjectId, Returns};
+use crate::catalog::{Action, Function, IndexPart, Object, ObjectId, Order, Returns};
 use crate::error::Result;
+use datafusion::sql::sqlparser::ast::Expr;
 
 /// The type that such a function gives.
 pub fn returns(name: &str) -> Option<Type> {
@@ -148,21 +149,61 @@ pub fn index(facts: &Facts, entry: &Entry<'_>, pretty: bool) -> Option<String> {
         Some(table) if pretty => facts.written(&table),
         _ => format!("{}.{}", quoted(&of.table.schema), quoted(&of.table.name)),
     };
-    let columns = column_list(of.columns.iter().map(|at| of.table.columns[*at].name.as_str()));
-    let name = quoted(&entry.name);
-    Some(match entry.what {
-        What::TextIndex(index, _) => format!(
-            "CREATE INDEX {name} ON {table} USING steward ({columns}) WITH (key_field={})",
-            literal(&index.key_field)
-        ),
-        _ => format!("CREATE UNIQUE INDEX {name} ON {table} USING btree ({columns})"),
-    })
+    let parts: Vec<String> = of.parts.iter().map(|(part, order)| index_part(part, pretty) + &ordered(order)).collect();
+    let mut text = format!(
+        "CREATE {}INDEX {} ON {table} USING {} ({})",
+        if of.unique { "UNIQUE " } else { "" },
+        quoted(&entry.name),
+        of.method,
+        parts.join(", ")
+    );
+    if !of.include.is_empty() {
+        text += &format!(" INCLUDE ({})", column_list(of.include.iter().map(String::as_str)));
+    }
+    if of.nulls_equal {
+        text += " NULLS NOT DISTINCT";
+    }
+    if let What::TextIndex(index, _) = entry.what {
+        text += &format!(" WITH (key_field={})", literal(&index.key_field));
+    }
+    match of.predicate {
+        Some(predicate) if pretty => text += &format!(" WHERE {predicate}"),
+        Some(predicate) => text += &format!(" WHERE ({predicate})"),
+        None => {}
+    }
+    Some(text)
+}
+
+/// A column, a call, or another expression in parentheses.
+fn index_part(part: &IndexPart, pretty: bool) -> String {
+    match part {
+        IndexPart::Column(name) => quoted(name),
+        IndexPart::Expression(text) => match crate::sql::parser::expression(text) {
+            Ok(Expr::Function(_)) => text.clone(),
+            _ if pretty => format!("({text})"),
+            _ => format!("(({text}))"),
+        },
+    }
+}
+
+fn ordered(order: &Order) -> String {
+    let class = order.class.as_ref().map_or_else(String::new, |class| format!(" {}", quoted(class)));
+    let how = match (order.descending, order.nulls_first) {
+        (false, false) => "",
+        (false, true) => " NULLS FIRST",
+        (true, true) => " DESC",
+        (true, false) => " DESC NULLS LAST",
+    };
+    class + how
 }
 
 fn index_column(entry: &Entry<'_>, column: i64) -> Option<String> {
     let of = indexed(entry)?;
-    let at = of.columns.get(usize::try_from(column).ok()?.checked_sub(1)?)?;
-    Some(quoted(&of.table.columns[*at].name))
+    let at = usize::try_from(column).ok()?.checked_sub(1)?;
+    match of.parts.get(at) {
+        Some((part, _)) => Some(index_part(part, true)),
+        None => of.include.get(at - of.parts.len()).map(|name| quoted(name)),
+    }
 }
 
 fn constraint_by_oid(facts: &Facts, oid: u32) -> Option<Constraint<'_>> {
@@ -179,7 +220,12 @@ fn constraint(facts: &Facts, constraint: &Constraint<'_>, pretty: bool) -> Strin
     let names = |columns: &[usize]| column_list(columns.iter().map(|at| constraint.table.columns[*at].name.as_str()));
     match constraint.kind {
         ConstraintKind::Key(key, _) => {
-            format!("{} ({})", if key.primary { "PRIMARY KEY" } else { "UNIQUE" }, names(&key.columns))
+            let kind = match (key.primary, key.nulls_equal) {
+                (true, _) => "PRIMARY KEY",
+                (false, true) => "UNIQUE NULLS NOT DISTINCT",
+                (false, false) => "UNIQUE",
+            };
+            format!("{kind} ({})", names(&key.columns))
         }
         ConstraintKind::Check(check) if pretty => format!("CHECK ({})", check.expression),
         ConstraintKind::Check(check) => format!("CHECK (({}))", check.expression),

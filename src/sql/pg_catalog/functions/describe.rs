@@ -1,6 +1,6 @@
 //! Names, comments and visibility: format_type, obj_description, pg_table_is_visible, to_regclass and their kin.
 
-use super::super::entry::{self, What};
+use super::super::entry::What;
 use super::super::identifier::quoted;
 use super::super::relations::{functions, listed, types};
 use super::super::value::{Type, Value};
@@ -64,7 +64,8 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
                 _ => names::type_name(facts, oid, modifier).unwrap_or_else(|| "???".to_owned()).into(),
             }
         }
-        "obj_description" => object_comment(args)?.into(),
+        "obj_description" => object_comment(args, "pg_description")?.into(),
+        "shobj_description" => object_comment(args, "pg_shdescription")?.into(),
         "col_description" => {
             let Some(entry) = facts.entry(args.oid(0, &Type::Regclass)?) else { return Ok(Value::Null) };
             let at = usize::try_from(args.number(1)?).ok().and_then(|at| at.checked_sub(1));
@@ -81,6 +82,10 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
             let oid = args.oid(0, &Type::Regtype)?;
             match types::by_oid(oid) {
                 Some(known) => (known.namespace == oids::PG_CATALOG).into(),
+                None if let Some(of) = facts.catalog().enum_by_id(u64::from(oid)) => {
+                    let found = crate::sql::types::find_enum(&facts.context, None, &of.name);
+                    found.is_some_and(|(id, _)| oids::of(id) == oid).into()
+                }
                 None => names::relation_of_type(facts, oid).map(|(entry, _)| facts.is_in_path(&entry)).into(),
             }
         }
@@ -111,7 +116,7 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
             let Some(entry) = facts.entry(args.oid(0, &Type::Regclass)?) else { return Ok(Value::Null) };
             let of_trees = ["asc", "nulls_last", "orderable", "returnable", "search_array", "search_nulls"]
                 .contains(&args.text(2)?);
-            (of_trees && matches!(entry.what, What::Key(..))).into()
+            (of_trees && matches!(entry.what, What::Key(..) | What::Plain(..))).into()
         }
         "pg_my_temp_schema" => 0.into(),
         "pg_get_serial_sequence" => serial_sequence(args)?.into(),
@@ -131,20 +136,22 @@ fn looked_up(args: &Args<'_>, reg: &Type) -> Result<Value> {
     Ok(names::oid_of(args.facts, reg, text).ok().into())
 }
 
-fn object_comment(args: &Args<'_>) -> Result<Option<String>> {
+fn object_comment(args: &Args<'_>, told: &str) -> Result<Option<String>> {
+    let shared = told == "pg_shdescription";
     let oid = args.oid(0, &Type::Regclass)?;
     let class = match args.values.get(1) {
         Some(_) => args.text(1)?,
         None => "pg_class",
     };
     let class = listed::class_oid(class);
-    let Some(relation) = super::super::world::World::relation(args.facts, Some("pg_catalog"), "pg_description")? else {
+    let Some(relation) = super::super::world::World::relation(args.facts, Some("pg_catalog"), told)? else {
         return Ok(None);
     };
     let found = relation.rows.iter().find(|row| {
-        row[0] == Value::Int(i64::from(oid)) && row[1] == Value::Int(i64::from(class)) && row[2] == Value::Int(0)
+        let whole = shared || row[2] == Value::Int(0);
+        row[0] == Value::Int(i64::from(oid)) && row[1] == Value::Int(i64::from(class)) && whole
     });
-    Ok(found.and_then(|row| match &row[3] {
+    Ok(found.and_then(|row| match &row[if shared { 2 } else { 3 }] {
         Value::Text(text) => Some(text.to_string()),
         _ => None,
     }))
@@ -159,9 +166,7 @@ fn serial_sequence(args: &Args<'_>) -> Result<Option<String>> {
         let message = format!("column \"{column}\" of relation \"{}\" does not exist", entry.name);
         return Err(Error::new(Kind::UndefinedColumn, message));
     };
-    let numbers = table.columns[at].identity;
-    let name = || format!("{}.{}", quoted(&table.schema), quoted(&entry::sequence_name(table, at)));
-    Ok(numbers.then(name))
+    crate::sql::functions::sequence::serial_sequence(&args.facts.context, args.text(0)?, &table.columns[at].name)
 }
 
 fn described(args: &Args<'_>) -> Result<Option<String>> {

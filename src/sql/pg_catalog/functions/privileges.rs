@@ -97,8 +97,8 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
         }
         "has_sequence_privilege" => {
             let Some(entry) = entry_arg(args, at)? else { return Ok(Value::Null) };
-            asked(last, &["USAGE", "SELECT", "UPDATE"])?;
-            Ok(owns(facts, role, &entry).into())
+            let has = asked(last, &["USAGE", "SELECT", "UPDATE"])?;
+            Ok(has.iter().any(|one| on_whole(facts, role, &entry, one)).into())
         }
         "has_schema_privilege" => {
             let oid = args.oid(at, &Type::Regnamespace)?;
@@ -201,6 +201,7 @@ fn privilege(name: &str) -> Option<Privilege> {
         "UPDATE" => Privilege::Update,
         "DELETE" => Privilege::Delete,
         "TRUNCATE" => Privilege::Truncate,
+        "USAGE" => Privilege::Usage,
         _ => return None,
     })
 }

@@ -65,7 +65,13 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
             }
         }
         "pg_tablespace_location" => "".into(),
-        "pg_relation_filepath" | "pg_sequence_last_value" => Value::Null,
+        "pg_relation_filepath" => Value::Null,
+        "pg_sequence_last_value" => match facts.entry(args.oid(0, &Type::Regclass)?).map(|entry| entry.what) {
+            Some(What::Sequence(id, sequence)) => {
+                crate::sql::sequences::last_value(&facts.context, (id, sequence)).into()
+            }
+            _ => Value::Null,
+        },
         "pg_relation_filenode" => args.oid(0, &Type::Regclass)?.into(),
         // What nobody counts.
         _ => 0.into(),

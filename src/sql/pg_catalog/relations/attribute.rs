@@ -15,6 +15,7 @@ pub fn attributes(facts: &Facts, rows: &mut Rows) {
     for entry in facts.entries() {
         for (at, attribute) in facts.attributes(&entry).iter().enumerate() {
             let known = types::by_oid(attribute.type_oid);
+            let is_enum = known.is_none() && facts.catalog().enum_by_id(u64::from(attribute.type_oid)).is_some();
             let collation = match known.map_or(0, |known| known.collation) {
                 // The catalogue's own texts are compared byte by byte.
                 types::DEFAULT_COLLATION if matches!(entry.what, What::Listed(_)) && entry.kind() == "r" => {
@@ -27,17 +28,18 @@ pub fn attributes(facts: &Facts, rows: &mut Rows) {
                 ("attname", attribute.name.as_str().into()),
                 ("atttypid", attribute.type_oid.into()),
                 ("attstattarget", (-1).into()),
-                ("attlen", known.map_or(-1, |known| known.len).into()),
+                ("attlen", known.map_or(if is_enum { 4 } else { -1 }, |known| known.len).into()),
                 ("attnum", (at + 1).into()),
                 ("attndims", attribute.dimensions.into()),
                 ("attcacheoff", (-1).into()),
                 ("atttypmod", attribute.modifier.into()),
-                ("attbyval", known.is_some_and(|known| known.by_value).into()),
+                ("attbyval", known.map_or(is_enum, |known| known.by_value).into()),
                 ("attalign", known.map_or("i", |known| known.align).into()),
-                ("attstorage", known.map_or("x", |known| known.storage).into()),
+                ("attstorage", known.map_or(if is_enum { "p" } else { "x" }, |known| known.storage).into()),
                 ("attnotnull", attribute.not_null.into()),
                 ("atthasdef", attribute.default.is_some().into()),
                 ("attidentity", identity(attribute).into()),
+                ("attgenerated", if attribute.generated { "s" } else { "" }.into()),
                 ("attislocal", true.into()),
                 ("attcollation", collation.into()),
                 ("attacl", column_acl(facts, &entry, &attribute.name).into()),
@@ -67,9 +69,13 @@ pub fn attributes(facts: &Facts, rows: &mut Rows) {
     }
 }
 
-/// `d` of a column that numbers rows unless the statement gives a number.
+/// `d` of a column that numbers rows unless the statement gives a number, `a` of one that takes no other.
 fn identity(attribute: &Attribute) -> &'static str {
-    if attribute.identity { "d" } else { "" }
+    match (attribute.identity, attribute.always) {
+        (true, true) => "a",
+        (true, false) => "d",
+        (false, _) => "",
+    }
 }
 
 /// pg_attrdef

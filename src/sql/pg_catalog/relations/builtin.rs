@@ -6,6 +6,7 @@ use super::super::oids;
 use super::functions as known;
 use super::rows::{Rows, row};
 use super::types as built_in;
+use crate::catalog::{Class, Object};
 
 /// pg_type: what is built in, then the row types of relations and arrays of them.
 pub fn types(facts: &Facts, rows: &mut Rows) {
@@ -38,6 +39,29 @@ pub fn types(facts: &Facts, rows: &mut Rows) {
             ("typtypmod", known.modifier.into()),
             ("typcollation", known.collation.into()),
         ]);
+    }
+    for (id, object) in facts.catalog().class(Class::Type) {
+        let Object::Enum(of) = object else { continue };
+        row!(rows,
+            oid: oids::of(id),
+            typname: of.name.as_str(),
+            typnamespace: facts.schema_oid(&of.schema).unwrap_or(0),
+            typowner: oids::of(of.owner),
+            typlen: 4,
+            typbyval: true,
+            typtype: "e",
+            typcategory: "E",
+            typisdefined: true,
+            typdelim: ",",
+            // enum_in, enum_out, enum_recv, enum_send
+            typinput: 3506,
+            typoutput: 3507,
+            typreceive: 3532,
+            typsend: 3533,
+            typalign: "i",
+            typstorage: "p",
+            typtypmod: -1,
+        );
     }
     // record_in, record_out, record_recv, record_send; array_in and so on.
     let (record, array) = ([2290, 2291, 2402, 2403], [750, 751, 2400, 2401]);
@@ -75,6 +99,21 @@ pub fn types(facts: &Facts, rows: &mut Rows) {
         add(row_type, &entry.name, record, false);
         if row_array != 0 {
             add(row_array, &format!("_{}", entry.name), array, true);
+        }
+    }
+}
+
+/// pg_enum
+pub fn enum_labels(facts: &Facts, rows: &mut Rows) {
+    for (id, object) in facts.catalog().class(Class::Type) {
+        let Object::Enum(of) = object else { continue };
+        for (at, (label, text)) in of.labels.iter().enumerate() {
+            row!(rows,
+                oid: oids::of(*label),
+                enumtypid: oids::of(id),
+                enumsortorder: (at + 1) as f64,
+                enumlabel: text.as_str(),
+            );
         }
     }
 }
@@ -138,6 +177,7 @@ pub fn casts(_: &Facts, rows: &mut Rows) {
 pub fn access_methods(_: &Facts, rows: &mut Rows) {
     row!(rows, oid: 2, amname: "heap", amhandler: 3, amtype: "t");
     row!(rows, oid: 403, amname: "btree", amhandler: 330, amtype: "i");
+    row!(rows, oid: 405, amname: "hash", amhandler: 331, amtype: "i");
     row!(rows, oid: oids::TEXT_METHOD, amname: "steward", amtype: "i");
 }
 

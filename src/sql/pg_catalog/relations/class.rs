@@ -6,7 +6,7 @@ use super::super::{functions, names, oids};
 use super::listed::class_oid;
 use super::role::acl;
 use super::rows::{Rows, row};
-use crate::catalog::{Class, ObjectId, Table};
+use crate::catalog::{Class, Comment, Object, ObjectId, Table};
 
 /// Bytes of a page, in which PostgreSQL counts.
 const PAGE_BYTES: u64 = 8192;
@@ -68,13 +68,22 @@ pub fn classes(facts: &Facts, rows: &mut Rows) {
 }
 
 fn has_index(facts: &Facts, id: ObjectId, table: &Table) -> bool {
-    !table.keys.is_empty() || facts.catalog().indexes_of(id).next().is_some()
+    !table.keys.is_empty()
+        || facts.catalog().indexes_of(id).next().is_some()
+        || facts.catalog().plain_indexes_of(id).next().is_some()
 }
 
 fn access_method(entry: &Entry<'_>) -> u32 {
     match entry.what {
         What::TextIndex(..) => oids::TEXT_METHOD,
         What::Key(..) => 403,
+        What::Plain(index, _) => {
+            if index.method == "hash" {
+                405
+            } else {
+                403
+            }
+        }
         _ if entry.kind() == "r" => 2,
         _ => 0,
     }
@@ -120,20 +129,19 @@ pub fn views(facts: &Facts, rows: &mut Rows) {
     }
 }
 
-/// pg_sequence: what numbers columns by itself counts from 1.
+/// pg_sequence
 pub fn sequences(facts: &Facts, rows: &mut Rows) {
     for entry in facts.entries() {
-        if let What::Sequence(_, table, column) = entry.what {
-            let (type_oid, _) = super::types::of_column(&table.columns[column].data_type);
+        if let What::Sequence(_, sequence) = entry.what {
             row!(rows,
                 seqrelid: entry.oid,
-                seqtypid: type_oid,
-                seqstart: 1,
-                seqincrement: 1,
-                seqmax: most(type_oid),
-                seqmin: 1,
-                seqcache: 1,
-                seqcycle: false,
+                seqtypid: super::types::of_column(&sequence.data_type).0,
+                seqstart: sequence.start,
+                seqincrement: sequence.increment,
+                seqmax: sequence.max,
+                seqmin: sequence.min,
+                seqcache: sequence.cache,
+                seqcycle: sequence.cycle,
             );
         }
     }
@@ -142,30 +150,21 @@ pub fn sequences(facts: &Facts, rows: &mut Rows) {
 /// pg_sequences
 pub fn shown_sequences(facts: &Facts, rows: &mut Rows) {
     for entry in facts.entries() {
-        if let What::Sequence(_, table, column) = entry.what {
-            let (type_oid, _) = super::types::of_column(&table.columns[column].data_type);
+        if let What::Sequence(id, sequence) = entry.what {
             row!(rows,
                 schemaname: entry.schema,
                 sequencename: entry.name.as_ref(),
                 sequenceowner: names::role_name(facts, facts.owner(&entry)),
-                data_type: type_oid,
-                start_value: 1,
-                min_value: 1,
-                max_value: most(type_oid),
-                increment_by: 1,
-                cycle: false,
-                cache_size: 1,
+                data_type: super::types::of_column(&sequence.data_type).0,
+                start_value: sequence.start,
+                min_value: sequence.min,
+                max_value: sequence.max,
+                increment_by: sequence.increment,
+                cycle: sequence.cycle,
+                cache_size: sequence.cache,
+                last_value: crate::sql::sequences::last_value(&facts.context, (id, sequence)),
             );
         }
-    }
-}
-
-/// The greatest number of an integer type.
-fn most(type_oid: u32) -> i64 {
-    match type_oid {
-        21 => i64::from(i16::MAX),
-        23 => i64::from(i32::MAX),
-        _ => i64::MAX,
     }
 }
 
@@ -185,9 +184,15 @@ pub fn descriptions(facts: &Facts, rows: &mut Rows) {
             }
         }
     }
+    for (_, object) in facts.catalog().class(Class::Comment) {
+        let Object::Comment(comment) = object else { continue };
+        if let Some((oid, class)) = commented(facts, comment) {
+            row!(rows, objoid: oid, classoid: class_oid(class), objsubid: 0, description: comment.text.as_str());
+        }
+    }
     let schemas = facts.catalog().class(Class::Schema).filter(|(_, object)| object.kind_name() == "schema");
     for (id, object) in schemas {
-        if object.key().1 == "public" {
+        if object.key().1 == "public" && facts.catalog().comment(id, "").is_none() {
             let text = "standard public schema";
             row!(rows, objoid: oids::of(id), classoid: class_oid("pg_namespace"), objsubid: 0, description: text);
         }
@@ -196,6 +201,45 @@ pub fn descriptions(facts: &Facts, rows: &mut Rows) {
         [(oids::PG_CATALOG, "system catalog schema"), (oids::STEWARD, "everything that Steward knows, as rows")]
     {
         row!(rows, objoid: oid, classoid: class_oid("pg_namespace"), objsubid: 0, description: text);
+    }
+}
+
+/// The number, and the relation of the catalogue that has it, of what a comment is on, if the role is shown it.
+fn commented(facts: &Facts, comment: &Comment) -> Option<(u32, &'static str)> {
+    let oid = oids::of(comment.object);
+    if let Some((kind, name)) = comment.part.split_once('\0') {
+        let What::Table(id, table) = facts.entry(oid)?.what else { return None };
+        return match kind {
+            "constraint" => {
+                let constraints = super::constraints_of(id, table);
+                let found = constraints.into_iter().find(|constraint| constraint.name == name)?;
+                Some((found.oid, "pg_constraint"))
+            }
+            _ => {
+                let at = table.keys.iter().position(|key| key.name == name)?;
+                Some((oids::class_part(id, oids::ClassPart::Key(at))?, "pg_class"))
+            }
+        };
+    }
+    match facts.catalog().get(comment.object)?.as_ref() {
+        Object::Schema(_) => Some((oid, "pg_namespace")),
+        Object::Enum(_) => Some((oid, "pg_type")),
+        Object::RowPolicy(policy) => facts.entry(oids::of(policy.table)).map(|_| (oid, "pg_policy")),
+        Object::Index(_) | Object::PlainIndex(_) | Object::Sequence(_) => facts.entry(oid).map(|_| (oid, "pg_class")),
+        _ => None,
+    }
+}
+
+/// pg_shdescription: what is said of roles and of the database.
+pub fn shared_descriptions(facts: &Facts, rows: &mut Rows) {
+    for (_, object) in facts.catalog().class(Class::Comment) {
+        let Object::Comment(comment) = object else { continue };
+        let (oid, class) = match facts.catalog().get(comment.object).map(AsRef::as_ref) {
+            Some(Object::Role(_)) => (oids::of(comment.object), "pg_authid"),
+            None if comment.object == 0 => (oids::DATABASE, "pg_database"),
+            _ => continue,
+        };
+        row!(rows, objoid: oid, classoid: class_oid(class), description: comment.text.as_str());
     }
 }
 

@@ -67,6 +67,7 @@ pub fn constraints_of(id: ObjectId, table: &Table) -> Vec<Constraint<'_>> {
         .keys
         .iter()
         .enumerate()
+        .filter(|(_, key)| key.index.is_none())
         .filter_map(|(at, key)| one(ConstraintPart::Key(at), key.name.as_str(), Kind::Key(key, at)));
     let foreign = table
         .foreign_keys

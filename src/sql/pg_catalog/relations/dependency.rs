@@ -55,15 +55,49 @@ pub fn rows(facts: &Facts, rows: &mut Rows) {
                     row!(rows, classid: rules, objid: entry.oid, refclassid: classes, refobjid: read.oid, deptype: "n");
                 }
             }
-            What::Sequence(id, _, column) => {
-                row!(rows,
-                    classid: classes,
-                    objid: entry.oid,
-                    refclassid: classes,
-                    refobjid: oids::of(id),
-                    refobjsubid: column + 1,
-                    deptype: "i",
-                );
+            What::Sequence(_, sequence) => {
+                let owner = sequence.owned_by.as_ref();
+                let column = owner.and_then(|(table, column)| {
+                    Some((*table, facts.catalog().table_by_id(*table)?.column_index(column)?))
+                });
+                if let Some((table, column)) = column {
+                    row!(rows,
+                        classid: classes,
+                        objid: entry.oid,
+                        refclassid: classes,
+                        refobjid: oids::of(table),
+                        refobjsubid: column + 1,
+                        deptype: if sequence.identity { "i" } else { "a" },
+                    );
+                }
+            }
+            What::Table(id, table) => {
+                for (at, column) in table.columns.iter().enumerate() {
+                    if let (Some(sequence), Some(default)) = (column.sequence, oids::default(id, at))
+                        && !column.identity
+                    {
+                        row!(rows,
+                            classid: class_oid("pg_attrdef"),
+                            objid: default,
+                            refclassid: classes,
+                            refobjid: oids::of(sequence),
+                            deptype: "n",
+                        );
+                    }
+                }
+            }
+            What::Plain(..) | What::Key(..) if !is_constraints(&entry) => {
+                let Some(of) = super::indexed(&entry) else { continue };
+                for at in of.parts.iter().filter_map(|(part, _)| of.column(part)) {
+                    row!(rows,
+                        classid: classes,
+                        objid: entry.oid,
+                        refclassid: classes,
+                        refobjid: of.table_oid,
+                        refobjsubid: at + 1,
+                        deptype: "a",
+                    );
+                }
             }
             What::Key(id, table, key) => {
                 let constraints = super::constraints_of(id, table);
@@ -80,4 +114,9 @@ pub fn rows(facts: &Facts, rows: &mut Rows) {
             _ => {}
         }
     }
+}
+
+/// Whether an index stands behind a constraint.
+fn is_constraints(entry: &Entry<'_>) -> bool {
+    matches!(entry.what, What::Key(_, _, key) if key.index.is_none())
 }

@@ -143,7 +143,7 @@ fn items<'a>(facts: &Facts, grants: impl Iterator<Item = &'a Grant>, owner: Obje
 /// `relacl`: NULL where only the owner has rights.
 pub fn acl(facts: &Facts, entry: &Entry<'_>) -> Option<Vec<String>> {
     match entry.what {
-        What::Table(..) | What::View(..) => {}
+        What::Table(..) | What::View(..) | What::Sequence(..) => {}
         // Everybody may read what shows to each what is his.
         What::Steward | What::Listed(_) => {
             let owner = ObjectId::from(facts.first_superuser());

@@ -1,5 +1,6 @@
 //! Built-in types, as PostgreSQL 15 numbers and describes them, and the types of columns among them.
 
+use super::super::oids;
 use crate::catalog::SqlType;
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -124,6 +125,7 @@ pub fn of_column(data_type: &SqlType) -> (u32, i32) {
         SqlType::Uuid => (2950, -1),
         SqlType::Json => (114, -1),
         SqlType::Jsonb => (3802, -1),
+        SqlType::Enum(of) => (oids::of(of.id), -1),
         SqlType::Array(item) => {
             let (element, modifier) = of_column(item);
             // Arrays of arrays are of the same type as arrays.

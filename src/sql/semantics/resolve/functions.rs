@@ -1,6 +1,7 @@
 //! Scalar functions that the engine would give other arguments, or other results.
 
 use super::super::super::parameters;
+use super::super::enumeration::enum_of;
 use super::super::function;
 use super::super::length::Bounded;
 use super::super::math::{Math, Whole};
@@ -83,6 +84,11 @@ impl Expressions<'_> {
                 let name = call.name().to_uppercase();
                 let mark = self.common_mark(&call.args);
                 call.args = self.alike(call.args, &name)?;
+                let ordered = matches!(call.name(), "greatest" | "least");
+                if ordered && call.args.iter().any(|arg| enum_of(arg, self.schema).is_some()) {
+                    let message = format!("{name} of an enumerated type is not supported");
+                    return Err(Error::new(Kind::Unsupported, message));
+                }
                 mark.map(|mark| super::marked(Expr::ScalarFunction(call.clone()), Some(mark)))
             }
             ("make_array", [_, _, ..]) => {

@@ -5,7 +5,7 @@ use super::super::super::oids;
 use super::super::rows::Rows;
 use super::super::types::{self, BuiltIn};
 use super::{database, owns, yes_or_no};
-use crate::catalog::Privilege;
+use crate::catalog::{Privilege, Sequence};
 
 /// Bytes of a character at most.
 const CHARACTER_BYTES: i32 = 4;
@@ -23,16 +23,19 @@ pub fn columns(facts: &Facts, rows: &mut Rows) {
             // A domain is told apart; its base says what it holds.
             let known = declared.map(|known| types::by_oid(known.base).unwrap_or(known));
             let domain = declared.filter(|known| known.base != 0);
-            let identity = |value: &'static str| attribute.identity.then_some(value);
+            let numbering = attribute.sequence.filter(|_| attribute.identity);
+            let sequence = numbering.and_then(|id| facts.catalog().sequence_by_id(id));
+            let identity = |value: fn(&Sequence) -> i64| sequence.map(|sequence| value(sequence).to_string());
             let Size { characters, octets, precision, radix, scale, moment } = size(known, &attribute);
-            let udt_schema = known.map_or(entry.schema, |_| "pg_catalog");
+            let of = facts.catalog().enum_by_id(u64::from(attribute.type_oid));
+            let udt_schema = of.map_or("pg_catalog", |of| of.schema.as_str());
             rows.add(&[
                 ("table_catalog", database(facts).into()),
                 ("table_schema", entry.schema.into()),
                 ("table_name", entry.name.as_ref().into()),
                 ("column_name", attribute.name.as_str().into()),
                 ("ordinal_position", (at + 1).into()),
-                ("column_default", attribute.default.clone().filter(|_| owns).into()),
+                ("column_default", attribute.default.clone().filter(|_| owns && !attribute.generated).into()),
                 ("is_nullable", yes_or_no(!attribute.not_null).into()),
                 ("data_type", data_type(known).into()),
                 ("character_maximum_length", characters.into()),
@@ -46,28 +49,24 @@ pub fn columns(facts: &Facts, rows: &mut Rows) {
                 ("domain_name", domain.map(|known| known.name).into()),
                 ("udt_catalog", database(facts).into()),
                 ("udt_schema", udt_schema.into()),
-                ("udt_name", known.map(|known| known.name).into()),
+                ("udt_name", known.map(|known| known.name).or(of.map(|of| of.name.as_str())).into()),
                 ("dtd_identifier", (at + 1).to_string().into()),
                 ("is_self_referencing", "NO".into()),
                 ("is_identity", yes_or_no(attribute.identity).into()),
-                ("identity_generation", identity("BY DEFAULT").into()),
-                ("identity_start", identity("1").into()),
-                ("identity_increment", identity("1").into()),
-                ("identity_maximum", identity(most(attribute.type_oid)).into()),
-                ("identity_minimum", identity("1").into()),
-                ("identity_cycle", yes_or_no(false).into()),
-                ("is_generated", "NEVER".into()),
+                (
+                    "identity_generation",
+                    attribute.identity.then_some(if attribute.always { "ALWAYS" } else { "BY DEFAULT" }).into(),
+                ),
+                ("identity_start", identity(|sequence| sequence.start).into()),
+                ("identity_increment", identity(|sequence| sequence.increment).into()),
+                ("identity_maximum", identity(|sequence| sequence.max).into()),
+                ("identity_minimum", identity(|sequence| sequence.min).into()),
+                ("identity_cycle", yes_or_no(sequence.is_some_and(|sequence| sequence.cycle)).into()),
+                ("is_generated", if attribute.generated { "ALWAYS" } else { "NEVER" }.into()),
+                ("generation_expression", attribute.default.clone().filter(|_| owns && attribute.generated).into()),
                 ("is_updatable", yes_or_no(is_table).into()),
             ]);
         }
-    }
-}
-
-fn most(type_oid: u32) -> &'static str {
-    match type_oid {
-        21 => "32767",
-        23 => "2147483647",
-        _ => "9223372036854775807",
     }
 }
 

@@ -31,6 +31,7 @@ pub fn filling(name: &str) -> Option<fn(&Facts, &mut Rows)> {
         "referential_constraints" => constraints::references,
         "routines" => routines::routines,
         "schemata" => tables::schemata,
+        "sequences" => tables::sequences,
         "table_constraints" => constraints::constraints,
         "table_privileges" | "role_table_grants" => privileges::of_tables,
         "tables" => tables::tables,

@@ -7,6 +7,7 @@ use super::super::dependency;
 use super::super::rows::{Rows, row};
 use super::super::schema;
 use super::{database, owns, yes_or_no};
+use crate::catalog::SqlType;
 
 /// tables
 pub fn tables(facts: &Facts, rows: &mut Rows) {
@@ -37,6 +38,35 @@ pub fn views(facts: &Facts, rows: &mut Rows) {
             is_trigger_updatable: "NO",
             is_trigger_deletable: "NO",
             is_trigger_insertable_into: "NO",
+        );
+    }
+}
+
+/// sequences: but for those of identity columns, which are part of them.
+pub fn sequences(facts: &Facts, rows: &mut Rows) {
+    for entry in facts.entries() {
+        let What::Sequence(_, sequence) = entry.what else { continue };
+        if sequence.identity {
+            continue;
+        }
+        let bits = match sequence.data_type {
+            SqlType::Int2 => 16,
+            SqlType::Int4 => 32,
+            _ => 64,
+        };
+        row!(rows,
+            sequence_catalog: database(facts),
+            sequence_schema: entry.schema,
+            sequence_name: entry.name.as_ref(),
+            data_type: sequence.data_type.to_string(),
+            numeric_precision: bits,
+            numeric_precision_radix: 2,
+            numeric_scale: 0,
+            start_value: sequence.start.to_string(),
+            minimum_value: sequence.min.to_string(),
+            maximum_value: sequence.max.to_string(),
+            increment: sequence.increment.to_string(),
+            cycle_option: yes_or_no(sequence.cycle),
         );
     }
 }

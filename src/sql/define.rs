@@ -1,0 +1,82 @@
+//! Runs the definitions that our own grammar reads: each is a change of the session's transaction.
+
+use super::ddl::{self, Ddl};
+use super::execute::{command, defining};
+use super::parser::Define;
+use super::session::{Outcome, Session, Status};
+use crate::error::{Error, Kind, Result};
+use datafusion::sql::sqlparser::ast::ObjectType;
+
+/// Runs a definition.
+pub async fn define(session: &mut Session, definition: Define) -> Result<Outcome> {
+    match definition {
+        Define::CreateTable { create, beside } => {
+            defining(session, async |ddl| ddl::create_table(ddl, *create, &beside).await).await?;
+            command("CREATE TABLE")
+        }
+        Define::AlterTable { alter, beside } => {
+            defining(session, async |ddl| ddl::alter_table(ddl, *alter, &beside)).await?;
+            command("ALTER TABLE")
+        }
+        Define::CreateSequence { name, if_not_exists, options } => {
+            defining(session, async |ddl| ddl::create_sequence(ddl, name, if_not_exists, &options)).await?;
+            command("CREATE SEQUENCE")
+        }
+        Define::AlterSequence { name, if_exists, options } => {
+            defining(session, async |ddl| ddl::alter_sequence(ddl, &name, if_exists, &options)).await?;
+            command("ALTER SEQUENCE")
+        }
+        Define::AlterIdentity { table, if_exists, column, change } => {
+            let alter = async |ddl: &mut Ddl<'_>| ddl::alter_identity(ddl, &table, if_exists, &column, &change);
+            defining(session, alter).await?;
+            command("ALTER TABLE")
+        }
+        Define::Rename { what, if_exists, name, to } => {
+            defining(session, async |ddl| ddl::rename(ddl, what, if_exists, &name, to)).await?;
+            command(&format!("ALTER {}", what.word()))
+        }
+        Define::SetSchema { what, if_exists, name, schema } => {
+            defining(session, async |ddl| ddl::set_schema(ddl, what, if_exists, &name, schema)).await?;
+            command(&format!("ALTER {}", what.word()))
+        }
+        Define::Comment { on, text } => {
+            defining(session, async |ddl| ddl::comment_on(ddl, &on, text)).await?;
+            command("COMMENT")
+        }
+        Define::DropIndexes { names, if_exists, cascade } => {
+            must_be_alone(session, "DROP INDEX CONCURRENTLY")?;
+            let drop = async |ddl: &mut Ddl<'_>| ddl::drop_objects(ddl, ObjectType::Index, &names, if_exists, cascade);
+            defining(session, drop).await?;
+            command("DROP INDEX")
+        }
+        Define::Reindex { what } => {
+            defining(session, async |ddl| ddl::reindex(ddl, &what)).await?;
+            command("REINDEX")
+        }
+        Define::CreateEnum { name, labels } => {
+            defining(session, async |ddl| ddl::create_enum(ddl, name, labels)).await?;
+            command("CREATE TYPE")
+        }
+        Define::AlterEnum { name, change } => {
+            defining(session, async |ddl| ddl::alter_enum(ddl, &name, change)).await?;
+            command("ALTER TYPE")
+        }
+        Define::DropTypes { names, if_exists, cascade } => {
+            defining(session, async |ddl| ddl::drop_types(ddl, &names, if_exists, cascade)).await?;
+            command("DROP TYPE")
+        }
+        Define::DefaultPrivileges => Err(Error::new(Kind::Unsupported, "ALTER DEFAULT PRIVILEGES is not supported")
+            .with_hint("Use GRANT ... ON ALL TABLES IN SCHEMA when the tables are there.")),
+    }
+}
+
+/// Refuses within a block what PostgreSQL does not run there.
+pub(super) fn must_be_alone(session: &Session, what: &str) -> Result<()> {
+    match session.status {
+        Status::Idle => Ok(()),
+        Status::Block | Status::Failed => {
+            let message = format!("{what} cannot run inside a transaction block");
+            Err(Error::new(Kind::ActiveTransaction, message))
+        }
+    }
+}

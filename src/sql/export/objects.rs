@@ -1,0 +1,139 @@
+//! Sequences, indexes and comments as SQL.
+
+use super::schema::{Script, ident, literal, relation};
+use crate::catalog::{Column, Comment, IndexPart, KeyConstraint, Object, Order, PlainIndex, Sequence, Table};
+use std::fmt::Write;
+
+/// What CREATE SEQUENCE says behind the name, and an identity column between its parentheses.
+fn options(sequence: &Sequence) -> String {
+    format!(
+        "INCREMENT BY {} MINVALUE {} MAXVALUE {} START WITH {} CACHE {} {}",
+        sequence.increment,
+        sequence.min,
+        sequence.max,
+        sequence.start,
+        sequence.cache,
+        if sequence.cycle { "CYCLE" } else { "NO CYCLE" }
+    )
+}
+
+impl Script<'_> {
+    /// A sequence that is no identity column's.
+    pub(super) fn sequence(&self, out: &mut String, sequence: &Sequence) {
+        if !sequence.identity {
+            let (name, data_type) = (relation(&sequence.schema, &sequence.name), &sequence.data_type);
+            _ = writeln!(out, "CREATE SEQUENCE {name} AS {data_type} {};", options(sequence));
+        }
+    }
+
+    /// To which column a sequence belongs, and who may count it.
+    pub(super) fn sequence_owned(&self, out: &mut String, sequence: &Sequence) {
+        let name = relation(&sequence.schema, &sequence.name);
+        if let Some((table, column)) = sequence.owned_by.as_ref().filter(|_| !sequence.identity)
+            && let Some(table) = self.catalog().table_by_id(*table)
+        {
+            let table = relation(&table.schema, &table.name);
+            _ = writeln!(out, "ALTER SEQUENCE {name} OWNED BY {table}.{};", ident(column));
+        }
+        self.grants(out, &sequence.grants, &format!("SEQUENCE {name}"));
+    }
+
+    /// How a column gets its values by itself.
+    pub(super) fn numbered(&self, column: &Column) -> String {
+        if let Some(expression) = &column.generated {
+            return format!(" GENERATED ALWAYS AS ({expression}) STORED");
+        }
+        let Some(sequence) = column.sequence.and_then(|id| self.catalog().sequence_by_id(id)) else {
+            return String::new();
+        };
+        let name = relation(&sequence.schema, &sequence.name);
+        match column.identity {
+            false => format!(" DEFAULT nextval({})", literal(&name)),
+            true => {
+                let when = if column.always { "ALWAYS" } else { "BY DEFAULT" };
+                format!(" GENERATED {when} AS IDENTITY (SEQUENCE NAME {name} {})", options(sequence))
+            }
+        }
+    }
+
+    /// The indexes of a table that are no constraints and no text indexes.
+    pub(super) fn unique_indexes(&self, out: &mut String, table: &Table) {
+        for key in &table.keys {
+            let Some(index) = &key.index else { continue };
+            let columns = key.columns.iter().enumerate().map(|(n, at)| {
+                let order = index.orders.get(n).cloned().unwrap_or_default();
+                ident(&table.columns[*at].name) + &ordered(&order)
+            });
+            let name = (ident(&key.name), relation(&table.schema, &table.name));
+            let columns = columns.collect::<Vec<_>>().join(", ");
+            let nulls = if key.nulls_equal { " NULLS NOT DISTINCT" } else { "" };
+            let include = included(&index.include);
+            _ = writeln!(out, "CREATE UNIQUE INDEX {} ON {} ({columns}){include}{nulls};", name.0, name.1);
+        }
+    }
+
+    /// A plain index.
+    pub(super) fn plain_index(&self, out: &mut String, index: &PlainIndex) {
+        let Some(table) = self.catalog().table_by_id(index.table) else { return };
+        let parts = index.parts.iter().map(|(part, order)| match part {
+            IndexPart::Column(name) => ident(name) + &ordered(order),
+            IndexPart::Expression(text) => format!("({text}){}", ordered(order)),
+        });
+        let name = (ident(&index.name), relation(&table.schema, &table.name));
+        let (parts, include) = (parts.collect::<Vec<_>>().join(", "), included(&index.include));
+        let predicate = index.predicate.as_ref().map_or_else(String::new, |text| format!(" WHERE {text}"));
+        let method = &index.method;
+        _ = writeln!(out, "CREATE INDEX {} ON {} USING {method} ({parts}){include}{predicate};", name.0, name.1);
+    }
+
+    /// What COMMENT ON said.
+    pub(super) fn comment(&self, out: &mut String, comment: &Comment) {
+        let text = literal(&comment.text);
+        let of = self.catalog().get(comment.object).map(AsRef::as_ref);
+        let on = match (of, comment.part.split_once('\0')) {
+            (Some(Object::Table(table)), Some(("constraint", name))) => {
+                format!("CONSTRAINT {} ON {}", ident(name), relation(&table.schema, &table.name))
+            }
+            (Some(Object::Table(table)), Some((_, name))) => format!("INDEX {}", relation(&table.schema, name)),
+            (Some(Object::Index(o)), _) => format!("INDEX {}", relation(&o.schema, &o.name)),
+            (Some(Object::PlainIndex(o)), _) => format!("INDEX {}", relation(&o.schema, &o.name)),
+            (Some(Object::Sequence(o)), _) => format!("SEQUENCE {}", relation(&o.schema, &o.name)),
+            (Some(Object::Enum(o)), _) => format!("TYPE {}", relation(&o.schema, &o.name)),
+            (Some(Object::Schema(o)), _) => format!("SCHEMA {}", ident(&o.name)),
+            (Some(Object::Role(o)), _) => format!("ROLE {}", ident(&o.name)),
+            (Some(Object::Model(o)), _) => format!("MODEL {}", ident(&o.name)),
+            (Some(Object::Source(o)), _) => format!("SOURCE {}", ident(&o.name)),
+            (Some(Object::MaskingPolicy(o)), _) => format!("MASKING POLICY {}", ident(&o.name)),
+            (Some(Object::RowPolicy(o)), _) => match self.catalog().table_by_id(o.table) {
+                Some(table) => format!("POLICY {} ON {}", ident(&o.name), relation(&table.schema, &table.name)),
+                None => return,
+            },
+            // The database has the name that it was made with.
+            _ => return,
+        };
+        _ = writeln!(out, "COMMENT ON {on} IS {text};");
+    }
+}
+
+fn included(names: &[String]) -> String {
+    match names.is_empty() {
+        true => String::new(),
+        false => format!(" INCLUDE ({})", names.iter().map(|name| ident(name)).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+fn ordered(order: &Order) -> String {
+    let class = order.class.as_ref().map_or_else(String::new, |class| format!(" {}", ident(class)));
+    let direction = if order.descending { " DESC" } else { "" };
+    let nulls = match (order.descending, order.nulls_first) {
+        (true, false) => " NULLS LAST",
+        (false, true) => " NULLS FIRST",
+        _ => "",
+    };
+    format!("{class}{direction}{nulls}")
+}
+
+/// Whether a key is made with its table.
+pub(super) fn is_constraint(key: &&KeyConstraint) -> bool {
+    key.index.is_none()
+}
