@@ -204,8 +204,11 @@ impl Tuples {
     }
 }
 
+/// Where a value lies, if it is not NULL, and what is behind it.
+type Place = (Option<Range<usize>>, usize);
+
 /// Where the value at a place lies (nowhere for NULL), and what is behind it; none when its length is not there yet.
-fn next_value(bytes: &[u8], at: usize) -> Result<Option<(Option<Range<usize>>, usize)>, ()> {
+fn next_value(bytes: &[u8], at: usize) -> Result<Option<Place>, ()> {
     let Some(length) = bytes.get(at..at + 4) else { return Ok(None) };
     match i32::from_be_bytes([length[0], length[1], length[2], length[3]]) {
         -1 => Ok(Some((None, at + 4))),

@@ -119,12 +119,21 @@ impl Cutter {
             }
             let record_end =
                 self.seen - 1 - usize::from(ends == LineEnd::Both && self.rest[..self.seen - 1].ends_with(b"\r"));
-            if let Some(mark) = self.end_mark(record_end)? {
-                self.ended = true;
-                self.rest.truncate(mark);
-                self.seen = mark;
-                self.end = mark;
-                break;
+            match self.end_mark(record_end) {
+                Ok(None) => {}
+                Ok(Some(mark)) => {
+                    self.ended = true;
+                    self.rest.truncate(mark);
+                    self.seen = mark;
+                    self.end = mark;
+                    break;
+                }
+                // What is whole before it comes first, and may be wrong first.
+                Err(_) if self.end > 0 => {
+                    self.seen = self.end;
+                    return Ok(Some(self.cut(ends)));
+                }
+                Err(error) => return Err(error),
             }
             self.end = self.seen;
             self.records += 1;
@@ -170,17 +179,17 @@ impl Cutter {
             at += found;
             match record.get(at + 1) {
                 Some(b'.') if at + 2 == record.len() => return Ok(Some(self.end + at)),
-                Some(b'.') => {
-                    let line = self.line_at(self.end);
-                    return Err(
-                        Error::new(Kind::BadCopy, "end-of-copy marker corrupt").with_context(self.form.context(line))
-                    );
-                }
+                Some(b'.') => return Err(self.corrupt_mark()),
                 Some(_) => at += 2,
                 None => break,
             }
         }
         Ok(None)
+    }
+
+    fn corrupt_mark(&self) -> Error {
+        let line = self.line_at(self.end);
+        Error::new(Kind::BadCopy, "end-of-copy marker corrupt").with_context(self.form.context(line))
     }
 
     /// How the first line ends, if that can be told yet; `whole` says that no more bytes come.
@@ -235,15 +244,18 @@ impl Cutter {
             return Ok(Some(block));
         }
         if self.quoted && !self.ended {
-            let line = self.line_at(self.end);
+            // What is whole before it comes first, and may be wrong first.
+            if self.end > 0 {
+                return Ok(Some(self.cut(ends)));
+            }
+            let line = self.line_at(self.rest.len());
             return Err(
                 Error::new(Kind::BadCopy, "unterminated CSV quoted field").with_context(self.form.context(line))
             );
         }
-        if !self.ended
-            && let Some(mark) = self.end_mark(self.rest.len())?
-        {
-            self.rest.truncate(mark);
+        // A mark without an end of line is none: in CSV it is data, in text nothing.
+        if !self.ended && !self.form.csv && !matches!(self.end_mark(self.rest.len()), Ok(None)) {
+            return if self.end > 0 { Ok(Some(self.cut(ends))) } else { Err(self.corrupt_mark()) };
         }
         self.end = self.rest.len();
         self.seen = self.end;

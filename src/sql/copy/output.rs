@@ -83,7 +83,7 @@ pub fn forced(form: &CopyForm, names: &[String], relation: Option<(&str, &Schema
         Chosen::All => return Ok(vec![true; names.len()]),
         Chosen::Named(chosen) => chosen,
     };
-    for name in chosen.iter().filter(|name| !names.contains(name)) {
+    if let Some(name) = chosen.iter().find(|name| !names.contains(name)) {
         return Err(match relation {
             Some((_, schema)) if schema.index_of(name).is_ok() => Error::new(
                 Kind::InvalidColumnReference,

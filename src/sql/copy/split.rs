@@ -38,7 +38,7 @@ impl Form {
         format!("COPY {}, line {line}", self.table)
     }
 
-    /// Gives each record of a block to `each`, with the line it begins on.
+    /// Gives each record of a block to `each`, with the line it ends on, as PostgreSQL counts.
     pub fn records<'a>(&self, block: &'a Block, mut each: impl FnMut(u64, &[Value<'a>]) -> Result<()>) -> Result<()> {
         let text = self.text_of(block)?;
         // Rare enough to be looked for once and not at every value.
@@ -59,13 +59,14 @@ impl Form {
                 let record = &rest[..length];
                 self.must_end_alike(record, block.ends).map_err(|error| error.with_context(self.context(line)))?;
             }
-            each(line, &values)?;
-            line += 1;
             if values.iter().any(|value| matches!(value, Some(Cow::Owned(_)))) {
                 // Only what was escaped or quoted can hold a newline.
                 let last = block.ends.last();
-                line += rest[..length].bytes().filter(|byte| *byte == last).count().saturating_sub(1) as u64;
+                let ended = usize::from(rest[..length].ends_with(char::from(last)));
+                line += (rest[..length].bytes().filter(|byte| *byte == last).count() - ended) as u64;
             }
+            each(line, &values)?;
+            line += 1;
             rest = &rest[length..];
         }
         Ok(())
@@ -328,7 +329,7 @@ mod tests {
     fn csv_tells_null_from_empty_and_keeps_newlines_in_quotes() {
         let expected = [
             some(1, &["a", "NULL", ""]),
-            some(2, &["x\"y\nz", "商品", "1"]),
+            some(3, &["x\"y\nz", "商品", "1"]),
             some(4, &["NULL"]),
             some(5, &["mid dle", "NULL"]),
         ];
@@ -342,13 +343,15 @@ mod tests {
     fn text_unescapes_and_ends_at_the_mark() {
         let expected = [
             some(1, &["a\tb", "NULL", "\\N"]),
-            some(2, &["two\nlines", "\\"]),
-            some(4, &["", "x\r\n"]),
+            some(3, &["two\nlines", "\\"]),
+            some(5, &["", "x\r\n"]),
             some(6, &["last"]),
         ];
         let text = "a\\tb\t\\N\t\\\\N\ntwo\\\nlines\t\\\\\n\tx\\r\\\n\nlast\n\\.\nlost\n";
         in_all_pieces(&form(false), text, &expected);
-        assert_eq!(split(&form(false), &["a\n\\."]).unwrap(), [some(1, &["a"])]);
+        assert_eq!(split(&form(false), &["a\n\\.\n"]).unwrap(), [some(1, &["a"])]);
+        assert_eq!(split(&form(false), &["a\n\\."]).unwrap_err().message(), "end-of-copy marker corrupt");
+        assert_eq!(split(&form(true), &["a\n\\."]).unwrap(), [some(1, &["a"]), some(2, &["\\."])]);
         let numbers = split(&form(false), &["\\x41\\101\\xe4\\xbf\\x9d\\xg\\1018\n"]);
         assert_eq!(numbers.unwrap(), [some(1, &["AA保xgA8"])]);
         assert_eq!(split(&form(false), &["\\xff\n"]).unwrap_err().kind(), Kind::InvalidByteSequence);

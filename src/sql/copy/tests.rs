@@ -105,7 +105,7 @@ async fn errors_name_the_line_and_never_the_value() {
         ("", "1\tx\n99999999999\ty\n", Kind::NumericOutOfRange, "COPY t, line 2, column a"),
         ("", "1\tx\n2\n", Kind::BadCopy, "COPY t, line 2"),
         ("", "1\tx\n2\ty\tsecret\n", Kind::BadCopy, "COPY t, line 2"),
-        ("(FORMAT csv)", "1,x\n2,\"secret\n", Kind::BadCopy, "COPY t, line 2"),
+        ("(FORMAT csv)", "1,x\n2,\"secret\n", Kind::BadCopy, "COPY t, line 3"),
         ("(FORMAT csv, HEADER)", "a,b\n1,x\nsecret,y\n", Kind::InvalidText, "COPY t, line 3, column a"),
         ("(FORMAT csv, HEADER match)", "secret,b\n1,x\n", Kind::BadCopy, "COPY t, line 1"),
         ("(FORMAT csv, HEADER match)", "a\n1,x\n", Kind::BadCopy, "COPY t, line 1"),
