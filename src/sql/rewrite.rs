@@ -202,11 +202,11 @@ fn wants_rows(query: &Query) -> bool {
 /// Whether a name alone is an argument.
 fn takes_name(function: &Function) -> bool {
     let FunctionArguments::List(list) = &function.args else { return false };
-    let named = |arg: &FunctionArg| match arg {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(_)) | FunctionArgExpr::QualifiedWildcard(_)) => {
-            true
-        }
-        _ => false,
+    let named = |arg: &FunctionArg| {
+        matches!(
+            arg,
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(_)) | FunctionArgExpr::QualifiedWildcard(_))
+        )
     };
     list.args.iter().any(named)
 }

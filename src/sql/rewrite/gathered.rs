@@ -121,7 +121,7 @@ fn ordered(function: &Function, name: &str) -> Option<Expr> {
 
 /// `ARRAY(SELECT x FROM t ORDER BY y)` is `(SELECT array_agg(x ORDER BY y) FROM t)`, empty where that is NULL.
 fn array(query: &Query) -> Option<Expr> {
-    let gathered = in_place(query).or_else(|| around(query))?;
+    let gathered = in_place(query).or_else(|| numbered(query)).or_else(|| around(query))?;
     Some(call("array_or_empty", vec![Expr::Subquery(Box::new(gathered))]))
 }
 
@@ -187,6 +187,22 @@ fn in_place(query: &Query) -> Option<Query> {
         select.projection = vec![SelectItem::ExprWithAlias { expr: gathered, alias: name }];
     }
     Some(query)
+}
+
+/// Of a query with ORDER BY and LIMIT, whose rows are numbered so that they stay in order.
+fn numbered(query: &Query) -> Option<Query> {
+    let item = only_item(query)?.clone();
+    let keys: Vec<String> = keys(query, &item).iter().map(ToString::to_string).collect();
+    if keys.is_empty() || aggregates(&item) {
+        return None;
+    }
+    let number = parse_expression(&format!("row_number() OVER (ORDER BY {})", keys.join(", "))).ok()?;
+    let mut query = query.clone();
+    if let SetExpr::Select(select) = query.body.as_mut() {
+        select.projection = vec![SelectItem::UnnamedExpr(item), SelectItem::UnnamedExpr(number)];
+    }
+    let (value, number) = (subqueries::column(0), subqueries::column(1));
+    subqueries::around(&format!("SELECT array_agg({value} ORDER BY {number})"), &query, "", 2).map(|query| *query)
 }
 
 /// Of all other queries, if their order says nothing that is lost.

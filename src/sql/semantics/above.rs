@@ -2,8 +2,10 @@
 //! of exact numbers, of which the engine cuts the last digits off.
 
 use super::decimal::Decimals;
-use super::function;
 use super::interval::Scaled;
+use super::marked::Marked;
+use super::{function, keyed};
+use crate::catalog::SqlType;
 use arrow::datatypes::{DataType, IntervalUnit};
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, Result as DfResult};
@@ -30,9 +32,17 @@ pub fn finished(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
         }
         _ => None,
     };
+    // Of a numeric without declared places, which shows no zeros that nobody wrote.
+    let open = |expr: &Expr| match expr {
+        Expr::AggregateFunction(call) if matches!(call.func.name(), "sum" | "min" | "max") => {
+            let field = call.params.args.first().and_then(|arg| arg.to_field(&schema).ok());
+            field.is_some_and(|(_, field)| SqlType::from_field(&field).is_ok_and(|t| t == SqlType::Numeric(None)))
+        }
+        _ => false,
+    };
     let needed = |expr: &Expr| {
         let expr = bare(expr);
-        is(expr, "sum", &DataType::Float32) || is(expr, "avg", &interval) || decimal(expr).is_some()
+        is(expr, "sum", &DataType::Float32) || is(expr, "avg", &interval) || decimal(expr).is_some() || open(expr)
     };
     if !aggregate.aggr_expr.iter().any(needed) {
         return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
@@ -80,6 +90,11 @@ pub fn finished(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
                 parts.push(other.clone().alias(&sum));
                 cast(part(&sum), DataType::Float32)
             }
+            other if open(other) && matches!(field.data_type(), DataType::Decimal128(..)) => {
+                parts.push(other.clone().alias(&sum));
+                let marked = SqlType::Numeric(None).field("").with_data_type(field.data_type().clone());
+                function::call(Marked { field: marked }, vec![part(&sum)])
+            }
             _ => {
                 parts.push(expr.clone());
                 itself
@@ -91,7 +106,11 @@ pub fn finished(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
         });
     }
     let plan = LogicalPlanBuilder::from(aggregate.input.as_ref().clone()).aggregate(aggregate.group_expr, parts)?;
-    Ok(Transformed::yes(plan.project(items)?.build()?))
+    let plan = match plan.build()? {
+        LogicalPlan::Aggregate(aggregate) => keyed::grouped(aggregate)?.data,
+        plan => plan,
+    };
+    Ok(Transformed::yes(LogicalPlanBuilder::from(plan).project(items)?.build()?))
 }
 
 fn bare(expr: &Expr) -> &Expr {

@@ -315,10 +315,15 @@ impl Expressions<'_> {
                 if matches!((class(&a), class(&b)), (Class::Number, Class::Text) | (Class::Text, Class::Number)) {
                     return Err(no_operator(&a, &op.to_string(), &b));
                 }
+                let open = op != Operator::Divide && (self.is_open_numeric(&left) || self.is_open_numeric(&right));
                 if let Some(decimals) = Decimals::of(op, &a, &b) {
-                    return Ok(function::call(decimals, vec![left, right]));
+                    return self.without_zeros(function::call(decimals, vec![left, right]), open);
                 }
                 [left, right] = self.numbers_of([left, right]);
+                if open {
+                    let result = Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)));
+                    return self.without_zeros(result, open);
+                }
             }
         }
         Ok(Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right))))
@@ -347,6 +352,22 @@ impl Expressions<'_> {
 
     fn is_json(&self, expr: &Expr) -> bool {
         self.mark_of(expr) == Some(SqlType::Json)
+    }
+
+    /// Whether an expression is a numeric without declared places, which shows no zeros that nobody wrote.
+    fn is_open_numeric(&self, expr: &Expr) -> bool {
+        let field = expr.to_field(self.schema).map(|(_, field)| field);
+        field.is_ok_and(|field| SqlType::from_field(&field).is_ok_and(|t| t == SqlType::Numeric(None)))
+    }
+
+    /// A result of such a numeric, which is one too.
+    fn without_zeros(&self, expr: Expr, open: bool) -> Result<Expr> {
+        let data_type = expr.get_type(self.schema)?;
+        if !open || !matches!(data_type, DataType::Decimal128(..)) {
+            return Ok(expr);
+        }
+        let field = SqlType::Numeric(None).field("").with_data_type(data_type);
+        Ok(function::call(Marked { field }, vec![expr]))
     }
 
     /// The type of an expression that its field's mark tells.

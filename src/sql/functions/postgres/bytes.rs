@@ -69,7 +69,7 @@ const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 fn base64(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() * 4 / 3 + 4);
     for (n, group) in bytes.chunks(3).enumerate() {
-        if n > 0 && n % 19 == 0 {
+        if n > 0 && n.is_multiple_of(19) {
             out.push('\n');
         }
         let at = |place: usize| u32::from(group.get(place).copied().unwrap_or_default());

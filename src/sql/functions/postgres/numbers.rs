@@ -16,7 +16,7 @@ pub const FUNCTIONS: &[Declaration] = &[
     ("trim_scale(numeric) numeric", Each(|row| numeric(without_zeros(row.decimal(0).0, row.decimal(0).1)))),
     ("scale(numeric) int4", Each(|row| Ok(Made::Int(written(row).1.into())))),
     ("min_scale(numeric) int4", Each(min_scale)),
-    ("sind(float8) float8", Each(|row| degrees(row, |x| sine(x)))),
+    ("sind(float8) float8", Each(|row| degrees(row, sine))),
     ("cosd(float8) float8", Each(|row| degrees(row, |x| sine(90.0 - x)))),
     ("tand(float8) float8", Each(|row| degrees(row, |x| sine(x) / sine(90.0 - x)))),
     ("cotd(float8) float8", Each(|row| degrees(row, |x| sine(90.0 - x) / sine(x)))),

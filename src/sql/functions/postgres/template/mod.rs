@@ -27,7 +27,7 @@ pub const FUNCTIONS: &[Declaration] = &[
 
 /// The ending of a number in English: `st`, `nd`, `rd`, `th`.
 fn ordinal(digits: &str, upper: bool) -> &'static str {
-    let last = digits.bytes().last().unwrap_or(b'0');
+    let last = digits.as_bytes().last().copied().unwrap_or(b'0');
     let teen = digits.len() > 1 && digits.as_bytes()[digits.len() - 2] == b'1';
     match (if teen { b'0' } else { last }, upper) {
         (b'1', true) => "ST",

@@ -55,11 +55,9 @@ fn digits(row: &Args<'_>, template: &mut Template) -> String {
             let (value, scale) = row.decimal(0);
             let value = value.saturating_mul(10i128.checked_pow(multi).unwrap_or(i128::MAX));
             let places = template.post;
-            let shown = (scale.unsigned_abs() as usize).max(places);
             let value = if scale as usize > places { rounded((value, scale), places) } else { value };
             let kept = if scale as usize > places { places } else { scale as usize };
             let text = decimal(value, kept);
-            let _ = shown;
             match (places > kept, kept) {
                 (true, 0) => format!("{text}.{}", "0".repeat(places)),
                 (true, _) => format!("{text}{}", "0".repeat(places - kept)),
@@ -164,7 +162,7 @@ impl Writing {
         if template.fill && template.decimal {
             last = number.iter().position(|byte| *byte == b'.').map(|point| {
                 let digits = number.iter().enumerate().skip(point + 1);
-                digits.filter(|(_, digit)| **digit != b'0').map(|(at, _)| at).last().unwrap_or(point)
+                digits.filter(|(_, digit)| **digit != b'0').map(|(at, _)| at).next_back().unwrap_or(point)
             });
             if let Some(found) = last
                 && template.zero_end > blanks

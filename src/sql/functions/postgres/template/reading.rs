@@ -447,9 +447,8 @@ mod tests {
             ("2024-366", "YYYY-DDD", "2024-12-31 00:00:00"),
             ("2024-W05", "IYYY-\"W\"IW", "2024-01-29 00:00:00"),
             ("97/2/16", "YY/MM/DD", "1997-02-16 00:00:00"),
-            ("12.5", "SS.MS", "-0001-12-31 00:00:12.500"),
+            ("12.5", "SS.MS", "0000-01-01 00:00:12.500"),
         ] {
-            let expected = expected.replace("-0001-12-31", "0000-01-01");
             assert_eq!(day(text, template).unwrap(), expected, "{text} {template}");
         }
         assert_eq!(day("32 Jan 2024", "DD Mon YYYY").unwrap_err().kind(), Kind::DatetimeOutOfRange);
