@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn declarations_say_what_a_cursor_is() {
         let Cursor::Declare(declared) =
-            read("DECLARE \"C\" BINARY INSENSITIVE NO SCROLL CURSOR WITH HOLD FOR SELECT 1 FOR UPDATE")
+            read("DECLARE \"C\" BINARY INSENSITIVE NO SCROLL CURSOR WITH HOLD FOR SELECT n FROM t FOR UPDATE")
         else {
             panic!("no declaration");
         };
