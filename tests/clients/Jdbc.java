@@ -103,7 +103,7 @@ public class Jdbc {
             equal(m.getDatabaseProductName(), "PostgreSQL");
             equal(m.getDatabaseMajorVersion(), 15);
             equal(m.getMaxColumnNameLength(), 63);
-            equal(m.getMaxIndexLength() > 0, true);
+            equal(m.getMaxColumnsInIndex(), 32);
             equal(m.getDefaultTransactionIsolation(), Connection.TRANSACTION_READ_COMMITTED);
             holds(m.getSQLKeywords().contains("vacuum") || m.getSQLKeywords().length() > 100, m.getSQLKeywords());
             equal(c.isValid(5), true);
@@ -154,7 +154,8 @@ public class Jdbc {
         step("getTablePrivileges and getColumnPrivileges", c -> {
             List<String> found = rows(c.getMetaData().getTablePrivileges(null, "public", "teas"), "GRANTEE", "PRIVILEGE", "IS_GRANTABLE");
             holds(found.contains("reporting|SELECT|NO") && found.contains(System.getenv("PGUSER") + "|DELETE|YES"), found);
-            holds(rows(c.getMetaData().getColumnPrivileges(null, "public", "teas", "price"), "GRANTEE", "PRIVILEGE").contains("reporting|SELECT"), "columns");
+            found = rows(c.getMetaData().getColumnPrivileges(null, "public", "teas", "price"), "GRANTEE", "PRIVILEGE");
+            holds(found.contains(System.getenv("PGUSER") + "|SELECT"), found);
         });
         step("getTypeInfo and getBestRowIdentifier", c -> {
             holds(rows(c.getMetaData().getTypeInfo(), "TYPE_NAME").containsAll(List.of("int4", "text", "numeric", "timestamptz", "jsonb", "uuid")), "types");
