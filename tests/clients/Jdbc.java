@@ -382,6 +382,8 @@ public class Jdbc {
             }
             equal(query(c, "SELECT 1 AS n", "n"), List.of("1"));
         });
+        step("TLS, with the server's name verified", c -> equal(query(c, "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", "ssl"), List.of("t")),
+            "sslmode", "verify-full", "sslrootcert", String.valueOf(System.getenv("TLS_CERT")));
         step("settings and warnings", c -> {
             c.setSchema("stock");
             equal(c.getSchema(), "stock");

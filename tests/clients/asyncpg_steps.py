@@ -3,6 +3,8 @@ type it asks the catalogue in one recursive query."""
 
 import asyncio
 import json
+import os
+import ssl
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from uuid import UUID
@@ -215,6 +217,13 @@ async def _(_):
     equal(await c.fetchval("SELECT current_setting('application_name')"), "asyncpg steps")
     equal(await c.fetchval("SELECT count(*) FROM moves"), 0)
     equal((c.get_server_version().major, c.get_settings().server_encoding), (15, "UTF8"))
+    await c.close()
+
+
+@step("TLS, with the server's name verified")
+async def _(_):
+    c = await connect(ssl=ssl.create_default_context(cafile=os.environ["TLS_CERT"]))
+    equal(await c.fetchval("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"), True)
     await c.close()
 
 

@@ -179,6 +179,11 @@ def _(o):
         expect(state, lambda: o.cursor.execute(statement).fetchall())
 
 
+@step("TLS", SSLmode="require")
+def _(o):
+    equal(o.rows("SELECT ssl::int FROM pg_stat_ssl WHERE pid = pg_backend_pid()"), [(1,)])
+
+
 @step("a role sees e-mail addresses masked", only_steward=True, analyst=True)
 def _(o):
     equal(o.rows("SELECT email FROM customers WHERE id = ?", 1), [("m***@t***.example",)])

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 
-from steps import PEER, Steps, equal, holds
+from steps import PEER, Steps, again_and_again, equal, holds
 
 PSQL = os.environ.get("PSQL", "psql")
 SESSION = pathlib.Path(__file__).with_name("psql.session")
@@ -262,9 +262,8 @@ def _(_):
 def _(_):
     talk = Terminal()
     talk.type("SELECT pg_sleep(30);\n")
-    time.sleep(0.5)
-    talk.type("\x03")
-    talk.expect("canceling statement due to user request")
+    with again_and_again(lambda: os.write(talk.file, b"\x03")):
+        talk.expect("canceling statement due to user request")
     talk.close()
 
 

@@ -2,7 +2,6 @@
 pipelines, server cursors as DECLARE and FETCH, COPY in both formats."""
 
 import os
-import threading
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from uuid import UUID
@@ -14,7 +13,7 @@ from psycopg.types import TypeInfo
 from psycopg.types.enum import EnumInfo
 from psycopg.types.json import Jsonb
 
-from steps import Steps, connection_facts, equal, holds
+from steps import Steps, again_and_again, connection_facts, equal, holds
 
 
 def connect(analyst=False, **more):
@@ -439,10 +438,8 @@ def _(c):
 
 @step("cancel")
 def _(c):
-    timer = threading.Timer(0.3, c.cancel)
-    timer.start()
-    expect(errors.QueryCanceled, lambda: c.execute("SELECT pg_sleep(30)"))
-    timer.join()
+    with again_and_again(c.cancel):
+        expect(errors.QueryCanceled, lambda: c.execute("SELECT pg_sleep(30)"))
 
 
 @step("statement_timeout")
@@ -469,6 +466,15 @@ def _(c):
         expect(errors.LockNotAvailable, lambda: other.execute("SELECT * FROM teas WHERE code = 'MIN-3' FOR UPDATE NOWAIT"))
         other.rollback()
         equal(other.execute("SELECT code FROM teas ORDER BY code FOR UPDATE SKIP LOCKED").fetchall(), [("OOL-1",), ("PUE-2",)])
+
+
+@step("TLS, with the server's name verified and the login bound to the channel")
+def _(_):
+    with connect(sslmode="verify-full", sslrootcert=os.environ["TLS_CERT"], channel_binding="require") as c:
+        holds(c.pgconn.ssl_in_use, "not encrypted")
+        equal(c.execute("SELECT ssl, version LIKE 'TLSv1._' FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchone(), (True, True))
+    with connect(sslmode="disable") as c:
+        equal(c.execute("SELECT 1").fetchone(), (1,))
 
 
 @step("a wrong password")

@@ -2,8 +2,8 @@
 # The server that the clients meet: Steward, or with --peer a PostgreSQL 15. Each is new, in a folder that goes away, with
 # passwords made for this run. Sourced by `run`.
 #
-# After start_steward or start_peer: PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, ANALYST_PASSWORD, PEER are exported,
-# and $server is the process.
+# After start_steward or start_peer: PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, ANALYST_PASSWORD, TLS_CERT and PEER
+# are exported, and $server is the process.
 
 # Letters and digits that nobody can guess.
 random_password() {
@@ -24,6 +24,14 @@ clean_environment() {
     (umask 077 && printf '%s\n' "$PGPASSWORD" >"$work/password")
 }
 
+# A certificate for this run, which is its own authority. TLS_CERT tells the clients where it is.
+make_certificate() {
+    export TLS_CERT="$work/server.crt"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
+        -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' -keyout "$work/server.key" -out "$TLS_CERT" >"$work/server.log" 2>&1
+    chmod 600 "$work/server.key"
+}
+
 # Waits until the server takes connections, for at most a minute.
 await_server() {
     local tries
@@ -39,9 +47,11 @@ await_server() {
 
 start_steward() {
     export PEER=0
+    local tls=()
+    ! "$steward" serve --help | grep -q -e --tls-cert || tls=(--tls-cert "$TLS_CERT" --tls-key "$work/server.key")
     "$steward" init --data "$work/data" --user "$PGUSER" --password-file "$work/password" --database "$PGDATABASE" >"$work/server.log" 2>&1 ||
         { cat "$work/server.log" >&2; return 1; }
-    "$steward" serve --data "$work/data" --listen "$PGHOST:$PGPORT" >>"$work/server.log" 2>&1 </dev/null &
+    "$steward" serve --data "$work/data" --listen "$PGHOST:$PGPORT" "${tls[@]}" >>"$work/server.log" 2>&1 </dev/null &
     server=$!
     await_server "$PGDATABASE"
 }
@@ -61,12 +71,13 @@ start_peer() {
     set_unprivileged
     mkdir "$work/peer"
     chmod 711 "$work"
-    cp "$work/password" "$work/peer/password"
+    cp "$work/password" "$work/server.key" "$TLS_CERT" "$work/peer/"
     [[ ${#as[@]} == 0 ]] || chown -R "$owner" "$work/peer"
     cd "$work/peer"
     "${as[@]}" "$bin/initdb" -D data -U "$PGUSER" -E UTF8 --locale=C.UTF-8 -A scram-sha-256 --pwfile=password >"$work/server.log" 2>&1 ||
         { cat "$work/server.log" >&2; return 1; }
     "${as[@]}" "$bin/postgres" -D data -h "$PGHOST" -p "$PGPORT" -k "$work/peer" -c fsync=off -c timezone=UTC \
+        -c ssl=on -c ssl_cert_file="$work/peer/server.crt" -c ssl_key_file="$work/peer/server.key" \
         >>"$work/server.log" 2>&1 </dev/null &
     server=$!
     cd "$here"

@@ -14,9 +14,11 @@ about what only Steward has are left out.
 """
 
 import asyncio
+import contextlib
 import inspect
 import os
 import sys
+import threading
 
 PEER = os.environ.get("PEER") == "1"
 
@@ -54,6 +56,24 @@ def holds(condition, text):
     """For what is not one value."""
     if not condition:
         raise AssertionError(text)
+
+
+@contextlib.contextmanager
+def again_and_again(action):
+    """Does something three times a second until the block ends: a cancel that comes before its statement is lost."""
+    done = threading.Event()
+
+    def repeat():
+        while not done.wait(0.3):
+            action()
+
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def one_line(error):
