@@ -6,11 +6,15 @@
 
 cache="${STEWARD_CLIENTS_CACHE:-$HOME/.cache/steward/clients}"
 
-# Runs a command with a limit of time; its output is kept in the log and shown only when it fails.
+# All installing together may take so long; what is not there then is not run.
+install_seconds=600
+
+# Runs a command of an installation, for at most the seconds that are left; what it prints goes to a log.
 quietly() {
-    local seconds=$1
-    shift
-    timeout "$seconds" "$@" </dev/null >"$work/install.log" 2>&1
+    local begun=$SECONDS code=0
+    timeout "$((install_seconds > 0 ? install_seconds : 1))" "$@" </dev/null >"$work/install.log" 2>&1 || code=$?
+    ((install_seconds -= SECONDS - begun)) || true
+    return "$code"
 }
 
 # Why the last command of `quietly` failed, in one line.
@@ -31,8 +35,8 @@ debian() {
         reason="please install: ${missing[*]}"
         return 1
     fi
-    [[ -e "$work/updated" ]] || { quietly 120 apt-get update -qq && touch "$work/updated"; } || true
-    DEBIAN_FRONTEND=noninteractive quietly 300 apt-get install -y -qq --no-install-recommends "${missing[@]}" || {
+    [[ -e "$work/updated" ]] || { quietly apt-get update -qq && touch "$work/updated"; } || true
+    DEBIAN_FRONTEND=noninteractive quietly apt-get install -y -qq --no-install-recommends "${missing[@]}" || {
         reason=$(because "apt-get cannot install ${missing[*]}")
         return 1
     }
@@ -44,10 +48,10 @@ python_packages() {
     shift
     if [[ ! -x "$folder/bin/python" ]]; then
         python3 -c 'import ensurepip' 2>/dev/null || debian python3-venv || return 1
-        quietly 120 python3 -m venv "$folder" || { reason=$(because "python3 cannot make an environment"); return 1; }
+        quietly python3 -m venv "$folder" || { reason=$(because "python3 cannot make an environment"); return 1; }
     fi
     grep -qxF "$*" "$folder/installed" 2>/dev/null && return
-    quietly 400 "$folder/bin/pip" install --disable-pip-version-check --retries 2 "$@" || { reason=$(because "pip cannot install $*"); return 1; }
+    quietly "$folder/bin/pip" install --disable-pip-version-check --retries 2 "$@" || { reason=$(because "pip cannot install $*"); return 1; }
     echo "$*" >>"$folder/installed"
 }
 
@@ -77,6 +81,6 @@ need_node() {
     command -v npm >/dev/null || { reason="npm is missing"; return 1; }
     grep -qxF "${packages[*]}" "$cache/node/installed" 2>/dev/null && return
     mkdir -p "$cache/node"
-    quietly 400 npm install --prefix "$cache/node" --no-audit --no-fund --no-save "${packages[@]}" || { reason=$(because "npm cannot install"); return 1; }
+    quietly npm install --prefix "$cache/node" --no-audit --no-fund --no-save "${packages[@]}" || { reason=$(because "npm cannot install"); return 1; }
     echo "${packages[*]}" >"$cache/node/installed"
 }
