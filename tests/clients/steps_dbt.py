@@ -32,7 +32,7 @@ class Project:
 
     def dbt(self, *words):
         """Runs a command of dbt and gives the status of each node; a failure is an error that names them."""
-        done = dbtRunner().invoke([*words, "--project-dir", str(self.folder), "--profiles-dir", str(self.folder), "--quiet", "--no-use-colors"])
+        done = dbtRunner().invoke([*words, "--project-dir", str(self.folder), "--profiles-dir", str(self.folder), "--log-level", "none"])
         results = getattr(done.result, "results", None) or []
         states = {r.node.name: (str(r.status), " ".join((r.message or "").split())) for r in results if getattr(r, "node", None)}
         if not done.success:
