@@ -78,8 +78,8 @@ def again_and_again(action):
 
 def one_line(error):
     """Why a step failed, short enough for a table."""
-    lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__} {lines[0]}"[:300]
+    kind = "" if isinstance(error, AssertionError) else type(error).__name__ + " "
+    return (kind + " ".join(str(error).split()))[:300]
 
 
 class Steps:
