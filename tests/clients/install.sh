@@ -6,14 +6,14 @@
 
 cache="${STEWARD_CLIENTS_CACHE:-$HOME/.cache/steward/clients}"
 
-# All installing together may take so long; what is not there then is not run.
-install_seconds=600
+# One installation may take so long, and all of them together; what is not there then is not run.
+one_seconds=240 all_seconds=600
 
 # Runs a command of an installation, for at most the seconds that are left; what it prints goes to a log.
 quietly() {
-    local begun=$SECONDS code=0
-    timeout "$((install_seconds > 0 ? install_seconds : 1))" "$@" </dev/null >"$work/install.log" 2>&1 || code=$?
-    ((install_seconds -= SECONDS - begun)) || true
+    local begun=$SECONDS code=0 limit=$((one_seconds < all_seconds ? one_seconds : all_seconds))
+    timeout "$((limit > 0 ? limit : 1))" "$@" </dev/null >"$work/install.log" 2>&1 || code=$?
+    ((all_seconds -= SECONDS - begun)) || true
     return "$code"
 }
 
@@ -21,7 +21,7 @@ quietly() {
 because() {
     local last
     last=$(grep -iE 'error|unable|fatal|not found' "$work/install.log" | head -1 || true)
-    echo "$1${last:+: $last}" | cut -c 1-200
+    echo "$1${last:+ ($last)}" | cut -c 1-200
 }
 
 # Debian packages, unless they are there.
@@ -81,6 +81,6 @@ need_node() {
     command -v npm >/dev/null || { reason="npm is missing"; return 1; }
     grep -qxF "${packages[*]}" "$cache/node/installed" 2>/dev/null && return
     mkdir -p "$cache/node"
-    quietly npm install --prefix "$cache/node" --no-audit --no-fund --no-save "${packages[@]}" || { reason=$(because "npm cannot install"); return 1; }
+    quietly npm install --prefix "$cache/node" --no-audit --no-fund --no-save --fetch-retries 1 --fetch-timeout 60000 "${packages[@]}" || { reason=$(because "npm cannot install"); return 1; }
     echo "${packages[*]}" >"$cache/node/installed"
 }
