@@ -70,10 +70,11 @@ need_odbc() { debian unixodbc odbc-postgresql && python_packages python 'pyodbc>
 # dbt has an environment of its own: it pins what others want newer. Its 2.x fetches a program from elsewhere.
 need_dbt() { python_packages dbt 'dbt-core>=1.9,<1.11' 'dbt-postgres>=1.9,<1.11'; }
 
+jdbc_driver=/usr/share/java/postgresql.jar
 need_jdbc() {
     debian libpostgresql-jdbc-java || return 1
-    # The steps are one source file, which Java compiles itself: that takes a JDK, of any version from 17 on.
-    java --list-modules 2>/dev/null | grep -q '^jdk.compiler@\(1[7-9]\|[2-9]\)' || debian openjdk-17-jdk-headless
+    command -v javac >/dev/null || debian openjdk-17-jdk-headless || return 1
+    quietly javac -cp "$jdbc_driver" -d "$work/jdbc" "$here"/jdbc/*.java || { reason=$(because "javac cannot compile the steps"); return 1; }
 }
 
 need_node() {

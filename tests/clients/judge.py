@@ -41,7 +41,11 @@ def complaints(log, expected, must):
         return found + [f"{log.name}: stopped before its end, after: {log.last[:200]}"]
     listed = [step for client, step in expected if client == log.name]
     found += [f"{log.name}: {step}: passes, so it must leave expected.txt" for step in listed if step in log.ok]
-    return found + [f"{log.name}: {step}: in expected.txt, but there is no such step" for step in listed if step not in log.ok and step not in log.failed]
+    return found + [
+        f"{log.name}: {step}: in expected.txt, but there is no such step"
+        for step in listed
+        if step not in log.ok and step not in log.failed
+    ]
 
 
 def main(logs, expected, must):
@@ -57,7 +61,9 @@ def main(logs, expected, must):
         print("\nagainst expectation:")
     for line in against:
         print(f"  {line}")
-    skipped = sum(len(log.failed) for log in logs) - sum(1 for log in logs for step in log.failed if (log.name, step) not in expected)
+    skipped = sum(len(log.failed) for log in logs) - sum(
+        1 for log in logs for step in log.failed if (log.name, step) not in expected
+    )
     print(f"\nclients: {sum(len(log.ok) for log in logs)} passed, {len(against)} failed, {skipped} skipped")
     return 1 if against else 0
 

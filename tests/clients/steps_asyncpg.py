@@ -36,27 +36,68 @@ async def expect(error, awaited):
 async def _(c):
     row = dict(await c.fetchrow("SELECT * FROM teas WHERE code = $1", "OOL-1"))
     row["uid"] = UUID(str(row["uid"]))
-    equal(row, {
-        "code": "OOL-1", "name": "Oolong 乌龙茶", "price": Decimal("18.50"), "grams": 100, "stock": 12, "sold": 9007199254740993,
-        "rating": 4.5, "share": 0.875, "organic": True, "labels": ["roasted", "dark"], "batches": [3, 1, 2],
-        "attrs": '{"origin": "Fujian", "steeps": 5}', "leaf": b"\x00\xff\x10", "uid": UUID("6f1d0c1e-0000-4000-8000-000000000001"),
-        "harvested": date(2025, 4, 18), "opens": time(8, 30), "tasted": datetime(2025, 5, 1, 10, 15, 30, 250000),
-        "listed": datetime(2025, 6, 1, tzinfo=timezone.utc), "steep": timedelta(minutes=3, seconds=30)})
+    equal(
+        row,
+        {
+            "code": "OOL-1",
+            "name": "Oolong 乌龙茶",
+            "price": Decimal("18.50"),
+            "grams": 100,
+            "stock": 12,
+            "sold": 9007199254740993,
+            "rating": 4.5,
+            "share": 0.875,
+            "organic": True,
+            "labels": ["roasted", "dark"],
+            "batches": [3, 1, 2],
+            "attrs": '{"origin": "Fujian", "steeps": 5}',
+            "leaf": b"\x00\xff\x10",
+            "uid": UUID("6f1d0c1e-0000-4000-8000-000000000001"),
+            "harvested": date(2025, 4, 18),
+            "opens": time(8, 30),
+            "tasted": datetime(2025, 5, 1, 10, 15, 30, 250000),
+            "listed": datetime(2025, 6, 1, tzinfo=timezone.utc),
+            "steep": timedelta(minutes=3, seconds=30),
+        },
+    )
 
 
 @step("NULL and empty")
 async def _(c):
-    equal(tuple(await c.fetchrow("SELECT labels, batches, leaf, rating FROM teas WHERE code = 'PUE-2'")), ([], None, None, None))
-    equal(tuple(await c.fetchrow("SELECT labels, leaf, steep FROM teas WHERE code = 'MIN-3'")), (["with space", None, "a,b"], b"", None))
+    equal(
+        tuple(await c.fetchrow("SELECT labels, batches, leaf, rating FROM teas WHERE code = 'PUE-2'")),
+        ([], None, None, None),
+    )
+    equal(
+        tuple(await c.fetchrow("SELECT labels, leaf, steep FROM teas WHERE code = 'MIN-3'")),
+        (["with space", None, "a,b"], b"", None),
+    )
 
 
 @step("parameters come back as they went")
 async def _(c):
-    values = [7, 2**40, "x'y", Decimal("-1234567.8900"), 2.5, True, date(2026, 1, 2), time(1, 2, 3), datetime(2026, 1, 1, 5),
-              datetime(2026, 1, 1, tzinfo=timezone.utc), b"\x00\x01", timedelta(days=1, seconds=2), [1, 2], ["a", None, "b,c"], '{"a": 1}']
+    values = [
+        7,
+        2**40,
+        "x'y",
+        Decimal("-1234567.8900"),
+        2.5,
+        True,
+        date(2026, 1, 2),
+        time(1, 2, 3),
+        datetime(2026, 1, 1, 5),
+        datetime(2026, 1, 1, tzinfo=timezone.utc),
+        b"\x00\x01",
+        timedelta(days=1, seconds=2),
+        [1, 2],
+        ["a", None, "b,c"],
+        '{"a": 1}',
+    ]
     row = await c.fetchrow(
         "SELECT $1::int, $2::int8, $3::text, $4::numeric, $5::float8, $6::bool, $7::date, $8::time, $9::timestamp, $10::timestamptz,"
-        " $11::bytea, $12::interval, $13::int[], $14::text[], $15::jsonb", *values)
+        " $11::bytea, $12::interval, $13::int[], $14::text[], $15::jsonb",
+        *values,
+    )
     equal(list(row), values)
 
 
@@ -71,12 +112,18 @@ async def _(c):
 @step("results are described")
 async def _(c):
     prepared = await c.prepare("SELECT code, price, labels, listed FROM teas")
-    equal([(a.name, a.type.name) for a in prepared.get_attributes()], [("code", "varchar"), ("price", "numeric"), ("labels", "text[]"), ("listed", "timestamptz")])
+    equal(
+        [(a.name, a.type.name) for a in prepared.get_attributes()],
+        [("code", "varchar"), ("price", "numeric"), ("labels", "text[]"), ("listed", "timestamptz")],
+    )
 
 
 @step("statements in a row, their tags")
 async def _(c):
-    equal(await c.execute("CREATE TABLE asyncpg_t (a int); INSERT INTO asyncpg_t VALUES (1), (2); DELETE FROM asyncpg_t"), "DELETE 2")
+    equal(
+        await c.execute("CREATE TABLE asyncpg_t (a int); INSERT INTO asyncpg_t VALUES (1), (2); DELETE FROM asyncpg_t"),
+        "DELETE 2",
+    )
     equal(await c.execute("INSERT INTO asyncpg_t VALUES ($1)", 3), "INSERT 0 1")
     equal(await c.execute("DROP TABLE asyncpg_t"), "DROP TABLE")
 
@@ -93,7 +140,10 @@ async def _(c):
 @step("cursor, portals with a limit of rows")
 async def _(c):
     async with c.transaction():
-        equal([r["id"] async for r in c.cursor("SELECT id FROM orders WHERE id > $1 ORDER BY id", 0, prefetch=2)], [1, 2, 3, 4])
+        equal(
+            [r["id"] async for r in c.cursor("SELECT id FROM orders WHERE id > $1 ORDER BY id", 0, prefetch=2)],
+            [1, 2, 3, 4],
+        )
         walk = await c.cursor("SELECT id FROM orders ORDER BY id")
         equal((await walk.fetchrow())["id"], 1)
         await walk.forward(1)
@@ -139,7 +189,12 @@ async def _(c):
 @step("COPY of records, binary")
 async def _(c):
     records = [(2120, datetime(2026, 1, 1, tzinfo=timezone.utc), "x", None), (2121, None, "y", '{"a": 1}')]
-    equal(await c.copy_records_to_table("moves", schema_name="stock", records=records, columns=["id", "at", "what", "payload"]), "COPY 2")
+    equal(
+        await c.copy_records_to_table(
+            "moves", schema_name="stock", records=records, columns=["id", "at", "what", "payload"]
+        ),
+        "COPY 2",
+    )
     equal([tuple(r) for r in await c.fetch("SELECT * FROM stock.moves WHERE id >= 2120 ORDER BY id")], records)
     equal(await c.execute("DELETE FROM stock.moves WHERE id >= 2120"), "DELETE 2")
 
@@ -151,22 +206,36 @@ async def _(c):
     async def keep(part):
         out.extend(part)
 
-    equal(await c.copy_from_query("SELECT code, stock FROM teas WHERE stock > $1 ORDER BY 1", 5, output=keep, format="csv", header=True), "COPY 2")
+    equal(
+        await c.copy_from_query(
+            "SELECT code, stock FROM teas WHERE stock > $1 ORDER BY 1", 5, output=keep, format="csv", header=True
+        ),
+        "COPY 2",
+    )
     equal(bytes(out), b"code,stock\nMIN-3,40\nOOL-1,12\n")
 
     async def source():
         yield b"2130;one\n"
         yield b"2131;two\n"
 
-    equal(await c.copy_to_table("moves", schema_name="stock", columns=["id", "what"], source=source(), format="csv", delimiter=";"), "COPY 2")
+    equal(
+        await c.copy_to_table(
+            "moves", schema_name="stock", columns=["id", "what"], source=source(), format="csv", delimiter=";"
+        ),
+        "COPY 2",
+    )
     equal(await c.execute("DELETE FROM stock.moves WHERE id >= 2130"), "DELETE 2")
 
 
 @step("errors and their fields")
 async def _(c):
-    caught = await expect(asyncpg.UniqueViolationError, c.execute("INSERT INTO teas (code, name, price) VALUES ('MIN-3', 'x', 1)"))
-    equal((caught.sqlstate, caught.schema_name, caught.table_name, caught.constraint_name, caught.detail),
-          ("23505", "public", "teas", "teas_pkey", "Key (code)=(MIN-3) already exists."))
+    caught = await expect(
+        asyncpg.UniqueViolationError, c.execute("INSERT INTO teas (code, name, price) VALUES ('MIN-3', 'x', 1)")
+    )
+    equal(
+        (caught.sqlstate, caught.schema_name, caught.table_name, caught.constraint_name, caught.detail),
+        ("23505", "public", "teas", "teas_pkey", "Key (code)=(MIN-3) already exists."),
+    )
     caught = await expect(asyncpg.UndefinedColumnError, c.fetch("SELECT flavour FROM teas"))
     equal((caught.sqlstate, caught.position), ("42703", "8"))
     await expect(asyncpg.DivisionByZeroError, c.fetch("SELECT 1 / $1::int", 0))
@@ -235,9 +304,16 @@ async def _(c):
 
 @step("model functions and search, binary", only_steward=True)
 async def _(c):
-    row = await c.fetchrow("SELECT CLASSIFY($1) AS kind, PREDICT_CTR($2, $3, '{\"slot\": 1}') AS chance, QUALITY('teas') AS quality, CLASSIFY_DETAIL($1) AS detail",
-                           "mei@tea.example", "visitor-1", "tea-1")
-    equal((row["kind"], type(row["chance"]), type(row["quality"]), json.loads(row["detail"])["label"]), ("email", float, float, "email"))
+    row = await c.fetchrow(
+        "SELECT CLASSIFY($1) AS kind, PREDICT_CTR($2, $3, '{\"slot\": 1}') AS chance, QUALITY('teas') AS quality, CLASSIFY_DETAIL($1) AS detail",
+        "mei@tea.example",
+        "visitor-1",
+        "tea-1",
+    )
+    equal(
+        (row["kind"], type(row["chance"]), type(row["quality"]), json.loads(row["detail"])["label"]),
+        ("email", float, float, "email"),
+    )
     row = await c.fetchrow("SELECT rank, key, score FROM SEARCH('house.stories', '乌龙')")
     equal((row["rank"], row["key"], type(row["score"])), (1, "OOL-1", float))
 

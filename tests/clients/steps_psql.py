@@ -22,8 +22,15 @@ PROMPT = "shop=# "
 
 def psql(*words, script=None, **variables):
     """Runs psql; its standard output and error together, and its exit code."""
-    done = subprocess.run([PSQL, "-X", *words], input=script, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
-                          env={**os.environ, "PAGER": "", **variables})
+    done = subprocess.run(
+        [PSQL, "-X", *words],
+        input=script,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=60,
+        env={**os.environ, "PAGER": "", **variables},
+    )
     return done.stdout, done.returncode
 
 
@@ -76,7 +83,7 @@ def blocks():
         if line.startswith(PROMPT):
             if not found or found[-1][1]:
                 found.append(([], []))
-            found[-1][0].append(line[len(PROMPT):])
+            found[-1][0].append(line[len(PROMPT) :])
         elif found:
             found[-1][1].append(line)
     return [("\n".join(typed) + "\n", "\n".join(answer).strip("\n")) for typed, answer in found]
@@ -95,7 +102,9 @@ def title(typed):
 
 
 def record():
-    parts = ["".join(f"{PROMPT}{line}\n" for line in typed.splitlines()) + answer_to(typed) + "\n" for typed, _ in blocks()]
+    parts = [
+        "".join(f"{PROMPT}{line}\n" for line in typed.splitlines()) + answer_to(typed) + "\n" for typed, _ in blocks()
+    ]
     SESSION.write_text("\n".join(parts))
 
 
@@ -130,7 +139,27 @@ def all_answer(commands):
 
 @step("lists with sizes and comments")
 def _(_):
-    all_answer([r"\l", r"\l+", r"\d+", r"\dn+", r"\dt+", r"\dt *.*", r"\dv+", r"\dm+", r"\di+", r"\ds+", r"\d+ orders", r"\d+ dear_orders", r"\du+", r"\dg", r"\dp", r"\z", r"\db+"])
+    all_answer(
+        [
+            r"\l",
+            r"\l+",
+            r"\d+",
+            r"\dn+",
+            r"\dt+",
+            r"\dt *.*",
+            r"\dv+",
+            r"\dm+",
+            r"\di+",
+            r"\ds+",
+            r"\d+ orders",
+            r"\d+ dear_orders",
+            r"\du+",
+            r"\dg",
+            r"\dp",
+            r"\z",
+            r"\db+",
+        ]
+    )
     text, _code = psql("-A", "-c", r"\dt+ teas")
     row = text.splitlines()[2].split("|")
     equal((row[:6], row[7]), (["public", "teas", "table", os.environ["PGUSER"], "permanent", "heap"], "What we sell"))
@@ -138,12 +167,55 @@ def _(_):
 
 @step("lists of functions, operators, types, casts")
 def _(_):
-    all_answer([r"\df", r"\df+", r"\df pg_catalog.*size*", r"\da", r"\do", r"\do+ =", r"\dT", r"\dT+", r"\dD", r"\dC", r"\dO", r"\dL", r"\dA", r"\dAc", r"\dAf", r"\dAo", r"\dAp"])
+    all_answer(
+        [
+            r"\df",
+            r"\df+",
+            r"\df pg_catalog.*size*",
+            r"\da",
+            r"\do",
+            r"\do+ =",
+            r"\dT",
+            r"\dT+",
+            r"\dD",
+            r"\dC",
+            r"\dO",
+            r"\dL",
+            r"\dA",
+            r"\dAc",
+            r"\dAf",
+            r"\dAo",
+            r"\dAp",
+        ]
+    )
 
 
 @step("lists of what Steward has not")
 def _(_):
-    all_answer([r"\dx", r"\dy", r"\dP", r"\dRp", r"\dRs", r"\dew", r"\des", r"\det", r"\deu", r"\dX", r"\dF", r"\dFd", r"\dFp", r"\dFt", r"\dd", r"\ddp", r"\drds", r"\dl", r"\dconfig", r"\dconfig *timeout*"])
+    all_answer(
+        [
+            r"\dx",
+            r"\dy",
+            r"\dP",
+            r"\dRp",
+            r"\dRs",
+            r"\dew",
+            r"\des",
+            r"\det",
+            r"\deu",
+            r"\dX",
+            r"\dF",
+            r"\dFd",
+            r"\dFp",
+            r"\dFt",
+            r"\dd",
+            r"\ddp",
+            r"\drds",
+            r"\dl",
+            r"\dconfig",
+            r"\dconfig *timeout*",
+        ]
+    )
 
 
 @step("the policy of a table is shown")
@@ -162,13 +234,21 @@ def _(_):
 def _(_):
     text, code = psql("-lAt")
     equal(code, 0)
-    holds(any(line.split("|")[:3] == [os.environ["PGDATABASE"], os.environ["PGUSER"], "UTF8"] for line in text.splitlines()), text)
+    holds(
+        any(
+            line.split("|")[:3] == [os.environ["PGDATABASE"], os.environ["PGUSER"], "UTF8"]
+            for line in text.splitlines()
+        ),
+        text,
+    )
 
 
 @step("\\conninfo and the prompt's variables")
 def _(_):
     text, code = psql(script="\\conninfo\n\\echo :DBNAME :USER :SERVER_VERSION_NUM\n")
-    holds(code == 0 and 'You are connected to database "shop"' in text and f"shop {os.environ['PGUSER']} 15" in text, text)
+    holds(
+        code == 0 and 'You are connected to database "shop"' in text and f"shop {os.environ['PGUSER']} 15" in text, text
+    )
 
 
 @step("\\copy from a file and back, csv and text")
@@ -177,9 +257,17 @@ def _(_):
         file = pathlib.Path(folder) / "moves.csv"
         file.write_text('id,at,what,payload\n6200,2026-01-01,"hello, ""you""","{""a"": 1}"\n6201,,,\n')
         equal(psql("-c", f"\\copy stock.moves FROM '{file}' WITH (FORMAT csv, HEADER)"), ("COPY 2\n", 0))
-        equal(psql("-At", "-c", "SELECT id, what, payload->'a', at IS NULL FROM stock.moves WHERE id >= 6200 ORDER BY id"), ('6200|hello, "you"|1|f\n6201|||t\n', 0))
+        equal(
+            psql(
+                "-At", "-c", "SELECT id, what, payload->'a', at IS NULL FROM stock.moves WHERE id >= 6200 ORDER BY id"
+            ),
+            ('6200|hello, "you"|1|f\n6201|||t\n', 0),
+        )
         out = pathlib.Path(folder) / "moves.txt"
-        equal(psql("-c", f"\\copy (SELECT id, what FROM stock.moves WHERE id >= 6200 ORDER BY id) TO '{out}'"), ("COPY 2\n", 0))
+        equal(
+            psql("-c", f"\\copy (SELECT id, what FROM stock.moves WHERE id >= 6200 ORDER BY id) TO '{out}'"),
+            ("COPY 2\n", 0),
+        )
         equal(out.read_text(), '6200\thello, "you"\n6201\t\\N\n')
         equal(psql("-c", "DELETE FROM stock.moves WHERE id >= 6200"), ("DELETE 2\n", 0))
 
@@ -187,7 +275,11 @@ def _(_):
 @step("COPY FROM STDIN within a script, and its error's line")
 def _(_):
     text, _code = psql(script="BEGIN;\nCOPY stock.moves (id, what) FROM STDIN;\n6210\tx\nsix\ty\n\\.\nROLLBACK;\n")
-    holds('ERROR:  invalid input syntax for type bigint: "six"' in text and 'CONTEXT:  COPY moves, line 2, column id: "six"' in text, text)
+    holds(
+        'ERROR:  invalid input syntax for type bigint: "six"' in text
+        and 'CONTEXT:  COPY moves, line 2, column id: "six"' in text,
+        text,
+    )
 
 
 @step("\\copy in binary")
@@ -195,14 +287,20 @@ def _(_):
     with tempfile.TemporaryDirectory() as folder:
         equal(psql("-c", f"\\copy teas TO '{folder}/teas' (FORMAT binary)"), ("COPY 3\n", 0))
         script = f"CREATE TABLE psql_teas (LIKE teas);\n\\copy psql_teas FROM '{folder}/teas' (FORMAT binary)\nSELECT count(*) FROM (SELECT * FROM teas EXCEPT SELECT * FROM psql_teas) AS lost;\nDROP TABLE psql_teas;\n"
-        equal(psql("-At", script=script.replace("(LIKE teas)", "AS SELECT * FROM teas LIMIT 0")), ("SELECT 0\nCOPY 3\n0\nDROP TABLE\n", 0))
+        equal(
+            psql("-At", script=script.replace("(LIKE teas)", "AS SELECT * FROM teas LIMIT 0")),
+            ("SELECT 0\nCOPY 3\n0\nDROP TABLE\n", 0),
+        )
 
 
 @step("FETCH_COUNT gives the same by a cursor")
 def _(_):
     query = "SELECT id, code, total FROM orders ORDER BY id"
     equal(psql("-At", "-v", "FETCH_COUNT=2", "-c", query), psql("-At", "-c", query))
-    equal(psql("-At", "-v", "FETCH_COUNT=100", "-c", "SELECT * FROM generate_series(1, 1000)")[0], "".join(f"{n}\n" for n in range(1, 1001)))
+    equal(
+        psql("-At", "-v", "FETCH_COUNT=100", "-c", "SELECT * FROM generate_series(1, 1000)")[0],
+        "".join(f"{n}\n" for n in range(1, 1001)),
+    )
 
 
 @step("exit codes")
@@ -218,10 +316,15 @@ def _(_):
 
 @step("a script as one transaction")
 def _(_):
-    text, code = psql("-1", "-v", "ON_ERROR_STOP=1", script="INSERT INTO stock.moves (id) VALUES (6300);\nSELECT 1/0;\n")
+    text, code = psql(
+        "-1", "-v", "ON_ERROR_STOP=1", script="INSERT INTO stock.moves (id) VALUES (6300);\nSELECT 1/0;\n"
+    )
     equal(code, 3)
     equal(psql("-At", "-c", "SELECT count(*) FROM stock.moves WHERE id = 6300"), ("0\n", 0))
-    equal(psql("-1", "-c", "INSERT INTO stock.moves (id) VALUES (6301)", "-c", "DELETE FROM stock.moves WHERE id = 6301"), ("INSERT 0 1\nDELETE 1\n", 0))
+    equal(
+        psql("-1", "-c", "INSERT INTO stock.moves (id) VALUES (6301)", "-c", "DELETE FROM stock.moves WHERE id = 6301"),
+        ("INSERT 0 1\nDELETE 1\n", 0),
+    )
 
 
 @step("a wrong password, a database that is not there, a role that may not log in")
@@ -255,7 +358,9 @@ def _(_):
 @step("LISTEN tells of a notification")
 def _(_):
     text, code = psql(script="LISTEN pot;\nNOTIFY pot, 'warm';\n")
-    holds(code == 0 and 'Asynchronous notification "pot" with payload "warm" received from server process' in text, text)
+    holds(
+        code == 0 and 'Asynchronous notification "pot" with payload "warm" received from server process' in text, text
+    )
 
 
 @step("Ctrl-C cancels")
@@ -268,11 +373,35 @@ def _(_):
 
 
 COMPLETIONS = {
-    "tables": [("SELECT * FROM cust", "customers"), (r"\d dear", "dear_orders"), (r"\d stock.m", "stock.moves"), ("INSERT INTO ord", "orders"), ("TABLE cust", "customers")],
-    "columns": [("UPDATE teas SET harv", "harvested"), ("SELECT * FROM customers WHERE newsl", "newsletter"), ("ALTER TABLE orders DROP COLUMN quan", "quantity")],
-    "roles, settings, databases, schemas": [("SET ROLE anal", "analyst"), ("SET statement_t", "statement_timeout"), (r"\c sho", "shop"), ("DROP SCHEMA stoc", "stock"), ("GRANT SELECT ON TABLE cust", "customers")],
-    "constraints and policies": [("ALTER TABLE orders DROP CONSTRAINT orders_on", "orders_once"), ("DROP POLICY smal", "small_orders")],
-    "indexes, sequences, types, functions": [("DROP INDEX teas_ch", "teas_cheap_idx"), (r"\ds invo", "invoice_numbers"), ("DROP TYPE parcel_s", "parcel_state"), (r"\df order_t", "order_total")],
+    "tables": [
+        ("SELECT * FROM cust", "customers"),
+        (r"\d dear", "dear_orders"),
+        (r"\d stock.m", "stock.moves"),
+        ("INSERT INTO ord", "orders"),
+        ("TABLE cust", "customers"),
+    ],
+    "columns": [
+        ("UPDATE teas SET harv", "harvested"),
+        ("SELECT * FROM customers WHERE newsl", "newsletter"),
+        ("ALTER TABLE orders DROP COLUMN quan", "quantity"),
+    ],
+    "roles, settings, databases, schemas": [
+        ("SET ROLE anal", "analyst"),
+        ("SET statement_t", "statement_timeout"),
+        (r"\c sho", "shop"),
+        ("DROP SCHEMA stoc", "stock"),
+        ("GRANT SELECT ON TABLE cust", "customers"),
+    ],
+    "constraints and policies": [
+        ("ALTER TABLE orders DROP CONSTRAINT orders_on", "orders_once"),
+        ("DROP POLICY smal", "small_orders"),
+    ],
+    "indexes, sequences, types, functions": [
+        ("DROP INDEX teas_ch", "teas_cheap_idx"),
+        (r"\ds invo", "invoice_numbers"),
+        ("DROP TYPE parcel_s", "parcel_state"),
+        (r"\df order_t", "order_total"),
+    ],
 }
 
 for kind, cases in COMPLETIONS.items():
@@ -291,13 +420,19 @@ for kind, cases in COMPLETIONS.items():
 
 @step("a role sees e-mail addresses masked", only_steward=True)
 def _(_):
-    equal(as_analyst("-At", "-c", "SELECT email FROM customers ORDER BY id"), ("m***@t***.example\no***@t***.example\nr***@t***.example\n", 0))
+    equal(
+        as_analyst("-At", "-c", "SELECT email FROM customers ORDER BY id"),
+        ("m***@t***.example\no***@t***.example\nr***@t***.example\n", 0),
+    )
     equal(as_analyst("-c", r"\copy (SELECT email FROM customers WHERE id = 1) TO STDOUT"), ("m***@t***.example\n", 0))
 
 
 @step("types of model functions and search", only_steward=True)
 def _(_):
-    text, _code = psql("-At", script="SELECT CLASSIFY(name) AS kind, CLASSIFY_DETAIL(name) AS detail, QUALITY(t) AS quality, PREDICT_CTR('visitor-1', 'tea-1', '{\"slot\": 1}') AS chance FROM teas t \\gdesc\n")
+    text, _code = psql(
+        "-At",
+        script="SELECT CLASSIFY(name) AS kind, CLASSIFY_DETAIL(name) AS detail, QUALITY(t) AS quality, PREDICT_CTR('visitor-1', 'tea-1', '{\"slot\": 1}') AS chance FROM teas t \\gdesc\n",
+    )
     equal(text, "kind|text\ndetail|jsonb\nquality|double precision\nchance|double precision\n")
     text, _code = psql("-At", script="SELECT * FROM SEARCH('house.stories', 'mint') \\gdesc\n")
     equal(text, "rank|integer\nkey|text\nscore|double precision\nsnippet|text\nsource|text\n")

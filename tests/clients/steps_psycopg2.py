@@ -42,20 +42,55 @@ def expect(error, run):
 def _(c):
     row = list(rows(c, "SELECT * FROM teas WHERE code = 'OOL-1'")[0])
     row[12], row[17] = bytes(row[12]), row[17].astimezone(timezone.utc)
-    equal(row, ["OOL-1", "Oolong 乌龙茶", Decimal("18.50"), 100, 12, 9007199254740993, 4.5, 0.875, True, ["roasted", "dark"], [3, 1, 2],
-                {"origin": "Fujian", "steeps": 5}, b"\x00\xff\x10", "6f1d0c1e-0000-4000-8000-000000000001", date(2025, 4, 18), time(8, 30),
-                datetime(2025, 5, 1, 10, 15, 30, 250000), datetime(2025, 6, 1, tzinfo=timezone.utc), timedelta(minutes=3, seconds=30)])
+    equal(
+        row,
+        [
+            "OOL-1",
+            "Oolong 乌龙茶",
+            Decimal("18.50"),
+            100,
+            12,
+            9007199254740993,
+            4.5,
+            0.875,
+            True,
+            ["roasted", "dark"],
+            [3, 1, 2],
+            {"origin": "Fujian", "steeps": 5},
+            b"\x00\xff\x10",
+            "6f1d0c1e-0000-4000-8000-000000000001",
+            date(2025, 4, 18),
+            time(8, 30),
+            datetime(2025, 5, 1, 10, 15, 30, 250000),
+            datetime(2025, 6, 1, tzinfo=timezone.utc),
+            timedelta(minutes=3, seconds=30),
+        ],
+    )
 
 
 @step("values and their types, continued, NULL, empty, quotes")
 def _(c):
-    equal(rows(c, "SELECT name, labels, batches, rating, leaf FROM teas WHERE code = 'PUE-2'"), [("Pu'er \"old, dark\" cake", [], None, None, None)])
+    equal(
+        rows(c, "SELECT name, labels, batches, rating, leaf FROM teas WHERE code = 'PUE-2'"),
+        [('Pu\'er "old, dark" cake', [], None, None, None)],
+    )
     equal(rows(c, "SELECT labels, batches FROM teas WHERE code = 'MIN-3'"), [(["with space", None, "a,b"], [-7])])
 
 
 @step("literals that the client writes")
 def _(c):
-    values = ("it's", "back\\slash", b"\x00\xfe", Decimal("1.50"), None, True, date(2026, 1, 2), [1, 2], ["a", None], timedelta(days=2))
+    values = (
+        "it's",
+        "back\\slash",
+        b"\x00\xfe",
+        Decimal("1.50"),
+        None,
+        True,
+        date(2026, 1, 2),
+        [1, 2],
+        ["a", None],
+        timedelta(days=2),
+    )
     row = rows(c, "SELECT %s, %s, %s::bytea, %s, %s::text, %s, %s, %s, %s, %s", values)[0]
     equal(tuple(bytes(v) if isinstance(v, memoryview) else v for v in row), values)
 
@@ -63,7 +98,9 @@ def _(c):
 @step("lists in IN and ANY, percent in LIKE")
 def _(c):
     equal(rows(c, "SELECT code FROM teas WHERE code IN %s ORDER BY 1", (("OOL-1", "MIN-3"),)), [("MIN-3",), ("OOL-1",)])
-    equal(rows(c, "SELECT code FROM teas WHERE code = ANY(%s) AND name LIKE %s", (["OOL-1", "MIN-3"], "M%")), [("MIN-3",)])
+    equal(
+        rows(c, "SELECT code FROM teas WHERE code = ANY(%s) AND name LIKE %s", (["OOL-1", "MIN-3"], "M%")), [("MIN-3",)]
+    )
 
 
 @step("columns are described")
@@ -98,7 +135,9 @@ def _(c):
 @step("savepoints")
 def _(c):
     with c.cursor() as k:
-        k.execute("INSERT INTO stock.moves (id, what) VALUES (1110, 'kept'); SAVEPOINT here; DELETE FROM stock.moves WHERE id = 1110")
+        k.execute(
+            "INSERT INTO stock.moves (id, what) VALUES (1110, 'kept'); SAVEPOINT here; DELETE FROM stock.moves WHERE id = 1110"
+        )
         equal(k.statusmessage, "DELETE 1")
         k.execute("ROLLBACK TO SAVEPOINT here")
     equal(rows(c, "SELECT what FROM stock.moves WHERE id = 1110"), [("kept",)])
@@ -169,7 +208,10 @@ def _(c):
         equal(out.getvalue(), "code,stock,rating\nMIN-3,40,3.25\nOOL-1,12,4.5\nPUE-2,0,\n")
         out = io.StringIO()
         k.copy_to(out, "teas", columns=("code", "labels", "leaf"))
-        equal(sorted(out.getvalue().splitlines()), ['MIN-3\t{"with space",NULL,"a,b"}\t\\\\x', "OOL-1\t{roasted,dark}\t\\\\x00ff10", "PUE-2\t{}\t\\N"])
+        equal(
+            sorted(out.getvalue().splitlines()),
+            ['MIN-3\t{"with space",NULL,"a,b"}\t\\\\x', "OOL-1\t{roasted,dark}\t\\\\x00ff10", "PUE-2\t{}\t\\N"],
+        )
 
 
 @step("COPY in")
@@ -178,14 +220,19 @@ def _(c):
         k.execute("SET search_path TO stock")
         k.copy_from(io.StringIO("1140\tx\n1141\t\\N\n"), "moves", columns=("id", "what"))
         equal(k.rowcount, 2)
-        k.copy_expert("COPY moves (id, what) FROM STDIN WITH CSV HEADER QUOTE '\"'", io.StringIO('id,what\n1142,"a ""b"", c"\n'))
+        k.copy_expert(
+            "COPY moves (id, what) FROM STDIN WITH CSV HEADER QUOTE '\"'", io.StringIO('id,what\n1142,"a ""b"", c"\n')
+        )
         equal(rows(c, "SELECT what FROM moves WHERE id >= 1140 ORDER BY id"), [("x",), (None,), ('a "b", c',)])
     c.rollback()
 
 
 @step("errors, their codes and fields")
 def _(c):
-    caught = expect(errors.ForeignKeyViolation, lambda: rows(c, "INSERT INTO orders (customer_id, code) VALUES (1, 'none') RETURNING id"))
+    caught = expect(
+        errors.ForeignKeyViolation,
+        lambda: rows(c, "INSERT INTO orders (customer_id, code) VALUES (1, 'none') RETURNING id"),
+    )
     equal((caught.pgcode, caught.diag.table_name, caught.diag.constraint_name), ("23503", "orders", "orders_code_fkey"))
     equal(caught.diag.message_detail, 'Key (code)=(none) is not present in table "teas".')
     c.rollback()
@@ -206,7 +253,10 @@ def _(c):
 @step("parameters of the connection")
 def _(c):
     holds(150000 <= c.server_version < 160000, c.server_version)
-    equal((c.encoding, c.get_parameter_status("server_encoding"), c.get_parameter_status("TimeZone") is None), ("UTF8", "UTF8", False))
+    equal(
+        (c.encoding, c.get_parameter_status("server_encoding"), c.get_parameter_status("TimeZone") is None),
+        ("UTF8", "UTF8", False),
+    )
     c.set_client_encoding("UTF8")
     equal(c.info.dbname, os.environ["PGDATABASE"])
 
@@ -257,9 +307,16 @@ def _(c):
 
 @step("model functions and search", only_steward=True)
 def _(c):
-    row = rows(c, "SELECT CLASSIFY(%s), PREDICT_CTR(%s, %s, '{\"slot\": 1}'), QUALITY(%s)", ("mei@tea.example", "visitor-1", "tea-1", "teas"))[0]
+    row = rows(
+        c,
+        "SELECT CLASSIFY(%s), PREDICT_CTR(%s, %s, '{\"slot\": 1}'), QUALITY(%s)",
+        ("mei@tea.example", "visitor-1", "tea-1", "teas"),
+    )[0]
     equal((row[0], type(row[1]), type(row[2])), ("email", float, float))
-    equal(rows(c, "SELECT t.code, s.rank FROM SEARCH('house.stories', %s) s JOIN teas t ON t.code = s.key", ("mint",)), [("MIN-3", 1)])
+    equal(
+        rows(c, "SELECT t.code, s.rank FROM SEARCH('house.stories', %s) s JOIN teas t ON t.code = s.key", ("mint",)),
+        [("MIN-3", 1)],
+    )
 
 
 step.end()

@@ -25,11 +25,25 @@ def connect(analyst=False, **more):
 step = Steps("psycopg3", connect)
 
 OOLONG = {
-    "code": "OOL-1", "name": "Oolong 乌龙茶", "price": Decimal("18.50"), "grams": 100, "stock": 12, "sold": 9007199254740993,
-    "rating": 4.5, "share": 0.875, "organic": True, "labels": ["roasted", "dark"], "batches": [3, 1, 2],
-    "attrs": {"origin": "Fujian", "steeps": 5}, "leaf": b"\x00\xff\x10", "uid": UUID("6f1d0c1e-0000-4000-8000-000000000001"),
-    "harvested": date(2025, 4, 18), "opens": time(8, 30), "tasted": datetime(2025, 5, 1, 10, 15, 30, 250000),
-    "listed": datetime(2025, 6, 1, tzinfo=timezone.utc), "steep": timedelta(minutes=3, seconds=30),
+    "code": "OOL-1",
+    "name": "Oolong 乌龙茶",
+    "price": Decimal("18.50"),
+    "grams": 100,
+    "stock": 12,
+    "sold": 9007199254740993,
+    "rating": 4.5,
+    "share": 0.875,
+    "organic": True,
+    "labels": ["roasted", "dark"],
+    "batches": [3, 1, 2],
+    "attrs": {"origin": "Fujian", "steeps": 5},
+    "leaf": b"\x00\xff\x10",
+    "uid": UUID("6f1d0c1e-0000-4000-8000-000000000001"),
+    "harvested": date(2025, 4, 18),
+    "opens": time(8, 30),
+    "tasted": datetime(2025, 5, 1, 10, 15, 30, 250000),
+    "listed": datetime(2025, 6, 1, tzinfo=timezone.utc),
+    "steep": timedelta(minutes=3, seconds=30),
 }
 
 
@@ -46,8 +60,14 @@ def expect(error, run):
 def _(c):
     holds(150000 <= c.info.server_version < 160000, c.info.server_version)
     equal(c.info.encoding, "utf-8")
-    for name, value in {"standard_conforming_strings": "on", "integer_datetimes": "on", "client_encoding": "UTF8",
-                        "DateStyle": "ISO, MDY", "is_superuser": "on", "session_authorization": os.environ["PGUSER"]}.items():
+    for name, value in {
+        "standard_conforming_strings": "on",
+        "integer_datetimes": "on",
+        "client_encoding": "UTF8",
+        "DateStyle": "ISO, MDY",
+        "is_superuser": "on",
+        "session_authorization": os.environ["PGUSER"],
+    }.items():
         equal(c.info.parameter_status(name), value)
 
 
@@ -88,26 +108,49 @@ def _(c):
 
 @step("parameters come back as they went")
 def _(c):
-    values = (7, 2**40, "x'y", Decimal("1.50"), 2.5, True, date(2026, 1, 2), time(1, 2, 3), datetime(2026, 1, 1, 5),
-              UUID(int=1), b"\x00\x01", timedelta(days=1, seconds=2), [1, 2], ["a", None, "b,c"])
+    values = (
+        7,
+        2**40,
+        "x'y",
+        Decimal("1.50"),
+        2.5,
+        True,
+        date(2026, 1, 2),
+        time(1, 2, 3),
+        datetime(2026, 1, 1, 5),
+        UUID(int=1),
+        b"\x00\x01",
+        timedelta(days=1, seconds=2),
+        [1, 2],
+        ["a", None, "b,c"],
+    )
     row = c.execute(
         "SELECT %s::int, %s::int8, %s::text, %s::numeric, %s::float8, %s::bool, %s::date, %s::time, %s::timestamp,"
-        " %s::uuid, %s::bytea, %s::interval, %s::int[], %s::text[]", values).fetchone()
+        " %s::uuid, %s::bytea, %s::interval, %s::int[], %s::text[]",
+        values,
+    ).fetchone()
     equal(tuple(bytes(v) if isinstance(v, memoryview) else v for v in row), values)
 
 
 @step("binary parameters")
 def _(c):
     values = (7, -3.5, True, date(2026, 1, 2), UUID(int=2), Decimal("-0.001"), "é")
-    row = c.execute("SELECT %b::int, %b::float8, %b::bool, %b::date, %b::uuid, %b::numeric, %b::text", values).fetchone()
+    row = c.execute(
+        "SELECT %b::int, %b::float8, %b::bool, %b::date, %b::uuid, %b::numeric, %b::text", values
+    ).fetchone()
     equal(row, values)
 
 
 @step("parameters without a cast take their type from the statement")
 def _(c):
-    rows = c.execute("SELECT code, price FROM teas WHERE price > %s AND name <> %s ORDER BY code LIMIT %s", (5, "Mint", 5)).fetchall()
+    rows = c.execute(
+        "SELECT code, price FROM teas WHERE price > %s AND name <> %s ORDER BY code LIMIT %s", (5, "Mint", 5)
+    ).fetchall()
     equal(rows, [("OOL-1", Decimal("18.50")), ("PUE-2", Decimal("240.00"))])
-    equal(c.execute("SELECT code FROM teas WHERE code = ANY(%s) ORDER BY 1", (["OOL-1", "MIN-3"],)).fetchall(), [("MIN-3",), ("OOL-1",)])
+    equal(
+        c.execute("SELECT code FROM teas WHERE code = ANY(%s) ORDER BY 1", (["OOL-1", "MIN-3"],)).fetchall(),
+        [("MIN-3",), ("OOL-1",)],
+    )
     equal(c.execute("SELECT id FROM customers WHERE born < %s", (date(1980, 1, 1),)).fetchall(), [(2,)])
 
 
@@ -115,7 +158,9 @@ def _(c):
 def _(c):
     c.prepare_threshold = 3
     for i in range(8):
-        equal(c.execute("SELECT %s::int8 * 2, name FROM teas WHERE code = %s", (i, "MIN-3")).fetchone(), (i * 2, "Mint"))
+        equal(
+            c.execute("SELECT %s::int8 * 2, name FROM teas WHERE code = %s", (i, "MIN-3")).fetchone(), (i * 2, "Mint")
+        )
     names = c.execute("SELECT name FROM pg_prepared_statements WHERE NOT from_sql").fetchall()
     equal(len(names), 1)
 
@@ -217,34 +262,48 @@ def _(c):
 def _(c):
     c.autocommit = True
     for statement, error in [
-        ("SELEC 1", errors.SyntaxError), ("SELECT * FROM nowhere", errors.UndefinedTable),
-        ("SELECT * FROM nowhere.at_all", errors.UndefinedTable), ("SELECT nothing FROM teas", errors.UndefinedColumn),
-        ("SELECT no_function(1)", errors.UndefinedFunction), ("SELECT 1/0", errors.DivisionByZero),
-        ("SELECT 'x'::int", errors.InvalidTextRepresentation), ("SELECT 2147483647 + 1", errors.NumericValueOutOfRange),
-        ("SELECT 'x'::date", errors.InvalidDatetimeFormat), ("SELECT 1 FROM teas WHERE name", errors.DatatypeMismatch),
-        ("SELECT code FROM teas t JOIN orders o ON true", errors.AmbiguousColumn), ("SELECT count(*), code FROM teas", errors.GroupingError),
+        ("SELEC 1", errors.SyntaxError),
+        ("SELECT * FROM nowhere", errors.UndefinedTable),
+        ("SELECT * FROM nowhere.at_all", errors.UndefinedTable),
+        ("SELECT nothing FROM teas", errors.UndefinedColumn),
+        ("SELECT no_function(1)", errors.UndefinedFunction),
+        ("SELECT 1/0", errors.DivisionByZero),
+        ("SELECT 'x'::int", errors.InvalidTextRepresentation),
+        ("SELECT 2147483647 + 1", errors.NumericValueOutOfRange),
+        ("SELECT 'x'::date", errors.InvalidDatetimeFormat),
+        ("SELECT 1 FROM teas WHERE name", errors.DatatypeMismatch),
+        ("SELECT code FROM teas t JOIN orders o ON true", errors.AmbiguousColumn),
+        ("SELECT count(*), code FROM teas", errors.GroupingError),
         ("INSERT INTO teas (code, name, price) VALUES ('OOL-1', 'x', 1)", errors.UniqueViolation),
         ("INSERT INTO teas (code, name, price) VALUES ('X', 'x', -1)", errors.CheckViolation),
         ("INSERT INTO teas (code, price) VALUES ('X', 1)", errors.NotNullViolation),
         ("INSERT INTO orders (customer_id, code) VALUES (99, 'MIN-3')", errors.ForeignKeyViolation),
         ("INSERT INTO teas (code, name, price) VALUES ('far too long', 'x', 1)", errors.StringDataRightTruncation),
-        ("CREATE TABLE teas (a int)", errors.DuplicateTable), ("SET no_such_setting = 1", errors.UndefinedObject),
-        ("SELECT (SELECT id FROM orders)", errors.CardinalityViolation), ("ROLLBACK TO SAVEPOINT a", errors.NoActiveSqlTransaction),
+        ("CREATE TABLE teas (a int)", errors.DuplicateTable),
+        ("SET no_such_setting = 1", errors.UndefinedObject),
+        ("SELECT (SELECT id FROM orders)", errors.CardinalityViolation),
+        ("ROLLBACK TO SAVEPOINT a", errors.NoActiveSqlTransaction),
     ]:
         try:
             c.execute(statement)
         except error:
             continue
         except psycopg.Error as other:
-            raise AssertionError(f"{statement}: {type(other).__name__} {other.sqlstate}, wanted {error.__name__}") from other
+            raise AssertionError(
+                f"{statement}: {type(other).__name__} {other.sqlstate}, wanted {error.__name__}"
+            ) from other
         raise AssertionError(f"{statement}: no error")
 
 
 @step("fields of an error")
 def _(c):
-    diag = expect(errors.UniqueViolation, lambda: c.execute("INSERT INTO teas (code, name, price) VALUES ('OOL-1', 'x', 1)")).diag
-    equal((diag.severity, diag.sqlstate, diag.schema_name, diag.table_name, diag.constraint_name),
-          ("ERROR", "23505", "public", "teas", "teas_pkey"))
+    diag = expect(
+        errors.UniqueViolation, lambda: c.execute("INSERT INTO teas (code, name, price) VALUES ('OOL-1', 'x', 1)")
+    ).diag
+    equal(
+        (diag.severity, diag.sqlstate, diag.schema_name, diag.table_name, diag.constraint_name),
+        ("ERROR", "23505", "public", "teas", "teas_pkey"),
+    )
     equal(diag.message_primary, 'duplicate key value violates unique constraint "teas_pkey"')
     equal(diag.message_detail, "Key (code)=(OOL-1) already exists.")
     c.rollback()
@@ -259,8 +318,10 @@ def _(c):
 def _(c):
     for statement, count, tag in [
         ("INSERT INTO stock.moves (id, what) VALUES (201, 'a'), (202, 'b')", 2, "INSERT 0 2"),
-        ("UPDATE stock.moves SET what = 'c' WHERE id > 200", 2, "UPDATE 2"), ("DELETE FROM stock.moves WHERE id = 201", 1, "DELETE 1"),
-        ("SELECT * FROM teas", 3, "SELECT 3"), ("CREATE TABLE psycopg3_copy AS SELECT * FROM teas", 3, "SELECT 3"),
+        ("UPDATE stock.moves SET what = 'c' WHERE id > 200", 2, "UPDATE 2"),
+        ("DELETE FROM stock.moves WHERE id = 201", 1, "DELETE 1"),
+        ("SELECT * FROM teas", 3, "SELECT 3"),
+        ("CREATE TABLE psycopg3_copy AS SELECT * FROM teas", 3, "SELECT 3"),
         ("DROP TABLE psycopg3_copy", -1, "DROP TABLE"),
     ]:
         k = c.execute(statement)
@@ -278,7 +339,10 @@ def _(c):
             copy.write_row((301, datetime(2026, 1, 1, tzinfo=timezone.utc), "tab\there", None))
             copy.write_row((302, None, "back\\slash\n", Jsonb({"a": [1]})))
         equal(k.rowcount, 2)
-        equal(k.execute("SELECT what, payload FROM stock.moves WHERE id > 300 ORDER BY id").fetchall(), [("tab\there", None), ("back\\slash\n", {"a": [1]})])
+        equal(
+            k.execute("SELECT what, payload FROM stock.moves WHERE id > 300 ORDER BY id").fetchall(),
+            [("tab\there", None), ("back\\slash\n", {"a": [1]})],
+        )
     c.rollback()
 
 
@@ -286,24 +350,35 @@ def _(c):
 def _(c):
     with c.cursor() as k:
         with k.copy("COPY (SELECT code, name FROM teas ORDER BY code) TO STDOUT (FORMAT csv, HEADER)") as copy:
-            equal(b"".join(bytes(part) for part in copy), 'code,name\nMIN-3,Mint\nOOL-1,Oolong 乌龙茶\nPUE-2,"Pu\'er ""old, dark"" cake"\n'.encode())
+            equal(
+                b"".join(bytes(part) for part in copy),
+                'code,name\nMIN-3,Mint\nOOL-1,Oolong 乌龙茶\nPUE-2,"Pu\'er ""old, dark"" cake"\n'.encode(),
+            )
         with k.copy("COPY stock.moves (id, what) FROM STDIN (FORMAT csv, DELIMITER ';', NULL '-')") as copy:
             copy.write('311;"a;b"\n312;-\n')
-        equal(k.execute("SELECT id, what FROM stock.moves WHERE id > 310 ORDER BY id").fetchall(), [(311, "a;b"), (312, None)])
+        equal(
+            k.execute("SELECT id, what FROM stock.moves WHERE id > 310 ORDER BY id").fetchall(),
+            [(311, "a;b"), (312, None)],
+        )
     c.rollback()
 
 
 @step("COPY out and in, binary")
 def _(c):
     with c.cursor() as k:
-        with k.copy("COPY (SELECT stock, name, price, organic FROM teas WHERE code = 'OOL-1') TO STDOUT (FORMAT binary)") as copy:
+        with k.copy(
+            "COPY (SELECT stock, name, price, organic FROM teas WHERE code = 'OOL-1') TO STDOUT (FORMAT binary)"
+        ) as copy:
             copy.set_types(["int4", "text", "numeric", "bool"])
             equal(list(copy.rows()), [(12, "Oolong 乌龙茶", Decimal("18.50"), True)])
         with k.copy("COPY stock.moves (id, what) FROM STDIN (FORMAT binary)") as copy:
             copy.set_types(["int8", "text"])
             copy.write_row((321, "binary"))
             copy.write_row((322, None))
-        equal(k.execute("SELECT id, what FROM stock.moves WHERE id > 320 ORDER BY id").fetchall(), [(321, "binary"), (322, None)])
+        equal(
+            k.execute("SELECT id, what FROM stock.moves WHERE id > 320 ORDER BY id").fetchall(),
+            [(321, "binary"), (322, None)],
+        )
     c.rollback()
 
 
@@ -321,7 +396,9 @@ def _(c):
 @step("executemany with RETURNING")
 def _(c):
     with c.cursor() as k:
-        k.executemany("INSERT INTO stock.moves (id, what) VALUES (%s, %s) RETURNING id", [(401, "a"), (402, "b")], returning=True)
+        k.executemany(
+            "INSERT INTO stock.moves (id, what) VALUES (%s, %s) RETURNING id", [(401, "a"), (402, "b")], returning=True
+        )
         got = [k.fetchone()]
         while k.nextset():
             got.append(k.fetchone())
@@ -366,7 +443,9 @@ def _(c):
 
 @step("GROUP BY of a primary key frees the other columns")
 def _(c):
-    rows = c.execute("SELECT t.code, t.name, sum(o.quantity) FROM teas t JOIN orders o USING (code) GROUP BY t.code ORDER BY t.code").fetchall()
+    rows = c.execute(
+        "SELECT t.code, t.name, sum(o.quantity) FROM teas t JOIN orders o USING (code) GROUP BY t.code ORDER BY t.code"
+    ).fetchall()
     equal(rows[0], ("MIN-3", "Mint", 11))
 
 
@@ -425,15 +504,21 @@ def _(c):
 @step("settings in the start-up options")
 def _(_):
     with connect(options="-c statement_timeout=4321 -c search_path=stock", application_name="spoon") as c:
-        equal(c.execute("SELECT current_setting('statement_timeout'), current_setting('search_path'), current_setting('application_name')").fetchone(),
-              ("4321ms", "stock", "spoon"))
+        equal(
+            c.execute(
+                "SELECT current_setting('statement_timeout'), current_setting('search_path'), current_setting('application_name')"
+            ).fetchone(),
+            ("4321ms", "stock", "spoon"),
+        )
 
 
 @step("time zone of the session")
 def _(c):
     c.execute("SET TIME ZONE 'Europe/Berlin'")
-    equal(c.execute("SELECT listed::text, (listed AT TIME ZONE 'UTC')::text FROM teas WHERE code = 'OOL-1'").fetchone(),
-          ("2025-06-01 02:00:00+02", "2025-06-01 00:00:00"))
+    equal(
+        c.execute("SELECT listed::text, (listed AT TIME ZONE 'UTC')::text FROM teas WHERE code = 'OOL-1'").fetchone(),
+        ("2025-06-01 02:00:00+02", "2025-06-01 00:00:00"),
+    )
 
 
 @step("cancel")
@@ -455,7 +540,9 @@ def _(c):
             self.code, self.price = code, price
 
     with c.cursor(row_factory=class_row(Tea)) as k:
-        query = sql.SQL("SELECT {}, price FROM {} ORDER BY price DESC").format(sql.Identifier("code"), sql.Identifier("public", "teas"))
+        query = sql.SQL("SELECT {}, price FROM {} ORDER BY price DESC").format(
+            sql.Identifier("code"), sql.Identifier("public", "teas")
+        )
         equal([tea.code for tea in k.execute(query)], ["PUE-2", "OOL-1", "MIN-3"])
 
 
@@ -463,23 +550,33 @@ def _(c):
 def _(c):
     c.execute("SELECT * FROM teas WHERE code = 'MIN-3' FOR UPDATE")
     with connect() as other:
-        expect(errors.LockNotAvailable, lambda: other.execute("SELECT * FROM teas WHERE code = 'MIN-3' FOR UPDATE NOWAIT"))
+        expect(
+            errors.LockNotAvailable, lambda: other.execute("SELECT * FROM teas WHERE code = 'MIN-3' FOR UPDATE NOWAIT")
+        )
         other.rollback()
-        equal(other.execute("SELECT code FROM teas ORDER BY code FOR UPDATE SKIP LOCKED").fetchall(), [("OOL-1",), ("PUE-2",)])
+        equal(
+            other.execute("SELECT code FROM teas ORDER BY code FOR UPDATE SKIP LOCKED").fetchall(),
+            [("OOL-1",), ("PUE-2",)],
+        )
 
 
 @step("TLS, with the server's name verified and the login bound to the channel")
 def _(_):
     with connect(sslmode="verify-full", sslrootcert=os.environ["TLS_CERT"], channel_binding="require") as c:
         holds(c.pgconn.ssl_in_use, "not encrypted")
-        equal(c.execute("SELECT ssl, version LIKE 'TLSv1._' FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchone(), (True, True))
+        equal(
+            c.execute("SELECT ssl, version LIKE 'TLSv1._' FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchone(),
+            (True, True),
+        )
     with connect(sslmode="disable") as c:
         equal(c.execute("SELECT 1").fetchone(), (1,))
 
 
 @step("a wrong password")
 def _(_):
-    caught = expect(psycopg.OperationalError, lambda: psycopg.connect(dbname=os.environ["PGDATABASE"], password="wrong"))
+    caught = expect(
+        psycopg.OperationalError, lambda: psycopg.connect(dbname=os.environ["PGDATABASE"], password="wrong")
+    )
     holds(f'password authentication failed for user "{os.environ["PGUSER"]}"' in str(caught), str(caught))
 
 
@@ -514,7 +611,10 @@ def _(c):
 
 @step("CLASSIFY and its twin", only_steward=True)
 def _(c):
-    k = c.execute("SELECT CLASSIFY(%s), CLASSIFY(%s, %s), CLASSIFY_DETAIL(%s)", ("mei@tea.example", "green tea leaves", ["beverage", "car"], "mei@tea.example"))
+    k = c.execute(
+        "SELECT CLASSIFY(%s), CLASSIFY(%s, %s), CLASSIFY_DETAIL(%s)",
+        ("mei@tea.example", "green tea leaves", ["beverage", "car"], "mei@tea.example"),
+    )
     equal([d.type_code for d in k.description], [25, 25, 3802])
     kind, label, detail = k.fetchone()
     equal((kind, label, detail["label"], detail["method"]), ("email", "beverage", "email", "rule"))
@@ -541,7 +641,10 @@ def _(c):
 @step("SEARCH", only_steward=True)
 def _(c):
     k = c.execute("SELECT * FROM SEARCH('house.stories', '乌龙', 5)")
-    equal([(d.name, d.type_code) for d in k.description], [("rank", 23), ("key", 25), ("score", 701), ("snippet", 25), ("source", 25)])
+    equal(
+        [(d.name, d.type_code) for d in k.description],
+        [("rank", 23), ("key", 25), ("score", 701), ("snippet", 25), ("source", 25)],
+    )
     rows = k.fetchall()
     equal([(r[0], r[1], r[4]) for r in rows], [(1, "OOL-1", "text")])
     holds("<b>" in rows[0][3], rows[0][3])

@@ -30,8 +30,18 @@ def statements(file):
 
 
 def run(statement):
-    words = [os.environ.get("PSQL", "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", f"analyst_password={os.environ['ANALYST_PASSWORD']}"]
-    done = subprocess.run(words, input=f"SET client_min_messages = warning;\n{statement}\n", text=True, capture_output=True, timeout=120)
+    words = [
+        os.environ.get("PSQL", "psql"),
+        "-X",
+        "-q",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-v",
+        f"analyst_password={os.environ['ANALYST_PASSWORD']}",
+    ]
+    done = subprocess.run(
+        words, input=f"SET client_min_messages = warning;\n{statement}\n", text=True, capture_output=True, timeout=120
+    )
     holds(done.returncode == 0, done.stderr.partition("ERROR:")[2] or done.stderr)
 
 

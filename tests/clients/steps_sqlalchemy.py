@@ -19,7 +19,9 @@ class Place:
 
     def __init__(self, analyst=False):
         facts = connection_facts(analyst)
-        url = sa.URL.create("postgresql+psycopg2", facts["user"], facts["password"], facts["host"], facts["port"], facts["database"])
+        url = sa.URL.create(
+            "postgresql+psycopg2", facts["user"], facts["password"], facts["host"], facts["port"], facts["database"]
+        )
         self.engine = sa.create_engine(url)
 
     @property
@@ -51,7 +53,10 @@ def _(p):
     holds({"customers", "orders", "teas"} <= set(i.get_table_names()), i.get_table_names())
     equal(i.get_table_names("stock"), ["moves"])
     equal(i.get_view_names(), ["dear_orders"])
-    equal((i.has_table("orders"), i.has_table("dear_orders"), i.has_table("nowhere"), i.has_schema("stock")), (True, True, False, True))
+    equal(
+        (i.has_table("orders"), i.has_table("dear_orders"), i.has_table("nowhere"), i.has_schema("stock")),
+        (True, True, False, True),
+    )
 
 
 @step("materialized views")
@@ -69,11 +74,30 @@ def _(p):
 @step("types of columns")
 def _(p):
     found = [(c["name"], str(c["type"].compile(pg.dialect()))) for c in p.inspector.get_columns("teas")]
-    equal(found, [
-        ("code", "VARCHAR(8)"), ("name", "TEXT"), ("price", "NUMERIC(10, 2)"), ("grams", "SMALLINT"), ("stock", "INTEGER"), ("sold", "BIGINT"),
-        ("rating", "REAL"), ("share", "DOUBLE PRECISION"), ("organic", "BOOLEAN"), ("labels", "TEXT[]"), ("batches", "INTEGER[]"),
-        ("attrs", "JSONB"), ("leaf", "BYTEA"), ("uid", "UUID"), ("harvested", "DATE"), ("opens", "TIME WITHOUT TIME ZONE"),
-        ("tasted", "TIMESTAMP WITHOUT TIME ZONE"), ("listed", "TIMESTAMP WITH TIME ZONE"), ("steep", "INTERVAL")])
+    equal(
+        found,
+        [
+            ("code", "VARCHAR(8)"),
+            ("name", "TEXT"),
+            ("price", "NUMERIC(10, 2)"),
+            ("grams", "SMALLINT"),
+            ("stock", "INTEGER"),
+            ("sold", "BIGINT"),
+            ("rating", "REAL"),
+            ("share", "DOUBLE PRECISION"),
+            ("organic", "BOOLEAN"),
+            ("labels", "TEXT[]"),
+            ("batches", "INTEGER[]"),
+            ("attrs", "JSONB"),
+            ("leaf", "BYTEA"),
+            ("uid", "UUID"),
+            ("harvested", "DATE"),
+            ("opens", "TIME WITHOUT TIME ZONE"),
+            ("tasted", "TIMESTAMP WITHOUT TIME ZONE"),
+            ("listed", "TIMESTAMP WITH TIME ZONE"),
+            ("steep", "INTERVAL"),
+        ],
+    )
 
 
 @step("NOT NULL, defaults, identity, comments of columns")
@@ -88,7 +112,15 @@ def _(p):
 
 @step("primary keys")
 def _(p):
-    equal(p.inspector.get_pk_constraint("orders"), {"constrained_columns": ["id"], "name": "orders_pkey", "comment": None, "dialect_options": {"postgresql_include": []}})
+    equal(
+        p.inspector.get_pk_constraint("orders"),
+        {
+            "constrained_columns": ["id"],
+            "name": "orders_pkey",
+            "comment": None,
+            "dialect_options": {"postgresql_include": []},
+        },
+    )
 
 
 @step("foreign keys")
@@ -96,13 +128,22 @@ def _(p):
     keys = {k["name"]: k for k in p.inspector.get_foreign_keys("orders")}
     equal(sorted(keys), ["orders_code_fkey", "orders_customer_id_fkey"])
     to = keys["orders_customer_id_fkey"]
-    equal((to["constrained_columns"], to["referred_table"], to["referred_columns"], to["options"]), (["customer_id"], "customers", ["id"], {"ondelete": "CASCADE"}))
+    equal(
+        (to["constrained_columns"], to["referred_table"], to["referred_columns"], to["options"]),
+        (["customer_id"], "customers", ["id"], {"ondelete": "CASCADE"}),
+    )
 
 
 @step("unique and check constraints")
 def _(p):
-    equal([(u["name"], u["column_names"]) for u in p.inspector.get_unique_constraints("orders")], [("orders_once", ["customer_id", "code", "placed"])])
-    equal([(c["name"], c["sqltext"]) for c in p.inspector.get_check_constraints("teas")], [("teas_price_check", "price > 0::numeric")])
+    equal(
+        [(u["name"], u["column_names"]) for u in p.inspector.get_unique_constraints("orders")],
+        [("orders_once", ["customer_id", "code", "placed"])],
+    )
+    equal(
+        [(c["name"], c["sqltext"]) for c in p.inspector.get_check_constraints("teas")],
+        [("teas_price_check", "price > 0::numeric")],
+    )
 
 
 @step("indexes")
@@ -110,13 +151,19 @@ def _(p):
     found = {i["name"]: i for i in p.inspector.get_indexes("teas")}
     equal(sorted(found), ["teas_cheap_idx", "teas_name_idx"])
     cheap = found["teas_cheap_idx"]
-    equal((cheap["column_names"], cheap["unique"], cheap["column_sorting"]), (["price", "stock"], False, {"price": ("desc",)}))
+    equal(
+        (cheap["column_names"], cheap["unique"], cheap["column_sorting"]),
+        (["price", "stock"], False, {"price": ("desc",)}),
+    )
     equal(cheap["dialect_options"]["postgresql_where"], "(stock > 0)")
 
 
 @step("index of a unique constraint")
 def _(p):
-    equal([(i["name"], i["unique"], i["duplicates_constraint"]) for i in p.inspector.get_indexes("orders")], [("orders_once", True, "orders_once")])
+    equal(
+        [(i["name"], i["unique"], i["duplicates_constraint"]) for i in p.inspector.get_indexes("orders")],
+        [("orders_once", True, "orders_once")],
+    )
 
 
 @step("comments of tables")
@@ -145,9 +192,17 @@ def _(p):
     holds({"customers", "orders", "teas", "dear_orders"} <= set(m.tables), sorted(m.tables))
     orders = m.tables["orders"]
     holds(orders.c.code.references(m.tables["teas"].c.code), "the foreign key leads elsewhere")
-    query = sa.select(m.tables["customers"].c.name, sa.func.sum(orders.c.total)).join(orders).group_by(sa.text("1")).order_by(sa.text("1"))
+    query = (
+        sa.select(m.tables["customers"].c.name, sa.func.sum(orders.c.total))
+        .join(orders)
+        .group_by(sa.text("1"))
+        .order_by(sa.text("1"))
+    )
     with p.engine.connect() as c:
-        equal([tuple(r) for r in c.execute(query)], [("Mei Lin", Decimal("277.00")), ("Otto Braun", Decimal("32.00")), ('Rosa "Rosie" Díaz', Decimal("3.20"))])
+        equal(
+            [tuple(r) for r in c.execute(query)],
+            [("Mei Lin", Decimal("277.00")), ("Otto Braun", Decimal("32.00")), ('Rosa "Rosie" Díaz', Decimal("3.20"))],
+        )
 
 
 class Base(orm.DeclarativeBase):
@@ -160,7 +215,9 @@ class Shelf(Base):
     label: orm.Mapped[str] = orm.mapped_column(sa.String(20), unique=True)
     made: orm.Mapped[datetime] = orm.mapped_column(sa.DateTime(timezone=True), server_default=sa.func.now())
     notes: orm.Mapped[dict] = orm.mapped_column(pg.JSONB, nullable=True)
-    jars: orm.Mapped[list["Jar"]] = orm.relationship(back_populates="shelf", cascade="all, delete-orphan", order_by="Jar.id")
+    jars: orm.Mapped[list["Jar"]] = orm.relationship(
+        back_populates="shelf", cascade="all, delete-orphan", order_by="Jar.id"
+    )
 
 
 class Jar(Base):
@@ -210,7 +267,11 @@ def _(p):
         s.add(Shelf(label="mid", jars=[Jar(grams=Decimal("10.5")), Jar(grams=Decimal("20"))]))
     with orm.Session(p.engine) as s:
         for load in (orm.selectinload, orm.joinedload, orm.subqueryload):
-            shelf = s.scalars(sa.select(Shelf).options(load(Shelf.jars)).execution_options(populate_existing=True)).unique().one()
+            shelf = (
+                s.scalars(sa.select(Shelf).options(load(Shelf.jars)).execution_options(populate_existing=True))
+                .unique()
+                .one()
+            )
             equal([j.grams for j in shelf.jars], [Decimal("10.50"), Decimal("20.00")])
         s.delete(shelf)
         s.commit()
@@ -223,9 +284,20 @@ def _(p):
     fresh(p, Shelf)
     t = Shelf.__table__
     with p.engine.begin() as c:
-        got = c.execute(t.insert().returning(t.c.label, sort_by_parameter_order=True), [{"label": "a"}, {"label": "b"}, {"label": "c"}]).scalars().all()
+        got = (
+            c.execute(
+                t.insert().returning(t.c.label, sort_by_parameter_order=True),
+                [{"label": "a"}, {"label": "b"}, {"label": "c"}],
+            )
+            .scalars()
+            .all()
+        )
         equal(got, ["a", "b", "c"])
-        upsert = pg.insert(t).values(label="a", notes={"n": 1}).on_conflict_do_update(index_elements=["label"], set_={"notes": {"n": 1}})
+        upsert = (
+            pg.insert(t)
+            .values(label="a", notes={"n": 1})
+            .on_conflict_do_update(index_elements=["label"], set_={"notes": {"n": 1}})
+        )
         equal(c.execute(upsert).rowcount, 1)
         try:
             with c.begin_nested():
@@ -241,17 +313,31 @@ def _(p):
 def _(p):
     m = sa.MetaData()
     o = sa.Table("orders", m, autoload_with=p.engine)
-    ranked = sa.select(o.c.code, o.c.total, sa.func.row_number().over(partition_by=o.c.customer_id, order_by=o.c.total.desc()).label("place")).cte("ranked")
-    best = sa.select(pg.array_agg(pg.aggregate_order_by(ranked.c.code, ranked.c.total.desc()))).where(ranked.c.place == 1)
+    ranked = sa.select(
+        o.c.code,
+        o.c.total,
+        sa.func.row_number().over(partition_by=o.c.customer_id, order_by=o.c.total.desc()).label("place"),
+    ).cte("ranked")
+    best = sa.select(pg.array_agg(pg.aggregate_order_by(ranked.c.code, ranked.c.total.desc()))).where(
+        ranked.c.place == 1
+    )
     with p.engine.connect() as c:
         equal(c.execute(best).scalar(), ["PUE-2", "MIN-3", "MIN-3"])
-        dear = sa.select(sa.func.count(sa.case((o.c.total > 35, 1))), sa.func.coalesce(sa.func.max(o.c.placed), sa.null())).select_from(o)
+        dear = sa.select(
+            sa.func.count(sa.case((o.c.total > 35, 1))), sa.func.coalesce(sa.func.max(o.c.placed), sa.null())
+        ).select_from(o)
         equal(tuple(c.execute(dear).one()), (2, datetime(2026, 2, 4, 13, tzinfo=timezone.utc)))
 
 
 @step("temporary table")
 def _(p):
-    t = sa.Table("sqlalchemy_temp", sa.MetaData(), sa.Column("a", sa.Integer), prefixes=["TEMPORARY"], postgresql_on_commit="DROP")
+    t = sa.Table(
+        "sqlalchemy_temp",
+        sa.MetaData(),
+        sa.Column("a", sa.Integer),
+        prefixes=["TEMPORARY"],
+        postgresql_on_commit="DROP",
+    )
     with p.engine.begin() as c:
         t.create(c)
         c.execute(t.insert(), [{"a": 1}, {"a": 2}])
@@ -270,7 +356,10 @@ def _(p):
 
     frame = pd.read_sql("SELECT id, total, placed, code FROM orders ORDER BY id", p.engine)
     equal([str(t) for t in frame.dtypes][:3], ["int64", "float64", str(frame.dtypes["placed"])])
-    holds(str(frame.dtypes["placed"]).startswith("datetime64") and "UTC" in str(frame.dtypes["placed"]), frame.dtypes["placed"])
+    holds(
+        str(frame.dtypes["placed"]).startswith("datetime64") and "UTC" in str(frame.dtypes["placed"]),
+        frame.dtypes["placed"],
+    )
     equal([float(v) for v in frame["total"]], [37.0, 240.0, 32.0, 3.2])
     table = pd.read_sql_table("teas", p.engine, columns=["code", "stock", "harvested"], index_col="code")
     equal(sorted(int(n) for n in table["stock"]), [0, 12, 40])
@@ -280,12 +369,23 @@ def _(p):
 def _(p):
     import pandas as pd
 
-    frame = pd.DataFrame({"a": [1, 2], "b": ["x", None], "t": pd.to_datetime(["2026-01-01", "2026-01-02"]), "f": [0.5, None], "yes": [True, False]})
+    frame = pd.DataFrame(
+        {
+            "a": [1, 2],
+            "b": ["x", None],
+            "t": pd.to_datetime(["2026-01-01", "2026-01-02"]),
+            "f": [0.5, None],
+            "yes": [True, False],
+        }
+    )
     frame.to_sql("pandas_frame", p.engine, if_exists="replace", index=False)
     frame.to_sql("pandas_frame", p.engine, if_exists="append", index=False, method="multi", chunksize=1)
     back = pd.read_sql(sa.text("SELECT * FROM pandas_frame WHERE a > :n"), p.engine, params={"n": 1})
     equal([int(back["a"].sum()), bool(back["b"].isna().all()), bool(back["yes"].any())], [4, True, False])
-    equal([str(c["type"]) for c in p.inspector.get_columns("pandas_frame")], ["BIGINT", "TEXT", "TIMESTAMP", "DOUBLE PRECISION", "BOOLEAN"])
+    equal(
+        [str(c["type"]) for c in p.inspector.get_columns("pandas_frame")],
+        ["BIGINT", "TEXT", "TIMESTAMP", "DOUBLE PRECISION", "BOOLEAN"],
+    )
     p.engine.dispose()
     with p.engine.begin() as c:
         c.execute(sa.text("DROP TABLE pandas_frame"))
@@ -295,7 +395,9 @@ def _(p):
 def _(p):
     import pandas as pd
 
-    pd.DataFrame({"n": [1, 2]}, index=pd.Index(["x", "y"], name="key")).to_sql("pandas_indexed", p.engine, if_exists="replace")
+    pd.DataFrame({"n": [1, 2]}, index=pd.Index(["x", "y"], name="key")).to_sql(
+        "pandas_indexed", p.engine, if_exists="replace"
+    )
     equal([i["column_names"] for i in p.inspector.get_indexes("pandas_indexed")], [["key"]])
     with p.engine.begin() as c:
         c.execute(sa.text("DROP TABLE pandas_indexed"))
@@ -305,7 +407,14 @@ def _(p):
 def _(p):
     holds({"customers", "orders", "teas"} <= set(p.inspector.get_table_names()), p.inspector.get_table_names())
     with p.engine.connect() as c:
-        equal(tuple(c.execute(sa.text("SELECT has_table_privilege('teas', 'SELECT'), has_table_privilege('teas', 'INSERT')")).one()), (True, False))
+        equal(
+            tuple(
+                c.execute(
+                    sa.text("SELECT has_table_privilege('teas', 'SELECT'), has_table_privilege('teas', 'INSERT')")
+                ).one()
+            ),
+            (True, False),
+        )
 
 
 @step("a role sees e-mail addresses masked", only_steward=True, analyst=True)
@@ -325,7 +434,10 @@ def _(p):
         kind = c.execute(sa.select(sa.func.classify(sa.literal("mei@tea.example")))).scalar()
         equal(kind, "email")
         found = sa.func.search("house.stories", "mint").table_valued("rank", "key", "score").alias("s")
-        equal([tuple(r) for r in c.execute(sa.select(t.c.name, found.c.rank).join(found, found.c.key == t.c.code))], [("Mint", 1)])
+        equal(
+            [tuple(r) for r in c.execute(sa.select(t.c.name, found.c.rank).join(found, found.c.key == t.c.code))],
+            [("Mint", 1)],
+        )
 
 
 step.end()
