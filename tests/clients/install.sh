@@ -65,6 +65,7 @@ need_psycopg3() { python_packages python 'psycopg[binary]>=3.2,<3.4'; }
 need_psycopg2() { python_packages python 'psycopg2-binary>=2.9,<2.10'; }
 need_asyncpg() { python_packages python 'asyncpg>=0.30,<0.32'; }
 need_sqlalchemy() { need_psycopg2 && python_packages python 'sqlalchemy>=2.0.36,<2.2' 'pandas>=2.2,<3.2'; }
+need_sqlalchemy3() { need_sqlalchemy && need_psycopg3; }
 need_odbc() { debian unixodbc odbc-postgresql && python_packages python 'pyodbc>=5.1,<5.4'; }
 
 # dbt has an environment of its own: it pins what others want newer. Its 2.x fetches a program from elsewhere.

@@ -277,7 +277,7 @@ def _(_):
     text, _code = psql(script="BEGIN;\nCOPY stock.moves (id, what) FROM STDIN;\n6210\tx\nsix\ty\n\\.\nROLLBACK;\n")
     holds(
         'ERROR:  invalid input syntax for type bigint: "six"' in text
-        and 'CONTEXT:  COPY moves, line 2, column id' in text,
+        and "CONTEXT:  COPY moves, line 2, column id" in text,
         text,
     )
 

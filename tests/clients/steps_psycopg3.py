@@ -655,4 +655,9 @@ def _(c):
     holds("<b>" in rows[0][3], rows[0][3])
 
 
+@step("SEARCH for what a parameter says", only_steward=True)
+def _(c):
+    equal(c.execute("SELECT rank, key FROM SEARCH('house.stories', %s, %s)", ("mint", 3)).fetchall(), [(1, "MIN-3")])
+
+
 step.end()
