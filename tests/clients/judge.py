@@ -1,4 +1,4 @@
-"""Judges what the clients printed: judge.py LOGS EXPECTED MUST
+"""Judges what the clients printed: judge.py LOGS EXPECTED MUST [prune]
 
 A step that fails must be in EXPECTED, and one that is there must fail: so the list stays true. Prints a table, what was
 against expectation, and a last line with the counts; the exit code is 1 when anything was.
@@ -12,7 +12,7 @@ import sys
 def read_expected(file):
     """Steps that may fail, as (client, step), with the reason of each."""
     found = {}
-    for line in pathlib.Path(file).read_text().splitlines():
+    for line in file.read_text().splitlines():
         if line.strip() and not line.startswith("#"):
             client, step, reason = (part.strip() for part in line.split(" | ", 2))
             found[client, step] = reason
@@ -48,14 +48,25 @@ def complaints(log, expected, must):
     ]
 
 
-def main(logs, expected, must):
-    expected, must = read_expected(expected), set(filter(None, must.split(",")))
+def prune(file, logs):
+    """Takes the steps that pass out of the list."""
+    passed = {(log.name, step) for log in logs for step in log.ok}
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if tuple(line.split(" | ")[:2]) not in passed))
+
+
+def main(logs, expected, must, *more):
+    file = pathlib.Path(expected)
+    expected, must = read_expected(file), set(filter(None, must.split(",")))
     logs = [Log(file) for file in sorted(pathlib.Path(logs).iterdir(), key=lambda file: file.stat().st_mtime)]
     print(f"\n{'client':<12}{'ok':>5}{'failed':>8}{'expected':>10}{'seconds':>9}")
     for log in logs:
         listed = sum((log.name, step) in expected for step in log.failed)
         row = f"{len(log.ok):>5}{len(log.failed):>8}{listed:>10}{log.seconds:>9}"
         print(f"{log.name:<12}" + (f"not run: {log.not_run}" if log.not_run else row))
+    if "prune" in more:
+        prune(file, logs)
+        expected = read_expected(file)
     against = [line for log in logs for line in complaints(log, expected, must)]
     if against:
         print("\nagainst expectation:")
