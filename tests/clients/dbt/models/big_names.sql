@@ -1,0 +1,2 @@
+{{ config(materialized='table') }}
+select distinct name from {{ ref('big_orders') }}
