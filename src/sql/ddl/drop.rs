@@ -170,7 +170,8 @@ fn schema(ddl: &mut Ddl<'_>, name: &ObjectName, if_exists: bool, cascade: bool) 
             matches!(object, Object::Function(function) if function.schema == name).then_some(id)
         })
         .collect();
-    if !(inside.is_empty() && functions.is_empty()) && !cascade {
+    let is_empty = inside.is_empty() && functions.is_empty();
+    if !(is_empty || cascade) {
         return Err(Error::new(
             Kind::Dependent,
             format!("cannot drop schema {name} because other objects depend on it"),

@@ -52,8 +52,8 @@ const OVERRIDING: &str = "overriding";
 /// What an INSERT says of it.
 pub fn overriding(insert: &ast::Insert) -> Option<Overriding> {
     let settings = insert.settings.iter().flatten();
-    let said = settings.filter(|setting| setting.key.value == OVERRIDING).map(|setting| setting.value.to_string());
-    said.last().map(|value| if value == "system" { Overriding::System } else { Overriding::User })
+    let mut said = settings.filter(|setting| setting.key.value == OVERRIDING).map(|setting| setting.value.to_string());
+    said.next_back().map(|value| if value == "system" { Overriding::System } else { Overriding::User })
 }
 
 /// Takes it out of the tokens of a statement.

@@ -157,7 +157,7 @@ pub fn keys(query: &Query, item: &Expr) -> Vec<OrderByExpr> {
     for key in &mut keys {
         let is_item = match &key.expr {
             Expr::Identifier(name) => alias.as_ref() == Some(name),
-            Expr::Value(value) => matches!(&value.value, Value::Number(number, _) if number.to_string() == "1"),
+            Expr::Value(value) => matches!(&value.value, Value::Number(number, _) if *number == "1"),
             _ => false,
         };
         if is_item {
@@ -212,8 +212,7 @@ fn around(query: &Query) -> Option<Query> {
         None => "",
         Some(OrderByKind::Expressions(keys)) => {
             let [key] = keys.as_slice() else { return None };
-            let first =
-                matches!(&key.expr, Expr::Value(v) if matches!(&v.value, Value::Number(n, _) if n.to_string() == "1"));
+            let first = matches!(&key.expr, Expr::Value(v) if matches!(&v.value, Value::Number(n, _) if *n == "1"));
             let same = match query.body.as_ref() {
                 SetExpr::Select(select) => match select.projection.as_slice() {
                     [SelectItem::UnnamedExpr(item)] => *item == key.expr,

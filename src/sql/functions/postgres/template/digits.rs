@@ -94,11 +94,8 @@ fn read(template: &Template, text: &str) -> String {
                     at += usize::from(took || !matches!(letters.get(at), Some('.')));
                 }
             }
-            Node::Comma | Node::Group => {
-                if letters[at] == ',' {
-                    at += 1;
-                }
-            }
+            Node::Comma | Node::Group if letters[at] == ',' => at += 1,
+            Node::Comma | Node::Group => {}
             Node::Minus => match letters[at] {
                 '-' => {
                     sign = Some('-');

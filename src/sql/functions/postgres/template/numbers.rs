@@ -270,11 +270,8 @@ impl Writing {
     fn character(&mut self, node: Node) {
         let fill = self.template.fill;
         match self.number.get(self.at) {
-            Some(b'.') => {
-                if !self.last_is_point() || fill {
-                    self.out.push('.');
-                }
-            }
+            Some(b'.') if !self.last_is_point() || fill => self.out.push('.'),
+            Some(b'.') => {}
             // Zeros at the end go, where nothing asks for them.
             Some(_) if self.last.is_some_and(|last| self.at > last) && node != Node::Zero => {}
             Some(_) if self.is_bare_zero() => {
