@@ -1,7 +1,7 @@
 //! Cursors: queries whose rows are fetched a few at a time.
 //!
 //! DECLARE starts the query, in the snapshot of its statement; FETCH and MOVE take rows from it as they are asked for
-//! ([`rows`]). Rows that the cursor may need once more are kept ([`kept`]), the most of them sealed on disk: with SCROLL all that
+//! ([`rows`]). Rows that the cursor may need once more are kept ([`mod@kept`]), the most of them sealed on disk: with SCROLL all that
 //! were read, with NO SCROLL none. A cursor ends with its transaction. One WITH HOLD outlives it: before the commit it reads what is
 //! left of its query, and from then on needs neither the transaction nor its snapshot.
 
