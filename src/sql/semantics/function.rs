@@ -4,9 +4,11 @@ use crate::error::Result;
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result as DfResult, ScalarValue};
+use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+use std::any::Any;
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -25,6 +27,11 @@ pub trait Operator: Debug + Clone + Eq + Hash + Send + Sync + 'static {
 pub fn call(operator: impl Operator, operands: Vec<Expr>) -> Expr {
     let signature = Signature::any(operands.len(), Volatility::Immutable);
     Arc::new(ScalarUDF::new_from_impl(Function { operator, signature })).call(operands)
+}
+
+/// The operator that a call is of, if it is one of this kind.
+pub fn operator_of<O: Operator>(call: &ScalarFunction) -> Option<&O> {
+    (call.func.inner().as_ref() as &dyn Any).downcast_ref::<Function<O>>().map(|function| &function.operator)
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

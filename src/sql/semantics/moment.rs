@@ -93,6 +93,16 @@ pub struct Extract {
 }
 
 impl Extract {
+    /// Whether it is the same wherever the clock stands: what has passed since a moment.
+    pub fn is_of_moment(&self) -> bool {
+        self.part == Part::Epoch
+    }
+
+    /// The same part of what a clock shows.
+    pub fn of_clock(&self) -> Self {
+        Self { from: SqlType::Timestamp.arrow(), ..self.clone() }
+    }
+
     /// The part of this name of a type.
     ///
     /// # Errors

@@ -4,11 +4,13 @@
 //! holds it; the engine takes the first for text and the second for `bigint`, and compares text with numbers.
 
 mod functions;
+mod lend;
 mod postgres;
+
+pub use lend::{lend, lend_as};
 
 use super::super::functions::postgres_call;
 use super::super::parameters::{self, Parameters, is_open};
-use super::super::values::{names_zone, read_one};
 use super::beneath::{computed_beneath, grouped_beneath};
 use super::decimal::Decimals;
 use super::marked::{Marked, has_a_row};
@@ -17,8 +19,7 @@ use super::zone::AtTimeZone;
 use super::{above, average, enumeration, floats, function, input_schema, keyed, lateral, regex};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
-use arrow::datatypes::{DataType, Field, TimeUnit};
-use datafusion::common::metadata::FieldMetadata;
+use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion, TreeNodeRewriter};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
 use datafusion::functions_aggregate::first_last::first_value_udaf;
@@ -619,61 +620,6 @@ fn as_texts(mut like: Like) -> Like {
 /// Whether an expression is a quoted literal or a parameter, whose type is open.
 pub fn is_unknown(expr: &Expr) -> bool {
     matches!(expr, Expr::Literal(ScalarValue::Utf8(_), None)) || is_open(expr)
-}
-
-/// A quoted literal read as the type of a field, also where only its mark tells that it is no text; a parameter of no type has
-/// that of the field.
-pub fn lend_as(expr: Expr, field: &Field) -> Result<Expr> {
-    if is_open(&expr) && !field.data_type().is_null() {
-        return Ok(parameters::typed(expr, |id| parameters::beside(field, id)));
-    }
-    let sql_type = match SqlType::from_field(field) {
-        Ok(sql_type @ (SqlType::Uuid | SqlType::Jsonb | SqlType::Array(_) | SqlType::Enum(_))) => sql_type,
-        // Its blanks at the end mean nothing.
-        Ok(SqlType::Char(_)) => {
-            return Ok(match expr {
-                Expr::Literal(ScalarValue::Utf8(Some(text)), None) => lit(text.trim_end_matches(' ')),
-                other => other,
-            });
-        }
-        _ => return lend(expr, Some(field.data_type())),
-    };
-    match expr {
-        Expr::Literal(ScalarValue::Utf8(Some(text)), None) => {
-            let field = sql_type.field("");
-            let mark = (!field.metadata().is_empty()).then(|| FieldMetadata::new_from_field(&field));
-            Ok(Expr::Literal(read_one(&text, &sql_type)?, mark))
-        }
-        other => Ok(other),
-    }
-}
-
-/// A quoted literal read as a type that is no text; a parameter of no type has this one.
-pub fn lend(expr: Expr, data_type: Option<&DataType>) -> Result<Expr> {
-    if is_open(&expr)
-        && let Some(data_type) = data_type.filter(|t| !t.is_null())
-        && let Ok(sql_type) = SqlType::from_arrow(data_type)
-    {
-        return Ok(parameters::of_type(expr, &sql_type));
-    }
-    let (Expr::Literal(ScalarValue::Utf8(Some(text)), None), Some(data_type)) = (&expr, data_type) else {
-        return Ok(expr);
-    };
-    let sql_type = match data_type {
-        // A number keeps the digits that it is written with.
-        DataType::Decimal128(..) => {
-            let places = text.trim().split_once('.').map_or(0, |(_, fraction)| fraction.len().min(20));
-            SqlType::Numeric(Some((38, places as i8)))
-        }
-        // Which moment it is the session's zone decides, with the casts.
-        DataType::Timestamp(..) if data_type == &SqlType::Timestamptz.arrow() && !names_zone(text) => {
-            return Ok(datafusion::logical_expr::cast(expr, data_type.clone()));
-        }
-        DataType::Binary => SqlType::Bytea,
-        other if matches!(class(other), Class::Text | Class::Other) => return Ok(expr),
-        other => SqlType::from_arrow(other)?,
-    };
-    Ok(Expr::Literal(read_one(text, &sql_type)?, None))
 }
 
 /// Types within which PostgreSQL compares.

@@ -6,6 +6,7 @@
 use super::super::values::{Zone, clock_of, moment_of};
 use super::cast::Cast;
 use super::function::{self, Operator};
+use super::moment::Extract;
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
 use arrow::array::timezone::Tz;
@@ -75,7 +76,9 @@ pub fn is_asked(expr: &Expr, schema: &DFSchema) -> DfResult<bool> {
 
 /// The place of the moment among a call's arguments, if its clock counts.
 fn moment_at(call: &ScalarFunction, schema: &DFSchema) -> DfResult<Option<usize>> {
+    let part = function::operator_of::<Extract>(call);
     let place = match call.name() {
+        _ if let Some(part) = part => (!part.is_of_moment()).then_some(0),
         // The parts of a moment that no clock shows.
         "date_part" | "extract"
             if is_one_of(call.args.first(), &["epoch", "timezone", "timezone_hour", "timezone_minute"]) =>
@@ -130,6 +133,9 @@ fn by_clock(expr: Expr, schema: &DFSchema, zone: &Zone) -> DfResult<Expr> {
             let to_clock = by_zone(SqlType::Timestamptz, SqlType::Timestamp);
             let from_clock = by_zone(SqlType::Timestamp, SqlType::Timestamptz);
             call.args[at] = function::call(to_clock, vec![moment]);
+            if let Some(part) = function::operator_of::<Extract>(&call) {
+                return Ok(function::call(part.of_clock(), call.args));
+            }
             let gives_moment = call.name() == "date_trunc";
             let shown = Expr::ScalarFunction(call);
             Ok(if gives_moment { function::call(from_clock, vec![shown]) } else { shown })

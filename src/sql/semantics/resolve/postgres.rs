@@ -1,6 +1,7 @@
 //! Arguments of PostgreSQL's functions that are ours: literals take the types that these want, everything else is cast to them.
 
 use super::super::super::functions::postgres::{Given, Postgres};
+use super::super::super::values::read_one;
 use super::{Expressions, is_unknown, lend_as};
 use crate::catalog::SqlType;
 use crate::error::Result;
@@ -65,7 +66,7 @@ impl Expressions<'_> {
         if is_unknown(&arg) {
             return match (&arg, wanted) {
                 (Expr::Literal(ScalarValue::Utf8(Some(text)), _), SqlType::Json) => {
-                    let read = super::read_one(text, wanted)?;
+                    let read = read_one(text, wanted)?;
                     let mark = datafusion::common::metadata::FieldMetadata::new_from_field(&field);
                     Ok(Expr::Literal(read, Some(mark)))
                 }
