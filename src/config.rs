@@ -171,6 +171,10 @@ pub const ANSWER_CHUNK_BYTES: usize = 64 * 1024;
 pub const ANSWER_CHUNKS_MAX: usize = 4;
 /// Notices that wait for a slow client; further ones are dropped.
 pub const NOTICES_MAX: usize = 1024;
+/// Notifications that wait for one session, and those of one transaction.
+pub const NOTIFICATIONS_MAX: usize = 10_000;
+/// Bytes of a notification's payload.
+pub const NOTIFICATION_BYTES_MAX: usize = 7999;
 /// Connections that may be logging in beside those that are logged in; beyond, the one that has waited longest goes.
 pub const LOBBY_MAX: usize = 256;
 /// Of the connections at once, those that are kept for superusers, PostgreSQL's `superuser_reserved_connections`.

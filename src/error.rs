@@ -75,6 +75,8 @@ pub enum Kind {
     InvalidFunction,
     /// The words of a cursor's declaration contradict each other.
     InvalidCursor,
+    /// A table cannot be as it is defined.
+    InvalidTableDefinition,
     /// A foreign key refers to columns that are no key.
     InvalidForeignKey,
     /// A text cannot be read as the type asked for.

@@ -8,20 +8,24 @@ mod comment;
 mod enumeration;
 mod function;
 mod index;
+mod materialized;
 mod object;
 mod sequence;
+mod temporary;
 mod types;
 
 pub use comment::Comment;
 pub use enumeration::{EnumType, Enumerated};
 pub use function::{Argument, Function, Returns};
 pub use index::{IndexPart, Order, PlainIndex, UniqueIndex};
+pub use materialized::{Materialized, Origin};
 pub use object::{
     Action, CheckConstraint, Class, Column, ColumnClass, FIRST_USER_ID, Finding, ForeignKey, Grant, Index,
     KeyConstraint, MaskingPolicy, Model, ModelVersion, Object, ObjectId, PUBLIC, Privilege, Role, RowPolicy, Schema,
     Source, Table, Tag, TagSource, TagUse, View, relation_key,
 };
 pub use sequence::Sequence;
+pub use temporary::{OnCommit, is_temporary, temporary_schema};
 pub use types::{ENUM_MARK, SqlType, TYPE_METADATA};
 
 use std::collections::{BTreeMap, HashMap};
@@ -134,6 +138,15 @@ impl Catalog {
         self.names
             .range((class, String::new())..)
             .take_while(move |((c, _), _)| *c == class)
+            .filter_map(|(_, id)| Some((*id, self.objects.get(id)?.as_ref())))
+    }
+
+    /// The relations of a schema, whatever they are.
+    pub fn relations_of(&self, schema: &str) -> impl Iterator<Item = (ObjectId, &Object)> {
+        let first = relation_key(schema, "");
+        let found = self.names.range((Class::Relation, first.clone())..);
+        found
+            .take_while(move |((class, name), _)| *class == Class::Relation && name.starts_with(&first))
             .filter_map(|(_, id)| Some((*id, self.objects.get(id)?.as_ref())))
     }
 

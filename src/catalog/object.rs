@@ -4,7 +4,9 @@ use super::comment::Comment;
 use super::enumeration::EnumType;
 use super::function::Function;
 use super::index::{PlainIndex, UniqueIndex};
+use super::materialized::Materialized;
 use super::sequence::Sequence;
+use super::temporary::OnCommit;
 use super::types::SqlType;
 use arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
 use serde::{Deserialize, Serialize};
@@ -99,6 +101,12 @@ pub struct Table {
     /// Positions of the columns by which rows are kept sorted; none for the order in which they came.
     #[serde(default)]
     pub cluster: Vec<usize>,
+    /// What COMMIT does to it, if it is temporary and this is anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_commit: Option<OnCommit>,
+    /// The query whose rows it keeps, if it is a materialized view.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub materialized: Option<Materialized>,
 }
 
 /// A column of a table.
@@ -494,6 +502,8 @@ impl Table {
             comment: None,
             row_security: false,
             cluster: Vec::new(),
+            on_commit: None,
+            materialized: None,
         }
     }
 
@@ -611,6 +621,7 @@ impl Object {
     pub fn kind_name(&self) -> &'static str {
         match self {
             Self::Schema(_) => "schema",
+            Self::Table(table) if table.materialized.is_some() => "materialized view",
             Self::Table(_) => "table",
             Self::View(_) => "view",
             Self::Index(_) => "index",

@@ -135,10 +135,31 @@ pub trait Session: Send {
     /// Forgets the COPY: the client gave up, or an error was found.
     async fn copy_fail(&mut self);
 
+    /// Notifications since the last call, of channels that it listens to.
+    fn take_notifications(&mut self) -> Vec<Notification> {
+        Vec::new()
+    }
+
+    /// What rings when there are notifications.
+    fn bell(&self) -> Option<Arc<Notify>> {
+        None
+    }
+
     /// Settings that the client must hear of since the last call, by PostgreSQL's names (`TimeZone`, `DateStyle`,
     /// `application_name`, `is_superuser`, ...). The first call, at login, gives what differs from the server's own
     /// defaults.
     fn take_parameter_changes(&mut self) -> Vec<(String, String)>;
+}
+
+/// A message of a channel that the client listens to.
+#[derive(Debug, Clone)]
+pub struct Notification {
+    /// The number of the connection that sent it.
+    pub pid: i32,
+    /// The channel.
+    pub channel: String,
+    /// What it says.
+    pub payload: String,
 }
 
 /// A statement that is kept.

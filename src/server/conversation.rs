@@ -5,7 +5,7 @@
 //! gone. `simple`, `extended` and `copy` hold the parts of the protocol; what they share (running a statement under
 //! cancel and timeout, streaming rows, telling errors, ReadyForQuery) is here.
 
-use super::backend::{CancelHandle, Idle, Outcome, Session, Statement, TransactionStatus};
+use super::backend::{CancelHandle, Idle, Notification, Outcome, Session, Statement, TransactionStatus};
 use super::encode::{Format, RowEncoder};
 use super::log;
 use super::outbox::Outbox;
@@ -16,13 +16,16 @@ use crate::error::{Error, Kind, Result};
 use crate::sql::BINARY_ROWS;
 use datafusion::common::ScalarValue;
 use futures::StreamExt;
-use pgwire::messages::response::{CommandComplete, EmptyQueryResponse, ReadyForQuery, TransactionStatus as WireStatus};
+use pgwire::messages::response::{
+    CommandComplete, EmptyQueryResponse, NotificationResponse, ReadyForQuery, TransactionStatus as WireStatus,
+};
 use pgwire::messages::startup::ParameterStatus;
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 use std::collections::HashMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
 /// Whether the server goes on.
@@ -152,19 +155,41 @@ impl Conversation {
             Ok(message) => Some(message),
             Err(mpsc::error::TryRecvError::Disconnected) => None,
             Err(mpsc::error::TryRecvError::Empty) => {
-                let idle = self.session.idle_timeout().filter(|_| self.at_rest);
-                tokio::select! {
-                    biased;
-                    message = self.inbox.recv() => message,
-                    _ = self.phase.wait_for(|phase| *phase != Phase::Running) => {
-                        return Err(Failure::Fatal(shutting_down()));
+                let late = too_idle(self.session.idle_timeout().filter(|_| self.at_rest));
+                tokio::pin!(late);
+                loop {
+                    let listens = self.at_rest && self.session.transaction_status() == TransactionStatus::Idle;
+                    let bell = self.session.bell().filter(|_| listens);
+                    let message = tokio::select! {
+                        biased;
+                        message = self.inbox.recv() => Some(message),
+                        _ = self.phase.wait_for(|phase| *phase != Phase::Running) => {
+                            return Err(Failure::Fatal(shutting_down()));
+                        }
+                        error = &mut late => return Err(Failure::Fatal(error)),
+                        () = rung(bell) => None,
+                    };
+                    match message {
+                        Some(message) => break message,
+                        None => {
+                            self.notify()?;
+                            self.outbox.flush().await?;
+                        }
                     }
-                    error = too_idle(idle) => return Err(Failure::Fatal(error)),
                 }
             }
         };
         self.at_rest = false;
         message.transpose().map_err(Failure::Fatal)
+    }
+
+    /// Tells the client what channels have for it.
+    fn notify(&mut self) -> Result<(), Failure> {
+        for Notification { pid, channel, payload } in self.session.take_notifications() {
+            let told = NotificationResponse::new(pid, channel, payload);
+            self.outbox.put(PgWireBackendMessage::NotificationResponse(told))?;
+        }
+        Ok(())
     }
 
     /// Tells the client of a failure and undoes what must be undone; fatal ones are passed on.
@@ -193,6 +218,9 @@ impl Conversation {
             TransactionStatus::Block => WireStatus::Transaction,
             TransactionStatus::Failed => WireStatus::Error,
         };
+        if self.session.transaction_status() == TransactionStatus::Idle {
+            self.notify()?;
+        }
         self.outbox.put(PgWireBackendMessage::ReadyForQuery(ReadyForQuery::new(status)))?;
         self.at_rest = true;
         self.outbox.flush().await
@@ -370,6 +398,14 @@ async fn too_idle(limit: Option<Idle>) -> Error {
     };
     tokio::time::sleep(time).await;
     Error::new(kind, format!("terminating connection due to {which} timeout"))
+}
+
+/// Ready when a bell rings.
+async fn rung(bell: Option<Arc<Notify>>) {
+    match bell {
+        Some(bell) => bell.notified().await,
+        None => std::future::pending().await,
+    }
 }
 
 fn shutting_down() -> Error {

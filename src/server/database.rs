@@ -6,8 +6,8 @@
 //! it may block.
 
 use super::backend::{
-    Asks, Backend, CancelHandle, CopyChunk, Idle, NoticeSink, Outcome, Prepared, Session, Severity, Startup, Statement,
-    TransactionStatus, Verifier,
+    Asks, Backend, CancelHandle, CopyChunk, Idle, NoticeSink, Notification, Outcome, Prepared, Session, Severity,
+    Startup, Statement, TransactionStatus, Verifier,
 };
 use super::binary_copy::BinaryCopy;
 use super::types::{parameter, type_oid};
@@ -65,6 +65,7 @@ impl Backend for Database {
         let hear = move |notice: sql::Notice| sink.say(severity(notice.severity), notice.message);
         let mut session = self.session_with_notices(&startup.role, Arc::new(hear))?;
         session.set_binary_form(Arc::new(BinaryCopy));
+        session.set_pid(startup.pid);
         for (name, value) in settings(&startup.parameters)? {
             begin_with(&mut session, &name, &value, &notices)?;
         }
@@ -291,6 +292,15 @@ impl Session for Client {
 
     async fn copy_fail(&mut self) {
         self.session.copy_fail();
+    }
+
+    fn take_notifications(&mut self) -> Vec<Notification> {
+        let told = self.session.take_notifications().into_iter();
+        told.map(|of| Notification { pid: of.pid, channel: of.channel, payload: of.payload }).collect()
+    }
+
+    fn bell(&self) -> Option<Arc<Notify>> {
+        Some(self.session.bell())
     }
 
     fn take_parameter_changes(&mut self) -> Vec<(String, String)> {

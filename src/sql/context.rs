@@ -1,5 +1,6 @@
 //! What one statement runs with: the database, the snapshot it sees, the role it runs as, its settings.
 
+use super::channels::Pending;
 use super::cursor::Shown;
 use super::database::Inner;
 use super::locking::Locked;
@@ -8,9 +9,10 @@ use super::prepared::Prepareds;
 use super::sequences::Taken;
 use super::settings::Settings;
 use super::values::Zone;
-use crate::catalog::{ObjectId, Privilege};
+use crate::catalog::{ObjectId, Privilege, is_temporary};
 use crate::error::{Error, Kind, Result};
 use crate::txn::{Reads, Snapshot};
+use datafusion::sql::sqlparser::ast;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -98,9 +100,13 @@ pub struct Context {
     pub(super) session_role: ObjectId,
     /// The session's settings.
     pub(super) settings: Arc<Settings>,
+    /// The session's schema of temporary relations; none for what was written where they must not count, as in a view.
+    pub(super) temporary: Option<Arc<str>>,
     /// Notes the tables that a serializable transaction reads.
     pub(super) reads: Option<Reads>,
-    /// Rows that stand in for queries that locked them.
+    /// The WITH queries before a statement that changes rows, in reach of all its parts.
+    pub(super) with: Option<Arc<ast::With>>,
+    /// Rows that stand in for queries that locked them, or that changed them.
     pub(super) locked: Arc<Locked>,
     /// Types and values of the statement's parameters.
     pub(super) params: Arc<Parameters>,
@@ -112,6 +118,8 @@ pub struct Context {
     pub(super) taken: Arc<Taken>,
     /// The transaction may not write.
     pub(super) read_only: bool,
+    /// Notifications that go when the transaction is committed.
+    pub(super) pending: Pending,
     /// Asks the statement to stop.
     pub(super) cancel: Cancel,
     /// Where notices go.
@@ -177,17 +185,61 @@ impl Context {
         }
     }
 
+    /// The same statement where temporary relations do not count: within what was written for everybody.
+    pub fn without_temporary(&self) -> Self {
+        Self { temporary: None, ..self.clone() }
+    }
+
+    /// The schema that a written one is: `pg_temp` is the session's own.
+    pub fn schema<'a>(&'a self, written: &'a str) -> &'a str {
+        match (written, &self.temporary) {
+            ("pg_temp", Some(own)) => own,
+            _ => written,
+        }
+    }
+
+    /// Whether a schema is the session's of temporary relations.
+    pub fn is_own_temporary(&self, schema: &str) -> bool {
+        self.temporary.as_deref() == Some(schema)
+    }
+
+    /// The schemas in which a relation is looked for, the catalogue's among them.
+    pub fn path(&self) -> Vec<String> {
+        let path = self.settings.search_path();
+        let mut path: Vec<String> = path.iter().map(|schema| self.schema(schema).to_owned()).collect();
+        if !path.iter().any(|schema| schema == "pg_catalog") {
+            path.insert(0, "pg_catalog".to_owned());
+        }
+        if let Some(own) = self.temporary.as_deref().filter(|own| !path.iter().any(|schema| schema == own)) {
+            path.insert(0, own.to_owned());
+        }
+        path
+    }
+
+    /// Refuses temporary relations of other sessions.
+    pub fn must_reach(&self, schema: &str) -> Result<()> {
+        match is_temporary(schema) && !self.is_own_temporary(schema) {
+            false => Ok(()),
+            true => Err(Error::new(Kind::Unsupported, "cannot access temporary tables of other sessions")),
+        }
+    }
+
     /// Schema and name of a relation: the written schema, or the first of the search path that has the name; for a name
-    /// that is nowhere, the first schema of the path.
+    /// that is nowhere, the first schema of the path. The session's temporary relations come first unless the path says
+    /// where.
     pub fn resolve(&self, schema: Option<&str>, name: &str) -> (String, String) {
         if let Some(schema) = schema {
-            return (schema.to_owned(), name.to_owned());
+            return (self.schema(schema).to_owned(), name.to_owned());
         }
         let path = self.settings.search_path();
-        let found = path.iter().find(|s| {
-            self.snapshot.catalog.relation(s, name).is_some() || (*s == "steward" && super::system::exists(name))
-        });
-        let schema = found.or(path.first()).map_or("public", |s| s.as_str());
+        let is_there = |schema: &str| {
+            self.snapshot.catalog.relation(schema, name).is_some()
+                || (schema == "steward" && super::system::exists(name))
+        };
+        let first = self.temporary.as_deref().filter(|_| !path.iter().any(|schema| schema == "pg_temp"));
+        let mut all = first.into_iter().chain(path.iter().map(|schema| self.schema(schema)));
+        let found = all.find(|schema| is_there(schema));
+        let schema = found.or(path.first().map(String::as_str)).unwrap_or("public");
         (schema.to_owned(), name.to_owned())
     }
 }

@@ -1,5 +1,6 @@
 //! A database: the store, the engine's template, the sessions on it.
 
+use super::channels::Channels;
 use super::context::{Notice, NoticeSink};
 use super::logins::OnReload;
 use super::memory::{Memory, memory_default};
@@ -10,6 +11,7 @@ use super::scrub::{self, Scrub};
 use super::semantics::{Checked, Operators};
 use super::sequences::Counters;
 use super::session::Session;
+use super::temporary;
 use super::text_indexes::TextIndexes;
 use crate::catalog::{Class, Object, ObjectId, Role, Schema};
 use crate::config::{BATCH_ROWS, DATABASE_DEFAULT};
@@ -29,6 +31,7 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Key in tree `Sys` of the database's name.
 const NAME_KEY: &[u8] = b"database";
@@ -74,6 +77,10 @@ pub struct Inner {
     _compactor: Compactor,
     /// What `pg_reload_conf` does.
     pub(super) on_reload: Mutex<Option<OnReload>>,
+    /// Who listens to what.
+    pub(super) channels: Arc<Channels>,
+    /// How many sessions there have been.
+    sessions: AtomicU64,
 }
 
 impl fmt::Debug for Inner {
@@ -118,6 +125,7 @@ impl Database {
             None => DATABASE_DEFAULT.to_owned(),
         };
         let indexes = TextIndexes::new(store.clone());
+        temporary::remove_left(&manager)?;
         remove_orphans(&manager)?;
         let counters = Counters::new(store.clone());
         counters.remove_orphans(&manager.current().catalog)?;
@@ -135,6 +143,8 @@ impl Database {
             name,
             template: template()?,
             on_reload: Mutex::default(),
+            channels: Arc::default(),
+            sessions: AtomicU64::new(1),
             _compactor: compactor,
         };
         let database = Self(Arc::new(inner));
@@ -164,7 +174,10 @@ impl Database {
     /// A session of a role.
     pub fn session_with_notices(&self, role: &str, notices: NoticeSink) -> Result<Session> {
         match self.0.manager.current().catalog.role(role) {
-            Some((id, _)) => Ok(Session::new(self.0.clone(), id, notices)),
+            Some((id, _)) => {
+                let number = self.0.sessions.fetch_add(1, Ordering::Relaxed);
+                Ok(Session::new(self.0.clone(), id, number, notices))
+            }
             None => Err(Error::new(Kind::UndefinedObject, format!("role \"{role}\" does not exist"))),
         }
     }

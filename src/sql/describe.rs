@@ -81,6 +81,10 @@ fn of_sql(
             };
             Ok(Description { params, columns })
         }
+        Sql::Merge(merge) => {
+            let params = dml::merge_parameters(context, state, merge, declared)?;
+            Ok(Description { params, columns: None })
+        }
         Sql::Explain { statement, .. } => {
             let params = match statement.as_ref() {
                 Sql::Query(query) => of_query(context, state, query, declared)?.params,
@@ -118,6 +122,9 @@ fn of_query(
     query: &ast::Query,
     declared: &[Option<Field>],
 ) -> Result<Description> {
+    if dml::with::is_in(query) {
+        return dml::with::describe(context, state, query, declared);
+    }
     if let Some(facts) = pg_catalog::route(query, || (context.clone(), state.clone())) {
         let (params, columns) = pg_catalog::describe(&facts, query, declared)?;
         return Ok(Description { params, columns: Some(columns) });

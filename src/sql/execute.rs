@@ -4,6 +4,7 @@ use super::ddl::{self, Ddl};
 use super::define;
 use super::dml::{self, Changed, Work};
 use super::kept_plan::Planned;
+use super::lateral;
 use super::locking;
 use super::names;
 use super::origins;
@@ -13,6 +14,7 @@ use super::planner::Planner;
 use super::run;
 use super::session::{AfterBlock, Outcome, Session, Status};
 use super::statements;
+use super::temporary;
 use super::{copy, cursor, prepared};
 use crate::error::{Error, Kind, Result};
 use crate::txn::{Isolation, Mode, Transaction};
@@ -91,6 +93,11 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
                     .await?;
             Ok(changed_outcome(changed, "DELETE"))
         }
+        Sql::Merge(merge) => {
+            let changed =
+                changing(session, params, merge, async |work, txn, merge| dml::merge(work, txn, merge).await).await?;
+            Ok(changed_outcome(changed, "MERGE"))
+        }
         Sql::Truncate(truncate) => {
             defining(session, async |ddl| dml::truncate(ddl, &truncate)).await?;
             command("TRUNCATE TABLE")
@@ -156,6 +163,7 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
             must_be_in_block(session, "SAVEPOINT")?;
             let saved = session.transaction()?.savepoint();
             session.savepoints.push((fold(&name), saved));
+            session.pending.savepoint(&fold(&name));
             command("SAVEPOINT")
         }
         Sql::ReleaseSavepoint { name } => {
@@ -163,7 +171,24 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
             let at = find_savepoint(session, &fold(&name))?;
             session.savepoints.truncate(at);
             session.cursors.release(at);
+            session.pending.release(&fold(&name));
             command("RELEASE")
+        }
+        Sql::LISTEN { channel } => {
+            session.pending.listen(fold(&channel));
+            command("LISTEN")
+        }
+        Sql::UNLISTEN { channel } => {
+            session.pending.unlisten((channel.value != "*").then(|| fold(&channel)));
+            command("UNLISTEN")
+        }
+        Sql::NOTIFY { channel, payload } => {
+            session.pending.notify(&fold(&channel), payload.as_deref().unwrap_or_default())?;
+            command("NOTIFY")
+        }
+        Sql::Lock(lock) => {
+            locking::lock_tables(session, lock).await?;
+            command("LOCK TABLE")
         }
         Sql::Set(set) => statements::set(session, set),
         Sql::Reset(reset) => statements::reset(session, reset),
@@ -172,22 +197,7 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
             Box::pin(prepared::execute(session, &name, &parameters)).await
         }
         Sql::Deallocate { name, .. } => prepared::deallocate(session, &name),
-        Sql::Discard { object_type: ast::DiscardObject::ALL } => {
-            if session.status != Status::Idle || session.in_string {
-                let message = "DISCARD ALL cannot run inside a transaction block";
-                return Err(Error::new(Kind::ActiveTransaction, message));
-            }
-            session.cursors.close_all();
-            session.prepared = Arc::default();
-            session.reset_settings();
-            session.taken.forget();
-            session.role = session.login;
-            command("DISCARD ALL")
-        }
-        // Each statement is planned when it runs, and sequences keep nothing in the session.
-        Sql::Discard { object_type } => command(&format!("DISCARD {object_type}")),
-        // Nobody listens: there is nothing to end.
-        Sql::UNLISTEN { .. } => command("UNLISTEN"),
+        Sql::Discard { object_type } => statements::discard(session, object_type).await,
         other => Err(unsupported(&other)),
     }
 }
@@ -196,6 +206,9 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
 pub async fn query(session: &mut Session, query: ast::Query, params: &[ScalarValue]) -> Result<Outcome> {
     if let Some(rows) = of_catalogue(session, &query, params)? {
         return Ok(rows);
+    }
+    if dml::with::is_in(&query) {
+        return changing_with(session, query, params).await;
     }
     if locking::is_in(&query) {
         return locking::select(session, query, params).await;
@@ -335,6 +348,7 @@ async fn execute_own(session: &mut Session, own: Own, params: &[ScalarValue]) ->
             command("DROP MODEL")
         }
         Own::Define(definition) => define::define(session, definition).await,
+        Own::Kept(kept) => statements::keep(session, kept).await,
         Own::Upkeep(upkeep) => statements::upkeep(session, upkeep).await,
         Own::Operate(Operate::SetOwner { what, name, role }) => {
             defining(session, async |ddl| ddl::set_owner(ddl, what, &name, &role)).await?;
@@ -350,12 +364,12 @@ async fn execute_own(session: &mut Session, own: Own, params: &[ScalarValue]) ->
 
 /// Runs a statement that changes rows. What it changed counts only if all of it went well. One that met what others
 /// changed meanwhile begins anew on what is committed now, with the locks that it has by then.
-async fn changing<S: VisitMut + Clone>(
+async fn changing<S: VisitMut + Clone, T>(
     session: &mut Session,
     params: &[ScalarValue],
     statement: S,
-    change: impl AsyncFnOnce(&Work<'_>, &mut Transaction, S) -> Result<Changed> + Clone,
-) -> Result<Changed> {
+    change: impl AsyncFnOnce(&Work<'_>, &mut Transaction, S) -> Result<T> + Clone,
+) -> Result<T> {
     loop {
         let (context, state) = session.context();
         let mut txn = session.transaction()?.clone();
@@ -373,6 +387,22 @@ async fn changing<S: VisitMut + Clone>(
                 *session.transaction()? = txn;
                 return Ok(changed);
             }
+        }
+    }
+}
+
+/// Runs a statement whose WITH queries change rows, or that changes rows behind WITH.
+async fn changing_with(session: &mut Session, query: ast::Query, params: &[ScalarValue]) -> Result<Outcome> {
+    let asked = query.clone();
+    let change =
+        async |work: &Work<'_>, txn: &mut Transaction, query: ast::Query| dml::with::run(work, txn, query).await;
+    match changing(session, params, query, change).await? {
+        dml::with::Done::Changed(changed, tag) => Ok(changed_outcome(changed, tag)),
+        dml::with::Done::Query(context, plan) => {
+            let state = session.context().1;
+            let stream = run::stream(&context, &state, &plan).await?;
+            let schema = names::named(&asked, &stream.schema());
+            Ok(Outcome::Rows { stream: names::renamed(schema.clone(), stream), schema, tag: "SELECT".to_owned() })
         }
     }
 }
@@ -446,6 +476,7 @@ async fn explain(session: &mut Session, statement: Sql, analyze: bool, verbose: 
     let (context, state) = session.context();
     let state = context.database.memory.fitted(&state, &context.settings).unwrap_or(state);
     let plan = context.params.bind(Planner::new(&context, &state).query(*query)?)?;
+    let plan = lateral::set_apart(&context, &state, &plan)?;
     let optimized = state.optimize(&plan)?;
     let physical = state.query_planner().create_physical_plan(&optimized, &state).await?;
     if analyze {
@@ -493,12 +524,20 @@ async fn commit_block(session: &mut Session) -> Result<Outcome> {
         Status::Failed => {
             session.txn = None;
             session.cursors.roll_back();
+            session.pending.clear();
             after.into_iter().for_each(|after| session.replace_settings(after.rollback));
             command("ROLLBACK")
         }
         Status::Block => {
-            let txn = session.txn.take();
-            let committed = held.and_then(|()| txn.map_or(Ok(0), |txn| session.database.commit(txn)));
+            let committed = match held.and_then(|()| temporary::before_commit(session)) {
+                Ok(()) => match session.txn.take() {
+                    Some(txn) => session.commit(txn),
+                    None => Ok(0),
+                },
+                Err(error) => Err(error),
+            };
+            session.txn = None;
+            session.pending.clear();
             match committed {
                 Ok(_) => session.cursors.commit(),
                 Err(_) => session.cursors.roll_back(),
@@ -523,6 +562,7 @@ fn rollback_block(session: &mut Session) -> Result<Outcome> {
     session.status = Status::Idle;
     session.txn = None;
     session.cursors.roll_back();
+    session.pending.clear();
     command("ROLLBACK")
 }
 
@@ -548,6 +588,7 @@ fn rollback_to(session: &mut Session, name: &str) -> Result<Outcome> {
     let at = find_savepoint(session, name)?;
     session.savepoints.truncate(at + 1);
     session.cursors.roll_back_to(at + 1);
+    session.pending.rollback_to(name);
     session.txn = session.savepoints.last().map(|(_, saved)| saved.clone());
     if let Some(txn) = &session.txn {
         txn.release_locks();

@@ -6,6 +6,7 @@
 //! FROM, a moment of the past. It keeps no snapshot: there are no tables in it.
 
 use super::context::Context;
+use super::lateral;
 use super::planner::Planner;
 use super::run;
 use super::settings::Settings;
@@ -65,6 +66,7 @@ impl KeptPlan {
         let plan = planner.query(query.clone())?;
         if !context.params.is_tied()
             && is_same_always(&plan)?
+            && !lateral::is_in(&plan)?
             && let Ok(optimised) = run::optimised(context, state, &plan)
         {
             let kept = Arc::new(Kept {

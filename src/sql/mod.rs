@@ -11,6 +11,8 @@
 //!
 //! Only this room names DataFusion. Errors of the engine become ours in [`error`], with PostgreSQL's wording.
 
+mod bags;
+mod channels;
 mod context;
 mod copy;
 mod cursor;
@@ -24,11 +26,14 @@ mod execute;
 pub mod export;
 mod functions;
 mod kept_plan;
+mod lateral;
+mod lineage;
 mod locking;
 mod logins;
 mod memory;
 mod models;
 mod names;
+mod once;
 mod origins;
 mod parameters;
 mod parser;
@@ -48,10 +53,12 @@ mod statements;
 mod stoppable;
 mod system;
 mod tables;
+mod temporary;
 mod text_indexes;
 mod types;
 mod values;
 
+pub use channels::Notification;
 pub use context::{Cancel, Notice, NoticeSink};
 pub use copy::BinaryForm;
 pub use cursor::BINARY_ROWS;

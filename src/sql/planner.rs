@@ -3,10 +3,12 @@
 //! DataFusion's planner asks a [`Planner`] for every table and function it meets; what is given out has the gate in
 //! front of it already. Functions of ours carry the statement's context in them.
 
+use super::bags;
 use super::context::Context;
 use super::functions;
 use super::locking::LOCKED;
 use super::names;
+use super::once;
 use super::parser;
 use super::semantics;
 use super::tables;
@@ -54,11 +56,22 @@ impl<'a> Planner<'a> {
 
     /// The plan of a query.
     pub fn query(&self, query: ast::Query) -> Result<LogicalPlan> {
+        let (context, query) = once::set_apart(self.context, self.state, query)?;
+        if !Arc::ptr_eq(&context, self.context) {
+            let knowing = Planner { context: &context, state: self.state, overrides: self.overrides.clone() };
+            return knowing.plan(query);
+        }
+        self.plan(query)
+    }
+
+    fn plan(&self, query: ast::Query) -> Result<LogicalPlan> {
         let query = super::rewrite::query(query, self.context)?;
+        let of_bags = bags::are_in(&query);
         let statement = ast::Statement::Query(Box::new(query));
         let planner = SqlToRel::new_with_options(self, self.options());
         let params = &self.context.params;
         let plan = planner.sql_statement_to_plan_with_context(statement, &mut params.planner_context())?;
+        let plan = if of_bags { bags::numbered(plan)? } else { plan };
         Ok(semantics::resolve(plan, params)?)
     }
 

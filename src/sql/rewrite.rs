@@ -20,6 +20,7 @@ mod rows;
 mod series;
 mod sets;
 mod similar;
+mod single;
 mod subqueries;
 mod using;
 mod values;
@@ -44,7 +45,6 @@ use std::ops::ControlFlow;
 /// The query with rows in place of names of relations.
 pub fn query(mut query: Query, context: &Context) -> Result<Query> {
     inline::write_out(&mut query, context)?;
-    meant::must_be_meant(&query)?;
     expansion::must_be_bounded(&query, context)?;
     let merges = using::is_in(&query);
     let wants_columns = merges || wants_rows(&query);
@@ -143,6 +143,7 @@ impl VisitorMut for Rewriter<'_> {
         in_engines_words(expression);
         subqueries::set_apart(expression);
         values::selected(expression);
+        single::gather(expression);
         if let Expr::Function(function) = expression
             && takes_row(function)
         {

@@ -1,6 +1,7 @@
 //! Running plans.
 
 use super::context::{Cancel, Context};
+use super::lateral;
 use super::memory::owning;
 use super::stoppable::stoppable;
 use crate::error::{Error, Kind, Result};
@@ -32,9 +33,10 @@ pub async fn stream(
 }
 
 /// The plan as the engine finds it best.
-pub fn optimised(context: &Context, state: &SessionState, plan: &LogicalPlan) -> Result<LogicalPlan> {
+pub fn optimised(context: &Arc<Context>, state: &SessionState, plan: &LogicalPlan) -> Result<LogicalPlan> {
     let fitted = context.database.memory.fitted(state, &context.settings);
-    fitted.as_ref().unwrap_or(state).optimize(plan).map_err(unplannable)
+    let state = fitted.as_ref().unwrap_or(state);
+    state.optimize(&lateral::set_apart(context, state, plan)?).map_err(unplannable)
 }
 
 /// As [`stream`], for a plan that is optimised.

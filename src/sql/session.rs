@@ -4,6 +4,7 @@
 //! ends ([`Session::query`]), or, over the wire, when the client's whole message ends ([`Session::begin_implicit`]). An
 //! error undoes the implicit transaction and breaks an explicit one, as in PostgreSQL.
 
+use super::channels::{self, Listener, Notification, Pending};
 use super::context::{Cancel, Context, Notice, NoticeSink};
 use super::copy::{BinaryForm, CopyIn, Lent};
 use super::cursor::Cursors;
@@ -18,7 +19,8 @@ use super::semantics::SessionZone;
 use super::sequences::Taken;
 use super::settings::Settings;
 use super::shown;
-use crate::catalog::ObjectId;
+use super::temporary;
+use crate::catalog::{ObjectId, temporary_schema};
 use crate::error::{Error, Kind, Result};
 use crate::txn::{Isolation, Transaction};
 use arrow::array::RecordBatch;
@@ -123,6 +125,14 @@ pub struct Session {
     pub(super) in_string: bool,
     /// The numbers that it took of sequences.
     pub(super) taken: Arc<Taken>,
+    /// What its transaction has to tell others.
+    pub(super) pending: Pending,
+    /// What others have to tell it.
+    pub(super) listener: Listener,
+    /// The number of its connection.
+    pub(super) pid: i32,
+    /// Its schema of temporary relations, which is there once there is one.
+    pub(super) temporary: Arc<str>,
     cancel: Cancel,
     copy: Option<CopyIn>,
     binary: Lent,
@@ -130,11 +140,15 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session of a role.
-    pub(super) fn new(database: Arc<Inner>, role: ObjectId, notices: NoticeSink) -> Self {
+    /// A session of a role; no two have the same number.
+    pub(super) fn new(database: Arc<Inner>, role: ObjectId, number: u64, notices: NoticeSink) -> Self {
         Self {
             settings: Settings::of_server(database.memory.limit()),
+            listener: database.channels.listener(number),
             database,
+            pending: Pending::default(),
+            pid: std::process::id() as i32,
+            temporary: temporary_schema(number).into(),
             login: role,
             role,
             settings_after: None,
@@ -281,13 +295,16 @@ impl Session {
             viewer: self.role,
             session_role: self.login,
             settings: Arc::new(self.settings.clone()),
+            temporary: Some(self.temporary.clone()),
             reads: self.txn.as_ref().and_then(|txn| txn.reads().cloned()),
+            with: None,
             locked: Arc::default(),
             params: self.params.clone(),
             prepared: self.prepared.clone(),
             cursors: self.cursors.shown(),
             taken: self.taken.clone(),
             read_only: self.txn.as_ref().is_some_and(Transaction::is_read_only),
+            pending: self.pending.clone(),
             cancel: self.cancel.clone(),
             notices: self.notices.clone(),
         };
@@ -325,12 +342,39 @@ impl Session {
         if self.status != Status::Idle {
             return Ok(());
         }
-        let committed = self.txn.take().map_or(Ok(0), |txn| self.database.commit(txn));
+        if let Err(error) = temporary::before_commit(self) {
+            self.rollback_implicit();
+            return Err(error);
+        }
+        let committed = match self.txn.take() {
+            Some(txn) => self.commit(txn),
+            None => Ok(0),
+        };
         match committed {
             Ok(_) => self.cursors.commit(),
             Err(_) => self.cursors.roll_back(),
         }
         committed.map(|_| ())
+    }
+
+    /// Commits the session's transaction, and tells those who listen.
+    pub(super) fn commit(&mut self, txn: Transaction) -> Result<u64> {
+        channels::commit(&self.database, txn, &self.pending, (&mut self.listener, self.pid))
+    }
+
+    /// Says that the session is that of a connection.
+    pub fn set_pid(&mut self, pid: i32) {
+        self.pid = pid;
+    }
+
+    /// Notifications since the last call, of channels that it listens to.
+    pub fn take_notifications(&mut self) -> Vec<Notification> {
+        self.listener.take()
+    }
+
+    /// What rings when there are notifications.
+    pub fn bell(&self) -> Arc<tokio::sync::Notify> {
+        self.listener.bell()
     }
 
     /// After an error: undoes the implicit transaction, breaks an explicit one, forgets a COPY.
@@ -340,6 +384,7 @@ impl Session {
             Status::Idle => {
                 self.txn = None;
                 self.cursors.roll_back();
+                self.pending.clear();
             }
             Status::Block | Status::Failed => {
                 self.status = Status::Failed;
@@ -522,6 +567,15 @@ impl Session {
     /// Forgets COPY FROM.
     pub fn copy_fail(&mut self) {
         self.copy = None;
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Nothing may hold what goes now.
+        (self.copy, self.txn) = (None, None);
+        self.savepoints.clear();
+        temporary::end(&self.database, &self.temporary);
     }
 }
 

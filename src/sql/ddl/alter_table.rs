@@ -33,11 +33,31 @@ pub fn alter_table(ddl: &mut Ddl<'_>, alter: ast::AlterTable, beside: &Beside) -
     }
     let (id, mut table) = ddl.own_table(schema.as_deref(), &name)?;
     for operation in alter.operations {
+        may_be_done(&table, &operation)?;
         change(ddl, id, &mut table, operation, beside)?;
     }
     may_have_classes(&table)?;
     drop_empty_classes(ddl, id, &table);
     ddl.txn.put_object(id, Object::Table(table))
+}
+
+/// Refuses what a materialized view cannot have: its columns are those of its query.
+fn may_be_done(table: &Table, operation: &AlterTableOperation) -> Result<()> {
+    use AlterTableOperation as To;
+    let fits = matches!(
+        operation,
+        To::RenameTable { .. } | To::RenameColumn { .. } | To::EnableRowLevelSecurity | To::DisableRowLevelSecurity
+    );
+    match table.materialized.is_some() && !fits {
+        false => Ok(()),
+        true => {
+            let words = operation.to_string();
+            let words = words.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
+            let message = format!("ALTER action {words} cannot be performed on relation \"{}\"", table.name);
+            Err(Error::new(Kind::WrongObject, message)
+                .with_detail("This operation is not supported for materialized views."))
+        }
+    }
 }
 
 fn change(
@@ -235,9 +255,12 @@ fn must_not_be_read(ddl: &Ddl<'_>, table: &Table, at: usize) -> Result<()> {
     let name = &table.columns[at].name;
     let catalog = &ddl.txn.snapshot().catalog;
     for (id, _, view) in dependent_views(ddl, &table.schema, &table.name) {
-        if let Some(Object::View(facts)) = catalog.get(id).map(AsRef::as_ref)
-            && says(&facts.query, name)
-        {
+        let query = match catalog.get(id).map(AsRef::as_ref) {
+            Some(Object::View(facts)) => Some(&facts.query),
+            Some(Object::Table(facts)) => facts.materialized.as_ref().map(|of| &of.query),
+            _ => None,
+        };
+        if query.is_some_and(|query| says(query, name)) {
             let message = format!("column \"{name}\" of table \"{}\" is read by view {view}", table.name);
             return Err(Error::new(Kind::Dependent, message)
                 .with_hint("Drop the view, change the table, and create the view again."));

@@ -5,6 +5,7 @@
 //! writes no row: the segments lose what they have of it, its key is destroyed, and the class goes on under another object.
 
 use super::alter_table::rewrite;
+use super::materialized::forget_values;
 use super::{Ddl, check_name};
 use crate::catalog::{ColumnClass, Object, ObjectId, Table};
 use crate::error::{Error, Kind, Result};
@@ -65,7 +66,7 @@ pub fn erase_class(ddl: &mut Ddl<'_>, relation: &Relation, name: &str) -> Result
     }
     ddl.txn.put_object(id, Object::Table(table))?;
     ddl.txn.erase_class(id, class, &columns);
-    Ok(())
+    forget_values(ddl, id, &columns)
 }
 
 /// The class of this name that a table has.

@@ -6,7 +6,7 @@ use super::foreign_key::{dependents, drop_dependents, forget, still_needed};
 use super::index::drop_index;
 use super::sequence::{columns_counting, drop_sequence, release_sequence};
 use super::{Ddl, skipping, view_names};
-use crate::catalog::{Class, Object, ObjectId};
+use crate::catalog::{Class, Object, ObjectId, is_temporary};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType};
 
@@ -29,7 +29,7 @@ pub fn drop_objects(
     for name in names {
         match what {
             ObjectType::Index => drop_index(ddl, name, if_exists, cascade)?,
-            ObjectType::Table | ObjectType::View | ObjectType::Sequence => {
+            ObjectType::Table | ObjectType::View | ObjectType::MaterializedView | ObjectType::Sequence => {
                 relation(ddl, &what, name, if_exists, cascade, &going)?;
             }
             ObjectType::Schema => schema(ddl, name, if_exists, cascade)?,
@@ -37,6 +37,16 @@ pub fn drop_objects(
         }
     }
     Ok(())
+}
+
+/// Drops a relation, and what depends on it.
+pub fn drop_by_id(ddl: &mut Ddl<'_>, id: ObjectId) -> Result<()> {
+    let found = ddl.txn.snapshot().catalog.get(id).cloned();
+    match found.as_deref() {
+        Some(Object::Table(table)) => drop_relation(ddl, id, &table.schema, &table.name, true, &[]),
+        Some(Object::View(view)) => drop_relation(ddl, id, &view.schema, &view.name, true, &[]),
+        _ => Ok(()),
+    }
 }
 
 fn relation(
@@ -49,6 +59,7 @@ fn relation(
 ) -> Result<()> {
     let (schema, name) = split(name)?;
     let (schema, name) = ddl.context.resolve(schema.as_deref(), &name);
+    ddl.context.must_reach(&schema)?;
     let found = ddl.txn.snapshot().catalog.relation(&schema, &name).map(|(id, object)| (id, object.clone()));
     let word = what.to_string().to_lowercase();
     let Some((id, object)) = found else {
@@ -59,7 +70,8 @@ fn relation(
         return Err(Error::new(Kind::UndefinedTable, format!("{word} \"{name}\" does not exist")));
     };
     let owner = match (&object, what) {
-        (Object::Table(table), ObjectType::Table) => table.owner,
+        (Object::Table(table), ObjectType::Table) if table.materialized.is_none() => table.owner,
+        (Object::Table(table), ObjectType::MaterializedView) if table.materialized.is_some() => table.owner,
         (Object::View(view), ObjectType::View) => view.owner,
         (Object::Sequence(sequence), ObjectType::Sequence) => {
             ddl.context.must_own(sequence.owner, &word, &name)?;
@@ -131,15 +143,25 @@ pub(super) fn drop_relation(
 pub(super) fn dependent_views(ddl: &Ddl<'_>, schema: &str, name: &str) -> Vec<(ObjectId, String, String)> {
     let catalog = &ddl.txn.snapshot().catalog;
     let views = catalog.class(Class::Relation).filter_map(|(id, object)| match object {
-        Object::View(view) => Some((id, view)),
+        Object::View(view) => Some((id, &view.schema, &view.name, &view.query)),
+        Object::Table(table) => table.materialized.as_ref().map(|of| (id, &table.schema, &table.name, &of.query)),
         _ => None,
     });
-    let names = |query: &str| {
-        let Ok(mut query) = parser::query(query) else { return false };
-        let mut named = view_names::named(&mut query).into_iter();
-        named.any(|(s, n)| n == name && s.is_none_or(|s| s == schema))
+    let own = |schema: &str| is_temporary(schema);
+    // By its name alone a temporary relation is meant in its own schema only, and there before all others.
+    let may_mean = |of: &str| match (own(schema), own(of)) {
+        (true, _) => of == schema,
+        (false, true) => catalog.relation(of, name).is_none(),
+        (false, false) => true,
     };
-    views.filter(|(_, view)| names(&view.query)).map(|(id, v)| (id, v.schema.clone(), v.name.clone())).collect()
+    let names = |of: &str, query: &str| {
+        let Ok(mut query) = parser::query(query) else { return false };
+        let meant = |s: String| s == schema || s == "pg_temp" && of == schema;
+        let mut named = view_names::named(&mut query).into_iter();
+        named.any(|(s, n)| n == name && s.map_or_else(|| may_mean(of), meant))
+    };
+    let found = views.filter(|(_, of, _, query)| names(of, query));
+    found.map(|(id, schema, name, _)| (id, schema.clone(), name.clone())).collect()
 }
 
 fn schema(ddl: &mut Ddl<'_>, name: &ObjectName, if_exists: bool, cascade: bool) -> Result<()> {

@@ -7,7 +7,7 @@ use super::super::context::Context;
 use super::super::parser::{fold, split};
 use super::Ddl;
 use super::constraint::unused_name;
-use crate::catalog::{Action, ForeignKey, KeyConstraint, Object, ObjectId, SqlType, Table};
+use crate::catalog::{Action, ForeignKey, KeyConstraint, Object, ObjectId, SqlType, Table, is_temporary};
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast;
@@ -29,6 +29,12 @@ pub(super) fn add_foreign_key(
     });
     let own: Vec<usize> = own.collect::<Result<_>>()?;
     let (parent_id, mut parent) = referred_table(ddl, id, table, &definition.foreign_table)?;
+    let of = |table: &Table| if is_temporary(&table.schema) { "temporary" } else { "permanent" };
+    if of(table) != of(&parent) {
+        let of = of(table);
+        let message = format!("constraints on {of} tables may reference only {of} tables");
+        return Err(Error::new(Kind::InvalidTableDefinition, message));
+    }
     let key = referred_key(&parent, own.len(), &definition.referred_columns)?;
     // In the key's order, whatever the statement's.
     let columns: Vec<usize> = match definition.referred_columns.is_empty() {
@@ -89,7 +95,7 @@ fn referred_table(ddl: &Ddl<'_>, id: ObjectId, table: &Table, name: &ast::Object
     }
     let (schema, name) = ddl.context.resolve(schema.as_deref(), &name);
     match ddl.txn.snapshot().catalog.relation(&schema, &name) {
-        Some((id, Object::Table(table))) => {
+        Some((id, Object::Table(table))) if table.materialized.is_none() => {
             ddl.context.must_own(table.owner, "table", &name)?;
             Ok((id, table.clone()))
         }

@@ -13,6 +13,7 @@ mod function;
 mod generated;
 mod index;
 mod like;
+mod materialized;
 mod owner;
 mod policy;
 mod rename;
@@ -27,11 +28,12 @@ pub use access::{alter_role, create_role, drop_role, grant};
 pub use alter_table::alter_table;
 pub use class::{erase_class, may_have_classes, set_class};
 pub use comment::comment_on;
-pub use drop::drop_objects;
+pub use drop::{drop_by_id, drop_objects};
 pub use enumeration::{alter_enum, create_enum, drop_types};
 pub use foreign_key::to_truncate;
 pub use function::{create_function, drop_function};
 pub use index::{create_index, reindex};
+pub use materialized::{create_materialized_view, refresh_materialized_view};
 pub use owner::{Owned, set_owner};
 pub use policy::{
     create_masking_policy, create_row_policy, create_tag, drop_masking_policy, drop_row_policy, drop_tag,
@@ -44,6 +46,7 @@ pub use table::{create_table, create_view};
 
 use super::context::Context;
 use super::parser::split;
+use super::temporary;
 use crate::catalog::{Class, Object, ObjectId, Table};
 use crate::config::NAME_BYTES_MAX;
 use crate::error::{Error, Kind, Result};
@@ -97,7 +100,25 @@ impl Ddl<'_> {
         names.find(|name| !self.is_taken(schema, name)).unwrap_or_else(|| base.to_owned())
     }
 
-    /// Schema and name for a relation that is to be made.
+    /// Schema and name for a relation that is to be made: a temporary one if that is asked for or named.
+    fn new_place(&mut self, name: &ObjectName, temporary: bool) -> Result<(String, String)> {
+        let (schema, plain) = split(name)?;
+        let first = || self.context.settings.search_path().into_iter().next();
+        let named = match &schema {
+            Some(schema) => self.context.is_own_temporary(self.context.schema(schema)),
+            None => !temporary && first().is_some_and(|first| first == "pg_temp"),
+        };
+        if temporary && schema.is_some() && !named {
+            return Err(temporary::wrong_schema());
+        }
+        if !temporary && !named {
+            return self.new_relation(name);
+        }
+        check_name(&plain)?;
+        Ok((temporary::must_get_schema(self)?, plain))
+    }
+
+    /// Schema and name for a relation that is to be made, and is not temporary.
     fn new_relation(&self, name: &ObjectName) -> Result<(String, String)> {
         let (schema, name) = split(name)?;
         self.new_relation_named(schema, name)
@@ -126,6 +147,7 @@ impl Ddl<'_> {
     /// The table of this name, if the role owns it.
     pub(super) fn own_table(&self, schema: Option<&str>, name: &str) -> Result<(ObjectId, Table)> {
         let (schema, name) = self.context.resolve(schema, name);
+        self.context.must_reach(&schema)?;
         match self.txn.snapshot().catalog.relation(&schema, &name) {
             Some((id, Object::Table(table))) => {
                 self.context.must_own(table.owner, "table", &name)?;

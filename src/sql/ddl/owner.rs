@@ -18,6 +18,8 @@ pub enum Owned {
     Function,
     /// `SEQUENCE`
     Sequence,
+    /// `MATERIALIZED VIEW`
+    MaterializedView,
     /// `SCHEMA`
     Schema,
     /// `SOURCE`
@@ -36,6 +38,7 @@ impl Owned {
             Self::View => "ALTER VIEW",
             Self::Function => "ALTER FUNCTION",
             Self::Sequence => "ALTER SEQUENCE",
+            Self::MaterializedView => "ALTER MATERIALIZED VIEW",
             Self::Schema => "ALTER SCHEMA",
             Self::Source => "ALTER SOURCE",
             Self::Model => "ALTER MODEL",
@@ -53,7 +56,9 @@ pub fn set_owner(ddl: &mut Ddl<'_>, what: Owned, name: &(Option<String>, String)
     }
     let (schema, plain) = ddl.context.resolve(name.0.as_deref(), &name.1);
     let (class, key) = match what {
-        Owned::Table | Owned::View | Owned::Sequence => (Class::Relation, relation_key(&schema, &plain)),
+        Owned::Table | Owned::View | Owned::MaterializedView | Owned::Sequence => {
+            (Class::Relation, relation_key(&schema, &plain))
+        }
         Owned::Function => (Class::Function, function_key(ddl, name)),
         Owned::Schema | Owned::Source => (Class::Schema, plain.clone()),
         Owned::Model => (Class::Model, plain.clone()),
@@ -65,6 +70,7 @@ pub fn set_owner(ddl: &mut Ddl<'_>, what: Owned, name: &(Option<String>, String)
     let kind = object.kind_name();
     let held = match (&mut object, what) {
         (Object::Table(o), Owned::Table) => &mut o.owner,
+        (Object::Table(o), Owned::MaterializedView) if o.materialized.is_some() => &mut o.owner,
         (Object::View(o), Owned::View) => &mut o.owner,
         (Object::Function(o), Owned::Function) => &mut o.owner,
         (Object::Sequence(o), Owned::Sequence) if o.owned_by.is_some() => {

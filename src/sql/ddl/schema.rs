@@ -57,6 +57,15 @@ pub fn comment(ddl: &mut Ddl<'_>, on: CommentObject, name: &ObjectName, comment:
             table.columns[at].comment = comment;
             ddl.txn.put_object(id, Object::Table(table))
         }
+        CommentObject::MaterializedView => {
+            let (schema, name) = split(name)?;
+            let (id, mut table) = ddl.own_table(schema.as_deref(), &name)?;
+            if table.materialized.is_none() {
+                return Err(Error::new(Kind::WrongObject, format!("\"{name}\" is not a materialized view")));
+            }
+            table.comment = comment;
+            ddl.txn.put_object(id, Object::Table(table))
+        }
         CommentObject::View => {
             let (schema, name) = split(name)?;
             let (schema, name) = ddl.context.resolve(schema.as_deref(), &name);

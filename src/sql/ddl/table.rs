@@ -1,10 +1,11 @@
 //! CREATE TABLE, CREATE TABLE AS, CREATE VIEW.
 
+use super::super::context::Context;
 use super::super::dml::{Referring, Target, Work, rows};
 use super::super::parser::{Beside, fold};
 use super::super::planner::{Planner, parse_expression};
-use super::super::run;
 use super::super::types::is_serial;
+use super::super::{run, temporary};
 use super::constraint::unused_name;
 use super::enumeration::written_type;
 use super::foreign_key::add_foreign_key;
@@ -12,10 +13,13 @@ use super::generated::check_generated;
 use super::like::take_over;
 use super::sequence::{number_column, set_default};
 use super::{Ddl, check_name, skipping, view_names};
-use crate::catalog::{CheckConstraint, Column, KeyConstraint, Object, ObjectId, SqlType, Table, View};
+use crate::catalog::{
+    CheckConstraint, Column, KeyConstraint, Object, ObjectId, OnCommit, SqlType, Table, View, is_temporary,
+};
 use crate::error::{Error, Kind, Result};
 use crate::txn::Loader;
 use datafusion::common::DFSchema;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{self, ColumnOption, GeneratedAs, TableConstraint};
 use futures::TryStreamExt;
 use std::sync::Arc;
@@ -27,18 +31,16 @@ pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable, beside: &
         return Err(Error::new(Kind::Unsupported, "CREATE EXTERNAL TABLE is not supported")
             .with_hint("Use CREATE SOURCE to register files."));
     }
-    if create.temporary {
-        return Err(Error::new(Kind::Unsupported, "temporary tables are not supported"));
-    }
     if create.like.is_some() || create.inherits.is_some() || create.partition_by.is_some() {
         return Err(Error::new(Kind::Unsupported, "CREATE TABLE with LIKE, INHERITS or PARTITION BY is not supported"));
     }
-    let (schema, name) = ddl.new_relation(&create.name)?;
+    let (schema, name) = ddl.new_place(&create.name, create.temporary)?;
+    let on_commit = on_commit(&schema, create.on_commit)?;
     if create.if_not_exists && ddl.txn.snapshot().catalog.relation(&schema, &name).is_some() {
         skipping(ddl.context, "relation", &name, true);
         return Ok(create.query.map(|_| 0));
     }
-    let mut table = Table::new(schema, name, ddl.context.role);
+    let mut table = Table { on_commit, ..Table::new(schema, name, ddl.context.role) };
     if let Some(query) = create.query {
         return create_table_as(ddl, table, &create.columns, *query).await.map(Some);
     }
@@ -67,6 +69,20 @@ pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable, beside: &
     }
     ddl.txn.put_object(id, Object::Table(table))?;
     Ok(None)
+}
+
+/// What COMMIT does to a table of this schema.
+fn on_commit(schema: &str, said: Option<ast::OnCommit>) -> Result<Option<OnCommit>> {
+    let action = match said {
+        None => return Ok(None),
+        Some(ast::OnCommit::PreserveRows) => None,
+        Some(ast::OnCommit::DeleteRows) => Some(OnCommit::DeleteRows),
+        Some(ast::OnCommit::Drop) => Some(OnCommit::Drop),
+    };
+    match is_temporary(schema) {
+        true => Ok(action),
+        false => Err(Error::new(Kind::InvalidTableDefinition, "ON COMMIT can only be used on temporary tables")),
+    }
 }
 
 /// One column with its constraints; what it refers to is told in `references`.
@@ -240,7 +256,19 @@ async fn create_table_as(
     }
     let id = ddl.new_id();
     ddl.txn.put_object(id, Object::Table(table.clone()))?;
-    let mut stream = run::stream(ddl.context, ddl.state, &plan).await?;
+    let context = ddl.context.clone();
+    fill(ddl, &context, id, &table, &plan).await
+}
+
+/// Puts the rows of a query, which runs in `context`, into a table; gives how many.
+pub(super) async fn fill(
+    ddl: &mut Ddl<'_>,
+    context: &Arc<Context>,
+    id: ObjectId,
+    table: &Table,
+    plan: &LogicalPlan,
+) -> Result<usize> {
+    let mut stream = run::stream(context, ddl.state, plan).await?;
     let work = Work::new(ddl.context, ddl.state, &[]);
     let target = Target { id, called: ast::Ident::with_quote('"', &table.name), table: Arc::new(table.clone()) };
     let mut referring = Referring::default();
@@ -257,10 +285,11 @@ async fn create_table_as(
 /// Runs CREATE VIEW.
 pub fn create_view(ddl: &mut Ddl<'_>, mut create: ast::CreateView) -> Result<()> {
     ddl.txn.must_write("CREATE VIEW")?;
-    if create.materialized || create.temporary {
-        return Err(Error::new(Kind::Unsupported, "materialized and temporary views are not supported"));
+    let reads_temporary = temporary::is_read_by(ddl, &create.query);
+    let (schema, name) = ddl.new_place(&create.name, create.temporary || reads_temporary)?;
+    if !create.temporary && is_temporary(&schema) {
+        ddl.context.notice(format!("view \"{name}\" will be a temporary view"));
     }
-    let (schema, name) = ddl.new_relation(&create.name)?;
     let columns: Vec<String> = create.columns.iter().map(|column| fold(&column.name)).collect();
     view_names::qualify(&mut create.query, ddl.context);
     // Planned now so that a view which cannot work is refused when it is made.

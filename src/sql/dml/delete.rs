@@ -4,7 +4,7 @@ use super::super::ddl::{Ddl, restart_sequences, to_truncate};
 use super::super::tables::must_have;
 use super::apply::remove;
 use super::returning::Beside;
-use super::update::{first_of_each, select};
+use super::update::{first_of_each, select, still_there};
 use super::{Changed, Work, returning};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
@@ -25,7 +25,7 @@ pub fn delete<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, delete: ast::Del
         from.extend(delete.using.unwrap_or_default());
         let beside = Beside::of(work, &from[1..], delete.returning.is_some())?;
         let found = select(work, &target, from, delete.selection, beside.expressions().collect()).await?;
-        let (ids, values) = first_of_each(&found)?;
+        let (ids, values) = first_of_each(&still_there(work, txn, &target, found)?)?;
         let shown = match delete.returning.is_some() {
             true => (0..target.table.columns.len()).collect(),
             false => Vec::new(),

@@ -5,11 +5,12 @@ use super::super::parameters;
 use super::super::planner::Planner;
 use super::super::run;
 use super::adding::{Adding, OnConflict};
+use super::defaults::Defaults;
 use super::parameters::lend_type;
 use super::returning::Beside;
 use super::update::assigned;
 use super::upsert::on_conflict;
-use super::{Changed, Target, Work, generated, is_default, returning};
+use super::{Changed, Target, Work, generated, returning};
 use crate::catalog::{Privilege, SqlType};
 use crate::error::{Error, Kind, Result};
 use crate::txn::Transaction;
@@ -50,7 +51,7 @@ pub fn insert<'a>(
             adding.put(work, txn, batch).await?;
             return added(work, txn, &target, adding, insert.returning).await;
         };
-        let (plan, defaults) = plan(work, &target, &columns, *source)?;
+        let (plan, mut defaults) = plan(work, &target, &columns, *source)?;
         let width = plan.schema().fields().len();
         if width > columns.len() {
             return Err(Error::new(Kind::Syntax, "INSERT has more expressions than target columns"));
@@ -61,23 +62,29 @@ pub fn insert<'a>(
         refuse_text(&target, &columns, &plan)?;
         let mut given = vec![None; target.table.columns.len()];
         for (at, &column) in columns.iter().take(width).enumerate() {
-            given[column] = (!defaults.contains(&at)).then_some(at);
+            given[column] = (!defaults.all.contains(&at)).then_some(at);
         }
         generated::must_be_given(&target, &insert, &mut given)?;
         let plan = work.bind(plan)?;
         let mut stream = run::stream(work.context, work.state, &plan).await?;
         while let Some(batch) = stream.try_next().await? {
+            let batch = defaults.number(work, &target, &columns, batch)?;
             adding.put(work, txn, work.whole_rows(&target.table, &given, &batch)?).await?;
         }
         added(work, txn, &target, adding, insert.returning).await
     })
 }
 
-/// The plan of the rows that are added, and the columns for which all of them say DEFAULT.
-fn plan(work: &Work<'_>, target: &Target, columns: &[usize], source: ast::Query) -> Result<(LogicalPlan, Vec<usize>)> {
-    let (mut source, defaults) = without_defaults(source, columns.len())?;
+/// The plan of the rows that are added, and where they say DEFAULT.
+fn plan(
+    work: &Work<'_>,
+    target: &Target,
+    columns: &[usize],
+    mut source: ast::Query,
+) -> Result<(LogicalPlan, Defaults)> {
+    let defaults = Defaults::take(&mut source, target, columns)?;
     lend_types(&mut source, target, columns);
-    Ok((Planner::new(work.context, work.state).query(source)?, defaults))
+    Ok((Planner::new(work.context, work.state).query(work.reach(source))?, defaults))
 }
 
 /// What the statement did, now that all rows are there.
@@ -157,32 +164,6 @@ fn columns(target: &Target, insert: &ast::Insert) -> Result<Vec<usize>> {
         columns.push(at);
     }
     Ok(columns)
-}
-
-/// A VALUES list with NULL in place of DEFAULT, and the columns where all rows say DEFAULT.
-fn without_defaults(mut query: ast::Query, width: usize) -> Result<(ast::Query, Vec<usize>)> {
-    let ast::SetExpr::Values(values) = query.body.as_mut() else { return Ok((query, Vec::new())) };
-    let mut defaults = Vec::new();
-    for at in 0..width {
-        let said = values.rows.iter().filter(|row| row.get(at).is_some_and(is_default)).count();
-        if said == 0 {
-            continue;
-        }
-        if said < values.rows.len() {
-            return Err(Error::new(
-                Kind::Unsupported,
-                "DEFAULT in some rows of VALUES and not in others is not supported",
-            )
-            .with_hint("Use one INSERT for the rows with DEFAULT and one for the others."));
-        }
-        defaults.push(at);
-        for row in &mut values.rows {
-            if let Some(expression) = row.get_mut(at) {
-                *expression = ast::Expr::Value(ast::Value::Null.into());
-            }
-        }
-    }
-    Ok((query, defaults))
 }
 
 /// PostgreSQL casts a literal to the column's type, but not an expression of type text.

@@ -29,6 +29,9 @@ pub fn must_not_be_stored(
     // What FROM reads matters only if a value may be of it.
     if read.of_others {
         others.iter().for_each(|relation| _ = relation.visit(&mut read));
+        // So does what WITH reads.
+        let with = work.context.with.iter().flat_map(|with| &with.cte_tables);
+        with.for_each(|cte| _ = cte.query.visit(&mut read));
     }
     if let Some(error) = read.failed.take() {
         return Err(error);
@@ -85,7 +88,12 @@ impl<'a> Read<'a> {
         // The past of a relation is masked as its present is.
         parts.retain(|part| parser::split_off(part).is_none());
         let Some(table) = parts.pop() else { return Ok(()) };
-        let (schema, table) = self.context.resolve(parts.pop().as_deref(), &table);
+        let schema = parts.pop();
+        let (schema, table) = match self.depth {
+            0 => self.context.resolve(schema.as_deref(), &table),
+            // What a view reads is no temporary relation of the reader's.
+            _ => self.context.without_temporary().resolve(schema.as_deref(), &table),
+        };
         match self.context.snapshot.catalog.relation(&schema, &table) {
             Some((id, Object::Table(facts))) => self.table(id, facts),
             Some((_, Object::View(view))) if self.depth < DEPTH_MAX => {

@@ -6,20 +6,24 @@
 
 mod adding;
 mod apply;
+mod defaults;
 mod delete;
 mod foreign;
 mod generated;
 mod insert;
 mod masked;
+mod merge;
 mod parameters;
 mod returning;
 pub mod rows;
 mod update;
 mod upsert;
+pub mod with;
 
 pub use delete::{delete, truncate};
 pub use foreign::{Referring, check_foreign_key};
 pub use insert::{insert, insert_parameters};
+pub use merge::{merge, merge_parameters};
 pub use parameters::{delete_parameters, update_parameters};
 pub use returning::returning_schema;
 pub use update::relations;
@@ -105,7 +109,12 @@ impl<'a> Work<'a> {
     pub fn target(&self, name: &ast::ObjectName, privilege: Privilege) -> Result<Target> {
         let (schema, name) = parser::split(name)?;
         let (schema, name) = self.context.resolve(schema.as_deref(), &name);
+        self.context.must_reach(&schema)?;
         let (id, table) = match self.context.snapshot.catalog.relation(&schema, &name) {
+            Some((_, Object::Table(table))) if table.materialized.is_some() && privilege != Privilege::Select => {
+                let message = format!("cannot change materialized view \"{name}\"");
+                return Err(Error::new(Kind::WrongObject, message));
+            }
             Some((id, Object::Table(table))) => (id, table),
             Some((_, other)) => {
                 return Err(Error::new(
@@ -124,6 +133,23 @@ impl<'a> Work<'a> {
         tables::must_have(self.context, table, privilege)?;
         let called = ast::Ident::with_quote('"', &table.name);
         Ok(Target { id, table: Arc::new(table.clone()), called })
+    }
+
+    /// A query with the statement's WITH queries in reach. Those of its own come first.
+    pub fn reach(&self, mut query: ast::Query) -> ast::Query {
+        let Some(outer) = self.context.with.as_deref() else { return query };
+        let Some(own) = &mut query.with else {
+            query.with = Some(outer.clone());
+            return query;
+        };
+        let hidden = |cte: &ast::Cte| {
+            own.cte_tables.iter().any(|own| parser::fold(&own.alias.name) == parser::fold(&cte.alias.name))
+        };
+        let mut all: Vec<ast::Cte> = outer.cte_tables.iter().filter(|cte| !hidden(cte)).cloned().collect();
+        all.append(&mut own.cte_tables);
+        own.cte_tables = all;
+        own.recursive |= outer.recursive;
+        query
     }
 
     /// The plan with the values of its parameters.

@@ -35,7 +35,8 @@ impl Beside {
             return Ok(Self::default());
         }
         let all = ast::SelectItem::Wildcard(ast::WildcardAdditionalOptions::default());
-        let plan = Planner::new(work.context, work.state).query(select_query(vec![all], from.to_vec(), None)?)?;
+        let query = work.reach(select_query(vec![all], from.to_vec(), None)?);
+        let plan = Planner::new(work.context, work.state).query(query)?;
         let columns = plan.schema().iter().filter_map(|(relation, field)| {
             // What a join has merged belongs to none of them, and is in one of them too.
             Some((relation?.table().to_owned(), field.clone()))
@@ -188,7 +189,7 @@ fn plan(
     if let ast::SetExpr::Select(select) = query.body.as_mut() {
         select.projection.iter_mut().try_for_each(|item| beside.place(target, item))?;
     }
-    let plan = planner.query(query)?;
+    let plan = planner.query(work.reach(query))?;
     let named = names::named(&said, plan.schema().inner());
     Ok((plan, named))
 }

@@ -1,16 +1,18 @@
 //! UPDATE.
 
+use super::super::parser::{fold, last};
 use super::super::planner::{Planner, parse_expression, select_query};
 use super::super::run;
 use super::super::tables::{ROW_ID, TableScan};
 use super::apply::replace;
+use super::merge::own_factor;
 use super::returning::Beside;
 use super::{Changed, Target, Work, generated, is_default, masked, returning};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
 use crate::txn::{RowId, Transaction, split_row_id};
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt64Array, new_null_array};
-use arrow::compute::interleave;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt64Array, new_null_array};
+use arrow::compute::{filter_record_batch, interleave};
 use arrow::datatypes::UInt64Type;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
@@ -34,6 +36,7 @@ pub fn update<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, update: ast::Upd
         let beside = Beside::of(work, &from[1..], update.returning.is_some())?;
         let values = values.into_iter().chain(beside.expressions()).collect();
         let found = select(work, &target, from, update.selection, values).await?;
+        let found = still_there(work, txn, &target, found)?;
         let (ids, mut found) = first_of_each(&found)?;
         let met = found.split_off(columns.len());
         let old = old_rows(work, txn, &target, &ids)?;
@@ -86,11 +89,63 @@ pub(super) fn assigned(assignments: Vec<ast::Assignment>) -> Result<Vec<(ast::Ob
             (ast::AssignmentTarget::Tuple(_), ast::Expr::Tuple(_)) => {
                 return Err(Error::new(Kind::Syntax, "number of columns does not match number of values"));
             }
-            (ast::AssignmentTarget::Tuple(_), _) => {
-                let message = "UPDATE of several columns at once takes a list of values: (a, b) = (x, y)";
-                return Err(Error::new(Kind::Unsupported, message));
+            (ast::AssignmentTarget::Tuple(names), ast::Expr::Subquery(query)) => {
+                pairs.extend(each(names, *query)?);
             }
+            (ast::AssignmentTarget::Tuple(names), value) => match row(value) {
+                Some(values) if names.len() == values.len() => pairs.extend(names.into_iter().zip(values)),
+                Some(_) => {
+                    return Err(Error::new(Kind::Syntax, "number of columns does not match number of values"));
+                }
+                None => {
+                    let message = "source for a multiple-column UPDATE item must be a sub-SELECT or ROW() expression";
+                    return Err(Error::new(Kind::Unsupported, message));
+                }
+            },
         }
+    }
+    Ok(pairs)
+}
+
+/// The values of `ROW(x, y)`, and the one of `(x)`.
+fn row(value: ast::Expr) -> Option<Vec<ast::Expr>> {
+    match value {
+        ast::Expr::Nested(inner) => Some(vec![*inner]),
+        ast::Expr::Function(function) if last(&function.name) == "row" => {
+            let ast::FunctionArguments::List(list) = function.args else { return None };
+            let values = list.args.into_iter().map(|arg| match arg {
+                ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(value)) => Some(value),
+                _ => None,
+            });
+            values.collect()
+        }
+        _ => None,
+    }
+}
+
+/// `(a, b) = (SELECT x, y ...)`: each column is that of the query.
+fn each(names: Vec<ast::ObjectName>, query: ast::Query) -> Result<Vec<(ast::ObjectName, ast::Expr)>> {
+    let unsupported = |what: &str| {
+        let message = format!("UPDATE of several columns at once with {what} is not supported");
+        Error::new(Kind::Unsupported, message)
+    };
+    let ast::SetExpr::Select(select) = query.body.as_ref() else { return Err(unsupported("such a query")) };
+    let whole = |item: &ast::SelectItem| {
+        !matches!(item, ast::SelectItem::UnnamedExpr(_) | ast::SelectItem::ExprWithAlias { .. })
+    };
+    if select.distinct.is_some() || select.projection.iter().any(whole) {
+        return Err(unsupported("DISTINCT or * in the query").with_hint("Name the columns of the query."));
+    }
+    if select.projection.len() != names.len() {
+        return Err(Error::new(Kind::Syntax, "number of columns does not match number of values"));
+    }
+    let mut pairs = Vec::with_capacity(names.len());
+    for (n, name) in names.into_iter().enumerate() {
+        let mut one = query.clone();
+        if let ast::SetExpr::Select(select) = one.body.as_mut() {
+            select.projection = vec![select.projection.swap_remove(n)];
+        }
+        pairs.push((name, ast::Expr::Subquery(Box::new(one))));
     }
     Ok(pairs)
 }
@@ -136,10 +191,14 @@ pub(super) async fn select(
 pub(super) fn plan(
     work: &Work<'_>,
     target: &Target,
-    from: Vec<ast::TableWithJoins>,
+    mut from: Vec<ast::TableWithJoins>,
     condition: Option<ast::Expr>,
     expressions: Vec<ast::Expr>,
 ) -> Result<LogicalPlan> {
+    // No WITH query of its name is meant.
+    if let Some(own) = from.first_mut().filter(|from| work.context.with.is_some() && is_called(from, target)) {
+        own.relation = own_factor(target);
+    }
     let id = ast::Expr::CompoundIdentifier(vec![target.called.clone(), ast::Ident::with_quote('"', ROW_ID)]);
     let items = std::iter::once(id)
         .chain(expressions)
@@ -150,7 +209,33 @@ pub(super) fn plan(
     let scan = TableScan::open(work.context, work.state, target.id, true)?;
     let planner =
         Planner::new(work.context, work.state).with_override(&target.table.schema, &target.table.name, Arc::new(scan));
-    planner.query(query)
+    planner.query(work.reach(query))
+}
+
+/// Whether a relation of FROM is the target, which comes first where it is not joined to anything.
+fn is_called(from: &ast::TableWithJoins, target: &Target) -> bool {
+    match &from.relation {
+        ast::TableFactor::Table { name, alias: None, .. } => last(name) == target.table.name,
+        ast::TableFactor::Table { alias: Some(alias), .. } => fold(&alias.name) == fold(&target.called),
+        _ => false,
+    }
+}
+
+/// Those of the rows found, whose ids are in the first column, that no other part of the statement has changed: a row is
+/// changed once. What met no row has no id.
+pub(super) fn still_there(
+    work: &Work<'_>,
+    txn: &Transaction,
+    target: &Target,
+    found: RecordBatch,
+) -> Result<RecordBatch> {
+    let now = txn.snapshot().rows(target.id);
+    if Arc::ptr_eq(&now, &work.context.snapshot.rows(target.id)) {
+        return Ok(found);
+    }
+    let ids = found.column(0).as_primitive::<UInt64Type>();
+    let kept: BooleanArray = ids.iter().map(|id| Some(id.is_none_or(|id| now.is_live(id)))).collect();
+    Ok(filter_record_batch(&found, &kept)?)
 }
 
 /// Ids without repetition, and the values that came with the first of each.

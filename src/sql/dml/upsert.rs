@@ -216,7 +216,8 @@ impl Upsert {
         }
         let items = std::iter::once(number(&called)).chain(self.values.iter().cloned()).enumerate();
         let items = items.map(|(n, expr)| ast::SelectItem::ExprWithAlias { expr, alias: quoted(&format!("c{n}")) });
-        let plan = Planner::new(&context, work.state).query(select_query(items.collect(), from, Some(condition))?)?;
+        let query = work.reach(select_query(items.collect(), from, Some(condition))?);
+        let plan = Planner::new(&context, work.state).query(query)?;
         Ok((context, plan))
     }
 }

@@ -15,7 +15,7 @@ mod parquet_files;
 mod schema;
 
 use super::context::Context;
-use crate::catalog::{Object, Table};
+use crate::catalog::{Object, Table, is_temporary};
 use crate::error::{Error, Kind, Result};
 use crate::txn::batch;
 use arrow::array::RecordBatch;
@@ -87,11 +87,17 @@ pub fn export(context: &Context, to: &Path, format: Format) -> Result<u64> {
     let mut script = Script::new(&catalog, &context.database.name);
     let mut rows = 0;
     for (id, object) in &tables {
-        if let Object::Sequence(sequence) = object.as_ref() {
+        if let Object::Sequence(sequence) = object.as_ref()
+            && !is_temporary(&sequence.schema)
+        {
             let (last, given) = context.database.counters.last(*id, sequence)?;
             script.count(sequence, last, given);
         }
-        if let Object::Table(table) = object.as_ref() {
+        // A materialized view is filled by its query again, and a temporary table is nobody's but its session's.
+        if let Object::Table(table) = object.as_ref()
+            && table.materialized.is_none()
+            && !is_temporary(&table.schema)
+        {
             let (whole, table) = (table, &stored(table));
             let base = to.join("data").join(file_name(table, *id));
             let files: Box<dyn TableFiles> = match format {

@@ -5,7 +5,7 @@ use super::super::pg_catalog::function_definition;
 use super::objects::is_constraint;
 use crate::catalog::{
     Action, Catalog, Class, Column, Function, Grant, Index, Model, Object, ObjectId, PUBLIC, Privilege, Role,
-    RowPolicy, Sequence, Source, Table, Tag, TagSource, TagUse, View,
+    RowPolicy, Sequence, Source, Table, Tag, TagSource, TagUse, View, is_temporary,
 };
 use datafusion::sql::sqlparser::ast::visit_relations;
 use std::fmt::Write;
@@ -125,7 +125,9 @@ impl<'a> Script<'a> {
             }
         });
         out += &all(&|out, _, object| {
-            if let Object::Table(table) = object {
+            if let Object::Table(table) = object
+                && table.materialized.is_none()
+            {
                 self.table_made(out, table);
                 self.classes(out, table);
             }
@@ -174,6 +176,7 @@ impl<'a> Script<'a> {
         out += &all(&|out, _, object| match object {
             Object::View(view) => self.view(out, view),
             Object::Function(function) if reads_relations(function) => function_made(out, function),
+            Object::Table(table) => materialized(out, table),
             _ => {}
         });
         out += &all(&|out, id, object| {
@@ -197,6 +200,14 @@ impl<'a> Script<'a> {
             }
         });
         out += &all(&|out, _, object| self.owner(out, object));
+        // By now they have their owners, as whom they are filled.
+        out += &all(&|out, _, object| {
+            if let Object::Table(table) = object
+                && table.materialized.as_ref().is_some_and(|of| of.populated)
+            {
+                _ = writeln!(out, "REFRESH MATERIALIZED VIEW {};", relation(&table.schema, &table.name));
+            }
+        });
         if retention_ms > 0 {
             _ = writeln!(out, "ALTER SYSTEM SET steward.retention = '{retention_ms}ms';");
         }
@@ -206,6 +217,7 @@ impl<'a> Script<'a> {
     /// Every object, in the order in which they were made: what a view or a model reads came before it.
     fn in_order(&self) -> Vec<(ObjectId, &Object)> {
         let mut all: Vec<_> = self.catalog.objects().map(|(id, object)| (id, object.as_ref())).collect();
+        all.retain(|(_, object)| !is_of_session(self.catalog, object));
         all.sort_by_key(|(id, _)| *id);
         all
     }
@@ -401,6 +413,9 @@ impl<'a> Script<'a> {
     fn owner(&self, out: &mut String, object: &Object) {
         let (what, name, owner) = match object {
             Object::Schema(o) => ("SCHEMA", ident(&o.name), o.owner),
+            Object::Table(o) if o.materialized.is_some() => {
+                ("MATERIALIZED VIEW", relation(&o.schema, &o.name), o.owner)
+            }
             Object::Table(o) => ("TABLE", relation(&o.schema, &o.name), o.owner),
             Object::View(o) => ("VIEW", relation(&o.schema, &o.name), o.owner),
             Object::MaskingPolicy(o) => ("MASKING POLICY", ident(&o.name), o.owner),
@@ -437,6 +452,37 @@ fn reads_relations(function: &Function) -> bool {
 
 fn function_made(out: &mut String, function: &Function) {
     _ = writeln!(out, "{};", function_definition(function));
+}
+
+/// Whether an object is temporary, or belongs to what is.
+fn is_of_session(catalog: &Catalog, object: &Object) -> bool {
+    let of_table = |id: ObjectId| catalog.table_by_id(id).is_some_and(|table| is_temporary(&table.schema));
+    match object {
+        Object::Schema(schema) => is_temporary(&schema.name),
+        Object::Table(table) => is_temporary(&table.schema),
+        Object::View(view) => is_temporary(&view.schema),
+        Object::Index(index) => is_temporary(&index.schema),
+        Object::Sequence(sequence) => is_temporary(&sequence.schema),
+        Object::RowPolicy(policy) => of_table(policy.table),
+        Object::ColumnClass(class) => of_table(class.table),
+        _ => false,
+    }
+}
+
+fn materialized(out: &mut String, table: &Table) {
+    let Some(of) = &table.materialized else { return };
+    let name = relation(&table.schema, &table.name);
+    let columns = table.columns.iter().map(|column| ident(&column.name)).collect::<Vec<_>>().join(", ");
+    let query = readable(&of.query);
+    _ = writeln!(out, "CREATE MATERIALIZED VIEW {name} ({columns}) AS {query} WITH NO DATA;");
+    if let Some(comment) = &table.comment {
+        _ = writeln!(out, "COMMENT ON MATERIALIZED VIEW {name} IS {};", literal(comment));
+    }
+    for column in &table.columns {
+        if let Some(comment) = &column.comment {
+            _ = writeln!(out, "COMMENT ON COLUMN {name}.{} IS {};", ident(&column.name), literal(comment));
+        }
+    }
 }
 
 fn table_made(out: &mut String, table: &Table, mut parts: Vec<String>) {

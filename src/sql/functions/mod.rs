@@ -8,6 +8,8 @@ mod classify;
 mod enumeration;
 mod evaluate;
 mod masks;
+mod notify;
+mod one;
 pub mod postgres;
 mod predict;
 mod quality;
@@ -16,6 +18,8 @@ mod search;
 pub mod sequence;
 mod session_info;
 mod udf;
+
+pub use one::ONE;
 
 use super::context::Context;
 use super::parameters::{self, Parameters};
@@ -67,6 +71,8 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
     let function = session_info::scalar(name, context)
         .or_else(|| sequence::scalar(name, context))
         .or_else(|| enumeration::scalar(name))
+        .or_else(|| notify::scalar(name, context))
+        .or_else(|| one::scalar(name))
         .or_else(|| masks::scalar(name, context))
         .or_else(|| classify::scalar(name, context))
         .or_else(|| quality::scalar(name, context))

@@ -358,6 +358,10 @@ fn lock(
     let (schema, name) = split(name)?;
     let (schema, name) = work.context.resolve(schema.as_deref(), &name);
     let (id, table) = match work.context.snapshot.catalog.relation(&schema, &name) {
+        Some((_, Object::Table(table))) if table.materialized.is_some() => {
+            let message = format!("cannot lock rows in materialized view \"{name}\"");
+            return Err(Error::new(Kind::WrongObject, message));
+        }
         Some((id, Object::Table(table))) => (id, table),
         Some((_, Object::View(_))) => return Err(not_allowed(words, &format!("view \"{name}\""))),
         _ => return Ok(None),

@@ -7,8 +7,10 @@
 
 mod clause;
 mod rows;
+mod table;
 
 pub use clause::{LOCKED, Locked, inner, is_in, select, words};
+pub use table::lock_tables;
 
 use super::context::Context;
 use crate::catalog::ObjectId;

@@ -7,11 +7,14 @@ mod as_of;
 mod copy;
 mod cursor;
 mod define;
+mod kept;
 mod locks;
+pub mod merge;
 mod operate;
 mod own;
 mod sequence;
 mod spelling;
+mod table;
 mod tokens;
 mod unions;
 mod upkeep;
@@ -21,6 +24,7 @@ pub use as_of::{Written, readable, split_off};
 pub use copy::{Chosen, Copy, CopyForm, CopyFormat, CopyHeader};
 pub use cursor::{ALL, Cursor, Declare, Direction};
 pub use define::{Commented, Define, EnumChange, IdentityChange, Named, Reindexed};
+pub use kept::Kept;
 pub use locks::{Strength, strength};
 pub use operate::Operate;
 pub use own::{AssetTarget, GrantTarget, Inventory, Own, RoleOption, TagTarget};
@@ -117,24 +121,27 @@ fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     tokens::must_be_shallow(&tokens)?;
     cursor::refuse_current_of(&tokens)?;
     let dialect = PostgreSqlDialect {};
-    let (tokens, beside) = spelling::take_out(as_of::to_names(locks::spell(tokens))?)?;
+    let tokens = as_of::to_names(merge::spell(table::spell(locks::spell(tokens))))?;
+    let (tokens, beside) = spelling::take_out(tokens)?;
     let mut words = Words::new(Parser::new(&dialect).with_tokens_with_locations(tokens));
     if let Some(own) = own::parse(&mut words, text)? {
         words.end()?;
         return Ok(Body::Own(Box::new(own)));
     }
     let mut statement = words.parser.parse_statement().map_err(Error::from)?;
-    words.end()?;
     read_back(&mut statement)?;
     spelling::put_back(&mut statement, &beside);
-    Ok(match statement {
-        ast::Statement::CreateTable(create) if !beside.is_empty() => {
+    let finished = kept::finish(&mut words, statement)?;
+    words.end()?;
+    Ok(match finished {
+        Ok(own) => Body::Own(Box::new(own)),
+        Err(ast::Statement::CreateTable(create)) if !beside.is_empty() => {
             Body::Own(Box::new(Own::Define(Define::CreateTable { create: Box::new(create), beside })))
         }
-        ast::Statement::AlterTable(alter) if !beside.is_empty() => {
+        Err(ast::Statement::AlterTable(alter)) if !beside.is_empty() => {
             Body::Own(Box::new(Own::Define(Define::AlterTable { alter: Box::new(alter), beside })))
         }
-        statement => Body::Sql(Box::new(statement)),
+        Err(statement) => Body::Sql(Box::new(statement)),
     })
 }
 

@@ -83,10 +83,11 @@ fn folder(words: &mut Words) -> Result<(String, BTreeMap<String, String>)> {
 /// ALTER ... OWNER TO; for other forms of ALTER the words are given back.
 fn set_owner(words: &mut Words) -> Result<Option<Operate>> {
     let start = words.parser.index();
-    let kinds: [(&[&str], Owned); 8] = [
+    let kinds: [(&[&str], Owned); 9] = [
         (&["ALTER", "TABLE"], Owned::Table),
         (&["ALTER", "VIEW"], Owned::View),
         (&["ALTER", "SEQUENCE"], Owned::Sequence),
+        (&["ALTER", "MATERIALIZED", "VIEW"], Owned::MaterializedView),
         (&["ALTER", "SCHEMA"], Owned::Schema),
         (&["ALTER", "SOURCE"], Owned::Source),
         (&["ALTER", "FUNCTION"], Owned::Function),

@@ -3,6 +3,7 @@
 use super::copy::{self, Copy};
 use super::cursor::{self, Cursor};
 use super::define::{self, Define};
+use super::kept::{self, Kept};
 use super::operate::{self, Operate};
 use super::sequence;
 use super::upkeep::{self, Upkeep};
@@ -82,6 +83,8 @@ pub enum Own {
     Define(Define),
     /// `VACUUM`, `ANALYZE`, `CLUSTER`
     Upkeep(Upkeep),
+    /// Materialized views, CREATE TABLE AS ... WITH NO DATA
+    Kept(Kept),
     /// Backups, exports, checks
     Operate(Operate),
     /// DECLARE, FETCH, MOVE, CLOSE
@@ -163,6 +166,9 @@ pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
     }
     if let Some(define) = define::parse(words)? {
         return Ok(Some(Own::Define(define)));
+    }
+    if let Some(kept) = kept::parse(words)? {
+        return Ok(Some(Own::Kept(kept)));
     }
     let first = words.peek(0).unwrap_or_default();
     match first.as_str() {

@@ -44,6 +44,7 @@ impl<'a> Entry<'a> {
     /// `relkind`
     pub fn kind(&self) -> &'static str {
         match self.what {
+            What::Table(_, table) if table.materialized.is_some() => "m",
             What::Table(..) => "r",
             What::View(..) | What::Steward => "v",
             What::TextIndex(..) | What::Plain(..) | What::Key(..) => "i",

@@ -78,21 +78,18 @@ impl Facts {
 
     /// The schemas in which names are looked for, the catalogue's first.
     pub(super) fn path(&self) -> Vec<String> {
-        let mut path = self.context.settings.search_path();
-        if !path.iter().any(|schema| schema == "pg_catalog") {
-            path.insert(0, "pg_catalog".to_owned());
-        }
+        let mut path = self.context.path();
         path.retain(|schema| self.schema_oid(schema).is_some());
         path
     }
 
     /// The OID of a schema.
     pub(super) fn schema_oid(&self, name: &str) -> Option<u32> {
-        match name {
+        match self.context.schema(name) {
             "pg_catalog" => Some(oids::PG_CATALOG),
             "information_schema" => Some(oids::INFORMATION_SCHEMA),
             "steward" => Some(oids::STEWARD),
-            _ => self.catalog().schema(name).map(|(id, _)| oids::of(id)),
+            name => self.catalog().schema(name).map(|(id, _)| oids::of(id)),
         }
     }
 
@@ -125,6 +122,9 @@ impl Facts {
 
     /// Whether the role is shown an entry.
     pub(super) fn may_see(&self, entry: &Entry<'_>) -> bool {
+        if self.context.must_reach(entry.schema).is_err() {
+            return false;
+        }
         let owner = match (entry.table(), entry.what) {
             (Some((_, table)), _) => table.owner,
             (None, What::View(_, view)) => view.owner,
@@ -158,7 +158,7 @@ impl Facts {
     /// The entry that a written name means.
     pub(super) fn find(&self, schema: Option<&str>, name: &str) -> Option<Entry<'_>> {
         match schema {
-            Some(schema) => entry::by_name(self.catalog(), schema, name),
+            Some(schema) => entry::by_name(self.catalog(), self.context.schema(schema), name),
             None => self.path().iter().find_map(|schema| entry::by_name(self.catalog(), schema, name)),
         }
     }
@@ -190,6 +190,7 @@ impl Facts {
     pub(super) fn written(&self, entry: &Entry<'_>) -> String {
         match self.is_in_path(entry) {
             true => quoted(&entry.name),
+            false if self.context.is_own_temporary(entry.schema) => format!("pg_temp.{}", quoted(&entry.name)),
             false => format!("{}.{}", quoted(entry.schema), quoted(&entry.name)),
         }
     }

@@ -60,10 +60,7 @@ fn is_ours(context: &Context, schema: Option<&str>, name: &str) -> bool {
     match schema {
         Some(schema) => is_catalogue(schema),
         None => {
-            let mut path = context.settings.search_path();
-            if !path.iter().any(|schema| schema == "pg_catalog") {
-                path.insert(0, "pg_catalog".to_owned());
-            }
+            let path = context.path();
             let found = path.iter().find_map(|schema| match listed::find(schema, name) {
                 Some(_) => Some(true),
                 None => entry::by_name(&context.snapshot.catalog, schema, name).map(|_| false),

@@ -8,7 +8,7 @@
 use super::super::ddl::Ddl;
 use super::super::parser::{AssetTarget, Inventory};
 use super::super::{run, tables};
-use crate::catalog::{Class, Finding, Object, ObjectId, SqlType, Table, TagUse};
+use crate::catalog::{Class, Finding, Object, ObjectId, SqlType, Table, TagUse, is_temporary};
 use crate::config::QUALITY_TRAIN_ROWS;
 use crate::error::{Error, Kind, Result};
 use crate::governance::quality::{AgeFact, CellErrorFact, KeyFact, key_candidates};
@@ -153,6 +153,10 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
     let mut assets = Vec::new();
     for (id, object) in catalog.class(Class::Relation) {
         match object {
+            // What is a session's own, and what has no rows to look at.
+            Object::Table(table) if is_temporary(&table.schema) => {}
+            Object::View(view) if is_temporary(&view.schema) => {}
+            Object::Table(table) if table.materialized.as_ref().is_some_and(|of| !of.populated) => {}
             Object::Table(table) if meant(&table.schema, &table.name) => {
                 if tables::must_have(ddl.context, table, crate::catalog::Privilege::Select).is_err() {
                     continue;

@@ -1,6 +1,7 @@
 //! Statements of Steward's own, one file a family, and those on the session itself.
 
 mod inventory;
+mod kept;
 mod keys;
 mod model;
 mod operate;
@@ -10,6 +11,7 @@ mod source;
 mod upkeep;
 
 pub use inventory::inventory;
+pub use kept::{discard, keep};
 pub use keys::rotate_key;
 pub use model::{create_model, deploy_model, drop_model};
 pub use operate::operate;

@@ -49,7 +49,9 @@ pub fn references(context: &Context) -> Result<Vec<Vec<Cell>>> {
     let mut rows = Vec::new();
     for (_, object) in context.snapshot.catalog.class(Class::Relation) {
         let Object::Table(table) = object else { continue };
-        if tables::must_have(context, table, crate::catalog::Privilege::Select).is_err() {
+        if context.must_reach(&table.schema).is_err()
+            || tables::must_have(context, table, crate::catalog::Privilege::Select).is_err()
+        {
             continue;
         }
         let name = format!("{}.{}", table.schema, table.name);
@@ -88,7 +90,9 @@ pub fn classes(context: &Context) -> Result<Vec<Vec<Cell>>> {
     let mut rows = Vec::new();
     for (id, object) in catalog.class(Class::Relation) {
         let Object::Table(table) = object else { continue };
-        if tables::must_have(context, table, crate::catalog::Privilege::Select).is_err() {
+        if context.must_reach(&table.schema).is_err()
+            || tables::must_have(context, table, crate::catalog::Privilege::Select).is_err()
+        {
             continue;
         }
         let columns = table.classes();

@@ -72,10 +72,11 @@ impl RowsTable {
     ) -> Arc<dyn TableProvider> {
         let schema = Arc::new(Schema::new(columns));
         let of = schema.clone();
-        Arc::new(LazyTable::new(schema, move || {
+        let rows = LazyTable::new(schema, move || {
             let batch = batch(&of, make()?)?;
             Ok(Box::new(std::iter::once(Ok(batch))))
-        }))
+        });
+        Arc::new(rows.of_viewer())
     }
 }
 

@@ -3,6 +3,7 @@
 //! The facts are gathered here; `governance` decides. What it decides is enforced by the leaf that reads the rows.
 
 use super::super::context::Context;
+use super::inherited;
 use crate::catalog::{Class, Column, Grant, Object, ObjectId, PUBLIC, Privilege, Table, TagSource, TagUse};
 use crate::error::{Error, Kind, Result};
 use crate::governance::access::{
@@ -97,6 +98,8 @@ fn role_facts(context: &Context, role: ObjectId) -> RoleFacts {
 
 fn relation_facts(context: &Context, id: ObjectId, table: &Table) -> RelationAccess {
     let catalog = &context.snapshot.catalog;
+    let (inherited, hidden) = inherited::protection(catalog, table);
+    let table = inherited.as_ref().unwrap_or(table);
     let policy_facts = |id: ObjectId| match catalog.get(id).map(AsRef::as_ref) {
         Some(Object::MaskingPolicy(p)) => MaskingPolicy {
             name: p.name.clone(),
@@ -113,6 +116,11 @@ fn relation_facts(context: &Context, id: ObjectId, table: &Table) -> RelationAcc
         },
     };
     let mut masks = Vec::new();
+    for column in hidden {
+        // A name that no policy has, but what the owner stored the owner sees.
+        let policy = MaskingPolicy { applies_to_owner: false, ..policy_facts(ObjectId::MAX) };
+        masks.push(MaskBinding { target: MaskTarget::Column(column), policy });
+    }
     for column in &table.columns {
         if let Some(policy) = column.mask {
             masks.push(MaskBinding { target: MaskTarget::Column(column.name.clone()), policy: policy_facts(policy) });

@@ -25,12 +25,24 @@ type Make = Arc<dyn Fn() -> Result<Batches> + Send + Sync>;
 pub struct LazyTable {
     schema: SchemaRef,
     make: Make,
+    /// Its rows are those that who looks may see, and others may not.
+    of_viewer: bool,
 }
 
 impl LazyTable {
     /// A relation of this schema; `make` is called at each reading.
     pub fn new(schema: SchemaRef, make: impl Fn() -> Result<Batches> + Send + Sync + 'static) -> Self {
-        Self { schema, make: Arc::new(make) }
+        Self { schema, make: Arc::new(make), of_viewer: false }
+    }
+
+    /// The same relation, whose rows depend on who looks.
+    pub fn of_viewer(self) -> Self {
+        Self { of_viewer: true, ..self }
+    }
+
+    /// Whether its rows depend on who looks.
+    pub fn is_of_viewer(&self) -> bool {
+        self.of_viewer
     }
 }
 

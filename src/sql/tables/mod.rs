@@ -8,6 +8,7 @@ mod asset;
 mod damage;
 mod found;
 mod gate;
+mod inherited;
 mod lazy;
 mod past;
 mod prune;
@@ -25,7 +26,7 @@ use super::context::Context;
 use super::parser;
 use super::planner::{Planner, plan_source};
 use super::system;
-use crate::catalog::{Object, ObjectId, Privilege, View};
+use crate::catalog::{Object, ObjectId, Privilege, View, is_temporary};
 use crate::error::{Error, Kind, Result};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
@@ -37,6 +38,7 @@ pub fn open(context: &Arc<Context>, state: &SessionState, schema: &str, name: &s
     if let Some(provider) = system::open(context, schema, name) {
         return Ok(provider_as_source(provider));
     }
+    context.must_reach(schema)?;
     let catalog = &context.snapshot.catalog;
     match catalog.relation(schema, name) {
         Some((id, Object::Table(_))) => Ok(provider_as_source(Arc::new(TableScan::open(context, state, id, false)?))),
@@ -57,6 +59,8 @@ fn open_view(context: &Arc<Context>, state: &SessionState, _: ObjectId, view: &V
     // The query runs with the owner's rights, as in PostgreSQL, but masks are the reader's: what an owner may see plain
     // does not become plain for everybody who may read the view.
     let owner = context.with_role(view.owner);
+    // Nor does a relation that the reader has made for itself stand in for one that the view was made to read.
+    let owner = if is_temporary(&view.schema) { owner } else { Arc::new(owner.without_temporary()) };
     let query = parser::query(&view.query)?;
     Ok(plan_source(Planner::new(&owner, state).relation_of(query, &view.columns)?))
 }

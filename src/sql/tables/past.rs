@@ -10,7 +10,7 @@ use super::super::parameters;
 use super::super::parser::Written;
 use super::super::planner::{Planner, parse_expression};
 use super::super::run::blocking;
-use crate::catalog::{Catalog, Class, Object, SqlType, Table};
+use crate::catalog::{Catalog, Class, Object, SqlType, Table, is_temporary};
 use crate::error::{Error, Kind, Result};
 use crate::txn::{Manager, Moment, PastState, Snapshot};
 use arrow::array::{RecordBatch, RecordBatchOptions};
@@ -69,6 +69,7 @@ fn catalog(context: &Context, past: &PastState) -> Catalog {
         if let Object::Table(table) = object
             && now.get(id).is_none()
             && catalog.relation(&table.schema, &table.name).is_none()
+            && !is_temporary(&table.schema)
         {
             catalog.put(id, Arc::new(object.clone()));
         }

@@ -57,6 +57,10 @@ impl TableScan {
         let Some(table) = context.snapshot.catalog.table_by_id(id) else {
             return Err(Error::internal("a table vanished while it was planned"));
         };
+        if table.materialized.as_ref().is_some_and(|of| !of.populated) {
+            let message = format!("materialized view \"{}\" has not been populated", table.name);
+            return Err(Error::new(Kind::NotReady, message).with_hint("Use the REFRESH MATERIALIZED VIEW command."));
+        }
         let table = Arc::new(table.clone());
         let access = gate::access(context, id, &table)?;
         let plain = table.arrow_schema();
@@ -102,6 +106,11 @@ impl TableScan {
         let constraints = key.map(|key| Constraint::PrimaryKey(key.columns.clone())).into_iter().collect();
         let constraints = Constraints::new_unverified(constraints);
         Ok(Self { context: context.clone(), id, table, schema, access, masks, filter, shown, constraints })
+    }
+
+    /// The table's id.
+    pub fn id(&self) -> ObjectId {
+        self.id
     }
 
     /// For each column whether the role sees it as it is stored.

@@ -257,6 +257,9 @@ fn constraint(facts: &Facts, constraint: &Constraint<'_>, pretty: bool) -> Strin
 pub fn view(entry: &Entry<'_>) -> Option<String> {
     match entry.what {
         What::View(_, view) => Some(format!(" {};", readable(view.query.trim_end_matches(';')))),
+        What::Table(_, table) => {
+            table.materialized.as_ref().map(|of| format!(" {};", readable(of.query.trim_end_matches(';'))))
+        }
         _ => None,
     }
 }

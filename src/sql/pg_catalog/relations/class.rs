@@ -6,7 +6,7 @@ use super::super::{functions, names, oids};
 use super::listed::class_oid;
 use super::role::acl;
 use super::rows::{Rows, row};
-use crate::catalog::{Class, Comment, Object, ObjectId, Table};
+use crate::catalog::{Class, Comment, Object, ObjectId, Table, is_temporary};
 
 /// Bytes of a page, in which PostgreSQL counts.
 const PAGE_BYTES: u64 = 8192;
@@ -27,7 +27,7 @@ pub fn classes(facts: &Facts, rows: &mut Rows) {
             What::Table(id, table) => Some((id, table)),
             _ => None,
         };
-        let stored = matches!(kind, "r" | "i" | "S");
+        let stored = matches!(kind, "r" | "i" | "S" | "m");
         rows.add(&[
             ("oid", entry.oid.into()),
             ("relname", entry.name.as_ref().into()),
@@ -47,11 +47,11 @@ pub fn classes(facts: &Facts, rows: &mut Rows) {
             ("relpages", pages.into()),
             ("reltuples", tuples.into()),
             ("relhasindex", table.is_some_and(|(id, table)| has_index(facts, id, table)).into()),
-            ("relpersistence", "p".into()),
+            ("relpersistence", if is_temporary(entry.schema) { "t" } else { "p" }.into()),
             ("relkind", kind.into()),
             ("relnatts", facts.attributes(&entry).len().into()),
             ("relchecks", table.map_or(0, |(_, table)| table.checks.len()).into()),
-            ("relhasrules", (kind == "v").into()),
+            ("relhasrules", matches!(kind, "v" | "m").into()),
             (
                 "relhastriggers",
                 table
@@ -59,11 +59,36 @@ pub fn classes(facts: &Facts, rows: &mut Rows) {
                     .into(),
             ),
             ("relrowsecurity", table.is_some_and(|(_, table)| table.row_security).into()),
-            ("relispopulated", true.into()),
-            ("relreplident", if kind == "r" { "d" } else { "n" }.into()),
+            ("relispopulated", is_populated(&entry).into()),
+            ("relreplident", if matches!(kind, "r" | "m") { "d" } else { "n" }.into()),
             ("relacl", acl(facts, &entry).into()),
             ("reloptions", options(&entry).into()),
         ]);
+    }
+}
+
+/// Whether it can be read: a materialized view may have no rows yet.
+fn is_populated(entry: &Entry<'_>) -> bool {
+    match entry.what {
+        What::Table(_, table) => table.materialized.as_ref().is_none_or(|of| of.populated),
+        _ => true,
+    }
+}
+
+/// pg_matviews
+pub fn materialized_views(facts: &Facts, rows: &mut Rows) {
+    for entry in facts.entries() {
+        if entry.kind() != "m" {
+            continue;
+        }
+        row!(rows,
+            schemaname: entry.schema,
+            matviewname: entry.name.as_ref(),
+            matviewowner: names::role_name(facts, facts.owner(&entry)),
+            hasindexes: entry.table().is_some_and(|(id, table)| has_index(facts, id, table)),
+            ispopulated: is_populated(&entry),
+            definition: functions::definitions::view(&entry),
+        );
     }
 }
 
@@ -84,7 +109,7 @@ fn access_method(entry: &Entry<'_>) -> u32 {
                 403
             }
         }
-        _ if entry.kind() == "r" => 2,
+        _ if matches!(entry.kind(), "r" | "m") => 2,
         _ => 0,
     }
 }

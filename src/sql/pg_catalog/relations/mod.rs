@@ -55,6 +55,7 @@ pub fn make(facts: &Facts, listed: &'static Listed) -> Result<Relation> {
             "pg_index" => index::rows,
             "pg_indexes" => index::definitions,
             "pg_language" => builtin::languages,
+            "pg_matviews" => class::materialized_views,
             "pg_namespace" => schema::namespaces,
             "pg_opclass" => builtin::operator_classes,
             "pg_opfamily" => builtin::operator_families,

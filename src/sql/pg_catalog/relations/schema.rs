@@ -15,6 +15,7 @@ pub fn all(facts: &Facts) -> Vec<(u32, String, u32)> {
     ];
     let built_in = built_in.into_iter().map(|(oid, name)| (oid, name.to_owned(), owner));
     let own = facts.catalog().class(Class::Schema).filter_map(|(id, object)| match object {
+        Object::Schema(schema) if facts.context.must_reach(&schema.name).is_err() => None,
         Object::Schema(schema) => Some((oids::of(id), schema.name.clone(), oids::of(schema.owner))),
         _ => None,
     });

@@ -7,17 +7,23 @@ use super::super::dependency;
 use super::super::rows::{Rows, row};
 use super::super::schema;
 use super::{database, owns, yes_or_no};
-use crate::catalog::SqlType;
+use crate::catalog::{SqlType, is_temporary};
 
 /// tables
 pub fn tables(facts: &Facts, rows: &mut Rows) {
-    for entry in facts.entries().into_iter().filter(|entry| entry.is_relation()) {
+    // As in PostgreSQL the standard's views know no materialized ones.
+    for entry in facts.entries().into_iter().filter(|entry| entry.is_relation() && entry.kind() != "m") {
         let is_table = entry.kind() == "r";
+        let own = is_temporary(entry.schema);
         row!(rows,
             table_catalog: database(facts),
             table_schema: entry.schema,
             table_name: entry.name.as_ref(),
-            table_type: if is_table { "BASE TABLE" } else { "VIEW" },
+            table_type: match (is_table, own) {
+                (true, true) => "LOCAL TEMPORARY",
+                (true, false) => "BASE TABLE",
+                (false, _) => "VIEW",
+            },
             is_insertable_into: yes_or_no(is_table),
             is_typed: "NO",
         );
