@@ -213,7 +213,7 @@ pub(super) enum Found {
     /// A text index.
     Text(ObjectId, Index),
     /// That of a key, by its place among the table's.
-    Key(ObjectId, Table, usize),
+    Key(ObjectId, Box<Table>, usize),
 }
 
 impl Found {
@@ -247,7 +247,7 @@ impl Ddl<'_> {
             let of_table = |(id, object): (ObjectId, &Object)| match object {
                 Object::Table(table) if table.schema == *schema => {
                     let at = table.keys.iter().position(|key| key.name == name)?;
-                    Some(Found::Key(id, table.clone(), at))
+                    Some(Found::Key(id, Box::new(table.clone()), at))
                 }
                 _ => None,
             };
@@ -296,10 +296,10 @@ pub(super) fn drop_index(ddl: &mut Ddl<'_>, name: &ObjectName, if_exists: bool, 
             }
             drop_dependents(ddl, referring)?;
             if let Some(now) = ddl.txn.snapshot().catalog.table_by_id(id) {
-                table = now.clone();
+                *table = now.clone();
             }
             drop_key(ddl, id, &mut table, &name);
-            ddl.txn.put_object(id, Object::Table(table))
+            ddl.txn.put_object(id, Object::Table(*table))
         }
     }
 }

@@ -33,7 +33,7 @@ pub fn rename(ddl: &mut Ddl<'_>, what: Named, if_exists: bool, name: &Relation, 
                 }
                 Found::Key(id, mut table, at) => {
                     rename_key(ddl, id, &mut table, at, to)?;
-                    ddl.txn.put_object(id, Object::Table(table))
+                    ddl.txn.put_object(id, Object::Table(*table))
                 }
             }
         }

@@ -1,0 +1,92 @@
+//! What connections have of each other: notifications, and nothing of temporary tables.
+
+use super::{House, code};
+use futures::StreamExt;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_postgres::{AsyncMessage, Client, NoTls};
+
+/// Messages of channels as they come: `channel=payload`, and whether its own connection sent it.
+async fn listener(house: &House) -> (Client, mpsc::UnboundedReceiver<(String, i32)>) {
+    let (client, mut connection) = house.config().connect(NoTls).await.unwrap();
+    let (sender, receiver) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let mut messages = futures::stream::poll_fn(move |context| connection.poll_message(context));
+        while let Some(Ok(message)) = messages.next().await {
+            if let AsyncMessage::Notification(told) = message {
+                let _ = sender.send((format!("{}={}", told.channel(), told.payload()), told.process_id()));
+            }
+        }
+    });
+    (client, receiver)
+}
+
+/// What is said in a transaction is heard once, in order, when it is committed, and not when it is rolled back.
+#[tokio::test(flavor = "multi_thread")]
+async fn notifications_come_with_the_commit() {
+    let house = House::open().await;
+    let (a, mut heard) = listener(&house).await;
+    let (b, mut own) = listener(&house).await;
+    a.batch_execute("LISTEN news; LISTEN \"Other\"; LISTEN news").await.unwrap();
+    b.batch_execute("LISTEN news").await.unwrap();
+    b.batch_execute("BEGIN; NOTIFY news, 'lost'; ROLLBACK").await.unwrap();
+    b.batch_execute(
+        "BEGIN; NOTIFY news, 'one'; NOTIFY other, 'nobody'; SAVEPOINT s; NOTIFY news, 'undone'; ROLLBACK TO s",
+    )
+    .await
+    .unwrap();
+    b.batch_execute("NOTIFY news, 'two'; NOTIFY news, 'one'; SELECT pg_notify('Other', 'three'); COMMIT")
+        .await
+        .unwrap();
+    let mut pids = Vec::new();
+    for expected in ["news=one", "news=two", "Other=three"] {
+        let (told, pid) = heard.recv().await.unwrap();
+        assert_eq!(told, expected);
+        pids.push(pid);
+    }
+    // The sender hears itself, under the number of its own connection.
+    for expected in ["news=one", "news=two"] {
+        let (told, pid) = own.recv().await.unwrap();
+        assert_eq!((told.as_str(), pid), (expected, pids[0]));
+    }
+    // Prepared statements tell as well, and so does one that fails afterwards not.
+    a.execute("SELECT pg_notify($1, $2)", &[&"news", &"four"]).await.unwrap();
+    assert!(b.batch_execute("NOTIFY news, 'never'; SELECT 1 / 0").await.is_err());
+    b.batch_execute("NOTIFY news").await.unwrap();
+    assert_eq!(heard.recv().await.unwrap().0, "news=four");
+    assert_eq!(heard.recv().await.unwrap().0, "news=");
+    // In a block it waits for the end.
+    a.batch_execute("BEGIN").await.unwrap();
+    b.batch_execute("NOTIFY news, 'later'").await.unwrap();
+    a.batch_execute("SELECT 1").await.unwrap();
+    assert!(heard.try_recv().is_err());
+    a.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(heard.recv().await.unwrap().0, "news=later");
+    // Who has stopped listening hears nothing more.
+    a.batch_execute("UNLISTEN news").await.unwrap();
+    b.batch_execute("NOTIFY news, 'gone'; NOTIFY \"Other\", 'still'").await.unwrap();
+    assert_eq!(heard.recv().await.unwrap().0, "Other=still");
+    let long = "x".repeat(8000);
+    let error = b.batch_execute(&format!("NOTIFY news, '{long}'")).await.unwrap_err();
+    assert_eq!(code(&error), "22023");
+    b.batch_execute(&format!("NOTIFY \"Other\", '{}'", &long[1..])).await.unwrap();
+    assert_eq!(heard.recv().await.unwrap().0.len(), "Other=".len() + 7999);
+}
+
+/// A temporary table is its connection's, and gone with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn temporary_tables_go_with_their_connection() {
+    let house = House::open().await;
+    let (a, b) = (house.client().await, house.client().await);
+    a.batch_execute("CREATE TEMP TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1), (2)").await.unwrap();
+    assert_eq!(a.query_one("SELECT count(*) FROM t WHERE id = $1", &[&1i32]).await.unwrap().get::<_, i64>(0), 1);
+    let error = b.batch_execute("SELECT * FROM t").await.unwrap_err();
+    assert_eq!(code(&error), "42P01");
+    let schemas = "SELECT count(*) FROM steward.commits";
+    let before: i64 = b.query_one(schemas, &[]).await.unwrap().get(0);
+    drop(a);
+    // The end of the connection is a commit of its own.
+    while b.query_one(schemas, &[]).await.unwrap().get::<_, i64>(0) == before {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
