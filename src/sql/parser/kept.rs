@@ -1,4 +1,4 @@
-//! Grammar of relations that keep the rows of a query: materialized views, CREATE TABLE AS ... WITH [NO] DATA, SELECT INTO.
+//! Grammar of relations that keep the rows of a query: materialized views, CREATE TABLE AS ... WITH NO DATA, SELECT INTO.
 
 use super::own::{Own, Relation};
 use super::words::Words;
