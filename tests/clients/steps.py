@@ -58,6 +58,15 @@ def holds(condition, text):
         raise AssertionError(text)
 
 
+def expect(error, run):
+    """The error that running gives."""
+    try:
+        run()
+    except error as caught:
+        return caught
+    raise AssertionError(f"no {error.__name__}")
+
+
 @contextlib.contextmanager
 def again_and_again(action):
     """Does something three times a second until the block ends: a cancel that comes before its statement is lost."""
