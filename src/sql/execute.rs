@@ -32,7 +32,7 @@ pub async fn execute(session: &mut Session, statement: &Statement, params: Vec<S
     match &statement.body {
         Body::Own(own) => match own.as_ref() {
             Own::Cursor(said) => Box::pin(cursor::run(session, said.clone(), &statement.text, &params)).await,
-            own => execute_own(session, own.clone(), &params).await,
+            own => execute_own(session, own.clone()).await,
         },
         Body::Sql(sql) => match sql.as_ref() {
             Sql::Prepare { name, data_types, statement: inner } => {
@@ -77,25 +77,21 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
         Sql::Query(query) => Box::pin(self::query(session, *query, params)).await,
         Sql::Insert(insert) => {
             let changed =
-                changing(session, params, insert, async |work, txn, insert| dml::insert(work, txn, insert).await)
-                    .await?;
+                changing(session, insert, async |work, txn, insert| dml::insert(work, txn, insert).await).await?;
             Ok(changed_outcome(changed, "INSERT 0"))
         }
         Sql::Update(update) => {
             let changed =
-                changing(session, params, update, async |work, txn, update| dml::update(work, txn, update).await)
-                    .await?;
+                changing(session, update, async |work, txn, update| dml::update(work, txn, update).await).await?;
             Ok(changed_outcome(changed, "UPDATE"))
         }
         Sql::Delete(delete) => {
             let changed =
-                changing(session, params, delete, async |work, txn, delete| dml::delete(work, txn, delete).await)
-                    .await?;
+                changing(session, delete, async |work, txn, delete| dml::delete(work, txn, delete).await).await?;
             Ok(changed_outcome(changed, "DELETE"))
         }
         Sql::Merge(merge) => {
-            let changed =
-                changing(session, params, merge, async |work, txn, merge| dml::merge(work, txn, merge).await).await?;
+            let changed = changing(session, merge, async |work, txn, merge| dml::merge(work, txn, merge).await).await?;
             Ok(changed_outcome(changed, "MERGE"))
         }
         Sql::Truncate(truncate) => {
@@ -208,10 +204,10 @@ pub async fn query(session: &mut Session, query: ast::Query, params: &[ScalarVal
         return Ok(rows);
     }
     if dml::with::is_in(&query) {
-        return changing_with(session, query, params).await;
+        return changing_with(session, query).await;
     }
     if locking::is_in(&query) {
-        return locking::select(session, query, params).await;
+        return locking::select(session, query).await;
     }
     let (context, state) = session.context();
     let (stream, written) = match &session.kept_plan {
@@ -244,7 +240,7 @@ fn unsupported(statement: &Sql) -> Error {
     Error::new(Kind::Unsupported, format!("{} is not supported", words.trim_end_matches(['(', ';'])))
 }
 
-async fn execute_own(session: &mut Session, own: Own, params: &[ScalarValue]) -> Result<Outcome> {
+async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
     match own {
         Own::SetRole { role } => {
             statements::set_role(session, role.as_deref())?;
@@ -255,7 +251,7 @@ async fn execute_own(session: &mut Session, own: Own, params: &[ScalarValue]) ->
             command("RESET")
         }
         Own::Cursor(_) => Err(Error::internal("a cursor's statement without its text")),
-        Own::Copy(copy) => copy::start(session, copy, params).await,
+        Own::Copy(copy) => copy::start(session, copy).await,
         Own::CreateRole { name, if_not_exists, login, options } => {
             defining(session, async |ddl| ddl::create_role(ddl, &name, if_not_exists, login, options)).await?;
             command("CREATE ROLE")
@@ -366,14 +362,13 @@ async fn execute_own(session: &mut Session, own: Own, params: &[ScalarValue]) ->
 /// changed meanwhile begins anew on what is committed now, with the locks that it has by then.
 async fn changing<S: VisitMut + Clone, T>(
     session: &mut Session,
-    params: &[ScalarValue],
     statement: S,
     change: impl AsyncFnOnce(&Work<'_>, &mut Transaction, S) -> Result<T> + Clone,
 ) -> Result<T> {
     loop {
         let (context, state) = session.context();
         let mut txn = session.transaction()?.clone();
-        let work = Work::new(&context, &state, params);
+        let work = Work::new(&context, &state);
         let mut statement = statement.clone();
         let attempt = async {
             let context = locking::inner(&work, &txn, &mut statement).await?;
@@ -392,11 +387,11 @@ async fn changing<S: VisitMut + Clone, T>(
 }
 
 /// Runs a statement whose WITH queries change rows, or that changes rows behind WITH.
-async fn changing_with(session: &mut Session, query: ast::Query, params: &[ScalarValue]) -> Result<Outcome> {
+async fn changing_with(session: &mut Session, query: ast::Query) -> Result<Outcome> {
     let asked = query.clone();
     let change =
         async |work: &Work<'_>, txn: &mut Transaction, query: ast::Query| dml::with::run(work, txn, query).await;
-    match changing(session, params, query, change).await? {
+    match changing(session, query, change).await? {
         dml::with::Done::Changed(changed, tag) => Ok(changed_outcome(changed, tag)),
         dml::with::Done::Query(context, plan) => {
             let state = session.context().1;

@@ -5,6 +5,7 @@
 //! meet itself nowhere. Such a query becomes a relation that runs it when it is first read, and keeps its rows for the others.
 
 use super::context::Context;
+use super::functions::names_volatile;
 use super::locking::LOCKED;
 use super::parser::{fold, last, quoted};
 use super::planner::{Planner, select_query, table_factor};
@@ -27,19 +28,6 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
-
-/// Functions that may give another value each time: only where one is named is it worth planning a part by itself.
-const VOLATILE: &[&str] = &[
-    "random",
-    "uuid",
-    "gen_random_uuid",
-    "nextval",
-    "setval",
-    "clock_timestamp",
-    "timeofday",
-    "pg_notify",
-    "random_normal",
-];
 
 /// The query with what stands in for its volatile WITH queries, and the context that knows it.
 pub fn set_apart(context: &Arc<Context>, state: &SessionState, mut query: Query) -> Result<(Arc<Context>, Query)> {
@@ -73,14 +61,6 @@ pub fn set_apart(context: &Arc<Context>, state: &SessionState, mut query: Query)
         }
     }
     Ok((context, query))
-}
-
-fn names_volatile(query: &Query) -> bool {
-    let found = ast::visit_expressions(query, |expression| match expression {
-        ast::Expr::Function(function) if VOLATILE.contains(&last(&function.name).as_str()) => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    });
-    found.is_break()
 }
 
 /// In how many places a query names a relation so.

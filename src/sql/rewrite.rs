@@ -3,6 +3,7 @@
 //! `QUALITY(p)` and `PREDICT_CTR(p)` take a whole row of the relation that FROM calls `p`, as PostgreSQL's functions
 //! over composite types do. The engine knows no such argument; it becomes a struct of the relation's columns.
 
+mod aggregates;
 mod calls;
 mod expansion;
 mod gathered;

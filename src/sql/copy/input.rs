@@ -130,7 +130,7 @@ impl CopyIn {
     /// Ends the data; gives the number of rows.
     pub async fn finish(mut self, txn: &mut Transaction) -> Result<usize> {
         self.load_rest(txn).await?;
-        let work = Work::new(&self.reader.context, &self.reader.state, &[]);
+        let work = Work::new(&self.reader.context, &self.reader.state);
         rows::finish(&work, txn, &self.reader.into.target, (self.loader, self.referring)).await
     }
 
@@ -175,7 +175,7 @@ impl CopyIn {
         txn: &mut Transaction,
         job: impl FnOnce() -> Result<Option<RecordBatch>> + Send + 'static,
     ) -> Result<()> {
-        let work = Work::new(&self.reader.context, &self.reader.state, &[]);
+        let work = Work::new(&self.reader.context, &self.reader.state);
         let loading = (&mut self.loader, &mut self.referring);
         rows::settle(&work, txn, &self.reader.into.target, loading, Loader::is_full).await?;
         self.loader.submit(job)
@@ -341,7 +341,7 @@ impl Reader {
         let batch = crate::txn::batch(Arc::new(Schema::new(fields)), arrays, rows)?;
         let mut given = vec![None; table.columns.len()];
         self.into.columns.iter().enumerate().for_each(|(at, &column)| given[column] = Some(at));
-        let work = Work::new(&self.context, &self.state, &[]);
+        let work = Work::new(&self.context, &self.state);
         work.rows_where(table, &given, &batch, self.into.condition.as_ref())
     }
 

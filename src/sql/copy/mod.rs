@@ -30,7 +30,6 @@ use crate::error::{Error, Kind, Result};
 use crate::fail;
 use crate::txn::Transaction;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::ScalarValue;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast;
@@ -57,13 +56,13 @@ fn must_be_stored(table: &Table, at: usize) -> Result<()> {
 }
 
 /// Starts a COPY; one with a file of the server ends as well.
-pub async fn start(session: &mut Session, copy: Box<Copy>, params: &[ScalarValue]) -> Result<Outcome> {
+pub async fn start(session: &mut Session, copy: Box<Copy>) -> Result<Outcome> {
     let (context, state) = session.context();
     if copy.file.is_some() {
         file::must_be_allowed(&context, copy.from)?;
     }
     match copy.from {
-        true => start_in(session, copy, (context, state), params).await,
+        true => start_in(session, copy, (context, state)).await,
         false => start_out(&copy, session.binary_form().clone(), (context, state)).await,
     }
 }
@@ -72,7 +71,6 @@ async fn start_in(
     session: &mut Session,
     copy: Box<Copy>,
     (context, state): (Arc<Context>, SessionState),
-    params: &[ScalarValue],
 ) -> Result<Outcome> {
     session.transaction()?.must_write("COPY FROM")?;
     if copy.form.format == CopyFormat::Parquet {
@@ -84,7 +82,7 @@ async fn start_in(
     };
     must_be_no_view(&context, schema.as_deref(), name, true)?;
     let idents = schema.iter().chain([name]).map(|part| ast::Ident::with_quote('"', part)).collect::<Vec<_>>();
-    let work = Work::new(&context, &state, params);
+    let work = Work::new(&context, &state);
     let target = work.target(&ast::ObjectName::from(idents), Privilege::Insert)?;
     let txn = session.transaction()?.clone();
     // Nothing has been read: what another has changed meanwhile is seen by looking again.
@@ -92,7 +90,7 @@ async fn start_in(
         return match work.again.load(Ordering::Relaxed) {
             true => {
                 session.refresh()?;
-                Box::pin(start(session, copy, params)).await
+                Box::pin(start(session, copy)).await
             }
             false => Err(error),
         };

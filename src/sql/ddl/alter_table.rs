@@ -305,7 +305,7 @@ pub(super) fn rewrite(
     dropped: Option<usize>,
 ) -> Result<()> {
     let context = ddl.looking();
-    let (work, zone) = (Work::new(&context, ddl.state, &[]), ddl.context.zone());
+    let (work, zone) = (Work::new(&context, ddl.state), ddl.context.zone());
     rewrite_rows(ddl, id, before, table, |batch| {
         let mut columns = batch.columns().to_vec();
         dropped.map(|at| columns.remove(at));

@@ -106,7 +106,7 @@ fn use_index(
 
 /// A foreign key holds for all rows.
 pub(super) fn must_refer(ddl: &Ddl<'_>, id: ObjectId, table: &Table, key: &ForeignKey) -> Result<()> {
-    let work = Work::new(ddl.context, ddl.state, &[]);
+    let work = Work::new(ddl.context, ddl.state);
     let target = Target { id, table: Arc::new(table.clone()), called: ast::Ident::with_quote('"', &table.name) };
     for segment in &ddl.txn.snapshot().rows(id).segments {
         let columns = ddl.context.database.manager.read_live(id, segment, &key.columns)?;
@@ -142,7 +142,7 @@ pub(super) fn must_be_unique(ddl: &mut Ddl<'_>, id: ObjectId, table: &Table) -> 
 
 /// All CHECK constraints hold for all rows.
 pub(super) fn must_hold(ddl: &Ddl<'_>, id: ObjectId, table: &Table) -> Result<()> {
-    let work = Work::new(ddl.context, ddl.state, &[]);
+    let work = Work::new(ddl.context, ddl.state);
     let positions: Vec<usize> = (0..table.columns.len()).collect();
     for segment in &ddl.txn.snapshot().rows(id).segments {
         let columns = ddl.context.database.manager.read_live(id, segment, &positions)?;

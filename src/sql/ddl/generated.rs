@@ -43,7 +43,7 @@ pub(super) fn check_generated(ddl: &Ddl<'_>, table: &Table) -> Result<()> {
                 .with_detail("When a class is erased nothing else may know its values."));
         }
         let none = RecordBatch::new_empty(table.arrow_schema());
-        let made = Work::new(&context, ddl.state, &[]).compute(text, &schema, &none)?;
+        let made = Work::new(&context, ddl.state).compute(text, &schema, &none)?;
         let have = SqlType::from_arrow(made.data_type())?;
         // Of text a literal, and what is kept as text, is no other type yet.
         let open = matches!(parse_expression(text)?, Expr::Value(_)) || made.data_type() == &column.data_type.arrow();

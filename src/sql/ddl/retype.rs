@@ -38,7 +38,7 @@ pub(super) fn retype(
             .with_hint(format!("You might need to specify \"USING {name}::{data_type}\".")));
     }
     let context = ddl.looking();
-    let work = Work::new(&context, ddl.state, &[]);
+    let work = Work::new(&context, ddl.state);
     if let Some(default) = table.columns[at].default.clone() {
         let value = work.constant(&default, 1)?;
         let has = SqlType::from_arrow(value.data_type())?;

@@ -269,7 +269,7 @@ pub(super) async fn fill(
     plan: &LogicalPlan,
 ) -> Result<usize> {
     let mut stream = run::stream(context, ddl.state, plan).await?;
-    let work = Work::new(ddl.context, ddl.state, &[]);
+    let work = Work::new(ddl.context, ddl.state);
     let target = Target { id, called: ast::Ident::with_quote('"', &table.name), table: Arc::new(table.clone()) };
     let mut referring = Referring::default();
     let mut loader = Loader::new(ddl.context.database.manager.clone(), ddl.txn, id)?;

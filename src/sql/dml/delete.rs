@@ -40,7 +40,7 @@ pub fn delete<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, delete: ast::Del
 /// Runs a TRUNCATE within the transaction.
 pub fn truncate(ddl: &mut Ddl<'_>, truncate: &ast::Truncate) -> Result<()> {
     ddl.txn.must_write("TRUNCATE TABLE")?;
-    let work = Work::new(ddl.context, ddl.state, &[]);
+    let work = Work::new(ddl.context, ddl.state);
     let named = truncate.table_names.iter().map(|name| work.target(&name.name, Privilege::Truncate).map(|t| t.id));
     let named = named.collect::<Result<_>>()?;
     let restart = matches!(truncate.identity, Some(ast::TruncateIdentityOption::Restart));

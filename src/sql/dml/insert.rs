@@ -207,7 +207,7 @@ pub fn insert_parameters(
     if known.is_empty() {
         return Ok(Vec::new());
     }
-    let target = Work::new(context, state, &[]).target(name, Privilege::Insert)?;
+    let target = Work::new(context, state).target(name, Privilege::Insert)?;
     let target = match &insert.table_alias {
         Some(alias) => Target { called: alias.alias.clone(), ..target },
         None => target,
@@ -225,7 +225,7 @@ pub fn insert_parameters(
         }
     }
     let (params, _) = parameters::settle(context, state, known, |context| {
-        let work = Work::new(context, state, &[]);
+        let work = Work::new(context, state);
         let mut plans = Vec::new();
         if let Some(source) = &insert.source {
             plans.push(plan(&work, &target, &columns, (**source).clone())?.0);

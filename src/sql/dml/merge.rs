@@ -68,12 +68,12 @@ pub fn merge_parameters(
     if known.is_empty() {
         return Ok(Vec::new());
     }
-    let merging = Merging::new(&Work::new(context, state, &[]), merge.clone())?;
+    let merging = Merging::new(&Work::new(context, state), merge.clone())?;
     for (value, column) in &merging.lent {
         lend_type(&mut known, &merging.target, value, *column);
     }
     let (params, _) = parameters::settle(context, state, known, |context| {
-        let work = Work::new(context, state, &[]);
+        let work = Work::new(context, state);
         Ok(vec![Merging::new(&work, merge.clone())?.plan(&work)?])
     })?;
     Ok(params)

@@ -35,7 +35,6 @@ use super::tables;
 use crate::catalog::{Object, ObjectId, Privilege, Table};
 use crate::error::{Error, Kind, Result};
 use arrow::array::RecordBatch;
-use datafusion::common::ScalarValue;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
@@ -56,8 +55,6 @@ pub struct Work<'a> {
     pub context: &'a Arc<Context>,
     /// The engine.
     pub state: &'a SessionState,
-    /// Values of `$1, $2, ...`
-    pub params: &'a [ScalarValue],
     /// What the statement found was changed meanwhile: it is to begin anew.
     pub again: Arc<AtomicBool>,
 }
@@ -96,13 +93,13 @@ impl Target {
 
 impl<'a> Work<'a> {
     /// The work of a statement.
-    pub fn new(context: &'a Arc<Context>, state: &'a SessionState, params: &'a [ScalarValue]) -> Self {
-        Self { context, state, params, again: Arc::default() }
+    pub fn new(context: &'a Arc<Context>, state: &'a SessionState) -> Self {
+        Self { context, state, again: Arc::default() }
     }
 
     /// The same work in another context.
     pub fn within<'b>(&'b self, context: &'b Arc<Context>) -> Work<'b> {
-        Work { context, state: self.state, params: self.params, again: self.again.clone() }
+        Work { context, state: self.state, again: self.again.clone() }
     }
 
     /// The table of this name, if the role may do `privilege` on it.

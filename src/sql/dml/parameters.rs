@@ -25,12 +25,12 @@ pub fn update_parameters(
     if known.is_empty() {
         return Ok(Vec::new());
     }
-    let target = Work::new(context, state, &[]).target(name, Privilege::Update)?.called(alias.as_ref());
+    let target = Work::new(context, state).target(name, Privilege::Update)?.called(alias.as_ref());
     let (columns, values) = update::changes(&target, update.assignments.clone())?;
     values.iter().zip(columns).for_each(|(value, column)| lend_type(&mut known, &target, value, column));
     let from = update::relations(update);
     let (params, _) = parameters::settle(context, state, known, |context| {
-        let work = Work::new(context, state, &[]);
+        let work = Work::new(context, state);
         let mut plans = vec![update::plan(&work, &target, from.clone(), update.selection.clone(), values.clone())?];
         plans.extend(returning::described(&work, &target, &from[1..], update.returning.as_deref())?);
         Ok(plans)
@@ -53,10 +53,10 @@ pub fn delete_parameters(
     if known.is_empty() {
         return Ok(Vec::new());
     }
-    let target = Work::new(context, state, &[]).target(name, Privilege::Delete)?.called(alias.as_ref());
+    let target = Work::new(context, state).target(name, Privilege::Delete)?.called(alias.as_ref());
     let from: Vec<_> = from.iter().chain(delete.using.iter().flatten()).cloned().collect();
     let (params, _) = parameters::settle(context, state, known, |context| {
-        let work = Work::new(context, state, &[]);
+        let work = Work::new(context, state);
         let mut plans = vec![update::plan(&work, &target, from.clone(), delete.selection.clone(), Vec::new())?];
         plans.extend(returning::described(&work, &target, &from[1..], delete.returning.as_deref())?);
         Ok(plans)

@@ -142,7 +142,7 @@ pub fn returning_schema(
     from: &[ast::TableWithJoins],
     items: &[ast::SelectItem],
 ) -> Result<SchemaRef> {
-    let work = Work::new(context, state, &[]);
+    let work = Work::new(context, state);
     let target = work.target(table.0, Privilege::Select)?.called(table.1);
     let beside = Beside::of(&work, from, true)?;
     Ok(plan(&work, &target, &beside, Vec::new(), items.to_vec())?.1)

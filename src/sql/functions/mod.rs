@@ -23,6 +23,7 @@ pub use one::ONE;
 
 use super::context::Context;
 use super::parameters::{self, Parameters};
+use super::parser::last;
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::DataType;
@@ -31,6 +32,7 @@ use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF};
 use datafusion::sql::sqlparser::ast;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// First field name of a struct that is a row of a relation; its value is the relation's name.
@@ -165,6 +167,29 @@ fn example(arg: Expr, params: &Parameters) -> Expr {
     let one = ScalarValue::Int32(Some(1));
     let data_type = arg.get_type(&DFSchema::empty()).ok();
     Expr::Literal(data_type.and_then(|t| one.cast_to(&t).ok()).unwrap_or(one), None)
+}
+
+/// Functions that may give another value each time that they are called.
+const VOLATILE: &[&str] = &[
+    "random",
+    "random_normal",
+    "uuid",
+    "gen_random_uuid",
+    "nextval",
+    "setval",
+    "setseed",
+    "clock_timestamp",
+    "timeofday",
+    "pg_notify",
+];
+
+/// Whether a query or an expression calls one of them.
+pub fn names_volatile(node: &impl ast::Visit) -> bool {
+    let found = ast::visit_expressions(node, |expression| match expression {
+        ast::Expr::Function(call) if VOLATILE.contains(&last(&call.name).as_str()) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    found.is_break()
 }
 
 /// The error for a function that is not there.

@@ -21,7 +21,6 @@ use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{SchemaRef, UInt64Type};
 use datafusion::catalog::TableProvider;
-use datafusion::common::ScalarValue;
 use datafusion::datasource::MemTable;
 use datafusion::logical_expr::{FetchType, LogicalPlan, SkipType};
 use datafusion::sql::sqlparser::ast::{self, Visit, VisitMut, Visitor, VisitorMut};
@@ -55,11 +54,11 @@ pub fn is_in(query: &ast::Query) -> bool {
 }
 
 /// Runs a query that locks rows.
-pub async fn select(session: &mut Session, query: ast::Query, params: &[ScalarValue]) -> Result<Outcome> {
+pub async fn select(session: &mut Session, query: ast::Query) -> Result<Outcome> {
     loop {
         let (context, state) = session.context();
         let txn = session.transaction()?.clone();
-        let work = Work::new(&context, &state, params);
+        let work = Work::new(&context, &state);
         match attempt(&work, &txn, query.clone()).await {
             Err(_) if work.again.load(Ordering::Relaxed) => session.refresh()?,
             Err(error) => return Err(error),

@@ -3,7 +3,7 @@
 use super::super::functions::call;
 use super::super::names;
 use super::super::planner::parse_expression;
-use super::subqueries;
+use super::{aggregates, subqueries};
 use datafusion::sql::sqlparser::ast::{
     DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
     FunctionArguments, Ident, ObjectName, OrderByExpr, OrderByKind, OrderByOptions, Query, SelectItem, SetExpr, Value,
@@ -169,7 +169,7 @@ pub fn keys(query: &Query, item: &Expr) -> Vec<OrderByExpr> {
 
 fn in_place(query: &Query) -> Option<Query> {
     let item = only_item(query)?;
-    if query.limit_clause.is_some() || aggregates(item) {
+    if query.limit_clause.is_some() || aggregates::or_rows_are_in(item) {
         return None;
     }
     let keys = keys(query, item);
@@ -193,7 +193,7 @@ fn in_place(query: &Query) -> Option<Query> {
 fn numbered(query: &Query) -> Option<Query> {
     let item = only_item(query)?.clone();
     let keys: Vec<String> = keys(query, &item).iter().map(ToString::to_string).collect();
-    if keys.is_empty() || aggregates(&item) {
+    if keys.is_empty() || aggregates::or_rows_are_in(&item) {
         return None;
     }
     let number = parse_expression(&format!("row_number() OVER (ORDER BY {})", keys.join(", "))).ok()?;
@@ -233,62 +233,4 @@ fn around(query: &Query) -> Option<Query> {
     };
     let order = if by_itself.is_empty() { String::new() } else { format!(" ORDER BY {column}{by_itself}") };
     subqueries::around(&format!("SELECT array_agg({column}{order})"), query, "", 1).map(|query| *query)
-}
-
-/// Whether an expression has an aggregate or a window in it, as far as its text tells.
-pub fn aggregates(expression: &Expr) -> bool {
-    const AGGREGATES: &[&str] = &[
-        "count",
-        "sum",
-        "avg",
-        "min",
-        "max",
-        "array_agg",
-        "string_agg",
-        "json_agg",
-        "jsonb_agg",
-        "json_object_agg",
-        "jsonb_object_agg",
-        "bool_and",
-        "bool_or",
-        "every",
-        "bit_and",
-        "bit_or",
-        "bit_xor",
-        "stddev",
-        "stddev_pop",
-        "stddev_samp",
-        "variance",
-        "var_pop",
-        "var_samp",
-        "corr",
-        "covar_pop",
-        "covar_samp",
-        "percentile_cont",
-        "percentile_disc",
-        "mode",
-        "first_value",
-        "last_value",
-        "nth_value",
-        "regr_slope",
-        "regr_intercept",
-        "regr_count",
-        "regr_r2",
-        "regr_avgx",
-        "regr_avgy",
-        "regr_sxx",
-        "regr_syy",
-        "regr_sxy",
-        "unnest",
-        "generate_series",
-    ];
-    let mut found = false;
-    let mut item = SelectItem::UnnamedExpr(expression.clone());
-    super::level::change(&mut item, |part| {
-        if let Expr::Function(function) = part {
-            let name = function.name.0.last().and_then(|part| part.as_ident()).map(|name| name.value.to_lowercase());
-            found |= function.over.is_some() || name.is_some_and(|name| AGGREGATES.contains(&name.as_str()));
-        }
-    });
-    found
 }

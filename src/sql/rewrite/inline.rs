@@ -4,7 +4,9 @@
 //! read with the caller's rights, since the plan is the caller's.
 
 use super::super::context::Context;
+use super::super::functions::names_volatile;
 use super::super::parser::{self, fold, split};
+use super::aggregates;
 use crate::catalog::{Class, Function, Object, Returns, SqlType, relation_key};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{
@@ -16,29 +18,6 @@ use std::ops::ControlFlow;
 
 /// Functions within functions that are written out.
 const DEPTH_MAX: usize = 32;
-/// Functions that give another value at each call.
-const VOLATILE: [&str; 6] = ["random", "gen_random_uuid", "clock_timestamp", "nextval", "setval", "setseed"];
-
-/// Functions that make one value of many rows: with one of them a query without FROM is still a query.
-const AGGREGATES: [&str; 16] = [
-    "count",
-    "sum",
-    "avg",
-    "min",
-    "max",
-    "array_agg",
-    "string_agg",
-    "bool_and",
-    "bool_or",
-    "every",
-    "bit_and",
-    "bit_or",
-    "json_agg",
-    "jsonb_agg",
-    "stddev",
-    "variance",
-];
-
 /// Writes every call in a query or an expression out.
 pub fn write_out(node: &mut impl VisitMut, context: &Context) -> Result<()> {
     if context.snapshot.catalog.class(Class::Function).next().is_none() {
@@ -304,7 +283,7 @@ fn must_not_be_doubled(function: &Function, query: &Query, given: &[Expr]) -> Re
         }
         ControlFlow::<()>::Continue(())
     });
-    let doubled = |(uses, value): (&usize, &Expr)| (*uses > 1 || function.strict) && calls_one_of(value, &VOLATILE);
+    let doubled = |(uses, value): (&usize, &Expr)| (*uses > 1 || function.strict) && names_volatile(value);
     match uses.iter().zip(given).any(doubled) {
         true => Err(Error::new(
             Kind::Unsupported,
@@ -327,20 +306,12 @@ fn expression_of(query: &mut Query) -> Option<Expr> {
         && !super::groups(select);
     match select.projection.as_slice() {
         [SelectItem::UnnamedExpr(value) | SelectItem::ExprWithAlias { expr: value, .. }]
-            if plain && bare && !calls_one_of(value, &AGGREGATES) =>
+            if plain && bare && !aggregates::are_in(value) =>
         {
             Some(value.clone())
         }
         _ => None,
     }
-}
-
-fn calls_one_of(value: &Expr, names: &[&str]) -> bool {
-    let found = visit_expressions(value, |expression| match expression {
-        Expr::Function(call) if names.contains(&parser::last(&call.name).as_str()) => ControlFlow::Break(()),
-        _ => ControlFlow::Continue(()),
-    });
-    found.is_break()
 }
 
 fn has_columns(expression: &Expr) -> bool {

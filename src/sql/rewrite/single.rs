@@ -1,38 +1,9 @@
 //! Correlated subqueries that stand for one value and are not aggregated, which the engine knows only if they are.
 
 use super::super::functions::{ONE, call};
-use super::super::parser::last;
-use super::level;
+use super::aggregates;
 use super::subqueries::looks_outside;
 use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, SelectItem, SetExpr};
-
-/// Aggregates; of another one the engine says itself that it cannot be within the list.
-const AGGREGATES: &[&str] = &[
-    "count",
-    "sum",
-    "avg",
-    "min",
-    "max",
-    "array_agg",
-    "string_agg",
-    "bool_and",
-    "bool_or",
-    "every",
-    "median",
-    "mode",
-    "first_value",
-    "last_value",
-    "corr",
-    "grouping",
-    "variance",
-    "bit_and",
-    "bit_or",
-    "bit_xor",
-    "json_agg",
-    "jsonb_agg",
-    "json_object_agg",
-    "jsonb_object_agg",
-];
 
 /// Has such a subquery gather its values, of which there must be one.
 pub fn gather(expression: &mut Expr) {
@@ -61,19 +32,5 @@ fn is_plain(query: &Query) -> bool {
     else {
         return false;
     };
-    query.with.is_none() && !limited && !grouped && !select.from.is_empty() && !is_aggregated(value)
-}
-
-fn is_aggregated(value: &Expr) -> bool {
-    let mut found = false;
-    level::change(&mut value.clone(), |inner| {
-        if let Expr::Function(function) = &*inner {
-            let name = last(&function.name);
-            let known = AGGREGATES.contains(&name.as_str());
-            let family =
-                ["stddev", "var_", "covar", "regr_", "percentile", "approx_"].iter().any(|f| name.starts_with(f));
-            found |= known || family || function.over.is_some();
-        }
-    });
-    found
+    query.with.is_none() && !limited && !grouped && !select.from.is_empty() && !aggregates::are_in(value)
 }

@@ -38,7 +38,6 @@ pub use planner::Operators;
 pub use regex::{compiled as compiled_regex, said as said_regex};
 pub use resolve::{lend_as, resolve, resolve_expression};
 pub use session_zone::SessionZone;
-pub use zone::Zone;
 
 use datafusion::common::{DFSchema, Result as DfResult};
 use datafusion::logical_expr::LogicalPlan;

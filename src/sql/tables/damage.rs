@@ -22,16 +22,16 @@ pub struct Damage {
 }
 
 impl Damage {
-    /// None yet, in a scan of this table.
-    pub fn none(context: &Arc<Context>, table: &Table) -> Self {
-        let allowed = context.settings.get("steward.allow_damaged").is_ok_and(|value| value == "on");
-        let table = format!("{}.{}", table.schema, table.name);
-        Self { context: context.clone(), table, allowed, told: Mutex::default() }
+    /// Whether a statement may leave out rows that cannot be read.
+    pub fn may_leave_out(context: &Context) -> bool {
+        context.settings.get("steward.allow_damaged").is_ok_and(|value| value == "on")
     }
 
-    /// Whether rows may be left out.
-    pub fn is_allowed(&self) -> bool {
-        self.allowed
+    /// None yet, in a scan of this table.
+    pub fn none(context: &Arc<Context>, table: &Table) -> Self {
+        let allowed = Self::may_leave_out(context);
+        let table = format!("{}.{}", table.schema, table.name);
+        Self { context: context.clone(), table, allowed, told: Mutex::default() }
     }
 
     /// Something beside the rows could not be read, which only makes the way to them longer: the error to give, or nothing when

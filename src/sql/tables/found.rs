@@ -140,7 +140,7 @@ impl TableScan {
         }
         let all = self.context.snapshot.rows(self.id).live_rows();
         // Where rows may be left out, nothing is known for sure before they are read.
-        let whole = found.is_all() && limit.is_none() && !damage.is_allowed();
+        let whole = found.is_all() && limit.is_none() && !Damage::may_leave_out(&self.context);
         let rows = found.rows().min(all).min(limit.unwrap_or(usize::MAX));
         told.num_rows = if whole { Precision::Exact(all) } else { Precision::Inexact(rows) };
         let width: usize = schema.fields().iter().map(|f| f.data_type().primitive_width().unwrap_or(TEXT_BYTES)).sum();

@@ -9,14 +9,16 @@ mod json;
 mod moment;
 mod numbers;
 mod read;
+mod time_zone;
 mod times;
 mod zone;
 
 pub use json::{
     Level as JsonLevel, concatenated, is_too_deep as json_is_too_deep, level as json_level, number as json_number,
 };
-pub use read::{array_elements, first_unreadable, names_zone, read, read_one};
-pub use zone::{Zone, clock_of, moment_of, setting as zone_setting};
+pub use read::{array_elements, first_unreadable, names_zone, read, read_one, unescaped};
+pub use time_zone::{TimeZone, clock_of, moment_of};
+pub use zone::{Zone, setting as zone_setting};
 
 use super::error::cannot_cast;
 use crate::catalog::SqlType;

@@ -4,11 +4,11 @@
 //! forms that PostgreSQL has.
 
 use super::super::error::invalid_text;
-use super::super::semantics::Zone;
 use super::interval::interval;
 use super::json;
 use super::moment::moment;
 use super::numbers::without_exponent;
+use super::time_zone::TimeZone;
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
 use arrow::array::{
@@ -142,7 +142,7 @@ fn plainer(text: &str, target: &SqlType) -> Option<String> {
                 "" => "Z".to_owned(),
                 name if name.starts_with(|c: char| c.is_ascii_alphabetic()) && !name.eq_ignore_ascii_case("z") => {
                     let clock = moment(local)?.and_utc().timestamp_micros();
-                    let there = Zone::named(name).ok()?.moment(clock).ok()?;
+                    let there = TimeZone::named(name).ok()?.moment(clock).ok()?;
                     let moved = chrono::DateTime::from_timestamp_micros(there)?;
                     return Some(format!("{}Z", moved.naive_utc().format(MOMENT)));
                 }
@@ -246,8 +246,8 @@ fn boolean(text: &str) -> Option<bool> {
 
 /// `\x` and hexadecimal digits, or text with `\\` and `\ooo`.
 fn bytea(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len());
     if let Some(digits) = text.strip_prefix("\\x") {
+        let mut bytes = Vec::with_capacity(digits.len() / 2);
         let mut high = None;
         for character in digits.chars().filter(|character| !character.is_ascii_whitespace()) {
             let digit = character.to_digit(16)? as u8;
@@ -258,6 +258,12 @@ fn bytea(text: &str) -> Option<Vec<u8>> {
         }
         return high.is_none().then_some(bytes);
     }
+    unescaped(text)
+}
+
+/// The bytes of a text with `\\` and `\ooo`; none where a backslash begins nothing.
+pub fn unescaped(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((byte, after)) = rest.split_first() {
         rest = match (byte, after) {

@@ -1,17 +1,17 @@
-//! Time zones: what a clock shows at a moment, and the moment at which it shows that.
+//! A session's time zone.
 //!
 //! A `timestamptz` is a moment, kept in UTC. A session's zone counts wherever a moment becomes a text, a date or a clock's time, or
 //! is made of one.
 
+use super::time_zone::{clock_of, moment_of, out_of_range, zone_name};
 use super::{assign, convert, read};
 use crate::catalog::SqlType;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use arrow::array::timezone::Tz;
 use arrow::array::types::TimestampMicrosecondType;
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, StringArray, TimestampMicrosecondArray};
 use arrow::compute::{cast, interleave};
 use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
-use chrono::{DateTime, Duration, NaiveDateTime, Offset, TimeZone};
 use std::sync::Arc;
 
 /// A session's time zone; none is UTC.
@@ -163,73 +163,10 @@ fn each(array: &ArrayRef, to: impl Fn(i64) -> Option<i64>, zone: Option<&str>) -
         DataType::Timestamp(_, zone) => cast(array, &DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))?,
         _ => cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?,
     };
-    let out_of_range = || Error::new(Kind::DatetimeOutOfRange, "timestamp out of range");
     let moved = micros.as_primitive::<TimestampMicrosecondType>().iter();
     let moved = moved.map(|micros| micros.map(|micros| to(micros).ok_or_else(out_of_range)).transpose());
     let moved = moved.collect::<Result<TimestampMicrosecondArray>>()?;
     Ok(Arc::new(moved.with_timezone_opt(zone.map(ToOwned::to_owned))))
-}
-
-/// What a clock of the zone shows at a moment, as a moment at which one of UTC shows it.
-pub fn clock_of(zone: Tz, micros: i64) -> Option<i64> {
-    let moment = DateTime::from_timestamp_micros(micros)?.naive_utc();
-    let clock = moment.checked_add_signed(ahead(zone.offset_from_utc_datetime(&moment)))?;
-    Some(clock.and_utc().timestamp_micros())
-}
-
-/// The moment at which a clock of the zone shows this. Where it shows a time twice, the later moment is meant; where it leaps over
-/// one, the offset before the leap holds, as in PostgreSQL.
-pub fn moment_of(zone: Tz, micros: i64) -> Option<i64> {
-    let clock = DateTime::from_timestamp_micros(micros)?.naive_utc();
-    Some(clock.checked_sub_signed(ahead(there(zone, clock)?))?.and_utc().timestamp_micros())
-}
-
-/// How far a clock of this offset is ahead of UTC.
-fn ahead(offset: impl Offset) -> Duration {
-    Duration::seconds(offset.fix().local_minus_utc().into())
-}
-
-fn there(zone: Tz, clock: NaiveDateTime) -> Option<impl Offset> {
-    let found = zone.offset_from_local_datetime(&clock);
-    found.latest().or_else(|| zone.offset_from_local_datetime(&(clock - Duration::hours(3))).latest())
-}
-
-/// A zone as Arrow knows it, from one of PostgreSQL's names: `Asia/Shanghai` in any case, or POSIX's `UTC+8`, `+08`, `<+08>-8`, whose hours
-/// count west of Greenwich.
-pub fn zone_name(text: &str) -> Option<String> {
-    let known = |name: &str| name.starts_with(char::is_alphabetic) && name.parse::<Tz>().is_ok();
-    if known(text) {
-        return Some(text.to_owned());
-    }
-    if text.eq_ignore_ascii_case("utc") || text.eq_ignore_ascii_case("gmt") || text.eq_ignore_ascii_case("z") {
-        return Some("UTC".to_owned());
-    }
-    let words: String = text.split_inclusive(['/', '_', '-']).map(capital).collect();
-    if known(&words) { Some(words) } else { posix(text) }
-}
-
-/// A word with a capital first and small letters after it.
-fn capital(word: &str) -> String {
-    let mut letters = word.chars();
-    letters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(letters.flat_map(char::to_lowercase)).collect())
-}
-
-/// A zone of POSIX as one of ISO 8601, whose hours count east.
-fn posix(zone: &str) -> Option<String> {
-    let hours = match zone.strip_prefix('<') {
-        Some(rest) => rest.split_once('>')?.1,
-        None => zone.trim_start_matches(|letter: char| letter.is_ascii_alphabetic()),
-    };
-    let (east, hours) = match hours.split_at_checked(1)? {
-        ("+", hours) => ('-', hours),
-        ("-", hours) => ('+', hours),
-        _ => ('-', hours),
-    };
-    let (hours, minutes) = hours.split_once(':').unwrap_or((hours, "0"));
-    let (hours, minutes) = (hours.parse::<u8>().ok()?, minutes.parse::<u8>().ok()?);
-    (hours < 24 && minutes < 60).then(|| format!("{east}{hours:02}:{minutes:02}"))
 }
 
 /// How the setting TimeZone keeps a value: a name, or a number of hours east of Greenwich, which becomes POSIX's name of it.
@@ -266,17 +203,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_zones() {
-        let named = |text: &str| zone_name(text);
-        assert_eq!(named("asia/shanghai").as_deref(), Some("Asia/Shanghai"));
-        assert_eq!(named("America/new_york").as_deref(), Some("America/New_York"));
-        assert_eq!(named("Mars/Olympus"), None);
-        // Those of POSIX have the other sign.
-        let all = ["+08", "UTC+8", "-02:00", "<+03>-3"].map(|text| named(text).unwrap());
-        assert_eq!(all, ["-08:00", "-08:00", "+02:00", "+03:00"]);
-    }
-
-    #[test]
     fn values_of_the_setting() {
         let kept = |text: &str| setting(text);
         assert_eq!(kept("8").as_deref(), Some("<+08>-08"));
@@ -286,14 +212,5 @@ mod tests {
         assert_eq!(kept("nowhere"), None);
         assert_eq!(Zone::named("<+08>-08").name(), "+08:00");
         assert!(Zone::named("UTC").is_utc() && Zone::named("gmt").is_utc());
-    }
-
-    #[test]
-    fn clocks_that_leap() {
-        let zone: Tz = "Europe/Berlin".parse().unwrap();
-        let at = |text: &str| text.parse::<NaiveDateTime>().unwrap().and_utc().timestamp_micros();
-        assert_eq!(clock_of(zone, at("2026-07-01T00:00:00")), Some(at("2026-07-01T02:00:00")));
-        assert_eq!(moment_of(zone, at("2026-03-29T02:30:00")), Some(at("2026-03-29T01:30:00")));
-        assert_eq!(moment_of(zone, at("2026-10-25T02:30:00")), Some(at("2026-10-25T01:30:00")));
     }
 }

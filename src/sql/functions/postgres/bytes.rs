@@ -7,6 +7,7 @@ use super::declared::{
 };
 use super::made::{Args, Made};
 use crate::error::{Error, Kind, Result};
+use crate::sql::values::unescaped;
 use arrow::array::{ArrayRef, AsArray, Int32Array};
 use std::sync::Arc;
 
@@ -53,7 +54,7 @@ fn decode(row: &Args<'_>) -> Result<Made> {
     match row.text(1).to_ascii_lowercase().as_str() {
         "hex" => from_hex(text),
         "base64" => from_base64(text),
-        "escape" => unescaped(text),
+        "escape" => unescaped(text).ok_or_else(|| Error::new(Kind::InvalidText, "invalid input syntax for type bytea")),
         _ => Err(unknown(row.text(1))),
     }
     .map(Made::Bytes)
@@ -133,30 +134,6 @@ fn escaped(bytes: &[u8]) -> String {
         }
     }
     out
-}
-
-fn unescaped(text: &str) -> Result<Vec<u8>> {
-    let invalid = || Error::new(Kind::InvalidText, "invalid input syntax for type bytea");
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = match (byte, after) {
-            (b'\\', [b'\\', after @ ..]) => {
-                out.push(b'\\');
-                after
-            }
-            (b'\\', [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..]) => {
-                out.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
-                after
-            }
-            (b'\\', _) => return Err(invalid()),
-            (byte, after) => {
-                out.push(byte);
-                after
-            }
-        };
-    }
-    Ok(out)
 }
 
 /// The place of a byte that there is.

@@ -5,7 +5,7 @@ use super::intervals::civil;
 use super::made::{Args, Made, Span};
 use crate::encoding::pg_text::Cell;
 use crate::error::{Error, Kind, Result};
-use crate::sql::semantics::Zone;
+use crate::sql::values::TimeZone;
 use chrono::{Datelike, NaiveDate, NaiveDateTime, Utc};
 
 /// The functions of this file.
@@ -87,7 +87,7 @@ fn timestamptz(row: &Args<'_>) -> Result<Made> {
     let clock = moment(row)?;
     let moved = match row.text_if(6) {
         None => clock,
-        Some(zone) => Zone::named(zone)?.moment(clock)?,
+        Some(zone) => TimeZone::named(zone)?.moment(clock)?,
     };
     Ok(Made::Moment(moved))
 }
@@ -143,7 +143,7 @@ fn no_unit(unit: &str, of: &str) -> Error {
 
 /// Cut at a unit as the clocks of a zone show it.
 fn truncated_there(row: &Args<'_>) -> Result<Made> {
-    let zone = Zone::named(row.text(2))?;
+    let zone = TimeZone::named(row.text(2))?;
     let cut = truncated(row.text(0), zone.clock(row.moment(1))?, "timestamp with time zone")?;
     Ok(Made::Moment(zone.moment(cut)?))
 }
@@ -193,7 +193,7 @@ fn rounded_moment(row: &Args<'_>) -> Result<Made> {
 
 /// A clock there as a moment, or a moment as the clock there.
 fn there(row: &Args<'_>, from_clock: bool) -> Result<Made> {
-    let zone = Zone::named(row.text(0))?;
+    let zone = TimeZone::named(row.text(0))?;
     let micros = row.moment(1);
     Ok(Made::Moment(if from_clock { zone.moment(micros)? } else { zone.clock(micros)? }))
 }

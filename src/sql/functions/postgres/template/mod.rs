@@ -25,6 +25,24 @@ pub const FUNCTIONS: &[Declaration] = &[
     ("to_timestamp(text, text) timestamptz", Each(reading::to_timestamp)),
 ];
 
+/// The letters up to the next quotation mark that no backslash is before, which stand for themselves, and what is behind it.
+fn quoted(text: &str) -> (Vec<char>, &str) {
+    let (mut letters, mut rest) = (Vec::new(), text);
+    while let Some(letter) = rest.chars().next() {
+        rest = &rest[letter.len_utf8()..];
+        match letter {
+            '"' => break,
+            '\\' if !rest.is_empty() => {
+                let escaped = rest.chars().next().unwrap_or('\\');
+                rest = &rest[escaped.len_utf8()..];
+                letters.push(escaped);
+            }
+            letter => letters.push(letter),
+        }
+    }
+    (letters, rest)
+}
+
 /// The ending of a number in English: `st`, `nd`, `rd`, `th`.
 fn ordinal(digits: &str, upper: bool) -> &'static str {
     let last = digits.as_bytes().last().copied().unwrap_or(b'0');

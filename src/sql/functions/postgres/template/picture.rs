@@ -153,19 +153,9 @@ impl Template {
             }
             rest = &rest[letter.len_utf8()..];
             if letter == '"' {
-                // As it is, until the next quotation mark that no backslash is before.
-                while let Some(letter) = rest.chars().next() {
-                    rest = &rest[letter.len_utf8()..];
-                    match letter {
-                        '"' => break,
-                        '\\' if !rest.is_empty() => {
-                            let escaped = rest.chars().next().unwrap_or('\\');
-                            rest = &rest[escaped.len_utf8()..];
-                            template.nodes.push(Node::Letter(escaped));
-                        }
-                        letter => template.nodes.push(Node::Letter(letter)),
-                    }
-                }
+                let (letters, behind) = super::quoted(rest);
+                template.nodes.extend(letters.into_iter().map(Node::Letter));
+                rest = behind;
             } else if letter == '\\' && rest.starts_with('"') {
                 template.nodes.push(Node::Letter('"'));
                 rest = &rest[1..];

@@ -187,18 +187,9 @@ pub fn nodes(template: &str) -> Vec<Node> {
         rest = &rest[letter.len_utf8()..];
         match letter {
             '"' => {
-                while let Some(letter) = rest.chars().next() {
-                    rest = &rest[letter.len_utf8()..];
-                    match letter {
-                        '"' => break,
-                        '\\' if !rest.is_empty() => {
-                            let escaped = rest.chars().next().unwrap_or('\\');
-                            rest = &rest[escaped.len_utf8()..];
-                            nodes.push(Node::Letter(escaped));
-                        }
-                        letter => nodes.push(Node::Letter(letter)),
-                    }
-                }
+                let (letters, behind) = super::quoted(rest);
+                nodes.extend(letters.into_iter().map(Node::Letter));
+                rest = behind;
             }
             '\\' if rest.starts_with('"') => {
                 nodes.push(Node::Letter('"'));

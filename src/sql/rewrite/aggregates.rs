@@ -1,0 +1,61 @@
+//! Aggregates and windows in an expression, as far as its text tells.
+
+use super::super::parser::last;
+use super::level;
+use datafusion::sql::sqlparser::ast::{Expr, Function};
+
+/// Functions that make one value of many.
+const AGGREGATES: &[&str] = &[
+    "count",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "array_agg",
+    "string_agg",
+    "json_agg",
+    "jsonb_agg",
+    "json_object_agg",
+    "jsonb_object_agg",
+    "bool_and",
+    "bool_or",
+    "every",
+    "bit_and",
+    "bit_or",
+    "bit_xor",
+    "variance",
+    "corr",
+    "mode",
+    "first_value",
+    "last_value",
+    "nth_value",
+    "median",
+    "grouping",
+];
+/// How the names of others begin.
+const FAMILIES: [&str; 6] = ["stddev", "var_", "covar", "regr_", "percentile", "approx_"];
+
+/// Whether an expression has an aggregate or a window in it; those of queries within it do not count.
+pub fn are_in(expression: &Expr) -> bool {
+    any(expression, |call| call.over.is_some() || is_aggregate(&last(&call.name)))
+}
+
+/// Whether it has one of these, or a function that gives rows.
+pub fn or_rows_are_in(expression: &Expr) -> bool {
+    let gives_rows = |call: &Function| matches!(last(&call.name).as_str(), "unnest" | "generate_series");
+    are_in(expression) || any(expression, gives_rows)
+}
+
+fn is_aggregate(name: &str) -> bool {
+    AGGREGATES.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family))
+}
+
+fn any(expression: &Expr, is: impl Fn(&Function) -> bool) -> bool {
+    let mut found = false;
+    level::change(&mut expression.clone(), |part| {
+        if let Expr::Function(call) = &*part {
+            found |= is(call);
+        }
+    });
+    found
+}
