@@ -179,6 +179,12 @@ pub const NOTIFICATION_BYTES_MAX: usize = 7999;
 pub const LOBBY_MAX: usize = 256;
 /// Of the connections at once, those that are kept for superusers, PostgreSQL's `superuser_reserved_connections`.
 pub const CONNECTIONS_RESERVED: usize = 3;
+/// Dimensions of a vector at most, as in pgvector.
+pub const VECTOR_DIMENSIONS_MAX: u16 = 16_000;
+/// Another name by which clients may call the one database: where PostgreSQL's tools look for a list of databases.
+pub const MAINTENANCE_DATABASE: &str = "postgres";
+/// Bytes of a statement that pg_stat_activity shows, PostgreSQL's `track_activity_query_size`.
+pub const ACTIVITY_QUERY_BYTES: usize = 1024;
 /// Milliseconds after which the log tells that a statement took its time.
 pub const SLOW_STATEMENT_MS: u128 = 5000;
 /// Milliseconds that a cancelled statement has to end by itself before it is dropped.

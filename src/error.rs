@@ -205,6 +205,7 @@ struct Inner {
     context: Option<String>,
     position: Option<usize>,
     about: Option<About>,
+    routine: Option<&'static str>,
 }
 
 /// Result with the house's [`Error`].
@@ -214,7 +215,8 @@ impl Error {
     /// An error of `kind` that says `message`.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self(Box::new(Inner { kind, message, detail: None, hint: None, context: None, position: None, about: None }))
+        let (detail, hint, context, position, about, routine) = (None, None, None, None, None, None);
+        Self(Box::new(Inner { kind, message, detail, hint, context, position, about, routine }))
     }
 
     /// A bug of ours.
@@ -271,6 +273,12 @@ impl Error {
         self
     }
 
+    /// Names the routine of PostgreSQL that reports the same, for drivers that know the case by it.
+    pub fn by_routine(mut self, routine: &'static str) -> Self {
+        self.0.routine = Some(routine);
+        self
+    }
+
     /// The meaning.
     pub fn kind(&self) -> Kind {
         self.0.kind
@@ -294,6 +302,11 @@ impl Error {
     /// The object that it is about, if it is about one.
     pub fn about(&self) -> Option<&About> {
         self.0.about.as_ref()
+    }
+
+    /// PostgreSQL's routine that reports the same, if a driver needs it.
+    pub fn routine(&self) -> Option<&'static str> {
+        self.0.routine
     }
 
     /// Where it happened, if known.

@@ -260,14 +260,14 @@ async fn errors_have_their_code_and_place() {
         ("SELECT word, nope FROM t", "42703", Some(14)),
         ("SELECT '雪', nope FROM t", "42703", Some(13)),
         ("SELECT frobnicate(1)", "42883", Some(8)),
-        ("SELECT id + true FROM t", "42883", None),
-        ("SELECT 'x'::int", "22P02", None),
+        ("SELECT id + true FROM t", "42883", Some(11)),
+        ("SELECT 'x'::int", "22P02", Some(8)),
         ("SELECT 1 / 0", "22012", None),
         ("SELECT id / (id - 1) FROM t", "22012", None),
         ("INSERT INTO t VALUES (2, NULL)", "23502", None),
         ("INSERT INTO t VALUES (1, 'y')", "23505", None),
         ("CREATE TABLE t (id int)", "42P07", None),
-        ("SELECT word, count(*) FROM t", "42803", None),
+        ("SELECT word, count(*) FROM t", "42803", Some(8)),
         ("CALL x()", "0A000", None),
         ("DROP ROLE nobody", "42704", None),
     ];
@@ -632,4 +632,33 @@ async fn changes_in_with_are_described() {
     let rows = client.query(top, &[&1i64]).await.unwrap();
     let rows: Vec<(i32, Option<String>)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     assert_eq!(rows, [(1, Some("met".to_owned())), (2, None)]);
+}
+
+/// No statement reads the data folder, the key beside it, or a key that lies elsewhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_own_files_are_no_data() {
+    let house = House::open().await;
+    let client = house.client().await;
+    let folder = house._folder.path();
+    let elsewhere = folder.join("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    for (file, text) in [("data.key", "0badc0de"), ("data.password", "secret"), ("goods.csv", "a,b\n1,2\n")] {
+        std::fs::write(folder.join(file), text).unwrap();
+    }
+    std::fs::write(elsewhere.join("master.key"), "0badc0de").unwrap();
+    house.database.keep_private(&elsewhere.join("master.key"));
+    let source = |name: &str, path: &std::path::Path| {
+        format!("CREATE SOURCE {name} TYPE files OPTIONS (path = '{}', recursive = true)", path.display())
+    };
+    let refused = client.simple_query(&source("data", &folder.join("data"))).await.unwrap_err();
+    assert_eq!(code(&refused), "42501");
+    client.batch_execute(&source("around", folder)).await.unwrap();
+    client.batch_execute("INVENTORY ALL").await.unwrap();
+    let found = texts(&client, "SELECT name FROM steward.assets").await;
+    assert_eq!(found, [[Some("around.goods".to_owned())]]);
+    client.batch_execute("CREATE TABLE t (a text)").await.unwrap();
+    for file in ["data.key", "data.password", "elsewhere/master.key", "data/keyring"] {
+        let copy = format!("COPY t FROM '{}'", folder.join(file).display());
+        assert_eq!(code(&client.simple_query(&copy).await.unwrap_err()), "42501", "{file}");
+    }
 }

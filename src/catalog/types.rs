@@ -59,6 +59,10 @@ pub enum SqlType {
     Array(Box<SqlType>),
     /// One of several labels.
     Enum(Box<Enumerated>),
+    /// `inet`
+    Inet,
+    /// `vector(n)` of pgvector: `real` values, so many of them.
+    Vector(Option<u16>),
 }
 
 impl SqlType {
@@ -75,9 +79,14 @@ impl SqlType {
                 let (precision, scale) = precision.unwrap_or(NUMERIC_DEFAULT);
                 DataType::Decimal128(precision, scale)
             }
-            Self::Text | Self::Varchar(_) | Self::Char(_) | Self::Uuid | Self::Json | Self::Jsonb | Self::Enum(_) => {
-                DataType::Utf8
-            }
+            Self::Text
+            | Self::Varchar(_)
+            | Self::Char(_)
+            | Self::Uuid
+            | Self::Json
+            | Self::Jsonb
+            | Self::Inet
+            | Self::Enum(_) => DataType::Utf8,
             Self::Bytea => DataType::Binary,
             Self::Date => DataType::Date32,
             Self::Time => DataType::Time64(TimeUnit::Microsecond),
@@ -85,6 +94,7 @@ impl SqlType {
             Self::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             Self::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
             Self::Array(item) => DataType::List(Arc::new(item.field("item"))),
+            Self::Vector(_) => DataType::List(Arc::new(Self::Float4.field("item"))),
         }
     }
 
@@ -93,12 +103,15 @@ impl SqlType {
         let field = Field::new(name, self.arrow(), true);
         let mark = match self {
             Self::Uuid => "uuid".to_owned(),
+            Self::Inet => "inet".to_owned(),
             Self::Json => "json".to_owned(),
             Self::Jsonb => "jsonb".to_owned(),
             Self::Varchar(Some(n)) => format!("varchar({n})"),
             Self::Varchar(None) => "varchar".to_owned(),
             Self::Char(n) => format!("char({n})"),
             Self::Numeric(None) => "numeric".to_owned(),
+            Self::Vector(None) => "vector".to_owned(),
+            Self::Vector(Some(n)) => format!("vector({n})"),
             Self::Enum(of) => match serde_json::to_string(of) {
                 Ok(told) => format!("{ENUM_MARK}{}:{told}", of.id),
                 Err(_) => return field,
@@ -115,6 +128,7 @@ impl SqlType {
             DataType::Utf8 => mark != "numeric",
             DataType::LargeUtf8 | DataType::Utf8View | DataType::FixedSizeBinary(_) => true,
             DataType::Decimal128(..) => mark == "numeric",
+            DataType::List(item) => mark.starts_with("vector") && item.data_type() == &DataType::Float32,
             _ => false,
         };
         if let Some(mark) = field.metadata().get(TYPE_METADATA).filter(|mark| fits(mark)) {
@@ -123,19 +137,24 @@ impl SqlType {
             {
                 return Ok(Self::Enum(of));
             }
-            let length = |prefix: &str| {
+            let length = |prefix: &str| -> Option<u32> {
                 mark.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(')')).and_then(|n| n.parse().ok())
             };
             match mark.as_str() {
                 "uuid" => return Ok(Self::Uuid),
+                "inet" => return Ok(Self::Inet),
                 "json" => return Ok(Self::Json),
                 "jsonb" => return Ok(Self::Jsonb),
                 "varchar" => return Ok(Self::Varchar(None)),
                 "numeric" => return Ok(Self::Numeric(None)),
+                "vector" => return Ok(Self::Vector(None)),
                 _ => {}
             }
             if let Some(n) = length("varchar(") {
                 return Ok(Self::Varchar(Some(n)));
+            }
+            if let Some(n) = length("vector(") {
+                return Ok(Self::Vector(u16::try_from(n).ok()));
             }
             if let Some(n) = length("char(") {
                 return Ok(Self::Char(n));
@@ -205,10 +224,13 @@ impl fmt::Display for SqlType {
             Self::Timestamptz => f.write_str("timestamp with time zone"),
             Self::Interval => f.write_str("interval"),
             Self::Uuid => f.write_str("uuid"),
+            Self::Inet => f.write_str("inet"),
             Self::Json => f.write_str("json"),
             Self::Jsonb => f.write_str("jsonb"),
             Self::Array(item) => write!(f, "{item}[]"),
             Self::Enum(of) => f.write_str(&of.name),
+            Self::Vector(None) => f.write_str("vector"),
+            Self::Vector(Some(n)) => write!(f, "vector({n})"),
         }
     }
 }

@@ -25,6 +25,8 @@ pub struct Key {
     pub source: KeySource,
     /// The file of this database alone that it came from.
     pub file: Option<PathBuf>,
+    /// The file that it came from, wherever that is.
+    read_from: Option<PathBuf>,
     /// Where it came from, for messages.
     origin: String,
 }
@@ -34,7 +36,8 @@ impl Key {
     pub fn find(data: &Path, console: &Console) -> Result<Self> {
         if let Some(file) = variable(FILE_VARIABLE)? {
             let origin = format!("the file \"{}\" that {FILE_VARIABLE} names", *file);
-            return Ok(Self::elsewhere(MasterKey::from_file(Path::new(file.as_str()))?.into(), origin));
+            let key = MasterKey::from_file(Path::new(file.as_str()))?;
+            return Ok(Self { read_from: Some(file.as_str().into()), ..Self::elsewhere(key.into(), origin) });
         }
         if let Some(command) = variable(COMMAND_VARIABLE)? {
             let key = MasterKey::from_command(&command)?;
@@ -79,11 +82,11 @@ impl Key {
              elsewhere.\n",
             file.display()
         ))?;
-        Ok(Self { source: key.into(), file: Some(file), origin })
+        Ok(Self { source: key.into(), file: Some(file), read_from: None, origin })
     }
 
     fn elsewhere(source: KeySource, origin: String) -> Self {
-        Self { source, file: None, origin }
+        Self { source, file: None, read_from: None, origin }
     }
 
     /// The key in a file; or in `FILE.new`, if a change of the master key was cut off after the keyring had it.
@@ -93,10 +96,10 @@ impl Key {
             let key = MasterKey::from_file(&new)?;
             if storage::is_master_key(data, &key.clone().into())? {
                 put_in_place(&new, &file)?;
-                return Ok(Self { source: key.into(), file: Some(file), origin });
+                return Ok(Self { source: key.into(), file: Some(file), read_from: None, origin });
             }
         }
-        Ok(Self { source: MasterKey::from_file(&file)?.into(), file: Some(file), origin })
+        Ok(Self { source: MasterKey::from_file(&file)?.into(), file: Some(file), read_from: None, origin })
     }
 
     /// As [`Self::find`] where a key must be there: none is made.
@@ -117,7 +120,9 @@ impl Key {
     /// Opens the database in `data` with this key, or makes it as `birth` says. A wrong key is told with where it came
     /// from.
     pub fn open(&self, data: &Path, birth: &Birth) -> Result<Database> {
-        Database::open_or_create(data, &self.source, birth).map_err(|error| self.explain(error))
+        let database = Database::open_or_create(data, &self.source, birth).map_err(|error| self.explain(error))?;
+        self.read_from.iter().for_each(|file| database.keep_private(file));
+        Ok(database)
     }
 
     /// Adds to a wrong key's error where the key came from.

@@ -29,6 +29,7 @@ pub async fn run(arguments: &Serve, console: &Console) -> Result<Ending> {
     };
     let birth = Birth { database: arguments.database.clone(), user: user.clone(), password: Some(secret.clone()) };
     let database = Key::find(data, console)?.open(data, &birth)?;
+    arguments.door.tls_key.iter().for_each(|file| database.keep_private(file));
     if let Some(bytes) = arguments.memory_limit {
         database.set_memory_limit(bytes);
     }

@@ -13,6 +13,7 @@
 
 use super::engine::engine_error;
 use crate::error::{Error, Kind, Result};
+use crate::sql::Encryption;
 use async_trait::async_trait;
 use bytes::Bytes;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -296,6 +297,8 @@ pub struct Startup {
     pub peer: SocketAddr,
     /// The connection's number, `pg_backend_pid()`.
     pub pid: i32,
+    /// How the connection is encrypted, if it is.
+    pub encryption: Option<Encryption>,
 }
 
 /// How grave a notice is.
@@ -353,12 +356,29 @@ impl NoticeSink {
 pub struct CancelHandle {
     flag: Arc<AtomicBool>,
     bell: Arc<Notify>,
+    ended: Arc<AtomicBool>,
 }
 
 impl CancelHandle {
     /// A handle over a flag and a bell that another room made.
     pub fn from_parts(flag: Arc<AtomicBool>, bell: Arc<Notify>) -> Self {
-        Self { flag, bell }
+        Self { flag, bell, ended: Arc::default() }
+    }
+
+    /// Ends the connection, and what runs for it.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+        self.cancel();
+    }
+
+    /// Whether the connection is to end.
+    pub fn is_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the connection is to end.
+    pub async fn ended(&self) {
+        self.until(|| self.is_ended()).await;
     }
 
     /// Asks the running statement to stop.
@@ -387,12 +407,16 @@ impl CancelHandle {
 
     /// Waits until somebody asks.
     pub async fn cancelled(&self) {
+        self.until(|| self.is_cancelled()).await;
+    }
+
+    async fn until(&self, holds: impl Fn() -> bool) {
         loop {
             let rung = self.bell.notified();
             tokio::pin!(rung);
             // Listen first, then look: a request between the two is heard.
             rung.as_mut().enable();
-            if self.is_cancelled() {
+            if holds() {
                 return;
             }
             rung.await;

@@ -107,7 +107,8 @@ async fn log_in(wire: &mut Wire, shared: &Arc<Shared>, ticket: &Ticket) -> Resul
     let pid = shared.registry.next_pid();
     let defaults = default_parameters(&role, &parameters);
     let (sink, notices) = NoticeSink::channel();
-    let startup = Startup { role, database, parameters, peer, pid };
+    let encryption = wire.socket.encryption();
+    let startup = Startup { role, database, parameters, peer, pid, encryption };
     let mut session = shared.backend.connect(startup.clone(), sink).await?;
     log::logged_in(&startup);
     // Protocol 3.0 knows secrets of four bytes only.

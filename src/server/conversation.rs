@@ -151,6 +151,9 @@ impl Conversation {
     /// The next message; `None` when the client is gone. Between messages a server that goes down ends the conversation,
     /// and so does a client that idles for longer than its settings allow.
     pub(super) async fn next_message(&mut self) -> Result<Option<PgWireFrontendMessage>, Failure> {
+        if self.cancel.is_ended() {
+            return Err(Failure::Fatal(shutting_down()));
+        }
         let message = match self.inbox.try_recv() {
             Ok(message) => Some(message),
             Err(mpsc::error::TryRecvError::Disconnected) => None,
@@ -166,6 +169,7 @@ impl Conversation {
                         _ = self.phase.wait_for(|phase| *phase != Phase::Running) => {
                             return Err(Failure::Fatal(shutting_down()));
                         }
+                        () = self.cancel.ended() => return Err(Failure::Fatal(shutting_down())),
                         error = &mut late => return Err(Failure::Fatal(error)),
                         () = rung(bell) => None,
                     };
@@ -200,7 +204,8 @@ impl Conversation {
         };
         self.portals.clear();
         self.session.rollback_implicit().await;
-        if error.kind() == Kind::Cancelled && *self.phase.borrow() == Phase::Ending {
+        let ending = *self.phase.borrow() == Phase::Ending || self.cancel.is_ended();
+        if error.kind() == Kind::Cancelled && ending {
             return Err(Failure::Fatal(shutting_down()));
         }
         log::failed(&error, self.begun.elapsed());

@@ -11,8 +11,9 @@ use super::backend::{
 };
 use super::binary_copy::BinaryCopy;
 use super::types::{parameter, type_oid};
+use crate::config::MAINTENANCE_DATABASE;
 use crate::error::{Error, Kind, Result};
-use crate::sql::{self, Database};
+use crate::sql::{self, Connection, Database, Stop};
 use async_trait::async_trait;
 use bytes::Bytes;
 use datafusion::arrow::datatypes::{Field, SchemaRef};
@@ -57,7 +58,7 @@ impl Backend for Database {
     }
 
     async fn connect(&self, startup: Startup, notices: NoticeSink) -> Result<Box<dyn Session>> {
-        if startup.database != self.name() {
+        if startup.database != self.name() && startup.database != MAINTENANCE_DATABASE {
             let message = format!("database \"{}\" does not exist", startup.database);
             return Err(Error::new(Kind::UndefinedDatabase, message));
         }
@@ -65,11 +66,20 @@ impl Backend for Database {
         let hear = move |notice: sql::Notice| sink.say(severity(notice.severity), notice.message);
         let mut session = self.session_with_notices(&startup.role, Arc::new(hear))?;
         session.set_binary_form(Arc::new(BinaryCopy));
-        session.set_pid(startup.pid);
         for (name, value) in settings(&startup.parameters)? {
             begin_with(&mut session, &name, &value, &notices)?;
         }
         let cancel = CancelHandle::from_parts(session.cancel_handle().flag(), Arc::new(Notify::new()));
+        let handle = cancel.clone();
+        session.set_connection(Connection {
+            pid: startup.pid,
+            peer: startup.peer,
+            encryption: startup.encryption,
+            stop: Box::new(move |what| match what {
+                Stop::Statement => handle.cancel(),
+                Stop::Connection => handle.end(),
+            }),
+        });
         Ok(Box::new(Client { session, cancel, told: BTreeMap::new() }))
     }
 }

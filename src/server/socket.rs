@@ -1,11 +1,13 @@
 //! The bytes of a connection, plain or encrypted: the rest of the room does not care which.
 
+use crate::sql::Encryption;
 use std::io::{ErrorKind, Result};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::rustls::ProtocolVersion;
 use tokio_rustls::server::TlsStream;
 
 /// A way in or out of a socket that has been taken apart.
@@ -36,6 +38,22 @@ impl Socket {
     /// Whether nobody on the way can read it.
     pub fn is_encrypted(&self) -> bool {
         matches!(self, Self::Encrypted(_))
+    }
+
+    /// What TLS it is, if it is.
+    pub fn encryption(&self) -> Option<Encryption> {
+        let Self::Encrypted(socket) = self else { return None };
+        let session = socket.get_ref().1;
+        let suite = session.negotiated_cipher_suite()?;
+        let version = match session.protocol_version()? {
+            ProtocolVersion::TLSv1_2 => "TLSv1.2".to_owned(),
+            ProtocolVersion::TLSv1_3 => "TLSv1.3".to_owned(),
+            other => format!("{other:?}"),
+        };
+        // `TLS13_AES_256_GCM_SHA384` in rustls is `TLS_AES_256_GCM_SHA384` in RFC 8446.
+        let cipher = format!("{:?}", suite.suite()).replacen("TLS13_", "TLS_", 1);
+        let bits = if cipher.contains("AES_128") { 128 } else { 256 };
+        Some(Encryption { version, cipher, bits })
     }
 
     /// The certificate that the client has proved to hold, as DER, if it gave one.

@@ -113,6 +113,7 @@ pub(super) fn error_response(error: &Error, fatal: bool) -> PgWireBackendMessage
         fields.extend(column.as_deref().map(|column| (b'c', clean(column))));
         fields.extend(constraint.as_deref().map(|constraint| (b'n', clean(constraint))));
     }
+    fields.extend(error.routine().map(|routine| (b'R', routine.to_owned())));
     PgWireBackendMessage::ErrorResponse(ErrorResponse::new(fields))
 }
 

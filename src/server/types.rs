@@ -1,6 +1,6 @@
 //! Arrow types and PostgreSQL's: OIDs, sizes, modifiers.
 
-use crate::catalog::ENUM_MARK;
+use crate::catalog::{ENUM_MARK, SqlType};
 use crate::encoding::pg_text::TYPE_METADATA;
 use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use std::sync::Arc;
@@ -26,6 +26,7 @@ pub mod oid {
     pub const JSON: u32 = 114;
     pub const XML: u32 = 142;
     pub const PG_NODE_TREE: u32 = 194;
+    pub const INET: u32 = 869;
     pub const FLOAT4: u32 = 700;
     pub const FLOAT8: u32 = 701;
     pub const UNKNOWN: u32 = 705;
@@ -46,6 +47,8 @@ pub mod oid {
     pub const JSONB: u32 = 3802;
     pub const REGNAMESPACE: u32 = 4089;
     pub const REGROLE: u32 = 4096;
+    /// pgvector's type, which PostgreSQL numbers when it is made.
+    pub const VECTOR: u32 = 16_100;
 }
 
 /// What is known of one type: its name in field metadata, OID, size in bytes (-1 varies), OID of its array.
@@ -79,6 +82,7 @@ const KNOWN: &[Known] = &[
     known("json", oid::JSON, -1, 199),
     known("xml", oid::XML, -1, 143),
     known("pg_node_tree", oid::PG_NODE_TREE, -1, 0),
+    known("inet", oid::INET, -1, 1041),
     known("float4", oid::FLOAT4, 4, 1021),
     known("float8", oid::FLOAT8, 8, 1022),
     known("unknown", oid::UNKNOWN, -2, 0),
@@ -100,6 +104,7 @@ const KNOWN: &[Known] = &[
     known("jsonb", oid::JSONB, -1, 3807),
     known("regnamespace", oid::REGNAMESPACE, 4, 4090),
     known("regrole", oid::REGROLE, 4, 4097),
+    known("vector", oid::VECTOR, -1, 16_101),
 ];
 
 /// A type as a row description gives it.
@@ -170,6 +175,7 @@ fn marked_oid(mark: &str, data_type: &DataType) -> Option<u32> {
             arrow_type(known.oid) == DataType::Utf8 || known.oid == oid::REGPROC
         }
         DataType::FixedSizeBinary(16) => known.oid == oid::UUID,
+        DataType::List(item) => known.oid == oid::VECTOR && item.data_type() == &DataType::Float32,
         DataType::Decimal128(..) | DataType::Decimal256(..) => known.oid == oid::NUMERIC,
         DataType::Int32 | DataType::UInt32 | DataType::Int64 => {
             known.len == 4 && !matches!(known.oid, oid::FLOAT4 | oid::DATE) || known.oid == oid::INT8
@@ -212,6 +218,7 @@ pub fn arrow_type(type_oid: u32) -> DataType {
         oid::TIMESTAMP => DataType::Timestamp(TimeUnit::Microsecond, None),
         oid::TIMESTAMPTZ => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         oid::INTERVAL => DataType::Interval(IntervalUnit::MonthDayNano),
+        oid::VECTOR => SqlType::Vector(None).arrow(),
         _ => match element_of(type_oid) {
             Some(element) => DataType::List(Arc::new(Field::new("item", arrow_type(element), true))),
             None => DataType::Utf8,
@@ -241,6 +248,8 @@ fn modifier(field: &Field) -> i32 {
         }
         let length = mark.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
         return match length.map(|text| text.split(',').map(str::trim).collect::<Vec<_>>()).as_deref() {
+            // Dimensions are told as they are.
+            Some([dimensions]) if mark.starts_with("vector") => dimensions.parse().unwrap_or(-1),
             Some([length]) => length.parse::<i32>().map_or(-1, |n| n.saturating_add(HEADER)),
             Some([precision, scale]) => match (precision.parse::<i32>(), scale.parse::<i32>()) {
                 (Ok(precision), Ok(scale)) => ((precision << 16) | (scale & 0x7ff)) + HEADER,

@@ -1,5 +1,7 @@
 //! What one statement runs with: the database, the snapshot it sees, the role it runs as, its settings.
 
+use super::activity::Activity;
+use super::advisory::Advisory;
 use super::channels::Pending;
 use super::cursor::Shown;
 use super::database::Inner;
@@ -11,11 +13,12 @@ use super::settings::Settings;
 use super::values::Zone;
 use crate::catalog::{ObjectId, Privilege, is_temporary};
 use crate::error::{Error, Kind, Result};
+use crate::txn::locks::Owner;
 use crate::txn::{Reads, Snapshot};
 use datafusion::sql::sqlparser::ast;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Weak};
 use std::time::Instant;
 
 /// A message to the client while its statement runs.
@@ -122,6 +125,12 @@ pub struct Context {
     pub(super) pending: Pending,
     /// Asks the statement to stop.
     pub(super) cancel: Cancel,
+    /// The session's advisory locks.
+    pub(super) advisory: Arc<Advisory>,
+    /// Who holds the transaction's locks, as long as it lasts: a plan that is kept keeps no locks.
+    pub(super) owner: Weak<Owner>,
+    /// What is told of the session.
+    pub(super) activity: Arc<Activity>,
     /// Where notices go.
     pub(super) notices: NoticeSink,
 }

@@ -1,10 +1,12 @@
 //! A database: the store, the engine's template, the sessions on it.
 
+use super::activity::Activities;
 use super::channels::Channels;
 use super::context::{Notice, NoticeSink};
 use super::logins::OnReload;
 use super::memory::{Memory, memory_default};
 use super::models::Models;
+use super::own_files::Private;
 use super::referred::referred_files;
 use super::run::blocking;
 use super::scrub::{self, Scrub};
@@ -79,6 +81,10 @@ pub struct Inner {
     pub(super) on_reload: Mutex<Option<OnReload>>,
     /// Who listens to what.
     pub(super) channels: Arc<Channels>,
+    /// Files that no statement may touch.
+    pub(super) private: Private,
+    /// What the sessions are doing.
+    pub(super) activities: Arc<Activities>,
     /// How many sessions there have been.
     sessions: AtomicU64,
 }
@@ -144,6 +150,8 @@ impl Database {
             template: template()?,
             on_reload: Mutex::default(),
             channels: Arc::default(),
+            activities: Arc::default(),
+            private: Private::default(),
             sessions: AtomicU64::new(1),
             _compactor: compactor,
         };
@@ -164,6 +172,11 @@ impl Database {
     /// Bytes of memory that the database may use.
     pub fn memory_limit(&self) -> u64 {
         self.0.memory.limit()
+    }
+
+    /// Keeps a file that lies outside of the data folder from all statements, such as the file of a key.
+    pub fn keep_private(&self, file: &Path) {
+        self.0.keep_private(file);
     }
 
     /// A session of a role, whose notices go nowhere.

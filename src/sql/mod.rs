@@ -11,6 +11,8 @@
 //!
 //! Only this room names DataFusion. Errors of the engine become ours in [`error`], with PostgreSQL's wording.
 
+mod activity;
+mod advisory;
 mod bags;
 mod channels;
 mod context;
@@ -35,10 +37,12 @@ mod models;
 mod names;
 mod once;
 mod origins;
+mod own_files;
 mod parameters;
 mod parser;
 mod pg_catalog;
 mod planner;
+mod position;
 mod prepared;
 mod referred;
 mod rewrite;
@@ -58,6 +62,7 @@ mod text_indexes;
 mod types;
 mod values;
 
+pub use activity::{Connection, Encryption, Stop};
 pub use channels::Notification;
 pub use context::{Cancel, Notice, NoticeSink};
 pub use copy::BinaryForm;

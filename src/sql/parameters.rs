@@ -29,6 +29,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Parameters of a statement at most: the protocol counts them in two bytes.
 const COUNT_MAX: usize = 65_535;
+/// Functions whose second argument is an array of texts.
+const WITH_LABELS: &[&str] = &["classify", "classify_detail"];
 /// Functions that take values of any type, and so tell nothing of their parameters.
 const OF_ANY: &[&str] = &[
     "concat",
@@ -161,7 +163,7 @@ impl Parameters {
 
 /// The mark in a type's field that a literal must carry, lest it be taken for what Arrow says it is.
 fn mark(field: &Field) -> Option<FieldMetadata> {
-    matches!(SqlType::from_field(field), Ok(SqlType::Uuid | SqlType::Json | SqlType::Jsonb))
+    matches!(SqlType::from_field(field), Ok(SqlType::Uuid | SqlType::Inet | SqlType::Json | SqlType::Jsonb))
         .then(|| FieldMetadata::new_from_field(field))
 }
 
@@ -396,6 +398,14 @@ impl Places {
                                 argument.apply(|inner| Ok(self.of_expression(inner)))?;
                             }
                             return Ok(TreeNodeRecursion::Jump);
+                        }
+                        Expr::ScalarFunction(call) if WITH_LABELS.contains(&call.name()) => {
+                            if let Some(Expr::Placeholder(Placeholder { id, field: None })) = call.args.get(1)
+                                && let Some(number) = number(id)
+                            {
+                                self.tell(number, Arc::new(SqlType::Array(Box::new(SqlType::Text)).field(id)));
+                            }
+                            TreeNodeRecursion::Continue
                         }
                         other => self.of_expression(other),
                     };

@@ -80,7 +80,8 @@ impl Prepared {
         let all = told.fields().len() == now.fields().len() && told.fields().iter().zip(now.fields()).all(same);
         match all {
             true => Ok(()),
-            false => Err(Error::new(Kind::Unsupported, "cached plan must not change result type")),
+            false => Err(Error::new(Kind::Unsupported, "cached plan must not change result type")
+                .by_routine("RevalidateCachedQuery")),
         }
     }
 }

@@ -4,6 +4,8 @@
 //! ends ([`Session::query`]), or, over the wire, when the client's whole message ends ([`Session::begin_implicit`]). An
 //! error undoes the implicit transaction and breaks an explicit one, as in PostgreSQL.
 
+use super::activity::{Connection, Seat, State};
+use super::advisory::Advisory;
 use super::channels::{self, Listener, Notification, Pending};
 use super::context::{Cancel, Context, Notice, NoticeSink};
 use super::copy::{BinaryForm, CopyIn, Lent};
@@ -14,6 +16,7 @@ use super::execute;
 use super::kept_plan::KeptPlan;
 use super::parameters::{self, Parameters};
 use super::parser::{self, Body, Statement};
+use super::position::position;
 use super::prepared::Prepareds;
 use super::semantics::SessionZone;
 use super::sequences::Taken;
@@ -129,8 +132,10 @@ pub struct Session {
     pub(super) pending: Pending,
     /// What others have to tell it.
     pub(super) listener: Listener,
-    /// The number of its connection.
-    pub(super) pid: i32,
+    /// Its advisory locks.
+    pub(super) advisory: Arc<Advisory>,
+    /// Where it tells what it does.
+    pub(super) seat: Seat,
     /// Its schema of temporary relations, which is there once there is one.
     pub(super) temporary: Arc<str>,
     cancel: Cancel,
@@ -145,9 +150,10 @@ impl Session {
         Self {
             settings: Settings::of_server(database.memory.limit()),
             listener: database.channels.listener(number),
+            advisory: Arc::new(Advisory::new(database.manager.locks())),
+            seat: database.activities.sit(number, role),
             database,
             pending: Pending::default(),
-            pid: std::process::id() as i32,
             temporary: temporary_schema(number).into(),
             login: role,
             role,
@@ -213,7 +219,7 @@ impl Session {
         }
         self.params = Arc::default();
         let (context, state) = self.context();
-        describe(&context, &state, statement, declared)
+        describe(&context, &state, statement, declared).map_err(|error| position(error, statement))
     }
 
     /// Runs a statement in the session's transaction, which must be open: see [`Self::begin_implicit`]. Parameters that are texts
@@ -247,6 +253,7 @@ impl Session {
     async fn run(&mut self, statement: &Statement, params: Vec<ScalarValue>) -> Result<Outcome> {
         self.refuse_if_failed(statement)?;
         self.cancel.begin(self.settings.milliseconds("statement_timeout"));
+        self.seat.begin(&statement.text, self.settings.get("application_name").unwrap_or_default());
         if self.txn.is_none() {
             self.begin_implicit();
         }
@@ -306,6 +313,9 @@ impl Session {
             read_only: self.txn.as_ref().is_some_and(Transaction::is_read_only),
             pending: self.pending.clone(),
             cancel: self.cancel.clone(),
+            activity: self.seat.activity().clone(),
+            advisory: self.advisory.clone(),
+            owner: self.txn.as_ref().map(|txn| Arc::downgrade(txn.owner())).unwrap_or_default(),
             notices: self.notices.clone(),
         };
         let (mut state, zone) = (self.database.state(), context.zone());
@@ -339,6 +349,21 @@ impl Session {
 
     /// Commits what [`Self::begin_implicit`] opened; a block that a BEGIN opened stays.
     pub fn commit_implicit(&mut self) -> Result<()> {
+        let committed = self.commit_unless_in_block();
+        self.rest();
+        committed
+    }
+
+    /// Says that it waits for the client.
+    fn rest(&self) {
+        self.seat.rest(match self.status {
+            Status::Idle => State::Idle,
+            Status::Block => State::IdleInTransaction,
+            Status::Failed => State::Aborted,
+        });
+    }
+
+    fn commit_unless_in_block(&mut self) -> Result<()> {
         if self.status != Status::Idle {
             return Ok(());
         }
@@ -359,12 +384,12 @@ impl Session {
 
     /// Commits the session's transaction, and tells those who listen.
     pub(super) fn commit(&mut self, txn: Transaction) -> Result<u64> {
-        channels::commit(&self.database, txn, &self.pending, (&mut self.listener, self.pid))
+        channels::commit(&self.database, txn, &self.pending, (&mut self.listener, self.seat.activity().pid()))
     }
 
     /// Says that the session is that of a connection.
-    pub fn set_pid(&mut self, pid: i32) {
-        self.pid = pid;
+    pub fn set_connection(&mut self, connection: Connection) {
+        self.seat.connect(connection);
     }
 
     /// Notifications since the last call, of channels that it listens to.
@@ -399,6 +424,7 @@ impl Session {
                 }
             }
         }
+        self.rest();
     }
 
     /// Columns of the rows of the cursor of this name.
@@ -587,47 +613,4 @@ fn isolation(level: ast::TransactionIsolationLevel) -> Result<Isolation> {
         Level::Serializable => Ok(Isolation::Serializable),
         Level::Snapshot => Err(Error::new(Kind::Syntax, "syntax error at or near \"SNAPSHOT\"")),
     }
-}
-
-/// Finds the place of a name that an error speaks of, as PostgreSQL points at it.
-fn position(error: Error, statement: &Statement) -> Error {
-    if error.position().is_some() {
-        return error;
-    }
-    let named = matches!(
-        error.kind(),
-        Kind::UndefinedColumn | Kind::UndefinedTable | Kind::UndefinedFunction | Kind::AmbiguousColumn
-    );
-    let message = error.message();
-    let name = message.split('"').nth(1).or_else(|| {
-        let rest = message.strip_prefix("column ").or_else(|| message.strip_prefix("function "))?;
-        rest.split(['(', ' ']).next()
-    });
-    match name {
-        Some(name) if named && !name.is_empty() => match find_word(&statement.text, name) {
-            Some(at) => {
-                let characters = statement.text.get(..at).map_or(0, |before| before.chars().count());
-                error.at(statement.offset + characters + 1)
-            }
-            None => error,
-        },
-        _ => error,
-    }
-}
-
-/// Where a name stands as a word of its own.
-fn find_word(text: &str, name: &str) -> Option<usize> {
-    let lower = text.to_ascii_lowercase();
-    let name = name.to_ascii_lowercase();
-    let part = |c: char| c.is_alphanumeric() || c == '_';
-    let mut from = 0;
-    while let Some(at) = lower.get(from..)?.find(&name).map(|at| at + from) {
-        let before = lower[..at].chars().next_back().is_some_and(part);
-        let after = lower[at + name.len()..].chars().next().is_some_and(part);
-        if !before && !after {
-            return Some(at);
-        }
-        from = at + name.len();
-    }
-    None
 }

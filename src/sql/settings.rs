@@ -54,7 +54,7 @@ const KNOWN: &[Known] = known! {
     "idle_session_timeout" "0" Check::Milliseconds, false, "Ends sessions that idle outside a transaction.";
     "integer_datetimes" "on" Check::Fixed, true, "Times are integers.";
     "intervalstyle" "postgres" Check::OneOf(&["postgres"]), true, "Output form of intervals.";
-    "jit" "off" Check::OneOf(&["off"]), false, "Accepted for PostgreSQL's clients; queries are not compiled.";
+    "jit" "off" Check::Bool, false, "Accepted for PostgreSQL's clients; queries are not compiled.";
     "lc_collate" "C" Check::Fixed, false, "Texts are compared byte by byte.";
     "lc_ctype" "C.UTF-8" Check::Fixed, false, "Kinds of characters are Unicode's.";
     "lock_timeout" "0" Check::Milliseconds, false, "Longest wait for a lock.";

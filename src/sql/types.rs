@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::parser::split;
 use crate::catalog::{EnumType, ObjectId, SqlType};
+use crate::config::VECTOR_DIMENSIONS_MAX;
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, CharacterLength, DataType, ExactNumberInfo, ObjectName, TimezoneInfo,
@@ -43,7 +44,7 @@ pub fn sql_type(data_type: &DataType) -> Result<SqlType> {
             | ArrayElemTypeDef::AngleBracket(item)
             | ArrayElemTypeDef::Parenthesis(item),
         ) => SqlType::Array(Box::new(sql_type(item)?)),
-        DataType::Custom(name, _) => custom(name)?,
+        DataType::Custom(name, modifiers) => vector(name, modifiers).unwrap_or_else(|| custom(name))?,
         other => return Err(undefined(&other.to_string().to_lowercase())),
     })
 }
@@ -74,24 +75,56 @@ pub fn find_enum<'a>(context: &'a Context, schema: Option<&str>, name: &str) -> 
 }
 
 fn custom(name: &ObjectName) -> Result<SqlType> {
-    let name = name.to_string().to_lowercase();
-    Ok(match name.trim_start_matches("pg_catalog.").trim_matches('"') {
-        "timestamptz" => SqlType::Timestamptz,
-        "bpchar" => SqlType::Char(1),
-        "serial" | "serial4" => SqlType::Int4,
-        "bigserial" | "serial8" => SqlType::Int8,
-        "smallserial" | "serial2" => SqlType::Int2,
-        "name" => SqlType::Text,
-        "int2" => SqlType::Int2,
-        "int4" => SqlType::Int4,
-        "int8" => SqlType::Int8,
-        "float4" => SqlType::Float4,
-        "float8" => SqlType::Float8,
-        "bool" => SqlType::Bool,
-        "text" => SqlType::Text,
-        "varchar" => SqlType::Varchar(None),
-        _ => return Err(undefined(&name)),
+    let (schema, plain) = split(name)?;
+    let known = match (schema.as_deref(), plain.as_str()) {
+        (Some(schema), _) if schema != "pg_catalog" => None,
+        (_, "timestamptz") => Some(SqlType::Timestamptz),
+        (_, "bpchar") => Some(SqlType::Char(1)),
+        (None, "serial" | "serial4") => Some(SqlType::Int4),
+        (None, "bigserial" | "serial8") => Some(SqlType::Int8),
+        (None, "smallserial" | "serial2") => Some(SqlType::Int2),
+        (_, "name" | "text") => Some(SqlType::Text),
+        (_, "int2") => Some(SqlType::Int2),
+        (_, "int4") => Some(SqlType::Int4),
+        (_, "int8") => Some(SqlType::Int8),
+        (_, "float4") => Some(SqlType::Float4),
+        (_, "float8") => Some(SqlType::Float8),
+        (_, "bool") => Some(SqlType::Bool),
+        (_, "varchar") => Some(SqlType::Varchar(None)),
+        (_, "numeric") => Some(SqlType::Numeric(None)),
+        (_, "bytea") => Some(SqlType::Bytea),
+        (_, "date") => Some(SqlType::Date),
+        (_, "time") => Some(SqlType::Time),
+        (_, "timestamp") => Some(SqlType::Timestamp),
+        (_, "interval") => Some(SqlType::Interval),
+        (_, "uuid") => Some(SqlType::Uuid),
+        (_, "inet") => Some(SqlType::Inet),
+        (_, "json") => Some(SqlType::Json),
+        (_, "jsonb") => Some(SqlType::Jsonb),
+        _ => None,
+    };
+    known.ok_or_else(|| undefined(&schema.map_or(plain.clone(), |schema| format!("{schema}.{plain}"))))
+}
+
+/// The type `vector`, with its number of dimensions if that is given; none for other names.
+fn vector(name: &ObjectName, modifiers: &[String]) -> Option<Result<SqlType>> {
+    if !matches!(split(name), Ok((schema, plain)) if plain == "vector" && schema.as_deref().is_none_or(|schema| schema == "public"))
+    {
+        return None;
+    }
+    Some(match modifiers {
+        [] => Ok(SqlType::Vector(None)),
+        [dimensions] => match dimensions.parse::<u16>() {
+            Ok(0) => Err(invalid("dimensions for type vector must be at least 1")),
+            Ok(n) if n <= VECTOR_DIMENSIONS_MAX => Ok(SqlType::Vector(Some(n))),
+            _ => Err(invalid(&format!("dimensions for type vector cannot exceed {VECTOR_DIMENSIONS_MAX}"))),
+        },
+        _ => Err(invalid("invalid type modifier")),
     })
+}
+
+fn invalid(message: &str) -> Error {
+    Error::new(Kind::InvalidParameter, message)
 }
 
 /// Whether the type numbers rows by itself.

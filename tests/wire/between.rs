@@ -1,6 +1,6 @@
-//! What connections have of each other: notifications, and nothing of temporary tables.
+//! What connections have of each other: notifications, locks, the news of what they do, and nothing of temporary tables.
 
-use super::{House, code};
+use super::{House, code, one, texts};
 use futures::StreamExt;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -89,4 +89,75 @@ async fn temporary_tables_go_with_their_connection() {
     while b.query_one(schemas, &[]).await.unwrap().get::<_, i64>(0) == before {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Who may see what others do sees it, and can stop it; others can neither.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_are_told_and_stopped() {
+    let house = House::open().await;
+    let (owner, busy) = (house.client().await, house.client().await);
+    let busy_pid: i32 = one(&busy, "SELECT pg_backend_pid()").await;
+    let owner_pid: i32 = one(&owner, "SELECT pg_backend_pid()").await;
+    assert_ne!(busy_pid, owner_pid);
+    owner.batch_execute("CREATE ROLE ann LOGIN PASSWORD 'Vessel-41-quiet'").await.unwrap();
+    let ann = house.config().user("ann").password("Vessel-41-quiet").connect(NoTls).await.unwrap();
+    let (ann, _connection) = (ann.0, tokio::spawn(ann.1));
+    busy.batch_execute("SET application_name = 'loader'; BEGIN; SELECT 'a secret' AS told").await.unwrap();
+    let told = format!("SELECT application_name, state, query FROM pg_stat_activity WHERE pid = {busy_pid}");
+    let rows = texts(&owner, &told).await;
+    let shown = ["loader", "idle in transaction", "SELECT 'a secret' AS told"].map(|text| Some(text.to_owned()));
+    assert_eq!(rows, [shown]);
+    let rows = texts(&ann, &told).await;
+    assert_eq!(rows[0][1..], [None, Some("<insufficient privilege>".to_owned())]);
+    for function in ["pg_cancel_backend", "pg_terminate_backend"] {
+        let error = ann.simple_query(&format!("SELECT {function}({busy_pid})")).await.unwrap_err();
+        assert_eq!(code(&error), "42501");
+    }
+    // Nobody's number is a warning and false.
+    assert!(!one::<bool>(&owner, "SELECT pg_cancel_backend(0)").await);
+
+    let long = tokio::spawn(async move {
+        let cancelled = busy.batch_execute("SELECT count(*) FROM generate_series(1, 100000000000)").await.unwrap_err();
+        (busy, cancelled)
+    });
+    let running = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {busy_pid} AND state = 'active'");
+    while one::<i64>(&owner, &running).await == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(one::<bool>(&owner, &format!("SELECT pg_cancel_backend({busy_pid})")).await);
+    let (busy, cancelled) = long.await.unwrap();
+    assert_eq!(code(&cancelled), "57014");
+
+    assert!(one::<bool>(&owner, &format!("SELECT pg_terminate_backend({busy_pid})")).await);
+    let gone = format!("SELECT count(*) FROM pg_stat_activity WHERE pid = {busy_pid}");
+    while one::<i64>(&owner, &gone).await > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(busy.batch_execute("SELECT 1").await.is_err());
+}
+
+/// An advisory lock excludes other sessions until it is given back, or its session ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn advisory_locks_exclude_sessions() {
+    let house = House::open().await;
+    let (a, b) = (house.client().await, house.client().await);
+    a.batch_execute("SELECT pg_advisory_lock(41); BEGIN; SELECT pg_advisory_xact_lock(42)").await.unwrap();
+    let try_both = "SELECT pg_try_advisory_lock(41)::int + 2 * pg_try_advisory_xact_lock(42)::int";
+    assert_eq!(one::<i32>(&b, try_both).await, 0);
+    a.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(one::<i32>(&b, try_both).await, 2);
+    let waits = tokio::spawn(async move {
+        b.batch_execute("SELECT pg_advisory_lock($$41$$::bigint)").await.unwrap();
+        b
+    });
+    // A rollback is none of its business; the end of its session is.
+    a.batch_execute("BEGIN; ROLLBACK").await.unwrap();
+    drop(a);
+    let b = waits.await.unwrap();
+    let c = house.client().await;
+    c.batch_execute("SET lock_timeout = 20").await.unwrap();
+    let error = c.simple_query("SELECT pg_advisory_lock(41)").await.unwrap_err();
+    assert_eq!(code(&error), "55P03");
+    assert!(one::<bool>(&b, "SELECT pg_advisory_unlock(41)").await);
+    assert!(one::<bool>(&c, "SELECT pg_try_advisory_lock(41)").await);
 }

@@ -60,6 +60,8 @@ pub enum Cell<'c> {
     Interval(i32, i32, i64),
     /// An array: these rows of that column.
     List(&'c Column<'c>, Range<usize>),
+    /// A vector.
+    Vector(&'c [f32]),
     /// A record: this row of those columns.
     Record(&'c [Column<'c>], usize),
     /// What PostgreSQL has no type for, in Arrow's own words.
@@ -111,6 +113,7 @@ enum Values<'a> {
     Timestamptz(Get<'a, i64>, Option<Tz>),
     Interval(Get<'a, (i32, i32, i64)>),
     List { items: Box<Column<'a>>, range: Get<'a, Range<usize>> },
+    Vector { values: &'a [f32], offsets: &'a [i32] },
     Record(Vec<Column<'a>>),
     Dictionary { keys: Vec<usize>, values: Box<Column<'a>> },
     Other(&'a dyn Array),
@@ -156,6 +159,9 @@ impl<'a> Column<'a> {
                 Cell::Interval(months, days, micros)
             }
             Values::List { items, range } => Cell::List(items, range(row)),
+            Values::Vector { values, offsets } => {
+                Cell::Vector(&values[offsets[row] as usize..offsets[row + 1] as usize])
+            }
             Values::Record(fields) => Cell::Record(fields, row),
             Values::Dictionary { keys, values } => return values.cell(keys[row]),
             Values::Other(array) => Cell::Other(
@@ -266,6 +272,11 @@ impl<'a> Values<'a> {
                     let value = values[row];
                     (value.months, value.days, value.nanoseconds / 1000)
                 }))
+            }
+            DataType::List(item) if mark.starts_with("vector") && item.data_type() == &DataType::Float32 => {
+                let list = array.as_list::<i32>();
+                let values = list.values().as_primitive::<Float32Type>().values();
+                Self::Vector { values, offsets: list.value_offsets() }
             }
             DataType::List(item) => {
                 let list = array.as_list::<i32>();

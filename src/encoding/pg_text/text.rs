@@ -32,6 +32,16 @@ pub fn write_text(cell: &Cell<'_>, out: &mut Vec<u8>) {
         Cell::Timestamptz(micros, ahead) => write_timestamptz(*micros, *ahead, out),
         Cell::Interval(months, days, micros) => write_interval(*months, *days, *micros, out),
         Cell::List(items, rows) => write_list(items, rows.clone(), out),
+        Cell::Vector(values) => {
+            out.push(b'[');
+            for (at, value) in values.iter().enumerate() {
+                if at > 0 {
+                    out.push(b',');
+                }
+                write_float4(*value, out);
+            }
+            out.push(b']');
+        }
         Cell::Record(fields, row) => write_record(fields, *row, out),
         Cell::Other(text) => out.extend_from_slice(text.as_bytes()),
     }

@@ -51,6 +51,8 @@ pub struct ColumnDecision {
 pub struct Decision {
     /// The columns in the relation's order.
     pub columns: Vec<ColumnDecision>,
+    /// Whether the right is on the relation as a whole: a table without columns can be read too.
+    pub whole: bool,
     /// The condition on rows.
     pub rows: RowFilter,
 }
@@ -89,7 +91,7 @@ impl Decision {
 
     /// Whether nothing may be read.
     pub fn is_denied(&self) -> bool {
-        !self.columns.iter().any(|column| column.allowed)
+        !self.whole && !self.columns.iter().any(|column| column.allowed)
     }
 
     /// Whether the role sees the relation as it is.
@@ -123,6 +125,8 @@ impl Decision {
 pub fn decide(role: &RoleFacts, relation: &RelationAccess, command: Command) -> Decision {
     let owns = role.is_member_of(&relation.owner);
     let privilege = command.privilege();
+    // No column has this name: what is allowed on it is allowed on all.
+    let whole = allowed_via(role, relation, owns, privilege, "").is_some();
     let columns = relation
         .columns
         .iter()
@@ -136,7 +140,7 @@ pub fn decide(role: &RoleFacts, relation: &RelationAccess, command: Command) -> 
             ColumnDecision { column_name: column.name.clone(), allowed: grant.is_some(), mask, via }
         })
         .collect();
-    Decision { columns, rows: rows::filter(role, relation, owns, command) }
+    Decision { columns, whole, rows: rows::filter(role, relation, owns, command) }
 }
 
 /// Refuses a masking policy that cannot take the values of a column, and one that would change their type.

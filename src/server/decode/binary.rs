@@ -3,10 +3,13 @@
 use super::{array, invalid, numeric};
 use crate::encoding::pg_text::write_uuid;
 use crate::error::{Error, Kind, Result};
-use crate::server::encode::{EPOCH_DAYS, EPOCH_MICROS};
+use crate::server::encode::{EPOCH_DAYS, EPOCH_MICROS, IPV4, IPV6};
 use crate::server::types::{element_of, oid};
-use datafusion::arrow::datatypes::IntervalMonthDayNano;
+use datafusion::arrow::array::ListArray;
+use datafusion::arrow::datatypes::{Float32Type, IntervalMonthDayNano};
 use datafusion::common::ScalarValue;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Reads bytes as a type.
 pub fn decode(type_oid: u32, bytes: &[u8]) -> Result<ScalarValue> {
@@ -27,6 +30,8 @@ pub fn decode(type_oid: u32, bytes: &[u8]) -> Result<ScalarValue> {
             write_uuid(&fixed::<16>(bytes)?, &mut out);
             text(&out)?
         }
+        oid::INET => inet(bytes)?,
+        oid::VECTOR => vector(bytes)?,
         oid::JSONB => match bytes.split_first() {
             Some((1, json)) => text(json)?,
             _ => return Err(invalid("jsonb")),
@@ -52,6 +57,37 @@ pub fn decode(type_oid: u32, bytes: &[u8]) -> Result<ScalarValue> {
             None => text(bytes)?,
         },
     })
+}
+
+/// Family, bits of the network, whether it is a `cidr`, how many bytes, and these.
+fn inet(bytes: &[u8]) -> Result<ScalarValue> {
+    let address = match bytes {
+        [IPV4, _, _, 4, address @ ..] => fixed::<4>(address).map(IpAddr::from)?,
+        [IPV6, _, _, 16, address @ ..] => fixed::<16>(address).map(IpAddr::from)?,
+        _ => return Err(invalid("inet")),
+    };
+    let whole = if address.is_ipv4() { 32 } else { 128 };
+    match bytes[1] {
+        bits if bits == whole => text(address.to_string().as_bytes()),
+        bits if bits < whole => text(format!("{address}/{bits}").as_bytes()),
+        _ => Err(invalid("inet")),
+    }
+}
+
+/// How many values, nothing, and the values.
+fn vector(bytes: &[u8]) -> Result<ScalarValue> {
+    let Some((head, values)) = bytes.split_at_checked(4) else { return Err(invalid("vector")) };
+    let count = usize::from(u16::from_be_bytes([head[0], head[1]]));
+    if values.len() != 4 * count || count == 0 {
+        return Err(invalid("vector"));
+    }
+    let values = values.chunks_exact(4).map(|value| f32::from_be_bytes([value[0], value[1], value[2], value[3]]));
+    let values: Vec<f32> = values.collect();
+    if values.iter().any(|value| !value.is_finite()) {
+        return Err(invalid("vector"));
+    }
+    let list = ListArray::from_iter_primitive::<Float32Type, _, _>([Some(values.into_iter().map(Some))]);
+    Ok(ScalarValue::List(Arc::new(list)))
 }
 
 fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {

@@ -7,12 +7,16 @@ use crate::error::Result;
 use crate::fail;
 use crate::server::types::{element_of, oid, type_oid};
 use datafusion::arrow::datatypes::{DataType, Field};
+use std::net::IpAddr;
 use std::ops::Range;
 
 /// Days from 1970-01-01 to 2000-01-01, where PostgreSQL counts from.
 pub(in crate::server) const EPOCH_DAYS: i64 = 10_957;
 /// Microseconds between the same.
 pub(in crate::server) const EPOCH_MICROS: i64 = EPOCH_DAYS * 86_400 * 1_000_000;
+/// Families of addresses as PostgreSQL numbers them on the wire.
+pub(in crate::server) const IPV4: u8 = 2;
+pub(in crate::server) const IPV6: u8 = 3;
 /// Dimensions that PostgreSQL allows an array.
 const DIMENSIONS_MAX: usize = 6;
 
@@ -74,6 +78,13 @@ pub fn write_binary(cell: &Cell<'_>, shape: &Shape, out: &mut Vec<u8>) -> Result
             out.extend_from_slice(&months.to_be_bytes());
         }
         Cell::List(items, rows) => write_array(items, rows.clone(), shape, out)?,
+        Cell::Vector(values) => {
+            // As pgvector sends it: how many, nothing, and each.
+            let Ok(count) = u16::try_from(values.len()) else { fail!(LimitExceeded, "a vector is too long") };
+            out.extend_from_slice(&count.to_be_bytes());
+            out.extend_from_slice(&[0, 0]);
+            values.iter().for_each(|value| out.extend_from_slice(&value.to_be_bytes()));
+        }
         Cell::Record(fields, row) => write_record(fields, *row, shape, out)?,
         Cell::Other(_) => write_text(cell, out),
     }
@@ -122,11 +133,34 @@ fn write_string(text: &[u8], type_oid: u32, out: &mut Vec<u8>) -> Result<()> {
             }
             return Ok(());
         }
+        oid::INET => return write_inet(text, out),
         oid::INT2VECTOR => return write_vector(text, oid::INT2, out),
         oid::OIDVECTOR => return write_vector(text, oid::OID, out),
         _ => {}
     }
     out.extend_from_slice(text);
+    Ok(())
+}
+
+/// Family, bits of the network, whether it is a `cidr`, how many bytes, and these.
+fn write_inet(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    let written = std::str::from_utf8(text).ok().and_then(|text| {
+        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.parse().ok()?;
+        let whole = if address.is_ipv4() { 32 } else { 128 };
+        Some((address, bits.map_or(Some(whole), |bits| bits.parse::<u8>().ok())?))
+    });
+    let Some((address, bits)) = written else { fail!(InvalidText, "an inet column holds what is no address") };
+    match address {
+        IpAddr::V4(address) => {
+            out.extend_from_slice(&[IPV4, bits, 0, 4]);
+            out.extend_from_slice(&address.octets());
+        }
+        IpAddr::V6(address) => {
+            out.extend_from_slice(&[IPV6, bits, 0, 16]);
+            out.extend_from_slice(&address.octets());
+        }
+    }
     Ok(())
 }
 

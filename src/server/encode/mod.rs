@@ -8,7 +8,7 @@
 mod binary;
 mod numeric;
 
-pub(super) use binary::{EPOCH_DAYS, EPOCH_MICROS};
+pub(super) use binary::{EPOCH_DAYS, EPOCH_MICROS, IPV4, IPV6};
 pub(super) use numeric::{NUMERIC_NAN, NUMERIC_NEGATIVE};
 
 use super::types::wire_type;

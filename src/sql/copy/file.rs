@@ -111,14 +111,9 @@ fn resolve(path: &str, from: bool) -> Result<PathBuf> {
 
 /// Refuses what belongs to the database itself.
 fn must_be_outside(context: &Context, real: &Path) -> Result<()> {
-    let dir = context.database.manager.store().dir();
-    let data = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
-    let key = data.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default() + ".key";
-    let beside =
-        real.parent() == data.parent() && real.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&key));
-    match real.starts_with(&data) || beside {
+    match context.database.is_own_file(real) {
         true => Err(Error::new(Kind::Privilege, "COPY may not touch the database's own files")
-            .with_hint("Give a path outside of the data folder, and not that of its key.")),
+            .with_hint("Give a path outside of the data folder, and not that of its key or its password.")),
         false => Ok(()),
     }
 }

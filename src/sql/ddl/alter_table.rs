@@ -2,7 +2,7 @@
 //! their own.
 
 use super::super::dml::Work;
-use super::super::parser::{self, Beside, SequenceOption, fold, split};
+use super::super::parser::{self, Beside, Named, SequenceOption, fold, split};
 use super::class::{drop_empty_classes, may_have_classes};
 use super::constraint::{self, contains_nulls};
 use super::drop::dependent_views;
@@ -31,6 +31,12 @@ pub fn alter_table(ddl: &mut Ddl<'_>, alter: ast::AlterTable, beside: &Beside) -
             return Ok(());
         }
     }
+    if let [AlterTableOperation::RenameTable { table_name }] = alter.operations.as_slice()
+        && let Some(what) = named_otherwise(ddl, schema.as_deref(), &name)
+    {
+        let (RenameTableNameKind::As(to) | RenameTableNameKind::To(to)) = table_name;
+        return super::rename::rename(ddl, what, false, &(schema, name), split(to)?.1);
+    }
     let (id, mut table) = ddl.own_table(schema.as_deref(), &name)?;
     for operation in alter.operations {
         may_be_done(&table, &operation)?;
@@ -39,6 +45,17 @@ pub fn alter_table(ddl: &mut Ddl<'_>, alter: ast::AlterTable, beside: &Beside) -
     may_have_classes(&table)?;
     drop_empty_classes(ddl, id, &table);
     ddl.txn.put_object(id, Object::Table(table))
+}
+
+/// What a relation is that is no table: ALTER TABLE ... RENAME TO takes them all, as in PostgreSQL.
+fn named_otherwise(ddl: &Ddl<'_>, schema: Option<&str>, name: &str) -> Option<Named> {
+    let (schema, name) = ddl.context.resolve(schema, name);
+    match ddl.txn.snapshot().catalog.relation(&schema, &name)?.1 {
+        Object::View(_) => Some(Named::View),
+        Object::Sequence(_) => Some(Named::Sequence),
+        Object::Index(_) | Object::PlainIndex(_) => Some(Named::Index),
+        _ => None,
+    }
 }
 
 /// Refuses what a materialized view cannot have: its columns are those of its query.

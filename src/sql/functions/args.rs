@@ -1,5 +1,6 @@
 //! Arguments of functions as plain values.
 
+use super::super::values::array_elements;
 use super::ROW_OF;
 use crate::error::{Error, Kind, Result};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StructArray};
@@ -58,12 +59,22 @@ pub fn text_list(array: &ArrayRef, row: usize) -> Result<Option<Vec<String>>> {
         DataType::List(_) => array.as_list::<i32>().value(row),
         DataType::LargeList(_) => array.as_list::<i64>().value(row),
         DataType::FixedSizeList(..) => array.as_fixed_size_list().value(row),
+        // A literal of no type, and what stands for it.
+        DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => literal_list(&texts(&array.slice(row, 1))?)?,
         other => return Err(Error::new(Kind::DatatypeMismatch, format!("an array of texts is wanted, not {other}"))),
     };
     let items = texts(&items)?;
     match items.null_count() {
         0 => Ok(Some(items.iter().flatten().map(str::to_owned).collect())),
         _ => Err(Error::new(Kind::InvalidParameter, "an array of labels cannot contain NULL")),
+    }
+}
+
+fn literal_list(text: &StringArray) -> Result<ArrayRef> {
+    let text = text.value(0);
+    match array_elements(text) {
+        Some(items) => Ok(Arc::new(StringArray::from(items))),
+        None => Err(Error::new(Kind::InvalidText, format!("malformed array literal: \"{text}\""))),
     }
 }
 

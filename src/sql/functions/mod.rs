@@ -3,6 +3,7 @@
 //! [`scalar`] and [`table`] are asked for a name at planning; what they give carries the statement's context, hence its
 //! snapshot, rights and cancellation. A NULL argument gives NULL.
 
+mod advisory;
 mod args;
 mod classify;
 mod enumeration;
@@ -20,6 +21,7 @@ mod session_info;
 mod udf;
 
 pub use one::ONE;
+pub use postgres::{network_operator, vector_operator};
 
 use super::context::Context;
 use super::parameters::{self, Parameters};
@@ -74,6 +76,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
         .or_else(|| sequence::scalar(name, context))
         .or_else(|| enumeration::scalar(name))
         .or_else(|| notify::scalar(name, context))
+        .or_else(|| advisory::scalar(name, context))
         .or_else(|| one::scalar(name))
         .or_else(|| masks::scalar(name, context))
         .or_else(|| classify::scalar(name, context))
@@ -181,6 +184,17 @@ const VOLATILE: &[&str] = &[
     "clock_timestamp",
     "timeofday",
     "pg_notify",
+    "pg_advisory_lock",
+    "pg_advisory_lock_shared",
+    "pg_try_advisory_lock",
+    "pg_try_advisory_lock_shared",
+    "pg_advisory_xact_lock",
+    "pg_advisory_xact_lock_shared",
+    "pg_try_advisory_xact_lock",
+    "pg_try_advisory_xact_lock_shared",
+    "pg_advisory_unlock",
+    "pg_advisory_unlock_shared",
+    "pg_advisory_unlock_all",
 ];
 
 /// Whether a query or an expression calls one of them.

@@ -24,7 +24,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
         "current_schema" => constant(context.settings.search_path().first().cloned().unwrap_or_default()),
         "version" => constant(format!("PostgreSQL {SERVER_VERSION}")),
         "pg_backend_pid" => {
-            let pid = std::process::id() as i32;
+            let pid = context.activity.pid();
             Udf::make(name, exactly(&[&[]]), Field::new(name, DataType::Int32, true), move |_, rows| {
                 Ok(Arc::new(Int32Array::from(vec![pid; rows])) as ArrayRef)
             })

@@ -50,6 +50,11 @@ pub fn expression(text: &str) -> Result<ast::Expr> {
     Ok(expression)
 }
 
+/// Parses the name of a type; none if it is no such thing.
+pub fn data_type(text: &str) -> Option<ast::DataType> {
+    tokens::parser(text).ok()?.parse_data_type().ok()
+}
+
 /// Parses a query.
 pub fn query(text: &str) -> Result<ast::Query> {
     let mut query = *tokens::parser(text)?.parse_query().map_err(Error::from)?;
@@ -119,6 +124,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 
 fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     tokens::must_be_shallow(&tokens)?;
+    tokens::must_be_names(&tokens)?;
     cursor::refuse_current_of(&tokens)?;
     let dialect = PostgreSqlDialect {};
     let tokens = as_of::to_names(merge::spell(table::spell(locks::spell(tokens))))?;
@@ -154,6 +160,14 @@ fn tokenizer_error(message: &str, sql: &str) -> Error {
 
 fn line_starts(sql: &str) -> Vec<usize> {
     std::iter::once(0).chain(sql.match_indices('\n').map(|(at, _)| at + 1)).collect()
+}
+
+/// The tokens of a text that mean something, each with the byte where it begins; none if it cannot be read.
+pub fn tokens_with_places(text: &str) -> Vec<(usize, Token)> {
+    let starts = line_starts(text);
+    let tokens = tokens::tokenize(text).unwrap_or_default();
+    let meaningful = tokens.into_iter().filter(|t| !matches!(t.token, Token::Whitespace(_) | Token::EOF));
+    meaningful.map(|t| (byte_of(text, &starts, t.span.start.line, t.span.start.column), t.token)).collect()
 }
 
 /// The byte at a 1-based line and column.

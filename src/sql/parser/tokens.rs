@@ -169,6 +169,49 @@ pub fn must_be_shallow(tokens: &[TokenWithSpan]) -> Result<()> {
     Ok(())
 }
 
+/// Refuses a reserved word where a relation is to be named, which sqlparser takes for its name: `SELECT 1 FROM WHERE`.
+pub fn must_be_names(tokens: &[TokenWithSpan]) -> Result<()> {
+    let words: Vec<_> = tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
+    let wrong = words.windows(2).find_map(|pair| match (&pair[0].token, &pair[1].token) {
+        (Token::Word(before), Token::Word(word))
+            if matches!(before.keyword, Keyword::FROM | Keyword::JOIN | Keyword::INTO) && ends_from(word.keyword) =>
+        {
+            Some((word, pair[1].span.start))
+        }
+        _ => None,
+    });
+    match wrong {
+        Some((word, at)) => {
+            let place = format!(" at Line: {}, Column: {}", at.line, at.column);
+            Err(Error::new(Kind::Syntax, format!("syntax error at or near \"{}\"", word.value)).with_detail(place))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Words that begin what may come after FROM, and are therefore reserved.
+fn ends_from(keyword: Keyword) -> bool {
+    matches!(
+        keyword,
+        Keyword::WHERE
+            | Keyword::FROM
+            | Keyword::GROUP
+            | Keyword::ORDER
+            | Keyword::HAVING
+            | Keyword::UNION
+            | Keyword::INTERSECT
+            | Keyword::EXCEPT
+            | Keyword::LIMIT
+            | Keyword::OFFSET
+            | Keyword::FETCH
+            | Keyword::WINDOW
+            | Keyword::ON
+            | Keyword::USING
+            | Keyword::AND
+            | Keyword::OR
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{Body, parse};
@@ -183,6 +226,21 @@ mod tests {
     #[test]
     fn operators_end_where_postgresql_ends_them() {
         assert_eq!(read("SELECT a>-1, b>=-1, c*-2, d->-1"), "SELECT a > -1, b >= -1, c * -2, d -> -1");
+    }
+
+    #[test]
+    fn reserved_words_are_no_relations() {
+        for sql in
+            ["SELECT FROM WHERE", "SELECT 1 FROM from", "SELECT 1 FROM a JOIN ON true", "INSERT INTO where VALUES (1)"]
+        {
+            let error = parse(sql).unwrap_err();
+            assert!(error.message().starts_with("syntax error at or near"), "{error}");
+            assert!(error.position().is_some(), "{sql}");
+        }
+        for sql in ["SELECT 1 FROM \"where\"", "SELECT a IS DISTINCT FROM b OR c FROM d", "SELECT extract(year FROM e)"]
+        {
+            assert!(parse(sql).is_ok(), "{sql}");
+        }
     }
 
     #[test]

@@ -1,8 +1,11 @@
-//! Entries of `pg_class`: tables, views, indexes, sequences, and the catalogue's own relations, each with its number.
+//! Entries of `pg_class`: tables, views, indexes, sequences, assets of sources that an inventory has looked at, and the
+//! catalogue's own relations, each with its number.
 
 use super::oids::{self, ClassPart};
 use super::relations::listed::{self, Listed};
-use crate::catalog::{Catalog, Class, Index, KeyConstraint, Object, ObjectId, PlainIndex, Sequence, Table, View};
+use crate::catalog::{
+    Catalog, Class, Finding, Index, KeyConstraint, Object, ObjectId, PlainIndex, Sequence, Source, Table, View,
+};
 use crate::sql::system;
 use std::borrow::Cow;
 
@@ -34,6 +37,8 @@ pub enum What<'a> {
     Plain(&'a PlainIndex, &'a Table),
     /// A sequence.
     Sequence(ObjectId, &'a Sequence),
+    /// An asset of a source, a foreign table to PostgreSQL's clients, as the inventory found it.
+    Asset(&'a Source, &'a Finding),
     /// A view of schema `steward`.
     Steward,
     /// A relation of the catalogue.
@@ -49,13 +54,14 @@ impl<'a> Entry<'a> {
             What::View(..) | What::Steward => "v",
             What::TextIndex(..) | What::Plain(..) | What::Key(..) => "i",
             What::Sequence(..) => "S",
+            What::Asset(..) => "f",
             What::Listed(listed) => listed.kind,
         }
     }
 
     /// Whether it has columns that a query can name.
     pub fn is_relation(&self) -> bool {
-        matches!(self.what, What::Table(..) | What::View(..) | What::Steward | What::Listed(_))
+        matches!(self.what, What::Table(..) | What::View(..) | What::Asset(..) | What::Steward | What::Listed(_))
     }
 
     /// The table that it is or belongs to.
@@ -84,6 +90,12 @@ fn object<'a>(catalog: &'a Catalog, id: ObjectId, object: &'a Object) -> Option<
             (&index.schema, &index.name, What::Plain(index, catalog.table_by_id(index.table)?))
         }
         Object::Sequence(sequence) => (&sequence.schema, &sequence.name, What::Sequence(id, sequence)),
+        Object::Finding(finding) => {
+            let Object::Source(source) = catalog.get(finding.object)?.as_ref() else { return None };
+            let name = finding.asset.strip_prefix(&source.name)?.strip_prefix('.')?;
+            let what = What::Asset(source, finding);
+            return Some(Entry { oid: oids::of(id), schema: &source.name, name: Cow::Borrowed(name), what });
+        }
         _ => return None,
     };
     Some(Entry { oid: oids::of(id), schema, name: Cow::Borrowed(name), what })
@@ -107,6 +119,7 @@ pub fn all(catalog: &Catalog) -> Vec<Entry<'_>> {
             entries.extend((0..table.keys.len()).filter_map(|at| key(id, table, at)));
         }
     }
+    entries.extend(catalog.class(Class::Finding).filter_map(|(id, found)| object(catalog, id, found)));
     entries.extend(steward());
     entries.extend(listed::all().map(listed_entry));
     entries
@@ -143,6 +156,10 @@ pub fn by_name<'a>(catalog: &'a Catalog, schema: &str, name: &str) -> Option<Ent
     }
     if let Some((id, found)) = catalog.relation(schema, name) {
         return object(catalog, id, found);
+    }
+    if catalog.source(schema).is_some() {
+        let found = catalog.finding(&format!("{schema}.{name}"));
+        return found.and_then(|(id, _)| object(catalog, id, catalog.get(id)?));
     }
     catalog.class(Class::Relation).find_map(|(id, found)| match found {
         Object::Table(table) if table.schema == schema => {

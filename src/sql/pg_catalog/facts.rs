@@ -16,7 +16,8 @@ use super::world::World;
 use crate::catalog::{Catalog, Class, Grant, IndexPart, Object, ObjectId, Privilege, SqlType};
 use crate::error::{Error, Kind, Result};
 use crate::sql::context::Context;
-use crate::sql::{system, tables};
+use crate::sql::types::sql_type;
+use crate::sql::{parser, system, tables};
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SessionState;
 use parking_lot::Mutex;
@@ -89,7 +90,10 @@ impl Facts {
             "pg_catalog" => Some(oids::PG_CATALOG),
             "information_schema" => Some(oids::INFORMATION_SCHEMA),
             "steward" => Some(oids::STEWARD),
-            name => self.catalog().schema(name).map(|(id, _)| oids::of(id)),
+            name => {
+                let schema = self.catalog().schema(name).map(|(id, _)| id);
+                schema.or_else(|| self.catalog().source(name).map(|(id, _)| id)).map(oids::of)
+            }
         }
     }
 
@@ -106,6 +110,7 @@ impl Facts {
             (Some((_, table)), _) => oids::of(table.owner),
             (None, What::View(_, view)) => oids::of(view.owner),
             (None, What::Sequence(_, sequence)) => oids::of(sequence.owner),
+            (None, What::Asset(source, _)) => oids::of(source.owner),
             _ => self.first_superuser(),
         }
     }
@@ -116,6 +121,7 @@ impl Facts {
             (Some((_, table)), _) => &table.grants,
             (None, What::View(_, view)) => &view.grants,
             (None, What::Sequence(_, sequence)) => &sequence.grants,
+            (None, What::Asset(source, _)) => &source.grants,
             _ => &[],
         }
     }
@@ -128,6 +134,7 @@ impl Facts {
         let owner = match (entry.table(), entry.what) {
             (Some((_, table)), _) => table.owner,
             (None, What::View(_, view)) => view.owner,
+            (None, What::Asset(source, _)) => source.owner,
             (None, What::Sequence(_, sequence)) => {
                 // That of a column is shown with its table.
                 if let Some((table, _)) = &sequence.owned_by
@@ -231,6 +238,7 @@ impl Facts {
             What::Sequence(..) => [("last_value", 20), ("log_cnt", 20), ("is_called", 16)]
                 .map(|(name, type_oid)| Attribute { not_null: true, ..attribute(name, type_oid, -1) })
                 .into(),
+            What::Asset(_, finding) => finding.columns.iter().filter_map(of_found).collect(),
             What::Steward => system::columns("steward", &entry.name).map(of_fields).unwrap_or_default(),
             What::Listed(listed) => {
                 let columns = listed.columns.iter().zip(&listed.type_names).zip(&listed.not_null);
@@ -306,6 +314,13 @@ fn of_type(name: &str, data_type: &SqlType) -> Attribute {
 
 fn of_indexed(column: &crate::catalog::Column) -> Attribute {
     of_type(&column.name, &column.data_type)
+}
+
+/// A column as an inventory keeps it.
+fn of_found(column: &serde_json::Value) -> Option<Attribute> {
+    let data_type = column["data_type"].as_str().and_then(parser::data_type);
+    let data_type = data_type.and_then(|data_type| sql_type(&data_type).ok()).unwrap_or(SqlType::Text);
+    Some(of_type(column["column_name"].as_str()?, &data_type))
 }
 
 fn of_fields(schema: SchemaRef) -> Vec<Attribute> {

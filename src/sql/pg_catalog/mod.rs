@@ -6,6 +6,7 @@
 //! [`Facts`](facts::Facts) is the one there is.
 
 mod arrow;
+mod deparse;
 mod entry;
 pub mod eval;
 pub mod facts;

@@ -26,6 +26,8 @@ pub const TEXT_METHOD: u32 = 15001;
 pub const TEXT_CLASS: u32 = 15002;
 /// The database.
 pub const DATABASE: u32 = 15003;
+/// The wrapper of sources of files.
+pub const FILES: u32 = 15004;
 /// The first cast, as PostgreSQL numbers them; the others follow.
 pub const CASTS: u32 = 10000;
 /// The first view of schema `steward`; the others follow.

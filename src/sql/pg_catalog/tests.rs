@@ -212,7 +212,7 @@ fn constraints_and_indexes_are_told_as_sql() {
         assert_eq!(key, [cells([vec![2].into(), false.into(), vec![3126].into()])]);
         assert_eq!(
             call(&facts, "pg_get_viewdef", [class(&facts, "dear").into()]).unwrap(),
-            " SELECT sku, price AS yuan FROM public.products AS products WHERE price > 50;".into()
+            " SELECT sku, price AS yuan FROM products WHERE price > 50;".into()
         );
     });
 }

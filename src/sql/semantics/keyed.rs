@@ -1,7 +1,7 @@
-//! Intervals and `jsonb` where the engine sorts, groups and joins: it knows their bytes, and PostgreSQL other orders.
+//! Intervals, `jsonb` and `inet` where the engine sorts, groups and joins: it knows their bytes, and PostgreSQL other orders.
 //!
 //! An interval is as long as its months, days and hours together, a `jsonb` number is its value. What is compared in their place is a
-//! key: the length, or bytes that sort so (`jsonb_order`).
+//! key: the length, or bytes that sort so (`jsonb_order`, `inet_order`).
 
 use super::super::functions::postgres_call;
 use super::function;
@@ -21,9 +21,11 @@ pub fn key(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     let (_, field) = expr.to_field(schema).ok()?;
     match field.data_type() {
         DataType::Interval(IntervalUnit::MonthDayNano) => Some(function::call(Span, vec![expr.clone()])),
-        DataType::Utf8 if SqlType::from_field(&field).is_ok_and(|t| t == SqlType::Jsonb) => {
-            postgres_call("jsonb_order", vec![expr.clone()])
-        }
+        DataType::Utf8 => match SqlType::from_field(&field) {
+            Ok(SqlType::Jsonb) => postgres_call("jsonb_order", vec![expr.clone()]),
+            Ok(SqlType::Inet) => postgres_call("inet_order", vec![expr.clone()]),
+            _ => None,
+        },
         _ => None,
     }
 }
@@ -32,7 +34,9 @@ pub fn key(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
 pub fn together(all: Vec<Expr>, schema: &DFSchema) -> Vec<Expr> {
     let same = |expr: &Expr| expr.to_field(schema).ok().and_then(|(_, field)| SqlType::from_field(&field).ok());
     let first = all.first().and_then(same);
-    if !matches!(first, Some(SqlType::Interval | SqlType::Jsonb)) || all.iter().any(|expr| same(expr) != first) {
+    if !matches!(first, Some(SqlType::Interval | SqlType::Jsonb | SqlType::Inet))
+        || all.iter().any(|expr| same(expr) != first)
+    {
         return all;
     }
     all.into_iter().map(|expr| key(&expr, schema).unwrap_or(expr)).collect()

@@ -1,12 +1,12 @@
 //! Operators that the engine's planner refuses before any pass could help.
 
-use super::super::functions::postgres_call;
+use super::super::functions::{network_operator, postgres_call, vector_operator};
 use super::days::Shifted;
 use super::interval::{Elapsed, Scaled};
 use super::json::JsonConcatenation;
 use super::{function, operand, resolve};
 use crate::catalog::SqlType;
-use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
+use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
 use datafusion::functions_nested::expr_fn::array_element;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
@@ -58,6 +58,26 @@ fn json(op: &BinaryOperator, left: &Expr, right: &Expr, schema: &DFSchema) -> Df
     Ok(postgres_call(name, args))
 }
 
+/// A distance of vectors or a relation of networks, by the function behind the operator; nothing if neither side is one.
+fn of_type(op: &BinaryOperator, left: &Expr, right: &Expr, schema: &DFSchema) -> DfResult<Option<Expr>> {
+    let symbol = op.to_string();
+    let (vector, network) = (vector_operator(&symbol), network_operator(&symbol));
+    if vector.or(network).is_none() {
+        return Ok(None);
+    }
+    let field = |expr: &Expr| expr.to_field(schema).map(|(_, field)| field).ok();
+    let behind = |field: FieldRef| match SqlType::from_field(&field) {
+        Ok(SqlType::Vector(_)) => vector.map(|name| (name, field)),
+        Ok(SqlType::Inet) => network.map(|name| (name, field)),
+        _ => None,
+    };
+    let found = field(left).and_then(behind).or_else(|| field(right).and_then(behind));
+    let Some((name, known)) = found else { return Ok(None) };
+    let lent = [left, right].map(|side| resolve::lend_as(side.clone(), &known));
+    let [left, right] = lent;
+    Ok(postgres_call(name, vec![left?, right?]))
+}
+
 /// Gives a quoted literal beside a number that number's type, and multiplies intervals.
 #[derive(Debug)]
 pub struct Operators;
@@ -94,6 +114,9 @@ impl ExprPlanner for Operators {
     fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> DfResult<PlannerResult<RawBinaryExpr>> {
         use BinaryOperator::{Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Modulo, Multiply, NotEq, Plus, StringConcat};
         let RawBinaryExpr { op, left, right } = operand::lent(raw, schema);
+        if let Some(call) = of_type(&op, &left, &right, schema)? {
+            return Ok(PlannerResult::Planned(call));
+        }
         if let Some(call) = json(&op, &left, &right, schema)? {
             return Ok(PlannerResult::Planned(call));
         }

@@ -374,7 +374,9 @@ impl Expressions<'_> {
     /// The type of an expression that its field's mark tells.
     fn mark_of(&self, expr: &Expr) -> Option<SqlType> {
         let (_, field) = expr.to_field(self.schema).ok()?;
-        SqlType::from_field(&field).ok().filter(|t| matches!(t, SqlType::Json | SqlType::Jsonb | SqlType::Uuid))
+        SqlType::from_field(&field)
+            .ok()
+            .filter(|t| matches!(t, SqlType::Json | SqlType::Jsonb | SqlType::Uuid | SqlType::Inet))
     }
 
     /// The mark that all of them have whose type is not open.

@@ -82,8 +82,9 @@ pub async fn inventory(ddl: &mut Ddl<'_>, inventory: Inventory) -> Result<usize>
                 ddl.txn.put_object(id, Object::Finding(finding))?;
                 looked += 1;
             }
-            // A file that breaks its own format is a finding about that asset, not the end of the inventory.
-            Err(error) if asset.kind == "file" && error.kind() != Kind::Cancelled => {
+            // What cannot be read, a file that breaks its own format or a view that divides by zero, is told about that asset and
+            // is not the end of the inventory.
+            Err(error) if !matches!(inventory.target, AssetTarget::Table(_)) && is_about_the_asset(&error) => {
                 ddl.context.notice(format!(
                     "inventory {} of {total}: {name} cannot be read: {}",
                     n + 1,
@@ -94,6 +95,12 @@ pub async fn inventory(ddl: &mut Ddl<'_>, inventory: Inventory) -> Result<usize>
         }
     }
     Ok(looked)
+}
+
+/// Whether an error says something of what was looked at, and not of the statement or the machine.
+fn is_about_the_asset(error: &Error) -> bool {
+    let other = [Kind::Cancelled, Kind::Serialization, Kind::Deadlock, Kind::DiskFull, Kind::Shutdown, Kind::Internal];
+    !other.contains(&error.kind())
 }
 
 fn options(inventory: &Inventory) -> Result<Options> {
@@ -130,7 +137,8 @@ fn hashed(parts: impl Hash) -> u64 {
     hasher.finish()
 }
 
-/// The assets meant that the role may read.
+/// The assets meant that are the role's: what is found of an asset is told to all who may read it, so only who owns it says what
+/// that is, as with PostgreSQL's ANALYZE.
 fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
     let snapshot = ddl.txn.snapshot();
     let catalog = &snapshot.catalog;
@@ -150,7 +158,7 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
     let meant = |schema: &str, name: &str| {
         wanted.as_ref().is_none_or(|(s, n)| s == schema && n.as_deref().is_none_or(|n| n == name))
     };
-    let mut assets = Vec::new();
+    let (mut assets, mut others) = (Vec::new(), 0);
     for (id, object) in catalog.class(Class::Relation) {
         match object {
             // What is a session's own, and what has no rows to look at.
@@ -158,7 +166,8 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
             Object::View(view) if is_temporary(&view.schema) => {}
             Object::Table(table) if table.materialized.as_ref().is_some_and(|of| !of.populated) => {}
             Object::Table(table) if meant(&table.schema, &table.name) => {
-                if tables::must_have(ddl.context, table, crate::catalog::Privilege::Select).is_err() {
+                if !ddl.context.has_role(table.owner) {
+                    others += 1;
                     continue;
                 }
                 let rows = snapshot.rows(id);
@@ -177,9 +186,9 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
                 });
             }
             Object::View(view) if meant(&view.schema, &view.name) => {
-                let readable = ddl.context.has_role(view.owner)
-                    || ddl.context.has_grant(&view.grants, crate::catalog::Privilege::Select);
-                if readable {
+                if !ddl.context.has_role(view.owner) {
+                    others += 1;
+                } else {
                     assets.push(Asset {
                         schema: view.schema.clone(),
                         name: view.name.clone(),
@@ -199,10 +208,14 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
     }
     for (id, object) in catalog.class(Class::Schema) {
         let Object::Source(source) = object else { continue };
-        if !tables::may_read(ddl.context, source) || wanted.as_ref().is_some_and(|(s, _)| *s != source.name) {
+        if wanted.as_ref().is_some_and(|(s, _)| *s != source.name) {
             continue;
         }
-        for asset in tables::assets(source)? {
+        if !ddl.context.has_role(source.owner) {
+            others += 1;
+            continue;
+        }
+        for asset in tables::assets(ddl.context, source)? {
             if meant(&source.name, &asset.name) {
                 let modified = asset.modified.duration_since(std::time::UNIX_EPOCH).ok();
                 assets.push(Asset {
@@ -223,10 +236,15 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
     if let Some((schema, Some(name))) = &wanted
         && assets.is_empty()
     {
-        return Err(match catalog.table(schema, name) {
-            Some(_) => Error::new(Kind::Privilege, format!("permission denied for table {name}")),
-            None => tables::undefined(ddl.context, schema, name),
+        return Err(match others {
+            0 => tables::undefined(ddl.context, schema, name),
+            _ => Error::new(Kind::Privilege, format!("must be owner of {schema}.{name} to take its inventory")),
         });
+    }
+    if others > 0 {
+        ddl.context.notice(format!(
+            "{others} assets of other roles are passed over: their owners or a superuser look at them"
+        ));
     }
     Ok(assets)
 }

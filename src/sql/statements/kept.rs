@@ -65,6 +65,7 @@ pub async fn discard(session: &mut Session, what: ast::DiscardObject) -> Result<
         session.reset_settings();
         session.role = session.login;
         session.pending.unlisten(None);
+        session.advisory.unlock_all();
     }
     if all || what == ast::DiscardObject::TEMP {
         defining(session, async |ddl| {

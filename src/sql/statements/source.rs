@@ -37,6 +37,10 @@ pub fn create_source(
     if !path.is_dir() {
         return Err(Error::new(Kind::InvalidParameter, format!("\"{}\" is not a folder", path.display())));
     }
+    if ddl.context.database.is_own_file(&path) {
+        return Err(Error::new(Kind::Privilege, "a source may not read the database's own files")
+            .with_hint("Give a folder outside of the data folder."));
+    }
     let mut options = options;
     options.insert("path".to_owned(), path.display().to_string());
     let source = Source {
@@ -47,7 +51,7 @@ pub fn create_source(
         grants: Vec::new(),
         tags: Vec::new(),
     };
-    let assets = tables::assets(&source)?;
+    let assets = tables::assets(ddl.context, &source)?;
     let id = ddl.new_id();
     ddl.txn.put_object(id, Object::Source(source))?;
     ddl.context
@@ -87,7 +91,7 @@ pub fn refresh_source(ddl: &mut Ddl<'_>, name: &str) -> Result<()> {
     };
     ddl.context.must_own(source.owner, "source", name)?;
     let there: Vec<String> =
-        tables::assets(source)?.into_iter().map(|asset| format!("{name}.{}", asset.name)).collect();
+        tables::assets(ddl.context, source)?.into_iter().map(|asset| format!("{name}.{}", asset.name)).collect();
     let mut gone = 0;
     for (finding_id, object) in catalog.class(Class::Finding) {
         if let Object::Finding(finding) = object

@@ -5,17 +5,20 @@ use super::lazy::LazyTable;
 use crate::catalog::{Privilege, Source};
 use crate::error::{Error, Kind, Result};
 use crate::sources::{Asset, FileOptions, discover};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The assets of a source that are there now.
-pub fn assets(source: &Source) -> Result<Vec<Asset>> {
+/// The assets of a source that are there now, without files of the database's own that lie among them.
+pub fn assets(context: &Context, source: &Source) -> Result<Vec<Asset>> {
     let mut options = FileOptions::default();
     for (name, value) in source.options.iter().filter(|(name, _)| *name != "path") {
         options.set(name, value)?;
     }
     let path = source.options.get("path").map_or("", String::as_str);
-    discover(Path::new(path), &options)
+    let mut found = discover(Path::new(path), &options)?;
+    let own = |path: &PathBuf| path.canonicalize().is_ok_and(|real| context.database.is_own_file(&real));
+    found.retain(|asset| !asset.paths.iter().any(own));
+    Ok(found)
 }
 
 /// Whether the role may read the source's assets.
@@ -32,7 +35,7 @@ pub fn must_get(context: &Context, schema: &str, name: &str) -> Result<Asset> {
         return Err(Error::new(Kind::Privilege, format!("permission denied for source {schema}"))
             .with_hint(format!("The owner can say GRANT USAGE ON SOURCE {schema} TO ...")));
     }
-    let found = assets(source)?.into_iter().find(|asset| asset.name == name);
+    let found = assets(context, source)?.into_iter().find(|asset| asset.name == name);
     found.ok_or_else(|| super::undefined(context, schema, name))
 }
 

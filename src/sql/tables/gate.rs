@@ -17,6 +17,8 @@ use crate::governance::{self};
 pub struct Access {
     /// For each column whether it may be read at all.
     pub readable: Vec<bool>,
+    /// Whether the right to read is on the table as a whole.
+    pub whole: bool,
     /// For each column what masks it.
     pub masks: Vec<Option<MaskUse>>,
     /// The condition of the rows that are seen, as SQL.
@@ -36,7 +38,7 @@ impl Access {
     /// Refuses columns that may not be read. Without any column named (`count(*)`), one readable column will do.
     pub fn must_read(&self, table: &Table, columns: &[usize]) -> Result<()> {
         let refused = columns.iter().any(|&c| self.readable.get(c) == Some(&false));
-        let nothing = !self.readable.iter().any(|readable| *readable);
+        let nothing = !self.whole && !self.readable.iter().any(|readable| *readable);
         match refused || nothing {
             true => Err(denied(table)),
             false => Ok(()),
@@ -67,7 +69,8 @@ pub fn access(context: &Context, id: ObjectId, table: &Table) -> Result<Access> 
         Mask::Policy(name) => Some(policy(name).map_or(MaskUse::Hidden, MaskUse::Policy)),
     });
     let masks = masks.collect();
-    Ok(Access { readable: rights.columns.iter().map(|c| c.allowed).collect(), masks, filter: seen.rows.sql() })
+    let readable = rights.columns.iter().map(|c| c.allowed).collect();
+    Ok(Access { readable, whole: rights.whole, masks, filter: seen.rows.sql() })
 }
 
 /// What governance decides for the context's role.

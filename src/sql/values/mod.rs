@@ -4,6 +4,7 @@
 //! the way into a column, which refuses what is too long; [`convert`] the one that a statement asks for in words, which
 //! cuts. Arrow's kernels do the work where they do as PostgreSQL does; numbers are rounded and checked in [`numbers`].
 
+mod inet;
 mod interval;
 mod json;
 mod moment;
@@ -11,8 +12,10 @@ mod numbers;
 mod read;
 mod time_zone;
 mod times;
+mod vector;
 mod zone;
 
+pub use inet::Inet;
 pub use json::{
     Level as JsonLevel, concatenated, is_too_deep as json_is_too_deep, level as json_level, number as json_number,
 };
@@ -83,8 +86,17 @@ pub fn same_as_arrow(from: &DataType, target: &Field) -> bool {
 fn changed(from: &Field, array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
     let wanted = target.arrow();
     Ok(match (array.data_type(), &wanted) {
+        (have, DataType::List(_)) if matches!(target, SqlType::Vector(_)) && !is_text(have) && have != &wanted => {
+            changed(from, array, &SqlType::Array(Box::new(SqlType::Float4)))?
+        }
         (have, want) if have == want && !is_text(have) => array.clone(),
         (DataType::Null, want) => new_null_array(want, array.len()),
+        // As text an address always has its bits, as in PostgreSQL.
+        (have, DataType::Utf8) if is_text(have) && *target != SqlType::Inet && is_inet(from) => {
+            let texts = cast(array, &DataType::Utf8)?;
+            let whole = |text: &str| Inet::read(text).map_or_else(|| text.to_owned(), Inet::with_its_bits);
+            Arc::new(texts.as_string::<i32>().iter().map(|text| text.map(whole)).collect::<StringArray>())
+        }
         (have, _) if is_text(have) => read(cast(array, &DataType::Utf8)?.as_string(), target)?,
         (DataType::Dictionary(_, values), _) => changed(from, &cast(array, values)?, target)?,
         (_, DataType::Utf8) => as_text(from, array),
@@ -99,6 +111,10 @@ fn changed(from: &Field, array: &ArrayRef, target: &SqlType) -> Result<ArrayRef>
         (DataType::Interval(_), DataType::Time64(_)) => times::of_interval(array),
         _ => cast(array, &wanted)?,
     })
+}
+
+fn is_inet(field: &Field) -> bool {
+    SqlType::from_field(field).is_ok_and(|known| known == SqlType::Inet)
 }
 
 fn is_text(data_type: &DataType) -> bool {
@@ -167,6 +183,9 @@ fn as_text(from: &Field, array: &ArrayRef) -> ArrayRef {
 
 /// Texts within the length of their type.
 fn fit(array: ArrayRef, target: &SqlType, cut: bool) -> Result<ArrayRef> {
+    if let SqlType::Vector(dimensions) = target {
+        vector::must_be_sound(&array, *dimensions)?;
+    }
     let Some(limit) = target.length_max() else { return Ok(array) };
     // Blanks at the end of a `char(n)` mean nothing: they are not kept, and shown again by [`shown`].
     let blank = matches!(target, SqlType::Char(_));

@@ -4,11 +4,13 @@
 //! forms that PostgreSQL has.
 
 use super::super::error::invalid_text;
+use super::inet::Inet;
 use super::interval::interval;
 use super::json;
 use super::moment::moment;
 use super::numbers::without_exponent;
 use super::time_zone::TimeZone;
+use super::vector;
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
 use arrow::array::{
@@ -35,6 +37,7 @@ pub fn read(texts: &StringArray, target: &SqlType) -> Result<ArrayRef> {
     match target {
         SqlType::Text | SqlType::Varchar(_) | SqlType::Char(_) => Ok(Arc::new(texts.clone())),
         SqlType::Uuid => each(&uuid),
+        SqlType::Inet => each(&|text| Inet::read(text).map(|of| of.to_string())),
         SqlType::Json => each(&|text| json::is_valid(text).then(|| text.to_owned())),
         SqlType::Jsonb => each(&json::normal),
         SqlType::Bool => {
@@ -56,6 +59,11 @@ pub fn read(texts: &StringArray, target: &SqlType) -> Result<ArrayRef> {
             let one = |text: &str| of.place(text).map(|_| text.to_owned()).ok_or_else(|| unreadable(target, text));
             let all = texts.iter().map(|text| text.map(one).transpose());
             Ok(Arc::new(all.collect::<Result<StringArray>>()?))
+        }
+        SqlType::Vector(_) => vector::read(texts),
+        // An array of `real` in a vector's form, which it may be before it is one.
+        SqlType::Array(item) if **item == SqlType::Float4 && texts.iter().flatten().any(vector::is_written) => {
+            vector::read(texts)
         }
         SqlType::Array(item) => arrays(texts, target, item),
         _ => by_arrow(texts, target),

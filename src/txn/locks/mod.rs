@@ -31,12 +31,14 @@ pub enum Space {
     Rows(ObjectId, u64),
     /// Keys of a table's constraints, by hash.
     Keys(ObjectId),
+    /// A number that means something to applications: one, or two side by side.
+    Advisory(bool, i64),
 }
 
 impl Space {
     /// Whether waits are kept in order even against those whom no holder excludes.
     fn is_fair(self) -> bool {
-        matches!(self, Self::Object(_))
+        matches!(self, Self::Object(_) | Self::Advisory(..))
     }
 }
 

@@ -94,7 +94,7 @@ impl Owner {
         let mut parts: Vec<_> = state.parted(space, &items).into_iter().collect();
         parts.sort_by_key(|(space, _)| match space {
             Space::Rows(_, segment) => *segment,
-            Space::Object(_) | Space::Keys(_) => 0,
+            Space::Object(_) | Space::Keys(_) | Space::Advisory(..) => 0,
         });
         for (space, items) in parts {
             let Err(blockers) = state.take(self.id, space, mode, &items) else { continue };
@@ -125,6 +125,16 @@ impl Owner {
         Ok(Taking::Taken)
     }
 
+    /// Whether it has any lock in a space.
+    pub fn has(&self, space: Space) -> bool {
+        self.locks.state.lock().has(self.id, space)
+    }
+
+    /// Gives back what it has in a space in a mode.
+    pub fn release(&self, space: Space, mode: Mode) {
+        self.locks.state.lock().release(self.id, space, mode);
+    }
+
     /// A mark: what is taken from here on can be given back by [`Self::release_from`].
     pub fn mark(&self) -> u64 {
         self.locks.state.lock().mark(self.id)
@@ -143,6 +153,11 @@ impl Drop for Owner {
 }
 
 impl Waiting {
+    /// Whether it is worth asking again.
+    pub fn is_over(&self) -> bool {
+        self.bell.is_granted()
+    }
+
     /// Returns when it is worth asking again.
     pub async fn over(&self) {
         self.bell.rung().await;

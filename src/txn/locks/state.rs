@@ -210,6 +210,23 @@ impl State {
         }
     }
 
+    /// Whether the owner has any lock in a space.
+    pub fn has(&self, owner: OwnerId, space: Space) -> bool {
+        self.rooms.get(&space).is_some_and(|room| room.has_any(owner))
+    }
+
+    /// Gives back what the owner has in a space in a mode.
+    pub fn release(&mut self, owner: OwnerId, space: Space, mode: Mode) {
+        let Some(room) = self.rooms.get_mut(&space) else { return };
+        room.held.retain(|hold| hold.owner != owner || hold.mode != mode);
+        if !room.has_any(owner)
+            && let Some(account) = self.owners.get_mut(&owner)
+        {
+            account.spaces.remove(&space);
+        }
+        self.grant(space);
+    }
+
     /// The owner is gone.
     pub fn close(&mut self, owner: OwnerId) {
         self.stop_waiting(owner);

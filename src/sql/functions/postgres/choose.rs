@@ -92,6 +92,9 @@ fn is_same(given: &SqlType, wanted: &SqlType) -> bool {
     match (given, wanted) {
         (Varchar(_) | Char(_) | Text, Text) | (Numeric(_), Numeric(_)) => true,
         (SqlType::Array(a), SqlType::Array(b)) => is_same(a, b),
+        (SqlType::Vector(_), SqlType::Vector(_)) => true,
+        // What is known by its Arrow type alone.
+        (SqlType::Array(item), SqlType::Vector(_)) => **item == SqlType::Float4,
         (a, b) => a == b,
     }
 }
@@ -125,6 +128,7 @@ fn cost(given: &Given, wanted: &SqlType) -> Option<u32> {
         // engine's it is text.
         (Int8, Int2 | Int4) | (Int4, Int2) => 1000,
         (Text | Varchar(_) | Char(_), Json | Jsonb) => 1001,
+        (Array(item), SqlType::Vector(_)) => cost(&Given::Type(item.as_ref().clone()), &Float4)? + 1,
         (Array(a), Array(b)) => cost(&Given::Type(a.as_ref().clone()), b)?,
         _ => return None,
     })

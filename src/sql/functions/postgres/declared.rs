@@ -126,8 +126,10 @@ fn sql_type(name: &str) -> Option<SqlType> {
         "timestamptz" => SqlType::Timestamptz,
         "interval" => SqlType::Interval,
         "uuid" => SqlType::Uuid,
+        "inet" => SqlType::Inet,
         "json" => SqlType::Json,
         "jsonb" => SqlType::Jsonb,
+        "vector" => SqlType::Vector(None),
         _ => return None,
     })
 }

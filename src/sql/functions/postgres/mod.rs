@@ -17,14 +17,18 @@ mod intervals;
 mod json;
 mod made;
 mod moments;
+mod networks;
 mod numbers;
 mod ranked;
 mod regexps;
 mod template;
 mod texts;
+mod vectors;
 
 pub use call::Postgres;
 pub use choose::Given;
+pub use networks::of_operator as network_operator;
+pub use vectors::of_operator as vector_operator;
 
 use datafusion::logical_expr::ScalarUDF;
 use declared::{Declaration, Declared, read};
@@ -54,6 +58,8 @@ fn declarations() -> impl Iterator<Item = &'static Declaration> {
         intervals::FUNCTIONS,
         moments::FUNCTIONS,
         template::FUNCTIONS,
+        vectors::FUNCTIONS,
+        networks::FUNCTIONS,
     ]
     .into_iter()
     .chain(json::FAMILIES.iter().copied())

@@ -1,6 +1,6 @@
 //! Definitions as SQL: pg_get_indexdef, pg_get_constraintdef, pg_get_viewdef, pg_get_expr, and those of what is not there.
 
-use super::super::super::parser::readable;
+use super::super::deparse;
 use super::super::entry::{Entry, What};
 use super::super::facts::Facts;
 use super::super::identifier::{literal, quoted};
@@ -54,8 +54,8 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
             constraint_by_oid(facts, oid).map(|found| constraint(facts, &found, args.flag(1))).into()
         }
         // What stands for the tree of an expression is its text.
-        "pg_get_expr" => args.text(0)?.into(),
-        "pg_get_viewdef" => facts.entry(args.oid(0, &Type::Regclass)?).and_then(|entry| view(&entry)).into(),
+        "pg_get_expr" => deparse::expression(&args.text(0)?, args.flag(2)).into(),
+        "pg_get_viewdef" => facts.entry(args.oid(0, &Type::Regclass)?).and_then(|entry| view(facts, &entry)).into(),
         "pg_get_ruledef" => facts.entry(args.oid(0, &Type::Oid)?).and_then(|entry| rule(facts, &entry)).into(),
         "pg_get_function_arguments" | "pg_get_function_identity_arguments" => {
             let with_defaults = args.name == "pg_get_function_arguments";
@@ -167,8 +167,7 @@ pub fn index(facts: &Facts, entry: &Entry<'_>, pretty: bool) -> Option<String> {
         text += &format!(" WITH (key_field={})", literal(&index.key_field));
     }
     match of.predicate {
-        Some(predicate) if pretty => text += &format!(" WHERE {predicate}"),
-        Some(predicate) => text += &format!(" WHERE ({predicate})"),
+        Some(predicate) => text += &format!(" WHERE {}", deparse::expression(predicate, pretty)),
         None => {}
     }
     Some(text)
@@ -179,9 +178,8 @@ fn index_part(part: &IndexPart, pretty: bool) -> String {
     match part {
         IndexPart::Column(name) => quoted(name),
         IndexPart::Expression(text) => match crate::sql::parser::expression(text) {
-            Ok(Expr::Function(_)) => text.clone(),
-            _ if pretty => format!("({text})"),
-            _ => format!("(({text}))"),
+            Ok(Expr::Function(_)) => deparse::expression(text, true),
+            _ => format!("({})", deparse::expression(text, pretty)),
         },
     }
 }
@@ -227,8 +225,7 @@ fn constraint(facts: &Facts, constraint: &Constraint<'_>, pretty: bool) -> Strin
             };
             format!("{kind} ({})", names(&key.columns))
         }
-        ConstraintKind::Check(check) if pretty => format!("CHECK ({})", check.expression),
-        ConstraintKind::Check(check) => format!("CHECK (({}))", check.expression),
+        ConstraintKind::Check(check) => format!("CHECK ({})", deparse::expression(&check.expression, pretty)),
         ConstraintKind::Foreign(key) => {
             let Some(other) = facts.catalog().table_by_id(key.table) else { return String::new() };
             // A table that is none of the role's business stays a number, its columns untold.
@@ -254,17 +251,17 @@ fn constraint(facts: &Facts, constraint: &Constraint<'_>, pretty: bool) -> Strin
 }
 
 /// The query of a view.
-pub fn view(entry: &Entry<'_>) -> Option<String> {
+pub fn view(facts: &Facts, entry: &Entry<'_>) -> Option<String> {
     match entry.what {
-        What::View(_, view) => Some(format!(" {};", readable(view.query.trim_end_matches(';')))),
+        What::View(_, view) => Some(format!(" {};", deparse::query(facts, &view.query))),
         What::Table(_, table) => {
-            table.materialized.as_ref().map(|of| format!(" {};", readable(of.query.trim_end_matches(';'))))
+            table.materialized.as_ref().map(|of| format!(" {};", deparse::query(facts, &of.query)))
         }
         _ => None,
     }
 }
 
 fn rule(facts: &Facts, entry: &Entry<'_>) -> Option<String> {
-    let query = view(entry)?;
+    let query = view(facts, entry)?;
     Some(format!("CREATE RULE \"_RETURN\" AS\n    ON SELECT TO {} DO INSTEAD {query}", facts.written(entry)))
 }

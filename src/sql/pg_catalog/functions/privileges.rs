@@ -223,6 +223,13 @@ fn on_whole(facts: &Facts, role: ObjectId, entry: &Entry<'_>, one: &Asked<'_>) -
     match entry.what {
         // Those that show to each what is his; but not what is for superusers only.
         What::Steward => one.name == "SELECT" && !one.grant,
+        // They are read, and that is all; USAGE on the source gives it.
+        What::Asset(source, _) => {
+            let usage = Asked { name: "USAGE", grant: one.grant };
+            one.name == "SELECT"
+                && (has_role(facts, role, source.owner)
+                    || granted(facts, role, entry, &usage, |columns| columns.is_none()))
+        }
         What::Listed(listed) => {
             let everybodys = !matches!(listed.name, "pg_authid" | "pg_shadow");
             is_superuser(facts, role) || (one.name == "SELECT" && !one.grant && everybodys)
@@ -235,6 +242,9 @@ fn on_whole(facts: &Facts, role: ObjectId, entry: &Entry<'_>, one: &Asked<'_>) -
 pub fn on_column(facts: &Facts, role: ObjectId, entry: &Entry<'_>, column: &str, privilege: Privilege) -> bool {
     if matches!(entry.what, What::Steward | What::Listed(_)) {
         return privilege == Privilege::Select;
+    }
+    if let What::Asset(..) = entry.what {
+        return privilege == Privilege::Select && on_whole(facts, role, entry, &Asked { name: "SELECT", grant: false });
     }
     let roles = facts.catalog().memberships(role);
     owns(facts, role, entry)

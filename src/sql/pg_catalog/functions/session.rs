@@ -1,5 +1,6 @@
 //! Who, where and with which settings: current_user, current_schemas, current_setting, version and their like.
 
+use super::super::super::activity::Stop;
 use super::super::value::{Type, Value};
 use super::Args;
 use crate::config::SERVER_VERSION;
@@ -26,8 +27,6 @@ pub fn returns(name: &str, args: &[Type]) -> Option<Type> {
         ("pg_postmaster_start_time" | "pg_conf_load_time", 0) => Type::Timestamptz,
         ("txid_current" | "txid_current_if_assigned", 0) => Type::Int8,
         ("pg_export_snapshot", 0) => Type::Text,
-        // PostgreSQL's `void`, which is shown as nothing.
-        ("pg_advisory_unlock_all", 0) => Type::Text,
         ("pg_jit_available" | "pg_reload_conf", 0) => Type::Bool,
         ("pg_cancel_backend" | "pg_terminate_backend", 1 | 2) => Type::Bool,
         _ => return None,
@@ -54,7 +53,10 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
         },
         "set_config" => set_config(args)?,
         "version" => format!("PostgreSQL {SERVER_VERSION}").into(),
-        "pg_backend_pid" => std::process::id().into(),
+        "pg_backend_pid" => context.activity.pid().into(),
+        "inet_client_addr" => context.activity.connection().map(|of| of.peer.ip().to_canonical().to_string()).into(),
+        "inet_client_port" => context.activity.connection().map(|of| i64::from(of.peer.port())).into(),
+        "current_query" => context.activity.now().query.into(),
         "getdatabaseencoding" | "pg_client_encoding" => "UTF8".into(),
         "pg_encoding_to_char" => if args.number(0)? == 6 { "UTF8" } else { "" }.into(),
         "pg_char_to_encoding" => {
@@ -64,7 +66,6 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
         "pg_is_in_recovery" | "pg_is_wal_replay_paused" | "pg_jit_available" => false.into(),
         "pg_postmaster_start_time" | "pg_conf_load_time" => Value::Moment(*STARTED),
         "txid_current" | "txid_current_if_assigned" => context.snapshot.seq.into(),
-        "pg_advisory_unlock_all" => "".into(),
         "pg_reload_conf" if !context.is_superuser() => {
             return Err(Error::new(Kind::Privilege, "permission denied for function pg_reload_conf"));
         }
@@ -72,11 +73,38 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
             context.database.reload();
             true.into()
         }
-        "pg_cancel_backend" | "pg_terminate_backend" | "pg_export_snapshot" => {
+        "pg_cancel_backend" => stop(args, Stop::Statement)?,
+        "pg_terminate_backend" => stop(args, Stop::Connection)?,
+        "pg_export_snapshot" => {
             return Err(Error::new(Kind::Unsupported, format!("{} is not supported", args.name)));
         }
         _ => Value::Null,
     })
+}
+
+/// Stops what a connection does, or the connection: who logged in as the same role, or has its rights, may.
+fn stop(args: &Args<'_>, what: Stop) -> Result<Value> {
+    let context = &args.facts.context;
+    let pid = args.number(0)?;
+    let found = i32::try_from(pid).ok().and_then(|pid| context.database.activities.of_connection(pid));
+    let Some((activity, connection)) = found.as_ref().and_then(|of| Some((of, of.connection()?))) else {
+        context.warn(format!("PID {pid} is not a PostgreSQL server process"));
+        return Ok(false.into());
+    };
+    let of_superuser = context.snapshot.catalog.is_superuser(activity.role);
+    if of_superuser && !context.is_superuser() {
+        let to = if what == Stop::Statement { "cancel superuser query" } else { "terminate superuser process" };
+        return Err(Error::new(Kind::Privilege, format!("must be a superuser to {to}")));
+    }
+    if !context.has_role(activity.role) {
+        let whose = match what {
+            Stop::Statement => "query is being canceled",
+            Stop::Connection => "process is being terminated",
+        };
+        return Err(Error::new(Kind::Privilege, format!("must be a member of the role whose {whose}")));
+    }
+    (connection.stop)(what);
+    Ok(true.into())
 }
 
 /// The search path without the schemas that nobody wrote.

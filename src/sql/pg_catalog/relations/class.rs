@@ -87,7 +87,7 @@ pub fn materialized_views(facts: &Facts, rows: &mut Rows) {
             matviewowner: names::role_name(facts, facts.owner(&entry)),
             hasindexes: entry.table().is_some_and(|(id, table)| has_index(facts, id, table)),
             ispopulated: is_populated(&entry),
-            definition: functions::definitions::view(&entry),
+            definition: functions::definitions::view(facts, &entry),
         );
     }
 }
@@ -148,7 +148,7 @@ pub fn views(facts: &Facts, rows: &mut Rows) {
                 schemaname: entry.schema,
                 viewname: entry.name.as_ref(),
                 viewowner: names::role_name(facts, facts.owner(&entry)),
-                definition: functions::definitions::view(&entry),
+                definition: functions::definitions::view(facts, &entry),
             );
         }
     }

@@ -8,6 +8,7 @@ mod builtin;
 mod class;
 mod constraint;
 mod dependency;
+mod foreign;
 pub mod functions;
 mod index;
 mod information;
@@ -56,6 +57,9 @@ pub fn make(facts: &Facts, listed: &'static Listed) -> Result<Relation> {
             "pg_indexes" => index::definitions,
             "pg_language" => builtin::languages,
             "pg_matviews" => class::materialized_views,
+            "pg_foreign_data_wrapper" => foreign::wrappers,
+            "pg_foreign_server" => foreign::servers,
+            "pg_foreign_table" => foreign::tables,
             "pg_namespace" => schema::namespaces,
             "pg_opclass" => builtin::operator_classes,
             "pg_opfamily" => builtin::operator_families,
@@ -73,6 +77,7 @@ pub fn make(facts: &Facts, listed: &'static Listed) -> Result<Relation> {
             "pg_stat_activity" => session::activity,
             "pg_stat_all_tables" | "pg_stat_user_tables" => session::table_counts,
             "pg_stat_gssapi" => session::gssapi,
+            "pg_stat_ssl" => session::encryption,
             "pg_stat_database" => session::database_counts,
             "pg_statio_all_tables" | "pg_statio_user_tables" => session::table_reads,
             "pg_tables" => class::tables,

@@ -1,5 +1,6 @@
 //! pg_policy and pg_policies: which rows of a table a role sees.
 
+use super::super::deparse;
 use super::super::entry::What;
 use super::super::facts::Facts;
 use super::super::oids;
@@ -51,7 +52,7 @@ pub fn shown(facts: &Facts, rows: &mut Rows) {
             permissive: if policy.permissive { "PERMISSIVE" } else { "RESTRICTIVE" },
             roles: roles,
             cmd: if policy.for_select { "SELECT" } else { "ALL" },
-            qual: &policy.using,
+            qual: deparse::expression(&policy.using, false),
         );
     }
 }

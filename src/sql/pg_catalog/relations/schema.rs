@@ -1,5 +1,6 @@
 //! pg_namespace, pg_database, pg_tablespace.
 
+use super::super::super::tables;
 use super::super::facts::Facts;
 use super::super::oids;
 use super::rows::{Rows, row};
@@ -17,6 +18,9 @@ pub fn all(facts: &Facts) -> Vec<(u32, String, u32)> {
     let own = facts.catalog().class(Class::Schema).filter_map(|(id, object)| match object {
         Object::Schema(schema) if facts.context.must_reach(&schema.name).is_err() => None,
         Object::Schema(schema) => Some((oids::of(id), schema.name.clone(), oids::of(schema.owner))),
+        Object::Source(source) if tables::may_read(&facts.context, source) => {
+            Some((oids::of(id), source.name.clone(), oids::of(source.owner)))
+        }
         _ => None,
     });
     built_in.chain(own).collect()

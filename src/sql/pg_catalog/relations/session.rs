@@ -1,6 +1,7 @@
-//! Settings, this session, what it has prepared and opened, and counts: pg_settings, pg_stat_activity, pg_cursors,
+//! Settings, the sessions, what it has prepared and opened, and counts: pg_settings, pg_stat_activity, pg_cursors,
 //! pg_stat_user_tables and their like.
 
+use super::super::super::activity::State;
 use super::super::entry::What;
 use super::super::facts::Facts;
 use super::super::oids;
@@ -10,6 +11,7 @@ use super::types;
 use crate::catalog::SqlType;
 use crate::encoding::pg_text::TYPE_METADATA;
 use arrow::datatypes::Field;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// pg_settings
@@ -36,19 +38,49 @@ pub fn settings(facts: &Facts, rows: &mut Rows) {
     }
 }
 
-/// pg_stat_activity: the session that asks; others are not its business.
+/// pg_stat_activity: all sessions. What others are doing is told to superusers and to who has the rights of their role.
 pub fn activity(facts: &Facts, rows: &mut Rows) {
-    let role = facts.context.session_role;
-    row!(rows,
-        datid: oids::DATABASE,
-        datname: facts.context.database.name.as_str(),
-        pid: std::process::id(),
-        usesysid: oids::of(role),
-        usename: facts.catalog().role_name(role),
-        application_name: facts.context.settings.get("application_name").unwrap_or_default(),
-        state: "active",
-        backend_type: "client backend",
-    );
+    let context = &facts.context;
+    for of in context.database.activities.all() {
+        let (now, connection) = (of.now(), of.connection());
+        let own = Arc::ptr_eq(&of, &context.activity);
+        let told = own || context.has_role(of.role);
+        let moment = |us: Option<i64>| us.filter(|_| told).map_or(Value::Null, Value::Moment);
+        row!(rows,
+            datid: oids::DATABASE,
+            datname: context.database.name.as_str(),
+            pid: of.pid(),
+            usesysid: oids::of(of.role),
+            usename: facts.catalog().role_name(of.role),
+            application_name: if own { context.settings.get("application_name").unwrap_or_default() } else { &now.application },
+            client_addr: connection.filter(|_| told).map(|of| of.peer.ip().to_canonical().to_string()),
+            client_port: connection.filter(|_| told).map(|of| i64::from(of.peer.port())),
+            backend_start: moment(Some(of.begun_us)),
+            xact_start: moment(now.transaction_us),
+            query_start: moment(now.query_us),
+            state_change: moment(now.changed_us),
+            wait_event_type: (told && now.state != State::Active).then_some("Client"),
+            wait_event: (told && now.state != State::Active).then_some("ClientRead"),
+            state: told.then(|| now.state.word()),
+            query: if told { now.query.as_str() } else { "<insufficient privilege>" },
+            backend_type: "client backend",
+        );
+    }
+}
+
+/// pg_stat_ssl: how each connection is encrypted.
+pub fn encryption(facts: &Facts, rows: &mut Rows) {
+    for of in facts.context.database.activities.all() {
+        let told = facts.context.has_role(of.role);
+        let with = of.connection().and_then(|connection| connection.encryption.as_ref());
+        row!(rows,
+            pid: of.pid(),
+            ssl: told.then_some(with.is_some()),
+            version: with.filter(|_| told).map(|with| with.version.as_str()),
+            cipher: with.filter(|_| told).map(|with| with.cipher.as_str()),
+            bits: with.filter(|_| told).map(|with| i64::from(with.bits)),
+        );
+    }
 }
 
 /// pg_prepared_statements: those of the session that have a name.
@@ -116,6 +148,8 @@ pub fn database_counts(facts: &Facts, rows: &mut Rows) {
 }
 
 /// pg_stat_gssapi: nobody logs in so.
-pub fn gssapi(_: &Facts, rows: &mut Rows) {
-    row!(rows, pid: std::process::id(), gss_authenticated: false, encrypted: false);
+pub fn gssapi(facts: &Facts, rows: &mut Rows) {
+    for of in facts.context.database.activities.all() {
+        row!(rows, pid: of.pid(), gss_authenticated: false, encrypted: false);
+    }
 }

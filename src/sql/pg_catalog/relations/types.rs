@@ -7,6 +7,8 @@ use std::sync::LazyLock;
 
 /// The collation of a text that says nothing of it.
 pub const DEFAULT_COLLATION: u32 = 100;
+/// pgvector's type, which PostgreSQL numbers when it is made.
+const VECTOR: u32 = 16_100;
 /// The collation that compares bytes.
 pub const C_COLLATION: u32 = 950;
 
@@ -32,6 +34,13 @@ pub struct BuiltIn {
     pub base: u32,
     pub modifier: i32,
     pub collation: u32,
+}
+
+impl BuiltIn {
+    /// Whether it is what an extension brings to PostgreSQL: clients look for it in schema `public`.
+    pub fn is_of_extension(&self) -> bool {
+        matches!(self.name, "vector" | "_vector")
+    }
 }
 
 static TYPES: LazyLock<Vec<BuiltIn>> = LazyLock::new(|| {
@@ -123,9 +132,11 @@ pub fn of_column(data_type: &SqlType) -> (u32, i32) {
         SqlType::Timestamptz => (1184, -1),
         SqlType::Interval => (1186, -1),
         SqlType::Uuid => (2950, -1),
+        SqlType::Inet => (869, -1),
         SqlType::Json => (114, -1),
         SqlType::Jsonb => (3802, -1),
         SqlType::Enum(of) => (oids::of(of.id), -1),
+        SqlType::Vector(dimensions) => (VECTOR, dimensions.map_or(-1, i32::from)),
         SqlType::Array(item) => {
             let (element, modifier) = of_column(item);
             // Arrays of arrays are of the same type as arrays.
@@ -161,6 +172,11 @@ pub fn shown(known: &BuiltIn, modifier: Option<i32>) -> String {
         "numeric" => match length {
             Some(n) => format!("numeric({},{})", n >> 16, ((n & 0x7ff) ^ 1024) - 1024),
             None => "numeric".to_owned(),
+        },
+        // Its modifier is the number itself.
+        "vector" => match modifier.filter(|n| *n > 0) {
+            Some(n) => format!("vector({n})"),
+            None => "vector".to_owned(),
         },
         "time" => "time without time zone".to_owned(),
         "timestamp" => "timestamp without time zone".to_owned(),
@@ -209,6 +225,8 @@ mod tests {
             SqlType::Array(Box::new(SqlType::Text)),
             SqlType::Array(Box::new(SqlType::Varchar(Some(5)))),
             SqlType::Uuid,
+            SqlType::Vector(None),
+            SqlType::Vector(Some(384)),
             SqlType::Float8,
         ] {
             let written = data_type.to_string();

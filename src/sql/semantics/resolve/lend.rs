@@ -17,7 +17,14 @@ pub fn lend_as(expr: Expr, field: &Field) -> Result<Expr> {
         return Ok(parameters::typed(expr, |id| parameters::beside(field, id)));
     }
     let sql_type = match SqlType::from_field(field) {
-        Ok(sql_type @ (SqlType::Uuid | SqlType::Jsonb | SqlType::Array(_) | SqlType::Enum(_))) => sql_type,
+        Ok(
+            sql_type @ (SqlType::Uuid
+            | SqlType::Inet
+            | SqlType::Jsonb
+            | SqlType::Array(_)
+            | SqlType::Enum(_)
+            | SqlType::Vector(_)),
+        ) => sql_type,
         // Its blanks at the end mean nothing.
         Ok(SqlType::Char(_)) => {
             return Ok(match expr {

@@ -1,5 +1,6 @@
 //! table_constraints, key_column_usage, referential_constraints, check_constraints, constraint_column_usage.
 
+use super::super::super::deparse;
 use super::super::super::facts::Facts;
 use super::super::super::oids;
 use super::super::constraint::{Constraint, Kind, constraints as all};
@@ -64,11 +65,15 @@ pub fn checks(facts: &Facts, rows: &mut Rows) {
     };
     for constraint in all(facts) {
         if let Kind::Check(check) = constraint.kind {
-            add(&constraint.table.schema, constraint.name, format!("(({}))", check.expression));
+            add(
+                &constraint.table.schema,
+                constraint.name,
+                format!("({})", deparse::expression(&check.expression, false)),
+            );
         }
     }
     for (table, name, column) in not_nulls(facts) {
-        add(&table.schema, &name, format!("{column} IS NOT NULL"));
+        add(&table.schema, &name, deparse::not_null(column));
     }
 }
 

@@ -22,6 +22,7 @@ pub fn tables(facts: &Facts, rows: &mut Rows) {
             table_type: match (is_table, own) {
                 (true, true) => "LOCAL TEMPORARY",
                 (true, false) => "BASE TABLE",
+                (false, _) if entry.kind() == "f" => "FOREIGN",
                 (false, _) => "VIEW",
             },
             is_insertable_into: yes_or_no(is_table),
@@ -37,7 +38,7 @@ pub fn views(facts: &Facts, rows: &mut Rows) {
             table_catalog: database(facts),
             table_schema: entry.schema,
             table_name: entry.name.as_ref(),
-            view_definition: functions::definitions::view(&entry).filter(|_| owns(facts, &entry)),
+            view_definition: functions::definitions::view(facts, &entry).filter(|_| owns(facts, &entry)),
             check_option: "NONE",
             is_updatable: "NO",
             is_insertable_into: "NO",

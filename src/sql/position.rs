@@ -1,0 +1,162 @@
+//! Where in a statement an error is, as PostgreSQL points at it.
+//!
+//! The engine's errors know names and values and no places. So the place is where the statement has the name that the error
+//! speaks of, the literal that is no value of its type, or the operator that there is not.
+
+use super::parser::{self, Statement};
+use crate::error::{Error, Kind};
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, Word};
+use std::cmp::Reverse;
+
+/// The error with its place, if that can be told.
+pub fn position(error: Error, statement: &Statement) -> Error {
+    if error.position().is_some() {
+        return error;
+    }
+    let text = &statement.text;
+    let found = match error.kind() {
+        Kind::UndefinedFunction if error.message().starts_with("operator ") => operator(text, error.message()),
+        Kind::UndefinedColumn
+        | Kind::UndefinedTable
+        | Kind::UndefinedFunction
+        | Kind::AmbiguousColumn
+        | Kind::Grouping => named(text, error.kind(), error.message()),
+        Kind::InvalidText | Kind::InvalidDatetime | Kind::DatetimeOutOfRange | Kind::NumericOutOfRange => {
+            literal(text, error.message())
+        }
+        _ => None,
+    };
+    match found {
+        Some(at) => {
+            let characters = text.get(..at).map_or(0, |before| before.chars().count());
+            error.at(statement.offset + characters + 1)
+        }
+        None => error,
+    }
+}
+
+/// The name that a message has in quotes, or behind its first word, where the statement means it.
+fn named(text: &str, kind: Kind, message: &str) -> Option<usize> {
+    let name = message.split('"').nth(1).or_else(|| {
+        let rest = message.strip_prefix("column ").or_else(|| message.strip_prefix("function "))?;
+        rest.split(['(', ' ']).next()
+    })?;
+    let parts: Vec<&str> = name.split('.').filter(|part| !part.is_empty()).collect();
+    let tokens = parser::tokens_with_places(text);
+    let whole = best(&tokens, &parts, kind);
+    // What is said with its table may be written without it, and the other way round.
+    whole.or_else(|| best(&tokens, parts.get(parts.len().checked_sub(1)?..)?, kind))
+}
+
+/// The likeliest of the places that have this name, the first of several.
+fn best(tokens: &[(usize, Token)], parts: &[&str], kind: Kind) -> Option<usize> {
+    let places = (0..tokens.len()).filter(|at| is_name(&tokens[*at..], parts));
+    let ranked = places.filter_map(|at| Some((rank(tokens, at, parts.len() * 2 - 1, kind)?, at)));
+    // Of equal ones the first.
+    let (_, at) = ranked.max_by_key(|(rank, at)| (*rank, Reverse(*at)))?;
+    // A column is pointed at where its table begins.
+    let before = |at: usize| at.checked_sub(1).map(|before| &tokens[before].1);
+    let mut first = at;
+    while before(first) == Some(&Token::Period) && first >= 2 {
+        first -= 2;
+    }
+    Some(tokens[first].0)
+}
+
+/// Whether tokens begin with a name of these parts.
+fn is_name(tokens: &[(usize, Token)], parts: &[&str]) -> bool {
+    parts.iter().enumerate().all(|(n, part)| {
+        let dotted = n == 0 || matches!(tokens.get(2 * n - 1), Some((_, Token::Period)));
+        let same = |word: &Word| match word.quote_style {
+            Some(_) => word.value == *part,
+            None => word.value.eq_ignore_ascii_case(part),
+        };
+        dotted && matches!(tokens.get(2 * n), Some((_, Token::Word(word))) if same(word))
+    })
+}
+
+/// How likely a place means what an error of this kind speaks of; none where it cannot.
+fn rank(tokens: &[(usize, Token)], at: usize, length: usize, kind: Kind) -> Option<u8> {
+    let before = at.checked_sub(1).map(|before| &tokens[before].1);
+    let after = tokens.get(at + length).map(|(_, token)| token);
+    let keyword = match before {
+        Some(Token::Word(word)) => word.keyword,
+        _ => Keyword::NoKeyword,
+    };
+    // The name of an output.
+    if keyword == Keyword::AS {
+        return None;
+    }
+    let called = after == Some(&Token::LParen);
+    match kind {
+        Kind::UndefinedFunction => called.then_some(1),
+        Kind::UndefinedTable => {
+            let introduced =
+                matches!(keyword, Keyword::FROM | Keyword::JOIN | Keyword::INTO | Keyword::UPDATE | Keyword::TABLE);
+            Some(u8::from(introduced) + u8::from(introduced || before == Some(&Token::Comma)))
+        }
+        _ if called => None,
+        _ => {
+            // Behind an operand it names an output without AS.
+            let operand = match before {
+                Some(Token::Word(word)) => word.keyword == Keyword::NoKeyword,
+                Some(Token::Number(..) | Token::SingleQuotedString(_) | Token::RParen | Token::RBracket) => true,
+                _ => false,
+            };
+            Some(2 - u8::from(operand) - u8::from(after == Some(&Token::Period)))
+        }
+    }
+}
+
+/// The literal that a message ends with: `invalid input syntax for type integer: "x"`.
+fn literal(text: &str, message: &str) -> Option<usize> {
+    let (_, value) = message.split_once(": \"")?;
+    let value = value.strip_suffix('"')?;
+    text.find(&format!("'{}'", value.replace('\'', "''")))
+}
+
+/// The operator of `operator does not exist: integer + boolean`, where the statement has it once.
+fn operator(text: &str, message: &str) -> Option<usize> {
+    let (_, written) = message.split_once(": ")?;
+    let sign = |c: char| "+-*/<>=~!@#%^&|`?".contains(c);
+    let symbol = written.split(' ').find(|part| !part.is_empty() && part.chars().all(sign))?;
+    let alone = |at: &usize| !text[..*at].ends_with(sign) && !text[at + symbol.len()..].starts_with(sign);
+    let mut places = text.match_indices(symbol).map(|(at, _)| at).filter(alone);
+    let first = places.next();
+    first.filter(|_| places.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parser::parse;
+    use super::*;
+
+    fn place(sql: &str, kind: Kind, message: &str) -> Option<usize> {
+        position(Error::new(kind, message), &parse(sql).unwrap()[0]).position()
+    }
+
+    #[test]
+    fn names_literals_and_operators_are_found() {
+        let column = "column \"nope\" does not exist";
+        assert_eq!(place("SELECT '雪', nope", Kind::UndefinedColumn, column), Some(13));
+        assert_eq!(place("SELECT nopes, 1", Kind::UndefinedColumn, column), None);
+        // Neither within a literal nor as the name of an output.
+        assert_eq!(place("SELECT 'nope', nope FROM t", Kind::UndefinedColumn, column), Some(16));
+        assert_eq!(place("SELECT 1 AS nope, 2 nope FROM t WHERE nope = 1", Kind::UndefinedColumn, column), Some(39));
+        let of_table = "column t.nope does not exist";
+        assert_eq!(place("SELECT 1, t.nope FROM t", Kind::UndefinedColumn, of_table), Some(11));
+        let table = "relation \"nope\" does not exist";
+        assert_eq!(place("SELECT nope AS nope FROM nope", Kind::UndefinedTable, table), Some(26));
+        assert_eq!(place("SELECT * FROM a, nope", Kind::UndefinedTable, table), Some(18));
+        let function = "function nope(integer) does not exist";
+        assert_eq!(place("SELECT 'nope(1)', nope, nope(1)", Kind::UndefinedFunction, function), Some(25));
+        let grouped = "column \"t.word\" must appear in the GROUP BY clause or be used in an aggregate function";
+        assert_eq!(place("SELECT word, count(*) FROM t", Kind::Grouping, grouped), Some(8));
+        let value = "invalid input syntax for type integer: \"it's\"";
+        assert_eq!(place("SELECT 'it''s'::int", Kind::InvalidText, value), Some(8));
+        let sum = "operator does not exist: integer + boolean";
+        assert_eq!(place("SELECT id + true FROM t", Kind::UndefinedFunction, sum), Some(11));
+        assert_eq!(place("SELECT 1 + 2, id + true FROM t", Kind::UndefinedFunction, sum), None);
+    }
+}
