@@ -17,6 +17,9 @@ use super::tokenizer::{Pieces, dictionary};
 use crate::config;
 use crate::error::{Error, Kind, Result};
 
+/// Pieces that may stand between characters which count a little together.
+const NEAR_GAPS: usize = 4;
+
 /// A search query.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
@@ -47,6 +50,8 @@ pub(super) struct Form {
     pub(super) pieces: Vec<String>,
     /// Whether the pieces in a row count as well as the term: `XJ 900` for `XJ900`.
     pub(super) either: bool,
+    /// Other pieces that may stand between and around them.
+    pub(super) gaps: usize,
 }
 
 /// How a clause of the query was marked.
@@ -168,10 +173,13 @@ impl Word {
         Self { form, weak }
     }
 
-    /// Characters that the dictionary left by themselves: together a word that it lacks, each alone hardly one (到, 账).
+    /// Characters that the dictionary left by themselves: together a word that it lacks (到账), or a short way to say what
+    /// stands apart in a text (买书, 买一本书). Near each other they count a little. Each alone is hardly a word: 账 is in
+    /// 账号 and 到 in 一到三天.
     fn characters(pieces: &Pieces, range: Range<usize>) -> Self {
-        let weak = range.clone().map(|at| Form::of(pieces, at..at + 1)).collect();
-        Self { form: Form::of(pieces, range), weak }
+        let form = Form::of(pieces, range);
+        let near = Form { term: None, gaps: NEAR_GAPS, ..form.clone() };
+        Self { form, weak: vec![near] }
     }
 
     fn single(pieces: &Pieces, range: Range<usize>) -> Self {
@@ -186,12 +194,12 @@ impl Form {
     fn of(pieces: &Pieces, range: Range<usize>) -> Self {
         let terms = pieces.pieces[range.clone()].iter().map(|piece| piece.term.clone()).collect();
         if let Some(compound) = pieces.compounds.iter().find(|compound| compound.pieces == range) {
-            return Self { term: Some(compound.joined.clone()), pieces: terms, either: true };
+            return Self { term: Some(compound.joined.clone()), pieces: terms, either: true, gaps: 0 };
         }
         let in_run = |run: &Range<usize>| run.start <= range.start && range.end <= run.end;
         let text = pieces.text(range.clone());
         let known = range.len() > 1 && pieces.runs.iter().any(in_run) && dictionary().has_word(&text);
-        Self { term: known.then_some(text), pieces: terms, either: false }
+        Self { term: known.then_some(text), pieces: terms, either: false, gaps: 0 }
     }
 }
 
@@ -297,5 +305,8 @@ mod tests {
         let weak: Vec<String> = query.words.iter().map(|word| forms(&word.weak)).collect();
         assert_eq!(weak, ["运动", "long sleev", "", "か+ば ば+ん"]);
         assert!(query.words[1].form.either && !query.words[0].form.either);
+        let query = Query::parse("到账").unwrap();
+        assert_eq!(forms(&query.words[0].weak), "到+账");
+        assert_eq!(query.words[0].weak[0].gaps, NEAR_GAPS, "near each other, and neither alone");
     }
 }

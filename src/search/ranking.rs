@@ -50,7 +50,7 @@ pub(super) fn scored(query: &Query, fields: &[Field]) -> Option<Box<dyn Scored>>
         let all = BooleanQuery::intersection(query.words.iter().map(|one| word(one, fields)).collect());
         clauses.push((Occur::Should, Box::new(BoostQuery::new(Box::new(all), ALL_WORDS_WEIGHT))));
         if query.typed.len() <= TYPED_PIECES_MAX {
-            let typed = any(fields.iter().map(|field| row_of(&query.typed, *field)).collect());
+            let typed = any(fields.iter().map(|field| row_of(&query.typed, 0, *field)).collect());
             clauses.push((Occur::Should, Box::new(BoostQuery::new(typed, TYPED_WEIGHT))));
         }
     }
@@ -77,9 +77,9 @@ fn word(word: &Word, fields: &[Field]) -> Box<dyn Scored> {
 fn form(form: &Form, fields: &[Field]) -> Box<dyn Scored> {
     let in_field = |field: &Field| -> Box<dyn Scored> {
         match &form.term {
-            None => row_of(&form.pieces, *field),
+            None => row_of(&form.pieces, form.gaps, *field),
             Some(whole) if form.either => {
-                Box::new(DisjunctionMaxQuery::new(vec![term(whole, *field), row_of(&form.pieces, *field)]))
+                Box::new(DisjunctionMaxQuery::new(vec![term(whole, *field), row_of(&form.pieces, 0, *field)]))
             }
             Some(whole) => term(whole, *field),
         }
@@ -94,12 +94,15 @@ fn any(mut queries: Vec<Box<dyn Scored>>) -> Box<dyn Scored> {
     }
 }
 
-/// The pieces one behind the other.
-fn row_of(pieces: &[String], field: Field) -> Box<dyn Scored> {
-    match pieces {
-        [one] => term(one, field),
-        _ => Box::new(PhraseQuery::new(pieces.iter().map(|piece| Term::from_field_text(field, piece)).collect())),
+/// The pieces one behind the other, with at most `gaps` others between.
+fn row_of(pieces: &[String], gaps: usize, field: Field) -> Box<dyn Scored> {
+    if let [one] = pieces {
+        return term(one, field);
     }
+    let terms = pieces.iter().map(|piece| Term::from_field_text(field, piece)).collect();
+    let mut row = PhraseQuery::new(terms);
+    row.set_slop(gaps as u32);
+    Box::new(row)
 }
 
 fn term(text: &str, field: Field) -> Box<dyn Scored> {

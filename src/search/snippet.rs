@@ -51,7 +51,12 @@ pub fn snippet(text: &str, query: &Query, max_chars: usize) -> String {
 fn find(text: &str, query: &Query) -> Vec<Found> {
     let mut rows: HashMap<&str, Vec<(usize, &Form)>> = HashMap::new();
     let mut wholes: HashMap<&str, usize> = HashMap::new();
+    let mut near: Vec<(usize, &Form)> = Vec::new();
     for (wanted, form) in query.wanted() {
+        if form.gaps > 0 {
+            near.push((wanted, form));
+            continue;
+        }
         if let Some(first) = form.pieces.first() {
             rows.entry(first).or_default().push((wanted, form));
         }
@@ -80,8 +85,25 @@ fn find(text: &str, query: &Query) -> Vec<Found> {
             found.push(Found { bytes, wanted: *wanted });
         }
     }
+    for (wanted, form) in near {
+        find_near(&text, wanted, form, &mut found);
+    }
     found.sort_by_key(|one| (one.bytes.start, one.bytes.end));
     found
+}
+
+/// The pieces of `form` wherever all of them stand close enough together: of each the first from there on.
+fn find_near(text: &Pieces, wanted: usize, form: &Form, found: &mut Vec<Found>) {
+    let reach = form.pieces.len() + form.gaps;
+    for at in 0..text.pieces.len() {
+        let window = &text.pieces[at..(at + reach).min(text.pieces.len())];
+        if form.pieces.contains(&text.pieces[at].term) {
+            let first = |want: &String| window.iter().find(|have| have.term == *want);
+            let all: Option<Vec<_>> = form.pieces.iter().map(first).collect();
+            let all = all.into_iter().flatten();
+            found.extend(all.map(|piece| Found { bytes: piece.from..piece.to, wanted }));
+        }
+    }
 }
 
 /// Matches that touch or overlap, as one.
@@ -201,6 +223,9 @@ mod tests {
         assert_eq!(shown("Blue Running Shoes for men", "shoe run", 80), "Blue <b>Running</b> <b>Shoes</b> for men");
         assert_eq!(shown("苹果手机壳 防摔", "手机壳", 80), "苹果<b>手机壳</b> 防摔");
         assert_eq!(shown("手机保护壳", "手机壳", 80), "<b>手机</b>保护<b>壳</b>");
+        assert_eq!(shown("买一本 新书", "买书", 80), "<b>买</b>一本 新<b>书</b>");
+        assert_eq!(shown("退款在一到三天内退回账户", "退款 到账", 80), "<b>退款</b>在一到三天内退回账户", "far apart");
+        assert_eq!(shown("两天后到账，请看账号", "到账", 80), "两天后<b>到账</b>，请看账号");
         assert_eq!(shown("ＣＲÈＭＥ pot", "creme", 80), "<b>ＣＲÈＭＥ</b> pot");
         assert_eq!(
             shown("An XJ-900, an XJ900 and an XJ 600", "xj900", 80),

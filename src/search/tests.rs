@@ -69,6 +69,15 @@ fn both_languages_are_found_and_ranked() {
     assert_eq!(rows(&index, "?!"), [0u64; 0]);
 }
 
+/// 到账 is no word of the dictionary; its characters stand in many others.
+#[test]
+fn characters_of_no_word_count_near_each_other_and_never_alone() {
+    let index = open(MemoryFiles::default());
+    add(&index, 0, &["账号安全", "一到三天", "到了银行账上", "今天到账", "到货之后三天之内请登录您的账号"]);
+    index.commit().unwrap();
+    assert_eq!(rows(&index, "到账"), [3, 2]);
+}
+
 #[test]
 fn phrases_must_stand_and_excluded_words_must_not() {
     let index = shop(MemoryFiles::default());
