@@ -31,6 +31,11 @@ const AGREED_VOTES_MIN: f64 = 1.25;
 /// Different words of stock and shipping that make a relation one of the supply chain, whatever else it tells.
 const FLOW_WORDS_MIN: usize = 6;
 
+/// What a list of places of trade is called, by the last word of its name.
+const PLACES: [&str; 12] =
+    ["store", "stores", "shop", "shops", "branch", "branches", "outlet", "outlets", "depot", "depots", "hub", "hubs"];
+const PLACES_ZH: [&str; 4] = ["门店", "网点", "店铺", "分店"];
+
 /// Words and types of columns that writings have as well as goods.
 const WRITING_WORDS: [&str; 14] = [
     "title",
@@ -183,9 +188,25 @@ pub fn domain_of(asset: &str, form: &str, columns: &[&str], verdicts: &[ColumnVe
             });
         }
     }
+    places(asset, verdicts, &mut votes);
     documents(&mut votes);
     combine(&mut votes, verdicts);
     conclude(votes, &named, columns.len())
+}
+
+/// A list of the places where goods are held or handed over, called so and with addresses, is of the chain that brings them
+/// there; a store named in a row of sales is not.
+fn places(asset: &str, verdicts: &[ColumnVerdict], votes: &mut Vec<DomainVote>) {
+    let words = split_name(asset).words;
+    let head = words.last().map(String::as_str).unwrap_or_default();
+    let called = PLACES.contains(&head) || PLACES_ZH.iter().any(|place| head.ends_with(place));
+    let of_places = [T::Address, T::AddressZh, T::City, T::PostalCode, T::Latitude, T::GeoPoint];
+    let addressed =
+        verdicts.iter().any(|v| v.confidence > 0.5 && v.semantic_type.is_some_and(|t| of_places.contains(&t)));
+    if called && addressed {
+        let because = "places of trade with addresses".to_string();
+        votes.push(DomainVote { domain: Domain::SupplyChain, voter: "columns".into(), because, weight: 1.5 });
+    }
 }
 
 /// An asset called after writings (`articles`, `help_pages`, 公告) speaks for no domain of trade, as far as its columns tell
@@ -354,6 +375,27 @@ mod tests {
         assert_eq!(of("pages", "path,name,brand,price,currency"), Domain::Product);
         assert_eq!(of("audiences", "audience_id,trait_1,trait_2"), Domain::Ads);
         assert_eq!(of("customers", "customer_id,name,email,phone"), Domain::Transaction);
+    }
+
+    #[test]
+    fn places_and_prices_of_supply() {
+        let address = ColumnVerdict {
+            name: "address".into(),
+            semantic_type: Some(T::Address),
+            confidence: 0.9,
+            coverage: 1.0,
+            sampled: 9,
+            evidence: Vec::new(),
+            alternates: Vec::new(),
+        };
+        let blank = ColumnVerdict { semantic_type: None, confidence: 0.0, ..address.clone() };
+        let verdicts = [blank, address];
+        for asset in ["stores", "our_branches", "门店"] {
+            assert_eq!(domain_of(asset, "json", &["id", "address"], &verdicts).domain, Domain::SupplyChain, "{asset}");
+        }
+        assert_eq!(domain_of("persons", "json", &["id", "address"], &verdicts).domain, Domain::Other);
+        assert_eq!(of("t", "商品编号,商品名称,供货价,零售价,起订量,供应商"), Domain::SupplyChain);
+        assert_eq!(of("price_list", "sku,product_name,brand,list_price,colour"), Domain::Product);
     }
 
     #[test]

@@ -109,7 +109,7 @@ const WORDS: &[(Domain, f64, &str)] = &[
     (Ads, 1.2, "ad|ads|advert|advertiser|advertisement|advertising|impression|ctr|cpc|cpm|cpa|roas|bid|creative|adgroup|ad group|ad id|aid|placement|propensity|propensity score|广告|曝光|展现|投放|出价|创意|推广计划|点击率|千次展示|竞价"),
     (Ads, 0.8, "audience|受众|click|clicked|conversion rate|lookalike|affinity|exposure|cvr|点击|点击量|转化率|素材"),
     (Ads, 0.4, "campaign id|conversion|position|label|channel|渠道|转化|推广"),
-    (SupplyChain, 1.1, "inventory|stock|warehouse|supplier|shipment|shipping|logistics|delivery|supply|supply chain|replenishment|reorder|reorder point|lead time|purchase order|procurement|freight|carrier|demand|forecast|safety stock|库存|仓库|供应商|物流|采购|运单|发货|入库|出库|补货|配送|承运|快递|供应链|盘点|备货|到货"),
+    (SupplyChain, 1.1, "inventory|stock|warehouse|supplier|shipment|shipping|logistics|delivery|supply|supply chain|replenishment|reorder|reorder point|lead time|purchase order|procurement|freight|carrier|demand|forecast|safety stock|库存|仓库|供应商|物流|采购|运单|发货|入库|出库|补货|配送|承运|快递|供应链|盘点|备货|到货|supply price|purchase price|minimum order quantity|moq|供货|供货价|进货|进货价|采购价|起订量|最小起订量"),
     (SupplyChain, 0.8, "ship date|ship mode|shipping date|days for shipping|days for shipment|late delivery|late delivery risk|delivery status|stock on hand|on hand|store sale|weekly sale|unit sale|fulfilment|fulfillment|sourcing|packing|on time|onpromotion|oil|fuel price|cpi|unemployment|运费|交货|签收|需求量|交期|调拨|周转"),
     (SupplyChain, 0.35, "store nbr|store|family|region|week|units|holiday|holiday flag"),
     (Marketing, 1.1, "campaign|coupon|promotion|promo|marketing|redemption|voucher|loyalty|newsletter|subscriber|uplift|mailer|email campaign|优惠券|促销|营销|活动|满减|红包|会员日|核销|领券|拉新|召回"),

@@ -217,6 +217,7 @@ impl Accumulator {
             max,
             mean: self.moments.mean(),
             stddev: self.moments.stddev(),
+            not_positive: self.moments.not_positive,
             quantiles: quantiles(self.numbers.items()),
             quantiles_exact,
             top,
@@ -233,6 +234,8 @@ impl Accumulator {
 /// Mean and variance as they come (Welford, 1962).
 #[derive(Default)]
 struct Moments {
+    /// Numbers that are zero or less.
+    not_positive: u64,
     n: f64,
     mean: f64,
     squares: f64,
@@ -241,6 +244,7 @@ struct Moments {
 impl Moments {
     fn add(&mut self, value: f64) {
         self.n += 1.0;
+        self.not_positive += u64::from(value <= 0.0);
         let before = value - self.mean;
         self.mean += before / self.n;
         self.squares += before * (value - self.mean);

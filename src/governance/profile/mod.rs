@@ -50,6 +50,8 @@ pub struct ColumnProfile {
     pub mean: Option<f64>,
     /// Sample standard deviation of numbers.
     pub stddev: Option<f64>,
+    /// Numbers that are zero or less.
+    pub not_positive: u64,
     /// `(share, value)` for [`QUANTILES`], of numbers.
     pub quantiles: Vec<(f64, f64)>,
     /// Whether the quantiles are of all rows (true) or of a uniform sample of [`PROFILE_NUMBERS_MAX`](crate::config::PROFILE_NUMBERS_MAX) (false).

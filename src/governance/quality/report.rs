@@ -9,6 +9,9 @@ const CHECKED_CONFIDENCE_MIN: f64 = 0.6;
 /// Least share of values with one format for the format to be taken as the rule of the column.
 const FORMAT_SHARE_MIN: f64 = 0.9;
 
+/// Share of prices at or below zero from which on they are no slips.
+const UNPRICED_SHARE_MAX: f64 = 0.05;
+
 /// Every measurement that the facts allow, in the order of the dimensions.
 pub fn rows(facts: &QualityFacts<'_>) -> Vec<ReportRow> {
     let mut rows = Vec::new();
@@ -28,6 +31,7 @@ pub fn rows(facts: &QualityFacts<'_>) -> Vec<ReportRow> {
     }
     for (profile, verdict) in facts.profiles.iter().zip(facts.verdicts).filter(|(profile, _)| profile.present() > 0) {
         rows.extend(validity(profile, verdict, facts.sampled));
+        rows.extend(priced(profile, verdict, facts.sampled));
     }
     for tie in facts.ties.iter().filter(|tie| tie.rows > 0) {
         let counts = (tie.failed, tie.rows);
@@ -96,6 +100,19 @@ fn validity(profile: &ColumnProfile, verdict: &ColumnVerdict, sampled: bool) -> 
     row.value = share;
     row.passed = share >= row.threshold;
     Some(row)
+}
+
+/// Prices that are some: above zero. Where many are not, zero says something else (given away, told elsewhere), and a price
+/// below it is a credit.
+fn priced(profile: &ColumnProfile, verdict: &ColumnVerdict, sampled: bool) -> Option<ReportRow> {
+    let is_price = verdict.semantic_type == Some(SemanticType::Price) && verdict.confidence >= CHECKED_CONFIDENCE_MIN;
+    let (unpriced, present) = (profile.not_positive, profile.present());
+    if !is_price || profile.mean.is_none() || unpriced as f64 > UNPRICED_SHARE_MAX * present as f64 {
+        return None;
+    }
+    let column = Some(profile.name.clone());
+    let rule = "prices are above zero".to_string();
+    Some(row(rule, Dimension::Validity, column, "positive_percent", (unpriced, present), sampled))
 }
 
 /// Whether a format belongs to a code, not to words or names.

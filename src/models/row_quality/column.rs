@@ -27,6 +27,9 @@ const CODE_DIGITS_MIN: usize = 4;
 const FEW_VALUES: usize = 12;
 const FEW_VALUES_ROWS: usize = 500;
 
+/// Probability of error of a price of 0 where nearly all prices are above it: some are gifts.
+const ZERO_PRICE: f64 = 0.7;
+
 /// The reason of a number far out; such a finding falls where the value's kind explains it.
 pub(super) const FAR: &str = "far from the other values of this column";
 
@@ -254,6 +257,9 @@ impl ColumnModel {
         if !spread.days && number < 0.0 && spread.negative_share < 0.005 {
             return Some(Finding::new(0.85, "negative, where this column almost never is", None));
         }
+        if number == 0.0 && spread.is_of_positives() && names_price(&self.name) {
+            return Some(Finding::new(ZERO_PRICE, "zero, where a price is asked for", None));
+        }
         let out = spread.out(number);
         (out > FAR_OUT).then(|| Finding::new(0.55 + 0.42 * (1.0 - FAR_OUT / out), FAR, None))
     }
@@ -301,6 +307,14 @@ impl ColumnModel {
     }
 }
 
+/// Whether a column is called after a price: not after what is done with one, nor after a review (评价) or a worth (价值).
+fn names_price(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let other = ["change", "diff", "drop", "rule", "discount", "评价", "价值", "差价", "折"];
+    let is_price = name.contains("price") || name.contains("价格") || name.ends_with('价');
+    is_price && !other.iter().any(|word| name.contains(word))
+}
+
 fn is_untidy(value: &str) -> bool {
     value.trim() != value || value.contains("  ")
 }
@@ -346,6 +360,22 @@ mod tests {
         assert!(worst(&model, "12.99 EUR") > 0.8);
         assert_eq!(model.judge("12.99 EUR")[0].expected.as_deref(), Some("12.99"));
         assert!(worst(&model, "N/A") > 0.9 && model.judge_empty().is_some());
+    }
+
+    #[test]
+    fn zero_is_no_price() {
+        let named = |name: &str, free: usize| {
+            let values =
+                (0..500).map(move |i| if i < free { "0.00".to_string() } else { format!("{}.99", 10 + i % 90) });
+            ColumnModel::learn(&Cells { name: name.into(), ..column(values) })
+        };
+        for name in ["price", "unit_price", "unitPrice", "价格", "零售价"] {
+            assert!(worst(&named(name, 5), "0.00") > 0.6, "{name}");
+        }
+        for name in ["seconds", "price_change", "discount_price", "评价"] {
+            assert_eq!(worst(&named(name, 5), "0.00"), 0.0, "{name}");
+        }
+        assert_eq!(worst(&named("price", 100), "0.00"), 0.0, "where a fifth is free, that is a price too");
     }
 
     #[test]

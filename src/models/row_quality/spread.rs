@@ -45,6 +45,11 @@ impl Spread {
         Some(Self { median, deviation, log, negative_share, days })
     }
 
+    /// Whether nearly all numbers are above 0.
+    pub fn is_of_positives(&self) -> bool {
+        self.log.is_some()
+    }
+
     /// The number or the day that a text of this column is.
     pub fn measure(&self, text: &str) -> Option<f64> {
         if self.days { day(text) } else { number(text) }
