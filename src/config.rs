@@ -101,6 +101,8 @@ pub const ENCODER_CACHE_BYTES: usize = 64 << 20;
 pub const CLASSIFY_LABELS_MAX: usize = 1000;
 /// Values of one column that a model's vocabulary may know; the rest shares buckets.
 pub const MODEL_VOCABULARY_MAX: usize = 1 << 20;
+/// Rows below which a click model that was trained on them gets a warning.
+pub const CTR_TRAIN_ROWS_FEW: usize = 200;
 /// Rows that a row-quality model learns from; of a larger relation an even sample.
 pub const QUALITY_TRAIN_ROWS: usize = 100_000;
 /// Bytes of memory that one text index may gather before it writes a part of itself; given back at its commit.

@@ -161,6 +161,10 @@ pub(super) fn wrong(shown: &str, place: &str, error: &serde_json::Error) -> Erro
         return Error::new(Kind::LimitExceeded, format!("{shown}, {place}: JSON is nested too deeply"))
             .with_hint("A hundred levels and some are read.");
     }
+    if error.to_string().contains("number out of range") {
+        let message = format!("{shown}, {place}, column {}: this number is beyond double precision", error.column());
+        return Error::new(Kind::NumericOutOfRange, message);
+    }
     let what = match error.classify() {
         serde_json::error::Category::Eof => "the JSON text ends too early",
         _ => "this is not JSON",

@@ -171,7 +171,7 @@ fn label_of(value: f64, name: &str) -> Result<bool> {
 
 fn bad_label(name: &str) -> Error {
     Error::new(Kind::InvalidParameter, format!("the label column \"{name}\" holds something other than 0 and 1"))
-        .with_hint("Labels are 0 and 1, -1 and 1, or boolean; NULL rows are skipped.")
+        .with_hint("Labels are 0 and 1, -1 and 1, boolean, or texts such as yes and no; NULL rows are skipped.")
 }
 
 /// A sortable time per row: timestamps as they are, numbers by value; text is read as a timestamp.

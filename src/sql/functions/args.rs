@@ -78,6 +78,14 @@ fn literal_list(text: &StringArray) -> Result<ArrayRef> {
     }
 }
 
+/// An argument's text as JSON; `what` names it in errors, which never quote it.
+pub fn json(text: &str, what: &str, kind: Kind) -> Result<serde_json::Value> {
+    serde_json::from_str(text).map_err(|error| match error.to_string().contains("number out of range") {
+        true => Error::new(Kind::NumericOutOfRange, format!("{what}: a number is beyond double precision")),
+        false => Error::new(kind, format!("{what}: not JSON")),
+    })
+}
+
 /// The n-th argument of a table function as a text; `what` names it in errors.
 pub fn text(args: &[Expr], n: usize, what: &str) -> Result<Option<String>> {
     match args.get(n) {

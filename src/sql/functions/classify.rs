@@ -64,7 +64,7 @@ struct Options {
 impl Options {
     fn read(text: &str) -> Result<Self> {
         let invalid = |what: &str| Error::new(Kind::InvalidParameter, format!("options of CLASSIFY: {what}"));
-        let value: Value = serde_json::from_str(text).map_err(|_| invalid("not JSON"))?;
+        let value = args::json(text, "options of CLASSIFY", Kind::InvalidParameter)?;
         let Value::Object(map) = value else { return Err(invalid("not a JSON object")) };
         let mut options = Self::default();
         for (name, value) in map {
@@ -108,8 +108,8 @@ fn answers(context: &Context, args: &[ArrayRef], rows: usize) -> Result<Vec<Opti
     let mut groups: HashMap<(Vec<String>, String), Vec<usize>> = HashMap::new();
     for row in 0..rows {
         let Some(list) = args::text_list(labels, row)? else { continue };
-        if inputs.is_valid(row) {
-            let said = options.as_ref().filter(|o| o.is_valid(row)).map_or("{}", |o| o.value(row));
+        if inputs.is_valid(row) && options.as_ref().is_none_or(|options| options.is_valid(row)) {
+            let said = options.as_ref().map_or("{}", |options| options.value(row));
             groups.entry((list, said.to_owned())).or_default().push(row);
         }
     }

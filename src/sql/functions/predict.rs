@@ -91,7 +91,7 @@ fn requests(context: &Context, args: &[ArrayRef], rows: usize) -> Result<Vec<Req
             Some(names) => names.value(row),
             None => DEFAULT_MODEL,
         };
-        let any_null = !by_row && (args[0].is_null(row) || args[1].is_null(row));
+        let any_null = !by_row && args.iter().take(3).any(|argument| argument.is_null(row));
         if !any_null {
             groups.entry(name.to_owned()).or_default().push(row);
         }
@@ -143,9 +143,9 @@ fn from_context(model: &CtrModel, reference: &str, args: &[ArrayRef], members: &
     }
     let mut objects = Vec::with_capacity(members.len());
     for &row in members {
-        let text = contexts.as_ref().filter(|c| c.is_valid(row)).map_or("{}", |c| c.value(row));
-        match serde_json::from_str(text) {
-            Ok(Value::Object(object)) => objects.push(object),
+        let text = contexts.as_ref().map_or("{}", |contexts| contexts.value(row));
+        match args::json(text, "the context of PREDICT_CTR", Kind::InvalidText)? {
+            Value::Object(object) => objects.push(object),
             _ => return Err(Error::new(Kind::InvalidText, "the context of PREDICT_CTR must be a JSON object")),
         }
     }

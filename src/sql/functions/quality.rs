@@ -68,10 +68,13 @@ fn sees_plain(context: &Context, relation: Option<&str>) -> bool {
 
 /// The model of the relation that the row comes from: the inventory's, or one learnt now.
 fn model(context: &Context, row: &Row) -> Result<Arc<RowQualityModel>> {
-    let Some(relation) = &row.relation else {
-        return Err(Error::new(Kind::InvalidParameter, "QUALITY needs a row of a table, view or asset")
-            .with_hint("Write the name that FROM gives the relation, as in QUALITY(p) ... FROM products p."));
+    let of_relation = || {
+        Error::new(Kind::InvalidParameter, "QUALITY needs a row of a table, view or asset").with_hint(
+            "Call it where FROM names the relation, within a subquery if need be: \
+             SELECT * FROM (SELECT p.*, QUALITY(p) AS quality FROM products p) x.",
+        )
     };
+    let Some(relation) = &row.relation else { return Err(of_relation()) };
     let catalog = &context.snapshot.catalog;
     if let Some((_, finding)) = catalog.finding(relation)
         && finding.quality_model != 0
@@ -86,7 +89,12 @@ fn model(context: &Context, row: &Row) -> Result<Arc<RowQualityModel>> {
         }
     }
     let (schema, name) = relation.split_once('.').unwrap_or(("public", relation));
-    let Some((id, Object::Table(table))) = catalog.relation(schema, name) else {
+    let found = catalog.relation(schema, name);
+    if found.is_none() && catalog.source(schema).is_none() {
+        // The name of a subquery or of a WITH query: no inventory can be made of it.
+        return Err(of_relation());
+    }
+    let Some((id, Object::Table(table))) = found else {
         return Err(Error::new(Kind::NotReady, format!("relation \"{relation}\" has no quality model"))
             .with_hint(format!("Run INVENTORY TABLE {relation} first.")));
     };

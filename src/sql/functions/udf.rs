@@ -2,7 +2,7 @@
 
 use super::super::run::blocking;
 use crate::error::Result;
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, new_null_array};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::Result as DfResult;
 use datafusion::logical_expr::{
@@ -51,6 +51,14 @@ pub fn any_of(counts: &[usize]) -> Signature {
     Signature::one_of(counts.collect(), Volatility::Stable)
 }
 
+/// A NULL of no type as one of text: an array of the type Null calls none of its values NULL.
+fn typed(array: ArrayRef) -> ArrayRef {
+    match array.data_type() {
+        DataType::Null => new_null_array(&DataType::Utf8, array.len()),
+        _ => array,
+    }
+}
+
 impl fmt::Debug for Udf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Udf").field("name", &self.name).finish_non_exhaustive()
@@ -93,7 +101,8 @@ impl ScalarUDFImpl for Udf {
         let scalar = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_))) && !args.args.is_empty();
         // Constant arguments are computed once, not for every row.
         let length = if scalar { 1 } else { rows };
-        let arrays = args.args.into_iter().map(|arg| arg.into_array(length)).collect::<DfResult<Vec<_>>>()?;
+        let arrays =
+            args.args.into_iter().map(|arg| arg.into_array(length).map(typed)).collect::<DfResult<Vec<_>>>()?;
         // A model may take seconds: meanwhile the other tasks of this thread go elsewhere.
         let result = blocking(|| (self.body)(&arrays, length))?;
         match scalar {

@@ -4,6 +4,7 @@ use super::super::ddl::{Ddl, check_name};
 use super::super::planner::Planner;
 use super::super::run;
 use crate::catalog::{Model, ModelVersion, Object, ObjectId};
+use crate::config::CTR_TRAIN_ROWS_FEW;
 use crate::error::{Error, Kind, Result};
 use crate::models::{Architecture, CalibrationMethod, CtrModel, CtrOptions, Progress, Split};
 use crate::storage::FileKind;
@@ -92,6 +93,12 @@ pub async fn create_model(
         .iter()
         .filter_map(|m| Some((m.metric.clone(), m.segment.clone(), m.value?, m.n as u64)))
         .collect();
+    if trained.trained_rows() < CTR_TRAIN_ROWS_FEW {
+        ddl.context.warn(format!(
+            "model \"{name}\" was trained on {} rows; below {CTR_TRAIN_ROWS_FEW} its answers mean little",
+            trained.trained_rows()
+        ));
+    }
     if trained.skipped_rows() > 0 {
         ddl.context.notice(format!("model \"{name}\": {} rows without a label were left out", trained.skipped_rows()));
     }

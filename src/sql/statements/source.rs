@@ -33,7 +33,7 @@ pub fn create_source(
         return Err(Error::new(Kind::InvalidParameter, "a source of type files needs the option path"));
     };
     // Kept absolute: the server may be started elsewhere next time.
-    let path = std::fs::canonicalize(path).map_err(|e| Error::io(format!("folder \"{path}\""), &e))?;
+    let path = std::fs::canonicalize(path).map_err(|e| no_folder(path, &e))?;
     if !path.is_dir() {
         return Err(Error::new(Kind::InvalidParameter, format!("\"{}\" is not a folder", path.display())));
     }
@@ -57,6 +57,16 @@ pub fn create_source(
     ddl.context
         .notice(format!("source \"{name}\" has {} assets; INVENTORY SOURCE {name} looks into them", assets.len()));
     Ok(())
+}
+
+/// A folder that cannot be reached, by the path that was tried: a relative one begins where the server was started.
+fn no_folder(path: &str, error: &std::io::Error) -> Error {
+    let tried = std::path::absolute(path).unwrap_or_else(|_| path.into());
+    let told = Error::io(format!("folder \"{}\"", tried.display()), error);
+    match std::path::Path::new(path).is_absolute() {
+        true => told,
+        false => told.with_hint("A relative path begins in the folder in which the server was started."),
+    }
 }
 
 /// Runs DROP SOURCE: forgets the folder and what was found in it.
