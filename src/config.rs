@@ -232,6 +232,8 @@ pub const COMPACTION_EVERY_MS: u64 = 1000;
 pub const MOVED_ROWS_MAX: usize = 4 << 20;
 /// Arithmetic operators in a row at most: planning takes time with the third power of their number.
 pub const ARITHMETIC_CHAIN_MAX: usize = 250;
+/// Parentheses within each other at most, and what else may stand in itself: each is some frames of the stack.
+pub const NESTING_MAX: usize = 128;
 /// Conditions joined by AND and OR in a row at most: each is a frame of the stack when they are planned.
 pub const BOOLEAN_CHAIN_MAX: usize = 5000;
 /// EXCEPT, INTERSECT and changes between UNION and UNION ALL in a row at most: each is a frame of the stack.

@@ -2,6 +2,7 @@
 
 use crate::catalog::{ENUM_MARK, SqlType};
 use crate::encoding::pg_text::TYPE_METADATA;
+use crate::sql::COMPUTED_METADATA;
 use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use std::sync::Arc;
 
@@ -242,6 +243,9 @@ pub fn parameter(name: String, type_oid: u32) -> Field {
 /// `n + 4` for `varchar(n)` and `char(n)`, precision and scale for `numeric(p,s)`.
 fn modifier(field: &Field) -> i32 {
     const HEADER: i32 = 4;
+    if field.metadata().contains_key(COMPUTED_METADATA) {
+        return -1;
+    }
     if let Some(mark) = field.metadata().get(TYPE_METADATA) {
         if mark.starts_with(ENUM_MARK) {
             return -1;

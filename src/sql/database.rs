@@ -10,7 +10,7 @@ use super::own_files::Private;
 use super::referred::referred_files;
 use super::run::blocking;
 use super::scrub::{self, Scrub};
-use super::semantics::{Checked, Operators};
+use super::semantics::{Checked, Lists, Operators};
 use super::sequences::Counters;
 use super::session::Session;
 use super::temporary;
@@ -279,6 +279,7 @@ fn template() -> Result<SessionState> {
         .with_runtime_env(runtime)
         // Before those of the libraries: the first planner that knows an operator has it.
         .with_expr_planners(vec![Arc::new(Operators)])
+        .with_relation_planners(vec![Arc::new(Lists)])
         .with_default_features()
         .with_physical_optimizer_rules(rules.collect())
         .build();

@@ -6,7 +6,7 @@ use super::parameters::{self, Parameters};
 use super::parser::{Body, Cursor, Own, Statement, fold, last};
 use super::planner::Planner;
 use super::session::Description;
-use super::{names, origins, pg_catalog};
+use super::{names, origins, pg_catalog, semantics};
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::execution::SessionState;
@@ -138,7 +138,7 @@ fn of_query(
         None => plan(&context)?,
     };
     let written = context.params.bind_nulls(plan)?;
-    let plan = written.clone();
+    let plan = semantics::joined(written.clone())?;
     let plan = state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {})?;
     let columns: SchemaRef = Arc::new(plan.schema().as_arrow().clone());
     let columns = origins::marked(&written, &names::named(query, &columns), &context);

@@ -6,6 +6,7 @@
 
 use super::context::Context;
 use super::run;
+use super::semantics;
 use crate::error::Result;
 use arrow::array::{ArrayRef, RecordBatch, UInt64Array, new_null_array};
 use arrow::compute::{cast, concat_batches, take};
@@ -39,10 +40,11 @@ pub fn is_in(plan: &LogicalPlan) -> Result<bool> {
 
 /// The plan with such joins as relations.
 pub fn set_apart(context: &Arc<Context>, state: &SessionState, plan: &LogicalPlan) -> Result<LogicalPlan> {
-    if !is_in(plan)? {
-        return Ok(plan.clone());
+    let plan = semantics::joined(plan.clone())?;
+    if !is_in(&plan)? {
+        return Ok(plan);
     }
-    let changed = plan.clone().transform_up(|node| match node {
+    let changed = plan.transform_up(|node| match node {
         LogicalPlan::Join(join) if right_of(&join).is_some() => relation(context, state, join),
         node => Ok(Transformed::no(node)),
     })?;

@@ -68,7 +68,7 @@ pub use context::{Cancel, Notice, NoticeSink};
 pub use copy::BinaryForm;
 pub use cursor::BINARY_ROWS;
 pub use database::{Birth, Database};
-pub use origins::ORIGIN_METADATA;
+pub use origins::{COMPUTED_METADATA, ORIGIN_METADATA};
 pub use parser::{ALL, Cursor, Declare, Direction, Statement};
 pub use prepared::Prepared;
 pub use referred::referred_files;

@@ -33,6 +33,9 @@ use datafusion::sql::sqlparser::ast;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// The name of the field of a cast that stands in the text.
+pub const CAST: &str = "cast";
+
 /// Plans statements of one context.
 pub struct Planner<'a> {
     context: &'a Arc<Context>,
@@ -300,7 +303,7 @@ impl TypePlanner for Types {
         let sql_type = super::types::sql_type_in(&self.0, sql_type)?;
         // A field without a name would keep the marks of what is cast.
         Ok(Some(Arc::new(
-            Field::new("cast", sql_type.arrow(), true).with_metadata(sql_type.field("").metadata().clone()),
+            Field::new(CAST, sql_type.arrow(), true).with_metadata(sql_type.field("").metadata().clone()),
         )))
     }
 

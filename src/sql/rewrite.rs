@@ -5,6 +5,7 @@
 
 mod aggregates;
 mod calls;
+mod casts;
 mod expansion;
 mod gathered;
 mod inherited;
@@ -17,6 +18,7 @@ mod membership;
 mod naming;
 mod operators;
 mod order;
+mod recursive;
 mod rows;
 mod series;
 mod sets;
@@ -41,6 +43,7 @@ use datafusion::sql::sqlparser::ast::{
     VisitMut, VisitorMut, visit_expressions, visit_expressions_mut,
 };
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 /// The query with rows in place of names of relations.
@@ -49,7 +52,8 @@ pub fn query(mut query: Query, context: &Context) -> Result<Query> {
     expansion::must_be_bounded(&query, context)?;
     let merges = using::is_in(&query);
     let wants_columns = merges || wants_rows(&query);
-    let mut rewriter = Rewriter { context, wants_columns, depth: 0, scopes: Vec::new(), named: Vec::new() };
+    let mut rewriter =
+        Rewriter { context, wants_columns, depth: 0, scopes: Vec::new(), compared: HashSet::new(), named: Vec::new() };
     let _ = VisitMut::visit(&mut query, &mut rewriter);
     if merges {
         using::none_is_left(&query)?;
@@ -71,6 +75,8 @@ struct Rewriter<'a> {
     scopes: Vec<Scope>,
     /// Queries around, the one that is being visited among them.
     depth: usize,
+    /// Where the subqueries of ANY and ALL are that have not been visited.
+    compared: HashSet<usize>,
     /// Common table expressions in reach, for each query that is being visited.
     named: Vec<Named>,
 }
@@ -104,6 +110,7 @@ impl VisitorMut for Rewriter<'_> {
         };
         naming::spell_out(&mut query.body, order, self.depth == 1);
         if let SetExpr::Select(select) = query.body.as_mut() {
+            casts::tell_apart(select, order);
             inherited::order(select);
             order::mean_columns(select, order, self.depth == 1);
             select.projection.iter_mut().for_each(subqueries::as_values);
@@ -125,7 +132,9 @@ impl VisitorMut for Rewriter<'_> {
         ControlFlow::Continue(())
     }
 
-    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+    fn post_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        values::in_from(query);
+        query.with.iter_mut().for_each(recursive::type_numbers);
         self.depth -= 1;
         self.scopes.pop();
         self.named.pop();
@@ -144,7 +153,19 @@ impl VisitorMut for Rewriter<'_> {
         in_engines_words(expression);
         subqueries::set_apart(expression);
         values::selected(expression);
-        single::gather(expression);
+        // What is compared with all of its rows need not be one.
+        if let Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } = &*expression
+            && let Expr::Subquery(query) = right.as_ref()
+        {
+            self.compared.insert(std::ptr::from_ref(query.as_ref()) as usize);
+        }
+        let compared = match &*expression {
+            Expr::Subquery(query) => self.compared.remove(&(std::ptr::from_ref(query.as_ref()) as usize)),
+            _ => false,
+        };
+        if !compared {
+            single::gather(expression);
+        }
         if let Expr::Function(function) = expression
             && takes_row(function)
         {

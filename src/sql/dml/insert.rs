@@ -17,7 +17,7 @@ use crate::txn::Transaction;
 use arrow::datatypes::{DataType, Field};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr::Placeholder;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
 use datafusion::sql::sqlparser::ast;
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
@@ -168,6 +168,10 @@ fn columns(target: &Target, insert: &ast::Insert) -> Result<Vec<usize>> {
 
 /// PostgreSQL casts a literal to the column's type, but not an expression of type text.
 fn refuse_text(target: &Target, columns: &[usize], plan: &LogicalPlan) -> Result<()> {
+    let plan = match plan {
+        LogicalPlan::Projection(projection) => listed(projection).unwrap_or(plan),
+        plan => plan,
+    };
     let rows = match plan {
         LogicalPlan::Projection(projection) => std::slice::from_ref(&projection.expr),
         LogicalPlan::Values(values) => values.values.as_slice(),
@@ -193,6 +197,16 @@ fn refuse_text(target: &Target, columns: &[usize], plan: &LogicalPlan) -> Result
         }
     }
     Ok(())
+}
+
+/// The VALUES that a projection gives on as they are.
+fn listed(projection: &Projection) -> Option<&LogicalPlan> {
+    let input = match projection.input.as_ref() {
+        LogicalPlan::SubqueryAlias(alias) => &alias.input,
+        _ => &projection.input,
+    };
+    let plain = projection.expr.iter().all(|expr| matches!(expr, Expr::Column(_)));
+    (plain && matches!(input.as_ref(), LogicalPlan::Values(_))).then_some(input)
 }
 
 /// Types of the parameters of an INSERT: those of the columns they are put into, and what expressions tell.

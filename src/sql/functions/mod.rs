@@ -91,6 +91,14 @@ pub fn postgres_call(name: &str, args: Vec<Expr>) -> Option<Expr> {
     postgres::scalar(name).map(|function| Arc::new(function).call(args))
 }
 
+/// The one value of a list.
+pub fn one_of(list: Expr) -> Expr {
+    match one::scalar(ONE) {
+        Some(function) => Arc::new(function).call(vec![list]),
+        None => list,
+    }
+}
+
 /// An array, of a NULL where it would have no element.
 pub fn rows_or_null(list: Expr) -> Expr {
     postgres_call("rows_or_null", vec![list.clone()]).unwrap_or(list)

@@ -34,6 +34,7 @@ pub use spelling::{Beside, Like, Overriding, overriding};
 pub use unions::tree;
 
 use super::error::locate;
+use crate::config::NESTING_MAX;
 use crate::error::{Error, Result};
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
@@ -129,7 +130,8 @@ fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     let dialect = PostgreSqlDialect {};
     let tokens = as_of::to_names(merge::spell(table::spell(locks::spell(tokens))))?;
     let (tokens, beside) = spelling::take_out(tokens)?;
-    let mut words = Words::new(Parser::new(&dialect).with_tokens_with_locations(tokens));
+    let mut words =
+        Words::new(Parser::new(&dialect).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens));
     if let Some(own) = own::parse(&mut words, text)? {
         words.end()?;
         return Ok(Body::Own(Box::new(own)));

@@ -8,7 +8,7 @@
 //!   side. So the words become one operator, which [`distinct`] reads back.
 //! * Chains of thousands of operators are refused: they are as deep as they are long, and planning them takes for ever.
 
-use crate::config::{ARITHMETIC_CHAIN_MAX, BOOLEAN_CHAIN_MAX};
+use crate::config::{ARITHMETIC_CHAIN_MAX, BOOLEAN_CHAIN_MAX, NESTING_MAX};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Value, VisitMut, visit_expressions_mut};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
@@ -117,7 +117,7 @@ fn distinct_before(read: &[TokenWithSpan]) -> Option<(usize, &'static str)> {
 pub fn parser(text: &str) -> Result<Parser<'static>> {
     let tokens = tokenize(text).map_err(|error| Error::from(ParserError::from(error)))?;
     must_be_shallow(&tokens)?;
-    Ok(Parser::new(&PostgreSqlDialect {}).with_tokens_with_locations(tokens))
+    Ok(Parser::new(&PostgreSqlDialect {}).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens))
 }
 
 /// Reads back what [`tokenize`] made of `IS DISTINCT FROM`.

@@ -40,6 +40,11 @@ pub fn are_in(expression: &Expr) -> bool {
     any(expression, |call| call.over.is_some() || is_aggregate(&last(&call.name)))
 }
 
+/// Whether an expression is itself a call of an aggregate, over a window or not.
+pub fn is_one(expression: &Expr) -> bool {
+    matches!(expression, Expr::Function(call) if is_aggregate(&last(&call.name)))
+}
+
 /// Whether it has one of these, or a function that gives rows.
 pub fn or_rows_are_in(expression: &Expr) -> bool {
     let gives_rows = |call: &Function| matches!(last(&call.name).as_str(), "unnest" | "generate_series");

@@ -48,7 +48,8 @@ fn sorted(function: &mut Function) {
     if ordered || list.duplicate_treatment != Some(DuplicateTreatment::Distinct) {
         return;
     }
-    if let Some(value) = argument(list, 0).cloned() {
+    // A literal would be the number of a column.
+    if let Some(value) = argument(list, 0).filter(|value| !matches!(value, Expr::Value(_))).cloned() {
         let key = OrderByExpr { expr: value, options: OrderByOptions::default(), with_fill: None };
         list.clauses.push(FunctionArgumentClause::OrderBy(vec![key]));
     }
@@ -98,7 +99,7 @@ fn ordered(function: &Function, name: &str) -> Option<Expr> {
     let several = matches!(fractions, Some(Expr::Array(_)));
     let of = match (name, list.args.len()) {
         ("percentile_disc", 1) => "percentile_disc_of",
-        ("percentile_cont", 1) if several => "percentile_cont_of",
+        ("percentile_cont", 1) => "percentile_cont_of",
         ("mode", 0) => "mode_of",
         _ => return None,
     };
@@ -115,6 +116,12 @@ fn ordered(function: &Function, name: &str) -> Option<Expr> {
         list.clauses = vec![FunctionArgumentClause::OrderBy(vec![key.clone()])];
     }
     let mut args = vec![Expr::Function(gathering)];
+    if of == "percentile_cont_of" && !several {
+        // One fraction of which there is one value.
+        let fraction = fractions?;
+        args.push(parse_expression(&format!("ARRAY[({fraction})::double precision]")).ok()?);
+        return parse_expression(&format!("({})[1]", call(of, args))).ok();
+    }
     args.extend(fractions.cloned());
     Some(call(of, args))
 }

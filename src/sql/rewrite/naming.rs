@@ -15,7 +15,11 @@ use std::ops::ControlFlow;
 pub fn spell_out(body: &mut SetExpr, order: &mut [OrderByExpr], outermost: bool) {
     match body {
         SetExpr::Select(select) => select_items(select, order, outermost),
-        SetExpr::SetOperation { left, .. } => spell_out(left, &mut [], outermost),
+        SetExpr::SetOperation { left, right, .. } => {
+            spell_out(left, &mut [], outermost);
+            // Nobody sees the names of the others.
+            spell_out(right, &mut [], true);
+        }
         // A query in parentheses is visited for itself.
         _ => {}
     }
@@ -31,6 +35,7 @@ fn select_items(select: &mut Select, order: &mut [OrderByExpr], outermost: bool)
             _ => open = true,
         }
     }
+    let aliases: HashSet<String> = select.projection.iter().filter_map(alias_of).collect();
     let grouped = super::groups(select);
     // Where HAVING says a name it means a column, and the engine what is selected under that name.
     let said = select.having.as_ref().map(identifiers).unwrap_or_default();
@@ -50,14 +55,16 @@ fn select_items(select: &mut Select, order: &mut [OrderByExpr], outermost: bool)
         let column = matches!(expression, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
         // Beside `*` a column may come twice, and only its number tells which one of the result it is.
         let beside = open && outermost;
-        if column && fresh && !beside {
+        // What is called as the column is would be taken for it.
+        let taken = outermost && aliases.contains(&name);
+        if column && fresh && !beside && !taken {
             continue;
         }
         let free = !open && counts.get(&name) == Some(&1) && !said.contains(&name);
         let alias = match free && !column && !(grouped && is_cast_in(expression, order)) {
             true => name,
             // To the engine two may be alike that are not so in words.
-            false if !fresh || !open || beside => format!("{HIDDEN}{n}"),
+            false if !fresh || !open || beside || taken => format!("{HIDDEN}{n}"),
             false => continue,
         };
         let alias = Ident::with_quote('"', alias);
@@ -69,6 +76,13 @@ fn select_items(select: &mut Select, order: &mut [OrderByExpr], outermost: bool)
             show_casts(expression);
         }
         *item = SelectItem::ExprWithAlias { expr: expression.clone(), alias };
+    }
+}
+
+fn alias_of(item: &SelectItem) -> Option<String> {
+    match item {
+        SelectItem::ExprWithAlias { alias, .. } => Some(fold(alias)),
+        _ => None,
     }
 }
 
@@ -92,7 +106,7 @@ fn is_cast_in(expression: &Expr, order: &[OrderByExpr]) -> bool {
 }
 
 /// How the engine tells an expression from others: by its text without casts, numbers by their value.
-fn without_casts(expression: &Expr) -> String {
+pub(super) fn without_casts(expression: &Expr) -> String {
     let mut plain = expression.clone();
     let _ = visit_expressions_mut(&mut plain, |part| {
         while let Expr::Cast { expr, .. } | Expr::Nested(expr) = part {

@@ -48,7 +48,8 @@ impl Visitor for Names {
     type Break = ();
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Table { name, .. } = factor {
+        // Under an alias nothing is called by its own name.
+        if let TableFactor::Table { name, alias: None, .. } = factor {
             self.0.extend(name.0.last().and_then(|part| part.as_ident()).map(fold));
         }
         if let TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } = factor

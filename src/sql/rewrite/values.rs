@@ -2,6 +2,7 @@
 
 use super::super::parser::tree;
 use super::super::planner::select_query;
+use super::super::semantics;
 use super::level;
 use super::subqueries::around;
 use datafusion::sql::sqlparser::ast::{Expr, Query, SelectItem, SetExpr, SetOperator, SetQuantifier, Values};
@@ -23,6 +24,28 @@ pub fn computed(query: &mut Query) {
         && let Some(union) = union(values)
     {
         *query.body = union;
+    }
+}
+
+/// Rows of several types as a relation in FROM, where the engine's planner asks ours for them.
+pub fn in_from(query: &mut Query) {
+    spread(&mut query.body);
+}
+
+fn spread(body: &mut SetExpr) {
+    match body {
+        SetExpr::SetOperation { left, right, .. } => {
+            spread(left);
+            spread(right);
+        }
+        SetExpr::Values(values) if semantics::is_mixed(values) => {
+            let Ok(mut list) = select_query(Vec::new(), Vec::new(), None) else { return };
+            *list.body = SetExpr::Values(values.clone());
+            if let Some(relation) = around("SELECT *", &list, "", 0) {
+                *body = *relation.body;
+            }
+        }
+        _ => {}
     }
 }
 

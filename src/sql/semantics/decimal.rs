@@ -45,19 +45,24 @@ impl Decimals {
         Some(Self { operator, left: s1, right: s2, scale })
     }
 
-    fn one(&self, left: i128, right: i128) -> Result<i128> {
+    /// The result for two operands of these scales.
+    fn one(&self, (left, left_scale): (i128, i8), (right, right_scale): (i128, i8)) -> Result<i128> {
         match self.operator {
             Operator::Multiply => {
-                let dropped = self.left + self.right - self.scale;
+                let dropped = left_scale + right_scale - self.scale;
                 match left.checked_mul(right) {
                     Some(product) if dropped == 0 => within(product),
-                    _ => narrow(quotient(i256::from(left).checked_mul(i256::from(right)), power(dropped))?),
+                    _ => {
+                        let product = i256::from(left).checked_mul(i256::from(right));
+                        narrow(quotient(product.and_then(|p| p.checked_mul(power(-dropped))), power(dropped))?)
+                    }
                 }
             }
             _ if right == 0 => Err(Error::new(Kind::DivisionByZero, "division by zero")),
             _ => {
-                let raise = self.scale + self.right - self.left;
-                narrow(quotient(i256::from(left).checked_mul(power(raise)), i256::from(right))?)
+                let raise = self.scale + right_scale - left_scale;
+                let divisor = i256::from(right).checked_mul(power(-raise)).ok_or_else(overflow)?;
+                narrow(quotient(i256::from(left).checked_mul(power(raise)), divisor)?)
             }
         }
     }
@@ -74,7 +79,7 @@ fn digits(data_type: &DataType) -> Option<(u8, i8)> {
     }
 }
 
-/// Ten to the power of a number of places, up to 76.
+/// Ten to the power of a number of places, up to 76; one for less than none.
 fn power(places: i8) -> i256 {
     (0..places).fold(i256::ONE, |power, _| power.wrapping_mul(i256::from_i128(10)))
 }
@@ -121,8 +126,10 @@ impl Function for Decimals {
 
     fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
         let (left, right) = (decimals(&operands[0], self.left, rows)?, decimals(&operands[1], self.right, rows)?);
+        // What was chosen among several may have more places than its first.
+        let (of_left, of_right) = (left.scale(), right.scale());
         let pairs = left.iter().zip(right.iter()).map(|pair| match pair {
-            (Some(left), Some(right)) => self.one(left, right).map(Some),
+            (Some(left), Some(right)) => self.one((left, of_left), (right, of_right)).map(Some),
             _ => Ok(None),
         });
         let result: PrimitiveArray<Decimal128Type> = pairs.collect::<Result<_>>()?;

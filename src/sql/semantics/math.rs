@@ -165,7 +165,15 @@ impl Operator for Whole {
 
     fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
         let array = operands[0].to_array(rows)?;
-        let unit = 10i128.pow((self.from - self.places).unsigned_abs().into());
+        let from = match array.data_type() {
+            DataType::Decimal128(_, scale) => *scale,
+            _ => self.from,
+        };
+        let (array, from) = match from < self.places {
+            true => (cast(&array, &DataType::Decimal128(38, self.places))?, self.places),
+            false => (array, from),
+        };
+        let unit = 10i128.pow((from - self.places).unsigned_abs().into());
         // Digits before the point that are dropped are zeros.
         let zeros = 10i128.pow(self.places.min(0).unsigned_abs().into());
         let result: PrimitiveArray<Decimal128Type> =

@@ -109,7 +109,8 @@ impl Extract {
     ///
     /// `InvalidParameter` for no part at all, `Unsupported` for one that the type has not.
     pub fn of(name: &str, from: &DataType) -> Result<Self> {
-        let folded = name.trim().to_lowercase();
+        // EXTRACT takes it as an identifier or as a text too.
+        let folded = name.trim().trim_matches(['"', '\'']).to_lowercase();
         let shown = SqlType::from_arrow(from).map_or_else(|_| from.to_string(), |t| t.to_string());
         let Some(part) = Part::named(&folded) else {
             return Err(Error::new(

@@ -5,7 +5,9 @@
 
 mod functions;
 mod lend;
+mod places;
 mod postgres;
+mod unions;
 
 pub use lend::{lend, lend_as};
 
@@ -14,6 +16,7 @@ use super::super::parameters::{self, Parameters, is_open};
 use super::beneath::{computed_beneath, grouped_beneath};
 use super::decimal::Decimals;
 use super::marked::{Marked, has_a_row};
+use super::never::known;
 use super::not_in::{in_conditions, without_rows};
 use super::zone::AtTimeZone;
 use super::{above, average, enumeration, floats, function, input_schema, keyed, lateral, regex};
@@ -23,11 +26,13 @@ use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion, TreeNodeRewriter};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
 use datafusion::functions_aggregate::first_last::first_value_udaf;
-use datafusion::logical_expr::expr::{AggregateFunction, InList, InSubquery, Placeholder, Sort as SortExpr};
+use datafusion::logical_expr::expr::{
+    AggregateFunction, InList, InSubquery, Placeholder, Sort as SortExpr, WindowFunction,
+};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
     Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, Filter, Join, JoinType, Like, LogicalPlan,
-    LogicalPlanBuilder, Operator, Union, WindowFunctionDefinition, cast, lit,
+    LogicalPlanBuilder, Operator, WindowFunctionDefinition, cast, lit,
 };
 use std::sync::Arc;
 
@@ -105,13 +110,13 @@ impl TreeNodeRewriter for Plans<'_> {
             }
             LogicalPlan::Filter(mut filter) => {
                 must_have_no_window(&filter)?;
-                filter.predicate = as_condition(filter.predicate);
+                filter.predicate = known(as_condition(filter.predicate));
                 filter.predicate = in_conditions(filter.predicate, filter.input.schema())?;
                 LogicalPlan::Filter(filter).recompute_schema()
             }
             LogicalPlan::Union(union) => {
-                alike_columns(&union)?;
-                Ok(floats::union(union)?.data)
+                unions::must_be_alike(&union)?;
+                Ok(unions::with_types(floats::union(unions::texts_together(union)?)?.data))
             }
             plan => plan.recompute_schema(),
         })
@@ -142,45 +147,27 @@ fn must_have_no_window(filter: &Filter) -> DfResult<()> {
     Ok(())
 }
 
-/// Refuses a UNION of columns that PostgreSQL compares with nothing of each other's.
-fn alike_columns(union: &Union) -> Result<()> {
-    let Some((first, others)) = union.inputs.split_first() else { return Ok(()) };
-    for other in others {
-        for (mine, theirs) in first.schema().fields().iter().zip(other.schema().fields()) {
-            let (mine, theirs) = (mine.data_type(), theirs.data_type());
-            // A quoted literal is text here though its type is open.
-            let numbers = |t: &DataType| matches!(class(t), Class::Number | Class::Bool);
-            let texts = |t: &DataType| class(t) == Class::Text;
-            if numbers(mine) && texts(theirs) && !literal(other) || texts(mine) && numbers(theirs) && !literal(first) {
-                let message = format!("UNION types {} and {} cannot be matched", named(mine), named(theirs));
-                return Err(Error::new(Kind::DatatypeMismatch, message));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Whether a plan gives rows of its own making, in which texts may be literals.
-fn literal(plan: &LogicalPlan) -> bool {
-    match plan {
-        LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => true,
-        LogicalPlan::Projection(projection) => literal(&projection.input),
-        LogicalPlan::SubqueryAlias(alias) => literal(&alias.input),
-        _ => false,
-    }
-}
-
 /// The rows of VALUES, the numbers of each column of one kind.
 fn rows(rows: Vec<Vec<Expr>>, expressions: &Expressions<'_>) -> Vec<Vec<Expr>> {
     let width = rows.first().map_or(0, Vec::len);
     let mut columns: Vec<Vec<Expr>> = vec![Vec::with_capacity(rows.len()); width];
     for row in rows {
-        row.into_iter().zip(&mut columns).for_each(|(value, column)| column.push(value));
+        row.into_iter().zip(&mut columns).for_each(|(value, column)| column.push(untyped(value)));
     }
     let columns: Vec<_> = columns.into_iter().map(|column| expressions.numbers(expressions.lent(column))).collect();
     let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
     let height = columns.first().map_or(0, ExactSizeIterator::len);
     (0..height).map(|_| columns.iter_mut().filter_map(Iterator::next).collect()).collect()
+}
+
+/// NULL as it was written: the engine gives it the type that the numbers beside it had before theirs were told.
+fn untyped(value: Expr) -> Expr {
+    match value {
+        Expr::Literal(null, None) if null.is_null() && null.data_type().is_integer() => {
+            Expr::Literal(ScalarValue::Null, None)
+        }
+        other => other,
+    }
 }
 
 struct Expressions<'a> {
@@ -194,6 +181,10 @@ impl TreeNodeRewriter for Expressions<'_> {
     type Node = Expr;
 
     fn f_down(&mut self, expr: Expr) -> DfResult<Transformed<Expr>> {
+        let expr = match expr {
+            Expr::WindowFunction(call) => Expr::WindowFunction(self.beneath_window(call)?),
+            expr => expr,
+        };
         let jump = match &expr {
             // `lag(x, 1)` and its like take their numbers as the engine has them, and so do paths into JSON.
             Expr::WindowFunction(call) => matches!(call.fun, WindowFunctionDefinition::WindowUDF(_)),
@@ -212,6 +203,13 @@ impl TreeNodeRewriter for Expressions<'_> {
                 _ => Expr::Literal(ScalarValue::Int64(Some(n)), None),
             },
             Expr::BinaryExpr(binary) => self.binary(binary)?,
+            Expr::Column(column) if column.name.starts_with(NTILE) => {
+                let column = Expr::Column(column);
+                match self.type_of(&column) {
+                    Some(DataType::UInt64) => cast(column, DataType::Int32),
+                    _ => return Ok(Transformed::no(column)),
+                }
+            }
             Expr::InList(list) => self.in_list(list)?,
             // Where the engine's planner has lost the types, as within ARRAY[...].
             Expr::Placeholder(Placeholder { id, field: None }) => {
@@ -273,6 +271,9 @@ impl TreeNodeRewriter for Expressions<'_> {
     }
 }
 
+/// Names of the engine's columns of `ntile`, which are `integer`.
+const NTILE: &str = "ntile(";
+
 /// Places that an average adds to.
 const AVERAGE_PLACES: i8 = 12;
 
@@ -284,6 +285,28 @@ impl Expressions<'_> {
             return None;
         }
         expr.get_type(self.schema).ok().filter(|t| *t != DataType::Null)
+    }
+
+    /// What such a function is given, but for its numbers, and the rows that it looks at.
+    fn beneath_window(&mut self, mut call: Box<WindowFunction>) -> DfResult<Box<WindowFunction>> {
+        let WindowFunctionDefinition::WindowUDF(function) = &call.fun else { return Ok(call) };
+        let valued = matches!(function.name(), "lag" | "lead" | "first_value" | "last_value" | "nth_value");
+        let mut all = |exprs: &mut [Expr]| -> DfResult<()> {
+            for expr in exprs {
+                *expr = std::mem::take(expr).rewrite(self)?.data;
+            }
+            Ok(())
+        };
+        if let [value, ..] = call.params.args.as_mut_slice()
+            && valued
+        {
+            all(std::slice::from_mut(value))?;
+        }
+        all(&mut call.params.partition_by)?;
+        for key in &mut call.params.order_by {
+            all(std::slice::from_mut(&mut key.expr))?;
+        }
+        Ok(call)
     }
 
     fn binary(&self, BinaryExpr { left, op, right }: BinaryExpr) -> Result<Expr> {
@@ -353,22 +376,6 @@ impl Expressions<'_> {
 
     fn is_json(&self, expr: &Expr) -> bool {
         self.mark_of(expr) == Some(SqlType::Json)
-    }
-
-    /// Whether an expression is a numeric without declared places, which shows no zeros that nobody wrote.
-    fn is_open_numeric(&self, expr: &Expr) -> bool {
-        let field = expr.to_field(self.schema).map(|(_, field)| field);
-        field.is_ok_and(|field| SqlType::from_field(&field).is_ok_and(|t| t == SqlType::Numeric(None)))
-    }
-
-    /// A result of such a numeric, which is one too.
-    fn without_zeros(&self, expr: Expr, open: bool) -> Result<Expr> {
-        let data_type = expr.get_type(self.schema)?;
-        if !open || !matches!(data_type, DataType::Decimal128(..)) {
-            return Ok(expr);
-        }
-        let field = SqlType::Numeric(None).field("").with_data_type(data_type);
-        Ok(function::call(Marked { field }, vec![expr]))
     }
 
     /// The type of an expression that its field's mark tells.
@@ -444,6 +451,9 @@ impl Expressions<'_> {
         {
             *cast.expr = parameters::of_type(*cast.expr, &sql_type);
         }
+        if let Some(number) = self.with_places(&cast) {
+            return Ok(number);
+        }
         let DataType::Timestamp(TimeUnit::Nanosecond, Some(zone)) = cast.field.data_type() else {
             return Ok(Expr::Cast(self.of_json(cast)));
         };
@@ -510,11 +520,12 @@ impl Expressions<'_> {
         let has_else = else_expr.is_some();
         results.extend(else_expr.map(|e| *e));
         let mark = self.common_mark(&results);
+        let open = results.iter().any(|result| self.is_open_numeric(result));
         let mut results = self.alike(results, "CASE")?;
         let else_expr = if has_else { results.pop().map(Box::new) } else { None };
         let pairs = whens.into_iter().zip(results).map(|(when, then)| (Box::new(when), Box::new(then)));
         let case = Expr::Case(Case { expr, when_then_expr: pairs.collect(), else_expr });
-        Ok(marked(case, mark))
+        self.without_zeros(marked(case, mark), open)
     }
 
     /// Expressions of which one is the result: quoted literals take the type of the others.
@@ -541,7 +552,8 @@ impl Expressions<'_> {
             None => lend(as_text(expr), wanted.as_ref()),
         };
         let all = all.into_iter().map(one).collect::<Result<_>>()?;
-        Ok(self.numbers(all))
+        // What NULLIF gives is the first of them as it is.
+        Ok(if what == "NULLIF" { self.numbers(all) } else { self.numbers(self.exact(self.moments(all))) })
     }
 
     /// An aggregate that sorts or compares, by the keys of what it compares.

@@ -14,12 +14,12 @@ use super::vector;
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, IntervalMonthDayNanoArray, ListArray, StringArray,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Int64Array, IntervalMonthDayNanoArray, ListArray, StringArray,
     new_empty_array,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use datafusion::common::ScalarValue;
 use std::sync::Arc;
 
@@ -99,7 +99,7 @@ fn by_arrow(texts: &StringArray, target: &SqlType) -> Result<ArrayRef> {
         must_be_finite(&trimmed, &values, target)?;
     }
     if values.null_count() == texts.null_count() {
-        return Ok(values);
+        return rounded(values, &trimmed);
     }
     // Only what Arrow could not read is read again.
     let again: StringArray = (0..texts.len())
@@ -111,8 +111,27 @@ fn by_arrow(texts: &StringArray, target: &SqlType) -> Result<ArrayRef> {
     let values = read(again)?;
     match (0..texts.len()).find(|&row| texts.is_valid(row) && values.is_null(row)) {
         Some(row) => Err(unreadable(target, texts.value(row))),
-        None => Ok(values),
+        None => rounded(values, &trimmed),
     }
+}
+
+/// Moments whose texts have more places than are kept, which are cut off them, rounded to the nearest.
+fn rounded(values: ArrayRef, texts: &StringArray) -> Result<ArrayRef> {
+    let moments = matches!(values.data_type(), DataType::Timestamp(..) | DataType::Time64(_));
+    if !moments || !texts.iter().flatten().any(rounds_up) {
+        return Ok(values);
+    }
+    let micros = arrow::compute::cast(&values, &DataType::Int64)?;
+    let up = |(micros, text): (Option<i64>, Option<&str>)| Some(micros? + i64::from(text.is_some_and(rounds_up)));
+    let micros: Int64Array = micros.as_primitive::<Int64Type>().iter().zip(texts).map(up).collect();
+    Ok(arrow::compute::cast(&micros, values.data_type())?)
+}
+
+/// Whether the seventh place of the seconds is five or more.
+fn rounds_up(text: &str) -> bool {
+    let places = text.split_once(':').and_then(|(_, time)| time.split_once('.')).map_or("", |(_, places)| places);
+    let places = places.as_bytes();
+    places.len() > 6 && places[..7].iter().all(u8::is_ascii_digit) && places[6] >= b'5'
 }
 
 /// A time of digits alone (`235959`), which Arrow takes for a count of microseconds, as one with colons.

@@ -43,6 +43,8 @@ const TEXT_FUNCTIONS: &[&str] = &[
 /// Functions of floating point, which numbers of no type are for them.
 const FLOAT_FUNCTIONS: &[&str] =
     &["abs", "ceil", "exp", "floor", "ln", "log", "log10", "power", "round", "signum", "sqrt", "trunc"];
+/// Places that a number is given at most.
+const PLACES_MAX: i8 = 20;
 const ADD_CASTS: &str =
     "No function matches the given name and argument types. You might need to add explicit type casts.";
 
@@ -83,13 +85,15 @@ impl Expressions<'_> {
             ("coalesce" | "nullif" | "greatest" | "least", _) => {
                 let name = call.name().to_uppercase();
                 let mark = self.common_mark(&call.args);
+                let open = call.args.iter().any(|arg| self.is_open_numeric(arg));
                 call.args = self.alike(call.args, &name)?;
                 let ordered = matches!(call.name(), "greatest" | "least");
                 if ordered && call.args.iter().any(|arg| enum_of(arg, self.schema).is_some()) {
                     let message = format!("{name} of an enumerated type is not supported");
                     return Err(Error::new(Kind::Unsupported, message));
                 }
-                mark.map(|mark| super::marked(Expr::ScalarFunction(call.clone()), Some(mark)))
+                let result = super::marked(Expr::ScalarFunction(call.clone()), mark);
+                Some(self.without_zeros(result, open)?)
             }
             ("make_array", [_, _, ..]) => {
                 call.args = self.alike(call.args, "ARRAY")?;
@@ -178,6 +182,14 @@ impl Expressions<'_> {
                 Some(whole) if whole.is_integer() => Some(cast(number.clone(), DataType::Float64)),
                 _ => None,
             },
+            // Places that the number has not are zeros.
+            ("round" | "trunc", [number, places]) if self.has_fewer(number, places) => {
+                constant(places).map(|places| cast(number.clone(), DataType::Decimal128(38, places)))
+            }
+            ("trunc", [number, places]) if self.type_of(number).is_some_and(|t| t.is_integer()) => {
+                let args = [cast(number.clone(), DataType::Decimal128(20, 0)), places.clone()];
+                self.whole("trunc", &args).map(|whole| function::call(whole, vec![args[0].clone()]))
+            }
             ("round", [number, _]) if self.type_of(number).is_some_and(|t| t.is_integer()) => {
                 call.args[0] = cast(number.clone(), DataType::Decimal128(20, 0));
                 None
@@ -207,15 +219,25 @@ impl Expressions<'_> {
     /// A function that drops places of a decimal, so many as its second argument says.
     fn whole(&self, name: &str, args: &[Expr]) -> Option<Whole> {
         let DataType::Decimal128(_, scale) = self.type_of(args.first()?)? else { return None };
-        let places = match args.get(1) {
-            None => 0,
-            Some(Expr::Literal(ScalarValue::Int32(Some(places)), _)) => i8::try_from(*places).ok()?,
-            Some(Expr::Negative(places)) => match places.as_ref() {
-                Expr::Literal(ScalarValue::Int32(Some(places)), _) => i8::try_from(-*places).ok()?,
-                _ => return None,
-            },
-            Some(_) => return None,
+        Whole::named(name, scale, args.get(1).map_or(Some(0), constant)?)
+    }
+
+    /// Whether an exact number has fewer places than it is to have.
+    fn has_fewer(&self, number: &Expr, places: &Expr) -> bool {
+        let has = match self.type_of(number) {
+            Some(DataType::Decimal128(_, scale)) if !self.is_open_numeric(number) => scale,
+            Some(DataType::Int16 | DataType::Int32 | DataType::Int64) => 0,
+            _ => return false,
         };
-        Whole::named(name, scale, places)
+        constant(places).is_some_and(|places| places > has && places <= PLACES_MAX)
+    }
+}
+
+/// A number of places that stands in the text.
+fn constant(places: &Expr) -> Option<i8> {
+    match places {
+        Expr::Literal(ScalarValue::Int32(Some(places)), _) => i8::try_from(*places).ok(),
+        Expr::Negative(places) => constant(places)?.checked_neg(),
+        _ => None,
     }
 }
