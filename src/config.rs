@@ -51,6 +51,8 @@ pub const LISTEN_DEFAULT: &str = "127.0.0.1:5454";
 pub const DATABASE_DEFAULT: &str = "steward";
 /// Connections at once.
 pub const CONNECTIONS_MAX: usize = 256;
+/// Statements in `pg_sleep` at once: each has a thread.
+pub const SLEEPERS_MAX: usize = 256;
 /// Characters of a name, as PostgreSQL's NAMEDATALEN - 1.
 pub const NAME_BYTES_MAX: usize = 63;
 /// Largest value an engine takes; above [`VALUE_BYTES_MAX`] it is kept in parts.

@@ -27,6 +27,8 @@ pub enum Kind {
     UndefinedStatement,
     /// No such cursor.
     UndefinedCursor,
+    /// No such savepoint.
+    UndefinedSavepoint,
     /// A statement names a parameter that it cannot have.
     UndefinedParameter,
     /// A relation of that name is there already.
@@ -105,6 +107,20 @@ pub enum Kind {
     DatetimeOutOfRange,
     /// An option, setting or argument has a value that it cannot have.
     InvalidParameter,
+    /// A path of JSON finds no member of that key.
+    JsonMember,
+    /// A path of JSON finds no array.
+    JsonArray,
+    /// A path of JSON finds no object.
+    JsonObject,
+    /// A path of JSON finds no number.
+    JsonNumber,
+    /// A path of JSON finds something else than one item.
+    JsonSingleton,
+    /// A path of JSON names a place that an array has not.
+    JsonSubscript,
+    /// A method of a path of JSON does not take such an item.
+    JsonItem,
     /// A scalar subquery gave more than one row.
     Cardinality,
     /// NULL in a column that forbids it.

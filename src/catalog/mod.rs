@@ -20,7 +20,7 @@ pub use function::{Argument, Function, Returns};
 pub use index::{IndexPart, Order, PlainIndex, UniqueIndex};
 pub use materialized::{Materialized, Origin};
 pub use object::{
-    Action, CheckConstraint, Class, Column, ColumnClass, FIRST_USER_ID, Finding, ForeignKey, Grant, Index,
+    Action, CheckConstraint, Class, Column, ColumnClass, Deferral, FIRST_USER_ID, Finding, ForeignKey, Grant, Index,
     KeyConstraint, MaskingPolicy, Model, ModelVersion, Object, ObjectId, PUBLIC, Privilege, Role, RowPolicy, Schema,
     Source, Table, Tag, TagSource, TagUse, View, relation_key,
 };

@@ -140,6 +140,9 @@ pub struct Column {
     /// GENERATED ALWAYS AS (...) STORED, as SQL over the other columns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generated: Option<String>,
+    /// Places of seconds that its times and moments keep, if not all: `timestamp(3)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub places: Option<u8>,
 }
 
 /// A class of sensitivity within a table. Its values are sealed with the data key of this object, not with the table's.
@@ -192,6 +195,46 @@ pub struct ForeignKey {
     pub on_delete: Action,
     /// What becomes of it when the key that it refers to is changed.
     pub on_update: Action,
+    /// When it is looked at.
+    #[serde(default, skip_serializing_if = "Deferral::is_default")]
+    pub deferral: Deferral,
+}
+
+/// When a constraint is looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Deferral {
+    /// When the statement ends, always.
+    #[default]
+    Never,
+    /// When the statement ends, unless SET CONSTRAINTS puts it off.
+    Immediate,
+    /// When the transaction ends, unless SET CONSTRAINTS wants it earlier.
+    Deferred,
+}
+
+impl Deferral {
+    fn is_default(&self) -> bool {
+        *self == Self::Never
+    }
+
+    /// Whether SET CONSTRAINTS may put it off.
+    pub fn is_deferrable(self) -> bool {
+        self != Self::Never
+    }
+
+    /// Whether it is put off if nothing is said.
+    pub fn is_deferred(self) -> bool {
+        self == Self::Deferred
+    }
+
+    /// Its words in SQL, with a blank before them.
+    pub fn sql(self) -> &'static str {
+        match self {
+            Self::Never => "",
+            Self::Immediate => " DEFERRABLE",
+            Self::Deferred => " DEFERRABLE INITIALLY DEFERRED",
+        }
+    }
 }
 
 /// What a foreign key does when what it refers to goes.
@@ -471,6 +514,16 @@ impl Column {
             sequence: None,
             always: false,
             generated: None,
+            places: None,
+        }
+    }
+
+    /// Its type as SQL writes it, with the places that it keeps.
+    pub fn written_type(&self) -> String {
+        let written = self.data_type.to_string();
+        match (self.places, written.split_once(' ')) {
+            (Some(places), Some((first, rest))) => format!("{first}({places}) {rest}"),
+            _ => written,
         }
     }
 

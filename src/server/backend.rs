@@ -91,6 +91,11 @@ pub trait Session: Send {
     /// Ends SQL's cursor of this name, if there is one.
     fn close_cursor(&mut self, _name: &str) {}
 
+    /// The value of a text of a type that the session's settings have a say in; none for what means the same in all sessions.
+    fn read_text(&self, _type_oid: u32, _text: &str) -> Option<Result<ScalarValue>> {
+        None
+    }
+
     /// Runs a statement. `params` are typed by the OIDs that [`Prepared`] has.
     async fn execute(&mut self, statement: &Statement, params: Vec<ScalarValue>) -> Result<Outcome>;
 

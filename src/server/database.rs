@@ -10,7 +10,8 @@ use super::backend::{
     Startup, Statement, TransactionStatus, Verifier,
 };
 use super::binary_copy::BinaryCopy;
-use super::types::{parameter, type_oid};
+use super::types::{oid, parameter, type_oid};
+use crate::catalog::SqlType;
 use crate::config::MAINTENANCE_DATABASE;
 use crate::error::{Error, Kind, Result};
 use crate::sql::{self, Connection, Database, Stop};
@@ -278,6 +279,22 @@ impl Session for Client {
         Error::from(error)
     }
 
+    fn read_text(&self, type_oid: u32, text: &str) -> Option<Result<ScalarValue>> {
+        let moments = match type_oid {
+            oid::TIMESTAMPTZ => SqlType::Timestamptz,
+            oid::TIMESTAMPTZ_ARRAY => SqlType::Array(Box::new(SqlType::Timestamptz)),
+            _ => return None,
+        };
+        let read = self.session.read_moments(text, &moments)?;
+        // As `decode` has it: the value is nobody's to read.
+        Some(read.map_err(|error| match error.kind() {
+            Kind::InvalidText | Kind::InvalidDatetime => {
+                Error::new(Kind::InvalidText, "invalid input syntax for type timestamp with time zone")
+            }
+            kind => Error::new(kind, "value is out of range for type timestamp with time zone"),
+        }))
+    }
+
     async fn begin_implicit(&mut self, statements: usize) -> Result<()> {
         self.session.begin_implicit();
         self.session.set_in_string(statements > 1);
@@ -285,7 +302,7 @@ impl Session for Client {
     }
 
     async fn commit_implicit(&mut self) -> Result<()> {
-        self.session.commit_implicit()
+        self.session.commit_implicit().await
     }
 
     async fn rollback_implicit(&mut self) {

@@ -3,7 +3,7 @@
 use super::backend::{Outcome, Prepared, TransactionStatus};
 use super::conversation::{Conversation, End, Failure};
 use super::decode::decode;
-use super::encode::{RowEncoder, formats_of};
+use super::encode::{Format, RowEncoder, formats_of};
 use super::portal::{Portal, Rows, State, counted};
 use crate::config::PREPARED_MAX;
 use crate::error::{Error, Kind, Result};
@@ -98,7 +98,9 @@ impl Conversation {
         for (index, ((bytes, format), type_oid)) in
             bind.parameters.iter().zip(formats).zip(&prepared.params).enumerate()
         {
-            let value = decode(*type_oid, format, bytes.as_deref());
+            let text = bytes.as_deref().filter(|_| format == Format::Text).and_then(|text| str::from_utf8(text).ok());
+            let value = text.and_then(|text| self.session.read_text(*type_oid, text));
+            let value = value.unwrap_or_else(|| decode(*type_oid, format, bytes.as_deref()));
             params.push(value.map_err(|error| match error.detail() {
                 None => error.with_detail(format!("It was given for parameter ${}.", index + 1)),
                 Some(_) => error,

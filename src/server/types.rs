@@ -38,9 +38,11 @@ pub mod oid {
     pub const TIME: u32 = 1083;
     pub const TIMESTAMP: u32 = 1114;
     pub const TIMESTAMPTZ: u32 = 1184;
+    pub const TIMESTAMPTZ_ARRAY: u32 = 1185;
     pub const INTERVAL: u32 = 1186;
     pub const NUMERIC: u32 = 1700;
     pub const REGCLASS: u32 = 2205;
+    pub const REGOPERATOR: u32 = 2204;
     pub const REGTYPE: u32 = 2206;
     pub const RECORD: u32 = 2249;
     pub const ANYARRAY: u32 = 2277;
@@ -98,6 +100,7 @@ const KNOWN: &[Known] = &[
     known("interval", oid::INTERVAL, 16, 1187),
     known("numeric", oid::NUMERIC, -1, 1231),
     known("regclass", oid::REGCLASS, 4, 2210),
+    known("regoperator", oid::REGOPERATOR, 4, 2209),
     known("regtype", oid::REGTYPE, 4, 2211),
     known("record", oid::RECORD, -1, 2287),
     known("anyarray", oid::ANYARRAY, -1, 0),

@@ -31,6 +31,11 @@ pub async fn define(session: &mut Session, definition: Define) -> Result<Outcome
             defining(session, alter).await?;
             command("ALTER TABLE")
         }
+        Define::AlterConstraint { table, if_exists, name, said } => {
+            let alter = async |ddl: &mut Ddl<'_>| ddl::alter_constraint(ddl, &table, if_exists, &name, said.as_ref());
+            defining(session, alter).await?;
+            command("ALTER TABLE")
+        }
         Define::Rename { what, if_exists, name, to } => {
             defining(session, async |ddl| ddl::rename(ddl, what, if_exists, &name, to)).await?;
             command(&format!("ALTER {}", what.word()))

@@ -351,6 +351,10 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
             command(what.tag())
         }
         Own::Operate(operate) => statements::operate(session, operate),
+        Own::SetConstraints { names, deferred } => {
+            statements::set_constraints(session, names.as_deref(), deferred).await?;
+            command("SET CONSTRAINTS")
+        }
         Own::RotateKey => {
             statements::rotate_key(session)?;
             command("ALTER SYSTEM")
@@ -504,10 +508,15 @@ fn begin_block(session: &mut Session, modes: &[TransactionMode], begin: bool) ->
 }
 
 async fn commit_block(session: &mut Session) -> Result<Outcome> {
+    // An error of it is one of the transaction.
+    let settled = match session.status {
+        Status::Block => statements::settle_before_commit(session).await,
+        _ => Ok(()),
+    };
     session.savepoints.clear();
     // Before anything has an end: they read on in the transaction.
     let held = match session.status {
-        Status::Block => session.cursors.hold().await,
+        Status::Block if settled.is_ok() => session.cursors.hold().await,
         _ => Ok(()),
     };
     let after = session.settings_after.take();
@@ -524,7 +533,7 @@ async fn commit_block(session: &mut Session) -> Result<Outcome> {
             command("ROLLBACK")
         }
         Status::Block => {
-            let committed = match held.and_then(|()| temporary::before_commit(session)) {
+            let committed = match settled.and(held).and_then(|()| temporary::before_commit(session)) {
                 Ok(()) => match session.txn.take() {
                     Some(txn) => session.commit(txn),
                     None => Ok(0),
@@ -575,7 +584,7 @@ fn find_savepoint(session: &Session, name: &str) -> Result<usize> {
         .savepoints
         .iter()
         .rposition(|(saved, _)| saved == name)
-        .ok_or_else(|| Error::new(Kind::UndefinedObject, format!("savepoint \"{name}\" does not exist")))
+        .ok_or_else(|| Error::new(Kind::UndefinedSavepoint, format!("savepoint \"{name}\" does not exist")))
 }
 
 fn rollback_to(session: &mut Session, name: &str) -> Result<Outcome> {

@@ -13,7 +13,7 @@ use arrow::compute::{cast, concat_batches, take};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DataFusionError, JoinType, Result as DfResult, ScalarValue};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, TaskContext};
@@ -74,10 +74,10 @@ fn right_of(join: &Join) -> Option<(&Subquery, LogicalPlan)> {
 
 fn relation(context: &Arc<Context>, state: &SessionState, join: Join) -> DfResult<Transformed<LogicalPlan>> {
     let node = LogicalPlan::Join(join.clone());
-    if DecorrelateLateralJoin::new().rewrite(node.clone(), &OptimizerContext::new())?.transformed {
+    let Some((subquery, right)) = right_of(&join) else { return Ok(Transformed::no(node)) };
+    if becomes_join(&node, subquery, &right)? {
         return Ok(Transformed::no(node));
     }
-    let Some((subquery, right)) = right_of(&join) else { return Ok(Transformed::no(node)) };
     let outer: Vec<Column> = (subquery.outer_ref_columns.iter())
         .filter_map(|expression| match expression {
             Expr::OuterReferenceColumn(_, column) => Some(column.clone()),
@@ -86,7 +86,7 @@ fn relation(context: &Arc<Context>, state: &SessionState, join: Join) -> DfResul
         .collect();
     // What looks further out than to the left side is not for here.
     let known = outer.iter().any(|column| join.left.schema().maybe_index_of_column(column).is_some());
-    let looks_out = join.left.exists(|node| Ok(node.contains_outer_reference()))?;
+    let looks_out = !looked_out_for(&join.left)?.is_empty();
     if !known || looks_out || !matches!(join.join_type, JoinType::Inner | JoinType::Left) {
         return Ok(Transformed::no(node));
     }
@@ -103,6 +103,7 @@ fn relation(context: &Arc<Context>, state: &SessionState, join: Join) -> DfResul
         right: Arc::new(right),
         condition,
         outer: join.join_type == JoinType::Left,
+        refers: outer,
         schema,
     };
     let called = (0..width).map(|at| {
@@ -111,6 +112,83 @@ fn relation(context: &Arc<Context>, state: &SessionState, join: Join) -> DfResul
     });
     let plan = LogicalPlanBuilder::scan("lateral", provider_as_source(Arc::new(apply)), None)?;
     Ok(Transformed::yes(plan.project(called.collect::<Vec<_>>())?.build()?))
+}
+
+/// The columns from outside that a plan refers to; those of a lateral join's left side are not.
+fn looked_out_for(plan: &LogicalPlan) -> DfResult<Vec<Column>> {
+    let mut found = Vec::new();
+    plan.apply_expressions(|expression| {
+        expression.apply(|inner| {
+            if let Expr::OuterReferenceColumn(_, column) = inner {
+                found.push(column.clone());
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })
+    })?;
+    match plan {
+        LogicalPlan::Join(join) if right_of(join).is_some() => {
+            found.extend(looked_out_for(&join.left)?);
+            let right = looked_out_for(&join.right)?.into_iter();
+            found.extend(right.filter(|column| join.left.schema().maybe_index_of_column(column).is_none()));
+        }
+        _ => {
+            for input in plan.inputs() {
+                found.extend(looked_out_for(input)?);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether the engine makes a plain join of it that says the same.
+fn becomes_join(node: &LogicalPlan, subquery: &Subquery, right: &LogicalPlan) -> DfResult<bool> {
+    // What subqueries of the query look at it does not see, and what is not typed yet it may not take.
+    if looks_deeper(right)? {
+        return Ok(false);
+    }
+    match DecorrelateLateralJoin::new().rewrite(node.clone(), &OptimizerContext::new()) {
+        Ok(made) if made.transformed => is_whole(&made.data, &subquery.outer_ref_columns),
+        _ => Ok(false),
+    }
+}
+
+/// Whether a subquery within a query looks out of it.
+fn looks_deeper(plan: &LogicalPlan) -> DfResult<bool> {
+    plan.exists(|node| {
+        let mut found = false;
+        node.apply_subqueries(|inner| {
+            let LogicalPlan::Subquery(inner) = inner else { return Ok(TreeNodeRecursion::Continue) };
+            let outer = |column: &Expr| match column {
+                Expr::OuterReferenceColumn(_, column) => !is_of(node, column),
+                _ => false,
+            };
+            found |= inner.outer_ref_columns.iter().any(outer);
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        Ok(found)
+    })
+}
+
+/// Whether a column is one of a node's inputs.
+fn is_of(node: &LogicalPlan, column: &Column) -> bool {
+    node.inputs().iter().any(|input| input.schema().maybe_index_of_column(column).is_some())
+}
+
+/// Whether the conditions of a plan's joins name columns that are there, or further out: the engine loses some below names of
+/// relations.
+fn is_whole(plan: &LogicalPlan, outer: &[Expr]) -> DfResult<bool> {
+    let lost = plan.exists(|node| {
+        let LogicalPlan::Join(join) = node else { return Ok(false) };
+        let on = join.on.iter().flat_map(|(left, right)| [left, right]);
+        let is_outer = |column: &Column| {
+            outer.iter().any(|expression| matches!(expression, Expr::OuterReferenceColumn(_, of) if of == column))
+        };
+        let lost = |expression: &Expr| {
+            expression.column_refs().into_iter().any(|column| !is_of(node, column) && !is_outer(column))
+        };
+        Ok(on.chain(&join.filter).any(lost))
+    })?;
+    Ok(!lost)
 }
 
 /// A lateral join as a relation. Its columns are called by their places.
@@ -124,6 +202,8 @@ struct Apply {
     condition: Option<Expr>,
     /// Rows stay without any of their query.
     outer: bool,
+    /// What the query refers to, its own subqueries included.
+    refers: Vec<Column>,
     schema: SchemaRef,
 }
 
@@ -149,6 +229,7 @@ impl Apply {
                 Expr::OuterReferenceColumn(_, column) => schema.maybe_index_of_column(column),
                 _ => None,
             })
+            .chain(self.refers.iter().filter_map(|column| schema.maybe_index_of_column(column)))
             .chain(self.condition.iter().flat_map(|condition| {
                 condition.column_refs().into_iter().filter_map(|column| schema.maybe_index_of_column(column))
             }))

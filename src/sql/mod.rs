@@ -14,6 +14,7 @@
 mod activity;
 mod advisory;
 mod bags;
+mod called;
 mod channels;
 mod context;
 mod copy;

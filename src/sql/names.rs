@@ -3,6 +3,7 @@
 //! The engine names an expression by its text (`count(*)`, `sum(t.price)`) and forbids two of one name. Where names differ
 //! the rewriter has the plan use these already; what the client sees is renamed here, at the end.
 
+use super::functions;
 use super::parser::fold;
 use super::types::sql_type;
 use super::values::shown;
@@ -78,6 +79,7 @@ fn own_name(expression: &Expr) -> Own {
     match expression {
         Expr::Identifier(ident) => Own::Strong(fold(ident)),
         Expr::CompoundIdentifier(parts) => parts.last().map_or(Own::None, |name| Own::Strong(fold(name))),
+        Expr::Function(function) if let Some(name) = functions::called_name(function) => Own::Strong(name),
         Expr::Function(function) => match function.name.0.last().and_then(|part| part.as_ident()) {
             Some(name) => Own::Strong(fold(name)),
             None => Own::None,

@@ -4,6 +4,7 @@
 //! front of it already. Functions of ours carry the statement's context in them.
 
 use super::bags;
+use super::called;
 use super::context::Context;
 use super::functions;
 use super::locking::LOCKED;
@@ -12,7 +13,7 @@ use super::once;
 use super::parser;
 use super::semantics;
 use super::tables;
-use crate::catalog::Object;
+use crate::catalog::{Class, Object};
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use datafusion::catalog::TableProvider;
@@ -74,8 +75,14 @@ impl<'a> Planner<'a> {
         let planner = SqlToRel::new_with_options(self, self.options());
         let params = &self.context.params;
         let plan = planner.sql_statement_to_plan_with_context(statement, &mut params.planner_context())?;
+        let plan = if self.has_functions() { called::joined(plan)? } else { plan };
         let plan = if of_bags { bags::numbered(plan)? } else { plan };
         Ok(semantics::resolve(plan, params)?)
+    }
+
+    /// Whether the catalogue has functions in SQL.
+    fn has_functions(&self) -> bool {
+        self.context.snapshot.catalog.class(Class::Function).next().is_some()
     }
 
     /// The plan of a query that becomes a relation, with the names of its columns, the first ones as they are `given`.
@@ -101,6 +108,9 @@ impl<'a> Planner<'a> {
         let expression = super::rewrite::expression(expression);
         let params = &self.context.params;
         let expression = planner.sql_to_expr(expression, schema, &mut params.planner_context())?;
+        if let Some(function) = called::first_in(&expression)? {
+            return Err(called::cannot_be_called(&function));
+        }
         Ok(semantics::resolve_expression(expression, schema, params)?)
     }
 

@@ -22,11 +22,12 @@ use super::semantics::SessionZone;
 use super::sequences::Taken;
 use super::settings::Settings;
 use super::shown;
+use super::statements;
 use super::temporary;
-use crate::catalog::{ObjectId, temporary_schema};
+use crate::catalog::{ObjectId, SqlType, temporary_schema};
 use crate::error::{Error, Kind, Result};
 use crate::txn::{Isolation, Transaction};
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{Field, SchemaRef};
 use bytes::Bytes;
 use datafusion::common::ScalarValue;
@@ -200,7 +201,7 @@ impl Session {
                 }
             }
         }
-        self.commit_implicit()?;
+        self.commit_implicit().await?;
         Ok(rows)
     }
 
@@ -348,8 +349,8 @@ impl Session {
     }
 
     /// Commits what [`Self::begin_implicit`] opened; a block that a BEGIN opened stays.
-    pub fn commit_implicit(&mut self) -> Result<()> {
-        let committed = self.commit_unless_in_block();
+    pub async fn commit_implicit(&mut self) -> Result<()> {
+        let committed = self.commit_unless_in_block().await;
         self.rest();
         committed
     }
@@ -363,11 +364,13 @@ impl Session {
         });
     }
 
-    fn commit_unless_in_block(&mut self) -> Result<()> {
+    async fn commit_unless_in_block(&mut self) -> Result<()> {
         if self.status != Status::Idle {
             return Ok(());
         }
-        if let Err(error) = temporary::before_commit(self) {
+        if let Err(error) =
+            Box::pin(statements::settle_before_commit(self)).await.and_then(|()| temporary::before_commit(self))
+        {
             self.rollback_implicit();
             return Err(error);
         }
@@ -458,6 +461,16 @@ impl Session {
     /// The settings.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// The value of a text of `timestamptz`, or of an array of it, by the session's clocks; none where they say nothing else than UTC.
+    pub fn read_moments(&self, text: &str, moments: &SqlType) -> Option<Result<ScalarValue>> {
+        let zone = self.settings.zone();
+        if zone.is_utc() {
+            return None;
+        }
+        let text: ArrayRef = Arc::new(StringArray::from(vec![text.trim()]));
+        Some(zone.assign(&text, moments).and_then(|value| Ok(ScalarValue::try_from_array(&value, 0)?)))
     }
 
     /// Changes a setting as SET does.

@@ -49,6 +49,16 @@ pub fn sql_type(data_type: &DataType) -> Result<SqlType> {
     })
 }
 
+/// Places of seconds that a written type keeps, where it says so; more than six are six, as in PostgreSQL.
+pub fn places_of(data_type: &DataType) -> Option<u8> {
+    match data_type {
+        DataType::Time(places, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) | DataType::Timestamp(places, _) => {
+            places.map(|places| places.min(6) as u8)
+        }
+        _ => None,
+    }
+}
+
 /// The same, among the types of the database too.
 pub fn sql_type_in(context: &Context, data_type: &DataType) -> Result<SqlType> {
     match (sql_type(data_type), data_type) {

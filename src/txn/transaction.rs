@@ -1,5 +1,6 @@
 //! A transaction: the snapshot it began with, what it changed, and what it sees.
 
+use super::deferred::Deferred;
 use super::isolation::{Isolation, Reads};
 use super::keys::{KeyBytes, KeyMap};
 use super::locks::{Moves, Owner};
@@ -30,6 +31,8 @@ pub struct Transaction {
     pub(super) erased: BTreeMap<(ObjectId, ObjectId), Vec<usize>>,
     /// Keys of rows added, by table and constraint.
     pub(super) keys: HashMap<(ObjectId, String), Arc<KeyMap>>,
+    /// What it looks at later.
+    deferred: Deferred,
     read_only: bool,
     isolation: Isolation,
     /// A statement has seen the base.
@@ -52,6 +55,7 @@ impl Transaction {
             truncated: BTreeSet::new(),
             erased: BTreeMap::new(),
             keys: HashMap::new(),
+            deferred: Deferred::default(),
             read_only,
             isolation: Isolation::default(),
             begun: false,
@@ -95,6 +99,16 @@ impl Transaction {
     /// What a serializable transaction notes its reads in.
     pub fn reads(&self) -> Option<&Reads> {
         (self.isolation == Isolation::Serializable).then_some(&self.reads)
+    }
+
+    /// What it puts off.
+    pub fn deferred(&self) -> &Deferred {
+        &self.deferred
+    }
+
+    /// What it puts off, to be changed.
+    pub fn deferred_mut(&mut self) -> &mut Deferred {
+        &mut self.deferred
     }
 
     /// The holder of its locks.

@@ -201,7 +201,7 @@ impl<'c> Runner<'c> {
             *taken |= matches!(data, Data::Script(_, true));
             let mut shown = result?;
             if n + 1 == statements.len() {
-                self.session.commit_implicit()?;
+                self.session.commit_implicit().await?;
             }
             let long = clock.as_ref().and_then(|clock| clock.long());
             drop(clock);

@@ -22,7 +22,7 @@ pub async fn copy<B: AsRef<[u8]>>(
     };
     let loaded = load.await;
     match &loaded {
-        Ok(_) => session.commit_implicit()?,
+        Ok(_) => session.commit_implicit().await?,
         Err(_) => session.rollback_implicit(),
     }
     loaded

@@ -57,7 +57,7 @@ impl House {
             Err(error) => Err(error),
         };
         match &told {
-            Ok(_) => self.session.commit_implicit()?,
+            Ok(_) => self.session.commit_implicit().await?,
             Err(_) => self.session.rollback_implicit(),
         }
         told

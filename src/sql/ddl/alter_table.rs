@@ -3,6 +3,7 @@
 
 use super::super::dml::Work;
 use super::super::parser::{self, Beside, Named, SequenceOption, fold, split};
+use super::super::types::places_of;
 use super::class::{drop_empty_classes, may_have_classes};
 use super::constraint::{self, contains_nulls};
 use super::drop::dependent_views;
@@ -38,6 +39,7 @@ pub fn alter_table(ddl: &mut Ddl<'_>, alter: ast::AlterTable, beside: &Beside) -
         return super::rename::rename(ddl, what, false, &(schema, name), split(to)?.1);
     }
     let (id, mut table) = ddl.own_table(schema.as_deref(), &name)?;
+    ddl.must_not_wait("ALTER TABLE", id, &table.name)?;
     for operation in alter.operations {
         may_be_done(&table, &operation)?;
         change(ddl, id, &mut table, operation, beside)?;
@@ -154,7 +156,9 @@ fn change(
                     (table.columns[at].default, table.columns[at].sequence) = (None, None);
                 }
                 AlterColumnOperation::SetDataType { data_type, using, .. } => {
-                    retype(ddl, id, table, at, written_type(ddl, &data_type)?, using)?;
+                    let to = written_type(ddl, &data_type)?;
+                    table.columns[at].places = places_of(&data_type);
+                    retype(ddl, id, table, at, to, using)?;
                 }
                 AlterColumnOperation::AddGenerated { generated_as, sequence_options } => {
                     let options = beside.identity(sequence_options.as_deref());

@@ -83,6 +83,7 @@ fn relation(
         }
     };
     ddl.context.must_own(owner, &word, &name)?;
+    ddl.must_not_wait("DROP TABLE", id, &name)?;
     drop_relation(ddl, id, &schema, &name, cascade, going)
 }
 

@@ -7,6 +7,7 @@ use super::super::context::Context;
 use super::super::parser::{fold, split};
 use super::Ddl;
 use super::constraint::unused_name;
+use super::deferral::deferral_of;
 use crate::catalog::{Action, ForeignKey, KeyConstraint, Object, ObjectId, SqlType, Table, is_temporary};
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::DataType;
@@ -61,7 +62,9 @@ pub(super) fn add_foreign_key(
         Some(ast::ReferentialAction::SetDefault) => Action::SetDefault,
     };
     let (on_delete, on_update) = (action(&definition.on_delete), action(&definition.on_update));
-    table.foreign_keys.push(ForeignKey { name, columns, table: parent_id, key: key.name, on_delete, on_update });
+    let deferral = deferral_of(definition.characteristics.as_ref())?;
+    let key = ForeignKey { name, columns, table: parent_id, key: key.name, on_delete, on_update, deferral };
+    table.foreign_keys.push(key);
     let referred = if parent_id == id { &mut table.referenced_by } else { &mut parent.referenced_by };
     if !referred.contains(&id) {
         referred.push(id);
@@ -79,9 +82,6 @@ fn refuse_unsupported(definition: &ast::ForeignKeyConstraint) -> Result<()> {
         Some(other) => return unsupported(&other.to_string()),
     }
     match &definition.characteristics {
-        Some(c) if c.deferrable == Some(true) || c.initially == Some(ast::DeferrableInitial::Deferred) => {
-            unsupported("a deferrable FOREIGN KEY")
-        }
         Some(c) if c.enforced == Some(false) => unsupported("FOREIGN KEY ... NOT ENFORCED"),
         _ => Ok(()),
     }

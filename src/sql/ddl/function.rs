@@ -248,6 +248,9 @@ fn place(ddl: &Ddl<'_>, function: &Function, or_replace: bool) -> Result<ObjectI
 /// Runs DROP FUNCTION.
 pub fn drop_function(ddl: &mut Ddl<'_>, drop: &ast::DropFunction) -> Result<()> {
     ddl.txn.must_write("DROP FUNCTION")?;
+    // What calls one of them may go with it.
+    let going = drop.func_desc.iter().filter_map(|what| inline::find(ddl.context, &what.name).cloned());
+    let going: Vec<Function> = going.collect();
     for what in &drop.func_desc {
         let (_, plain) = split(&what.name)?;
         check_name(&plain)?;
@@ -265,7 +268,7 @@ pub fn drop_function(ddl: &mut Ddl<'_>, drop: &ast::DropFunction) -> Result<()> 
             return Err(Error::new(Kind::UndefinedFunction, format!("function {what} does not exist")));
         };
         ddl.context.must_own(function.owner, "function", &plain)?;
-        must_not_be_used(ddl, &function)?;
+        must_not_be_used(ddl, &function, &going)?;
         let key = relation_key(&function.schema, &function.name);
         if let Some((id, _)) = ddl.txn.snapshot().catalog.find(Class::Function, &key) {
             ddl.txn.drop_object(id);
@@ -275,7 +278,7 @@ pub fn drop_function(ddl: &mut Ddl<'_>, drop: &ast::DropFunction) -> Result<()> 
 }
 
 /// Refuses to drop what a view, a default, a constraint, a policy or another function calls.
-fn must_not_be_used(ddl: &Ddl<'_>, function: &Function) -> Result<()> {
+fn must_not_be_used(ddl: &Ddl<'_>, function: &Function, going: &[Function]) -> Result<()> {
     let calls = |text: &str| {
         let found = |name: &ast::ObjectName| {
             split(name).is_ok_and(|(schema, name)| {
@@ -290,7 +293,9 @@ fn must_not_be_used(ddl: &Ddl<'_>, function: &Function) -> Result<()> {
     for (_, object) in ddl.txn.snapshot().catalog.objects() {
         let user = match object.as_ref() {
             Object::View(view) if calls(&view.query) => format!("view {}", view.name),
-            Object::Function(other) if other != function && calls(&other.query) => format!("function {}", other.name),
+            Object::Function(other) if other != function && !going.contains(other) && calls(&other.query) => {
+                format!("function {}", other.name)
+            }
             Object::Table(table)
                 if table.columns.iter().filter_map(|column| column.default.as_ref()).any(|text| calls(text))
                     || table.checks.iter().any(|check| calls(&check.expression)) =>

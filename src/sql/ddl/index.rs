@@ -32,6 +32,7 @@ pub fn create_index(ddl: &mut Ddl<'_>, create: ast::CreateIndex) -> Result<()> {
             .with_detail("This operation is not supported for views."));
     }
     let (id, table) = ddl.own_table(Some(&schema), &table_name)?;
+    ddl.must_not_wait("CREATE INDEX", id, &table.name)?;
     let method = method(&create)?;
     let parts = create.columns.iter().map(|column| part(ddl, &table, column)).collect::<Result<Vec<_>>>()?;
     let include = create.include.iter().map(|name| column(&table, &fold(name))).collect::<Result<Vec<_>>>()?;

@@ -5,6 +5,7 @@ mod alter_table;
 mod class;
 mod comment;
 mod constraint;
+mod deferral;
 mod drop;
 mod drop_column;
 mod enumeration;
@@ -28,6 +29,7 @@ pub use access::{alter_role, create_role, drop_role, grant};
 pub use alter_table::alter_table;
 pub use class::{erase_class, may_have_classes, set_class};
 pub use comment::comment_on;
+pub use deferral::alter_constraint;
 pub use drop::{drop_by_id, drop_objects};
 pub use enumeration::{alter_enum, create_enum, drop_types};
 pub use foreign_key::to_truncate;
@@ -158,6 +160,17 @@ impl Ddl<'_> {
                 format!("\"{name}\" is not a table but a {}", other.kind_name()),
             )),
             None => Err(super::tables::undefined(self.context, &schema, &name)),
+        }
+    }
+
+    /// Refuses to change a table while something is still to be looked at for its rows.
+    pub(super) fn must_not_wait(&self, command: &str, id: ObjectId, name: &str) -> Result<()> {
+        match self.txn.deferred().waits_for(id) {
+            false => Ok(()),
+            true => {
+                let message = format!("cannot {command} \"{name}\" because it has pending trigger events");
+                Err(Error::new(Kind::InUse, message))
+            }
         }
     }
 

@@ -4,9 +4,10 @@ use super::super::context::Context;
 use super::super::dml::{Referring, Target, Work, rows};
 use super::super::parser::{Beside, fold};
 use super::super::planner::{Planner, parse_expression};
-use super::super::types::is_serial;
+use super::super::types::{is_serial, places_of};
 use super::super::{run, temporary};
 use super::constraint::unused_name;
+use super::deferral::must_not_be_deferrable;
 use super::enumeration::written_type;
 use super::foreign_key::add_foreign_key;
 use super::generated::check_generated;
@@ -102,7 +103,8 @@ pub(super) fn add_column(
     let serial = is_serial(&definition.data_type);
     let at = table.columns.len();
     let data_type = written_type(ddl, &definition.data_type)?;
-    table.columns.push(Column { not_null: serial, ..Column::new(name.clone(), data_type) });
+    let places = places_of(&definition.data_type);
+    table.columns.push(Column { not_null: serial, places, ..Column::new(name.clone(), data_type) });
     let mut defaults = u8::from(serial);
     for option in definition.options {
         let given = option.name.as_ref().map(fold);
@@ -113,8 +115,12 @@ pub(super) fn add_column(
                 defaults += 1;
                 set_default(ddl, &mut table.columns[at], expression)?;
             }
-            ColumnOption::PrimaryKey(_) => add_key(table, vec![at], given, true, false)?,
+            ColumnOption::PrimaryKey(key) => {
+                must_not_be_deferrable(key.characteristics.as_ref(), "PRIMARY KEY")?;
+                add_key(table, vec![at], given, true, false)?;
+            }
             ColumnOption::Unique(key) => {
+                must_not_be_deferrable(key.characteristics.as_ref(), "UNIQUE")?;
                 let nulls_equal = matches!(key.nulls_distinct, ast::NullsDistinctOption::NotDistinct);
                 add_key(table, vec![at], given, false, nulls_equal)?;
             }
@@ -169,10 +175,12 @@ pub(super) fn add_column(
 pub(super) fn add_constraint(table: &mut Table, constraint: TableConstraint) -> Result<()> {
     match constraint {
         TableConstraint::PrimaryKey(key) => {
+            must_not_be_deferrable(key.characteristics.as_ref(), "PRIMARY KEY")?;
             let columns = key_columns(table, &key.columns)?;
             add_key(table, columns, key.name.as_ref().map(fold), true, false)
         }
         TableConstraint::Unique(key) => {
+            must_not_be_deferrable(key.characteristics.as_ref(), "UNIQUE")?;
             let columns = key_columns(table, &key.columns)?;
             let nulls_equal = matches!(key.nulls_distinct, ast::NullsDistinctOption::NotDistinct);
             add_key(table, columns, key.name.as_ref().map(fold), false, nulls_equal)

@@ -48,6 +48,7 @@ pub fn truncate(ddl: &mut Ddl<'_>, truncate: &ast::Truncate) -> Result<()> {
     for id in to_truncate(ddl.context, named, cascade)? {
         if let Some(table) = ddl.context.snapshot.catalog.table_by_id(id) {
             must_have(ddl.context, table, Privilege::Truncate)?;
+            ddl.must_not_wait("TRUNCATE", id, &table.name)?;
         }
         ddl.txn.truncate(id);
         if restart {

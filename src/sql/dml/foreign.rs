@@ -6,6 +6,7 @@
 
 use super::super::locking::{self, changed_meanwhile};
 use super::apply::{named_key, remove, replace};
+use super::deferred::put_off;
 use super::update::old_rows;
 use super::{Target, Work};
 use crate::catalog::{Action, ForeignKey, KeyConstraint, ObjectId};
@@ -57,18 +58,22 @@ async fn refer(work: &Work<'_>, txn: &mut Transaction, target: &Target, batch: &
 }
 
 /// A table by its id, called by its name.
-fn table(txn: &Transaction, id: ObjectId) -> Result<Target> {
+pub(super) fn table(txn: &Transaction, id: ObjectId) -> Result<Target> {
     let table = txn.snapshot().catalog.table_by_id(id);
     let table = table.ok_or_else(|| Error::internal("a foreign key refers to a table that is not there"))?;
     Ok(Target { id, called: ast::Ident::with_quote('"', &table.name), table: Arc::new(table.clone()) })
 }
 
-fn referred<'a>(parent: &'a Target, key: &ForeignKey) -> Result<&'a KeyConstraint> {
+pub(super) fn referred<'a>(parent: &'a Target, key: &ForeignKey) -> Result<&'a KeyConstraint> {
     parent.table.key(&key.key).ok_or_else(|| Error::internal("a foreign key refers to a key that is not there"))
 }
 
 /// Columns that refer to a key, as values of its type.
-fn as_key(parent: &Target, key: &KeyConstraint, columns: impl Iterator<Item = ArrayRef>) -> Result<Vec<ArrayRef>> {
+pub(super) fn as_key(
+    parent: &Target,
+    key: &KeyConstraint,
+    columns: impl Iterator<Item = ArrayRef>,
+) -> Result<Vec<ArrayRef>> {
     let typed =
         columns.zip(&key.columns).map(|(values, &to)| cast(&values, &parent.table.columns[to].data_type.arrow()));
     Ok(typed.collect::<Result<_, _>>()?)
@@ -86,28 +91,44 @@ pub fn must_refer<'a>(
         if batch.num_rows() == 0 {
             return Ok(());
         }
-        let parent = table(txn, key.table)?;
-        let constraint = referred(&parent, key)?;
-        locking::object(work.context, txn, parent.id, Mode::KeyShare).await?;
         let given: Vec<ArrayRef> = key.columns.iter().map(|&column| batch.column(column).clone()).collect();
-        let values = as_key(&parent, constraint, given.iter().cloned())?;
-        let manager = &work.context.database.manager;
-        let items = manager.items_of(constraint, &values)?;
-        locking::keys(work.context, txn, parent.id, &items, Mode::KeyShare).await?;
-        loop {
-            let holders = manager.holders(txn, parent.id, constraint, &values)?;
-            must_be_held(work, (target, key), (&parent, &given), &holders)?;
-            let rows = holders.iter().filter_map(|holder| match holder {
-                Holder::Row(row) => Some(*row),
-                Holder::Null | Holder::Nobody => None,
-            });
-            let rows = txn.shared_rows(parent.id, &rows.collect::<Vec<_>>());
-            locking::rows(work.context, txn, parent.id, &rows, Mode::KeyShare).await?;
-            if manager.are_live(parent.id, &rows) {
-                return Ok(());
-            }
+        if put_off(txn, target.id, key, (target.id, true), &given)? {
+            return Ok(());
+        }
+        match hold(work, txn, key, &given).await?.first() {
+            None => Ok(()),
+            Some(row) => Err(not_present(work, (target, key), (&table(txn, key.table)?, &given), *row)),
         }
     })
+}
+
+/// Keeps the keys that columns of rows refer to; gives the places of those that are not there.
+pub(super) async fn hold(
+    work: &Work<'_>,
+    txn: &Transaction,
+    key: &ForeignKey,
+    given: &[ArrayRef],
+) -> Result<Vec<usize>> {
+    let parent = table(txn, key.table)?;
+    let constraint = referred(&parent, key)?;
+    locking::object(work.context, txn, parent.id, Mode::KeyShare).await?;
+    let values = as_key(&parent, constraint, given.iter().cloned())?;
+    let manager = &work.context.database.manager;
+    let items = manager.items_of(constraint, &values)?;
+    locking::keys(work.context, txn, parent.id, &items, Mode::KeyShare).await?;
+    loop {
+        let holders = manager.holders(txn, parent.id, constraint, &values)?;
+        let rows = holders.iter().filter_map(|holder| match holder {
+            Holder::Row(row) => Some(*row),
+            Holder::Null | Holder::Nobody => None,
+        });
+        let rows = txn.shared_rows(parent.id, &rows.collect::<Vec<_>>());
+        locking::rows(work.context, txn, parent.id, &rows, Mode::KeyShare).await?;
+        if manager.are_live(parent.id, &rows) {
+            let nobody = holders.iter().enumerate().filter(|(_, holder)| **holder == Holder::Nobody);
+            return Ok(nobody.map(|(row, _)| row).collect());
+        }
+    }
 }
 
 /// Refuses columns of rows that refer to a key that is not there.
@@ -125,22 +146,36 @@ pub fn check_foreign_key(
     let constraint = referred(&parent, key)?;
     let values = as_key(&parent, constraint, given.iter().cloned())?;
     let holders = work.context.database.manager.holders(txn, parent.id, constraint, &values)?;
-    must_be_held(work, (target, key), (&parent, given), &holders)
+    match holders.iter().position(|holder| *holder == Holder::Nobody) {
+        None => Ok(()),
+        Some(row) => Err(not_present(work, (target, key), (&parent, given), row)),
+    }
 }
 
-fn must_be_held(
+/// The error for a row that refers to a key that is not there.
+pub(super) fn not_present(
     work: &Work<'_>,
     (target, key): (&Target, &ForeignKey),
     (parent, given): (&Target, &[ArrayRef]),
-    holders: &[Holder],
-) -> Result<()> {
-    let Some(row) = holders.iter().position(|holder| *holder == Holder::Nobody) else { return Ok(()) };
+    row: usize,
+) -> Error {
     let message =
         format!("insert or update on table \"{}\" violates foreign key constraint \"{}\"", target.table.name, key.name);
     let named = named_key(work, target, &key.columns, given, row);
     let detail = format!("{named} is not present in table \"{}\".", parent.table.name);
     let error = Error::new(Kind::ForeignKey, message).with_detail(detail);
-    Err(error.about_constraint(target.table.qualified(), &key.name))
+    error.about_constraint(target.table.qualified(), &key.name)
+}
+
+/// The error for a key that went though a row refers to it.
+pub(super) fn still_referenced((child, key): (&Target, &ForeignKey), parent: &Target, named: &str) -> Error {
+    let message = format!(
+        "update or delete on table \"{}\" violates foreign key constraint \"{}\" on table \"{}\"",
+        parent.table.name, key.name, child.table.name
+    );
+    let detail = format!("{named} is still referenced from table \"{}\".", child.table.name);
+    let error = Error::new(Kind::ForeignKey, message).with_detail(detail);
+    error.about_constraint(child.table.qualified(), &key.name)
 }
 
 /// What refers to rows that are gone, or that have other keys in `new`, does as its foreign key says.
@@ -181,6 +216,9 @@ async fn follow(
     let manager = &work.context.database.manager;
     let action = if new.is_some() { key.on_update } else { key.on_delete };
     let values = columns_of(old);
+    if action == Action::NoAction && put_off(txn, child, key, (parent.id, false), &values)? {
+        return Ok(());
+    }
     let kept = match new {
         Some(new) => crate::txn::key_bytes(&columns_of(new))?,
         None => vec![None; old.num_rows()],
@@ -206,14 +244,8 @@ async fn follow(
     let nulls = |column: usize| new_null_array(&child.table.columns[column].data_type.arrow(), ids.len());
     let set: Vec<ArrayRef> = match (action, new) {
         (Action::NoAction | Action::Restrict, _) => {
-            let message = format!(
-                "update or delete on table \"{}\" violates foreign key constraint \"{}\" on table \"{}\"",
-                parent.table.name, key.name, child.table.name
-            );
             let named = named_key(work, parent, &constraint.columns, &values, first);
-            let detail = format!("{named} is still referenced from table \"{}\".", child.table.name);
-            let error = Error::new(Kind::ForeignKey, message).with_detail(detail);
-            return Err(error.about_constraint(child.table.qualified(), &key.name));
+            return Err(still_referenced((&child, key), parent, &named));
         }
         (Action::Cascade, None) => return remove(work, txn, &child, &ids, &[]).await.map(|_| ()),
         (Action::Cascade, Some(new)) => {
@@ -223,7 +255,14 @@ async fn follow(
         (Action::SetNull, _) => key.columns.iter().map(|&column| nulls(column)).collect(),
         (Action::SetDefault, _) => {
             let default = |column: usize| work.default_values(&child.table.columns[column], ids.len());
-            key.columns.iter().map(|&column| default(column)).collect::<Result<_>>()?
+            let set = key.columns.iter().map(|&column| default(column)).collect::<Result<Vec<_>>>()?;
+            // A default that is what they refer to already goes on to refer to it.
+            let defaults = crate::txn::key_bytes(&as_key(parent, constraint, set.iter().cloned())?)?;
+            if let Some(row) = defaults.iter().flatten().find_map(|bytes| lost.get(bytes)) {
+                let named = named_key(work, parent, &constraint.columns, &values, *row);
+                return Err(still_referenced((&child, key), parent, &named));
+            }
+            set
         }
     };
     let before = old_rows(work, txn, &child, &ids)?;
@@ -241,7 +280,7 @@ async fn follow(
 }
 
 /// Rows that refer to lost keys, each with the place of its key, in what is committed by now.
-fn referring(
+pub(super) fn referring(
     work: &Work<'_>,
     txn: &mut Transaction,
     parent: &Target,

@@ -4,14 +4,15 @@ use super::super::parser::{Overriding, overriding};
 use super::{Target, Work};
 use crate::catalog::{Column, Table};
 use crate::error::{Error, Kind, Result};
-use crate::sql::values::assign;
+use crate::sql::values::{assign, in_places};
 use arrow::array::{ArrayRef, RecordBatch, new_null_array};
 use datafusion::common::DFSchema;
 use datafusion::sql::sqlparser::ast;
 
 impl Work<'_> {
-    /// The rows with the columns that are computed from others.
+    /// The rows with the columns that are computed from others, and times in the places that their columns keep.
     pub fn generate(&self, table: &Table, batch: RecordBatch) -> Result<RecordBatch> {
+        let batch = rounded(table, batch)?;
         if table.generated().next().is_none() {
             return Ok(batch);
         }
@@ -23,7 +24,7 @@ impl Work<'_> {
             let made = self.compute(expression, &schema, &batch)?;
             columns[at] = assign(&made, &column.data_type)?;
         }
-        crate::txn::batch(batch.schema(), columns, batch.num_rows())
+        rounded(table, crate::txn::batch(batch.schema(), columns, batch.num_rows())?)
     }
 
     /// What a column gets where a statement gives nothing; NULL for now if it is computed from others.
@@ -38,6 +39,18 @@ impl Work<'_> {
             (None, None) => Ok(new_null_array(&column.data_type.arrow(), rows)),
         }
     }
+}
+
+fn rounded(table: &Table, batch: RecordBatch) -> Result<RecordBatch> {
+    if table.columns.iter().all(|column| column.places.is_none()) {
+        return Ok(batch);
+    }
+    let columns = table.columns.iter().zip(batch.columns()).map(|(column, array)| match column.places {
+        Some(places) => in_places(array, places),
+        None => Ok(array.clone()),
+    });
+    let columns = columns.collect::<Result<_>>()?;
+    crate::txn::batch(batch.schema(), columns, batch.num_rows())
 }
 
 fn detail(column: &Column) -> String {

@@ -2,10 +2,11 @@
 //!
 //! Looked at by name: a value that names a masked column of its own row, or of a relation in FROM or in a subquery of its own,
 //! is refused, and so is one that takes all columns of such a relation. That may refuse a column of the same name that is
-//! not masked; it lets no mask through that a relation hands on under its own name, or a view under another.
+//! not masked; it lets no mask through that a relation hands on under its own name, or a view or a function under another.
 
 use super::super::context::Context;
 use super::super::parser::{self, Body, fold};
+use super::super::rewrite::inline;
 use super::super::tables::access;
 use super::{Target, Work};
 use crate::catalog::{Object, ObjectId, Table};
@@ -110,15 +111,36 @@ impl<'a> Read<'a> {
             _ => Ok(()),
         }
     }
+
+    /// What a function in SQL reads is read by its caller.
+    fn function(&mut self, name: &ast::ObjectName) {
+        if self.depth == DEPTH_MAX {
+            return;
+        }
+        let Some(query) = inline::find(self.context, name).map(|function| parser::query(&function.query)) else {
+            return;
+        };
+        match query {
+            Ok(query) => {
+                self.depth += 1;
+                let _ = query.visit(self);
+                self.depth -= 1;
+            }
+            Err(error) => _ = self.failed.get_or_insert(error),
+        }
+    }
 }
 
-/// Views within views that are looked into.
+/// Views within views, and functions within functions, that are looked into.
 const DEPTH_MAX: usize = 32;
 
 impl Visitor for Read<'_> {
     type Break = ();
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } = factor {
+            self.function(name);
+        }
         if let TableFactor::Table { name, .. } = factor
             && let Err(error) = self.relation(name)
         {
@@ -149,6 +171,7 @@ impl Visitor for Read<'_> {
                 self.of_others |= relation.is_some_and(|relation| relation != fold(&self.target.called));
                 self.names.extend(path.last().map(fold));
             }
+            Expr::Function(call) => self.function(&call.name),
             _ => {}
         }
         ControlFlow::Continue(())

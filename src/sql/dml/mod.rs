@@ -7,6 +7,7 @@
 mod adding;
 mod apply;
 mod defaults;
+mod deferred;
 mod delete;
 mod foreign;
 mod generated;
@@ -20,6 +21,7 @@ mod update;
 mod upsert;
 pub mod with;
 
+pub use deferred::settle;
 pub use delete::{delete, truncate};
 pub use foreign::{Referring, check_foreign_key};
 pub use insert::{insert, insert_parameters};

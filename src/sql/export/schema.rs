@@ -239,7 +239,7 @@ impl<'a> Script<'a> {
                     text += &format!(" ON {event} {}", action.sql());
                 }
             }
-            _ = writeln!(out, "{text};");
+            _ = writeln!(out, "{text}{};", key.deferral.sql());
         }
     }
 
@@ -515,7 +515,7 @@ fn columns_of(table: &Table, positions: &[usize]) -> String {
 }
 
 fn column_made(column: &Column, numbered: &str) -> String {
-    let mut text = format!("{} {}{numbered}", ident(&column.name), column.data_type);
+    let mut text = format!("{} {}{numbered}", ident(&column.name), column.written_type());
     if column.not_null {
         text += " NOT NULL";
     }

@@ -5,6 +5,7 @@
 
 mod advisory;
 mod args;
+mod called;
 mod classify;
 mod enumeration;
 mod evaluate;
@@ -18,9 +19,12 @@ mod relation;
 mod search;
 pub mod sequence;
 mod session_info;
+mod sleep;
 mod udf;
 
+pub use called::{ARGUMENT, CALLED, GIVEN, called_name};
 pub use one::ONE;
+pub use postgres::takes_anything;
 pub use postgres::{network_operator, vector_operator};
 
 use super::context::Context;
@@ -77,7 +81,9 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
         .or_else(|| enumeration::scalar(name))
         .or_else(|| notify::scalar(name, context))
         .or_else(|| advisory::scalar(name, context))
+        .or_else(|| sleep::scalar(name, context))
         .or_else(|| one::scalar(name))
+        .or_else(|| called::scalar(name))
         .or_else(|| masks::scalar(name, context))
         .or_else(|| classify::scalar(name, context))
         .or_else(|| quality::scalar(name, context))
@@ -203,6 +209,9 @@ const VOLATILE: &[&str] = &[
     "pg_advisory_unlock",
     "pg_advisory_unlock_shared",
     "pg_advisory_unlock_all",
+    "pg_sleep",
+    "pg_sleep_for",
+    "pg_sleep_until",
 ];
 
 /// Whether a query or an expression calls one of them.

@@ -23,6 +23,13 @@ pub enum Define {
     AlterSequence { name: Relation, if_exists: bool, options: Vec<SequenceOption> },
     /// `ALTER TABLE ... ALTER COLUMN ...` of an identity or generated column
     AlterIdentity { table: Relation, if_exists: bool, column: String, change: IdentityChange },
+    /// `ALTER TABLE ... ALTER CONSTRAINT`
+    AlterConstraint {
+        table: ast::ObjectName,
+        if_exists: bool,
+        name: ast::Ident,
+        said: Option<ast::ConstraintCharacteristics>,
+    },
     /// `ALTER ... RENAME TO`
     Rename { what: Named, if_exists: bool, name: Relation, to: String },
     /// `ALTER ... SET SCHEMA`
@@ -262,6 +269,11 @@ fn alter(words: &mut Words) -> Result<Option<Define>> {
     if what == Named::Table {
         words.take(&["ONLY"]);
     }
+    if what == Named::Table
+        && let Some(change) = constraint(words, if_exists)?
+    {
+        return Ok(Some(change));
+    }
     if let Ok(name) = words.relation() {
         // ALTER TABLE ... RENAME is sqlparser's.
         if what != Named::Table && words.take(&["RENAME", "TO"]) {
@@ -285,6 +297,20 @@ fn alter(words: &mut Words) -> Result<Option<Define>> {
             }
             _ => {}
         }
+    }
+    rewind(words, start);
+    Ok(None)
+}
+
+/// `t ALTER CONSTRAINT ...`; anything else stays.
+fn constraint(words: &mut Words, if_exists: bool) -> Result<Option<Define>> {
+    let start = words.parser.index();
+    if let Ok(table) = words.parser.parse_object_name(false)
+        && words.take(&["ALTER", "CONSTRAINT"])
+    {
+        let name = words.parser.parse_identifier().map_err(Error::from)?;
+        let said = words.parser.parse_constraint_characteristics().map_err(Error::from)?;
+        return Ok(Some(Define::AlterConstraint { table, if_exists, name, said }));
     }
     rewind(words, start);
     Ok(None)

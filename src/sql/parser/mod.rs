@@ -27,7 +27,7 @@ pub use define::{Commented, Define, EnumChange, IdentityChange, Named, Reindexed
 pub use kept::Kept;
 pub use locks::{Strength, strength};
 pub use operate::Operate;
-pub use own::{AssetTarget, GrantTarget, Inventory, Own, RoleOption, TagTarget};
+pub use own::{AssetTarget, GrantTarget, Inventory, Own, Relation, RoleOption, TagTarget};
 
 pub use sequence::SequenceOption;
 pub use spelling::{Beside, Like, Overriding, overriding};

@@ -89,6 +89,8 @@ pub enum Own {
     Operate(Operate),
     /// DECLARE, FETCH, MOVE, CLOSE
     Cursor(Cursor),
+    /// `SET CONSTRAINTS`; no names are all
+    SetConstraints { names: Option<Vec<Relation>>, deferred: bool },
     /// `ALTER SYSTEM ROTATE ENCRYPTION KEY`
     RotateKey,
 }
@@ -182,6 +184,7 @@ pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
         "REFRESH" if words.take(&["REFRESH", "SOURCE"]) => Ok(Some(Own::RefreshSource { name: words.name()? })),
         "VACUUM" | "ANALYZE" | "ANALYSE" | "CLUSTER" => Ok(upkeep::parse(words)?.map(Own::Upkeep)),
         "RESET" if words.take(&["RESET", "ROLE"]) => Ok(Some(Own::ResetRole)),
+        "SET" if words.take(&["SET", "CONSTRAINTS"]) => set_constraints(words).map(Some),
         "SET" if words.take(&["SET", "ROLE"]) || words.take(&["SET", "SESSION", "ROLE"]) => {
             let role = match words.take(&["NONE"]) {
                 true => None,
@@ -194,6 +197,18 @@ pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
         }
         _ => Ok(None),
     }
+}
+
+fn set_constraints(words: &mut Words) -> Result<Own> {
+    let names = match words.take(&["ALL"]) {
+        true => None,
+        false => Some(sequence::relations(words)?),
+    };
+    let deferred = words.take(&["DEFERRED"]);
+    if !deferred {
+        words.expect(&["IMMEDIATE"])?;
+    }
+    Ok(Own::SetConstraints { names, deferred })
 }
 
 fn create(words: &mut Words, text: &str) -> Result<Option<Own>> {

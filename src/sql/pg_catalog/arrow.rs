@@ -62,6 +62,7 @@ fn mark(data_type: &Type) -> Option<String> {
         Type::Regclass => "regclass",
         Type::Regtype => "regtype",
         Type::Regproc => "regproc",
+        Type::Regoperator => "regoperator",
         Type::Regnamespace => "regnamespace",
         Type::Regrole => "regrole",
         Type::Int2Vector => "int2vector",

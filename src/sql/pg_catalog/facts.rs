@@ -268,6 +268,7 @@ impl Facts {
             sequence: column.sequence,
             generated: column.generated.is_some(),
             comment: column.comment.clone(),
+            modifier: column.places.map_or_else(|| types::of_column(&column.data_type).1, i32::from),
             ..of_type(&column.name, &column.data_type)
         }
     }

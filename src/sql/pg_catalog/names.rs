@@ -100,7 +100,8 @@ pub fn type_oid(facts: &Facts, text: &str) -> Result<u32> {
 /// How an OID is shown: its name, or its digits if there is none that the role may see.
 pub fn name_of(facts: &Facts, reg: &Type, oid: u32) -> String {
     if oid == 0 {
-        return "-".to_owned();
+        // PostgreSQL has no hyphen for an operator.
+        return if *reg == Type::Regoperator { "0" } else { "-" }.to_owned();
     }
     let name = match reg {
         Type::Regclass => facts.entry(oid).map(|entry| facts.written(&entry)),

@@ -155,7 +155,16 @@ fn is_reg(data_type: &ast::DataType) -> bool {
             let name = crate::sql::parser::last(name);
             matches!(
                 name.as_str(),
-                "regclass" | "regtype" | "regproc" | "regprocedure" | "regnamespace" | "regrole" | "oid" | "xid"
+                "regclass"
+                    | "regtype"
+                    | "regproc"
+                    | "regprocedure"
+                    | "regoper"
+                    | "regoperator"
+                    | "regnamespace"
+                    | "regrole"
+                    | "oid"
+                    | "xid"
             )
         }
         ast::DataType::Array(ast::ArrayElemTypeDef::SquareBracket(item, _)) => is_reg(item),

@@ -111,7 +111,7 @@ fn fits(value: &Value, data_type: &Type) -> bool {
         (Value::Array(items), Type::Int2Vector) => items.iter().all(|value| fits(value, &Type::Int2)),
         (Value::Array(items), Type::OidVector) => items.iter().all(|value| fits(value, &Type::Oid)),
         (Value::Int(_), Type::Int2 | Type::Int4 | Type::Int8 | Type::Oid | Type::Xid) => true,
-        (Value::Int(_), Type::Regclass | Type::Regtype | Type::Regproc) => true,
+        (Value::Int(_), Type::Regclass | Type::Regtype | Type::Regproc | Type::Regoperator) => true,
         (Value::Text(_), Type::Char) => matches!(value, Value::Text(text) if text.len() <= 1),
         (
             Value::Text(_),

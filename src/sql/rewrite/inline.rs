@@ -1,10 +1,11 @@
 //! Calls of functions in SQL: the function's query takes the place of the call.
 //!
 //! A query that reads nothing is an expression, others are a subquery, and a call in FROM is a derived table. What is read is
-//! read with the caller's rights, since the plan is the caller's.
+//! read with the caller's rights, since the plan is the caller's. Where arguments are columns of the rows around, names in the query
+//! could be taken for theirs and theirs for the query's: then both stay apart until they are planned (`called`).
 
 use super::super::context::Context;
-use super::super::functions::names_volatile;
+use super::super::functions::{self, ARGUMENT, CALLED, GIVEN, names_volatile};
 use super::super::parser::{self, fold, split};
 use super::aggregates;
 use crate::catalog::{Class, Function, Object, Returns, SqlType, relation_key};
@@ -110,19 +111,24 @@ impl VisitorMut for Calls<'_> {
 }
 
 impl Calls<'_> {
-    /// The function's query with a call's arguments in it, these arguments, and whether the query names a relation without them.
-    fn query(&self, function: &Function, args: &[FunctionArg]) -> Result<(Query, Vec<Expr>, bool)> {
+    /// The function's query, with a call's arguments in it or with marks for them, and these arguments.
+    fn query(&self, function: &Function, args: &[FunctionArg]) -> Result<Called> {
         if self.depth == DEPTH_MAX {
             let message = format!("functions call each other more than {DEPTH_MAX} times deep");
             return Err(Error::new(Kind::LimitExceeded, message));
         }
         let given = arguments(function, args)?;
         let mut query = parser::query(&function.query)?;
-        must_not_be_doubled(function, &query, &given)?;
+        let uses = uses(&query, given.len());
         within(&mut query, self.context, self.depth + 1)?;
         let reads = visit_relations(&query, |_| ControlFlow::Break(())).is_break();
-        bind(&mut query, &given);
-        Ok((query, given, reads))
+        let apart = reads && given.iter().any(has_columns);
+        must_not_be_doubled(function, &uses, &given, apart)?;
+        match apart {
+            true => bind(&mut query, &marks(function)?),
+            false => bind(&mut query, &given),
+        }
+        Ok(Called { query, given, reads, apart })
     }
 
     fn value(&self, function: &Function, call: &ast::Function) -> Result<Expr> {
@@ -141,23 +147,22 @@ impl Calls<'_> {
             FunctionArguments::None => &[],
             _ => return Err(undefined(function)),
         };
-        let (mut query, given, reads) = self.query(function, args)?;
+        let Called { mut query, given, reads, apart } = self.query(function, args)?;
         let value = match expression_of(&mut query).filter(|_| !reads) {
             Some(value) => value,
             None => {
-                // A column of the row around would mean the function's own column of that name.
-                if reads && given.iter().any(has_columns) {
-                    let message =
-                        format!("function {} reads relations, and cannot be called with columns", function.name);
-                    return Err(
-                        Error::new(Kind::Unsupported, message).with_hint("Join with the relations that it reads.")
-                    );
-                }
                 // PostgreSQL takes the first row.
-                if query.limit_clause.is_none() && query.fetch.is_none() {
+                if query.limit_clause.is_none() && query.fetch.is_none() && !(apart && gives_one_row(&query)) {
                     query.limit_clause = parser::query("SELECT 1 LIMIT 1")?.limit_clause;
                 }
-                Expr::Subquery(Box::new(query))
+                let value = Expr::Subquery(Box::new(query));
+                match apart {
+                    true => {
+                        let name = Expr::value(Value::SingleQuotedString(function.name.clone()));
+                        functions::call(CALLED, [name, value].into_iter().chain(given.iter().cloned()).collect())
+                    }
+                    false => value,
+                }
             }
         };
         let value = if function.exact { Expr::Nested(Box::new(value)) } else { typed(value, data_type)? };
@@ -178,7 +183,7 @@ impl Calls<'_> {
     }
 
     fn relation(&self, function: &Function, args: &[FunctionArg], alias: Option<TableAlias>) -> Result<TableFactor> {
-        let (query, given, _) = self.query(function, args)?;
+        let Called { query, given, apart, .. } = self.query(function, args)?;
         if function.strict && !given.is_empty() {
             let message = format!("function {} is STRICT, which is not supported in FROM", function.name);
             return Err(Error::new(Kind::Unsupported, message));
@@ -199,17 +204,47 @@ impl Calls<'_> {
         let names = (0..columns.len()).map(|n| TableAliasColumnDef { name: inner(n), data_type: None });
         let called = parser::quoted(&function.name);
         let body = TableAlias { explicit: true, name: called.clone(), columns: names.collect(), at: None };
-        let derived = |subquery: Query, alias: TableAlias| TableFactor::Derived {
-            lateral: false,
+        let derived = |lateral: bool, subquery: Query, alias: TableAlias| TableFactor::Derived {
+            lateral,
             subquery: Box::new(subquery),
             alias: Some(alias),
             sample: None,
         };
-        let from = ast::TableWithJoins { relation: derived(query, body), joins: Vec::new() };
-        let whole = super::super::planner::select_query(items, vec![from], None)?;
+        let from = ast::TableWithJoins { relation: derived(false, query, body), joins: Vec::new() };
+        let arguments = apart.then(|| functions::call(GIVEN, given));
+        let whole = super::super::planner::select_query(items, vec![from], arguments)?;
         let plain = TableAlias { explicit: true, name: called, columns: Vec::new(), at: None };
-        Ok(derived(whole, alias.unwrap_or(plain)))
+        Ok(derived(apart, whole, alias.unwrap_or(plain)))
     }
+}
+
+/// A function's query as a call has it.
+struct Called {
+    query: Query,
+    given: Vec<Expr>,
+    /// It names a relation without its arguments.
+    reads: bool,
+    /// It has marks for its arguments.
+    apart: bool,
+}
+
+/// What stands for arguments until they are planned.
+fn marks(function: &Function) -> Result<Vec<Expr>> {
+    let mark = |(at, argument): (usize, &crate::catalog::Argument)| {
+        let number = Expr::value(Value::Number(at.to_string(), false));
+        Ok(functions::call(ARGUMENT, vec![number, typed(Expr::value(Value::Null), &argument.data_type)?]))
+    };
+    function.arguments.iter().enumerate().map(mark).collect()
+}
+
+/// Whether a query is an aggregate over all rows.
+fn gives_one_row(query: &Query) -> bool {
+    let SetExpr::Select(select) = query.body.as_ref() else { return false };
+    let item = match select.projection.as_slice() {
+        [SelectItem::UnnamedExpr(item) | SelectItem::ExprWithAlias { expr: item, .. }] => item,
+        _ => return false,
+    };
+    !super::groups(select) && select.having.is_none() && aggregates::are_in(item)
 }
 
 /// A call's arguments in the function's order, each of its type.
@@ -274,16 +309,21 @@ fn undefined(function: &Function) -> Error {
         .with_hint(format!("It is {name}({types})."))
 }
 
-/// What gives another value each time it is computed must be computed once.
-fn must_not_be_doubled(function: &Function, query: &Query, given: &[Expr]) -> Result<()> {
-    let mut uses = vec![0; given.len()];
+/// How often a query uses each of so many arguments.
+fn uses(query: &Query, count: usize) -> Vec<usize> {
+    let mut uses = vec![0; count];
     let _ = visit_expressions(query, |expression| {
         if let Some(count) = argument(expression).and_then(|at| uses.get_mut(at)) {
             *count += 1;
         }
         ControlFlow::<()>::Continue(())
     });
-    let doubled = |(uses, value): (&usize, &Expr)| (*uses > 1 || function.strict) && names_volatile(value);
+    uses
+}
+
+/// What gives another value each time it is computed must be computed once. What stands `apart` is.
+fn must_not_be_doubled(function: &Function, uses: &[usize], given: &[Expr], apart: bool) -> Result<()> {
+    let doubled = |(uses, value): (&usize, &Expr)| (*uses > 1 && !apart || function.strict) && names_volatile(value);
     match uses.iter().zip(given).any(doubled) {
         true => Err(Error::new(
             Kind::Unsupported,

@@ -1,9 +1,11 @@
 //! PostgreSQL's operators and clauses that the engine has under other names.
 
 use super::super::functions::call;
-use super::super::parser::fold;
+use super::super::parser::{fold, last};
 use super::super::planner::parse_expression;
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, LimitClause, Query, UnaryOperator, Value, ValueWithSpan};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, DataType, Expr, LimitClause, Query, UnaryOperator, Value, ValueWithSpan,
+};
 
 /// The expression in the engine's words.
 pub fn as_functions(expression: &mut Expr) {
@@ -11,6 +13,15 @@ pub fn as_functions(expression: &mut Expr) {
         Expr::UnaryOp { op, expr } => unary(*op, expr),
         Expr::BinaryOp { left, op: BinaryOperator::PGOverlap, right } => {
             Some(call("array_has_any", vec![left.as_ref().clone(), right.as_ref().clone()]))
+        }
+        Expr::BinaryOp { left, op: BinaryOperator::AtQuestion, right } => {
+            Some(call("jsonb_path_exists_opr", vec![left.as_ref().clone(), right.as_ref().clone()]))
+        }
+        Expr::BinaryOp { left, op: BinaryOperator::AtAt, right } => {
+            Some(call("jsonb_path_match_opr", vec![left.as_ref().clone(), right.as_ref().clone()]))
+        }
+        Expr::Cast { expr, data_type: DataType::Custom(name, _), .. } if last(name) == "jsonpath" => {
+            Some(call("as_jsonpath", vec![expr.as_ref().clone()]))
         }
         Expr::Substring { expr, substring_from: Some(pattern), substring_for: None, .. } if is_text(pattern) => {
             // What the first parentheses hold, or all that matches.

@@ -18,6 +18,8 @@ const SETS: &[(&str, Option<&str>, Option<&str>)] = &[
     ("json_array_elements", Some("value"), Some("as_json")),
     ("jsonb_array_elements_text", Some("value"), None),
     ("json_array_elements_text", Some("value"), None),
+    ("jsonb_path_query", None, Some("as_jsonb")),
+    ("jsonb_path_query_tz", None, Some("as_jsonb")),
     ("jsonb_object_keys", None, None),
     ("json_object_keys", None, None),
     ("regexp_split_to_table", None, None),

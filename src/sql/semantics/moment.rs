@@ -1,5 +1,6 @@
 //! Parts of moments and of lengths of time, and rounding of floating point.
 
+use super::super::values::{Zone, clock_of};
 use super::function::Operator;
 use super::interval::Elapsed;
 use crate::catalog::SqlType;
@@ -46,6 +47,8 @@ enum Part {
     Microsecond,
     Epoch,
     Zone,
+    ZoneHour,
+    ZoneMinute,
 }
 
 impl Part {
@@ -70,15 +73,22 @@ impl Part {
             "millisecond" | "milliseconds" | "ms" | "msec" | "msecs" | "msecond" | "mseconds" => Self::Millisecond,
             "microsecond" | "microseconds" | "us" | "usec" | "usecs" | "usecond" | "useconds" => Self::Microsecond,
             "epoch" => Self::Epoch,
-            "timezone" | "timezone_hour" | "timezone_minute" | "timezone_h" | "timezone_m" => Self::Zone,
+            "timezone" => Self::Zone,
+            "timezone_hour" | "timezone_h" => Self::ZoneHour,
+            "timezone_minute" | "timezone_m" => Self::ZoneMinute,
             _ => return None,
         })
     }
 
     /// Whether it is of a day and not of its hours.
     fn is_of_day(self) -> bool {
-        use Part::{Epoch, Hour, Microsecond, Millisecond, Minute, Second, Zone};
-        !matches!(self, Hour | Minute | Second | Millisecond | Microsecond | Epoch | Zone)
+        use Part::{Epoch, Hour, Microsecond, Millisecond, Minute, Second};
+        !matches!(self, Hour | Minute | Second | Millisecond | Microsecond | Epoch) && !self.is_of_zone()
+    }
+
+    /// Whether it is how far the clock is from Greenwich's.
+    fn is_of_zone(self) -> bool {
+        matches!(self, Self::Zone | Self::ZoneHour | Self::ZoneMinute)
     }
 }
 
@@ -90,12 +100,24 @@ pub struct Extract {
     scale: i8,
     /// The type that it is taken from.
     from: DataType,
+    /// Whose clock shows the zone.
+    zone: Zone,
 }
 
 impl Extract {
     /// Whether it is the same wherever the clock stands: what has passed since a moment.
     pub fn is_of_moment(&self) -> bool {
         self.part == Part::Epoch
+    }
+
+    /// Whether it is how far a clock is from Greenwich's.
+    pub fn is_of_zone(&self) -> bool {
+        self.part.is_of_zone()
+    }
+
+    /// The same part by a zone's clocks.
+    pub fn in_zone(&self, zone: &Zone) -> Self {
+        Self { zone: zone.clone(), ..self.clone() }
     }
 
     /// The same part of what a clock shows.
@@ -120,9 +142,9 @@ impl Extract {
         };
         let has = match from {
             DataType::Date32 | DataType::Date64 => part.is_of_day() || part == Part::Epoch,
-            DataType::Timestamp(_, None) => part != Part::Zone,
+            DataType::Timestamp(_, None) => !part.is_of_zone(),
             DataType::Timestamp(..) => true,
-            DataType::Time32(_) | DataType::Time64(_) => !part.is_of_day() && part != Part::Zone,
+            DataType::Time32(_) | DataType::Time64(_) => !part.is_of_day() && !part.is_of_zone(),
             DataType::Interval(_) | DataType::Duration(_) => !matches!(
                 part,
                 Part::Week
@@ -132,6 +154,8 @@ impl Extract {
                     | Part::IsoYear
                     | Part::Julian
                     | Part::Zone
+                    | Part::ZoneHour
+                    | Part::ZoneMinute
             ),
             _ => {
                 let message = format!("function pg_catalog.extract(unknown, {shown}) does not exist");
@@ -151,7 +175,7 @@ impl Extract {
             Part::Julian if !is_date => 20,
             _ => 0,
         };
-        Ok(Self { part, scale, from: from.clone() })
+        Ok(Self { part, scale, from: from.clone(), zone: Zone::default() })
     }
 
     fn values(&self, array: &ArrayRef) -> Result<Vec<Option<i128>>> {
@@ -209,11 +233,23 @@ impl Extract {
         }
     }
 
+    /// Seconds east of Greenwich, or the hours or the minutes of them.
+    fn of_zone(&self, micros: i64) -> Result<i128> {
+        let out_of_range = || Error::new(Kind::DatetimeOutOfRange, "timestamp out of range");
+        let clock = clock_of(self.zone.name().parse()?, micros).ok_or_else(out_of_range)?;
+        let seconds = (i128::from(clock) - i128::from(micros)) / SECOND_MICROS;
+        Ok(match self.part {
+            Part::ZoneHour => seconds / 3600,
+            Part::ZoneMinute => seconds / 60 % 60,
+            _ => seconds,
+        })
+    }
+
     fn of_moment(&self, micros: i64) -> Result<i128> {
         let days = i128::from(micros).div_euclid(DAY_MICROS);
         let time = i128::from(micros).rem_euclid(DAY_MICROS);
         match self.part {
-            Part::Zone => return Ok(0),
+            part if part.is_of_zone() => return self.of_zone(micros),
             Part::Epoch if self.scale == 0 => return Ok(i128::from(micros) / SECOND_MICROS),
             Part::Epoch => return Ok(micros.into()),
             Part::Julian if self.scale == 0 => return Ok(days + JULIAN_1970),

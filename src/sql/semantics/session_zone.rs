@@ -3,7 +3,8 @@
 //! The engine computes in UTC. Where it is asked what a clock shows, the moment becomes what the session's clock shows before,
 //! and moments become moments again behind. With UTC nothing is done.
 
-use super::super::values::{Zone, clock_of, moment_of};
+use super::super::functions;
+use super::super::values::{Zone, clock_of, has_moments, moment_of};
 use super::cast::Cast;
 use super::function::{self, Operator};
 use super::moment::Extract;
@@ -65,13 +66,25 @@ const PARTS: [&str; 4] = ["date_part", "extract", "to_char", "datepart"];
 /// Whether an expression asks what the session's clock shows.
 pub fn is_asked(expr: &Expr, schema: &DFSchema) -> DfResult<bool> {
     Ok(match expr {
-        Expr::ScalarFunction(call) => call.name() == "current_date" || moment_at(call, schema)?.is_some(),
+        Expr::ScalarFunction(call) => {
+            call.name() == "current_date" || moment_at(call, schema)?.is_some() || writes_moments(call, schema)?
+        }
         Expr::BinaryExpr(BinaryExpr { left, op: Sign::Plus | Sign::Minus, right }) => {
             let (left, right) = (left.get_type(schema)?, right.get_type(schema)?);
             is_moment(&left) && is_interval(&right) || is_interval(&left) && is_moment(&right)
         }
         _ => false,
     })
+}
+
+/// Whether a call writes moments among whatever else it is given.
+fn writes_moments(call: &ScalarFunction, schema: &DFSchema) -> DfResult<bool> {
+    for (at, argument) in call.args.iter().enumerate() {
+        if functions::takes_anything(&call.func, at) && has_moments(&argument.get_type(schema)?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The place of the moment among a call's arguments, if its clock counts.
@@ -126,8 +139,21 @@ fn by_clock(expr: Expr, schema: &DFSchema, zone: &Zone) -> DfResult<Expr> {
             let today = Cast { from, to: SqlType::Date, zone: zone.clone() };
             Ok(function::call(today, vec![now()]))
         }
+        Expr::ScalarFunction(mut call) if writes_moments(&call, schema)? => {
+            for (at, argument) in call.args.iter_mut().enumerate() {
+                let shown = zone.shown_type(&argument.get_type(schema)?);
+                if let Some(data_type) = shown.filter(|_| functions::takes_anything(&call.func, at)) {
+                    let moments = std::mem::replace(argument, Expr::Literal(ScalarValue::Null, None));
+                    *argument = function::call(Shown { data_type }, vec![moments]);
+                }
+            }
+            Ok(Expr::ScalarFunction(call))
+        }
         Expr::ScalarFunction(mut call) => {
             let Some(at) = moment_at(&call, schema)? else { return Ok(Expr::ScalarFunction(call)) };
+            if let Some(part) = function::operator_of::<Extract>(&call).filter(|part| part.is_of_zone()) {
+                return Ok(function::call(part.in_zone(zone), call.args));
+            }
             let moment = std::mem::replace(&mut call.args[at], Expr::Literal(ScalarValue::Null, None));
             let by_zone = |from: SqlType, to| Cast { from: from.field(""), to, zone: zone.clone() };
             let to_clock = by_zone(SqlType::Timestamptz, SqlType::Timestamp);
@@ -146,6 +172,26 @@ fn by_clock(expr: Expr, schema: &DFSchema, zone: &Zone) -> DfResult<Expr> {
             Ok(function::call(operator, vec![*moment, *interval]))
         }
         other => Ok(other),
+    }
+}
+
+/// Moments under the name of a zone, whose clocks show them where they are written.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Shown {
+    data_type: DataType,
+}
+
+impl Operator for Shown {
+    fn name(&self) -> &'static str {
+        "shown"
+    }
+
+    fn returns(&self) -> Field {
+        Field::new("", self.data_type.clone(), true)
+    }
+
+    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
+        Ok(cast(&operands[0].to_array(rows)?, &self.data_type)?)
     }
 }
 

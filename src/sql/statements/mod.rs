@@ -1,5 +1,6 @@
 //! Statements of Steward's own, one file a family, and those on the session itself.
 
+mod constraints;
 mod inventory;
 mod kept;
 mod keys;
@@ -10,6 +11,7 @@ mod settings;
 mod source;
 mod upkeep;
 
+pub use constraints::{set_constraints, settle_before_commit};
 pub use inventory::inventory;
 pub use kept::{discard, keep};
 pub use keys::rotate_key;

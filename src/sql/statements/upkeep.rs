@@ -110,7 +110,7 @@ async fn cluster(session: &mut Session, what: Option<(Name, Option<String>)>) ->
             let by = ClusterBy::Key(key);
             super::super::execute::defining(session, async |ddl| set(ddl, &name, &by)).await?;
             // The new order is a fact before anything is written in it.
-            session.commit_implicit()?;
+            session.commit_implicit().await?;
             session.begin_implicit();
         }
         None if facts.cluster.is_empty() => {

@@ -9,6 +9,7 @@ mod interval;
 mod json;
 mod moment;
 mod numbers;
+mod places;
 mod read;
 mod time_zone;
 mod times;
@@ -19,9 +20,10 @@ pub use inet::Inet;
 pub use json::{
     Level as JsonLevel, concatenated, is_too_deep as json_is_too_deep, level as json_level, number as json_number,
 };
+pub use places::in_places;
 pub use read::{array_elements, first_unreadable, names_zone, read, read_one, unescaped};
 pub use time_zone::{TimeZone, clock_of, moment_of};
-pub use zone::{Zone, setting as zone_setting};
+pub use zone::{Zone, has_moments, setting as zone_setting};
 
 use super::error::cannot_cast;
 use crate::catalog::SqlType;

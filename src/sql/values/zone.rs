@@ -114,7 +114,7 @@ impl Zone {
 
     /// An array whose moments are written as this zone's clocks show them; others as they are.
     pub fn shown(&self, array: &ArrayRef) -> Result<ArrayRef> {
-        match self.of_zone(array.data_type()) {
+        match self.shown_type(array.data_type()) {
             Some(data_type) => Ok(cast(array, &data_type)?),
             None => Ok(array.clone()),
         }
@@ -122,7 +122,7 @@ impl Zone {
 
     /// A schema whose moments are written so; none if it has no moments, or they are written in UTC.
     pub fn schema(&self, schema: &SchemaRef) -> Option<SchemaRef> {
-        let fields = schema.fields().iter().map(|field| match self.of_zone(field.data_type()) {
+        let fields = schema.fields().iter().map(|field| match self.shown_type(field.data_type()) {
             Some(data_type) => Arc::new(field.as_ref().clone().with_data_type(data_type)),
             None => field.clone(),
         });
@@ -131,24 +131,37 @@ impl Zone {
         changed.then(|| Arc::new(arrow::datatypes::Schema::new(fields)))
     }
 
-    fn of_zone(&self, data_type: &DataType) -> Option<DataType> {
+    /// The type of values whose moments are written so; none if they have no moments.
+    pub fn shown_type(&self, data_type: &DataType) -> Option<DataType> {
         let name = self.0.as_ref()?;
         match data_type {
             DataType::Timestamp(unit, Some(_)) => Some(DataType::Timestamp(*unit, Some(name.clone()))),
             DataType::List(item) => {
-                let items = self.of_zone(item.data_type())?;
+                let items = self.shown_type(item.data_type())?;
                 Some(DataType::List(Arc::new(item.as_ref().clone().with_data_type(items))))
+            }
+            DataType::Struct(fields) => {
+                let shown = |field: &Arc<Field>| self.shown_type(field.data_type());
+                fields.iter().any(|field| shown(field).is_some()).then(|| {
+                    let fields = fields.iter().map(|field| match shown(field) {
+                        Some(data_type) => Arc::new(field.as_ref().clone().with_data_type(data_type)),
+                        None => field.clone(),
+                    });
+                    DataType::Struct(fields.collect())
+                })
             }
             _ => None,
         }
     }
 }
 
-fn has_moments(data_type: &DataType) -> bool {
+/// Whether values of a type are moments, or have some in them.
+pub fn has_moments(data_type: &DataType) -> bool {
     match data_type {
         DataType::Timestamp(_, Some(_)) => true,
         DataType::List(item) => has_moments(item.data_type()),
         DataType::Dictionary(_, values) => has_moments(values),
+        DataType::Struct(fields) => fields.iter().any(|field| has_moments(field.data_type())),
         _ => false,
     }
 }

@@ -38,6 +38,11 @@ impl Postgres {
         Self { declared, signature: Signature::user_defined(declared.volatility) }
     }
 
+    /// Whether a call takes a value of any type at this place, as it is.
+    pub fn takes_anything(&self, at: usize) -> bool {
+        self.declared.overloads.iter().any(|overload| overload.wanted(at) == Some(&Wanted::Any))
+    }
+
     /// The one that takes such arguments.
     ///
     /// # Errors

@@ -32,6 +32,7 @@ pub use vectors::of_operator as vector_operator;
 
 use datafusion::logical_expr::ScalarUDF;
 use declared::{Declaration, Declared, read};
+use std::any::Any;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -64,6 +65,12 @@ fn declarations() -> impl Iterator<Item = &'static Declaration> {
     .into_iter()
     .chain(json::FAMILIES.iter().copied())
     .flatten()
+}
+
+/// Whether a function takes a value of any type at this place, as it is.
+pub fn takes_anything(function: &ScalarUDF, at: usize) -> bool {
+    let function = function.inner().as_ref() as &dyn Any;
+    function.downcast_ref::<Postgres>().is_some_and(|function| function.takes_anything(at))
 }
 
 /// The function of this name.

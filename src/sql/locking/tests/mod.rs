@@ -1,6 +1,7 @@
 //! Several sessions at once. A statement that waits runs as a task of its own; that it waits is read off the lock table,
 //! so no test depends on time.
 
+mod deferred;
 mod hermitage;
 mod serial;
 mod waits;

@@ -81,6 +81,7 @@ pub fn shown(data_type: &Type) -> String {
         Type::Regclass => "regclass",
         Type::Regtype => "regtype",
         Type::Regproc => "regproc",
+        Type::Regoperator => "regoperator",
         Type::Regnamespace => "regnamespace",
         Type::Regrole => "regrole",
         Type::Timestamptz => "timestamp with time zone",
@@ -116,9 +117,14 @@ pub fn family(data_type: &Type) -> Family {
     match data_type {
         Type::Bool => Family::Bool,
         Type::Int2 | Type::Int4 | Type::Int8 | Type::Float4 | Type::Float8 | Type::Numeric => Family::Number,
-        Type::Oid | Type::Xid | Type::Regclass | Type::Regtype | Type::Regproc | Type::Regnamespace | Type::Regrole => {
-            Family::Oid
-        }
+        Type::Oid
+        | Type::Xid
+        | Type::Regclass
+        | Type::Regtype
+        | Type::Regproc
+        | Type::Regoperator
+        | Type::Regnamespace
+        | Type::Regrole => Family::Oid,
         Type::Char
         | Type::Name
         | Type::Text
@@ -139,7 +145,10 @@ pub fn family(data_type: &Type) -> Family {
 
 /// Whether values of the type are OIDs that a name is shown for.
 pub fn is_reg(data_type: &Type) -> bool {
-    matches!(data_type, Type::Regclass | Type::Regtype | Type::Regproc | Type::Regnamespace | Type::Regrole)
+    matches!(
+        data_type,
+        Type::Regclass | Type::Regtype | Type::Regproc | Type::Regoperator | Type::Regnamespace | Type::Regrole
+    )
 }
 
 /// The type of an array's elements.

@@ -245,7 +245,7 @@ fn constraint(facts: &Facts, constraint: &Constraint<'_>, pretty: bool) -> Strin
                     text.push_str(&format!(" ON {event} {}", does.sql()));
                 }
             }
-            text
+            text + key.deferral.sql()
         }
     }
 }

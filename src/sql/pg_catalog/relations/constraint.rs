@@ -5,7 +5,7 @@ use super::super::facts::Facts;
 use super::super::oids::{self, ClassPart, ConstraintPart};
 use super::rows::Rows;
 use super::types;
-use crate::catalog::{Action, CheckConstraint, ForeignKey, KeyConstraint, ObjectId, Table};
+use crate::catalog::{Action, CheckConstraint, Deferral, ForeignKey, KeyConstraint, ObjectId, Table};
 
 /// A constraint of a table.
 pub struct Constraint<'a> {
@@ -40,6 +40,14 @@ impl Constraint<'_> {
             Kind::Key(..) => "u",
             Kind::Foreign(_) => "f",
             Kind::Check(_) => "c",
+        }
+    }
+
+    /// When it is looked at.
+    pub fn deferral(&self) -> Deferral {
+        match self.kind {
+            Kind::Foreign(key) => key.deferral,
+            Kind::Key(..) | Kind::Check(_) => Deferral::Never,
         }
     }
 
@@ -139,6 +147,8 @@ pub fn rows(facts: &Facts, rows: &mut Rows) {
             ("conname", constraint.name.into()),
             ("connamespace", facts.schema_oid(&constraint.table.schema).unwrap_or(0).into()),
             ("contype", letter.into()),
+            ("condeferrable", constraint.deferral().is_deferrable().into()),
+            ("condeferred", constraint.deferral().is_deferred().into()),
             ("convalidated", true.into()),
             ("conrelid", oids::of(constraint.table_id).into()),
             ("conislocal", true.into()),

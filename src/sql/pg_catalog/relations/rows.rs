@@ -66,7 +66,9 @@ fn zero(data_type: &Type) -> Value {
         Type::Timestamptz => Value::Moment(0),
         Type::Array(_) | Type::Int2Vector | Type::OidVector => Value::Array(Arc::new([])),
         Type::Int2 | Type::Int4 | Type::Int8 | Type::Oid | Type::Xid => Value::Int(0),
-        Type::Regclass | Type::Regtype | Type::Regproc | Type::Regnamespace | Type::Regrole => Value::Int(0),
+        Type::Regclass | Type::Regtype | Type::Regproc | Type::Regoperator | Type::Regnamespace | Type::Regrole => {
+            Value::Int(0)
+        }
         _ => Value::from(""),
     }
 }

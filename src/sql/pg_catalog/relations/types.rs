@@ -157,6 +157,7 @@ pub fn shown(known: &BuiltIn, modifier: Option<i32>) -> String {
         Some(n) => format!("{name}({n})"),
         None => name.to_owned(),
     };
+    let places = modifier.filter(|n| (0..=6).contains(n)).map_or_else(String::new, |n| format!("({n})"));
     match known.name {
         "bool" => "boolean".to_owned(),
         "int2" => "smallint".to_owned(),
@@ -178,9 +179,9 @@ pub fn shown(known: &BuiltIn, modifier: Option<i32>) -> String {
             Some(n) => format!("vector({n})"),
             None => "vector".to_owned(),
         },
-        "time" => "time without time zone".to_owned(),
-        "timestamp" => "timestamp without time zone".to_owned(),
-        "timestamptz" => "timestamp with time zone".to_owned(),
+        "time" => format!("time{places} without time zone"),
+        "timestamp" => format!("timestamp{places} without time zone"),
+        "timestamptz" => format!("timestamp{places} with time zone"),
         "any" => "\"any\"".to_owned(),
         name if known.namespace == super::super::oids::INFORMATION_SCHEMA => format!("information_schema.{name}"),
         name => name.to_owned(),

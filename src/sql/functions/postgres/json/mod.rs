@@ -7,6 +7,7 @@ mod aggregate;
 mod build;
 mod change;
 mod contain;
+mod jsonpath;
 mod order;
 mod parts;
 mod path;
@@ -24,6 +25,7 @@ pub const FAMILIES: &[&[Declaration]] = &[
     build::FUNCTIONS,
     aggregate::FUNCTIONS,
     path::FUNCTIONS,
+    jsonpath::FUNCTIONS,
     parts::FUNCTIONS,
     sets::FUNCTIONS,
     change::FUNCTIONS,

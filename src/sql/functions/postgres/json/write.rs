@@ -111,11 +111,30 @@ impl<'a> Writer<'a> {
             (Kind::Plain, cell) => out.push_str(&shown(cell)),
             (Kind::Moment, cell) => {
                 let text = shown(cell).replacen(' ', "T", 1);
-                // With minutes of the zone, as ISO 8601 has it.
                 let zoned = matches!(cell, Cell::Timestamptz(..));
-                out.push_str(&quoted(&if zoned { text.replacen("+00", "+00:00", 1) } else { text }));
+                out.push_str(&quoted(&if zoned { with_minutes(&text) } else { text }));
             }
             (_, cell) => out.push_str(&quoted(&shown(cell))),
         }
+    }
+}
+
+/// A moment whose zone has its minutes, as ISO 8601 wants them: `+01` becomes `+01:00`.
+fn with_minutes(text: &str) -> String {
+    let (moment, era) = text.strip_suffix(" BC").map_or((text, ""), |moment| (moment, " BC"));
+    let hours = moment.len().checked_sub(3).and_then(|at| moment.get(at..));
+    let minutes = if hours.is_some_and(|hours| hours.starts_with(['+', '-'])) { ":00" } else { "" };
+    format!("{moment}{minutes}{era}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_minutes;
+
+    #[test]
+    fn zones_have_minutes() {
+        assert_eq!(with_minutes("2024-01-01T12:00:00+01"), "2024-01-01T12:00:00+01:00");
+        assert_eq!(with_minutes("2024-01-01T12:00:00.5-03:30"), "2024-01-01T12:00:00.5-03:30");
+        assert_eq!(with_minutes("0044-03-15T12:00:00+00 BC"), "0044-03-15T12:00:00+00:00 BC");
     }
 }

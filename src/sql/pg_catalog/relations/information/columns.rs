@@ -118,7 +118,10 @@ fn size(known: Option<&'static BuiltIn>, attribute: &Attribute) -> Size {
             }
         }
         "date" => Size { moment: Some(0), ..Size::default() },
-        "time" | "timestamp" | "timestamptz" | "interval" => Size { moment: Some(6), ..Size::default() },
+        "time" | "timestamp" | "timestamptz" | "interval" => {
+            let places = if attribute.modifier < 0 { 6 } else { attribute.modifier };
+            Size { moment: Some(places), ..Size::default() }
+        }
         _ => Size::default(),
     }
 }

@@ -6,11 +6,11 @@ use super::super::super::oids;
 use super::super::constraint::{Constraint, Kind, constraints as all};
 use super::super::rows::{Rows, row};
 use super::{database, yes_or_no};
-use crate::catalog::{ForeignKey, Table};
+use crate::catalog::{Deferral, ForeignKey, Table};
 
 /// table_constraints; NOT NULL is one too, whose name PostgreSQL makes of numbers.
 pub fn constraints(facts: &Facts, rows: &mut Rows) {
-    let mut add = |table: &Table, name: &str, kind: &str| {
+    let mut add = |table: &Table, name: &str, kind: &str, deferral: Deferral| {
         row!(rows,
             constraint_catalog: database(facts),
             constraint_schema: &table.schema,
@@ -19,8 +19,8 @@ pub fn constraints(facts: &Facts, rows: &mut Rows) {
             table_schema: &table.schema,
             table_name: &table.name,
             constraint_type: kind,
-            is_deferrable: "NO",
-            initially_deferred: "NO",
+            is_deferrable: yes_or_no(deferral.is_deferrable()),
+            initially_deferred: yes_or_no(deferral.is_deferred()),
             enforced: "YES",
             nulls_distinct: (kind == "UNIQUE").then(|| yes_or_no(true)),
         );
@@ -32,10 +32,10 @@ pub fn constraints(facts: &Facts, rows: &mut Rows) {
             "f" => "FOREIGN KEY",
             _ => "CHECK",
         };
-        add(constraint.table, constraint.name, kind);
+        add(constraint.table, constraint.name, kind, constraint.deferral());
     }
     for (table, name, _) in not_nulls(facts) {
-        add(table, &name, "CHECK");
+        add(table, &name, "CHECK", Deferral::Never);
     }
 }
 
