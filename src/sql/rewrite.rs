@@ -4,7 +4,9 @@
 //! over composite types do. The engine knows no such argument; it becomes a struct of the relation's columns.
 
 mod aggregates;
+mod asked;
 mod calls;
+mod counts;
 mod expansion;
 mod gathered;
 mod inherited;
@@ -25,6 +27,7 @@ mod single;
 mod subqueries;
 mod using;
 mod values;
+mod whole;
 mod windows;
 
 pub use similar::regular as similar_pattern;
@@ -48,13 +51,14 @@ pub fn query(mut query: Query, context: &Context) -> Result<Query> {
     inline::write_out(&mut query, context)?;
     expansion::must_be_bounded(&query, context)?;
     let merges = using::is_in(&query);
-    let wants_columns = merges || wants_rows(&query);
+    let wants_columns = merges || wants_rows(&query) || whole::is_in(&query);
     let mut rewriter = Rewriter { context, wants_columns, depth: 0, scopes: Vec::new(), named: Vec::new() };
     let _ = VisitMut::visit(&mut query, &mut rewriter);
     if merges {
         using::none_is_left(&query)?;
     }
     meant::no_ordinality(&query)?;
+    asked::mark(&mut query);
     Ok(query)
 }
 
@@ -81,6 +85,7 @@ impl VisitorMut for Rewriter<'_> {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         self.depth += 1;
         operators::fetch_as_limit(query);
+        counts::as_numbers(query);
         sets::mean_columns(query);
         values::computed(query);
         order::spell_out(query);
@@ -89,6 +94,7 @@ impl VisitorMut for Rewriter<'_> {
             let mut scope = Scope::new();
             if let SetExpr::Select(select) = query.body.as_mut() {
                 scope = from(select, self.context, &named);
+                whole::spell_out(select, &scope);
                 if let Some(merged) = using::Merged::spell_out(select, &scope)
                     && let Some(order) = &mut query.order_by
                 {
@@ -105,6 +111,7 @@ impl VisitorMut for Rewriter<'_> {
         naming::spell_out(&mut query.body, order, self.depth == 1);
         if let SetExpr::Select(select) = query.body.as_mut() {
             inherited::order(select);
+            order::mean_columns_in_having(select);
             order::mean_columns(select, order, self.depth == 1);
             select.projection.iter_mut().for_each(subqueries::as_values);
             select.projection.iter_mut().for_each(series::as_rows);
@@ -285,6 +292,7 @@ fn long_number(expression: &mut Expr) {
 fn in_engines_words(expression: &mut Expr) {
     name_to_call(expression);
     calls::spell_out(expression);
+    counts::no_places(expression);
     gathered::spell_out(expression);
     long_number(expression);
     rows::compare(expression);
@@ -300,6 +308,7 @@ pub fn expression(mut expression: Expr) -> Expr {
         in_engines_words(e);
         ControlFlow::<()>::Continue(())
     });
+    asked::mark(&mut expression);
     expression
 }
 
