@@ -52,9 +52,13 @@ impl Called {
         if ALIKE.contains(&self.name.as_str()) {
             return Choice::One(&[]);
         }
-        match candidates::FUNCTIONS.get(self.name.as_str()).filter(|_| self.function.is_some()) {
-            Some(all) => candidates::choose(all, given),
-            None => Choice::None,
+        let known = candidates::FUNCTIONS.get(self.name.as_str()).filter(|_| self.function.is_some());
+        let Some(all) = known else { return Choice::None };
+        // What is made of whole numbers, as a series is, may be `bigint` for the engine alone.
+        let narrow = || given.iter().map(|g| if *g == Some(Type::Int8) { Some(Type::Int4) } else { *g });
+        match candidates::choose(all, given) {
+            Choice::None => candidates::choose(all, &narrow().collect::<Vec<_>>()),
+            choice => choice,
         }
     }
 
@@ -62,14 +66,7 @@ impl Called {
     fn planned(&self, args: &ReturnFieldArgs<'_>) -> Option<FieldRef> {
         let function = self.function.as_ref()?;
         let given: Vec<Given> = args.arg_fields.iter().zip(args.scalar_arguments).map(|(f, c)| given(f, *c)).collect();
-        let narrow = || given.iter().map(|g| if *g == Some(Type::Int8) { Some(Type::Int4) } else { *g });
-        let chosen = match self.choose(&given) {
-            Choice::One(chosen) => chosen,
-            _ => match self.choose(&narrow().collect::<Vec<_>>()) {
-                Choice::One(chosen) => chosen,
-                _ => return None,
-            },
-        };
+        let Choice::One(chosen) = self.choose(&given) else { return None };
         let known = args.arg_fields.iter().zip(&given).find(|(_, given)| given.is_some()).map(|(field, _)| field);
         let lent = args.arg_fields.iter().zip(&given).enumerate().map(|(at, (field, given))| match given {
             Some(_) => field.clone(),

@@ -24,7 +24,7 @@ const CHOOSE_CASTS: &str = "Could not choose a best candidate operator. You migh
 struct Operand {
     given: Given,
     name: String,
-    /// Whether it is what it is said to be: what is made of whole numbers is `bigint` until their types are settled.
+    /// Whether it is what it is said to be: what is made of whole numbers, as a series is, may be `bigint` for the engine alone.
     settled: bool,
 }
 
@@ -202,7 +202,7 @@ fn operand(expr: &Expr, schema: &DFSchema) -> Option<Operand> {
     match sql_type {
         SqlType::Text if !is_surely_text(expr) => None,
         sql_type => {
-            let settled = matches!(expr, Expr::Column(_) | Expr::Cast(_));
+            let settled = matches!(expr, Expr::Cast(_));
             Some(Operand { settled, ..known(&sql_type) })
         }
     }
