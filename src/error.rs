@@ -17,6 +17,8 @@ pub enum Kind {
     UndefinedColumn,
     /// No function of that name takes such arguments.
     UndefinedFunction,
+    /// Several functions or operators would do.
+    AmbiguousFunction,
     /// No such role, tag, policy, model, version, setting or index.
     UndefinedObject,
     /// No such schema.
@@ -33,6 +35,8 @@ pub enum Kind {
     UndefinedParameter,
     /// A relation of that name is there already.
     DuplicateTable,
+    /// A schema of that name exists.
+    DuplicateSchema,
     /// A column is named twice.
     DuplicateColumn,
     /// Two relations of a FROM clause have one name.
@@ -65,6 +69,8 @@ pub enum Kind {
     CannotCoerce,
     /// A name that cannot be one.
     InvalidName,
+    /// A name is longer than it may be, and is cut.
+    NameTooLong,
     /// An object of another kind than the statement is about.
     WrongObject,
     /// A value for a column that makes its own.

@@ -324,6 +324,8 @@ pub enum Severity {
 pub struct Notice {
     /// How grave it is.
     pub severity: Severity,
+    /// What it is about, where it has a code of its own.
+    pub kind: Option<Kind>,
     /// What it says.
     pub message: String,
     /// A second sentence.
@@ -352,7 +354,12 @@ impl NoticeSink {
 
     /// Sends a text of some severity.
     pub fn say(&self, severity: Severity, message: impl Into<String>) {
-        self.send(Notice { severity, message: message.into(), detail: None, hint: None });
+        self.tell(severity, None, message);
+    }
+
+    /// Sends a text of some severity, with the code of what it is about.
+    pub fn tell(&self, severity: Severity, kind: Option<Kind>, message: impl Into<String>) {
+        self.send(Notice { severity, kind, message: message.into(), detail: None, hint: None });
     }
 }
 

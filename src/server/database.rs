@@ -64,7 +64,7 @@ impl Backend for Database {
             return Err(Error::new(Kind::UndefinedDatabase, message));
         }
         let sink = notices.clone();
-        let hear = move |notice: sql::Notice| sink.say(severity(notice.severity), notice.message);
+        let hear = move |notice: sql::Notice| sink.tell(severity(notice.severity), notice.kind, notice.message);
         let mut session = self.session_with_notices(&startup.role, Arc::new(hear))?;
         session.set_binary_form(Arc::new(BinaryCopy));
         for (name, value) in settings(&startup.parameters)? {

@@ -12,6 +12,7 @@ pub fn sqlstate(kind: Kind) -> &'static str {
         Kind::UndefinedTable => "42P01",
         Kind::UndefinedColumn => "42703",
         Kind::UndefinedFunction => "42883",
+        Kind::AmbiguousFunction => "42725",
         Kind::UndefinedObject => "42704",
         Kind::UndefinedSchema => "3F000",
         Kind::UndefinedDatabase => "3D000",
@@ -20,6 +21,7 @@ pub fn sqlstate(kind: Kind) -> &'static str {
         Kind::UndefinedSavepoint => "3B001",
         Kind::UndefinedParameter => "42P02",
         Kind::DuplicateTable => "42P07",
+        Kind::DuplicateSchema => "42P06",
         Kind::DuplicateColumn => "42701",
         Kind::DuplicateAlias => "42712",
         Kind::InvalidLogarithm => "2201E",
@@ -39,6 +41,7 @@ pub fn sqlstate(kind: Kind) -> &'static str {
         Kind::IndeterminateType => "42P18",
         Kind::CannotCoerce => "42846",
         Kind::InvalidName => "42602",
+        Kind::NameTooLong => "42622",
         Kind::WrongObject => "42809",
         Kind::GeneratedAlways => "428C9",
         Kind::SequenceLimit => "2200H",
@@ -133,6 +136,7 @@ pub(super) fn notice_response(notice: &Notice) -> PgWireBackendMessage {
         Severity::Notice => ("NOTICE", "00000"),
         Severity::Warning => ("WARNING", "01000"),
     };
+    let code = notice.kind.map_or(code, sqlstate);
     let mut fields = vec![
         (b'S', severity.to_owned()),
         (b'V', severity.to_owned()),
@@ -159,7 +163,9 @@ mod tests {
         (Kind::UndefinedTable, "42P01"),
         (Kind::UndefinedColumn, "42703"),
         (Kind::UndefinedFunction, "42883"),
+        (Kind::AmbiguousFunction, "42725"),
         (Kind::InvalidName, "42602"),
+        (Kind::NameTooLong, "42622"),
         (Kind::WrongObject, "42809"),
         (Kind::GeneratedAlways, "428C9"),
         (Kind::SequenceLimit, "2200H"),
@@ -171,6 +177,7 @@ mod tests {
         (Kind::UndefinedSavepoint, "3B001"),
         (Kind::UndefinedParameter, "42P02"),
         (Kind::DuplicateTable, "42P07"),
+        (Kind::DuplicateSchema, "42P06"),
         (Kind::DuplicateColumn, "42701"),
         (Kind::DuplicateAlias, "42712"),
         (Kind::InvalidLogarithm, "2201E"),
@@ -272,5 +279,21 @@ mod tests {
         assert_eq!(field(b'H'), Some("Try y."));
         assert_eq!(field(b'P'), Some("8"));
         assert_eq!(field(b'D'), None);
+    }
+
+    #[test]
+    fn notices_carry_the_code_of_what_they_are_about() {
+        let code = |kind: Option<Kind>| {
+            let message = "there is no transaction in progress".to_owned();
+            let notice = Notice { severity: Severity::Warning, kind, message, detail: None, hint: None };
+            let PgWireBackendMessage::NoticeResponse(response) = notice_response(&notice) else {
+                panic!("not a notice response");
+            };
+            response.fields.into_iter().find(|(name, _)| *name == b'C').map(|(_, text)| text)
+        };
+        assert_eq!(code(None).as_deref(), Some("01000"));
+        assert_eq!(code(Some(Kind::NoActiveTransaction)).as_deref(), Some("25P01"));
+        assert_eq!(code(Some(Kind::ActiveTransaction)).as_deref(), Some("25001"));
+        assert_eq!(code(Some(Kind::NameTooLong)).as_deref(), Some("42622"));
     }
 }

@@ -26,6 +26,8 @@ use std::time::Instant;
 pub struct Notice {
     /// `NOTICE`, `WARNING` or `INFO`.
     pub severity: &'static str,
+    /// What it is about, where PostgreSQL's has a code of its own.
+    pub kind: Option<Kind>,
     /// The message.
     pub message: String,
 }
@@ -149,12 +151,17 @@ impl Context {
 
     /// Sends a NOTICE.
     pub fn notice(&self, message: impl Into<String>) {
-        (self.notices)(Notice { severity: "NOTICE", message: message.into() });
+        (self.notices)(Notice { severity: "NOTICE", kind: None, message: message.into() });
+    }
+
+    /// Sends a NOTICE of what would be an error of this kind elsewhere.
+    pub fn notice_of(&self, kind: Kind, message: impl Into<String>) {
+        (self.notices)(Notice { severity: "NOTICE", kind: Some(kind), message: message.into() });
     }
 
     /// Sends a WARNING.
     pub fn warn(&self, message: impl Into<String>) {
-        (self.notices)(Notice { severity: "WARNING", message: message.into() });
+        (self.notices)(Notice { severity: "WARNING", kind: None, message: message.into() });
     }
 
     /// The same statement with another role's rights, a view's owner; who looks stays who looks.

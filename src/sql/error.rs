@@ -1,5 +1,6 @@
 //! From the engine's errors to ours: meaning, PostgreSQL's wording, place in the statement.
 
+use super::engine_words;
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind};
 use arrow::error::ArrowError;
@@ -67,7 +68,8 @@ fn unsupported(message: &str) -> Error {
             Error::new(Kind::Unsupported, "a subquery is not supported at this place")
                 .with_hint("Join with it, or compute it in a WITH query.")
         }
-        _ => Error::new(Kind::Unsupported, first_line(message)),
+        _ => engine_words::translated(message)
+            .unwrap_or_else(|| Error::new(Kind::Unsupported, engine_words::plain(&first_line(message)))),
     }
 }
 
@@ -208,9 +210,9 @@ fn cast(message: &str) -> Error {
         return Error::new(Kind::InvalidText, "invalid input syntax").with_detail(message);
     }
     if message.contains("Casting from") || message.contains("not supported") {
-        return Error::new(Kind::DatatypeMismatch, message);
+        return Error::new(Kind::DatatypeMismatch, engine_words::plain(&message));
     }
-    Error::new(Kind::InvalidText, message)
+    Error::new(Kind::InvalidText, engine_words::plain(&message))
 }
 
 /// The error for a cast that PostgreSQL has not.
@@ -279,29 +281,14 @@ const WRONG_TYPE: &[&str] = &[
     "different types",
 ];
 
-/// PostgreSQL's name of a type as the engine writes it.
-fn type_of_engine(text: &str) -> Option<&'static str> {
-    Some(match text.trim() {
-        "Utf8" | "LargeUtf8" | "Utf8View" => "text",
-        "Int16" => "smallint",
-        "Int32" => "integer",
-        "Int64" => "bigint",
-        "Float32" => "real",
-        "Float64" => "double precision",
-        "Date32" => "date",
-        decimal if decimal.starts_with("Decimal") => "numeric",
-        interval if interval.starts_with("Interval") => "interval",
-        moment if moment.starts_with("Timestamp") && moment.contains("UTC") => "timestamp with time zone",
-        clock if clock.starts_with("Timestamp") => "timestamp without time zone",
-        _ => return None,
-    })
-}
-
 fn plan(message: &str) -> Error {
     let message = first_line(message.strip_prefix("Error during planning: ").unwrap_or(message));
     if let Some(rest) = message.strip_prefix("Invalid function '") {
         let name = rest.split('\'').next().unwrap_or_default();
         return super::functions::undefined(name);
+    }
+    if let Some(error) = engine_words::translated(&message) {
+        return error;
     }
     let any = |words: &[&str]| words.iter().any(|word| message.contains(word));
     let number = |before: &str| {
@@ -345,14 +332,8 @@ fn plan(message: &str) -> Error {
     if let Some(name) = message.strip_prefix("Invalid qualifier ") {
         return Error::new(Kind::UndefinedTable, format!("missing FROM-clause entry for table \"{name}\""));
     }
-    if any(&["failed to match any signature", "but received"])
-        && let Some(name) = message.split("Function '").nth(1).and_then(|rest| rest.split('\'').next())
-    {
-        return Error::new(Kind::UndefinedFunction, format!("function {name} does not take such arguments"))
-            .with_hint("No function matches the given name and argument types. You might need to add type casts.");
-    }
     if let Some((_, of)) = message.split_once("Cannot create filter with non-boolean predicate ") {
-        let of = of.rsplit(" returning ").next().and_then(type_of_engine);
+        let of = of.rsplit(" returning ").next().and_then(engine_words::name_of);
         let not = of.map_or_else(String::new, |of| format!(", not type {of}"));
         return Error::new(Kind::DatatypeMismatch, format!("argument of WHERE must be type boolean{not}"));
     }
@@ -378,8 +359,8 @@ fn plan(message: &str) -> Error {
     } else {
         Kind::Syntax
     };
-    let message = message.split(" You might need to add explicit").next().unwrap_or(&message).to_owned();
-    let error = Error::new(kind, message);
+    let message = message.split(" You might need to add explicit").next().unwrap_or(&message);
+    let error = Error::new(kind, engine_words::plain(message));
     match kind {
         Kind::UndefinedFunction => error
             .with_hint("No operator or function matches the given argument types. You might need to add type casts."),
@@ -398,7 +379,7 @@ fn execution(message: &str) -> Error {
     if line.contains("verflow") {
         return Error::new(Kind::NumericOutOfRange, "value out of range").with_detail(line);
     }
-    Error::new(Kind::InvalidParameter, line)
+    engine_words::translated(&line).unwrap_or_else(|| Error::new(Kind::InvalidParameter, engine_words::plain(&line)))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::ddl::{self, Ddl};
 use super::define;
 use super::dml::{self, Changed, Work};
+use super::explaining;
 use super::kept_plan::Planned;
 use super::lateral;
 use super::locking;
@@ -97,6 +98,10 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
         Sql::Truncate(truncate) => {
             defining(session, async |ddl| dml::truncate(ddl, &truncate)).await?;
             command("TRUNCATE TABLE")
+        }
+        Sql::Explain { options: Some(options), statement, .. } => {
+            let (analyze, verbose) = explaining::options(&options)?;
+            explain(session, *statement, analyze, verbose).await
         }
         Sql::Explain { analyze, verbose, statement, .. } => explain(session, *statement, analyze, verbose).await,
         Sql::CreateTable(create) => {
@@ -497,7 +502,7 @@ async fn explain(session: &mut Session, statement: Sql, analyze: bool, verbose: 
 fn begin_block(session: &mut Session, modes: &[TransactionMode], begin: bool) -> Result<Outcome> {
     let tag = if begin { "BEGIN" } else { "START TRANSACTION" };
     if session.status != Status::Idle {
-        session.notify("WARNING", "there is already a transaction in progress");
+        session.notify("WARNING", Kind::ActiveTransaction, "there is already a transaction in progress");
         return command(tag);
     }
     session.transaction_modes(modes)?;
@@ -522,7 +527,7 @@ async fn commit_block(session: &mut Session) -> Result<Outcome> {
     let after = session.settings_after.take();
     match std::mem::replace(&mut session.status, Status::Idle) {
         Status::Idle => {
-            session.notify("WARNING", "there is no transaction in progress");
+            session.notify("WARNING", Kind::NoActiveTransaction, "there is no transaction in progress");
             command("COMMIT")
         }
         Status::Failed => {
@@ -558,7 +563,7 @@ async fn commit_block(session: &mut Session) -> Result<Outcome> {
 fn rollback_block(session: &mut Session) -> Result<Outcome> {
     session.savepoints.clear();
     if session.status == Status::Idle {
-        session.notify("WARNING", "there is no transaction in progress");
+        session.notify("WARNING", Kind::NoActiveTransaction, "there is no transaction in progress");
     }
     if let Some(after) = session.settings_after.take() {
         session.replace_settings(after.rollback);

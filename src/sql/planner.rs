@@ -158,6 +158,16 @@ impl<'a> Planner<'a> {
         self.simplifier(schema).simplify(condition)
     }
 
+    /// The function that stands for a name that nothing has, until its arguments are known.
+    fn missing(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        const GRAMMAR: &[&str] = &["unnest", "unnest_outer", "grouping", "map", "make_map", "struct", "row"];
+        let taken = GRAMMAR.contains(&name)
+            || self.get_aggregate_meta(name).is_some()
+            || self.get_window_meta(name).is_some()
+            || self.get_higher_order_meta(name).is_some();
+        (!taken).then(|| semantics::missing(name))
+    }
+
     /// The relation of this name. What is no table of now ties the plan to this run.
     pub fn relation(&self, name: &TableReference) -> Result<Arc<dyn TableSource>> {
         if name.schema() == Some(LOCKED)
@@ -210,7 +220,10 @@ impl ContextProvider for Planner<'_> {
         let params = &self.context.params;
         let args: Vec<Expr> = args
             .into_iter()
-            .map(|arg| simplifier.coerce(params.fill(arg)?, &schema).and_then(|arg| simplifier.simplify(arg)))
+            .map(|arg| {
+                let arg = semantics::resolve_argument(params.fill(arg)?, params)?;
+                simplifier.coerce(arg, &schema).and_then(|arg| simplifier.simplify(arg))
+            })
             .collect::<DfResult<_>>()?;
         if let Some(described) = functions::described(name, &args, self.context) {
             return Ok(provider_as_source(described));
@@ -218,9 +231,10 @@ impl ContextProvider for Planner<'_> {
         if let Some(provider) = functions::table(name, &args, self.context)? {
             return Ok(provider_as_source(provider));
         }
-        let args = functions::of_engine(args, params);
-        let Some(function) = self.state.table_functions().get(&name.to_lowercase()) else {
-            return Err(functions::undefined(&name.to_lowercase()).into());
+        let name = name.to_lowercase();
+        let args = functions::of_engine(functions::series_bounds(&name, args)?, params);
+        let Some(function) = self.state.table_functions().get(&name) else {
+            return Err(functions::undefined_table(&name, &args).into());
         };
         let args = datafusion::catalog::TableFunctionArgs::new(&args, self.state);
         Ok(provider_as_source(function.create_table_provider_with_args(args)?))
@@ -244,9 +258,12 @@ impl ContextProvider for Planner<'_> {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        let builtin = name.trim_start_matches("pg_catalog.");
+        if let Some(asked) = semantics::asked(name) {
+            return Some(asked);
+        }
+        let written = name.trim_start_matches("pg_catalog.");
         // The engine's name for what PostgreSQL calls otherwise.
-        let builtin = match builtin {
+        let builtin = match written {
             "sign" => "signum",
             "ceiling" => "ceil",
             "array_remove" => "array_remove_all",
@@ -258,7 +275,8 @@ impl ContextProvider for Planner<'_> {
         if ours.is_some() {
             self.context.params.tie();
         }
-        ours.or_else(|| self.state.scalar_functions().get(builtin).cloned())
+        let engines = || self.state.scalar_functions().get(builtin).cloned();
+        ours.or_else(|| Some(semantics::called(written, engines()?))).or_else(|| self.missing(name))
     }
 
     fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {

@@ -4,8 +4,10 @@
 //! over composite types do. The engine knows no such argument; it becomes a struct of the relation's columns.
 
 mod aggregates;
+mod asked;
 mod calls;
 mod casts;
+mod counts;
 mod expansion;
 mod gathered;
 mod inherited;
@@ -27,6 +29,7 @@ mod single;
 mod subqueries;
 mod using;
 mod values;
+mod whole;
 mod windows;
 
 pub use similar::regular as similar_pattern;
@@ -51,7 +54,7 @@ pub fn query(mut query: Query, context: &Context) -> Result<Query> {
     inline::write_out(&mut query, context)?;
     expansion::must_be_bounded(&query, context)?;
     let merges = using::is_in(&query);
-    let wants_columns = merges || wants_rows(&query);
+    let wants_columns = merges || wants_rows(&query) || whole::is_in(&query);
     let mut rewriter =
         Rewriter { context, wants_columns, depth: 0, scopes: Vec::new(), compared: HashSet::new(), named: Vec::new() };
     let _ = VisitMut::visit(&mut query, &mut rewriter);
@@ -59,6 +62,7 @@ pub fn query(mut query: Query, context: &Context) -> Result<Query> {
         using::none_is_left(&query)?;
     }
     meant::no_ordinality(&query)?;
+    asked::mark(&mut query);
     Ok(query)
 }
 
@@ -87,6 +91,7 @@ impl VisitorMut for Rewriter<'_> {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         self.depth += 1;
         operators::fetch_as_limit(query);
+        counts::as_numbers(query);
         sets::mean_columns(query);
         values::computed(query);
         order::spell_out(query);
@@ -95,6 +100,7 @@ impl VisitorMut for Rewriter<'_> {
             let mut scope = Scope::new();
             if let SetExpr::Select(select) = query.body.as_mut() {
                 scope = from(select, self.context, &named);
+                whole::spell_out(select, &scope);
                 if let Some(merged) = using::Merged::spell_out(select, &scope)
                     && let Some(order) = &mut query.order_by
                 {
@@ -112,6 +118,7 @@ impl VisitorMut for Rewriter<'_> {
         if let SetExpr::Select(select) = query.body.as_mut() {
             casts::tell_apart(select, order);
             inherited::order(select);
+            order::mean_columns_in_having(select);
             order::mean_columns(select, order, self.depth == 1);
             select.projection.iter_mut().for_each(subqueries::as_values);
             select.projection.iter_mut().for_each(series::as_rows);
@@ -306,6 +313,7 @@ fn long_number(expression: &mut Expr) {
 fn in_engines_words(expression: &mut Expr) {
     name_to_call(expression);
     calls::spell_out(expression);
+    counts::no_places(expression);
     gathered::spell_out(expression);
     long_number(expression);
     rows::compare(expression);
@@ -321,6 +329,7 @@ pub fn expression(mut expression: Expr) -> Expr {
         in_engines_words(e);
         ControlFlow::<()>::Continue(())
     });
+    asked::mark(&mut expression);
     expression
 }
 

@@ -207,7 +207,12 @@ impl Session {
 
     /// Parses a string of statements.
     pub fn parse(&self, sql: &str) -> Result<Vec<Statement>> {
-        parser::parse(sql)
+        let statements = parser::parse(sql)?;
+        for name in parser::long_names(sql) {
+            let message = format!("identifier \"{name}\" will be truncated to \"{}\"", parser::cut_name(&name));
+            self.notify("NOTICE", Kind::NameTooLong, message);
+        }
+        Ok(statements)
     }
 
     /// Says what a statement takes and gives, without running it.
@@ -569,8 +574,8 @@ impl Session {
     }
 
     /// Sends a notice.
-    pub(super) fn notify(&self, severity: &'static str, message: impl Into<String>) {
-        (self.notices)(Notice { severity, message: message.into() });
+    pub(super) fn notify(&self, severity: &'static str, kind: impl Into<Option<Kind>>, message: impl Into<String>) {
+        (self.notices)(Notice { severity, kind: kind.into(), message: message.into() });
     }
 
     /// Lends the session the binary form of values, for COPY.

@@ -30,9 +30,24 @@ pub fn create_role(
         return Err(Error::new(Kind::InvalidParameter, format!("role name \"{name}\" is reserved")));
     }
     let mut role = Role { name: name.to_owned(), superuser: false, login, verifier: None, member_of: Vec::new() };
+    let members: Vec<String> = options.iter().filter_map(members).flatten().cloned().collect();
     apply(ddl, &mut role, options)?;
     let id = ddl.new_id();
-    ddl.txn.put_object(id, Object::Role(role))
+    ddl.txn.put_object(id, Object::Role(role))?;
+    for member in members {
+        let member = ddl.role(&member)?;
+        let mut role = must_get_role(ddl, member)?;
+        role.member_of.push(id);
+        ddl.txn.put_object(member, Object::Role(role))?;
+    }
+    Ok(())
+}
+
+fn members(option: &RoleOption) -> Option<&Vec<String>> {
+    match option {
+        RoleOption::Members(members) => Some(members),
+        _ => None,
+    }
 }
 
 fn apply(ddl: &Ddl<'_>, role: &mut Role, options: Vec<RoleOption>) -> Result<()> {
@@ -50,6 +65,8 @@ fn apply(ddl: &Ddl<'_>, role: &mut Role, options: Vec<RoleOption>) -> Result<()>
                 let made = || ScramVerifier::from_password(&password).map(|verifier| verifier.encode());
                 role.verifier = Some(given.or_else(|_| made())?);
             }
+            // They are told when the role is there.
+            RoleOption::Members(_) => {}
             RoleOption::InRole(groups) => {
                 for group in groups {
                     role.member_of.push(ddl.role(&group)?);

@@ -209,5 +209,11 @@ pub fn check_name(name: &str) -> Result<()> {
 /// Sends PostgreSQL's notice for IF EXISTS and IF NOT EXISTS.
 fn skipping(context: &Context, what: &str, name: &str, there: bool) {
     let state = if there { "already exists" } else { "does not exist" };
-    context.notice(format!("{what} \"{name}\" {state}, skipping"));
+    let message = format!("{what} \"{name}\" {state}, skipping");
+    match (there, what) {
+        (false, _) => context.notice(message),
+        (true, "relation") => context.notice_of(Kind::DuplicateTable, message),
+        (true, "schema") => context.notice_of(Kind::DuplicateSchema, message),
+        (true, _) => context.notice_of(Kind::DuplicateObject, message),
+    }
 }

@@ -5,6 +5,7 @@ use super::super::parameters;
 use super::super::planner::Planner;
 use super::super::run;
 use super::adding::{Adding, OnConflict};
+use super::assigned::must_fit;
 use super::defaults::Defaults;
 use super::parameters::lend_type;
 use super::returning::Beside;
@@ -16,8 +17,7 @@ use crate::error::{Error, Kind, Result};
 use crate::txn::Transaction;
 use arrow::datatypes::{DataType, Field};
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::expr::Placeholder;
-use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
@@ -59,7 +59,7 @@ pub fn insert<'a>(
         if width < columns.len() && !insert.columns.is_empty() {
             return Err(Error::new(Kind::Syntax, "INSERT has more target columns than expressions"));
         }
-        refuse_text(&target, &columns, &plan)?;
+        must_fit(&target, &plan, 0, &columns)?;
         let mut given = vec![None; target.table.columns.len()];
         for (at, &column) in columns.iter().take(width).enumerate() {
             given[column] = (!defaults.all.contains(&at)).then_some(at);
@@ -164,49 +164,6 @@ fn columns(target: &Target, insert: &ast::Insert) -> Result<Vec<usize>> {
         columns.push(at);
     }
     Ok(columns)
-}
-
-/// PostgreSQL casts a literal to the column's type, but not an expression of type text.
-fn refuse_text(target: &Target, columns: &[usize], plan: &LogicalPlan) -> Result<()> {
-    let plan = match plan {
-        LogicalPlan::Projection(projection) => listed(projection).unwrap_or(plan),
-        plan => plan,
-    };
-    let rows = match plan {
-        LogicalPlan::Projection(projection) => std::slice::from_ref(&projection.expr),
-        LogicalPlan::Values(values) => values.values.as_slice(),
-        _ => return Ok(()),
-    };
-    for row in rows {
-        for ((expression, field), &column) in row.iter().zip(plan.schema().fields()).zip(columns) {
-            let data_type = match expression {
-                Expr::Placeholder(Placeholder { field: Some(field), .. }) => field.data_type(),
-                // All of a column have one type, which may be that of its literals.
-                _ if matches!(plan, LogicalPlan::Values(_)) => continue,
-                _ => field.data_type(),
-            };
-            let column = &target.table.columns[column];
-            let text = matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
-            let literal = matches!(expression.clone().unalias(), Expr::Literal(..));
-            if text && !literal && column.data_type.arrow() != DataType::Utf8 {
-                let (name, data_type) = (&column.name, &column.data_type);
-                let message = format!("column \"{name}\" is of type {data_type} but expression is of type text");
-                return Err(Error::new(Kind::DatatypeMismatch, message)
-                    .with_hint("You will need to rewrite or cast the expression."));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The VALUES that a projection gives on as they are.
-fn listed(projection: &Projection) -> Option<&LogicalPlan> {
-    let input = match projection.input.as_ref() {
-        LogicalPlan::SubqueryAlias(alias) => &alias.input,
-        _ => &projection.input,
-    };
-    let plain = projection.expr.iter().all(|expr| matches!(expr, Expr::Column(_)));
-    (plain && matches!(input.as_ref(), LogicalPlan::Values(_))).then_some(input)
 }
 
 /// Types of the parameters of an INSERT: those of the columns they are put into, and what expressions tell.

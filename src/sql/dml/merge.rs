@@ -16,6 +16,7 @@ use super::super::tables::must_have;
 use super::super::{run, tables};
 use super::adding::{Adding, OnConflict};
 use super::apply::{remove, replace};
+use super::assigned::must_fit;
 use super::parameters::lend_type;
 use super::update::{changes, old_rows, plan, still_there};
 use super::{Changed, Target, Work, is_default, masked};
@@ -315,6 +316,7 @@ impl Merging {
     /// Runs the query.
     async fn select(&self, work: &Work<'_>) -> Result<RecordBatch> {
         let plan = self.plan(work)?;
+        must_fit(&self.target, &plan, 2, &self.lent.iter().map(|(_, column)| *column).collect::<Vec<_>>())?;
         if let LogicalPlan::Projection(projection) = &plan
             && projection.expr.get(1).is_some_and(|choice| choice.is_volatile())
         {

@@ -6,6 +6,7 @@
 
 mod adding;
 mod apply;
+mod assigned;
 mod defaults;
 mod deferred;
 mod delete;

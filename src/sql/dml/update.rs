@@ -5,6 +5,7 @@ use super::super::planner::{Planner, parse_expression, select_query};
 use super::super::run;
 use super::super::tables::{ROW_ID, TableScan};
 use super::apply::replace;
+use super::assigned::must_fit;
 use super::merge::own_factor;
 use super::returning::Beside;
 use super::{Changed, Target, Work, generated, is_default, masked, returning};
@@ -35,27 +36,16 @@ pub fn update<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, update: ast::Upd
         work.use_table(txn, &target).await?;
         let beside = Beside::of(work, &from[1..], update.returning.is_some())?;
         let values = values.into_iter().chain(beside.expressions()).collect();
-        let found = select(work, &target, from, update.selection, values).await?;
+        let plan = plan(work, &target, from, update.selection, values)?;
+        must_fit(&target, &plan, 1, &columns)?;
+        let found = rows(work, plan).await?;
         let found = still_there(work, txn, &target, found)?;
         let (ids, mut found) = first_of_each(&found)?;
         let met = found.split_off(columns.len());
         let old = old_rows(work, txn, &target, &ids)?;
         let (mut new, zone) = (old.columns().to_vec(), work.context.zone());
         for (n, &column) in columns.iter().enumerate() {
-            new[column] =
-                zone.assign(&found[n], &target.table.columns[column].data_type).map_err(|error| {
-                    match error.kind() {
-                        Kind::DatatypeMismatch => Error::new(
-                            Kind::DatatypeMismatch,
-                            format!(
-                                "column \"{}\" is of type {} but expression is of another type",
-                                target.table.columns[column].name, target.table.columns[column].data_type
-                            ),
-                        )
-                        .with_hint("You will need to rewrite or cast the expression."),
-                        _ => error,
-                    }
-                })?;
+            new[column] = zone.assign(&found[n], &target.table.columns[column].data_type)?;
         }
         let batch = crate::txn::batch(target.table.arrow_schema(), new, ids.len())?;
         let batch = replace(work, txn, &target, &ids, (&old, batch), &columns).await?;
@@ -180,7 +170,12 @@ pub(super) async fn select(
     condition: Option<ast::Expr>,
     expressions: Vec<ast::Expr>,
 ) -> Result<RecordBatch> {
-    let plan = work.bind(plan(work, target, from, condition, expressions)?)?;
+    rows(work, plan(work, target, from, condition, expressions)?).await
+}
+
+/// The rows of such a plan.
+async fn rows(work: &Work<'_>, plan: LogicalPlan) -> Result<RecordBatch> {
+    let plan = work.bind(plan)?;
     let rows = run::stream(work.context, work.state, &plan).await?;
     let schema = rows.schema();
     // Its columns are there even when no row is.

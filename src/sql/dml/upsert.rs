@@ -11,6 +11,7 @@ use super::super::rewrite::level;
 use super::super::{run, tables};
 use super::adding::OnConflict;
 use super::apply::replace;
+use super::assigned::must_fit;
 use super::update::{changes, old_rows};
 use super::{Target, Work};
 use crate::catalog::{KeyConstraint, Privilege, Table};
@@ -172,6 +173,7 @@ impl Upsert {
         excluded: RecordBatch,
     ) -> Result<(UInt64Array, Vec<ArrayRef>)> {
         let (context, plan) = self.plan(work, target, old, &excluded)?;
+        must_fit(target, &plan, 1, &self.columns)?;
         let rows = run::collect(&context, work.state, &work.bind(plan.clone())?).await?;
         let schema = rows.first().map_or_else(|| Arc::new(plan.schema().as_arrow().clone()), RecordBatch::schema);
         let rows = arrow::compute::concat_batches(&schema, &rows)?;

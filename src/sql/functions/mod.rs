@@ -225,8 +225,52 @@ pub fn names_volatile(node: &impl ast::Visit) -> bool {
 
 /// The error for a function that is not there.
 pub fn undefined(name: &str) -> Error {
+    if super::semantics::is_window(name) {
+        return Error::new(Kind::WrongObject, format!("window function {name} requires an OVER clause"));
+    }
     Error::new(Kind::UndefinedFunction, format!("function {name} does not exist"))
         .with_hint("No function matches the given name. docs/sql.md lists Steward's functions.")
+}
+
+/// The error for a table function that is not there.
+pub fn undefined_table(name: &str, args: &[Expr]) -> Error {
+    let named = |arg: &Expr| match arg {
+        Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Null, None) => "unknown".to_owned(),
+        Expr::Literal(ScalarValue::Int64(Some(n)), _) if i32::try_from(*n).is_ok() => "integer".to_owned(),
+        arg => {
+            let field = arg.to_field(&DFSchema::empty()).map(|(_, field)| field);
+            let sql_type = field.ok().and_then(|field| SqlType::from_field(&field).ok());
+            sql_type.map_or_else(|| "unknown".to_owned(), |t| super::semantics::name_of(&t))
+        }
+    };
+    let types: Vec<String> = args.iter().map(named).collect();
+    Error::new(Kind::UndefinedFunction, format!("function {name}({}) does not exist", types.join(", ")))
+        .with_hint("No function matches the given name and argument types. You might need to add explicit type casts.")
+}
+
+/// Bounds of a series, quoted ones read as the whole numbers that the others are.
+pub fn series_bounds(name: &str, args: Vec<Expr>) -> Result<Vec<Expr>> {
+    let open = |arg: &Expr| matches!(arg, Expr::Literal(ScalarValue::Utf8(Some(_)), None));
+    if name != "generate_series" || !args.iter().any(open) {
+        return Ok(args);
+    }
+    if args.iter().all(open) {
+        let types = vec!["unknown"; args.len()].join(", ");
+        let message = format!("function {name}({types}) is not unique");
+        return Err(Error::new(Kind::AmbiguousFunction, message)
+            .with_hint("Could not choose a best candidate function. You might need to add explicit type casts."));
+    }
+    let whole = |arg: &Expr| matches!(arg, Expr::Literal(value, _) if value.data_type().is_integer());
+    if !args.iter().all(|arg| open(arg) || whole(arg)) {
+        return Ok(args);
+    }
+    let read = |arg: Expr| match arg {
+        Expr::Literal(ScalarValue::Utf8(Some(text)), None) => {
+            Ok(Expr::Literal(super::values::read_one(&text, &SqlType::Int4)?, None))
+        }
+        arg => Ok(arg),
+    };
+    args.into_iter().map(read).collect()
 }
 
 /// A call of a function, as the parser would have read it.

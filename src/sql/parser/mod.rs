@@ -12,8 +12,11 @@ mod locks;
 pub mod merge;
 mod operate;
 mod own;
+mod refused;
+mod role;
 mod sequence;
 mod spelling;
+mod symmetric;
 mod table;
 mod tokens;
 mod unions;
@@ -31,6 +34,7 @@ pub use own::{AssetTarget, GrantTarget, Inventory, Own, Relation, RoleOption, Ta
 
 pub use sequence::SequenceOption;
 pub use spelling::{Beside, Like, Overriding, overriding};
+pub use tokens::{cut_name, long_names};
 pub use unions::tree;
 
 use super::error::locate;
@@ -67,6 +71,7 @@ pub fn query(text: &str) -> Result<ast::Query> {
 fn read_back(node: &mut impl ast::VisitMut) -> Result<()> {
     unions::balance(node)?;
     tokens::distinct(node);
+    symmetric::read_back(node);
     Ok(())
 }
 
@@ -128,10 +133,11 @@ fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     tokens::must_be_names(&tokens)?;
     cursor::refuse_current_of(&tokens)?;
     let dialect = PostgreSqlDialect {};
-    let tokens = as_of::to_names(merge::spell(table::spell(locks::spell(tokens))))?;
+    let tokens = as_of::to_names(merge::spell(table::spell(symmetric::spell(locks::spell(tokens)))))?;
     let (tokens, beside) = spelling::take_out(tokens)?;
     let mut words =
         Words::new(Parser::new(&dialect).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens));
+    refused::must_not_be(&words)?;
     if let Some(own) = own::parse(&mut words, text)? {
         words.end()?;
         return Ok(Body::Own(Box::new(own)));

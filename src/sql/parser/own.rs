@@ -5,6 +5,7 @@ use super::cursor::{self, Cursor};
 use super::define::{self, Define};
 use super::kept::{self, Kept};
 use super::operate::{self, Operate};
+use super::role;
 use super::sequence;
 use super::upkeep::{self, Upkeep};
 use super::words::Words;
@@ -135,6 +136,8 @@ pub enum RoleOption {
     Password(Option<String>),
     /// `IN ROLE a, b`
     InRole(Vec<String>),
+    /// `ROLE a, b`: who is in it
+    Members(Vec<String>),
 }
 
 /// What is granted.
@@ -217,7 +220,7 @@ fn create(words: &mut Words, text: &str) -> Result<Option<Own>> {
     let object = words.peek(at).unwrap_or_default();
     let second = words.peek(at + 1).unwrap_or_default();
     let ours = match object.as_str() {
-        "SOURCE" | "MODEL" | "TAG" | "ROLE" | "USER" => true,
+        "SOURCE" | "MODEL" | "TAG" | "ROLE" | "USER" | "GROUP" => true,
         "MASKING" => second == "POLICY",
         _ => false,
     };
@@ -251,7 +254,7 @@ fn create(words: &mut Words, text: &str) -> Result<Option<Own>> {
         _ => {
             let if_not_exists = words.take(&["IF", "NOT", "EXISTS"]);
             let name = words.name()?;
-            Own::CreateRole { name, if_not_exists, login: object == "USER", options: role_options(words)? }
+            Own::CreateRole { name, if_not_exists, login: object == "USER", options: role::options(words)? }
         }
     }))
 }
@@ -300,40 +303,6 @@ fn create_masking_policy(words: &mut Words, or_replace: bool, text: &str) -> Res
     Ok(Own::CreateMaskingPolicy { name, or_replace, argument, data_type, body })
 }
 
-fn role_options(words: &mut Words) -> Result<Vec<RoleOption>> {
-    words.take(&["WITH"]);
-    let mut options = Vec::new();
-    loop {
-        let option = match words.peek(0).as_deref() {
-            Some("SUPERUSER") => RoleOption::Superuser(true),
-            Some("NOSUPERUSER") => RoleOption::Superuser(false),
-            Some("LOGIN") => RoleOption::Login(true),
-            Some("NOLOGIN") => RoleOption::Login(false),
-            Some("INHERIT" | "NOCREATEDB" | "NOCREATEROLE" | "NOREPLICATION" | "NOBYPASSRLS" | "ENCRYPTED") => {
-                words.parser.next_token();
-                continue;
-            }
-            Some("PASSWORD") => {
-                words.parser.next_token();
-                let password = match words.take(&["NULL"]) {
-                    true => None,
-                    false => Some(words.string()?),
-                };
-                options.push(RoleOption::Password(password));
-                continue;
-            }
-            Some("IN") => {
-                words.expect(&["IN", "ROLE"])?;
-                options.push(RoleOption::InRole(words.names()?));
-                continue;
-            }
-            _ => return Ok(options),
-        };
-        words.parser.next_token();
-        options.push(option);
-    }
-}
-
 fn alter(words: &mut Words) -> Result<Option<Own>> {
     if words.take(&["ALTER", "SYSTEM", "ROTATE", "ENCRYPTION", "KEY"]) {
         return Ok(Some(Own::RotateKey));
@@ -360,7 +329,11 @@ fn alter(words: &mut Words) -> Result<Option<Own>> {
     }
     if words.take(&["ALTER", "ROLE"]) || words.take(&["ALTER", "USER"]) {
         let name = words.name()?;
-        return Ok(Some(Own::AlterRole { name, options: role_options(words)? }));
+        role::must_not_set(words)?;
+        return Ok(Some(Own::AlterRole { name, options: role::options(words)? }));
+    }
+    if words.take(&["ALTER", "GROUP"]) {
+        return role::group(words).map(Some);
     }
     if words.ahead(&["ALTER", "TABLE"]) {
         return alter_table(words);
@@ -433,7 +406,7 @@ pub fn rewind(words: &mut Words, start: usize) {
 fn drop(words: &mut Words) -> Result<Option<Own>> {
     let object = words.peek(1).unwrap_or_default();
     let skip = match object.as_str() {
-        "SOURCE" | "MODEL" | "TAG" | "ROLE" | "USER" => 2,
+        "SOURCE" | "MODEL" | "TAG" | "ROLE" | "USER" | "GROUP" => 2,
         "MASKING" if words.ahead(&["DROP", "MASKING", "POLICY"]) => 3,
         _ => return Ok(None),
     };

@@ -7,6 +7,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 /// The tokens of a statement in words that sqlparser reads.
 pub fn spell(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let tokens = without_only(tokens);
     if !tokens.iter().any(|token| keyword(token) == Some(Keyword::TABLE)) {
         return tokens;
     }
@@ -22,6 +23,27 @@ pub fn spell(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         }
     }
     spelt
+}
+
+/// `FROM ONLY t`: there are no tables that inherit from others.
+fn without_only(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    use Keyword::{FROM, JOIN, ONLY, TRUNCATE, UPDATE, USING};
+    if !tokens.iter().any(|token| keyword(token) == Some(ONLY)) {
+        return tokens;
+    }
+    let mut kept: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    let mut before = None;
+    for token in tokens {
+        let here = keyword(&token);
+        if here == Some(ONLY) && matches!(before, Some(FROM | JOIN | UPDATE | USING | TRUNCATE | Keyword::TABLE)) {
+            continue;
+        }
+        if !matches!(token.token, Token::Whitespace(_)) {
+            before = here;
+        }
+        kept.push(token);
+    }
+    kept
 }
 
 /// Whether a query may begin behind this token, in a statement that begins with `first`.

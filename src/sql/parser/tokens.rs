@@ -6,15 +6,16 @@
 //!   rule, but no such operator exists.)
 //! * `a IS DISTINCT FROM b AND c` means `(a IS DISTINCT FROM b) AND c`; sqlparser takes all that follows for the right
 //!   side. So the words become one operator, which [`distinct`] reads back.
+//! * Names are cut after 63 bytes.
 //! * Chains of thousands of operators are refused: they are as deep as they are long, and planning them takes for ever.
 
-use crate::config::{ARITHMETIC_CHAIN_MAX, BOOLEAN_CHAIN_MAX, NESTING_MAX};
+use crate::config::{ARITHMETIC_CHAIN_MAX, BOOLEAN_CHAIN_MAX, NAME_BYTES_MAX, NESTING_MAX};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Value, VisitMut, visit_expressions_mut};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, TokenizerError, Whitespace};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, TokenizerError, Whitespace, Word};
 use std::ops::ControlFlow;
 
 const DISTINCT: &str = "is distinct from";
@@ -54,10 +55,41 @@ pub fn tokenize(sql: &str) -> std::result::Result<Vec<TokenWithSpan>, TokenizerE
                 }
                 None => read.push(token),
             },
+            // Those with a control character are ours.
+            Token::Word(word) if word.value.len() > NAME_BYTES_MAX && !word.value.starts_with('\u{1}') => {
+                let cut = Word { value: cut_name(&word.value).to_owned(), ..word.clone() };
+                read.push(TokenWithSpan { token: Token::Word(cut), span: token.span });
+            }
             _ => read.push(token),
         }
     }
     Ok(read)
+}
+
+/// As much of a name as a name may have.
+pub fn cut_name(name: &str) -> &str {
+    let end = (0..=NAME_BYTES_MAX.min(name.len())).rev().find(|end| name.is_char_boundary(*end));
+    &name[..end.unwrap_or_default()]
+}
+
+/// Names in a text that are too long, each once.
+pub fn long_names(sql: &str) -> Vec<String> {
+    // Most texts have no word so long, and are not read again.
+    let in_name = |c: char| c.is_alphanumeric() || c == '_' || c == '$';
+    let is_long = |part: &str| part.len() > NAME_BYTES_MAX;
+    if !sql.split(|c: char| !in_name(c)).any(is_long) && !sql.split('"').skip(1).step_by(2).any(is_long) {
+        return Vec::new();
+    }
+    let mut names = Vec::new();
+    for token in Tokenizer::new(&PostgreSqlDialect {}, sql).with_unescape(true).tokenize().unwrap_or_default() {
+        if let Token::Word(Word { value, .. }) = token
+            && is_long(&value)
+            && !names.contains(&value)
+        {
+            names.push(value);
+        }
+    }
+    names
 }
 
 /// Where a literal is that goes on after white space with a new line in it.

@@ -23,9 +23,21 @@ pub fn as_functions(expression: &mut Expr) {
         Expr::Cast { expr, data_type: DataType::Custom(name, _), .. } if last(name) == "jsonpath" => {
             Some(call("as_jsonpath", vec![expr.as_ref().clone()]))
         }
-        Expr::Substring { expr, substring_from: Some(pattern), substring_for: None, .. } if is_text(pattern) => {
+        Expr::Substring { expr, substring_from: Some(pattern), substring_for: None, shorthand: false, .. }
+            if is_text(pattern) =>
+        {
             // What the first parentheses hold, or all that matches.
             parse_expression(&format!("(regexp_match({expr}, {pattern}))[1]")).ok()
+        }
+        Expr::Substring { expr, substring_from, substring_for, shorthand, .. } => {
+            let one = || Box::new(Expr::Value(Value::Number("1".into(), false).into()));
+            let from = substring_from.clone().unwrap_or_else(one);
+            let args = std::iter::once(expr.clone()).chain(Some(from)).chain(substring_for.clone());
+            Some(call(if *shorthand { "substr" } else { "substring" }, args.map(|arg| *arg).collect()))
+        }
+        Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
+            let args = [expr, overlay_what, overlay_from].into_iter().chain(overlay_for);
+            Some(call("overlay", args.map(|arg| arg.as_ref().clone()).collect()))
         }
         // Text is ordered by code points, which is what these mean.
         Expr::Collate { expr, collation }

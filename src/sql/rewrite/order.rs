@@ -39,20 +39,7 @@ pub fn spell_out(query: &mut Query) {
 /// A name within an expression of ORDER BY is a column of FROM, never what is selected under that name; where FROM is one relation
 /// that is said with its name. `outermost` tells that the query is in no other.
 pub fn mean_columns(select: &mut Select, keys: &mut [OrderByExpr], outermost: bool) {
-    let [TableWithJoins { relation, joins }] = select.from.as_slice() else { return };
-    let relation = match relation {
-        TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
-            alias.name.clone()
-        }
-        TableFactor::Table { name, .. } => match name.0.last().and_then(|part| part.as_ident()) {
-            Some(name) => name.clone(),
-            None => return,
-        },
-        _ => return,
-    };
-    if !joins.is_empty() {
-        return;
-    }
+    let Some(relation) = only_relation(select) else { return };
     let mut meant = HashSet::new();
     for key in keys.iter_mut().filter(|key| !matches!(key.expr, Expr::Identifier(_))) {
         super::level::change(&mut key.expr, |expression| {
@@ -80,6 +67,37 @@ pub fn mean_columns(select: &mut Select, keys: &mut [OrderByExpr], outermost: bo
             }
         }
         *alias = hidden;
+    }
+}
+
+/// HAVING knows no names of the result.
+pub fn mean_columns_in_having(select: &mut Select) {
+    if select.having.is_none() {
+        return;
+    }
+    let Some(relation) = only_relation(select) else { return };
+    let (items, having) = (&select.projection, &mut select.having);
+    super::level::change(having, |expression| {
+        if let Expr::Identifier(name) = expression
+            && items.iter().any(|item| gives(item, &fold(name)))
+        {
+            *expression = Expr::CompoundIdentifier(vec![relation.clone(), name.clone()]);
+        }
+    });
+}
+
+/// The name of the relation of FROM, if there is only one.
+fn only_relation(select: &Select) -> Option<Ident> {
+    let [TableWithJoins { relation, joins }] = select.from.as_slice() else { return None };
+    if !joins.is_empty() {
+        return None;
+    }
+    match relation {
+        TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
+            Some(alias.name.clone())
+        }
+        TableFactor::Table { name, .. } => name.0.last().and_then(|part| part.as_ident()).cloned(),
+        _ => None,
     }
 }
 

@@ -24,6 +24,12 @@ pub enum Math {
     Exponential,
     /// `power(x, y)`
     Power,
+    /// `asin(x)`
+    ArcSine,
+    /// `acos(x)`
+    ArcCosine,
+    /// `acosh(x)`
+    AreaCosine,
 }
 
 impl Math {
@@ -36,6 +42,9 @@ impl Math {
             ("log2", 1) => Self::Log2,
             ("exp", 1) => Self::Exponential,
             ("power", 2) => Self::Power,
+            ("asin", 1) => Self::ArcSine,
+            ("acos", 1) => Self::ArcCosine,
+            ("acosh", 1) => Self::AreaCosine,
             _ => return None,
         })
     }
@@ -45,7 +54,18 @@ impl Math {
             let what = if x == 0.0 { "zero" } else { "a negative number" };
             return Err(Error::new(Kind::InvalidLogarithm, format!("cannot take logarithm of {what}")));
         }
+        let outside = match self {
+            Self::ArcSine | Self::ArcCosine => x.abs() > 1.0,
+            Self::AreaCosine => x < 1.0,
+            _ => false,
+        };
+        if outside {
+            return Err(Error::new(Kind::NumericOutOfRange, "input is out of range"));
+        }
         let value = match self {
+            Self::ArcSine => x.asin(),
+            Self::ArcCosine => x.acos(),
+            Self::AreaCosine => x.acosh(),
             Self::SquareRoot if x < 0.0 => return Err(no_power("cannot take square root of a negative number")),
             Self::SquareRoot => x.sqrt(),
             Self::Ln => x.ln(),
@@ -84,6 +104,9 @@ impl Operator for Math {
             Self::Log2 => "log2",
             Self::Exponential => "exp",
             Self::Power => "power",
+            Self::ArcSine => "asin",
+            Self::ArcCosine => "acos",
+            Self::AreaCosine => "acosh",
         }
     }
 

@@ -7,8 +7,11 @@
 
 mod above;
 mod arithmetic;
+mod asked;
 mod average;
 mod beneath;
+mod called;
+mod candidates;
 mod cast;
 mod checked;
 mod correlated;
@@ -29,20 +32,27 @@ mod moment;
 mod never;
 mod not_in;
 mod operand;
+mod operators;
 mod planner;
 mod regex;
 mod resolve;
 mod session_zone;
+mod signatures;
+mod windows;
 mod zone;
 
+pub use asked::{ASKED, asked};
 pub use average::average;
+pub use called::{called, missing};
+pub use candidates::name_of;
 pub use checked::{Checked, checked};
 pub use correlated::joined;
 pub use listed::{Lists, is_mixed};
 pub use planner::Operators;
 pub use regex::{compiled as compiled_regex, said as said_regex};
-pub use resolve::{lend_as, resolve, resolve_expression};
+pub use resolve::{is_unknown as is_open_literal, lend_as, resolve, resolve_argument, resolve_expression};
 pub use session_zone::SessionZone;
+pub use windows::is_window;
 
 use datafusion::common::{DFSchema, Result as DfResult};
 use datafusion::logical_expr::LogicalPlan;

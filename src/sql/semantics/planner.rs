@@ -4,12 +4,12 @@ use super::super::functions::{network_operator, postgres_call, vector_operator};
 use super::days::Shifted;
 use super::interval::{Elapsed, Scaled};
 use super::json::JsonConcatenation;
-use super::{function, operand, resolve};
+use super::{function, operand, operators, resolve, windows};
 use crate::catalog::SqlType;
 use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
 use datafusion::functions_nested::expr_fn::array_element;
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr, RawWindowExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
@@ -111,12 +111,17 @@ impl ExprPlanner for Operators {
         })
     }
 
+    fn plan_window(&self, call: RawWindowExpr) -> DfResult<PlannerResult<RawWindowExpr>> {
+        Ok(PlannerResult::Original(windows::checked(call)?))
+    }
+
     fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> DfResult<PlannerResult<RawBinaryExpr>> {
         use BinaryOperator::{Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Modulo, Multiply, NotEq, Plus, StringConcat};
         let RawBinaryExpr { op, left, right } = operand::lent(raw, schema);
         if let Some(call) = of_type(&op, &left, &right, schema)? {
             return Ok(PlannerResult::Planned(call));
         }
+        let RawBinaryExpr { op, left, right } = operators::checked(RawBinaryExpr { op, left, right }, schema)?;
         if let Some(call) = json(&op, &left, &right, schema)? {
             return Ok(PlannerResult::Planned(call));
         }

@@ -3,10 +3,12 @@
 //! In PostgreSQL a quoted literal has no type until its neighbours lend it one, and a number is the smallest integer that
 //! holds it; the engine takes the first for text and the second for `bigint`, and compares text with numbers.
 
+mod called;
 mod functions;
 mod lend;
 mod places;
 mod postgres;
+mod sets;
 mod unions;
 
 pub use lend::{lend, lend_as};
@@ -19,7 +21,7 @@ use super::marked::{Marked, has_a_row};
 use super::never::known;
 use super::not_in::{in_conditions, without_rows};
 use super::zone::AtTimeZone;
-use super::{above, average, enumeration, floats, function, input_schema, keyed, lateral, regex};
+use super::{above, average, candidates, enumeration, floats, function, input_schema, keyed, lateral, regex};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, TimeUnit};
@@ -27,7 +29,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion, Tr
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
 use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::logical_expr::expr::{
-    AggregateFunction, InList, InSubquery, Placeholder, Sort as SortExpr, WindowFunction,
+    AggregateFunction, InList, InSubquery, Placeholder, Sort as SortExpr, WindowFunction, WindowFunctionParams,
 };
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
@@ -45,6 +47,12 @@ pub fn resolve(plan: LogicalPlan, params: &Parameters) -> DfResult<LogicalPlan> 
 /// Resolves an expression over `schema`.
 pub fn resolve_expression(expr: Expr, schema: &DFSchema, params: &Parameters) -> DfResult<Expr> {
     Ok(expr.rewrite(&mut Expressions { schema, params, integers: true })?.data)
+}
+
+/// Resolves an argument of a table function, which names no column. Its numbers stay as the engine has them.
+pub fn resolve_argument(expr: Expr, params: &Parameters) -> DfResult<Expr> {
+    let schema = DFSchema::empty();
+    Ok(expr.rewrite(&mut Expressions { schema: &schema, params, integers: false })?.data)
 }
 
 struct Plans<'a> {
@@ -86,9 +94,10 @@ impl TreeNodeRewriter for Plans<'_> {
             Ok(expr.rewrite(&mut expressions)?.update_data(|expr| name.restore(expr)))
         })?
         .map_data(|plan| match plan {
-            LogicalPlan::Values(values) => LogicalPlanBuilder::values(rows(values.values, &expressions))?.build(),
+            LogicalPlan::Values(values) => LogicalPlanBuilder::values(rows(values.values, &expressions)?)?.build(),
             LogicalPlan::Join(mut join) => {
                 must_have_no_subquery(&join)?;
+                sets::must_be_comparable(&join)?;
                 join.filter = join.filter.map(as_condition);
                 join.on = floats::keys(join.on, join.left.schema(), join.right.schema());
                 join.on = keyed::pairs(join.on, join.left.schema(), join.right.schema());
@@ -103,6 +112,7 @@ impl TreeNodeRewriter for Plans<'_> {
             },
             LogicalPlan::Distinct(distinct) => Ok(keyed::distinct(distinct)?.data),
             LogicalPlan::Sort(mut sort) => {
+                must_be_there(sort.expr.iter().map(|key| &key.expr), sort.input.schema())?;
                 enumeration::sorted(&mut sort.expr, sort.input.schema());
                 keyed::must_have_order(&sort.expr, sort.input.schema())?;
                 sort.expr = keyed::order(sort.expr, sort.input.schema());
@@ -110,12 +120,14 @@ impl TreeNodeRewriter for Plans<'_> {
             }
             LogicalPlan::Filter(mut filter) => {
                 must_have_no_window(&filter)?;
+                must_be_there(std::iter::once(&filter.predicate), filter.input.schema())?;
                 filter.predicate = known(as_condition(filter.predicate));
                 filter.predicate = in_conditions(filter.predicate, filter.input.schema())?;
                 LogicalPlan::Filter(filter).recompute_schema()
             }
             LogicalPlan::Union(union) => {
-                unions::must_be_alike(&union)?;
+                let union = sets::lent(union)?;
+                sets::must_be_alike(&union)?;
                 Ok(unions::with_types(floats::union(unions::texts_together(union)?)?.data))
             }
             plan => plan.recompute_schema(),
@@ -135,6 +147,21 @@ fn must_have_no_subquery(join: &Join) -> DfResult<()> {
     Ok(())
 }
 
+/// Refuses columns that the rows have not: the engine finds them missing only when it runs.
+fn must_be_there<'a>(mut all: impl Iterator<Item = &'a Expr>, schema: &DFSchema) -> Result<()> {
+    let missing =
+        all.find_map(|expr| expr.column_refs().into_iter().find(|column| !schema.has_column(column)).cloned());
+    let Some(column) = missing else { return Ok(()) };
+    // What the result has under a name without a relation is not meant by a name within an expression.
+    let name = match &column.relation {
+        Some(relation) if !schema.has_column_with_unqualified_name(&column.name) => {
+            format!("{}.{}", relation.table(), column.name)
+        }
+        _ => format!("\"{}\"", column.name),
+    };
+    Err(Error::new(Kind::UndefinedColumn, format!("column {name} does not exist")))
+}
+
 /// Refuses a condition with a window function, which looks at rows that the condition has let through.
 fn must_have_no_window(filter: &Filter) -> DfResult<()> {
     if filter.predicate.exists(|expr| Ok(matches!(expr, Expr::WindowFunction(_))))? {
@@ -148,16 +175,32 @@ fn must_have_no_window(filter: &Filter) -> DfResult<()> {
 }
 
 /// The rows of VALUES, the numbers of each column of one kind.
-fn rows(rows: Vec<Vec<Expr>>, expressions: &Expressions<'_>) -> Vec<Vec<Expr>> {
+fn rows(rows: Vec<Vec<Expr>>, expressions: &Expressions<'_>) -> Result<Vec<Vec<Expr>>> {
     let width = rows.first().map_or(0, Vec::len);
     let mut columns: Vec<Vec<Expr>> = vec![Vec::with_capacity(rows.len()); width];
     for row in rows {
         row.into_iter().zip(&mut columns).for_each(|(value, column)| column.push(untyped(value)));
     }
-    let columns: Vec<_> = columns.into_iter().map(|column| expressions.numbers(expressions.lent(column))).collect();
+    let columns = columns.into_iter().map(|column| match column.iter().any(is_brought) {
+        true => expressions.alike(column.into_iter().map(as_written).collect(), "VALUES"),
+        false => Ok(expressions.numbers(expressions.lent(column))),
+    });
+    let columns: Vec<Vec<Expr>> = columns.collect::<Result<_>>()?;
     let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
     let height = columns.first().map_or(0, ExactSizeIterator::len);
-    (0..height).map(|_| columns.iter_mut().filter_map(Iterator::next).collect()).collect()
+    Ok((0..height).map(|_| columns.iter_mut().filter_map(Iterator::next).collect()).collect())
+}
+
+/// Whether the engine's planner has cast a value to the type of its column in VALUES. Casts of a statement have a field with a name.
+fn is_brought(value: &Expr) -> bool {
+    matches!(value, Expr::Cast(cast) if cast.field.name().is_empty())
+}
+
+fn as_written(value: Expr) -> Expr {
+    match value {
+        Expr::Cast(cast) if cast.field.name().is_empty() => as_written(*cast.expr),
+        value => value,
+    }
 }
 
 /// NULL as it was written: the engine gives it the type that the numbers beside it had before theirs were told.
@@ -188,7 +231,7 @@ impl TreeNodeRewriter for Expressions<'_> {
         let jump = match &expr {
             // `lag(x, 1)` and its like take their numbers as the engine has them, and so do paths into JSON.
             Expr::WindowFunction(call) => matches!(call.fun, WindowFunctionDefinition::WindowUDF(_)),
-            Expr::ScalarFunction(call) => call.name().starts_with("json_") && postgres::postgres(call).is_none(),
+            Expr::ScalarFunction(call) => called::paths_into_json(call),
             _ => false,
         };
         let next = if jump { TreeNodeRecursion::Jump } else { TreeNodeRecursion::Continue };
@@ -217,7 +260,7 @@ impl TreeNodeRewriter for Expressions<'_> {
                 Expr::Placeholder(Placeholder { id, field })
             }
             Expr::Not(inner) => Expr::Not(Box::new(as_condition(*inner))),
-            Expr::Like(like) => Expr::Like(as_texts(like)),
+            Expr::Like(like) => Expr::Like(self.texts(like)?),
             Expr::SimilarTo(like) => Expr::SimilarTo(as_texts(like)),
             Expr::Between(Between { expr, negated, low, high }) => {
                 let mut all = self.lent(vec![*expr, *low, *high]);
@@ -234,7 +277,7 @@ impl TreeNodeRewriter for Expressions<'_> {
             Expr::Case(case) => self.case(case)?,
             Expr::Cast(cast) => self.cast(cast)?,
             Expr::InSubquery(membership) => self.among(membership)?,
-            Expr::ScalarFunction(call) => self.function(call)?,
+            Expr::ScalarFunction(call) => self.meant(call)?,
             // Which is NULL where the query has no row.
             Expr::ScalarSubquery(query)
                 if !query.subquery.schema().field(0).is_nullable() && !has_a_row(&query.subquery) =>
@@ -243,6 +286,8 @@ impl TreeNodeRewriter for Expressions<'_> {
                 function::call(Marked { field }, vec![Expr::ScalarSubquery(query)])
             }
             Expr::AggregateFunction(mut call) => {
+                self.must_aggregate(call.func.name(), &call.params.args)?;
+                call.params.filter = self.filter(call.params.filter)?;
                 self.aggregate(call.func.name(), &mut call.params.args, false)?;
                 if let ("avg", [arg]) = (call.func.name(), call.params.args.as_slice()) {
                     call.func = average::of(self.type_of(arg).as_ref());
@@ -251,12 +296,17 @@ impl TreeNodeRewriter for Expressions<'_> {
                 Expr::AggregateFunction(self.by_keys(enumeration::extreme(call, self.schema)))
             }
             Expr::WindowFunction(mut call) => {
+                call.params.filter = self.filter(call.params.filter)?;
+                if matches!(call.fun, WindowFunctionDefinition::WindowUDF(_)) {
+                    self.within_window(&mut call.params)?;
+                }
                 call.params.order_by = keyed::order(call.params.order_by, self.schema);
                 let partition = std::mem::take(&mut call.params.partition_by);
                 call.params.partition_by =
                     partition.into_iter().map(|expr| keyed::key(&expr, self.schema).unwrap_or(expr)).collect();
                 if let WindowFunctionDefinition::AggregateUDF(aggregate) = &mut call.fun {
                     let name = aggregate.name().to_owned();
+                    self.must_aggregate(&name, &call.params.args)?;
                     self.aggregate(&name, &mut call.params.args, true)?;
                     if let ("avg", [arg]) = (name.as_str(), call.params.args.as_slice()) {
                         *aggregate = average::of(self.type_of(arg).as_ref());
@@ -505,7 +555,7 @@ impl Expressions<'_> {
         for (when, then) in when_then_expr {
             whens.push(match &expr {
                 Some(operand) => self.comparable(operand, *when, "=")?,
-                None => as_condition(*when),
+                None => self.truth(*when, "CASE/WHEN")?,
             });
             results.push(*then);
         }
@@ -534,6 +584,9 @@ impl Expressions<'_> {
         for expr in all.iter().filter(|expr| !is_unknown(expr)) {
             let Some(found) = self.type_of(expr) else { continue };
             match &wanted {
+                Some(wanted) if differ(wanted, &found) && what == "NULLIF" => {
+                    return Err(no_operator(wanted, "=", &found));
+                }
                 Some(wanted) if differ(wanted, &found) => {
                     let message = format!("{what} types {} and {} cannot be matched", named(wanted), named(&found));
                     return Err(Error::new(Kind::DatatypeMismatch, message));
@@ -554,6 +607,52 @@ impl Expressions<'_> {
         let all = all.into_iter().map(one).collect::<Result<_>>()?;
         // What NULLIF gives is the first of them as it is.
         Ok(if what == "NULLIF" { self.numbers(all) } else { self.numbers(self.exact(self.moments(all))) })
+    }
+
+    /// LIKE between texts.
+    fn texts(&self, like: Like) -> Result<Like> {
+        let sides = [&like.expr, &like.pattern].map(|side| self.type_of(side));
+        let is_text = |t: &DataType| matches!(class(t), Class::Text | Class::Other);
+        let is_marked = [&like.expr, &like.pattern].into_iter().any(|side| self.mark_of(side).is_some());
+        if sides.iter().flatten().all(is_text) && !is_marked {
+            return Ok(as_texts(like));
+        }
+        let named = [&like.expr, &like.pattern]
+            .map(|side| if is_unknown(side) { "unknown".to_owned() } else { self.name_of(side) });
+        let sign = match (like.negated, like.case_insensitive) {
+            (false, false) => "~~",
+            (true, false) => "!~~",
+            (false, true) => "~~*",
+            (true, true) => "!~~*",
+        };
+        let message = format!("operator does not exist: {} {sign} {}", named[0], named[1]);
+        Err(Error::new(Kind::UndefinedFunction, message).with_hint(ADD_CASTS))
+    }
+
+    /// PostgreSQL's name of an expression's type.
+    fn name_of(&self, expr: &Expr) -> String {
+        let field = expr.to_field(self.schema).map(|(_, field)| field);
+        field
+            .ok()
+            .and_then(|field| SqlType::from_field(&field).ok())
+            .map_or_else(|| "unknown".to_owned(), |t| candidates::name_of(&t))
+    }
+
+    /// What FILTER says.
+    fn filter(&self, filter: Option<Box<Expr>>) -> Result<Option<Box<Expr>>> {
+        filter.map(|filter| self.truth(*filter, "FILTER").map(Box::new)).transpose()
+    }
+
+    /// What a window function is over. Its numbers behind the first are the engine's.
+    fn within_window(&self, params: &mut WindowFunctionParams) -> DfResult<()> {
+        let rewrite = |expr: &mut Expr| {
+            let mut within = Expressions { schema: self.schema, params: self.params, integers: self.integers };
+            *expr = std::mem::take(expr).rewrite(&mut within)?.data;
+            DfResult::Ok(())
+        };
+        params.args.iter_mut().take(1).filter(|arg| !matches!(arg, Expr::Literal(..))).try_for_each(rewrite)?;
+        params.partition_by.iter_mut().try_for_each(rewrite)?;
+        params.order_by.iter_mut().map(|key| &mut key.expr).try_for_each(rewrite)
     }
 
     /// An aggregate that sorts or compares, by the keys of what it compares.
@@ -624,7 +723,7 @@ fn as_condition(expr: Expr) -> Expr {
     parameters::of_type(expr, &SqlType::Bool)
 }
 
-/// Both sides of LIKE are texts.
+/// Both sides of LIKE are texts, where their types are open.
 fn as_texts(mut like: Like) -> Like {
     *like.expr = parameters::of_type(*like.expr, &SqlType::Text);
     *like.pattern = parameters::of_type(*like.pattern, &SqlType::Text);

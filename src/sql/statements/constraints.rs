@@ -11,7 +11,7 @@ use crate::txn::ConstraintId;
 /// Runs SET CONSTRAINTS: for the constraints of these names, or for all, from now until the transaction ends.
 pub async fn set_constraints(session: &mut Session, names: Option<&[Relation]>, deferred: bool) -> Result<()> {
     if session.status == Status::Idle && !session.in_string {
-        session.notify("WARNING", "SET CONSTRAINTS can only be used in transaction blocks");
+        session.notify("WARNING", Kind::NoActiveTransaction, "SET CONSTRAINTS can only be used in transaction blocks");
         return Ok(());
     }
     let (context, _) = session.context();

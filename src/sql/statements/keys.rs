@@ -14,7 +14,10 @@ pub fn rotate_key(session: &Session) -> Result<()> {
         return Err(Error::new(Kind::ActiveTransaction, "ALTER SYSTEM cannot run inside a transaction block"));
     }
     blocking(|| session.store().rotate_keys())?;
-    session
-        .notify("NOTICE", "what was written before is sealed anew in the background; steward.encryption shows how far");
+    session.notify(
+        "NOTICE",
+        None,
+        "what was written before is sealed anew in the background; steward.encryption shows how far",
+    );
     Ok(())
 }

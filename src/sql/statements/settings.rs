@@ -23,7 +23,11 @@ pub fn set(session: &mut Session, set: Set) -> Result<Outcome> {
                 return Ok(Outcome::Command("SET".to_owned()));
             }
             if local && session.status() == Status::Idle {
-                session.notify("WARNING", "SET LOCAL can only be used in transaction blocks");
+                session.notify(
+                    "WARNING",
+                    Kind::NoActiveTransaction,
+                    "SET LOCAL can only be used in transaction blocks",
+                );
                 return Ok(Outcome::Command("SET".to_owned()));
             }
             session.change_settings(local, |settings| match value.eq_ignore_ascii_case("default") {
@@ -48,7 +52,11 @@ pub fn set(session: &mut Session, set: Set) -> Result<Outcome> {
         }
         Set::SetTransaction { modes, session: true, .. } => session.session_modes(&modes)?,
         Set::SetTransaction { modes, .. } => match session.status() {
-            Status::Idle => session.notify("WARNING", "SET TRANSACTION can only be used in transaction blocks"),
+            Status::Idle => session.notify(
+                "WARNING",
+                Kind::NoActiveTransaction,
+                "SET TRANSACTION can only be used in transaction blocks",
+            ),
             Status::Block | Status::Failed => session.transaction_modes(&modes)?,
         },
         other => return Err(Error::new(Kind::Unsupported, format!("{other} is not supported"))),

@@ -68,7 +68,7 @@ fn named(session: &Session, verb: &str, names: &[Name]) -> Result<Vec<(ObjectId,
     found.retain(|(_, table)| {
         let may = context.has_role(table.owner);
         if !may {
-            session.notify("WARNING", format!("permission denied to {verb} \"{}\", skipping it", table.name));
+            session.notify("WARNING", None, format!("permission denied to {verb} \"{}\", skipping it", table.name));
         }
         may
     });

@@ -1,10 +1,13 @@
 //! Assets of a source as relations: files read in place.
 
 use super::super::context::Context;
+use super::super::parser::cut_name;
 use super::lazy::LazyTable;
 use crate::catalog::{Privilege, Source};
+use crate::config::NAME_BYTES_MAX;
 use crate::error::{Error, Kind, Result};
 use crate::sources::{Asset, FileOptions, discover};
+use arrow::datatypes::{Schema, SchemaRef};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -42,10 +45,11 @@ pub fn must_get(context: &Context, schema: &str, name: &str) -> Result<Asset> {
 /// One asset of a source as a relation.
 pub fn open(context: &Arc<Context>, schema: &str, name: &str) -> Result<Arc<LazyTable>> {
     let asset = must_get(context, schema, name)?;
-    let columns = asset.schema()?;
+    let columns = called(asset.schema()?);
+    let named = columns.clone();
     let context = context.clone();
     Ok(Arc::new(LazyTable::new(columns, move || {
-        let context = context.clone();
+        let (context, named) = (context.clone(), named.clone());
         let mut scan = asset.scan(None, None)?;
         Ok(Box::new(std::iter::from_fn(move || {
             if let Err(error) = context.cancel.check() {
@@ -55,7 +59,32 @@ pub fn open(context: &Arc<Context>, schema: &str, name: &str) -> Result<Arc<Lazy
             if batch.is_none() {
                 scan.remarks().into_iter().for_each(|remark| context.notice(remark));
             }
-            batch
+            batch.map(|batch| {
+                let batch = batch?;
+                crate::txn::batch(named.clone(), batch.columns().to_vec(), batch.num_rows())
+            })
         })))
     })))
+}
+
+/// The columns under names that a statement can say: those that are too long are cut as they are there.
+fn called(columns: SchemaRef) -> SchemaRef {
+    if columns.fields().iter().all(|field| field.name().len() <= NAME_BYTES_MAX) {
+        return columns;
+    }
+    let mut taken: Vec<String> = Vec::new();
+    let fields = columns.fields().iter().map(|field| {
+        let mut name = cut_name(field.name()).to_owned();
+        let mut number = 1;
+        while taken.contains(&name) {
+            number += 1;
+            let end = format!("_{number}");
+            let room = NAME_BYTES_MAX - end.len();
+            let kept = (0..=room.min(name.len())).rev().find(|at| name.is_char_boundary(*at)).unwrap_or_default();
+            name = format!("{}{end}", &cut_name(field.name())[..kept]);
+        }
+        taken.push(name.clone());
+        field.as_ref().clone().with_name(name)
+    });
+    Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), columns.metadata().clone()))
 }

@@ -50,7 +50,10 @@ pub fn assign(array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
 /// Brings `array`, whose type `from` tells, to a type that a statement asked for: errors as of [`assign`], but text too
 /// long is cut. A cast that PostgreSQL has not is [`Kind::CannotCoerce`].
 pub fn convert(from: &Field, array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
-    if !castable(array.data_type(), &target.arrow()) {
+    // What is kept as text is cast from texts alone.
+    let kept_as_text = matches!(target, SqlType::Uuid | SqlType::Json | SqlType::Jsonb | SqlType::Inet);
+    let alike = !kept_as_text || is_text(array.data_type()) || array.data_type().is_null();
+    if !alike || !castable(array.data_type(), &target.arrow()) {
         return Err(cannot_cast(&SqlType::from_field(from)?, target));
     }
     fit(changed(from, array, target)?, target, true)
@@ -143,6 +146,8 @@ fn assignable(have: &DataType, want: &DataType) -> bool {
         {
             true
         }
+        (DataType::Time64(_) | DataType::Time32(_), b) if is_interval(b) => true,
+        (a, DataType::Time64(_)) if is_interval(a) => true,
         (a, b) if is_interval(a) && is_interval(b) => true,
         (DataType::List(_) | DataType::LargeList(_), DataType::List(_)) => true,
         (DataType::Dictionary(_, values), want) => assignable(values, want),
@@ -156,8 +161,6 @@ fn castable(have: &DataType, want: &DataType) -> bool {
         (a, b) if assignable(a, b) => true,
         (DataType::Boolean, b) => matches!(b, DataType::Int32),
         (a, DataType::Boolean) => matches!(a, DataType::Int32),
-        (DataType::Time64(_), b) => is_interval(b),
-        (a, DataType::Time64(_)) if is_interval(a) => true,
         (DataType::Dictionary(_, values), want) => castable(values, want),
         _ => false,
     }

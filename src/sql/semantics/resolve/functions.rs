@@ -21,6 +21,7 @@ use datafusion::logical_expr::{Expr, cast, lit, when};
 const TEXT_FUNCTIONS: &[&str] = &[
     "ascii",
     "btrim",
+    "concat_ws",
     "initcap",
     "left",
     "lower",

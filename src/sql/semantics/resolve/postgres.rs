@@ -2,6 +2,7 @@
 
 use super::super::super::functions::postgres::{Given, Postgres};
 use super::super::super::values::read_one;
+use super::super::candidates::name_of;
 use super::{Expressions, is_unknown, lend_as};
 use crate::catalog::SqlType;
 use crate::error::Result;
@@ -24,7 +25,7 @@ impl Expressions<'_> {
         if let ("pg_typeof", [arg]) = (call.name(), call.args.as_slice()) {
             let name = match self.given(arg)? {
                 Given::Open => "unknown".to_owned(),
-                Given::Type(sql_type) => without_length(&sql_type),
+                Given::Type(sql_type) => name_of(&sql_type),
                 Given::Other => "record".to_owned(),
             };
             return Ok(datafusion::logical_expr::lit(name));
@@ -88,15 +89,4 @@ impl Expressions<'_> {
 /// Whether the engine cuts moments at a unit as PostgreSQL does; it does so faster.
 fn is_engines(unit: &str) -> bool {
     matches!(unit, "second" | "minute" | "hour" | "day" | "week" | "month" | "quarter" | "year")
-}
-
-/// The name of a type without what it says of lengths.
-fn without_length(sql_type: &SqlType) -> String {
-    match sql_type {
-        SqlType::Numeric(_) => "numeric".to_owned(),
-        SqlType::Varchar(_) => "character varying".to_owned(),
-        SqlType::Char(_) => "character".to_owned(),
-        SqlType::Array(item) => format!("{}[]", without_length(item)),
-        other => other.to_string(),
-    }
 }

@@ -1,31 +1,11 @@
-//! UNION: which columns may stand below each other, and the types that they have together.
+//! UNION: the types that columns below each other have together.
 
-use super::{Class, class, named};
 use crate::catalog::SqlType;
-use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Column, Result as DfResult};
 use datafusion::logical_expr::{Cast, Expr, LogicalPlan, LogicalPlanBuilder, Union};
 use datafusion::optimizer::analyzer::type_coercion::coerce_union_schema;
 use std::sync::Arc;
-
-/// Refuses a UNION of columns that PostgreSQL compares with nothing of each other's.
-pub fn must_be_alike(union: &Union) -> Result<()> {
-    let Some((first, others)) = union.inputs.split_first() else { return Ok(()) };
-    for other in others {
-        for (mine, theirs) in first.schema().fields().iter().zip(other.schema().fields()) {
-            let (mine, theirs) = (mine.data_type(), theirs.data_type());
-            // A quoted literal is text here though its type is open.
-            let numbers = |t: &DataType| matches!(class(t), Class::Number | Class::Bool);
-            let texts = |t: &DataType| class(t) == Class::Text;
-            if numbers(mine) && texts(theirs) && !literal(other) || texts(mine) && numbers(theirs) && !literal(first) {
-                let message = format!("UNION types {} and {} cannot be matched", named(mine), named(theirs));
-                return Err(Error::new(Kind::DatatypeMismatch, message));
-            }
-        }
-    }
-    Ok(())
-}
 
 /// A UNION whose columns of `varchar(n)`, `char(n)` and text are all texts.
 pub fn texts_together(union: Union) -> DfResult<Union> {
@@ -67,15 +47,5 @@ pub fn with_types(plan: LogicalPlan) -> LogicalPlan {
             Err(_) => LogicalPlan::Union(union),
         },
         plan => plan,
-    }
-}
-
-/// Whether a plan gives rows of its own making, in which texts may be literals.
-fn literal(plan: &LogicalPlan) -> bool {
-    match plan {
-        LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => true,
-        LogicalPlan::Projection(projection) => literal(&projection.input),
-        LogicalPlan::SubqueryAlias(alias) => literal(&alias.input),
-        _ => false,
     }
 }

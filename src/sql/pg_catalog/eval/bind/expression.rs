@@ -25,6 +25,13 @@ impl Binder<'_> {
 
     fn expr_within(&mut self, expr: &Ast) -> Result<Expr> {
         match expr {
+            // Which the standard writes without parentheses.
+            Ast::Identifier(ident)
+                if ident.quote_style.is_none()
+                    && matches!(fold(ident).as_str(), "current_schema" | "current_catalog" | "current_role") =>
+            {
+                self.expr(&crate::sql::functions::call(&fold(ident), Vec::new()))
+            }
             Ast::Identifier(ident) => self.column(&fold(ident)),
             Ast::CompoundIdentifier(parts) => {
                 let names: Vec<String> = parts.iter().map(fold).collect();

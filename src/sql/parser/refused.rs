@@ -1,0 +1,95 @@
+//! Statements of PostgreSQL's that are not here: refused by their names, where the grammar below would find an error of syntax.
+
+use super::words::Words;
+use crate::error::{Error, Kind, Result};
+
+/// What may stand between CREATE, ALTER or DROP and the kind of an object.
+const BETWEEN: &[&str] = &["OR", "REPLACE", "TRUSTED", "PROCEDURAL", "DEFAULT", "CONSTRAINT"];
+/// Kinds of objects that there are none of.
+const KINDS: &[&[&str]] = &[
+    &["ACCESS", "METHOD"],
+    &["AGGREGATE"],
+    &["CAST"],
+    &["CONVERSION"],
+    &["DATABASE"],
+    &["EVENT", "TRIGGER"],
+    &["FOREIGN", "DATA", "WRAPPER"],
+    &["FOREIGN", "TABLE"],
+    &["LANGUAGE"],
+    &["LARGE", "OBJECT"],
+    &["OPERATOR"],
+    &["PROCEDURE"],
+    &["PUBLICATION"],
+    &["ROUTINE"],
+    &["RULE"],
+    &["SERVER"],
+    &["STATISTICS"],
+    &["SUBSCRIPTION"],
+    &["TABLESPACE"],
+    &["TEXT", "SEARCH"],
+    &["TRANSFORM"],
+    &["USER", "MAPPING"],
+];
+/// Whole statements, and what to do instead.
+const STATEMENTS: &[(&[&str], &str)] = &[
+    (&["DO"], "Write its statements one by one, or as a function in SQL."),
+    (&["SECURITY", "LABEL"], "CREATE TAG and ALTER TABLE ... SET TAG label columns and tables."),
+    (&["REASSIGN", "OWNED"], "ALTER ... OWNER TO gives an object to another role."),
+    (&["DROP", "OWNED"], "DROP and REVOKE what the role has, one by one."),
+    (&["IMPORT", "FOREIGN", "SCHEMA"], "CREATE SOURCE registers a folder of files."),
+    (&["PREPARE", "TRANSACTION"], ""),
+    (&["COMMIT", "PREPARED"], ""),
+    (&["ROLLBACK", "PREPARED"], ""),
+    (&["CREATE", "UNLOGGED", "TABLE"], "Leave UNLOGGED out: every table is written to the journal."),
+    (&["CREATE", "UNLOGGED", "SEQUENCE"], "Leave UNLOGGED out."),
+];
+
+/// Refuses such a statement.
+pub fn must_not_be(words: &Words) -> Result<()> {
+    for (statement, hint) in STATEMENTS {
+        if words.ahead(statement) {
+            return Err(refused(&statement.join(" "), hint));
+        }
+    }
+    let Some(verb) = words.peek(0).filter(|verb| matches!(verb.as_str(), "CREATE" | "ALTER" | "DROP")) else {
+        return Ok(());
+    };
+    let word = |n: usize| words.peek(n).unwrap_or_default();
+    let start = (1..5).find(|n| !BETWEEN.contains(&word(*n).as_str())).unwrap_or(1);
+    let is_kind = |kind: &&&[&str]| kind.iter().enumerate().all(|(n, part)| word(start + n) == **part);
+    match KINDS.iter().find(is_kind) {
+        Some(kind) => Err(refused(&format!("{verb} {}", kind.join(" ")), "")),
+        None => Ok(()),
+    }
+}
+
+fn refused(what: &str, hint: &str) -> Error {
+    let error = Error::new(Kind::Unsupported, format!("{what} is not supported"));
+    if hint.is_empty() { error } else { error.with_hint(hint) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use crate::error::Kind;
+
+    #[test]
+    fn statements_that_are_not_here_are_no_errors_of_syntax() {
+        for sql in [
+            "DO $$BEGIN END$$",
+            "do language plpgsql 'x'",
+            "CREATE OR REPLACE RULE r AS ON INSERT TO t DO NOTHING",
+            "CREATE STATISTICS s ON a, b FROM t",
+            "SECURITY LABEL ON TABLE t IS 'x'",
+            "REASSIGN OWNED BY a TO b",
+            "DROP OWNED BY a",
+            "ALTER DATABASE d SET x = 1",
+            "CREATE UNLOGGED TABLE t (a int)",
+            "DROP EVENT TRIGGER IF EXISTS e",
+            "CREATE TRUSTED PROCEDURAL LANGUAGE l",
+        ] {
+            assert_eq!(parse(sql).unwrap_err().kind(), Kind::Unsupported, "{sql}");
+        }
+        assert!(parse("CREATE TABLE rule (a int)").is_ok());
+    }
+}

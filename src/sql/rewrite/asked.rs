@@ -1,0 +1,147 @@
+//! Conditions and operands whose types only the plan tells: marked, so that they are looked at when it does.
+
+use super::super::functions::call;
+use super::super::semantics::ASKED;
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, DataType, Expr, JoinConstraint, JoinOperator, Select, UnaryOperator, Value, VisitMut, VisitorMut,
+};
+use std::ops::ControlFlow;
+
+/// Marks all such places of a query or an expression.
+pub fn mark(node: &mut impl VisitMut) {
+    let _ = VisitMut::visit(node, &mut Marks);
+}
+
+struct Marks;
+
+impl VisitorMut for Marks {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        select.selection.iter_mut().for_each(|condition| truth(condition, "WHERE"));
+        select.having.iter_mut().for_each(|condition| truth(condition, "HAVING"));
+        for join in select.from.iter_mut().flat_map(|relation| &mut relation.joins) {
+            if let Some(JoinConstraint::On(condition)) = constraint(&mut join.join_operator) {
+                truth(condition, "JOIN/ON");
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        match expression {
+            Expr::UnaryOp { op: UnaryOperator::Not, expr } => truth(expr, "NOT"),
+            Expr::IsTrue(expr) => truth(expr, "IS TRUE"),
+            Expr::IsNotTrue(expr) => truth(expr, "IS NOT TRUE"),
+            Expr::IsFalse(expr) => truth(expr, "IS FALSE"),
+            Expr::IsNotFalse(expr) => truth(expr, "IS NOT FALSE"),
+            Expr::IsUnknown(expr) => truth(expr, "IS UNKNOWN"),
+            Expr::IsNotUnknown(expr) => truth(expr, "IS NOT UNKNOWN"),
+            Expr::UnaryOp { op: sign @ (UnaryOperator::Minus | UnaryOperator::Plus), expr } if !is_written(expr) => {
+                let operand = std::mem::replace(expr.as_mut(), Expr::Value(Value::Null.into()));
+                *expression = asked(operand, if *sign == UnaryOperator::Minus { "-" } else { "+" });
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn constraint(operator: &mut JoinOperator) -> Option<&mut JoinConstraint> {
+    match operator {
+        JoinOperator::Join(constraint)
+        | JoinOperator::Inner(constraint)
+        | JoinOperator::Left(constraint)
+        | JoinOperator::LeftOuter(constraint)
+        | JoinOperator::Right(constraint)
+        | JoinOperator::RightOuter(constraint)
+        | JoinOperator::FullOuter(constraint) => Some(constraint),
+        _ => None,
+    }
+}
+
+fn asked(operand: Expr, by: &str) -> Expr {
+    let mut said = call(by, vec![operand]);
+    if let Expr::Function(function) = &mut said {
+        function.name = datafusion::sql::sqlparser::ast::Ident::with_quote('"', format!("{ASKED}{by}")).into();
+    }
+    said
+}
+
+fn truth(condition: &mut Expr, by: &str) {
+    if !is_truth(condition) {
+        let operand = std::mem::replace(condition, Expr::Value(Value::Null.into()));
+        *condition = asked(operand, by);
+    }
+}
+
+/// Whether an expression is a truth whatever its parts are.
+fn is_truth(expression: &Expr) -> bool {
+    use BinaryOperator::{
+        And, ArrowAt, AtArrow, Eq, Gt, GtEq, Lt, LtEq, NotEq, Or, PGILikeMatch, PGLikeMatch, PGNotILikeMatch,
+        PGNotLikeMatch, PGOverlap, PGRegexIMatch, PGRegexMatch, PGRegexNotIMatch, PGRegexNotMatch, Question,
+        QuestionAnd, QuestionPipe,
+    };
+    match expression {
+        Expr::Nested(inner) => is_truth(inner),
+        Expr::BinaryOp { op, .. } => matches!(
+            op,
+            And | Or
+                | Eq
+                | NotEq
+                | Lt
+                | LtEq
+                | Gt
+                | GtEq
+                | AtArrow
+                | ArrowAt
+                | PGOverlap
+                | PGRegexMatch
+                | PGRegexIMatch
+                | PGRegexNotMatch
+                | PGRegexNotIMatch
+                | PGLikeMatch
+                | PGILikeMatch
+                | PGNotLikeMatch
+                | PGNotILikeMatch
+                | Question
+                | QuestionAnd
+                | QuestionPipe
+        ),
+        Expr::UnaryOp { op: UnaryOperator::Not, .. }
+        | Expr::IsNull(_)
+        | Expr::IsNotNull(_)
+        | Expr::IsTrue(_)
+        | Expr::IsNotTrue(_)
+        | Expr::IsFalse(_)
+        | Expr::IsNotFalse(_)
+        | Expr::IsUnknown(_)
+        | Expr::IsNotUnknown(_)
+        | Expr::IsDistinctFrom(..)
+        | Expr::IsNotDistinctFrom(..)
+        | Expr::InList { .. }
+        | Expr::InSubquery { .. }
+        | Expr::InUnnest { .. }
+        | Expr::Exists { .. }
+        | Expr::Between { .. }
+        | Expr::Like { .. }
+        | Expr::ILike { .. }
+        | Expr::SimilarTo { .. }
+        | Expr::RLike { .. }
+        | Expr::AnyOp { .. }
+        | Expr::AllOp { .. } => true,
+        Expr::Cast { data_type, .. } => matches!(data_type, DataType::Bool | DataType::Boolean),
+        Expr::Value(value) => matches!(value.value, Value::Boolean(_) | Value::Null | Value::Placeholder(_)),
+        _ => false,
+    }
+}
+
+/// Whether an operand is a number or a length of time as it is written, whose sign the engine reads with it.
+fn is_written(operand: &Expr) -> bool {
+    match operand {
+        Expr::Value(value) => matches!(value.value, Value::Number(..) | Value::Placeholder(_) | Value::Null),
+        Expr::Interval(_) => true,
+        Expr::UnaryOp { expr, .. } => is_written(expr),
+        _ => false,
+    }
+}

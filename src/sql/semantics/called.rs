@@ -1,0 +1,139 @@
+//! A function of the engine's as PostgreSQL declares it, from planning until its arguments have their types.
+//!
+//! The engine would coerce arguments by rules of its own, and say in its own words where it cannot. A call is planned as one
+//! of [`Called`] instead, which has a type in any case; `resolve` chooses PostgreSQL's function, lends literals the types of
+//! its arguments, and puts the engine's own function in its place. A name that nothing has is such a call too, so that the
+//! error can tell the types.
+
+use super::candidates::{self, Choice, Given, Type};
+use crate::catalog::SqlType;
+use crate::error::{Error, Kind};
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::{Result as DfResult, ScalarValue, not_impl_err};
+use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
+use datafusion::logical_expr::{
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use std::sync::Arc;
+
+/// A call by a name of PostgreSQL's.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Called {
+    /// The name in the statement.
+    pub name: String,
+    /// The engine's function; none if the name is nobody's.
+    pub function: Option<Arc<ScalarUDF>>,
+    signature: Signature,
+}
+
+/// Functions of values that are alike: what is open is what the others are.
+const ALIKE: &[&str] = &["coalesce", "greatest", "least", "nullif"];
+
+/// The function under its name in PostgreSQL, if PostgreSQL declares it too.
+pub fn called(name: &str, function: Arc<ScalarUDF>) -> Arc<ScalarUDF> {
+    // `trim` is grammar for this.
+    let name = if name == "trim" { "btrim" } else { name };
+    if !candidates::FUNCTIONS.contains_key(name) && !ALIKE.contains(&name) {
+        return function;
+    }
+    let signature = Signature::user_defined(function.signature().volatility);
+    Arc::new(ScalarUDF::new_from_impl(Called { name: name.to_owned(), function: Some(function), signature }))
+}
+
+/// A function that is not there.
+pub fn missing(name: &str) -> Arc<ScalarUDF> {
+    let signature = Signature::user_defined(Volatility::Immutable);
+    Arc::new(ScalarUDF::new_from_impl(Called { name: name.to_owned(), function: None, signature }))
+}
+
+impl Called {
+    /// What such arguments make of the call.
+    pub fn choose(&self, given: &[Given]) -> Choice {
+        if ALIKE.contains(&self.name.as_str()) {
+            return Choice::One(&[]);
+        }
+        let known = candidates::FUNCTIONS.get(self.name.as_str()).filter(|_| self.function.is_some());
+        let Some(all) = known else { return Choice::None };
+        // What is made of whole numbers, as a series is, may be `bigint` for the engine alone.
+        let narrow = || given.iter().map(|g| if *g == Some(Type::Int8) { Some(Type::Int4) } else { *g });
+        match candidates::choose(all, given) {
+            Choice::None => candidates::choose(all, &narrow().collect::<Vec<_>>()),
+            choice => choice,
+        }
+    }
+
+    /// The field that the engine's function gives where types are those known at planning: whole numbers are still wide.
+    fn planned(&self, args: &ReturnFieldArgs<'_>) -> Option<FieldRef> {
+        let function = self.function.as_ref()?;
+        let given: Vec<Given> = args.arg_fields.iter().zip(args.scalar_arguments).map(|(f, c)| given(f, *c)).collect();
+        let Choice::One(chosen) = self.choose(&given) else { return None };
+        let known = args.arg_fields.iter().zip(&given).find(|(_, given)| given.is_some()).map(|(field, _)| field);
+        let lent = args.arg_fields.iter().zip(&given).enumerate().map(|(at, (field, given))| match given {
+            Some(_) => field.clone(),
+            None if chosen.is_empty() => known.unwrap_or(field).clone(),
+            None => match chosen.get(at).and_then(|wanted| wanted.sql_type()) {
+                Some(wanted) => Arc::new(wanted.field(field.name())),
+                None => field.clone(),
+            },
+        });
+        let fields = fields_with_udf(&lent.collect::<Vec<_>>(), function.as_ref()).ok()?;
+        let args = ReturnFieldArgs { arg_fields: &fields, scalar_arguments: args.scalar_arguments };
+        function.return_field_from_args(args).ok()
+    }
+}
+
+fn given(field: &Field, constant: Option<&ScalarValue>) -> Given {
+    match (constant, field.data_type()) {
+        (_, DataType::Null) => None,
+        (Some(ScalarValue::Utf8(_)), _) if field.metadata().is_empty() => None,
+        (Some(ScalarValue::Int64(Some(n))), _) if i32::try_from(*n).is_ok() => Some(Type::Int4),
+        _ => SqlType::from_field(field).ok().map(|sql_type| Type::of(&sql_type)),
+    }
+}
+
+fn named(field: &Field, constant: Option<&ScalarValue>) -> String {
+    match (given(field, constant), SqlType::from_field(field)) {
+        (Some(Type::Int4), _) => "integer".to_owned(),
+        (Some(_), Ok(sql_type)) => candidates::name_of(&sql_type),
+        _ => "unknown".to_owned(),
+    }
+}
+
+impl ScalarUDFImpl for Called {
+    fn name(&self) -> &str {
+        self.function.as_ref().map_or(&self.name, |function| function.name())
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> DfResult<DataType> {
+        Ok(DataType::Null)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> DfResult<FieldRef> {
+        match self.planned(&args) {
+            Some(field) => Ok(field),
+            // Its rows are made before types are settled.
+            None if self.name == "generate_series" => {
+                let given = args.arg_fields.iter().zip(args.scalar_arguments);
+                let names: Vec<String> = given.map(|(field, constant)| named(field, *constant)).collect();
+                let message = format!("function {}({}) does not exist", self.name, names.join(", "));
+                Err(Error::new(Kind::UndefinedFunction, message)
+                    .with_hint("No function matches the given name and argument types. You might need to add explicit type casts.")
+                    .into())
+            }
+            None => Ok(Arc::new(Field::new(&self.name, DataType::Null, true))),
+        }
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> DfResult<Vec<DataType>> {
+        Ok(types.to_vec())
+    }
+
+    fn invoke_with_args(&self, _: ScalarFunctionArgs) -> DfResult<ColumnarValue> {
+        // `resolve` leaves none.
+        not_impl_err!("a call of {} that was not resolved", self.name)
+    }
+}

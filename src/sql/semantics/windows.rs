@@ -1,0 +1,67 @@
+//! Calls of window functions: with the arguments that PostgreSQL's take, before the engine looks at them.
+
+use super::super::values::read_one;
+use crate::catalog::SqlType;
+use crate::error::{Error, Kind, Result};
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::planner::RawWindowExpr;
+use datafusion::logical_expr::{Expr, WindowFunctionDefinition};
+
+/// Window functions, with the least and the most arguments that they take, and the place of the one that is a whole number.
+const FUNCTIONS: &[(&str, usize, usize, Option<usize>)] = &[
+    ("cume_dist", 0, 0, None),
+    ("dense_rank", 0, 0, None),
+    ("first_value", 1, 1, None),
+    ("lag", 1, 3, Some(1)),
+    ("last_value", 1, 1, None),
+    ("lead", 1, 3, Some(1)),
+    ("nth_value", 2, 2, Some(1)),
+    ("ntile", 1, 1, Some(0)),
+    ("percent_rank", 0, 0, None),
+    ("rank", 0, 0, None),
+    ("row_number", 0, 0, None),
+];
+
+/// Whether a name is that of a window function.
+pub fn is_window(name: &str) -> bool {
+    FUNCTIONS.iter().any(|(known, ..)| *known == name)
+}
+
+/// The call with a quoted number read as one.
+pub fn checked(mut call: RawWindowExpr) -> Result<RawWindowExpr> {
+    let WindowFunctionDefinition::WindowUDF(function) = &call.func_def else { return Ok(call) };
+    let name = function.name().to_owned();
+    let Some((_, least, most, whole)) = FUNCTIONS.iter().find(|(known, ..)| *known == name) else { return Ok(call) };
+    let count = call.args.len();
+    if count < *least || count > *most {
+        return Err(undefined(&name, &call.args));
+    }
+    let Some(at) = whole.filter(|at| *at < count) else { return Ok(call) };
+    match &call.args[at] {
+        Expr::Literal(ScalarValue::Utf8(Some(text)), None) => {
+            let read = read_one(text, &SqlType::Int4)?.cast_to(&DataType::Int64)?;
+            call.args[at] = Expr::Literal(read, None);
+        }
+        Expr::Literal(value, _) if !value.data_type().is_integer() && !value.is_null() => {
+            return Err(undefined(&name, &call.args));
+        }
+        _ => {}
+    }
+    Ok(call)
+}
+
+fn undefined(name: &str, args: &[Expr]) -> Error {
+    let named = |arg: &Expr| match arg {
+        Expr::Literal(ScalarValue::Int64(Some(n)), _) if i32::try_from(*n).is_ok() => "integer".to_owned(),
+        Expr::Literal(ScalarValue::Utf8(_), None) => "unknown".to_owned(),
+        Expr::Literal(value, _) => {
+            SqlType::from_arrow(&value.data_type()).map_or_else(|_| "unknown".to_owned(), |t| super::name_of(&t))
+        }
+        _ => "...".to_owned(),
+    };
+    let types: Vec<String> = args.iter().map(named).collect();
+    let message = format!("function {name}({}) does not exist", types.join(", "));
+    Error::new(Kind::UndefinedFunction, message)
+        .with_hint("No function matches the given name and argument types. You might need to add explicit type casts.")
+}
