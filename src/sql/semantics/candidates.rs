@@ -240,7 +240,7 @@ pub fn choose(all: &'static [Vec<Type>], given: &[Given]) -> Choice {
     lend(&mut left, given);
     match left.as_slice() {
         [one] => Choice::One(one),
-        _ => alike(&left, given).map_or(Choice::Several, |one| Choice::One(one)),
+        _ => alike(&left, given).map_or(Choice::Several, Choice::One),
     }
 }
 
