@@ -11,9 +11,6 @@ use datafusion::sql::sqlparser::ast::{
 pub fn as_functions(expression: &mut Expr) {
     let said = match &*expression {
         Expr::UnaryOp { op, expr } => unary(*op, expr),
-        Expr::BinaryOp { left, op: BinaryOperator::PGOverlap, right } => {
-            Some(call("array_has_any", vec![left.as_ref().clone(), right.as_ref().clone()]))
-        }
         Expr::BinaryOp { left, op: BinaryOperator::AtQuestion, right } => {
             Some(call("jsonb_path_exists_opr", vec![left.as_ref().clone(), right.as_ref().clone()]))
         }

@@ -8,7 +8,7 @@ use super::{function, operand, operators, resolve, windows};
 use crate::catalog::SqlType;
 use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
-use datafusion::functions_nested::expr_fn::array_element;
+use datafusion::functions_nested::expr_fn::{array_element, array_has_any};
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr, RawWindowExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
@@ -124,6 +124,11 @@ impl ExprPlanner for Operators {
         let RawBinaryExpr { op, left, right } = operators::checked(RawBinaryExpr { op, left, right }, schema)?;
         if let Some(call) = json(&op, &left, &right, schema)? {
             return Ok(PlannerResult::Planned(call));
+        }
+        if op == BinaryOperator::PGOverlap {
+            let (a, b) = (left.to_field(schema)?.1, right.to_field(schema)?.1);
+            let (left, right) = (resolve::lend_as(left, &b)?, resolve::lend_as(right, &a)?);
+            return Ok(PlannerResult::Planned(array_has_any(left, right)));
         }
         let original = |left, right| Ok(PlannerResult::Original(RawBinaryExpr { op: op.clone(), left, right }));
         let comparison = matches!(op, Eq | Gt | GtEq | Lt | LtEq | NotEq);

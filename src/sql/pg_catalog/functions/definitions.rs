@@ -54,7 +54,7 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
             constraint_by_oid(facts, oid).map(|found| constraint(facts, &found, args.flag(1))).into()
         }
         // What stands for the tree of an expression is its text.
-        "pg_get_expr" => deparse::expression(&args.text(0)?, args.flag(2)).into(),
+        "pg_get_expr" => deparse::expression(args.text(0)?, args.flag(2)).into(),
         "pg_get_viewdef" => facts.entry(args.oid(0, &Type::Regclass)?).and_then(|entry| view(facts, &entry)).into(),
         "pg_get_ruledef" => facts.entry(args.oid(0, &Type::Oid)?).and_then(|entry| rule(facts, &entry)).into(),
         "pg_get_function_arguments" | "pg_get_function_identity_arguments" => {
@@ -166,9 +166,8 @@ pub fn index(facts: &Facts, entry: &Entry<'_>, pretty: bool) -> Option<String> {
     if let What::TextIndex(index, _) = entry.what {
         text += &format!(" WITH (key_field={})", literal(&index.key_field));
     }
-    match of.predicate {
-        Some(predicate) => text += &format!(" WHERE {}", deparse::expression(predicate, pretty)),
-        None => {}
+    if let Some(predicate) = of.predicate {
+        text += &format!(" WHERE {}", deparse::expression(predicate, pretty));
     }
     Some(text)
 }

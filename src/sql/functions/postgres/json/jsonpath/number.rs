@@ -129,7 +129,7 @@ pub fn rounded(text: &str, up: bool) -> Result<Tree, Fault> {
 /// As floating point.
 pub fn double(text: &str) -> Option<Tree> {
     let value: f64 = text.trim().parse().ok().filter(|value: &f64| value.is_finite())?;
-    Some(Tree::Number(json_number(&serde_json::Number::from_f64(value)?.to_string().trim_end_matches(".0").to_owned())))
+    Some(Tree::Number(json_number(serde_json::Number::from_f64(value)?.to_string().trim_end_matches(".0"))))
 }
 
 /// The whole part, as a place in an array.
