@@ -128,6 +128,8 @@ pub struct Session {
     pub(super) prepared: Arc<Prepareds>,
     /// The shapes of the statements that it has sent.
     pub(super) shapes: Shapes,
+    /// What the client sent in the place of the text of the statement that runs next: one of its shape.
+    pub(super) text: Option<String>,
     pub(super) cursors: Cursors,
     /// The implicit transaction is of a string of several statements, and as good as a block to them.
     pub(super) in_string: bool,
@@ -171,6 +173,7 @@ impl Session {
             kept_plan: None,
             prepared: Arc::default(),
             shapes: Shapes::default(),
+            text: None,
             cursors: Cursors::default(),
             in_string: false,
             taken: Arc::default(),
@@ -272,7 +275,8 @@ impl Session {
     async fn run(&mut self, statement: &Statement, params: Vec<ScalarValue>) -> Result<Outcome> {
         self.refuse_if_failed(statement)?;
         self.cancel.begin(self.settings.milliseconds("statement_timeout"));
-        self.seat.begin(&statement.text, self.settings.get("application_name").unwrap_or_default());
+        let text = self.text.take();
+        self.seat.begin(text.as_deref().unwrap_or(&statement.text), self.settings.get("application_name").unwrap_or_default());
         if self.txn.is_none() {
             self.begin_implicit();
         }

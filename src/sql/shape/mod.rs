@@ -64,7 +64,10 @@ impl Session {
     /// Runs what was recalled, as [`Self::execute`] does. Where something is wrong with it, the text itself is run: it knows
     /// where.
     pub async fn execute_recalled(&mut self, recalled: &Recalled) -> Result<Outcome> {
-        match Box::pin(self.execute_prepared(&recalled.prepared, recalled.values.clone())).await {
+        self.text = Some(recalled.text.trim_end().trim_end_matches(';').to_owned());
+        let outcome = Box::pin(self.execute_prepared(&recalled.prepared, recalled.values.clone())).await;
+        self.text = None;
+        match outcome {
             Err(error) if is_of_text(&error) => {
                 self.shapes.remove(&recalled.shape);
                 let statements = self.parse(&recalled.text)?;
