@@ -276,7 +276,10 @@ impl Session {
         self.refuse_if_failed(statement)?;
         self.cancel.begin(self.settings.milliseconds("statement_timeout"));
         let text = self.text.take();
-        self.seat.begin(text.as_deref().unwrap_or(&statement.text), self.settings.get("application_name").unwrap_or_default());
+        self.seat.begin(
+            text.as_deref().unwrap_or(&statement.text),
+            self.settings.get("application_name").unwrap_or_default(),
+        );
         if self.txn.is_none() {
             self.begin_implicit();
         }

@@ -1,8 +1,8 @@
 //! A statement with parameters in the place of its constants, where that means the same.
 //!
-//! A constant may become a parameter where its value is compared with a column, added to one, or put into one: there a parameter of
-//! its type does what it does, and a quoted text gets its type from the column as an open parameter does. Everywhere else
-//! (LIMIT, ORDER BY 2, a cast, a pattern, an argument) a constant may mean more than its value, and the statement stays as it is.
+//! A number may become a parameter where it is compared with a column, added to one, or put into one: there a parameter of its type does
+//! what it does. So may a quoted text that is put into a column, whose type reads it; one that is compared is read as the column's
+//! type when the statement is planned, and stays. Everywhere else (LIMIT, ORDER BY 2, a cast, a pattern, an argument) a constant may mean more than its value, and the statement stays as it is.
 
 use super::text::Constant;
 use datafusion::sql::sqlparser::ast::{
@@ -21,12 +21,12 @@ pub fn may_be_open(statement: &Statement) -> bool {
 pub fn open(statement: &Statement, constants: &[Constant]) -> Option<Statement> {
     let mut places = Places::default();
     match statement {
-        Statement::Update(update) => update.assignments.iter().for_each(|a| places.note(&a.value)),
+        Statement::Update(update) => update.assignments.iter().for_each(|a| places.note(&a.value, true)),
         Statement::Insert(insert) => {
             let source = insert.source.as_deref()?;
             let ast::SetExpr::Values(values) = source.body.as_ref() else { return None };
             let [row] = values.rows.as_slice() else { return None };
-            row.content.iter().for_each(|value| places.note(value));
+            row.content.iter().for_each(|value| places.note(value, true));
         }
         Statement::Query(_) | Statement::Delete(_) => {}
         _ => return None,
@@ -45,12 +45,14 @@ pub fn open(statement: &Statement, constants: &[Constant]) -> Option<Statement> 
 struct Places(BTreeSet<Location>);
 
 impl Places {
-    /// A constant, with a sign or without.
-    fn note(&mut self, expression: &Expr) {
+    /// A number, with a sign or without, or with `texts` a text as well.
+    fn note(&mut self, expression: &Expr, texts: bool) {
         match expression {
-            Expr::Value(value) => _ = self.0.insert(value.span.start),
-            Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } => self.note(expr),
-            Expr::Nested(inner) => self.note(inner),
+            Expr::Value(value) if texts || matches!(value.value, Value::Number(..)) => {
+                self.0.insert(value.span.start);
+            }
+            Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } => self.note(expr, texts),
+            Expr::Nested(inner) => self.note(inner, texts),
             _ => {}
         }
     }
@@ -71,16 +73,16 @@ impl Visitor for Places {
         match expression {
             Expr::BinaryOp { left, op: Eq | NotEq | Lt | LtEq | Gt | GtEq | Plus | Minus | Multiply, right } => {
                 match (is_column(left), is_column(right)) {
-                    (true, false) => self.note(right),
-                    (false, true) => self.note(left),
+                    (true, false) => self.note(right, false),
+                    (false, true) => self.note(left, false),
                     _ => {}
                 }
             }
             Expr::Between { expr, low, high, .. } if is_column(expr) => {
-                self.note(low);
-                self.note(high);
+                self.note(low, false);
+                self.note(high, false);
             }
-            Expr::InList { expr, list, .. } if is_column(expr) => list.iter().for_each(|value| self.note(value)),
+            Expr::InList { expr, list, .. } if is_column(expr) => list.iter().for_each(|value| self.note(value, false)),
             _ => {}
         }
         ControlFlow::Continue(())
@@ -143,7 +145,7 @@ mod tests {
     #[test]
     fn constants_beside_columns_become_parameters() {
         let cases = [
-            ("SELECT a FROM t WHERE id = 5 AND b <> 'x'", "SELECT a FROM t WHERE id = $1 AND b <> $2"),
+            ("SELECT a FROM t WHERE id = 5 AND b <> 7", "SELECT a FROM t WHERE id = $1 AND b <> $2"),
             (
                 "SELECT * FROM t WHERE 5 < id OR t.b BETWEEN 1 AND 2",
                 "SELECT * FROM t WHERE $1 < id OR t.b BETWEEN $2 AND $3",
@@ -164,6 +166,7 @@ mod tests {
             "SELECT a FROM t WHERE id = 5 LIMIT 1",
             "SELECT a FROM t WHERE id = 5 ORDER BY 1",
             "SELECT 1 FROM t",
+            "SELECT a FROM t WHERE b = 'x'",
             "SELECT a FROM t WHERE b LIKE 'x%'",
             "SELECT a FROM t WHERE d = date '2020-01-01'",
             "SELECT a FROM t WHERE d > now() - interval '1 day'",
