@@ -201,6 +201,10 @@ pub const PREPARED_MAX: usize = 10_000;
 pub const CURSOR_BYTES_MAX: usize = 4 << 20;
 /// Bytes in memory up to which an added segment lives in the store's tree of rows and not in a file of its own.
 pub const INLINE_BYTES_MAX: usize = 32 * 1024;
+/// Shapes of statements that a session remembers.
+pub const SHAPES_MAX: usize = 64;
+/// Bytes of a text up to which it has a shape.
+pub const SHAPE_BYTES_MAX: usize = 2048;
 /// Small segments of one table before a commit merges them into a file.
 pub const SMALL_SEGMENTS_MAX: usize = 128;
 /// Different values that a column's profile counts exactly; beyond, it estimates.

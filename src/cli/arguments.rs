@@ -1,6 +1,6 @@
 //! What may be written after `steward`, and the help that teaches it.
 
-use crate::config::{DATABASE_DEFAULT, LISTEN_DEFAULT, MEMORY_BYTES_MIN};
+use crate::config::{CONNECTIONS_MAX, CONNECTIONS_RESERVED, DATABASE_DEFAULT, LISTEN_DEFAULT, MEMORY_BYTES_MIN};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use tracing_subscriber::filter::LevelFilter;
@@ -273,6 +273,9 @@ pub struct Serve {
     /// Memory that the server may use for caches and queries, such as 2GB; half of the machine's unless said
     #[arg(long, value_name = "SIZE", value_parser = memory)]
     pub memory_limit: Option<u64>,
+    /// Connections at once, the last three of them for superusers; each needs a file descriptor
+    #[arg(long, value_name = "N", default_value_t = CONNECTIONS_MAX, value_parser = connections)]
+    pub max_connections: usize,
     #[command(flatten)]
     pub door: Door,
     /// Name of the first superuser, for a database that is made now
@@ -397,6 +400,14 @@ pub enum Level {
     Debug,
     /// Everything
     Trace,
+}
+
+/// A count of connections: more than those that are kept for superusers, and no more than there are numbers of ports.
+fn connections(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(count) if (CONNECTIONS_RESERVED + 1..=65_535).contains(&count) => Ok(count),
+        _ => Err(format!("write a number from {} to 65535", CONNECTIONS_RESERVED + 1)),
+    }
 }
 
 /// A size of memory as PostgreSQL writes it.

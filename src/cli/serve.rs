@@ -22,6 +22,7 @@ pub async fn run(arguments: &Serve, console: &Console) -> Result<Ending> {
     // Before anything is made: a busy port must not leave a password that nobody noted down.
     let listener = server::listen(&arguments.listen).await?;
     let admission = arguments.door.admission(local_address(&listener)?)?;
+    let admission = Admission { connections_max: arguments.max_connections, ..admission };
     let given = arguments.password_file.as_deref().map(password::read).transpose()?;
     let secret = match &given {
         Some(given) => given.as_str().to_owned(),

@@ -66,6 +66,11 @@ pub trait Session: Send {
     /// Parses a query string into its statements; none for an empty one.
     fn parse(&self, sql: &str) -> Result<Vec<Statement>>;
 
+    /// The statement that a string is, if the session knows it without parsing; it takes no parameters.
+    fn recall(&self, _sql: &str) -> Option<Statement> {
+        None
+    }
+
     /// Finds out what parameters a statement takes and what rows it gives, without running it, and keeps it under a name;
     /// one without a name takes the place of the last. `params` holds the type OIDs that the client declared, `None` where it
     /// leaves the choice to the server; a declared type is kept. No statement stands for an empty text. A name that is taken is

@@ -81,7 +81,7 @@ impl Backend for Database {
                 Stop::Connection => handle.end(),
             }),
         });
-        Ok(Box::new(Client { session, cancel, told: BTreeMap::new() }))
+        Ok(Box::new(Client { session, cancel, told: BTreeMap::new(), told_of: None }))
     }
 }
 
@@ -174,6 +174,8 @@ struct Client {
     cancel: CancelHandle,
     /// Settings that the client has been told.
     told: BTreeMap<String, String>,
+    /// Those of the session then, and whether its role was a superuser: as long as they are the same there is nothing to tell.
+    told_of: Option<(sql::Settings, bool)>,
 }
 
 #[async_trait]
@@ -181,6 +183,10 @@ impl Session for Client {
     fn parse(&self, sql: &str) -> Result<Vec<Statement>> {
         let statements = self.session.parse(sql)?;
         Ok(statements.into_iter().map(|statement| Arc::new(statement) as Statement).collect())
+    }
+
+    fn recall(&self, sql: &str) -> Option<Statement> {
+        self.session.recall(sql).map(|known| Arc::new(known) as Statement)
     }
 
     async fn prepare(&mut self, name: &str, statement: Option<Statement>, params: &[Option<u32>]) -> Result<()> {
@@ -235,9 +241,10 @@ impl Session for Client {
     }
 
     async fn execute(&mut self, statement: &Statement, params: Vec<ScalarValue>) -> Result<Outcome> {
-        let outcome = match statement.downcast_ref::<sql::Prepared>() {
-            Some(prepared) => self.session.execute_prepared(prepared, params).await?,
-            None => self.session.execute(must_be_parsed(statement)?, params).await?,
+        let outcome = match (statement.downcast_ref::<sql::Prepared>(), statement.downcast_ref::<sql::Recalled>()) {
+            (Some(prepared), _) => self.session.execute_prepared(prepared, params).await?,
+            (None, Some(known)) => self.session.execute_recalled(known).await?,
+            (None, None) => self.session.execute(must_be_parsed(statement)?, params).await?,
         };
         Ok(match outcome {
             sql::Outcome::Rows { schema, stream, tag } => Outcome::Rows { schema, stream, tag },
@@ -333,7 +340,12 @@ impl Session for Client {
     fn take_parameter_changes(&mut self) -> Vec<(String, String)> {
         // Compared with what was told instead of noted down one by one: ROLLBACK puts settings back too.
         self.session.take_changes();
-        let is_superuser = if self.session.is_superuser() { "on" } else { "off" };
+        let is_superuser = self.session.is_superuser();
+        if self.told_of.as_ref().is_some_and(|(told, was)| told == self.session.settings() && *was == is_superuser) {
+            return Vec::new();
+        }
+        self.told_of = Some((self.session.settings().clone(), is_superuser));
+        let is_superuser = if is_superuser { "on" } else { "off" };
         let mut now = self.session.settings().reported();
         now.push(("is_superuser".to_owned(), is_superuser.to_owned()));
         now.retain(|(name, value)| self.told.get(name) != Some(value));

@@ -16,7 +16,10 @@ impl Conversation {
     }
 
     async fn query_statements(&mut self, sql: &str) -> Result<(), Failure> {
-        let statements = self.session.parse(sql)?;
+        let statements = match self.session.recall(sql) {
+            Some(known) => vec![known],
+            None => self.session.parse(sql)?,
+        };
         let count = statements.len();
         if count == 0 {
             return self.complete(End::Empty);

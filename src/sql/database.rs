@@ -304,6 +304,11 @@ fn remove_orphans(manager: &Manager) -> Result<()> {
 }
 
 impl Inner {
+    /// The engine as each statement gets it: for what asks for no time.
+    pub(super) fn template(&self) -> &SessionState {
+        &self.template
+    }
+
     /// The engine for one statement.
     pub(super) fn state(&self) -> SessionState {
         let mut state = self.template.clone();

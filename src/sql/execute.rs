@@ -44,6 +44,11 @@ pub async fn execute(session: &mut Session, statement: &Statement, params: Vec<S
     }
 }
 
+/// Whether a statement is a query.
+pub fn is_query(statement: &Statement) -> bool {
+    matches!(&statement.body, Body::Sql(sql) if matches!(sql.as_ref(), Sql::Query(_)))
+}
+
 /// Whether a statement looks at what is committed: not one that only steers transactions or settings.
 pub fn looks_at_data(statement: &Statement) -> bool {
     match &statement.body {
@@ -377,7 +382,7 @@ async fn changing<S: VisitMut + Clone, T>(
     loop {
         let (context, state) = session.context();
         let mut txn = session.transaction()?.clone();
-        let work = Work::new(&context, &state);
+        let work = Work::new(&context, &state).kept(session.kept_plan.clone());
         let mut statement = statement.clone();
         let attempt = async {
             let context = locking::inner(&work, &txn, &mut statement).await?;
@@ -390,6 +395,34 @@ async fn changing<S: VisitMut + Clone, T>(
                 context.cancel.check()?;
                 *session.transaction()? = txn;
                 return Ok(changed);
+            }
+        }
+    }
+}
+
+/// Runs a prepared statement that changes one row, if that is kept; nothing has happened if it gives nothing.
+pub async fn change_by_key(session: &mut Session) -> Result<Option<Outcome>> {
+    loop {
+        let Some(change) = session.kept_change() else { return Ok(None) };
+        let mut txn = session.transaction()?.clone();
+        let planned = change.plans().then(|| session.context());
+        let context = match &planned {
+            Some((context, _)) => context.clone(),
+            None => Arc::new(session.statement_context()),
+        };
+        let database = context.database.clone();
+        let state = planned.as_ref().map_or(database.template(), |(_, state)| state);
+        let work = Work::new(&context, state);
+        match change.run(&work, &mut txn).await {
+            Err(_) if work.again.load(Ordering::Relaxed) => session.refresh()?,
+            Err(error) => return Err(error),
+            Ok(None) => return Ok(None),
+            Ok(Some(rows)) => {
+                context.cancel.check()?;
+                *session.transaction()? = txn;
+                let tag = change.word();
+                let tag = if tag == "INSERT" { "INSERT 0" } else { tag };
+                return Ok(Some(Outcome::Command(format!("{tag} {rows}"))));
             }
         }
     }

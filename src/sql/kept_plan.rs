@@ -3,16 +3,24 @@
 //! It is planned and optimised once, with its parameters open. Each run puts its values in, and the tables as they are in
 //! its own snapshot and behind its own gate. Kept is what depends on the catalogue, the role and the settings alone, and only for
 //! as long as these are the same: no query with a function that tells the time or knows its session, with a view, a function in
-//! FROM, a moment of the past. It keeps no snapshot: there are no tables in it.
+//! FROM, a moment of the past. It keeps no snapshot: there are no tables in it. A query that one key answers is kept as a
+//! [`Lookup`] as well.
 
 use super::context::Context;
+use super::dml::Change;
 use super::lateral;
+use super::lookup::Lookup;
+use super::names;
+use super::origins;
+use super::parameters::Parameters;
 use super::planner::Planner;
 use super::run;
 use super::settings::Settings;
 use crate::catalog::{Catalog, ObjectId};
 use crate::error::Result;
-use arrow::datatypes::DataType;
+use crate::txn::{Manager, Transaction};
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result as DfResult};
 use datafusion::execution::SessionState;
@@ -25,9 +33,22 @@ use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
 
-/// A place for the plan of one query.
+/// A place for the plan of one query, or of one change.
 #[derive(Default)]
-pub struct KeptPlan(Mutex<Option<Arc<Kept>>>);
+pub struct KeptPlan {
+    query: Mutex<Option<Arc<Kept>>>,
+    /// The change of one row that a statement is, or that it is none.
+    change: Mutex<Option<(Terms, Option<Arc<Change>>)>>,
+}
+
+/// What a plan is kept for: it holds where all of this is the same.
+struct Terms {
+    catalog: Arc<Catalog>,
+    roles: [ObjectId; 3],
+    settings: Arc<Settings>,
+    /// Types of the values that it was planned for: of numbers these tell the digits.
+    types: Vec<DataType>,
+}
 
 impl fmt::Debug for KeptPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,18 +67,63 @@ pub struct Planned {
 struct Kept {
     plan: LogicalPlan,
     written: LogicalPlan,
-    catalog: Arc<Catalog>,
-    roles: [ObjectId; 3],
-    settings: Arc<Settings>,
-    /// Types of the values that it was planned for: of numbers these tell the digits.
-    types: Vec<DataType>,
+    terms: Terms,
+    /// The query, and its columns as a client sees them, if one key answers it.
+    lookup: Option<(Lookup, SchemaRef)>,
+}
+
+/// What a statement runs with that its plan depends on.
+pub struct Asks<'a> {
+    /// The catalogue that the statement sees.
+    pub catalog: &'a Arc<Catalog>,
+    /// The role whose rights count, the one that looks, the one that logged in.
+    pub roles: [ObjectId; 3],
+    /// The session's settings.
+    pub settings: &'a Settings,
+    /// The values of the parameters.
+    pub params: &'a Parameters,
 }
 
 impl KeptPlan {
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.query.lock().is_none() && self.change.lock().as_ref().is_none_or(|(_, change)| change.is_none())
+    }
+
+    /// Whether there is a look-up or a change of one row.
+    #[cfg(test)]
+    pub fn is_short(&self) -> bool {
+        let lookup = self.query.lock().as_ref().is_some_and(|kept| kept.lookup.is_some());
+        lookup || self.change.lock().as_ref().is_some_and(|(_, change)| change.is_some())
+    }
+
+    /// What one key answers, if the plan is kept and such a one. Only reading tells where it says nothing.
+    pub fn look_up(&self, asks: &Asks<'_>, manager: &Manager, txn: &Transaction) -> Result<Option<RecordBatch>> {
+        let kept = self.query.lock().clone();
+        let Some(kept) = kept.filter(|kept| kept.terms.hold(asks)) else { return Ok(None) };
+        let Some((lookup, schema)) = &kept.lookup else { return Ok(None) };
+        let found = lookup.run(manager, txn, asks.params.values().unwrap_or_default())?;
+        found.map(|rows| names::renamed_batch(schema, &rows)).transpose()
+    }
+
+    /// The change of one row that is kept.
+    pub fn change(&self, asks: &Asks<'_>) -> Option<Arc<Change>> {
+        let kept = self.change.lock();
+        kept.as_ref().filter(|(terms, _)| terms.hold(asks)).and_then(|(_, change)| change.clone())
+    }
+
+    /// Keeps what `make` makes, unless it is known already whether it makes anything.
+    pub fn keep_change(&self, context: &Context, make: impl FnOnce() -> Option<Change>) {
+        let mut kept = self.change.lock();
+        if kept.as_ref().is_none_or(|(terms, _)| !terms.hold(&asks(context))) {
+            *kept = Some((Terms::of(context), make().map(Arc::new)));
+        }
+    }
+
     /// The optimised plan of the query, with the values of the context's parameters.
     pub fn of(&self, context: &Arc<Context>, state: &SessionState, query: &ast::Query) -> Result<Planned> {
-        let kept = self.0.lock().clone();
-        if let Some(kept) = kept.filter(|kept| kept.holds(context))
+        let kept = self.query.lock().clone();
+        if let Some(kept) = kept.filter(|kept| kept.terms.hold(&asks(context)))
             && let Some(plan) = kept.fresh(context, state)?
         {
             return Ok(Planned { plan, written: kept.written.clone() });
@@ -69,15 +135,17 @@ impl KeptPlan {
             && !lateral::is_in(&plan)?
             && let Ok(optimised) = run::optimised(context, state, &plan)
         {
+            let lookup = Lookup::of(&optimised, &types(&context.params), state).map(|lookup| {
+                let schema = origins::marked(&plan, &names::named(query, lookup.schema()), context);
+                (lookup, schema)
+            });
             let kept = Arc::new(Kept {
                 plan: without_tables(optimised)?,
                 written: without_tables(plan.clone())?,
-                catalog: context.snapshot.catalog.clone(),
-                roles: roles(context),
-                settings: context.settings.clone(),
-                types: types(context),
+                terms: Terms::of(context),
+                lookup,
             });
-            *self.0.lock() = Some(kept.clone());
+            *self.query.lock() = Some(kept.clone());
             if let Some(fresh) = kept.fresh(context, state)? {
                 return Ok(Planned { plan: fresh, written: plan });
             }
@@ -87,22 +155,41 @@ impl KeptPlan {
     }
 }
 
-fn roles(context: &Context) -> [ObjectId; 3] {
-    [context.role, context.viewer, context.session_role]
+fn asks(context: &Context) -> Asks<'_> {
+    Asks {
+        catalog: &context.snapshot.catalog,
+        roles: [context.role, context.viewer, context.session_role],
+        settings: &context.settings,
+        params: &context.params,
+    }
 }
 
-fn types(context: &Context) -> Vec<DataType> {
-    context.params.values().unwrap_or_default().iter().map(|value| value.data_type()).collect()
+/// The types of the values of parameters.
+pub fn types(params: &Parameters) -> Vec<DataType> {
+    params.values().unwrap_or_default().iter().map(|value| value.data_type()).collect()
+}
+
+impl Terms {
+    fn of(context: &Context) -> Self {
+        Self {
+            catalog: context.snapshot.catalog.clone(),
+            roles: asks(context).roles,
+            settings: context.settings.clone(),
+            types: types(&context.params),
+        }
+    }
+
+    fn hold(&self, asks: &Asks<'_>) -> bool {
+        let values = asks.params.values().unwrap_or_default();
+        Arc::ptr_eq(&self.catalog, asks.catalog)
+            && self.roles == asks.roles
+            && *self.settings == *asks.settings
+            && self.types.len() == values.len()
+            && self.types.iter().zip(values).all(|(data_type, value)| *data_type == value.data_type())
+    }
 }
 
 impl Kept {
-    fn holds(&self, context: &Context) -> bool {
-        Arc::ptr_eq(&self.catalog, &context.snapshot.catalog)
-            && self.roles == roles(context)
-            && *self.settings == *context.settings
-            && self.types == types(context)
-    }
-
     /// The plan with values and tables; none if the tables are not what they were.
     fn fresh(&self, context: &Arc<Context>, state: &SessionState) -> Result<Option<LogicalPlan>> {
         let planner = Planner::new(context, state);
@@ -152,7 +239,7 @@ fn has_parameter(expression: &Expr) -> DfResult<bool> {
 }
 
 /// Whether nothing in a plan has its value from the moment, and parameters stand where values may come later.
-fn is_same_always(plan: &LogicalPlan) -> Result<bool> {
+pub fn is_same_always(plan: &LogicalPlan) -> Result<bool> {
     let mut same = true;
     plan.apply_with_subqueries(|node| {
         let counts = matches!(node, LogicalPlan::Limit(_));

@@ -158,10 +158,12 @@ fn type_name(data_type: &DataType) -> String {
 /// The same rows under the names of `schema`, as a client sees them.
 pub fn renamed(schema: SchemaRef, rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
     let of = schema.clone();
-    let rows = rows.map(move |batch| {
-        let batch: RecordBatch = batch?;
-        let columns = batch.columns().iter().zip(of.fields()).map(|(array, field)| shown(field, array));
-        Ok(crate::txn::batch(of.clone(), columns.collect(), batch.num_rows())?)
-    });
+    let rows = rows.map(move |batch| Ok(renamed_batch(&of, &batch?)?));
     Box::pin(RecordBatchStreamAdapter::new(schema, rows))
+}
+
+/// The same rows under the names of `schema`, as a client sees them.
+pub fn renamed_batch(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
+    let columns = batch.columns().iter().zip(schema.fields()).map(|(array, field)| shown(field, array));
+    crate::txn::batch(schema.clone(), columns.collect(), batch.num_rows())
 }

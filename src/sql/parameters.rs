@@ -55,6 +55,8 @@ pub struct Parameters {
     noted: Mutex<BTreeMap<usize, FieldRef>>,
     /// The plan has something in it of this run alone.
     tied: AtomicBool,
+    /// It asks for the time.
+    timed: AtomicBool,
 }
 
 impl Parameters {
@@ -125,8 +127,18 @@ impl Parameters {
         self.tied.store(true, Ordering::Relaxed);
     }
 
-    /// Whether anybody said so.
+    /// Says that the plan asks for the time.
+    pub fn tie_to_time(&self) {
+        self.timed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether anybody said one of these.
     pub fn is_tied(&self) -> bool {
+        self.is_tied_but_for_time() || self.timed.load(Ordering::Relaxed)
+    }
+
+    /// Whether anybody said that there is more in the plan of this run than its time.
+    pub fn is_tied_but_for_time(&self) -> bool {
         self.tied.load(Ordering::Relaxed)
     }
 

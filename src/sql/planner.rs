@@ -12,7 +12,7 @@ use super::names;
 use super::once;
 use super::parser;
 use super::semantics;
-use super::tables;
+use super::tables::{self, TableScan};
 use crate::catalog::{Class, Object};
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
@@ -187,7 +187,10 @@ impl<'a> Planner<'a> {
         }
         let (schema, table) = self.context.resolve(name.schema(), name.table());
         if let Some(provider) = self.overrides.get(&(schema.clone(), table.clone())) {
-            self.context.params.tie();
+            // The table itself, with the ids of its rows, is what it would be without.
+            if provider.downcast_ref::<TableScan>().is_none() {
+                self.context.params.tie();
+            }
             return Ok(provider_as_source(provider.clone()));
         }
         if !matches!(self.context.snapshot.catalog.relation(&schema, &table), Some((_, Object::Table(_)))) {
@@ -270,13 +273,15 @@ impl ContextProvider for Planner<'_> {
             "array_replace" => "array_replace_all",
             name => name,
         };
-        // Those of ours carry the statement's context in them.
+        // Those of ours may carry the statement's context in them.
         let ours = functions::scalar(builtin, self.context);
-        if ours.is_some() {
-            self.context.params.tie();
+        let engines = self.state.scalar_functions().get(builtin).cloned();
+        match ours.as_ref().or(engines.as_ref()) {
+            Some(function) if function.name() == functions::NOW => self.context.params.tie_to_time(),
+            Some(function) if functions::is_of_one_run(builtin, function) => self.context.params.tie(),
+            _ => {}
         }
-        let engines = || self.state.scalar_functions().get(builtin).cloned();
-        ours.or_else(|| Some(semantics::called(written, engines()?))).or_else(|| self.missing(name))
+        ours.or_else(|| Some(semantics::called(written, engines?))).or_else(|| self.missing(name))
     }
 
     fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {

@@ -66,6 +66,17 @@ impl Prepared {
         self.columns.as_ref()
     }
 
+    /// Whether it has run and nothing is kept of it that makes the next run faster.
+    pub(super) fn keeps_nothing(&self) -> bool {
+        self.runs.load(Ordering::Relaxed) > 0 && self.plan.is_empty()
+    }
+
+    /// Whether its next run goes the short way.
+    #[cfg(test)]
+    pub(super) fn is_short(&self) -> bool {
+        self.plan.is_short()
+    }
+
     /// The client reads rows by what it was told of them.
     fn must_give(&self, now: &Schema) -> Result<()> {
         let Some(told) = &self.columns else { return Ok(()) };
@@ -118,6 +129,22 @@ impl Session {
             let message = format!("a connection can have at most {PREPARED_MAX} prepared statements");
             return Err(Error::new(Kind::LimitExceeded, message).with_hint("Close those that are not needed."));
         }
+        let prepared = Box::pin(self.described(statement, declared, from_sql)).await?;
+        if !name.is_empty() && self.prepared.contains_key(name) {
+            let message = format!("prepared statement \"{name}\" already exists");
+            return Err(Error::new(Kind::DuplicateStatement, message));
+        }
+        Arc::make_mut(&mut self.prepared).insert(name.to_owned(), Arc::new(prepared));
+        Ok(())
+    }
+
+    /// A statement, described.
+    pub(super) async fn described(
+        &mut self,
+        statement: Option<Statement>,
+        declared: &[Option<Field>],
+        from_sql: bool,
+    ) -> Result<Prepared> {
         let (params, columns) = match &statement {
             Some(statement) => {
                 let described = self.describe(statement, declared).await?;
@@ -125,22 +152,9 @@ impl Session {
             }
             None => (Vec::new(), None),
         };
-        if !name.is_empty() && self.prepared.contains_key(name) {
-            let message = format!("prepared statement \"{name}\" already exists");
-            return Err(Error::new(Kind::DuplicateStatement, message));
-        }
         let prepared_us = chrono::Utc::now().timestamp_micros();
-        let prepared = Prepared {
-            statement,
-            params,
-            columns,
-            from_sql,
-            prepared_us,
-            runs: AtomicU64::new(0),
-            plan: Arc::default(),
-        };
-        Arc::make_mut(&mut self.prepared).insert(name.to_owned(), Arc::new(prepared));
-        Ok(())
+        let (runs, plan) = (AtomicU64::new(0), Arc::default());
+        Ok(Prepared { statement, params, columns, from_sql, prepared_us, runs, plan })
     }
 
     /// The prepared statement of this name.

@@ -12,8 +12,9 @@ use super::copy::{BinaryForm, CopyIn, Lent};
 use super::cursor::Cursors;
 use super::database::Inner;
 use super::describe::describe;
+use super::dml::Change;
 use super::execute;
-use super::kept_plan::KeptPlan;
+use super::kept_plan::{Asks, KeptPlan};
 use super::parameters::{self, Parameters};
 use super::parser::{self, Body, Statement};
 use super::position::position;
@@ -21,6 +22,7 @@ use super::prepared::Prepareds;
 use super::semantics::SessionZone;
 use super::sequences::Taken;
 use super::settings::Settings;
+use super::shape::Shapes;
 use super::shown;
 use super::statements;
 use super::temporary;
@@ -124,6 +126,10 @@ pub struct Session {
     /// Where the plan of the statement that runs is kept, if it is a prepared one.
     pub(super) kept_plan: Option<Arc<KeptPlan>>,
     pub(super) prepared: Arc<Prepareds>,
+    /// The shapes of the statements that it has sent.
+    pub(super) shapes: Shapes,
+    /// What the client sent in the place of the text of the statement that runs next: one of its shape.
+    pub(super) text: Option<String>,
     pub(super) cursors: Cursors,
     /// The implicit transaction is of a string of several statements, and as good as a block to them.
     pub(super) in_string: bool,
@@ -166,6 +172,8 @@ impl Session {
             params: Arc::default(),
             kept_plan: None,
             prepared: Arc::default(),
+            shapes: Shapes::default(),
+            text: None,
             cursors: Cursors::default(),
             in_string: false,
             taken: Arc::default(),
@@ -235,13 +243,21 @@ impl Session {
             if statement.text.contains('$') {
                 parameters::must_be_given(&statement.body)?;
             }
-            (self.params, self.kept_plan) = (Arc::default(), None);
-            return self.run(statement, params).await;
+            return match Box::pin(self.learn(statement)).await {
+                Some(known) => Box::pin(self.execute_recalled(&known)).await,
+                None => self.execute_as_written(statement).await,
+            };
         }
         let declared = parameters::told_by(&params);
         let fields = self.describe(statement, &declared).await?.params;
         self.kept_plan = None;
         Box::pin(self.run_with(statement, &fields, params)).await
+    }
+
+    /// Runs a statement without parameters.
+    pub(super) async fn execute_as_written(&mut self, statement: &Statement) -> Result<Outcome> {
+        (self.params, self.kept_plan) = (Arc::default(), None);
+        self.run(statement, Vec::new()).await
     }
 
     /// Runs a statement with parameters of these types.
@@ -259,7 +275,11 @@ impl Session {
     async fn run(&mut self, statement: &Statement, params: Vec<ScalarValue>) -> Result<Outcome> {
         self.refuse_if_failed(statement)?;
         self.cancel.begin(self.settings.milliseconds("statement_timeout"));
-        self.seat.begin(&statement.text, self.settings.get("application_name").unwrap_or_default());
+        let text = self.text.take();
+        self.seat.begin(
+            text.as_deref().unwrap_or(&statement.text),
+            self.settings.get("application_name").unwrap_or_default(),
+        );
         if self.txn.is_none() {
             self.begin_implicit();
         }
@@ -270,7 +290,17 @@ impl Session {
         }
         // A statement that sets the zone shows nothing; others are shown in the zone that they ran with.
         let zone = self.settings.zone();
-        let outcome = execute::execute(self, statement, params).await.map_err(|e| position(e, statement))?;
+        let short = match execute::is_query(statement) {
+            true => self.look_up()?,
+            false if self.kept_change().is_some() => {
+                Box::pin(execute::change_by_key(self)).await.map_err(|e| position(e, statement))?
+            }
+            false => None,
+        };
+        let outcome = match short {
+            Some(done) => done,
+            None => execute::execute(self, statement, params).await.map_err(|e| position(e, statement))?,
+        };
         Ok(match outcome {
             Outcome::Rows { stream, schema, tag } if !zone.is_utc() => {
                 let stream = shown::in_zone(stream, &zone);
@@ -278,6 +308,38 @@ impl Session {
             }
             outcome => outcome,
         })
+    }
+
+    /// What a prepared query gives that one key answers.
+    fn look_up(&self) -> Result<Option<Outcome>> {
+        let Some((kept, txn)) = self.keeps() else { return Ok(None) };
+        Ok(kept.look_up(&self.asks(txn), &self.database.manager, txn)?.map(|rows| {
+            let schema = rows.schema();
+            let stream = execute::batches_stream(schema.clone(), vec![rows]);
+            Outcome::Rows { schema, stream, tag: "SELECT".to_owned() }
+        }))
+    }
+
+    /// The change of one row that a prepared statement is, if that is kept.
+    pub(super) fn kept_change(&self) -> Option<Arc<Change>> {
+        let (kept, txn) = self.keeps()?;
+        kept.change(&self.asks(txn))
+    }
+
+    /// What is kept of a prepared statement that runs. A serializable transaction notes what it reads by conditions, which are
+    /// not kept.
+    fn keeps(&self) -> Option<(&KeptPlan, &Transaction)> {
+        let txn = self.txn.as_ref().filter(|txn| txn.reads().is_none())?;
+        Some((self.kept_plan.as_deref()?, txn))
+    }
+
+    fn asks<'a>(&'a self, txn: &'a Transaction) -> Asks<'a> {
+        Asks {
+            catalog: &txn.snapshot().catalog,
+            roles: [self.role, self.role, self.login],
+            settings: &self.settings,
+            params: &self.params,
+        }
     }
 
     /// Only the end of a broken block is heard.
@@ -297,11 +359,21 @@ impl Session {
 
     /// What the next statement runs with.
     pub(super) fn context(&self) -> (Arc<Context>, SessionState) {
+        let context = self.statement_context();
+        let (mut state, zone) = (self.database.state(), context.zone());
+        if !zone.is_utc() {
+            state.config_mut().options_mut().extensions.insert(SessionZone(zone));
+        }
+        (Arc::new(context), state)
+    }
+
+    /// As [`Self::context`], without the engine.
+    pub(super) fn statement_context(&self) -> Context {
         let snapshot = match &self.txn {
             Some(txn) => txn.snapshot().clone(),
             None => (*self.database.manager.current()).clone(),
         };
-        let context = Context {
+        Context {
             database: self.database.clone(),
             snapshot,
             role: self.role,
@@ -323,12 +395,7 @@ impl Session {
             advisory: self.advisory.clone(),
             owner: self.txn.as_ref().map(|txn| Arc::downgrade(txn.owner())).unwrap_or_default(),
             notices: self.notices.clone(),
-        };
-        let (mut state, zone) = (self.database.state(), context.zone());
-        if !zone.is_utc() {
-            state.config_mut().options_mut().extensions.insert(SessionZone(zone));
         }
-        (Arc::new(context), state)
     }
 
     /// The open transaction.

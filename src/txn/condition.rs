@@ -5,6 +5,7 @@
 //! ([`prune`](super::prune)), and tells what a serializable transaction has looked for ([`validate`](super::validate)).
 
 use arrow::array::{Array, ArrayRef, BooleanArray, Scalar};
+use arrow::compute::concat;
 use arrow::compute::kernels::cmp;
 use std::collections::BTreeSet;
 
@@ -41,11 +42,29 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// The value that each column must equal, for a condition that cannot be true otherwise.
-    pub fn equalities(&self) -> Vec<(usize, &ArrayRef)> {
+    /// The values of which each column must equal one, for a condition that cannot be true otherwise.
+    pub fn choices(&self) -> Vec<(usize, ArrayRef)> {
         match self {
-            Self::Compare(column, Comparison::Equal, value) => vec![(*column, value)],
-            Self::All(parts) => parts.iter().flat_map(Self::equalities).collect(),
+            Self::Compare(column, Comparison::Equal, values) | Self::OneOf(column, values) => {
+                vec![(*column, values.clone())]
+            }
+            Self::All(parts) => parts.iter().flat_map(Self::choices).collect(),
+            // `a = 1 OR a = 2`
+            Self::Any(parts) => {
+                let each: Vec<_> = parts.iter().map(Self::choices).collect();
+                let alone = each.iter().map(|choices| match choices.as_slice() {
+                    [(column, values)] => Some((*column, values.as_ref())),
+                    _ => None,
+                });
+                let Some(alone) = alone.collect::<Option<Vec<_>>>() else { return Vec::new() };
+                match alone.first() {
+                    Some((first, _)) if alone.iter().all(|(column, _)| column == first) => {
+                        let values: Vec<&dyn Array> = alone.iter().map(|(_, values)| *values).collect();
+                        concat(&values).map(|values| vec![(*first, values)]).unwrap_or_default()
+                    }
+                    _ => Vec::new(),
+                }
+            }
             _ => Vec::new(),
         }
     }

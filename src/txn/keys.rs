@@ -23,6 +23,13 @@ use std::sync::LazyLock;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct KeyBytes(u64, u64);
 
+impl KeyBytes {
+    /// Half of it.
+    pub fn hash(&self) -> u64 {
+        self.0
+    }
+}
+
 /// Rows by key.
 pub type KeyMap = HashMap<KeyBytes, RowId, Hashes>;
 

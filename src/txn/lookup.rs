@@ -1,9 +1,10 @@
 //! Finding the one row that has a key.
 
 use super::Manager;
-use super::keys::key_bytes;
+use super::keys::{KeyBytes, key_bytes};
 use super::segment::RowId;
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, TableRows};
+use super::transaction::Transaction;
 use crate::catalog::{KeyConstraint, ObjectId};
 use crate::config::KEY_LOOKUP_ROWS_MAX;
 use crate::error::Result;
@@ -33,6 +34,38 @@ impl Manager {
     ) -> Result<Found> {
         let rows = snapshot.rows(table);
         let Some(wanted) = key_bytes(values)?.first().copied().flatten() else { return Ok(Found::Nowhere) };
+        self.look_up(table, key, values, &wanted, (&rows, &rows))
+    }
+
+    /// Where in what a transaction sees the row with this key is, be it one that it added itself.
+    pub fn find_key_in(
+        &self,
+        txn: &Transaction,
+        table: ObjectId,
+        key: &KeyConstraint,
+        values: &[ArrayRef],
+    ) -> Result<Found> {
+        // A key that it made itself is in no index yet.
+        if txn.has_changed(table) {
+            return Ok(Found::Unknown);
+        }
+        let Some(wanted) = key_bytes(values)?.first().copied().flatten() else { return Ok(Found::Nowhere) };
+        if let Some(row) = txn.row_of_key(table, &key.name, &wanted) {
+            return Ok(Found::Row(row));
+        }
+        self.look_up(table, key, values, &wanted, (&txn.snapshot().rows(table), &txn.base.rows(table)))
+    }
+
+    /// Where among `rows`, which are those of a committed state but for what its reader changed himself, a key is that none of his
+    /// own rows has.
+    fn look_up(
+        &self,
+        table: ObjectId,
+        key: &KeyConstraint,
+        values: &[ArrayRef],
+        wanted: &KeyBytes,
+        (rows, committed): (&TableRows, &Arc<TableRows>),
+    ) -> Result<Found> {
         let wants_index = rows.live_rows() <= KEY_LOOKUP_ROWS_MAX && self.keys.lock().fits(rows.live_rows());
         if !wants_index && !self.has_index(table, key) {
             // Bounds and filters find it too: no reason to hold every key in memory for a table that is only read.
@@ -41,8 +74,8 @@ impl Manager {
         let asked = || Ok(values.to_vec());
         self.with_index(table, key, asked, |index, latest| {
             // The very same state, rows in the very same places.
-            let is_latest = Arc::ptr_eq(&latest.rows(table), &rows);
-            Ok(match index.get(&wanted).filter(|row| rows.is_live(*row)) {
+            let is_latest = Arc::ptr_eq(&latest.rows(table), committed);
+            Ok(match index.get(wanted).filter(|row| rows.is_live(*row)) {
                 // No two rows of one state have the same key.
                 Some(row) => Found::Row(row),
                 None if is_latest => Found::Nowhere,

@@ -14,6 +14,7 @@ use super::locks::{Locks, Moves};
 use super::manifest;
 use super::parts::{Cut, Part, Parts, cut, nameless};
 use super::past::PastStates;
+use super::plain_indexes::PlainIndexes;
 use super::segment::{self, FileRef, Location, Segment};
 use super::snapshot::{Snapshot, TableRows};
 use super::statistics::TableSummary;
@@ -45,6 +46,8 @@ pub struct Manager {
     pub(super) commit: Mutex<()>,
     /// Key indexes of the checked state, by table and constraint. It changes under this lock.
     pub(super) keys: Mutex<KeyIndexes>,
+    /// What serves plain indexes.
+    pub(super) plain: Mutex<PlainIndexes>,
     next_id: AtomicU64,
     pub(super) cache: ColumnCache,
     /// What is known of tables, by the commit that changed them last.
@@ -82,6 +85,7 @@ impl Manager {
             checked: ArcSwap::new(snapshot),
             commit: Mutex::new(()),
             keys: Mutex::new(KeyIndexes::new(KEY_INDEX_BYTES)),
+            plain: Mutex::new(PlainIndexes::new(KEY_INDEX_BYTES / 2)),
             next_id: AtomicU64::new(next_id),
             cache: ColumnCache::new(CHUNK_CACHE_BYTES),
             summaries: Mutex::default(),
@@ -100,6 +104,8 @@ impl Manager {
     /// Bytes of key indexes that may be kept in memory from now on.
     pub fn set_key_bytes(&self, bytes_max: usize) {
         self.keys.lock().set_bytes_max(bytes_max);
+        // Those of plain indexes have half as much beside them.
+        self.plain.lock().set_bytes_max(bytes_max / 2);
     }
 
     /// The store below.
@@ -143,7 +149,7 @@ impl Manager {
         self.recheck_keys(&txn, &latest)?;
         let mut next = Self::apply(&txn, &latest);
         next.pin = self.history.pin(next.seq);
-        let mut moved = Moves::default();
+        let mut moved = Merged::default();
         let batch = self.write_batch(&txn, &latest, &mut next, &mut moved)?;
         let ticket = self.store.engine().submit(batch)?;
         let next = Arc::new(next);
@@ -187,7 +193,7 @@ impl Manager {
             let rows = latest.rows(*table);
             let now = rows.segment(*segment).ok_or_else(conflict)?;
             let changed_since = now.deleted != before;
-            if changed_since && (0..now.rows).any(|row| ours.contains(row) && now.is_deleted(row)) {
+            if changed_since && now.deleted.as_ref().is_some_and(|gone| gone.meets(ours)) {
                 return Err(conflict());
             }
         }
@@ -251,9 +257,7 @@ impl Manager {
             touch(tables, *table, &|rows| {
                 if let Some(slot) = rows.segments.iter_mut().find(|s| s.id == *id) {
                     let mut all = slot.deleted.as_deref().cloned().unwrap_or_default();
-                    (0..slot.rows).filter(|&row| ours.contains(row)).for_each(|row| {
-                        all.insert(row);
-                    });
+                    all.extend(ours);
                     let mut changed = (**slot).clone();
                     changed.deleted = Some(Arc::new(all));
                     *slot = Arc::new(changed);
@@ -279,7 +283,7 @@ impl Manager {
         txn: &Transaction,
         latest: &Snapshot,
         next: &mut Snapshot,
-        moved: &mut Moves,
+        moved: &mut Merged,
     ) -> Result<WriteBatch> {
         let mut batch = WriteBatch::default();
         for (id, object) in &txn.objects {
@@ -325,7 +329,7 @@ impl Manager {
         seq: u64,
         table: Option<&Table>,
         batch: &mut WriteBatch,
-        moved: &mut Moves,
+        moved: &mut Merged,
     ) -> Result<TableRows> {
         let mut settled = rows.clone();
         let small = |s: &Segment| !matches!(s.location, Location::File(_));
@@ -334,8 +338,8 @@ impl Manager {
         {
             let (merge, keep): (Vec<_>, Vec<_>) = settled.segments.drain(..).partition(|s| small(s));
             settled.segments = keep;
-            let merged = self.merge(id, table, &merge)?;
-            moved.note(seq, id, &merge, &merged);
+            let merged = self.merge(id, table, &merge, moved)?;
+            moved.rows.note(seq, id, &merge, &merged);
             settled.segments.extend(merged);
             settled.segments.sort_by_key(|s| s.id);
         }
@@ -365,7 +369,14 @@ impl Manager {
         Ok(settled)
     }
 
-    fn merge(&self, id: ObjectId, table: &Table, segments: &[Arc<Segment>]) -> Result<Vec<Arc<Segment>>> {
+    /// Some segments as one, or as few; `moved` hears which keys their rows have.
+    fn merge(
+        &self,
+        id: ObjectId,
+        table: &Table,
+        segments: &[Arc<Segment>],
+        moved: &mut Merged,
+    ) -> Result<Vec<Arc<Segment>>> {
         let positions: Vec<usize> = (0..table.columns.len()).collect();
         let mut parts: Vec<Vec<ArrayRef>> = vec![Vec::new(); positions.len()];
         for segment in segments {
@@ -384,27 +395,30 @@ impl Manager {
         let mut merged = Vec::new();
         for start in (0..rows).step_by(SEGMENT_ROWS_MAX) {
             let part = whole.slice(start, SEGMENT_ROWS_MAX.min(rows - start));
-            merged.push(Arc::new(self.write_chunk(id, table, self.new_id(), &part)?));
+            let segment = self.write_chunk(id, table, self.new_id(), &part)?;
+            for key in &table.keys {
+                let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| part.column(c).clone()).collect();
+                moved.keys.push((id, key.name.clone(), segment.id, keys::bytes_of(key, &columns)?));
+            }
+            merged.push(Arc::new(segment));
         }
         Ok(merged)
     }
 
     /// Makes a commit the checked state, on which the next one builds.
-    fn follow(&self, txn: &Transaction, latest: &Snapshot, next: &Arc<Snapshot>, moved: Moves) {
+    fn follow(&self, txn: &Transaction, latest: &Snapshot, next: &Arc<Snapshot>, moved: Merged) {
         for (table, rows) in next.tables.iter() {
             if latest.tables.get(table).is_none_or(|before| !Arc::ptr_eq(before, rows)) {
                 rows.segments.iter().flat_map(|s| s.files()).for_each(|file| file.keep(true));
             }
         }
-        let tables: HashSet<ObjectId> = moved.segments().map(|(table, _)| table).collect();
         let mut indexes = self.keys.lock();
-        // Rows that moved have new ids: their indexes are built anew when next asked.
-        // So is the index of a key that is no longer what it was, though another may have its name.
+        // The index of a key that is no longer what it was is built anew when next asked, though another may have its name.
         let same = |table: ObjectId, key: &str| match (latest.catalog.get(table), next.catalog.get(table)) {
             (Some(before), Some(now)) if Arc::ptr_eq(before, now) => true,
             _ => same_key(latest, next, table, key),
         };
-        indexes.retain(|(table, key), _| !tables.contains(table) && same(*table, key));
+        indexes.retain(|(table, key), _| same(*table, key));
         self.summaries.lock().retain(|table, _| next.catalog.get(*table).is_some());
         if !txn.objects.is_empty() {
             self.learnt.retain(|table| next.catalog.get(table).is_some());
@@ -416,9 +430,15 @@ impl Manager {
                 index.extend(noted.iter().filter(|(_, row)| rows.is_live(**row)));
             }
         }
+        // Rows that moved have new ids. Those of them that are deleted are not among them.
+        for (table, constraint, segment, keys) in moved.keys {
+            if let Some(index) = indexes.get_mut(&(table, constraint)) {
+                index.add_live(segment, &keys, |_| true);
+            }
+        }
         indexes.shrink();
         self.checked.store(next.clone());
-        self.locks.moved(moved);
+        self.locks.moved(moved.rows);
     }
 
     /// Shows a durable commit, and lets go of the files that it needs no more.
@@ -515,6 +535,15 @@ impl Manager {
         }
         Ok(())
     }
+}
+
+/// What a commit merged.
+#[derive(Default)]
+struct Merged {
+    /// Where rows are now.
+    rows: Moves,
+    /// The keys of the rows of new segments: table, constraint, segment, key of each row.
+    keys: Vec<(ObjectId, String, u64, Vec<Option<KeyBytes>>)>,
 }
 
 /// Whether a table's key of this name is the same in two states.

@@ -164,10 +164,27 @@ impl Deleted {
         self.words.get(offset / 64).is_some_and(|word| word & (1 << (offset % 64)) != 0)
     }
 
+    /// Adds all offsets of another set.
+    pub fn extend(&mut self, other: &Self) {
+        if self.words.len() < other.words.len() {
+            self.words.resize(other.words.len(), 0);
+        }
+        for (word, more) in self.words.iter_mut().zip(&other.words) {
+            self.count += (more & !*word).count_ones() as usize;
+            *word |= more;
+        }
+    }
+
+    /// Whether the sets have an offset in common.
+    pub fn meets(&self, other: &Self) -> bool {
+        self.words.iter().zip(&other.words).any(|(a, b)| a & b != 0)
+    }
+
     /// Every offset, in order.
     pub fn offsets(&self) -> impl Iterator<Item = usize> {
         let bits = |word: u64| (0..64).filter(move |bit| word & (1 << bit) != 0);
-        self.words.iter().enumerate().flat_map(move |(n, word)| bits(*word).map(move |bit| n * 64 + bit))
+        let words = self.words.iter().enumerate().filter(|(_, word)| **word != 0);
+        words.flat_map(move |(n, word)| bits(*word).map(move |bit| n * 64 + bit))
     }
 
     /// How many there are.
@@ -254,6 +271,20 @@ mod tests {
         let again = Deleted::from_bytes(&deleted.to_bytes());
         assert_eq!(again, deleted);
         assert!(again.contains(3) && again.contains(70) && !again.contains(4) && !again.contains(9999));
+    }
+
+    #[test]
+    fn sets_of_deleted_offsets_add_up() {
+        let set = |offsets: &[usize]| {
+            let mut set = Deleted::default();
+            offsets.iter().for_each(|&offset| _ = set.insert(offset));
+            set
+        };
+        let mut all = set(&[3, 70]);
+        assert!(!all.meets(&set(&[4, 500])) && all.meets(&set(&[70, 500])));
+        all.extend(&set(&[3, 64, 500]));
+        assert_eq!(all, set(&[3, 64, 70, 500]));
+        assert_eq!((all.count(), all.offsets().collect::<Vec<_>>()), (4, vec![3, 64, 70, 500]));
     }
 
     #[test]

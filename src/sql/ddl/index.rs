@@ -1,8 +1,8 @@
 //! CREATE, DROP and ALTER INDEX, REINDEX.
 //!
-//! A unique index is a key of its table, enforced as a unique constraint is. A plain one is kept, shown and dropped, and that is all:
-//! bounds and filters of pages, which every column has, serve look-ups. So an expression or a condition may be part of a plain
-//! one; of a unique one they would have to be enforced, and are refused.
+//! A unique index is a key of its table, enforced as a unique constraint is. A plain one is kept, shown and dropped; look-ups by its columns
+//! make it in memory (`txn::plain_indexes`). One with an expression or a condition serves none, and may be there all the same; of a
+//! unique one they would have to be enforced, and are refused.
 
 use super::super::names;
 use super::super::parser::{self, Reindexed, fold, last, split};

@@ -54,6 +54,11 @@ impl Defaults {
         Ok(defaults)
     }
 
+    /// Whether no row asks for a number of its own.
+    pub fn is_none(&self) -> bool {
+        self.numbered.is_empty()
+    }
+
     /// Puts numbers into the next rows.
     pub fn number(
         &mut self,

@@ -4,7 +4,7 @@ use super::super::ddl::{Ddl, restart_sequences, to_truncate};
 use super::super::tables::must_have;
 use super::apply::remove;
 use super::returning::Beside;
-use super::update::{first_of_each, select, still_there};
+use super::update::{first_of_each, found_by, plan, still_there};
 use super::{Changed, Work, returning};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
@@ -24,7 +24,12 @@ pub fn delete<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, delete: ast::Del
         work.use_table(txn, &target).await?;
         from.extend(delete.using.unwrap_or_default());
         let beside = Beside::of(work, &from[1..], delete.returning.is_some())?;
-        let found = select(work, &target, from, delete.selection, beside.expressions().collect()).await?;
+        let alone = from.len() == 1 && delete.returning.is_none();
+        let plan = plan(work, &target, from, delete.selection, beside.expressions().collect())?;
+        if let Some(kept) = work.kept.as_ref().filter(|_| alone) {
+            kept.keep_found(work, &target, None, &plan);
+        }
+        let found = found_by(work, plan).await?;
         let (ids, values) = first_of_each(&still_there(work, txn, &target, found)?)?;
         let shown = match delete.returning.is_some() {
             true => (0..target.table.columns.len()).collect(),

@@ -40,6 +40,7 @@ pub fn insert<'a>(
             None => target,
         };
         work.use_table(txn, &target).await?;
+        let alone = insert.returning.is_none() && insert.on.is_none();
         let on_conflict = on_conflict(work, &target, insert.on.as_ref())?;
         let mut adding = Adding::new(work, txn, &target, on_conflict, insert.returning.is_some())?;
         let columns = columns(&target, &insert)?;
@@ -65,6 +66,9 @@ pub fn insert<'a>(
             given[column] = (!defaults.all.contains(&at)).then_some(at);
         }
         generated::must_be_given(&target, &insert, &mut given)?;
+        if let Some(kept) = work.kept.as_ref().filter(|_| alone && defaults.is_none()) {
+            kept.keep_added(work, &target, &given, &plan);
+        }
         let plan = work.bind(plan)?;
         let mut stream = run::stream(work.context, work.state, &plan).await?;
         while let Some(batch) = stream.try_next().await? {

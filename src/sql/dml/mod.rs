@@ -7,6 +7,7 @@
 mod adding;
 mod apply;
 mod assigned;
+mod by_key;
 mod defaults;
 mod deferred;
 mod delete;
@@ -22,6 +23,7 @@ mod update;
 mod upsert;
 pub mod with;
 
+pub use by_key::Change;
 pub use deferred::settle;
 pub use delete::{delete, truncate};
 pub use foreign::{Referring, check_foreign_key};
@@ -33,6 +35,7 @@ pub use update::relations;
 pub use update::update;
 
 use super::context::Context;
+use super::kept_plan::KeptPlan;
 use super::parser;
 use super::tables;
 use crate::catalog::{Object, ObjectId, Privilege, Table};
@@ -60,9 +63,12 @@ pub struct Work<'a> {
     pub state: &'a SessionState,
     /// What the statement found was changed meanwhile: it is to begin anew.
     pub again: Arc<AtomicBool>,
+    /// Where the plan of the statement is kept, if it is a prepared one.
+    pub kept: Option<Arc<KeptPlan>>,
 }
 
 /// A table that a statement changes.
+#[derive(Clone)]
 pub struct Target {
     /// Its id.
     pub id: ObjectId,
@@ -97,12 +103,17 @@ impl Target {
 impl<'a> Work<'a> {
     /// The work of a statement.
     pub fn new(context: &'a Arc<Context>, state: &'a SessionState) -> Self {
-        Self { context, state, again: Arc::default() }
+        Self { context, state, again: Arc::default(), kept: None }
+    }
+
+    /// The same work of a statement whose plan may be kept.
+    pub fn kept(self, kept: Option<Arc<KeptPlan>>) -> Self {
+        Self { kept, ..self }
     }
 
     /// The same work in another context.
     pub fn within<'b>(&'b self, context: &'b Arc<Context>) -> Work<'b> {
-        Work { context, state: self.state, again: self.again.clone() }
+        Work { context, state: self.state, again: self.again.clone(), kept: self.kept.clone() }
     }
 
     /// The table of this name, if the role may do `privilege` on it.

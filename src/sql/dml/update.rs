@@ -36,21 +36,36 @@ pub fn update<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, update: ast::Upd
         work.use_table(txn, &target).await?;
         let beside = Beside::of(work, &from[1..], update.returning.is_some())?;
         let values = values.into_iter().chain(beside.expressions()).collect();
+        let alone = from.len() == 1 && update.returning.is_none();
         let plan = plan(work, &target, from, update.selection, values)?;
         must_fit(&target, &plan, 1, &columns)?;
-        let found = rows(work, plan).await?;
-        let found = still_there(work, txn, &target, found)?;
+        if let Some(kept) = work.kept.as_ref().filter(|_| alone) {
+            kept.keep_found(work, &target, Some(&columns), &plan);
+        }
+        let found = still_there(work, txn, &target, found_by(work, plan).await?)?;
         let (ids, mut found) = first_of_each(&found)?;
         let met = found.split_off(columns.len());
-        let old = old_rows(work, txn, &target, &ids)?;
-        let (mut new, zone) = (old.columns().to_vec(), work.context.zone());
-        for (n, &column) in columns.iter().enumerate() {
-            new[column] = zone.assign(&found[n], &target.table.columns[column].data_type)?;
-        }
-        let batch = crate::txn::batch(target.table.arrow_schema(), new, ids.len())?;
-        let batch = replace(work, txn, &target, &ids, (&old, batch), &columns).await?;
+        let batch = assign(work, txn, &target, &columns, &ids, &found).await?;
         returning::changed(work, &target, vec![batch], beside.with(met), update.returning).await
     })
+}
+
+/// Gives columns of rows the values that were found for them; gives the rows as they are then.
+pub(super) async fn assign(
+    work: &Work<'_>,
+    txn: &mut Transaction,
+    target: &Target,
+    columns: &[usize],
+    ids: &[RowId],
+    found: &[ArrayRef],
+) -> Result<RecordBatch> {
+    let old = old_rows(work, txn, target, ids)?;
+    let (mut new, zone) = (old.columns().to_vec(), work.context.zone());
+    for (values, &column) in found.iter().zip(columns) {
+        new[column] = zone.assign(values, &target.table.columns[column].data_type)?;
+    }
+    let batch = crate::txn::batch(target.table.arrow_schema(), new, ids.len())?;
+    replace(work, txn, target, ids, (&old, batch), columns).await
 }
 
 /// Places of the columns that SET names, and what each gets.
@@ -162,19 +177,8 @@ pub(super) fn default_of(target: &Target, column: usize, value: ast::Expr) -> Re
     }
 }
 
-/// Row ids of the target and the values of `expressions` for each row that the condition holds for.
-pub(super) async fn select(
-    work: &Work<'_>,
-    target: &Target,
-    from: Vec<ast::TableWithJoins>,
-    condition: Option<ast::Expr>,
-    expressions: Vec<ast::Expr>,
-) -> Result<RecordBatch> {
-    rows(work, plan(work, target, from, condition, expressions)?).await
-}
-
-/// The rows of such a plan.
-async fn rows(work: &Work<'_>, plan: LogicalPlan) -> Result<RecordBatch> {
+/// What a [`plan`] finds.
+pub(super) async fn found_by(work: &Work<'_>, plan: LogicalPlan) -> Result<RecordBatch> {
     let plan = work.bind(plan)?;
     let rows = run::stream(work.context, work.state, &plan).await?;
     let schema = rows.schema();
@@ -182,7 +186,8 @@ async fn rows(work: &Work<'_>, plan: LogicalPlan) -> Result<RecordBatch> {
     Ok(arrow::compute::concat_batches(&schema, &rows.try_collect::<Vec<_>>().await?)?)
 }
 
-/// The plan of [`select`], its parameters still open.
+/// The plan of row ids of the target and the values of `expressions`, for each row that the condition holds for; its parameters are
+/// still open.
 pub(super) fn plan(
     work: &Work<'_>,
     target: &Target,

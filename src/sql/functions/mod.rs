@@ -36,7 +36,7 @@ use arrow::datatypes::DataType;
 use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, ScalarValue};
-use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF};
+use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF, Volatility};
 use datafusion::sql::sqlparser::ast;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -90,6 +90,36 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
         .or_else(|| predict::scalar(name, context))
         .or_else(|| postgres::scalar(name))?;
     Some(Arc::new(function))
+}
+
+/// The engine's clock: what it gives is the same all through a statement.
+pub const NOW: &str = "now";
+
+/// Whether what a function gives may differ between two runs of a statement with the same catalogue, roles and settings: it
+/// carries the statement's snapshot, or asks for the time.
+pub fn is_of_one_run(name: &str, function: &ScalarUDF) -> bool {
+    // Those of ours are called stable for what they carry.
+    let same = matches!(
+        bare(name),
+        "current_user"
+            | "user"
+            | "current_role"
+            | "session_user"
+            | "current_database"
+            | "current_catalog"
+            | "current_schema"
+            | "version"
+            | "pg_backend_pid"
+            | "current_setting"
+            | "mask_email"
+            | "mask_phone"
+            | "mask_name"
+            | "mask_address"
+            | "mask_null"
+            | "mask_partial"
+            | "tokenize"
+    );
+    !same && function.signature().volatility != Volatility::Immutable
 }
 
 /// A call of one of PostgreSQL's functions that are ours.

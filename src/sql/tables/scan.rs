@@ -5,13 +5,11 @@
 
 use super::super::context::Cancel;
 use super::damage::Damage;
-use crate::catalog::ObjectId;
+use super::seen::{Offsets, Seen};
 use crate::config::BATCH_ROWS;
-use crate::error::{Error, Kind, Result};
-use crate::txn::{Manager, Segment, batch, row_id};
-use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt64Array};
-use arrow::compute::{cast, filter_record_batch};
-use arrow::datatypes::{DataType, SchemaRef};
+use crate::error::{Error, Result};
+use crate::txn::{Manager, Segment, batch};
+use arrow::array::RecordBatch;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result as DfResult, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -27,17 +25,6 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// How one column of the result comes about.
-#[derive(Debug)]
-pub enum Output {
-    /// A column that was read, as it is.
-    Plain(usize),
-    /// What is shown instead of it.
-    Masked(Arc<dyn PhysicalExpr>, DataType),
-    /// The row's id.
-    RowId,
-}
-
 /// What all partitions of a scan share.
 #[derive(Debug)]
 pub struct Shared {
@@ -45,18 +32,8 @@ pub struct Shared {
     pub manager: Arc<Manager>,
     /// Asks the statement to stop.
     pub cancel: Cancel,
-    /// The table.
-    pub table: ObjectId,
-    /// Its columns that are read.
-    pub needed: Vec<usize>,
-    /// They as a schema.
-    pub read: SchemaRef,
-    /// Which rows are shown, over the columns read.
-    pub filter: Option<Arc<dyn PhysicalExpr>>,
-    /// The columns of the result.
-    pub outputs: Vec<Output>,
-    /// They as a schema.
-    pub schema: SchemaRef,
+    /// What the role sees.
+    pub seen: Seen,
     /// Rows after which each partition may stop.
     pub limit: Option<usize>,
     /// The damage that was met.
@@ -79,8 +56,8 @@ pub struct Piece {
 pub enum Rows {
     /// Those of some consecutive pages; the first row of the first one.
     Pages(Range<usize>, usize),
-    /// The row at this offset.
-    One(usize),
+    /// The rows at these offsets.
+    At(Arc<[usize]>),
 }
 
 /// Pieces in the order of the table, divided into about equal parts.
@@ -121,7 +98,7 @@ impl ScanExec {
         pruned: Option<String>,
     ) -> Self {
         let properties = PlanProperties::new(
-            EquivalenceProperties::new(shared.schema.clone()),
+            EquivalenceProperties::new(shared.seen.schema.clone()),
             Partitioning::UnknownPartitioning(parts.len()),
             EmissionType::Incremental,
             Boundedness::Bounded,
@@ -134,7 +111,7 @@ impl ScanExec {
 
 impl DisplayAs for ScanExec {
     fn fmt_as(&self, form: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let columns: Vec<&str> = self.shared.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let columns: Vec<&str> = self.shared.seen.schema.fields().iter().map(|field| field.name().as_str()).collect();
         write!(f, "ScanExec: {}, columns=[{}]", self.name, columns.join(", "))?;
         if form == DisplayFormatType::Verbose {
             write!(f, ", partitions={}", self.parts.len())?;
@@ -185,7 +162,7 @@ impl ExecutionPlan for ScanExec {
     fn statistics_from_inputs(&self, _: &[Arc<Statistics>], args: &StatisticsArgs) -> DfResult<Arc<Statistics>> {
         Ok(match args.partition() {
             None => self.statistics.clone(),
-            Some(_) => Arc::new(Statistics::new_unknown(&self.shared.schema)),
+            Some(_) => Arc::new(Statistics::new_unknown(&self.shared.seen.schema)),
         })
     }
 
@@ -204,7 +181,7 @@ impl ExecutionPlan for ScanExec {
             left: self.shared.limit.unwrap_or(usize::MAX),
             metrics: BaselineMetrics::new(&self.metrics, partition),
         };
-        let stream = RecordBatchStreamAdapter::new(self.shared.schema.clone(), futures::stream::iter(rows));
+        let stream = RecordBatchStreamAdapter::new(self.shared.seen.schema.clone(), futures::stream::iter(rows));
         Ok(make_cooperative(Box::pin(stream)))
     }
 }
@@ -218,9 +195,6 @@ struct RowsOfPart {
     left: usize,
     metrics: BaselineMetrics,
 }
-
-/// Where rows of a batch are in their segment: from an offset on.
-type Offsets = usize;
 
 impl Iterator for RowsOfPart {
     type Item = DfResult<RecordBatch>;
@@ -240,8 +214,8 @@ impl RowsOfPart {
         let _timer = time.timer();
         while self.left > 0 {
             self.shared.cancel.check()?;
-            if let Some((segment, start, part)) = self.ready.pop_front() {
-                if let Some(batch) = self.shared.part(&segment, &part, start)? {
+            if let Some((segment, offsets, part)) = self.ready.pop_front() {
+                if let Some(batch) = self.shared.seen.of(&segment, &part, &offsets)? {
                     let shown = batch.num_rows().min(self.left);
                     self.left -= shown;
                     return Ok(Some(batch.slice(0, shown)));
@@ -257,12 +231,13 @@ impl RowsOfPart {
     }
 
     fn decode(&mut self, piece: &Piece) -> Result<()> {
-        let Shared { manager, table, needed, read, .. } = self.shared.as_ref();
+        let Shared { manager, seen: Seen { table, needed, read, .. }, .. } = self.shared.as_ref();
         let segment = &piece.segment;
         match &piece.rows {
-            Rows::One(offset) => {
-                let columns = manager.read_rows(*table, segment, needed, &[*offset])?;
-                self.ready.push_back((segment.clone(), *offset, batch(read.clone(), columns, 1)?));
+            Rows::At(offsets) => {
+                let columns = manager.read_rows(*table, segment, needed, offsets)?;
+                let whole = batch(read.clone(), columns, offsets.len())?;
+                self.ready.push_back((segment.clone(), Offsets::At(offsets.clone()), whole));
             }
             Rows::Pages(pages, first) => {
                 let sizes = manager.pages(*table, segment)?;
@@ -272,77 +247,12 @@ impl RowsOfPart {
                     let whole = batch(read.clone(), columns, rows)?;
                     for from in (0..rows).step_by(BATCH_ROWS) {
                         let part = whole.slice(from, BATCH_ROWS.min(rows - from));
-                        self.ready.push_back((segment.clone(), start + from, part));
+                        self.ready.push_back((segment.clone(), Offsets::From(start + from), part));
                     }
                     start += rows;
                 }
             }
         }
         Ok(())
-    }
-}
-
-impl Shared {
-    /// Rows of a segment, from the offset `start` on, as the role sees them.
-    fn part(&self, segment: &Segment, part: &RecordBatch, start: usize) -> Result<Option<RecordBatch>> {
-        let rows = part.num_rows();
-        let mut part = part.clone();
-        let wants_ids = self.outputs.iter().any(|output| matches!(output, Output::RowId));
-        let mut ids =
-            wants_ids.then(|| UInt64Array::from_iter_values((0..rows).map(|n| row_id(segment.id, start + n))));
-        if let Some(deleted) = &segment.deleted {
-            let live: BooleanArray = (0..rows).map(|n| Some(!deleted.contains(start + n))).collect();
-            ids = ids.map(|ids| narrow_ids(&ids, &live)).transpose()?;
-            part = filter_record_batch(&part, &live)?;
-        }
-        if let Some(filter) = &self.filter {
-            let shown = filter.evaluate(&part).and_then(|shown| shown.into_array(part.num_rows()));
-            let shown = shown.map_err(|error| hidden(error, "a row policy"))?;
-            let Some(shown) = shown.as_any().downcast_ref::<BooleanArray>() else {
-                return Err(Error::new(Kind::DatatypeMismatch, "a row policy must be of type boolean"));
-            };
-            ids = ids.map(|ids| narrow_ids(&ids, shown)).transpose()?;
-            part = filter_record_batch(&part, shown)?;
-        }
-        if part.num_rows() == 0 {
-            return Ok(None);
-        }
-        let columns = self.outputs.iter().map(|output| -> Result<ArrayRef> {
-            Ok(match output {
-                Output::Plain(at) => part.column(*at).clone(),
-                Output::RowId => match &ids {
-                    Some(ids) => Arc::new(ids.clone()),
-                    None => return Err(Error::internal("row ids were not made")),
-                },
-                Output::Masked(mask, data_type) => {
-                    let masked = mask.evaluate(&part).and_then(|masked| masked.into_array(part.num_rows()));
-                    let masked = masked.map_err(|error| hidden(error, "a masking policy"))?;
-                    match masked.data_type() == data_type {
-                        true => masked,
-                        false => cast(&masked, data_type)?,
-                    }
-                }
-            })
-        });
-        let columns = columns.collect::<Result<Vec<_>>>()?;
-        Ok(Some(batch(self.schema.clone(), columns, part.num_rows())?))
-    }
-}
-
-/// An error of a policy's expression, without what it says of the value that it met.
-fn hidden(error: DataFusionError, policy: &str) -> Error {
-    let error = Error::from(error);
-    match error.kind() {
-        Kind::Cancelled => error,
-        kind => Error::new(kind, format!("{policy} cannot be evaluated for a row"))
-            .with_hint("Who made the policy can see why by its expression over the table."),
-    }
-}
-
-fn narrow_ids(ids: &UInt64Array, keep: &BooleanArray) -> Result<UInt64Array> {
-    let kept = arrow::compute::filter(ids, keep)?;
-    match kept.as_any().downcast_ref::<UInt64Array>() {
-        Some(kept) => Ok(kept.clone()),
-        None => Err(Error::internal("row ids changed their type")),
     }
 }

@@ -7,16 +7,19 @@ use super::super::planner::{Planner, parse_expression};
 use super::damage::Damage;
 use super::gate::{self, Access, MaskUse};
 use super::prune::Conditions;
-use super::scan::{Output, ScanExec, Shared, divide};
-use crate::catalog::{MaskingPolicy, Object, ObjectId, Table};
+use super::scan::{ScanExec, Shared, divide};
+use super::seen::{Output, Seen};
+use crate::catalog::{KeyConstraint, MaskingPolicy, Object, ObjectId, Table};
 use crate::error::{Error, Kind, Result};
 use crate::txn::Condition;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
-use datafusion::common::{Constraint, Constraints, DFSchema, Result as DfResult, Statistics};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Constraint, Constraints, DFSchema, Result as DfResult, ScalarValue, Statistics};
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
@@ -119,6 +122,23 @@ impl TableScan {
         masked.zip(&self.access.readable).map(|(masked, readable)| *readable && !masked).collect()
     }
 
+    /// The keys by which a row may be looked for: those of open columns, where no policy hides rows. Two zeros of floating point are
+    /// one to a statement and two to an index.
+    pub fn keys_seen(&self) -> impl Iterator<Item = &KeyConstraint> {
+        let open = self.open_columns();
+        let seen = move |column: &usize| {
+            let floats = self.table.columns.get(*column).is_none_or(|c| c.data_type.arrow().is_floating());
+            !floats && open.get(*column) == Some(&true)
+        };
+        let keys = self.table.keys.iter().filter(|_| self.filter.is_none());
+        keys.filter(move |key| key.columns.iter().all(&seen))
+    }
+
+    /// Name and type of a column.
+    pub fn column(&self, at: usize) -> Option<(&str, DataType)> {
+        self.table.columns.get(at).map(|column| (column.name.as_str(), column.data_type.arrow()))
+    }
+
     /// The columns of the table that are needed to produce the columns at `projection`.
     fn needed(&self, projection: &[usize]) -> Vec<usize> {
         let mut needed: Vec<usize> = projection.iter().copied().filter(|&p| p < self.table.columns.len()).collect();
@@ -138,8 +158,9 @@ impl TableScan {
         needed
     }
 
-    /// How the columns at `projection` come about.
-    fn shared(&self, projection: &[usize], limit: Option<usize>) -> Result<Shared> {
+    /// How the columns at `projection` come about; refused if the role may not read one of them.
+    pub fn seen(&self, projection: &[usize]) -> Result<Seen> {
+        self.access.must_read(&self.table, projection)?;
         let needed = self.needed(projection);
         let position = |column: usize| needed.iter().position(|&n| n == column);
         let read = Arc::new(self.table.arrow_schema().project(&needed)?);
@@ -155,15 +176,22 @@ impl TableScan {
                 _ => Output::RowId,
             });
         }
-        Ok(Shared {
-            manager: self.context.database.manager.clone(),
-            cancel: self.context.cancel.clone(),
+        Ok(Seen {
             table: self.id,
             filter: self.filter.as_ref().map(narrow).transpose()?,
             needed,
             read,
             outputs,
             schema: Arc::new(self.schema.project(projection)?),
+        })
+    }
+
+    /// What the partitions of a scan of the columns at `projection` share.
+    fn shared(&self, projection: &[usize], limit: Option<usize>) -> Result<Shared> {
+        Ok(Shared {
+            manager: self.context.database.manager.clone(),
+            cancel: self.context.cancel.clone(),
+            seen: self.seen(projection)?,
             limit,
             damage: Damage::none(&self.context, &self.table),
         })
@@ -218,9 +246,22 @@ impl TableProvider for TableScan {
         let open = self.open_columns();
         let schema = self.table.arrow_schema();
         let conditions = Conditions { schema: &schema, open: &open };
+        // A parameter's value comes later; of what kind the condition is, any tells.
+        let with_values = |filter: &Expr| {
+            let filled = filter.clone().transform_up(|inner| {
+                Ok(match &inner {
+                    Expr::Placeholder(Placeholder { field: Some(field), .. }) => {
+                        let value = ScalarValue::new_default(field.data_type())?;
+                        Transformed::yes(Expr::Literal(value, None))
+                    }
+                    _ => Transformed::no(inner),
+                })
+            });
+            filled.map_or_else(|_| filter.clone(), |filled| filled.data)
+        };
         Ok(filters
             .iter()
-            .map(|filter| match conditions.of(filter) {
+            .map(|filter| match conditions.of(&with_values(filter)) {
                 Some(_) => TableProviderFilterPushDown::Inexact,
                 None => TableProviderFilterPushDown::Unsupported,
             })
@@ -238,7 +279,6 @@ impl TableProvider for TableScan {
             Some(projection) => projection.clone(),
             None => (0..self.schema.fields().len()).collect(),
         };
-        self.access.must_read(&self.table, &projection)?;
         let shared = Arc::new(self.shared(&projection, limit)?);
         let found = self.pieces(filters, limit.is_some(), &shared.damage)?;
         if let Some(reads) = &self.context.reads {
@@ -247,9 +287,9 @@ impl TableProvider for TableScan {
         }
         let statistics = self.told(&projection, &found, limit, &shared.damage)?;
         // With a policy not even how much there is to read is anybody's business.
-        let pruned = (self.filter.is_none() && !found.conditions.is_empty()).then(|| match found.key {
-            true => "by key".to_owned(),
-            false => format!("pages={}/{}", found.pages, found.pages_of_all),
+        let pruned = (self.filter.is_none() && !found.conditions.is_empty()).then(|| match &found.by {
+            Some(by) => by.clone(),
+            None => format!("pages={}/{}", found.pages, found.pages_of_all),
         });
         let parts = divide(found.pieces, session.config().target_partitions());
         Ok(Arc::new(ScanExec::new(self.table.name.clone(), shared, parts, statistics, pruned)))

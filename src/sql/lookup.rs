@@ -1,0 +1,350 @@
+//! Queries that one key answers: run without a plan of the engine's.
+//!
+//! To plan a query takes a hundred times as long as to read one row by its key. So what is kept of a prepared query
+//! ([`super::kept_plan`]) is made into a [`Lookup`] where its optimised plan is a chain over one table whose key the
+//! condition gives whole. The row is read through the gate's [`Seen`], with the masks and rights that held when the plan was made:
+//! a plan is kept only as long as catalogue, role and settings are the same. All that is above the table, its condition included,
+//! is computed for that row by the expressions that the engine itself would use. Parameters are columns beside those of the row.
+//!
+//! Where the index of keys cannot tell, nothing is answered here and the plan is run.
+
+use super::functions::NOW;
+use super::kept_plan::is_same_always;
+use super::tables::{Offsets, Seen, TableScan};
+use crate::catalog::KeyConstraint;
+use crate::error::{Kind, Result};
+use crate::txn::{Found, Manager, Transaction, batch, split_row_id};
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema, Result as DfResult, ScalarValue};
+use datafusion::datasource::source_as_provider;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::expr::Placeholder;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, FetchType, LogicalPlan, Operator, SkipType};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr_common::physical_expr::is_volatile;
+use std::sync::Arc;
+
+/// A query that one key answers.
+#[derive(Debug)]
+pub struct Lookup {
+    key: KeyConstraint,
+    /// The values of the key's columns.
+    values: Vec<Value>,
+    seen: Seen,
+    /// What is done with the row, in order.
+    steps: Vec<Step>,
+    /// The parameters as columns.
+    params: SchemaRef,
+    schema: SchemaRef,
+}
+
+/// The value of a key's column, computed from parameters alone.
+#[derive(Debug)]
+struct Value {
+    expression: Arc<dyn PhysicalExpr>,
+    /// The column's type.
+    data_type: DataType,
+}
+
+#[derive(Debug)]
+enum Step {
+    /// The row stays if this is true.
+    Filter(Arc<dyn PhysicalExpr>),
+    /// These take its place.
+    Project(Vec<Arc<dyn PhysicalExpr>>, SchemaRef),
+}
+
+impl Lookup {
+    /// The query of this optimised plan, whose parameters have these types, if one key answers it.
+    pub fn of(plan: &LogicalPlan, types: &[DataType], state: &SessionState) -> Option<Self> {
+        let (nodes, scan) = chain(plan)?;
+        let source = source_as_provider(&scan.source).ok()?;
+        let table = source.downcast_ref::<TableScan>()?;
+        let params = as_columns(types);
+        let maker = Maker { params: DFSchema::try_from(params.as_ref().clone()).ok()?, state };
+        // Above a projection columns may have other names.
+        let near = nodes.iter().rev().take_while(|node| !matches!(node, LogicalPlan::Projection(_)));
+        let filters: Vec<&Expr> = near.flat_map(|node| conditions(node)).collect();
+        let (key, values) = table.keys_seen().find_map(|key| {
+            let value = |&column: &usize| {
+                let (name, data_type) = table.column(column)?;
+                filters.iter().find_map(|filter| maker.value(filter, name, &data_type))
+            };
+            Some((key.clone(), key.columns.iter().map(value).collect::<Option<Vec<_>>>()?))
+        })?;
+        let projection = match &scan.projection {
+            Some(projection) => projection.clone(),
+            None => (0..scan.projected_schema.fields().len()).collect(),
+        };
+        // What may not be read is the engine's to refuse.
+        let seen = table.seen(&projection).ok()?;
+        let steps = nodes.iter().rev().map(|node| maker.step(node)).collect::<Option<Vec<_>>>()?;
+        let schema = Arc::new(plan.schema().as_arrow().clone());
+        Some(Self { key, values, seen, steps: steps.into_iter().flatten().collect(), params, schema })
+    }
+
+    /// The columns of its result.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The row of the key, or none, as the transaction sees it; nothing if only reading tells.
+    pub fn run(&self, manager: &Manager, txn: &Transaction, params: &[ScalarValue]) -> Result<Option<RecordBatch>> {
+        let params = params.iter().map(ScalarValue::to_array).collect::<Result<Vec<_>, _>>()?;
+        let given = batch(self.params.clone(), params.clone(), 1)?;
+        let none = || Ok(Some(RecordBatch::new_empty(self.schema.clone())));
+        let mut values = Vec::with_capacity(self.values.len());
+        for value in &self.values {
+            match value.of(&given)? {
+                Some(value) => values.push(value),
+                None => return none(),
+            }
+        }
+        let table = self.seen.table;
+        let (segment, offset) = match manager.find_key_in(txn, table, &self.key, &values)? {
+            Found::Unknown => return Ok(None),
+            Found::Nowhere => return none(),
+            Found::Row(row) => split_row_id(row),
+        };
+        let rows = txn.snapshot().rows(table);
+        let Some(segment) = rows.segment(segment) else { return Ok(None) };
+        let columns = match manager.read_rows(table, segment, &self.seen.needed, &[offset]) {
+            // A scan names the table, and may leave the row out.
+            Err(error) if error.kind() == Kind::Corruption => return Ok(None),
+            columns => columns?,
+        };
+        let row = batch(self.seen.read.clone(), columns, 1)?;
+        let Some(mut row) = self.seen.of(segment, &row, &Offsets::From(offset))? else { return none() };
+        for step in &self.steps {
+            match step.take(&self.params, &params, row)? {
+                Some(next) => row = next,
+                None => return none(),
+            }
+        }
+        Ok(Some(batch(self.schema.clone(), row.columns().to_vec(), 1)?))
+    }
+}
+
+/// One row of values that nothing but parameters and the time tell.
+#[derive(Debug)]
+pub struct Row {
+    expressions: Vec<Arc<dyn PhysicalExpr>>,
+    /// The parameters as columns, and the time behind them.
+    params: SchemaRef,
+    schema: SchemaRef,
+}
+
+impl Row {
+    /// The row that a plan of VALUES makes, if it is one of constants and of parameters of these types.
+    pub fn of(plan: &LogicalPlan, types: &[DataType], state: &SessionState) -> Option<Self> {
+        let (mut time, number) = (None, types.len() + 1);
+        let timed =
+            plan.clone().transform_up(|node| node.map_expressions(|inner| at_time(inner, number, &mut time))).ok()?;
+        let time = time.unwrap_or(DataType::Timestamp(TimeUnit::Nanosecond, None));
+        let types: Vec<DataType> = types.iter().cloned().chain([time]).collect();
+        let analysed = state.analyzer().execute_and_check(timed.data, state.config_options(), |_, _| {}).ok()?;
+        let row = match &analysed {
+            LogicalPlan::Values(values) => match values.values.as_slice() {
+                [row] => row.as_slice(),
+                _ => return None,
+            },
+            LogicalPlan::Projection(node) => match node.input.as_ref() {
+                LogicalPlan::EmptyRelation(one) if one.produce_one_row => node.expr.as_slice(),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        if !is_same_always(&analysed).ok()? {
+            return None;
+        }
+        let params = as_columns(&types);
+        let maker = Maker { params: DFSchema::try_from(params.as_ref().clone()).ok()?, state };
+        let fields = analysed.schema().fields();
+        let expressions = row.iter().zip(fields).map(|(expression, field)| {
+            let physical = maker.physical(expression, &DFSchema::empty())?;
+            (physical.data_type(&params).ok()? == *field.data_type()).then_some(physical)
+        });
+        let expressions = expressions.collect::<Option<_>>()?;
+        Some(Self { expressions, schema: Arc::new(analysed.schema().as_arrow().clone()), params })
+    }
+
+    /// The row with these values of the parameters, now.
+    pub fn of_values(&self, params: &[ScalarValue]) -> Result<RecordBatch> {
+        let zone = self.params.fields().last().and_then(|time| match time.data_type() {
+            DataType::Timestamp(_, zone) => zone.clone(),
+            _ => None,
+        });
+        let now = ScalarValue::TimestampNanosecond(chrono::Utc::now().timestamp_nanos_opt(), zone);
+        let columns = params.iter().chain([&now]).map(ScalarValue::to_array).collect::<Result<Vec<_>, _>>()?;
+        let given = batch(self.params.clone(), columns, 1)?;
+        let columns = self.expressions.iter().map(|e| Ok(e.evaluate(&given)?.into_array(1)?));
+        batch(self.schema.clone(), columns.collect::<Result<_>>()?, 1)
+    }
+}
+
+impl Value {
+    /// The value as one of the column's type; none where no value of that type equals it.
+    fn of(&self, params: &RecordBatch) -> Result<Option<ArrayRef>> {
+        let value = self.expression.evaluate(params)?.into_array(1)?;
+        let value = match *value.data_type() == self.data_type {
+            true => value,
+            // Whole numbers: what does not fit becomes NULL.
+            false => cast(&value, &self.data_type)?,
+        };
+        Ok((!value.is_null(0)).then_some(value))
+    }
+}
+
+impl Step {
+    fn take(&self, schema: &Schema, params: &[ArrayRef], row: RecordBatch) -> Result<Option<RecordBatch>> {
+        let fields = row.schema_ref().fields().iter().chain(schema.fields()).cloned();
+        let fields = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let beside = batch(fields, row.columns().iter().chain(params).cloned().collect(), 1)?;
+        match self {
+            Self::Filter(condition) => {
+                let holds = condition.evaluate(&beside)?.into_array(1)?;
+                let holds = holds.as_any().downcast_ref::<BooleanArray>();
+                let holds = holds.is_some_and(|holds| !holds.is_null(0) && holds.value(0));
+                Ok(holds.then_some(row))
+            }
+            Self::Project(expressions, schema) => {
+                let columns = expressions.iter().map(|e| Ok(e.evaluate(&beside)?.into_array(1)?));
+                Ok(Some(batch(schema.clone(), columns.collect::<Result<_>>()?, 1)?))
+            }
+        }
+    }
+}
+
+/// The nodes of a plan that is one chain, from the top, and the table at its end. What orders or limits changes nothing
+/// of one row.
+fn chain(mut plan: &LogicalPlan) -> Option<(Vec<&LogicalPlan>, &datafusion::logical_expr::TableScan)> {
+    let mut nodes = Vec::new();
+    loop {
+        let one_or_more = |fetch: Option<usize>| fetch.is_none_or(|fetch| fetch > 0);
+        let node = plan;
+        plan = match node {
+            LogicalPlan::Projection(node) => &node.input,
+            LogicalPlan::Filter(node) => &node.input,
+            LogicalPlan::SubqueryAlias(node) => &node.input,
+            LogicalPlan::Sort(node) if one_or_more(node.fetch) => {
+                node.expr.iter().all(|sort| matches!(sort.expr, Expr::Column(_))).then_some(&node.input)?
+            }
+            LogicalPlan::Limit(node) => match (node.get_skip_type().ok()?, node.get_fetch_type().ok()?) {
+                (SkipType::Literal(0), FetchType::Literal(fetch)) if one_or_more(fetch) => &node.input,
+                _ => return None,
+            },
+            LogicalPlan::TableScan(scan) if one_or_more(scan.fetch) => return Some((nodes, scan)),
+            _ => return None,
+        };
+        nodes.push(node);
+    }
+}
+
+/// What must all be true of the rows that a node lets through.
+fn conditions(node: &LogicalPlan) -> Vec<&Expr> {
+    match node {
+        LogicalPlan::Filter(filter) => split_conjunction(&filter.predicate),
+        _ => Vec::new(),
+    }
+}
+
+/// Parameters of these types as columns.
+fn as_columns(types: &[DataType]) -> SchemaRef {
+    let field = |(n, data_type): (usize, &DataType)| Field::new(format!("\u{1}${}", n + 1), data_type.clone(), true);
+    Arc::new(Schema::new(types.iter().enumerate().map(field).collect::<Vec<_>>()))
+}
+
+/// An expression with a parameter of this number in the place of the engine's clock, whose type `time` hears.
+fn at_time(expression: Expr, number: usize, time: &mut Option<DataType>) -> DfResult<Transformed<Expr>> {
+    let name = NamePreserver::new_for_projection().save(&expression);
+    let timed = expression.transform_up(|inner| match &inner {
+        Expr::ScalarFunction(call) if call.func.name() == NOW => {
+            let data_type = inner.get_type(&DFSchema::empty())?;
+            *time = Some(data_type.clone());
+            let field = Arc::new(Field::new(NOW, data_type, true));
+            Ok(Transformed::yes(Expr::Placeholder(Placeholder::new_with_field(format!("${number}"), Some(field)))))
+        }
+        _ => Ok(Transformed::no(inner)),
+    })?;
+    Ok(timed.update_data(|timed| name.restore(timed)))
+}
+
+/// Makes expressions of the engine's.
+struct Maker<'a> {
+    params: DFSchema,
+    state: &'a SessionState,
+}
+
+impl Maker<'_> {
+    /// What a node does; nothing is a step too.
+    fn step(&self, node: &LogicalPlan) -> Option<Option<Step>> {
+        Some(match node {
+            LogicalPlan::Filter(node) => Some(Step::Filter(self.physical(&node.predicate, node.input.schema())?)),
+            LogicalPlan::Projection(node) => {
+                let fields = node.schema.fields();
+                let expressions = node.expr.iter().zip(fields).map(|(expression, field)| {
+                    let physical = self.physical(expression, node.input.schema())?;
+                    let schema = node.input.schema().join(&self.params).ok()?;
+                    (physical.data_type(schema.as_arrow()).ok()? == *field.data_type()).then_some(physical)
+                });
+                let schema = Arc::new(node.schema.as_arrow().clone());
+                Some(Step::Project(expressions.collect::<Option<_>>()?, schema))
+            }
+            _ => None,
+        })
+    }
+
+    /// An expression over `input` and the parameters.
+    fn physical(&self, expression: &Expr, input: &DFSchema) -> Option<Arc<dyn PhysicalExpr>> {
+        let with_columns = expression.clone().transform_up(|inner| {
+            Ok(match inner {
+                Expr::Placeholder(placeholder) => {
+                    let column = format!("\u{1}{}", placeholder.id);
+                    Transformed::yes(Expr::Column(Column::new_unqualified(column)))
+                }
+                other => Transformed::no(other),
+            })
+        });
+        let schema = input.join(&self.params).ok()?;
+        let physical = self.state.create_physical_expr(with_columns.ok()?.data, &schema).ok()?;
+        (!is_volatile(&physical)).then_some(physical)
+    }
+
+    /// The value that a condition says a column equals.
+    fn value(&self, condition: &Expr, column: &str, data_type: &DataType) -> Option<Value> {
+        let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = condition else { return None };
+        let value = match (is_column(left, column, data_type), is_column(right, column, data_type)) {
+            (true, false) => right,
+            (false, true) => left,
+            _ => return None,
+        };
+        if value.any_column_refs() {
+            return None;
+        }
+        let expression = self.physical(value, &DFSchema::empty())?;
+        let have = expression.data_type(self.params.as_arrow()).ok()?;
+        let whole = have.is_signed_integer() && data_type.is_signed_integer();
+        (have == *data_type || whole).then(|| Value { expression, data_type: data_type.clone() })
+    }
+}
+
+/// Whether an expression is the column, or the column as a wider whole number.
+fn is_column(expression: &Expr, name: &str, data_type: &DataType) -> bool {
+    match expression {
+        Expr::Column(column) => column.name == name,
+        Expr::Cast(cast) => {
+            let want = cast.field.data_type();
+            let wider = want.is_signed_integer() && want.primitive_width() >= data_type.primitive_width();
+            wider && data_type.is_signed_integer() && is_column(&cast.expr, name, data_type)
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

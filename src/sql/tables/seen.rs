@@ -1,0 +1,125 @@
+//! What one role sees of a table's rows: which columns are read, which rows are shown, what stands in for masked values.
+//!
+//! It is made by the gate and holds no snapshot. The leaf of a plan shows batch after batch through it, a look-up by a key
+//! the one row that it found.
+
+use crate::catalog::ObjectId;
+use crate::error::{Error, Kind, Result};
+use crate::txn::{Segment, batch, row_id};
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt64Array};
+use arrow::compute::{cast, filter_record_batch};
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::DataFusionError;
+use datafusion::physical_expr::PhysicalExpr;
+use std::sync::Arc;
+
+/// How one column of the result comes about.
+#[derive(Debug)]
+pub enum Output {
+    /// A column that was read, as it is.
+    Plain(usize),
+    /// What is shown instead of it.
+    Masked(Arc<dyn PhysicalExpr>, DataType),
+    /// The row's id.
+    RowId,
+}
+
+/// Where rows are in their segment.
+#[derive(Debug, Clone)]
+pub enum Offsets {
+    /// One behind the other, from this one on.
+    From(usize),
+    /// At these.
+    At(Arc<[usize]>),
+}
+
+impl Offsets {
+    fn get(&self, row: usize) -> usize {
+        match self {
+            Self::From(start) => start + row,
+            Self::At(offsets) => offsets.get(row).copied().unwrap_or(usize::MAX),
+        }
+    }
+}
+
+/// Some columns of a table as one role sees them.
+#[derive(Debug)]
+pub struct Seen {
+    /// The table.
+    pub table: ObjectId,
+    /// Its columns that are read.
+    pub needed: Vec<usize>,
+    /// They as a schema.
+    pub read: SchemaRef,
+    /// Which rows are shown, over the columns read.
+    pub filter: Option<Arc<dyn PhysicalExpr>>,
+    /// The columns of the result.
+    pub outputs: Vec<Output>,
+    /// They as a schema.
+    pub schema: SchemaRef,
+}
+
+impl Seen {
+    /// Rows of a segment as the role sees them; none if it sees none of them.
+    pub fn of(&self, segment: &Segment, part: &RecordBatch, offsets: &Offsets) -> Result<Option<RecordBatch>> {
+        let rows = part.num_rows();
+        let mut part = part.clone();
+        let wants_ids = self.outputs.iter().any(|output| matches!(output, Output::RowId));
+        let mut ids =
+            wants_ids.then(|| UInt64Array::from_iter_values((0..rows).map(|n| row_id(segment.id, offsets.get(n)))));
+        if let Some(deleted) = &segment.deleted {
+            let live: BooleanArray = (0..rows).map(|n| Some(!deleted.contains(offsets.get(n)))).collect();
+            ids = ids.map(|ids| narrow_ids(&ids, &live)).transpose()?;
+            part = filter_record_batch(&part, &live)?;
+        }
+        if let Some(filter) = &self.filter {
+            let shown = filter.evaluate(&part).and_then(|shown| shown.into_array(part.num_rows()));
+            let shown = shown.map_err(|error| hidden(error, "a row policy"))?;
+            let Some(shown) = shown.as_any().downcast_ref::<BooleanArray>() else {
+                return Err(Error::new(Kind::DatatypeMismatch, "a row policy must be of type boolean"));
+            };
+            ids = ids.map(|ids| narrow_ids(&ids, shown)).transpose()?;
+            part = filter_record_batch(&part, shown)?;
+        }
+        if part.num_rows() == 0 {
+            return Ok(None);
+        }
+        let columns = self.outputs.iter().map(|output| -> Result<ArrayRef> {
+            Ok(match output {
+                Output::Plain(at) => part.column(*at).clone(),
+                Output::RowId => match &ids {
+                    Some(ids) => Arc::new(ids.clone()),
+                    None => return Err(Error::internal("row ids were not made")),
+                },
+                Output::Masked(mask, data_type) => {
+                    let masked = mask.evaluate(&part).and_then(|masked| masked.into_array(part.num_rows()));
+                    let masked = masked.map_err(|error| hidden(error, "a masking policy"))?;
+                    match masked.data_type() == data_type {
+                        true => masked,
+                        false => cast(&masked, data_type)?,
+                    }
+                }
+            })
+        });
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        Ok(Some(batch(self.schema.clone(), columns, part.num_rows())?))
+    }
+}
+
+/// An error of a policy's expression, without what it says of the value that it met.
+fn hidden(error: DataFusionError, policy: &str) -> Error {
+    let error = Error::from(error);
+    match error.kind() {
+        Kind::Cancelled => error,
+        kind => Error::new(kind, format!("{policy} cannot be evaluated for a row"))
+            .with_hint("Who made the policy can see why by its expression over the table."),
+    }
+}
+
+fn narrow_ids(ids: &UInt64Array, keep: &BooleanArray) -> Result<UInt64Array> {
+    let kept = arrow::compute::filter(ids, keep)?;
+    match kept.as_any().downcast_ref::<UInt64Array>() {
+        Some(kept) => Ok(kept.clone()),
+        None => Err(Error::internal("row ids changed their type")),
+    }
+}
