@@ -112,7 +112,7 @@ async fn large_commit(session: &mut Session, n: i64) {
         session.copy_data(lines.as_bytes()).await.unwrap();
     }
     assert_eq!(session.copy_finish().await.unwrap(), format!("COPY {LARGE_ROWS}"));
-    session.commit_implicit().unwrap();
+    session.commit_implicit().await.unwrap();
 }
 
 /// Small commits, and between them what changes keys.

@@ -5,6 +5,7 @@
 //! store's tree `Catalog`: key its id, value the object as versioned JSON, sealed. Names are inside the value.
 
 mod comment;
+mod deferral;
 mod enumeration;
 mod function;
 mod index;
@@ -15,12 +16,13 @@ mod temporary;
 mod types;
 
 pub use comment::Comment;
+pub use deferral::Deferral;
 pub use enumeration::{EnumType, Enumerated};
 pub use function::{Argument, Function, Returns};
 pub use index::{IndexPart, Order, PlainIndex, UniqueIndex};
 pub use materialized::{Materialized, Origin};
 pub use object::{
-    Action, CheckConstraint, Class, Column, ColumnClass, Deferral, FIRST_USER_ID, Finding, ForeignKey, Grant, Index,
+    Action, CheckConstraint, Class, Column, ColumnClass, FIRST_USER_ID, Finding, ForeignKey, Grant, Index,
     KeyConstraint, MaskingPolicy, Model, ModelVersion, Object, ObjectId, PUBLIC, Privilege, Role, RowPolicy, Schema,
     Source, Table, Tag, TagSource, TagUse, View, relation_key,
 };

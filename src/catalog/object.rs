@@ -1,6 +1,7 @@
 //! The facts that Steward keeps: one struct for each kind of object.
 
 use super::comment::Comment;
+use super::deferral::Deferral;
 use super::enumeration::EnumType;
 use super::function::Function;
 use super::index::{PlainIndex, UniqueIndex};
@@ -196,45 +197,8 @@ pub struct ForeignKey {
     /// What becomes of it when the key that it refers to is changed.
     pub on_update: Action,
     /// When it is looked at.
-    #[serde(default, skip_serializing_if = "Deferral::is_default")]
+    #[serde(default, skip_serializing_if = "Deferral::is_never")]
     pub deferral: Deferral,
-}
-
-/// When a constraint is looked at.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Deferral {
-    /// When the statement ends, always.
-    #[default]
-    Never,
-    /// When the statement ends, unless SET CONSTRAINTS puts it off.
-    Immediate,
-    /// When the transaction ends, unless SET CONSTRAINTS wants it earlier.
-    Deferred,
-}
-
-impl Deferral {
-    fn is_default(&self) -> bool {
-        *self == Self::Never
-    }
-
-    /// Whether SET CONSTRAINTS may put it off.
-    pub fn is_deferrable(self) -> bool {
-        self != Self::Never
-    }
-
-    /// Whether it is put off if nothing is said.
-    pub fn is_deferred(self) -> bool {
-        self == Self::Deferred
-    }
-
-    /// Its words in SQL, with a blank before them.
-    pub fn sql(self) -> &'static str {
-        match self {
-            Self::Never => "",
-            Self::Immediate => " DEFERRABLE",
-            Self::Deferred => " DEFERRABLE INITIALLY DEFERRED",
-        }
-    }
 }
 
 /// What a foreign key does when what it refers to goes.

@@ -191,10 +191,13 @@ fn marked_oid(mark: &str, data_type: &DataType) -> Option<u32> {
 
 /// The OID of arrays of a type. PostgreSQL has one type for arrays of all dimensions.
 fn array_of(item: &Field) -> u32 {
+    let element = type_oid(item);
+    if element == oid::VECTOR {
+        return KNOWN.iter().find(|known| known.oid == element).map_or(oid::TEXT, |known| known.array);
+    }
     if let DataType::List(inner) | DataType::LargeList(inner) | DataType::FixedSizeList(inner, _) = item.data_type() {
         return array_of(inner);
     }
-    let element = type_oid(item);
     match KNOWN.iter().find(|known| known.oid == element) {
         Some(known) if known.array != 0 => known.array,
         _ => oid::TEXT,

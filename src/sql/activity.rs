@@ -3,6 +3,7 @@
 //! A session takes a [`Seat`] for as long as it lives and writes down there what it begins and when it rests. Who asks reads
 //! the seats of all; nothing here is kept.
 
+use super::session::Status;
 use crate::catalog::ObjectId;
 use crate::config::ACTIVITY_QUERY_BYTES;
 use parking_lot::Mutex;
@@ -70,6 +71,16 @@ pub enum State {
     IdleInTransaction,
     /// It waits in a transaction that failed.
     Aborted,
+}
+
+impl From<Status> for State {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Idle => Self::Idle,
+            Status::Block => Self::IdleInTransaction,
+            Status::Failed => Self::Aborted,
+        }
+    }
 }
 
 impl State {

@@ -4,7 +4,7 @@
 //! ends ([`Session::query`]), or, over the wire, when the client's whole message ends ([`Session::begin_implicit`]). An
 //! error undoes the implicit transaction and breaks an explicit one, as in PostgreSQL.
 
-use super::activity::{Connection, Seat, State};
+use super::activity::{Connection, Seat};
 use super::advisory::Advisory;
 use super::channels::{self, Listener, Notification, Pending};
 use super::context::{Cancel, Context, Notice, NoticeSink};
@@ -429,11 +429,7 @@ impl Session {
 
     /// Says that it waits for the client.
     fn rest(&self) {
-        self.seat.rest(match self.status {
-            Status::Idle => State::Idle,
-            Status::Block => State::IdleInTransaction,
-            Status::Failed => State::Aborted,
-        });
+        self.seat.rest(self.status.into());
     }
 
     async fn commit_unless_in_block(&mut self) -> Result<()> {

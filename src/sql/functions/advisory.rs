@@ -3,7 +3,7 @@
 use super::super::advisory::{Number, Wish};
 use super::super::context::Context;
 use super::udf::Udf;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray};
 use arrow::datatypes::{DataType, Field, Int32Type, Int64Type};
 use datafusion::logical_expr::{ScalarUDF, Signature, TypeSignature, Volatility};
@@ -44,6 +44,8 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
         Does::Lock(_) | Does::Unlock { .. } => vec![
             TypeSignature::Exact(vec![DataType::Int64]),
             TypeSignature::Exact(vec![DataType::Int32, DataType::Int32]),
+            // Whole numbers of a text are bigint until they are looked at.
+            TypeSignature::Exact(vec![DataType::Int64, DataType::Int64]),
         ],
     };
     let tells = matches!(does, Does::Lock(Wish { wait: false, .. }) | Does::Unlock { .. });
@@ -67,9 +69,13 @@ fn one(does: Does, args: &[ArrayRef], row: usize, context: &Context) -> Result<O
     let number = match args {
         [one] => Number { pair: false, value: one.as_primitive::<Int64Type>().value(row) },
         [high, low] => {
-            let part = |of: &ArrayRef| of.as_primitive::<Int32Type>().value(row);
+            let part = |of: &ArrayRef| match of.data_type() {
+                DataType::Int32 => Ok(of.as_primitive::<Int32Type>().value(row)),
+                _ => i32::try_from(of.as_primitive::<Int64Type>().value(row))
+                    .map_err(|_| Error::new(Kind::NumericOutOfRange, "integer out of range")),
+            };
             // Side by side, the lower half without its sign.
-            let value = i64::from(part(high)) << 32 | i64::from(part(low) as u32);
+            let value = i64::from(part(high)?) << 32 | i64::from(part(low)? as u32);
             Number { pair: true, value }
         }
         _ => Number { pair: false, value: 0 },

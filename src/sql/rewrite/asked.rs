@@ -1,6 +1,7 @@
 //! Conditions and operands whose types only the plan tells: marked, so that they are looked at when it does.
 
-use super::super::functions::call;
+use super::super::functions::{GIVEN, call};
+use super::super::parser::last;
 use super::super::semantics::ASKED;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, Expr, JoinConstraint, JoinOperator, Select, UnaryOperator, Value, VisitMut, VisitorMut,
@@ -84,6 +85,8 @@ fn is_truth(expression: &Expr) -> bool {
     };
     match expression {
         Expr::Nested(inner) => is_truth(inner),
+        // The arguments of a function in FROM are no condition.
+        Expr::Function(function) => last(&function.name) == GIVEN,
         Expr::BinaryOp { op, .. } => matches!(
             op,
             And | Or

@@ -8,10 +8,14 @@ mod functions;
 mod lend;
 mod places;
 mod postgres;
+mod refused;
 mod sets;
+mod together;
 mod unions;
 
 pub use lend::{lend, lend_as};
+
+use refused::{must_be_there, must_have_no_subquery, must_have_no_window};
 
 use super::super::functions::postgres_call;
 use super::super::parameters::{self, Parameters, is_open};
@@ -33,8 +37,8 @@ use datafusion::logical_expr::expr::{
 };
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, Filter, Join, JoinType, Like, LogicalPlan,
-    LogicalPlanBuilder, Operator, WindowFunctionDefinition, cast, lit,
+    Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator,
+    WindowFunctionDefinition, cast, lit,
 };
 use std::sync::Arc;
 
@@ -133,45 +137,6 @@ impl TreeNodeRewriter for Plans<'_> {
             plan => plan.recompute_schema(),
         })
     }
-}
-
-/// Refuses EXISTS and IN in the condition of an outer join, which the engine answers wrongly where rows have met nothing.
-fn must_have_no_subquery(join: &Join) -> DfResult<()> {
-    let asks = |expr: &Expr| expr.exists(|e| Ok(matches!(e, Expr::Exists(_) | Expr::InSubquery(_))));
-    if join.join_type != JoinType::Inner && join.filter.as_ref().is_some_and(|filter| asks(filter).unwrap_or(true)) {
-        let message = "EXISTS and IN in the condition of an outer join are not supported";
-        return Err(Error::new(Kind::Unsupported, message)
-            .with_hint("Join with a query that has only the rows that may be met.")
-            .into());
-    }
-    Ok(())
-}
-
-/// Refuses columns that the rows have not: the engine finds them missing only when it runs.
-fn must_be_there<'a>(mut all: impl Iterator<Item = &'a Expr>, schema: &DFSchema) -> Result<()> {
-    let missing =
-        all.find_map(|expr| expr.column_refs().into_iter().find(|column| !schema.has_column(column)).cloned());
-    let Some(column) = missing else { return Ok(()) };
-    // What the result has under a name without a relation is not meant by a name within an expression.
-    let name = match &column.relation {
-        Some(relation) if !schema.has_column_with_unqualified_name(&column.name) => {
-            format!("{}.{}", relation.table(), column.name)
-        }
-        _ => format!("\"{}\"", column.name),
-    };
-    Err(Error::new(Kind::UndefinedColumn, format!("column {name} does not exist")))
-}
-
-/// Refuses a condition with a window function, which looks at rows that the condition has let through.
-fn must_have_no_window(filter: &Filter) -> DfResult<()> {
-    if filter.predicate.exists(|expr| Ok(matches!(expr, Expr::WindowFunction(_))))? {
-        let clause = if matches!(*filter.input, LogicalPlan::Aggregate(_)) { "HAVING" } else { "WHERE" };
-        let message = format!("window functions are not allowed in {clause}");
-        return Err(Error::new(Kind::Windowing, message)
-            .with_hint("Compute it in a subquery, and name its column in the condition.")
-            .into());
-    }
-    Ok(())
 }
 
 /// The rows of VALUES, the numbers of each column of one kind.
@@ -451,33 +416,6 @@ impl Expressions<'_> {
         }
     }
 
-    fn in_list(&self, InList { expr, list, negated }: InList) -> Result<Expr> {
-        let mut items = self.lent(std::iter::once(*expr).chain(list).collect()).into_iter();
-        let mut all: Vec<Expr> = items.next().into_iter().collect();
-        for item in items {
-            all.push(self.comparable(&all[0], item, "=")?);
-        }
-        let mut list = keyed::together(self.numbers(all), self.schema);
-        let expr = Box::new(list.remove(0));
-        Ok(Expr::InList(InList { expr, list, negated }))
-    }
-
-    /// `other` as something that `expr` can be compared with.
-    fn comparable(&self, expr: &Expr, other: Expr, sign: &str) -> Result<Expr> {
-        let mine = self.type_of(expr);
-        let other = match &mine {
-            Some(_) if !is_unknown(expr) => lend_as(other, &expr.to_field(self.schema)?.1)?,
-            _ => other,
-        };
-        if let (Some(a), Some(b)) = (mine, self.type_of(&other))
-            && !is_unknown(expr)
-            && differ(&a, &b)
-        {
-            return Err(no_operator(&a, sign, &b));
-        }
-        Ok(other)
-    }
-
     /// Values of which one is like the others: parameters of no type take that of the first that has one.
     fn lent(&self, all: Vec<Expr>) -> Vec<Expr> {
         if !all.iter().any(is_open) {
@@ -530,83 +468,6 @@ impl Expressions<'_> {
         let exact = Arc::new(SqlType::Numeric(Some((38, 9))).field(""));
         let operand = if to.is_integer() { Expr::Cast(Cast::new_from_field(Box::new(text), exact)) } else { text };
         Cast::new_from_field(Box::new(operand), cast.field)
-    }
-
-    fn among(&self, mut membership: InSubquery) -> DfResult<Expr> {
-        let column = membership.subquery.subquery.schema().field(0).data_type().clone();
-        if let Some((_, field)) = membership.subquery.subquery.schema().iter().next() {
-            *membership.expr = parameters::typed(*membership.expr, |id| parameters::beside(field, id));
-        }
-        *membership.expr = lend(*membership.expr, Some(&column))?;
-        if let Some(mine) = self.type_of(&membership.expr)
-            && floats::meet([&mine, &column].into_iter())
-        {
-            membership.subquery.subquery = Arc::new(floats::columns_as_floats(&membership.subquery.subquery, &[true])?);
-            *membership.expr = cast(*membership.expr, DataType::Float64);
-        }
-        match self.type_of(&membership.expr) {
-            Some(mine) if differ(&mine, &column) => Err(no_operator(&mine, "=", &column).into()),
-            _ => without_rows(membership, self.schema),
-        }
-    }
-
-    fn case(&self, Case { expr, when_then_expr, else_expr }: Case) -> Result<Expr> {
-        let (mut whens, mut results) = (Vec::new(), Vec::new());
-        for (when, then) in when_then_expr {
-            whens.push(match &expr {
-                Some(operand) => self.comparable(operand, *when, "=")?,
-                None => self.truth(*when, "CASE/WHEN")?,
-            });
-            results.push(*then);
-        }
-        let expr = match expr {
-            Some(operand) => {
-                let mut all = keyed::together(self.numbers([vec![*operand], whens].concat()), self.schema);
-                whens = all.split_off(1);
-                all.pop().map(Box::new)
-            }
-            None => None,
-        };
-        let has_else = else_expr.is_some();
-        results.extend(else_expr.map(|e| *e));
-        let mark = self.common_mark(&results);
-        let open = results.iter().any(|result| self.is_open_numeric(result));
-        let mut results = self.alike(results, "CASE")?;
-        let else_expr = if has_else { results.pop().map(Box::new) } else { None };
-        let pairs = whens.into_iter().zip(results).map(|(when, then)| (Box::new(when), Box::new(then)));
-        let case = Expr::Case(Case { expr, when_then_expr: pairs.collect(), else_expr });
-        self.without_zeros(marked(case, mark), open)
-    }
-
-    /// Expressions of which one is the result: quoted literals take the type of the others.
-    fn alike(&self, all: Vec<Expr>, what: &str) -> Result<Vec<Expr>> {
-        let mut wanted: Option<DataType> = None;
-        for expr in all.iter().filter(|expr| !is_unknown(expr)) {
-            let Some(found) = self.type_of(expr) else { continue };
-            match &wanted {
-                Some(wanted) if differ(wanted, &found) && what == "NULLIF" => {
-                    return Err(no_operator(wanted, "=", &found));
-                }
-                Some(wanted) if differ(wanted, &found) => {
-                    let message = format!("{what} types {} and {} cannot be matched", named(wanted), named(&found));
-                    return Err(Error::new(Kind::DatatypeMismatch, message));
-                }
-                Some(_) => {}
-                None => wanted = Some(found),
-            }
-        }
-        let all = self.lent(all);
-        // Without any type around them they are texts together.
-        let texts = what == "COALESCE" || what == "NULLIF" || what == "GREATEST" || what == "LEAST";
-        let as_text = |expr| if texts && wanted.is_none() { parameters::of_type(expr, &SqlType::Text) } else { expr };
-        let mark = self.common_mark(&all).map(|mark| mark.field(""));
-        let one = |expr| match &mark {
-            Some(field) => lend_as(expr, field),
-            None => lend(as_text(expr), wanted.as_ref()),
-        };
-        let all = all.into_iter().map(one).collect::<Result<_>>()?;
-        // What NULLIF gives is the first of them as it is.
-        Ok(if what == "NULLIF" { self.numbers(all) } else { self.numbers(self.exact(self.moments(all))) })
     }
 
     /// LIKE between texts.
