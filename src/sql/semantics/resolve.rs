@@ -15,15 +15,14 @@ mod unions;
 
 pub use lend::{lend, lend_as};
 
-use refused::{must_be_there, must_have_no_subquery, must_have_no_window};
-
+use self::refused::{must_be_there, must_have_no_subquery, must_have_no_window};
 use super::super::functions::postgres_call;
 use super::super::parameters::{self, Parameters, is_open};
 use super::beneath::{computed_beneath, grouped_beneath};
 use super::decimal::Decimals;
 use super::marked::{Marked, has_a_row};
 use super::never::known;
-use super::not_in::{in_conditions, without_rows};
+use super::not_in::in_conditions;
 use super::zone::AtTimeZone;
 use super::{above, average, candidates, enumeration, floats, function, input_schema, keyed, lateral, regex};
 use crate::catalog::SqlType;
@@ -33,11 +32,11 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion, Tr
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
 use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::logical_expr::expr::{
-    AggregateFunction, InList, InSubquery, Placeholder, Sort as SortExpr, WindowFunction, WindowFunctionParams,
+    AggregateFunction, Placeholder, Sort as SortExpr, WindowFunction, WindowFunctionParams,
 };
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator,
+    Between, BinaryExpr, Cast, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator,
     WindowFunctionDefinition, cast, lit,
 };
 use std::sync::Arc;

@@ -1,6 +1,16 @@
 //! Expressions that must be of one type: the branches of CASE, the arguments of COALESCE, what IN compares.
 
-use super::*;
+use super::super::super::parameters;
+use super::super::not_in::without_rows;
+use super::super::{floats, keyed};
+use super::{Expressions, differ, is_unknown, lend, lend_as, marked, named, no_operator};
+use crate::catalog::SqlType;
+use crate::error::{Error, Kind, Result};
+use arrow::datatypes::DataType;
+use datafusion::common::Result as DfResult;
+use datafusion::logical_expr::expr::{InList, InSubquery};
+use datafusion::logical_expr::{Case, Expr, ExprSchemable, cast};
+use std::sync::Arc;
 
 impl Expressions<'_> {
     pub(super) fn in_list(&self, InList { expr, list, negated }: InList) -> Result<Expr> {
