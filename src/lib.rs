@@ -25,6 +25,6 @@ pub mod storage;
 pub mod txn;
 
 pub use crypto::{KeySource, MasterKey};
-pub use encoding::pg_text::cell_text;
+pub use encoding::pg_text::{cell_text, cell_text_of};
 pub use error::{Error, Kind, Result};
 pub use sql::{Birth, Database, Session};

@@ -46,6 +46,7 @@ pub mod oid {
     pub const REGTYPE: u32 = 2206;
     pub const RECORD: u32 = 2249;
     pub const ANYARRAY: u32 = 2277;
+    pub const VOID: u32 = 2278;
     pub const UUID: u32 = 2950;
     pub const JSONB: u32 = 3802;
     pub const REGNAMESPACE: u32 = 4089;
@@ -103,6 +104,7 @@ const KNOWN: &[Known] = &[
     known("regoperator", oid::REGOPERATOR, 4, 2209),
     known("regtype", oid::REGTYPE, 4, 2211),
     known("record", oid::RECORD, -1, 2287),
+    known("void", oid::VOID, 4, 0),
     known("anyarray", oid::ANYARRAY, -1, 0),
     known("uuid", oid::UUID, 16, 2951),
     known("jsonb", oid::JSONB, -1, 3807),

@@ -4,7 +4,7 @@ use arrow::datatypes::DataType;
 use async_trait::async_trait;
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType};
 use std::fmt;
-use stewarddb::{Database, Error, KeySource, MasterKey, Session, cell_text};
+use stewarddb::{Database, Error, KeySource, MasterKey, Session, cell_text_of};
 
 /// An embedded database in a folder that goes with it.
 pub struct Embedded {
@@ -52,7 +52,9 @@ impl AsyncDB for Embedded {
         let mut rows = Vec::new();
         for batch in &batches {
             for row in 0..batch.num_rows() {
-                let cells = batch.columns().iter().map(|column| shown(cell_text(column, row)));
+                let schema = batch.schema();
+                let columns = schema.fields().iter().zip(batch.columns());
+                let cells = columns.map(|(field, column)| shown(cell_text_of(field, column, row)));
                 rows.push(cells.collect());
             }
         }

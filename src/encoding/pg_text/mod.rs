@@ -30,11 +30,15 @@ pub const TYPE_METADATA: &str = "steward:type";
 
 /// The text of one value; `None` for NULL and for a row that is not there.
 pub fn cell_text(array: &dyn Array, row: usize) -> Option<String> {
-    let field = Field::new("value", array.data_type().clone(), true);
+    cell_text_of(&Field::new("value", array.data_type().clone(), true), array, row)
+}
+
+/// As [`cell_text`], of a column whose field tells what Arrow's type does not: a vector is `[1,2]`, and no array.
+pub fn cell_text_of(field: &Field, array: &dyn Array, row: usize) -> Option<String> {
     if row >= array.len() {
         return None;
     }
-    let column = Column::new(&field, array);
+    let column = Column::new(field, array);
     let mut text = Vec::new();
     write_text(&column.cell(row)?, &mut text);
     // Every writer puts UTF-8: strings come from Arrow's checked arrays, all else is ASCII.

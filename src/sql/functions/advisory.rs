@@ -2,7 +2,7 @@
 
 use super::super::advisory::{Number, Wish};
 use super::super::context::Context;
-use super::udf::Udf;
+use super::udf::{Udf, nothing};
 use crate::error::{Error, Kind, Result};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray};
 use arrow::datatypes::{DataType, Field, Int32Type, Int64Type};
@@ -49,13 +49,12 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
         ],
     };
     let tells = matches!(does, Does::Lock(Wish { wait: false, .. }) | Does::Unlock { .. });
-    let returns = if tells { DataType::Boolean } else { DataType::Utf8 };
+    let returns = if tells { Field::new(name, DataType::Boolean, true) } else { nothing(name) };
     let signature = Signature::one_of(takes, Volatility::Volatile);
-    Some(Udf::make(name, signature, Field::new(name, returns, true), move |args, rows| {
+    Some(Udf::make(name, signature, returns, move |args, rows| {
         let answers = (0..rows).map(|row| one(does, args, row, &context)).collect::<Result<Vec<_>>>()?;
         Ok(match tells {
             true => Arc::new(BooleanArray::from(answers)) as ArrayRef,
-            // PostgreSQL's `void`, which is shown as nothing.
             false => Arc::new(answers.iter().map(|said| said.map(|_| "")).collect::<StringArray>()),
         })
     }))

@@ -2,10 +2,10 @@
 
 use super::super::context::Context;
 use super::args;
-use super::udf::Udf;
+use super::udf::{Udf, nothing};
 use crate::sql::channels;
 use arrow::array::{Array, ArrayRef, StringArray};
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::DataType;
 use datafusion::logical_expr::{ScalarUDF, Signature, Volatility};
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
     let context = context.clone();
     // It must run, and not be computed when the statement is planned.
     let signature = Signature::exact(vec![DataType::Utf8, DataType::Utf8], Volatility::Volatile);
-    Some(Udf::make(name, signature, Field::new(name, DataType::Utf8, true), move |given, _| {
+    Some(Udf::make(name, signature, nothing(name), move |given, _| {
         let (channels, payloads) = (args::texts(&given[0])?, args::texts(&given[1])?);
         for row in 0..channels.len() {
             let text = |of: &StringArray| if of.is_valid(row) { of.value(row).to_owned() } else { String::new() };

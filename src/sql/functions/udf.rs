@@ -1,6 +1,7 @@
 //! A scalar function made of a closure.
 
 use super::super::run::blocking;
+use crate::encoding::pg_text::TYPE_METADATA;
 use crate::error::Result;
 use arrow::array::{ArrayRef, new_null_array};
 use arrow::datatypes::{DataType, Field, FieldRef};
@@ -57,6 +58,11 @@ fn typed(array: ArrayRef) -> ArrayRef {
         DataType::Null => new_null_array(&DataType::Utf8, array.len()),
         _ => array,
     }
+}
+
+/// PostgreSQL's `void`, which is shown as an empty text.
+pub fn nothing(name: &str) -> Field {
+    Field::new(name, DataType::Utf8, true).with_metadata([(TYPE_METADATA.to_owned(), "void".to_owned())].into())
 }
 
 impl fmt::Debug for Udf {

@@ -40,6 +40,15 @@ pub fn tokenize(sql: &str) -> std::result::Result<Vec<TokenWithSpan>, TokenizerE
                 let literal = Token::SingleQuotedString(quoted.value.clone());
                 read.push(TokenWithSpan { token: literal, span: token.span });
             }
+            // They bind as PostgreSQL's other operators do, closer than comparisons.
+            Token::Spaceship | Token::TwoWayArrow => {
+                let operator = Token::CustomBinaryOperator(token.token.to_string());
+                read.push(TokenWithSpan { token: operator, span: token.span });
+            }
+            Token::Gt if taxicab_before(&read, &token) => {
+                read.truncate(read.len() - 2);
+                read.push(TokenWithSpan { token: Token::CustomBinaryOperator("<+>".to_owned()), span: token.span });
+            }
             Token::CustomBinaryOperator(operator) => match split(operator) {
                 Some(parts) => {
                     read.extend(parts.into_iter().map(|part| TokenWithSpan { token: part, span: token.span }));
@@ -90,6 +99,17 @@ pub fn long_names(sql: &str) -> Vec<String> {
         }
     }
     names
+}
+
+/// Whether `<+` is written right before a `>`: the operator `<+>` of vectors.
+fn taxicab_before(read: &[TokenWithSpan], end: &TokenWithSpan) -> bool {
+    let near = |a: &TokenWithSpan, b: &TokenWithSpan| {
+        a.span.start.line == b.span.start.line && a.span.start.column + 1 == b.span.start.column
+    };
+    match read {
+        [.., less, plus] => less.token == Token::Lt && plus.token == Token::Plus && near(less, plus) && near(plus, end),
+        _ => false,
+    }
 }
 
 /// Where a literal is that goes on after white space with a new line in it.

@@ -205,8 +205,7 @@ impl Facts {
     /// Whether every row of a table is the role's to see, and with it how many there are.
     pub(super) fn sees_all_rows(&self, id: ObjectId) -> bool {
         let Some(table) = self.catalog().table_by_id(id) else { return false };
-        tables::access(&self.context, id, table)
-            .is_ok_and(|access| access.filter.is_none() && access.readable.iter().any(|readable| *readable))
+        tables::access(&self.context, id, table).is_ok_and(|access| access.filter.is_none() && access.may_read_some())
     }
 
     /// Whether the role may do this with a column: owners, and who has the right on the whole or on the column.

@@ -78,7 +78,6 @@ pub fn type_oid(facts: &Facts, text: &str) -> Result<u32> {
     let internal = if in_quotes { name.as_str() } else { types::internal_name(&name) };
     let built_in = types::by_name(internal).filter(|known| match schema.as_deref() {
         None => known.namespace == oids::PG_CATALOG,
-        Some("public") if known.is_of_extension() => true,
         Some(schema) => facts.schema_oid(schema) == Some(known.namespace),
     });
     if let Some(known) = built_in {

@@ -18,7 +18,7 @@ fn visible(context: &Context) -> Vec<(&Finding, Vec<String>)> {
     let judged = findings.filter_map(|finding| match catalog.get(finding.object).map(AsRef::as_ref)? {
         Object::Table(table) => {
             let access = tables::access(context, finding.object, table).ok()?;
-            if !access.readable.iter().any(|readable| *readable) {
+            if !access.may_read_some() {
                 return None;
             }
             // A policy on rows hides values of every column.

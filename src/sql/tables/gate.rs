@@ -35,11 +35,15 @@ pub enum MaskUse {
 }
 
 impl Access {
+    /// Whether anything of the table may be read.
+    pub fn may_read_some(&self) -> bool {
+        self.whole || self.readable.iter().any(|readable| *readable)
+    }
+
     /// Refuses columns that may not be read. Without any column named (`count(*)`), one readable column will do.
     pub fn must_read(&self, table: &Table, columns: &[usize]) -> Result<()> {
         let refused = columns.iter().any(|&c| self.readable.get(c) == Some(&false));
-        let nothing = !self.whole && !self.readable.iter().any(|readable| *readable);
-        match refused || nothing {
+        match refused || !self.may_read_some() {
             true => Err(denied(table)),
             false => Ok(()),
         }

@@ -15,13 +15,7 @@ pub fn types(facts: &Facts, rows: &mut Rows) {
         rows.add(&[
             ("oid", known.oid.into()),
             ("typname", known.name.into()),
-            (
-                "typnamespace",
-                match facts.schema_oid("public").filter(|_| known.is_of_extension()) {
-                    Some(public) => public.into(),
-                    None => known.namespace.into(),
-                },
-            ),
+            ("typnamespace", known.namespace.into()),
             ("typowner", owner.into()),
             ("typlen", known.len.into()),
             ("typbyval", known.by_value.into()),

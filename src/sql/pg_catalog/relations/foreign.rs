@@ -10,6 +10,10 @@ use crate::catalog::{Class, Object};
 
 /// pg_foreign_data_wrapper
 pub fn wrappers(facts: &Facts, rows: &mut Rows) {
+    let mut schemas = facts.catalog().class(Class::Schema);
+    if !schemas.any(|(_, object)| matches!(object, Object::Source(_))) {
+        return;
+    }
     row!(rows, oid: oids::FILES, fdwname: "files", fdwowner: facts.first_superuser(), fdwhandler: 0, fdwvalidator: 0);
 }
 

@@ -36,13 +36,6 @@ pub struct BuiltIn {
     pub collation: u32,
 }
 
-impl BuiltIn {
-    /// Whether it is what an extension brings to PostgreSQL: clients look for it in schema `public`.
-    pub fn is_of_extension(&self) -> bool {
-        matches!(self.name, "vector" | "_vector")
-    }
-}
-
 static TYPES: LazyLock<Vec<BuiltIn>> = LazyLock::new(|| {
     let lines = include_str!("types.txt").lines().filter(|line| !line.starts_with('#'));
     lines.filter_map(read).collect()
