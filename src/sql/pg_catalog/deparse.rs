@@ -92,9 +92,16 @@ impl VisitorMut for Shown<'_> {
 /// A type by the name that `format_type` gives it; one of the database's own as it is written.
 fn named(data_type: &DataType) -> DataType {
     match sql_type(data_type) {
-        Ok(known) => DataType::Custom(ObjectName::from(vec![Ident::new(known.to_string())]), Vec::new()),
-        Err(_) => data_type.clone(),
+        Ok(known) => plain(&known.to_string()),
+        Err(_) => match data_type {
+            DataType::Custom(..) => data_type.clone(),
+            known => plain(&known.to_string().to_lowercase()),
+        },
     }
+}
+
+fn plain(name: &str) -> DataType {
+    DataType::Custom(ObjectName::from(vec![Ident::new(name)]), Vec::new())
 }
 
 /// Takes the schema from a name that means the same without it.

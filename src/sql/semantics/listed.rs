@@ -71,16 +71,21 @@ impl RelationPlanner for Lists {
 }
 
 /// The values of a column as one type, where the marks of their types are not the same already.
-fn alike(column: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
+pub fn alike(column: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
     let mut fields: Vec<FieldRef> = Vec::new();
-    for expr in column.iter().filter(|expr| !is_unknown(expr)) {
+    for expr in column.iter().filter(|expr| !is_open(expr)) {
         let field = expr.to_field(schema)?.1;
-        if !field.data_type().is_null() {
+        // What is of no type itself may have been lent one.
+        if !field.data_type().is_null() && !(is_unknown(expr) && field.metadata().is_empty()) {
             fields.push(field);
         }
     }
     let Some(field) = common(&fields)? else { return Ok(column) };
     let sql_type = SqlType::from_field(&field)?;
+    let alike = |own: &Field| own.metadata() == field.metadata() && own.data_type() == field.data_type();
+    if fields.len() == column.len() && fields.iter().all(|own| alike(own)) {
+        return Ok(column);
+    }
     column.into_iter().map(|expr| brought(expr, &sql_type, &field, schema)).collect()
 }
 
@@ -131,7 +136,9 @@ fn brought(expr: Expr, sql_type: &SqlType, field: &FieldRef, schema: &DFSchema) 
     }
     let expr = if is_unknown(&expr) { lend_as(expr, field)? } else { expr };
     let own = expr.to_field(schema)?.1;
-    let same = own.metadata() == field.metadata() && own.data_type() == field.data_type();
+    // The value of a parameter has no marks of its own: a cast keeps them.
+    let bound = matches!(expr, Expr::Placeholder(_));
+    let same = own.metadata() == field.metadata() && own.data_type() == field.data_type() && !bound;
     let text = *own.data_type() == DataType::Utf8 && own.metadata().is_empty() && *sql_type == SqlType::Text;
     Ok(if same || text { expr } else { cast(expr) })
 }

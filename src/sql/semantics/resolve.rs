@@ -24,7 +24,7 @@ use super::marked::{Marked, has_a_row};
 use super::never::known;
 use super::not_in::in_conditions;
 use super::zone::AtTimeZone;
-use super::{above, average, candidates, enumeration, floats, function, input_schema, keyed, lateral, regex};
+use super::{above, average, candidates, enumeration, floats, function, input_schema, keyed, lateral, listed, regex};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, TimeUnit};
@@ -149,6 +149,8 @@ fn rows(rows: Vec<Vec<Expr>>, expressions: &Expressions<'_>) -> Result<Vec<Vec<E
         true => expressions.alike(column.into_iter().map(as_written).collect(), "VALUES"),
         false => Ok(expressions.numbers(expressions.lent(column))),
     });
+    // The engine wants the marks of a column's values to be the same in every row.
+    let columns = columns.map(|column| listed::alike(column?, &DFSchema::empty()));
     let columns: Vec<Vec<Expr>> = columns.collect::<Result<_>>()?;
     let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
     let height = columns.first().map_or(0, ExactSizeIterator::len);
