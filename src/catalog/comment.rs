@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Comment {
     /// The object; 0 is the database.
     pub object: ObjectId,
-    /// What of it: nothing for the object itself, `constraint` or `index` NUL name for a part of a table.
+    /// What of it: nothing for the object itself, `constraint`, `index` or `column` NUL name for a part of it.
     pub part: String,
     /// What is said.
     pub text: String,
@@ -23,6 +23,11 @@ impl Comment {
     /// The part that is the index behind a key.
     pub fn index(name: &str) -> String {
         format!("index\0{name}")
+    }
+
+    /// The part that is a column of a view; tables keep comments with their columns.
+    pub fn column(name: &str) -> String {
+        format!("column\0{name}")
     }
 
     /// The name under which a comment is found.

@@ -2,7 +2,7 @@
 
 use super::super::parser::{fold, split};
 use super::{Ddl, check_name, skipping};
-use crate::catalog::{Object, Schema};
+use crate::catalog::{Comment, Object, Schema};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{CommentObject, ObjectName, SchemaName};
 
@@ -47,7 +47,11 @@ pub fn comment(ddl: &mut Ddl<'_>, on: CommentObject, name: &ObjectName, comment:
             let Some(table) = parts.pop() else {
                 return Err(Error::new(Kind::Syntax, "column name must be qualified"));
             };
-            let (id, mut table) = ddl.own_table(parts.pop().as_deref(), &table)?;
+            let schema = parts.pop();
+            if let Some(found) = on_view_column(ddl, (schema.as_deref(), &table), &column, &comment) {
+                return found;
+            }
+            let (id, mut table) = ddl.own_table(schema.as_deref(), &table)?;
             let Some(at) = table.column_index(&column) else {
                 return Err(Error::new(
                     Kind::UndefinedColumn,
@@ -80,4 +84,27 @@ pub fn comment(ddl: &mut Ddl<'_>, on: CommentObject, name: &ObjectName, comment:
         }
         other => Err(Error::new(Kind::Unsupported, format!("COMMENT ON {other} is not supported"))),
     }
+}
+
+/// COMMENT ON COLUMN where the relation is a view; none if it is another.
+fn on_view_column(
+    ddl: &mut Ddl<'_>,
+    (schema, name): (Option<&str>, &str),
+    column: &str,
+    comment: &Option<String>,
+) -> Option<Result<()>> {
+    let (schema, name) = ddl.context.resolve(schema, name);
+    let (id, owner) = match ddl.txn.snapshot().catalog.relation(&schema, &name)? {
+        (id, Object::View(view)) => (id, view.owner),
+        _ => return None,
+    };
+    Some((|| {
+        ddl.context.must_own(owner, "view", &name)?;
+        let view = super::super::tables::open(&ddl.context.with_role(owner), ddl.state, &schema, &name)?;
+        if view.schema().field_with_name(column).is_err() {
+            let message = format!("column \"{column}\" of relation \"{name}\" does not exist");
+            return Err(Error::new(Kind::UndefinedColumn, message));
+        }
+        super::comment::say(ddl, id, &Comment::column(column), comment.clone())
+    })())
 }

@@ -13,7 +13,7 @@ use super::oids;
 use super::relations::{self, listed, types};
 use super::value::{Relation, Type, Value};
 use super::world::World;
-use crate::catalog::{Catalog, Class, Grant, IndexPart, Object, ObjectId, Privilege, SqlType};
+use crate::catalog::{Catalog, Class, Comment, Grant, IndexPart, Object, ObjectId, Privilege, SqlType};
 use crate::error::{Error, Kind, Result};
 use crate::sql::context::Context;
 use crate::sql::types::sql_type;
@@ -279,7 +279,10 @@ impl Facts {
         }
         let as_owner = self.context.with_role(owner);
         let opened = tables::open(&as_owner, &self.state, entry.schema, &entry.name);
-        let columns = opened.map(|view| of_fields(view.schema())).unwrap_or_default();
+        let mut columns = opened.map(|view| of_fields(view.schema())).unwrap_or_default();
+        for column in &mut columns {
+            column.comment = self.catalog().comment(id, &Comment::column(&column.name)).map(str::to_owned);
+        }
         self.view_columns.lock().insert(id, columns.clone());
         columns
     }

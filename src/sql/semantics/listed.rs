@@ -28,7 +28,8 @@ pub fn is_list(query: &ast::Query) -> bool {
 pub fn is_mixed(values: &ast::Values) -> bool {
     fn is_literal(value: &ast::Expr) -> bool {
         match value {
-            ast::Expr::Value(_) => true,
+            // One of a parameter is that of its place.
+            ast::Expr::Value(value) => !matches!(value.value, ast::Value::Placeholder(_)),
             ast::Expr::Nested(inner) | ast::Expr::UnaryOp { expr: inner, .. } => is_literal(inner),
             _ => false,
         }
