@@ -161,6 +161,11 @@ impl Names<'_> {
         if moment.is_some() {
             parts.remove(0);
         }
+        // There is one database: its name before a schema says nothing.
+        if parts.len() == 3 {
+            parts.remove(0);
+            written.0 = moment.iter().chain(&parts).cloned().map(ObjectNamePart::Identifier).collect();
+        }
         let (schema, name) = match parts.as_slice() {
             [name] => (None, name),
             [schema, name] => (Some(fold(schema)), name),
