@@ -56,7 +56,8 @@ impl Catalog {
     /// Adds or replaces an object.
     pub fn put(&mut self, id: ObjectId, object: Arc<Object>) {
         if let Some(old) = self.objects.get(&id) {
-            self.names.remove(&old.key());
+            let old = old.key();
+            self.forget_name(&old, id);
         }
         self.names.insert(object.key(), id);
         self.objects.insert(id, object);
@@ -65,7 +66,14 @@ impl Catalog {
     /// Removes an object.
     pub fn remove(&mut self, id: ObjectId) {
         if let Some(old) = self.objects.remove(&id) {
-            self.names.remove(&old.key());
+            self.forget_name(&old.key(), id);
+        }
+    }
+
+    /// A name is an object's no longer, unless another has it by now: names change hands within a transaction.
+    fn forget_name(&mut self, name: &(Class, String), id: ObjectId) {
+        if self.names.get(name) == Some(&id) {
+            self.names.remove(name);
         }
     }
 
@@ -303,6 +311,17 @@ mod tests {
         assert!(before.role("ann").is_some(), "an older state does not change");
         catalog.remove(1);
         assert!(catalog.role("bea").is_none());
+    }
+
+    #[test]
+    fn names_change_hands_in_any_order() {
+        let mut catalog = Catalog::default();
+        catalog.put(1, role("ann", vec![]));
+        catalog.put(2, role("bea", vec![]));
+        catalog.put(2, role("ann", vec![]));
+        catalog.put(1, role("bea", vec![]));
+        let id = |name: &str| catalog.role(name).map(|(id, _)| id);
+        assert_eq!((id("ann"), id("bea")), (Some(2), Some(1)));
     }
 
     #[test]

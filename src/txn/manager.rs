@@ -171,9 +171,15 @@ impl Manager {
             }
             if let Some(object) = object {
                 let (class, name) = object.key();
+                // What this transaction dropped or gave another name has it no longer.
+                let keeps = |other: &ObjectId| match txn.objects.get(other) {
+                    None => true,
+                    Some(None) => false,
+                    Some(Some(now)) => now.key() == (class, name.clone()),
+                };
                 if let Some((other, there)) = latest.catalog.find(class, &name)
                     && other != *id
-                    && !matches!(txn.objects.get(&other), Some(None))
+                    && keeps(&other)
                 {
                     return Err(name_taken(class, there));
                 }

@@ -161,3 +161,19 @@ async fn advisory_locks_exclude_sessions() {
     assert!(one::<bool>(&b, "SELECT pg_advisory_unlock(41)").await);
     assert!(one::<bool>(&c, "SELECT pg_try_advisory_lock(41)").await);
 }
+
+/// Tables that change places do so while others commit.
+#[tokio::test(flavor = "multi_thread")]
+async fn names_change_hands_while_others_commit() {
+    let house = House::open().await;
+    let (a, b) = (house.client().await, house.client().await);
+    a.batch_execute("CREATE TABLE facts AS SELECT 1 AS n; CREATE TABLE log (n int)").await.unwrap();
+    for round in 2..5 {
+        a.batch_execute(&format!("BEGIN; CREATE TABLE facts_new AS SELECT {round} AS n")).await.unwrap();
+        b.batch_execute("INSERT INTO log VALUES (1)").await.unwrap();
+        a.batch_execute("ALTER TABLE facts RENAME TO facts_old; ALTER TABLE facts_new RENAME TO facts").await.unwrap();
+        b.batch_execute("INSERT INTO log VALUES (2)").await.unwrap();
+        a.batch_execute("COMMIT; DROP TABLE facts_old").await.unwrap();
+        assert_eq!(one::<i32>(&b, "SELECT n FROM facts").await, round);
+    }
+}
