@@ -77,7 +77,7 @@ pub fn alike(column: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
     for expr in column.iter().filter(|expr| !is_open(expr)) {
         let field = expr.to_field(schema)?.1;
         // What is of no type itself may have been lent one.
-        if !field.data_type().is_null() && !(is_unknown(expr) && field.metadata().is_empty()) {
+        if !(field.data_type().is_null() || is_unknown(expr) && field.metadata().is_empty()) {
             fields.push(field);
         }
     }
