@@ -36,11 +36,7 @@ fn identifier_bytes(text: &str) -> usize {
 
 /// The longest start of `text` that has at most `bytes` bytes and whole characters.
 pub(super) fn shorten(text: &str, bytes: usize) -> &str {
-    let mut end = bytes.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or(text)
+    &text[..text.floor_char_boundary(bytes)]
 }
 
 /// Gives out names of which no two are equal, whatever their case.

@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// All sessions, by their number.
 #[derive(Default)]
@@ -207,19 +206,15 @@ impl fmt::Debug for Activities {
 
 /// As much of a statement as is told to others: its beginning, and nothing of one that may hold a password.
 fn shown(text: &str) -> &str {
-    let lower = |word: &str| text.as_bytes().windows(word.len()).any(|at| at.eq_ignore_ascii_case(word.as_bytes()));
-    if lower("password") {
-        return "<a statement about passwords>";
+    let word = b"password";
+    match text.as_bytes().windows(word.len()).any(|at| at.eq_ignore_ascii_case(word)) {
+        true => "<a statement about passwords>",
+        false => &text[..text.floor_char_boundary(ACTIVITY_QUERY_BYTES)],
     }
-    let mut end = text.len().min(ACTIVITY_QUERY_BYTES);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 fn now_us() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64)
+    chrono::Utc::now().timestamp_micros()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! goes with it. Both are in the lock table of [`crate::txn::locks`], where waits that would never end are found.
 
 use super::context::Context;
+use super::locking::may_wait;
 use crate::error::{Error, Kind, Result};
 use crate::txn::locks::{Items, Locks, Mode, Owner, Space, Taking};
 use parking_lot::Mutex;
@@ -109,10 +110,7 @@ fn take(context: &Context, owner: &Arc<Owner>, space: Space, mode: Mode, wait: b
         };
         while !waiting.is_over() {
             std::thread::sleep(POLL);
-            context.cancel.check()?;
-            if limit_ms > 0 && begun.elapsed() >= Duration::from_millis(limit_ms) {
-                return Err(Error::new(Kind::LockNotAvailable, "canceling statement due to lock timeout"));
-            }
+            may_wait(context, begun, limit_ms)?;
         }
     }
 }

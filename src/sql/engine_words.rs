@@ -1,11 +1,7 @@
 //! What the engine says of types, as PostgreSQL says it. No name of Arrow's reaches a user.
 
+use super::missing;
 use crate::error::{Error, Kind};
-
-const NO_FUNCTION: &str =
-    "No function matches the given name and argument types. You might need to add explicit type casts.";
-const NO_OPERATOR: &str =
-    "No operator matches the given name and argument types. You might need to add explicit type casts.";
 
 /// The error that a message of the engine's planner tells, if it is one about types.
 pub fn translated(message: &str) -> Option<Error> {
@@ -124,10 +120,6 @@ fn names_of(list: &str) -> Option<Vec<String>> {
     }
 }
 
-fn undefined(message: String, hint: &str) -> Error {
-    Error::new(Kind::UndefinedFunction, message).with_hint(hint)
-}
-
 /// `... argument types 'sum(Utf8)'.`
 fn no_function(message: &str) -> Option<Error> {
     let called = message.rsplit_once("argument types '")?.1;
@@ -143,15 +135,13 @@ fn no_function(message: &str) -> Option<Error> {
         ("array_element", [array, _]) => {
             mismatch(format!("cannot subscript type {array} because it does not support subscripting"))
         }
-        ("array_has", [array, element]) => {
-            Some(undefined(format!("operator does not exist: {element} = {array}"), NO_OPERATOR))
-        }
+        ("array_has", [array, element]) => Some(missing::operator(&format!("{element} = {array}"))),
         ("array_append" | "array_prepend" | "array_concat", [left, right]) if message.contains("||") => {
-            Some(undefined(format!("operator does not exist: {left} || {right}"), NO_OPERATOR))
+            Some(missing::operator(&format!("{left} || {right}")))
         }
         _ => {
             let name = if name == "signum" { "sign" } else { name };
-            Some(undefined(format!("function {name}({}) does not exist", types.join(", ")), NO_FUNCTION))
+            Some(missing::function(name, &types))
         }
     }
 }
@@ -164,8 +154,11 @@ fn no_signature(message: &str) -> Option<Error> {
     let name = message.split("Function '").nth(1)?.split('\'').next()?;
     let received = message.split("(DataType: ").nth(1).and_then(|rest| name_of(&rest[..word_end(rest)]));
     Some(match received {
-        Some(received) => undefined(format!("function {name}({received}) does not exist"), NO_FUNCTION),
-        None => undefined(format!("function {name} does not take such arguments"), NO_FUNCTION),
+        Some(received) => missing::function(name, &[received]),
+        None => {
+            let message = format!("function {name} does not take such arguments");
+            Error::new(Kind::UndefinedFunction, message).with_hint(missing::NO_FUNCTION)
+        }
     })
 }
 
@@ -189,8 +182,7 @@ fn no_operator(message: &str) -> Option<Error> {
         let (left, rest) = rest.split_once(" and ")?;
         let (right, rest) = rest.split_once(" in ")?;
         let sign = if rest.starts_with("ILIKE") { "~~*" } else { "~~" };
-        let message = format!("operator does not exist: {} {sign} {}", name_of(left)?, name_of(right)?);
-        return Some(undefined(message, NO_OPERATOR));
+        return Some(missing::operator(&format!("{} {sign} {}", name_of(left)?, name_of(right)?)));
     }
     let rest = BEFORE.iter().find_map(|before| message.split_once(before).map(|(_, rest)| rest))?;
     let rest = rest.split(" to valid types").next().unwrap_or(rest);
@@ -201,7 +193,7 @@ fn no_operator(message: &str) -> Option<Error> {
         rest => rest.split_once(' ')?,
     };
     let right = name_of(&right[..word_end(right)])?;
-    Some(undefined(format!("operator does not exist: {left} {sign} {right}"), NO_OPERATOR))
+    Some(missing::operator(&format!("{left} {sign} {right}")))
 }
 
 /// Columns, rows and values that have no type in common.
@@ -258,7 +250,7 @@ fn others(message: &str) -> Option<Error> {
     }
     if message.contains("Unary operator '") {
         let sign = message.split('\'').nth(1).unwrap_or("-");
-        return Some(undefined(format!("operator does not exist: {sign} of such an operand"), NO_OPERATOR));
+        return Some(missing::operator(&format!("{sign} of such an operand")));
     }
     if let Some((_, rest)) = message.split_once("Cannot automatically convert ") {
         let (from, to) = rest.split_once(" to ")?;

@@ -8,12 +8,25 @@ use std::path::{Path, PathBuf};
 /// the password that `demo` and `serve` left there.
 const BESIDE: [&str; 2] = [".key", ".password"];
 
-impl Inner {
+/// Them as they are now.
+pub struct OwnFiles {
+    data: PathBuf,
+    private: Vec<PathBuf>,
+}
+
+impl OwnFiles {
     /// Whether a file, its links followed, is one of them.
-    pub(super) fn is_own_file(&self, real: &Path) -> bool {
+    pub fn hold(&self, real: &Path) -> bool {
+        real.starts_with(&self.data) || is_beside(&self.data, real) || self.private.iter().any(|file| file == real)
+    }
+}
+
+impl Inner {
+    /// The files that no statement may touch.
+    pub(super) fn own_files(&self) -> OwnFiles {
         let dir = self.manager.store().dir();
         let data = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
-        real.starts_with(&data) || is_beside(&data, real) || self.private.lock().iter().any(|file| file == real)
+        OwnFiles { data, private: self.private.lock().clone() }
     }
 
     /// Keeps a file from all statements: a key that lies elsewhere.

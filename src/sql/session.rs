@@ -292,7 +292,7 @@ impl Session {
         let zone = self.settings.zone();
         let short = match execute::is_query(statement) {
             true => self.look_up()?,
-            false if self.kept_change().is_some() => {
+            false if self.kept_plan.is_some() => {
                 Box::pin(execute::change_by_key(self)).await.map_err(|e| position(e, statement))?
             }
             false => None,

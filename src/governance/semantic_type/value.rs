@@ -97,11 +97,7 @@ pub fn candidates(text: &str) -> Candidates {
 
 /// The first `bytes` of a text, cut at a character.
 fn head(text: &str, bytes: usize) -> &str {
-    let mut end = bytes.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
+    &text[..text.floor_char_boundary(bytes)]
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::encoding::pg_text::write_uuid;
 use crate::error::{Error, Kind, Result};
 use crate::server::encode::{EPOCH_DAYS, EPOCH_MICROS, IPV4, IPV6};
 use crate::server::types::{element_of, oid};
+use crate::sql::Inet;
 use datafusion::arrow::array::ListArray;
 use datafusion::arrow::datatypes::{Float32Type, IntervalMonthDayNano};
 use datafusion::common::ScalarValue;
@@ -66,11 +67,10 @@ fn inet(bytes: &[u8]) -> Result<ScalarValue> {
         [IPV6, _, _, 16, address @ ..] => fixed::<16>(address).map(IpAddr::from)?,
         _ => return Err(invalid("inet")),
     };
-    let whole = if address.is_ipv4() { 32 } else { 128 };
-    match bytes[1] {
-        bits if bits == whole => text(address.to_string().as_bytes()),
-        bits if bits < whole => text(format!("{address}/{bits}").as_bytes()),
-        _ => Err(invalid("inet")),
+    let found = Inet { address, bits: bytes[1] };
+    match found.bits <= found.width() {
+        true => Ok(ScalarValue::Utf8(Some(found.to_string()))),
+        false => Err(invalid("inet")),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::encoding::pg_text::{Cell, Column, digits_of, write_text};
 use crate::error::Result;
 use crate::fail;
 use crate::server::types::{element_of, oid, type_oid};
+use crate::sql::Inet;
 use datafusion::arrow::datatypes::{DataType, Field};
 use std::net::IpAddr;
 use std::ops::Range;
@@ -144,13 +145,9 @@ fn write_string(text: &[u8], type_oid: u32, out: &mut Vec<u8>) -> Result<()> {
 
 /// Family, bits of the network, whether it is a `cidr`, how many bytes, and these.
 fn write_inet(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
-    let written = std::str::from_utf8(text).ok().and_then(|text| {
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let address: IpAddr = address.parse().ok()?;
-        let whole = if address.is_ipv4() { 32 } else { 128 };
-        Some((address, bits.map_or(Some(whole), |bits| bits.parse::<u8>().ok())?))
-    });
-    let Some((address, bits)) = written else { fail!(InvalidText, "an inet column holds what is no address") };
+    let Some(Inet { address, bits }) = std::str::from_utf8(text).ok().and_then(Inet::read) else {
+        fail!(InvalidText, "an inet column holds what is no address")
+    };
     match address {
         IpAddr::V4(address) => {
             out.extend_from_slice(&[IPV4, bits, 0, 4]);

@@ -111,7 +111,7 @@ fn resolve(path: &str, from: bool) -> Result<PathBuf> {
 
 /// Refuses what belongs to the database itself.
 fn must_be_outside(context: &Context, real: &Path) -> Result<()> {
-    match context.database.is_own_file(real) {
+    match context.database.own_files().hold(real) {
         true => Err(Error::new(Kind::Privilege, "COPY may not touch the database's own files")
             .with_hint("Give a path outside of the data folder, and not that of its key or its password.")),
         false => Ok(()),

@@ -238,12 +238,7 @@ pub(super) fn short_name(table: &str, column: &str, label: &str) -> String {
     while first + second > most {
         if first > second { first -= 1 } else { second -= 1 }
     }
-    let cut = |text: &str, mut at: usize| {
-        while !text.is_char_boundary(at) {
-            at -= 1;
-        }
-        text[..at].to_owned()
-    };
+    let cut = |text: &str, at: usize| text[..text.floor_char_boundary(at)].to_owned();
     match column.is_empty() {
         true => format!("{}_{label}", cut(table, first)),
         false => format!("{}_{}_{label}", cut(table, first), cut(column, second)),

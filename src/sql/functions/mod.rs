@@ -28,6 +28,7 @@ pub use postgres::takes_anything;
 pub use postgres::{network_operator, vector_operator};
 
 use super::context::Context;
+use super::missing;
 use super::parameters::{self, Parameters};
 use super::parser::last;
 use crate::catalog::SqlType;
@@ -274,8 +275,7 @@ pub fn undefined_table(name: &str, args: &[Expr]) -> Error {
         }
     };
     let types: Vec<String> = args.iter().map(named).collect();
-    Error::new(Kind::UndefinedFunction, format!("function {name}({}) does not exist", types.join(", ")))
-        .with_hint("No function matches the given name and argument types. You might need to add explicit type casts.")
+    missing::function(name, &types)
 }
 
 /// Bounds of a series, quoted ones read as the whole numbers that the others are.
@@ -285,10 +285,7 @@ pub fn series_bounds(name: &str, args: Vec<Expr>) -> Result<Vec<Expr>> {
         return Ok(args);
     }
     if args.iter().all(open) {
-        let types = vec!["unknown"; args.len()].join(", ");
-        let message = format!("function {name}({types}) is not unique");
-        return Err(Error::new(Kind::AmbiguousFunction, message)
-            .with_hint("Could not choose a best candidate function. You might need to add explicit type casts."));
+        return Err(missing::one_function(name, &vec!["unknown"; args.len()]));
     }
     let whole = |arg: &Expr| matches!(arg, Expr::Literal(value, _) if value.data_type().is_integer());
     if !args.iter().all(|arg| open(arg) || whole(arg)) {

@@ -53,10 +53,16 @@ async fn wait(context: &Context, waiting: &Waiting, begun: Instant, limit_ms: u6
             () = waiting.over() => return Ok(()),
             () = tokio::time::sleep(POLL) => {}
         }
-        context.cancel.check()?;
-        if limit_ms > 0 && begun.elapsed() >= Duration::from_millis(limit_ms) {
-            return Err(Error::new(Kind::LockNotAvailable, "canceling statement due to lock timeout"));
-        }
+        may_wait(context, begun, limit_ms)?;
+    }
+}
+
+/// Refuses to wait longer for a lock: the statement was cancelled, or waits since `begun` for so long.
+pub fn may_wait(context: &Context, begun: Instant, limit_ms: u64) -> Result<()> {
+    context.cancel.check()?;
+    match limit_ms > 0 && begun.elapsed() >= Duration::from_millis(limit_ms) {
+        true => Err(Error::new(Kind::LockNotAvailable, "canceling statement due to lock timeout")),
+        false => Ok(()),
     }
 }
 

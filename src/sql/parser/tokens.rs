@@ -77,8 +77,7 @@ pub fn tokenize(sql: &str) -> std::result::Result<Vec<TokenWithSpan>, TokenizerE
 
 /// As much of a name as a name may have.
 pub fn cut_name(name: &str) -> &str {
-    let end = (0..=NAME_BYTES_MAX.min(name.len())).rev().find(|end| name.is_char_boundary(*end));
-    &name[..end.unwrap_or_default()]
+    &name[..name.floor_char_boundary(NAME_BYTES_MAX)]
 }
 
 /// Names in a text that are too long, each once.

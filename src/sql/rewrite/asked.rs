@@ -3,8 +3,9 @@
 use super::super::functions::{GIVEN, call};
 use super::super::parser::last;
 use super::super::semantics::ASKED;
+use super::using::constraint_mut;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, Expr, JoinConstraint, JoinOperator, Select, UnaryOperator, Value, VisitMut, VisitorMut,
+    BinaryOperator, DataType, Expr, JoinConstraint, Select, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 use std::ops::ControlFlow;
 
@@ -22,7 +23,7 @@ impl VisitorMut for Marks {
         select.selection.iter_mut().for_each(|condition| truth(condition, "WHERE"));
         select.having.iter_mut().for_each(|condition| truth(condition, "HAVING"));
         for join in select.from.iter_mut().flat_map(|relation| &mut relation.joins) {
-            if let Some(JoinConstraint::On(condition)) = constraint(&mut join.join_operator) {
+            if let Some(JoinConstraint::On(condition)) = constraint_mut(&mut join.join_operator) {
                 truth(condition, "JOIN/ON");
             }
         }
@@ -45,19 +46,6 @@ impl VisitorMut for Marks {
             _ => {}
         }
         ControlFlow::Continue(())
-    }
-}
-
-fn constraint(operator: &mut JoinOperator) -> Option<&mut JoinConstraint> {
-    match operator {
-        JoinOperator::Join(constraint)
-        | JoinOperator::Inner(constraint)
-        | JoinOperator::Left(constraint)
-        | JoinOperator::LeftOuter(constraint)
-        | JoinOperator::Right(constraint)
-        | JoinOperator::RightOuter(constraint)
-        | JoinOperator::FullOuter(constraint) => Some(constraint),
-        _ => None,
     }
 }
 

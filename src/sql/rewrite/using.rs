@@ -244,6 +244,7 @@ fn constraint(operator: &JoinOperator) -> Option<&JoinConstraint> {
     constraint_of!(operator)
 }
 
-fn constraint_mut(operator: &mut JoinOperator) -> Option<&mut JoinConstraint> {
+/// The constraint of a join that may have one.
+pub(super) fn constraint_mut(operator: &mut JoinOperator) -> Option<&mut JoinConstraint> {
     constraint_of!(operator)
 }

@@ -5,9 +5,9 @@
 //! its arguments, and puts the engine's own function in its place. A name that nothing has is such a call too, so that the
 //! error can tell the types.
 
+use super::super::missing;
 use super::candidates::{self, Choice, Given, Type};
 use crate::catalog::SqlType;
-use crate::error::{Error, Kind};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result as DfResult, ScalarValue, not_impl_err};
 use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
@@ -119,10 +119,7 @@ impl ScalarUDFImpl for Called {
             None if self.name == "generate_series" => {
                 let given = args.arg_fields.iter().zip(args.scalar_arguments);
                 let names: Vec<String> = given.map(|(field, constant)| named(field, *constant)).collect();
-                let message = format!("function {}({}) does not exist", self.name, names.join(", "));
-                Err(Error::new(Kind::UndefinedFunction, message)
-                    .with_hint("No function matches the given name and argument types. You might need to add explicit type casts.")
-                    .into())
+                Err(missing::function(&self.name, &names).into())
             }
             None => Ok(Arc::new(Field::new(&self.name, DataType::Null, true))),
         }

@@ -1,6 +1,7 @@
 //! Operators that PostgreSQL has not, refused as soon as a statement is planned: the engine finds other meanings for some, and
 //! other words for all.
 
+use super::super::missing;
 use super::super::parameters::is_open;
 use super::asked::Asked;
 use super::called::Called;
@@ -15,10 +16,6 @@ use datafusion::logical_expr::planner::RawBinaryExpr;
 use datafusion::logical_expr::{Expr, ExprSchemable, Operator};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 use std::any::Any;
-
-const ADD_CASTS: &str =
-    "No operator matches the given name and argument types. You might need to add explicit type casts.";
-const CHOOSE_CASTS: &str = "Could not choose a best candidate operator. You might need to add explicit type casts.";
 
 /// An operand as far as it is known.
 struct Operand {
@@ -68,9 +65,9 @@ fn lends(op: &BinaryOperator, wants: &[Type]) -> bool {
 fn lent(operand: Expr, wanted: Type) -> Result<Expr> {
     let Some(sql_type) = wanted.sql_type() else { return Ok(operand) };
     match operand {
-        Expr::Literal(ScalarValue::Null, mark) => Ok(Expr::Literal(ScalarValue::try_from(&sql_type.arrow())?, mark)),
+        null @ Expr::Literal(ScalarValue::Null, _) => resolve::read_as(null, &sql_type),
         literal @ Expr::Literal(ScalarValue::Utf8(Some(_)), None) if sql_type != SqlType::Text => {
-            resolve::lend_as(literal, &sql_type.field(""))
+            resolve::read_as(literal, &sql_type)
         }
         operand => Ok(operand),
     }
@@ -143,14 +140,8 @@ fn must_exist(sign: &str, operands: &[Operand]) -> Result<&'static [Type]> {
     };
     match choice {
         Choice::One(wants) => Ok(wants),
-        Choice::None => {
-            let message = format!("operator does not exist: {said}");
-            Err(Error::new(Kind::UndefinedFunction, message).with_hint(ADD_CASTS))
-        }
-        Choice::Several => {
-            let message = format!("operator is not unique: {said}");
-            Err(Error::new(Kind::AmbiguousFunction, message).with_hint(CHOOSE_CASTS))
-        }
+        Choice::None => Err(missing::operator(&said)),
+        Choice::Several => Err(missing::one_operator(&said)),
     }
 }
 

@@ -13,10 +13,12 @@ mod sets;
 mod together;
 mod unions;
 
+pub use called::read_as;
 pub use lend::{lend, lend_as};
 
 use self::refused::{must_be_there, must_have_no_subquery, must_have_no_window};
 use super::super::functions::postgres_call;
+use super::super::missing;
 use super::super::parameters::{self, Parameters, is_open};
 use super::beneath::{computed_beneath, grouped_beneath};
 use super::decimal::Decimals;
@@ -26,7 +28,7 @@ use super::not_in::in_conditions;
 use super::zone::AtTimeZone;
 use super::{above, average, candidates, enumeration, floats, function, input_schema, keyed, lateral, listed, regex};
 use crate::catalog::SqlType;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion, TreeNodeRewriter};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
@@ -339,8 +341,7 @@ impl Expressions<'_> {
                 [left, right] = enumeration::ordered([left, right], self.schema);
             }
             if self.is_json(&left) && self.is_json(&right) {
-                let message = format!("operator does not exist: json {sign} json");
-                return Err(Error::new(Kind::UndefinedFunction, message).with_hint(ADD_CASTS));
+                return Err(missing::operator(&format!("json {sign} json")));
             }
             [left, right] = self.keyed_of([left, right]);
         } else if is_regex(op) {
@@ -487,8 +488,7 @@ impl Expressions<'_> {
             (false, true) => "~~*",
             (true, true) => "!~~*",
         };
-        let message = format!("operator does not exist: {} {sign} {}", named[0], named[1]);
-        Err(Error::new(Kind::UndefinedFunction, message).with_hint(ADD_CASTS))
+        Err(missing::operator(&format!("{} {sign} {}", named[0], named[1])))
     }
 
     /// PostgreSQL's name of an expression's type.
@@ -639,11 +639,8 @@ fn named(data_type: &DataType) -> String {
 }
 
 fn no_operator(left: &DataType, sign: &str, right: &DataType) -> Error {
-    let message = format!("operator does not exist: {} {sign} {}", named(left), named(right));
-    Error::new(Kind::UndefinedFunction, message).with_hint(ADD_CASTS)
+    missing::operator(&format!("{} {sign} {}", named(left), named(right)))
 }
-
-const ADD_CASTS: &str = "No operator matches the given argument types. You might need to add explicit type casts.";
 
 /// `text ~ pattern` with a pattern that is no constant.
 fn matching(text: Expr, op: Operator, pattern: Expr) -> Expr {

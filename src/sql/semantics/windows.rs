@@ -1,8 +1,9 @@
 //! Calls of window functions: with the arguments that PostgreSQL's take, before the engine looks at them.
 
+use super::super::missing;
 use super::super::values::read_one;
 use crate::catalog::SqlType;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::planner::RawWindowExpr;
@@ -61,7 +62,5 @@ fn undefined(name: &str, args: &[Expr]) -> Error {
         _ => "...".to_owned(),
     };
     let types: Vec<String> = args.iter().map(named).collect();
-    let message = format!("function {name}({}) does not exist", types.join(", "));
-    Error::new(Kind::UndefinedFunction, message)
-        .with_hint("No function matches the given name and argument types. You might need to add explicit type casts.")
+    missing::function(name, &types)
 }

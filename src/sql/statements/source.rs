@@ -37,7 +37,7 @@ pub fn create_source(
     if !path.is_dir() {
         return Err(Error::new(Kind::InvalidParameter, format!("\"{}\" is not a folder", path.display())));
     }
-    if ddl.context.database.is_own_file(&path) {
+    if ddl.context.database.own_files().hold(&path) {
         return Err(Error::new(Kind::Privilege, "a source may not read the database's own files")
             .with_hint("Give a folder outside of the data folder."));
     }

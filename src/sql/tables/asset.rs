@@ -19,8 +19,9 @@ pub fn assets(context: &Context, source: &Source) -> Result<Vec<Asset>> {
     }
     let path = source.options.get("path").map_or("", String::as_str);
     let mut found = discover(Path::new(path), &options)?;
-    let own = |path: &PathBuf| path.canonicalize().is_ok_and(|real| context.database.is_own_file(&real));
-    found.retain(|asset| !asset.paths.iter().any(own));
+    let own = context.database.own_files();
+    let is_own = |path: &PathBuf| path.canonicalize().is_ok_and(|real| own.hold(&real));
+    found.retain(|asset| !asset.paths.iter().any(is_own));
     Ok(found)
 }
 
@@ -80,11 +81,27 @@ fn called(columns: SchemaRef) -> SchemaRef {
             number += 1;
             let end = format!("_{number}");
             let room = NAME_BYTES_MAX - end.len();
-            let kept = (0..=room.min(name.len())).rev().find(|at| name.is_char_boundary(*at)).unwrap_or_default();
-            name = format!("{}{end}", &cut_name(field.name())[..kept]);
+            name = format!("{}{end}", &field.name()[..field.name().floor_char_boundary(room)]);
         }
         taken.push(name.clone());
         field.as_ref().clone().with_name(name)
     });
     Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), columns.metadata().clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::datatypes::{DataType, Field};
+
+    #[test]
+    fn long_names_are_cut_between_characters_and_told_apart() {
+        let long = |end: &str| Field::new("品".repeat(25) + end, DataType::Utf8, true);
+        let columns =
+            Arc::new(Schema::new(vec![long("a"), long("b"), long("c"), Field::new("d", DataType::Utf8, true)]));
+        let named = called(columns);
+        let names: Vec<&str> = named.fields().iter().map(|field| field.name().as_str()).collect();
+        let cut = |characters: usize, end: &str| "品".repeat(characters) + end;
+        assert_eq!(names, [cut(21, ""), cut(20, "_2"), cut(20, "_3"), "d".to_owned()]);
+    }
 }

@@ -1,12 +1,14 @@
 //! One of these functions as the engine's.
 
+use super::super::super::missing;
+use super::super::super::semantics::name_of;
 use super::super::super::values::convert;
 use super::choose::{Chosen, Given};
 use super::declared::{Body, Declared, Wanted};
 use super::made::{Args, Made, column};
 use crate::catalog::SqlType;
 use crate::encoding::pg_text::{Cell, Column};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use arrow::array::ArrayRef;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef};
@@ -51,10 +53,7 @@ impl Postgres {
     pub fn choose(&self, given: &[Given]) -> Result<Chosen<'static>> {
         self.declared.choose(given).ok_or_else(|| {
             let named: Vec<String> = given.iter().map(named).collect();
-            let message = format!("function {}({}) does not exist", self.declared.name, named.join(", "));
-            Error::new(Kind::UndefinedFunction, message).with_hint(
-                "No function matches the given name and argument types. You might need to add explicit type casts.",
-            )
+            missing::function(self.declared.name, &named)
         })
     }
 }
@@ -62,10 +61,7 @@ impl Postgres {
 fn named(given: &Given) -> String {
     match given {
         Given::Open => "unknown".to_owned(),
-        Given::Type(SqlType::Numeric(_)) => "numeric".to_owned(),
-        Given::Type(SqlType::Varchar(_)) => "character varying".to_owned(),
-        Given::Type(SqlType::Char(_)) => "character".to_owned(),
-        Given::Type(sql_type) => sql_type.to_string(),
+        Given::Type(sql_type) => name_of(sql_type),
         Given::Other => "record".to_owned(),
     }
 }

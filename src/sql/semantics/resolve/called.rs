@@ -1,6 +1,7 @@
 //! Calls that were planned by PostgreSQL's names: the function that they mean, its arguments with their types, and conditions that
 //! are true or not.
 
+use super::super::super::missing;
 use super::super::asked::Asked;
 use super::super::called::Called;
 use super::super::candidates::{AGGREGATES, Choice, Given, Type, choose, name_of};
@@ -8,17 +9,13 @@ use super::super::operators;
 use super::postgres::postgres;
 use super::{Expressions, is_unknown, lend_as};
 use crate::catalog::SqlType;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, ExprSchemable};
 use std::any::Any;
-
-const ADD_CASTS: &str =
-    "No function matches the given name and argument types. You might need to add explicit type casts.";
-const CHOOSE_CASTS: &str = "Could not choose a best candidate function. You might need to add explicit type casts.";
 
 /// What is known of an argument, and what PostgreSQL calls its type.
 struct Argument {
@@ -76,11 +73,15 @@ impl Expressions<'_> {
         let strange = given.iter().any(|argument| argument.strange);
         let chosen = match called.choose(&kinds) {
             Choice::One(chosen) => chosen,
-            Choice::Several if !strange => return Err(not_unique(&called.name, &given)),
-            Choice::None if !strange || called.function.is_none() => return Err(none(&called.name, &given)),
+            Choice::Several if !strange => return Err(missing::one_function(&called.name, &types(&given))),
+            Choice::None if !strange || called.function.is_none() => {
+                return Err(missing::function(&called.name, &types(&given)));
+            }
             _ => &[],
         };
-        let Some(function) = called.function.clone() else { return Err(none(&called.name, &given)) };
+        let Some(function) = called.function.clone() else {
+            return Err(missing::function(&called.name, &types(&given)));
+        };
         let mut typed = Vec::with_capacity(args.len());
         for (at, arg) in args.into_iter().enumerate() {
             let wanted = chosen.get(at).and_then(|wanted| wanted.sql_type()).filter(|_| kinds[at].is_none());
@@ -117,7 +118,9 @@ impl Expressions<'_> {
         let given: Vec<Argument> = args.iter().map(|arg| self.argument(arg)).collect();
         let kinds: Vec<Given> = given.iter().map(|argument| argument.given).collect();
         match choose(all, &kinds) {
-            Choice::None if given.iter().all(|argument| !argument.strange) => Err(none(name, &given)),
+            Choice::None if given.iter().all(|argument| !argument.strange) => {
+                Err(missing::function(name, &types(&given)))
+            }
             _ => Ok(()),
         }
     }
@@ -134,24 +137,13 @@ fn strange(field: &Field) -> Argument {
 }
 
 /// A literal or a parameter of no type as one of this type.
-fn read_as(arg: Expr, wanted: &SqlType) -> Result<Expr> {
+pub fn read_as(arg: Expr, wanted: &SqlType) -> Result<Expr> {
     match arg {
         Expr::Literal(ScalarValue::Null, mark) => Ok(Expr::Literal(ScalarValue::try_from(&wanted.arrow())?, mark)),
         arg => lend_as(arg, &wanted.field("")),
     }
 }
 
-fn called_so(name: &str, given: &[Argument]) -> String {
-    let names: Vec<&str> = given.iter().map(|argument| argument.name.as_str()).collect();
-    format!("{name}({})", names.join(", "))
-}
-
-fn none(name: &str, given: &[Argument]) -> Error {
-    let message = format!("function {} does not exist", called_so(name, given));
-    Error::new(Kind::UndefinedFunction, message).with_hint(ADD_CASTS)
-}
-
-fn not_unique(name: &str, given: &[Argument]) -> Error {
-    let message = format!("function {} is not unique", called_so(name, given));
-    Error::new(Kind::AmbiguousFunction, message).with_hint(CHOOSE_CASTS)
+fn types(given: &[Argument]) -> Vec<&str> {
+    given.iter().map(|argument| argument.name.as_str()).collect()
 }

@@ -1,5 +1,6 @@
 //! Scalar functions that the engine would give other arguments, or other results.
 
+use super::super::super::missing;
 use super::super::super::parameters;
 use super::super::enumeration::enum_of;
 use super::super::function;
@@ -46,8 +47,6 @@ const FLOAT_FUNCTIONS: &[&str] =
     &["abs", "ceil", "exp", "floor", "ln", "log", "log10", "power", "round", "signum", "sqrt", "trunc"];
 /// Places that a number is given at most.
 const PLACES_MAX: i8 = 20;
-const ADD_CASTS: &str =
-    "No function matches the given name and argument types. You might need to add explicit type casts.";
 
 /// Arguments with the types that the function takes where a parameter has none.
 fn parameters_of(name: &str, args: Vec<Expr>) -> Vec<Expr> {
@@ -210,8 +209,7 @@ impl Expressions<'_> {
     fn takes_text(&self, name: &str, args: &[Expr]) -> Result<()> {
         match args.first().and_then(|text| self.type_of(text)) {
             Some(found) if !matches!(class(&found), Class::Text | Class::Other) => {
-                let message = format!("function {name}({}) does not exist", named(&found));
-                Err(Error::new(Kind::UndefinedFunction, message).with_hint(ADD_CASTS))
+                Err(missing::function(name, &[named(&found)]))
             }
             _ => Ok(()),
         }

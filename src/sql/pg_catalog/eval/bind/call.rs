@@ -6,6 +6,7 @@ use super::super::plan::{Aggregate, AggregateKind, Expr, Node, Output, SortKey, 
 use super::super::types::{Family, array_of, family, shown};
 use super::{Binder, unsupported};
 use crate::error::{Error, Kind, Result};
+use crate::sql::missing;
 use crate::sql::parser::{fold, split};
 use datafusion::sql::sqlparser::ast::{
     self, DuplicateTreatment, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, WindowType,
@@ -304,6 +305,5 @@ pub(super) fn undefined(name: &str, args: &[Expr]) -> Error {
 
 fn undefined_for(name: &str, types: &[Type]) -> Error {
     let types: Vec<String> = types.iter().map(shown).collect();
-    Error::new(Kind::UndefinedFunction, format!("function {name}({}) does not exist", types.join(", ")))
-        .with_hint("No function matches the given name and argument types. You might need to add explicit type casts.")
+    missing::function(name, &types)
 }

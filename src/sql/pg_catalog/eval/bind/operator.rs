@@ -5,7 +5,8 @@ use super::super::functions::{self, array, json, text};
 use super::super::plan::{Builtin, Expr, Node, Test};
 use super::super::types::{Family, array_of, comparable, element, family, shown, wider};
 use super::Binder;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
+use crate::sql::missing;
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 /// The test that an operator is.
@@ -69,9 +70,7 @@ pub(super) fn spelled(op: &BinaryOperator) -> BinaryOperator {
 }
 
 fn undefined(left: &Expr, op: &str, right: &Expr) -> Error {
-    let types = format!("{} {op} {}", shown(&left.data_type), shown(&right.data_type));
-    Error::new(Kind::UndefinedFunction, format!("operator does not exist: {types}"))
-        .with_hint("No operator matches the given name and argument types. You might need to add explicit type casts.")
+    missing::operator(&format!("{} {op} {}", shown(&left.data_type), shown(&right.data_type)))
 }
 
 impl Binder<'_> {
