@@ -27,6 +27,7 @@ mod door;
 mod export;
 mod init;
 mod key;
+mod memory;
 mod password;
 mod repair;
 mod rotate_key;

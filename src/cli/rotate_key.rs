@@ -25,7 +25,7 @@ pub fn run(arguments: &RotateKey, console: &Console) -> Result<Ending> {
     }
     let old = Key::find(data, console)?;
     let (new, now_in) = match arguments {
-        RotateKey { to_key_file: Some(file), .. } => (key_file(file)?, format!("{}", file.display())),
+        RotateKey { to_key_file: Some(file), .. } => (key_file(data, file)?, format!("{}", file.display())),
         RotateKey { to_passphrase_file: Some(file), .. } => {
             let passphrase = password::read(file)?;
             (KeySource::passphrase(passphrase.as_str()), "the passphrase".to_owned())
@@ -44,7 +44,13 @@ pub fn run(arguments: &RotateKey, console: &Console) -> Result<Ending> {
 }
 
 /// The key in a file; a new one if there is no such file.
-fn key_file(file: &Path) -> Result<KeySource> {
+fn key_file(data: &Path, file: &Path) -> Result<KeySource> {
+    if storage::lies_in(file, data) {
+        let message = format!("key file \"{}\" would lie in the folder that it opens", file.display());
+        return Err(
+            Error::new(Kind::Configuration, message).with_hint("Choose a place that no copy of the folder holds.")
+        );
+    }
     if file.exists() {
         return Ok(MasterKey::from_file(file)?.into());
     }

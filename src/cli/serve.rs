@@ -3,7 +3,7 @@
 use super::arguments::Serve;
 use super::console::Console;
 use super::key::Key;
-use super::{Ending, password};
+use super::{Ending, memory, password};
 use crate::crypto::random_password;
 use crate::error::{Error, Result};
 use crate::server::{self, Admission};
@@ -64,7 +64,10 @@ pub async fn run(arguments: &Serve, console: &Console) -> Result<Ending> {
 /// Serves until SIGINT or SIGTERM.
 pub async fn until_asked_to_end(database: Database, listener: TcpListener, admission: Admission) -> Result<()> {
     database.scrub_in_background()?;
-    server::serve_as(Arc::new(database), listener, server::shutdown_signal(), admission).await
+    let trimming = tokio::spawn(memory::give_back());
+    let ended = server::serve_as(Arc::new(database), listener, server::shutdown_signal(), admission).await;
+    trimming.abort();
+    ended
 }
 
 /// The address that a listener has, with the port that the system chose.

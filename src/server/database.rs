@@ -68,7 +68,7 @@ impl Backend for Database {
         let mut session = self.session_with_notices(&startup.role, Arc::new(hear))?;
         session.set_binary_form(Arc::new(BinaryCopy));
         for (name, value) in settings(&startup.parameters)? {
-            begin_with(&mut session, &name, &value, &notices)?;
+            session.set(&name, value.trim_matches('\''))?;
         }
         let cancel = CancelHandle::from_parts(session.cancel_handle().flag(), Arc::new(Notify::new()));
         let handle = cancel.clone();
@@ -139,24 +139,6 @@ fn options(text: &str) -> Result<Vec<(String, String)>> {
         }
     }
     Ok(settings)
-}
-
-/// Sets what a client wants at start-up. Drivers send what they always send: what is not known here is passed over, and
-/// where a value cannot be had the default stays and the client is told. But an encoding that is not ours would garble
-/// every text, so that one is refused.
-fn begin_with(session: &mut sql::Session, name: &str, value: &str, notices: &NoticeSink) -> Result<()> {
-    match session.set(name, value.trim_matches('\'')) {
-        Err(error) if name.eq_ignore_ascii_case("client_encoding") => Err(error),
-        Err(error) if error.kind() == Kind::UndefinedObject => {
-            tracing::debug!("a client asked for the unknown setting {name:?}");
-            Ok(())
-        }
-        Err(error) => {
-            notices.say(Severity::Warning, format!("{}; the default is used", error.message()));
-            Ok(())
-        }
-        Ok(()) => Ok(()),
-    }
 }
 
 fn severity(name: &str) -> Severity {

@@ -3,6 +3,7 @@
 use super::activity::Activities;
 use super::channels::Channels;
 use super::context::{Notice, NoticeSink};
+use super::guarded;
 use super::logins::OnReload;
 use super::memory::{Memory, memory_default};
 use super::models::Models;
@@ -10,7 +11,7 @@ use super::own_files::Private;
 use super::referred::referred_files;
 use super::run::blocking;
 use super::scrub::{self, Scrub};
-use super::semantics::{Checked, Lists, Operators};
+use super::semantics::{self, Checked, Lists, Operators, Relations};
 use super::sequences::Counters;
 use super::session::Session;
 use super::temporary;
@@ -26,7 +27,6 @@ use datafusion::common::config::SpillCompression;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::SessionConfig;
 use parking_lot::Mutex;
 use std::collections::HashSet;
@@ -269,8 +269,6 @@ fn template() -> Result<SessionState> {
     options.execution.spill_compression = SpillCompression::Lz4Frame;
     // Its check of nullability takes IS TRUE for something that is never NULL, and fails.
     options.execution.skip_physical_aggregate_schema_check = true;
-    // Above an outer join it takes columns of one name on both sides for each other. No scan here takes filters so.
-    let rules = PhysicalOptimizer::new().rules.into_iter().filter(|rule| !rule.name().starts_with("FilterPushdown"));
     // Plans run with the memory and the sealed files of their statement; whatever else there may be does not reach the disk.
     let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled);
     let runtime = RuntimeEnvBuilder::new().with_disk_manager_builder(disk).build_arc()?;
@@ -279,9 +277,10 @@ fn template() -> Result<SessionState> {
         .with_runtime_env(runtime)
         // Before those of the libraries: the first planner that knows an operator has it.
         .with_expr_planners(vec![Arc::new(Operators)])
-        .with_relation_planners(vec![Arc::new(Lists)])
+        .with_relation_planners(vec![Arc::new(Lists), Arc::new(Relations)])
         .with_default_features()
-        .with_physical_optimizer_rules(rules.collect())
+        .with_optimizer_rules(semantics::rules())
+        .with_physical_optimizer_rules(guarded::rules())
         .build();
     datafusion_functions_json::register_all(&mut state)?;
     state.add_analyzer_rule(Arc::new(Checked));

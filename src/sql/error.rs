@@ -1,10 +1,11 @@
 //! From the engine's errors to ours: meaning, PostgreSQL's wording, place in the statement.
 
 use super::engine_words;
+use super::names;
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind};
 use arrow::error::ArrowError;
-use datafusion::common::{DataFusionError, SchemaError};
+use datafusion::common::{Column, DataFusionError, SchemaError};
 use datafusion::sql::sqlparser::parser::ParserError;
 
 impl From<Error> for DataFusionError {
@@ -235,6 +236,14 @@ fn schema(error: &SchemaError) -> Error {
             {
                 let text = format!("missing FROM-clause entry for table \"{}\"", relation.table());
                 return Error::new(Kind::UndefinedTable, text);
+            }
+            let same = |valid: &&Column| match (&field.relation, &valid.relation) {
+                (Some(said), Some(of)) => said.table() == of.table(),
+                (said, _) => said.is_none(),
+            };
+            if valid_fields.iter().filter(same).any(|valid| names::shown_as(&valid.name) == Some(field.name.as_str())) {
+                let text = format!("column reference \"{}\" is ambiguous", field.name);
+                return Error::new(Kind::AmbiguousColumn, text);
             }
             let name = match &field.relation {
                 Some(relation) => format!("{}.{}", relation.table(), field.name),

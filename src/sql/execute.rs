@@ -162,13 +162,12 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
             command("COMMENT")
         }
         Sql::StartTransaction { modes, begin, .. } => begin_block(session, &modes, begin),
-        Sql::Commit { .. } => Box::pin(commit_block(session)).await,
-        Sql::Rollback { savepoint: None, .. } => rollback_block(session),
+        Sql::Commit { chain, .. } => Box::pin(end_block(session, chain, "COMMIT")).await,
+        Sql::Rollback { savepoint: None, chain } => Box::pin(end_block(session, chain, "ROLLBACK")).await,
         Sql::Rollback { savepoint: Some(name), .. } => rollback_to(session, &fold(&name)),
         Sql::Savepoint { name } => {
             must_be_in_block(session, "SAVEPOINT")?;
-            let saved = session.transaction()?.savepoint();
-            session.savepoints.push((fold(&name), saved));
+            session.save(fold(&name))?;
             session.pending.savepoint(&fold(&name));
             command("SAVEPOINT")
         }
@@ -326,8 +325,8 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
             defining(session, make).await?;
             command("CREATE SOURCE")
         }
-        Own::DropSource { name, if_exists } => {
-            defining(session, async |ddl| statements::drop_source(ddl, &name, if_exists)).await?;
+        Own::DropSource { name, if_exists, cascade } => {
+            defining(session, async |ddl| statements::drop_source(ddl, &name, if_exists, cascade)).await?;
             command("DROP SOURCE")
         }
         Own::RefreshSource { name } => {
@@ -539,13 +538,46 @@ fn begin_block(session: &mut Session, modes: &[TransactionMode], begin: bool) ->
         return command(tag);
     }
     session.transaction_modes(modes)?;
-    session.status = Status::Block;
-    let settings = session.settings.clone();
-    session.settings_after = Some(AfterBlock { rollback: settings.clone(), commit: settings });
+    open_block(session);
     command(tag)
 }
 
+/// COMMIT or ROLLBACK, and with `chain` the next block, of the same modes.
+async fn end_block(session: &mut Session, chain: bool, what: &str) -> Result<Outcome> {
+    if chain {
+        must_be_in_block(session, &format!("{what} AND CHAIN"))?;
+    }
+    let modes = session.txn.as_ref().map(|txn| (txn.isolation(), txn.is_read_only()));
+    let ended = match what {
+        "COMMIT" => commit_block(session).await?,
+        _ => rollback_block(session)?,
+    };
+    if chain {
+        open_block(session);
+        if let Some((isolation, read_only)) = modes {
+            let txn = session.transaction()?;
+            txn.set_isolation(isolation)?;
+            txn.set_read_only(read_only);
+        }
+    }
+    Ok(ended)
+}
+
+/// Opens a block: in the implicit transaction, if there is one.
+fn open_block(session: &mut Session) {
+    session.begin_implicit();
+    session.status = Status::Block;
+    let settings = session.settings.clone();
+    session.settings_after = Some(AfterBlock { rollback: settings.clone(), commit: settings, role: session.role });
+}
+
 async fn commit_block(session: &mut Session) -> Result<Outcome> {
+    if session.status == Status::Idle {
+        session.notify("WARNING", Kind::NoActiveTransaction, "there is no transaction in progress");
+        // What came before it in its string, or since the last Sync, is done.
+        session.commit_unless_in_block().await?;
+        return command("COMMIT");
+    }
     // An error of it is one of the transaction.
     let settled = match session.status {
         Status::Block => statements::settle_before_commit(session).await,
@@ -559,15 +591,11 @@ async fn commit_block(session: &mut Session) -> Result<Outcome> {
     };
     let after = session.settings_after.take();
     match std::mem::replace(&mut session.status, Status::Idle) {
-        Status::Idle => {
-            session.notify("WARNING", Kind::NoActiveTransaction, "there is no transaction in progress");
-            command("COMMIT")
-        }
-        Status::Failed => {
+        Status::Idle | Status::Failed => {
             session.txn = None;
             session.cursors.roll_back();
             session.pending.clear();
-            after.into_iter().for_each(|after| session.replace_settings(after.rollback));
+            after.into_iter().for_each(|after| session.forget_block(after));
             command("ROLLBACK")
         }
         Status::Block => {
@@ -584,9 +612,11 @@ async fn commit_block(session: &mut Session) -> Result<Outcome> {
                 Ok(_) => session.cursors.commit(),
                 Err(_) => session.cursors.roll_back(),
             }
-            after.into_iter().for_each(|after| {
-                session.replace_settings(if committed.is_ok() { after.commit } else { after.rollback });
-            });
+            match (after, committed.is_ok()) {
+                (Some(after), true) => session.replace_settings(after.commit),
+                (Some(after), false) => session.forget_block(after),
+                (None, _) => {}
+            }
             committed?;
             command("COMMIT")
         }
@@ -599,7 +629,7 @@ fn rollback_block(session: &mut Session) -> Result<Outcome> {
         session.notify("WARNING", Kind::NoActiveTransaction, "there is no transaction in progress");
     }
     if let Some(after) = session.settings_after.take() {
-        session.replace_settings(after.rollback);
+        session.forget_block(after);
     }
     session.status = Status::Idle;
     session.txn = None;
@@ -621,7 +651,7 @@ fn find_savepoint(session: &Session, name: &str) -> Result<usize> {
     session
         .savepoints
         .iter()
-        .rposition(|(saved, _)| saved == name)
+        .rposition(|saved| saved.name == name)
         .ok_or_else(|| Error::new(Kind::UndefinedSavepoint, format!("savepoint \"{name}\" does not exist")))
 }
 
@@ -631,10 +661,7 @@ fn rollback_to(session: &mut Session, name: &str) -> Result<Outcome> {
     session.savepoints.truncate(at + 1);
     session.cursors.roll_back_to(at + 1);
     session.pending.rollback_to(name);
-    session.txn = session.savepoints.last().map(|(_, saved)| saved.clone());
-    if let Some(txn) = &session.txn {
-        txn.release_locks();
-    }
+    session.back_to_savepoint();
     session.status = Status::Block;
     command("ROLLBACK")
 }

@@ -30,6 +30,7 @@ mod execute;
 mod explaining;
 pub mod export;
 mod functions;
+mod guarded;
 mod kept_plan;
 mod lateral;
 mod lineage;

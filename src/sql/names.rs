@@ -20,6 +20,8 @@ use std::sync::Arc;
 
 /// Begins the name that an item of a query has in the plan where its own will not do; the item's number follows.
 pub const HIDDEN: char = '\u{1}';
+/// Before what a hidden name is shown as.
+const SHOWN: char = '\u{2}';
 
 /// The schema of a query's result with PostgreSQL's names, where its text tells them.
 pub fn named(query: &Query, schema: &SchemaRef) -> SchemaRef {
@@ -27,17 +29,47 @@ pub fn named(query: &Query, schema: &SchemaRef) -> SchemaRef {
     let width = schema.fields().len();
     let all_said = !items.iter().any(|i| matches!(i, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
     let fields = schema.fields().iter().enumerate().map(|(at, field)| {
-        let item = match field.name().strip_prefix(HIDDEN) {
-            Some(number) => number.parse().ok().and_then(|n: usize| items.get(n)),
+        let number = field.name().strip_prefix(HIDDEN).and_then(|number| number.parse::<usize>().ok());
+        let item = match number {
+            Some(number) => items.get(number),
             None => items.get(at).filter(|_| all_said && items.len() == width),
         };
         match item {
             Some(SelectItem::UnnamedExpr(expression)) => Arc::new(field.as_ref().clone().with_name(name(expression))),
             Some(SelectItem::ExprWithAlias { alias, .. }) => Arc::new(field.as_ref().clone().with_name(fold(alias))),
-            _ => field.clone(),
+            _ => match written(schema, at) {
+                name if name == field.name() => field.clone(),
+                name => Arc::new(field.as_ref().clone().with_name(name)),
+            },
         }
     });
     Arc::new(Schema::new(fields.collect::<Vec<Arc<Field>>>()))
+}
+
+/// A name that nobody writes for a column that is shown under `name`: that of place `at`.
+pub fn hidden(at: usize, name: &str) -> String {
+    format!("{HIDDEN}{at}{SHOWN}{name}")
+}
+
+/// What is shown of a name, if it is a hidden one of [`hidden`].
+pub fn shown_as(name: &str) -> Option<&str> {
+    name.strip_prefix(HIDDEN)?.split_once(SHOWN).map(|(_, shown)| shown)
+}
+
+/// The name of a column as its query has it: the engine numbers the second of one name, `code:1`.
+pub fn written(schema: &SchemaRef, at: usize) -> &str {
+    let name = schema.field(at).name();
+    if let Some(shown) = shown_as(name) {
+        return shown;
+    }
+    match name.rsplit_once(':') {
+        Some((base, number))
+            if number.parse::<usize>().is_ok() && schema.fields()[..at].iter().any(|field| field.name() == base) =>
+        {
+            base
+        }
+        _ => name,
+    }
 }
 
 /// Refuses names of columns of a relation one of which comes twice.

@@ -3,6 +3,8 @@
 //! The engine's errors know names and values and no places. So the place is where the statement has the name that the error
 //! speaks of, the literal that is no value of its type, or the operator that there is not.
 
+mod mismatch;
+
 use super::parser::{self, Statement};
 use crate::error::{Error, Kind};
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -25,6 +27,7 @@ pub fn position(error: Error, statement: &Statement) -> Error {
         Kind::InvalidText | Kind::InvalidDatetime | Kind::DatetimeOutOfRange | Kind::NumericOutOfRange => {
             literal(text, error.message())
         }
+        Kind::DatatypeMismatch => mismatch::place(text, error.message()),
         _ => None,
     };
     match found {
@@ -134,6 +137,33 @@ mod tests {
 
     fn place(sql: &str, kind: Kind, message: &str) -> Option<usize> {
         position(Error::new(kind, message), &parse(sql).unwrap()[0]).position()
+    }
+
+    #[test]
+    fn expressions_of_other_types_are_found() {
+        let of = |sql: &str, message: &str| place(sql, Kind::DatatypeMismatch, message);
+        let where_ = "argument of WHERE must be type boolean, not type integer";
+        assert_eq!(of("SELECT * FROM t WHERE id", where_), Some(23));
+        assert_eq!(of("SELECT 1;\n SELECT 2\n FROM t\n WHERE id", where_), None, "the first statement has none");
+        let assigned = "column \"n\" is of type integer but expression is of type boolean";
+        assert_eq!(of("INSERT INTO t (id, n) VALUES (3, true)", assigned), Some(34));
+        assert_eq!(of("UPDATE t\nSET m = 1, n = s", assigned), Some(24));
+        assert_eq!(of("SELECT NOT 1", "argument of NOT must be type boolean, not type integer"), Some(12));
+        assert_eq!(
+            of("SELECT 1 UNION SELECT now()", "UNION types integer and timestamp with time zone cannot be matched"),
+            Some(23)
+        );
+        assert_eq!(
+            of(
+                "SELECT '值', coalesce(1, now())",
+                "COALESCE types integer and timestamp with time zone cannot be matched"
+            ),
+            Some(25)
+        );
+        assert_eq!(
+            of("SELECT coalesce(1, 2, now())", "COALESCE types integer and timestamp with time zone cannot be matched"),
+            None
+        );
     }
 
     #[test]

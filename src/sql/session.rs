@@ -99,12 +99,24 @@ pub enum Status {
     Failed,
 }
 
-/// The settings that the end of a block brings.
+/// The settings and the role that the end of a block brings.
+#[derive(Clone)]
 pub(super) struct AfterBlock {
     /// After ROLLBACK: those before the block.
     pub(super) rollback: Settings,
     /// After COMMIT: those of SET, without those of SET LOCAL.
     pub(super) commit: Settings,
+    /// After ROLLBACK: that before the block.
+    pub(super) role: ObjectId,
+}
+
+/// Where ROLLBACK TO goes back to.
+pub(super) struct Savepoint {
+    pub(super) name: String,
+    pub(super) txn: Transaction,
+    settings: Settings,
+    settings_after: Option<AfterBlock>,
+    role: ObjectId,
 }
 
 /// One client's conversation.
@@ -119,7 +131,7 @@ pub struct Session {
     pub(super) settings_after: Option<AfterBlock>,
     pub(super) txn: Option<Transaction>,
     pub(super) status: Status,
-    pub(super) savepoints: Vec<(String, Transaction)>,
+    pub(super) savepoints: Vec<Savepoint>,
     pub(super) notices: NoticeSink,
     /// Parameters of the statement that runs.
     pub(super) params: Arc<Parameters>,
@@ -432,7 +444,8 @@ impl Session {
         self.seat.rest(self.status.into());
     }
 
-    async fn commit_unless_in_block(&mut self) -> Result<()> {
+    /// Commits the implicit transaction.
+    pub(super) async fn commit_unless_in_block(&mut self) -> Result<()> {
         if self.status != Status::Idle {
             return Ok(());
         }
@@ -489,7 +502,7 @@ impl Session {
                 }
                 // Others need not wait for what comes to nothing; what was locked before a savepoint may still count.
                 match (self.savepoints.last(), &self.txn) {
-                    (Some((_, saved)), _) => saved.release_locks(),
+                    (Some(saved), _) => saved.txn.release_locks(),
                     (None, Some(txn)) => txn.owner().release_from(0),
                     (None, None) => {}
                 }
@@ -565,6 +578,30 @@ impl Session {
         let before = std::mem::replace(&mut self.settings, settings).reported();
         let now = self.settings.reported();
         self.changes.extend(now.into_iter().filter(|setting| !before.contains(setting)));
+    }
+
+    /// Puts settings and role back to what they were before the block that ends.
+    pub(super) fn forget_block(&mut self, after: AfterBlock) {
+        self.role = after.role;
+        self.replace_settings(after.rollback);
+    }
+
+    /// Makes a savepoint.
+    pub(super) fn save(&mut self, name: String) -> Result<()> {
+        let (settings, settings_after, role) = (self.settings.clone(), self.settings_after.clone(), self.role);
+        let txn = self.transaction()?.savepoint();
+        self.savepoints.push(Savepoint { name, txn, settings, settings_after, role });
+        Ok(())
+    }
+
+    /// Goes back to the last savepoint.
+    pub(super) fn back_to_savepoint(&mut self) {
+        let Some(saved) = self.savepoints.last() else { return };
+        saved.txn.release_locks();
+        let (txn, settings) = (saved.txn.clone(), saved.settings.clone());
+        (self.role, self.settings_after) = (saved.role, saved.settings_after.clone());
+        self.txn = Some(txn);
+        self.replace_settings(settings);
     }
 
     /// Puts all settings back to their defaults.

@@ -27,6 +27,8 @@ enum Check {
     OneOf(&'static [&'static str]),
     Milliseconds,
     TimeZone,
+    /// The form and the order of dates: one of each is here.
+    DateStyle,
     /// Bytes of memory, from [`MEMORY_BYTES_MIN`] to what the server has.
     Memory,
     Fixed,
@@ -40,15 +42,30 @@ macro_rules! known {
 
 const KNOWN: &[Known] = known! {
     "application_name" "" Check::Any, true, "Name of the client, shown in the list of activities.";
+    "backslash_quote" "safe_encoding" Check::OneOf(&["safe_encoding"]), false, "Accepted for PostgreSQL's clients.";
     "block_size" "8192" Check::Fixed, false, "Size of a page, in which PostgreSQL's clients count.";
     "bytea_output" "hex" Check::OneOf(&["hex"]), false, "Output form of bytea.";
+    "check_function_bodies" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; bodies are checked when a function is made.";
     "client_encoding" "UTF8" Check::OneOf(&["utf8", "utf-8", "unicode"]), true, "Encoding of the client.";
     "client_min_messages" "notice" Check::OneOf(&["debug5", "debug4", "debug3", "debug2", "debug1", "debug", "log", "notice", "warning", "error"]), false, "Least severe message sent to the client.";
-    "datestyle" "ISO, MDY" Check::Any, true, "Output form of dates.";
-    "default_table_access_method" "heap" Check::Fixed, false, "How tables are kept, as PostgreSQL's clients know it.";
-    "default_tablespace" "" Check::Fixed, false, "There is one tablespace.";
+    "datestyle" "ISO, MDY" Check::DateStyle, true, "Output form of dates.";
+    "default_table_access_method" "heap" Check::OneOf(&["heap"]), false, "How tables are kept, as PostgreSQL's clients know it.";
+    "default_tablespace" "" Check::OneOf(&["", "pg_default"]), false, "There is one tablespace.";
+    "default_transaction_deferrable" "off" Check::Bool, false, "Accepted for PostgreSQL's clients; nobody waits for a snapshot here.";
     "default_transaction_isolation" "read committed" Check::OneOf(&["serializable", "repeatable read", "read committed", "read uncommitted"]), false, "Isolation of new transactions.";
     "default_transaction_read_only" "off" Check::Bool, false, "New transactions are read only.";
+    "effective_cache_size" "4GB" Check::Any, false, "Accepted for PostgreSQL's clients.";
+    "enable_bitmapscan" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
+    "enable_hashagg" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
+    "enable_hashjoin" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
+    "enable_indexonlyscan" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
+    "enable_indexscan" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
+    "enable_material" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
+    "enable_mergejoin" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
+    "enable_nestloop" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
+    "enable_seqscan" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
+    "enable_sort" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
+    "escape_string_warning" "on" Check::Bool, false, "Accepted for PostgreSQL's clients.";
     "extra_float_digits" "1" Check::Any, false, "Accepted for PostgreSQL's clients; floats are always exact.";
     "idle_in_transaction_session_timeout" "0" Check::Milliseconds, false, "Ends sessions that idle in a transaction.";
     "idle_session_timeout" "0" Check::Milliseconds, false, "Ends sessions that idle outside a transaction.";
@@ -57,24 +74,33 @@ const KNOWN: &[Known] = known! {
     "jit" "off" Check::Bool, false, "Accepted for PostgreSQL's clients; queries are not compiled.";
     "lc_collate" "C" Check::Fixed, false, "Texts are compared byte by byte.";
     "lc_ctype" "C.UTF-8" Check::Fixed, false, "Kinds of characters are Unicode's.";
+    "lc_messages" "C" Check::OneOf(&["c", "en_us.utf-8", "en_us.utf8", "c.utf-8", "c.utf8", "posix", ""]), false, "Messages are in English.";
     "lock_timeout" "0" Check::Milliseconds, false, "Longest wait for a lock.";
+    "maintenance_work_mem" "64MB" Check::Any, false, "Accepted for PostgreSQL's clients; memory_limit is what counts.";
     "max_identifier_length" "63" Check::Fixed, false, "Bytes of a name at most.";
     "max_index_keys" "32" Check::Fixed, false, "Columns of a key that PostgreSQL's clients expect at most.";
     "memory_limit" "" Check::Memory, false, "Memory that a statement may sort, join and group in; what it needs beyond goes to sealed files.";
     "password_encryption" "scram-sha-256" Check::OneOf(&["scram-sha-256"]), false, "How passwords are kept.";
+    "random_page_cost" "4" Check::Any, false, "Accepted for PostgreSQL's clients.";
     "row_security" "on" Check::Bool, false, "Row policies apply.";
     "search_path" "\"$user\", public" Check::Any, false, "Schemas searched for unqualified names.";
     "server_encoding" "UTF8" Check::Fixed, true, "Encoding of the server.";
     "server_version" SERVER_VERSION Check::Fixed, true, "PostgreSQL version spoken, and ours.";
     "server_version_num" "150000" Check::Fixed, false, "The same as a number.";
+    "session_replication_role" "origin" Check::OneOf(&["origin"]), false, "Constraints always hold.";
     "standard_conforming_strings" "on" Check::Fixed, true, "Backslashes in strings are plain characters.";
     "statement_timeout" "0" Check::Milliseconds, false, "Longest time of a statement.";
     "steward.allow_damaged" "off" Check::Bool, false, "Rows in damaged files are left out with a warning instead of an error.";
     "steward.language" "en" Check::OneOf(&["en", "zh"]), false, "Language of labels: en or zh.";
     "steward.max_model_rows" "1000000" Check::Number { max: i64::MAX as u64 }, false, "Rows that model functions may see in one statement.";
+    "synchronous_commit" "on" Check::OneOf(&["on", "off", "local", "remote_write", "remote_apply"]), false, "Accepted for PostgreSQL's clients; every commit is durable when it is acknowledged.";
+    "temp_buffers" "8MB" Check::Any, false, "Accepted for PostgreSQL's clients.";
     "timezone" "UTC" Check::TimeZone, true, "Time zone of the session.";
+    "transaction_deferrable" "off" Check::Bool, false, "Nobody waits for a snapshot here.";
     "transaction_isolation" "read committed" Check::OneOf(&["serializable", "repeatable read", "read committed", "read uncommitted"]), false, "Isolation of this transaction.";
     "transaction_read_only" "off" Check::Bool, false, "This transaction is read only.";
+    "work_mem" "4MB" Check::Any, false, "Accepted for PostgreSQL's clients; memory_limit is what counts.";
+    "xmloption" "content" Check::OneOf(&["content", "document"]), false, "Accepted for PostgreSQL's clients; there is no type xml.";
 };
 
 /// The values of one session. Custom settings (`app.region`) hold any text.
@@ -228,12 +254,23 @@ fn checked(known: &Known, value: &str) -> Result<String> {
         }
         Check::TimeZone => zone_setting(value)
             .ok_or_else(|| invalid().with_hint("A name such as Asia/Shanghai, or hours east of Greenwich.")),
+        Check::DateStyle => date_style(&lower).ok_or_else(|| {
+            invalid().with_hint("Dates are shown as ISO, and read as ISO or with the month first: ISO, MDY.")
+        }),
         // Its bounds are the server's.
         Check::Memory => Err(invalid()),
         Check::Fixed => {
             Err(Error::new(Kind::InvalidParameter, format!("parameter \"{}\" cannot be changed", known.name)))
         }
     }
+}
+
+/// The one style of dates, if the words mean it.
+fn date_style(words: &str) -> Option<String> {
+    let mut words = words.split(|c: char| c == ',' || c.is_whitespace()).filter(|word| !word.is_empty());
+    words
+        .all(|word| matches!(word, "iso" | "mdy" | "us" | "default") || word.starts_with("noneuro"))
+        .then(|| "ISO, MDY".to_owned())
 }
 
 fn checked_memory(known: &Known, value: &str, bytes_max: u64) -> Result<String> {
@@ -301,8 +338,8 @@ pub fn show_milliseconds(ms: u64) -> String {
     }
 }
 
-/// The spelling that clients look for in ParameterStatus.
-fn reported_name(name: &str) -> String {
+/// The spelling that clients look for in ParameterStatus and SHOW.
+pub fn reported_name(name: &str) -> String {
     match name {
         "datestyle" => "DateStyle",
         "intervalstyle" => "IntervalStyle",
@@ -328,6 +365,13 @@ mod tests {
         assert_eq!(settings.set("statement_timeout", "25d").unwrap_err().kind(), Kind::InvalidParameter);
         assert_eq!(settings.set("no_such", "1").unwrap_err().kind(), Kind::UndefinedObject);
         assert_eq!(settings.set("row_security", "maybe").unwrap_err().kind(), Kind::InvalidParameter);
+        for style in ["iso", "ISO, MDY", "us,iso", "default"] {
+            settings.set("datestyle", style).unwrap();
+            assert_eq!(settings.get("datestyle").unwrap(), "ISO, MDY");
+        }
+        for style in ["iso, dmy", "German", "nonsense", "ymd"] {
+            assert_eq!(settings.set("datestyle", style).unwrap_err().kind(), Kind::InvalidParameter, "{style}");
+        }
         settings.set("app.region", "east").unwrap();
         assert_eq!(settings.get("app.region").unwrap(), "east");
         assert_eq!(settings.set("TimeZone", "utc").unwrap(), Some(("TimeZone".into(), "UTC".into())));

@@ -44,7 +44,10 @@ pub fn sql_type(data_type: &DataType) -> Result<SqlType> {
             | ArrayElemTypeDef::AngleBracket(item)
             | ArrayElemTypeDef::Parenthesis(item),
         ) => SqlType::Array(Box::new(sql_type(item)?)),
-        DataType::Custom(name, modifiers) => vector(name, modifiers).unwrap_or_else(|| custom(name))?,
+        DataType::Custom(name, modifiers) => match spelled(name, modifiers) {
+            Some(spelled) => sql_type(&spelled)?,
+            None => vector(name, modifiers).unwrap_or_else(|| custom(name))?,
+        },
         other => return Err(undefined(&other.to_string().to_lowercase())),
     })
 }
@@ -84,12 +87,29 @@ pub fn find_enum<'a>(context: &'a Context, schema: Option<&str>, name: &str) -> 
     }
 }
 
+/// A type with a length or places that is written by the name that it has in `pg_catalog`, such as `bpchar(3)`.
+fn spelled(name: &ObjectName, modifiers: &[String]) -> Option<DataType> {
+    let (schema, plain) = split(name).ok()?;
+    if schema.is_some_and(|schema| schema != "pg_catalog") {
+        return None;
+    }
+    let length = |digits: &String| digits.parse().map(|length| CharacterLength::IntegerLength { length, unit: None });
+    Some(match (plain.as_str(), modifiers) {
+        ("bpchar", [n]) => DataType::Char(length(n).ok()),
+        ("varchar", [n]) => DataType::Varchar(length(n).ok()),
+        ("numeric", [p]) => DataType::Numeric(ExactNumberInfo::Precision(p.parse().ok()?)),
+        ("numeric", [p, s]) => DataType::Numeric(ExactNumberInfo::PrecisionAndScale(p.parse().ok()?, s.parse().ok()?)),
+        _ => return None,
+    })
+}
+
 fn custom(name: &ObjectName) -> Result<SqlType> {
     let (schema, plain) = split(name)?;
     let known = match (schema.as_deref(), plain.as_str()) {
         (Some(schema), _) if schema != "pg_catalog" => None,
         (_, "timestamptz") => Some(SqlType::Timestamptz),
-        (_, "bpchar") => Some(SqlType::Char(1)),
+        // Without a length it has none: other than a `char`, blanks at its end count here.
+        (_, "bpchar") => Some(SqlType::Text),
         (None, "serial" | "serial4") => Some(SqlType::Int4),
         (None, "bigserial" | "serial8") => Some(SqlType::Int8),
         (None, "smallserial" | "serial2") => Some(SqlType::Int2),

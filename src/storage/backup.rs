@@ -27,7 +27,7 @@ use super::backup_manifest::{Item, Manifest};
 use super::journal::{self, Listing};
 use super::lock::FolderLock;
 use super::log_file;
-use super::paths::{named, remove_file, sync_folder};
+use super::paths::{lies_in, named, remove_file, sync_folder};
 use super::retention::{Pin, now_ms};
 use super::store::Store;
 use crate::crypto::Sha256;
@@ -199,12 +199,11 @@ fn is_there(to: &Path, item: &Item, one: &Wanted) -> bool {
 
 /// Makes the folder, or sees that it holds backups.
 fn prepare(data_dir: &Path, to: &Path) -> Result<()> {
-    make_folder(to)?;
-    let inside = |path: &Path, of: &Path| Some(path.canonicalize().ok()?.starts_with(of.canonicalize().ok()?));
-    if inside(to, data_dir) == Some(true) {
+    if lies_in(to, data_dir) {
         return Err(Error::new(Kind::Configuration, "a backup cannot lie in the folder of its database")
             .with_hint("Choose a folder on another disk."));
     }
+    make_folder(to)?;
     let marker = to.join(MARKER);
     if marker.exists() {
         return Ok(());

@@ -238,10 +238,12 @@ impl Survey<'_> {
 
     fn add(&mut self, object: String, kind: &'static str, key: Option<u32>, state: SealState, bytes: u64) {
         let fact = key.and_then(|key| self.facts.get(&key));
+        // What is damaged from its first byte on may as well be plain.
+        let plain = state == SealState::Plain || (kind, state) == ("other", SealState::Damaged);
         self.found.push(SealStatus {
             object,
             kind,
-            algorithm: (state != SealState::Plain).then_some(ALGORITHM),
+            algorithm: (!plain).then_some(ALGORITHM),
             key_version: key.map(u64::from),
             scope: fact.map(|fact| fact.scope),
             state,

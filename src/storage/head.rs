@@ -20,6 +20,7 @@ use crate::fail;
 
 const SLOT_BYTES: usize = 4096;
 const NAME: &str = "head";
+const MEND: &str = "`steward repair` makes it anew from the journal; or restore the database from its last backup.";
 
 /// What a slot says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,19 +59,19 @@ impl Head {
         let file = match OpenOptions::new().read(true).write(true).open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(Error::new(Kind::Corruption, format!("\"{}\" is missing", path.display()))
-                    .with_hint("Restore it from the last backup, together with the folder beside it."));
+                return Err(Error::new(Kind::Corruption, format!("\"{}\" is missing", path.display())).with_hint(MEND));
             }
             Err(error) => return Err(Error::io(format!("\"{}\"", path.display()), &error)),
         };
         let (newest, _) = read(&file, sealer);
         let Some(record) = newest else {
-            let unknown = raw_slots(&file).iter().all(|sealed| sealer.lacks_keys_of(sealed));
+            let slots = raw_slots(&file);
+            let unknown = !slots.is_empty() && slots.iter().all(|sealed| sealer.lacks_keys_of(sealed));
             return Err(match unknown {
                 true => outdated(dir),
                 false => {
                     let message = format!("\"{}\" is damaged: neither of its slots opens", path.display());
-                    Error::new(Kind::Corruption, message)
+                    Error::new(Kind::Corruption, message).with_hint(MEND)
                 }
             });
         };

@@ -125,6 +125,10 @@ impl Listing {
             };
             let follows = end.as_ref().is_none_or(|end| log.previous == end.chain && log.number == end.commit + 1);
             if log.number != *first || !follows {
+                // What it should follow is cut off by damage: that is where it lies.
+                if let Some(broken) = end.and_then(|end| end.broken) {
+                    return Err(broken);
+                }
                 fail!(Corruption, "the journal is damaged: \"{}\" does not follow what is before it", path.display());
             }
             // One without a commit is made anew under the same name: what follows does not go on from it.
@@ -152,7 +156,10 @@ impl Listing {
             }
             end = Some(reached);
         }
-        Ok(end.filter(|end| end.commit >= after))
+        match end {
+            Some(End { commit, broken: Some(broken), .. }) if commit < after => Err(broken),
+            end => Ok(end.filter(|end| end.commit >= after)),
+        }
     }
 }
 

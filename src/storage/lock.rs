@@ -12,9 +12,10 @@ use crate::error::{Error, Kind, Result};
 /// being stopped, is gone by then.
 const LOCK_WAIT: Duration = Duration::from_millis(500);
 
-/// Holds the file `LOCK` of a folder (flock); the system lets go of it when the process ends, however it ends.
+/// Holds the file `LOCK` of a folder and the folder itself (flock); the system lets go of both when the process ends, however it
+/// ends. The file tells who has it; the folder stays locked when somebody removes the file.
 #[derive(Debug)]
-pub(super) struct FolderLock(#[allow(dead_code, reason = "held open, never read")] File);
+pub(super) struct FolderLock(#[allow(dead_code, reason = "held open, never read")] [File; 2]);
 
 impl FolderLock {
     /// Takes the lock and writes our process id into it; [`Kind::InUse`] with the other's id when it is taken.
@@ -23,7 +24,13 @@ impl FolderLock {
         let io = |error| Error::io(format!("lock file \"{}\"", path.display()), &error);
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(io)?;
-        match Self::wait(&file) {
+        let folder = File::open(dir).map_err(|error| Error::io(format!("\"{}\"", dir.display()), &error))?;
+        let locked = Self::wait(&file).and_then(|()| match Self::wait(&folder) {
+            // A file system that locks no folders: the file is what there is.
+            Err(TryLockError::Error(_)) => Ok(()),
+            locked => locked,
+        });
+        match locked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let mut holder = String::new();
@@ -42,7 +49,7 @@ impl FolderLock {
         let written =
             file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
         written.map_err(io)?;
-        Ok(Self(file))
+        Ok(Self([file, folder]))
     }
 
     /// Tries until the lock is free or [`LOCK_WAIT`] is over.
@@ -54,5 +61,21 @@ impl FolderLock {
                 done => return done,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_locked_without_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = FolderLock::take(folder.path()).unwrap();
+        assert_eq!(FolderLock::take(folder.path()).unwrap_err().kind(), Kind::InUse);
+        std::fs::remove_file(folder.path().join("LOCK")).unwrap();
+        assert_eq!(FolderLock::take(folder.path()).unwrap_err().kind(), Kind::InUse);
+        drop(held);
+        FolderLock::take(folder.path()).unwrap();
     }
 }

@@ -93,6 +93,7 @@ pub use files::{FileWriter, Files};
 pub use history::{Past, Span};
 pub use master_key::{is_master_key, rotate_master_key};
 pub use memory::MemoryEngine;
+pub use paths::lies_in;
 pub use repair::{mend, mend_file};
 pub use restore::{Latest, Restored, Target, restore};
 pub use retention::Kept;

@@ -11,6 +11,14 @@ pub(super) fn named(path: &Path, error: &io::Error) -> Error {
     Error::io(format!("\"{}\"", path.display()), error)
 }
 
+/// Whether a path, which need not exist, lies in a folder or is it, whatever links lead there.
+pub fn lies_in(path: &Path, folder: &Path) -> bool {
+    let Ok(folder) = folder.canonicalize() else { return false };
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let real = absolute.ancestors().find_map(|ancestor| ancestor.canonicalize().ok());
+    real.is_some_and(|real| real.starts_with(&folder))
+}
+
 /// Removes a file, if it is there.
 pub(super) fn remove_file(path: &Path) -> Result<()> {
     if_there(fs::remove_file(path)).map_err(|error| named(path, &error))

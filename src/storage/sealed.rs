@@ -389,7 +389,12 @@ impl Engine for SealedEngine {
 
     fn settle(&self, ticket: Ticket) -> Result<()> {
         // What could not be written leaves the last commits in doubt until the folder is opened again.
-        let lead = |group: &[Arc<Submitted>]| self.lead(group).map_err(|error| self.health.fail(error));
+        let in_doubt = |error: Error| {
+            error.with_detail(
+                "Whether this commit is durable shows when the database is opened again: look before it is repeated.",
+            )
+        };
+        let lead = |group: &[Arc<Submitted>]| self.lead(group).map_err(|error| in_doubt(self.health.fail(error)));
         self.queue.settle(ticket, || self.health.still_writes(), lead)
     }
 }

@@ -108,11 +108,13 @@ impl Manager {
     ) -> Result<T> {
         let mut indexes = self.keys.lock();
         let latest = self.checked.load_full();
+        // One that a transaction has made and not committed may come to nothing, and another get its name.
+        let known = is_of(&latest, table, key);
         let place = (table, key.name.clone());
-        if let Some(index) = indexes.get(&place) {
+        if known && let Some(index) = indexes.get(&place) {
             return ask(index, &latest);
         }
-        if !indexes.fits(latest.rows(table).live_rows()) {
+        if !known || !indexes.fits(latest.rows(table).live_rows()) {
             drop(indexes);
             return ask(&self.index_of_some(&latest, table, key, &wanted()?)?, &latest);
         }
@@ -173,6 +175,12 @@ impl Manager {
         };
         columns.map(column).collect()
     }
+}
+
+/// Whether a constraint is one of the table's in this state.
+pub(super) fn is_of(state: &Snapshot, table: ObjectId, key: &KeyConstraint) -> bool {
+    let known = state.catalog.table_by_id(table).and_then(|facts| facts.key(&key.name));
+    known.is_some_and(|known| (&known.columns, known.nulls_equal) == (&key.columns, key.nulls_equal))
 }
 
 /// What is true of a row that has one of the keys.

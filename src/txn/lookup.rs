@@ -1,6 +1,7 @@
 //! Finding the one row that has a key.
 
 use super::Manager;
+use super::key_indexes::is_of;
 use super::keys::{KeyBytes, key_bytes};
 use super::segment::RowId;
 use super::snapshot::{Snapshot, TableRows};
@@ -66,6 +67,10 @@ impl Manager {
         wanted: &KeyBytes,
         (rows, committed): (&TableRows, &Arc<TableRows>),
     ) -> Result<Found> {
+        if !is_of(&self.checked.load(), table, key) {
+            // Of a state whose rows may have other columns.
+            return Ok(Found::Unknown);
+        }
         let wants_index = rows.live_rows() <= KEY_LOOKUP_ROWS_MAX && self.keys.lock().fits(rows.live_rows());
         if !wants_index && !self.has_index(table, key) {
             // Bounds and filters find it too: no reason to hold every key in memory for a table that is only read.

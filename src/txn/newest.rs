@@ -94,13 +94,18 @@ impl Manager {
         columns: &[ArrayRef],
     ) -> Result<Vec<Holder>> {
         let wanted = keys::bytes_of(key, columns)?;
+        let own = |bytes: &KeyBytes| txn.row_of_key(table, &key.name, bytes).map_or(Holder::Nobody, Holder::Row);
+        if txn.is_fresh(table) {
+            // It removes whatever is committed, which may have other columns.
+            return Ok(wanted.iter().map(|bytes| bytes.as_ref().map_or(Holder::Null, own)).collect());
+        }
         let asked = || Ok(columns.to_vec());
         self.with_index(table, key, asked, |index, latest| {
             let rows = latest.rows(table);
             let removed = self.removed_by(txn, table, &rows);
             let holder = |bytes: &KeyBytes| {
                 let stored = index.get(bytes).filter(|row| rows.is_live(*row) && !removed(*row));
-                stored.or_else(|| txn.row_of_key(table, &key.name, bytes)).map_or(Holder::Nobody, Holder::Row)
+                stored.map_or_else(|| own(bytes), Holder::Row)
             };
             Ok(wanted.iter().map(|bytes| bytes.as_ref().map_or(Holder::Null, holder)).collect())
         })

@@ -177,3 +177,33 @@ async fn names_change_hands_while_others_commit() {
         assert_eq!(one::<i32>(&b, "SELECT n FROM facts").await, round);
     }
 }
+
+/// COMMIT and ROLLBACK within a string end what came before them there, and AND CHAIN begins the next block.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_string_is_committed_where_it_says_so() {
+    let house = House::open().await;
+    let client = house.client().await;
+    client.batch_execute("CREATE TABLE said (n int)").await.unwrap();
+    let all = "SELECT n FROM said ORDER BY n";
+    let seen = async || texts(&client, all).await.into_iter().flatten().flatten().collect::<Vec<_>>().join(" ");
+    let string = "INSERT INTO said VALUES (1); COMMIT; INSERT INTO said VALUES (2); SELECT 1 / 0";
+    assert_eq!(code(&client.batch_execute(string).await.unwrap_err()), "22012");
+    assert_eq!(seen().await, "1");
+    client.batch_execute("INSERT INTO said VALUES (3); ROLLBACK; INSERT INTO said VALUES (4)").await.unwrap();
+    assert_eq!(seen().await, "1 4");
+    client.batch_execute("INSERT INTO said VALUES (5); BEGIN; INSERT INTO said VALUES (6)").await.unwrap();
+    client.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(seen().await, "1 4");
+
+    client
+        .batch_execute("BEGIN ISOLATION LEVEL SERIALIZABLE; INSERT INTO said VALUES (7); COMMIT AND CHAIN")
+        .await
+        .unwrap();
+    assert_eq!(texts(&client, "SHOW transaction_isolation").await[0][0].as_deref(), Some("serializable"));
+    client.batch_execute("INSERT INTO said VALUES (8); ROLLBACK AND CHAIN").await.unwrap();
+    client.batch_execute("INSERT INTO said VALUES (9); ROLLBACK").await.unwrap();
+    assert_eq!(seen().await, "1 4 7");
+    for alone in ["COMMIT AND CHAIN", "ROLLBACK AND CHAIN"] {
+        assert_eq!(code(&client.batch_execute(alone).await.unwrap_err()), "25P01");
+    }
+}

@@ -106,18 +106,7 @@ pub(super) fn drop_relation(
             forget(ddl, parent, id)?;
         }
     }
-    let dependents = dependent_views(ddl, schema, name);
-    if let Some((_, _, view)) = dependents.first()
-        && !cascade
-    {
-        return Err(Error::new(Kind::Dependent, format!("cannot drop {name} because other objects depend on it"))
-            .with_detail(format!("view {view} depends on {name}"))
-            .with_hint("Use DROP ... CASCADE to drop the dependent objects too."));
-    }
-    for (view, schema, name) in dependents {
-        ddl.context.notice(format!("drop cascades to view {name}"));
-        drop_relation(ddl, view, &schema, &name, true, going)?;
-    }
+    drop_views(ddl, name, dependent_views(ddl, schema, name), cascade, going)?;
     let catalog = ddl.txn.snapshot().catalog.clone();
     let belongings = catalog.indexes_of(id).map(|(id, _)| id).chain(catalog.policies_of(id).map(|(id, _)| id));
     let belongings = belongings.chain(catalog.classes_of(id).map(|(id, _)| id));
@@ -140,14 +129,54 @@ pub(super) fn drop_relation(
     Ok(())
 }
 
-/// Views whose query names the relation.
-pub(super) fn dependent_views(ddl: &Ddl<'_>, schema: &str, name: &str) -> Vec<(ObjectId, String, String)> {
-    let catalog = &ddl.txn.snapshot().catalog;
-    let views = catalog.class(Class::Relation).filter_map(|(id, object)| match object {
+/// Drops the views that read something in this schema, or refuses to without `cascade`; `what` is what is being dropped.
+pub fn drop_readers(ddl: &mut Ddl<'_>, what: &str, schema: &str, cascade: bool) -> Result<()> {
+    let readers = views(ddl, |_, query| {
+        let named = parser::query(query).map(|mut query| view_names::named(&mut query));
+        named.is_ok_and(|named| named.iter().any(|(of, _)| of.as_deref() == Some(schema)))
+    });
+    drop_views(ddl, what, readers, cascade, &[])
+}
+
+/// Drops views that depend on something, or refuses to without `cascade`.
+fn drop_views(
+    ddl: &mut Ddl<'_>,
+    what: &str,
+    views: Vec<(ObjectId, String, String)>,
+    cascade: bool,
+    going: &[ObjectId],
+) -> Result<()> {
+    if let Some((_, _, view)) = views.first()
+        && !cascade
+    {
+        return Err(Error::new(Kind::Dependent, format!("cannot drop {what} because other objects depend on it"))
+            .with_detail(format!("view {view} depends on {what}"))
+            .with_hint("Use DROP ... CASCADE to drop the dependent objects too."));
+    }
+    for (view, schema, name) in views {
+        // Another that is gone by now may have taken it along.
+        if ddl.txn.snapshot().catalog.get(view).is_some() {
+            ddl.context.notice(format!("drop cascades to view {name}"));
+            drop_relation(ddl, view, &schema, &name, true, going)?;
+        }
+    }
+    Ok(())
+}
+
+/// Views, materialized ones too, by their schema and their query.
+fn views(ddl: &Ddl<'_>, reads: impl Fn(&str, &str) -> bool) -> Vec<(ObjectId, String, String)> {
+    let views = ddl.txn.snapshot().catalog.class(Class::Relation).filter_map(|(id, object)| match object {
         Object::View(view) => Some((id, &view.schema, &view.name, &view.query)),
         Object::Table(table) => table.materialized.as_ref().map(|of| (id, &table.schema, &table.name, &of.query)),
         _ => None,
     });
+    let found = views.filter(|(_, of, _, query)| reads(of, query));
+    found.map(|(id, schema, name, _)| (id, schema.clone(), name.clone())).collect()
+}
+
+/// Views whose query names the relation.
+pub(super) fn dependent_views(ddl: &Ddl<'_>, schema: &str, name: &str) -> Vec<(ObjectId, String, String)> {
+    let catalog = &ddl.txn.snapshot().catalog;
     let own = |schema: &str| is_temporary(schema);
     // By its name alone a temporary relation is meant in its own schema only, and there before all others.
     let may_mean = |of: &str| match (own(schema), own(of)) {
@@ -161,8 +190,7 @@ pub(super) fn dependent_views(ddl: &Ddl<'_>, schema: &str, name: &str) -> Vec<(O
         let mut named = view_names::named(&mut query).into_iter();
         named.any(|(s, n)| n == name && s.map_or_else(|| may_mean(of), meant))
     };
-    let found = views.filter(|(_, of, _, query)| names(of, query));
-    found.map(|(id, schema, name, _)| (id, schema.clone(), name.clone())).collect()
+    views(ddl, names)
 }
 
 fn schema(ddl: &mut Ddl<'_>, name: &ObjectName, if_exists: bool, cascade: bool) -> Result<()> {

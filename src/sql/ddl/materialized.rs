@@ -8,7 +8,7 @@ use super::super::context::Context;
 use super::super::planner::Planner;
 use super::super::{lineage, parser, temporary};
 use super::table::fill;
-use super::{Ddl, skipping, view_names};
+use super::{Ddl, skipping, view_names, wildcards};
 use crate::catalog::{Column, Materialized, Object, ObjectId, SqlType, Table};
 use crate::error::{Error, Kind, Result};
 use datafusion::logical_expr::LogicalPlan;
@@ -37,6 +37,7 @@ pub async fn create_materialized_view(
     let columns: Vec<String> = create.columns.iter().map(|column| parser::fold(&column.name)).collect();
     let mut table = Table::new(schema, name, ddl.context.role);
     view_names::qualify(&mut create.query, ddl.context);
+    wildcards::spell_out(&mut create.query, ddl);
     let query = create.query.to_string();
     table.materialized = Some(Materialized { query, columns, populated: with_data, origins: Vec::new() });
     let (context, plan) = query_of(ddl, &table)?;

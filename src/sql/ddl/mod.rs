@@ -24,13 +24,14 @@ mod sequence;
 mod table;
 mod text_index;
 mod view_names;
+mod wildcards;
 
 pub use access::{alter_role, create_role, drop_role, grant};
 pub use alter_table::alter_table;
 pub use class::{erase_class, may_have_classes, set_class};
 pub use comment::comment_on;
 pub use deferral::alter_constraint;
-pub use drop::{drop_by_id, drop_objects};
+pub use drop::{drop_by_id, drop_objects, drop_readers};
 pub use enumeration::{alter_enum, create_enum, drop_types};
 pub use foreign_key::to_truncate;
 pub use function::{create_function, drop_function};

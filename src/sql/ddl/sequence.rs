@@ -3,6 +3,7 @@
 use super::super::parser::{IdentityChange, SequenceOption, last};
 use super::super::planner::Planner;
 use super::super::sequences;
+use super::super::values;
 use super::{Ddl, check_name, skipping};
 use crate::catalog::{Catalog, Class, Column, Object, ObjectId, Sequence, SqlType, Table};
 use crate::error::{Error, Kind, Result};
@@ -323,6 +324,12 @@ pub(super) fn set_default(ddl: &Ddl<'_>, column: &mut Column, expression: Expr) 
         let (id, _) = sequences::must_find(ddl.context, &name)?;
         (column.default, column.sequence) = (None, Some(id));
         return Ok(());
+    }
+    if let Expr::Value(value) = &expression
+        && let Value::SingleQuotedString(literal) = &value.value
+    {
+        // One that is no value of the type is told now, and not with the first row.
+        values::read_one(literal, &column.data_type)?;
     }
     let text = expression.to_string();
     let planner = Planner::new(ddl.context, ddl.state);

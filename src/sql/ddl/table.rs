@@ -13,7 +13,7 @@ use super::foreign_key::add_foreign_key;
 use super::generated::check_generated;
 use super::like::take_over;
 use super::sequence::{number_column, set_default};
-use super::{Ddl, check_name, skipping, view_names};
+use super::{Ddl, check_name, skipping, view_names, wildcards};
 use crate::catalog::{
     CheckConstraint, Column, KeyConstraint, Object, ObjectId, OnCommit, SqlType, Table, View, is_temporary,
 };
@@ -300,6 +300,7 @@ pub fn create_view(ddl: &mut Ddl<'_>, mut create: ast::CreateView) -> Result<()>
     }
     let columns: Vec<String> = create.columns.iter().map(|column| fold(&column.name)).collect();
     view_names::qualify(&mut create.query, ddl.context);
+    wildcards::spell_out(&mut create.query, ddl);
     // Planned now so that a view which cannot work is refused when it is made.
     Planner::new(ddl.context, ddl.state).relation_of((*create.query).clone(), &columns)?;
     let view = View {

@@ -1,13 +1,14 @@
 //! Rows on their way into a table: gathered, past those whose keys are there, then added and made to refer.
 
+use super::super::locking::changed_meanwhile;
 use super::upsert::Upsert;
 use super::{Referring, Target, Work, rows};
 use crate::catalog::KeyConstraint;
 use crate::config::SEGMENT_ROWS_MAX;
 use crate::error::Result;
-use crate::txn::{Loader, Transaction};
-use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
+use crate::txn::{Condition, Holder, Isolation, Loader, Transaction};
+use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
+use arrow::compute::{concat_batches, take};
 
 /// What to do about a row whose key is there already.
 pub enum OnConflict {
@@ -66,16 +67,20 @@ impl<'a> Adding<'a> {
 
     async fn flush(&mut self, work: &Work<'_>, txn: &mut Transaction) -> Result<()> {
         let Some(first) = self.waiting.first() else { return Ok(()) };
-        let mut batch = concat_batches(&first.schema(), self.waiting.iter())?;
+        let mut batch: RecordBatch = concat_batches(&first.schema(), self.waiting.iter())?;
         self.waiting.clear();
         match &mut self.on_conflict {
             OnConflict::Fail => {}
             OnConflict::Skip(keys) => {
                 let manager = &work.context.database.manager;
-                batch = manager.without_taken_keys(txn, self.target.id, keys, &batch)?;
+                let all = batch;
+                batch = manager.without_taken_keys(txn, self.target.id, keys, &all)?;
                 // Of those that others are adding, some may come to nothing.
                 work.lock_keys(txn, self.target, &batch).await?;
                 batch = manager.without_taken_keys(txn, self.target.id, keys, &batch)?;
+                if batch.num_rows() < all.num_rows() && txn.isolation() != Isolation::ReadCommitted {
+                    note_taken(work, txn, self.target, keys, &all)?;
+                }
             }
             OnConflict::Update(upsert) => {
                 let (new, changed) = upsert.change(work, txn, self.target, batch).await?;
@@ -108,4 +113,35 @@ impl<'a> Adding<'a> {
         self.referring.end(work, txn, self.target).await?;
         Ok((self.count, self.added))
     }
+}
+
+/// That rows of a batch are left out tells the transaction that their keys are there: it has read those rows, and may not have if its
+/// snapshot does not show them.
+fn note_taken(
+    work: &Work<'_>,
+    txn: &Transaction,
+    target: &Target,
+    keys: &[KeyConstraint],
+    batch: &RecordBatch,
+) -> Result<()> {
+    for key in keys {
+        let columns: Vec<ArrayRef> = key.columns.iter().map(|&column| batch.column(column).clone()).collect();
+        let holders = work.context.database.manager.holders(txn, target.id, key, &columns)?;
+        let mut taken = Vec::new();
+        for (place, holder) in holders.iter().enumerate() {
+            if let Holder::Row(row) = holder {
+                if !txn.snapshot().rows(target.id).is_live(*row) {
+                    return Err(changed_meanwhile("update"));
+                }
+                taken.push(place as u64);
+            }
+        }
+        if let Some(reads) = txn.reads().filter(|_| !taken.is_empty()) {
+            let places = UInt64Array::from(taken);
+            let known = key.columns.iter().zip(&columns);
+            let known = known.map(|(&column, values)| Ok(Condition::OneOf(column, take(values, &places, None)?)));
+            reads.note_rows(target.id, &known.collect::<Result<Vec<_>>>()?);
+        }
+    }
+    Ok(())
 }

@@ -13,6 +13,7 @@ mod deferred;
 mod delete;
 mod foreign;
 mod generated;
+mod held;
 mod insert;
 mod masked;
 mod merge;
@@ -65,6 +66,8 @@ pub struct Work<'a> {
     pub again: Arc<AtomicBool>,
     /// Where the plan of the statement is kept, if it is a prepared one.
     pub kept: Option<Arc<KeptPlan>>,
+    /// What it holds in memory of what it changes.
+    held: held::Held,
 }
 
 /// A table that a statement changes.
@@ -103,7 +106,7 @@ impl Target {
 impl<'a> Work<'a> {
     /// The work of a statement.
     pub fn new(context: &'a Arc<Context>, state: &'a SessionState) -> Self {
-        Self { context, state, again: Arc::default(), kept: None }
+        Self { context, state, again: Arc::default(), kept: None, held: held::Held::default() }
     }
 
     /// The same work of a statement whose plan may be kept.
@@ -111,9 +114,14 @@ impl<'a> Work<'a> {
         Self { kept, ..self }
     }
 
+    /// Counts rows that stay in memory until the statement's end.
+    pub fn hold(&self, rows: &RecordBatch) -> Result<()> {
+        self.held.hold(self.context, rows)
+    }
+
     /// The same work in another context.
     pub fn within<'b>(&'b self, context: &'b Arc<Context>) -> Work<'b> {
-        Work { context, state: self.state, again: self.again.clone(), kept: self.kept.clone() }
+        Work { context, state: self.state, again: self.again.clone(), kept: self.kept.clone(), held: self.held.clone() }
     }
 
     /// The table of this name, if the role may do `privilege` on it.

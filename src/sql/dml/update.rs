@@ -65,6 +65,7 @@ pub(super) async fn assign(
         new[column] = zone.assign(values, &target.table.columns[column].data_type)?;
     }
     let batch = crate::txn::batch(target.table.arrow_schema(), new, ids.len())?;
+    work.hold(&batch)?;
     replace(work, txn, target, ids, (&old, batch), columns).await
 }
 
@@ -182,6 +183,7 @@ pub(super) async fn found_by(work: &Work<'_>, plan: LogicalPlan) -> Result<Recor
     let plan = work.bind(plan)?;
     let rows = run::stream(work.context, work.state, &plan).await?;
     let schema = rows.schema();
+    let rows = rows.map_err(Error::from).and_then(|batch| std::future::ready(work.hold(&batch).map(|()| batch)));
     // Its columns are there even when no row is.
     Ok(arrow::compute::concat_batches(&schema, &rows.try_collect::<Vec<_>>().await?)?)
 }
@@ -287,5 +289,7 @@ pub(super) fn rows_by_id(
         let parts: Vec<&dyn Array> = parts.iter().map(|part| part.as_ref()).collect();
         whole[position] = interleave(&parts, &indices)?;
     }
-    crate::txn::batch(schema, whole, ids.len())
+    let rows = crate::txn::batch(schema, whole, ids.len())?;
+    work.hold(&rows)?;
+    Ok(rows)
 }

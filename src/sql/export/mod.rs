@@ -17,6 +17,7 @@ mod schema;
 use super::context::Context;
 use crate::catalog::{Object, Table, is_temporary};
 use crate::error::{Error, Kind, Result};
+use crate::storage::lies_in;
 use crate::txn::batch;
 use arrow::array::RecordBatch;
 use csv_file::CsvFile;
@@ -72,6 +73,10 @@ trait TableFiles {
 /// Writes everything into the folder `to`, which is empty or absent; durable on return. Gives the number of rows.
 pub fn export(context: &Context, to: &Path, format: Format) -> Result<u64> {
     let named = |path: &Path, error: std::io::Error| Error::io(format!("\"{}\"", path.display()), &error);
+    if lies_in(to, context.database.manager.store().dir()) {
+        let message = "an export cannot lie in the folder of its database: it is not sealed";
+        return Err(Error::new(Kind::Configuration, message).with_hint("Choose another folder."));
+    }
     fs::create_dir_all(to.join("data")).map_err(|error| named(to, error))?;
     let mut entries = fs::read_dir(to).map_err(|error| named(to, error))?.flatten().map(|entry| entry.file_name());
     if entries.any(|name| name != "data" && name != "lost+found") {

@@ -25,7 +25,7 @@ pub enum Own {
     /// `CREATE SOURCE`
     CreateSource { name: String, if_not_exists: bool, source_type: String, options: BTreeMap<String, String> },
     /// `DROP SOURCE`
-    DropSource { name: String, if_exists: bool },
+    DropSource { name: String, if_exists: bool, cascade: bool },
     /// `REFRESH SOURCE`
     RefreshSource { name: String },
     /// `INVENTORY`
@@ -415,7 +415,12 @@ fn drop(words: &mut Words) -> Result<Option<Own>> {
     });
     let if_exists = words.take(&["IF", "EXISTS"]);
     Ok(Some(match object.as_str() {
-        "SOURCE" => Own::DropSource { name: words.name()?, if_exists },
+        "SOURCE" => {
+            let name = words.name()?;
+            let cascade = words.take(&["CASCADE"]);
+            words.take(&["RESTRICT"]);
+            Own::DropSource { name, if_exists, cascade }
+        }
         "MODEL" => Own::DropModel { name: words.name()?, if_exists },
         "TAG" => Own::DropTag { name: words.name()?, if_exists },
         "MASKING" => Own::DropMaskingPolicy { name: words.name()?, if_exists },

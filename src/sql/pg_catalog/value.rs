@@ -13,10 +13,12 @@ pub enum Value {
     Int(i64),
     /// `real`, `double precision`, `numeric`
     Float(f64),
-    /// All texts: `name`, `"char"`, `text`, `aclitem`, `pg_node_tree`, `json`, `interval`, ...
+    /// All texts: `name`, `"char"`, `text`, `aclitem`, `pg_node_tree`, `json`, ...
     Text(Arc<str>),
     /// `timestamptz`: microseconds since 1970-01-01 UTC
     Moment(i64),
+    /// `interval`: microseconds
+    Span(i64),
     /// An array of one dimension, `int2vector` and `oidvector` among them.
     Array(Arc<[Value]>),
     /// A row.

@@ -39,7 +39,7 @@ fn select_items(select: &mut Select, order: &mut [OrderByExpr], outermost: bool)
     let grouped = super::groups(select);
     // Where HAVING says a name it means a column, and the engine what is selected under that name.
     let said = select.having.as_ref().map(identifiers).unwrap_or_default();
-    let (mut seen, mut given) = (HashSet::new(), HashSet::new());
+    let (mut seen, mut given, mut columns) = (HashSet::new(), HashSet::new(), HashSet::new());
     for (n, item) in select.projection.iter_mut().enumerate() {
         let SelectItem::UnnamedExpr(expression) = item else {
             if let SelectItem::ExprWithAlias { alias, .. } = item
@@ -53,23 +53,30 @@ fn select_items(select: &mut Select, order: &mut [OrderByExpr], outermost: bool)
         let fresh = seen.insert(without_casts(expression));
         let name = names::name(expression);
         let column = matches!(expression, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+        // `c.code, code` are one column to the engine, and `a.code, b.code` are not.
+        let qualified = matches!(expression, Expr::CompoundIdentifier(_));
+        let twin = column && columns.contains(&(name.clone(), !qualified));
+        if column {
+            columns.insert((name.clone(), qualified));
+        }
         // Beside `*` a column may come twice, and only its number tells which one of the result it is.
         let beside = open && outermost;
         // What is called as the column is would be taken for it.
         let taken = outermost && aliases.contains(&name);
-        if column && fresh && !beside && !taken {
+        if column && fresh && !beside && !taken && !twin {
             continue;
         }
         let free = !open && counts.get(&name) == Some(&1) && !said.contains(&name);
         let alias = match free && !column && !(grouped && is_cast_in(expression, order)) {
             true => name,
             // To the engine two may be alike that are not so in words.
-            false if !fresh || !open || beside || taken => format!("{HIDDEN}{n}"),
+            false if !outermost && (!fresh || !open || twin) => names::hidden(n, &name),
+            false if !fresh || !open || beside || taken || twin => format!("{HIDDEN}{n}"),
             false => continue,
         };
         let alias = Ident::with_quote('"', alias);
         let text = expression.to_string();
-        for key in order.iter_mut().filter(|key| !column && key.expr.to_string() == text) {
+        for key in order.iter_mut().filter(|key| (!column || twin) && key.expr.to_string() == text) {
             key.expr = Expr::Identifier(alias.clone());
         }
         if !fresh {
@@ -111,6 +118,12 @@ pub(super) fn without_casts(expression: &Expr) -> String {
     let _ = visit_expressions_mut(&mut plain, |part| {
         while let Expr::Cast { expr, .. } | Expr::Nested(expr) = part {
             *part = expr.as_ref().clone();
+        }
+        // Whether a name has quotes is nothing to it.
+        match part {
+            Expr::Identifier(name) => *name = Ident::new(fold(name)),
+            Expr::CompoundIdentifier(path) => path.iter_mut().for_each(|name| *name = Ident::new(fold(name))),
+            _ => {}
         }
         ControlFlow::<()>::Continue(())
     });

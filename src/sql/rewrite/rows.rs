@@ -1,21 +1,27 @@
 //! Comparisons of rows, which the engine takes for comparisons of values that are never NULL.
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments};
 
-/// `(a, b) = (c, d)` as comparisons of its columns, and so `(a, b) [NOT] IN ((c, d), ...)`.
+/// `(a, b) = (c, d)` as comparisons of its columns, and so `(a, b) [NOT] IN ((c, d), ...)` and `(a, b) IS [NOT] NULL`.
 pub fn compare(expression: &mut Expr) {
     let expanded = match &*expression {
         Expr::BinaryOp { left, op, right } => match (row(left), row(right)) {
-            (Some(left), Some(right)) if left.len() == right.len() => columns(left, op, right),
+            (Some(left), Some(right)) => columns(&left, op, &right),
             _ => return,
         },
+        Expr::IsDistinctFrom(left, right) | Expr::IsNotDistinctFrom(left, right) => match (row(left), row(right)) {
+            (Some(left), Some(right)) => distinct(&left, &right, matches!(expression, Expr::IsDistinctFrom(..))),
+            _ => return,
+        },
+        Expr::IsNull(inner) => row(inner).and_then(|columns| all(&columns, Expr::IsNull)),
+        Expr::IsNotNull(inner) => row(inner).and_then(|columns| all(&columns, Expr::IsNotNull)),
         Expr::InList { expr, list, negated } => {
             let Some(left) = row(expr) else { return };
             let (each, joined) = match negated {
                 false => (BinaryOperator::Eq, BinaryOperator::Or),
                 true => (BinaryOperator::NotEq, BinaryOperator::And),
             };
-            let all = list.iter().map(|item| columns(left, &each, row(item)?)).collect::<Option<Vec<_>>>();
+            let all = list.iter().map(|item| columns(&left, &each, &row(item)?)).collect::<Option<Vec<_>>>();
             all.and_then(|all| all.into_iter().reduce(|a, b| both(a, joined.clone(), b)))
         }
         _ => return,
@@ -25,17 +31,51 @@ pub fn compare(expression: &mut Expr) {
     }
 }
 
-fn row(expression: &Expr) -> Option<&[Expr]> {
+/// The columns of `(a, b)` or `ROW(a)`.
+fn row(expression: &Expr) -> Option<Vec<&Expr>> {
     match expression {
-        Expr::Tuple(columns) if columns.len() > 1 => Some(columns),
+        Expr::Tuple(columns) if columns.len() > 1 => Some(columns.iter().collect()),
         Expr::Nested(inner) => row(inner),
+        Expr::Function(call) if call.name.0.len() == 1 => {
+            let name = call.name.0[0].as_ident()?;
+            let FunctionArguments::List(list) = &call.args else { return None };
+            if name.quote_style.is_some() || !name.value.eq_ignore_ascii_case("row") || list.args.is_empty() {
+                return None;
+            }
+            let column = |argument| match argument {
+                &FunctionArg::Unnamed(FunctionArgExpr::Expr(ref column)) => Some(column),
+                _ => None,
+            };
+            list.args.iter().map(column).collect()
+        }
         _ => None,
     }
 }
 
-fn columns(left: &[Expr], op: &BinaryOperator, right: &[Expr]) -> Option<Expr> {
+/// One and the same question of all columns.
+fn all(columns: &[&Expr], question: impl Fn(Box<Expr>) -> Expr) -> Option<Expr> {
+    let each = columns.iter().map(|column| question(Box::new(Expr::Nested(Box::new((*column).clone())))));
+    each.reduce(|a, b| both(a, BinaryOperator::And, b)).map(|all| Expr::Nested(Box::new(all)))
+}
+
+fn distinct(left: &[&Expr], right: &[&Expr], differ: bool) -> Option<Expr> {
+    if left.len() != right.len() {
+        return None;
+    }
+    let pair = |(a, b): (&&Expr, &&Expr)| {
+        let (a, b) = (Box::new((*a).clone()), Box::new((*b).clone()));
+        Expr::Nested(Box::new(match differ {
+            true => Expr::IsDistinctFrom(a, b),
+            false => Expr::IsNotDistinctFrom(a, b),
+        }))
+    };
+    let joined = if differ { BinaryOperator::Or } else { BinaryOperator::And };
+    left.iter().zip(right).map(pair).reduce(|a, b| both(a, joined.clone(), b))
+}
+
+fn columns(left: &[&Expr], op: &BinaryOperator, right: &[&Expr]) -> Option<Expr> {
     use BinaryOperator::{And, Eq, Gt, GtEq, Lt, LtEq, NotEq, Or};
-    let pairs = || left.iter().cloned().zip(right.iter().cloned());
+    let pairs = || left.iter().map(|&a| a.clone()).zip(right.iter().map(|&b| b.clone()));
     if left.len() != right.len() {
         return None;
     }

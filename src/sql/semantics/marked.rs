@@ -1,10 +1,10 @@
 //! A value under the field of its type: where the engine forgets that a text is JSON, or that a subquery may give no row.
 
-use super::function::Operator;
+use super::function::{self, Operator};
 use crate::error::Result;
 use arrow::array::ArrayRef;
 use arrow::datatypes::Field;
-use datafusion::logical_expr::{ColumnarValue, LogicalPlan};
+use datafusion::logical_expr::{ColumnarValue, Expr, LogicalPlan};
 
 /// The value itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -36,5 +36,13 @@ pub fn has_a_row(plan: &LogicalPlan) -> bool {
         LogicalPlan::Aggregate(aggregate) => aggregate.group_expr.is_empty(),
         LogicalPlan::EmptyRelation(empty) => empty.produce_one_row,
         _ => false,
+    }
+}
+
+/// A value under a field, where the field says more than its type does.
+pub fn as_field(value: Expr, field: Field) -> Expr {
+    match field.metadata().is_empty() {
+        true => value,
+        false => function::call(Marked { field }, vec![value]),
     }
 }

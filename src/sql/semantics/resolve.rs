@@ -26,7 +26,9 @@ use super::marked::{Marked, has_a_row};
 use super::never::known;
 use super::not_in::in_conditions;
 use super::zone::AtTimeZone;
-use super::{above, average, candidates, enumeration, floats, function, input_schema, keyed, lateral, listed, regex};
+use super::{
+    above, average, candidates, enumeration, extreme, floats, function, input_schema, keyed, lateral, listed, regex,
+};
 use crate::catalog::SqlType;
 use crate::error::{Error, Result};
 use arrow::datatypes::{DataType, TimeUnit};
@@ -238,7 +240,7 @@ impl TreeNodeRewriter for Expressions<'_> {
                 let [expr, low, high] = [expr, low, high].map(Box::new);
                 let low = self.comparable(&expr, *low, ">=")?;
                 let high = self.comparable(&expr, *high, "<=")?;
-                let all = enumeration::ordered(self.numbers_of([*expr, low, high]), self.schema);
+                let all = enumeration::ordered(self.moments_of(self.numbers_of([*expr, low, high])), self.schema);
                 let [expr, low, high] = self.keyed_of(all).map(Box::new);
                 Expr::Between(Between { expr, negated, low, high })
             }
@@ -259,6 +261,11 @@ impl TreeNodeRewriter for Expressions<'_> {
                 self.aggregate(call.func.name(), &mut call.params.args, false)?;
                 if let ("avg", [arg]) = (call.func.name(), call.params.args.as_slice()) {
                     call.func = average::of(self.type_of(arg).as_ref());
+                }
+                if let [arg] = call.params.args.as_slice()
+                    && let Some(extreme) = extreme::of(call.func.name(), self.type_of(arg).as_ref())
+                {
+                    call.func = extreme;
                 }
                 enumeration::sorted(&mut call.params.order_by, self.schema);
                 Expr::AggregateFunction(self.by_keys(enumeration::extreme(call, self.schema)))
@@ -336,7 +343,7 @@ impl Expressions<'_> {
             let sign = sign.strip_prefix("IS ").map_or(sign.as_str(), |_| "=");
             right = self.comparable(&left, right, sign)?;
             left = self.comparable(&right, left, sign)?;
-            [left, right] = self.numbers_of([left, right]);
+            [left, right] = self.moments_of(self.numbers_of([left, right]));
             if matches!(op, Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq) {
                 [left, right] = enumeration::ordered([left, right], self.schema);
             }
@@ -451,6 +458,18 @@ impl Expressions<'_> {
         let operand = lend(*cast.expr, Some(&moment))?;
         let data_type = self.type_of(&operand).unwrap_or(moment);
         Ok(function::call(AtTimeZone::of(zone, &data_type)?, vec![operand]))
+    }
+
+    /// Dates beside moments as moments: the engine would count them in nanoseconds, which end with the year 2262.
+    fn moments_of<const N: usize>(&self, all: [Expr; N]) -> [Expr; N] {
+        let is_moment = |t: &DataType| matches!(t, DataType::Timestamp(TimeUnit::Microsecond, _));
+        let types = all.each_ref().map(|expr| self.type_of(expr));
+        let Some(moment) = types.iter().flatten().find(|t| is_moment(t)) else { return all };
+        let mut types = types.iter();
+        all.map(|expr| match types.next() {
+            Some(Some(DataType::Date32)) => cast(expr, moment.clone()),
+            _ => expr,
+        })
     }
 
     /// A cast of `jsonb` to a number or a boolean reads what it is, and fails where it is something else.

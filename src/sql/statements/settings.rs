@@ -3,6 +3,7 @@
 use super::super::execute::{batches_stream, text_rows};
 use super::super::parser::fold;
 use super::super::session::{Outcome, Session, Status};
+use super::super::settings::reported_name;
 use crate::error::{Error, Kind, Result};
 use crate::txn::Isolation;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
@@ -117,7 +118,7 @@ pub fn show(session: &Session, variable: &[ast::Ident]) -> Result<Outcome> {
         Some(value) => value,
         None => session.settings.get(&name)?.to_owned(),
     };
-    text_rows(&name, vec![value], "SHOW")
+    text_rows(&reported_name(&name), vec![value], "SHOW")
 }
 
 fn show_all(session: &Session) -> Result<Outcome> {

@@ -1,6 +1,6 @@
 //! CREATE SOURCE, DROP SOURCE, REFRESH SOURCE.
 
-use super::super::ddl::{Ddl, check_name};
+use super::super::ddl::{self, Ddl, check_name};
 use super::super::tables;
 use crate::catalog::{Class, Object, Source};
 use crate::error::{Error, Kind, Result};
@@ -69,8 +69,8 @@ fn no_folder(path: &str, error: &std::io::Error) -> Error {
     }
 }
 
-/// Runs DROP SOURCE: forgets the folder and what was found in it.
-pub fn drop_source(ddl: &mut Ddl<'_>, name: &str, if_exists: bool) -> Result<()> {
+/// Runs DROP SOURCE: forgets the folder and what was found in it, and with `cascade` the views that read it.
+pub fn drop_source(ddl: &mut Ddl<'_>, name: &str, if_exists: bool, cascade: bool) -> Result<()> {
     ddl.txn.must_write("DROP SOURCE")?;
     let catalog = ddl.txn.snapshot().catalog.clone();
     let Some((id, source)) = catalog.source(name) else {
@@ -81,6 +81,7 @@ pub fn drop_source(ddl: &mut Ddl<'_>, name: &str, if_exists: bool) -> Result<()>
         return Err(Error::new(Kind::UndefinedObject, format!("source \"{name}\" does not exist")));
     };
     ddl.context.must_own(source.owner, "source", name)?;
+    ddl::drop_readers(ddl, &format!("source {name}"), name, cascade)?;
     for (finding_id, object) in catalog.class(Class::Finding) {
         if let Object::Finding(finding) = object
             && finding.object == id

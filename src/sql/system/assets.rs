@@ -8,8 +8,24 @@ use crate::error::Result;
 use arrow::datatypes::{DataType, Field};
 use serde_json::Value;
 
-/// Findings about assets that the role may read, each with the columns whose values it must not see.
-fn visible(context: &Context) -> Vec<(&Finding, Vec<String>)> {
+/// A finding about an asset that the role may read.
+struct Visible<'a> {
+    finding: &'a Finding,
+    /// Columns whose values it must not see.
+    hidden: Vec<String>,
+    /// Whether a row policy keeps rows from it: how many there are is none of its business.
+    some_rows: bool,
+}
+
+impl Visible<'_> {
+    /// These fields, where they would tell of rows that the role must not see.
+    fn if_some_rows<'f>(&self, fields: &'f [&'f str]) -> &'f [&'f str] {
+        if self.some_rows { fields } else { &[] }
+    }
+}
+
+/// Findings about assets that the role may read.
+fn visible(context: &Context) -> Vec<Visible<'_>> {
     let catalog = &context.snapshot.catalog;
     let findings = catalog.class(Class::Finding).filter_map(|(_, object)| match object {
         Object::Finding(finding) => Some(finding),
@@ -27,7 +43,8 @@ fn visible(context: &Context) -> Vec<(&Finding, Vec<String>)> {
                 .iter()
                 .enumerate()
                 .filter(|(n, _)| access.filter.is_some() || !access.readable[*n] || access.masks[*n].is_some());
-            Some((finding, hidden.map(|(_, c)| c.name.clone()).collect()))
+            let hidden = hidden.map(|(_, c)| c.name.clone()).collect();
+            Some(Visible { finding, hidden, some_rows: access.filter.is_some() })
         }
         Object::View(view) => {
             let allowed =
@@ -37,9 +54,11 @@ fn visible(context: &Context) -> Vec<(&Finding, Vec<String>)> {
                 true => Vec::new(),
                 false => finding.columns.iter().filter_map(|c| c["column_name"].as_str().map(str::to_owned)).collect(),
             };
-            allowed.then_some((finding, hidden))
+            allowed.then_some(Visible { finding, hidden, some_rows: false })
         }
-        Object::Source(source) => tables::may_read(context, source).then(|| (finding, Vec::new())),
+        Object::Source(source) => {
+            tables::may_read(context, source).then(|| Visible { finding, hidden: Vec::new(), some_rows: false })
+        }
         _ => None,
     });
     judged.collect()
@@ -75,13 +94,16 @@ pub fn asset_columns() -> Vec<Field> {
 
 pub fn assets(context: &Context) -> Result<Vec<Vec<Cell>>> {
     let fields = asset_columns();
-    let rows = visible(context).into_iter().map(|(finding, hidden)| {
+    let rows = visible(context).into_iter().map(|seen| {
+        let (finding, hidden) = (seen.finding, &seen.hidden);
         // Freshness is the age of the latest moment in the rows: one that the role must not see may be it.
         let hides_moment = finding.columns.iter().any(|facts| {
             let data_type = facts["data_type"].as_str().unwrap_or_default();
-            (data_type.starts_with("timestamp") || data_type.starts_with("date")) && is_hidden(facts, &hidden)
+            (data_type.starts_with("timestamp") || data_type.starts_with("date")) && is_hidden(facts, hidden)
         });
-        row(&fields, &finding.facts, if hides_moment { &["freshness"] } else { &[] })
+        let mut left_out = seen.if_some_rows(&["row_count", "size_bytes"]).to_vec();
+        left_out.extend(hides_moment.then_some("freshness"));
+        row(&fields, &finding.facts, &left_out)
     });
     Ok(rows.collect())
 }
@@ -118,13 +140,18 @@ const VALUES: &[&str] = &["min", "max", "mean", "stddev", "top"];
 pub fn columns(context: &Context) -> Result<Vec<Vec<Cell>>> {
     let fields = column_columns();
     let mut rows = Vec::new();
-    for (finding, hidden) in visible(context) {
-        for facts in &finding.columns {
-            rows.push(row(&fields, facts, if is_hidden(facts, &hidden) { VALUES } else { &[] }));
+    for seen in visible(context) {
+        for facts in &seen.finding.columns {
+            let mut left_out = seen.if_some_rows(&["nulls", "distincts"]).to_vec();
+            left_out.extend(is_hidden(facts, &seen.hidden).then_some(VALUES).into_iter().flatten());
+            rows.push(row(&fields, facts, &left_out));
         }
     }
     Ok(rows)
 }
+
+/// Facts of quality that count rows.
+const COUNTS: &[&str] = &["failed_rows", "total_rows"];
 
 pub fn quality_columns() -> Vec<Field> {
     let mut columns = vec![column("asset", DataType::Utf8)];
@@ -153,10 +180,21 @@ pub fn report_columns() -> Vec<Field> {
 pub fn quality_results(context: &Context) -> Result<Vec<Vec<Cell>>> {
     let fields = quality_columns();
     let mut rows = Vec::new();
-    for (finding, _) in visible(context) {
-        rows.extend(finding.quality.iter().map(|facts| row(&fields, facts, &[])));
+    for seen in visible(context) {
+        let left_out = seen.if_some_rows(COUNTS);
+        rows.extend(seen.finding.quality.iter().map(|facts| row(&fields, facts, left_out)));
     }
     Ok(rows)
+}
+
+/// What was measured of an asset, for a role that may read it.
+pub fn measured(context: &Context, finding: &Finding) -> Vec<Value> {
+    let some_rows = visible(context).iter().any(|seen| seen.finding.asset == finding.asset && seen.some_rows);
+    let mut facts = finding.quality.clone();
+    for facts in facts.iter_mut().filter(|_| some_rows).filter_map(Value::as_object_mut) {
+        facts.retain(|name, _| !COUNTS.contains(&name.as_str()));
+    }
+    facts
 }
 
 /// Facts as cells of these columns, in their order; those named in `hidden` are left out.

@@ -71,5 +71,7 @@ pub fn open(context: &Arc<Context>, schema: &str, name: &str) -> Option<Arc<dyn 
     Some(RowsTable::make((view.columns)(), move || (view.rows)(&context)))
 }
 
-pub use assets::{asset_columns, assets as asset_rows, columns as column_rows, report_columns, row as fact_cells};
+pub use assets::{
+    asset_columns, assets as asset_rows, columns as column_rows, measured, report_columns, row as fact_cells,
+};
 pub use objects::{reference_columns, references as reference_rows};

@@ -17,6 +17,7 @@ mod vector;
 mod zone;
 
 pub use inet::Inet;
+pub use interval::interval;
 pub use json::{
     Level as JsonLevel, concatenated, is_too_deep as json_is_too_deep, level as json_level, number as json_number,
 };

@@ -5,7 +5,7 @@
 
 use super::{Client, House};
 use crate::error::Kind;
-use crate::txn::Isolation::Serializable;
+use crate::txn::Isolation::{RepeatableRead, Serializable};
 use std::collections::BTreeMap;
 
 const ALL: &str = "SELECT id, value FROM test ORDER BY id";
@@ -53,6 +53,25 @@ async fn rows_that_come_and_go_are_a_conflict() {
         house.client().ok(change).await;
         t1.commits(Some(Kind::Serialization)).await;
     }
+}
+
+/// What is left out because its key is there has been read: the row may not be one that the transaction does not see, and must still be
+/// there at its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_are_there_are_read() {
+    let house = house().await;
+    let [mut t1, mut t2] = house.blocks(Serializable).await;
+    t1.ok("INSERT INTO test VALUES (1, 0) ON CONFLICT DO NOTHING").await;
+    t1.ok("DELETE FROM test WHERE id = 2").await;
+    t2.ok("INSERT INTO test VALUES (2, 0) ON CONFLICT DO NOTHING").await;
+    t2.ok("DELETE FROM test WHERE id = 1").await;
+    t1.ok("COMMIT").await;
+    t2.commits(Some(Kind::Serialization)).await;
+
+    let [mut t1] = house.blocks(RepeatableRead).await;
+    assert_eq!(t1.ok("SELECT count(*) FROM test WHERE id = 9").await, "0");
+    house.client().ok("INSERT INTO test VALUES (9, 9)").await;
+    t1.fails("INSERT INTO test VALUES (9, 0) ON CONFLICT DO NOTHING", Kind::Serialization).await;
 }
 
 /// Each adds what the other found to be missing; the condition is one that the store understands.

@@ -2,6 +2,7 @@
 
 use super::super::value::{Type, Value};
 use super::super::world::World;
+use super::functions::span;
 use super::types::{element, is_reg, shown};
 use crate::encoding::pg_text::{write_float8, write_timestamptz};
 use crate::error::{Error, Kind, Result};
@@ -81,8 +82,10 @@ pub fn cast(world: &dyn World, value: &Value, from: &Type, to: &Type) -> Result<
         (Value::Text(written), Type::Timestamptz) => {
             Value::Moment(moment(written).ok_or_else(|| invalid(to, written))?)
         }
+        (Value::Span(_), Type::Interval) => value.clone(),
+        (Value::Text(written), Type::Interval) => Value::Span(span::read(written).ok_or_else(|| invalid(to, written))?),
         (Value::Record(_), Type::Record) => value.clone(),
-        (_, Type::Bool | Type::Timestamptz | Type::Int2Vector | Type::OidVector | Type::Record) => {
+        (_, Type::Bool | Type::Timestamptz | Type::Interval | Type::Int2Vector | Type::OidVector | Type::Record) => {
             return Err(impossible(from, to));
         }
         (Value::Bool(flag), _) => text(if *flag { "true" } else { "false" }),
@@ -166,6 +169,7 @@ pub fn shown_value(world: &dyn World, value: &Value, data_type: &Type) -> String
             write_timestamptz(*micros, 0, &mut bytes);
             String::from_utf8_lossy(&bytes).into_owned()
         }
+        Value::Span(micros) => span::shown(*micros),
         Value::Array(items) => {
             let item_type = element(data_type).unwrap_or(Type::Unknown);
             let shown = items.iter().map(|item| match item {

@@ -36,6 +36,7 @@ pub fn total(left: &Value, right: &Value) -> Ordering {
         (_, Value::Null) => Ordering::Less,
         (Value::Bool(left), Value::Bool(right)) => left.cmp(right),
         (Value::Int(left), Value::Int(right)) | (Value::Moment(left), Value::Moment(right)) => left.cmp(right),
+        (Value::Span(left), Value::Span(right)) => left.cmp(right),
         (Value::Float(left), Value::Float(right)) => float(*left, *right),
         (Value::Int(left), Value::Float(right)) => float(*left as f64, *right),
         (Value::Float(left), Value::Int(right)) => float(*left, *right as f64),
@@ -56,7 +57,7 @@ fn rank(value: &Value) -> u8 {
     match value {
         Value::Bool(_) => 0,
         Value::Int(_) | Value::Float(_) => 1,
-        Value::Moment(_) => 2,
+        Value::Moment(_) | Value::Span(_) => 2,
         Value::Text(_) => 3,
         Value::Array(_) => 4,
         Value::Record(_) => 5,
@@ -85,7 +86,7 @@ impl Key {
             Value::Int(value) => Self::Int(*value),
             Value::Float(value) if value.fract() == 0.0 && value.abs() < 9e15 => Self::Int(*value as i64),
             Value::Float(value) => Self::Float(value.to_bits()),
-            Value::Moment(value) => Self::Moment(*value),
+            Value::Moment(value) | Value::Span(value) => Self::Moment(*value),
             Value::Text(text) => Self::Text(text.clone()),
             Value::Array(items) | Value::Record(items) => Self::list(items),
         }

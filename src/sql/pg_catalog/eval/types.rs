@@ -107,6 +107,7 @@ pub enum Family {
     Oid,
     Text,
     Moment,
+    Span,
     Array,
     Record,
     Unknown,
@@ -131,12 +132,12 @@ pub fn family(data_type: &Type) -> Family {
         | Type::Varchar
         | Type::Bytea
         | Type::Tid
-        | Type::Interval
         | Type::PgNodeTree
         | Type::AclItem
         | Type::Json
         | Type::Jsonb => Family::Text,
         Type::Timestamptz => Family::Moment,
+        Type::Interval => Family::Span,
         Type::Int2Vector | Type::OidVector | Type::Array(_) => Family::Array,
         Type::Record => Family::Record,
         Type::Unknown => Family::Unknown,

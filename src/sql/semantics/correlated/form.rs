@@ -1,8 +1,7 @@
 //! Subqueries that are not aggregated, as aggregates: the engine joins with no others.
 
 use super::super::super::functions::one_of;
-use super::super::function;
-use super::super::marked::Marked;
+use super::super::marked::as_field;
 use arrow::datatypes::Field;
 use datafusion::common::Result as DfResult;
 use datafusion::functions_aggregate::expr_fn::{array_agg, first_value};
@@ -23,14 +22,10 @@ pub enum Form {
 impl Form {
     /// The value of the subquery out of that of the aggregate.
     pub fn of(&self, value: Expr) -> Expr {
-        let (value, field) = match self {
-            Self::Aggregate => return value,
-            Self::First(field) => (value, field),
-            Self::List(field) => (one_of(value), field),
-        };
-        match field.metadata().is_empty() {
-            true => value,
-            false => function::call(Marked { field: field.clone() }, vec![value]),
+        match self {
+            Self::Aggregate => value,
+            Self::First(field) => as_field(value, field.clone()),
+            Self::List(field) => as_field(one_of(value), field.clone()),
         }
     }
 }

@@ -7,6 +7,7 @@ use super::super::called::Called;
 use super::super::candidates::{AGGREGATES, Choice, Given, Type, choose, name_of};
 use super::super::operators;
 use super::postgres::postgres;
+use super::refused;
 use super::{Expressions, is_unknown, lend_as};
 use crate::catalog::SqlType;
 use crate::error::{Error, Result};
@@ -39,6 +40,7 @@ impl Expressions<'_> {
     }
 
     fn as_meant(&self, call: ScalarFunction) -> Result<Expr> {
+        refused::must_be_flat(call.name(), call.args.iter().map(|arg| self.type_of(arg)))?;
         let planned = call.func.inner().as_ref() as &dyn Any;
         if let Some(asked) = planned.downcast_ref::<Asked>() {
             let asked = asked.clone();
@@ -110,6 +112,7 @@ impl Expressions<'_> {
 
     /// Refuses an aggregate of what PostgreSQL has none for.
     pub(super) fn must_aggregate(&self, name: &str, args: &[Expr]) -> Result<()> {
+        refused::must_be_flat(name, args.iter().map(|arg| self.type_of(arg)))?;
         let Some(all) = AGGREGATES.get(name) else { return Ok(()) };
         // Counts of rows.
         if name == "count" && matches!(args, [Expr::Literal(..)]) {

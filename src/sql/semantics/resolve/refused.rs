@@ -1,6 +1,7 @@
 //! Plans that the engine would answer wrongly, or refuse only when they run.
 
 use crate::error::{Error, Kind, Result};
+use arrow::datatypes::DataType;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, Result as DfResult};
 use datafusion::logical_expr::{Expr, Filter, Join, JoinType, LogicalPlan};
@@ -15,6 +16,15 @@ pub fn must_have_no_subquery(join: &Join) -> DfResult<()> {
             .into());
     }
     Ok(())
+}
+
+/// Refuses arrays of arrays: they would be cut, counted and unnested as lists of lists are.
+pub fn must_be_flat(name: &str, mut types: impl Iterator<Item = Option<DataType>>) -> Result<()> {
+    let is_list = |t| matches!(t, Some(DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..)));
+    match matches!(name, "make_array" | "array_agg") && types.any(is_list) {
+        true => Err(Error::new(Kind::Unsupported, "arrays have one dimension here")),
+        false => Ok(()),
+    }
 }
 
 /// Refuses columns that the rows have not: the engine finds them missing only when it runs.

@@ -1,7 +1,7 @@
 //! Expressions.
 
 use super::super::super::value::{Type, Value};
-use super::super::functions::{number, text};
+use super::super::functions::{number, span, text};
 use super::super::plan::{Expr, Node, Test};
 use super::super::types::{Family, array_of, common, element, family, first_index, named, shown};
 use super::operator::{spelled, test_of};
@@ -9,7 +9,8 @@ use super::{Binder, unsupported};
 use crate::error::{Error, Kind, Result};
 use crate::sql::parser::fold;
 use datafusion::sql::sqlparser::ast::{
-    self, AccessExpr, BinaryOperator, Expr as Ast, Subscript, TrimWhereField, UnaryOperator, ValueWithSpan,
+    self, AccessExpr, BinaryOperator, DateTimeField, Expr as Ast, Subscript, TrimWhereField, UnaryOperator,
+    ValueWithSpan,
 };
 use std::sync::Arc;
 
@@ -48,9 +49,17 @@ impl Binder<'_> {
                 let unit = interval.leading_field.as_ref().map(|field| format!(" {field}")).unwrap_or_default();
                 match literal.node {
                     Node::Value(Value::Text(text)) => {
-                        Ok(Expr::value(Value::Text(format!("{text}{unit}").into()), Type::Interval))
+                        let written = Expr::value(Value::Text(format!("{text}{unit}").into()), Type::Unknown);
+                        self.coerce(written, &Type::Interval)
                     }
                     _ => Err(unsupported("such an interval")),
+                }
+            }
+            Ast::Extract { field: DateTimeField::Epoch, expr, .. } => {
+                let of = self.expr(expr)?;
+                match family(&of.data_type) {
+                    Family::Moment | Family::Span => Ok(Expr::new(Node::Call(span::EPOCH, vec![of]), Type::Numeric)),
+                    _ => Err(unsupported("such an extract")),
                 }
             }
             Ast::Nested(inner) | Ast::Collate { expr: inner, .. } => self.expr(inner),

@@ -1,7 +1,7 @@
 //! Operators and the types that they take.
 
 use super::super::super::value::{Type, Value};
-use super::super::functions::{self, array, json, text};
+use super::super::functions::{self, array, json, span, text};
 use super::super::plan::{Builtin, Expr, Node, Test};
 use super::super::types::{Family, array_of, comparable, element, family, shown, wider};
 use super::Binder;
@@ -150,6 +150,9 @@ impl Binder<'_> {
             (Type::Unknown, Type::Unknown) => return Err(undefined(&left, &symbol, &right)),
             _ => self.lent(left, right)?,
         };
+        if let Some((builtin, gives)) = span::operator(op, &left.data_type, &right.data_type) {
+            return Ok(Expr::new(Node::Call(builtin, vec![left, right]), gives));
+        }
         let gives = match (family(&left.data_type), family(&right.data_type)) {
             (Family::Number, Family::Number) => wider(&left.data_type, &right.data_type),
             (Family::Oid, Family::Oid | Family::Number) | (Family::Number, Family::Oid) => Some(Type::Int8),

@@ -4,6 +4,7 @@ pub mod array;
 pub mod json;
 mod md5;
 pub mod number;
+pub mod span;
 pub mod text;
 
 use super::super::value::{Type, Value};

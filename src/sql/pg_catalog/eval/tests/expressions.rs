@@ -28,6 +28,17 @@ fn parameters_take_the_type_of_their_neighbours() {
 }
 
 #[test]
+fn moments_have_time_between_them() {
+    let between = "'2026-01-03 04:05:06+00'::timestamptz - '2026-01-01 00:00:00+00'::timestamptz";
+    assert_eq!(one(&format!("SELECT {between}")), "2 days 04:05:06");
+    assert_eq!(one(&format!("SELECT {between} > interval '1 day', {between} > '3 days'")), "t|f");
+    assert_eq!(one("SELECT now() - now() < interval '5 minutes'"), "t");
+    assert_eq!(one(&format!("SELECT extract(epoch FROM {between})::int")), "187506");
+    assert_eq!(one("SELECT '2026-01-01 00:00:00+00'::timestamptz + interval '90 minutes'"), "2026-01-01 01:30:00+00");
+    assert_eq!(refused("SELECT now() > interval '1 day'"), Kind::UndefinedFunction);
+}
+
+#[test]
 fn null_is_neither_true_nor_false() {
     assert_eq!(one("SELECT NULL IN (1), 1 IN (1, NULL), 2 IN (1, NULL), 2 NOT IN (1, NULL)"), "|t||");
     assert_eq!(one("SELECT NULL AND false, NULL OR true, NULL AND true, NOT NULL"), "f|t||");

@@ -1,0 +1,32 @@
+//! The engine's physical optimizer, kept from what it gets wrong: rules around its own.
+//!
+//! * **Constants.** What is constant on the side of an outer join that may be NULL, or below grouping sets, is no constant above: an
+//!   order by it was dropped. Such a side is passed on without its constants ([`passing`]).
+//! * **OFFSET.** An order above `LIMIT n OFFSET m` was pushed below it with `n` for the rows that are needed, which are `n + m`.
+//!   Above such a limit nothing is pushed down ([`passing`]).
+//! * **Conditions first.** A projection was put below a condition, and computed for the rows that the condition excludes, for which it
+//!   may be an error: it is put back above ([`excluded`]).
+
+mod excluded;
+mod passing;
+
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use std::sync::Arc;
+
+/// The rules of the engine's physical optimizer, with ours where they belong.
+pub fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = vec![Arc::new(passing::Barriers)];
+    for rule in PhysicalOptimizer::new().rules {
+        // Above an outer join it takes columns of one name on both sides for each other. No scan here takes filters so.
+        if rule.name().starts_with("FilterPushdown") {
+            continue;
+        }
+        let moves = rule.name() == "ProjectionPushdown";
+        rules.push(rule);
+        if moves {
+            rules.push(Arc::new(excluded::ConditionsFirst));
+        }
+    }
+    rules
+}

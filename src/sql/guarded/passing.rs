@@ -1,0 +1,144 @@
+//! A plan that passes rows on, and of what is known of them their order only.
+
+use datafusion::common::Result;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{JoinType, Statistics};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
+use datafusion::physical_plan::limit::GlobalLimitExec;
+use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, replace_children_if_necessary,
+};
+use std::fmt;
+use std::sync::Arc;
+
+/// Puts such plans where the engine would conclude too much.
+#[derive(Debug)]
+pub struct Barriers;
+
+impl PhysicalOptimizerRule for Barriers {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(plan.transform_up(guarded)?.data)
+    }
+
+    fn name(&self) -> &str {
+        "barriers"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+fn guarded(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    if plan.downcast_ref::<GlobalLimitExec>().is_some_and(|limit| limit.skip() > 0) {
+        return Ok(Transformed::yes(Arc::new(Passing::over(plan))));
+    }
+    let guarded: Vec<bool> = match (nullable_sides(&plan), plan.downcast_ref::<AggregateExec>()) {
+        (Some(sides), _) => sides.to_vec(),
+        (None, Some(aggregate)) if !aggregate.group_expr().is_single() => vec![true],
+        _ => return Ok(Transformed::no(plan)),
+    };
+    let children: Vec<Arc<dyn ExecutionPlan>> = plan.children().into_iter().cloned().collect();
+    let says = |child: &Arc<dyn ExecutionPlan>| !child.equivalence_properties().constants().is_empty();
+    if !children.iter().zip(&guarded).any(|(child, guarded)| *guarded && says(child)) {
+        return Ok(Transformed::no(plan));
+    }
+    let children = children.into_iter().zip(guarded).map(|(child, guarded)| match guarded && says(&child) {
+        true => Arc::new(Passing::over(child)) as Arc<dyn ExecutionPlan>,
+        false => child,
+    });
+    Ok(Transformed::yes(replace_children_if_necessary(plan, children.collect())?))
+}
+
+/// Which sides of a join may be NULL in its rows.
+fn nullable_sides(plan: &Arc<dyn ExecutionPlan>) -> Option<[bool; 2]> {
+    let join_type = if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
+        *join.join_type()
+    } else if let Some(join) = plan.downcast_ref::<NestedLoopJoinExec>() {
+        *join.join_type()
+    } else {
+        plan.downcast_ref::<SortMergeJoinExec>()?.join_type()
+    };
+    match join_type {
+        JoinType::Left => Some([false, true]),
+        JoinType::Right => Some([true, false]),
+        JoinType::Full => Some([true, true]),
+        _ => None,
+    }
+}
+
+/// Gives out the rows of its input.
+#[derive(Debug)]
+struct Passing {
+    input: Arc<dyn ExecutionPlan>,
+    properties: Arc<PlanProperties>,
+}
+
+impl Passing {
+    fn over(input: Arc<dyn ExecutionPlan>) -> Self {
+        let orders = input.equivalence_properties().oeq_class().clone();
+        let known = EquivalenceProperties::new_with_orderings(input.schema(), orders);
+        let of_input = input.properties();
+        let properties = PlanProperties::new(
+            known,
+            of_input.output_partitioning().clone(),
+            of_input.emission_type,
+            of_input.boundedness,
+        );
+        Self { input, properties: Arc::new(properties) }
+    }
+}
+
+impl DisplayAs for Passing {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PassingExec")
+    }
+}
+
+impl ExecutionPlan for Passing {
+    fn name(&self) -> &str {
+        "PassingExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
+        vec![ChildStats::At(partition)]
+    }
+
+    fn statistics_from_inputs(&self, input: &[Arc<Statistics>], _: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        Ok(input.first().cloned().unwrap_or_else(|| Arc::new(Statistics::new_unknown(&self.schema()))))
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        let input = children.into_iter().next().unwrap_or_else(|| self.input.clone());
+        Ok(Arc::new(Self::over(input)))
+    }
+
+    fn execute(&self, partition: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        self.input.execute(partition, task)
+    }
+}
