@@ -7,6 +7,8 @@ pub const FORMAT_VERSION_CLASSES: u8 = 3;
 /// The version of facts that a program must not read which knows no sequences, plain and unique indexes, generated columns and comments as
 /// objects.
 pub const FORMAT_VERSION_OBJECTS: u8 = 4;
+/// The version of the commit state where the manifest tells of deleted rows in blocks: a program that does not know of these would show them.
+pub const FORMAT_VERSION_BLOCKS: u8 = 5;
 /// Numbers that a sequence sets aside at once: after a crash as many may be missing.
 pub const SEQUENCE_NUMBERS_AHEAD: i64 = 32;
 /// Largest value sled may hold; larger ones would reach its unsynced blob files (docs/storage.md).
@@ -69,6 +71,8 @@ pub const SLED_OPEN_SECONDS_MAX: u64 = 600;
 pub const JOURNAL_LOG_BYTES: u64 = 16 << 20;
 /// Bytes of journal after which the asset store is written out as a checkpoint.
 pub const JOURNAL_CHECKPOINT_BYTES: u64 = 64 << 20;
+/// Batches that may be durable in the journal and not applied before those that follow wait.
+pub const UNAPPLIED_BATCHES_MAX: usize = 256;
 /// Checkpoints that are kept, with the logs from the oldest of them on.
 pub const CHECKPOINTS_KEPT: usize = 2;
 /// Milliseconds for which removed files and old logs are kept unless ALTER SYSTEM SET steward.retention says otherwise; 0 keeps none.
@@ -167,10 +171,14 @@ pub const LOGIN_FAILURES_KEPT: usize = 16_384;
 pub const LOGIN_MESSAGE_BYTES_MAX: usize = 10_000;
 /// Bytes of one message of a client: a query string, bound parameters, a piece of COPY.
 pub const MESSAGE_BYTES_MAX: usize = 512 << 20;
+/// Bytes of a client's that are read at once.
+pub const READ_BYTES: usize = 16 << 10;
 /// Messages of a client that are read while an earlier one is being answered.
 pub const MESSAGES_AHEAD_MAX: usize = 16;
 /// Bytes of answer that are gathered before they go to the socket.
 pub const ANSWER_CHUNK_BYTES: usize = 64 * 1024;
+/// Bytes that most answers fit into.
+pub const ANSWER_BYTES_FEW: usize = 512;
 /// Chunks of answer that wait for a slow client.
 pub const ANSWER_CHUNKS_MAX: usize = 4;
 /// Notices that wait for a slow client; further ones are dropped.

@@ -28,6 +28,8 @@ pub(super) struct Assets {
     dir: PathBuf,
     db: Db,
     trees: Vec<sled::Tree>,
+    /// sled's log, for syncs of it.
+    log: File,
 }
 
 /// What a transaction's body returns: an abort carries our error.
@@ -92,7 +94,8 @@ impl Assets {
             Ok(opened) => opened?,
             Err(_) => return Err(damaged(&dir, "sled did not finish its recovery")),
         };
-        let assets = Self { dir, db, trees };
+        let log = File::open(dir.join("db")).map_err(|error| Error::io(format!("\"{}\"", dir.display()), &error))?;
+        let assets = Self { dir, db, trees, log };
         if create {
             assets.flush()?;
             // sled syncs none of these itself when it makes them.
@@ -147,7 +150,9 @@ impl Assets {
 
     /// Everything written before is durable on return.
     pub(super) fn flush(&self) -> Result<()> {
-        guarded(&self.dir, || self.db.flush())?.map(|_| ()).map_err(|error| self.name(error))
+        guarded(&self.dir, || self.db.flush())?.map_err(|error| self.name(error))?;
+        // What sled has written by then, in whatever pieces, is synced here: it does not do so itself (`sync_range`).
+        self.log.sync_all().map_err(|error| Error::io(format!("\"{}\"", self.dir.display()), &error))
     }
 
     /// Closes sled, waits until nothing of it writes any more, and says what its files are then.
@@ -165,6 +170,8 @@ impl Assets {
             }
             thread::sleep(Duration::from_millis(2));
         }
+        // With its last words.
+        db.sync_all().map_err(io)?;
         marks(&dir)
     }
 

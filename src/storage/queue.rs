@@ -1,4 +1,11 @@
-//! Batches on their way to the disk: taken in order, made durable many at once by whoever comes first.
+//! Batches on their way to the disk: taken in order, made durable many at once by whoever comes first, then applied.
+//!
+//! ```text
+//! waiting -> leading -> durable -> (applied, and gone from here)
+//! ```
+//!
+//! Who waits is told as soon as a batch is durable. What is durable is applied by one of those who made it so, many batches at once,
+//! while the next ones are on their way to the disk; until then it is read from here.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,6 +14,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::engine::{Op, Pair, Ticket, Tree};
 use super::record::Write;
+use crate::config::UNAPPLIED_BATCHES_MAX;
 use crate::error::Result;
 
 /// One batch: as it came, for those who read before it is applied, and sealed.
@@ -26,10 +34,15 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     taken: u64,
+    /// Tickets up to this one are durable.
     settled: u64,
     waiting: Vec<Arc<Submitted>>,
     /// What a leader has in hand.
     leading: Option<Vec<Arc<Submitted>>>,
+    /// What is durable and not applied yet: the last of the settled.
+    durable: Vec<Arc<Submitted>>,
+    /// Somebody applies it.
+    applying: bool,
 }
 
 impl Queue {
@@ -41,18 +54,19 @@ impl Queue {
         Ticket(state.taken)
     }
 
-    /// Waits until the batch of `ticket` is settled. The first who comes settles for all who wait, with `lead`; `go_on` says
-    /// whether anything may still be settled.
+    /// Waits until the batch of `ticket` is durable. The first who comes makes durable what all wait for, with `write`, and then
+    /// applies it, with `apply`, unless somebody else does; `go_on` says whether anything may still be written.
     pub(super) fn settle(
         &self,
         ticket: Ticket,
         go_on: impl Fn() -> Result<()>,
-        lead: impl Fn(&[Arc<Submitted>]) -> Result<()>,
+        write: impl Fn(&[Arc<Submitted>]) -> Result<()>,
+        apply: impl Fn(&[Arc<Submitted>]) -> Result<()>,
     ) -> Result<()> {
         let mut state = self.state.lock();
         while state.settled < ticket.0 {
             go_on()?;
-            if state.leading.is_some() {
+            if state.leading.is_some() || state.applying && state.durable.len() > UNAPPLIED_BATCHES_MAX {
                 self.moved.wait(&mut state);
                 continue;
             }
@@ -60,14 +74,43 @@ impl Queue {
             let reached = state.taken;
             state.leading = Some(group.clone());
             drop(state);
-            let result = lead(&group);
+            let result = write(&group);
             state = self.state.lock();
             state.leading = None;
             if result.is_ok() {
                 state.settled = reached;
+                state.durable.extend(group);
             }
             self.moved.notify_all();
             result?;
+        }
+        // Before the next leader can be one: somebody always applies what is durable.
+        while !state.applying && !state.durable.is_empty() && go_on().is_ok() {
+            let group = state.durable.clone();
+            state.applying = true;
+            drop(state);
+            let result = apply(&group);
+            state = self.state.lock();
+            state.applying = false;
+            if result.is_ok() {
+                state.durable.drain(..group.len());
+            }
+            self.moved.notify_all();
+            result?;
+            // Nobody is kept at it for long: who leads now applies what is left.
+            if state.leading.is_some() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until the batch of a ticket, which is settled, is applied, and all before it.
+    pub(super) fn applied(&self, ticket: Ticket, go_on: impl Fn() -> Result<()>) -> Result<()> {
+        let mut state = self.state.lock();
+        while state.settled - (state.durable.len() as u64) < ticket.0 {
+            go_on()?;
+            self.moved.wait(&mut state);
         }
         Ok(())
     }
@@ -94,7 +137,7 @@ impl Queue {
 impl State {
     /// In order.
     fn batches(&self) -> impl DoubleEndedIterator<Item = &Arc<Submitted>> {
-        self.leading.iter().flatten().chain(&self.waiting)
+        self.durable.iter().chain(self.leading.iter().flatten()).chain(&self.waiting)
     }
 }
 
