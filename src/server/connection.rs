@@ -13,15 +13,21 @@ use super::serve::Shared;
 use super::socket::{ReadHalf, Socket};
 use super::sqlstate::error_response;
 use super::{backend, frame};
-use crate::config::{CONNECTIONS_RESERVED, LOGIN_TIMEOUT_MS, MESSAGES_AHEAD_MAX, SERVER_VERSION, SHUTDOWN_GRACE_MS};
+use crate::config::{
+    CONNECTIONS_RESERVED, LOGIN_TIMEOUT_MS, MESSAGES_AHEAD_MAX, READ_BYTES, SERVER_VERSION, SHUTDOWN_GRACE_MS,
+};
 use crate::error::{Error, Kind, Result};
 use bytes::BytesMut;
 use pgwire::messages::startup::{BackendKeyData, ParameterStatus, SecretKey};
 use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage, ProtocolVersion};
 use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio::task::JoinSet;
@@ -200,7 +206,7 @@ async fn read_all(
                     return;
                 }
             }
-            Ok(None) => match socket.read_buf(&mut buffer).await {
+            Ok(None) => match read_some(&mut socket, &mut buffer).await {
                 Ok(0) | Err(_) => {
                     // Gone without a word: nobody waits for what still runs.
                     cancel.cancel();
@@ -215,4 +221,17 @@ async fn read_all(
             }
         }
     }
+}
+
+/// Reads what there is, up to [`READ_BYTES`]: by way of the stack, so that a connection which waits has no room set aside for
+/// what may come.
+async fn read_some(socket: &mut ReadHalf, buffer: &mut BytesMut) -> std::io::Result<usize> {
+    poll_fn(|context| {
+        let mut room = [MaybeUninit::uninit(); READ_BYTES];
+        let mut read = ReadBuf::uninit(&mut room);
+        ready!(Pin::new(&mut *socket).poll_read(context, &mut read))?;
+        buffer.extend_from_slice(read.filled());
+        Poll::Ready(Ok(read.filled().len()))
+    })
+    .await
 }

@@ -24,6 +24,7 @@ use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
@@ -351,6 +352,12 @@ impl Guard {
 
     /// Waits for what can be dropped at any time.
     pub async fn wait<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        self.check()?;
+        tokio::pin!(work);
+        // What is there already needs nobody who listens.
+        if let Poll::Ready(result) = futures::poll!(work.as_mut()) {
+            return Ok(result);
+        }
         tokio::select! {
             biased;
             () = self.stopped() => {
@@ -363,7 +370,11 @@ impl Guard {
 
     /// An error when the statement should stop.
     pub fn check(&self) -> Result<()> {
-        if self.cancel.is_cancelled() || self.timed_out() { Err(self.reason()) } else { Ok(()) }
+        if self.cancel.is_cancelled() || self.timed_out() {
+            self.cancel.cancel();
+            return Err(self.reason());
+        }
+        Ok(())
     }
 
     async fn stopped(&self) {

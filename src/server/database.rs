@@ -181,7 +181,7 @@ impl Session for Client {
     fn prepared(&self, name: &str) -> Option<Prepared> {
         let prepared = self.session.prepared(name)?;
         Some(Prepared {
-            params: prepared.params().iter().map(type_oid).collect(),
+            params: prepared.params().iter().map(|field| type_oid(field)).collect(),
             columns: prepared.columns().cloned(),
             statement: (!prepared.is_empty()).then_some(prepared as Statement),
         })

@@ -7,7 +7,7 @@
 use super::backend::{CancelHandle, Notice};
 use super::conversation::Failure;
 use super::sqlstate::notice_response;
-use crate::config::{ANSWER_CHUNK_BYTES, ANSWER_CHUNKS_MAX};
+use crate::config::{ANSWER_BYTES_FEW, ANSWER_CHUNK_BYTES, ANSWER_CHUNKS_MAX};
 use crate::error::Error;
 use bytes::BytesMut;
 use pgwire::messages::PgWireBackendMessage;
@@ -31,6 +31,9 @@ impl Outbox {
     /// Adds a message.
     pub fn put(&mut self, message: PgWireBackendMessage) -> Result<(), Failure> {
         encode(&message, &mut self.scratch)?;
+        if self.buffer.capacity() == 0 {
+            self.buffer.reserve(ANSWER_BYTES_FEW);
+        }
         self.buffer.extend_from_slice(&self.scratch);
         Ok(())
     }

@@ -171,8 +171,11 @@ impl Seat {
     pub fn begin(&self, text: &str, application: &str) {
         let moment = now_us();
         let mut now = self.activity.now.lock();
-        now.query.clear();
-        now.query.push_str(shown(text));
+        // What is told already may be told again.
+        if now.query != text {
+            now.query.clear();
+            now.query.push_str(shown(text));
+        }
         if now.application != application {
             application.clone_into(&mut now.application);
         }

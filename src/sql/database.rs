@@ -319,6 +319,10 @@ impl Inner {
     pub(super) fn commit(&self, txn: Transaction) -> Result<u64> {
         let dropped: Vec<ObjectId> = txn.dropped().collect();
         let (renewed, forgotten) = (txn.renewed(), txn.forgotten());
+        if txn.is_empty() && renewed.is_empty() && forgotten.is_empty() {
+            // Nothing goes to the disk: to have others take over this thread's work would cost more than the statement.
+            return self.manager.commit(txn);
+        }
         // Before the commit: an inventory that still writes some for one of these tables began before it, and will not be
         // committed.
         let weights = match forgotten.is_empty() {

@@ -16,9 +16,10 @@ use super::parameters::Parameters;
 use super::planner::Planner;
 use super::run;
 use super::settings::Settings;
+use super::values::is_shown_as_is;
 use crate::catalog::{Catalog, ObjectId};
 use crate::error::Result;
-use crate::txn::{Manager, Transaction};
+use crate::txn::{Manager, Transaction, batch};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -68,8 +69,17 @@ struct Kept {
     plan: LogicalPlan,
     written: LogicalPlan,
     terms: Terms,
-    /// The query, and its columns as a client sees them, if one key answers it.
-    lookup: Option<(Lookup, SchemaRef)>,
+    /// If one key answers it.
+    answer: Option<Answer>,
+}
+
+/// A query that one key answers.
+struct Answer {
+    lookup: Lookup,
+    /// Its columns as a client sees them.
+    schema: SchemaRef,
+    /// Its values are shown as they are.
+    as_is: bool,
 }
 
 /// What a statement runs with that its plan depends on.
@@ -93,7 +103,7 @@ impl KeptPlan {
     /// Whether there is a look-up or a change of one row.
     #[cfg(test)]
     pub fn is_short(&self) -> bool {
-        let lookup = self.query.lock().as_ref().is_some_and(|kept| kept.lookup.is_some());
+        let lookup = self.query.lock().as_ref().is_some_and(|kept| kept.answer.is_some());
         lookup || self.change.lock().as_ref().is_some_and(|(_, change)| change.is_some())
     }
 
@@ -101,9 +111,13 @@ impl KeptPlan {
     pub fn look_up(&self, asks: &Asks<'_>, manager: &Manager, txn: &Transaction) -> Result<Option<RecordBatch>> {
         let kept = self.query.lock().clone();
         let Some(kept) = kept.filter(|kept| kept.terms.hold(asks)) else { return Ok(None) };
-        let Some((lookup, schema)) = &kept.lookup else { return Ok(None) };
-        let found = lookup.run(manager, txn, asks.params.values().unwrap_or_default())?;
-        found.map(|rows| names::renamed_batch(schema, &rows)).transpose()
+        let Some(Answer { lookup, schema, as_is }) = &kept.answer else { return Ok(None) };
+        let Some(row) = lookup.row(manager, txn, asks.params.values().unwrap_or_default())? else { return Ok(None) };
+        Ok(Some(match row {
+            None => RecordBatch::new_empty(schema.clone()),
+            Some(columns) if *as_is => batch(schema.clone(), columns, 1)?,
+            Some(columns) => names::renamed_batch(schema, &batch(lookup.schema().clone(), columns, 1)?)?,
+        }))
     }
 
     /// The change of one row that is kept.
@@ -135,15 +149,16 @@ impl KeptPlan {
             && !lateral::is_in(&plan)?
             && let Ok(optimised) = run::optimised(context, state, &plan)
         {
-            let lookup = Lookup::of(&optimised, &types(&context.params), state).map(|lookup| {
+            let answer = Lookup::of(&optimised, &types(&context.params), state).map(|lookup| {
                 let schema = origins::marked(&plan, &names::named(query, lookup.schema()), context);
-                (lookup, schema)
+                let as_is = schema.fields().iter().all(|field| is_shown_as_is(field));
+                Answer { lookup, schema, as_is }
             });
             let kept = Arc::new(Kept {
                 plan: without_tables(optimised)?,
                 written: without_tables(plan.clone())?,
                 terms: Terms::of(context),
-                lookup,
+                answer,
             });
             *self.query.lock() = Some(kept.clone());
             if let Some(fresh) = kept.fresh(context, state)? {

@@ -10,9 +10,9 @@
 
 use super::functions::NOW;
 use super::kept_plan::is_same_always;
-use super::tables::{Offsets, Seen, TableScan};
+use super::tables::{Seen, TableScan};
 use crate::catalog::KeyConstraint;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::txn::{Found, Manager, Transaction, batch, split_row_id};
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::cast;
@@ -25,7 +25,7 @@ use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, FetchType, LogicalPlan, Operator, SkipType};
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::{PhysicalExpr, expressions};
 use datafusion::physical_expr_common::physical_expr::is_volatile;
 use std::sync::Arc;
 
@@ -47,16 +47,27 @@ pub struct Lookup {
 #[derive(Debug)]
 struct Value {
     expression: Arc<dyn PhysicalExpr>,
+    /// The parameter that it is, if it is no more than one.
+    parameter: Option<usize>,
     /// The column's type.
     data_type: DataType,
 }
 
 #[derive(Debug)]
 enum Step {
-    /// The row stays if this is true.
-    Filter(Arc<dyn PhysicalExpr>),
+    /// The row stays if this is true of it and the parameters beside it.
+    Filter(Arc<dyn PhysicalExpr>, SchemaRef),
     /// These take its place.
-    Project(Vec<Arc<dyn PhysicalExpr>>, SchemaRef),
+    Project(Vec<Made>, SchemaRef),
+}
+
+/// A column that takes the place of those that a row had.
+#[derive(Debug)]
+enum Made {
+    /// One of these, or of the parameters behind them.
+    Taken(usize),
+    /// It is computed.
+    Computed(Arc<dyn PhysicalExpr>),
 }
 
 impl Lookup {
@@ -73,17 +84,25 @@ impl Lookup {
         let (key, values) = table.keys_seen().find_map(|key| {
             let value = |&column: &usize| {
                 let (name, data_type) = table.column(column)?;
-                filters.iter().find_map(|filter| maker.value(filter, name, &data_type))
+                filters.iter().find_map(|&filter| Some((filter, maker.value(filter, name, &data_type)?)))
             };
             Some((key.clone(), key.columns.iter().map(value).collect::<Option<Vec<_>>>()?))
         })?;
+        let (told, values): (Vec<&Expr>, Vec<Value>) = values.into_iter().unzip();
+        // What is true of the row since it has the key needs no look.
+        let is_told = |filter: &Expr| told.iter().any(|told| std::ptr::eq(*told, filter));
+        let is_step = |node: &LogicalPlan| {
+            let conditions = conditions(node);
+            conditions.is_empty() || !conditions.into_iter().all(is_told)
+        };
         let projection = match &scan.projection {
             Some(projection) => projection.clone(),
             None => (0..scan.projected_schema.fields().len()).collect(),
         };
         // What may not be read is the engine's to refuse.
         let seen = table.seen(&projection).ok()?;
-        let steps = nodes.iter().rev().map(|node| maker.step(node)).collect::<Option<Vec<_>>>()?;
+        let steps = nodes.iter().rev().filter(|node| is_step(node)).map(|node| maker.step(node));
+        let steps = steps.collect::<Option<Vec<_>>>()?;
         let schema = Arc::new(plan.schema().as_arrow().clone());
         Some(Self { key, values, seen, steps: steps.into_iter().flatten().collect(), params, schema })
     }
@@ -95,38 +114,49 @@ impl Lookup {
 
     /// The row of the key, or none, as the transaction sees it; nothing if only reading tells.
     pub fn run(&self, manager: &Manager, txn: &Transaction, params: &[ScalarValue]) -> Result<Option<RecordBatch>> {
+        Ok(match self.row(manager, txn, params)? {
+            Some(Some(row)) => Some(batch(self.schema.clone(), row, 1)?),
+            Some(None) => Some(RecordBatch::new_empty(self.schema.clone())),
+            None => None,
+        })
+    }
+
+    /// As [`Self::run`], the row by its columns.
+    pub fn row(
+        &self,
+        manager: &Manager,
+        txn: &Transaction,
+        params: &[ScalarValue],
+    ) -> Result<Option<Option<Vec<ArrayRef>>>> {
         let params = params.iter().map(ScalarValue::to_array).collect::<Result<Vec<_>, _>>()?;
-        let given = batch(self.params.clone(), params.clone(), 1)?;
-        let none = || Ok(Some(RecordBatch::new_empty(self.schema.clone())));
         let mut values = Vec::with_capacity(self.values.len());
         for value in &self.values {
-            match value.of(&given)? {
+            match value.of(&self.params, &params)? {
                 Some(value) => values.push(value),
-                None => return none(),
+                None => return Ok(Some(None)),
             }
         }
         let table = self.seen.table;
         let (segment, offset) = match manager.find_key_in(txn, table, &self.key, &values)? {
             Found::Unknown => return Ok(None),
-            Found::Nowhere => return none(),
+            Found::Nowhere => return Ok(Some(None)),
             Found::Row(row) => split_row_id(row),
         };
         let rows = txn.snapshot().rows(table);
         let Some(segment) = rows.segment(segment) else { return Ok(None) };
-        let columns = match manager.read_rows(table, segment, &self.seen.needed, &[offset]) {
+        let columns = match manager.read_row(table, segment, &self.seen.needed, offset) {
             // A scan names the table, and may leave the row out.
             Err(error) if error.kind() == Kind::Corruption => return Ok(None),
             columns => columns?,
         };
-        let row = batch(self.seen.read.clone(), columns, 1)?;
-        let Some(mut row) = self.seen.of(segment, &row, &Offsets::From(offset))? else { return none() };
+        let Some(mut row) = self.seen.of_one(segment, columns, offset)? else { return Ok(Some(None)) };
         for step in &self.steps {
-            match step.take(&self.params, &params, row)? {
+            match step.take(row, &params)? {
                 Some(next) => row = next,
-                None => return none(),
+                None => return Ok(Some(None)),
             }
         }
-        Ok(Some(batch(self.schema.clone(), row.columns().to_vec(), 1)?))
+        Ok(Some(Some(row)))
     }
 }
 
@@ -189,8 +219,11 @@ impl Row {
 
 impl Value {
     /// The value as one of the column's type; none where no value of that type equals it.
-    fn of(&self, params: &RecordBatch) -> Result<Option<ArrayRef>> {
-        let value = self.expression.evaluate(params)?.into_array(1)?;
+    fn of(&self, schema: &SchemaRef, params: &[ArrayRef]) -> Result<Option<ArrayRef>> {
+        let value = match self.parameter.and_then(|at| params.get(at)) {
+            Some(value) => value.clone(),
+            None => self.expression.evaluate(&batch(schema.clone(), params.to_vec(), 1)?)?.into_array(1)?,
+        };
         let value = match *value.data_type() == self.data_type {
             true => value,
             // Whole numbers: what does not fit becomes NULL.
@@ -201,20 +234,36 @@ impl Value {
 }
 
 impl Step {
-    fn take(&self, schema: &Schema, params: &[ArrayRef], row: RecordBatch) -> Result<Option<RecordBatch>> {
-        let fields = row.schema_ref().fields().iter().chain(schema.fields()).cloned();
-        let fields = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        let beside = batch(fields, row.columns().iter().chain(params).cloned().collect(), 1)?;
+    fn take(&self, row: Vec<ArrayRef>, params: &[ArrayRef]) -> Result<Option<Vec<ArrayRef>>> {
+        let beside = |schema: &SchemaRef| batch(schema.clone(), row.iter().chain(params).cloned().collect(), 1);
         match self {
-            Self::Filter(condition) => {
-                let holds = condition.evaluate(&beside)?.into_array(1)?;
+            Self::Filter(condition, schema) => {
+                let holds = condition.evaluate(&beside(schema)?)?.into_array(1)?;
                 let holds = holds.as_any().downcast_ref::<BooleanArray>();
                 let holds = holds.is_some_and(|holds| !holds.is_null(0) && holds.value(0));
                 Ok(holds.then_some(row))
             }
-            Self::Project(expressions, schema) => {
-                let columns = expressions.iter().map(|e| Ok(e.evaluate(&beside)?.into_array(1)?));
-                Ok(Some(batch(schema.clone(), columns.collect::<Result<_>>()?, 1)?))
+            Self::Project(made, schema) => {
+                let mut given = None;
+                let mut columns = Vec::with_capacity(made.len());
+                for made in made {
+                    columns.push(match made {
+                        Made::Taken(at) => match row.iter().chain(params).nth(*at) {
+                            Some(column) => column.clone(),
+                            None => return Err(Error::internal("a look-up takes a column that is not there")),
+                        },
+                        Made::Computed(expression) => {
+                            let all = match given.take() {
+                                Some(all) => all,
+                                None => beside(schema)?,
+                            };
+                            let column = expression.evaluate(&all)?.into_array(1)?;
+                            given = Some(all);
+                            column
+                        }
+                    });
+                }
+                Ok(Some(columns))
             }
         }
     }
@@ -284,19 +333,32 @@ impl Maker<'_> {
     /// What a node does; nothing is a step too.
     fn step(&self, node: &LogicalPlan) -> Option<Option<Step>> {
         Some(match node {
-            LogicalPlan::Filter(node) => Some(Step::Filter(self.physical(&node.predicate, node.input.schema())?)),
+            LogicalPlan::Filter(node) => {
+                let input = node.input.schema();
+                Some(Step::Filter(self.physical(&node.predicate, input)?, self.beside(input)))
+            }
             LogicalPlan::Projection(node) => {
-                let fields = node.schema.fields();
-                let expressions = node.expr.iter().zip(fields).map(|(expression, field)| {
-                    let physical = self.physical(expression, node.input.schema())?;
-                    let schema = node.input.schema().join(&self.params).ok()?;
-                    (physical.data_type(schema.as_arrow()).ok()? == *field.data_type()).then_some(physical)
+                let (input, fields) = (node.input.schema(), node.schema.fields());
+                let beside = self.beside(input);
+                let made = node.expr.iter().zip(fields).map(|(expression, field)| {
+                    let physical = self.physical(expression, input)?;
+                    let same = physical.data_type(&beside).ok()? == *field.data_type();
+                    same.then(|| match taken(&physical) {
+                        Some(at) => Made::Taken(at),
+                        None => Made::Computed(physical),
+                    })
                 });
-                let schema = Arc::new(node.schema.as_arrow().clone());
-                Some(Step::Project(expressions.collect::<Option<_>>()?, schema))
+                Some(Step::Project(made.collect::<Option<_>>()?, beside))
             }
             _ => None,
         })
+    }
+
+    /// The columns of `input` and the parameters behind them.
+    fn beside(&self, input: &DFSchema) -> SchemaRef {
+        let fields = input.fields().iter().chain(self.params.fields());
+        // What stands in the place of a value may be NULL where the value may not.
+        Arc::new(Schema::new(fields.map(|field| field.as_ref().clone().with_nullable(true)).collect::<Vec<_>>()))
     }
 
     /// An expression over `input` and the parameters.
@@ -329,8 +391,16 @@ impl Maker<'_> {
         let expression = self.physical(value, &DFSchema::empty())?;
         let have = expression.data_type(self.params.as_arrow()).ok()?;
         let whole = have.is_signed_integer() && data_type.is_signed_integer();
-        (have == *data_type || whole).then(|| Value { expression, data_type: data_type.clone() })
+        (have == *data_type || whole).then(|| {
+            let parameter = taken(&expression);
+            Value { expression, parameter, data_type: data_type.clone() }
+        })
     }
+}
+
+/// The column that an expression is, if it is no more than one.
+fn taken(expression: &Arc<dyn PhysicalExpr>) -> Option<usize> {
+    expression.downcast_ref::<expressions::Column>().map(expressions::Column::index)
 }
 
 /// Whether an expression is the column, or the column as a wider whole number.

@@ -66,7 +66,7 @@ impl Parameters {
     }
 
     /// Parameters with their values, which are brought to their types.
-    pub fn bound(fields: &[Field], values: Vec<ScalarValue>) -> Result<Self> {
+    pub fn bound(fields: &[FieldRef], values: Vec<ScalarValue>) -> Result<Self> {
         if fields.len() != values.len() {
             let message = format!("{} values for {} parameters", values.len(), fields.len());
             return Err(Error::new(Kind::Protocol, message));
@@ -180,7 +180,7 @@ fn mark(field: &Field) -> Option<FieldMetadata> {
 }
 
 /// A value of a parameter's type, with that type. Numbers keep the digits that they come with.
-fn fitted(field: &Field, value: ScalarValue) -> Result<(FieldRef, ScalarValue)> {
+fn fitted(field: &FieldRef, value: ScalarValue) -> Result<(FieldRef, ScalarValue)> {
     let (have, want) = (value.data_type(), field.data_type());
     let decimal = |t: &DataType| matches!(t, DataType::Decimal128(..) | DataType::Decimal256(..));
     if have == *want || decimal(&have) && decimal(want) {
@@ -189,13 +189,17 @@ fn fitted(field: &Field, value: ScalarValue) -> Result<(FieldRef, ScalarValue)> 
             (ScalarValue::Utf8(Some(text)), Some("bpchar")) => ScalarValue::from(text.trim_end_matches(' ')),
             _ => value,
         };
-        return Ok((Arc::new(field.clone().with_data_type(have)), value));
+        let field = match have == *want {
+            true => field.clone(),
+            false => Arc::new(field.as_ref().clone().with_data_type(have)),
+        };
+        return Ok((field, value));
     }
     let from = Field::new("", have, true);
     match SqlType::from_field(field) {
         Ok(sql_type) => {
             let array = convert(&from, &value.to_array()?, &sql_type)?;
-            Ok((Arc::new(field.clone()), ScalarValue::try_from_array(&array, 0)?))
+            Ok((field.clone(), ScalarValue::try_from_array(&array, 0)?))
         }
         Err(_) => Ok((Arc::new(from), value)),
     }

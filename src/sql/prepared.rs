@@ -14,10 +14,11 @@ use super::types::sql_type;
 use super::values::assign;
 use crate::catalog::SqlType;
 use crate::config::PREPARED_MAX;
+use crate::encoding::pg_text::TYPE_METADATA;
 use crate::error::{Error, Kind, Result};
 use arrow::array::ArrayRef;
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::Expr;
 use datafusion::sql::sqlparser::ast;
@@ -34,7 +35,7 @@ pub type Prepareds = BTreeMap<String, Arc<Prepared>>;
 pub struct Prepared {
     /// The statement; none for an empty text.
     pub(super) statement: Option<Statement>,
-    params: Vec<Field>,
+    params: Vec<FieldRef>,
     columns: Option<SchemaRef>,
     /// PREPARE made it.
     pub(super) from_sql: bool,
@@ -57,7 +58,7 @@ impl Prepared {
     }
 
     /// Its parameters.
-    pub fn params(&self) -> &[Field] {
+    pub fn params(&self) -> &[FieldRef] {
         &self.params
     }
 
@@ -86,7 +87,7 @@ impl Prepared {
             _ => false,
         };
         let same = |(told, now): (&Arc<Field>, &Arc<Field>)| {
-            (!query || told.name() == now.name()) && type_of(told) == type_of(now)
+            (!query || told.name() == now.name()) && (is_marked_as(told, now) || type_of(told) == type_of(now))
         };
         let all = told.fields().len() == now.fields().len() && told.fields().iter().zip(now.fields()).all(same);
         match all {
@@ -95,6 +96,11 @@ impl Prepared {
                 .by_routine("RevalidateCachedQuery")),
         }
     }
+}
+
+/// Whether two columns are of the same type in every particular, which is quickly told.
+fn is_marked_as(told: &Field, now: &Field) -> bool {
+    told.data_type() == now.data_type() && told.metadata().get(TYPE_METADATA) == now.metadata().get(TYPE_METADATA)
 }
 
 /// A column's type; of exact numbers the digits are those of the values.
@@ -148,7 +154,7 @@ impl Session {
         let (params, columns) = match &statement {
             Some(statement) => {
                 let described = self.describe(statement, declared).await?;
-                (described.params, described.columns)
+                (described.params.into_iter().map(Arc::new).collect(), described.columns)
             }
             None => (Vec::new(), None),
         };

@@ -30,7 +30,7 @@ use crate::catalog::{ObjectId, SqlType, temporary_schema};
 use crate::error::{Error, Kind, Result};
 use crate::txn::{Isolation, Transaction};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use arrow::datatypes::{Field, SchemaRef};
+use arrow::datatypes::{Field, FieldRef, SchemaRef};
 use bytes::Bytes;
 use datafusion::common::ScalarValue;
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
@@ -261,7 +261,8 @@ impl Session {
             };
         }
         let declared = parameters::told_by(&params);
-        let fields = self.describe(statement, &declared).await?.params;
+        let fields: Vec<FieldRef> =
+            self.describe(statement, &declared).await?.params.into_iter().map(Arc::new).collect();
         self.kept_plan = None;
         Box::pin(self.run_with(statement, &fields, params)).await
     }
@@ -269,22 +270,21 @@ impl Session {
     /// Runs a statement without parameters.
     pub(super) async fn execute_as_written(&mut self, statement: &Statement) -> Result<Outcome> {
         (self.params, self.kept_plan) = (Arc::default(), None);
-        self.run(statement, Vec::new()).await
+        self.run(statement).await
     }
 
     /// Runs a statement with parameters of these types.
     pub(super) async fn run_with(
         &mut self,
         statement: &Statement,
-        fields: &[Field],
+        fields: &[FieldRef],
         params: Vec<ScalarValue>,
     ) -> Result<Outcome> {
         self.params = Arc::new(Parameters::bound(fields, params)?);
-        let params = self.params.values().map(<[_]>::to_vec).unwrap_or_default();
-        self.run(statement, params).await
+        self.run(statement).await
     }
 
-    async fn run(&mut self, statement: &Statement, params: Vec<ScalarValue>) -> Result<Outcome> {
+    async fn run(&mut self, statement: &Statement) -> Result<Outcome> {
         self.refuse_if_failed(statement)?;
         self.cancel.begin(self.settings.milliseconds("statement_timeout"));
         let text = self.text.take();
@@ -311,7 +311,11 @@ impl Session {
         };
         let outcome = match short {
             Some(done) => done,
-            None => execute::execute(self, statement, params).await.map_err(|e| position(e, statement))?,
+            None => {
+                let params = self.params.values().map(<[_]>::to_vec).unwrap_or_default();
+                // On the heap: what the short ways do not need is none of theirs to carry.
+                Box::pin(execute::execute(self, statement, params)).await.map_err(|e| position(e, statement))?
+            }
         };
         Ok(match outcome {
             Outcome::Rows { stream, schema, tag } if !zone.is_utc() => {

@@ -3,6 +3,7 @@
 use super::values::{Zone, zone_setting};
 use crate::config::{MEMORY_BYTES_MIN, SERVER_VERSION};
 use crate::error::{Error, Kind, Result};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A setting that exists.
@@ -40,6 +41,7 @@ macro_rules! known {
     };
 }
 
+/// In the order of their names.
 const KNOWN: &[Known] = known! {
     "application_name" "" Check::Any, true, "Name of the client, shown in the list of activities.";
     "backslash_quote" "safe_encoding" Check::OneOf(&["safe_encoding"]), false, "Accepted for PostgreSQL's clients.";
@@ -112,7 +114,15 @@ pub struct Settings {
 }
 
 fn known(name: &str) -> Option<&'static Known> {
-    KNOWN.iter().find(|k| k.name == name)
+    KNOWN.binary_search_by(|known| known.name.cmp(name)).ok().map(|at| &KNOWN[at])
+}
+
+/// A name as it is kept. Statements ask for settings by names that are as they are kept.
+fn folded(name: &str) -> Cow<'_, str> {
+    match name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        true => Cow::Borrowed(name),
+        false => Cow::Owned(name.to_lowercase()),
+    }
 }
 
 fn unknown(name: &str) -> Error {
@@ -139,8 +149,8 @@ impl Settings {
 
     /// The value of a setting.
     pub fn get(&self, name: &str) -> Result<&str> {
-        let name = name.to_lowercase();
-        match (self.values.get(&name), known(&name)) {
+        let name = folded(name);
+        match (self.values.get(name.as_ref()), known(&name)) {
             (Some(value), _) => Ok(value),
             (None, Some(known)) => Ok(self.default_of(known)),
             (None, None) => Err(unknown(&name)),
@@ -375,6 +385,12 @@ mod tests {
         settings.set("app.region", "east").unwrap();
         assert_eq!(settings.get("app.region").unwrap(), "east");
         assert_eq!(settings.set("TimeZone", "utc").unwrap(), Some(("TimeZone".into(), "UTC".into())));
+    }
+
+    #[test]
+    fn settings_are_found_by_names_in_order() {
+        assert!(KNOWN.is_sorted_by(|one, next| one.name < next.name));
+        assert_eq!(Settings::default().get("DateStyle").unwrap(), "ISO, MDY");
     }
 
     #[test]

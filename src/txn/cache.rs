@@ -1,8 +1,9 @@
-//! Decoded pages of columns kept in memory within a budget, the least recently used leaving first.
+//! Decoded pages of columns kept in memory within a budget; those that nobody has asked for of late leave first.
 
+use super::hash::Hashes;
 use arrow::array::{Array, ArrayRef};
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Segment, position of the column within it, and page of the column.
@@ -17,10 +18,18 @@ pub struct ColumnCache {
 
 #[derive(Debug, Default)]
 struct State {
-    columns: HashMap<Place, (ArrayRef, u64)>,
-    by_age: BTreeMap<u64, Place>,
-    clock: u64,
+    columns: HashMap<Place, Kept, Hashes>,
+    /// The places in the order in which they are looked at when there is no more room.
+    order: VecDeque<Place>,
     bytes: usize,
+}
+
+#[derive(Debug)]
+struct Kept {
+    column: ArrayRef,
+    bytes: usize,
+    /// It was asked for since it was last looked at.
+    used: bool,
 }
 
 impl ColumnCache {
@@ -37,35 +46,37 @@ impl ColumnCache {
     /// The column, if it is here.
     pub fn get(&self, place: Place) -> Option<ArrayRef> {
         let mut state = self.state.lock();
-        state.clock += 1;
-        let now = state.clock;
-        let (column, used) = state.columns.get_mut(&place)?;
-        let (column, before) = (column.clone(), std::mem::replace(used, now));
-        state.by_age.remove(&before);
-        state.by_age.insert(now, place);
-        Some(column)
+        let kept = state.columns.get_mut(&place)?;
+        kept.used = true;
+        Some(kept.column.clone())
     }
 
     /// Keeps a column, making room for it.
     pub fn put(&self, place: Place, column: ArrayRef) {
-        let size = column.get_array_memory_size();
+        let bytes = column.get_array_memory_size();
         let bytes_max = self.bytes_max.load(Ordering::Relaxed);
-        if size > bytes_max {
+        if bytes > bytes_max {
             return;
         }
         let mut state = self.state.lock();
-        state.clock += 1;
-        let now = state.clock;
-        if let Some((old, used)) = state.columns.insert(place, (column, now)) {
-            state.bytes -= old.get_array_memory_size();
-            state.by_age.remove(&used);
+        state.bytes += bytes;
+        match state.columns.insert(place, Kept { column, bytes, used: false }) {
+            Some(old) => state.bytes -= old.bytes,
+            None => state.order.push_back(place),
         }
-        state.by_age.insert(now, place);
-        state.bytes += size;
         while state.bytes > bytes_max {
-            let Some((_, oldest)) = state.by_age.pop_first() else { break };
-            if let Some((gone, _)) = state.columns.remove(&oldest) {
-                state.bytes -= gone.get_array_memory_size();
+            let Some(next) = state.order.pop_front() else { break };
+            match state.columns.get_mut(&next) {
+                // It stays for another round.
+                Some(kept) if kept.used => {
+                    kept.used = false;
+                    state.order.push_back(next);
+                }
+                _ => {
+                    if let Some(gone) = state.columns.remove(&next) {
+                        state.bytes -= gone.bytes;
+                    }
+                }
             }
         }
     }
@@ -78,7 +89,7 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn the_least_recently_used_leaves_first() {
+    fn what_was_asked_for_stays_longer() {
         let column = || Arc::new(Int64Array::from_iter_values(0..100)) as ArrayRef;
         let cache = ColumnCache::new(column().get_array_memory_size() * 2);
         cache.put((1, 0, 0), column());
@@ -87,5 +98,11 @@ mod tests {
         cache.put((3, 0, 0), column());
         assert!(cache.get((2, 0, 0)).is_none());
         assert!(cache.get((1, 0, 0)).is_some() && cache.get((3, 0, 0)).is_some());
+        for n in 4..50 {
+            cache.put((n, 0, 0), column());
+            assert!(cache.state.lock().columns.len() == 2 && cache.state.lock().order.len() == 2);
+        }
+        cache.put((49, 0, 0), column());
+        assert_eq!(cache.state.lock().bytes, column().get_array_memory_size() * 2);
     }
 }

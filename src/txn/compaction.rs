@@ -11,7 +11,6 @@ use super::Manager;
 use super::cluster::order;
 use super::keys::{self, KeyBytes};
 use super::locks::{GONE, Moves};
-use super::manifest;
 use super::segment::{Deleted, RowId, Segment, batch, row_id, split_row_id};
 use super::snapshot::{Snapshot, TableRows};
 use crate::catalog::{ObjectId, Table};
@@ -177,7 +176,7 @@ impl Manager {
         next.pin = self.history.pin(next.seq);
         let mut batch = WriteBatch::default();
         self.keep_gone(table, &before, &rows)?;
-        manifest::write_difference(&mut batch, table, &before, &rows)?;
+        self.write_difference(&mut batch, table, &before, &rows)?;
         Arc::make_mut(&mut next.tables).insert(table, Arc::new(rows));
         self.put_state(&mut batch, next.seq)?;
         let ticket = self.store().engine().submit(batch)?;

@@ -97,6 +97,19 @@ impl Manager {
         self.keys.lock().contains(&(table, key.name.clone()))
     }
 
+    /// Asks the index of a constraint for rows of the newest state, if it is in memory.
+    pub(super) fn ask_index<T>(
+        &self,
+        table: ObjectId,
+        key: &KeyConstraint,
+        ask: impl FnOnce(&KeyIndex, &Snapshot) -> T,
+    ) -> Option<T> {
+        let place = (table, key.name.clone());
+        let mut indexes = self.keys.lock();
+        let index = indexes.get(&place)?;
+        Some(ask(index, &self.checked.load()))
+    }
+
     /// Asks the index of a constraint for rows of the newest state. `wanted` gives the keys that are asked for, by the
     /// constraint's columns; of others the index need not know.
     pub(super) fn with_index<T>(

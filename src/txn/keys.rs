@@ -12,7 +12,8 @@ use super::hash::Hashes;
 use super::segment::{RowId, row_id};
 use crate::catalog::{KeyConstraint, Table};
 use crate::error::{Error, Kind, Result};
-use arrow::array::{Array, ArrayRef};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray};
+use arrow::datatypes::{DataType, Int16Type, Int32Type, Int64Type};
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::collections::HashMap;
@@ -24,6 +25,12 @@ use std::sync::LazyLock;
 pub struct KeyBytes(u64, u64);
 
 impl KeyBytes {
+    /// What stands for the key that these bytes are.
+    fn of(key: &[u8]) -> Self {
+        let (first, second) = &*SECRET;
+        Self(first.hash_one(key), second.hash_one(key))
+    }
+
     /// Half of it.
     pub fn hash(&self) -> u64 {
         self.0
@@ -81,24 +88,44 @@ const ENTRY_BYTES: usize = size_of::<(KeyBytes, RowId)>() + 1;
 
 /// The keys of rows, none where a column of the key is NULL. `columns` are those of the constraint, in its order.
 pub fn key_bytes(columns: &[ArrayRef]) -> Result<Vec<Option<KeyBytes>>> {
-    Ok(bytes(columns)?.map(|(key, null)| (!null).then_some(key)).collect())
+    Ok(bytes(columns)?.into_iter().map(|(key, null)| (!null).then_some(key)).collect())
 }
 
 /// As [`key_bytes`], for a constraint: one for which NULLs are equal has keys with NULL too.
 pub fn bytes_of(key: &KeyConstraint, columns: &[ArrayRef]) -> Result<Vec<Option<KeyBytes>>> {
-    Ok(bytes(columns)?.map(|(bytes, null)| (!null || key.nulls_equal).then_some(bytes)).collect())
+    Ok(bytes(columns)?.into_iter().map(|(bytes, null)| (!null || key.nulls_equal).then_some(bytes)).collect())
 }
 
 /// For each row its key, and whether a column of it is NULL.
-fn bytes(columns: &[ArrayRef]) -> Result<impl Iterator<Item = (KeyBytes, bool)>> {
+fn bytes(columns: &[ArrayRef]) -> Result<Vec<(KeyBytes, bool)>> {
+    if let [column] = columns
+        && let Some(keys) = of_whole_numbers(column)
+    {
+        return Ok(keys);
+    }
     let internal = |e: arrow::error::ArrowError| Error::internal(format!("a key cannot be encoded: {e}"));
     let fields = columns.iter().map(|column| SortField::new(column.data_type().clone())).collect();
     let rows = RowConverter::new(fields).and_then(|converter| converter.convert_columns(columns)).map_err(internal)?;
-    let (first, second) = &*SECRET;
-    let key = |row: &[u8]| KeyBytes(first.hash_one(row), second.hash_one(row));
     let count = columns.first().map_or(0, |column| column.len());
     let null = |n: usize| columns.iter().any(|column| column.is_null(n));
-    Ok((0..count).map(move |n| (key(rows.row(n).as_ref()), null(n))))
+    Ok((0..count).map(|n| (KeyBytes::of(rows.row(n).as_ref()), null(n))).collect())
+}
+
+/// The same of one column of whole numbers, which most keys are: its values are bytes as they are.
+fn of_whole_numbers(column: &ArrayRef) -> Option<Vec<(KeyBytes, bool)>> {
+    fn keys<T: ArrowPrimitiveType<Native: Into<i64>>>(column: &ArrayRef) -> Vec<(KeyBytes, bool)> {
+        let key = |number: Option<T::Native>| match number {
+            Some(number) => (KeyBytes::of(&Into::<i64>::into(number).to_ne_bytes()), false),
+            None => (KeyBytes::of(&[]), true),
+        };
+        column.as_primitive::<T>().iter().map(key).collect()
+    }
+    match column.data_type() {
+        DataType::Int16 => Some(keys::<Int16Type>(column)),
+        DataType::Int32 => Some(keys::<Int32Type>(column)),
+        DataType::Int64 => Some(keys::<Int64Type>(column)),
+        _ => None,
+    }
 }
 
 /// The error for a key that is there already, without saying which.
@@ -148,5 +175,15 @@ mod tests {
         let keys = key_bytes(&[a, b]).unwrap();
         assert_eq!(keys[0], keys[1]);
         assert!(keys[0].is_some() && keys[2].is_none());
+        // Of one column, whole numbers or not: NULLs are equal to each other, where they count, and to nothing else.
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(0), None, Some(-1), Some(0), None]));
+        let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("0"), None, Some("-1"), Some("0"), None]));
+        for column in [numbers, texts] {
+            let keys = key_bytes(&[column.clone()]).unwrap();
+            assert!(keys[0] == keys[3] && keys[0] != keys[2] && keys[1].is_none());
+            let constraint = KeyConstraint { nulls_equal: true, ..KeyConstraint::default() };
+            let keys = bytes_of(&constraint, &[column]).unwrap();
+            assert!(keys[1].is_some() && keys[1] == keys[4] && keys[1] != keys[0] && keys[1] != keys[2]);
+        }
     }
 }

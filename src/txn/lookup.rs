@@ -2,7 +2,7 @@
 
 use super::Manager;
 use super::key_indexes::is_of;
-use super::keys::{KeyBytes, key_bytes};
+use super::keys::{KeyBytes, KeyIndex, key_bytes};
 use super::segment::RowId;
 use super::snapshot::{Snapshot, TableRows};
 use super::transaction::Transaction;
@@ -71,21 +71,24 @@ impl Manager {
             // Of a state whose rows may have other columns.
             return Ok(Found::Unknown);
         }
-        let wants_index = rows.live_rows() <= KEY_LOOKUP_ROWS_MAX && self.keys.lock().fits(rows.live_rows());
-        if !wants_index && !self.has_index(table, key) {
-            // Bounds and filters find it too: no reason to hold every key in memory for a table that is only read.
-            return Ok(Found::Unknown);
-        }
-        let asked = || Ok(values.to_vec());
-        self.with_index(table, key, asked, |index, latest| {
+        let ask = |index: &KeyIndex, latest: &Snapshot| {
             // The very same state, rows in the very same places.
-            let is_latest = Arc::ptr_eq(&latest.rows(table), committed);
-            Ok(match index.get(wanted).filter(|row| rows.is_live(*row)) {
+            let is_latest = latest.tables.get(&table).is_some_and(|latest| Arc::ptr_eq(latest, committed));
+            match index.get(wanted).filter(|row| rows.is_live(*row)) {
                 // No two rows of one state have the same key.
                 Some(row) => Found::Row(row),
                 None if is_latest => Found::Nowhere,
                 None => Found::Unknown,
-            })
-        })
+            }
+        };
+        if let Some(found) = self.ask_index(table, key, ask) {
+            return Ok(found);
+        }
+        if rows.live_rows() > KEY_LOOKUP_ROWS_MAX || !self.keys.lock().fits(rows.live_rows()) {
+            // Bounds and filters find it too: no reason to hold every key in memory for a table that is only read.
+            return Ok(Found::Unknown);
+        }
+        let asked = || Ok(values.to_vec());
+        self.with_index(table, key, asked, |index, latest| Ok(ask(index, latest)))
     }
 }

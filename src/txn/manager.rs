@@ -21,11 +21,11 @@ use super::statistics::TableSummary;
 use super::transaction::{Transaction, conflict, name_taken};
 use crate::catalog::{FIRST_USER_ID, KeyConstraint, Object, ObjectId, Table};
 use crate::config::{
-    CHUNK_CACHE_BYTES, FORMAT_VERSION, FORMAT_VERSION_CLASSES, FORMAT_VERSION_OBJECTS, KEY_INDEX_BYTES,
-    SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX,
+    CHUNK_CACHE_BYTES, FORMAT_VERSION, FORMAT_VERSION_BLOCKS, FORMAT_VERSION_CLASSES, FORMAT_VERSION_OBJECTS,
+    INLINE_BYTES_MAX, KEY_INDEX_BYTES, SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX,
 };
 use crate::crypto::Scope;
-use crate::encoding::{from_value, id_key, to_value, to_value_of};
+use crate::encoding::{from_value, id_key, to_value_of};
 use crate::error::{Error, Result};
 use crate::storage::{Store, Tree, WriteBatch};
 use arc_swap::ArcSwap;
@@ -34,7 +34,7 @@ use arrow::compute::concat;
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Publishes snapshots; begins and commits transactions.
 #[derive(Debug)]
@@ -49,6 +49,8 @@ pub struct Manager {
     /// What serves plain indexes.
     pub(super) plain: Mutex<PlainIndexes>,
     next_id: AtomicU64,
+    /// The manifest tells of deleted rows in blocks.
+    has_blocks: AtomicBool,
     pub(super) cache: ColumnCache,
     /// What is known of tables, by the commit that changed them last.
     pub(super) summaries: Mutex<HashMap<ObjectId, (u64, Arc<TableSummary>)>>,
@@ -66,7 +68,9 @@ impl Manager {
         let engine = store.engine();
         let catalog = manifest::load_catalog(&**engine)?;
         let tables = manifest::load(&**engine, store.files())?;
-        let (seq, next_id) = match engine.get(Tree::Sys, manifest::STATE_KEY)? {
+        let state = engine.get(Tree::Sys, manifest::STATE_KEY)?;
+        let has_blocks = state.as_deref().and_then(<[u8]>::first) == Some(&FORMAT_VERSION_BLOCKS);
+        let (seq, next_id) = match state {
             Some(bytes) => from_value("the commit state", &bytes)?,
             None => (0, FIRST_USER_ID),
         };
@@ -87,6 +91,7 @@ impl Manager {
             keys: Mutex::new(KeyIndexes::new(KEY_INDEX_BYTES)),
             plain: Mutex::new(PlainIndexes::new(KEY_INDEX_BYTES / 2)),
             next_id: AtomicU64::new(next_id),
+            has_blocks: AtomicBool::new(has_blocks),
             cache: ColumnCache::new(CHUNK_CACHE_BYTES),
             summaries: Mutex::default(),
             learnt: Learnt::default(),
@@ -314,16 +319,32 @@ impl Manager {
                 Arc::make_mut(&mut next.tables).insert(table, Arc::new(settled));
             }
             self.keep_gone(table, &latest.rows(table), &next.rows(table))?;
-            manifest::write_difference(&mut batch, table, &latest.rows(table), &next.rows(table))?;
+            self.write_difference(&mut batch, table, &latest.rows(table), &next.rows(table))?;
         }
         self.put_state(&mut batch, next.seq)?;
         Ok(batch)
     }
 
-    /// The number of a commit, and the next free id with it.
+    /// Writes what differs between two states of a table's rows.
+    pub(super) fn write_difference(
+        &self,
+        batch: &mut WriteBatch,
+        table: ObjectId,
+        before: &TableRows,
+        after: &TableRows,
+    ) -> Result<()> {
+        if manifest::write_difference(batch, table, before, after)? {
+            self.has_blocks.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// The number of a commit, and the next free id with it. A program that does not know of blocks of deleted rows must not open
+    /// a store that has some: it would show the rows.
     pub(super) fn put_state(&self, batch: &mut WriteBatch, seq: u64) -> Result<()> {
         let state = (seq, self.next_id.load(Ordering::Relaxed));
-        batch.put(Tree::Sys, manifest::STATE_KEY.to_vec(), to_value(&state)?);
+        let version = if self.has_blocks.load(Ordering::Relaxed) { FORMAT_VERSION_BLOCKS } else { FORMAT_VERSION };
+        batch.put(Tree::Sys, manifest::STATE_KEY.to_vec(), to_value_of(version, &state)?);
         Ok(())
     }
 
@@ -398,14 +419,25 @@ impl Manager {
             .collect::<Result<Vec<_>>>()?;
         let rows = columns.first().map_or(0, |c| c.len());
         let whole = segment::batch(table.arrow_schema(), columns, rows)?;
+        let mut note = |segment: &Segment, rows: &RecordBatch| -> Result<()> {
+            for key in &table.keys {
+                let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| rows.column(c).clone()).collect();
+                moved.keys.push((id, key.name.clone(), segment.id, keys::bytes_of(key, &columns)?));
+            }
+            Ok(())
+        };
+        if rows > 0 && whole.get_array_memory_size() <= INLINE_BYTES_MAX {
+            // It goes with the commit: a file would keep all who commit waiting for syncs of its own.
+            let location = Location::Memory(Arc::new(whole.columns().to_vec()));
+            let segment = Segment { id: self.new_id(), rows, bytes: 0, location, parts: None, deleted: None };
+            note(&segment, &whole)?;
+            return Ok(vec![Arc::new(segment)]);
+        }
         let mut merged = Vec::new();
         for start in (0..rows).step_by(SEGMENT_ROWS_MAX) {
             let part = whole.slice(start, SEGMENT_ROWS_MAX.min(rows - start));
             let segment = self.write_chunk(id, table, self.new_id(), &part)?;
-            for key in &table.keys {
-                let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| part.column(c).clone()).collect();
-                moved.keys.push((id, key.name.clone(), segment.id, keys::bytes_of(key, &columns)?));
-            }
+            note(&segment, &part)?;
             merged.push(Arc::new(segment));
         }
         Ok(merged)

@@ -6,7 +6,8 @@
 //! |---|---|
 //! | 1, table, segment | [`SegmentRow`]: rows, bytes, sealed file if there is one, parts of classes |
 //! | 2, table | the commit that last changed the table |
-//! | 3, table, segment | offsets of deleted rows, a bit each |
+//! | 3, table, segment | offsets of rows that are deleted since the segment is there, a bit each |
+//! | 4, table, segment, block | offsets of rows deleted later, within a block of 4096 |
 //!
 //! Bytes of segments without a file are in tree `Rows` under table, segment; of their parts under class, segment.
 
@@ -28,6 +29,7 @@ pub const STATE_KEY: &[u8] = b"state";
 const SEGMENT: u8 = 1;
 const CHANGED: u8 = 2;
 const DELETED: u8 = 3;
+const DELETED_BLOCK: u8 = 4;
 
 /// What the manifest says of one segment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -72,6 +74,10 @@ fn manifest_key(kind: u8, table: ObjectId, segment: u64) -> Vec<u8> {
     Key::new().byte(kind).number(table).number(segment).build()
 }
 
+fn block_key(table: ObjectId, segment: u64, block: u64) -> Vec<u8> {
+    Key::new().byte(DELETED_BLOCK).number(table).number(segment).number(block).build()
+}
+
 /// The number that a key starts with.
 pub fn id_of(key: &[u8]) -> Result<u64> {
     key.first_chunk().map(|bytes| u64::from_be_bytes(*bytes)).ok_or_else(malformed)
@@ -96,8 +102,11 @@ pub fn load(engine: &dyn Engine, files: &Arc<Files>) -> Result<HashMap<ObjectId,
     let mut tables: HashMap<ObjectId, TableRows> = HashMap::new();
     let mut deleted = HashMap::new();
     for (key, value) in engine.scan(Tree::Manifest, &[DELETED])? {
-        let (table, segment) = split(&key)?;
-        deleted.insert((table, segment), Arc::new(Deleted::from_bytes(&value)));
+        deleted.insert(split(&key)?, Deleted::from_bytes(&value));
+    }
+    for (key, value) in engine.scan(Tree::Manifest, &[DELETED_BLOCK])? {
+        let block = id_of(key.get(17..).unwrap_or_default())?;
+        deleted.entry(split(&key)?).or_default().add_block(block, &value);
     }
     for (key, value) in engine.scan(Tree::Manifest, &[SEGMENT])? {
         let (table, id) = split(&key)?;
@@ -108,7 +117,7 @@ pub fn load(engine: &dyn Engine, files: &Arc<Files>) -> Result<HashMap<ObjectId,
         };
         let part = |part: PartRow| Part { class: part.class, columns: part.columns, location: place(part.file) };
         let parts = Parts::of(row.parts.into_iter().map(part).collect());
-        let deleted = deleted.remove(&(table, id));
+        let deleted = deleted.remove(&(table, id)).map(Arc::new);
         let segment = Segment { id, rows: row.rows, bytes: row.bytes, location: place(row.file), parts, deleted };
         tables.entry(table).or_default().segments.push(Arc::new(segment));
     }
@@ -130,12 +139,22 @@ fn delete_part(batch: &mut WriteBatch, segment: u64, part: &Part) {
     }
 }
 
-/// Writes what differs between two states of a table's rows.
-pub fn write_difference(batch: &mut WriteBatch, table: ObjectId, before: &TableRows, after: &TableRows) -> Result<()> {
+/// Writes what differs between two states of a table's rows; tells whether anything is in blocks of deleted rows, of which not
+/// every program knows.
+pub fn write_difference(
+    batch: &mut WriteBatch,
+    table: ObjectId,
+    before: &TableRows,
+    after: &TableRows,
+) -> Result<bool> {
+    let mut in_blocks = false;
     for gone in before.segments.iter().filter(|s| after.segment(s.id).is_none()) {
         batch.delete(Tree::Manifest, manifest_key(SEGMENT, table, gone.id));
-        if gone.deleted.is_some() {
+        if let Some(deleted) = &gone.deleted {
             batch.delete(Tree::Manifest, manifest_key(DELETED, table, gone.id));
+            for (block, _) in deleted.blocks_since(&Deleted::default()) {
+                batch.delete(Tree::Manifest, block_key(table, gone.id, block));
+            }
         }
         if matches!(gone.location, Location::Inline(_)) {
             batch.delete(Tree::Rows, segment_key(table, gone.id));
@@ -151,10 +170,19 @@ pub fn write_difference(batch: &mut WriteBatch, table: ObjectId, before: &TableR
             let row = SegmentRow::of(segment).to_bytes()?;
             batch.put(Tree::Manifest, manifest_key(SEGMENT, table, segment.id), row);
         }
-        if let Some(deleted) = &segment.deleted
-            && old.and_then(|old| old.deleted.as_ref()) != Some(deleted)
-        {
-            batch.put(Tree::Manifest, manifest_key(DELETED, table, segment.id), deleted.to_bytes());
+        match (&segment.deleted, old) {
+            (Some(deleted), None) => {
+                batch.put(Tree::Manifest, manifest_key(DELETED, table, segment.id), deleted.to_bytes());
+            }
+            // Rows are only ever deleted.
+            (Some(deleted), Some(old)) if old.deleted.as_ref().is_none_or(|old| !Arc::ptr_eq(old, deleted)) => {
+                let none = Deleted::default();
+                for (block, bytes) in deleted.blocks_since(old.deleted.as_deref().unwrap_or(&none)) {
+                    batch.put(Tree::Manifest, block_key(table, segment.id, block), bytes);
+                    in_blocks = true;
+                }
+            }
+            _ => {}
         }
     }
     let changed = Key::new().byte(CHANGED).number(table).build();
@@ -162,5 +190,63 @@ pub fn write_difference(batch: &mut WriteBatch, table: ObjectId, before: &TableR
         true => batch.delete(Tree::Manifest, changed),
         false => batch.put(Tree::Manifest, changed, to_value(&after.changed)?),
     }
-    Ok(())
+    Ok(in_blocks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Column, FIRST_USER_ID, Object, SqlType, Table};
+    use crate::config::FORMAT_VERSION_BLOCKS;
+    use crate::crypto::{KeySource, MasterKey};
+    use crate::storage::Store;
+    use crate::txn::segment::{batch, row_id};
+    use crate::txn::{Manager, RowId};
+    use arrow::array::{ArrayRef, Int64Array};
+
+    const TABLE: ObjectId = FIRST_USER_ID + 100;
+    const ROWS: usize = 20_000;
+
+    /// Who deletes a row writes its block, and not all that are deleted; both come back, and go with the segment. A program that
+    /// does not know of blocks refuses the store from the first one on.
+    #[test]
+    fn deleted_rows_come_back_block_by_block() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeySource::from(MasterKey::from_bytes([7; 32]));
+        let open = || Manager::open(Arc::new(Store::open(folder.path(), &key).unwrap())).unwrap();
+        let kept = |manager: &Manager, kind: u8| manager.store().engine().scan(Tree::Manifest, &[kind]).unwrap();
+        let version = |manager: &Manager| manager.store().engine().get(Tree::Sys, STATE_KEY).unwrap().unwrap()[0];
+        let delete = |manager: &Manager, rows: &[RowId]| {
+            let mut txn = manager.begin(false);
+            assert_eq!(txn.delete_rows(TABLE, rows).unwrap(), rows.len());
+            manager.commit(txn).unwrap();
+        };
+        let gone = [1, 2 * 4096, 2 * 4096 + 1, ROWS - 1];
+        let segment;
+        {
+            let manager = open();
+            let facts = Table { columns: vec![Column::new("id", SqlType::Int8)], ..Table::new("public", "t", 1) };
+            let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..ROWS as i64));
+            let rows = batch(facts.arrow_schema(), vec![ids], ROWS).unwrap();
+            let mut txn = manager.begin(false);
+            txn.put_object(TABLE, Object::Table(facts)).unwrap();
+            manager.append(&mut txn, TABLE, &rows).unwrap();
+            manager.commit(txn).unwrap();
+            segment = manager.current().rows(TABLE).segments[0].id;
+            assert_eq!(version(&manager), FORMAT_VERSION);
+            gone.iter().for_each(|&offset| delete(&manager, &[row_id(segment, offset)]));
+            let blocks = kept(&manager, DELETED_BLOCK);
+            assert!(blocks.len() == 3 && blocks.iter().all(|(_, bytes)| bytes.len() <= 512));
+            assert!(kept(&manager, DELETED).is_empty());
+            assert_eq!(version(&manager), FORMAT_VERSION_BLOCKS);
+        }
+        let manager = open();
+        let rows = manager.current().rows(TABLE);
+        assert_eq!(rows.live_rows(), ROWS - gone.len());
+        assert!((0..ROWS).all(|offset| rows.is_live(row_id(segment, offset)) != gone.contains(&offset)));
+        let rest: Vec<RowId> = (0..ROWS).map(|n| row_id(segment, n)).filter(|row| rows.is_live(*row)).collect();
+        delete(&manager, &rest);
+        assert!([SEGMENT, DELETED, DELETED_BLOCK].into_iter().all(|kind| kept(&manager, kind).is_empty()));
+        assert_eq!(version(&manager), FORMAT_VERSION_BLOCKS);
+    }
 }

@@ -292,6 +292,31 @@ impl Manager {
         filtered.collect::<Result<_, _>>().map_err(|e| internal(&e))
     }
 
+    /// The columns at these positions in the one row at this offset. They are a window on what the cache has: to be looked at,
+    /// not kept.
+    pub fn read_row(
+        &self,
+        table: ObjectId,
+        segment: &Segment,
+        positions: &[usize],
+        offset: usize,
+    ) -> Result<Vec<ArrayRef>> {
+        if offset >= segment.rows {
+            return Err(Error::internal("a row beyond the end of its segment"));
+        }
+        let Some(footer) = self.footer(table, segment)? else {
+            let columns = self.small(table, segment, positions)?;
+            return Ok(columns.iter().map(|column| column.slice(offset, 1)).collect());
+        };
+        let (page, at) = (offset / footer.page_rows, offset % footer.page_rows);
+        let read = |&position: &usize| {
+            let pages = self.column(table, segment, &footer, position, page..page + 1)?;
+            let page = pages.first().ok_or_else(|| Error::internal("a page was read and is not there"))?;
+            Ok(page.slice(at, 1))
+        };
+        positions.iter().map(read).collect()
+    }
+
     /// The columns at these positions in the rows at these offsets, in their order. Only pages that hold one are read.
     pub fn read_rows(
         &self,

@@ -139,6 +139,9 @@ impl Segment {
     }
 }
 
+/// Words of a block of [`Deleted`]: who deletes a row writes one of these, and not all that are deleted.
+const BLOCK_WORDS: usize = 64;
+
 /// The set of deleted offsets of one segment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Deleted {
@@ -194,7 +197,25 @@ impl Deleted {
 
     /// Bytes for the store.
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.words.iter().flat_map(|word| word.to_le_bytes()).collect()
+        to_bytes(&self.words)
+    }
+
+    /// The blocks that are not what they are in `before`: their numbers, and their bytes for the store.
+    pub fn blocks_since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = (u64, Vec<u8>)> + 'a {
+        let changed = move |(block, words): &(usize, &[u64])| {
+            let old = before.words.get(block * BLOCK_WORDS..).unwrap_or_default();
+            words.iter().enumerate().any(|(n, word)| *word != old.get(n).copied().unwrap_or_default())
+        };
+        let blocks = self.words.chunks(BLOCK_WORDS).enumerate().filter(changed);
+        blocks.map(|(block, words)| (block as u64, to_bytes(words)))
+    }
+
+    /// Adds the offsets of a block that [`Self::blocks_since`] gave.
+    pub fn add_block(&mut self, block: u64, bytes: &[u8]) {
+        let mut words = vec![0; block as usize * BLOCK_WORDS];
+        words.extend(Self::from_bytes(bytes).words);
+        let count = words.iter().map(|word| word.count_ones() as usize).sum();
+        self.extend(&Self { words, count });
     }
 
     /// The set that [`Self::to_bytes`] made.
@@ -210,6 +231,10 @@ impl Deleted {
         let count = words.iter().map(|word| word.count_ones() as usize).sum();
         Self { words, count }
     }
+}
+
+fn to_bytes(words: &[u64]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
 /// The bytes of a small batch.
@@ -271,6 +296,29 @@ mod tests {
         let again = Deleted::from_bytes(&deleted.to_bytes());
         assert_eq!(again, deleted);
         assert!(again.contains(3) && again.contains(70) && !again.contains(4) && !again.contains(9999));
+    }
+
+    #[test]
+    fn blocks_that_changed_make_the_whole_set() {
+        let mut deleted = Deleted::default();
+        let mut stored = Deleted::default();
+        let mut told = Vec::new();
+        for offset in [5, 4095, 4096, 131_071, 70_000, 6] {
+            let before = deleted.clone();
+            deleted.insert(offset);
+            for (block, bytes) in deleted.blocks_since(&before) {
+                assert!(bytes.len() <= BLOCK_WORDS * 8);
+                stored.add_block(block, &bytes);
+                told.push(block);
+            }
+            assert_eq!(stored, deleted);
+        }
+        assert_eq!(told, [0, 0, 1, 31, 17, 0]);
+        assert_eq!(
+            deleted.blocks_since(&Deleted::default()).map(|(block, _)| block).collect::<Vec<_>>(),
+            [0, 1, 17, 31]
+        );
+        assert_eq!(deleted.blocks_since(&deleted).count(), 0);
     }
 
     #[test]

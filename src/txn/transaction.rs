@@ -349,6 +349,9 @@ impl Transaction {
 
     /// The keys of a constraint that the transaction added rows with.
     pub(super) fn keys_of(&self, table: ObjectId, constraint: &str) -> Option<&KeyMap> {
+        if self.keys.is_empty() {
+            return None;
+        }
         self.keys.get(&(table, constraint.to_owned())).map(AsRef::as_ref)
     }
 

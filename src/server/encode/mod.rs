@@ -21,6 +21,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{Field, SchemaRef};
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::data::{FieldDescription, RowDescription};
+use std::sync::Arc;
 
 /// How a value goes over the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +74,8 @@ fn origin(field: &Field) -> (i32, i16) {
 pub struct RowEncoder {
     schema: SchemaRef,
     formats: Vec<Format>,
-    shapes: Vec<Shape>,
+    /// Of the columns that go as bytes.
+    shapes: Vec<Option<Shape>>,
 }
 
 impl RowEncoder {
@@ -85,7 +87,8 @@ impl RowEncoder {
         if schema.fields().len() != formats.len() {
             return Err(Error::internal("a result needs a format for each column"));
         }
-        let shapes = schema.fields().iter().map(|field| Shape::of(field)).collect();
+        let shape = |(field, format): (&Arc<Field>, &Format)| (*format == Format::Binary).then(|| Shape::of(field));
+        let shapes = schema.fields().iter().zip(&formats).map(shape).collect();
         Ok(Self { schema, formats, shapes })
     }
 
@@ -143,16 +146,16 @@ impl RowEncoder {
         out.extend_from_slice(&[0; 4]);
         // At most COLUMNS_MAX, so it fits.
         out.extend_from_slice(&(columns.len() as i16).to_be_bytes());
-        for ((column, format), shape) in columns.iter().zip(&self.formats).zip(&self.shapes) {
+        for (column, shape) in columns.iter().zip(&self.shapes) {
             let Some(cell) = column.cell(row) else {
                 out.extend_from_slice(&(-1i32).to_be_bytes());
                 continue;
             };
             let length_at = out.len();
             out.extend_from_slice(&[0; 4]);
-            match format {
-                Format::Text => write_text(&cell, out),
-                Format::Binary => write_binary(&cell, shape, out)?,
+            match shape {
+                None => write_text(&cell, out),
+                Some(shape) => write_binary(&cell, shape, out)?,
             }
             set_length(out, length_at, 4)?;
         }
@@ -174,7 +177,6 @@ fn set_length(out: &mut [u8], at: usize, skip: usize) -> Result<()> {
 mod tests {
     use super::*;
     use datafusion::arrow::array::{ArrayRef, Int32Array, StringArray};
-    use std::sync::Arc;
 
     #[test]
     fn rows_stop_at_the_budget() {

@@ -21,7 +21,7 @@ pub use asset::{assets, may_read, must_get as must_get_asset};
 pub use gate::{access, decide, must_have};
 pub use lazy::LazyTable;
 pub use past::open as open_past;
-pub use seen::{Offsets, Seen};
+pub use seen::Seen;
 pub use table::{ROW_ID, TableScan};
 
 use super::context::Context;

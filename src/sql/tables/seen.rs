@@ -60,6 +60,22 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// One row that is not deleted, of the columns read, as the role sees it; none if it does not see it.
+    pub fn of_one(&self, segment: &Segment, columns: Vec<ArrayRef>, offset: usize) -> Result<Option<Vec<ArrayRef>>> {
+        let as_is = |output: &Output| match output {
+            Output::Plain(at) => columns.get(*at).cloned(),
+            Output::RowId => Some(Arc::new(UInt64Array::from(vec![row_id(segment.id, offset)])) as ArrayRef),
+            Output::Masked(..) => None,
+        };
+        if self.filter.is_none()
+            && let Some(row) = self.outputs.iter().map(as_is).collect()
+        {
+            return Ok(Some(row));
+        }
+        let row = batch(self.read.clone(), columns, 1)?;
+        Ok(self.of(segment, &row, &Offsets::From(offset))?.map(|row| row.columns().to_vec()))
+    }
+
     /// Rows of a segment as the role sees them; none if it sees none of them.
     pub fn of(&self, segment: &Segment, part: &RecordBatch, offsets: &Offsets) -> Result<Option<RecordBatch>> {
         let rows = part.num_rows();

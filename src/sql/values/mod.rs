@@ -212,6 +212,11 @@ fn fit(array: ArrayRef, target: &SqlType, cut: bool) -> Result<ArrayRef> {
     Ok(Arc::new(fitted.collect::<Result<StringArray>>()?))
 }
 
+/// Whether [`shown`] shows the values of such a column as they are.
+pub fn is_shown_as_is(field: &Field) -> bool {
+    !matches!(SqlType::from_field(field), Ok(SqlType::Char(_)))
+}
+
 /// A column as a client sees it: a `char(n)` filled up with blanks.
 pub fn shown(field: &Field, array: &ArrayRef) -> ArrayRef {
     let Ok(SqlType::Char(length)) = SqlType::from_field(field) else { return array.clone() };

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// All locks of a database.
 #[derive(Debug, Default)]
@@ -38,6 +38,8 @@ pub enum Taking {
 pub struct Owner {
     id: OwnerId,
     locks: Arc<Locks>,
+    /// It has asked for something: most only read.
+    has_asked: AtomicBool,
 }
 
 /// A place in a queue, given up when dropped.
@@ -51,7 +53,11 @@ pub struct Waiting {
 impl Locks {
     /// A new owner without locks.
     pub fn owner(self: &Arc<Self>) -> Arc<Owner> {
-        Arc::new(Owner { id: self.next.fetch_add(1, Ordering::Relaxed), locks: self.clone() })
+        Arc::new(Owner {
+            id: self.next.fetch_add(1, Ordering::Relaxed),
+            locks: self.clone(),
+            has_asked: AtomicBool::new(false),
+        })
     }
 
     /// How many wait.
@@ -89,6 +95,7 @@ impl Owner {
     /// Takes items of a space, or says that others exclude it; with `wait` the owner then stands in the queue. A wait
     /// that could never end is [`Kind::Deadlock`].
     pub fn take(&self, space: Space, items: Items, mode: Mode, wait: bool) -> Result<Taking> {
+        self.has_asked.store(true, Ordering::Release);
         let mut state = self.locks.state.lock();
         // In the order of segments: two who want the same rows of a table do not wait for each other.
         let mut parts: Vec<_> = state.parted(space, &items).into_iter().collect();
@@ -137,6 +144,7 @@ impl Owner {
 
     /// A mark: what is taken from here on can be given back by [`Self::release_from`].
     pub fn mark(&self) -> u64 {
+        self.has_asked.store(true, Ordering::Release);
         self.locks.state.lock().mark(self.id)
     }
 
@@ -148,7 +156,9 @@ impl Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.locks.state.lock().close(self.id);
+        if *self.has_asked.get_mut() {
+            self.locks.state.lock().close(self.id);
+        }
     }
 }
 

@@ -86,7 +86,7 @@ pub fn encryption(facts: &Facts, rows: &mut Rows) {
 /// pg_prepared_statements: those of the session that have a name.
 pub fn prepared_statements(facts: &Facts, rows: &mut Rows) {
     for (name, prepared) in facts.context.prepared.iter().filter(|(name, _)| !name.is_empty()) {
-        let types = prepared.params().iter().map(type_oid).collect::<Vec<u32>>();
+        let types = prepared.params().iter().map(|field| type_oid(field)).collect::<Vec<u32>>();
         row!(rows,
             name: name,
             statement: prepared.statement.as_ref().map_or("", |statement| statement.text.as_str()),
