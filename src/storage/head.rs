@@ -1,9 +1,9 @@
 //! The file `head`: what must be true of sled, kept outside of sled.
 //!
 //! Two slots of 4 KiB, written in turn: length u32 | sealed record | rest unused. The newest slot that opens counts. A record
-//! says how many commits are durable; sled must show at least as many, so that a log that lost its tail is noticed. It is
-//! written after each flush without a sync of its own, which loses nothing on `kill -9`; after a power cut it may be older
-//! than sled, never newer, and a write within one sector leaves the other slot whole. After a clean close a record also holds
+//! says how many commits are durable in the journal; sled must show at least as many once the journal is replayed, so that a log
+//! that lost its tail is noticed. It is written after each sync of the journal without one of its own, which loses nothing on
+//! `kill -9`; after a power cut it may be older than the journal, never newer, and a write within one sector leaves the other slot whole. After a clean close a record also holds
 //! length and SHA-256 of sled's files, so that damage at rest is found before sled reads it. That record is replaced, in
 //! both slots and synced, before sled may write again.
 
@@ -26,7 +26,7 @@ const MEND: &str = "`steward repair` makes it anew from the journal; or restore 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Record {
     generation: u64,
-    /// Commits that are durable in sled.
+    /// Commits that are durable.
     pub commits: u64,
     /// How often the keyring had been written: an older one does not belong to this store.
     pub keyring: u64,
@@ -123,7 +123,7 @@ pub(super) struct HeadWriter {
 }
 
 impl HeadWriter {
-    /// Notes that `commits` are durable in sled.
+    /// Notes that `commits` are durable.
     pub(super) fn note(&mut self, commits: u64) -> Result<()> {
         self.head.write(&self.sealer, commits, None, false)
     }

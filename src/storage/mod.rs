@@ -17,8 +17,9 @@
 //!
 //! A [`WriteBatch`] is sealed value by value (associated data: tree, key, part) and queued. The first who waits leads: all
 //! queued batches become frames of the journal and durable with one sync, and their number is noted in `head`. Then
-//! [`Engine::settle`] returns for those who wait; the leader, unless another still does so, applies them as one sled transaction that also carries
-//! the new count and sum of every tree. Until they are applied they are read from the queue. sled is flushed at checkpoints only; what it lacks after a crash is in the journal. A file is durable when
+//! [`Engine::settle`] returns for those who wait; the leader, unless another still does so, applies them as one sled
+//! transaction that also carries the new count and sum of every tree. Until they are applied they are read from the queue.
+//! sled is flushed at checkpoints only; what it lacks after a crash is in the journal. A file is durable when
 //! [`Files::create`] or [`FileWriter::finish`] returns; whoever wants it found again commits its id to the
 //! manifest tree afterwards.
 //!
@@ -26,8 +27,8 @@
 //!
 //! * A commit that returned survives `kill -9` and a power cut; one that did not is there wholly or not at all.
 //! * sled is unmaintained, loses rows silently when damaged, panics on bad bytes and syncs too little. So: its log is synced
-//!   by us where we rely on it (`sync_range.rs`), no value comes near the size that it keeps in unsynced files, counts and sums are compared at
-//!   every open (`tally.rs`), the number of the last durable commit is kept outside of it (`head.rs`), its files are compared
+//!   by us where we rely on it (`sync_range.rs`), no value comes near the size that it keeps in unsynced files, counts and sums
+//!   are compared at every open (`tally.rs`), the number of the last durable commit is kept outside of it (`head.rs`), its files are compared
 //!   by SHA-256 before it may read them after a clean close, it runs behind a guard against panics (`assets.rs`), and it is
 //!   never the only copy: a damaged one is made anew from checkpoint and journal at the next open (`recovery.rs`).
 //! * Damage is [`Kind::Corruption`](crate::error::Kind) that names the place; a wrong row or a missing row never passes for data.
