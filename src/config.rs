@@ -7,6 +7,8 @@ pub const FORMAT_VERSION_CLASSES: u8 = 3;
 /// The version of facts that a program must not read which knows no sequences, plain and unique indexes, generated columns and comments as
 /// objects.
 pub const FORMAT_VERSION_OBJECTS: u8 = 4;
+/// The version of facts that a program must not read which knows no domains, no arrays of enumerated types and no `cidr`.
+pub const FORMAT_VERSION_TYPES: u8 = 5;
 /// Numbers that a sequence sets aside at once: after a crash as many may be missing.
 pub const SEQUENCE_NUMBERS_AHEAD: i64 = 32;
 /// Largest value sled may hold; larger ones would reach its unsynced blob files (docs/storage.md).
