@@ -9,6 +9,8 @@ pub const FORMAT_VERSION_CLASSES: u8 = 3;
 pub const FORMAT_VERSION_OBJECTS: u8 = 4;
 /// The version of the commit state where the manifest tells of deleted rows in blocks: a program that does not know of these would show them.
 pub const FORMAT_VERSION_BLOCKS: u8 = 5;
+/// The version of facts that a program must not read which knows no domains, no arrays of enumerated types and no `cidr`.
+pub const FORMAT_VERSION_TYPES: u8 = 6;
 /// Numbers that a sequence sets aside at once: after a crash as many may be missing.
 pub const SEQUENCE_NUMBERS_AHEAD: i64 = 32;
 /// Largest value sled may hold; larger ones would reach its unsynced blob files (docs/storage.md).

@@ -91,6 +91,8 @@ pub enum Kind {
     InvalidText,
     /// Bytes are no text of the encoding.
     InvalidByteSequence,
+    /// A character has no equivalent in the encoding.
+    Untranslatable,
     /// A text is no date or time.
     InvalidDatetime,
     /// Bytes are no value of the type in its binary form.

@@ -37,18 +37,22 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("storage", &["sled"]),
     ("search", &["tantivy", "jieba_rs", "frostem", "unicode_normalization"]),
     ("models", &["candle_core", "candle_nn", "gemm", "tokenizers", "rayon"]),
-    ("sources", &["csv", "quick_xml", "scraper", "imagesize", "encoding_rs", "chardetng"]),
+    ("encoding", &["encoding_rs"]),
+    ("sources", &["csv", "quick_xml", "scraper", "imagesize", "chardetng"]),
     ("sql", &["datafusion", "datafusion_functions_json", "parquet"]),
     ("server", &["pgwire", "tokio_rustls", "x509_certificate"]),
     ("cli", &["clap", "tracing_subscriber"]),
 ];
 
 /// A room that names another's library, and why it may.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[(
-    "server",
-    "datafusion",
-    "rows leave `sql` as DataFusion's stream, and parameters enter it as its ScalarValue; both are types, no engine",
-)];
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    (
+        "server",
+        "datafusion",
+        "rows leave `sql` as DataFusion's stream, and parameters enter it as its ScalarValue; both are types, no engine",
+    ),
+    ("sources", "encoding_rs", "files are in more encodings than clients speak, and are decoded as they are read"),
+];
 
 /// Arrow is common speech from this room on.
 const ARROW_FROM: &str = "catalog";

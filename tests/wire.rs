@@ -7,6 +7,10 @@
 
 #[path = "wire/between.rs"]
 mod between;
+#[path = "wire/charsets.rs"]
+mod charsets;
+#[path = "wire/forms.rs"]
+mod forms;
 
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt, TryStreamExt};

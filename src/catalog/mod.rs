@@ -6,6 +6,7 @@
 
 mod comment;
 mod deferral;
+mod domain;
 mod enumeration;
 mod function;
 mod index;
@@ -17,6 +18,8 @@ mod types;
 
 pub use comment::Comment;
 pub use deferral::Deferral;
+pub use domain::Domain;
+use enumeration::written_name;
 pub use enumeration::{EnumType, Enumerated};
 pub use function::{Argument, Function, Returns};
 pub use index::{IndexPart, Order, PlainIndex, UniqueIndex};
@@ -28,7 +31,7 @@ pub use object::{
 };
 pub use sequence::Sequence;
 pub use temporary::{OnCommit, is_temporary, temporary_schema};
-pub use types::{ENUM_MARK, SqlType, TYPE_METADATA};
+pub use types::{ENUM_ARRAY_MARK, ENUM_MARK, SqlType, TYPE_METADATA};
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -174,6 +177,32 @@ impl Catalog {
             Object::PlainIndex(index) if index.table == table => Some((id, index)),
             _ => None,
         })
+    }
+
+    /// The domain with this id.
+    pub fn domain_by_id(&self, id: ObjectId) -> Option<&Domain> {
+        match self.objects.get(&id).map(Arc::as_ref) {
+            Some(Object::Domain(domain)) => Some(domain),
+            _ => None,
+        }
+    }
+
+    /// The domain of this name in a schema.
+    pub fn domain(&self, schema: &str, name: &str) -> Option<(ObjectId, &Domain)> {
+        match self.find(Class::Type, &relation_key(schema, name))? {
+            (id, Object::Domain(domain)) => Some((id, domain)),
+            _ => None,
+        }
+    }
+
+    /// Whether there is any domain.
+    pub fn has_domains(&self) -> bool {
+        self.class(Class::Type).any(|(_, object)| matches!(object, Object::Domain(_)))
+    }
+
+    /// Whether a type has this name in a schema.
+    pub fn has_type(&self, schema: &str, name: &str) -> bool {
+        self.find(Class::Type, &relation_key(schema, name)).is_some()
     }
 
     /// The enumerated type with this id.

@@ -2,6 +2,7 @@
 
 use super::comment::Comment;
 use super::deferral::Deferral;
+use super::domain::Domain;
 use super::enumeration::EnumType;
 use super::function::Function;
 use super::index::{PlainIndex, UniqueIndex};
@@ -59,6 +60,8 @@ pub enum Object {
     Comment(Comment),
     /// An enumerated type.
     Enum(EnumType),
+    /// A domain.
+    Domain(Domain),
 }
 
 /// A namespace of relations.
@@ -144,6 +147,9 @@ pub struct Column {
     /// Places of seconds that its times and moments keep, if not all: `timestamp(3)`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub places: Option<u8>,
+    /// The domain whose values it takes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain: Option<ObjectId>,
 }
 
 /// A class of sensitivity within a table. Its values are sealed with the data key of this object, not with the table's.
@@ -479,6 +485,7 @@ impl Column {
             always: false,
             generated: None,
             places: None,
+            domain: None,
         }
     }
 
@@ -551,11 +558,20 @@ impl Table {
         classes
     }
 
+    /// Whether a program must know of domains, of arrays of enumerated types and of `cidr` to read the table rightly.
+    pub fn is_of_types(&self) -> bool {
+        let is_new = |data_type: &SqlType| match data_type {
+            SqlType::Array(item) => item.enumerated().is_some() || **item == SqlType::Cidr,
+            other => *other == SqlType::Cidr,
+        };
+        self.columns.iter().any(|column| column.domain.is_some() || is_new(&column.data_type))
+    }
+
     /// Whether a program must know of sequences, unique indexes or generated columns to read the table rightly.
     pub fn is_of_objects(&self) -> bool {
         let column = |c: &Column| {
             let made = c.sequence.is_some() || c.always || c.generated.is_some();
-            made || matches!(c.data_type, SqlType::Enum(_))
+            made || c.data_type.enumerated().is_some()
         };
         self.columns.iter().any(column) || self.keys.iter().any(|key| key.nulls_equal || key.index.is_some())
     }
@@ -630,6 +646,7 @@ impl Object {
             Self::PlainIndex(o) => (Class::Relation, relation_key(&o.schema, &o.name)),
             Self::Sequence(o) => (Class::Relation, relation_key(&o.schema, &o.name)),
             Self::Enum(o) => (Class::Type, relation_key(&o.schema, &o.name)),
+            Self::Domain(o) => (Class::Type, relation_key(&o.schema, &o.name)),
             Self::Comment(o) => (Class::Comment, Comment::key(o.object, &o.part)),
         }
     }
@@ -654,7 +671,7 @@ impl Object {
             Self::PlainIndex(_) => "index",
             Self::Sequence(_) => "sequence",
             Self::Comment(_) => "comment",
-            Self::Enum(_) => "type",
+            Self::Enum(_) | Self::Domain(_) => "type",
         }
     }
 }

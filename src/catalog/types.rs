@@ -11,6 +11,9 @@ use std::sync::Arc;
 
 /// Begins the mark of an enumerated type; its number follows.
 pub const ENUM_MARK: &str = "enum:";
+/// Begins the mark of arrays of one. It is on the arrays: their elements have none, so that what is kept of them stays of the same
+/// type when the enumerated type has more labels.
+pub const ENUM_ARRAY_MARK: &str = "enum[]:";
 /// Precision and scale of a `numeric` without any.
 const NUMERIC_DEFAULT: (u8, i8) = (38, 9);
 
@@ -61,6 +64,8 @@ pub enum SqlType {
     Enum(Box<Enumerated>),
     /// `inet`
     Inet,
+    /// `cidr`
+    Cidr,
     /// `vector(n)` of pgvector: `real` values, so many of them.
     Vector(Option<u16>),
 }
@@ -86,6 +91,7 @@ impl SqlType {
             | Self::Json
             | Self::Jsonb
             | Self::Inet
+            | Self::Cidr
             | Self::Enum(_) => DataType::Utf8,
             Self::Bytea => DataType::Binary,
             Self::Date => DataType::Date32,
@@ -93,6 +99,7 @@ impl SqlType {
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             Self::Timestamptz => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             Self::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
+            Self::Array(item) if matches!(**item, Self::Enum(_)) => DataType::new_list(DataType::Utf8, true),
             Self::Array(item) => DataType::List(Arc::new(item.field("item"))),
             Self::Vector(_) => DataType::List(Arc::new(Self::Float4.field("item"))),
         }
@@ -101,9 +108,13 @@ impl SqlType {
     /// A field of this type, marked where Arrow's type alone does not tell it.
     pub fn field(&self, name: &str) -> Field {
         let field = Field::new(name, self.arrow(), true);
+        let enumerated = |begin: &str, of: &Enumerated| {
+            serde_json::to_string(of).map(|told| format!("{begin}{}:{told}", of.id)).unwrap_or_default()
+        };
         let mark = match self {
             Self::Uuid => "uuid".to_owned(),
             Self::Inet => "inet".to_owned(),
+            Self::Cidr => "cidr".to_owned(),
             Self::Json => "json".to_owned(),
             Self::Jsonb => "jsonb".to_owned(),
             Self::Varchar(Some(n)) => format!("varchar({n})"),
@@ -112,9 +123,10 @@ impl SqlType {
             Self::Numeric(None) => "numeric".to_owned(),
             Self::Vector(None) => "vector".to_owned(),
             Self::Vector(Some(n)) => format!("vector({n})"),
-            Self::Enum(of) => match serde_json::to_string(of) {
-                Ok(told) => format!("{ENUM_MARK}{}:{told}", of.id),
-                Err(_) => return field,
+            Self::Enum(of) => enumerated(ENUM_MARK, of),
+            Self::Array(item) => match item.as_ref() {
+                Self::Enum(of) => enumerated(ENUM_ARRAY_MARK, of),
+                _ => return field,
             },
             _ => return field,
         };
@@ -128,10 +140,19 @@ impl SqlType {
             DataType::Utf8 => mark != "numeric",
             DataType::LargeUtf8 | DataType::Utf8View | DataType::FixedSizeBinary(_) => true,
             DataType::Decimal128(..) => mark == "numeric",
-            DataType::List(item) => mark.starts_with("vector") && item.data_type() == &DataType::Float32,
+            DataType::List(item) => match item.data_type() {
+                DataType::Float32 => mark.starts_with("vector"),
+                DataType::Utf8 => mark.starts_with(ENUM_ARRAY_MARK),
+                _ => false,
+            },
             _ => false,
         };
         if let Some(mark) = field.metadata().get(TYPE_METADATA).filter(|mark| fits(mark)) {
+            if let Some((_, told)) = mark.strip_prefix(ENUM_ARRAY_MARK).and_then(|rest| rest.split_once(':'))
+                && let Ok(of) = serde_json::from_str(told)
+            {
+                return Ok(Self::Array(Box::new(Self::Enum(of))));
+            }
             if let Some((_, told)) = mark.strip_prefix(ENUM_MARK).and_then(|rest| rest.split_once(':'))
                 && let Ok(of) = serde_json::from_str(told)
             {
@@ -143,6 +164,7 @@ impl SqlType {
             match mark.as_str() {
                 "uuid" => return Ok(Self::Uuid),
                 "inet" => return Ok(Self::Inet),
+                "cidr" => return Ok(Self::Cidr),
                 "json" => return Ok(Self::Json),
                 "jsonb" => return Ok(Self::Jsonb),
                 "varchar" => return Ok(Self::Varchar(None)),
@@ -225,6 +247,7 @@ impl fmt::Display for SqlType {
             Self::Interval => f.write_str("interval"),
             Self::Uuid => f.write_str("uuid"),
             Self::Inet => f.write_str("inet"),
+            Self::Cidr => f.write_str("cidr"),
             Self::Json => f.write_str("json"),
             Self::Jsonb => f.write_str("jsonb"),
             Self::Array(item) => write!(f, "{item}[]"),
@@ -257,6 +280,11 @@ mod tests {
             SqlType::Jsonb,
             SqlType::Array(Box::new(SqlType::Uuid)),
             SqlType::Enum(Box::new(Enumerated { id: 7, name: "m".to_owned(), labels: vec!["a(1)".to_owned()] })),
+            SqlType::Array(Box::new(SqlType::Enum(Box::new(Enumerated {
+                id: 7,
+                name: "m".to_owned(),
+                labels: vec!["a(1)".to_owned()],
+            })))),
         ];
         for sql_type in types {
             assert_eq!(SqlType::from_field(&sql_type.field("c")).unwrap(), sql_type);

@@ -1,6 +1,8 @@
 //! Versioned values.
 
-use crate::config::{FORMAT_VERSION, FORMAT_VERSION_BLOCKS, FORMAT_VERSION_CLASSES, FORMAT_VERSION_OBJECTS};
+use crate::config::{
+    FORMAT_VERSION, FORMAT_VERSION_BLOCKS, FORMAT_VERSION_CLASSES, FORMAT_VERSION_OBJECTS, FORMAT_VERSION_TYPES,
+};
 use crate::error::{Error, Kind, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,13 +23,18 @@ pub fn to_value_of<T: Serialize>(version: u8, value: &T) -> Result<Vec<u8>> {
 /// [`Kind::Corruption`]. `what` names the object in the message.
 pub fn from_value<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T> {
     match bytes.split_first() {
-        Some((&(FORMAT_VERSION | FORMAT_VERSION_CLASSES | FORMAT_VERSION_OBJECTS | FORMAT_VERSION_BLOCKS), rest)) => {
-            serde_json::from_slice(rest)
-                .map_err(|e| Error::new(Kind::Corruption, format!("{what} cannot be decoded (line {})", e.line())))
-        }
+        Some((
+            &(FORMAT_VERSION
+            | FORMAT_VERSION_CLASSES
+            | FORMAT_VERSION_OBJECTS
+            | FORMAT_VERSION_BLOCKS
+            | FORMAT_VERSION_TYPES),
+            rest,
+        )) => serde_json::from_slice(rest)
+            .map_err(|e| Error::new(Kind::Corruption, format!("{what} cannot be decoded (line {})", e.line()))),
         Some((&version, _)) => Err(Error::new(
             Kind::FormatVersion,
-            format!("{what} has format version {version}; this program reads up to {FORMAT_VERSION_BLOCKS}"),
+            format!("{what} has format version {version}; this program reads up to {FORMAT_VERSION_TYPES}"),
         )),
         None => Err(Error::new(Kind::Corruption, format!("{what} is empty"))),
     }

@@ -12,6 +12,7 @@
 //! then it drops the future. A session must stay usable when a future of its is dropped at an await point.
 
 use super::engine::engine_error;
+use crate::encoding::Charset;
 use crate::error::{Error, Kind, Result};
 use crate::sql::Encryption;
 use async_trait::async_trait;
@@ -95,6 +96,11 @@ pub trait Session: Send {
 
     /// Ends SQL's cursor of this name, if there is one.
     fn close_cursor(&mut self, _name: &str) {}
+
+    /// The encoding that the client speaks.
+    fn charset(&self) -> Charset {
+        Charset::Utf8
+    }
 
     /// The value of a text of a type that the session's settings have a say in; none for what means the same in all sessions.
     fn read_text(&self, _type_oid: u32, _text: &str) -> Option<Result<ScalarValue>> {

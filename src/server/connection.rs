@@ -1,9 +1,11 @@
 //! One connection from accept to close: login, then three tasks (reader, conversation, writer) until either side ends.
 
 use super::authentication::authenticate;
+use super::backend;
 use super::backend::{CancelHandle, NoticeSink, Session, Startup};
 use super::cancel::{Entry, secret};
 use super::conversation::{Conversation, Phase};
+use super::frame::{self, Frame};
 use super::hba::Visitor;
 use super::lobby::Ticket;
 use super::log;
@@ -12,14 +14,13 @@ use super::outbox::{Outbox, encode, write_all};
 use super::serve::Shared;
 use super::socket::{ReadHalf, Socket};
 use super::sqlstate::error_response;
-use super::{backend, frame};
 use crate::config::{
     CONNECTIONS_RESERVED, LOGIN_TIMEOUT_MS, MESSAGES_AHEAD_MAX, READ_BYTES, SERVER_VERSION, SHUTDOWN_GRACE_MS,
 };
 use crate::error::{Error, Kind, Result};
 use bytes::BytesMut;
 use pgwire::messages::startup::{BackendKeyData, ParameterStatus, SecretKey};
-use pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage, ProtocolVersion};
+use pgwire::messages::{PgWireBackendMessage, ProtocolVersion};
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::mem::MaybeUninit;
@@ -169,9 +170,9 @@ async fn converse(wire: Wire, logged_in: LoggedIn, phase: watch::Receiver<Phase>
     }
     // Sets end their tasks when they are dropped, so that nothing outlives this connection.
     let (mut reader, mut writer, mut talker) = (JoinSet::new(), JoinSet::new(), JoinSet::new());
-    let kept = conversation.outbox.sender();
+    let (kept, spoken) = (conversation.outbox.sender(), conversation.outbox.spoken());
     reader.spawn(read_all(read, wire.buffer, sender, cancel.clone()));
-    writer.spawn(write_all(write, chunks, notices, cancel));
+    writer.spawn(write_all(write, chunks, (notices, spoken), cancel));
     talker.spawn(conversation.run().in_current_span());
     if let Some(Err(error)) = talker.join_next().await
         && error.is_panic()
@@ -194,15 +195,15 @@ async fn converse(wire: Wire, logged_in: LoggedIn, phase: watch::Receiver<Phase>
 async fn read_all(
     mut socket: ReadHalf,
     mut buffer: BytesMut,
-    messages: mpsc::Sender<Result<PgWireFrontendMessage>>,
+    messages: mpsc::Sender<Result<Frame>>,
     cancel: CancelHandle,
 ) {
     loop {
         match frame::take(&mut buffer) {
-            Ok(Some(message)) => {
-                let last = matches!(message, PgWireFrontendMessage::Terminate(_));
+            Ok(Some(frame)) => {
+                let last = frame.is_last();
                 // After a proper goodbye, what was asked before is still done.
-                if messages.send(Ok(message)).await.is_err() || last {
+                if messages.send(Ok(frame)).await.is_err() || last {
                     return;
                 }
             }

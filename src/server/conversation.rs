@@ -7,6 +7,7 @@
 
 use super::backend::{CancelHandle, Idle, Notification, Outcome, Session, Statement, TransactionStatus};
 use super::encode::{Format, RowEncoder};
+use super::frame::Frame;
 use super::log;
 use super::outbox::Outbox;
 use super::portal::{Portal, Rows};
@@ -56,6 +57,19 @@ impl From<Error> for Failure {
     }
 }
 
+/// What came from the client.
+pub(super) enum Incoming {
+    /// A message.
+    Message(PgWireFrontendMessage),
+    /// One with a text that is none of the encoding that the client says it speaks.
+    Unreadable {
+        /// What is wrong with it.
+        error: Error,
+        /// Whether it was a statement of the simple protocol.
+        simple: bool,
+    },
+}
+
 /// How a statement ended.
 pub(super) enum End {
     /// With a command tag.
@@ -72,7 +86,7 @@ pub struct Conversation {
     pub(super) portals: HashMap<String, Portal>,
     /// After an error in extended messages all is ignored up to the next Sync.
     pub(super) skipping: bool,
-    inbox: mpsc::Receiver<Result<PgWireFrontendMessage>>,
+    inbox: mpsc::Receiver<Result<Frame>>,
     phase: watch::Receiver<Phase>,
     /// When the running statement, or the message that is answered, began; and when it must have ended.
     begun: Instant,
@@ -85,7 +99,7 @@ impl Conversation {
     /// A conversation that begins.
     pub fn new(
         session: Box<dyn Session>,
-        inbox: mpsc::Receiver<Result<PgWireFrontendMessage>>,
+        inbox: mpsc::Receiver<Result<Frame>>,
         outbox: Outbox,
         phase: watch::Receiver<Phase>,
     ) -> Self {
@@ -105,6 +119,7 @@ impl Conversation {
 
     /// Adds what the client gets at the end of login, before the first ReadyForQuery.
     pub fn greet(&mut self, messages: Vec<PgWireBackendMessage>) -> Result<(), Failure> {
+        self.outbox.speak(self.session.charset());
         messages.into_iter().try_for_each(|message| self.outbox.put(message))
     }
 
@@ -126,6 +141,18 @@ impl Conversation {
         self.ready().await?;
         while let Some(message) = self.next_message().await? {
             self.begun = Instant::now();
+            let message = match message {
+                Incoming::Message(message) => message,
+                _ if self.skipping => continue,
+                Incoming::Unreadable { error, simple } => {
+                    self.tell(Failure::Statement(error)).await?;
+                    match simple {
+                        true => self.ready().await?,
+                        false => self.skipping = true,
+                    }
+                    continue;
+                }
+            };
             match message {
                 PgWireFrontendMessage::Terminate(_) => return Ok(()),
                 PgWireFrontendMessage::Sync(_) => self.sync().await?,
@@ -151,12 +178,12 @@ impl Conversation {
 
     /// The next message; `None` when the client is gone. Between messages a server that goes down ends the conversation,
     /// and so does a client that idles for longer than its settings allow.
-    pub(super) async fn next_message(&mut self) -> Result<Option<PgWireFrontendMessage>, Failure> {
+    pub(super) async fn next_message(&mut self) -> Result<Option<Incoming>, Failure> {
         if self.cancel.is_ended() {
             return Err(Failure::Fatal(shutting_down()));
         }
-        let message = match self.inbox.try_recv() {
-            Ok(message) => Some(message),
+        let frame = match self.inbox.try_recv() {
+            Ok(frame) => Some(frame),
             Err(mpsc::error::TryRecvError::Disconnected) => None,
             Err(mpsc::error::TryRecvError::Empty) => {
                 let late = too_idle(self.session.idle_timeout().filter(|_| self.at_rest));
@@ -164,9 +191,9 @@ impl Conversation {
                 loop {
                     let listens = self.at_rest && self.session.transaction_status() == TransactionStatus::Idle;
                     let bell = self.session.bell().filter(|_| listens);
-                    let message = tokio::select! {
+                    let frame = tokio::select! {
                         biased;
-                        message = self.inbox.recv() => Some(message),
+                        frame = self.inbox.recv() => Some(frame),
                         _ = self.phase.wait_for(|phase| *phase != Phase::Running) => {
                             return Err(Failure::Fatal(shutting_down()));
                         }
@@ -174,8 +201,8 @@ impl Conversation {
                         error = &mut late => return Err(Failure::Fatal(error)),
                         () = rung(bell) => None,
                     };
-                    match message {
-                        Some(message) => break message,
+                    match frame {
+                        Some(frame) => break frame,
                         None => {
                             self.notify()?;
                             self.outbox.flush().await?;
@@ -185,7 +212,15 @@ impl Conversation {
             }
         };
         self.at_rest = false;
-        message.transpose().map_err(Failure::Fatal)
+        let Some(frame) = frame.transpose().map_err(Failure::Fatal)? else { return Ok(None) };
+        let simple = frame.is_query();
+        match frame.read(self.session.charset()) {
+            Ok(message) => Ok(Some(Incoming::Message(message))),
+            Err(error) if matches!(error.kind(), Kind::InvalidByteSequence | Kind::Untranslatable) => {
+                Ok(Some(Incoming::Unreadable { error, simple }))
+            }
+            Err(error) => Err(Failure::Fatal(error)),
+        }
     }
 
     /// Tells the client what channels have for it.
@@ -209,6 +244,7 @@ impl Conversation {
         if error.kind() == Kind::Cancelled && ending {
             return Err(Failure::Fatal(shutting_down()));
         }
+        self.outbox.speak(self.session.charset());
         log::failed(&error, self.begun.elapsed());
         self.outbox.put(error_response(&error, false))?;
         self.outbox.flush().await
@@ -216,6 +252,7 @@ impl Conversation {
 
     /// Says that the next statement may come, and what it should know before.
     pub(super) async fn ready(&mut self) -> Result<(), Failure> {
+        self.outbox.speak(self.session.charset());
         for (name, value) in self.session.take_parameter_changes() {
             self.outbox.put(PgWireBackendMessage::ParameterStatus(ParameterStatus::new(name, value)))?;
         }
@@ -249,7 +286,9 @@ impl Conversation {
             return Ok(outcome);
         }
         let guard = self.guard();
-        guard.work(self.session.execute(statement, params)).await
+        let outcome = guard.work(self.session.execute(statement, params)).await;
+        self.outbox.speak(self.session.charset());
+        outcome
     }
 
     pub(super) fn guard(&self) -> Guard {
@@ -285,6 +324,7 @@ impl Conversation {
     /// Sends up to `rows_max` rows; says whether the result ended with them.
     pub(super) async fn stream(&mut self, rows: &mut Rows, rows_max: usize) -> Result<bool, Failure> {
         let guard = self.guard();
+        let charset = self.outbox.charset();
         let mut left = rows_max;
         rows.sent = 0;
         loop {
@@ -302,7 +342,8 @@ impl Conversation {
             if batch.num_rows() == 0 {
                 continue;
             }
-            let written = rows.encoder.encode(&batch, from, left, ANSWER_CHUNK_BYTES, self.outbox.buffer())?;
+            let written =
+                rows.encoder.encode(&batch, (from, left), ANSWER_CHUNK_BYTES, charset, self.outbox.buffer())?;
             left -= written;
             rows.sent += written as u64;
             if from + written < batch.num_rows() {

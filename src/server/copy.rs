@@ -1,7 +1,7 @@
 //! COPY through the connection, both ways.
 
 use super::backend::CopyChunk;
-use super::conversation::{Conversation, Failure};
+use super::conversation::{Conversation, Failure, Incoming};
 use super::portal::counted;
 use crate::error::{Error, Kind, Result};
 use bytes::Bytes;
@@ -28,6 +28,10 @@ impl Conversation {
         let guard = self.guard();
         loop {
             let Some(message) = guard.wait(self.next_message()).await?? else { return Err(Failure::Gone) };
+            let message = match message {
+                Incoming::Message(message) => message,
+                Incoming::Unreadable { error, .. } => return Err(error.into()),
+            };
             match message {
                 PgWireFrontendMessage::CopyData(piece) => guard.work(self.session.copy_data(piece.data)).await?,
                 PgWireFrontendMessage::CopyDone(_) => {

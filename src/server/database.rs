@@ -13,6 +13,7 @@ use super::binary_copy::BinaryCopy;
 use super::types::{oid, parameter, type_oid};
 use crate::catalog::SqlType;
 use crate::config::MAINTENANCE_DATABASE;
+use crate::encoding::Charset;
 use crate::error::{Error, Kind, Result};
 use crate::sql::{self, Connection, Database, Stop};
 use async_trait::async_trait;
@@ -266,6 +267,10 @@ impl Session for Client {
 
     fn explain_error(&self, error: DataFusionError) -> Error {
         Error::from(error)
+    }
+
+    fn charset(&self) -> Charset {
+        self.session.settings().charset()
     }
 
     fn read_text(&self, type_oid: u32, text: &str) -> Option<Result<ScalarValue>> {

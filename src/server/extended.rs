@@ -94,13 +94,14 @@ impl Conversation {
             return Err(Error::new(Kind::Protocol, message).into());
         }
         let formats = formats_of(&bind.parameter_format_codes, given, "parameter")?;
+        let charset = self.session.charset();
         let mut params = Vec::with_capacity(given);
         for (index, ((bytes, format), type_oid)) in
             bind.parameters.iter().zip(formats).zip(&prepared.params).enumerate()
         {
-            let text = bytes.as_deref().filter(|_| format == Format::Text).and_then(|text| str::from_utf8(text).ok());
-            let value = text.and_then(|text| self.session.read_text(*type_oid, text));
-            let value = value.unwrap_or_else(|| decode(*type_oid, format, bytes.as_deref()));
+            let text = bytes.as_deref().filter(|_| format == Format::Text).and_then(|text| charset.decode(text).ok());
+            let value = text.and_then(|text| self.session.read_text(*type_oid, &text));
+            let value = value.unwrap_or_else(|| decode(*type_oid, format, bytes.as_deref(), charset));
             params.push(value.map_err(|error| match error.detail() {
                 None => error.with_detail(format!("It was given for parameter ${}.", index + 1)),
                 Some(_) => error,

@@ -5,6 +5,7 @@
 //! pgwire's message types all the same.
 
 use crate::config::MESSAGE_BYTES_MAX;
+use crate::encoding::Charset;
 use crate::error::{Error, Kind, Result};
 use crate::fail;
 use bytes::{Buf, Bytes, BytesMut};
@@ -14,9 +15,17 @@ use pgwire::messages::extendedquery::{Bind, Close, Describe, Execute, Flush, Par
 use pgwire::messages::simplequery::Query;
 use pgwire::messages::startup::PasswordMessageFamily;
 use pgwire::messages::terminate::Terminate;
+use std::borrow::Cow;
+
+/// One message as it came: its texts are in the encoding that the client speaks once those before it are answered.
+#[derive(Debug)]
+pub struct Frame {
+    kind: u8,
+    body: Bytes,
+}
 
 /// Takes one whole message off the front of `buffer`; `None` when more bytes are needed.
-pub fn take(buffer: &mut BytesMut) -> Result<Option<Message>> {
+pub fn take(buffer: &mut BytesMut) -> Result<Option<Frame>> {
     let Some((header, _)) = buffer.split_first_chunk::<5>() else { return Ok(None) };
     let [kind, a, b, c, d] = *header;
     // Looked at before the length, so that an old browser or a TLS hello is refused at once.
@@ -31,11 +40,38 @@ pub fn take(buffer: &mut BytesMut) -> Result<Option<Message>> {
         return Ok(None);
     }
     buffer.advance(5);
-    let mut body = Body(buffer.split_to(length - 4).freeze());
-    let message = match kind {
+    Ok(Some(Frame { kind, body: buffer.split_to(length - 4).freeze() }))
+}
+
+impl Frame {
+    /// Whether the client says goodbye.
+    pub fn is_last(&self) -> bool {
+        self.kind == b'X'
+    }
+
+    /// Whether it is a statement of the simple protocol.
+    pub fn is_query(&self) -> bool {
+        self.kind == b'Q'
+    }
+
+    /// The message, with texts in this encoding.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidByteSequence` and `Untranslatable` of a text, which harm this message only; `Protocol` where it is none.
+    pub fn read(self, charset: Charset) -> Result<Message> {
+        let mut body = Body { bytes: self.body, charset };
+        let message = message(self.kind, &mut body)?;
+        body.finish()?;
+        Ok(message)
+    }
+}
+
+fn message(kind: u8, body: &mut Body) -> Result<Message> {
+    Ok(match kind {
         b'Q' => Message::Query(Query::new(body.string()?)),
-        b'P' => Message::Parse(parse(&mut body)?),
-        b'B' => Message::Bind(bind(&mut body)?),
+        b'P' => Message::Parse(parse(body)?),
+        b'B' => Message::Bind(bind(body)?),
         b'D' => Message::Describe(Describe::new(body.byte()?, body.name()?)),
         b'E' => Message::Execute(Execute::new(body.name()?, body.word()?)),
         b'C' => Message::Close(Close::new(body.byte()?, body.name()?)),
@@ -47,9 +83,7 @@ pub fn take(buffer: &mut BytesMut) -> Result<Option<Message>> {
         b'f' => Message::CopyFail(CopyFail::new(body.string()?)),
         b'p' => Message::PasswordMessageFamily(PasswordMessageFamily::Raw(BytesMut::from(&body.rest()[..]))),
         _ => fail!(Protocol, "function calls of the protocol are not supported"),
-    };
-    body.finish()?;
-    Ok(Some(message))
+    })
 }
 
 fn parse(body: &mut Body) -> Result<Parse> {
@@ -76,46 +110,51 @@ fn bind(body: &mut Body) -> Result<Bind> {
 }
 
 /// The inside of a message.
-pub struct Body(pub Bytes);
+pub struct Body {
+    bytes: Bytes,
+    charset: Charset,
+}
 
 impl Body {
+    /// One whose texts are UTF-8, as all before login are.
+    pub fn new(bytes: Bytes) -> Self {
+        Self { bytes, charset: Charset::Utf8 }
+    }
+
     /// One byte.
     pub fn byte(&mut self) -> Result<u8> {
-        self.0.try_get_u8().map_err(|_| truncated())
+        self.bytes.try_get_u8().map_err(|_| truncated())
     }
 
     /// Two bytes.
     pub fn short(&mut self) -> Result<i16> {
-        self.0.try_get_i16().map_err(|_| truncated())
+        self.bytes.try_get_i16().map_err(|_| truncated())
     }
 
     /// Four bytes.
     pub fn word(&mut self) -> Result<i32> {
-        self.0.try_get_i32().map_err(|_| truncated())
+        self.bytes.try_get_i32().map_err(|_| truncated())
     }
 
     /// So many bytes.
     pub fn bytes(&mut self, count: usize) -> Result<Bytes> {
-        if count > self.0.len() {
+        if count > self.bytes.len() {
             return Err(truncated());
         }
-        Ok(self.0.split_to(count))
+        Ok(self.bytes.split_to(count))
     }
 
     /// All that is left.
     pub fn rest(&mut self) -> Bytes {
-        std::mem::take(&mut self.0)
+        std::mem::take(&mut self.bytes)
     }
 
     /// A text that a zero byte ends.
     pub fn string(&mut self) -> Result<String> {
-        let end = self.0.iter().position(|byte| *byte == 0).ok_or_else(truncated)?;
-        let text = self.0.split_to(end);
-        self.0.advance(1);
-        match std::str::from_utf8(&text) {
-            Ok(text) => Ok(text.to_owned()),
-            Err(_) => fail!(Protocol, "invalid byte sequence for encoding \"UTF8\""),
-        }
+        let end = self.bytes.iter().position(|byte| *byte == 0).ok_or_else(truncated)?;
+        let text = self.bytes.split_to(end);
+        self.bytes.advance(1);
+        self.charset.decode(&text).map(Cow::into_owned)
     }
 
     /// A text of which the empty one means none.
@@ -124,7 +163,7 @@ impl Body {
     }
 
     fn finish(&self) -> Result<()> {
-        if !self.0.is_empty() {
+        if !self.bytes.is_empty() {
             fail!(Protocol, "invalid message format");
         }
         Ok(())
@@ -140,14 +179,15 @@ mod tests {
     use super::*;
 
     fn taken(bytes: &[u8]) -> Result<Option<Message>> {
-        take(&mut BytesMut::from(bytes))
+        take(&mut BytesMut::from(bytes))?.map(|frame| frame.read(Charset::Utf8)).transpose()
     }
 
     #[test]
     fn whole_messages_are_taken() {
         let mut buffer = BytesMut::from(&b"Q\0\0\0\x0dselect 1\0S\0\0\0\x04Q\0\0"[..]);
-        assert!(matches!(take(&mut buffer).unwrap(), Some(Message::Query(query)) if query.query == "select 1"));
-        assert!(matches!(take(&mut buffer).unwrap(), Some(Message::Sync(_))));
+        let mut next = || take(&mut buffer).unwrap().unwrap().read(Charset::Utf8).unwrap();
+        assert!(matches!(next(), Message::Query(query) if query.query == "select 1"));
+        assert!(matches!(next(), Message::Sync(_)));
         assert!(take(&mut buffer).unwrap().is_none());
         assert_eq!(&buffer[..], b"Q\0\0");
         let bind = b"B\0\0\0\x19p\0s\0\0\x01\0\x01\0\x02\0\0\0\x01x\xff\xff\xff\xff\0\0";
@@ -172,5 +212,13 @@ mod tests {
         for bytes in cases {
             assert_eq!(taken(bytes).unwrap_err().kind(), Kind::Protocol, "{bytes:?}");
         }
+        assert_eq!(taken(b"Q\0\0\0\x06\xff\0").unwrap_err().kind(), Kind::InvalidByteSequence);
+    }
+
+    #[test]
+    fn texts_are_in_the_clients_encoding() {
+        let gbk = Charset::named("GBK").unwrap();
+        let frame = take(&mut BytesMut::from(&b"Q\0\0\0\x09\xc9\xcc\xc6\xb7\0"[..])).unwrap().unwrap();
+        assert!(matches!(frame.read(gbk).unwrap(), Message::Query(query) if query.query == "商品"));
     }
 }

@@ -7,6 +7,7 @@ use super::socket::Socket;
 use super::sqlstate::error_response;
 use super::tls::Tls;
 use crate::config::LOGIN_MESSAGE_BYTES_MAX;
+use crate::encoding::Charset;
 use crate::error::{Error, Kind, Result};
 use crate::fail;
 use bytes::BytesMut;
@@ -85,7 +86,7 @@ impl Wire {
         if !self.fill(length).await? {
             return Ok(None);
         }
-        let mut body = Body(self.buffer.split_to(length).freeze());
+        let mut body = Body::new(self.buffer.split_to(length).freeze());
         body.word()?;
         Ok(Some(body))
     }
@@ -100,10 +101,10 @@ impl Wire {
             if self.buffer[0] != b'p' || i32::from_be_bytes(header) > LOGIN_MESSAGE_BYTES_MAX as i32 {
                 fail!(Protocol, "expected SASL response, got message type {}", self.buffer[0]);
             }
-            if let Some(message) = frame::take(&mut self.buffer)? {
-                return match message {
+            if let Some(frame) = frame::take(&mut self.buffer)? {
+                return match frame.read(Charset::Utf8)? {
                     PgWireFrontendMessage::PasswordMessageFamily(PasswordMessageFamily::Raw(body)) => {
-                        Ok(Some(Body(body.freeze())))
+                        Ok(Some(Body::new(body.freeze())))
                     }
                     _ => fail!(Protocol, "expected SASL response"),
                 };

@@ -48,6 +48,7 @@ mod log;
 mod login;
 mod outbox;
 mod portal;
+mod recode;
 mod serve;
 mod simple;
 mod socket;

@@ -6,11 +6,15 @@
 
 use super::backend::{CancelHandle, Notice};
 use super::conversation::Failure;
+use super::recode::recode;
 use super::sqlstate::notice_response;
 use crate::config::{ANSWER_BYTES_FEW, ANSWER_CHUNK_BYTES, ANSWER_CHUNKS_MAX};
+use crate::encoding::Charset;
 use crate::error::Error;
 use bytes::BytesMut;
+use parking_lot::Mutex;
 use pgwire::messages::PgWireBackendMessage;
+use std::sync::Arc;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
@@ -19,13 +23,37 @@ pub struct Outbox {
     buffer: Vec<u8>,
     scratch: BytesMut,
     chunks: mpsc::Sender<Vec<u8>>,
+    charset: Charset,
+    spoken: Spoken,
 }
+
+/// The encoding that the client speaks, where both who answers and who writes notices find it.
+pub type Spoken = Arc<Mutex<Charset>>;
 
 impl Outbox {
     /// An outbox, and where its chunks come out.
     pub fn channel() -> (Self, mpsc::Receiver<Vec<u8>>) {
         let (chunks, receiver) = mpsc::channel(ANSWER_CHUNKS_MAX);
-        (Self { buffer: Vec::new(), scratch: BytesMut::new(), chunks }, receiver)
+        let (charset, spoken) = (Charset::default(), Spoken::default());
+        (Self { buffer: Vec::new(), scratch: BytesMut::new(), chunks, charset, spoken }, receiver)
+    }
+
+    /// Has texts of messages from now on in this encoding.
+    pub fn speak(&mut self, charset: Charset) {
+        if self.charset != charset {
+            self.charset = charset;
+            *self.spoken.lock() = charset;
+        }
+    }
+
+    /// The encoding of texts, for those who write messages themselves.
+    pub fn charset(&self) -> Charset {
+        self.charset
+    }
+
+    /// Where that encoding is found, for who writes notices.
+    pub fn spoken(&self) -> Spoken {
+        self.spoken.clone()
     }
 
     /// Adds a message.
@@ -34,7 +62,7 @@ impl Outbox {
         if self.buffer.capacity() == 0 {
             self.buffer.reserve(ANSWER_BYTES_FEW);
         }
-        self.buffer.extend_from_slice(&self.scratch);
+        recode(&self.scratch, self.charset, &mut self.buffer)?;
         Ok(())
     }
 
@@ -74,7 +102,7 @@ pub fn encode(message: &PgWireBackendMessage, scratch: &mut BytesMut) -> Result<
 pub async fn write_all<W: AsyncWrite + Unpin>(
     mut socket: W,
     mut chunks: mpsc::Receiver<Vec<u8>>,
-    mut notices: mpsc::Receiver<Notice>,
+    (mut notices, spoken): (mpsc::Receiver<Notice>, Spoken),
     cancel: CancelHandle,
 ) {
     let mut open = true;
@@ -83,12 +111,12 @@ pub async fn write_all<W: AsyncWrite + Unpin>(
             tokio::select! {
                 biased;
                 notice = notices.recv(), if open => match notice {
-                    Some(notice) => write_notice(&mut socket, &notice).await?,
+                    Some(notice) => write_notice(&mut socket, &notice, &spoken).await?,
                     None => open = false,
                 },
                 chunk = chunks.recv() => {
                     while let Ok(notice) = notices.try_recv() {
-                        write_notice(&mut socket, &notice).await?;
+                        write_notice(&mut socket, &notice, &spoken).await?;
                     }
                     match chunk {
                         Some(chunk) => {
@@ -109,9 +137,10 @@ pub async fn write_all<W: AsyncWrite + Unpin>(
     }
 }
 
-async fn write_notice<W: AsyncWrite + Unpin>(socket: &mut W, notice: &Notice) -> std::io::Result<()> {
-    let mut bytes = BytesMut::new();
-    match encode(&notice_response(notice), &mut bytes) {
+async fn write_notice<W: AsyncWrite + Unpin>(socket: &mut W, notice: &Notice, spoken: &Spoken) -> std::io::Result<()> {
+    let (mut message, mut bytes) = (BytesMut::new(), Vec::new());
+    let charset = *spoken.lock();
+    match encode(&notice_response(notice), &mut message).and_then(|()| recode(&message, charset, &mut bytes)) {
         Ok(()) => {
             socket.write_all(&bytes).await?;
             socket.flush().await

@@ -1,8 +1,8 @@
 //! Arrow types and PostgreSQL's: OIDs, sizes, modifiers.
 
-use crate::catalog::{ENUM_MARK, SqlType};
+use crate::catalog::{ENUM_ARRAY_MARK, ENUM_MARK, SqlType};
 use crate::encoding::pg_text::TYPE_METADATA;
-use crate::sql::COMPUTED_METADATA;
+use crate::sql::{COMPUTED_METADATA, array_type_of, element_type_of};
 use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use std::sync::Arc;
 
@@ -27,6 +27,7 @@ pub mod oid {
     pub const JSON: u32 = 114;
     pub const XML: u32 = 142;
     pub const PG_NODE_TREE: u32 = 194;
+    pub const CIDR: u32 = 650;
     pub const INET: u32 = 869;
     pub const FLOAT4: u32 = 700;
     pub const FLOAT8: u32 = 701;
@@ -87,6 +88,7 @@ const KNOWN: &[Known] = &[
     known("xml", oid::XML, -1, 143),
     known("pg_node_tree", oid::PG_NODE_TREE, -1, 0),
     known("inet", oid::INET, -1, 1041),
+    known("cidr", oid::CIDR, -1, 651),
     known("float4", oid::FLOAT4, 4, 1021),
     known("float8", oid::FLOAT8, 8, 1022),
     known("unknown", oid::UNKNOWN, -2, 0),
@@ -164,6 +166,10 @@ pub fn type_oid(field: &Field) -> u32 {
 /// The OID that a mark in the metadata names, if the column's values can be of that type: an expression may carry the
 /// mark of the column it was made from.
 fn marked_oid(mark: &str, data_type: &DataType) -> Option<u32> {
+    if let Some(rest) = mark.strip_prefix(ENUM_ARRAY_MARK) {
+        let number = rest.split(':').next().and_then(|number| number.parse().ok()).and_then(array_type_of);
+        return number.filter(|_| matches!(data_type, DataType::List(_)));
+    }
     if let Some(rest) = mark.strip_prefix(ENUM_MARK) {
         let number = rest.split(':').next().and_then(|number| number.parse().ok());
         return number.filter(|_| data_type == &DataType::Utf8);
@@ -208,7 +214,8 @@ fn array_of(item: &Field) -> u32 {
 
 /// The OID of an array's elements; `None` when the type is no array.
 pub fn element_of(array: u32) -> Option<u32> {
-    KNOWN.iter().find(|known| known.array == array && array != 0).map(|known| known.oid)
+    let known = KNOWN.iter().find(|known| known.array == array && array != 0).map(|known| known.oid);
+    known.or_else(|| element_type_of(array))
 }
 
 /// The Arrow type that carries a parameter of a PostgreSQL type; text for types that have none.
@@ -255,7 +262,7 @@ fn modifier(field: &Field) -> i32 {
         return -1;
     }
     if let Some(mark) = field.metadata().get(TYPE_METADATA) {
-        if mark.starts_with(ENUM_MARK) {
+        if mark.starts_with(ENUM_MARK) || mark.starts_with(ENUM_ARRAY_MARK) {
             return -1;
         }
         let length = mark.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));

@@ -66,6 +66,11 @@ pub async fn define(session: &mut Session, definition: Define) -> Result<Outcome
             defining(session, async |ddl| ddl::alter_enum(ddl, &name, change)).await?;
             command("ALTER TYPE")
         }
+        Define::Domain(words) => {
+            let tag = words.tag();
+            defining(session, async |ddl| ddl::domains(ddl, words)).await?;
+            command(tag)
+        }
         Define::DropTypes { names, if_exists, cascade } => {
             defining(session, async |ddl| ddl::drop_types(ddl, &names, if_exists, cascade)).await?;
             command("DROP TYPE")

@@ -77,6 +77,7 @@ pub use cursor::BINARY_ROWS;
 pub use database::{Birth, Database};
 pub use origins::{COMPUTED_METADATA, ORIGIN_METADATA};
 pub use parser::{ALL, Cursor, Declare, Direction, Statement};
+pub use pg_catalog::{array_type_of, element_type_of};
 pub use prepared::Prepared;
 pub use referred::referred_files;
 pub use run::blocking;

@@ -13,7 +13,9 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::sql::sqlparser::ast::{BinaryOperator, DataType, Expr, Query, SelectItem, SetExpr, TrimWhereField};
+use datafusion::sql::sqlparser::ast::{
+    ArrayElemTypeDef, BinaryOperator, DataType, Expr, Query, SelectItem, SetExpr, TrimWhereField,
+};
 use futures::StreamExt;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -167,7 +169,11 @@ fn type_name(data_type: &DataType) -> String {
     let sql_type = match sql_type(data_type) {
         Ok(SqlType::Array(item)) => *item,
         Ok(sql_type) => sql_type,
-        Err(_) => return data_type.to_string().to_lowercase(),
+        // An array is called as its elements are.
+        Err(_) => match data_type {
+            DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)) => return type_name(item),
+            _ => return data_type.to_string().to_lowercase(),
+        },
     };
     match sql_type {
         SqlType::Bool => "bool",

@@ -175,8 +175,11 @@ impl Parameters {
 
 /// The mark in a type's field that a literal must carry, lest it be taken for what Arrow says it is.
 fn mark(field: &Field) -> Option<FieldMetadata> {
-    matches!(SqlType::from_field(field), Ok(SqlType::Uuid | SqlType::Inet | SqlType::Json | SqlType::Jsonb))
-        .then(|| FieldMetadata::new_from_field(field))
+    matches!(
+        SqlType::from_field(field),
+        Ok(SqlType::Uuid | SqlType::Inet | SqlType::Cidr | SqlType::Json | SqlType::Jsonb)
+    )
+    .then(|| FieldMetadata::new_from_field(field))
 }
 
 /// A value of a parameter's type, with that type. Numbers keep the digits that they come with.

@@ -13,9 +13,9 @@ use super::once;
 use super::parser;
 use super::semantics;
 use super::tables::{self, TableScan};
-use crate::catalog::{Class, Object};
+use crate::catalog::{CheckConstraint, Class, Object, ObjectId};
 use crate::error::{Error, Kind, Result};
-use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use datafusion::catalog::cte_worktable::CteWorkTable;
 use datafusion::common::config::ConfigOptions;
@@ -31,9 +31,12 @@ use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::sql::planner::{ParserOptions, SqlToRel};
 use datafusion::sql::sqlparser::ast;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// Casts to domains that are within the conditions of each other.
+const DOMAINS_WITHIN_MAX: usize = 8;
 /// The name of the field of a cast that stands in the text.
 pub const CAST: &str = "cast";
 
@@ -104,6 +107,7 @@ impl<'a> Planner<'a> {
     /// An expression over the columns of `schema`.
     pub fn expression(&self, mut expression: ast::Expr, schema: &DFSchema) -> Result<Expr> {
         super::rewrite::inline::write_out(&mut expression, self.context)?;
+        super::rewrite::domains::write_out(&mut expression, self.context)?;
         let planner = SqlToRel::new_with_options(self, self.options());
         let expression = super::rewrite::expression(expression);
         let params = &self.context.params;
@@ -166,6 +170,24 @@ impl<'a> Planner<'a> {
             || self.get_window_meta(name).is_some()
             || self.get_higher_order_meta(name).is_some();
         (!taken).then(|| semantics::missing(name))
+    }
+
+    /// The function that casts to a domain; none where the conditions of domains ask for each other without end.
+    fn domain_cast(&self, id: ObjectId) -> Option<Arc<ScalarUDF>> {
+        thread_local! {
+            static DEPTH: Cell<usize> = const { Cell::new(0) };
+        }
+        let domain = self.context.snapshot.catalog.domain_by_id(id)?;
+        let schema = DFSchema::try_from(Schema::new(vec![domain.base.field("value")])).ok()?;
+        let depth = DEPTH.get();
+        if depth >= DOMAINS_WITHIN_MAX {
+            return None;
+        }
+        DEPTH.set(depth + 1);
+        let check = |check: &CheckConstraint| self.physical(self.expression_text(&check.expression, &schema)?, &schema);
+        let checks = domain.checks.iter().map(check).collect::<Result<Vec<_>>>();
+        DEPTH.set(depth);
+        Some(Arc::new(functions::domain_cast(domain.clone(), checks.ok()?)))
     }
 
     /// The relation of this name. What is no table of now ties the plan to this run.
@@ -263,6 +285,9 @@ impl ContextProvider for Planner<'_> {
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
         if let Some(asked) = semantics::asked(name) {
             return Some(asked);
+        }
+        if let Some(id) = functions::cast_to_domain(name) {
+            return self.domain_cast(id);
         }
         let written = name.trim_start_matches("pg_catalog.");
         // The engine's name for what PostgreSQL calls otherwise.

@@ -10,7 +10,7 @@ use super::parser::{Body, Statement, fold, last};
 use super::planner::Planner;
 use super::semantics::lend_as;
 use super::session::{Outcome, Session};
-use super::types::sql_type;
+use super::types::sql_type_in;
 use super::values::assign;
 use crate::catalog::SqlType;
 use crate::config::PREPARED_MAX;
@@ -211,10 +211,11 @@ pub async fn prepare(
         return Err(Error::new(Kind::Syntax, format!("syntax error at or near \"{word}\""))
             .with_hint("SELECT, VALUES, INSERT, UPDATE and DELETE can be prepared."));
     }
+    let (context, _) = session.context();
     let declared =
         types.iter().enumerate().map(|(at, data_type)| match data_type.to_string().to_lowercase().as_str() {
             "unknown" => Ok(None),
-            _ => Ok(Some(parameters::as_parameter(&sql_type(data_type)?, at + 1))),
+            _ => Ok(Some(parameters::as_parameter(&sql_type_in(&context, data_type)?, at + 1))),
         });
     let declared: Vec<Option<Field>> = declared.collect::<Result<_>>()?;
     let statement = Statement { body: Body::Sql(Box::new(inner)), text: whole.text.clone(), offset: whole.offset };

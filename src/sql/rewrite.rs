@@ -8,6 +8,7 @@ mod asked;
 mod calls;
 mod casts;
 mod counts;
+pub(super) mod domains;
 mod expansion;
 mod gathered;
 mod inherited;
@@ -62,6 +63,7 @@ pub fn query(mut query: Query, context: &Context) -> Result<Query> {
         using::none_is_left(&query)?;
     }
     meant::no_ordinality(&query)?;
+    domains::write_out(&mut query, context)?;
     asked::mark(&mut query);
     Ok(query)
 }

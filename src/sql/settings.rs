@@ -2,6 +2,7 @@
 
 use super::values::{Zone, zone_setting};
 use crate::config::{MEMORY_BYTES_MIN, SERVER_VERSION};
+use crate::encoding::Charset;
 use crate::error::{Error, Kind, Result};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ enum Check {
     TimeZone,
     /// The form and the order of dates: one of each is here.
     DateStyle,
+    Charset,
     /// Bytes of memory, from [`MEMORY_BYTES_MIN`] to what the server has.
     Memory,
     Fixed,
@@ -48,7 +50,7 @@ const KNOWN: &[Known] = known! {
     "block_size" "8192" Check::Fixed, false, "Size of a page, in which PostgreSQL's clients count.";
     "bytea_output" "hex" Check::OneOf(&["hex"]), false, "Output form of bytea.";
     "check_function_bodies" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; bodies are checked when a function is made.";
-    "client_encoding" "UTF8" Check::OneOf(&["utf8", "utf-8", "unicode"]), true, "Encoding of the client.";
+    "client_encoding" "UTF8" Check::Charset, true, "Encoding of the client.";
     "client_min_messages" "notice" Check::OneOf(&["debug5", "debug4", "debug3", "debug2", "debug1", "debug", "log", "notice", "warning", "error"]), false, "Least severe message sent to the client.";
     "datestyle" "ISO, MDY" Check::DateStyle, true, "Output form of dates.";
     "default_table_access_method" "heap" Check::OneOf(&["heap"]), false, "How tables are kept, as PostgreSQL's clients know it.";
@@ -216,6 +218,11 @@ impl Settings {
         path
     }
 
+    /// The encoding that the client speaks.
+    pub fn charset(&self) -> Charset {
+        self.values.get("client_encoding").and_then(|name| Charset::named(name).ok()).unwrap_or_default()
+    }
+
     /// The time zone.
     pub fn zone(&self) -> Zone {
         self.values.get("timezone").map(|name| Zone::named(name)).unwrap_or_default()
@@ -252,10 +259,14 @@ fn checked(known: &Known, value: &str) -> Result<String> {
             Ok(n) if n <= max => Ok(lower),
             _ => Err(invalid().with_hint(format!("Use a whole number from 0 to {max}."))),
         },
-        Check::OneOf(values) if values.contains(&lower.as_str()) => Ok(match known.name {
-            "client_encoding" => "UTF8".to_owned(),
-            _ => lower,
-        }),
+        Check::OneOf(values) if values.contains(&lower.as_str()) => Ok(lower),
+        Check::Charset => match Charset::named(value) {
+            Ok(charset) => Ok(charset.name().to_owned()),
+            Err(error) if error.kind() == Kind::Unsupported => {
+                Err(Error::new(Kind::Unsupported, invalid().message()).with_detail(format!("{}.", error.message())))
+            }
+            Err(_) => Err(invalid()),
+        },
         Check::OneOf(values) => Err(invalid().with_hint(format!("Available values: {}.", values.join(", ")))),
         Check::Milliseconds => {
             parse_milliseconds(&lower).filter(|ms| *ms <= i32::MAX as u64).map(show_milliseconds).ok_or_else(|| {

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::parser::split;
-use crate::catalog::{EnumType, ObjectId, SqlType};
+use crate::catalog::{Column, Domain, EnumType, ObjectId, SqlType};
 use crate::config::VECTOR_DIMENSIONS_MAX;
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{
@@ -67,15 +67,60 @@ pub fn sql_type_in(context: &Context, data_type: &DataType) -> Result<SqlType> {
     match (sql_type(data_type), data_type) {
         (Err(error), DataType::Custom(name, _)) if error.kind() == Kind::UndefinedObject => {
             let (schema, plain) = split(name)?;
-            find_enum(context, schema.as_deref(), &plain).map(|(id, of)| of.as_type(id)).ok_or(error)
+            match find_domain(context, schema.as_deref(), &plain) {
+                Some((_, domain)) => Ok(domain.base.clone()),
+                None => find_enum(context, schema.as_deref(), &plain).map(|(id, of)| of.as_type(id)).ok_or(error),
+            }
         }
         (Err(error), DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)))
-            if error.kind() == Kind::UndefinedObject && sql_type_in(context, item).is_ok() =>
+            if error.kind() == Kind::UndefinedObject =>
         {
-            Err(Error::new(Kind::Unsupported, "arrays of an enumerated type are not supported"))
+            if domain_in(context, item)?.is_some() {
+                return Err(Error::new(Kind::Unsupported, "arrays of a domain are not supported"));
+            }
+            Ok(SqlType::Array(Box::new(sql_type_in(context, item)?)))
         }
         (read, _) => read,
     }
+}
+
+/// The domain that a written name means.
+pub fn find_domain<'a>(context: &'a Context, schema: Option<&str>, name: &str) -> Option<(ObjectId, &'a Domain)> {
+    let catalog = &context.snapshot.catalog;
+    match schema {
+        Some(schema) => catalog.domain(schema, name),
+        // What comes first in the path hides what has the same name behind it.
+        None => context
+            .settings
+            .search_path()
+            .iter()
+            .find(|schema| catalog.has_type(schema, name))
+            .and_then(|schema| catalog.domain(schema, name)),
+    }
+}
+
+/// The domain that a written type is, if it is one.
+pub fn domain_in<'a>(context: &'a Context, data_type: &DataType) -> Result<Option<(ObjectId, &'a Domain)>> {
+    let DataType::Custom(name, modifiers) = data_type else { return Ok(None) };
+    if !modifiers.is_empty() || sql_type(data_type).is_ok() {
+        return Ok(None);
+    }
+    let (schema, plain) = split(name)?;
+    Ok(find_domain(context, schema.as_deref(), &plain))
+}
+
+/// The type below a domain as a statement writes it.
+pub fn written_base(domain: &Domain) -> Result<DataType> {
+    let column = Column { places: domain.places, ..Column::new("", domain.base.clone()) };
+    super::parser::data_type(&column.written_type())
+        .ok_or_else(|| Error::internal("a type is not read as it is written"))
+}
+
+/// Refuses a name that no type has.
+pub fn must_be_known(context: &Context, schema: Option<&str>, name: &str) -> Result<()> {
+    let written =
+        ObjectName::from(schema.iter().chain([&name]).map(|part| super::parser::quoted(part)).collect::<Vec<_>>());
+    sql_type_in(context, &DataType::Custom(written, Vec::new())).map(drop)
 }
 
 /// The enumerated type that a written name means.
@@ -129,6 +174,7 @@ fn custom(name: &ObjectName) -> Result<SqlType> {
         (_, "interval") => Some(SqlType::Interval),
         (_, "uuid") => Some(SqlType::Uuid),
         (_, "inet") => Some(SqlType::Inet),
+        (_, "cidr") => Some(SqlType::Cidr),
         (_, "json") => Some(SqlType::Json),
         (_, "jsonb") => Some(SqlType::Jsonb),
         _ => None,

@@ -22,7 +22,7 @@ use super::transaction::{Transaction, conflict, name_taken};
 use crate::catalog::{FIRST_USER_ID, KeyConstraint, Object, ObjectId, Table};
 use crate::config::{
     CHUNK_CACHE_BYTES, FORMAT_VERSION, FORMAT_VERSION_BLOCKS, FORMAT_VERSION_CLASSES, FORMAT_VERSION_OBJECTS,
-    INLINE_BYTES_MAX, KEY_INDEX_BYTES, SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX,
+    FORMAT_VERSION_TYPES, INLINE_BYTES_MAX, KEY_INDEX_BYTES, SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX,
 };
 use crate::crypto::Scope;
 use crate::encoding::{from_value, id_key, to_value_of};
@@ -602,6 +602,8 @@ fn same_key(before: &Snapshot, now: &Snapshot, table: ObjectId, key: &str) -> bo
 /// The version of an object's facts: what knows no classes must not take a table that has one for a table without.
 fn version(object: &Object) -> u8 {
     match object {
+        Object::Table(table) if table.is_of_types() => FORMAT_VERSION_TYPES,
+        Object::Domain(_) => FORMAT_VERSION_TYPES,
         Object::Table(table) if table.is_of_objects() => FORMAT_VERSION_OBJECTS,
         Object::PlainIndex(_) | Object::Sequence(_) | Object::Comment(_) | Object::Enum(_) => FORMAT_VERSION_OBJECTS,
         Object::Table(table) if table.columns.iter().any(|column| column.class.is_some()) => FORMAT_VERSION_CLASSES,

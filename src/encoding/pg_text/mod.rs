@@ -20,7 +20,9 @@ mod time;
 pub use column::{Cell, Column};
 pub use number::{digits_of, write_decimal, write_float4, write_float8, write_integer, write_uuid};
 pub use text::write_text;
-pub use time::{write_date, write_interval, write_time, write_timestamp, write_timestamptz};
+pub use time::{
+    is_infinite_date, is_infinite_moment, write_date, write_interval, write_time, write_timestamp, write_timestamptz,
+};
 
 use arrow::array::Array;
 use arrow::datatypes::Field;

@@ -5,9 +5,27 @@ use super::number::write_integer;
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 
+/// Whether microseconds, of a `timestamp` or `timestamptz`, are `infinity` or `-infinity`: the greatest and the least that there
+/// are, so that they sort as they should.
+pub fn is_infinite_moment(micros: i64) -> bool {
+    matches!(micros, i64::MIN | i64::MAX)
+}
+
+/// Whether the days of a `date` are `infinity` or `-infinity`.
+pub fn is_infinite_date(days: i64) -> bool {
+    days == i64::from(i32::MIN) || days == i64::from(i32::MAX)
+}
+
+/// The word for an end of time.
+fn write_infinity(negative: bool, out: &mut Vec<u8>) {
+    out.extend_from_slice(if negative { b"-infinity" } else { b"infinity" });
+}
+
 /// Writes a date, given in days since 1970-01-01.
 pub fn write_date(days: i64, out: &mut Vec<u8>) {
-    if write_calendar(days, out) {
+    if is_infinite_date(days) {
+        write_infinity(days < 0, out);
+    } else if write_calendar(days, out) {
         out.extend_from_slice(b" BC");
     }
 }
@@ -31,6 +49,9 @@ pub fn write_timestamp(micros: i64, out: &mut Vec<u8>) {
 /// Writes a timestamp with time zone, given in microseconds since 1970-01-01 00:00 UTC, as a clock shows it that is so many seconds
 /// ahead of UTC: `2026-11-26 09:00:00+08`.
 pub fn write_timestamptz(micros: i64, ahead: i32, out: &mut Vec<u8>) {
+    if is_infinite_moment(micros) {
+        return write_infinity(micros < 0, out);
+    }
     let mut zone = vec![if ahead < 0 { b'-' } else { b'+' }];
     let seconds = i64::from(ahead.unsigned_abs());
     two(seconds / 3600, &mut zone);
@@ -89,6 +110,9 @@ pub fn write_interval(months: i32, days: i32, micros: i64, out: &mut Vec<u8>) {
 }
 
 fn write_instant(micros: i64, zone: &[u8], out: &mut Vec<u8>) {
+    if is_infinite_moment(micros) {
+        return write_infinity(micros < 0, out);
+    }
     let before_christ = write_calendar(micros.div_euclid(MICROS_PER_DAY), out);
     out.push(b' ');
     write_time(micros.rem_euclid(MICROS_PER_DAY), out);
@@ -192,6 +216,13 @@ mod tests {
         assert_eq!(text(|out| write_timestamptz(0, 29_143, out)), "1970-01-01 08:05:43+08:05:43");
         assert_eq!(text(|out| write_timestamp(-1, out)), "1969-12-31 23:59:59.999999");
         assert_eq!(text(|out| write_time(86_399_000_001, out)), "23:59:59.000001");
+    }
+
+    #[test]
+    fn ends_of_time_are_words() {
+        assert_eq!(text(|out| write_date(i32::MAX.into(), out)), "infinity");
+        assert_eq!(text(|out| write_timestamp(i64::MIN, out)), "-infinity");
+        assert_eq!(text(|out| write_timestamptz(i64::MAX, 28_800, out)), "infinity");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Array parameters of one dimension.
 
 use super::{binary, invalid, text};
+use crate::encoding::Charset;
 use crate::error::{Error, Result};
 use crate::fail;
 use crate::server::types::{arrow_type, oid};
@@ -22,7 +23,7 @@ pub fn from_text(element: u32, given: &str) -> Result<ScalarValue> {
 }
 
 /// Reads the binary form, whose header names the element type itself.
-pub fn from_binary(element: u32, bytes: &[u8]) -> Result<ScalarValue> {
+pub fn from_binary(element: u32, bytes: &[u8], charset: Charset) -> Result<ScalarValue> {
     let malformed = || invalid("array");
     let mut rest = bytes;
     let mut word = || -> Result<i32> {
@@ -58,7 +59,7 @@ pub fn from_binary(element: u32, bytes: &[u8]) -> Result<ScalarValue> {
         }
         let (item, after) = rest.split_at_checked(length as usize).ok_or_else(malformed)?;
         rest = after;
-        values.push(binary::decode(element, item)?);
+        values.push(binary::decode(element, item, charset)?);
     }
     if rest.is_empty() { list(element, values) } else { Err(malformed()) }
 }

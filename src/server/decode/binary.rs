@@ -1,7 +1,8 @@
 //! Parameters that come as the bytes of PostgreSQL's `send` functions.
 
 use super::{array, invalid, numeric};
-use crate::encoding::pg_text::write_uuid;
+use crate::encoding::Charset;
+use crate::encoding::pg_text::{is_infinite_date, is_infinite_moment, write_uuid};
 use crate::error::{Error, Kind, Result};
 use crate::server::encode::{EPOCH_DAYS, EPOCH_MICROS, IPV4, IPV6};
 use crate::server::types::{element_of, oid};
@@ -13,7 +14,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Reads bytes as a type.
-pub fn decode(type_oid: u32, bytes: &[u8]) -> Result<ScalarValue> {
+pub fn decode(type_oid: u32, bytes: &[u8], charset: Charset) -> Result<ScalarValue> {
     Ok(match type_oid {
         oid::BOOL => ScalarValue::Boolean(Some(fixed::<1>(bytes)? != [0])),
         oid::INT2 => ScalarValue::Int16(Some(i16::from_be_bytes(fixed(bytes)?))),
@@ -29,17 +30,24 @@ pub fn decode(type_oid: u32, bytes: &[u8]) -> Result<ScalarValue> {
         oid::UUID => {
             let mut out = Vec::with_capacity(36);
             write_uuid(&fixed::<16>(bytes)?, &mut out);
-            text(&out)?
+            text(&out, Charset::Utf8)?
         }
-        oid::INET => inet(bytes)?,
+        oid::INET => inet(bytes, false)?,
+        oid::CIDR => inet(bytes, true)?,
         oid::VECTOR => vector(bytes)?,
         oid::JSONB => match bytes.split_first() {
-            Some((1, json)) => text(json)?,
+            Some((1, json)) => text(json, charset)?,
             _ => return Err(invalid("jsonb")),
         },
         oid::DATE => {
-            let days = i64::from(i32::from_be_bytes(fixed(bytes)?)) + EPOCH_DAYS;
-            ScalarValue::Date32(Some(i32::try_from(days).map_err(|_| out_of_range())?))
+            let days = i32::from_be_bytes(fixed(bytes)?);
+            let since_1970 = match is_infinite_date(days.into()) {
+                true => Some(days),
+                false => {
+                    i32::try_from(i64::from(days) + EPOCH_DAYS).ok().filter(|days| !is_infinite_date((*days).into()))
+                }
+            };
+            ScalarValue::Date32(Some(since_1970.ok_or_else(out_of_range)?))
         }
         oid::TIME => ScalarValue::Time64Microsecond(Some(i64::from_be_bytes(fixed(bytes)?))),
         oid::TIMESTAMP => ScalarValue::TimestampMicrosecond(Some(instant(bytes)?), None),
@@ -53,15 +61,15 @@ pub fn decode(type_oid: u32, bytes: &[u8]) -> Result<ScalarValue> {
             ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano::new(months, days, nanos)))
         }
         _ => match element_of(type_oid) {
-            Some(element) => array::from_binary(element, bytes)?,
+            Some(element) => array::from_binary(element, bytes, charset)?,
             // The text types and all that Steward keeps as text.
-            None => text(bytes)?,
+            None => text(bytes, charset)?,
         },
     })
 }
 
 /// Family, bits of the network, whether it is a `cidr`, how many bytes, and these.
-fn inet(bytes: &[u8]) -> Result<ScalarValue> {
+fn inet(bytes: &[u8], network: bool) -> Result<ScalarValue> {
     let address = match bytes {
         [IPV4, _, _, 4, address @ ..] => fixed::<4>(address).map(IpAddr::from)?,
         [IPV6, _, _, 16, address @ ..] => fixed::<16>(address).map(IpAddr::from)?,
@@ -69,6 +77,8 @@ fn inet(bytes: &[u8]) -> Result<ScalarValue> {
     };
     let found = Inet { address, bits: bytes[1] };
     match found.bits <= found.width() {
+        true if network && found.network() == found => Ok(ScalarValue::Utf8(Some(found.with_its_bits()))),
+        true if network => Err(invalid("cidr")),
         true => Ok(ScalarValue::Utf8(Some(found.to_string()))),
         false => Err(invalid("inet")),
     }
@@ -94,16 +104,17 @@ fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
     bytes.try_into().map_err(|_| Error::new(Kind::InvalidText, "incorrect binary data format in bind parameter"))
 }
 
-fn text(bytes: &[u8]) -> Result<ScalarValue> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Ok(ScalarValue::Utf8(Some(text.to_owned()))),
-        Err(_) => Err(Error::new(Kind::InvalidText, "invalid byte sequence for encoding \"UTF8\"")),
-    }
+fn text(bytes: &[u8], charset: Charset) -> Result<ScalarValue> {
+    Ok(ScalarValue::Utf8(Some(charset.decode(bytes)?.into_owned())))
 }
 
 /// Microseconds since 1970 from microseconds since 2000.
 fn instant(bytes: &[u8]) -> Result<i64> {
-    i64::from_be_bytes(fixed(bytes)?).checked_add(EPOCH_MICROS).ok_or_else(out_of_range)
+    let micros = i64::from_be_bytes(fixed(bytes)?);
+    if is_infinite_moment(micros) {
+        return Ok(micros);
+    }
+    micros.checked_add(EPOCH_MICROS).filter(|micros| !is_infinite_moment(*micros)).ok_or_else(out_of_range)
 }
 
 fn out_of_range() -> Error {

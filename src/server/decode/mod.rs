@@ -11,21 +11,19 @@ mod text;
 
 use super::encode::Format;
 use super::types::arrow_type;
+use crate::encoding::Charset;
 use crate::error::{Error, Kind, Result};
 use datafusion::common::ScalarValue;
 
-/// The value of one parameter; `None` is NULL of the type.
-pub fn decode(type_oid: u32, format: Format, bytes: Option<&[u8]>) -> Result<ScalarValue> {
+/// The value of one parameter, whose texts are in an encoding; `None` is NULL of the type.
+pub fn decode(type_oid: u32, format: Format, bytes: Option<&[u8]>, charset: Charset) -> Result<ScalarValue> {
     let Some(bytes) = bytes else {
         return ScalarValue::try_from(&arrow_type(type_oid))
             .map_err(|_| Error::internal("a parameter type has no NULL"));
     };
     match format {
-        Format::Binary => binary::decode(type_oid, bytes),
-        Format::Text => match std::str::from_utf8(bytes) {
-            Ok(text) => text::decode(type_oid, text),
-            Err(_) => Err(Error::new(Kind::InvalidText, "invalid byte sequence for encoding \"UTF8\"")),
-        },
+        Format::Binary => binary::decode(type_oid, bytes, charset),
+        Format::Text => text::decode(type_oid, &charset.decode(bytes)?),
     }
 }
 
@@ -42,7 +40,7 @@ mod tests {
 
     /// The parameter's value, written back.
     fn text(type_oid: u32, format: Format, bytes: &[u8]) -> String {
-        let value = decode(type_oid, format, Some(bytes)).unwrap();
+        let value = decode(type_oid, format, Some(bytes), Charset::Utf8).unwrap();
         cell_text(&value.to_array().unwrap(), 0).unwrap()
     }
 
@@ -90,23 +88,34 @@ mod tests {
     }
 
     #[test]
+    fn texts_are_in_the_clients_encoding() {
+        let gbk = Charset::named("GBK").unwrap();
+        for format in [Format::Text, Format::Binary] {
+            let value = decode(oid::TEXT, format, Some(b"\xc9\xcc"), gbk).unwrap();
+            assert_eq!(value, ScalarValue::Utf8(Some("商".to_owned())));
+        }
+    }
+
+    #[test]
     fn nonsense_is_an_error_of_its_kind() {
         for (type_oid, format, given) in [
             (oid::INT4, Format::Text, &b"4x"[..]),
             (oid::BOOL, Format::Text, b"maybe"),
             (oid::UUID, Format::Text, b"12"),
-            (oid::TEXT, Format::Text, b"\xff"),
             (oid::INT8, Format::Binary, b"123"),
             (oid::NUMERIC, Format::Binary, &[0, 9, 0, 0]),
             (oid::JSONB, Format::Binary, b"\x02{}"),
             (1007, Format::Binary, &[0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 23, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 1]),
             (1007, Format::Text, b"{1,2"),
         ] {
-            assert_eq!(decode(type_oid, format, Some(given)).unwrap_err().kind(), Kind::InvalidText, "{type_oid}");
+            let error = decode(type_oid, format, Some(given), Charset::Utf8).unwrap_err();
+            assert_eq!(error.kind(), Kind::InvalidText, "{type_oid}");
         }
-        let kind = |type_oid, given: &str| decode(type_oid, Format::Text, Some(given.as_bytes())).unwrap_err().kind();
-        assert_eq!(kind(oid::INT2, "40000"), Kind::NumericOutOfRange);
-        assert_eq!(kind(oid::NUMERIC, "1e200"), Kind::NumericOutOfRange);
-        assert!(decode(1016, Format::Text, None).unwrap().is_null());
+        let kind =
+            |type_oid, given: &[u8]| decode(type_oid, Format::Text, Some(given), Charset::Utf8).unwrap_err().kind();
+        assert_eq!(kind(oid::TEXT, b"\xff"), Kind::InvalidByteSequence);
+        assert_eq!(kind(oid::INT2, b"40000"), Kind::NumericOutOfRange);
+        assert_eq!(kind(oid::NUMERIC, b"1e200"), Kind::NumericOutOfRange);
+        assert!(decode(1016, Format::Text, None, Charset::Utf8).unwrap().is_null());
     }
 }

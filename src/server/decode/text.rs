@@ -27,6 +27,7 @@ pub fn decode(type_oid: u32, text: &str) -> Result<ScalarValue> {
         oid::UUID => as_sql(trimmed, &SqlType::Uuid, "uuid")?,
         oid::VECTOR => as_sql(trimmed, &SqlType::Vector(None), "vector")?,
         oid::INET => as_sql(trimmed, &SqlType::Inet, "inet")?,
+        oid::CIDR => as_sql(trimmed, &SqlType::Cidr, "cidr")?,
         oid::DATE => as_sql(trimmed, &SqlType::Date, "date")?,
         oid::TIME => as_sql(trimmed, &SqlType::Time, "time")?,
         oid::TIMESTAMP => as_sql(trimmed, &SqlType::Timestamp, "timestamp")?,

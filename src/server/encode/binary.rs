@@ -1,8 +1,9 @@
 //! Cells as the bytes of PostgreSQL's `send` functions.
 
 use super::numeric::write_numeric;
-use super::set_length;
-use crate::encoding::pg_text::{Cell, Column, digits_of, write_text};
+use super::{recode, set_length};
+use crate::encoding::Charset;
+use crate::encoding::pg_text::{Cell, Column, digits_of, is_infinite_date, is_infinite_moment, write_text};
 use crate::error::Result;
 use crate::fail;
 use crate::server::types::{element_of, oid, type_oid};
@@ -47,7 +48,7 @@ impl Shape {
 }
 
 /// Appends the binary form of a value of a column of that shape.
-pub fn write_binary(cell: &Cell<'_>, shape: &Shape, out: &mut Vec<u8>) -> Result<()> {
+pub fn write_binary(cell: &Cell<'_>, shape: &Shape, charset: Charset, out: &mut Vec<u8>) -> Result<()> {
     match cell {
         Cell::Bool(value) => out.push(u8::from(*value)),
         Cell::Integer(value) => write_integer(*value, shape.oid, out)?,
@@ -62,13 +63,18 @@ pub fn write_binary(cell: &Cell<'_>, shape: &Shape, out: &mut Vec<u8>) -> Result
             let digits = text.strip_prefix('-').unwrap_or(&text);
             write_numeric(text.starts_with('-'), digits.as_bytes(), *scale, *trim, out);
         }
-        Cell::Text(text) => write_string(text, shape.oid, out)?,
+        Cell::Text(text) => write_string(text, shape.oid, charset, out)?,
         Cell::Bytes(bytes) | Cell::Uuid(bytes) => out.extend_from_slice(bytes),
+        // The ends of time are the same wherever days are counted from.
+        Cell::Date(days) if is_infinite_date(*days) => out.extend_from_slice(&(*days as i32).to_be_bytes()),
         Cell::Date(days) => match i32::try_from(days.saturating_sub(EPOCH_DAYS)) {
             Ok(days) => out.extend_from_slice(&days.to_be_bytes()),
             Err(_) => fail!(DatetimeOutOfRange, "date out of range"),
         },
         Cell::Time(micros) => out.extend_from_slice(&micros.to_be_bytes()),
+        Cell::Timestamp(micros) | Cell::Timestamptz(micros, _) if is_infinite_moment(*micros) => {
+            out.extend_from_slice(&micros.to_be_bytes());
+        }
         Cell::Timestamp(micros) | Cell::Timestamptz(micros, _) => match micros.checked_sub(EPOCH_MICROS) {
             Some(micros) => out.extend_from_slice(&micros.to_be_bytes()),
             None => fail!(DatetimeOutOfRange, "timestamp out of range"),
@@ -78,7 +84,7 @@ pub fn write_binary(cell: &Cell<'_>, shape: &Shape, out: &mut Vec<u8>) -> Result
             out.extend_from_slice(&days.to_be_bytes());
             out.extend_from_slice(&months.to_be_bytes());
         }
-        Cell::List(items, rows) => write_array(items, rows.clone(), shape, out)?,
+        Cell::List(items, rows) => write_array(items, rows.clone(), shape, charset, out)?,
         Cell::Vector(values) => {
             // As pgvector sends it: how many, nothing, and each.
             let Ok(count) = u16::try_from(values.len()) else { fail!(LimitExceeded, "a vector is too long") };
@@ -86,7 +92,7 @@ pub fn write_binary(cell: &Cell<'_>, shape: &Shape, out: &mut Vec<u8>) -> Result
             out.extend_from_slice(&[0, 0]);
             values.iter().for_each(|value| out.extend_from_slice(&value.to_be_bytes()));
         }
-        Cell::Record(fields, row) => write_record(fields, *row, shape, out)?,
+        Cell::Record(fields, row) => write_record(fields, *row, shape, charset, out)?,
         Cell::Other(_) => write_text(cell, out),
     }
     Ok(())
@@ -113,7 +119,7 @@ fn write_integer(value: i128, type_oid: u32, out: &mut Vec<u8>) -> Result<()> {
 }
 
 /// Most types that Steward keeps as text are text on the wire too.
-fn write_string(text: &[u8], type_oid: u32, out: &mut Vec<u8>) -> Result<()> {
+fn write_string(text: &[u8], type_oid: u32, charset: Charset, out: &mut Vec<u8>) -> Result<()> {
     match type_oid {
         // The version of jsonb's binary form.
         oid::JSONB => out.push(1),
@@ -134,27 +140,28 @@ fn write_string(text: &[u8], type_oid: u32, out: &mut Vec<u8>) -> Result<()> {
             }
             return Ok(());
         }
-        oid::INET => return write_inet(text, out),
+        oid::INET | oid::CIDR => return write_inet(text, type_oid == oid::CIDR, out),
         oid::INT2VECTOR => return write_vector(text, oid::INT2, out),
         oid::OIDVECTOR => return write_vector(text, oid::OID, out),
         _ => {}
     }
+    let at = out.len();
     out.extend_from_slice(text);
-    Ok(())
+    recode(out, at, charset)
 }
 
 /// Family, bits of the network, whether it is a `cidr`, how many bytes, and these.
-fn write_inet(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
+fn write_inet(text: &[u8], network: bool, out: &mut Vec<u8>) -> Result<()> {
     let Some(Inet { address, bits }) = std::str::from_utf8(text).ok().and_then(Inet::read) else {
         fail!(InvalidText, "an inet column holds what is no address")
     };
     match address {
         IpAddr::V4(address) => {
-            out.extend_from_slice(&[IPV4, bits, 0, 4]);
+            out.extend_from_slice(&[IPV4, bits, u8::from(network), 4]);
             out.extend_from_slice(&address.octets());
         }
         IpAddr::V6(address) => {
-            out.extend_from_slice(&[IPV6, bits, 0, 16]);
+            out.extend_from_slice(&[IPV6, bits, u8::from(network), 16]);
             out.extend_from_slice(&address.octets());
         }
     }
@@ -178,7 +185,13 @@ fn write_vector(text: &[u8], element: u32, out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-fn write_array(items: &Column<'_>, rows: Range<usize>, shape: &Shape, out: &mut Vec<u8>) -> Result<()> {
+fn write_array(
+    items: &Column<'_>,
+    rows: Range<usize>,
+    shape: &Shape,
+    charset: Charset,
+    out: &mut Vec<u8>,
+) -> Result<()> {
     let mut element = shape;
     let mut dimensions = vec![rows.len()];
     // Lists in lists are one array of more dimensions; the first of each level tells how long all must be.
@@ -212,7 +225,7 @@ fn write_array(items: &Column<'_>, rows: Range<usize>, shape: &Shape, out: &mut 
         out.extend_from_slice(&(*length as i32).to_be_bytes());
         out.extend_from_slice(&1i32.to_be_bytes());
     }
-    if write_elements(items, rows, &dimensions[1..], element, out)? {
+    if write_elements(items, rows, &dimensions[1..], (element, charset), out)? {
         out[has_null_at..has_null_at + 4].copy_from_slice(&1i32.to_be_bytes());
     }
     Ok(())
@@ -227,7 +240,7 @@ fn write_elements(
     items: &Column<'_>,
     rows: Range<usize>,
     deeper: &[usize],
-    element: &Shape,
+    (element, charset): (&Shape, Charset),
     out: &mut Vec<u8>,
 ) -> Result<bool> {
     let mut has_null = false;
@@ -236,36 +249,36 @@ fn write_elements(
         if let Some((length, rest)) = deeper.split_first() {
             match cell {
                 Some(Cell::List(inner, range)) if range.len() == *length => {
-                    has_null |= write_elements(inner, range, rest, element, out)?;
+                    has_null |= write_elements(inner, range, rest, (element, charset), out)?;
                 }
                 _ => fail!(Unsupported, "lists of differing lengths have no binary form; ask for text"),
             }
             continue;
         }
         has_null |= cell.is_none();
-        write_value(cell.as_ref(), element, out)?;
+        write_value(cell.as_ref(), element, charset, out)?;
     }
     Ok(has_null)
 }
 
-fn write_record(fields: &[Column<'_>], row: usize, shape: &Shape, out: &mut Vec<u8>) -> Result<()> {
+fn write_record(fields: &[Column<'_>], row: usize, shape: &Shape, charset: Charset, out: &mut Vec<u8>) -> Result<()> {
     out.extend_from_slice(&(fields.len() as i32).to_be_bytes());
     for (field, inner) in fields.iter().zip(&shape.inner) {
         out.extend_from_slice(&inner.oid.to_be_bytes());
-        write_value(field.cell(row).as_ref(), inner, out)?;
+        write_value(field.cell(row).as_ref(), inner, charset, out)?;
     }
     Ok(())
 }
 
 /// A value behind its length, -1 for NULL.
-fn write_value(cell: Option<&Cell<'_>>, shape: &Shape, out: &mut Vec<u8>) -> Result<()> {
+fn write_value(cell: Option<&Cell<'_>>, shape: &Shape, charset: Charset, out: &mut Vec<u8>) -> Result<()> {
     let Some(cell) = cell else {
         out.extend_from_slice(&(-1i32).to_be_bytes());
         return Ok(());
     };
     let at = out.len();
     out.extend_from_slice(&[0; 4]);
-    write_binary(cell, shape, out)?;
+    write_binary(cell, shape, charset, out)?;
     set_length(out, at, 4)
 }
 
@@ -287,7 +300,7 @@ mod tests {
         }
         let column = Column::new(&field, array);
         let mut out = Vec::new();
-        write_binary(&column.cell(0).unwrap(), &Shape::of(&field), &mut out).unwrap();
+        write_binary(&column.cell(0).unwrap(), &Shape::of(&field), Charset::Utf8, &mut out).unwrap();
         out
     }
 

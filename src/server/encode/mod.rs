@@ -12,6 +12,7 @@ pub(super) use binary::{EPOCH_DAYS, EPOCH_MICROS, IPV4, IPV6};
 pub(super) use numeric::{NUMERIC_NAN, NUMERIC_NEGATIVE};
 
 use super::types::wire_type;
+use crate::encoding::Charset;
 use crate::encoding::pg_text::{Column, write_text};
 use crate::error::{Error, Kind, Result};
 use crate::fail;
@@ -111,13 +112,13 @@ impl RowEncoder {
     }
 
     /// Appends rows of `batch` from row `from` on until `rows_max` are written, the batch ends, or `out` holds
-    /// `bytes_max`; says how many it wrote.
+    /// `bytes_max`; says how many it wrote. Texts are in an encoding.
     pub fn encode(
         &self,
         batch: &RecordBatch,
-        from: usize,
-        rows_max: usize,
+        (from, rows_max): (usize, usize),
         bytes_max: usize,
+        charset: Charset,
         out: &mut Vec<u8>,
     ) -> Result<usize> {
         if batch.num_columns() != self.formats.len() {
@@ -130,7 +131,7 @@ impl RowEncoder {
         let mut row = from;
         while row < to && (row == from || out.len() < bytes_max) {
             let start = out.len();
-            if let Err(error) = self.encode_row(&columns, row, out) {
+            if let Err(error) = self.encode_row(&columns, row, charset, out) {
                 // Half a message would leave the client out of step.
                 out.truncate(start);
                 return Err(error);
@@ -140,7 +141,7 @@ impl RowEncoder {
         Ok(row - from)
     }
 
-    fn encode_row(&self, columns: &[Column<'_>], row: usize, out: &mut Vec<u8>) -> Result<()> {
+    fn encode_row(&self, columns: &[Column<'_>], row: usize, charset: Charset, out: &mut Vec<u8>) -> Result<()> {
         out.push(b'D');
         let start = out.len();
         out.extend_from_slice(&[0; 4]);
@@ -154,13 +155,26 @@ impl RowEncoder {
             let length_at = out.len();
             out.extend_from_slice(&[0; 4]);
             match shape {
-                None => write_text(&cell, out),
-                Some(shape) => write_binary(&cell, shape, out)?,
+                None => {
+                    write_text(&cell, out);
+                    recode(out, length_at + 4, charset)?;
+                }
+                Some(shape) => write_binary(&cell, shape, charset, out)?,
             }
             set_length(out, length_at, 4)?;
         }
         set_length(out, start, 0)
     }
+}
+
+/// Brings what was written since `at`, in UTF-8, into an encoding.
+fn recode(out: &mut Vec<u8>, at: usize, charset: Charset) -> Result<()> {
+    if charset.is_utf8() || out[at..].is_ascii() {
+        return Ok(());
+    }
+    let written = out.split_off(at);
+    let text = std::str::from_utf8(&written).map_err(|_| Error::internal("a text is no text"))?;
+    charset.encode(text, out)
 }
 
 /// Puts the count of bytes since `at`, less `skip`, into the four bytes at `at`.
@@ -187,9 +201,9 @@ mod tests {
         let batch = RecordBatch::try_from_iter(columns).unwrap();
         let encoder = RowEncoder::new(batch.schema(), vec![Format::Text, Format::Binary]).unwrap();
         let mut out = Vec::new();
-        assert_eq!(encoder.encode(&batch, 0, usize::MAX, 1, &mut out).unwrap(), 1);
+        assert_eq!(encoder.encode(&batch, (0, usize::MAX), 1, Charset::Utf8, &mut out).unwrap(), 1);
         assert_eq!(out, b"D\0\0\0\x10\0\x02\0\0\0\x017\0\0\0\x01a");
-        assert_eq!(encoder.encode(&batch, 1, 5, usize::MAX, &mut out).unwrap(), 2);
+        assert_eq!(encoder.encode(&batch, (1, 5), usize::MAX, Charset::Utf8, &mut out).unwrap(), 2);
         assert!(out.ends_with(b"D\0\0\0\x10\0\x02\0\0\0\x02-1\0\0\0\0"));
         assert!(formats_of(&[0, 1, 0], 2, "result").is_err());
         assert_eq!(formats_of(&[1], 2, "result").unwrap(), [Format::Binary; 2]);

@@ -2,6 +2,7 @@
 //!
 //! What a value's bytes mean the protocol knows, which stands above this room: it lends its knowledge as a [`BinaryForm`].
 
+use crate::encoding::Charset;
 use crate::error::{Error, Kind, Result};
 use crate::fail;
 use arrow::array::{ArrayRef, RecordBatch};
@@ -25,11 +26,18 @@ const EXTENSION_BYTES_MAX: usize = 1 << 20;
 
 /// Knows the binary form of values.
 pub trait BinaryForm: Send + Sync + fmt::Debug {
-    /// Appends each row of a batch, whose columns are those of `schema` (the count of its values, then each behind its length) and says where each ends.
-    fn write(&self, schema: &SchemaRef, batch: &RecordBatch, out: &mut Vec<u8>, ends: &mut Vec<usize>) -> Result<()>;
+    /// Appends each row of a batch, whose columns are those of the schema (the count of its values, then each behind its length) and
+    /// says where each ends. Texts are in an encoding.
+    fn write(
+        &self,
+        schema: (&SchemaRef, Charset),
+        batch: &RecordBatch,
+        out: &mut Vec<u8>,
+        ends: &mut Vec<usize>,
+    ) -> Result<()>;
 
-    /// The values of a column, none for NULL. Its type may be wider than the field's.
-    fn read(&self, field: &Field, values: &[Option<&[u8]>]) -> Result<ArrayRef>;
+    /// The values of a column, none for NULL, whose texts are in an encoding. Its type may be wider than the field's.
+    fn read(&self, field: (&Field, Charset), values: &[Option<&[u8]>]) -> Result<ArrayRef>;
 }
 
 /// A session's form; without one there is none.
@@ -223,7 +231,7 @@ fn next_value(bytes: &[u8], at: usize) -> Result<Option<Place>, ()> {
 /// Rows of a batch, behind the header if they are the first.
 pub fn encode(
     form: &dyn BinaryForm,
-    schema: &SchemaRef,
+    schema: (&SchemaRef, Charset),
     batch: &RecordBatch,
     first: bool,
 ) -> Result<(Vec<u8>, Vec<usize>)> {

@@ -10,6 +10,7 @@ use super::super::values;
 use super::binary::{BinaryForm, TupleCutter, Tuples};
 use super::cut::{Block, Cutter};
 use super::parquet::{Gathered, Part};
+use super::recode::Recoder;
 use super::sink::Sink;
 use super::split::{Form, Value};
 use crate::error::{Error, Kind, Result};
@@ -32,8 +33,8 @@ pub struct CopyIn {
 
 /// What the data are, as they arrive.
 enum Data {
-    /// Records, which become rows while more arrive.
-    Lines(Cutter),
+    /// Records, which become rows while more arrive; in another encoding than UTF-8 they have a recoder.
+    Lines(Cutter, Option<Recoder>),
     /// Rows in the binary form.
     Tuples(TupleCutter, Arc<dyn BinaryForm>),
     /// A Parquet file, which is read when all of it is here.
@@ -90,7 +91,10 @@ impl CopyIn {
             (CopyFormat::Binary, Some(binary)) => {
                 Data::Tuples(TupleCutter::new(into.columns.len(), table.name.clone()), binary)
             }
-            _ => Data::Lines(Cutter::new(lines.clone())),
+            _ => {
+                let charset = form.encoding.unwrap_or_else(|| context.settings.charset());
+                Data::Lines(Cutter::new(lines.clone()), Recoder::new(charset, &table.name))
+            }
         };
         let reader = Arc::new(Reader { context, state, into, form: lines });
         Ok(Self { data, reader, loader, referring: Referring::default(), header: form.header })
@@ -100,7 +104,8 @@ impl CopyIn {
     pub async fn feed(&mut self, txn: &mut Transaction, data: &[u8]) -> Result<()> {
         self.reader.context.cancel.check()?;
         match &mut self.data {
-            Data::Lines(cutter) => cutter.feed(data),
+            Data::Lines(cutter, None) => cutter.feed(data),
+            Data::Lines(cutter, Some(recoder)) => cutter.feed(recoder.feed(data)?.as_bytes()),
             Data::Tuples(cutter, _) => cutter.feed(data)?,
             Data::Parquet(file) => return file.feed(data),
         }
@@ -111,7 +116,7 @@ impl CopyIn {
     async fn load_cut(&mut self, txn: &mut Transaction) -> Result<()> {
         loop {
             match &mut self.data {
-                Data::Lines(cutter) => match cutter.block()? {
+                Data::Lines(cutter, _) => match cutter.block()? {
                     Some(block) => self.load_block(txn, block).await?,
                     None => return Ok(()),
                 },
@@ -129,6 +134,9 @@ impl CopyIn {
 
     /// Ends the data; gives the number of rows.
     pub async fn finish(mut self, txn: &mut Transaction) -> Result<usize> {
+        if let Data::Lines(_, Some(recoder)) = &mut self.data {
+            recoder.finish()?;
+        }
         self.load_rest(txn).await?;
         let work = Work::new(&self.reader.context, &self.reader.state);
         rows::finish(&work, txn, &self.reader.into.target, (self.loader, self.referring)).await
@@ -137,7 +145,7 @@ impl CopyIn {
     async fn load_rest(&mut self, txn: &mut Transaction) -> Result<()> {
         loop {
             match &mut self.data {
-                Data::Lines(cutter) => match cutter.finish()? {
+                Data::Lines(cutter, _) => match cutter.finish()? {
                     Some(block) => self.load_block(txn, block).await?,
                     None if self.header == CopyHeader::Match => return self.reader.must_name_columns(1, &[]),
                     None => return Ok(()),
@@ -257,8 +265,9 @@ impl Reader {
         for (values, &at) in tuples.columns(columns.len()).iter().zip(columns) {
             let column = &table.columns[at];
             let field = column.data_type.field(&column.name);
+            let charset = self.context.settings.charset();
             let array = |values: &[Option<&[u8]>]| {
-                binary.read(&field, values).and_then(|array| values::assign(&array, &column.data_type))
+                binary.read((&field, charset), values).and_then(|array| values::assign(&array, &column.data_type))
             };
             arrays.push(array(values).map_err(|error| {
                 // One by one, to say which it was.

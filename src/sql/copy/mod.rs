@@ -7,6 +7,7 @@ mod file;
 mod input;
 mod output;
 mod parquet;
+mod recode;
 mod sink;
 mod split;
 #[cfg(test)]
@@ -135,8 +136,11 @@ async fn start_out(copy: &Copy, lent: Lent, (context, state): (Arc<Context>, Ses
     let rows = run::stream(&context, &state, &context.params.bind(plan)?).await?;
     let rows = shown::in_zone(rows, &context.zone());
     let lines = match form {
-        Some(form) => output::tuples(form, named, rows),
-        None => output::lines(copy.form.clone(), forced, named, rows),
+        Some(form) => output::tuples(form, (named, context.settings.charset()), rows),
+        None => {
+            let charset = copy.form.encoding.unwrap_or_else(|| context.settings.charset());
+            output::lines(copy.form.clone(), forced, (named, charset), rows)
+        }
     };
     match &copy.file {
         Some(path) => Ok(Outcome::Command(format!("COPY {}", file::write(&context, path, lines).await?))),

@@ -3,6 +3,7 @@
 use super::super::parser::{Chosen, CopyForm, CopyFormat, CopyHeader};
 use super::super::session::CopyLines;
 use super::binary::{self, BinaryForm};
+use crate::encoding::Charset;
 use crate::encoding::pg_text::{Column, write_text};
 use crate::error::{Error, Kind, Result};
 use arrow::array::RecordBatch;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 pub fn lines(
     form: CopyForm,
     forced: Vec<bool>,
-    schema: SchemaRef,
+    (schema, charset): (SchemaRef, Charset),
     rows: SendableRecordBatchStream,
 ) -> BoxStream<'static, Result<CopyLines>> {
     let writer = Writer { form, forced };
@@ -35,13 +36,30 @@ pub fn lines(
         Ok(CopyLines { data: Bytes::from(data), ends, rows: 0 })
     });
     let body = rows.map(move |batch| batch.map_err(Error::from).map(|batch| writer.encode(&schema, &batch)));
-    stream::iter(header).chain(body).boxed()
+    let lines = stream::iter(header).chain(body);
+    match charset.is_utf8() {
+        true => lines.boxed(),
+        false => lines.map(move |lines| lines.and_then(|lines| recoded(lines, charset))).boxed(),
+    }
+}
+
+/// The same lines in an encoding.
+fn recoded(lines: CopyLines, charset: Charset) -> Result<CopyLines> {
+    let text = std::str::from_utf8(&lines.data).map_err(|_| Error::internal("a line is no text"))?;
+    let (mut data, mut ends, mut from) = (Vec::with_capacity(text.len()), Vec::with_capacity(lines.ends.len()), 0);
+    for end in lines.ends {
+        let line = text.get(from..end).ok_or_else(|| Error::internal("a line ends within a character"))?;
+        charset.encode(line, &mut data)?;
+        ends.push(data.len());
+        from = end;
+    }
+    Ok(CopyLines { data: Bytes::from(data), ends, rows: lines.rows })
 }
 
 /// The rows of a stream in the binary form.
 pub fn tuples(
     form: Arc<dyn BinaryForm>,
-    schema: SchemaRef,
+    (schema, charset): (SchemaRef, Charset),
     rows: SendableRecordBatchStream,
 ) -> BoxStream<'static, Result<CopyLines>> {
     let mut first = true;
@@ -49,7 +67,7 @@ pub fn tuples(
         let lines = match batch {
             Ok(batch) if batch.num_rows() == 0 => None,
             // Clients read the header in the message of the first row.
-            Ok(batch) => Some(binary::encode(form.as_ref(), &schema, &batch, std::mem::take(&mut first))),
+            Ok(batch) => Some(binary::encode(form.as_ref(), (&schema, charset), &batch, std::mem::take(&mut first))),
             Err(error) => Some(Err(Error::from(error))),
         };
         let lines = lines.map(|encoded| {

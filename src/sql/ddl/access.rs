@@ -146,6 +146,7 @@ fn owner(object: &Object) -> Option<ObjectId> {
         Object::Function(o) => Some(o.owner),
         Object::Sequence(o) => Some(o.owner),
         Object::Enum(o) => Some(o.owner),
+        Object::Domain(o) => Some(o.owner),
         Object::Index(_)
         | Object::PlainIndex(_)
         | Object::Comment(_)

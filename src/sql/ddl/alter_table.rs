@@ -3,7 +3,6 @@
 
 use super::super::dml::Work;
 use super::super::parser::{self, Beside, Named, SequenceOption, fold, split};
-use super::super::types::places_of;
 use super::class::{drop_empty_classes, may_have_classes};
 use super::constraint::{self, contains_nulls};
 use super::drop::dependent_views;
@@ -156,8 +155,8 @@ fn change(
                     (table.columns[at].default, table.columns[at].sequence) = (None, None);
                 }
                 AlterColumnOperation::SetDataType { data_type, using, .. } => {
-                    let to = written_type(ddl, &data_type)?;
-                    table.columns[at].places = places_of(&data_type);
+                    let (to, places, domain) = written_type(ddl, &data_type)?;
+                    (table.columns[at].places, table.columns[at].domain) = (places, domain);
                     retype(ddl, id, table, at, to, using)?;
                 }
                 AlterColumnOperation::AddGenerated { generated_as, sequence_options } => {
@@ -340,6 +339,7 @@ pub(super) fn rewrite(
         }
         let rows = crate::txn::batch(table.arrow_schema(), columns, batch.num_rows())?;
         let rows = work.generate(table, rows)?;
+        work.check_domains(table, &rows)?;
         for (at, (column, value)) in table.columns.iter().zip(rows.columns()).enumerate().skip(added) {
             if column.not_null && value.null_count() > 0 {
                 return Err(contains_nulls(table, at));

@@ -2,6 +2,7 @@
 //! the database. Tags have one.
 
 use super::super::parser::Commented;
+use super::super::types::find_domain;
 use super::index::Found;
 use super::{Ddl, sequence};
 use crate::catalog::{Class, Comment, Object, ObjectId, Tag, relation_key};
@@ -23,7 +24,13 @@ pub fn comment_on(ddl: &mut Ddl<'_>, on: &Commented, text: Option<String>) -> Re
             Some((id, _)) => (id, String::new()),
             None => return Ok(()),
         },
-        Commented::Type(name) => (super::enumeration::own_enum(ddl, name)?.0, String::new()),
+        Commented::Type(name) => match find_domain(ddl.context, name.0.as_deref(), &name.1) {
+            Some((id, domain)) => {
+                ddl.context.must_own(domain.owner, "type", &name.1)?;
+                (id, String::new())
+            }
+            None => (super::enumeration::own_enum(ddl, name)?.0, String::new()),
+        },
         Commented::Constraint(name, (schema, table)) => {
             let (id, facts) = ddl.own_table(schema.as_deref(), table)?;
             let key = facts.key(name).is_some_and(|key| key.index.is_none());

@@ -1,6 +1,7 @@
 //! DROP TABLE, VIEW, INDEX, SEQUENCE, SCHEMA.
 
 use super::super::parser::{self, split};
+use super::domain::drop_domain;
 use super::enumeration::drop_enum;
 use super::foreign_key::{dependents, drop_dependents, forget, still_needed};
 use super::index::drop_index;
@@ -229,10 +230,11 @@ fn schema(ddl: &mut Ddl<'_>, name: &ObjectName, if_exists: bool, cascade: bool) 
         )
         .with_hint("Use DROP SCHEMA ... CASCADE to drop the dependent objects too."));
     }
-    let types: Vec<(ObjectId, String)> = catalog
+    let types: Vec<(ObjectId, String, bool)> = catalog
         .class(Class::Type)
         .filter_map(|(id, object)| match object {
-            Object::Enum(of) if of.schema == name => Some((id, of.name.clone())),
+            Object::Enum(of) if of.schema == name => Some((id, of.name.clone(), false)),
+            Object::Domain(of) if of.schema == name => Some((id, of.name.clone(), true)),
             _ => None,
         })
         .collect();
@@ -252,8 +254,11 @@ fn schema(ddl: &mut Ddl<'_>, name: &ObjectName, if_exists: bool, cascade: bool) 
         }
     }
     functions.into_iter().for_each(|function| ddl.txn.drop_object(function));
-    for (type_id, of) in types {
-        drop_enum(ddl, type_id, &of, true)?;
+    for (type_id, of, is_domain) in types {
+        match is_domain {
+            true => drop_domain(ddl, type_id, &of, true)?,
+            false => drop_enum(ddl, type_id, &of, true)?,
+        }
     }
     ddl.txn.drop_object(id);
     Ok(())

@@ -1,14 +1,15 @@
 //! CREATE, ALTER and DROP TYPE of enumerated types.
 
 use super::super::parser::EnumChange;
-use super::super::types::find_enum;
+use super::super::types::{domain_in, find_domain, find_enum, places_of, sql_type_in};
 use super::alter_table::rewrite_rows;
 use super::drop_column::drop_column;
 use super::{Ddl, check_name, skipping};
 use crate::catalog::{Class, EnumType, Object, ObjectId, SqlType, Table};
 use crate::config::NAME_BYTES_MAX;
 use crate::error::{Error, Kind, Result};
-use arrow::array::{ArrayRef, AsArray, StringArray};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, StringArray};
+use arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast;
 use std::sync::Arc;
 
@@ -44,10 +45,10 @@ fn must_be_label(label: &str) -> Result<()> {
 }
 
 /// A type has no name that a relation's rows have.
-fn must_be_free(ddl: &Ddl<'_>, schema: &str, name: &str) -> Result<()> {
+pub(super) fn must_be_free(ddl: &Ddl<'_>, schema: &str, name: &str) -> Result<()> {
     let catalog = &ddl.txn.snapshot().catalog;
     let relation = matches!(catalog.relation(schema, name), Some((_, Object::Table(_) | Object::View(_))));
-    match relation || catalog.enum_type(schema, name).is_some() {
+    match relation || catalog.has_type(schema, name) {
         false => Ok(()),
         true => Err(Error::new(Kind::DuplicateObject, format!("type \"{name}\" already exists"))),
     }
@@ -138,7 +139,7 @@ pub(super) fn put(ddl: &mut Ddl<'_>, id: ObjectId, of: EnumType, renamed: Option
     for (table_id, before) in tables_of(ddl, id) {
         let (mut table, columns) = (before.clone(), before.columns_of_enum(id));
         for &at in &columns {
-            table.columns[at].data_type = data_type.clone();
+            table.columns[at].data_type = table.columns[at].data_type.with_enumerated(&data_type);
         }
         let Some((from, to)) = renamed else {
             ddl.txn.put_object(table_id, Object::Table(table))?;
@@ -152,9 +153,7 @@ pub(super) fn put(ddl: &mut Ddl<'_>, id: ObjectId, of: EnumType, renamed: Option
         rewrite_rows(ddl, table_id, &before, &table, |batch| {
             let mut all = batch.columns().to_vec();
             for &at in &columns {
-                let texts = all[at].as_string::<i32>();
-                let changed = texts.iter().map(|text| text.map(|text| if text == from { to } else { text }));
-                all[at] = Arc::new(changed.collect::<StringArray>()) as ArrayRef;
+                all[at] = renamed_in(&all[at], &table.columns[at].data_type, from, to)?;
             }
             Ok(all)
         })?;
@@ -162,10 +161,30 @@ pub(super) fn put(ddl: &mut Ddl<'_>, id: ObjectId, of: EnumType, renamed: Option
     Ok(())
 }
 
+/// Labels, or arrays of labels, with one of them under its new name.
+fn renamed_in(values: &ArrayRef, data_type: &SqlType, from: &str, to: &str) -> Result<ArrayRef> {
+    let DataType::List(item) = data_type.arrow() else {
+        let changed =
+            values.as_string::<i32>().iter().map(|text| text.map(|text| if text == from { to } else { text }));
+        return Ok(Arc::new(changed.collect::<StringArray>()));
+    };
+    let lists = values.as_list::<i32>();
+    let SqlType::Array(label) = data_type else { return Err(Error::internal("a list is no array")) };
+    let labels = renamed_in(lists.values(), label, from, to)?;
+    Ok(Arc::new(ListArray::try_new(item, lists.offsets().clone(), labels, lists.nulls().cloned())?))
+}
+
 /// Runs DROP TYPE.
 pub fn drop_types(ddl: &mut Ddl<'_>, names: &[Relation], if_exists: bool, cascade: bool) -> Result<()> {
     ddl.txn.must_write("DROP TYPE")?;
     for name in names {
+        // A domain is a type too.
+        if let Some((id, domain)) = find_domain(ddl.context, name.0.as_deref(), &name.1) {
+            ddl.context.must_own(domain.owner, "type", &name.1)?;
+            let name = domain.name.clone();
+            super::domain::drop_domain(ddl, id, &name, cascade)?;
+            continue;
+        }
         if if_exists && find_enum(ddl.context, name.0.as_deref(), &name.1).is_none() {
             skipping(ddl.context, "type", &name.1, false);
             continue;
@@ -181,11 +200,13 @@ pub(super) fn drop_enum(ddl: &mut Ddl<'_>, id: ObjectId, name: &str, cascade: bo
     while let Some((table_id, mut table)) = tables_of(ddl, id).into_iter().next() {
         let column = table.columns_of_enum(id).into_iter().next().map(|at| table.columns[at].name.clone());
         let column = column.unwrap_or_default();
+        let written =
+            table.column_index(&column).map_or_else(String::new, |at| table.columns[at].data_type.to_string());
         let of = format!("column {column} of table {}", table.name);
         if !cascade {
             let message = format!("cannot drop type {name} because other objects depend on it");
             return Err(Error::new(Kind::Dependent, message)
-                .with_detail(format!("{of} depends on type {name}"))
+                .with_detail(format!("{of} depends on type {written}"))
                 .with_hint("Use DROP ... CASCADE to drop the dependent objects too."));
         }
         ddl.context.notice(format!("drop cascades to {of}"));
@@ -195,7 +216,14 @@ pub(super) fn drop_enum(ddl: &mut Ddl<'_>, id: ObjectId, name: &str, cascade: bo
     Ok(())
 }
 
-/// The type that a statement means, among those of the database too.
-pub(super) fn written_type(ddl: &Ddl<'_>, data_type: &ast::DataType) -> Result<SqlType> {
-    super::super::types::sql_type_in(ddl.context, data_type)
+/// The type that a statement means for a column, among those of the database too; the places of seconds that it keeps; and the domain
+/// that it is.
+pub(super) fn written_type(
+    ddl: &Ddl<'_>,
+    data_type: &ast::DataType,
+) -> Result<(SqlType, Option<u8>, Option<ObjectId>)> {
+    Ok(match domain_in(ddl.context, data_type)? {
+        Some((id, domain)) => (domain.base.clone(), domain.places, Some(id)),
+        None => (sql_type_in(ddl.context, data_type)?, places_of(data_type), None),
+    })
 }

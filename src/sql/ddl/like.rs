@@ -37,7 +37,7 @@ pub(super) fn take_over(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, like
             return Err(Error::new(Kind::DuplicateColumn, message));
         }
         let mut taken = Column::new(column.name.clone(), column.data_type.clone());
-        taken.not_null = column.not_null;
+        (taken.not_null, taken.places, taken.domain) = (column.not_null, column.places, column.domain);
         if with("defaults") {
             taken.default.clone_from(&column.default);
             taken.sequence = column.sequence.filter(|_| !column.identity);

@@ -6,7 +6,7 @@ use super::generated::{named_in, with_column_renamed};
 use super::index::{Found, rename_key};
 use super::sequence::own_sequence;
 use super::{Ddl, check_name, skipping};
-use crate::catalog::{Class, EnumType, Function, IndexPart, Object, ObjectId, Schema, Table};
+use crate::catalog::{Class, Domain, EnumType, Function, IndexPart, Object, ObjectId, Schema, Table};
 use crate::error::{Error, Kind, Result};
 
 /// A relation with or without its schema.
@@ -102,6 +102,12 @@ fn rename_schema(ddl: &mut Ddl<'_>, name: &str, to: String) -> Result<()> {
     }
     ddl.txn.put_object(id, Object::Schema(Schema { name: to.clone(), owner: schema.owner }))?;
     for (type_id, object) in catalog.class(Class::Type) {
+        if let Object::Domain(domain) = object
+            && domain.schema == name
+        {
+            let moved = Domain { schema: to.clone(), ..domain.clone() };
+            ddl.txn.put_object(type_id, Object::Domain(moved))?;
+        }
         if let Object::Enum(of) = object
             && of.schema == name
         {

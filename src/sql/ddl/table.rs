@@ -4,7 +4,7 @@ use super::super::context::Context;
 use super::super::dml::{Referring, Target, Work, rows};
 use super::super::parser::{Beside, fold};
 use super::super::planner::{Planner, parse_expression};
-use super::super::types::{is_serial, places_of};
+use super::super::types::is_serial;
 use super::super::{run, temporary};
 use super::constraint::unused_name;
 use super::deferral::must_not_be_deferrable;
@@ -102,9 +102,8 @@ pub(super) fn add_column(
     }
     let serial = is_serial(&definition.data_type);
     let at = table.columns.len();
-    let data_type = written_type(ddl, &definition.data_type)?;
-    let places = places_of(&definition.data_type);
-    table.columns.push(Column { not_null: serial, places, ..Column::new(name.clone(), data_type) });
+    let (data_type, places, domain) = written_type(ddl, &definition.data_type)?;
+    table.columns.push(Column { not_null: serial, places, domain, ..Column::new(name.clone(), data_type) });
     let mut defaults = u8::from(serial);
     for option in definition.options {
         let given = option.name.as_ref().map(fold);

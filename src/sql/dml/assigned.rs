@@ -106,7 +106,7 @@ fn must_be_of(column: &Column, field: &Field, surely: bool) -> Result<()> {
     }
     let Ok(found) = SqlType::from_field(field) else { return Ok(()) };
     let wanted = &column.data_type;
-    let kept_as_text = matches!(wanted, SqlType::Json | SqlType::Jsonb | SqlType::Uuid | SqlType::Inet);
+    let kept_as_text = matches!(wanted, SqlType::Json | SqlType::Jsonb | SqlType::Uuid | SqlType::Inet | SqlType::Cidr);
     if found == *wanted || takes(wanted, &found) || kept_as_text && found == SqlType::Text && !surely {
         return Ok(());
     }
@@ -122,8 +122,8 @@ fn must_be_of(column: &Column, field: &Field, surely: bool) -> Result<()> {
 /// Whether PostgreSQL assigns a value of one type to a column of another.
 fn takes(wanted: &SqlType, found: &SqlType) -> bool {
     use SqlType::{
-        Array, Char, Date, Enum, Float4, Float8, Int2, Int4, Int8, Interval, Json, Jsonb, Numeric, Text, Time,
-        Timestamp, Timestamptz, Varchar, Vector,
+        Array, Char, Cidr, Date, Enum, Float4, Float8, Inet, Int2, Int4, Int8, Interval, Json, Jsonb, Numeric, Text,
+        Time, Timestamp, Timestamptz, Varchar, Vector,
     };
     let is_number = |t: &SqlType| matches!(t, Int2 | Int4 | Int8 | Float4 | Float8 | Numeric(_));
     let is_text = |t: &SqlType| matches!(t, Text | Varchar(_) | Char(_));
@@ -132,7 +132,7 @@ fn takes(wanted: &SqlType, found: &SqlType) -> bool {
         (a, b) if is_number(a) && is_number(b) => true,
         (Date | Timestamp | Timestamptz, Date | Timestamp | Timestamptz) => true,
         (Time, Time | Timestamp | Timestamptz | Interval) | (Interval, Interval | Time) => true,
-        (Json | Jsonb, Json | Jsonb) => true,
+        (Json | Jsonb, Json | Jsonb) | (Inet | Cidr, Inet | Cidr) => true,
         // Which of them a label is of is seen when it is read.
         (Enum(_), found) => matches!(found, Enum(_)) || is_text(found),
         (Vector(_), Array(found)) => is_number(found),

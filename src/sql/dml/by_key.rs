@@ -50,7 +50,8 @@ impl Change {
             }
             _ => false,
         };
-        defaults || !table.checks.is_empty() || table.generated().next().is_some() || !table.referenced_by.is_empty()
+        let checks = !table.checks.is_empty() || table.has_domains();
+        defaults || checks || table.generated().next().is_some() || !table.referenced_by.is_empty()
     }
 
     /// Changes the row; gives how many were changed, or nothing if only reading tells which.

@@ -26,7 +26,7 @@ pub struct Defaults {
 
 impl Defaults {
     /// Takes DEFAULT out of a VALUES list for these columns.
-    pub fn take(query: &mut ast::Query, target: &Target, columns: &[usize]) -> Result<Self> {
+    pub fn take(work: &Work<'_>, query: &mut ast::Query, target: &Target, columns: &[usize]) -> Result<Self> {
         let mut defaults = Self::default();
         let ast::SetExpr::Values(values) = query.body.as_mut() else { return Ok(defaults) };
         for (at, &column) in columns.iter().enumerate() {
@@ -36,7 +36,7 @@ impl Defaults {
             }
             let facts = &target.table.columns[column];
             let all = !said.contains(&false);
-            let instead = match &facts.default {
+            let instead = match work.default_of(facts) {
                 Some(text) if !all && facts.sequence.is_none() && facts.generated.is_none() => {
                     parse_expression(&format!("({text})::{}", facts.data_type))?
                 }

@@ -29,7 +29,7 @@ impl Work<'_> {
 
     /// What a column gets where a statement gives nothing; NULL for now if it is computed from others.
     pub fn default_values(&self, column: &Column, rows: usize) -> Result<ArrayRef> {
-        match (column.sequence, &column.default) {
+        match (column.sequence, self.default_of(column)) {
             _ if column.generated.is_some() => Ok(new_null_array(&column.data_type.arrow(), rows)),
             (Some(sequence), _) => {
                 let numbers = super::super::sequences::for_column(self.context, sequence, rows)?;

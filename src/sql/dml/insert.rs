@@ -86,7 +86,7 @@ fn plan(
     columns: &[usize],
     mut source: ast::Query,
 ) -> Result<(LogicalPlan, Defaults)> {
-    let defaults = Defaults::take(&mut source, target, columns)?;
+    let defaults = Defaults::take(work, &mut source, target, columns)?;
     lend_types(&mut source, target, columns);
     Ok((Planner::new(work.context, work.state).query(work.reach(source))?, defaults))
 }

@@ -247,7 +247,7 @@ impl Merging {
         match action {
             MergeAction::Delete { .. } => Ok((Action::Delete, Vec::new())),
             MergeAction::Update(update) => {
-                let (columns, values) = changes(&self.target, update.assignments)?;
+                let (columns, values) = changes(work, &self.target, update.assignments)?;
                 columns.iter().zip(&values).for_each(|(&column, value)| self.lend(column, value));
                 masked::must_not_be_stored(work, &self.target, &[own.clone(), source.clone()], &values)?;
                 Ok((Action::Update { columns, first }, values))

@@ -26,7 +26,7 @@ pub fn update_parameters(
         return Ok(Vec::new());
     }
     let target = Work::new(context, state).target(name, Privilege::Update)?.called(alias.as_ref());
-    let (columns, values) = update::changes(&target, update.assignments.clone())?;
+    let (columns, values) = update::changes(&Work::new(context, state), &target, update.assignments.clone())?;
     values.iter().zip(columns).for_each(|(value, column)| lend_type(&mut known, &target, value, column));
     let from = update::relations(update);
     let (params, _) = parameters::settle(context, state, known, |context| {

@@ -55,8 +55,9 @@ impl Work<'_> {
         Ok(whole)
     }
 
-    /// Refuses rows that NOT NULL or CHECK constraints refuse.
+    /// Refuses rows that domains, NOT NULL or CHECK constraints refuse.
     pub fn check(&self, table: &Table, batch: &RecordBatch) -> Result<()> {
+        self.check_domains(table, batch)?;
         for (column, array) in table.columns.iter().zip(batch.columns()) {
             if column.not_null && array.null_count() > 0 {
                 let message = format!(

@@ -31,7 +31,7 @@ pub fn update<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, update: ast::Upd
         };
         let target = work.target(name, Privilege::Update)?.called(alias.as_ref());
         let from = relations(&update);
-        let (columns, values) = changes(&target, update.assignments)?;
+        let (columns, values) = changes(work, &target, update.assignments)?;
         masked::must_not_be_stored(work, &target, &from, &values)?;
         work.use_table(txn, &target).await?;
         let beside = Beside::of(work, &from[1..], update.returning.is_some())?;
@@ -70,7 +70,11 @@ pub(super) async fn assign(
 }
 
 /// Places of the columns that SET names, and what each gets.
-pub(super) fn changes(target: &Target, assignments: Vec<ast::Assignment>) -> Result<(Vec<usize>, Vec<ast::Expr>)> {
+pub(super) fn changes(
+    work: &Work<'_>,
+    target: &Target,
+    assignments: Vec<ast::Assignment>,
+) -> Result<(Vec<usize>, Vec<ast::Expr>)> {
     let (mut columns, mut values) = (Vec::new(), Vec::new());
     for (name, value) in assigned(assignments)? {
         let (at, name) = target.must_get_column(&name)?;
@@ -78,7 +82,7 @@ pub(super) fn changes(target: &Target, assignments: Vec<ast::Assignment>) -> Res
             return Err(Error::new(Kind::Syntax, format!("multiple assignments to same column \"{name}\"")));
         }
         columns.push(at);
-        values.push(default_of(target, at, value)?);
+        values.push(default_of(work, target, at, value)?);
     }
     Ok((columns, values))
 }
@@ -164,13 +168,13 @@ pub fn relations(update: &ast::Update) -> Vec<ast::TableWithJoins> {
     std::iter::once(&update.table).chain(more).cloned().collect()
 }
 
-pub(super) fn default_of(target: &Target, column: usize, value: ast::Expr) -> Result<ast::Expr> {
+pub(super) fn default_of(work: &Work<'_>, target: &Target, column: usize, value: ast::Expr) -> Result<ast::Expr> {
     let column = &target.table.columns[column];
     if !is_default(&value) {
         generated::must_be_default(column)?;
         return Ok(value);
     }
-    match (column.sequence, &column.default) {
+    match (column.sequence, work.default_of(column)) {
         (Some(sequence), _) => parse_expression(&format!("nextval('{sequence}')")),
         (None, Some(default)) if column.generated.is_none() => parse_expression(default),
         // What is computed from other columns is computed when they are known.

@@ -93,7 +93,7 @@ impl Upsert {
     fn new(work: &Work<'_>, target: &Target, key: KeyConstraint, update: &ast::DoUpdate) -> Result<Self> {
         tables::must_have(work.context, &target.table, Privilege::Update)?;
         must_see_all(work, target)?;
-        let (columns, values) = changes(target, update.assignments.clone())?;
+        let (columns, values) = changes(work, target, update.assignments.clone())?;
         let values = values.into_iter().map(|value| own_columns(target, value)).collect();
         let condition = update.selection.clone().map(|condition| own_columns(target, condition));
         Ok(Self { key, columns, values, condition, met: HashSet::new() })

@@ -98,6 +98,7 @@ impl Script<'_> {
             (Some(Object::Index(o)), _) => format!("INDEX {}", relation(&o.schema, &o.name)),
             (Some(Object::PlainIndex(o)), _) => format!("INDEX {}", relation(&o.schema, &o.name)),
             (Some(Object::Sequence(o)), _) => format!("SEQUENCE {}", relation(&o.schema, &o.name)),
+            (Some(Object::Domain(o)), _) => format!("DOMAIN {}", relation(&o.schema, &o.name)),
             (Some(Object::Enum(o)), _) => format!("TYPE {}", relation(&o.schema, &o.name)),
             (Some(Object::Schema(o)), _) => format!("SCHEMA {}", ident(&o.name)),
             (Some(Object::Role(o)), _) => format!("ROLE {}", ident(&o.name)),

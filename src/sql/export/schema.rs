@@ -4,7 +4,7 @@ use super::super::parser::{self, readable};
 use super::super::pg_catalog::function_definition;
 use super::objects::is_constraint;
 use crate::catalog::{
-    Action, Catalog, Class, Column, Function, Grant, Index, Model, Object, ObjectId, PUBLIC, Privilege, Role,
+    Action, Catalog, Class, Column, Domain, Function, Grant, Index, Model, Object, ObjectId, PUBLIC, Privilege, Role,
     RowPolicy, Sequence, Source, Table, Tag, TagSource, TagUse, View, is_temporary,
 };
 use datafusion::sql::sqlparser::ast::visit_relations;
@@ -117,6 +117,11 @@ impl<'a> Script<'a> {
                 let labels: Vec<_> = of.labels.iter().map(|(_, label)| literal(label)).collect();
                 let name = relation(&of.schema, &of.name);
                 _ = writeln!(out, "CREATE TYPE {name} AS ENUM ({});", labels.join(", "));
+            }
+        });
+        out += &all(&|out, _, object| {
+            if let Object::Domain(domain) = object {
+                domain_made(out, domain)
             }
         });
         out += &all(&|out, _, object| {
@@ -425,6 +430,7 @@ impl<'a> Script<'a> {
             // One that belongs to a column goes with its table.
             Object::Sequence(o) if o.owned_by.is_none() => ("SEQUENCE", relation(&o.schema, &o.name), o.owner),
             Object::Enum(o) => ("TYPE", relation(&o.schema, &o.name), o.owner),
+            Object::Domain(o) => ("DOMAIN", relation(&o.schema, &o.name), o.owner),
             Object::Sequence(_)
             | Object::PlainIndex(_)
             | Object::Comment(_)
@@ -439,7 +445,11 @@ impl<'a> Script<'a> {
     }
 
     fn table_made(&self, out: &mut String, table: &Table) {
-        let made = |column: &Column| column_made(column, &self.numbered(column));
+        let domain = |column: &Column| {
+            let domain = self.catalog().domain_by_id(column.domain?)?;
+            Some(relation(&domain.schema, &domain.name))
+        };
+        let made = |column: &Column| column_made(column, domain(column), &self.numbered(column));
         table_made(out, table, table.columns.iter().map(made).collect());
     }
 }
@@ -514,8 +524,24 @@ fn columns_of(table: &Table, positions: &[usize]) -> String {
     positions.iter().map(|&c| ident(&table.columns[c].name)).collect::<Vec<_>>().join(", ")
 }
 
-fn column_made(column: &Column, numbered: &str) -> String {
-    let mut text = format!("{} {}{numbered}", ident(&column.name), column.written_type());
+fn domain_made(out: &mut String, domain: &Domain) {
+    let base = Column { places: domain.places, ..Column::new("", domain.base.clone()) };
+    let mut text = format!("CREATE DOMAIN {} AS {}", relation(&domain.schema, &domain.name), base.written_type());
+    if let Some(default) = &domain.default {
+        text += &format!(" DEFAULT {default}");
+    }
+    if domain.not_null {
+        text += " NOT NULL";
+    }
+    for check in &domain.checks {
+        text += &format!(" CONSTRAINT {} CHECK ({})", ident(&check.name), check.expression);
+    }
+    _ = writeln!(out, "{text};");
+}
+
+fn column_made(column: &Column, domain: Option<String>, numbered: &str) -> String {
+    let data_type = domain.unwrap_or_else(|| column.written_type());
+    let mut text = format!("{} {data_type}{numbered}", ident(&column.name));
     if column.not_null {
         text += " NOT NULL";
     }

@@ -61,9 +61,10 @@ impl ScalarUDFImpl for OfType {
 
     fn return_field_from_args(&self, args: ReturnFieldArgs) -> DfResult<FieldRef> {
         let of = enumerated(args.arg_fields)?;
+        let label = SqlType::Enum(Box::new(of));
         Ok(Arc::new(match self.name {
-            "enum_range" => Field::new(self.name, DataType::List(item()), true),
-            _ => SqlType::Enum(Box::new(of)).field(self.name),
+            "enum_range" => SqlType::Array(Box::new(label)).field(self.name),
+            _ => label.field(self.name),
         }))
     }
 

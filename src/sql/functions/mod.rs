@@ -7,6 +7,7 @@ mod advisory;
 mod args;
 mod called;
 mod classify;
+mod domain;
 mod enumeration;
 mod evaluate;
 mod masks;
@@ -23,6 +24,7 @@ mod sleep;
 mod udf;
 
 pub use called::{ARGUMENT, CALLED, GIVEN, called_name};
+pub use domain::{cast_to_domain, domain_cast, domain_cast_name};
 pub use one::ONE;
 pub use postgres::takes_anything;
 pub use postgres::{network_operator, vector_operator};
@@ -302,9 +304,18 @@ pub fn series_bounds(name: &str, args: Vec<Expr>) -> Result<Vec<Expr>> {
 
 /// A call of a function, as the parser would have read it.
 pub fn call(name: &str, args: Vec<ast::Expr>) -> ast::Expr {
+    call_of(ast::Ident::new(name), args)
+}
+
+/// A call of a function whose name is no word.
+pub fn call_quoted(name: &str, args: Vec<ast::Expr>) -> ast::Expr {
+    call_of(ast::Ident::with_quote('"', name), args)
+}
+
+fn call_of(name: ast::Ident, args: Vec<ast::Expr>) -> ast::Expr {
     let args = args.into_iter().map(|arg| ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(arg))).collect();
     ast::Expr::Function(ast::Function {
-        name: ast::ObjectName::from(vec![ast::Ident::new(name)]),
+        name: ast::ObjectName::from(vec![name]),
         uses_odbc_syntax: false,
         parameters: ast::FunctionArguments::None,
         args: ast::FunctionArguments::List(ast::FunctionArgumentList {

@@ -1,6 +1,7 @@
 //! Grammar of definitions that sqlparser lacks or reads otherwise than PostgreSQL: sequences, identity columns, other names, other schemas,
 //! comments on every kind of object, REINDEX.
 
+use super::domain::{self, DomainWords};
 use super::own::{Relation, rewind};
 use super::sequence::{self, SequenceOption};
 use super::spelling::Beside;
@@ -44,6 +45,8 @@ pub enum Define {
     CreateEnum { name: Relation, labels: Vec<String> },
     /// `ALTER TYPE`
     AlterEnum { name: Relation, change: EnumChange },
+    /// `CREATE DOMAIN`, `ALTER DOMAIN`, `DROP DOMAIN`
+    Domain(DomainWords),
     /// `DROP TYPE`
     DropTypes { names: Vec<Relation>, if_exists: bool, cascade: bool },
     /// `ALTER DEFAULT PRIVILEGES`, which is not there
@@ -134,7 +137,7 @@ pub enum Commented {
     Index(Relation),
     /// `SEQUENCE`
     Sequence(Relation),
-    /// `TYPE`
+    /// `TYPE`, `DOMAIN`
     Type(Relation),
     /// `SCHEMA`
     Schema(String),
@@ -172,6 +175,9 @@ pub enum Reindexed {
 /// Reads a definition, or nothing if it is none of these.
 pub fn parse(words: &mut Words) -> Result<Option<Define>> {
     let first = words.peek(0).unwrap_or_default();
+    if words.peek(1).as_deref() == Some("DOMAIN") {
+        return Ok(domain::parse(words)?.map(Define::Domain));
+    }
     match first.as_str() {
         "CREATE" if words.take(&["CREATE", "SEQUENCE"]) => {
             let if_not_exists = words.take(&["IF", "NOT", "EXISTS"]);
@@ -359,7 +365,7 @@ fn comment(words: &mut Words) -> Result<Option<Define>> {
     let on = match () {
         () if words.take(&["INDEX"]) => Commented::Index(words.relation()?),
         () if words.take(&["SEQUENCE"]) => Commented::Sequence(words.relation()?),
-        () if words.take(&["TYPE"]) => Commented::Type(words.relation()?),
+        () if words.take(&["TYPE"]) || words.take(&["DOMAIN"]) => Commented::Type(words.relation()?),
         () if words.take(&["SCHEMA"]) => Commented::Schema(words.name()?),
         () if words.take(&["CONSTRAINT"]) => {
             let name = words.name()?;

@@ -7,6 +7,7 @@ use super::facts::Facts;
 use super::identifier::quoted;
 use datafusion::sql::sqlparser::ast::{
     CastKind, DataType, Expr, Ident, ObjectName, ObjectNamePart, TableAlias, TableFactor, VisitMut, VisitorMut,
+    visit_expressions_mut,
 };
 use std::ops::ControlFlow;
 
@@ -30,6 +31,20 @@ pub fn expression(text: &str, pretty: bool) -> String {
         true => format!("({expression})"),
         false => expression.to_string(),
     }
+}
+
+/// The condition of a domain, whose value is written VALUE.
+pub fn domain_check(text: &str, pretty: bool) -> String {
+    let Ok(mut expression) = parser::expression(text) else { return text.to_owned() };
+    let _ = visit_expressions_mut(&mut expression, |part| {
+        if let Expr::Identifier(name) = part
+            && fold(name) == "value"
+        {
+            *name = Ident::new("VALUE");
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    self::expression(&expression.to_string(), pretty)
 }
 
 fn is_operator(expression: &Expr) -> bool {

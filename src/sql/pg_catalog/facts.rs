@@ -33,6 +33,8 @@ pub struct Attribute {
     pub type_oid: u32,
     /// The type's modifier.
     pub modifier: i32,
+    /// The domain, where it is of one: its type above is the one below.
+    pub domain: Option<ObjectId>,
     /// Dimensions of an array.
     pub dimensions: i32,
     /// NULL is refused.
@@ -49,6 +51,13 @@ pub struct Attribute {
     pub generated: bool,
     /// COMMENT ON COLUMN.
     pub comment: Option<String>,
+}
+
+impl Attribute {
+    /// A column of a type, without a name.
+    pub fn of_type(data_type: &SqlType) -> Self {
+        of_type("", data_type)
+    }
 }
 
 /// The database as the role of one statement sees it.
@@ -267,6 +276,7 @@ impl Facts {
             sequence: column.sequence,
             generated: column.generated.is_some(),
             comment: column.comment.clone(),
+            domain: column.domain.filter(|id| self.catalog().domain_by_id(*id).is_some()),
             modifier: column.places.map_or_else(|| types::of_column(&column.data_type).1, i32::from),
             ..of_type(&column.name, &column.data_type)
         }
@@ -293,6 +303,7 @@ fn attribute(name: &str, type_oid: u32, modifier: i32) -> Attribute {
         name: name.to_owned(),
         type_oid,
         modifier,
+        domain: None,
         dimensions: 0,
         not_null: false,
         default: None,
@@ -344,10 +355,8 @@ fn default_text(text: &str, data_type: &SqlType) -> String {
     {
         return format!("{value}::{}", cast.to_lowercase());
     }
-    if let SqlType::Enum(of) = data_type
-        && is_literal(text)
-    {
-        return format!("{text}::{}", of.name);
+    if data_type.enumerated().is_some() && is_literal(text) {
+        return format!("{text}::{data_type}");
     }
     let (oid, _) = types::of_column(data_type);
     match types::by_oid(oid) {

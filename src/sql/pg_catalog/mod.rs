@@ -25,4 +25,5 @@ mod tests;
 pub use entry::relation_oid;
 pub use functions::function_definition;
 pub use identifier::{parts, quoted};
+pub use oids::{array_type_of, element_type_of};
 pub use route::{answer, describe, route};

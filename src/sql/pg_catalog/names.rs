@@ -83,10 +83,19 @@ pub fn type_oid(facts: &Facts, text: &str) -> Result<u32> {
     if let Some(known) = built_in {
         return if is_array { Some(known.array).filter(|oid| *oid != 0).ok_or_else(undefined) } else { Ok(known.oid) };
     }
-    if let Some((id, _)) = crate::sql::types::find_enum(&facts.context, schema.as_deref(), &name)
+    if let Some((id, _)) = crate::sql::types::find_enum(&facts.context, schema.as_deref(), &name) {
+        return if is_array { oids::row_array(id).ok_or_else(undefined) } else { Ok(oids::of(id)) };
+    }
+    if let Some((id, _)) = crate::sql::types::find_domain(&facts.context, schema.as_deref(), &name)
         && !is_array
     {
         return Ok(oids::of(id));
+    }
+    // Arrays of a type have its name with a line before it.
+    if let Some(element) = name.strip_prefix('_').filter(|_| !is_array)
+        && let Some((id, _)) = crate::sql::types::find_enum(&facts.context, schema.as_deref(), element)
+    {
+        return oids::row_array(id).ok_or_else(undefined);
     }
     let entry = facts.find(schema.as_deref(), &name).filter(|entry| entry.is_relation() && facts.may_see(entry));
     let entry = entry.ok_or_else(undefined)?;
@@ -125,9 +134,24 @@ pub fn type_name(facts: &Facts, oid: u32, modifier: Option<i32>) -> Option<Strin
             false => format!("{}.{}", quoted(&of.schema), quoted(&of.name)),
         });
     }
+    if let Some(domain) = facts.catalog().domain_by_id(ObjectId::from(oid)) {
+        let found = crate::sql::types::find_domain(&facts.context, None, &domain.name);
+        return Some(match found.is_some_and(|(id, _)| oids::of(id) == oid) {
+            true => quoted(&domain.name),
+            false => format!("{}.{}", quoted(&domain.schema), quoted(&domain.name)),
+        });
+    }
+    if let Some(element) = enum_of_array(facts, oid) {
+        return Some(format!("{}[]", type_name(facts, element, None)?));
+    }
     let (relation, is_array) = relation_of_type(facts, oid)?;
     let name = facts.written(&relation);
     Some(if is_array { format!("{name}[]") } else { name })
+}
+
+/// The enumerated type whose arrays a type holds.
+pub fn enum_of_array(facts: &Facts, oid: u32) -> Option<u32> {
+    oids::element_type_of(oid).filter(|element| facts.catalog().enum_by_id(ObjectId::from(*element)).is_some())
 }
 
 /// The relation whose rows a type holds, and whether it holds arrays of them.

@@ -122,12 +122,22 @@ pub fn default(table: ObjectId, column: usize) -> Option<u32> {
     part(table, 2048, column)
 }
 
-/// Number in `pg_type` of the arrays of a relation's rows.
+/// Number in `pg_type` of the arrays of a relation's rows, or of a type of the database.
 pub fn row_array(relation: ObjectId) -> Option<u32> {
     part(relation, 1, 0)
 }
 
-/// The relation whose rows the arrays of this type hold.
+/// Number in `pg_type` of the arrays of a type of the database, by its own number there.
+pub fn array_type_of(element: u32) -> Option<u32> {
+    row_array(ObjectId::from(element))
+}
+
+/// The type whose arrays this number in `pg_type` means, if it is one of the database.
+pub fn element_type_of(array: u32) -> Option<u32> {
+    row_array_of(array).map(of)
+}
+
+/// The relation whose rows the arrays of this type hold, or the type.
 pub fn row_array_of(oid: u32) -> Option<ObjectId> {
     Some(whole(oid, 1)?.0)
 }

@@ -2,6 +2,7 @@
 //! of exact numbers, of which the engine cuts the last digits off.
 
 use super::decimal::Decimals;
+use super::elements::{self, Retyped};
 use super::interval::Scaled;
 use super::marked::Marked;
 use super::{function, keyed};
@@ -40,9 +41,20 @@ pub fn finished(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
         }
         _ => false,
     };
+    let gathers = |expr: &Expr| match expr {
+        Expr::AggregateFunction(call) if call.func.name() == "array_agg" => {
+            let field = call.params.args.first().and_then(|arg| arg.to_field(&schema).ok());
+            field.and_then(|(_, field)| elements::gathered(&field))
+        }
+        _ => None,
+    };
     let needed = |expr: &Expr| {
         let expr = bare(expr);
-        is(expr, "sum", &DataType::Float32) || is(expr, "avg", &interval) || decimal(expr).is_some() || open(expr)
+        is(expr, "sum", &DataType::Float32)
+            || is(expr, "avg", &interval)
+            || decimal(expr).is_some()
+            || open(expr)
+            || gathers(expr).is_some()
     };
     if !aggregate.aggr_expr.iter().any(needed) {
         return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
@@ -85,6 +97,10 @@ pub fn finished(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
                     Some(quotient) => function::call(quotient, vec![sum, count]),
                     None => sum / count,
                 }
+            }
+            other if let Some(array) = gathers(other) => {
+                parts.push(other.clone().alias(&sum));
+                function::call(Retyped::to(&array), vec![part(&sum)])
             }
             other if is(other, "sum", &DataType::Float32) => {
                 parts.push(other.clone().alias(&sum));

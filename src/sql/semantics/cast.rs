@@ -1,13 +1,13 @@
 //! `CAST(value AS type)`.
 
 use super::super::values::Zone;
-use super::function::Operator;
+use super::function::{self, Operator};
 use crate::catalog::SqlType;
 use crate::error::Result;
 use arrow::array::ArrayRef;
-use arrow::datatypes::Field;
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::ColumnarValue;
+use datafusion::logical_expr::{ColumnarValue, Expr};
 
 /// A cast between two types, as [`Zone::convert`] does it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,6 +32,14 @@ impl Operator for Cast {
     fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
         self.zone.convert(&self.from, &operands[0].to_array(rows)?, &self.to)
     }
+}
+
+/// What is cast, where a date becomes a moment of clocks without a zone.
+pub fn day_as_moment(expr: &Expr) -> Option<&Expr> {
+    let Expr::ScalarFunction(call) = expr else { return None };
+    let cast = function::operator_of::<Cast>(call)?;
+    let is_one = *cast.from.data_type() == DataType::Date32 && cast.to == SqlType::Timestamp;
+    call.args.first().filter(|_| is_one)
 }
 
 impl Cast {

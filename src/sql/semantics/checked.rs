@@ -3,6 +3,7 @@
 use super::super::values::{Zone, same_as_arrow};
 use super::arithmetic::Arithmetic;
 use super::cast::Cast;
+use super::moved::{Apart, Moved};
 use super::session_zone::{self, zone_of};
 use super::{function, input_schema};
 use crate::catalog::SqlType;
@@ -66,6 +67,15 @@ fn checked_within(expr: Expr, schema: &DFSchema, zone: &Zone) -> DfResult<Transf
             if Arithmetic::is_needed(op, &a, &b) {
                 let operator = Arithmetic { operator: op, data_type: a };
                 return Ok(Transformed::yes(function::call(operator, vec![*left, *right])));
+            }
+            if Moved::is_one(op, &a, &b) || Apart::is_one(op, &a, &b) {
+                let whole = Expr::BinaryExpr(BinaryExpr::new(left.clone(), op, right.clone()));
+                let data_type = whole.get_type(schema)?;
+                let operands = vec![*left, *right];
+                return Ok(Transformed::yes(match Moved::is_one(op, &a, &b) {
+                    true => function::call(Moved { operator: op, data_type }, operands),
+                    false => function::call(Apart { data_type }, operands),
+                }));
             }
             guarded(*left, op, *right)
         }

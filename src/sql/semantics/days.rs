@@ -1,16 +1,39 @@
-//! `date + integer`, which fails where no calendar of ours goes.
+//! `date + integer`, which fails where no calendar of ours goes; and dates among moments that they are compared with.
 
 use super::function::Operator;
+use crate::catalog::SqlType;
+use crate::encoding::pg_text::is_infinite_date;
 use crate::error::{Error, Kind, Result};
 use arrow::array::types::{Date32Type, Int64Type};
 use arrow::array::{ArrayRef, AsArray, Date32Array};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field};
-use datafusion::logical_expr::ColumnarValue;
+use arrow::compute::cast as arrow_cast;
+use arrow::datatypes::{DataType, Field, TimeUnit};
+use datafusion::common::DFSchema;
+use datafusion::logical_expr::{ColumnarValue, Expr, ExprSchemable, cast};
 use std::sync::Arc;
 
 /// Days since 1970 of the first and the last day that there is here (4714 BC, as in PostgreSQL, and the year 262142).
 const DAYS: std::ops::RangeInclusive<i64> = -2_440_588..=95_026_236;
+
+/// Expressions that are compared, the dates among moments as moments: the engine would count in nanoseconds, which end in 2262.
+pub fn as_moments<const N: usize>(all: [Expr; N], schema: &DFSchema) -> [Expr; N] {
+    let types = all.each_ref().map(|expr| expr.get_type(schema).ok());
+    let zone = |data_type: &Option<DataType>| match data_type {
+        Some(DataType::Timestamp(_, zone)) => Some(zone.is_some()),
+        _ => None,
+    };
+    let zones: Vec<bool> = types.iter().filter_map(zone).collect();
+    let moment = |zoned: bool| if zoned { SqlType::Timestamptz } else { SqlType::Timestamp }.arrow();
+    if zones.is_empty() {
+        return all;
+    }
+    let mut types = types.into_iter();
+    all.map(|expr| match types.next().flatten() {
+        Some(DataType::Date32) => cast(expr, moment(zones.contains(&true))),
+        Some(DataType::Timestamp(TimeUnit::Nanosecond, zone)) => cast(expr, moment(zone.is_some())),
+        _ => expr,
+    })
+}
 
 /// A date so many days later, or earlier.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -29,10 +52,13 @@ impl Operator for Shifted {
     }
 
     fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
-        let dates = cast(&operands[0].to_array(rows)?, &DataType::Date32)?;
-        let days = cast(&operands[1].to_array(rows)?, &DataType::Int64)?;
+        let dates = arrow_cast(&operands[0].to_array(rows)?, &DataType::Date32)?;
+        let days = arrow_cast(&operands[1].to_array(rows)?, &DataType::Int64)?;
         let one = |(date, days): (Option<i32>, Option<i64>)| {
             let (Some(date), Some(days)) = (date, days) else { return Ok(None) };
+            if is_infinite_date(date.into()) {
+                return Ok(Some(date));
+            }
             let moved = if self.back { i64::from(date).checked_sub(days) } else { i64::from(date).checked_add(days) };
             match moved.filter(|days| DAYS.contains(days)).map(i32::try_from) {
                 Some(Ok(days)) => Ok(Some(days)),

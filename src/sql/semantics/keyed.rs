@@ -23,7 +23,7 @@ pub fn key(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
         DataType::Interval(IntervalUnit::MonthDayNano) => Some(function::call(Span, vec![expr.clone()])),
         DataType::Utf8 => match SqlType::from_field(&field) {
             Ok(SqlType::Jsonb) => postgres_call("jsonb_order", vec![expr.clone()]),
-            Ok(SqlType::Inet) => postgres_call("inet_order", vec![expr.clone()]),
+            Ok(SqlType::Inet | SqlType::Cidr) => postgres_call("inet_order", vec![expr.clone()]),
             _ => None,
         },
         _ => None,
@@ -32,7 +32,12 @@ pub fn key(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
 
 /// The expressions by their keys, where all have one of the same kind.
 pub fn together(all: Vec<Expr>, schema: &DFSchema) -> Vec<Expr> {
-    let same = |expr: &Expr| expr.to_field(schema).ok().and_then(|(_, field)| SqlType::from_field(&field).ok());
+    let same = |expr: &Expr| {
+        expr.to_field(schema).ok().and_then(|(_, field)| match SqlType::from_field(&field) {
+            Ok(SqlType::Cidr) => Some(SqlType::Inet),
+            other => other.ok(),
+        })
+    };
     let first = all.first().and_then(same);
     if !matches!(first, Some(SqlType::Interval | SqlType::Jsonb | SqlType::Inet))
         || all.iter().any(|expr| same(expr) != first)

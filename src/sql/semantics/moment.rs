@@ -1,14 +1,15 @@
 //! Parts of moments and of lengths of time, and rounding of floating point.
 
-use super::super::values::{Zone, clock_of};
+use super::super::values::{Zone, clock_of, convert, ends};
 use super::function::Operator;
 use super::interval::Elapsed;
 use crate::catalog::SqlType;
+use crate::encoding::pg_text::is_infinite_moment;
 use crate::error::{Error, Kind, Result};
 use arrow::array::types::{
     Float32Type, Float64Type, IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType,
 };
-use arrow::array::{ArrayRef, AsArray, Decimal128Array};
+use arrow::array::{ArrayRef, AsArray, Decimal128Array, Float64Array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use chrono::{DateTime, Datelike, NaiveDate};
@@ -102,6 +103,8 @@ pub struct Extract {
     from: DataType,
     /// Whose clock shows the zone.
     zone: Zone,
+    /// Whether it is double precision, as that of `date_part`, and not numeric.
+    float: bool,
 }
 
 impl Extract {
@@ -123,6 +126,11 @@ impl Extract {
     /// The same part of what a clock shows.
     pub fn of_clock(&self) -> Self {
         Self { from: SqlType::Timestamp.arrow(), ..self.clone() }
+    }
+
+    /// The same part as double precision.
+    pub fn as_float(&self) -> Self {
+        Self { float: true, ..self.clone() }
     }
 
     /// The part of this name of a type.
@@ -175,7 +183,7 @@ impl Extract {
             Part::Julian if !is_date => 20,
             _ => 0,
         };
-        Ok(Self { part, scale, from: from.clone(), zone: Zone::default() })
+        Ok(Self { part, scale, from: from.clone(), zone: Zone::default(), float: false })
     }
 
     fn values(&self, array: &ArrayRef) -> Result<Vec<Option<i128>>> {
@@ -197,11 +205,14 @@ impl Extract {
                     .collect()
             }
             _ => {
-                let array = cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
+                let array = ends::cast_moments(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
                 let moments = array.as_primitive::<TimestampMicrosecondType>();
                 moments
                     .iter()
-                    .map(|micros| micros.map(|micros| self.of_moment(micros)).transpose())
+                    .map(|micros| {
+                        let finite = micros.filter(|micros| !is_infinite_moment(*micros));
+                        finite.map(|micros| self.of_moment(micros)).transpose()
+                    })
                     .collect::<Result<_>>()?
             }
         })
@@ -293,12 +304,43 @@ impl Operator for Extract {
     }
 
     fn returns(&self) -> Field {
-        Field::new("", DataType::Decimal128(if self.scale > 6 { 38 } else { 20 }, self.scale), true)
+        if self.float {
+            return Field::new("", DataType::Float64, true);
+        }
+        Field::new("", self.decimal(), true)
     }
 
     fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
-        let values: Decimal128Array = self.values(&operands[0].to_array(rows)?)?.into_iter().collect();
-        Ok(Arc::new(values.with_data_type(self.returns().data_type().clone())))
+        let array = operands[0].to_array(rows)?;
+        let ends = self.endless(&array)?;
+        let values: Decimal128Array = self.values(&array)?.into_iter().collect();
+        let values: ArrayRef = Arc::new(values.with_data_type(self.decimal()));
+        if !self.float {
+            return Ok(values);
+        }
+        let floats = convert(&Field::new("", self.decimal(), true), &values, &SqlType::Float8)?;
+        let Some(ends) = ends else { return Ok(floats) };
+        let sign = |later: bool| if later { f64::INFINITY } else { f64::NEG_INFINITY };
+        let floats = floats.as_primitive::<Float64Type>().iter().zip(ends);
+        Ok(Arc::new(floats.map(|(value, end)| end.map(sign).or(value)).collect::<Float64Array>()))
+    }
+}
+
+impl Extract {
+    fn decimal(&self) -> DataType {
+        DataType::Decimal128(if self.scale > 6 { 38 } else { 20 }, self.scale)
+    }
+
+    /// The ends of time among values, for a part that goes on growing: it is infinite there, and any other is NULL.
+    fn endless(&self, array: &ArrayRef) -> Result<Option<ends::Ends>> {
+        use Part::{Century, Decade, Epoch, IsoYear, Julian, Millennium, Year};
+        let ends = ends::of(array)
+            .filter(|_| matches!(self.part, Millennium | Century | Decade | Year | IsoYear | Julian | Epoch));
+        match ends.is_some() && !self.float {
+            true => Err(Error::new(Kind::NumericOutOfRange, "a numeric is a finite number here")
+                .with_hint("Use date_part(), which is double precision.")),
+            false => Ok(ends),
+        }
     }
 }
 

@@ -68,7 +68,7 @@ fn of_type(op: &BinaryOperator, left: &Expr, right: &Expr, schema: &DFSchema) ->
     let field = |expr: &Expr| expr.to_field(schema).map(|(_, field)| field).ok();
     let behind = |field: FieldRef| match SqlType::from_field(&field) {
         Ok(SqlType::Vector(_)) => vector.map(|name| (name, field)),
-        Ok(SqlType::Inet) => network.map(|name| (name, field)),
+        Ok(SqlType::Inet | SqlType::Cidr) => network.map(|name| (name, SqlType::Inet.field("").into())),
         _ => None,
     };
     let found = field(left).and_then(behind).or_else(|| field(right).and_then(behind));
@@ -129,6 +129,11 @@ impl ExprPlanner for Operators {
             let (a, b) = (left.to_field(schema)?.1, right.to_field(schema)?.1);
             let (left, right) = (resolve::lend_as(left, &b)?, resolve::lend_as(right, &a)?);
             return Ok(PlannerResult::Planned(array_has_any(left, right)));
+        }
+        if matches!(op, BinaryOperator::AtArrow | BinaryOperator::ArrowAt) {
+            let (a, b) = (left.to_field(schema)?.1, right.to_field(schema)?.1);
+            let (left, right) = (resolve::lend_as(left, &b)?, resolve::lend_as(right, &a)?);
+            return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }));
         }
         let original = |left, right| Ok(PlannerResult::Original(RawBinaryExpr { op: op.clone(), left, right }));
         let comparison = matches!(op, Eq | Gt | GtEq | Lt | LtEq | NotEq);

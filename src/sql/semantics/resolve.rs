@@ -23,11 +23,13 @@ use super::super::parameters::{self, Parameters, is_open};
 use super::beneath::{computed_beneath, grouped_beneath};
 use super::decimal::Decimals;
 use super::marked::{Marked, has_a_row};
+use super::moment::Extract;
 use super::never::known;
 use super::not_in::in_conditions;
 use super::zone::AtTimeZone;
 use super::{
-    above, average, candidates, enumeration, extreme, floats, function, input_schema, keyed, lateral, listed, regex,
+    above, average, candidates, days, elements, enumeration, extreme, floats, function, input_schema, keyed, lateral,
+    listed, regex,
 };
 use crate::catalog::SqlType;
 use crate::error::{Error, Result};
@@ -137,6 +139,10 @@ impl TreeNodeRewriter for Plans<'_> {
                 sets::must_be_alike(&union)?;
                 Ok(unions::with_types(floats::union(unions::texts_together(union)?)?.data))
             }
+            LogicalPlan::Unnest(_) => match plan.recompute_schema()? {
+                LogicalPlan::Unnest(unnest) => elements::unnested(unnest),
+                plan => Ok(plan),
+            },
             plan => plan.recompute_schema(),
         })
     }
@@ -407,7 +413,7 @@ impl Expressions<'_> {
         let (_, field) = expr.to_field(self.schema).ok()?;
         SqlType::from_field(&field)
             .ok()
-            .filter(|t| matches!(t, SqlType::Json | SqlType::Jsonb | SqlType::Uuid | SqlType::Inet))
+            .filter(|t| matches!(t, SqlType::Json | SqlType::Jsonb | SqlType::Uuid | SqlType::Inet | SqlType::Cidr))
     }
 
     /// The mark that all of them have whose type is not open.
@@ -451,6 +457,11 @@ impl Expressions<'_> {
         if let Some(number) = self.with_places(&cast) {
             return Ok(number);
         }
+        if let (Expr::ScalarFunction(call), DataType::Float64) = (cast.expr.as_ref(), cast.field.data_type())
+            && let Some(part) = function::operator_of::<Extract>(call)
+        {
+            return Ok(function::call(part.as_float(), call.args.clone()));
+        }
         let DataType::Timestamp(TimeUnit::Nanosecond, Some(zone)) = cast.field.data_type() else {
             return Ok(Expr::Cast(self.of_json(cast)));
         };
@@ -462,14 +473,7 @@ impl Expressions<'_> {
 
     /// Dates beside moments as moments: the engine would count them in nanoseconds, which end with the year 2262.
     fn moments_of<const N: usize>(&self, all: [Expr; N]) -> [Expr; N] {
-        let is_moment = |t: &DataType| matches!(t, DataType::Timestamp(TimeUnit::Microsecond, _));
-        let types = all.each_ref().map(|expr| self.type_of(expr));
-        let Some(moment) = types.iter().flatten().find(|t| is_moment(t)) else { return all };
-        let mut types = types.iter();
-        all.map(|expr| match types.next() {
-            Some(Some(DataType::Date32)) => cast(expr, moment.clone()),
-            _ => expr,
-        })
+        days::as_moments(all, self.schema)
     }
 
     /// A cast of `jsonb` to a number or a boolean reads what it is, and fails where it is something else.

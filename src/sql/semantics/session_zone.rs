@@ -9,6 +9,7 @@ use super::cast::Cast;
 use super::function::{self, Operator};
 use super::moment::Extract;
 use crate::catalog::SqlType;
+use crate::encoding::pg_text::is_infinite_moment;
 use crate::error::{Error, Kind, Result};
 use arrow::array::timezone::Tz;
 use arrow::array::types::{IntervalMonthDayNanoType, TimestampMicrosecondType};
@@ -203,7 +204,14 @@ struct Later {
 }
 
 impl Later {
-    fn one(&self, zone: Tz, micros: i64, (months, days, nanos): (i32, i32, i64)) -> Option<i64> {
+    fn one(&self, zone: Tz, micros: i64, span: (i32, i32, i64)) -> Option<i64> {
+        match is_infinite_moment(micros) {
+            true => Some(micros),
+            false => self.moved(zone, micros, span),
+        }
+    }
+
+    fn moved(&self, zone: Tz, micros: i64, (months, days, nanos): (i32, i32, i64)) -> Option<i64> {
         let sign = if self.back { -1 } else { 1 };
         let (months, days) = (i64::from(months) * sign, i64::from(days) * sign);
         let mut moved = micros;

@@ -99,11 +99,11 @@ pub const AGGREGATES: &[(&str, &str)] = &[
     ("every", "bool"),
     (
         "max",
-        "anyarray anyenum bpchar date float4 float8 int2 int4 int8 interval numeric text time timestamp timestamptz",
+        "anyarray anyenum bpchar date float4 float8 inet int2 int4 int8 interval numeric text time timestamp timestamptz",
     ),
     (
         "min",
-        "anyarray anyenum bpchar date float4 float8 int2 int4 int8 interval numeric text time timestamp timestamptz",
+        "anyarray anyenum bpchar date float4 float8 inet int2 int4 int8 interval numeric text time timestamp timestamptz",
     ),
     ("regr_avgx", "float8,float8"),
     ("regr_avgy", "float8,float8"),

@@ -47,7 +47,10 @@ pub fn set(session: &mut Session, set: Set) -> Result<Outcome> {
                 _ => settings.set("timezone", &zone),
             })?;
         }
-        Set::SetNames { charset_name, .. } => session.set("client_encoding", &charset_name.value)?,
+        Set::SetNames { charset_name, .. } => {
+            session.change_settings(false, |settings| settings.set("client_encoding", &charset_name.value))?;
+        }
+        Set::SetNamesDefault {} => session.change_settings(false, |settings| settings.reset("client_encoding"))?,
         Set::SetTransaction { snapshot: Some(_), .. } => {
             return Err(Error::new(Kind::Unsupported, "SET TRANSACTION SNAPSHOT is not supported"));
         }

@@ -3,6 +3,8 @@
 //! What cannot be told from bounds and filters is left away: the engine's own filter stays above the leaf and asks
 //! every row. Only columns that the role sees as they are stored count; of a masked one not even the bounds may tell.
 
+use super::super::semantics::day_as_moment;
+use crate::encoding::pg_text::is_infinite_moment;
 use crate::txn::{Comparison, Condition};
 use arrow::array::{ArrayRef, AsArray};
 use arrow::compute::concat;
@@ -90,15 +92,21 @@ impl Conditions<'_> {
 
     /// A day compared with a moment, which is what a day plus an interval is.
     fn compare_day(&self, day: &Expr, comparison: Comparison, moment: &Expr) -> Option<Condition> {
-        let Expr::Cast(cast) = day else { return None };
-        let column = self.column(&cast.expr)?;
+        let day = match day {
+            Expr::Cast(cast) => cast.expr.as_ref(),
+            other => day_as_moment(other)?,
+        };
+        let column = self.column(day)?;
         let Expr::Literal(moment, _) = moment else { return None };
         if *self.schema.field(column).data_type() != DataType::Date32 {
             return None;
         }
         let (moment, a_day) = match moment {
             ScalarValue::TimestampNanosecond(Some(moment), None) => (*moment, 86_400_000_000_000),
-            ScalarValue::TimestampMicrosecond(Some(moment), None) => (*moment, 86_400_000_000),
+            // The ends of time are at no day.
+            ScalarValue::TimestampMicrosecond(Some(moment), None) if !is_infinite_moment(*moment) => {
+                (*moment, 86_400_000_000)
+            }
             _ => return None,
         };
         let (whole, begun) = (moment.div_euclid(a_day), moment.rem_euclid(a_day) > 0);

@@ -28,6 +28,48 @@ impl Inet {
         (bits <= width(address)).then_some(Self { address, bits })
     }
 
+    /// Reads a network, whose last bytes and bits may be left out: `10.1`, `192.168/25`. How many bits it has then the old classes say,
+    /// or the bytes that are there.
+    pub fn read_network(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let parts = address.split('.').count();
+        if address.contains(':') || parts == 4 {
+            return Self::read(text);
+        }
+        let whole = format!("{address}{}", ".0".repeat(4usize.checked_sub(parts)?));
+        let found = Self::read(&bits.map_or(whole.clone(), |bits| format!("{whole}/{bits}")))?;
+        if bits.is_some() {
+            return Some(found);
+        }
+        let first = (found.value() >> 24) as u8;
+        let class = match first {
+            240.. => 32,
+            224.. if parts == 1 && first == 224 => 4,
+            224.. => 8,
+            192.. => 24,
+            128.. => 16,
+            _ => 8,
+        };
+        found.with_bits(class.max(if class == 4 { 0 } else { 8 * parts as u8 }))
+    }
+
+    /// The smallest network that has both, if they are of one family.
+    pub fn merged(self, other: Self) -> Option<Self> {
+        if self.width() != other.width() {
+            return None;
+        }
+        let least = self.bits.min(other.bits);
+        let bits = (0..=least).rev().find(|bits| self.agrees(other, *bits)).unwrap_or(0);
+        self.with_bits(bits).map(Self::network)
+    }
+
+    /// The mask of the hosts of the network as an address.
+    pub fn hostmask(self) -> Self {
+        let host = self.mask(self.width()) & !self.mask(self.bits);
+        Self { address: self.of(host), bits: self.width() }
+    }
+
     /// Bits that an address of its family has.
     pub fn width(self) -> u8 {
         width(self.address)
@@ -135,6 +177,19 @@ mod tests {
         ] {
             assert_eq!(read(written).to_string(), shown);
         }
+        for (written, shown) in [
+            ("10", "10.0.0.0/8"),
+            ("128.1", "128.1.0.0/16"),
+            ("192.168.1", "192.168.1.0/24"),
+            ("192.168/25", "192.168.0.0/25"),
+            ("224", "224.0.0.0/4"),
+            ("240", "240.0.0.0/32"),
+            ("10.0.0.1", "10.0.0.1/32"),
+            ("2001:db8::/32", "2001:db8::/32"),
+        ] {
+            assert_eq!(Inet::read_network(written).unwrap().with_its_bits(), shown);
+        }
+        assert_eq!(read("10.1.0.0/16").merged(read("10.2.0.0/16")).unwrap().to_string(), "10.0.0.0/14");
         for wrong in ["", "10.0.0", "10.0.0.256", "10.0.0.1/33", "::1/129", "10.0.0.1/", "10.0.0.1/+8", "a"] {
             assert!(Inet::read(wrong).is_none(), "{wrong}");
         }

@@ -4,6 +4,7 @@
 //! the way into a column, which refuses what is too long; [`convert`] the one that a statement asks for in words, which
 //! cuts. Arrow's kernels do the work where they do as PostgreSQL does; numbers are rounded and checked in [`numbers`].
 
+pub mod ends;
 mod inet;
 mod interval;
 mod json;
@@ -52,7 +53,7 @@ pub fn assign(array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
 /// long is cut. A cast that PostgreSQL has not is [`Kind::CannotCoerce`].
 pub fn convert(from: &Field, array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
     // What is kept as text is cast from texts alone.
-    let kept_as_text = matches!(target, SqlType::Uuid | SqlType::Json | SqlType::Jsonb | SqlType::Inet);
+    let kept_as_text = matches!(target, SqlType::Uuid | SqlType::Json | SqlType::Jsonb | SqlType::Inet | SqlType::Cidr);
     let alike = !kept_as_text || is_text(array.data_type()) || array.data_type().is_null();
     if !alike || !castable(array.data_type(), &target.arrow()) {
         return Err(cannot_cast(&SqlType::from_field(from)?, target));
@@ -95,12 +96,22 @@ fn changed(from: &Field, array: &ArrayRef, target: &SqlType) -> Result<ArrayRef>
         (have, DataType::List(_)) if matches!(target, SqlType::Vector(_)) && !is_text(have) && have != &wanted => {
             changed(from, array, &SqlType::Array(Box::new(SqlType::Float4)))?
         }
-        (have, want) if have == want && !is_text(have) => array.clone(),
+        // Labels are texts, and an array of texts may have others among them.
+        (have, want)
+            if have == want
+                && !is_text(have)
+                && (target.enumerated().is_none() || SqlType::from_field(from).is_ok_and(|known| known == *target)) =>
+        {
+            array.clone()
+        }
         (DataType::Null, want) => new_null_array(want, array.len()),
         // As text an address always has its bits, as in PostgreSQL.
         (have, DataType::Utf8) if is_text(have) && *target != SqlType::Inet && is_inet(from) => {
             let texts = cast(array, &DataType::Utf8)?;
-            let whole = |text: &str| Inet::read(text).map_or_else(|| text.to_owned(), Inet::with_its_bits);
+            // And a network is without the bits of its hosts.
+            let of = |of: Inet| if *target == SqlType::Cidr { of.network() } else { of };
+            let whole =
+                |text: &str| Inet::read(text).map_or_else(|| text.to_owned(), |found| of(found).with_its_bits());
             Arc::new(texts.as_string::<i32>().iter().map(|text| text.map(whole)).collect::<StringArray>())
         }
         (have, _) if is_text(have) => read(cast(array, &DataType::Utf8)?.as_string(), target)?,
@@ -113,6 +124,9 @@ fn changed(from: &Field, array: &ArrayRef, target: &SqlType) -> Result<ArrayRef>
             Arc::new(ListArray::try_new(want.clone(), list.offsets().clone(), items, list.nulls().cloned())?)
         }
         (have, want) if have.is_numeric() && want.is_numeric() => numbers::number(array, target)?,
+        (have, want) if is_moment(have) && (is_moment(want) || matches!(want, DataType::Time64(_))) => {
+            ends::cast_moments(array, want)?
+        }
         (DataType::Time64(_), DataType::Interval(_)) => times::as_interval(array)?,
         (DataType::Interval(_), DataType::Time64(_)) => times::of_interval(array),
         _ => cast(array, &wanted)?,
@@ -120,7 +134,7 @@ fn changed(from: &Field, array: &ArrayRef, target: &SqlType) -> Result<ArrayRef>
 }
 
 fn is_inet(field: &Field) -> bool {
-    SqlType::from_field(field).is_ok_and(|known| known == SqlType::Inet)
+    SqlType::from_field(field).is_ok_and(|known| matches!(known, SqlType::Inet | SqlType::Cidr))
 }
 
 fn is_text(data_type: &DataType) -> bool {

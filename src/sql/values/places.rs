@@ -1,5 +1,6 @@
 //! Times and moments in fewer places of seconds: `timestamp(3)`.
 
+use crate::encoding::pg_text::is_infinite_moment;
 use crate::error::{Error, Kind, Result};
 use arrow::array::types::{ArrowPrimitiveType, Time64MicrosecondType, TimestampMicrosecondType};
 use arrow::array::{ArrayRef, AsArray, PrimitiveArray};
@@ -20,7 +21,10 @@ pub fn in_places(array: &ArrayRef, places: u8) -> Result<ArrayRef> {
             Arc::new(each(array.as_primitive::<Time64MicrosecondType>(), of_day)?)
         }
         DataType::Timestamp(TimeUnit::Microsecond, zone) => {
-            let moment = |micros: i64| rounded(micros.checked_sub(ZERO_MICROS)?, unit)?.checked_add(ZERO_MICROS);
+            let moment = |micros: i64| match is_infinite_moment(micros) {
+                true => Some(micros),
+                false => rounded(micros.checked_sub(ZERO_MICROS)?, unit)?.checked_add(ZERO_MICROS),
+            };
             let moments = each(array.as_primitive::<TimestampMicrosecondType>(), moment)?;
             Arc::new(moments.with_timezone_opt(zone.clone()))
         }

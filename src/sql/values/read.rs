@@ -4,6 +4,7 @@
 //! forms that PostgreSQL has.
 
 use super::super::error::invalid_text;
+use super::ends;
 use super::inet::Inet;
 use super::interval::interval;
 use super::json;
@@ -38,6 +39,15 @@ pub fn read(texts: &StringArray, target: &SqlType) -> Result<ArrayRef> {
         SqlType::Text | SqlType::Varchar(_) | SqlType::Char(_) => Ok(Arc::new(texts.clone())),
         SqlType::Uuid => each(&uuid),
         SqlType::Inet => each(&|text| Inet::read(text).map(|of| of.to_string())),
+        SqlType::Cidr => {
+            let one = |text: &str| match Inet::read_network(text) {
+                Some(of) if of.network() == of => Ok(of.with_its_bits()),
+                Some(_) => Err(Error::new(Kind::InvalidText, format!("invalid cidr value: \"{text}\""))
+                    .with_detail("Value has bits set to right of mask.")),
+                None => Err(unreadable(target, text)),
+            };
+            Ok(Arc::new(texts.iter().map(|text| text.map(one).transpose()).collect::<Result<StringArray>>()?))
+        }
         SqlType::Json => each(&|text| json::is_valid(text).then(|| text.to_owned())),
         SqlType::Jsonb => each(&json::normal),
         SqlType::Bool => {
@@ -100,6 +110,13 @@ fn by_arrow(texts: &StringArray, target: &SqlType) -> Result<ArrayRef> {
     }
     if values.null_count() == texts.null_count() {
         return rounded(values, &trimmed);
+    }
+    let ends: Option<ends::Ends> = ends::has_ends(target)
+        .then(|| trimmed.iter().map(|text| text.and_then(ends::named)).collect())
+        .filter(|ends: &ends::Ends| ends.iter().any(Option::is_some));
+    if let Some(ends) = ends {
+        let others = trimmed.iter().zip(&ends).map(|(text, end)| text.filter(|_| end.is_none()));
+        return Ok(ends::put(&by_arrow(&others.collect(), target)?, &ends));
     }
     // Only what Arrow could not read is read again.
     let again: StringArray = (0..texts.len())
@@ -406,6 +423,8 @@ mod tests {
             ("of", SqlType::Bool, "f"),
             ("+1.50", SqlType::Numeric(Some((5, 2))), "1.50"),
             ("1e3", SqlType::Numeric(Some((7, 2))), "1000.00"),
+            ("Infinity", SqlType::Date, "infinity"),
+            ("-infinity", SqlType::Timestamptz, "-infinity"),
             ("2024-02-29 10:05", SqlType::Timestamp, "2024-02-29 10:05:00"),
             ("2024-02-29 10:05:01+08", SqlType::Timestamp, "2024-02-29 10:05:01"),
             ("2024-02-29 10:05+08", SqlType::Timestamptz, "2024-02-29 02:05:00+00"),

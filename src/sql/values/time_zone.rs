@@ -1,5 +1,6 @@
 //! Time zones by name: what their clocks show at a moment, and the moment at which they show that.
 
+use crate::encoding::pg_text::is_infinite_moment;
 use crate::error::{Error, Kind, Result};
 use arrow::array::timezone::Tz;
 use chrono::{DateTime, Duration, NaiveDateTime, Offset, TimeZone as _};
@@ -79,6 +80,9 @@ pub fn out_of_range() -> Error {
 
 /// What a clock of the zone shows at a moment, as a moment at which one of UTC shows it.
 pub fn clock_of(zone: Tz, micros: i64) -> Option<i64> {
+    if is_infinite_moment(micros) {
+        return Some(micros);
+    }
     let moment = DateTime::from_timestamp_micros(micros)?.naive_utc();
     let clock = moment.checked_add_signed(ahead(zone.offset_from_utc_datetime(&moment)))?;
     Some(clock.and_utc().timestamp_micros())
@@ -87,6 +91,9 @@ pub fn clock_of(zone: Tz, micros: i64) -> Option<i64> {
 /// The moment at which a clock of the zone shows this. Where it shows a time twice, the later moment is meant; where it leaps over
 /// one, the offset before the leap holds, as in PostgreSQL.
 pub fn moment_of(zone: Tz, micros: i64) -> Option<i64> {
+    if is_infinite_moment(micros) {
+        return Some(micros);
+    }
     let clock = DateTime::from_timestamp_micros(micros)?.naive_utc();
     Some(clock.checked_sub_signed(ahead(there(zone, clock)?))?.and_utc().timestamp_micros())
 }

@@ -4,7 +4,7 @@
 //! is made of one.
 
 use super::time_zone::{clock_of, moment_of, out_of_range, zone_name};
-use super::{assign, convert, read};
+use super::{assign, convert, ends, read};
 use crate::catalog::SqlType;
 use crate::error::{Error, Result};
 use arrow::array::timezone::Tz;
@@ -174,7 +174,7 @@ fn clock_field() -> Field {
 fn each(array: &ArrayRef, to: impl Fn(i64) -> Option<i64>, zone: Option<&str>) -> Result<ArrayRef> {
     let micros = match array.data_type() {
         DataType::Timestamp(_, zone) => cast(array, &DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))?,
-        _ => cast(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?,
+        _ => ends::cast_moments(array, &DataType::Timestamp(TimeUnit::Microsecond, None))?,
     };
     let moved = micros.as_primitive::<TimestampMicrosecondType>().iter();
     let moved = moved.map(|micros| micros.map(|micros| to(micros).ok_or_else(out_of_range)).transpose());

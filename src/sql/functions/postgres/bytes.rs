@@ -6,6 +6,7 @@ use super::declared::{
     Declaration,
 };
 use super::made::{Args, Made};
+use crate::encoding::Charset;
 use crate::error::{Error, Kind, Result};
 use crate::sql::values::unescaped;
 use arrow::array::{ArrayRef, AsArray, Int32Array};
@@ -28,7 +29,8 @@ pub const FUNCTIONS: &[Declaration] = &[
     ("get_bit(bytea, int8) int4", Each(get_bit)),
     ("set_bit(bytea, int8, int4) bytea", Each(set_bit)),
     ("bit_count(bytea) int8", Each(|row| Ok(Made::Int(row.bytes(0).iter().map(|b| i128::from(b.count_ones())).sum())))),
-    ("convert_to(text, text) bytea", Each(|row| is_utf8(row.text(1)).map(|()| row.text(0).as_bytes().to_vec().into()))),
+    ("convert_to(text, text) bytea", Each(convert_to)),
+    ("convert(bytea, text, text) bytea", Each(convert)),
     ("convert_from(bytea, text) text", Each(convert_from)),
 ];
 
@@ -177,19 +179,39 @@ fn set_bit(row: &Args<'_>) -> Result<Made> {
     Ok(bytes.into())
 }
 
-fn is_utf8(encoding: &str) -> Result<()> {
-    match encoding.to_ascii_lowercase().replace(['-', '_'], "").as_str() {
-        "utf8" | "unicode" => Ok(()),
-        _ => Err(Error::new(Kind::Unsupported, format!("encoding \"{encoding}\" is not supported: use UTF8"))),
+fn convert_from(row: &Args<'_>) -> Result<Made> {
+    let charset = charset(row.text(1), "source")?;
+    let text = charset.decode(row.bytes(0))?;
+    match text.contains('\0') {
+        false => Ok(text.into_owned().into()),
+        true => {
+            let message = format!("invalid byte sequence for encoding \"{}\": 0x00", charset.name());
+            Err(Error::new(Kind::InvalidByteSequence, message))
+        }
     }
 }
 
-fn convert_from(row: &Args<'_>) -> Result<Made> {
-    is_utf8(row.text(1))?;
-    match std::str::from_utf8(row.bytes(0)) {
-        Ok(text) if !text.contains('\0') => Ok(text.into()),
-        _ => Err(Error::new(Kind::InvalidByteSequence, "invalid byte sequence for encoding \"UTF8\"")),
-    }
+fn convert_to(row: &Args<'_>) -> Result<Made> {
+    let mut bytes = Vec::new();
+    charset(row.text(1), "destination")?.encode(row.text(0), &mut bytes)?;
+    Ok(bytes.into())
+}
+
+fn convert(row: &Args<'_>) -> Result<Made> {
+    let (from, to) = (charset(row.text(1), "source")?, charset(row.text(2), "destination")?);
+    let mut bytes = Vec::new();
+    to.encode(&from.decode(row.bytes(0))?, &mut bytes)?;
+    Ok(bytes.into())
+}
+
+/// An encoding by its name.
+fn charset(name: &str, what: &str) -> Result<Charset> {
+    Charset::named(name).map_err(|error| match error.kind() {
+        Kind::InvalidParameter => {
+            Error::new(Kind::InvalidParameter, format!("invalid {what} encoding name \"{name}\""))
+        }
+        _ => error,
+    })
 }
 
 #[cfg(test)]

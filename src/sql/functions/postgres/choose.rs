@@ -93,6 +93,8 @@ fn is_same(given: &SqlType, wanted: &SqlType) -> bool {
         (Varchar(_) | Char(_) | Text, Text) | (Numeric(_), Numeric(_)) => true,
         (SqlType::Array(a), SqlType::Array(b)) => is_same(a, b),
         (SqlType::Vector(_), SqlType::Vector(_)) => true,
+        // A network is an address, too.
+        (SqlType::Cidr, SqlType::Inet) => true,
         // What is known by its Arrow type alone.
         (SqlType::Array(item), SqlType::Vector(_)) => **item == SqlType::Float4,
         (a, b) => a == b,

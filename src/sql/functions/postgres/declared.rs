@@ -127,6 +127,7 @@ fn sql_type(name: &str) -> Option<SqlType> {
         "interval" => SqlType::Interval,
         "uuid" => SqlType::Uuid,
         "inet" => SqlType::Inet,
+        "cidr" => SqlType::Cidr,
         "json" => SqlType::Json,
         "jsonb" => SqlType::Jsonb,
         "vector" => SqlType::Vector(None),

@@ -2,6 +2,7 @@
 
 use super::declared::{Body::Each, Declaration};
 use super::made::{Args, Made, Span};
+use crate::encoding::pg_text::{is_infinite_date, is_infinite_moment};
 use crate::error::{Error, Kind, Result};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike};
 
@@ -13,9 +14,9 @@ pub const FUNCTIONS: &[Declaration] = &[
     ("justify_hours(interval) interval", Each(|row| justify_hours(row.span(0)).map(Made::from))),
     ("justify_interval(interval) interval", Each(justify)),
     ("make_interval(int4?, int4?, int4?, int4?, int4?, int4?, float8?) interval", Each(make)),
-    ("isfinite(date) bool", Each(|_| Ok(Made::Bool(true)))),
-    ("isfinite(timestamp) bool", Each(|_| Ok(Made::Bool(true)))),
-    ("isfinite(timestamptz) bool", Each(|_| Ok(Made::Bool(true)))),
+    ("isfinite(date) bool", Each(|row| Ok(Made::Bool(!is_infinite_date(row.moment(0)))))),
+    ("isfinite(timestamp) bool", Each(|row| Ok(Made::Bool(!is_infinite_moment(row.moment(0)))))),
+    ("isfinite(timestamptz) bool", Each(|row| Ok(Made::Bool(!is_infinite_moment(row.moment(0)))))),
     ("isfinite(interval) bool", Each(|_| Ok(Made::Bool(true)))),
     ("interval_scale(interval, int4) interval", Each(scaled)),
 ];

@@ -3,7 +3,7 @@
 use super::declared::{Body::Each, Declaration};
 use super::intervals::civil;
 use super::made::{Args, Made, Span};
-use crate::encoding::pg_text::Cell;
+use crate::encoding::pg_text::{Cell, is_infinite_moment};
 use crate::error::{Error, Kind, Result};
 use crate::sql::values::TimeZone;
 use chrono::{Datelike, NaiveDate, NaiveDateTime, Utc};
@@ -24,6 +24,8 @@ pub const FUNCTIONS: &[Declaration] = &[
     ),
     ("date_trunc(text, timestamptz, text) timestamptz", Each(truncated_there)),
     ("date_trunc(text, interval) interval", Each(truncated_span)),
+    ("date_bin(interval, timestamp, timestamp) timestamp", Each(binned)),
+    ("date_bin(interval, timestamptz, timestamptz) timestamptz", Each(binned)),
     ("time_scale(timestamp, int4) timestamp", Each(rounded_moment)),
     ("time_scale(timestamptz, int4) timestamptz", Each(rounded_moment)),
     ("time_scale(time, int4) time", Each(rounded_moment)),
@@ -38,6 +40,10 @@ pub const FUNCTIONS: &[Declaration] = &[
     ("overlaps(timestamptz, timestamptz, timestamptz, timestamptz) bool", Each(overlaps)),
     ("overlaps(time, time, time, time) bool", Each(overlaps)),
     ("overlaps(timestamp, interval, timestamp, interval) bool", Each(overlaps)),
+    ("overlaps(timestamp, timestamp, timestamp, interval) bool", Each(overlaps)),
+    ("overlaps(timestamp, interval, timestamp, timestamp) bool", Each(overlaps)),
+    ("overlaps(timestamptz, timestamptz, timestamptz, interval) bool", Each(overlaps)),
+    ("overlaps(timestamptz, interval, timestamptz, timestamptz) bool", Each(overlaps)),
     ("overlaps(timestamptz, interval, timestamptz, interval) bool", Each(overlaps)),
 ];
 
@@ -94,6 +100,9 @@ fn timestamptz(row: &Args<'_>) -> Result<Made> {
 
 /// Microseconds cut at a unit.
 fn truncated(unit: &str, micros: i64, of: &str) -> Result<i64> {
+    if is_infinite_moment(micros) {
+        return Ok(micros);
+    }
     let folded = unit.trim().to_ascii_lowercase();
     let cut = |length: i64| micros - micros.rem_euclid(length);
     let midnight = micros - micros.rem_euclid(DAY_MICROS);
@@ -121,6 +130,30 @@ fn truncated(unit: &str, micros: i64, of: &str) -> Result<i64> {
         "millennium" | "mil" => first(since(1000), 1)?,
         _ => return Err(no_unit(unit, of)),
     })
+}
+
+/// The beginning of the stretch that a moment is in, where such stretches follow each other from an origin on.
+fn binned(row: &Args<'_>) -> Result<Made> {
+    let Span { months, days, micros } = row.span(0);
+    let (moment, origin) = (row.moment(1), row.moment(2));
+    if is_infinite_moment(moment) {
+        return Ok(Made::Moment(moment));
+    }
+    if is_infinite_moment(origin) {
+        return Err(out_of_range("origin out of range".to_owned()));
+    }
+    if months != 0 {
+        let message = "timestamps cannot be binned into intervals containing months or years";
+        return Err(Error::new(Kind::Unsupported, message));
+    }
+    let too_long = || out_of_range("interval out of range".to_owned());
+    let stride =
+        i64::from(days).checked_mul(DAY_MICROS).and_then(|days| days.checked_add(micros)).ok_or_else(too_long)?;
+    if stride <= 0 {
+        return Err(out_of_range("stride must be greater than zero".to_owned()));
+    }
+    let past = moment.checked_sub(origin).ok_or_else(too_long)?.rem_euclid(stride);
+    moment.checked_sub(past).map(Made::Moment).ok_or_else(|| out_of_range("timestamp out of range".to_owned()))
 }
 
 /// A unit's name without the `s` of more than one.
@@ -186,6 +219,9 @@ pub fn rounded(micros: i64, places: i64) -> i64 {
 fn rounded_moment(row: &Args<'_>) -> Result<Made> {
     // PostgreSQL counts from 2000 on, and half-way cases go away from there.
     let origin = if matches!(row.get(0), Some(Cell::Time(_))) { 0 } else { 946_684_800_000_000 };
+    if is_infinite_moment(row.moment(0)) {
+        return Ok(Made::Moment(row.moment(0)));
+    }
     let moved = row.moment(0).checked_sub(origin);
     let rounded = moved.and_then(|micros| rounded(micros, row.int(1)).checked_add(origin));
     rounded.map(Made::Moment).ok_or_else(|| out_of_range("timestamp out of range".to_owned()))
@@ -207,11 +243,20 @@ fn shifted(row: &Args<'_>, sign: i64) -> Result<Made> {
         let message = format!("interval time zone \"{text}\" must not include months or days");
         return Err(Error::new(Kind::InvalidParameter, message));
     }
+    if is_infinite_moment(row.moment(1)) {
+        return Ok(Made::Moment(row.moment(1)));
+    }
     let moved = row.moment(1).checked_add(sign * micros);
     moved.map(Made::Moment).ok_or_else(|| out_of_range("timestamp out of range".to_owned()))
 }
 
 fn since_1970(row: &Args<'_>) -> Result<Made> {
+    if row.float(0).is_infinite() {
+        return Ok(Made::Moment(if row.float(0) > 0.0 { i64::MAX } else { i64::MIN }));
+    }
+    if row.float(0).is_nan() {
+        return Err(out_of_range("timestamp cannot be NaN".to_owned()));
+    }
     let micros = (row.float(0) * 1e6).round_ties_even();
     // The years that a calendar of ours has.
     match micros.abs() < 8e18 && civil(micros as i64).is_ok() {
@@ -241,6 +286,9 @@ fn overlaps(row: &Args<'_>) -> Result<Made> {
 
 /// A moment moved by a length of time.
 fn moved(micros: i64, span: Span) -> Result<i64> {
+    if is_infinite_moment(micros) {
+        return Ok(micros);
+    }
     let range = || out_of_range("timestamp out of range".to_owned());
     let clock: NaiveDateTime = civil(micros)?;
     let months = chrono::Months::new(span.months.unsigned_abs());

@@ -12,7 +12,9 @@ pub const FUNCTIONS: &[Declaration] = &[
     ("abbrev(inet) text", Each(|row| Ok(one(row, 0)?.to_string().into()))),
     ("masklen(inet) int4", Each(|row| Ok(i32::from(one(row, 0)?.bits).into()))),
     ("family(inet) int4", Each(|row| Ok(if one(row, 0)?.address.is_ipv4() { 4 } else { 6 }.into()))),
-    ("network(inet) inet", Each(|row| Ok(one(row, 0)?.network().to_string().into()))),
+    ("network(inet) cidr", Each(|row| Ok(one(row, 0)?.network().with_its_bits().into()))),
+    ("hostmask(inet) inet", Each(|row| Ok(one(row, 0)?.hostmask().to_string().into()))),
+    ("inet_merge(inet, inet) cidr", Each(merged)),
     ("broadcast(inet) inet", Each(|row| Ok(one(row, 0)?.broadcast().to_string().into()))),
     ("netmask(inet) inet", Each(|row| Ok(one(row, 0)?.netmask().to_string().into()))),
     ("set_masklen(inet, int4) inet", Each(set_masklen)),
@@ -25,6 +27,13 @@ pub const FUNCTIONS: &[Declaration] = &[
     // What they are sorted by.
     ("inet_order(inet) text", Each(|row| Ok(one(row, 0)?.order().into()))),
 ];
+
+fn merged(row: &Args<'_>) -> Result<Made> {
+    match one(row, 0)?.merged(one(row, 1)?) {
+        Some(merged) => Ok(merged.with_its_bits().into()),
+        None => Err(Error::new(Kind::InvalidParameter, "cannot merge addresses from different families")),
+    }
+}
 
 /// The function behind an operator, if it is one of networks.
 pub fn of_operator(symbol: &str) -> Option<&'static str> {

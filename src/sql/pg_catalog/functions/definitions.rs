@@ -51,7 +51,10 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
         }
         "pg_get_constraintdef" => {
             let oid = args.oid(0, &Type::Oid)?;
-            constraint_by_oid(facts, oid).map(|found| constraint(facts, &found, args.flag(1))).into()
+            match relations::domain_check_by_oid(facts, oid) {
+                Some(of) => format!("CHECK ({})", deparse::domain_check(&of.check.expression, args.flag(1))).into(),
+                None => constraint_by_oid(facts, oid).map(|found| constraint(facts, &found, args.flag(1))).into(),
+            }
         }
         // What stands for the tree of an expression is its text.
         "pg_get_expr" => deparse::expression(args.text(0)?, args.flag(2)).into(),

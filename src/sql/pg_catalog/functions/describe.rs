@@ -82,8 +82,14 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
             let oid = args.oid(0, &Type::Regtype)?;
             match types::by_oid(oid) {
                 Some(known) => (known.namespace == oids::PG_CATALOG).into(),
-                None if let Some(of) = facts.catalog().enum_by_id(u64::from(oid)) => {
+                None if let Some((oid, of)) = Some(names::enum_of_array(facts, oid).unwrap_or(oid))
+                    .and_then(|oid| Some((oid, facts.catalog().enum_by_id(u64::from(oid))?))) =>
+                {
                     let found = crate::sql::types::find_enum(&facts.context, None, &of.name);
+                    found.is_some_and(|(id, _)| oids::of(id) == oid).into()
+                }
+                None if let Some(domain) = facts.catalog().domain_by_id(u64::from(oid)) => {
+                    let found = crate::sql::types::find_domain(&facts.context, None, &domain.name);
                     found.is_some_and(|(id, _)| oids::of(id) == oid).into()
                 }
                 None => names::relation_of_type(facts, oid).map(|(entry, _)| facts.is_in_path(&entry)).into(),

@@ -4,6 +4,7 @@ use super::super::super::activity::Stop;
 use super::super::value::{Type, Value};
 use super::Args;
 use crate::config::SERVER_VERSION;
+use crate::encoding::Charset;
 use crate::error::{Error, Kind, Result};
 use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -57,12 +58,13 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
         "inet_client_addr" => context.activity.connection().map(|of| of.peer.ip().to_canonical().to_string()).into(),
         "inet_client_port" => context.activity.connection().map(|of| i64::from(of.peer.port())).into(),
         "current_query" => context.activity.now().query.into(),
-        "getdatabaseencoding" | "pg_client_encoding" => "UTF8".into(),
-        "pg_encoding_to_char" => if args.number(0)? == 6 { "UTF8" } else { "" }.into(),
-        "pg_char_to_encoding" => {
-            let utf8 = matches!(args.text(0)?.to_lowercase().as_str(), "utf8" | "utf-8" | "unicode");
-            if utf8 { 6 } else { -1 }.into()
+        "getdatabaseencoding" => "UTF8".into(),
+        "pg_client_encoding" => context.settings.charset().name().into(),
+        "pg_encoding_to_char" => {
+            let number = args.number(0)?;
+            Charset::all().find(|charset| charset.number() == number).map_or("", Charset::name).into()
         }
+        "pg_char_to_encoding" => Charset::named(args.text(0)?).map_or(-1, Charset::number).into(),
         "pg_is_in_recovery" | "pg_is_wal_replay_paused" | "pg_jit_available" => false.into(),
         "pg_postmaster_start_time" | "pg_conf_load_time" => Value::Moment(*STARTED),
         "txid_current" | "txid_current_if_assigned" => context.snapshot.seq.into(),

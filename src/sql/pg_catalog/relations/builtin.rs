@@ -3,6 +3,7 @@
 use super::super::entry::What;
 use super::super::facts::Facts;
 use super::super::oids;
+use super::domain;
 use super::functions as known;
 use super::rows::{Rows, row};
 use super::types as built_in;
@@ -61,8 +62,33 @@ pub fn types(facts: &Facts, rows: &mut Rows) {
             typalign: "i",
             typstorage: "p",
             typtypmod: -1,
+            typarray: oids::row_array(id).unwrap_or(0),
         );
+        if let Some(array) = oids::row_array(id) {
+            row!(rows,
+                oid: array,
+                typname: format!("_{}", of.name),
+                typnamespace: facts.schema_oid(&of.schema).unwrap_or(0),
+                typowner: oids::of(of.owner),
+                typlen: -1,
+                typtype: "b",
+                typcategory: "A",
+                typisdefined: true,
+                typdelim: ",",
+                // array_subscript_handler, array_in, array_out, array_recv, array_send
+                typsubscript: 6179,
+                typelem: oids::of(id),
+                typinput: 750,
+                typoutput: 751,
+                typreceive: 2400,
+                typsend: 2401,
+                typalign: "i",
+                typstorage: "x",
+                typtypmod: -1,
+            );
+        }
     }
+    domain::types(facts, rows);
     // record_in, record_out, record_recv, record_send; array_in and so on.
     let (record, array) = ([2290, 2291, 2402, 2403], [750, 751, 2400, 2401]);
     for entry in facts.entries() {

@@ -248,7 +248,7 @@ fn commented(facts: &Facts, comment: &Comment) -> Option<(u32, &'static str)> {
     }
     match facts.catalog().get(comment.object)?.as_ref() {
         Object::Schema(_) => Some((oid, "pg_namespace")),
-        Object::Enum(_) => Some((oid, "pg_type")),
+        Object::Enum(_) | Object::Domain(_) => Some((oid, "pg_type")),
         Object::RowPolicy(policy) => facts.entry(oids::of(policy.table)).map(|_| (oid, "pg_policy")),
         Object::Index(_) | Object::PlainIndex(_) | Object::Sequence(_) => facts.entry(oid).map(|_| (oid, "pg_class")),
         _ => None,

@@ -183,4 +183,5 @@ pub fn rows(facts: &Facts, rows: &mut Rows) {
         }
         rows.add(&cells);
     }
+    super::domain::constraints(facts, rows);
 }

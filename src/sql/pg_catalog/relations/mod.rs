@@ -8,6 +8,7 @@ mod builtin;
 mod class;
 mod constraint;
 mod dependency;
+mod domain;
 mod foreign;
 pub mod functions;
 mod index;
@@ -21,6 +22,7 @@ mod session;
 pub mod types;
 
 pub use constraint::{Constraint, Kind as ConstraintKind, constraints_of};
+pub use domain::check_by_oid as domain_check_by_oid;
 pub use index::indexed;
 
 use super::facts::Facts;

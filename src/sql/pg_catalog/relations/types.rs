@@ -126,10 +126,12 @@ pub fn of_column(data_type: &SqlType) -> (u32, i32) {
         SqlType::Interval => (1186, -1),
         SqlType::Uuid => (2950, -1),
         SqlType::Inet => (869, -1),
+        SqlType::Cidr => (650, -1),
         SqlType::Json => (114, -1),
         SqlType::Jsonb => (3802, -1),
         SqlType::Enum(of) => (oids::of(of.id), -1),
         SqlType::Vector(dimensions) => (VECTOR, dimensions.map_or(-1, i32::from)),
+        SqlType::Array(item) if let SqlType::Enum(of) = item.as_ref() => (oids::row_array(of.id).unwrap_or(0), -1),
         SqlType::Array(item) => {
             let (element, modifier) = of_column(item);
             // Arrays of arrays are of the same type as arrays.

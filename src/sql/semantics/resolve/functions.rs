@@ -2,7 +2,8 @@
 
 use super::super::super::missing;
 use super::super::super::parameters;
-use super::super::enumeration::enum_of;
+use super::super::elements;
+use super::super::enumeration::{self, enum_of};
 use super::super::function;
 use super::super::length::Bounded;
 use super::super::math::{Math, Whole};
@@ -81,6 +82,14 @@ impl Expressions<'_> {
         if TEXT_FUNCTIONS.contains(&call.name()) {
             self.takes_text(call.name(), &call.args)?;
         }
+        if let Some(gives) = elements::call(&call.name().to_owned(), &mut call.args, self.schema)? {
+            return Ok(function::call(gives, vec![self.of_engine(call)?]));
+        }
+        self.of_engine(call)
+    }
+
+    /// A call of one of the engine's functions.
+    fn of_engine(&self, mut call: ScalarFunction) -> Result<Expr> {
         let ours = match (call.name(), call.args.as_slice()) {
             ("coalesce" | "nullif" | "greatest" | "least", _) => {
                 let name = call.name().to_uppercase();
@@ -88,9 +97,8 @@ impl Expressions<'_> {
                 let open = call.args.iter().any(|arg| self.is_open_numeric(arg));
                 call.args = self.alike(call.args, &name)?;
                 let ordered = matches!(call.name(), "greatest" | "least");
-                if ordered && call.args.iter().any(|arg| enum_of(arg, self.schema).is_some()) {
-                    let message = format!("{name} of an enumerated type is not supported");
-                    return Err(Error::new(Kind::Unsupported, message));
+                if let Some(of) = call.args.iter().find_map(|arg| enum_of(arg, self.schema)).filter(|_| ordered) {
+                    return enumeration::furthest(call, of, self.schema);
                 }
                 let result = super::marked(Expr::ScalarFunction(call.clone()), mark);
                 Some(self.without_zeros(result, open)?)

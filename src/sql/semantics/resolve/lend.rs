@@ -32,6 +32,8 @@ pub fn lend_as(expr: Expr, field: &Field) -> Result<Expr> {
                 other => other,
             });
         }
+        // Which is compared as an address.
+        Ok(SqlType::Cidr) => SqlType::Inet,
         _ => return lend(expr, Some(field.data_type())),
     };
     match expr {

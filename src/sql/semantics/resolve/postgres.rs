@@ -3,6 +3,7 @@
 use super::super::super::functions::postgres::{Given, Postgres};
 use super::super::super::values::read_one;
 use super::super::candidates::name_of;
+use super::super::moved;
 use super::{Expressions, is_unknown, lend_as};
 use crate::catalog::SqlType;
 use crate::error::Result;
@@ -44,7 +45,8 @@ impl Expressions<'_> {
             ("date_trunc", [Expr::Literal(ScalarValue::Utf8(Some(unit)), _), _])
                 if is_engines(unit) && chosen_gives != SqlType::Interval =>
             {
-                date_trunc(args[0].clone(), args[1].clone())
+                let unit = args[0].clone();
+                moved::around(args[1].clone(), chosen_gives.arrow(), |moments| date_trunc(unit, moments))
             }
             _ => Expr::ScalarFunction(ScalarFunction { func: call.func.clone(), args }),
         })

@@ -5,6 +5,7 @@ use super::super::made::{Args, Made, Span};
 use super::ordinal;
 use super::roman::roman;
 use super::words::{Node, Pattern, nodes};
+use crate::encoding::pg_text::is_infinite_moment;
 use crate::error::{Error, Kind, Result};
 use chrono::{Datelike, NaiveDateTime, Timelike};
 
@@ -52,6 +53,9 @@ pub fn of_timestamptz(row: &Args<'_>) -> Result<Made> {
 }
 
 fn of_moment(row: &Args<'_>, zone: Option<&'static str>) -> Result<Made> {
+    if is_infinite_moment(row.moment(0)) {
+        return Ok(Made::Null);
+    }
     let moment = civil(row.moment(0))?;
     let shown = Shown {
         year: moment.year().into(),

@@ -1,7 +1,7 @@
 //! columns: each with its type as the standard describes it.
 
 use super::super::super::facts::{Attribute, Facts};
-use super::super::super::oids;
+use super::super::super::{names, oids};
 use super::super::rows::Rows;
 use super::super::types::{self, BuiltIn};
 use super::{database, owns, yes_or_no};
@@ -22,12 +22,17 @@ pub fn columns(facts: &Facts, rows: &mut Rows) {
             let declared = types::by_oid(attribute.type_oid);
             // A domain is told apart; its base says what it holds.
             let known = declared.map(|known| types::by_oid(known.base).unwrap_or(known));
-            let domain = declared.filter(|known| known.base != 0);
+            let domain = match attribute.domain.and_then(|id| facts.catalog().domain_by_id(id)) {
+                Some(domain) => Some((domain.schema.as_str(), domain.name.as_str())),
+                None => declared.filter(|known| known.base != 0).map(|known| ("information_schema", known.name)),
+            };
             let numbering = attribute.sequence.filter(|_| attribute.identity);
             let sequence = numbering.and_then(|id| facts.catalog().sequence_by_id(id));
             let identity = |value: fn(&Sequence) -> i64| sequence.map(|sequence| value(sequence).to_string());
             let Size { characters, octets, precision, radix, scale, moment } = size(known, &attribute);
-            let of = facts.catalog().enum_by_id(u64::from(attribute.type_oid));
+            let element = names::enum_of_array(facts, attribute.type_oid);
+            let of = facts.catalog().enum_by_id(u64::from(element.unwrap_or(attribute.type_oid)));
+            let own_name = of.map(|of| if element.is_some() { format!("_{}", of.name) } else { of.name.clone() });
             let udt_schema = of.map_or("pg_catalog", |of| of.schema.as_str());
             rows.add(&[
                 ("table_catalog", database(facts).into()),
@@ -37,7 +42,7 @@ pub fn columns(facts: &Facts, rows: &mut Rows) {
                 ("ordinal_position", (at + 1).into()),
                 ("column_default", attribute.default.clone().filter(|_| owns && !attribute.generated).into()),
                 ("is_nullable", yes_or_no(!attribute.not_null).into()),
-                ("data_type", data_type(known).into()),
+                ("data_type", if element.is_some() { "ARRAY".into() } else { data_type(known).into() }),
                 ("character_maximum_length", characters.into()),
                 ("character_octet_length", octets.into()),
                 ("numeric_precision", precision.into()),
@@ -45,11 +50,11 @@ pub fn columns(facts: &Facts, rows: &mut Rows) {
                 ("numeric_scale", scale.into()),
                 ("datetime_precision", moment.into()),
                 ("domain_catalog", domain.map(|_| database(facts)).into()),
-                ("domain_schema", domain.map(|_| "information_schema").into()),
-                ("domain_name", domain.map(|known| known.name).into()),
+                ("domain_schema", domain.map(|(schema, _)| schema).into()),
+                ("domain_name", domain.map(|(_, name)| name).into()),
                 ("udt_catalog", database(facts).into()),
                 ("udt_schema", udt_schema.into()),
-                ("udt_name", known.map(|known| known.name).or(of.map(|of| of.name.as_str())).into()),
+                ("udt_name", known.map(|known| known.name.to_owned()).or(own_name).into()),
                 ("dtd_identifier", (at + 1).to_string().into()),
                 ("is_self_referencing", "NO".into()),
                 ("is_identity", yes_or_no(attribute.identity).into()),
@@ -83,16 +88,17 @@ pub fn data_type(known: Option<&'static BuiltIn>) -> String {
 
 /// What a type can hold, as the standard counts it.
 #[derive(Default)]
-struct Size {
-    characters: Option<i32>,
-    octets: Option<i32>,
-    precision: Option<i32>,
-    radix: Option<i32>,
-    scale: Option<i32>,
-    moment: Option<i32>,
+pub(super) struct Size {
+    pub(super) characters: Option<i32>,
+    pub(super) octets: Option<i32>,
+    pub(super) precision: Option<i32>,
+    pub(super) radix: Option<i32>,
+    pub(super) scale: Option<i32>,
+    pub(super) moment: Option<i32>,
 }
 
-fn size(known: Option<&'static BuiltIn>, attribute: &Attribute) -> Size {
+/// What a column of a type can hold.
+pub(super) fn size(known: Option<&'static BuiltIn>, attribute: &Attribute) -> Size {
     let binary = |precision| Size { precision: Some(precision), radix: Some(2), ..Size::default() };
     let whole = |precision| Size { scale: Some(0), ..binary(precision) };
     let Some(known) = known else { return Size::default() };

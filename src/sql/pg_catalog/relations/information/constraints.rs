@@ -72,6 +72,10 @@ pub fn checks(facts: &Facts, rows: &mut Rows) {
             );
         }
     }
+    for check in super::super::domain::checks(facts) {
+        let clause = format!("({})", deparse::domain_check(&check.check.expression, false));
+        add(&check.domain.schema, &check.check.name, clause);
+    }
     for (table, name, column) in not_nulls(facts) {
         add(&table.schema, &name, deparse::not_null(column));
     }

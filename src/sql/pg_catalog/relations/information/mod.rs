@@ -5,6 +5,7 @@
 
 mod columns;
 mod constraints;
+mod domains;
 mod privileges;
 mod routines;
 mod tables;
@@ -24,6 +25,10 @@ pub fn filling(name: &str) -> Option<fn(&Facts, &mut Rows)> {
         "columns" => columns::columns,
         "constraint_column_usage" => constraints::columns_used,
         "constraint_table_usage" => constraints::tables_used,
+        "column_domain_usage" => domains::used,
+        "domain_constraints" => domains::constraints,
+        "domain_udt_usage" => domains::types,
+        "domains" => domains::domains,
         "enabled_roles" => privileges::enabled_roles,
         "information_schema_catalog_name" => tables::catalog_name,
         "key_column_usage" => constraints::key_columns,
