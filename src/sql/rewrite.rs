@@ -10,6 +10,7 @@ mod casts;
 mod counts;
 mod expansion;
 mod gathered;
+mod grouping;
 mod inherited;
 pub(super) mod inline;
 mod joins;
@@ -173,6 +174,7 @@ impl VisitorMut for Rewriter<'_> {
         if !compared {
             single::gather(expression);
         }
+        whole::field(expression, &self.scopes);
         if let Expr::Function(function) = expression
             && takes_row(function)
         {
@@ -320,6 +322,7 @@ fn in_engines_words(expression: &mut Expr) {
     similar::as_expression(expression);
     operators::as_functions(expression);
     modulo(expression);
+    grouping::spell_out(expression);
     sequence_by_name(expression);
 }
 
