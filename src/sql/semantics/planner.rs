@@ -4,11 +4,12 @@ use super::super::functions::{network_operator, postgres_call, vector_operator};
 use super::days::Shifted;
 use super::interval::{Elapsed, Scaled};
 use super::json::JsonConcatenation;
-use super::{function, operand, operators, resolve, windows};
+use super::lists::Relation;
+use super::{called, function, operand, operators, resolve, windows};
 use crate::catalog::SqlType;
 use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
-use datafusion::functions_nested::expr_fn::{array_element, array_has_any};
+use datafusion::functions_nested::expr_fn::array_element;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr, RawWindowExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
@@ -111,6 +112,10 @@ impl ExprPlanner for Operators {
         })
     }
 
+    fn plan_extract(&self, args: Vec<Expr>) -> DfResult<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Planned(called::extract(args)))
+    }
+
     fn plan_window(&self, call: RawWindowExpr) -> DfResult<PlannerResult<RawWindowExpr>> {
         Ok(PlannerResult::Original(windows::checked(call)?))
     }
@@ -128,7 +133,19 @@ impl ExprPlanner for Operators {
         if op == BinaryOperator::PGOverlap {
             let (a, b) = (left.to_field(schema)?.1, right.to_field(schema)?.1);
             let (left, right) = (resolve::lend_as(left, &b)?, resolve::lend_as(right, &a)?);
-            return Ok(PlannerResult::Planned(array_has_any(left, right)));
+            return Ok(PlannerResult::Planned(function::call(Relation::Overlaps, vec![left, right])));
+        }
+        if matches!(op, BinaryOperator::AtArrow | BinaryOperator::ArrowAt)
+            && let (Ok((_, a)), Ok((_, b))) = (left.to_field(schema), right.to_field(schema))
+            && [&a, &b].iter().any(|field| matches!(field.data_type(), DataType::List(_)))
+        {
+            let mut sides = [resolve::lend_as(left.clone(), &b)?, resolve::lend_as(right.clone(), &a)?];
+            if sides.iter().all(|side| matches!(side.get_type(schema), Ok(DataType::List(_)))) {
+                if op == BinaryOperator::ArrowAt {
+                    sides.reverse();
+                }
+                return Ok(PlannerResult::Planned(function::call(Relation::Contains, sides.to_vec())));
+            }
         }
         let original = |left, right| Ok(PlannerResult::Original(RawBinaryExpr { op: op.clone(), left, right }));
         let comparison = matches!(op, Eq | Gt | GtEq | Lt | LtEq | NotEq);
