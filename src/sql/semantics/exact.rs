@@ -139,7 +139,7 @@ impl Exact {
             Self::Log10 => logarithm(whole(10), x),
             Self::Log => logarithm(x, y),
             Self::Exponential => {
-                let weight = x.to_f64() * 0.434_294_481_903_252;
+                let weight = x.to_f64() * std::f64::consts::LOG10_E;
                 let scale = places(16 - weight.clamp(-1000.0, 1000.0) as i32, &[x]);
                 exponential(fixed(x)?, scale)
             }
@@ -315,7 +315,7 @@ fn raised(x: Number, y: Number) -> Result<Number> {
         return Ok(Number { value: i256::ZERO, scale: 16 });
     }
     let log = product(ln(x)?.value, fixed(y)?)?;
-    let weight = Number { value: log, scale: FIXED }.to_f64() * 0.434_294_481_903_252;
+    let weight = Number { value: log, scale: FIXED }.to_f64() * std::f64::consts::LOG10_E;
     exponential(log, places(16 - weight.clamp(-1000.0, 1000.0) as i32, &[x, y]))
 }
 

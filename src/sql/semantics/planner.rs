@@ -2,6 +2,7 @@
 
 use super::super::functions::{network_operator, postgres_call, vector_operator};
 use super::days::Shifted;
+use super::decimal::Decimals;
 use super::interval::{Elapsed, Scaled};
 use super::json::JsonConcatenation;
 use super::lists::Relation;
@@ -11,7 +12,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
 use datafusion::functions_nested::expr_fn::array_element;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr, RawWindowExpr};
-use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, cast};
+use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 fn moment() -> DataType {
@@ -238,6 +239,22 @@ impl ExprPlanner for Operators {
             (Plus | Minus, false, true) if a == DataType::Date32 => return original(cast(left, moment()), right),
             (Plus, true, false) if b == DataType::Date32 => return original(left, cast(right, moment())),
             _ => {}
+        }
+        // A column of a view may have more digits than the engine's product has a type for.
+        if matches!((&a, &b), (DataType::Decimal256(..), _) | (_, DataType::Decimal256(..))) {
+            let operator = match op {
+                Multiply => Some(Operator::Multiply),
+                Divide => Some(Operator::Divide),
+                _ => None,
+            };
+            let open = |side: &Expr| {
+                let field = side.to_field(schema).map(|(_, field)| field);
+                field.is_ok_and(|field| SqlType::from_field(&field).is_ok_and(|t| t == SqlType::Numeric(None)))
+            };
+            let opens = [open(&left), open(&right)];
+            if let Some(decimals) = operator.and_then(|op| Decimals::of(op, (&a, opens[0]), (&b, opens[1]))) {
+                return Ok(PlannerResult::Planned(function::call(decimals, vec![left, right])));
+            }
         }
         match (a.is_numeric(), b.is_numeric()) {
             (true, false) => original(left, resolve::lend(right, Some(&a))?),

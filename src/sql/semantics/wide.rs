@@ -254,6 +254,14 @@ impl Operand {
         }
     }
 
+    /// The values and their scale, where they have 38 digits at most.
+    pub fn narrow(&self) -> Option<(&PrimitiveArray<Decimal128Type>, i32)> {
+        match &self.values {
+            Values::Narrow(values) if !self.open => Some((values, self.scale)),
+            _ => None,
+        }
+    }
+
     /// The number of a row.
     pub fn at(&self, row: usize) -> Option<Number> {
         let value = match &self.values {

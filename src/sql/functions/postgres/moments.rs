@@ -38,7 +38,7 @@ pub const FUNCTIONS: &[Declaration] = &[
     ("?overlaps(timestamptz, timestamptz, timestamptz, timestamptz) bool", Each(overlaps)),
     ("?overlaps(time, time, time, time) bool", Each(overlaps)),
     ("?overlaps(timestamp, interval, timestamp, interval) bool", Each(overlaps)),
-    ("overlaps(timestamptz, interval, timestamptz, interval) bool", Each(overlaps)),
+    ("?overlaps(timestamptz, interval, timestamptz, interval) bool", Each(overlaps)),
 ];
 
 const DAY_MICROS: i64 = 86_400_000_000;
