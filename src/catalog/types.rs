@@ -17,6 +17,9 @@ pub const ENUM_ARRAY_MARK: &str = "enum[]:";
 /// Precision and scale of a `numeric` without any.
 const NUMERIC_DEFAULT: (u8, i8) = (38, 9);
 
+/// Places of a column that is made of a numeric with more digits than a column's.
+const QUOTIENT_PLACES: i8 = 16;
+
 /// A type as a user writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SqlType {
@@ -197,7 +200,7 @@ impl SqlType {
             DataType::Decimal32(p, s) | DataType::Decimal64(p, s) | DataType::Decimal128(p, s) => {
                 Self::Numeric(Some((*p, *s)))
             }
-            DataType::Decimal256(_, s) => Self::Numeric(Some((38, (*s).min(38)))),
+            DataType::Decimal256(_, s) => Self::Numeric(Some((38, (*s).min(QUOTIENT_PLACES)))),
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => Self::Text,
             DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
                 Self::Bytea

@@ -1,7 +1,7 @@
 //! Arrow types and PostgreSQL's: OIDs, sizes, modifiers.
 
 use crate::catalog::{ENUM_ARRAY_MARK, ENUM_MARK, SqlType};
-use crate::encoding::pg_text::TYPE_METADATA;
+use crate::encoding::pg_text::{DIGITS_MARK, TYPE_METADATA};
 use crate::sql::{COMPUTED_METADATA, array_type_of, element_type_of};
 use datafusion::arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use std::sync::Arc;
@@ -173,6 +173,9 @@ fn marked_oid(mark: &str, data_type: &DataType) -> Option<u32> {
     if let Some(rest) = mark.strip_prefix(ENUM_MARK) {
         let number = rest.split(':').next().and_then(|number| number.parse().ok());
         return number.filter(|_| data_type == &DataType::Utf8);
+    }
+    if mark == DIGITS_MARK {
+        return (data_type == &DataType::Utf8).then_some(oid::NUMERIC);
     }
     let name = mark.split('(').next().unwrap_or(mark);
     if let Some(element) = name.strip_suffix("[]") {

@@ -130,7 +130,7 @@ fn of_query(
         return Ok(Description { params, columns: Some(columns) });
     }
     let known = parameters::declared(declared, &parameters::numbers_in(query)?);
-    let plan = |context: &Arc<Context>| Planner::new(context, state).query(query.clone());
+    let plan = |context: &Arc<Context>| Planner::new(context, state).answer(query.clone());
     let (params, planned) = parameters::settle(context, state, known, |context| Ok(vec![plan(context)?]))?;
     let context = knowing(context, &params);
     let plan = match planned.and_then(|mut plans| plans.pop()) {

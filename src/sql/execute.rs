@@ -225,7 +225,7 @@ pub async fn query(session: &mut Session, query: ast::Query, params: &[ScalarVal
             (run::stream_optimised(&context, &state, plan).await?, written)
         }
         None => {
-            let plan = context.params.bind(Planner::new(&context, &state).query(query.clone())?)?;
+            let plan = context.params.bind(Planner::new(&context, &state).answer(query.clone())?)?;
             (run::stream(&context, &state, &plan).await?, plan)
         }
     };

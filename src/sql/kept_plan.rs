@@ -143,7 +143,7 @@ impl KeptPlan {
             return Ok(Planned { plan, written: kept.written.clone() });
         }
         let planner = Planner::new(context, state);
-        let plan = planner.query(query.clone())?;
+        let plan = planner.answer(query.clone())?;
         if !context.params.is_tied()
             && is_same_always(&plan)?
             && !lateral::is_in(&plan)?

@@ -15,6 +15,7 @@ mod activity;
 mod advisory;
 mod bags;
 mod called;
+mod caught;
 mod channels;
 mod context;
 mod copy;

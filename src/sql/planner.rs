@@ -71,6 +71,11 @@ impl<'a> Planner<'a> {
         self.plan(query)
     }
 
+    /// The plan of a query whose rows are shown to somebody: numerics in it are what PostgreSQL writes of them.
+    pub fn answer(&self, query: ast::Query) -> Result<LogicalPlan> {
+        Ok(semantics::with_digits(self.query(query)?)?)
+    }
+
     fn plan(&self, query: ast::Query) -> Result<LogicalPlan> {
         let query = super::rewrite::query(query, self.context)?;
         let of_bags = bags::are_in(&query);

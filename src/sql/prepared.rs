@@ -14,7 +14,7 @@ use super::types::sql_type_in;
 use super::values::assign;
 use crate::catalog::SqlType;
 use crate::config::PREPARED_MAX;
-use crate::encoding::pg_text::TYPE_METADATA;
+use crate::encoding::pg_text::{DIGITS_MARK, TYPE_METADATA};
 use crate::error::{Error, Kind, Result};
 use arrow::array::ArrayRef;
 use arrow::compute::cast;
@@ -105,6 +105,10 @@ fn is_marked_as(told: &Field, now: &Field) -> bool {
 
 /// A column's type; of exact numbers the digits are those of the values.
 fn type_of(field: &Field) -> Option<SqlType> {
+    // A numeric that is kept as the text that shows it.
+    if field.metadata().get(TYPE_METADATA).is_some_and(|mark| mark == DIGITS_MARK) {
+        return Some(SqlType::Numeric(None));
+    }
     match SqlType::from_field(field) {
         Ok(SqlType::Numeric(_)) => Some(SqlType::Numeric(None)),
         Ok(sql_type) => Some(sql_type),

@@ -11,6 +11,7 @@ mod counts;
 pub(super) mod domains;
 mod expansion;
 mod gathered;
+mod grouping;
 mod inherited;
 pub(super) mod inline;
 mod joins;
@@ -175,6 +176,7 @@ impl VisitorMut for Rewriter<'_> {
         if !compared {
             single::gather(expression);
         }
+        whole::field(expression, &self.scopes);
         if let Expr::Function(function) = expression
             && takes_row(function)
         {
@@ -322,6 +324,7 @@ fn in_engines_words(expression: &mut Expr) {
     similar::as_expression(expression);
     operators::as_functions(expression);
     modulo(expression);
+    grouping::spell_out(expression);
     sequence_by_name(expression);
 }
 

@@ -1,5 +1,6 @@
 //! Running plans.
 
+use super::caught;
 use super::context::{Cancel, Context};
 use super::lateral;
 use super::memory::owning;
@@ -91,6 +92,7 @@ fn start(
     let physical = yielding(physical, &context.cancel)?;
     let schema = physical.schema();
     let rows = execute_stream(physical, context.database.memory.task(state, &context.settings)?)?;
+    let rows = Box::pin(RecordBatchStreamAdapter::new(schema.clone(), caught::rows(rows)));
     Ok(guard(context.cancel.clone(), schema, rows))
 }
 

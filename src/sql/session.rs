@@ -6,6 +6,7 @@
 
 use super::activity::{Connection, Seat};
 use super::advisory::Advisory;
+use super::caught;
 use super::channels::{self, Listener, Notification, Pending};
 use super::context::{Cancel, Context, Notice, NoticeSink};
 use super::copy::{BinaryForm, CopyIn, Lent};
@@ -245,7 +246,8 @@ impl Session {
         }
         self.params = Arc::default();
         let (context, state) = self.context();
-        describe(&context, &state, statement, declared).map_err(|error| position(error, statement))
+        let described = caught::caught_now(|| describe(&context, &state, statement, declared));
+        described.map_err(|error| position(error, statement))
     }
 
     /// Runs a statement in the session's transaction, which must be open: see [`Self::begin_implicit`]. Parameters that are texts
@@ -302,21 +304,11 @@ impl Session {
         }
         // A statement that sets the zone shows nothing; others are shown in the zone that they ran with.
         let zone = self.settings.zone();
-        let short = match execute::is_query(statement) {
-            true => self.look_up()?,
-            false if self.kept_plan.is_some() => {
-                Box::pin(execute::change_by_key(self)).await.map_err(|e| position(e, statement))?
-            }
-            false => None,
+        let outcome = match matches!(statement.body, Body::Sql(_)) && execute::looks_at_data(statement) {
+            true => caught::caught(Box::pin(self.done(statement))).await,
+            false => Box::pin(self.done(statement)).await,
         };
-        let outcome = match short {
-            Some(done) => done,
-            None => {
-                let params = self.params.values().map(<[_]>::to_vec).unwrap_or_default();
-                // On the heap: what the short ways do not need is none of theirs to carry.
-                Box::pin(execute::execute(self, statement, params)).await.map_err(|e| position(e, statement))?
-            }
-        };
+        let outcome = outcome.map_err(|error| position(error, statement))?;
         Ok(match outcome {
             Outcome::Rows { stream, schema, tag } if !zone.is_utc() => {
                 let stream = shown::in_zone(stream, &zone);
@@ -324,6 +316,22 @@ impl Session {
             }
             outcome => outcome,
         })
+    }
+
+    async fn done(&mut self, statement: &Statement) -> Result<Outcome> {
+        let short = match execute::is_query(statement) {
+            true => self.look_up()?,
+            false if self.kept_plan.is_some() => Box::pin(execute::change_by_key(self)).await?,
+            false => None,
+        };
+        match short {
+            Some(done) => Ok(done),
+            None => {
+                let params = self.params.values().map(<[_]>::to_vec).unwrap_or_default();
+                // On the heap: what the short ways do not need is none of theirs to carry.
+                Box::pin(execute::execute(self, statement, params)).await
+            }
+        }
     }
 
     /// What a prepared query gives that one key answers.

@@ -1,6 +1,6 @@
 //! An embedded database as the `.slt` runner wants it.
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::Field;
 use async_trait::async_trait;
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType};
 use std::fmt;
@@ -48,7 +48,7 @@ impl AsyncDB for Embedded {
     async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Told> {
         let batches = self.session.query(sql).await?;
         let Some(first) = batches.first() else { return Ok(DBOutput::StatementComplete(0)) };
-        let types = first.schema().fields().iter().map(|field| kind(field.data_type())).collect();
+        let types = first.schema().fields().iter().map(|field| kind(field)).collect();
         let mut rows = Vec::new();
         for batch in &batches {
             for row in 0..batch.num_rows() {
@@ -77,8 +77,10 @@ pub fn shown(value: Option<String>) -> String {
     }
 }
 
-fn kind(data_type: &DataType) -> DefaultColumnType {
-    match data_type {
+fn kind(field: &Field) -> DefaultColumnType {
+    match field.data_type() {
+        // A numeric that is kept as the text that shows it.
+        _ if field.metadata().values().any(|mark| mark == "digits") => DefaultColumnType::FloatingPoint,
         t if t.is_integer() => DefaultColumnType::Integer,
         t if t.is_numeric() => DefaultColumnType::FloatingPoint,
         _ => DefaultColumnType::Text,

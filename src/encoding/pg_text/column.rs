@@ -173,10 +173,13 @@ impl<'a> Column<'a> {
     }
 }
 
+/// Places of a computed `numeric`, of which a value may need fewer.
+const OPEN_PLACES: i8 = 40;
+
 impl<'a> Values<'a> {
     fn new(mark: &str, array: &'a dyn Array) -> Self {
         // A `numeric` that declares no scale shows no zeros that nobody wrote.
-        let trim = mark == "numeric";
+        let trim = mark == "numeric" || matches!(array.data_type(), DataType::Decimal256(_, OPEN_PLACES));
         match array.data_type() {
             DataType::Null => Self::Null,
             DataType::Boolean => Self::Bool(array.as_boolean()),

@@ -30,6 +30,9 @@ use arrow::datatypes::Field;
 /// Key of the field metadata that names the PostgreSQL type where Arrow's alone does not tell.
 pub const TYPE_METADATA: &str = "steward:type";
 
+/// That name of a `numeric` which is kept as the text that shows it.
+pub const DIGITS_MARK: &str = "digits";
+
 /// The text of one value; `None` for NULL and for a row that is not there.
 pub fn cell_text(array: &dyn Array, row: usize) -> Option<String> {
     cell_text_of(&Field::new("value", array.data_type().clone(), true), array, row)

@@ -121,6 +121,14 @@ fn write_integer(value: i128, type_oid: u32, out: &mut Vec<u8>) -> Result<()> {
 /// Most types that Steward keeps as text are text on the wire too.
 fn write_string(text: &[u8], type_oid: u32, charset: Charset, out: &mut Vec<u8>) -> Result<()> {
     match type_oid {
+        // One that is kept as its text.
+        oid::NUMERIC => {
+            let (negative, text) = text.strip_prefix(b"-").map_or((false, text), |rest| (true, rest));
+            let places = text.iter().position(|byte| *byte == b'.').map_or(0, |point| text.len() - point - 1);
+            let digits: Vec<u8> = text.iter().copied().filter(u8::is_ascii_digit).collect();
+            write_numeric(negative, &digits, places as i8, false, out);
+            return Ok(());
+        }
         // The version of jsonb's binary form.
         oid::JSONB => out.push(1),
         oid::UUID => {

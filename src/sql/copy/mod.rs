@@ -155,7 +155,7 @@ fn source(
     copy: &Copy,
 ) -> Result<(LogicalPlan, Option<(String, SchemaRef)>)> {
     let (schema, name) = match (&copy.query, &copy.relation) {
-        (Some(query), _) => return Ok((Planner::new(context, state).query((**query).clone())?, None)),
+        (Some(query), _) => return Ok((Planner::new(context, state).answer((**query).clone())?, None)),
         (None, Some((schema, name))) => (schema, name),
         (None, None) => return Err(Error::new(Kind::Syntax, "COPY needs a table or a query")),
     };

@@ -212,7 +212,7 @@ fn must_work(ddl: &Ddl<'_>, function: &Function) -> Result<bool> {
     };
     if plan.schema().fields().len() == wanted {
         let first = plan.schema().fields().first();
-        return Ok(first.is_some_and(|field| matches!(field.data_type(), arrow::datatypes::DataType::Decimal128(..))));
+        return Ok(first.is_some_and(|field| field.data_type().is_decimal()));
     }
     let (kind, gives) = (Kind::InvalidFunction, plan.schema().fields().len());
     let message = format!("return type mismatch in function {}", function.name);

@@ -19,6 +19,9 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
 use std::sync::Arc;
 
+/// Schema of the rows of a statement where the table itself is asked as well.
+const CHANGED: &str = "\u{1}changed";
+
 /// Columns of the relations of FROM or USING.
 #[derive(Debug, Default)]
 pub struct Beside {
@@ -176,14 +179,16 @@ fn plan(
         crate::txn::batch(schema.clone(), columns, batch.num_rows())
     };
     let batches = batches.into_iter().map(whole).collect::<Result<_>>()?;
-    let table = MemTable::try_new(schema.clone(), vec![batches])?;
-    let mut relation = table_factor([&target.table.schema, &target.table.name].map(|name| quoted(name)).to_vec());
+    let table = MemTable::try_new(schema, vec![batches])?;
+    // A query within sees the table itself, as it was before the statement.
+    let schema: &str = if level::asks(&items) { CHANGED } else { &target.table.schema };
+    let mut relation = table_factor([schema, target.table.name.as_str()].map(|name| quoted(name)).to_vec());
     if let ast::TableFactor::Table { alias, .. } = &mut relation {
         *alias = Some(ast::TableAlias { explicit: true, name: target.called.clone(), columns: Vec::new(), at: None });
     }
     let from = vec![ast::TableWithJoins { relation, joins: Vec::new() }];
     let planner = Planner::new(work.context, work.state);
-    let planner = planner.with_override(&target.table.schema, &target.table.name, Arc::new(table));
+    let planner = planner.with_override(schema, &target.table.name, Arc::new(table));
     let said = select_query(beside.spell_out(target, items), from, None)?;
     let mut query = said.clone();
     if let ast::SetExpr::Select(select) = query.body.as_mut() {

@@ -79,7 +79,7 @@ pub async fn run(work: &Work<'_>, txn: &mut Transaction, query: Query) -> Result
         return Ok(Done::Changed(changed, tag));
     }
     let work = work.within(&context);
-    let plan = Planner::new(&context, work.state).query(work.reach(rest)).map_err(|error| standing.explain(error))?;
+    let plan = Planner::new(&context, work.state).answer(work.reach(rest)).map_err(|error| standing.explain(error))?;
     Ok(Done::Query(context.clone(), work.bind(plan)?))
 }
 

@@ -79,7 +79,7 @@ async fn attempt(work: &Work<'_>, txn: &Transaction, mut query: ast::Query) -> R
         query.locks = locks;
         return locked(&work, txn, query).await;
     }
-    let plan = work.bind(Planner::new(&context, work.state).query(query)?)?;
+    let plan = work.bind(Planner::new(&context, work.state).answer(query)?)?;
     let stream = run::stream(&context, work.state, &plan).await?;
     Ok((stream.schema(), stream.try_collect().await?))
 }

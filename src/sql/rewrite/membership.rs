@@ -1,7 +1,9 @@
 //! `IN` and `= ANY` over subqueries in forms that the engine answers right.
 
+use super::super::planner::parse_expression;
+use super::super::values::array_elements;
 use super::subqueries::{around, column};
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query, UnaryOperator};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query, UnaryOperator, Value, ValueWithSpan};
 
 /// The expression in such a form.
 pub fn spell_out(expression: &mut Expr) {
@@ -16,8 +18,37 @@ pub fn spell_out(expression: &mut Expr) {
 
 /// An expression that says no more than `IN`, so.
 pub fn as_membership(expression: &mut Expr) {
+    of_literal(expression);
     if let Some(same) = quantified(expression).or_else(|| negated(expression)).or_else(|| each(expression)) {
         *expression = same;
+    }
+}
+
+/// `x = ANY ('{1,2}')`: the elements have the type that what they are compared with lends them.
+fn of_literal(expression: &mut Expr) {
+    let all = matches!(expression, Expr::AllOp { .. });
+    let (Expr::AnyOp { left, right, .. } | Expr::AllOp { left, right, .. }) = expression else { return };
+    let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) = right.as_ref() else { return };
+    let Some(items) = array_elements(text) else {
+        // The cast says what is wrong with it.
+        if let Ok(array) = parse_expression(&format!("{right}::text[]")) {
+            **right = array;
+        }
+        return;
+    };
+    if items.is_empty() {
+        // What nothing is compared with matters by its type alone.
+        let settled = if all { "OR TRUE" } else { "AND FALSE" };
+        if let Ok(said) = parse_expression(&format!("(({left}) IS NULL {settled})")) {
+            *expression = said;
+        }
+        return;
+    }
+    let quoted =
+        |item: Option<String>| item.map_or_else(|| "NULL".to_owned(), |item| format!("'{}'", item.replace('\'', "''")));
+    let items: Vec<String> = items.into_iter().map(quoted).collect();
+    if let Ok(array) = parse_expression(&format!("ARRAY[{}]", items.join(", "))) {
+        **right = array;
     }
 }
 

@@ -1,19 +1,23 @@
 //! Aggregates whose results the engine gives otherwise, finished in a projection above them: sums of `real`, averages of intervals, and
-//! of exact numbers, of which the engine cuts the last digits off.
+//! averages and deviations of exact numbers, of which the engine cuts the last digits off.
 
 use super::decimal::Decimals;
+use super::deviation::Deviation;
 use super::elements::{self, Retyped};
 use super::interval::Scaled;
 use super::marked::Marked;
+use super::wide::decimal as places_of;
 use super::{function, keyed};
 use crate::catalog::SqlType;
 use arrow::datatypes::{DataType, IntervalUnit};
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{Column, Result as DfResult};
+use datafusion::common::{Column, DFSchema, Result as DfResult};
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, cast};
+use datafusion::logical_expr::{
+    Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Window, WindowFunctionDefinition, cast,
+};
 
 /// Name of a column that something is made of above, before its number.
 const PART: &str = "\u{1}p";
@@ -29,7 +33,7 @@ pub fn finished(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
     let interval = DataType::Interval(IntervalUnit::MonthDayNano);
     let decimal = |expr: &Expr| match expr {
         Expr::AggregateFunction(call) if call.func.name() == "avg" && call.params.args.len() == 1 => {
-            call.params.args[0].get_type(&schema).ok().filter(|t| matches!(t, DataType::Decimal128(..)))
+            call.params.args[0].get_type(&schema).ok().filter(|t| places_of(t).is_some())
         }
         _ => None,
     };
@@ -53,6 +57,7 @@ pub fn finished(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
         is(expr, "sum", &DataType::Float32)
             || is(expr, "avg", &interval)
             || decimal(expr).is_some()
+            || deviation(expr, &schema).is_some()
             || open(expr)
             || gathers(expr).is_some()
     };
@@ -88,15 +93,24 @@ pub fn finished(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
                 let of = |func| Expr::AggregateFunction(AggregateFunction { func, params: call.params.clone() });
                 parts.push(of(sum_udaf()).alias(&sum));
                 parts.push(of(count_udaf()).alias(&count));
-                let scale = match decimal(bare(expr)) {
-                    Some(DataType::Decimal128(_, scale)) => scale,
-                    _ => 0,
+                average(part(&sum), part(&count), is_open(&call.params.args[0], &schema))
+            }
+            Expr::AggregateFunction(call) if let Some((deviation, number)) = deviation(bare(expr), &schema) => {
+                let squares = format!("{PART}{n}q");
+                let of = |func, arg: Expr| {
+                    let mut params = call.params.clone();
+                    params.args = vec![arg];
+                    Expr::AggregateFunction(AggregateFunction { func, params })
                 };
-                let (sum, count) = (part(&sum), part(&count));
-                match Decimals::of(Operator::Divide, &DataType::Decimal128(38, scale), &DataType::Int64) {
-                    Some(quotient) => function::call(quotient, vec![sum, count]),
-                    None => sum / count,
-                }
+                parts.push(of(count_udaf(), number.clone()).alias(&count));
+                parts.push(of(sum_udaf(), number.clone()).alias(&sum));
+                let data_type = number.get_type(&schema)?;
+                let square = match Decimals::of(Operator::Multiply, (&data_type, false), (&data_type, false)) {
+                    Some(product) => function::call(product, vec![number.clone(), number]),
+                    None => number.clone() * number,
+                };
+                parts.push(of(sum_udaf(), square).alias(&squares));
+                function::call(deviation, vec![part(&count), part(&sum), part(&squares)])
             }
             other if let Some(array) = gathers(other) => {
                 parts.push(other.clone().alias(&sum));
@@ -127,6 +141,75 @@ pub fn finished(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
         plan => plan,
     };
     Ok(Transformed::yes(LogicalPlanBuilder::from(plan).project(items)?.build()?))
+}
+
+/// The deviation that an aggregate of exact numbers is, and the number.
+fn deviation(expr: &Expr, schema: &DFSchema) -> Option<(Deviation, Expr)> {
+    let Expr::AggregateFunction(call) = expr else { return None };
+    let [arg] = call.params.args.as_slice() else { return None };
+    let deviation = Deviation::named(call.func.name()).filter(|_| !call.params.distinct)?;
+    let number = match arg.get_type(schema).ok()? {
+        DataType::Int16 | DataType::Int32 | DataType::Int64 => cast(arg.clone(), DataType::Decimal128(38, 0)),
+        DataType::Decimal128(precision, scale) if precision < 38 => cast(arg.clone(), DataType::Decimal128(38, scale)),
+        DataType::Decimal128(..) | DataType::Decimal256(..) => arg.clone(),
+        _ => return None,
+    };
+    Some((deviation, number))
+}
+
+/// Whether zeros at the end of a number's places mean nothing.
+fn is_open(expr: &Expr, schema: &DFSchema) -> bool {
+    let field = expr.to_field(schema).map(|(_, field)| field);
+    field.is_ok_and(|field| SqlType::from_field(&field).is_ok_and(|t| t == SqlType::Numeric(None)))
+}
+
+/// A sum by a count; none of no value.
+fn average(sum: Expr, count: Expr, open: bool) -> Expr {
+    match Decimals::of(Operator::Divide, (&DataType::Decimal128(38, 0), open), (&DataType::Int64, false)) {
+        Some(quotient) => function::call(quotient, vec![sum, count]),
+        None => sum / count,
+    }
+}
+
+/// Averages of exact numbers over windows, which are the quotients that they are elsewhere.
+pub fn finished_windows(window: Window) -> DfResult<LogicalPlan> {
+    let schema = window.input.schema().clone();
+    let exact = |expr: &Expr| match bare(expr) {
+        Expr::WindowFunction(call) if matches!(&call.fun, WindowFunctionDefinition::AggregateUDF(f) if f.name() == "avg") =>
+        {
+            let [arg] = call.params.args.as_slice() else { return None };
+            places_of(&arg.get_type(&schema).ok()?).map(|_| call.clone())
+        }
+        _ => None,
+    };
+    if !window.window_expr.iter().any(|expr| exact(expr).is_some()) {
+        return Ok(LogicalPlan::Window(window));
+    }
+    let before = schema.fields().len();
+    let (mut parts, mut items) = (Vec::new(), Vec::new());
+    for (n, (qualifier, field)) in window.schema.iter().enumerate() {
+        let itself = Expr::Column(Column::from((qualifier, field)));
+        let Some(expr) = n.checked_sub(before).and_then(|n| window.window_expr.get(n)) else {
+            items.push(itself);
+            continue;
+        };
+        let Some(call) = exact(expr) else {
+            parts.push(expr.clone());
+            items.push(itself);
+            continue;
+        };
+        let (sum, count) = (format!("{PART}{n}s"), format!("{PART}{n}c"));
+        for (function, name) in [(sum_udaf(), &sum), (count_udaf(), &count)] {
+            let mut part = call.clone();
+            part.fun = WindowFunctionDefinition::AggregateUDF(function);
+            parts.push(Expr::WindowFunction(part).alias(name));
+        }
+        let part = |name: &str| Expr::Column(Column::from_name(name));
+        let open = is_open(&call.params.args[0], &schema);
+        items.push(average(part(&sum), part(&count), open).alias_qualified(qualifier.cloned(), field.name()));
+    }
+    let plan = LogicalPlanBuilder::from(window.input.as_ref().clone()).window(parts)?;
+    plan.project(items)?.build()
 }
 
 fn bare(expr: &Expr) -> &Expr {

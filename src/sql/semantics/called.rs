@@ -7,12 +7,13 @@
 
 use super::super::missing;
 use super::candidates::{self, Choice, Given, Type};
+use super::wide::WIDE;
 use crate::catalog::SqlType;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result as DfResult, ScalarValue, not_impl_err};
 use datafusion::logical_expr::type_coercion::functions::fields_with_udf;
 use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use std::sync::Arc;
 
@@ -29,15 +30,29 @@ pub struct Called {
 /// Functions of values that are alike: what is open is what the others are.
 const ALIKE: &[&str] = &["coalesce", "greatest", "least", "nullif"];
 
+/// `EXTRACT`, which is numeric.
+const EXTRACT: &str = "extract";
+
+/// Functions whose results have other types than the engine gives them, whatever they are called with.
+const PASSED: &[&str] = &[EXTRACT, "array_position", "array_positions"];
+
 /// The function under its name in PostgreSQL, if PostgreSQL declares it too.
 pub fn called(name: &str, function: Arc<ScalarUDF>) -> Arc<ScalarUDF> {
     // `trim` is grammar for this.
     let name = if name == "trim" { "btrim" } else { name };
-    if !candidates::FUNCTIONS.contains_key(name) && !ALIKE.contains(&name) {
+    if !candidates::FUNCTIONS.contains_key(name) && !ALIKE.contains(&name) && !PASSED.contains(&name) {
         return function;
     }
     let signature = Signature::user_defined(function.signature().volatility);
     Arc::new(ScalarUDF::new_from_impl(Called { name: name.to_owned(), function: Some(function), signature }))
+}
+
+/// `EXTRACT` of two arguments, until their types are known.
+pub fn extract(args: Vec<Expr>) -> Expr {
+    let function = datafusion::functions::datetime::date_part();
+    let signature = Signature::user_defined(function.signature().volatility);
+    let called = Called { name: EXTRACT.to_owned(), function: Some(function), signature };
+    Arc::new(ScalarUDF::new_from_impl(called)).call(args)
 }
 
 /// A function that is not there.
@@ -49,7 +64,7 @@ pub fn missing(name: &str) -> Arc<ScalarUDF> {
 impl Called {
     /// What such arguments make of the call.
     pub fn choose(&self, given: &[Given]) -> Choice {
-        if ALIKE.contains(&self.name.as_str()) {
+        if ALIKE.contains(&self.name.as_str()) || PASSED.contains(&self.name.as_str()) {
             return Choice::One(&[]);
         }
         let known = candidates::FUNCTIONS.get(self.name.as_str()).filter(|_| self.function.is_some());
@@ -62,9 +77,25 @@ impl Called {
         }
     }
 
+    /// The type of the result where it is not the engine's.
+    fn gives(&self, chosen: &[Type]) -> Option<DataType> {
+        let exact = chosen.first() == Some(&Type::Numeric);
+        Some(match self.name.as_str() {
+            "sqrt" | "ln" | "log" | "log10" | "exp" | "power" | "pow" if exact => WIDE,
+            "sign" if exact => DataType::Decimal128(1, 0),
+            "array_position" => DataType::Int32,
+            "array_positions" => DataType::new_list(DataType::Int32, true),
+            EXTRACT => DataType::Decimal128(38, 6),
+            _ => return None,
+        })
+    }
+
     /// The field that the engine's function gives where types are those known at planning: whole numbers are still wide.
     fn planned(&self, args: &ReturnFieldArgs<'_>) -> Option<FieldRef> {
         let function = self.function.as_ref()?;
+        if PASSED.contains(&self.name.as_str()) {
+            return self.gives(&[]).map(|data_type| Arc::new(Field::new(&self.name, data_type, true)));
+        }
         let given: Vec<Given> = args.arg_fields.iter().zip(args.scalar_arguments).map(|(f, c)| given(f, *c)).collect();
         let Choice::One(chosen) = self.choose(&given) else { return None };
         let known = args.arg_fields.iter().zip(&given).find(|(_, given)| given.is_some()).map(|(field, _)| field);
@@ -78,7 +109,11 @@ impl Called {
         });
         let fields = fields_with_udf(&lent.collect::<Vec<_>>(), function.as_ref()).ok()?;
         let args = ReturnFieldArgs { arg_fields: &fields, scalar_arguments: args.scalar_arguments };
-        function.return_field_from_args(args).ok()
+        let field = function.return_field_from_args(args).ok()?;
+        Some(match self.gives(chosen) {
+            Some(data_type) => Arc::new(Field::new(field.name(), data_type, true)),
+            None => field,
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Exact numbers beside floating point: in PostgreSQL both are then `double precision`; the engine takes both for
-//! decimals of fifteen places, in which small numbers vanish.
+//! decimals of fifteen places, in which small numbers vanish. And exact numbers of more than 38 digits beside others.
 
+use super::wide::{DIGITS, decimal};
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, Result as DfResult, ScalarValue};
@@ -21,6 +22,21 @@ pub fn meet<'a>(types: impl Iterator<Item = &'a DataType>) -> bool {
     (single || double) && decimal || single && (double || integer)
 }
 
+/// The type in which exact numbers meet of which one has more than 38 digits, and not all are alike.
+fn wide<'a>(types: impl Iterator<Item = &'a DataType> + Clone) -> Option<DataType> {
+    let large = types.clone().any(|t| matches!(t, DataType::Decimal256(..)));
+    if types.clone().any(DataType::is_floating) {
+        return None;
+    }
+    let mut others = types.clone().skip_while(|t| decimal(t).is_none() && !t.is_integer());
+    let first = others.next()?;
+    if !large || others.all(|other| other == first) {
+        return None;
+    }
+    let scale = types.filter_map(decimal).map(|(_, scale)| scale).max()?;
+    Some(DataType::Decimal256(DIGITS, scale))
+}
+
 /// Whether a value of this type has to be cast where [`meet`] says so.
 fn is_other(data_type: &DataType) -> bool {
     data_type.is_numeric() && *data_type != DataType::Float64
@@ -29,7 +45,18 @@ fn is_other(data_type: &DataType) -> bool {
 /// The expressions as `double precision` if their types meet there; types that are not known stay.
 pub fn together(all: Vec<Expr>, types: &[Option<DataType>]) -> Vec<Expr> {
     if !meet(types.iter().flatten()) {
-        return all;
+        return match wide(types.iter().flatten()) {
+            Some(wanted) => {
+                let one = |(expr, own): (Expr, &Option<DataType>)| match own {
+                    Some(own) if *own != wanted && (own.is_integer() || decimal(own).is_some()) => {
+                        cast(expr, wanted.clone())
+                    }
+                    _ => expr,
+                };
+                all.into_iter().zip(types).map(one).collect()
+            }
+            None => all,
+        };
     }
     let one = |(expr, data_type): (Expr, &Option<DataType>)| match data_type {
         Some(data_type) if is_other(data_type) => as_float(expr),
@@ -67,10 +94,26 @@ pub fn union(union: Union) -> DfResult<Transformed<LogicalPlan>> {
     let mixed: Vec<bool> = (0..width)
         .map(|at| meet(union.inputs.iter().map(|input| type_of(input, at)).collect::<Vec<_>>().iter()))
         .collect();
-    if !mixed.contains(&true) {
+    let met: Vec<Option<DataType>> = (0..width)
+        .map(|at| wide(union.inputs.iter().map(|input| type_of(input, at)).collect::<Vec<_>>().iter()))
+        .collect();
+    if !mixed.contains(&true) && met.iter().all(Option::is_none) {
         return Ok(Transformed::no(LogicalPlan::Union(union)));
     }
-    let inputs = union.inputs.iter().map(|input| columns_as_floats(input, &mixed).map(Arc::new));
+    let inputs = union.inputs.iter().map(|input| {
+        let input = columns_as_floats(input, &mixed)?;
+        let columns = input.schema().iter().zip(&met).map(|((qualifier, field), met)| {
+            let column = Expr::Column(Column::from((qualifier, field)));
+            match met {
+                Some(met) if met != field.data_type() => {
+                    cast(column, met.clone()).alias_qualified(qualifier.cloned(), field.name())
+                }
+                _ => column,
+            }
+        });
+        let columns: Vec<Expr> = columns.collect();
+        LogicalPlanBuilder::from(input.clone()).project(columns)?.build().map(Arc::new)
+    });
     let union = Union::try_new_with_loose_types(inputs.collect::<DfResult<_>>()?)?;
     Ok(Transformed::yes(LogicalPlan::Union(union)))
 }

@@ -5,6 +5,7 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::logical_expr::expr::ScalarFunction;
+use datafusion::logical_expr::interval_arithmetic::Interval;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -55,6 +56,11 @@ impl<O: Operator> ScalarUDFImpl for Function<O> {
 
     fn return_field_from_args(&self, _: ReturnFieldArgs) -> DfResult<FieldRef> {
         Ok(Arc::new(self.operator.returns()))
+    }
+
+    // Without it the engine finds no order in what is compared with a call.
+    fn evaluate_bounds(&self, _: &[&Interval]) -> DfResult<Interval> {
+        Interval::make_unbounded(self.operator.returns().data_type())
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> DfResult<ColumnarValue> {

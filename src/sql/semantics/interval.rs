@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 const MONTH_DAYS: f64 = 30.0;
 const DAY_NANOS: f64 = 86_400e9;
+const DAY_SECONDS: f64 = 86_400.0;
 
 /// `interval * double precision`, or `/`. A fraction of a month becomes days, one of a day hours.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,16 +49,28 @@ impl Scaled {
             return Err(Error::new(Kind::DivisionByZero, "division by zero"));
         }
         let times = |value: f64| if self.divide { value / factor } else { value * factor };
-        let months = times(f64::from(interval.months));
-        let days = times(f64::from(interval.days)) + months.fract() * MONTH_DAYS;
-        let nanos = times(interval.nanoseconds as f64) + days.fract() * DAY_NANOS;
+        let (months, days) = (times(f64::from(interval.months)), times(f64::from(interval.days)));
         let fits = |value: f64, limit: f64| value.abs() <= limit;
-        if !(fits(months, i32::MAX.into()) && fits(days, i32::MAX.into()) && fits(nanos, i64::MAX as f64)) {
-            return Err(Error::new(Kind::DatetimeOutOfRange, "interval out of range"));
+        let range = || Error::new(Kind::DatetimeOutOfRange, "interval out of range");
+        if !(fits(months, i32::MAX.into()) && fits(days, i32::MAX.into())) {
+            return Err(range());
         }
-        // PostgreSQL keeps whole microseconds.
-        let nanos = (nanos / 1000.0).round() * 1000.0;
-        Ok(IntervalMonthDayNano::new(months.trunc() as i32, days.trunc() as i32, nanos as i64))
+        // The steps of PostgreSQL, which rounds to microseconds in each.
+        let rounded = |value: f64| (value * 1e6).round_ties_even() / 1e6;
+        let month_days = rounded(months.fract() * MONTH_DAYS);
+        let mut seconds = rounded((days.fract() + month_days.fract()) * DAY_SECONDS);
+        let mut whole = days.trunc();
+        if seconds.abs() >= DAY_SECONDS {
+            whole += (seconds / DAY_SECONDS).trunc();
+            seconds -= (seconds / DAY_SECONDS).trunc() * DAY_SECONDS;
+        }
+        whole += month_days.trunc();
+        let micros = (times((interval.nanoseconds / 1000) as f64) + seconds * 1e6).round_ties_even();
+        let nanos = micros * 1000.0;
+        if !(fits(whole, i32::MAX.into()) && fits(nanos, i64::MAX as f64)) {
+            return Err(range());
+        }
+        Ok(IntervalMonthDayNano::new(months.trunc() as i32, whole as i32, micros as i64 * 1000))
     }
 }
 

@@ -6,6 +6,7 @@
 use super::super::functions::postgres_call;
 use super::function;
 use super::interval::Span;
+use super::lists::ListOrder;
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind};
 use arrow::datatypes::{DataType, IntervalUnit};
@@ -30,6 +31,15 @@ pub fn key(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     }
 }
 
+/// What arrays are ordered by.
+pub fn list_key(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+    let (_, field) = expr.to_field(schema).ok()?;
+    let DataType::List(item) = field.data_type() else { return None };
+    // Which has numbers alone.
+    let vector = matches!(SqlType::from_field(&field), Ok(SqlType::Vector(_)));
+    (!vector && !item.data_type().is_nested()).then(|| function::call(ListOrder, vec![expr.clone()]))
+}
+
 /// The expressions by their keys, where all have one of the same kind.
 pub fn together(all: Vec<Expr>, schema: &DFSchema) -> Vec<Expr> {
     let same = |expr: &Expr| {
@@ -50,7 +60,7 @@ pub fn together(all: Vec<Expr>, schema: &DFSchema) -> Vec<Expr> {
 /// Keys of an order.
 pub fn order(keys: Vec<SortExpr>, schema: &DFSchema) -> Vec<SortExpr> {
     keys.into_iter()
-        .map(|sort| match key(&sort.expr, schema) {
+        .map(|sort| match key(&sort.expr, schema).or_else(|| list_key(&sort.expr, schema)) {
             Some(expr) => SortExpr { expr, ..sort },
             None => sort,
         })

@@ -1,11 +1,12 @@
 //! Functions of one or two numbers that are not defined everywhere, and those that drop a decimal's places.
 
 use super::function::Operator;
+use super::wide::{self, Number, Operand, decimal, rounded};
 use crate::error::{Error, Kind, Result};
 use arrow::array::types::{Decimal128Type, Float64Type};
 use arrow::array::{ArrayRef, AsArray, Float64Array, PrimitiveArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Field, i256};
 use datafusion::logical_expr::ColumnarValue;
 use std::sync::Arc;
 
@@ -141,27 +142,42 @@ enum Direction {
     Up,
     /// `floor`
     Down,
+    /// `round`
+    Near,
 }
 
-/// `ceil`, `floor` and `trunc` of a decimal, exactly.
+/// `ceil`, `floor` and `trunc` of a decimal, exactly; of one with more than 38 digits `round` as well.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Whole {
     direction: Direction,
     from: i8,
     /// Places that are left.
     places: i8,
+    /// Whether it has more than 38 digits.
+    wide: bool,
 }
 
 impl Whole {
-    /// The function of this name for a decimal of scale `from`, if it is such a one.
-    pub fn named(name: &str, from: i8, places: i8) -> Option<Self> {
+    /// The function of this name for a decimal of this type, if it is such a one.
+    pub fn named(name: &str, data_type: &DataType, places: i8) -> Option<Self> {
+        let (_, from) = decimal(data_type)?;
+        let wide = matches!(data_type, DataType::Decimal256(..));
         let direction = match name {
+            "round" if wide => Direction::Near,
             "trunc" => Direction::Zero,
             "ceil" => Direction::Up,
             "floor" => Direction::Down,
             _ => return None,
         };
-        (from.max(7) - 37..=from).contains(&places).then_some(Self { direction, from, places })
+        let least = if wide { -30 } else { from.max(7) - 37 };
+        (least..=from).contains(&places).then_some(Self { direction, from, places, wide })
+    }
+
+    fn data_type(&self) -> DataType {
+        match self.wide {
+            true => DataType::Decimal256(wide::DIGITS, self.places.max(0)),
+            false => DataType::Decimal128(38, self.places.max(0)),
+        }
     }
 
     fn of(&self, value: i128, unit: i128) -> i128 {
@@ -169,7 +185,25 @@ impl Whole {
             Direction::Zero => value / unit,
             Direction::Up => value.div_euclid(unit) + i128::from(value.rem_euclid(unit) != 0),
             Direction::Down => value.div_euclid(unit),
+            Direction::Near => rounded(i256::from_i128(value), i256::from_i128(unit)).to_i128().unwrap_or_default(),
         }
+    }
+
+    /// The same of a number of any size.
+    fn of_wide(&self, number: Number) -> Result<Number> {
+        let places = i32::from(self.places);
+        if number.scale <= places {
+            return Ok(number);
+        }
+        let unit = wide::power(number.scale - places).ok_or_else(wide::overflow)?;
+        let (whole, rest) = (number.value.wrapping_div(unit), number.value.wrapping_rem(unit));
+        let value = match self.direction {
+            Direction::Up if rest > i256::ZERO => whole.wrapping_add(i256::ONE),
+            Direction::Down if rest < i256::ZERO => whole.wrapping_sub(i256::ONE),
+            Direction::Near => rounded(number.value, unit),
+            _ => whole,
+        };
+        Ok(Number { value, scale: places })
     }
 }
 
@@ -179,14 +213,20 @@ impl Operator for Whole {
             Direction::Zero => "trunc",
             Direction::Up => "ceil",
             Direction::Down => "floor",
+            Direction::Near => "round",
         }
     }
 
     fn returns(&self) -> Field {
-        Field::new("", DataType::Decimal128(38, self.places.max(0)), true)
+        Field::new("", self.data_type(), true)
     }
 
     fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
+        if self.wide {
+            let operand = Operand::new(&operands[0], rows, false)?;
+            let numbers = (0..operand.len()).map(|row| operand.at(row).map(|number| self.of_wide(number)).transpose());
+            return wide::array(numbers, &self.data_type());
+        }
         let array = operands[0].to_array(rows)?;
         let from = match array.data_type() {
             DataType::Decimal128(_, scale) => *scale,
@@ -223,10 +263,11 @@ mod tests {
 
     #[test]
     fn places_are_dropped_the_way_the_name_says() {
-        let of = |name, value| Whole::named(name, 2, 0).unwrap().of(value, 100);
+        let type_of = DataType::Decimal128(10, 2);
+        let of = |name, value| Whole::named(name, &type_of, 0).unwrap().of(value, 100);
         assert_eq!([of("ceil", -150), of("ceil", 101), of("ceil", 100)], [-1, 2, 1]);
         assert_eq!([of("floor", -150), of("floor", 199)], [-2, 1]);
         assert_eq!([of("trunc", -199), of("trunc", 199)], [-1, 1]);
-        assert_eq!(Whole::named("trunc", 2, 3), None);
+        assert_eq!(Whole::named("trunc", &type_of, 3), None);
     }
 }

@@ -2,15 +2,17 @@
 
 use super::super::functions::{network_operator, postgres_call, vector_operator};
 use super::days::Shifted;
+use super::decimal::Decimals;
 use super::interval::{Elapsed, Scaled};
 use super::json::JsonConcatenation;
-use super::{function, operand, operators, resolve, windows};
+use super::lists::Relation;
+use super::{called, function, operand, operators, resolve, windows};
 use crate::catalog::SqlType;
 use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
-use datafusion::functions_nested::expr_fn::{array_element, array_has_any};
+use datafusion::functions_nested::expr_fn::array_element;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr, RawWindowExpr};
-use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, cast};
+use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator, cast};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 fn moment() -> DataType {
@@ -111,6 +113,10 @@ impl ExprPlanner for Operators {
         })
     }
 
+    fn plan_extract(&self, args: Vec<Expr>) -> DfResult<PlannerResult<Vec<Expr>>> {
+        Ok(PlannerResult::Planned(called::extract(args)))
+    }
+
     fn plan_window(&self, call: RawWindowExpr) -> DfResult<PlannerResult<RawWindowExpr>> {
         Ok(PlannerResult::Original(windows::checked(call)?))
     }
@@ -128,7 +134,19 @@ impl ExprPlanner for Operators {
         if op == BinaryOperator::PGOverlap {
             let (a, b) = (left.to_field(schema)?.1, right.to_field(schema)?.1);
             let (left, right) = (resolve::lend_as(left, &b)?, resolve::lend_as(right, &a)?);
-            return Ok(PlannerResult::Planned(array_has_any(left, right)));
+            return Ok(PlannerResult::Planned(function::call(Relation::Overlaps, vec![left, right])));
+        }
+        if matches!(op, BinaryOperator::AtArrow | BinaryOperator::ArrowAt)
+            && let (Ok((_, a)), Ok((_, b))) = (left.to_field(schema), right.to_field(schema))
+            && [&a, &b].iter().any(|field| matches!(field.data_type(), DataType::List(_)))
+        {
+            let mut sides = [resolve::lend_as(left.clone(), &b)?, resolve::lend_as(right.clone(), &a)?];
+            if sides.iter().all(|side| matches!(side.get_type(schema), Ok(DataType::List(_)))) {
+                if op == BinaryOperator::ArrowAt {
+                    sides.reverse();
+                }
+                return Ok(PlannerResult::Planned(function::call(Relation::Contains, sides.to_vec())));
+            }
         }
         if matches!(op, BinaryOperator::AtArrow | BinaryOperator::ArrowAt) {
             let (a, b) = (left.to_field(schema)?.1, right.to_field(schema)?.1);
@@ -226,6 +244,22 @@ impl ExprPlanner for Operators {
             (Plus | Minus, false, true) if a == DataType::Date32 => return original(cast(left, moment()), right),
             (Plus, true, false) if b == DataType::Date32 => return original(left, cast(right, moment())),
             _ => {}
+        }
+        // A column of a view may have more digits than the engine's product has a type for.
+        if matches!((&a, &b), (DataType::Decimal256(..), _) | (_, DataType::Decimal256(..))) {
+            let operator = match op {
+                Multiply => Some(Operator::Multiply),
+                Divide => Some(Operator::Divide),
+                _ => None,
+            };
+            let open = |side: &Expr| {
+                let field = side.to_field(schema).map(|(_, field)| field);
+                field.is_ok_and(|field| SqlType::from_field(&field).is_ok_and(|t| t == SqlType::Numeric(None)))
+            };
+            let opens = [open(&left), open(&right)];
+            if let Some(decimals) = operator.and_then(|op| Decimals::of(op, (&a, opens[0]), (&b, opens[1]))) {
+                return Ok(PlannerResult::Planned(function::call(decimals, vec![left, right])));
+            }
         }
         match (a.is_numeric(), b.is_numeric()) {
             (true, false) => original(left, resolve::lend(right, Some(&a))?),

@@ -28,8 +28,8 @@ use super::never::known;
 use super::not_in::in_conditions;
 use super::zone::AtTimeZone;
 use super::{
-    above, average, candidates, days, elements, enumeration, extreme, floats, function, input_schema, keyed, lateral,
-    listed, regex,
+    above, average, beneath_windows, candidates, days, elements, enumeration, extreme, floats, function, input_schema,
+    keyed, lateral, listed, regex,
 };
 use crate::catalog::SqlType;
 use crate::error::{Error, Result};
@@ -117,6 +117,10 @@ impl TreeNodeRewriter for Plans<'_> {
                     LogicalPlan::Aggregate(aggregate) => Ok(keyed::grouped(aggregate)?.data),
                     plan => Ok(plan),
                 },
+                plan => Ok(plan),
+            },
+            LogicalPlan::Window(window) => match LogicalPlan::Window(window).recompute_schema()? {
+                LogicalPlan::Window(window) => above::finished_windows(beneath_windows::computed(window)?),
                 plan => Ok(plan),
             },
             LogicalPlan::Distinct(distinct) => Ok(keyed::distinct(distinct)?.data),
@@ -264,7 +268,7 @@ impl TreeNodeRewriter for Expressions<'_> {
             Expr::AggregateFunction(mut call) => {
                 self.must_aggregate(call.func.name(), &call.params.args)?;
                 call.params.filter = self.filter(call.params.filter)?;
-                self.aggregate(call.func.name(), &mut call.params.args, false)?;
+                self.aggregate(call.func.name(), &mut call.params.args)?;
                 if let ("avg", [arg]) = (call.func.name(), call.params.args.as_slice()) {
                     call.func = average::of(self.type_of(arg).as_ref());
                 }
@@ -288,7 +292,7 @@ impl TreeNodeRewriter for Expressions<'_> {
                 if let WindowFunctionDefinition::AggregateUDF(aggregate) = &mut call.fun {
                     let name = aggregate.name().to_owned();
                     self.must_aggregate(&name, &call.params.args)?;
-                    self.aggregate(&name, &mut call.params.args, true)?;
+                    self.aggregate(&name, &mut call.params.args)?;
                     if let ("avg", [arg]) = (name.as_str(), call.params.args.as_slice()) {
                         *aggregate = average::of(self.type_of(arg).as_ref());
                     }
@@ -304,9 +308,6 @@ impl TreeNodeRewriter for Expressions<'_> {
 
 /// Names of the engine's columns of `ntile`, which are `integer`.
 const NTILE: &str = "ntile(";
-
-/// Places that an average adds to.
-const AVERAGE_PLACES: i8 = 12;
 
 impl Expressions<'_> {
     /// The type of an expression; none while it depends on a parameter.
@@ -352,6 +353,11 @@ impl Expressions<'_> {
             [left, right] = self.moments_of(self.numbers_of([left, right]));
             if matches!(op, Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq) {
                 [left, right] = enumeration::ordered([left, right], self.schema);
+                if let (Some(a), Some(b)) = (keyed::list_key(&left, self.schema), keyed::list_key(&right, self.schema))
+                    && self.type_of(&left) == self.type_of(&right)
+                {
+                    [left, right] = [a, b];
+                }
             }
             if self.is_json(&left) && self.is_json(&right) {
                 return Err(missing::operator(&format!("json {sign} json")));
@@ -363,20 +369,39 @@ impl Expressions<'_> {
                 true => right = regex::pattern(right)?,
                 false => return Ok(matching(left, op, right)),
             }
+        } else if matches!(op, Operator::AtArrow | Operator::ArrowAt) {
+            // What is computed is known to be JSON by now.
+            let field = SqlType::Jsonb.field("");
+            if [&left, &right].iter().any(|side| self.mark_of(side) == Some(SqlType::Jsonb)) {
+                let mut sides = vec![lend_as(left.clone(), &field)?, lend_as(right.clone(), &field)?];
+                if op == Operator::ArrowAt {
+                    sides.reverse();
+                }
+                if let Some(call) = postgres_call("jsonb_contains", sides) {
+                    return Ok(call);
+                }
+            }
+        } else if op == Operator::BitwiseXor && left == right {
+            // To the engine it would be zero, also of NULL.
+            let field = right.to_field(self.schema)?.1.as_ref().clone();
+            right = function::call(Marked { field }, vec![right]);
         } else if arithmetic {
             // Quoted literals beside numbers are numbers already: the planner's `Operators` has seen them.
             if let (Some(a), Some(b)) = (self.type_of(&left), self.type_of(&right)) {
                 if matches!((class(&a), class(&b)), (Class::Number, Class::Text) | (Class::Text, Class::Number)) {
                     return Err(no_operator(&a, &op.to_string(), &b));
                 }
-                let open = op != Operator::Divide && (self.is_open_numeric(&left) || self.is_open_numeric(&right));
-                if let Some(decimals) = Decimals::of(op, &a, &b) {
-                    return self.without_zeros(function::call(decimals, vec![left, right]), open);
+                let opens = [self.is_open_numeric(&left), self.is_open_numeric(&right)];
+                // Numbers in the text have as many digits as they are written with.
+                let written = matches!((&left, &right), (Expr::Literal(..), Expr::Literal(..)));
+                let (a, b) = if written { (with_all_digits(a), with_all_digits(b)) } else { (a, b) };
+                if let Some(decimals) = Decimals::of(op, (&a, opens[0]), (&b, opens[1])) {
+                    return Ok(function::call(decimals, vec![left, right]));
                 }
                 [left, right] = self.numbers_of([left, right]);
-                if open {
+                if opens.contains(&true) {
                     let result = Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)));
-                    return self.without_zeros(result, open);
+                    return self.without_zeros(result, true);
                 }
             }
         }
@@ -545,7 +570,8 @@ impl Expressions<'_> {
         call.params.order_by = keyed::order(call.params.order_by, self.schema);
         let (name, distinct) = (call.func.name().to_owned(), call.params.distinct);
         let [arg] = call.params.args.as_slice() else { return call };
-        let Some(key) = keyed::key(arg, self.schema) else { return call };
+        let ordered = if matches!(name.as_str(), "min" | "max") { keyed::list_key(arg, self.schema) } else { None };
+        let Some(key) = keyed::key(arg, self.schema).or(ordered) else { return call };
         match name.as_str() {
             "count" if distinct => call.params.args = vec![key],
             "min" | "max" => {
@@ -559,20 +585,12 @@ impl Expressions<'_> {
     }
 
     /// Sums of `bigint` are numeric, and so are averages of all exact numbers.
-    fn aggregate(&self, name: &str, args: &mut [Expr], windowed: bool) -> Result<()> {
+    fn aggregate(&self, name: &str, args: &mut [Expr]) -> Result<()> {
         let [arg] = args else { return Ok(()) };
         let wanted = match (name, self.type_of(arg)) {
             ("sum", Some(DataType::Int64)) => DataType::Decimal128(38, 0),
-            // Elsewhere a sum is divided by a count: see `above`.
-            ("avg", Some(DataType::Int16 | DataType::Int32 | DataType::Int64)) if !windowed => {
-                DataType::Decimal128(38, 0)
-            }
-            ("avg", Some(DataType::Int16 | DataType::Int32 | DataType::Int64)) => {
-                DataType::Decimal128(38, AVERAGE_PLACES)
-            }
-            ("avg", Some(DataType::Decimal128(_, scale))) if windowed && scale < AVERAGE_PLACES => {
-                DataType::Decimal128(38, AVERAGE_PLACES)
-            }
+            // It becomes a sum that is divided by a count: see `above`.
+            ("avg", Some(DataType::Int16 | DataType::Int32 | DataType::Int64)) => DataType::Decimal128(38, 0),
             _ => return Ok(()),
         };
         *arg = cast(arg.clone(), wanted);
@@ -585,6 +603,14 @@ fn marked(expr: Expr, mark: Option<SqlType>) -> Expr {
     match mark {
         Some(mark) => function::call(Marked { field: mark.field("") }, vec![expr]),
         None => expr,
+    }
+}
+
+/// A decimal's type with all digits that it could have.
+fn with_all_digits(data_type: DataType) -> DataType {
+    match data_type {
+        DataType::Decimal128(precision, scale) if precision > 18 => DataType::Decimal128(38, scale),
+        other => other,
     }
 }
 

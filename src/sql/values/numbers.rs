@@ -2,10 +2,10 @@
 
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
-use arrow::array::types::{Decimal128Type, Float32Type, Float64Type, Int64Type};
+use arrow::array::types::{Decimal128Type, Decimal256Type, Float32Type, Float64Type, Int64Type};
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, PrimitiveArray, StringArray};
 use arrow::compute::{CastOptions, cast, cast_with_options};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, i256};
 use std::sync::Arc;
 
 /// A numeric array as another numeric type. Floating point goes to the nearest integer, half-way cases to the even one
@@ -24,6 +24,10 @@ pub fn number(array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
         }
         (DataType::Decimal128(_, scale), false) if wanted.is_floating() && *scale != 0 => {
             Arc::new(nearest_double(array, *scale))
+        }
+        (DataType::Decimal256(_, scale), false) if wanted.is_floating() => {
+            let nearest = |value: i256| format!("{value}e{}", -i16::from(*scale)).parse().unwrap_or(f64::NAN);
+            Arc::new(array.as_primitive::<Decimal256Type>().unary::<_, Float64Type>(nearest))
         }
         _ => array.clone(),
     };

@@ -185,6 +185,12 @@ impl Postgres {
                 && !(matches!(wanted, SqlType::Numeric(_))
                     && matches!(arrays[at].data_type(), DataType::Decimal128(..)))
             {
+                // As many places as there is room for.
+                if let (SqlType::Numeric(_), DataType::Decimal256(_, scale)) = (wanted, arrays[at].data_type()) {
+                    let narrow = SqlType::Numeric(Some((38, (*scale).min(16))));
+                    arrays[at] = convert(&fields[at], &arrays[at], &narrow)?;
+                    continue;
+                }
                 arrays[at] = convert(&fields[at], &arrays[at], wanted)?;
                 fields[at] = Arc::new(wanted.field(""));
             }

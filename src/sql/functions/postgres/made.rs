@@ -9,7 +9,7 @@ use arrow::array::{
     TimestampMicrosecondArray,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::datatypes::{DataType, IntervalMonthDayNano};
+use arrow::datatypes::{DataType, IntervalMonthDayNano, i256};
 use std::sync::Arc;
 
 /// Months, days and microseconds.
@@ -185,6 +185,9 @@ impl<'a> Args<'a> {
             Some(Cell::Decimal(value, scale, _)) => {
                 format!("{value}e{}", -i16::from(*scale)).parse().unwrap_or(f64::NAN)
             }
+            Some(Cell::BigDecimal(value, scale, _)) => {
+                format!("{value}e{}", -i16::from(*scale)).parse().unwrap_or(f64::NAN)
+            }
             _ => 0.0,
         }
     }
@@ -193,6 +196,7 @@ impl<'a> Args<'a> {
     pub fn decimal(&self, at: usize) -> (i128, i8) {
         match self.get(at) {
             Some(Cell::Decimal(value, scale, _)) => (*value, *scale),
+            Some(Cell::BigDecimal(value, scale, _)) => narrowed(*value, *scale),
             Some(Cell::Integer(value)) => (*value, 0),
             _ => (0, 0),
         }
@@ -228,6 +232,16 @@ impl<'a> Args<'a> {
     pub fn shown(&self, at: usize) -> Option<String> {
         self.get(at).map(shown)
     }
+}
+
+/// A number in 38 digits: without zeros at its end, and without the last places if there is no room for them.
+fn narrowed(mut value: i256, mut scale: i8) -> (i128, i8) {
+    let ten = i256::from_i128(10);
+    while scale > 0 && (value.wrapping_rem(ten) == i256::ZERO || value.to_i128().is_none()) {
+        value = value.wrapping_div(ten);
+        scale -= 1;
+    }
+    (value.to_i128().unwrap_or(i128::MAX), scale)
 }
 
 /// A value in PostgreSQL's output form.

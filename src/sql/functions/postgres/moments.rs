@@ -36,15 +36,15 @@ pub const FUNCTIONS: &[Declaration] = &[
     ("to_timestamp(float8) timestamptz", Each(since_1970)),
     ("!clock_timestamp() timestamptz", Each(|_| Ok(Made::Moment(Utc::now().timestamp_micros())))),
     ("!timeofday() text", Each(|_| Ok(Utc::now().format("%a %b %d %H:%M:%S%.6f %Y UTC").to_string().into()))),
-    ("overlaps(timestamp, timestamp, timestamp, timestamp) bool", Each(overlaps)),
-    ("overlaps(timestamptz, timestamptz, timestamptz, timestamptz) bool", Each(overlaps)),
-    ("overlaps(time, time, time, time) bool", Each(overlaps)),
-    ("overlaps(timestamp, interval, timestamp, interval) bool", Each(overlaps)),
-    ("overlaps(timestamp, timestamp, timestamp, interval) bool", Each(overlaps)),
-    ("overlaps(timestamp, interval, timestamp, timestamp) bool", Each(overlaps)),
-    ("overlaps(timestamptz, timestamptz, timestamptz, interval) bool", Each(overlaps)),
-    ("overlaps(timestamptz, interval, timestamptz, timestamptz) bool", Each(overlaps)),
-    ("overlaps(timestamptz, interval, timestamptz, interval) bool", Each(overlaps)),
+    ("?overlaps(timestamp, timestamp, timestamp, timestamp) bool", Each(overlaps)),
+    ("?overlaps(timestamptz, timestamptz, timestamptz, timestamptz) bool", Each(overlaps)),
+    ("?overlaps(time, time, time, time) bool", Each(overlaps)),
+    ("?overlaps(timestamp, interval, timestamp, interval) bool", Each(overlaps)),
+    ("?overlaps(timestamp, timestamp, timestamp, interval) bool", Each(overlaps)),
+    ("?overlaps(timestamp, interval, timestamp, timestamp) bool", Each(overlaps)),
+    ("?overlaps(timestamptz, timestamptz, timestamptz, interval) bool", Each(overlaps)),
+    ("?overlaps(timestamptz, interval, timestamptz, timestamptz) bool", Each(overlaps)),
+    ("?overlaps(timestamptz, interval, timestamptz, interval) bool", Each(overlaps)),
 ];
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -265,23 +265,38 @@ fn since_1970(row: &Args<'_>) -> Result<Made> {
     }
 }
 
-/// Whether two stretches of time, each from a moment to another or of a length, have a moment in common.
+/// Whether two stretches of time, each from a moment to another or of a length, have a moment in common. Of a stretch one end may
+/// be unknown.
 fn overlaps(row: &Args<'_>) -> Result<Made> {
     let stretch = |at: usize| {
-        let from = row.moment(at);
-        let to = match row.get(at + 1) {
-            Some(Cell::Interval(..)) => moved(from, row.span(at + 1))?,
-            _ => row.moment(at + 1),
+        let known = |at: usize| row.get(at).map(|_| row.moment(at));
+        let from = known(at);
+        let to = match (row.get(at + 1), from) {
+            (Some(Cell::Interval(..)), Some(from)) => Some(moved(from, row.span(at + 1))?),
+            (Some(Cell::Interval(..)), None) => None,
+            _ => known(at + 1),
         };
-        Ok::<_, Error>((from.min(to), from.max(to)))
+        Ok::<_, Error>(match (from, to) {
+            (Some(from), Some(to)) => Some((from.min(to), Some(from.max(to)))),
+            (from, to) => from.or(to).map(|end| (end, None)),
+        })
     };
-    let ((a, b), (c, d)) = (stretch(0)?, stretch(2)?);
-    Ok(Made::Bool(match a.cmp(&c) {
-        std::cmp::Ordering::Greater => a < d,
-        std::cmp::Ordering::Less => c < b,
-        // They begin together, so that they have a moment in common.
-        std::cmp::Ordering::Equal => true,
-    }))
+    let (Some(one), Some(other)) = (stretch(0)?, stretch(2)?) else { return Ok(Made::Null) };
+    Ok(match one.0.cmp(&other.0) {
+        std::cmp::Ordering::Greater => reaches(other.1, one),
+        std::cmp::Ordering::Less => reaches(one.1, other),
+        // They begin together, so that they have a moment in common if both have an end.
+        std::cmp::Ordering::Equal => one.1.zip(other.1).map(|_| true).into(),
+    })
+}
+
+/// Whether a stretch that begins earlier ends after the beginning of another.
+fn reaches(end: Option<i64>, (from, to): (i64, Option<i64>)) -> Made {
+    match end {
+        Some(end) if from < end => true.into(),
+        Some(_) if to.is_some() => false.into(),
+        _ => Made::Null,
+    }
 }
 
 /// A moment moved by a length of time.

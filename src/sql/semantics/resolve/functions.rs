@@ -1,23 +1,29 @@
 //! Scalar functions that the engine would give other arguments, or other results.
 
+use super::super::super::functions::postgres_call;
 use super::super::super::missing;
 use super::super::super::parameters;
+use super::super::super::planner::CAST;
 use super::super::elements;
 use super::super::enumeration::{self, enum_of};
+use super::super::exact::ExactCall;
 use super::super::function;
 use super::super::length::Bounded;
+use super::super::lists::{Changed, Relation};
 use super::super::math::{Math, Whole};
 use super::super::moment::{Extract, Round};
+use super::super::wide::decimal;
 use super::{Class, Expressions, class, named};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::ScalarValue;
 use datafusion::functions::core::expr_fn::nullif;
 use datafusion::functions_nested::expr_fn::array_position;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::{Expr, cast, lit, when};
+use datafusion::logical_expr::{Cast, Expr, cast, lit, when};
+use std::sync::Arc;
 
 /// Functions whose first argument is text, which the engine would make of anything.
 const TEXT_FUNCTIONS: &[&str] = &[
@@ -95,12 +101,18 @@ impl Expressions<'_> {
                 let name = call.name().to_uppercase();
                 let mark = self.common_mark(&call.args);
                 let open = call.args.iter().any(|arg| self.is_open_numeric(arg));
+                let first = call.args.first().and_then(|arg| self.type_of(arg));
                 call.args = self.alike(call.args, &name)?;
                 let ordered = matches!(call.name(), "greatest" | "least");
                 if let Some(of) = call.args.iter().find_map(|arg| enum_of(arg, self.schema)).filter(|_| ordered) {
                     return enumeration::furthest(call, of, self.schema);
                 }
                 let result = super::marked(Expr::ScalarFunction(call.clone()), mark);
+                // What NULLIF gives is of the type of the first.
+                let result = match (call.name(), first) {
+                    ("nullif", Some(first @ (DataType::Int16 | DataType::Int32))) => cast(result, first),
+                    _ => result,
+                };
                 Some(self.without_zeros(result, open)?)
             }
             ("make_array", [_, _, ..]) => {
@@ -123,7 +135,10 @@ impl Expressions<'_> {
                 let nulls = array_position(list.clone(), lit(ScalarValue::Null), lit(1_i64)).is_not_null();
                 let has = Expr::ScalarFunction(call.clone());
                 let unknown = Expr::Literal(ScalarValue::Boolean(None), None);
-                Some(when(has.clone(), lit(true)).when(nulls, unknown).otherwise(has)?)
+                // Nothing is among no elements, NULL neither.
+                let none = postgres_call("cardinality", vec![list.clone()]).map(|count| count.eq(lit(0_i32)));
+                let none = none.unwrap_or_else(|| lit(false));
+                Some(when(has.clone(), lit(true)).when(none, lit(false)).when(nulls, unknown).otherwise(has)?)
             }
             // `x = ANY($1)`
             ("array_has", [_, item]) => {
@@ -139,6 +154,16 @@ impl Expressions<'_> {
                 }
                 _ => None,
             },
+            // `@>`
+            ("array_has_all", [list, within]) if self.are_lists(list, within) => {
+                Some(function::call(Relation::Contains, vec![list.clone(), within.clone()]))
+            }
+            ("array_remove_all", [list, sought]) => self.changed_list(list, &[sought]),
+            ("array_replace_all", [list, sought, instead]) => self.changed_list(list, &[sought, instead]),
+            // Of whole numbers of four bytes it is one of them.
+            ("gcd" | "lcm", [a, b]) if [a, b].iter().all(|arg| self.is_small(arg)) => {
+                Some(cast(Expr::ScalarFunction(call.clone()), DataType::Int32))
+            }
             // The engine counts places below zero from the end; in PostgreSQL nothing is there.
             ("array_element", [_, place]) => {
                 call.args[1] = when(place.clone().gt_eq(lit(1)), place.clone()).end()?;
@@ -156,7 +181,7 @@ impl Expressions<'_> {
                 Some(cast(Expr::ScalarFunction(call.clone()), DataType::new_list(DataType::Int32, true)))
             }
             ("signum", [number]) => match self.type_of(number) {
-                Some(DataType::Decimal128(..)) => {
+                Some(DataType::Decimal128(..) | DataType::Decimal256(..)) => {
                     Some(cast(Expr::ScalarFunction(call.clone()), DataType::Decimal128(1, 0)))
                 }
                 _ => None,
@@ -191,9 +216,14 @@ impl Expressions<'_> {
                 _ => None,
             },
             // Places that the number has not are zeros.
-            ("round" | "trunc", [number, places]) if self.has_fewer(number, places) => {
-                constant(places).map(|places| cast(number.clone(), DataType::Decimal128(38, places)))
-            }
+            ("round" | "trunc", [number, places]) if self.has_fewer(number, places) => constant(places).map(|places| {
+                let data_type = match self.type_of(number) {
+                    Some(DataType::Decimal256(digits, _)) => DataType::Decimal256(digits, places),
+                    _ => DataType::Decimal128(38, places),
+                };
+                let field = Field::new(CAST, data_type, true);
+                Expr::Cast(Cast::new_from_field(Box::new(number.clone()), Arc::new(field)))
+            }),
             ("trunc", [number, places]) if self.type_of(number).is_some_and(|t| t.is_integer()) => {
                 let args = [cast(number.clone(), DataType::Decimal128(20, 0)), places.clone()];
                 self.whole("trunc", &args).map(|whole| function::call(whole, vec![args[0].clone()]))
@@ -202,16 +232,49 @@ impl Expressions<'_> {
                 call.args[0] = cast(number.clone(), DataType::Decimal128(20, 0));
                 None
             }
-            ("ceil" | "floor" | "trunc", [number, ..]) => {
+            // Within a window it may have been met before.
+            ("round" | "ceil" | "floor" | "trunc", [number, ..]) if function::operator_of::<Whole>(&call).is_none() => {
                 self.whole(call.name(), &call.args).map(|whole| function::call(whole, vec![number.clone()]))
             }
             (name, args) => {
+                if let Some(exact) = self.exact_call(name, args) {
+                    return Ok(function::call(exact, args.to_vec()));
+                }
                 let number = |arg| self.type_of(arg).is_some_and(|t| class(&t) == Class::Number);
                 let math = Math::named(name, args.len()).filter(|_| args.iter().all(number));
                 math.map(|math| function::call(math, args.to_vec()))
             }
         };
         Ok(ours.unwrap_or(Expr::ScalarFunction(call)))
+    }
+
+    /// Whether both are arrays of one type.
+    fn are_lists(&self, one: &Expr, other: &Expr) -> bool {
+        let types = (self.type_of(one), self.type_of(other));
+        matches!(&types, (Some(DataType::List(a)), Some(DataType::List(b))) if a.data_type() == b.data_type())
+    }
+
+    fn is_small(&self, number: &Expr) -> bool {
+        matches!(self.type_of(number), Some(DataType::Int16 | DataType::Int32))
+    }
+
+    /// An array without some of its elements, or with others in their place.
+    fn changed_list(&self, list: &Expr, elements: &[&Expr]) -> Option<Expr> {
+        let Some(DataType::List(item)) = self.type_of(list) else { return None };
+        let element = |element: &&Expr| cast((*element).clone(), item.data_type().clone());
+        let args = std::iter::once(list.clone()).chain(elements.iter().map(element)).collect();
+        Some(function::call(Changed { item, replaces: elements.len() > 1 }, args))
+    }
+
+    /// The function as one of numerics, where one of them is one and none is floating point.
+    fn exact_call(&self, name: &str, args: &[Expr]) -> Option<ExactCall> {
+        let types = args.iter().map(|arg| self.type_of(arg)).collect::<Option<Vec<_>>>()?;
+        let exact = types.iter().all(|t| t.is_integer() || decimal(t).is_some());
+        if !exact || !types.iter().any(|t| decimal(t).is_some()) {
+            return None;
+        }
+        let open = |at: usize| args.get(at).is_some_and(|arg| self.is_open_numeric(arg));
+        ExactCall::named(name, args.len(), [open(0), open(1)])
     }
 
     fn takes_text(&self, name: &str, args: &[Expr]) -> Result<()> {
@@ -225,14 +288,16 @@ impl Expressions<'_> {
 
     /// A function that drops places of a decimal, so many as its second argument says.
     fn whole(&self, name: &str, args: &[Expr]) -> Option<Whole> {
-        let DataType::Decimal128(_, scale) = self.type_of(args.first()?)? else { return None };
-        Whole::named(name, scale, args.get(1).map_or(Some(0), constant)?)
+        let data_type = self.type_of(args.first()?)?;
+        Whole::named(name, &data_type, args.get(1).map_or(Some(0), constant)?)
     }
 
     /// Whether an exact number has fewer places than it is to have.
     fn has_fewer(&self, number: &Expr, places: &Expr) -> bool {
         let has = match self.type_of(number) {
-            Some(DataType::Decimal128(_, scale)) if !self.is_open_numeric(number) => scale,
+            Some(DataType::Decimal128(_, scale) | DataType::Decimal256(_, scale)) if !self.is_open_numeric(number) => {
+                scale
+            }
             Some(DataType::Int16 | DataType::Int32 | DataType::Int64) => 0,
             _ => return false,
         };

@@ -59,7 +59,7 @@ pub fn lend(expr: Expr, data_type: Option<&DataType>) -> Result<Expr> {
     };
     let sql_type = match data_type {
         // A number keeps the digits that it is written with.
-        DataType::Decimal128(..) => {
+        DataType::Decimal128(..) | DataType::Decimal256(..) => {
             let places = text.trim().split_once('.').map_or(0, |(_, fraction)| fraction.len().min(20));
             SqlType::Numeric(Some((38, places as i8)))
         }

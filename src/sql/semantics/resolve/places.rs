@@ -2,6 +2,7 @@
 
 use super::super::function;
 use super::super::marked::Marked;
+use super::super::wide::{self, WIDE};
 use super::{Expressions, lend};
 use crate::catalog::SqlType;
 use crate::error::Result;
@@ -13,14 +14,19 @@ impl Expressions<'_> {
     /// Whether an expression is a numeric without declared places, which shows no zeros that nobody wrote.
     pub(super) fn is_open_numeric(&self, expr: &Expr) -> bool {
         let field = expr.to_field(self.schema).map(|(_, field)| field);
-        field.is_ok_and(|field| SqlType::from_field(&field).is_ok_and(|t| t == SqlType::Numeric(None)))
+        field.is_ok_and(|field| {
+            *field.data_type() == WIDE || SqlType::from_field(&field).is_ok_and(|t| t == SqlType::Numeric(None))
+        })
     }
 
     /// A result of such a numeric, which is one too.
     pub(super) fn without_zeros(&self, expr: Expr, open: bool) -> Result<Expr> {
         let data_type = expr.get_type(self.schema)?;
-        if !open || !matches!(data_type, DataType::Decimal128(..)) {
-            return Ok(expr);
+        match data_type {
+            DataType::Decimal128(..) if open => {}
+            // Which has places of its own.
+            DataType::Decimal256(..) if open && data_type != WIDE => return Ok(cast(expr, WIDE)),
+            _ => return Ok(expr),
         }
         let field = SqlType::Numeric(None).field("").with_data_type(data_type);
         Ok(function::call(Marked { field }, vec![expr]))
@@ -36,6 +42,7 @@ impl Expressions<'_> {
         }
         let scale = match self.type_of(&to.expr)? {
             DataType::Decimal128(_, scale) if !self.is_open_numeric(&to.expr) => scale,
+            DataType::Decimal128(..) | DataType::Decimal256(..) => return Some(to.expr.as_ref().clone()),
             DataType::Int16 | DataType::Int32 | DataType::Int64 => 0,
             _ => return None,
         };
@@ -64,11 +71,27 @@ impl Expressions<'_> {
         all.into_iter().zip(&types).map(one).collect()
     }
 
+    /// Whole numbers as the widest of them.
+    fn whole_numbers(&self, all: Vec<Expr>, types: &[Option<DataType>]) -> Vec<Expr> {
+        const WIDTHS: [DataType; 3] = [DataType::Int16, DataType::Int32, DataType::Int64];
+        let width = |found: &DataType| WIDTHS.iter().position(|width| width == found);
+        let widths: Option<Vec<usize>> = types.iter().flatten().map(width).collect();
+        let Some(widest) = widths.and_then(|widths| widths.into_iter().max()) else { return all };
+        let wanted = &WIDTHS[widest];
+        let one = |(expr, found): (Expr, &Option<DataType>)| match found {
+            Some(found) if found != wanted => cast(expr, wanted.clone()),
+            _ => expr,
+        };
+        all.into_iter().zip(types).map(one).collect()
+    }
+
     /// Exact numbers of which one is the result, as one that has the places of all of them.
     pub(super) fn exact(&self, all: Vec<Expr>) -> Vec<Expr> {
         let types: Vec<_> = all.iter().map(|expr| self.type_of(expr)).collect();
         let digits = |found: &DataType| match found {
-            DataType::Decimal128(precision, scale) => Some((*precision as i8 - scale, *scale)),
+            DataType::Decimal128(precision, scale) | DataType::Decimal256(precision, scale) => {
+                Some((*precision as i8 - scale, *scale))
+            }
             DataType::Int16 => Some((5, 0)),
             DataType::Int32 => Some((10, 0)),
             DataType::Int64 => Some((19, 0)),
@@ -77,9 +100,16 @@ impl Expressions<'_> {
         let Some(places) = types.iter().flatten().map(digits).collect::<Option<Vec<_>>>() else { return all };
         let before = places.iter().map(|(before, _)| *before).max().unwrap_or_default();
         let after = places.iter().map(|(_, after)| *after).max().unwrap_or_default();
-        let wanted = DataType::Decimal128(before.saturating_add(after).clamp(1, 38) as u8, after);
-        let decimals = types.iter().flatten().any(|found| matches!(found, DataType::Decimal128(..)));
-        if !decimals || types.iter().flatten().all(|found| Some(found) == types.iter().flatten().next()) {
+        let large = types.iter().flatten().any(|found| matches!(found, DataType::Decimal256(..)));
+        let wanted = match large {
+            true => DataType::Decimal256(wide::DIGITS, after),
+            false => DataType::Decimal128(before.saturating_add(after).clamp(1, 38) as u8, after),
+        };
+        let decimals = types.iter().flatten().any(|found| wide::decimal(found).is_some());
+        if !decimals {
+            return self.whole_numbers(all, &types);
+        }
+        if types.iter().flatten().all(|found| Some(found) == types.iter().flatten().next()) {
             return all;
         }
         let one = |(expr, found): (Expr, &Option<DataType>)| match found {

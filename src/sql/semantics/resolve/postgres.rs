@@ -1,13 +1,16 @@
 //! Arguments of PostgreSQL's functions that are ours: literals take the types that these want, everything else is cast to them.
 
 use super::super::super::functions::postgres::{Given, Postgres};
+use super::super::super::missing;
+use super::super::super::planner::CAST;
 use super::super::super::values::read_one;
 use super::super::candidates::name_of;
 use super::super::moved;
+use super::super::wide::{WIDE, decimal};
 use super::{Expressions, is_unknown, lend_as};
 use crate::catalog::SqlType;
 use crate::error::Result;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::ScalarValue;
 use datafusion::functions::datetime::expr_fn::date_trunc;
 use datafusion::logical_expr::expr::{Placeholder, ScalarFunction};
@@ -31,7 +34,15 @@ impl Expressions<'_> {
             };
             return Ok(datafusion::logical_expr::lit(name));
         }
+        // Without zeros at its end it is what a numeric is whose places nothing tells.
+        if let ("trim_scale", [arg]) = (call.name(), call.args.as_slice())
+            && self.type_of(arg).is_some_and(|t| decimal(&t).is_some())
+        {
+            let field = Field::new(CAST, WIDE, true);
+            return Ok(Expr::Cast(Cast::new_from_field(Box::new(arg.clone()), Arc::new(field))));
+        }
         let given: Vec<Given> = call.args.iter().map(|arg| self.given(arg)).collect::<Result<_>>()?;
+        must_be_json(call.name(), &given)?;
         let chosen = function.choose(&given)?;
         let chosen_gives = chosen.gives.clone();
         let mut args = Vec::with_capacity(call.args.len());
@@ -82,10 +93,38 @@ impl Expressions<'_> {
             (DataType::Int16 | DataType::Int32 | DataType::Int64, SqlType::Numeric(_)) => {
                 datafusion::logical_expr::cast(arg, DataType::Decimal128(20, 0))
             }
+            // As many as there is room for.
+            (DataType::Decimal256(_, scale), SqlType::Numeric(_)) => {
+                datafusion::logical_expr::cast(arg, DataType::Decimal128(38, scale.min(16)))
+            }
             // A field without a name would keep the marks of what is cast.
             _ => Expr::Cast(Cast::new_from_field(Box::new(arg), Arc::new(field.with_name("cast")))),
         })
     }
+}
+
+/// Refuses an operator of JSON between texts; what these have is read as JSON by functions alone.
+fn must_be_json(function: &str, given: &[Given]) -> Result<()> {
+    let sign = match function {
+        "json_object_field" | "json_array_element" => "->",
+        "json_object_field_text" | "json_array_element_text" => "->>",
+        "json_at_path" => "#>",
+        "json_at_path_text" => "#>>",
+        "jsonb_exists" => "?",
+        "jsonb_exists_any" => "?|",
+        "jsonb_exists_all" => "?&",
+        "jsonb_delete_path" => "#-",
+        _ => return Ok(()),
+    };
+    let [left @ Given::Type(SqlType::Text | SqlType::Varchar(_) | SqlType::Char(_)), right] = given else {
+        return Ok(());
+    };
+    let named = |given: &Given| match given {
+        Given::Open => "unknown".to_owned(),
+        Given::Type(sql_type) => name_of(sql_type),
+        Given::Other => "record".to_owned(),
+    };
+    Err(missing::operator(&format!("{} {sign} {}", named(left), named(right))))
 }
 
 /// Whether the engine cuts moments at a unit as PostgreSQL does; it does so faster.

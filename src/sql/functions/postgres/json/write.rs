@@ -2,7 +2,7 @@
 
 use super::tree::quoted;
 use crate::catalog::SqlType;
-use crate::encoding::pg_text::{Cell, Column};
+use crate::encoding::pg_text::{Cell, Column, DIGITS_MARK, TYPE_METADATA};
 use crate::sql::functions::postgres::made::shown;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Field, FieldRef};
@@ -48,7 +48,7 @@ impl<'a> Writer<'a> {
             }
             (_, Ok(SqlType::Json | SqlType::Jsonb)) => Kind::Json,
             (DataType::Boolean, _) => Kind::Plain,
-            (data_type, _) if data_type.is_numeric() => Kind::Plain,
+            (data_type, _) if data_type.is_numeric() || is_written(field) => Kind::Plain,
             (DataType::Timestamp(..), _) => Kind::Moment,
             _ => Kind::Text,
         };
@@ -117,6 +117,11 @@ impl<'a> Writer<'a> {
             (_, cell) => out.push_str(&quoted(&shown(cell))),
         }
     }
+}
+
+/// Whether it is a numeric kept as its text.
+fn is_written(field: &Field) -> bool {
+    field.metadata().get(TYPE_METADATA).is_some_and(|mark| mark == DIGITS_MARK)
 }
 
 /// A moment whose zone has its minutes, as ISO 8601 wants them: `+01` becomes `+01:00`.

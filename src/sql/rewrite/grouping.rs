@@ -1,0 +1,60 @@
+//! `ROLLUP` and `CUBE` that name an expression twice, which the engine cannot group by: as the sets of grouping that they are.
+
+use datafusion::sql::sqlparser::ast::Expr;
+
+/// As many sets as `CUBE` may stand for here.
+const CUBE_MAX: usize = 12;
+
+/// The expression as `GROUPING SETS`, where it names something twice.
+pub fn spell_out(expression: &mut Expr) {
+    let sets = match &*expression {
+        Expr::Rollup(items) if names_twice(items) => {
+            (0..=items.len()).rev().map(|n| together(items.iter().take(n))).collect()
+        }
+        Expr::Cube(items) if names_twice(items) && items.len() <= CUBE_MAX => {
+            let of = |mask: usize| (0..items.len()).filter(move |n| mask >> (items.len() - 1 - n) & 1 == 1);
+            (0..1usize << items.len()).rev().map(|mask| together(of(mask).map(|n| &items[n]))).collect()
+        }
+        Expr::GroupingSets(items) if items.iter().any(|item| together(std::iter::once(item)).len() < item.len()) => {
+            items.iter().map(|item| together(std::iter::once(item))).collect()
+        }
+        _ => return,
+    };
+    *expression = Expr::GroupingSets(sets);
+}
+
+fn names_twice(items: &[Vec<Expr>]) -> bool {
+    together(items.iter()).len() < items.iter().map(Vec::len).sum()
+}
+
+/// The expressions of several, each once.
+fn together<'a>(items: impl Iterator<Item = &'a Vec<Expr>>) -> Vec<Expr> {
+    let mut all: Vec<Expr> = Vec::new();
+    for expression in items.flatten() {
+        if !all.contains(expression) {
+            all.push(expression.clone());
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::planner::parse_expression;
+
+    #[test]
+    fn what_is_named_twice_is_grouped_by_once() {
+        let (a, b) = (parse_expression("a").unwrap(), parse_expression("b").unwrap());
+        let mut rollup = Expr::Rollup(vec![vec![a.clone()], vec![b.clone()], vec![a.clone()]]);
+        spell_out(&mut rollup);
+        let both = vec![a.clone(), b.clone()];
+        assert_eq!(rollup, Expr::GroupingSets(vec![both.clone(), both, vec![a.clone()], vec![]]));
+        let mut cube = Expr::Cube(vec![vec![a.clone()], vec![a.clone()]]);
+        spell_out(&mut cube);
+        assert_eq!(cube, Expr::GroupingSets(vec![vec![a.clone()], vec![a.clone()], vec![a.clone()], vec![]]));
+        let mut plain = Expr::Rollup(vec![vec![a.clone()], vec![b]]);
+        spell_out(&mut plain);
+        assert!(matches!(plain, Expr::Rollup(_)));
+    }
+}
