@@ -32,7 +32,10 @@ fn main() {
         }
         command.arg(format!("src/kernels/{kernel}.cu"));
         let done = command.status().unwrap_or_else(|error| {
-            panic!("{} cannot be run ({error}): set NVCC or CUDA_HOME; README.md says how to get it", compiler.display())
+            panic!(
+                "{} cannot be run ({error}): set NVCC or CUDA_HOME; README.md says how to get it",
+                compiler.display()
+            )
         });
         assert!(done.success(), "{} refused src/kernels/{kernel}.cu", compiler.display());
     }

@@ -13,7 +13,8 @@ use cudarc::driver::{CudaGraph, DeviceRepr, ValidAsZeroBits};
 use crate::abi;
 use crate::arguments;
 use crate::gpu::{
-    Buffer, Device, Fault, Gpu, Kernel, Product, Result, THREADS, WARP, address, address_at, hold, plain, transposed,
+    self, Buffer, Device, Fault, Gpu, Kernel, Product, Result, THREADS, WARP, address, address_at, hold, plain,
+    transposed,
 };
 use crate::rows::{Rows, RowsAt};
 
@@ -286,7 +287,11 @@ impl Click {
             return Err(Fault::refused("a table of the click model is not as long as its shape"));
         }
         if rest.len() != plan.dense_blocks.len() {
-            return Err(Fault::refused(format!("{} blocks of a click model instead of {}", rest.len(), plan.dense_blocks.len())));
+            return Err(Fault::refused(format!(
+                "{} blocks of a click model instead of {}",
+                rest.len(),
+                plan.dense_blocks.len()
+            )));
         }
         let mut dense = vec![0.0f32; plan.numbers];
         for (block, place) in rest.iter().zip(&plan.dense_blocks) {
@@ -512,7 +517,7 @@ impl Work {
         let crossed = plan.cross_layers * plan.width();
         let ones = room(1)?;
         let (to, one, count) = (address(&ones), 1.0f32, rows as u32);
-        let fill = gpu.kernel("fill")?;
+        let fill = gpu.kernel(gpu::Kernels::Click, "fill")?;
         // SAFETY: the buffer has that many numbers.
         unsafe { gpu.launch(&fill, (count.div_ceil(THREADS), 1), THREADS, 0, arguments![to, one, count]) }?;
         let layer = |layer: &Layer| -> Result<_> { Ok((room(layer.outputs)?, room(layer.outputs)?)) };
@@ -538,22 +543,22 @@ impl Work {
 impl Kernels {
     fn of(gpu: &Gpu) -> Result<Self> {
         Ok(Self {
-            gather: gpu.kernel("gather")?,
-            add_bias: gpu.kernel("add_bias")?,
-            add_to: gpu.kernel("add_to")?,
-            shut: gpu.kernel("shut")?,
-            pick: gpu.kernel("pick")?,
-            bilinear: gpu.kernel("bilinear")?,
-            bilinear_item_back: gpu.kernel("bilinear_item_back")?,
-            bilinear_user_back: gpu.kernel("bilinear_user_back")?,
-            cross: gpu.kernel("cross")?,
-            cross_back: gpu.kernel("cross_back")?,
-            slopes_of: gpu.kernel("slopes_of")?,
-            begin_row_slope: gpu.kernel("begin_row_slope")?,
-            scatter: gpu.kernel("scatter")?,
-            step_tables: gpu.kernel("step_tables")?,
-            step_dense: gpu.kernel("step_dense")?,
-            tick: gpu.kernel("tick")?,
+            gather: gpu.kernel(gpu::Kernels::Click, "gather")?,
+            add_bias: gpu.kernel(gpu::Kernels::Click, "add_bias")?,
+            add_to: gpu.kernel(gpu::Kernels::Click, "add_to")?,
+            shut: gpu.kernel(gpu::Kernels::Click, "shut")?,
+            pick: gpu.kernel(gpu::Kernels::Click, "pick")?,
+            bilinear: gpu.kernel(gpu::Kernels::Click, "bilinear")?,
+            bilinear_item_back: gpu.kernel(gpu::Kernels::Click, "bilinear_item_back")?,
+            bilinear_user_back: gpu.kernel(gpu::Kernels::Click, "bilinear_user_back")?,
+            cross: gpu.kernel(gpu::Kernels::Click, "cross")?,
+            cross_back: gpu.kernel(gpu::Kernels::Click, "cross_back")?,
+            slopes_of: gpu.kernel(gpu::Kernels::Click, "slopes_of")?,
+            begin_row_slope: gpu.kernel(gpu::Kernels::Click, "begin_row_slope")?,
+            scatter: gpu.kernel(gpu::Kernels::Click, "scatter")?,
+            step_tables: gpu.kernel(gpu::Kernels::Click, "step_tables")?,
+            step_dense: gpu.kernel(gpu::Kernels::Click, "step_dense")?,
+            tick: gpu.kernel(gpu::Kernels::Click, "tick")?,
         })
     }
 }

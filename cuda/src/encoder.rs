@@ -9,7 +9,7 @@ use cudarc::driver::sys::CUdeviceptr;
 use crate::abi::{self, EncoderShape};
 use crate::arguments;
 use crate::gpu::{
-    Buffer, Device, Fault, Gpu, Kernel, Product, Result, THREADS, WARP, address, hold, plain, transposed,
+    self, Buffer, Device, Fault, Gpu, Kernel, Product, Result, THREADS, WARP, address, hold, plain, transposed,
 };
 
 /// Tokens of a text at most: what the attention's kernel keeps in registers.
@@ -108,7 +108,9 @@ impl<'a> Blocks<'a> {
     fn next(&mut self, count: usize) -> Result<&'a [f32]> {
         match self.0.next() {
             Some(block) if block.len() == count => Ok(block),
-            Some(block) => Err(Fault::refused(format!("a block of the encoder has {} numbers, not {count}", block.len()))),
+            Some(block) => {
+                Err(Fault::refused(format!("a block of the encoder has {} numbers, not {count}", block.len())))
+            }
             None => Err(Fault::refused("the encoder lacks a block")),
         }
     }
@@ -130,7 +132,7 @@ impl Encoder {
             return Err(Fault::refused("the word table is not as long as its shape"));
         }
         let gpu = hold(device)?;
-        let kernel = |step: &str| gpu.kernel(&format!("{step}_{}", precision.name));
+        let kernel = |step: &str| gpu.kernel(gpu::Kernels::Encoder, &format!("{step}_{}", precision.name));
         let kernels = Kernels {
             embed: kernel("embed")?,
             add_norm: kernel("add_norm")?,
@@ -250,7 +252,8 @@ impl Encoder {
                 self.apply(gpu, &layer.qkv, batch.count, x, qkv)?;
                 let bias = address(&layer.qkv.bias);
                 let with = arguments![qkv, bias, batch.starts, width, part, longest, attended];
-                let (grid, bytes) = ((batch.texts as u32, self.shape.heads), attend_bytes(batch.longest, part as usize));
+                let (grid, bytes) =
+                    ((batch.texts as u32, self.shape.heads), attend_bytes(batch.longest, part as usize));
                 gpu.launch(&self.kernels.attend, grid, ATTEND_THREADS, bytes, with)?;
                 self.apply(gpu, &layer.attended, batch.count, attended, added)?;
                 add_norm(&layer.attended.bias, &layer.attended_norm)?;

@@ -70,7 +70,8 @@ pub type Buffer<T> = CudaSlice<T>;
 pub struct Gpu {
     pub context: Arc<CudaContext>,
     pub stream: Arc<CudaStream>,
-    modules: [driver::CUmodule; 2],
+    encoder: driver::CUmodule,
+    click: driver::CUmodule,
     blas: blas::cublasHandle_t,
     _workspace: Buffer<u8>,
 }
@@ -121,7 +122,7 @@ impl Gpu {
             // SAFETY: the bytes are a whole fatbin, made by this crate's build.
             Ok(unsafe { driver_result::module::load_data(code.as_ptr().cast()) }?)
         };
-        let modules = [load(&ENCODER.0)?, load(&CLICK.0)?];
+        let (encoder, click) = (load(&ENCODER.0)?, load(&CLICK.0)?);
         // SAFETY: written by cuBLAS before it reads it.
         let workspace = unsafe { stream.alloc::<u8>(WORKSPACE_BYTES)? };
         let blas_handle = blas_result::create_handle()?;
@@ -130,26 +131,25 @@ impl Gpu {
             blas_result::set_stream(blas_handle, stream.cu_stream().cast())?;
             blas::cublasSetWorkspace_v2(blas_handle, address(&workspace) as *mut c_void, WORKSPACE_BYTES).result()?;
         }
-        Ok(Self { context, stream, modules, blas: blas_handle, _workspace: workspace })
+        Ok(Self { context, stream, encoder, click, blas: blas_handle, _workspace: workspace })
     }
 
-    /// The kernel called `name`.
-    pub fn kernel(&self, name: &str) -> Result<Kernel> {
+    /// The kernel called `name` of a file of kernels.
+    pub fn kernel(&self, file: Kernels, name: &str) -> Result<Kernel> {
         let name = CString::new(name).map_err(|_| Fault::new(abi::FAILED, "a kernel's name has a zero"))?;
-        for module in self.modules {
-            // SAFETY: the modules stay loaded.
-            if let Ok(function) = unsafe { driver_result::module::get_function(module, name.clone()) } {
-                return Ok(Kernel(function));
-            }
-        }
-        Err(Fault::new(abi::FAILED, format!("the plugin has no kernel {name:?}")))
+        let module = match file {
+            Kernels::Encoder => self.encoder,
+            Kernels::Click => self.click,
+        };
+        // SAFETY: the module stays loaded.
+        Ok(Kernel(unsafe { driver_result::module::get_function(module, name) }?))
     }
 
     /// Lets a kernel have `bytes` of shared memory in a block, or says that the device has less.
     pub fn allow_shared(&self, kernel: &Kernel, bytes: usize) -> Result<()> {
-        let most = self.context.attribute(
-            driver::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN,
-        )?;
+        let most = self
+            .context
+            .attribute(driver::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)?;
         if bytes > most as usize {
             return Err(Fault::refused(format!("a block would need {bytes} bytes of shared memory of {most}")));
         }
@@ -214,9 +214,8 @@ impl Gpu {
             true => blas::cublasOperation_t::CUBLAS_OP_T,
             false => blas::cublasOperation_t::CUBLAS_OP_N,
         };
-        let step = |matrix: &Matrix, rows: usize, columns: usize| {
-            (if matrix.is_transposed { rows } else { columns }) as c_int
-        };
+        let step =
+            |matrix: &Matrix, rows: usize, columns: usize| (if matrix.is_transposed { rows } else { columns }) as c_int;
         let (a_step, b_step) = (step(&a, rows, inner), step(&b, inner, columns));
         let (kind, compute) = (product.kind, product.compute);
         // cuBLAS thinks in columns: its product of the operands in turn is ours.
@@ -291,11 +290,20 @@ impl Drop for Gpu {
         // SAFETY: neither is used after this.
         unsafe {
             let _ = blas_result::destroy_handle(self.blas);
-            for module in self.modules {
+            for module in [self.encoder, self.click] {
                 let _ = driver_result::module::unload(module);
             }
         }
     }
+}
+
+/// The files of kernels.
+#[derive(Clone, Copy)]
+pub enum Kernels {
+    /// encoder.cu
+    Encoder,
+    /// click.cu
+    Click,
 }
 
 /// A kernel of a loaded module.

@@ -206,12 +206,7 @@ unsafe extern "C" fn encoder_free(encoder: Handle) {
     unsafe { free::<Encoder>(encoder) }
 }
 
-unsafe extern "C" fn rows_new(
-    device: Handle,
-    rows: *const ClickRows,
-    out: *mut Handle,
-    message: *mut Message,
-) -> u32 {
+unsafe extern "C" fn rows_new(device: Handle, rows: *const ClickRows, out: *mut Handle, message: *mut Message) -> u32 {
     // SAFETY: as above.
     unsafe {
         answer(message, || {
@@ -277,12 +272,7 @@ unsafe extern "C" fn click_logits(click: Handle, rows: Handle, out: Room, messag
     unsafe { answer(message, || must_have::<Click>(click)?.logits(must_have::<Rows>(rows)?, room(&out))) }
 }
 
-unsafe extern "C" fn click_read(
-    click: Handle,
-    blocks: *const Room,
-    blocks_count: usize,
-    message: *mut Message,
-) -> u32 {
+unsafe extern "C" fn click_read(click: Handle, blocks: *const Room, blocks_count: usize, message: *mut Message) -> u32 {
     // SAFETY: as above.
     unsafe {
         answer(message, || {

@@ -29,10 +29,11 @@ impl Accelerated {
     pub(super) fn begin(
         network: &Network,
         (train, validation): (&Rows, Option<&Rows>),
-        l2: f32,
-        counts: &[u32],
+        (l2, counts, batch_rows): (f32, &[u32], usize),
     ) -> Option<Self> {
         let device = device::current().filter(|_| train.labels.len() >= config::CTR_DEVICE_TRAIN_ROWS_MIN)?;
+        // The device counts the numbers of a batch in 32 bits.
+        u32::try_from(network.plan.row_width().checked_mul(batch_rows)?).ok()?;
         let begun = Self::put(device, network, (train, validation), l2, counts);
         begun.inspect_err(|error| tracing::warn!("a click model is trained by the processor: {}", error.message())).ok()
     }

@@ -54,12 +54,12 @@ pub(super) fn fit(
     let rows = train.labels.len();
     let mut network = Network::new(plan.clone(), options.seed);
     network.start_at(metrics::rate(&train.labels));
-    let mut on_device = Accelerated::begin(&network, (train, validation), options.l2(), counts);
+    let decay = options.l2() / rows.max(1) as f32;
+    let batch_rows = options.batch_rows(rows);
+    let mut on_device = Accelerated::begin(&network, (train, validation), (options.l2(), counts, batch_rows));
     if on_device.is_none() {
         network.prepare(options.l2(), counts);
     }
-    let decay = options.l2() / rows.max(1) as f32;
-    let batch_rows = options.batch_rows(rows);
     let mut random = Random::new(options.seed ^ 0x0DE7);
     let mut order: Vec<usize> = (0..rows).collect();
     let mut work = Work::default();
