@@ -216,4 +216,5 @@ def main():
     print(json.dumps({"name": name, "rates": rates, "cosine_min": float(cosines.min())}))
 
 
-main()
+if __name__ == "__main__":
+    main()

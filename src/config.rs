@@ -103,6 +103,12 @@ pub const KEYRING_BYTES_MAX: u64 = 64 << 20;
 pub const ENCODER_TOKENS_MAX: usize = 128;
 /// Tokens in one batch of the encoder, which runs on one core and is not interrupted.
 pub const ENCODER_BATCH_TOKENS: usize = 256;
+/// Tokens in one batch of the encoder on a CUDA device.
+pub const ENCODER_DEVICE_BATCH_TOKENS: usize = 16_384;
+/// Rows from which on a click model is trained on a CUDA device; below, its launches cost more than they save.
+pub const CTR_DEVICE_TRAIN_ROWS_MIN: usize = 2_000;
+/// Rows from which on a click model's predictions are made on a CUDA device.
+pub const CTR_DEVICE_PREDICT_ROWS_MIN: usize = 1_000;
 /// Bytes of recent embeddings kept in memory.
 pub const ENCODER_CACHE_BYTES: usize = 64 << 20;
 /// Labels that one CLASSIFY may choose from.

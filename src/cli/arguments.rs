@@ -1,6 +1,7 @@
 //! What may be written after `steward`, and the help that teaches it.
 
 use crate::config::{CONNECTIONS_MAX, CONNECTIONS_RESERVED, DATABASE_DEFAULT, LISTEN_DEFAULT, MEMORY_BYTES_MIN};
+use crate::models::device::Choice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use tracing_subscriber::filter::LevelFilter;
@@ -278,6 +279,8 @@ pub struct Serve {
     pub max_connections: usize,
     #[command(flatten)]
     pub door: Door,
+    #[command(flatten)]
+    pub models: Models,
     /// Name of the first superuser, for a database that is made now
     #[arg(long, value_name = "NAME", requires = "password_file")]
     pub user: Option<String>,
@@ -287,6 +290,14 @@ pub struct Serve {
     /// Name of the database, for one that is made now
     #[arg(long, value_name = "NAME", default_value = DATABASE_DEFAULT)]
     pub database: String,
+}
+
+/// What models run on.
+#[derive(Debug, Args)]
+pub struct Models {
+    /// What models run on: auto (a CUDA device if there is one), cpu, or cuda:0 with a device's number
+    #[arg(long, value_name = "DEVICE", env = "STEWARD_DEVICE", default_value = "auto")]
+    pub device: Choice,
 }
 
 /// Who comes in, and how.
@@ -332,6 +343,8 @@ pub struct Demo {
     /// End after the tour
     #[arg(long)]
     pub no_serve: bool,
+    #[command(flatten)]
+    pub models: Models,
 }
 
 /// Arguments of `sql`.
@@ -355,6 +368,8 @@ pub struct Sql {
     /// Go on after a statement that failed; the exit code is 1 all the same
     #[arg(short, long)]
     pub keep_going: bool,
+    #[command(flatten)]
+    pub models: Models,
 }
 
 /// Arguments of `check`.

@@ -39,7 +39,8 @@ mod terminal;
 mod width;
 
 use crate::error::{Error, Result};
-use arguments::{Arguments, Command};
+use crate::models::device;
+use arguments::{Arguments, Command, Demo, Serve, Sql};
 use clap::Parser;
 use clap::error::ErrorKind;
 use console::Console;
@@ -101,6 +102,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn execute(command: Command, console: &Arc<Console>) -> Result<Ending> {
+    if let Command::Serve(Serve { models, .. })
+    | Command::Demo(Demo { models, .. })
+    | Command::Sql(Sql { models, .. }) = &command
+    {
+        device::choose(models.device)?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_stack_size(THREAD_STACK_BYTES)

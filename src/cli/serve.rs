@@ -6,6 +6,7 @@ use super::key::Key;
 use super::{Ending, memory, password};
 use crate::crypto::random_password;
 use crate::error::{Error, Result};
+use crate::models::device;
 use crate::server::{self, Admission};
 use crate::sql::{Birth, Database};
 use std::net::{IpAddr, SocketAddr};
@@ -51,10 +52,11 @@ pub async fn run(arguments: &Serve, console: &Console) -> Result<Ending> {
     };
     let address = local_address(&listener)?;
     console.print(&format!(
-        "Steward {} serves database \"{}\" on {address}. Ctrl-C ends it. To connect:\n\n    {}\n\n",
+        "Steward {} serves database \"{}\" on {address}. Ctrl-C ends it. To connect:\n\n    {}\n\n{}.\n\n",
         env!("CARGO_PKG_VERSION"),
         database.name(),
-        psql(address, &user, database.name(), None)
+        psql(address, &user, database.name(), None),
+        device::told()
     ))?;
     until_asked_to_end(database, listener, admission).await?;
     console.print("Steward has ended in good order.\n")?;

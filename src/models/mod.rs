@@ -8,13 +8,15 @@
 //! * [`text`] compares those vectors: which of these labels fits this text best, and how sure is that.
 //! * [`features`] turns columns into slots and numbers, by themselves; [`ctr`] learns the probability of a click over
 //!   them; [`row_quality`] learns what a right row of a table looks like; [`metrics`] says how good a model is.
+//! * [`device`] is what the encoder and the click models run on: the processor, or a CUDA device through a plugin.
 //!
 //! **What it promises.** The same text gives the same vector, whatever it is batched with and however many threads
-//! run (to about 1e-6). Long work asks its `cancel` closure between batches and ends with
+//! run (to about 1e-6; on a CUDA device to the digits in docs/sql.md). Long work asks its `cancel` closure between batches and ends with
 //! [`Kind::Cancelled`](crate::Kind::Cancelled). Calls block and use the rayon pool they are made in; an asynchronous
 //! caller moves them to a thread that may block.
 
 pub mod ctr;
+pub mod device;
 pub mod encoder;
 pub mod features;
 pub mod metrics;

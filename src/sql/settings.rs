@@ -4,6 +4,7 @@ use super::values::{Zone, zone_setting};
 use crate::config::{MEMORY_BYTES_MIN, SERVER_VERSION};
 use crate::encoding::Charset;
 use crate::error::{Error, Kind, Result};
+use crate::models::device;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -35,6 +36,8 @@ enum Check {
     /// Bytes of memory, from [`MEMORY_BYTES_MIN`] to what the server has.
     Memory,
     Fixed,
+    /// Fixed when the program starts; the function says as what.
+    AtStart(fn() -> &'static str),
 }
 
 macro_rules! known {
@@ -95,6 +98,8 @@ const KNOWN: &[Known] = known! {
     "standard_conforming_strings" "on" Check::Fixed, true, "Backslashes in strings are plain characters.";
     "statement_timeout" "0" Check::Milliseconds, false, "Longest time of a statement.";
     "steward.allow_damaged" "off" Check::Bool, false, "Rows in damaged files are left out with a warning instead of an error.";
+    "steward.device" "" Check::AtStart(device::name), false, "What models run on: cpu, or a CUDA device as cuda:0.";
+    "steward.device_detail" "" Check::AtStart(device::told), false, "What models run on, in words, with the reason.";
     "steward.language" "en" Check::OneOf(&["en", "zh"]), false, "Language of labels: en or zh.";
     "steward.max_model_rows" "1000000" Check::Number { max: i64::MAX as u64 }, false, "Rows that model functions may see in one statement.";
     "synchronous_commit" "on" Check::OneOf(&["on", "off", "local", "remote_write", "remote_apply"]), false, "Accepted for PostgreSQL's clients; every commit is durable when it is acknowledged.";
@@ -145,6 +150,7 @@ impl Settings {
     fn default_of(&self, known: &Known) -> &str {
         match known.check {
             Check::Memory => &self.memory,
+            Check::AtStart(read) => read(),
             _ => known.default,
         }
     }
@@ -280,7 +286,7 @@ fn checked(known: &Known, value: &str) -> Result<String> {
         }),
         // Its bounds are the server's.
         Check::Memory => Err(invalid()),
-        Check::Fixed => {
+        Check::Fixed | Check::AtStart(_) => {
             Err(Error::new(Kind::InvalidParameter, format!("parameter \"{}\" cannot be changed", known.name)))
         }
     }

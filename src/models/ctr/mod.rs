@@ -17,8 +17,11 @@
 //! rows, and a second network that turned out too different from the first to be read through it is dropped. With fewer
 //! than twenty rows in a part there are no parts, and the evaluation says `train` as its segment.
 //!
-//! **Same seed, same rows in the same order: same model**, bit for bit, on one machine. Training uses one thread.
+//! **Same seed, same rows in the same order: same model**, bit for bit, on one machine. Training uses one thread,
+//! or a CUDA device where models run on one (`accelerated`); a model that was trained there is the same again there, and differs
+//! from the processor's in late digits.
 
+mod accelerated;
 mod bytes;
 mod calibration;
 mod dense;

@@ -4,6 +4,7 @@
 //! each part add to the logit; let each part add to the slope of `row`; scatter that slope to the entries. The gradients
 //! are written out by hand and checked against differences in the tests.
 
+use super::accelerated::Resident;
 use super::dense::Layer;
 use super::parameters::{Block, Step, Table};
 use super::plan::{CROSS_LAYERS, HIDDEN, Plan};
@@ -29,6 +30,8 @@ pub(super) struct Network {
     pub(super) cross: Vec<(Block, Block)>,
     /// From the last cross layer to the logit.
     pub(super) cross_out: Block,
+    /// The finished weights on a device, if models run on one.
+    pub(super) resident: Resident,
 }
 
 /// Buffers of one batch, kept between batches.
@@ -86,6 +89,7 @@ impl Network {
             tower,
             cross,
             cross_out: Block::new(vec![0.0; if plan.has_cross() { width } else { 0 }]),
+            resident: Resident::default(),
             plan,
         }
     }
@@ -97,6 +101,8 @@ impl Network {
 
     /// Every block by its name in the model file, in a fixed order.
     pub fn blocks(&mut self) -> Vec<(String, &mut Vec<f32>)> {
+        // Whoever asks may change them.
+        self.resident = Resident::default();
         let mut all = vec![
             ("linear".to_string(), &mut self.linear.values),
             ("vectors".to_string(), &mut self.vectors.values),

@@ -1,5 +1,7 @@
 //! Blocks of parameters and their optimiser, Adam (Kingma and Ba, 2015), dense and by touched rows.
 
+use crate::models::device::StepScale;
+
 /// Decay of the mean and of the mean square of gradients.
 const BETA: (f32, f32) = (0.9, 0.999);
 /// Keeps the step finite where no gradient has been seen.
@@ -51,12 +53,23 @@ impl Step {
         Self { rate, mean_scale: 1.0 / (1.0 - BETA.0.powi(count)), square_scale: 1.0 / (1.0 - BETA.1.powi(count)) }
     }
 
+    /// The factors, for a device that steps by itself.
+    pub fn scale(&self) -> StepScale {
+        StepScale { rate: self.rate, mean: self.mean_scale, square: self.square_scale }
+    }
+
     #[inline(always)]
     fn adam(&self, slope: f32, mean: &mut f32, square: &mut f32) -> f32 {
         *mean = BETA.0 * *mean + (1.0 - BETA.0) * slope;
         *square = BETA.1 * *square + (1.0 - BETA.1) * slope * slope;
         self.rate * *mean * self.mean_scale / ((*square * self.square_scale).sqrt() + EPSILON)
     }
+}
+
+/// The penalty of one occurrence of each table row: the row's whole penalty divided by its occurrences in training, so that a
+/// whole epoch penalises every row alike (ridge), however rare it is.
+pub(super) fn penalties(l2: f32, counts: &[u32]) -> Vec<f32> {
+    counts.iter().map(|count| l2 / (*count).max(1) as f32).collect()
 }
 
 /// A table of rows of `width` numbers of which a batch touches few: only those are stepped, so that the cost of a step
@@ -68,8 +81,7 @@ pub(super) struct Table {
     gradient: Vec<f32>,
     mean: Vec<f32>,
     square: Vec<f32>,
-    /// Penalty of one occurrence of a row: the row's whole penalty divided by its occurrences in training, so that a
-    /// whole epoch penalises every row alike (ridge), however rare it is.
+    /// See [`penalties`].
     penalty: Vec<f32>,
     touched: Vec<u32>,
     is_touched: Vec<bool>,
@@ -91,7 +103,7 @@ impl Table {
     pub fn prepare(&mut self, l2: f32, counts: &[u32]) {
         let count = self.values.len();
         (self.gradient, self.mean, self.square) = (vec![0.0; count], vec![0.0; count], vec![0.0; count]);
-        self.penalty = counts.iter().map(|count| l2 / (*count).max(1) as f32).collect();
+        self.penalty = penalties(l2, counts);
         self.touched = Vec::new();
         self.is_touched = vec![false; counts.len()];
     }

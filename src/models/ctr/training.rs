@@ -1,5 +1,6 @@
 //! The loop over epochs: steps, judgement on the validation rows, stopping.
 
+use super::accelerated::Accelerated;
 use super::network::{Network, Work};
 use super::options::CtrOptions;
 use super::parameters::Step;
@@ -53,9 +54,12 @@ pub(super) fn fit(
     let rows = train.labels.len();
     let mut network = Network::new(plan.clone(), options.seed);
     network.start_at(metrics::rate(&train.labels));
-    network.prepare(options.l2(), counts);
     let decay = options.l2() / rows.max(1) as f32;
     let batch_rows = options.batch_rows(rows);
+    let mut on_device = Accelerated::begin(&network, (train, validation), (options.l2(), counts, batch_rows));
+    if on_device.is_none() {
+        network.prepare(options.l2(), counts);
+    }
     let mut random = Random::new(options.seed ^ 0x0DE7);
     let mut order: Vec<usize> = (0..rows).collect();
     let mut work = Work::default();
@@ -67,21 +71,37 @@ pub(super) fn fit(
         let rate = options.learn_rate(plan.slots) * (1.0 - 0.9 * done);
         random.shuffle(&mut order);
         let mut loss = 0.0;
-        for batch in order.chunks(batch_rows) {
+        let mut next = || {
             steps = steps.saturating_add(1);
-            loss += network.learn(&train.encoded, &train.labels, batch, &Step::new(rate, steps), decay, &mut work);
+            Step::new(rate, steps)
+        };
+        match &mut on_device {
+            Some(device) => loss = device.epoch(&order, batch_rows, &mut next, decay)?,
+            None => {
+                for batch in order.chunks(batch_rows) {
+                    loss += network.learn(&train.encoded, &train.labels, batch, &next(), decay, &mut work);
+                }
+            }
         }
-        let (eval_logloss, eval_auc) = validation.map_or((f64::NAN, f64::NAN), |validation| {
-            let logits = logits(&network, &validation.encoded);
+        let (mut eval_logloss, mut eval_auc) = (f64::NAN, f64::NAN);
+        if let Some(validation) = validation {
+            let logits = match &on_device {
+                Some(device) => device.validate()?,
+                None => forward_all(&network, &validation.encoded),
+            };
             let probabilities: Vec<f32> = logits.iter().map(|logit| super::network::sigmoid(*logit)).collect();
-            (metrics::logloss(&probabilities, &validation.labels), metrics::auc(&logits, &validation.labels))
-        });
+            eval_logloss = metrics::logloss(&probabilities, &validation.labels);
+            eval_auc = metrics::auc(&logits, &validation.labels);
+        }
         progress(Progress { epoch, epochs, train_loss: loss / rows.max(1) as f64, eval_logloss, eval_auc })?;
         if validation.is_none() {
             continue;
         }
         let better = best.as_ref().is_none_or(|(loss, ..)| eval_logloss < *loss);
         if better {
+            if let Some(device) = &on_device {
+                device.read(&mut network)?;
+            }
             let mut kept = network.clone();
             kept.finish();
             best = Some((eval_logloss, epoch, kept));
@@ -95,12 +115,20 @@ pub(super) fn fit(
     if let Some((_, epoch, network)) = best {
         return Ok((network, epoch));
     }
+    if let Some(device) = &on_device {
+        device.read(&mut network)?;
+    }
     network.finish();
     Ok((network, epochs))
 }
 
-/// The logit of every row.
+/// The logit of every row of a finished network, by the device if models run on one.
 pub(super) fn logits(network: &Network, encoded: &Encoded) -> Vec<f32> {
+    network.resident.logits(network, encoded).unwrap_or_else(|| forward_all(network, encoded))
+}
+
+/// The logit of every row, by the processor.
+pub(super) fn forward_all(network: &Network, encoded: &Encoded) -> Vec<f32> {
     let mut work = Work::default();
     let mut all = Vec::with_capacity(encoded.rows);
     let rows: Vec<usize> = (0..encoded.rows).collect();

@@ -7,6 +7,8 @@
 //! product, with its own loops for AVX2, NEON and the rest; it has AVX-512 too, but lays the weights out anew at each
 //! call.
 
+use std::borrow::Cow;
+
 use super::elementwise::gelu_all;
 
 /// Outputs in a panel: three AVX-512 registers.
@@ -73,6 +75,28 @@ impl Linear {
         }
         self.bias.resize(panels * PANEL, 0.0);
         self.weights = Weights::Panels(laid);
+    }
+
+    /// Numbers that come out for each row.
+    pub(super) fn outputs(&self) -> usize {
+        self.outputs
+    }
+
+    /// The weights as they were given, one row of inputs per output, and the bias.
+    pub(super) fn rows(&self) -> (Cow<'_, [f32]>, &[f32]) {
+        let bias = &self.bias[..self.outputs];
+        match &self.weights {
+            Weights::Rows(rows) => (Cow::Borrowed(rows), bias),
+            #[cfg(target_arch = "x86_64")]
+            Weights::Panels(laid) => {
+                let mut rows = Vec::with_capacity(self.inputs * self.outputs);
+                for output in 0..self.outputs {
+                    let panel = &laid[output / PANEL * self.inputs * PANEL..][..self.inputs * PANEL];
+                    rows.extend(panel.chunks_exact(PANEL).map(|place| place[output % PANEL]));
+                }
+                (Cow::Owned(rows), bias)
+            }
+        }
     }
 
     /// The layer applied to each row of `x`, into `out`, which is resized to as many rows of outputs.
@@ -217,6 +241,7 @@ mod tests {
                     Linear::by_rows(weights.clone(), bias.clone(), activation),
                 ];
                 for layer in layers {
+                    assert_eq!(layer.rows(), (Cow::Borrowed(weights.as_slice()), bias.as_slice()));
                     let mut out = Vec::new();
                     layer.forward(&x, &mut out);
                     for (place, out) in out.iter().enumerate() {

@@ -16,9 +16,11 @@
 //!
 //! The files, in the order in which a text meets them: `tokens` cuts it into pieces, `cache` remembers, `weights` reads
 //! the model file, `network` is the forward pass, `linear` its matrix products, `attention` and `elementwise` the rest.
+//! Where models run on a CUDA device ([`device`](super::device)), `accelerated` puts the same weights there, and batches are larger.
 //!
-//! Left out: other models than BERT, and accelerators.
+//! Left out: other models than BERT.
 
+mod accelerated;
 mod attention;
 mod cache;
 mod elementwise;
@@ -37,6 +39,7 @@ use bytes::Bytes;
 use rayon::prelude::*;
 
 use crate::{Error, Kind, Result, config};
+use accelerated::Resident;
 use cache::Cache;
 pub use embedding::Embedding;
 use network::Network;
@@ -56,6 +59,7 @@ pub enum Role {
 pub struct Encoder {
     tokens: Tokens,
     network: Network,
+    resident: Resident,
     cache: Cache,
 }
 
@@ -77,7 +81,7 @@ impl Encoder {
         if tokens.vocabulary() > network.vocabulary() {
             return Err(Error::new(Kind::Corruption, "the tokenizer has more pieces than the model has words"));
         }
-        Ok(Self { tokens, network, cache: Cache::new(config::ENCODER_CACHE_BYTES) })
+        Ok(Self { tokens, network, resident: Resident::default(), cache: Cache::new(config::ENCODER_CACHE_BYTES) })
     }
 
     /// Numbers in an embedding.
@@ -115,24 +119,36 @@ impl Encoder {
             })
             .collect::<Result<_>>()?;
 
-        let computed: Vec<Vec<(usize, Embedding)>> = pack(tokenised, rayon::current_num_threads())
-            .into_par_iter()
-            .with_max_len(1)
-            .map(|batch| {
-                stop_if(cancel)?;
-                let texts: Vec<&[u32]> = batch.iter().map(|(_, tokens)| tokens.as_slice()).collect();
-                let vectors = self.network.forward(&texts)?;
-                let vectors = vectors.chunks_exact(self.dimension()).map(Embedding::from);
-                Ok(batch.iter().map(|(place, _)| *place).zip(vectors).collect())
-            })
-            .collect::<Result<_>>()?;
-
-        for (place, embedding) in computed.into_iter().flatten() {
+        for (place, embedding) in self.compute(tokenised, cancel)?.into_iter().flatten() {
             self.cache.put(role, distinct[place], &embedding);
             embeddings[place] = Some(embedding);
         }
         let missed = || Error::internal("a text was left without an embedding");
         place_of.into_iter().map(|place| embeddings[place].clone().ok_or_else(missed)).collect()
+    }
+
+    /// The embeddings of token lists, batch by batch: on the device if there is one, else on every core.
+    fn compute(
+        &self,
+        tokenised: Vec<(usize, Vec<u32>)>,
+        cancel: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Vec<Vec<(usize, Embedding)>>> {
+        let run = |batch: Vec<(usize, Vec<u32>)>| {
+            stop_if(cancel)?;
+            let texts: Vec<&[u32]> = batch.iter().map(|(_, tokens)| tokens.as_slice()).collect();
+            let vectors = match self.resident.forward(&self.network, &texts) {
+                Some(vectors) => vectors,
+                None => self.network.forward(&texts)?,
+            };
+            let vectors = vectors.chunks_exact(self.dimension()).map(Embedding::from);
+            Ok(batch.iter().map(|(place, _)| *place).zip(vectors).collect())
+        };
+        if self.resident.is_used(&self.network) {
+            // A device takes one batch at a time, and is filled by it.
+            return pack(tokenised, 1, config::ENCODER_DEVICE_BATCH_TOKENS).into_iter().map(run).collect();
+        }
+        let batches = pack(tokenised, rayon::current_num_threads(), config::ENCODER_BATCH_TOKENS);
+        batches.into_par_iter().with_max_len(1).map(run).collect()
     }
 }
 
@@ -141,11 +157,11 @@ fn stop_if(cancel: &(dyn Fn() -> bool + Sync)) -> Result<()> {
     if cancel() { Err(Error::new(Kind::Cancelled, "canceling statement due to user request")) } else { Ok(()) }
 }
 
-/// Packs token lists into batches of at most [`config::ENCODER_BATCH_TOKENS`], and of less where that gives each of
-/// `threads` threads one. The longest come first, so that the last batches to run are the quick ones.
-fn pack(mut tokenised: Vec<(usize, Vec<u32>)>, threads: usize) -> Vec<Vec<(usize, Vec<u32>)>> {
+/// Packs token lists into batches of at most `tokens_max`, and of less where that gives each of `threads` threads one. The
+/// longest come first, so that the last batches to run are the quick ones.
+fn pack(mut tokenised: Vec<(usize, Vec<u32>)>, threads: usize, tokens_max: usize) -> Vec<Vec<(usize, Vec<u32>)>> {
     let total: usize = tokenised.iter().map(|(_, tokens)| tokens.len()).sum();
-    let limit = total.div_ceil(threads.max(1)).min(config::ENCODER_BATCH_TOKENS);
+    let limit = total.div_ceil(threads.max(1)).min(tokens_max);
     tokenised.sort_by_key(|(_, tokens)| std::cmp::Reverse(tokens.len()));
     let mut batches: Vec<Vec<(usize, Vec<u32>)>> = Vec::new();
     let mut held = usize::MAX;

@@ -108,12 +108,35 @@ fn batches_are_full_but_leave_no_thread_idle() {
     let sizes = |batches: Vec<Vec<(usize, Vec<u32>)>>| -> Vec<usize> {
         batches.iter().map(|batch| batch.iter().map(|(_, tokens)| tokens.len()).sum()).collect()
     };
-    assert!(pack(Vec::new(), 4).is_empty());
-    assert_eq!(pack(lists(3), 1).len(), 1);
-    assert!(pack(lists(40), 4).len() >= 4);
-    let many = sizes(pack(lists(1000), 2));
+    assert!(pack(Vec::new(), 4, config::ENCODER_BATCH_TOKENS).is_empty());
+    assert_eq!(pack(lists(3), 1, config::ENCODER_BATCH_TOKENS).len(), 1);
+    assert!(pack(lists(40), 4, config::ENCODER_BATCH_TOKENS).len() >= 4);
+    let many = sizes(pack(lists(1000), 2, config::ENCODER_BATCH_TOKENS));
     assert_eq!(many.iter().sum::<usize>(), 14_500);
     assert!(many.iter().all(|&size| size <= config::ENCODER_BATCH_TOKENS));
     // Each but the last lacks less than the longest text, 24 tokens.
     assert!(many.len() <= 14_500 / (config::ENCODER_BATCH_TOKENS - 24) + 1);
+}
+
+#[test]
+fn a_device_gives_the_processors_embeddings() {
+    let Some(device) = crate::models::device::for_tests() else { return };
+    let encoder = Encoder::builtin().unwrap();
+    let on_device = accelerated::put(&encoder.network, &device).unwrap();
+    let long = "long winded description of a thing ".repeat(100);
+    let texts = ["milk", "牛奶 250ml", "", "a longer title with many words, men's shirt", &long, "热水器"];
+    let tokens: Vec<Vec<u32>> = texts.iter().map(|text| encoder.tokens.of(Role::Query, text).unwrap()).collect();
+    let packed: Vec<&[u32]> = tokens.iter().map(Vec::as_slice).collect();
+    let (theirs, ours) = (on_device.forward(&packed).unwrap(), encoder.network.forward(&packed).unwrap());
+    assert_eq!(theirs.len(), ours.len());
+    assert!(theirs.iter().zip(&ours).all(|(one, other)| (one - other).abs() < 1e-5));
+    assert!(on_device.forward(&[]).unwrap().is_empty());
+    let refused = on_device.forward(&[&[u32::MAX]]).unwrap_err();
+    assert_eq!(refused.kind(), Kind::Internal);
+    // A tiny network of other widths.
+    let network = weights::read(Bytes::from(naive::tiny_model())).unwrap();
+    let on_device = accelerated::put(&network, &device).unwrap();
+    let packed: [&[u32]; 3] = [&[1, 2, 3], &[39], &[5; 24]];
+    let (theirs, ours) = (on_device.forward(&packed).unwrap(), network.forward(&packed).unwrap());
+    assert!(theirs.iter().zip(&ours).all(|(one, other)| (one - other).abs() < 1e-5));
 }

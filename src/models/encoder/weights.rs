@@ -45,6 +45,11 @@ impl Table {
         Ok(())
     }
 
+    /// The packed rows, one after another.
+    pub(super) fn packed(&self) -> &[u8] {
+        &self.blocks
+    }
+
     fn row_bytes(&self) -> usize {
         self.columns / BLOCK * BLOCK_BYTES
     }
