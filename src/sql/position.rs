@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(of("SELECT 1;\n SELECT 2\n FROM t\n WHERE id", where_), None, "the first statement has none");
         let assigned = "column \"n\" is of type integer but expression is of type boolean";
         assert_eq!(of("INSERT INTO t (id, n) VALUES (3, true)", assigned), Some(34));
-        assert_eq!(of("UPDATE t\nSET m = 1, n = s", assigned), Some(24));
+        assert_eq!(of("UPDATE t\nSET m = 1, n = s", assigned), Some(25));
         assert_eq!(of("SELECT NOT 1", "argument of NOT must be type boolean, not type integer"), Some(12));
         assert_eq!(
             of("SELECT 1 UNION SELECT now()", "UNION types integer and timestamp with time zone cannot be matched"),
