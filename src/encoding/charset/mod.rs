@@ -502,7 +502,9 @@ mod tests {
 
     #[test]
     fn what_is_no_character_is_told() {
-        let told = |result: Result<Cow<'_, str>>| result.map_err(|error| (error.kind(), error.message().to_owned()));
+        fn told(result: Result<Cow<'_, str>>) -> std::result::Result<Cow<'_, str>, (Kind, String)> {
+            result.map_err(|error| (error.kind(), error.message().to_owned()))
+        }
         let invalid = |text: &str| Err((Kind::InvalidByteSequence, text.to_owned()));
         let utf8 = "invalid byte sequence for encoding \"UTF8\": 0xe5 0x95";
         assert_eq!(told(Charset::Utf8.decode(b"a\xe5\x95")), invalid(utf8));
