@@ -532,13 +532,16 @@ SELECT enumlabel FROM pg_enum ORDER BY enumsortorder
 SELECT indexdef FROM pg_indexes WHERE tablename = 'numbered' ORDER BY indexname
 SELECT obj_description('numbered_m_idx'::regclass, 'pg_class')
 SELECT nextval('numbered_nr_seq')
+SELECT id, p, moods, net, until FROM typed WHERE id < 3 ORDER BY id
+SELECT count(*), sum(p), min(id), max(id) FROM typed
+SELECT p FROM typed WHERE id IN (10, 11, 4000) ORDER BY id
 ";
 
 /// Makes `tests/compat/format-N` anew: run once for each format, when it is settled, and committed.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "makes a fixture"]
 async fn make_a_store_of_this_format() {
-    let folder = compat().join(format!("format-{}", stewarddb::config::FORMAT_VERSION_OBJECTS));
+    let folder = compat().join(format!("format-{}", stewarddb::config::FORMAT_VERSION_TYPES));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     make(&folder.join("data")).await;
@@ -554,6 +557,12 @@ async fn make_a_store_of_this_format() {
             "CREATE UNIQUE INDEX ON numbered (nr)",
             "CREATE INDEX ON numbered (m)",
             "COMMENT ON INDEX numbered_m_idx IS 'kept'",
+            "CREATE DOMAIN price AS numeric(10,2) CHECK (VALUE >= 0)",
+            "CREATE TABLE typed (id int PRIMARY KEY, p price, moods mood[], net cidr, until date)",
+            "INSERT INTO typed VALUES (1, 2.5, '{ok,sad}', '10.0.0.0/8', 'infinity'), (2, NULL, NULL, NULL, '2026-01-02')",
+            "INSERT INTO typed SELECT g, g FROM generate_series(3, 5000) AS g(g)",
+            "DELETE FROM typed WHERE id % 7 = 3",
+            "UPDATE typed SET p = p + 1 WHERE id = 4000",
         ] {
             run(&mut session, sql).await.unwrap();
         }
