@@ -37,7 +37,10 @@ impl Shape {
         }
         let inner = match data_type {
             DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
-                vec![Self::of(item)]
+                let of_item = Self::of(item);
+                // The mark of an enumerated type is on the array.
+                let label = element_of(type_oid(field)).filter(|element| of_item.oid == oid::TEXT && *element != 0);
+                vec![Self { oid: label.unwrap_or(of_item.oid), ..of_item }]
             }
             DataType::Map(entries, _) => vec![Self::of(entries)],
             DataType::Struct(fields) => fields.iter().map(|field| Self::of(field)).collect(),
