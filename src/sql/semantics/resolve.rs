@@ -250,7 +250,10 @@ impl TreeNodeRewriter for Expressions<'_> {
                 let [expr, low, high] = [expr, low, high].map(Box::new);
                 let low = self.comparable(&expr, *low, ">=")?;
                 let high = self.comparable(&expr, *high, "<=")?;
-                let all = enumeration::ordered(self.moments_of(self.numbers_of([*expr, low, high])), self.schema);
+                let all = enumeration::ordered(
+                    days::as_moments(self.numbers_of([*expr, low, high]), self.schema),
+                    self.schema,
+                );
                 let [expr, low, high] = self.keyed_of(all).map(Box::new);
                 Expr::Between(Between { expr, negated, low, high })
             }
@@ -350,7 +353,7 @@ impl Expressions<'_> {
             let sign = sign.strip_prefix("IS ").map_or(sign.as_str(), |_| "=");
             right = self.comparable(&left, right, sign)?;
             left = self.comparable(&right, left, sign)?;
-            [left, right] = self.moments_of(self.numbers_of([left, right]));
+            [left, right] = days::as_moments(self.numbers_of([left, right]), self.schema);
             if matches!(op, Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq) {
                 [left, right] = enumeration::ordered([left, right], self.schema);
                 if let (Some(a), Some(b)) = (keyed::list_key(&left, self.schema), keyed::list_key(&right, self.schema))
@@ -429,10 +432,6 @@ impl Expressions<'_> {
         }
     }
 
-    fn is_json(&self, expr: &Expr) -> bool {
-        self.mark_of(expr) == Some(SqlType::Json)
-    }
-
     /// The type of an expression that its field's mark tells.
     fn mark_of(&self, expr: &Expr) -> Option<SqlType> {
         let (_, field) = expr.to_field(self.schema).ok()?;
@@ -494,11 +493,6 @@ impl Expressions<'_> {
         let operand = lend(*cast.expr, Some(&moment))?;
         let data_type = self.type_of(&operand).unwrap_or(moment);
         Ok(function::call(AtTimeZone::of(zone, &data_type)?, vec![operand]))
-    }
-
-    /// Dates beside moments as moments: the engine would count them in nanoseconds, which end with the year 2262.
-    fn moments_of<const N: usize>(&self, all: [Expr; N]) -> [Expr; N] {
-        days::as_moments(all, self.schema)
     }
 
     /// A cast of `jsonb` to a number or a boolean reads what it is, and fails where it is something else.

@@ -40,6 +40,10 @@ impl Expressions<'_> {
         Ok(other)
     }
 
+    pub(super) fn is_json(&self, expr: &Expr) -> bool {
+        self.mark_of(expr) == Some(SqlType::Json)
+    }
+
     pub(super) fn among(&self, mut membership: InSubquery) -> DfResult<Expr> {
         let column = membership.subquery.subquery.schema().field(0).data_type().clone();
         if let Some((_, field)) = membership.subquery.subquery.schema().iter().next() {
