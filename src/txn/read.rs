@@ -327,13 +327,14 @@ impl Manager {
         }
         let Some(footer) = self.footer(table, segment)? else {
             let columns = self.small(table, segment, positions)?;
-            return Ok(columns.iter().map(|column| column.slice(offset, 1)).collect());
+            let row = |column: &Arc<Page>| column.slice(offset..offset + 1).ok_or_else(|| damaged(table, segment));
+            return columns.iter().map(row).collect();
         };
         let (page, at) = (offset / footer.page_rows, offset % footer.page_rows);
         let read = |&position: &usize| {
             let pages = self.column(table, segment, &footer, position, page..page + 1)?;
             let page = pages.first().ok_or_else(|| Error::internal("a page was read and is not there"))?;
-            Ok(page.slice(at, 1))
+            page.slice(at..at + 1).ok_or_else(|| damaged(table, segment))
         };
         positions.iter().map(read).collect()
     }
