@@ -68,7 +68,7 @@ pub async fn define(session: &mut Session, definition: Define) -> Result<Outcome
         }
         Define::Domain(words) => {
             let tag = words.tag();
-            defining(session, async |ddl| ddl::domains(ddl, words)).await?;
+            defining(session, async |ddl| ddl::domains(ddl, *words)).await?;
             command(tag)
         }
         Define::DropTypes { names, if_exists, cascade } => {

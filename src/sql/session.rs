@@ -198,6 +198,9 @@ impl Session {
     }
 
     /// Runs a string of statements as one transaction and gives the rows of the last one that has any.
+    ///
+    /// Columns are of the types in docs/sql.md; a numeric whose values show different places (a quotient, an average) is a column of texts
+    /// whose field has `digits` under [`TYPE_METADATA`](crate::encoding::pg_text::TYPE_METADATA).
     pub async fn query(&mut self, sql: &str) -> Result<Vec<RecordBatch>> {
         let mut rows = Vec::new();
         let statements = self.parse(sql)?;

@@ -51,13 +51,11 @@ impl Recoder {
 
     /// The error with the first line that has one.
     fn located(&self, bytes: &[u8], error: Error) -> Error {
-        let mut line = self.line;
         // A newline is no part of any character.
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+        for (line, piece) in (self.line..).zip(bytes.split_inclusive(|byte| *byte == b'\n')) {
             if let Err(error) = self.charset.decode(piece) {
                 return error.with_context(format!("COPY {}, line {line}", self.table));
             }
-            line += 1;
         }
         error.with_context(format!("COPY {}", self.table))
     }

@@ -23,7 +23,7 @@ pub fn domains(ddl: &mut Ddl<'_>, words: DomainWords) -> Result<()> {
     ddl.txn.must_write(words.tag())?;
     match words {
         DomainWords::Create { name, data_type, parts } => create(ddl, name, &data_type, parts),
-        DomainWords::Alter { name, change } => alter(ddl, &name, change),
+        DomainWords::Alter { name, change } => alter(ddl, &name, *change),
         DomainWords::Drop { names, if_exists, cascade } => {
             names.iter().try_for_each(|name| drop_one(ddl, name, if_exists, cascade))
         }

@@ -182,7 +182,7 @@ fn plan(
     let table = MemTable::try_new(schema, vec![batches])?;
     // A query within sees the table itself, as it was before the statement.
     let schema: &str = if level::asks(&items) { CHANGED } else { &target.table.schema };
-    let mut relation = table_factor([schema, target.table.name.as_str()].map(|name| quoted(name)).to_vec());
+    let mut relation = table_factor([schema, target.table.name.as_str()].map(quoted).to_vec());
     if let ast::TableFactor::Table { alias, .. } = &mut relation {
         *alias = Some(ast::TableAlias { explicit: true, name: target.called.clone(), columns: Vec::new(), at: None });
     }

@@ -150,5 +150,5 @@ fn of_relations(context: &Context, args: &[ArrayRef], rows: usize) -> Result<Arr
 pub fn report(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
     let asset = asset_name(context, &args::must_text(args, 0, "the relation's name")?);
     let finding = must_have_finding(context, &asset)?;
-    Ok(facts_table(system::report_columns(), system::measured(context, &finding)))
+    Ok(facts_table(system::report_columns(), system::measured(context, finding)))
 }

@@ -40,7 +40,7 @@ pub fn are_in(plan: &LogicalPlan) -> Result<bool> {
 /// The plan with such subqueries as columns of relations, and the others in words that the engine cannot mistake.
 pub fn set_apart(context: &Arc<Context>, state: &SessionState, plan: LogicalPlan) -> Result<LogicalPlan> {
     let changed = plan.transform_down_with_subqueries(|node| {
-        let node = node.map_expressions(|expr| expr.transform_down(|part| Ok(told_apart(part)?)))?;
+        let node = node.map_expressions(|expr| expr.transform_down(told_apart))?;
         Ok(match over(context, state, &node.data)? {
             Some(changed) => Transformed::yes(changed),
             None => node,

@@ -46,7 +46,7 @@ pub enum Define {
     /// `ALTER TYPE`
     AlterEnum { name: Relation, change: EnumChange },
     /// `CREATE DOMAIN`, `ALTER DOMAIN`, `DROP DOMAIN`
-    Domain(DomainWords),
+    Domain(Box<DomainWords>),
     /// `DROP TYPE`
     DropTypes { names: Vec<Relation>, if_exists: bool, cascade: bool },
     /// `ALTER DEFAULT PRIVILEGES`, which is not there
@@ -176,7 +176,7 @@ pub enum Reindexed {
 pub fn parse(words: &mut Words) -> Result<Option<Define>> {
     let first = words.peek(0).unwrap_or_default();
     if words.peek(1).as_deref() == Some("DOMAIN") {
-        return Ok(domain::parse(words)?.map(Define::Domain));
+        return Ok(domain::parse(words)?.map(Box::new).map(Define::Domain));
     }
     match first.as_str() {
         "CREATE" if words.take(&["CREATE", "SEQUENCE"]) => {

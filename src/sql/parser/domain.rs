@@ -15,7 +15,7 @@ pub enum DomainWords {
     /// `CREATE DOMAIN`
     Create { name: Relation, data_type: ast::DataType, parts: Vec<DomainPart> },
     /// `ALTER DOMAIN`
-    Alter { name: Relation, change: DomainChange },
+    Alter { name: Relation, change: Box<DomainChange> },
     /// `DROP DOMAIN`
     Drop { names: Vec<Relation>, if_exists: bool, cascade: bool },
 }
@@ -83,7 +83,7 @@ pub fn parse(words: &mut Words) -> Result<Option<DomainWords>> {
         }
         () if words.take(&["ALTER", "DOMAIN"]) => {
             let name = words.relation()?;
-            DomainWords::Alter { name, change: change(words)? }
+            DomainWords::Alter { name, change: Box::new(change(words)?) }
         }
         () if words.take(&["DROP", "DOMAIN"]) => {
             let if_exists = words.take(&["IF", "EXISTS"]);

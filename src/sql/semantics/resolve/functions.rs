@@ -88,7 +88,8 @@ impl Expressions<'_> {
         if TEXT_FUNCTIONS.contains(&call.name()) {
             self.takes_text(call.name(), &call.args)?;
         }
-        if let Some(gives) = elements::call(&call.name().to_owned(), &mut call.args, self.schema)? {
+        let name = call.name().to_owned();
+        if let Some(gives) = elements::call(&name, &mut call.args, self.schema)? {
             return Ok(function::call(gives, vec![self.of_engine(call)?]));
         }
         self.of_engine(call)
