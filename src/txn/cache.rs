@@ -1,9 +1,10 @@
 //! Decoded pages of columns kept in memory within a budget; those that nobody has asked for of late leave first.
 
 use super::hash::Hashes;
-use arrow::array::{Array, ArrayRef};
+use super::stored::Page;
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Segment, position of the column within it, and page of the column.
@@ -26,7 +27,7 @@ struct State {
 
 #[derive(Debug)]
 struct Kept {
-    column: ArrayRef,
+    column: Arc<Page>,
     bytes: usize,
     /// It was asked for since it was last looked at.
     used: bool,
@@ -44,7 +45,7 @@ impl ColumnCache {
     }
 
     /// The column, if it is here.
-    pub fn get(&self, place: Place) -> Option<ArrayRef> {
+    pub fn get(&self, place: Place) -> Option<Arc<Page>> {
         let mut state = self.state.lock();
         let kept = state.columns.get_mut(&place)?;
         kept.used = true;
@@ -52,8 +53,8 @@ impl ColumnCache {
     }
 
     /// Keeps a column, making room for it.
-    pub fn put(&self, place: Place, column: ArrayRef) {
-        let bytes = column.get_array_memory_size();
+    pub fn put(&self, place: Place, column: Arc<Page>) {
+        let bytes = column.bytes();
         let bytes_max = self.bytes_max.load(Ordering::Relaxed);
         if bytes > bytes_max {
             return;
@@ -86,12 +87,11 @@ impl ColumnCache {
 mod tests {
     use super::*;
     use arrow::array::Int64Array;
-    use std::sync::Arc;
 
     #[test]
     fn what_was_asked_for_stays_longer() {
-        let column = || Arc::new(Int64Array::from_iter_values(0..100)) as ArrayRef;
-        let cache = ColumnCache::new(column().get_array_memory_size() * 2);
+        let column = || Arc::new(Page::of(Arc::new(Int64Array::from_iter_values(0..100))));
+        let cache = ColumnCache::new(column().bytes() * 2);
         cache.put((1, 0, 0), column());
         cache.put((2, 0, 0), column());
         assert!(cache.get((1, 0, 0)).is_some());
@@ -103,6 +103,6 @@ mod tests {
             assert!(cache.state.lock().columns.len() == 2 && cache.state.lock().order.len() == 2);
         }
         cache.put((49, 0, 0), column());
-        assert_eq!(cache.state.lock().bytes, column().get_array_memory_size() * 2);
+        assert_eq!(cache.state.lock().bytes, column().bytes() * 2);
     }
 }

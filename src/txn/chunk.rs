@@ -218,6 +218,7 @@ impl<'a> Rest<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::stored::Page;
     use super::*;
     use arrow::array::{Int64Array, ListArray, StringArray};
     use arrow::datatypes::Int32Type;
@@ -249,7 +250,7 @@ mod tests {
             for (n, page) in chunk.pages.iter().enumerate() {
                 let rows = footer.rows_of(n);
                 let bytes = &bytes[page.start as usize..page.end as usize];
-                let array = page::decode(bytes, chunk.data_type(), rows.len()).unwrap();
+                let array = Page::read(bytes, chunk.data_type(), rows.len()).and_then(|page| page.whole()).unwrap();
                 assert_eq!(&array, &column.slice(rows.start, rows.len()));
             }
         }

@@ -7,6 +7,7 @@
 use arrow::array::{Array, ArrayRef, BooleanArray, Scalar};
 use arrow::compute::concat;
 use arrow::compute::kernels::cmp;
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 /// How a column compares with a value.
@@ -22,6 +23,19 @@ pub enum Comparison {
     Greater,
     /// `>=`
     GreaterOrEqual,
+}
+
+impl Comparison {
+    /// Whether it holds of a value that is so beside the other.
+    pub fn holds(self, order: Ordering) -> bool {
+        match self {
+            Self::Equal => order.is_eq(),
+            Self::Less => order.is_lt(),
+            Self::LessOrEqual => order.is_le(),
+            Self::Greater => order.is_gt(),
+            Self::GreaterOrEqual => order.is_ge(),
+        }
+    }
 }
 
 /// What may be true of a row.

@@ -60,6 +60,15 @@ impl KeyIndex {
         self.rows.extend(noted.map(|(key, row)| (*key, *row)));
     }
 
+    /// Notes all of these keys at once if there is none yet, which none of them can hide; tells whether it did.
+    pub fn begin(&mut self, noted: &KeyMap) -> bool {
+        let empty = self.rows.is_empty();
+        if empty {
+            self.rows = noted.clone();
+        }
+        empty
+    }
+
     /// Notes the keys of those rows of a segment that are live.
     pub fn add_live(&mut self, segment: u64, keys: &[Option<KeyBytes>], is_live: impl Fn(usize) -> bool) {
         let live = keys.iter().enumerate().filter(|(offset, _)| is_live(*offset));

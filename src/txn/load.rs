@@ -28,6 +28,8 @@ pub struct Prepared {
     file: Option<Segment>,
     /// For each constraint the keys of the rows.
     keys: Vec<Vec<Option<KeyBytes>>>,
+    /// What is locked for them.
+    items: Items,
 }
 
 impl Prepared {
@@ -35,16 +37,14 @@ impl Prepared {
     pub fn batch(&self) -> &RecordBatch {
         &self.batch
     }
+
+    /// The items of its keys.
+    pub fn items(&self) -> &Items {
+        &self.items
+    }
 }
 
 impl Manager {
-    /// The items of the keys of a prepared segment.
-    pub fn prepared_items(&self, table: &Table, prepared: &Prepared) -> Items {
-        let keys = table.keys.iter().zip(&prepared.keys);
-        keys.flat_map(|(key, rows)| rows.iter().flatten().map(|bytes| self.locks().key_item(&key.name, bytes)))
-            .collect()
-    }
-
     /// Adds rows to a table within a transaction and checks its keys. The columns must be the table's, in order.
     pub fn append(&self, txn: &mut Transaction, table: ObjectId, batch: &RecordBatch) -> Result<()> {
         let facts = facts(txn, table)?;
@@ -63,10 +63,14 @@ impl Manager {
             let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| batch.column(c).clone()).collect();
             keys::bytes_of(key, &columns)
         });
-        let keys = keys.collect::<Result<_>>()?;
+        let keys: Vec<Vec<Option<KeyBytes>>> = keys.collect::<Result<_>>()?;
+        let each = facts.keys.iter().zip(&keys);
+        let items =
+            each.flat_map(|(key, rows)| rows.iter().flatten().map(|bytes| self.locks().key_item(&key.name, bytes)));
+        let items = items.collect();
         let small = batch.get_array_memory_size() <= INLINE_BYTES_MAX;
         let file = if small { None } else { Some(self.write_chunk(table, facts, 0, &batch)?) };
-        Ok(Prepared { batch, file, keys })
+        Ok(Prepared { batch, file, keys, items })
     }
 
     /// Checks the keys of a segment and adds it.

@@ -465,7 +465,9 @@ impl Manager {
             if let Some(index) = indexes.get_mut(&(*table, constraint.clone())) {
                 // Rows that the transaction deleted again must not hide what others committed meanwhile.
                 let rows = next.rows(*table);
-                index.extend(noted.iter().filter(|(_, row)| rows.is_live(**row)));
+                if !index.begin(noted) {
+                    index.extend(noted.iter().filter(|(_, row)| rows.is_live(**row)));
+                }
             }
         }
         // Rows that moved have new ids. Those of them that are deleted are not among them.

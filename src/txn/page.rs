@@ -62,43 +62,90 @@ pub fn encode(array: &ArrayRef, out: &mut Vec<u8>) -> Result<()> {
     write(dictionary.unwrap_or_else(|| array.clone()), true, out).map_err(|e| failed(&e))
 }
 
-/// The page that [`encode`] wrote, of `rows` values of this type; none if the bytes are not one.
-pub fn decode(bytes: &[u8], data_type: &DataType, rows: usize) -> Option<ArrayRef> {
+/// What a page's bytes hold.
+#[derive(Debug)]
+pub enum Form {
+    /// The values as they are.
+    Whole(ArrayRef),
+    /// Texts as a dictionary.
+    Words(ArrayRef),
+    /// What numbers have more than a base.
+    Above(i128, ArrayRef),
+    /// One number throughout.
+    Same(i128),
+}
+
+/// What the page that [`encode`] wrote holds, of `rows` values of this type; none if the bytes are not one.
+pub fn form(bytes: &[u8], data_type: &DataType, rows: usize) -> Option<Form> {
     let (kind, rest) = bytes.split_first()?;
-    let array = match *kind {
+    let form = match *kind {
         PLAIN => {
             let array = read(rest)?;
+            let fits = array.len() == rows;
             match array.data_type() {
-                DataType::Dictionary(_, values) if **values == *data_type => cast(&array, data_type).ok()?,
-                _ => array,
+                DataType::Dictionary(_, values) if **values == *data_type => fits.then_some(Form::Words(array))?,
+                whole if whole == data_type => fits.then_some(Form::Whole(array))?,
+                _ => return None,
             }
         }
         kind @ (NARROWED | CONSTANT) => {
             let (base, rest) = rest.split_first_chunk::<BASE_BYTES>()?;
             let base = i128::from_le_bytes(*base);
-            let narrow = match kind {
-                NARROWED => Some(read(rest)?),
-                _ => None,
-            };
-            match data_type {
-                DataType::Int16 => widen::<Int16Type>(base, narrow, rows),
-                DataType::Int32 => widen::<Int32Type>(base, narrow, rows),
-                DataType::Int64 => widen::<Int64Type>(base, narrow, rows),
-                DataType::Date32 => widen::<Date32Type>(base, narrow, rows),
-                DataType::Time64(_) => widen::<Time64MicrosecondType>(base, narrow, rows),
-                DataType::Timestamp(_, zone) => Some(Arc::new(
-                    widened::<TimestampMicrosecondType>(base, narrow, rows)?.with_timezone_opt(zone.clone()),
-                ) as ArrayRef),
-                DataType::Decimal128(..) => {
-                    Some(Arc::new(widened::<Decimal128Type>(base, narrow, rows)?.with_data_type(data_type.clone()))
-                        as ArrayRef)
-                }
-                _ => None,
-            }?
+            if !is_number(data_type) {
+                return None;
+            }
+            match kind {
+                CONSTANT => Form::Same(base),
+                _ => Form::Above(
+                    base,
+                    read(rest).filter(|narrow| narrow.len() == rows && is_narrow(narrow.data_type()))?,
+                ),
+            }
         }
         _ => return None,
     };
-    (array.len() == rows && array.data_type() == data_type).then_some(array)
+    Some(form)
+}
+
+fn is_number(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Int16
+            | DataType::Int32
+            | DataType::Int64
+            | DataType::Date32
+            | DataType::Time64(_)
+            | DataType::Timestamp(..)
+            | DataType::Decimal128(..)
+    )
+}
+
+fn is_narrow(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64)
+}
+
+/// The values of a page, or of as many rows as its form has.
+pub fn wide(form: &Form, data_type: &DataType, rows: usize) -> Option<ArrayRef> {
+    let (base, narrow) = match form {
+        Form::Whole(array) => return Some(array.clone()),
+        Form::Words(words) => return cast(words, data_type).ok(),
+        Form::Above(base, narrow) => (*base, Some(narrow)),
+        Form::Same(base) => (*base, None),
+    };
+    match data_type {
+        DataType::Int16 => widen::<Int16Type>(base, narrow, rows),
+        DataType::Int32 => widen::<Int32Type>(base, narrow, rows),
+        DataType::Int64 => widen::<Int64Type>(base, narrow, rows),
+        DataType::Date32 => widen::<Date32Type>(base, narrow, rows),
+        DataType::Time64(_) => widen::<Time64MicrosecondType>(base, narrow, rows),
+        DataType::Timestamp(_, zone) => {
+            Some(Arc::new(widened::<TimestampMicrosecondType>(base, narrow, rows)?.with_timezone_opt(zone.clone())))
+        }
+        DataType::Decimal128(..) => {
+            Some(Arc::new(widened::<Decimal128Type>(base, narrow, rows)?.with_data_type(data_type.clone())))
+        }
+        _ => None,
+    }
 }
 
 fn failed(error: &ArrowError) -> Error {
@@ -163,7 +210,7 @@ where
     Ok(true)
 }
 
-fn widened<T>(base: i128, narrow: Option<ArrayRef>, rows: usize) -> Option<PrimitiveArray<T>>
+fn widened<T>(base: i128, narrow: Option<&ArrayRef>, rows: usize) -> Option<PrimitiveArray<T>>
 where
     T: ArrowPrimitiveType,
     T::Native: Number,
@@ -179,7 +226,7 @@ where
     })
 }
 
-fn widen<T>(base: i128, narrow: Option<ArrayRef>, rows: usize) -> Option<ArrayRef>
+fn widen<T>(base: i128, narrow: Option<&ArrayRef>, rows: usize) -> Option<ArrayRef>
 where
     T: ArrowPrimitiveType,
     T::Native: Number,
@@ -269,6 +316,10 @@ pub fn hashes(array: &dyn Array) -> Option<Vec<u64>> {
 mod tests {
     use super::*;
     use arrow::array::{Date32Array, Decimal128Array, Float64Array, Int16Array, Int64Array, TimestampMicrosecondArray};
+
+    fn decode(bytes: &[u8], data_type: &DataType, rows: usize) -> Option<ArrayRef> {
+        wide(&form(bytes, data_type, rows)?, data_type, rows)
+    }
 
     fn comes_back(array: ArrayRef) -> usize {
         let mut bytes = Vec::new();

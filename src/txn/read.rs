@@ -3,9 +3,11 @@
 use super::Manager;
 use super::bloom::Bloom;
 use super::chunk::{ColumnChunk, Footer, TAIL_BYTES};
+use super::manifest;
 use super::segment::{self, FileRef, Location, Segment};
 use super::snapshot::TableRows;
-use super::{manifest, page};
+use super::stored::Page;
+
 use crate::catalog::ObjectId;
 use crate::crypto::{KeyFact, KeyState, Scope};
 use crate::error::{Error, Kind, Result};
@@ -18,6 +20,9 @@ use std::sync::Arc;
 /// Gives the bytes of a small segment, or of a part of one, that belong to an object; none if they are gone.
 pub(super) type BytesOf<'a> = &'a dyn Fn(ObjectId, &Location) -> Result<Option<Vec<u8>>>;
 
+/// Rows that are made wide one by one.
+const FEW_ROWS: usize = 32;
+
 /// Marks positions of columns that are in a part.
 const APART: usize = 1 << (usize::BITS - 1);
 
@@ -27,6 +32,10 @@ fn name(table: ObjectId, segment: &Segment) -> String {
 
 fn internal(error: &arrow::error::ArrowError) -> Error {
     Error::internal(format!("columns of a segment: {error}"))
+}
+
+fn damaged(table: ObjectId, segment: &Segment) -> Error {
+    Error::new(Kind::Corruption, format!("{} cannot be decoded", name(table, segment)))
 }
 
 /// The file that a column is in.
@@ -124,14 +133,27 @@ impl Manager {
         positions: &[usize],
         pages: Range<usize>,
     ) -> Result<Vec<Vec<ArrayRef>>> {
+        let whole = |page: &Arc<Page>| page.whole().ok_or_else(|| damaged(table, segment));
+        let stored = self.stored_pages(table, segment, positions, pages)?;
+        stored.iter().map(|page| page.iter().map(whole).collect()).collect()
+    }
+
+    /// As [`Self::read_pages`], as narrow as they are kept.
+    pub fn stored_pages(
+        &self,
+        table: ObjectId,
+        segment: &Segment,
+        positions: &[usize],
+        pages: Range<usize>,
+    ) -> Result<Vec<Vec<Arc<Page>>>> {
         let columns = match self.footer(table, segment)? {
-            None => positions.iter().zip(self.small(table, segment, positions)?).map(|(_, c)| vec![c]).collect(),
+            None => self.small(table, segment, positions)?.into_iter().map(|column| vec![column]).collect(),
             Some(footer) => {
                 let read = |&p: &usize| self.column(table, segment, &footer, p, pages.clone());
                 positions.iter().map(read).collect::<Result<Vec<_>>>()?
             }
         };
-        let page = |n: usize| columns.iter().map(|column: &Vec<ArrayRef>| column[n].clone()).collect();
+        let page = |n: usize| columns.iter().map(|column: &Vec<Arc<Page>>| column[n].clone()).collect();
         Ok((0..pages.len()).map(page).collect())
     }
 
@@ -143,15 +165,15 @@ impl Manager {
         footer: &Footer,
         position: usize,
         pages: Range<usize>,
-    ) -> Result<Vec<ArrayRef>> {
+    ) -> Result<Vec<Arc<Page>>> {
         let cached = cached_as(segment, position);
         let mut found: Vec<_> = pages.clone().map(|page| self.cache.get((segment.id, cached, page))).collect();
-        let missing = |found: &[Option<ArrayRef>]| {
+        let missing = |found: &[Option<Arc<Page>>]| {
             let first = found.iter().position(Option::is_none)?;
             Some((first, found.iter().rposition(Option::is_none)?))
         };
         if let Some((first, last)) = missing(&found) {
-            let damaged = || Error::new(Kind::Corruption, format!("{} cannot be decoded", name(table, segment)));
+            let damaged = || damaged(table, segment);
             let column = footer.columns.get(position).ok_or_else(damaged)?;
             let file = file_of(segment, column).ok_or_else(damaged)?;
             let place = |n: usize| column.pages.get(pages.start + n).cloned().ok_or_else(damaged);
@@ -161,22 +183,20 @@ impl Manager {
                 let (place, page) = (place(n)?, pages.start + n);
                 let bytes = &bytes[(place.start - begin) as usize..(place.end - begin) as usize];
                 let rows = footer.rows_of(page).len();
-                let array = page::decode(bytes, column.data_type(), rows).ok_or_else(damaged)?;
-                self.cache.put((segment.id, cached, page), array.clone());
-                *slot = Some(array);
+                let read = Arc::new(Page::read(bytes, column.data_type(), rows).ok_or_else(damaged)?);
+                self.cache.put((segment.id, cached, page), read.clone());
+                *slot = Some(read);
             }
         }
         Ok(found.into_iter().flatten().collect())
     }
 
     /// Columns of a segment that has no file.
-    fn small(&self, table: ObjectId, segment: &Segment, positions: &[usize]) -> Result<Vec<ArrayRef>> {
-        let pick = |columns: &[ArrayRef]| {
-            let missing = || Error::internal("a small segment lacks a column");
-            positions.iter().map(|&p| columns.get(p).cloned().ok_or_else(missing)).collect()
-        };
+    fn small(&self, table: ObjectId, segment: &Segment, positions: &[usize]) -> Result<Vec<Arc<Page>>> {
+        let missing = || Error::internal("a small segment lacks a column");
         if let Location::Memory(columns) = &segment.location {
-            return pick(columns);
+            let pick = |&p: &usize| columns.get(p).map(|c| Arc::new(Page::of(c.clone()))).ok_or_else(missing);
+            return positions.iter().map(pick).collect();
         }
         let place = |position| (segment.id, cached_as(segment, position), 0);
         let cached: Option<Vec<_>> = positions.iter().map(|&p| self.cache.get(place(p))).collect();
@@ -186,10 +206,11 @@ impl Manager {
         let what = name(table, segment);
         let read = |owner, location: &Location| self.small_bytes(owner, segment.id, location);
         let columns = self.decode_small(&what, table, segment, &read)?;
+        let columns: Vec<Arc<Page>> = columns.into_iter().map(|column| Arc::new(Page::of(column))).collect();
         for (p, column) in columns.iter().enumerate() {
             self.cache.put(place(p), column.clone());
         }
-        pick(&columns)
+        positions.iter().map(|&p| columns.get(p).cloned().ok_or_else(missing)).collect()
     }
 
     /// All columns of a segment that has no file. `read` gives the bytes that belong to the table, and to each class.
@@ -306,13 +327,14 @@ impl Manager {
         }
         let Some(footer) = self.footer(table, segment)? else {
             let columns = self.small(table, segment, positions)?;
-            return Ok(columns.iter().map(|column| column.slice(offset, 1)).collect());
+            let row = |column: &Arc<Page>| column.slice(offset..offset + 1).ok_or_else(|| damaged(table, segment));
+            return columns.iter().map(row).collect();
         };
         let (page, at) = (offset / footer.page_rows, offset % footer.page_rows);
         let read = |&position: &usize| {
             let pages = self.column(table, segment, &footer, position, page..page + 1)?;
             let page = pages.first().ok_or_else(|| Error::internal("a page was read and is not there"))?;
-            Ok(page.slice(at, 1))
+            page.slice(at..at + 1).ok_or_else(|| damaged(table, segment))
         };
         positions.iter().map(read).collect()
     }
@@ -339,15 +361,24 @@ impl Manager {
         }
         let mut read = Vec::with_capacity(wanted.len());
         for &page in &wanted {
-            read.extend(self.read_pages(table, segment, positions, page..page + 1)?);
+            read.extend(self.stored_pages(table, segment, positions, page..page + 1)?);
         }
         let place = |&offset: &usize| {
             let page = page_of(offset);
             (wanted.partition_point(|&w| w < page), offset - pages[page].start)
         };
         let places: Vec<(usize, usize)> = offsets.iter().map(place).collect();
+        let damaged = || damaged(table, segment);
         let pick = |n: usize| {
-            let parts: Vec<&dyn Array> = read.iter().map(|page| page[n].as_ref()).collect();
+            // A page is not made wide for the sake of a few rows.
+            if (1..=FEW_ROWS).contains(&places.len()) {
+                let one = |&(page, row): &(usize, usize)| read[page][n].slice(row..row + 1).ok_or_else(damaged);
+                let rows = places.iter().map(one).collect::<Result<Vec<_>>>()?;
+                let rows: Vec<&dyn Array> = rows.iter().map(AsRef::as_ref).collect();
+                return concat(&rows).map_err(|e| internal(&e));
+            }
+            let parts = read.iter().map(|page| page[n].whole().ok_or_else(damaged)).collect::<Result<Vec<_>>>()?;
+            let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
             interleave(&parts, &places).map_err(|e| internal(&e))
         };
         (0..positions.len()).map(pick).collect()

@@ -6,6 +6,7 @@
 
 use super::cut::{Block, LineEnd};
 use crate::error::{Error, Kind, Result};
+use memchr::{memchr2, memchr3};
 use std::borrow::Cow;
 
 /// How the text is written.
@@ -78,7 +79,7 @@ impl Form {
             Error::new(Kind::InvalidByteSequence, format!("invalid byte sequence for encoding \"UTF8\"{what}"))
                 .with_context(self.context(line))
         };
-        if let Some(at) = block.data.iter().position(|byte| *byte == 0) {
+        if let Some(at) = memchr::memchr(0, &block.data) {
             return Err(bad(at, ": 0x00"));
         }
         std::str::from_utf8(&block.data).map_err(|error| bad(error.valid_up_to(), ""))
@@ -101,13 +102,14 @@ impl Form {
         let line_end = ends.last();
         let mut start = 0;
         loop {
-            let special = |byte: &u8| *byte == self.delimiter || *byte == line_end || *byte == b'\\';
-            let mut end = bytes[start..].iter().position(special).map_or(bytes.len(), |at| start + at);
+            let special =
+                |from| memchr3(self.delimiter, line_end, b'\\', &bytes[from..]).map_or(bytes.len(), |at| from + at);
+            let mut end = special(start);
             let mut escaped = false;
             while bytes.get(end) == Some(&b'\\') {
                 escaped = true;
                 let after = (end + 2).min(bytes.len());
-                end = bytes[after..].iter().position(special).map_or(bytes.len(), |at| after + at);
+                end = special(after);
             }
             let last = bytes.get(end) != Some(&self.delimiter);
             let whole = without_return(&text[start..end], last, ends);
@@ -128,13 +130,15 @@ impl Form {
         let line_end = line_ends.last();
         let mut start = 0;
         loop {
-            let special = |byte: &u8| *byte == self.delimiter || *byte == line_end || *byte == self.quote;
-            let mut end = bytes[start..].iter().position(special).map_or(bytes.len(), |at| start + at);
+            let special = |from| {
+                memchr3(self.delimiter, line_end, self.quote, &bytes[from..]).map_or(bytes.len(), |at| from + at)
+            };
+            let mut end = special(start);
             let mut quoted = false;
             while bytes.get(end) == Some(&self.quote) {
                 quoted = true;
                 let after = self.closing_quote(bytes, end + 1)? + 1;
-                end = bytes[after..].iter().position(special).map_or(bytes.len(), |at| after + at);
+                end = special(after);
             }
             let last = bytes.get(end) != Some(&self.delimiter);
             let whole = without_return(&text[start..end], last, line_ends);
@@ -155,7 +159,7 @@ impl Form {
     /// Where the quote is that closes a value which is open at `from`.
     fn closing_quote(&self, bytes: &[u8], from: usize) -> Result<usize> {
         let mut at = from;
-        while let Some(found) = bytes[at..].iter().position(|byte| *byte == self.quote || *byte == self.escape) {
+        while let Some(found) = memchr2(self.quote, self.escape, &bytes[at..]) {
             at += found;
             match bytes.get(at + 1) {
                 Some(next) if bytes[at] == self.escape && (*next == self.quote || *next == self.escape) => at += 2,

@@ -166,8 +166,7 @@ async fn admit(
     (loader, referring): (&mut Loader, &mut Referring),
     prepared: Prepared,
 ) -> Result<()> {
-    let items = work.context.database.manager.prepared_items(&target.table, &prepared);
-    locking::keys(work.context, txn, target.id, &items, Mode::Update).await?;
+    locking::keys(work.context, txn, target.id, prepared.items(), Mode::Update).await?;
     let batch = prepared.batch().clone();
     loader.attach(txn, prepared)?;
     referring.add(work, txn, target, &batch).await

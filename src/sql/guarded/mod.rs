@@ -10,6 +10,7 @@
 mod excluded;
 mod passing;
 
+use super::tables::{IntoScans, Sides};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use std::sync::Arc;
@@ -22,8 +23,15 @@ pub fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
         if rule.name().starts_with("FilterPushdown") {
             continue;
         }
-        let moves = rule.name() == "ProjectionPushdown";
+        // Behind all that estimates rows, before what makes leaves give way.
+        if rule.name() == "EnsureCooperative" {
+            rules.push(Arc::new(IntoScans));
+        }
+        let (moves, chooses) = (rule.name() == "ProjectionPushdown", rule.name() == "join_selection");
         rules.push(rule);
+        if chooses {
+            rules.push(Arc::new(Sides));
+        }
         if moves {
             rules.push(Arc::new(excluded::ConditionsFirst));
         }

@@ -66,6 +66,12 @@ pub fn finished(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
     }
     let groups = aggregate.schema.fields().len() - aggregate.aggr_expr.len();
     let mut parts = Vec::new();
+    // What is computed anyway is not computed twice: a sum beside an average of the same numbers.
+    let mut known: Vec<(Expr, Expr)> = Vec::new();
+    for (n, expr) in aggregate.aggr_expr.iter().enumerate().filter(|(_, expr)| !needed(expr)) {
+        let (qualifier, field) = aggregate.schema.qualified_field(groups + n);
+        known.push((bare(expr).clone(), Expr::Column(Column::from((qualifier, field)))));
+    }
     let columns = aggregate.schema.iter().map(|(qualifier, field)| (qualifier.cloned(), field.clone()));
     let mut items = Vec::new();
     for (n, (qualifier, field)) in columns.enumerate() {
@@ -91,9 +97,16 @@ pub fn finished(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
             }
             Expr::AggregateFunction(call) if decimal(bare(expr)).is_some() => {
                 let of = |func| Expr::AggregateFunction(AggregateFunction { func, params: call.params.clone() });
-                parts.push(of(sum_udaf()).alias(&sum));
-                parts.push(of(count_udaf()).alias(&count));
-                average(part(&sum), part(&count), is_open(&call.params.args[0], &schema))
+                let mut once = |call: Expr, name: &str| match known.iter().find(|(known, _)| *known == call) {
+                    Some((_, column)) => column.clone(),
+                    None => {
+                        parts.push(call.clone().alias(name));
+                        known.push((call, part(name)));
+                        part(name)
+                    }
+                };
+                let (sum, count) = (once(of(sum_udaf()), &sum), once(of(count_udaf()), &count));
+                average(sum, count, is_open(&call.params.args[0], &schema))
             }
             Expr::AggregateFunction(call) if let Some((deviation, number)) = deviation(bare(expr), &schema) => {
                 let squares = format!("{PART}{n}q");

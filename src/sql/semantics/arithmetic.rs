@@ -111,7 +111,7 @@ fn values<T: ArrowPrimitiveType>(datum: &dyn Datum) -> PrimitiveArray<T> {
 }
 
 /// An operand as Arrow's kernels take it.
-fn datum(operand: &ColumnarValue) -> Result<Box<dyn Datum>> {
+pub(super) fn datum(operand: &ColumnarValue) -> Result<Box<dyn Datum>> {
     Ok(match operand {
         ColumnarValue::Array(array) => Box::new(array.clone()),
         ColumnarValue::Scalar(value) => Box::new(value.to_scalar()?),

@@ -4,9 +4,11 @@ use super::super::values::{Zone, same_as_arrow};
 use super::arithmetic::Arithmetic;
 use super::cast::Cast;
 use super::moved::{Apart, Moved};
+use super::quick::Quick;
 use super::session_zone::{self, zone_of};
 use super::{function, input_schema};
 use crate::catalog::SqlType;
+use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::metadata::FieldMetadata;
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -76,6 +78,15 @@ fn checked_within(expr: Expr, schema: &DFSchema, zone: &Zone) -> DfResult<Transf
                     true => function::call(Moved { operator: op, data_type }, operands),
                     false => function::call(Apart { data_type }, operands),
                 }));
+            }
+            if matches!((&a, &b), (DataType::Decimal128(..), DataType::Decimal128(..))) {
+                let whole = Expr::BinaryExpr(BinaryExpr { left, op, right });
+                return match (Quick::of(op, &a, &b, &whole.get_type(schema)?), whole) {
+                    (Some(operator), Expr::BinaryExpr(BinaryExpr { left, right, .. })) => {
+                        Ok(Transformed::yes(function::call(operator, vec![*left, *right])))
+                    }
+                    (_, whole) => Ok(Transformed::no(whole)),
+                };
             }
             guarded(*left, op, *right)
         }

@@ -4,6 +4,7 @@
 //! quotients are of the type `wide::WIDE`; a product has all of its places, in as many digits as they need.
 
 use super::function::Operator as Function;
+use super::quick::quick;
 use super::wide::{self, Number, Operand, PLACES, WIDE, decimal};
 use crate::error::Result;
 use arrow::array::types::Decimal128Type;
@@ -105,6 +106,11 @@ impl Function for Decimals {
     }
 
     fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
+        if let DataType::Decimal128(precision, scale) = self.data_type
+            && let Some(product) = quick(self.operator, &operands[0], &operands[1], scale)
+        {
+            return Ok(Arc::new(product.with_precision_and_scale(precision, scale)?));
+        }
         let left = Operand::new(&operands[0], rows, self.open[0])?;
         let right = Operand::new(&operands[1], rows, self.open[1])?;
         if let Some(product) = self.quick(&left, &right) {

@@ -43,6 +43,7 @@ mod not_in;
 mod operand;
 mod operators;
 mod planner;
+mod quick;
 mod regex;
 mod relations;
 mod resolve;

@@ -4,24 +4,32 @@
 //! it, and gives out a relation that shows just that. A table's rows are masked and filtered inside the leaf of the
 //! plan that reads them ([`table`]), so that no expression of a user can be moved below.
 
+mod asked;
 mod asset;
 mod damage;
 mod found;
 mod gate;
+mod guess;
 mod inherited;
 mod lazy;
+mod like;
 mod past;
 mod prune;
+mod push;
 mod scan;
 mod seen;
 mod sequence;
+mod sides;
 mod table;
+mod tell;
 
 pub use asset::{assets, may_read, must_get as must_get_asset};
 pub use gate::{access, decide, must_have};
 pub use lazy::LazyTable;
 pub use past::open as open_past;
+pub use push::IntoScans;
 pub use seen::Seen;
+pub use sides::Sides;
 pub use table::{ROW_ID, TableScan};
 
 use super::context::Context;

@@ -101,28 +101,35 @@ impl Conditions<'_> {
         if *self.schema.field(column).data_type() != DataType::Date32 {
             return None;
         }
-        let (moment, a_day) = match moment {
-            ScalarValue::TimestampNanosecond(Some(moment), None) => (*moment, 86_400_000_000_000),
-            // The ends of time are at no day.
-            ScalarValue::TimestampMicrosecond(Some(moment), None) if !is_infinite_moment(*moment) => {
-                (*moment, 86_400_000_000)
-            }
-            _ => return None,
-        };
-        let (whole, begun) = (moment.div_euclid(a_day), moment.rem_euclid(a_day) > 0);
-        // The first day that does not begin before the moment, or the last that does not begin after it.
-        let days = match comparison {
-            Comparison::Less | Comparison::GreaterOrEqual => whole + i64::from(begun),
-            Comparison::LessOrEqual | Comparison::Greater => whole,
-            Comparison::Equal if begun => return Some(Condition::Any(Vec::new())),
-            Comparison::Equal => whole,
-        };
-        let days = ScalarValue::Date32(Some(i32::try_from(days).ok()?)).to_array().ok()?;
-        Some(Condition::Compare(column, comparison, days))
+        let (comparison, days) = day_of(comparison, moment)?;
+        let Some(days) = days else { return Some(Condition::Any(Vec::new())) };
+        Some(Condition::Compare(column, comparison, ScalarValue::Date32(Some(days)).to_array().ok()?))
     }
 }
 
-fn comparison(operator: Operator) -> Option<Comparison> {
+/// With which day days compare as their midnights do with a moment; no day is equal to a moment within one.
+pub fn day_of(comparison: Comparison, moment: &ScalarValue) -> Option<(Comparison, Option<i32>)> {
+    let (moment, a_day) = match moment {
+        ScalarValue::TimestampNanosecond(Some(moment), None) => (*moment, 86_400_000_000_000),
+        // The ends of time are at no day.
+        ScalarValue::TimestampMicrosecond(Some(moment), None) if !is_infinite_moment(*moment) => {
+            (*moment, 86_400_000_000)
+        }
+        _ => return None,
+    };
+    let (whole, begun) = (moment.div_euclid(a_day), moment.rem_euclid(a_day) > 0);
+    // The first day that does not begin before the moment, or the last that does not begin after it.
+    let days = match comparison {
+        Comparison::Less | Comparison::GreaterOrEqual => whole + i64::from(begun),
+        Comparison::LessOrEqual | Comparison::Greater => whole,
+        Comparison::Equal if begun => return Some((comparison, None)),
+        Comparison::Equal => whole,
+    };
+    Some((comparison, Some(i32::try_from(days).ok()?)))
+}
+
+/// The comparison that an operator makes.
+pub fn comparison(operator: Operator) -> Option<Comparison> {
     Some(match operator {
         Operator::Eq => Comparison::Equal,
         Operator::Lt => Comparison::Less,
@@ -134,7 +141,7 @@ fn comparison(operator: Operator) -> Option<Comparison> {
 }
 
 /// The same comparison with its sides changed.
-fn turned(comparison: Comparison) -> Comparison {
+pub fn turned(comparison: Comparison) -> Comparison {
     match comparison {
         Comparison::Equal => Comparison::Equal,
         Comparison::Less => Comparison::Greater,

@@ -76,6 +76,19 @@ impl Seen {
         Ok(self.of(segment, &row, &Offsets::From(offset))?.map(|row| row.columns().to_vec()))
     }
 
+    /// Whether the role sees all rows, and each column of the result as it is stored.
+    pub fn is_plain(&self) -> bool {
+        self.filter.is_none() && self.outputs.iter().all(|output| matches!(output, Output::Plain(_)))
+    }
+
+    /// Where the column of a plain result is in the table.
+    pub fn stored_at(&self, output: usize) -> Option<usize> {
+        match self.outputs.get(output)? {
+            Output::Plain(at) => self.needed.get(*at).copied(),
+            _ => None,
+        }
+    }
+
     /// Rows of a segment as the role sees them; none if it sees none of them.
     pub fn of(&self, segment: &Segment, part: &RecordBatch, offsets: &Offsets) -> Result<Option<RecordBatch>> {
         let rows = part.num_rows();

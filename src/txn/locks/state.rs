@@ -120,9 +120,9 @@ impl State {
     pub fn take(&mut self, owner: OwnerId, space: Space, mode: Mode, items: &Items) -> Result<(), Vec<OwnerId>> {
         let account = self.owners.entry(owner).or_default();
         let room = self.rooms.entry(space).or_default();
-        // What it has in this mode or a stronger one need not be asked for again.
+        // What it has in this mode or a stronger one need not be asked for again; of many it costs more to find that out.
         let mut wanted = None;
-        for hold in room.held.iter().filter(|h| h.owner == owner && h.mode >= mode) {
+        for hold in room.held.iter().filter(|h| !items.is_run() && h.owner == owner && h.mode >= mode) {
             wanted.get_or_insert_with(|| items.clone()).subtract(&hold.items);
         }
         let wanted = wanted.as_ref().unwrap_or(items);
