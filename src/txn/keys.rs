@@ -188,7 +188,7 @@ mod tests {
         let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(0), None, Some(-1), Some(0), None]));
         let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("0"), None, Some("-1"), Some("0"), None]));
         for column in [numbers, texts] {
-            let keys = key_bytes(&[column.clone()]).unwrap();
+            let keys = key_bytes(std::slice::from_ref(&column)).unwrap();
             assert!(keys[0] == keys[3] && keys[0] != keys[2] && keys[1].is_none());
             let constraint = KeyConstraint { nulls_equal: true, ..KeyConstraint::default() };
             let keys = bytes_of(&constraint, &[column]).unwrap();

@@ -49,6 +49,11 @@ impl Page {
         self.rows
     }
 
+    /// Whether there are no values.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
     /// Bytes that it takes, or may come to take.
     pub fn bytes(&self) -> usize {
         match &self.form {

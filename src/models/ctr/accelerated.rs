@@ -177,7 +177,7 @@ mod tests {
             let entries: Vec<u32> = (0..3).map(|slot| (slot * 40 + random.below(40)) as u32).collect();
             ids.extend((0..random.below(4)).map(|_| (120 + random.below(40)) as u32));
             starts.push(ids.len() as u32);
-            rows.labels.push((entries[0] + entries[1]) % 3 == 0 || random.below(5) == 0);
+            rows.labels.push((entries[0] + entries[1]).is_multiple_of(3) || random.below(5) == 0);
             rows.encoded.ids.extend(entries);
             rows.encoded.dense.extend([random.normal(1.0), random.normal(1.0)]);
         }

@@ -77,12 +77,7 @@ fn relation(context: &Arc<Context>, state: &SessionState, join: Join) -> DfResul
     if becomes_join(&node, subquery, &right)? {
         return Ok(Transformed::no(node));
     }
-    let outer: Vec<Column> = (subquery.outer_ref_columns.iter())
-        .filter_map(|expression| match expression {
-            Expr::OuterReferenceColumn(_, column) => Some(column.clone()),
-            _ => None,
-        })
-        .collect();
+    let outer = plain::looked_at(&right)?;
     // What looks further out than to the left side is not for here.
     let known = outer.iter().any(|column| join.left.schema().maybe_index_of_column(column).is_some());
     let looks_out = plain::looks_out(&join.left)?;

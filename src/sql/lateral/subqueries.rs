@@ -115,6 +115,13 @@ fn over(context: &Arc<Context>, state: &SessionState, node: &LogicalPlan) -> Res
                 return Ok(Transformed::no(part));
             }
             let schema = input.schema().clone();
+            // What looks further out waits for the values of the row out there.
+            let further = |subquery: &Subquery| -> DfResult<bool> {
+                Ok(looked_at(&subquery.subquery)?.iter().any(|column| !schema.has_column(column)))
+            };
+            if subquery_of(&part).map(further).transpose()?.unwrap_or(false) {
+                return Ok(Transformed::no(part));
+            }
             let Some((right, negated)) = value(&part, &schema)? else { return Ok(Transformed::no(part)) };
             let (with, value) = beside(context, state, &input, right)?;
             input = with;

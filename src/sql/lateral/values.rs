@@ -1,6 +1,5 @@
 //! A query with values in the place of what it looks at outside of itself.
 
-use super::super::names::HIDDEN;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, Result as DfResult, ScalarValue};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
@@ -11,38 +10,12 @@ type Known<'a> = &'a dyn Fn(&Column) -> Option<ScalarValue>;
 
 /// A plan with values in the place of columns from outside.
 pub fn with_values(plan: LogicalPlan, value: Known<'_>) -> DfResult<LogicalPlan> {
-    let plan = replaced(plan, value)?;
-    // An argument that a function hands on to another may stand deeper than its own query.
-    let handed_on = |part: Expr| match part {
-        Expr::OuterReferenceColumn(field, column) => Ok(match value(&column).filter(|_| is_argument(&column)) {
-            Some(value) => Transformed::yes(Expr::Literal(value, None)),
-            None => Transformed::no(Expr::OuterReferenceColumn(field, column)),
-        }),
-        part => Ok(Transformed::no(part)),
-    };
-    let changed = plan.transform_up_with_subqueries(|node| {
-        let names = NamePreserver::new(&node);
-        node.map_expressions(|expression| {
-            let name = names.save(&expression);
-            Ok(expression.transform(handed_on)?.update_data(|expr| name.restore(expr)))
-        })
-    })?;
-    changed.data.recompute_schema()
-}
-
-/// Whether a column is an argument of a function, under a name that nobody writes.
-fn is_argument(column: &Column) -> bool {
-    column.relation.as_ref().is_some_and(|of| of.table().starts_with(HIDDEN))
-}
-
-fn replaced(plan: LogicalPlan, value: Known<'_>) -> DfResult<LogicalPlan> {
     let changed = plan.transform_up(|node| {
         let own: Vec<_> = node.inputs().iter().map(|input| input.schema().clone()).collect();
-        // What this node has itself, its subqueries mean; but arguments of functions are numbered in each query anew, and what is asked
-        // by the same number is the same argument handed on.
+        // What this node has itself, its subqueries mean.
         let further = |column: &Column| match own.iter().any(|schema| schema.has_column(column)) {
-            true if !is_argument(column) => None,
-            _ => value(column),
+            true => None,
+            false => value(column),
         };
         // What is above a node knows its columns by the names that they had.
         let names = NamePreserver::new(&node);
@@ -83,6 +56,6 @@ fn without(mut subquery: Subquery, value: Known<'_>) -> DfResult<Subquery> {
         Expr::OuterReferenceColumn(_, column) => value(column).is_none(),
         _ => true,
     });
-    let plan = replaced(subquery.subquery.as_ref().clone(), value)?;
+    let plan = with_values(subquery.subquery.as_ref().clone(), value)?;
     Ok(Subquery { subquery: plan.into(), ..subquery })
 }
