@@ -45,6 +45,9 @@ impl Shared {
 /// Most that is kept for operators that cannot spill.
 const OTHERS_BYTES_MAX: usize = 256 << 20;
 
+/// The part of a statement's memory that an operator which cannot spill has in any case.
+const FEW_PART: usize = 64;
+
 /// The memory of one statement. Operators that can spill share half of it evenly, or more of a large one; the others have what is
 /// left, at least the other half: what merges spilled rows cannot spill itself, and must not starve because a sort was there first.
 #[derive(Debug)]
@@ -83,7 +86,9 @@ impl StatementPool {
             }
             false => {
                 let free = self.bytes - used.by_spillers.min(self.bytes - for_others);
-                let fits = used.by_others + additional <= free;
+                // What is next to nothing fails nobody: those that only pass on may have taken the rest for a moment.
+                let few = self.bytes / FEW_PART;
+                let fits = used.by_others + additional <= free || reservation.size() + additional <= few;
                 used.by_others += if fits { additional } else { 0 };
                 fits
             }
@@ -187,6 +192,17 @@ mod tests {
         second.try_grow(20).unwrap();
         drop(second);
         assert_eq!(all.used.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn next_to_nothing_is_given_in_any_case() {
+        let all = Arc::new(Shared::default());
+        all.set_limit(1000);
+        let pool = Arc::new(StatementPool::new(128, all)) as Arc<dyn MemoryPool>;
+        let (join, count) = (MemoryConsumer::new("join").register(&pool), MemoryConsumer::new("count").register(&pool));
+        join.try_grow(128).unwrap();
+        count.try_grow(2).unwrap();
+        assert!(count.try_grow(1).is_err());
     }
 
     #[test]
