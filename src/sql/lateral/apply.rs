@@ -3,6 +3,7 @@
 use super::super::context::Context;
 use super::super::run;
 use super::KEPT_MAX;
+use super::plain::looked_at;
 use super::values::with_values;
 use crate::error::Result;
 use arrow::array::{ArrayRef, RecordBatch, UInt64Array, new_null_array};
@@ -33,8 +34,6 @@ pub struct Apply {
     pub condition: Option<Expr>,
     /// Rows stay without any of their query.
     pub outer: bool,
-    /// What the query refers to, its own subqueries included.
-    pub refers: Vec<Column>,
     pub schema: SchemaRef,
 }
 
@@ -52,22 +51,16 @@ impl Apply {
                 .all(|column| column.name().parse::<usize>().is_ok_and(|at| at < self.left_width()))
     }
 
-    /// Those columns of the left side that the query looks at.
-    fn looked_at(&self) -> Vec<usize> {
+    /// Those columns of the left side that the query, its own subqueries included, and the condition look at.
+    fn looked_at(&self) -> DfResult<Vec<usize>> {
+        let of_query = looked_at(&self.right)?;
+        let of_condition = self.condition.iter().flat_map(Expr::column_refs);
         let schema = self.left.schema();
-        let mut columns: Vec<usize> = (self.right.all_out_ref_exprs().iter())
-            .filter_map(|expression| match expression {
-                Expr::OuterReferenceColumn(_, column) => schema.maybe_index_of_column(column),
-                _ => None,
-            })
-            .chain(self.refers.iter().filter_map(|column| schema.maybe_index_of_column(column)))
-            .chain(self.condition.iter().flat_map(|condition| {
-                condition.column_refs().into_iter().filter_map(|column| schema.maybe_index_of_column(column))
-            }))
-            .collect();
+        let mut columns: Vec<usize> =
+            of_query.iter().chain(of_condition).filter_map(|column| schema.maybe_index_of_column(column)).collect();
         columns.sort_unstable();
         columns.dedup();
-        columns
+        Ok(columns)
     }
 
     /// The query for one row of the left side.
@@ -95,7 +88,7 @@ impl Apply {
         batch: &RecordBatch,
         kept: &mut HashMap<Vec<ScalarValue>, RecordBatch>,
     ) -> Result<RecordBatch> {
-        let columns = self.looked_at();
+        let columns = self.looked_at()?;
         let mut places = Vec::new();
         let mut found: Vec<RecordBatch> = Vec::new();
         let right: SchemaRef = Arc::new(Schema::new(self.schema.fields()[self.left_width()..].to_vec()));

@@ -77,9 +77,9 @@ fn relation(context: &Arc<Context>, state: &SessionState, join: Join) -> DfResul
     if becomes_join(&node, subquery, &right)? {
         return Ok(Transformed::no(node));
     }
-    let outer = plain::looked_at(&right)?;
     // What looks further out than to the left side is not for here.
-    let known = outer.iter().any(|column| join.left.schema().maybe_index_of_column(column).is_some());
+    let known =
+        plain::looked_at(&right)?.iter().any(|column| join.left.schema().maybe_index_of_column(column).is_some());
     let looks_out = plain::looks_out(&join.left)?;
     if !known || looks_out || !matches!(join.join_type, JoinType::Inner | JoinType::Left) {
         return Ok(Transformed::no(node));
@@ -97,7 +97,6 @@ fn relation(context: &Arc<Context>, state: &SessionState, join: Join) -> DfResul
         right: Arc::new(right),
         condition,
         outer: join.join_type == JoinType::Left,
-        refers: outer,
         schema,
     };
     let called = (0..width).map(|at| {

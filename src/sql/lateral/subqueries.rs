@@ -212,7 +212,6 @@ fn beside(
     right: LogicalPlan,
 ) -> DfResult<(LogicalPlan, Expr)> {
     let width = left.schema().fields().len();
-    let refers = looked_at(&right)?.into_iter().filter(|column| left.schema().has_column(column)).collect();
     let fields = left.schema().fields().iter().chain(right.schema().fields()).enumerate();
     let fields = fields.map(|(at, field)| field.as_ref().clone().with_name(at.to_string()).with_nullable(true));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<Field>>()));
@@ -223,7 +222,6 @@ fn beside(
         right: Arc::new(right),
         condition: None,
         outer: false,
-        refers,
         schema,
     };
     let place = |at: usize| Expr::Column(Column::new(Some(APART), at.to_string()));
