@@ -35,6 +35,7 @@ mod whole;
 mod windows;
 
 pub use similar::regular as similar_pattern;
+pub use using::constraint as join_constraint;
 
 use super::context::Context;
 use super::functions;

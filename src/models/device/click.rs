@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Device;
 use super::abi::{self, Bag, ClickShape, Epoch, Handle, Numbers, Room};
 use super::opened::checked;
+use super::{Device, numbers};
 use crate::error::Result;
 
 /// The shape of a click model.
@@ -196,10 +196,6 @@ impl Drop for ClickNetwork {
         // SAFETY: the handle came from `click_new` and is not used again.
         unsafe { (self.device.plugin().click_free)(self.handle) };
     }
-}
-
-fn numbers(slice: &[f32]) -> Numbers {
-    Numbers { start: slice.as_ptr(), count: slice.len() }
 }
 
 fn room(slice: &mut [f32]) -> Room {

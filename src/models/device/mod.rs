@@ -39,6 +39,11 @@ const PLUGIN_FILE: &str = "libsteward_cuda.so";
 /// Names another file instead.
 const PLUGIN_VARIABLE: &str = "STEWARD_CUDA";
 
+/// Numbers as the plugin takes them; they must outlive the call.
+fn numbers(slice: &[f32]) -> abi::Numbers {
+    abi::Numbers { start: slice.as_ptr(), count: slice.len() }
+}
+
 /// What an administrator wants models to run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Choice {

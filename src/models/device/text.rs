@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Device;
 use super::abi::{self, EncoderShape, Handle, Numbers};
 use super::opened::checked;
+use super::{Device, numbers};
 use crate::error::Result;
 use crate::fail;
 
@@ -34,8 +34,7 @@ unsafe impl Sync for TextEncoder {}
 impl TextEncoder {
     /// Puts an encoder on `device`: the packed word table, and the other blocks in the interface's order.
     pub fn new(device: &Arc<Device>, shape: &TextShape, words: &[u8], blocks: &[&[f32]]) -> Result<Self> {
-        let blocks: Vec<Numbers> =
-            blocks.iter().map(|block| Numbers { start: block.as_ptr(), count: block.len() }).collect();
+        let blocks: Vec<Numbers> = blocks.iter().map(|block| numbers(block)).collect();
         let told = EncoderShape {
             hidden: shape.hidden as u32,
             wide: shape.wide as u32,

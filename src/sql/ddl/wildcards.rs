@@ -3,6 +3,7 @@
 use super::super::names::HIDDEN;
 use super::super::parser::{last, quoted};
 use super::super::planner::{Planner, select_query};
+use super::super::rewrite::join_constraint;
 use super::Ddl;
 use datafusion::sql::sqlparser::ast::{
     Expr, JoinConstraint, JoinOperator, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr,
@@ -101,16 +102,9 @@ fn is_wildcard(item: &SelectItem) -> bool {
 fn merges(from: &TableWithJoins) -> bool {
     from.joins.iter().any(|join| {
         let constraint = match &join.join_operator {
-            JoinOperator::Join(constraint)
-            | JoinOperator::Inner(constraint)
-            | JoinOperator::Left(constraint)
-            | JoinOperator::LeftOuter(constraint)
-            | JoinOperator::Right(constraint)
-            | JoinOperator::RightOuter(constraint)
-            | JoinOperator::FullOuter(constraint)
-            | JoinOperator::CrossJoin(constraint) => constraint,
-            _ => return true,
+            JoinOperator::CrossJoin(constraint) => Some(constraint),
+            operator => join_constraint(operator),
         };
-        matches!(constraint, JoinConstraint::Using(_) | JoinConstraint::Natural)
+        constraint.is_none_or(|constraint| matches!(constraint, JoinConstraint::Using(_) | JoinConstraint::Natural))
     })
 }

@@ -240,11 +240,12 @@ macro_rules! constraint_of {
     };
 }
 
-fn constraint(operator: &JoinOperator) -> Option<&JoinConstraint> {
+/// The constraint of a join that may have one.
+pub fn constraint(operator: &JoinOperator) -> Option<&JoinConstraint> {
     constraint_of!(operator)
 }
 
-/// The constraint of a join that may have one.
+/// The same, to be changed.
 pub(super) fn constraint_mut(operator: &mut JoinOperator) -> Option<&mut JoinConstraint> {
     constraint_of!(operator)
 }

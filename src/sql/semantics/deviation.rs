@@ -3,12 +3,12 @@
 
 use super::exact::rounded_root;
 use super::function::Operator;
+use super::numbers::{Numbers, Places};
 use super::wide::{self, Number, Operand, WIDE, power};
 use crate::error::Result;
-use arrow::array::{ArrayRef, Int32Array};
-use arrow::datatypes::{DataType, Field, i256};
+use arrow::array::ArrayRef;
+use arrow::datatypes::{Field, i256};
 use datafusion::logical_expr::ColumnarValue;
-use std::sync::Arc;
 
 /// One of the four, over a count, a sum and a sum of squares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,21 +53,8 @@ impl Deviation {
     }
 
     /// What tells its places.
-    pub fn places(self) -> DeviationPlaces {
-        DeviationPlaces(self)
-    }
-
-    fn each<'a>(
-        self,
-        operands: &[ColumnarValue],
-        rows: usize,
-    ) -> Result<impl Iterator<Item = Result<Option<Number>>> + 'a> {
-        let [count, sum, squares] = [0, 1, 2].map(|at| Operand::new(&operands[at], rows, false));
-        let (count, sum, squares) = (count?, sum?, squares?);
-        Ok((0..count.len()).map(move |row| match (count.at(row), sum.at(row), squares.at(row)) {
-            (Some(count), Some(sum), Some(squares)) => self.of(count, sum, squares),
-            _ => Ok(None),
-        }))
+    pub fn places(self) -> Places<Self> {
+        Places(self)
     }
 }
 
@@ -85,6 +72,17 @@ fn root(number: Number) -> Result<Number> {
     Ok(Number { value: rounded_root(square), scale })
 }
 
+impl Numbers for Deviation {
+    fn each(self, operands: &[ColumnarValue], rows: usize) -> Result<impl Iterator<Item = Result<Option<Number>>>> {
+        let [count, sum, squares] = [0, 1, 2].map(|at| Operand::new(&operands[at], rows, false));
+        let (count, sum, squares) = (count?, sum?, squares?);
+        Ok((0..count.len()).map(move |row| match (count.at(row), sum.at(row), squares.at(row)) {
+            (Some(count), Some(sum), Some(squares)) => self.of(count, sum, squares),
+            _ => Ok(None),
+        }))
+    }
+}
+
 impl Operator for Deviation {
     fn name(&self) -> &'static str {
         "deviation"
@@ -96,25 +94,6 @@ impl Operator for Deviation {
 
     fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
         wide::array(self.each(operands, rows)?, &WIDE)
-    }
-}
-
-/// How many places such a result has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct DeviationPlaces(Deviation);
-
-impl Operator for DeviationPlaces {
-    fn name(&self) -> &'static str {
-        "places"
-    }
-
-    fn returns(&self) -> Field {
-        Field::new("", DataType::Int32, true)
-    }
-
-    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
-        let places = self.0.each(operands, rows)?.map(|number| Ok(number?.map(|number| number.scale)));
-        Ok(Arc::new(places.collect::<Result<Int32Array>>()?))
     }
 }
 

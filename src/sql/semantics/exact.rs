@@ -3,12 +3,12 @@
 //! Numbers between are fixed point with 36 places, whose products fit 256 bits. So results are right to some 33 digits.
 
 use super::function::Operator;
+use super::numbers::{Numbers, Places};
 use super::wide::{self, Number, Operand, WIDE, overflow, power, rounded};
 use crate::error::{Error, Kind, Result};
-use arrow::array::{ArrayRef, Int32Array};
-use arrow::datatypes::{DataType, Field, i256};
+use arrow::array::ArrayRef;
+use arrow::datatypes::{Field, i256};
 use datafusion::logical_expr::ColumnarValue;
-use std::sync::Arc;
 
 /// Places of fixed point.
 const FIXED: i32 = 36;
@@ -59,15 +59,13 @@ impl ExactCall {
     }
 
     /// What tells the places of its result.
-    pub fn places(self) -> ExactPlaces {
-        ExactPlaces(self)
+    pub fn places(self) -> Places<Self> {
+        Places(self)
     }
+}
 
-    fn each<'a>(
-        self,
-        operands: &[ColumnarValue],
-        rows: usize,
-    ) -> Result<impl Iterator<Item = Result<Option<Number>>> + 'a> {
+impl Numbers for ExactCall {
+    fn each(self, operands: &[ColumnarValue], rows: usize) -> Result<impl Iterator<Item = Result<Option<Number>>>> {
         let x = Operand::new(&operands[0], rows, self.open[0])?;
         let y = operands.get(1).map(|operand| Operand::new(operand, rows, self.open[1])).transpose()?;
         Ok((0..x.len()).map(move |row| {
@@ -97,25 +95,6 @@ impl Operator for ExactCall {
 
     fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
         wide::array(self.each(operands, rows)?, &WIDE)
-    }
-}
-
-/// How many places the result of such a function has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ExactPlaces(ExactCall);
-
-impl Operator for ExactPlaces {
-    fn name(&self) -> &'static str {
-        "places"
-    }
-
-    fn returns(&self) -> Field {
-        Field::new("", DataType::Int32, true)
-    }
-
-    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
-        let places = self.0.each(operands, rows)?.map(|number| Ok(number?.map(|number| number.scale)));
-        Ok(Arc::new(places.collect::<Result<Int32Array>>()?))
     }
 }
 

@@ -40,6 +40,7 @@ mod moved;
 mod multiplied;
 mod never;
 mod not_in;
+mod numbers;
 mod operand;
 mod operators;
 mod planner;
