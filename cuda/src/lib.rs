@@ -81,6 +81,15 @@ unsafe fn slice<'a, T>(start: *const T, count: usize) -> &'a [T] {
     unsafe { std::slice::from_raw_parts(start, count) }
 }
 
+/// As [`slice`], for each of several.
+///
+/// # Safety
+/// As for [`slice`], for the blocks and the numbers of each.
+unsafe fn numbers_of<'a>(blocks: *const Numbers, count: usize) -> Vec<&'a [f32]> {
+    // SAFETY: promised by the caller.
+    unsafe { slice(blocks, count).iter().map(|block| slice(block.start, block.count)).collect() }
+}
+
 /// As [`slice`], to be written.
 ///
 /// # Safety
@@ -173,8 +182,7 @@ unsafe extern "C" fn encoder_new(
     // SAFETY: as above.
     unsafe {
         answer(message, || {
-            let blocks: Vec<&[f32]> =
-                slice(blocks, blocks_count).iter().map(|block| slice(block.start, block.count)).collect();
+            let blocks = numbers_of(blocks, blocks_count);
             let shape = shape.as_ref().ok_or_else(|| Fault::refused("an encoder without a shape"))?;
             give(encoder, Encoder::new(must_have(device)?, *shape, slice(words, words_bytes), &blocks)?);
             Ok(())
@@ -233,8 +241,7 @@ unsafe extern "C" fn click_new(
     // SAFETY: as above.
     unsafe {
         answer(message, || {
-            let blocks: Vec<&[f32]> =
-                slice(blocks, blocks_count).iter().map(|block| slice(block.start, block.count)).collect();
+            let blocks = numbers_of(blocks, blocks_count);
             let shape = shape.as_ref().ok_or_else(|| Fault::refused("a click model without a shape"))?;
             let sides = (slice(shape.user, shape.user_count), slice(shape.item, shape.item_count));
             give(click, Click::new(must_have(device)?, shape, sides, &blocks)?);
