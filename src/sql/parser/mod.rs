@@ -4,6 +4,7 @@
 //! otherwise sqlparser does. What is read is not yet allowed: the session runs only what it knows.
 
 mod as_of;
+mod conditions;
 mod copy;
 mod cursor;
 mod define;
@@ -72,6 +73,7 @@ pub fn query(text: &str) -> Result<ast::Query> {
 /// What the grammar has read in the forms that the rest of the house knows.
 fn read_back(node: &mut impl ast::VisitMut) -> Result<()> {
     unions::balance(node)?;
+    conditions::balance(node);
     tokens::distinct(node);
     symmetric::read_back(node);
     Ok(())
