@@ -11,8 +11,10 @@ pub const FORMAT_VERSION_OBJECTS: u8 = 4;
 pub const FORMAT_VERSION_BLOCKS: u8 = 5;
 /// The version of facts that a program must not read which knows no domains, no arrays of enumerated types and no `cidr`.
 pub const FORMAT_VERSION_TYPES: u8 = 6;
-/// Numbers that a sequence sets aside at once: after a crash as many may be missing.
+/// Numbers that a sequence sets aside at first, as PostgreSQL does: after a crash as many may be missing.
 pub const SEQUENCE_NUMBERS_AHEAD: i64 = 32;
+/// And at most: whoever asks for the next numbers waits for a sync, so that a sequence in much use sets more aside.
+pub const SEQUENCE_NUMBERS_AHEAD_MAX: i64 = 1024;
 /// Largest value sled may hold; larger ones would reach its unsynced blob files (docs/storage.md).
 pub const VALUE_BYTES_MAX: usize = 16 * 1024;
 /// Plain bytes in one sealed block of a file.
@@ -75,6 +77,10 @@ pub const JOURNAL_LOG_BYTES: u64 = 16 << 20;
 pub const JOURNAL_CHECKPOINT_BYTES: u64 = 64 << 20;
 /// Batches that may be durable in the journal and not applied before those that follow wait.
 pub const UNAPPLIED_BATCHES_MAX: usize = 256;
+/// Durable batches that are applied together, and bytes of their values, of which one is enough.
+pub const APPLIED_BATCHES: usize = 64;
+/// See [`APPLIED_BATCHES`].
+pub const APPLIED_BYTES: usize = 4 << 20;
 /// Checkpoints that are kept, with the logs from the oldest of them on.
 pub const CHECKPOINTS_KEPT: usize = 2;
 /// Milliseconds for which removed files and old logs are kept unless ALTER SYSTEM SET steward.retention says otherwise; 0 keeps none.

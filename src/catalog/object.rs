@@ -368,6 +368,15 @@ pub struct MaskingPolicy {
     pub owner: ObjectId,
 }
 
+impl MaskingPolicy {
+    /// Whether it may mask a column of this type. One of `numeric` masks numerics of any precision, as what it says of a value does
+    /// not depend on it; what it gives is brought into the column's own.
+    pub fn fits(&self, column: &SqlType) -> bool {
+        let numeric = |data_type: &SqlType| matches!(data_type, SqlType::Numeric(..));
+        self.data_type.arrow() == column.arrow() || numeric(&self.data_type) && numeric(column)
+    }
+}
+
 /// Which rows of a table a role sees.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RowPolicy {

@@ -10,6 +10,7 @@ use crate::models::device;
 use crate::server::{self, Admission};
 use crate::sql::{Birth, Database};
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::TcpListener;
@@ -65,6 +66,13 @@ pub async fn run(arguments: &Serve, console: &Console) -> Result<Ending> {
 
 /// Serves until SIGINT or SIGTERM.
 pub async fn until_asked_to_end(database: Database, listener: TcpListener, admission: Admission) -> Result<()> {
+    // PostgreSQL refuses to; in a container it is what there is.
+    if std::fs::metadata("/proc/self").is_ok_and(|this| this.uid() == 0) {
+        tracing::warn!(
+            "the server runs as root: COPY ... TO 'file' of a superuser may write over any file of this machine; \
+             a user of its own is safer"
+        );
+    }
     database.scrub_in_background()?;
     let trimming = tokio::spawn(memory::give_back());
     let ended = server::serve_as(Arc::new(database), listener, server::shutdown_signal(), admission).await;

@@ -514,7 +514,7 @@ async fn explain(session: &mut Session, statement: Sql, analyze: bool, verbose: 
     let plan = context.params.bind(Planner::new(&context, &state).query(*query)?)?;
     let plan = lateral::set_apart(&context, &state, &plan)?;
     let optimized = state.optimize(&plan)?;
-    let physical = state.query_planner().create_physical_plan(&optimized, &state).await?;
+    let physical = run::physical(&state, &optimized).await?;
     if analyze {
         let rows = datafusion::physical_plan::execute_stream(
             physical.clone(),

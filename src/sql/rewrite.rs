@@ -296,11 +296,11 @@ fn sequence_by_name(expression: &mut Expr) {
     }
 }
 
-/// A number with more digits than a decimal has is floating point.
+/// A number with an exponent is written out; one with more digits than a decimal has is floating point.
 fn long_number(expression: &mut Expr) {
     const DIGITS: i32 = 38;
     let Expr::Value(value) = expression else { return };
-    let Value::Number(number, _) = &value.value else { return };
+    let Value::Number(number, _) = &mut value.value else { return };
     // A length of time in a frame is none.
     if number.contains(' ') {
         return;
@@ -308,9 +308,25 @@ fn long_number(expression: &mut Expr) {
     let Some((mantissa, exponent)) = number.split_once(['e', 'E']) else { return };
     let exponent = exponent.parse().unwrap_or(i32::MAX);
     let fits = (exponent.saturating_add(mantissa.len() as i32)) <= DIGITS && exponent > mantissa.len() as i32 - DIGITS;
-    if !fits {
-        let text = format!("'{number}'::double precision");
-        *expression = super::planner::parse_expression(&text).unwrap_or_else(|_| expression.clone());
+    if fits {
+        *number = written_out(mantissa, exponent);
+        return;
+    }
+    let text = format!("'{number}'::double precision");
+    *expression = super::planner::parse_expression(&text).unwrap_or_else(|_| expression.clone());
+}
+
+/// `1.5e3` as `1500.` and `15e-3` as `0.015`: with a point, since a number with an exponent is no integer.
+fn written_out(mantissa: &str, exponent: i32) -> String {
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits: String = [whole, fraction].concat().replace('_', "");
+    let point = whole.replace('_', "").len() as i32 + exponent;
+    match usize::try_from(point) {
+        Ok(point) if point > 0 => {
+            let padded = format!("{digits:0<point$}");
+            format!("{}.{}", &padded[..point], &padded[point..])
+        }
+        _ => format!("0.{}{digits}", "0".repeat(point.unsigned_abs() as usize)),
     }
 }
 

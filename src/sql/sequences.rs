@@ -1,7 +1,7 @@
 //! How far sequences have counted, and what a session has taken of them.
 //!
 //! A count is kept beside the catalogue, in tree `Sys`: what a transaction took stays taken when it is rolled back. Numbers
-//! are set aside in advance, [`SEQUENCE_NUMBERS_AHEAD`] at a time: the row is durable before the first of them is given, so that
+//! are set aside in advance, [`SEQUENCE_NUMBERS_AHEAD`] at first and twice as many each time they are used up: the row is durable before the first of them is given, so that
 //! none is given twice, whatever becomes of the process; at most so many are missing then. A database that is closed writes
 //! down how far it really came.
 //!
@@ -12,7 +12,7 @@
 use super::context::Context;
 use super::pg_catalog::identifier::qualified;
 use crate::catalog::{Catalog, Object, ObjectId, Privilege, Sequence};
-use crate::config::SEQUENCE_NUMBERS_AHEAD;
+use crate::config::{SEQUENCE_NUMBERS_AHEAD, SEQUENCE_NUMBERS_AHEAD_MAX};
 use crate::encoding::{Key, from_value, to_value};
 use crate::error::{Error, Kind, Result};
 use crate::storage::{Store, Tree, WriteBatch};
@@ -39,6 +39,8 @@ struct Count {
     given: bool,
     /// So many more may be given before the row must move.
     left: i64,
+    /// So many are set aside when it moves.
+    ahead: i64,
 }
 
 impl Counters {
@@ -86,7 +88,7 @@ impl Counters {
         count.left -= numbers.len() as i64;
         if count.left < 0 {
             let (mut ahead, mut steps) = (count.last, 0);
-            while steps < SEQUENCE_NUMBERS_AHEAD
+            while steps < count.ahead
                 && let Ok(number) = following(sequence, ahead, true)
                 && (number > ahead) == (sequence.increment > 0)
             {
@@ -94,6 +96,7 @@ impl Counters {
             }
             self.write(place, ahead, true)?;
             count.left = steps;
+            count.ahead = (count.ahead * 2).min(SEQUENCE_NUMBERS_AHEAD_MAX);
         }
         counts.insert(place, count);
         failed.map_or(Ok(numbers), Err)
@@ -110,7 +113,7 @@ impl Counters {
         let place = (id, sequence.count);
         let mut counts = self.counts.lock();
         self.write(place, last, given)?;
-        counts.insert(place, Count { last, given, left: 0 });
+        counts.insert(place, Count { last, given, left: 0, ahead: SEQUENCE_NUMBERS_AHEAD });
         Ok(())
     }
 
@@ -122,7 +125,7 @@ impl Counters {
             Some(bytes) => from_value(&format!("the count of sequence {}", place.0), &bytes)?,
             None => (sequence.first, false),
         };
-        let count = Count { last, given, left: 0 };
+        let count = Count { last, given, left: 0, ahead: SEQUENCE_NUMBERS_AHEAD };
         counts.insert(place, count);
         Ok(count)
     }

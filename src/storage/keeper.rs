@@ -186,6 +186,8 @@ impl Shared {
             facts.iter().filter(|fact| used.contains(&fact.id)).filter_map(|fact| owner(fact.scope)).collect();
         let free: BTreeSet<u64> = keyed.difference(&read).copied().collect();
         if !free.is_empty() {
+            // What waits to be applied is read as it came, sealed by no key.
+            self.engine.apply_pending()?;
             self.keyring.destroy(&free)?;
             self.files.forget_handles();
         }

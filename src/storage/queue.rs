@@ -4,17 +4,18 @@
 //! waiting -> leading -> durable -> (applied, and gone from here)
 //! ```
 //!
-//! Who waits is told as soon as a batch is durable. What is durable is applied by one of those who made it so, many batches at once,
-//! while the next ones are on their way to the disk; until then it is read from here.
+//! Who waits is told as soon as a batch is durable. What is durable is applied when there is enough of it, by one of those who made
+//! it so, while the next ones are on their way to the disk: to apply many batches costs little more than to apply one, since most
+//! of them change the same rows. Until then it is read from here.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::engine::{Op, Pair, Ticket, Tree};
 use super::record::Write;
-use crate::config::UNAPPLIED_BATCHES_MAX;
+use crate::config::{APPLIED_BATCHES, APPLIED_BYTES, UNAPPLIED_BATCHES_MAX};
 use crate::error::Result;
 
 /// One batch: as it came, for those who read before it is applied, and sealed.
@@ -24,11 +25,19 @@ pub(super) struct Submitted {
     pub writes: Vec<Write>,
 }
 
+impl Submitted {
+    /// Bytes of its values.
+    fn bytes(&self) -> usize {
+        self.ops.iter().filter_map(|op| op.value.as_ref()).map(Vec::len).sum()
+    }
+}
+
 /// The batches that are not applied yet.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     state: Mutex<State>,
-    moved: Condvar,
+    /// Something was applied, or will never be.
+    applied: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -36,13 +45,25 @@ struct State {
     taken: u64,
     /// Tickets up to this one are durable.
     settled: u64,
-    waiting: Vec<Arc<Submitted>>,
+    waiting: Group,
     /// What a leader has in hand.
-    leading: Option<Vec<Arc<Submitted>>>,
+    leading: Option<Group>,
     /// What is durable and not applied yet: the last of the settled.
     durable: Vec<Arc<Submitted>>,
+    /// Bytes of their values.
+    durable_bytes: usize,
     /// Somebody applies it.
     applying: bool,
+}
+
+/// Batches that become durable together.
+#[derive(Debug, Default)]
+struct Group {
+    batches: Vec<Arc<Submitted>>,
+    /// The ticket of the last of them.
+    reached: u64,
+    /// Whose batches they are wait here, so that nobody is woken for the batches of others.
+    moved: Arc<Condvar>,
 }
 
 impl Queue {
@@ -50,12 +71,14 @@ impl Queue {
     pub(super) fn submit(&self, batch: Submitted) -> Ticket {
         let mut state = self.state.lock();
         state.taken += 1;
-        state.waiting.push(Arc::new(batch));
+        state.waiting.reached = state.taken;
+        state.waiting.batches.push(Arc::new(batch));
         Ticket(state.taken)
     }
 
     /// Waits until the batch of `ticket` is durable. The first who comes makes durable what all wait for, with `write`, and then
-    /// applies it, with `apply`, unless somebody else does; `go_on` says whether anything may still be written.
+    /// applies what is durable, with `apply`, if it is enough and nobody else does; `go_on` says whether anything may still be
+    /// written.
     pub(super) fn settle(
         &self,
         ticket: Ticket,
@@ -66,38 +89,38 @@ impl Queue {
         let mut state = self.state.lock();
         while state.settled < ticket.0 {
             go_on()?;
-            if state.leading.is_some() || state.applying && state.durable.len() > UNAPPLIED_BATCHES_MAX {
-                self.moved.wait(&mut state);
+            if let Some(leading) = &state.leading {
+                let group = if ticket.0 <= leading.reached { leading } else { &state.waiting };
+                let moved = group.moved.clone();
+                moved.wait(&mut state);
+                continue;
+            }
+            if state.applying && state.durable.len() > UNAPPLIED_BATCHES_MAX {
+                self.applied.wait(&mut state);
                 continue;
             }
             let group = std::mem::take(&mut state.waiting);
-            let reached = state.taken;
-            state.leading = Some(group.clone());
-            drop(state);
-            let result = write(&group);
-            state = self.state.lock();
-            state.leading = None;
-            if result.is_ok() {
-                state.settled = reached;
-                state.durable.extend(group);
+            let batches = group.batches.clone();
+            state.leading = Some(group);
+            let result = MutexGuard::unlocked(&mut state, || write(&batches));
+            let Some(group) = state.leading.take() else { continue };
+            match &result {
+                Ok(()) => {
+                    state.settled = group.reached;
+                    state.durable_bytes += batches.iter().map(|batch| batch.bytes()).sum::<usize>();
+                    state.durable.extend(batches);
+                    state.waiting.moved.notify_one();
+                }
+                // Nothing more will be written: all are to hear of it.
+                Err(_) => _ = state.waiting.moved.notify_all(),
             }
-            self.moved.notify_all();
+            group.moved.notify_all();
             result?;
         }
-        // Before the next leader can be one: somebody always applies what is durable.
-        while !state.applying && !state.durable.is_empty() && go_on().is_ok() {
-            let group = state.durable.clone();
-            state.applying = true;
-            drop(state);
-            let result = apply(&group);
-            state = self.state.lock();
-            state.applying = false;
-            if result.is_ok() {
-                state.durable.drain(..group.len());
-            }
-            self.moved.notify_all();
-            result?;
-            // Nobody is kept at it for long: who leads now applies what is left.
+        let enough = |state: &State| state.durable.len() >= APPLIED_BATCHES || state.durable_bytes >= APPLIED_BYTES;
+        while !state.applying && enough(&state) && go_on().is_ok() {
+            self.apply(&mut state, &apply)?;
+            // Nobody is kept at it for long: who comes next applies what is left.
             if state.leading.is_some() {
                 break;
             }
@@ -105,14 +128,43 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits until the batch of a ticket, which is settled, is applied, and all before it.
-    pub(super) fn applied(&self, ticket: Ticket, go_on: impl Fn() -> Result<()>) -> Result<()> {
+    /// Applies all that is durable now.
+    pub(super) fn apply_durable(
+        &self,
+        go_on: impl Fn() -> Result<()>,
+        apply: impl Fn(&[Arc<Submitted>]) -> Result<()>,
+    ) -> Result<()> {
         let mut state = self.state.lock();
-        while state.settled - (state.durable.len() as u64) < ticket.0 {
+        let reached = state.settled;
+        while state.settled - (state.durable.len() as u64) < reached {
             go_on()?;
-            self.moved.wait(&mut state);
+            match state.applying {
+                true => self.applied.wait(&mut state),
+                false => self.apply(&mut state, &apply)?,
+            }
         }
         Ok(())
+    }
+
+    /// What is durable and not applied; nobody submits any more.
+    pub(super) fn take_durable(&mut self) -> Vec<Arc<Submitted>> {
+        std::mem::take(&mut self.state.get_mut().durable)
+    }
+
+    /// Applies what is durable now.
+    fn apply(&self, state: &mut MutexGuard<'_, State>, apply: impl Fn(&[Arc<Submitted>]) -> Result<()>) -> Result<()> {
+        let group = state.durable.clone();
+        state.applying = true;
+        let result = MutexGuard::unlocked(state, || apply(&group));
+        state.applying = false;
+        if result.is_ok() {
+            state.durable.drain(..group.len());
+            state.durable_bytes -= group.iter().map(|batch| batch.bytes()).sum::<usize>();
+        }
+        self.applied.notify_all();
+        // Whoever waited for room has to look again.
+        state.waiting.moved.notify_all();
+        result
     }
 
     /// What the batches in the queue make of a key; `None` when they do not name it.
@@ -137,7 +189,8 @@ impl Queue {
 impl State {
     /// In order.
     fn batches(&self) -> impl DoubleEndedIterator<Item = &Arc<Submitted>> {
-        self.durable.iter().chain(self.leading.iter().flatten()).chain(&self.waiting)
+        let leading = self.leading.iter().flat_map(|group| &group.batches);
+        self.durable.iter().chain(leading).chain(&self.waiting.batches)
     }
 }
 

@@ -139,7 +139,13 @@ impl SealedEngine {
     pub(super) fn commit_nothing(&self) -> Result<()> {
         let ticket = self.queue.submit(Submitted::default());
         self.settle(ticket)?;
-        self.queue.applied(ticket, || self.health.still_writes())
+        self.apply_pending()
+    }
+
+    /// Applies all that is durable: what sled shows is what was committed before.
+    pub(super) fn apply_pending(&self) -> Result<()> {
+        let apply = |group: &[Arc<Submitted>]| self.apply_durable(group).map_err(|error| self.health.fail(error));
+        self.queue.apply_durable(|| self.health.still_writes(), apply)
     }
 
     pub(super) fn assets(&self) -> Result<&Assets> {
@@ -223,6 +229,7 @@ impl SealedEngine {
     /// Writes a checkpoint now.
     pub(super) fn checkpoint_now(&self) -> Result<()> {
         self.health.may_commit(0)?;
+        self.apply_pending()?;
         match self.ledger.lock().as_mut() {
             Some(ledger) => self.checkpoint(&mut ledger.journal).map_err(|error| self.health.fail(error)),
             None => Ok(()),
@@ -256,6 +263,7 @@ impl SealedEngine {
     /// has been read.
     pub(super) fn replace_checkpoints(&self, damaged: &[PathBuf]) -> Result<u64> {
         self.health.may_commit(0)?;
+        self.apply_pending()?;
         let mut held = self.ledger.lock();
         let Some(Ledger { journal, .. }) = held.as_mut() else {
             fail!(Internal, "a checkpoint before the journal was begun")
@@ -422,9 +430,16 @@ impl Engine for SealedEngine {
 
 impl Drop for SealedEngine {
     fn drop(&mut self) {
+        let durable = self.queue.take_durable();
+        let applied = match self.health.has_failed() || self.assets.is_none() || durable.is_empty() {
+            true => Ok(()),
+            false => self.apply(&durable),
+        };
         let Some(assets) = self.assets.take() else { return };
         let ledger = self.ledger.get_mut().as_mut();
-        let Some(ledger) = ledger.filter(|_| !self.health.has_failed()) else { return assets.abandon() };
+        let Some(ledger) = ledger.filter(|_| !self.health.has_failed() && applied.is_ok()) else {
+            return assets.abandon();
+        };
         let commits = self.state.get_mut().commits;
         let closed = assets.close().and_then(|marks| ledger.head.note_closed(commits, marks));
         if let Err(error) = closed {

@@ -279,6 +279,8 @@ fn damage_to_a_killed_store_is_mended() {
     for n in 0..200u8 {
         put(&store, Tree::Rows, &[n], &[n; 700]).unwrap();
     }
+    store.sealed().commit_nothing().unwrap();
+    store.sealed().flush().unwrap();
     copy(dir.path(), left.path());
     drop(store);
     let good = content(dir.path()).unwrap();

@@ -86,8 +86,23 @@ pub fn alter_role(ddl: &mut Ddl<'_>, name: &str, options: Vec<RoleOption>) -> Re
         ddl.context.must_be_superuser("alter other roles or their attributes")?;
     }
     let mut role = must_get_role(ddl, id)?;
+    let ruled = role.superuser && role.login;
     apply(ddl, &mut role, options)?;
+    if ruled && !(role.superuser && role.login) {
+        must_not_be_the_last(ddl, id, name)?;
+    }
     ddl.txn.put_object(id, Object::Role(role))
+}
+
+/// Refuses to take the right of the last superuser who may log in: nobody could give it back.
+fn must_not_be_the_last(ddl: &Ddl<'_>, id: ObjectId, name: &str) -> Result<()> {
+    let catalog = &ddl.txn.snapshot().catalog;
+    let rules = |object: &Object| matches!(object, Object::Role(role) if role.superuser && role.login);
+    if catalog.class(Class::Role).any(|(other, object)| other != id && rules(object)) {
+        return Ok(());
+    }
+    let message = format!("role \"{name}\" is the last superuser that may log in");
+    Err(Error::new(Kind::InUse, message).with_hint("Make another role a superuser with LOGIN first."))
 }
 
 fn must_get_role(ddl: &Ddl<'_>, id: ObjectId) -> Result<Role> {

@@ -104,7 +104,7 @@ pub fn set_tag_mask(ddl: &mut Ddl<'_>, name: &str, policy: Option<&str>) -> Resu
 }
 
 fn must_fit(policy: &MaskingPolicy, table: &str, column: &str, data_type: &SqlType) -> Result<()> {
-    match policy.data_type.arrow() == data_type.arrow() {
+    match policy.fits(data_type) {
         true => Ok(()),
         false => Err(Error::new(
             Kind::DatatypeMismatch,

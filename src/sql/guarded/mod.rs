@@ -2,6 +2,10 @@
 //!
 //! * **Constants.** What is constant on the side of an outer join that may be NULL, or below grouping sets, is no constant above: an
 //!   order by it was dropped. Such a side is passed on without its constants ([`passing`]).
+//! * **UNION.** What is another constant in each of its queries was left out of the order of each, and of what tells the first rows
+//!   of all of them: rows that belong among the first were left out. A union is passed on without such constants ([`passing`]).
+//! * **Equations.** Where a condition equates a column with what is computed, the engine takes the order of the one for that of the
+//!   other in one place and not in the next. The rows that fit are passed on without the equation ([`passing`]).
 //! * **OFFSET.** An order above `LIMIT n OFFSET m` was pushed below it with `n` for the rows that are needed, which are `n + m`.
 //!   Above such a limit nothing is pushed down ([`passing`]).
 //! * **Conditions first.** A projection was put below a condition, and computed for the rows that the condition excludes, for which it

@@ -5,12 +5,16 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{JoinType, Statistics};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::logical_expr::Operator;
+use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, split_conjunction};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::AggregateExec;
+use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
 use datafusion::physical_plan::limit::GlobalLimitExec;
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
+use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, replace_children_if_necessary,
 };
@@ -36,7 +40,10 @@ impl PhysicalOptimizerRule for Barriers {
 }
 
 fn guarded(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
-    if plan.downcast_ref::<GlobalLimitExec>().is_some_and(|limit| limit.skip() > 0) {
+    let says = |plan: &Arc<dyn ExecutionPlan>| !plan.equivalence_properties().constants().is_empty();
+    let skips = plan.downcast_ref::<GlobalLimitExec>().is_some_and(|limit| limit.skip() > 0);
+    let equates = plan.downcast_ref::<FilterExec>().is_some_and(|filter| equates_computed(filter.predicate()));
+    if skips || equates || plan.downcast_ref::<UnionExec>().is_some() && says(&plan) {
         return Ok(Transformed::yes(Arc::new(Passing::over(plan))));
     }
     let guarded: Vec<bool> = match (nullable_sides(&plan), plan.downcast_ref::<AggregateExec>()) {
@@ -45,7 +52,6 @@ fn guarded(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn Execution
         _ => return Ok(Transformed::no(plan)),
     };
     let children: Vec<Arc<dyn ExecutionPlan>> = plan.children().into_iter().cloned().collect();
-    let says = |child: &Arc<dyn ExecutionPlan>| !child.equivalence_properties().constants().is_empty();
     if !children.iter().zip(&guarded).any(|(child, guarded)| *guarded && says(child)) {
         return Ok(Transformed::no(plan));
     }
@@ -54,6 +60,19 @@ fn guarded(plan: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn Execution
         false => child,
     });
     Ok(Transformed::yes(replace_children_if_necessary(plan, children.collect())?))
+}
+
+/// Whether a condition says that a column is what is computed, as `upper(sku) = sku` does: then the engine asks for the order of
+/// the one where it has that of the other, and finds fault with its own plan.
+fn equates_computed(predicate: &Arc<dyn PhysicalExpr>) -> bool {
+    let computed = |side: &Arc<dyn PhysicalExpr>| {
+        side.downcast_ref::<Column>().is_none() && side.downcast_ref::<Literal>().is_none()
+    };
+    split_conjunction(predicate).into_iter().any(|part| {
+        part.downcast_ref::<BinaryExpr>().is_some_and(|equation| {
+            *equation.op() == Operator::Eq && (computed(equation.left()) || computed(equation.right()))
+        })
+    })
 }
 
 /// Which sides of a join may be NULL in its rows.

@@ -50,6 +50,7 @@ mod relations;
 mod resolve;
 mod session_zone;
 mod signatures;
+mod whole_groups;
 mod wide;
 mod windows;
 mod zone;

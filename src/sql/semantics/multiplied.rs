@@ -4,18 +4,24 @@
 //! row's: an order, a group or DISTINCT by the key and something else would lose that. Here only what really depends on the key is
 //! left to it, in the plan of each relation when it is made, and again before each rule of the optimizer that asks.
 
+use super::whole_groups::WholeGroups;
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{Dependency, FunctionalDependence, FunctionalDependencies, Result as DfResult};
 use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, Unnest};
 use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
 use std::sync::Arc;
 
-/// The optimizer's rules, with keys set right before those that ask for them.
+/// The optimizer's rules, with keys set right before those that ask for them, and groups kept from conditions.
 pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     const ASK: [&str; 3] = ["replace_distinct_aggregate", "eliminate_duplicated_expr", "optimize_projections"];
     let right: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(TrueKeys);
+    let whole: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(WholeGroups);
     let with = |rule: Arc<dyn OptimizerRule + Send + Sync>| {
-        let before = ASK.contains(&rule.name()).then(|| right.clone());
+        let before = match rule.name() {
+            name if ASK.contains(&name) => Some(right.clone()),
+            "push_down_filter" => Some(whole.clone()),
+            _ => None,
+        };
         before.into_iter().chain([rule])
     };
     Optimizer::new().rules.into_iter().flat_map(with).collect()

@@ -90,6 +90,10 @@ pub async fn inventory(ddl: &mut Ddl<'_>, inventory: Inventory) -> Result<usize>
                     n + 1,
                     error.message()
                 ));
+                let id = before.map_or_else(|| ddl.new_id(), |(id, _)| id);
+                let finding = unread(ddl, &asset);
+                ddl.txn.put_object(id, Object::Finding(finding))?;
+                looked += 1;
             }
             Err(error) => return Err(error),
         }
@@ -397,6 +401,18 @@ fn finding(
         quality_model,
         scanned_ms: now_ms,
     }
+}
+
+/// What is known of an asset that is there and cannot be read: that it is. Why is told by a query of it: the words of an error may hold
+/// values that not everybody may see who sees this.
+fn unread(ddl: &Ddl<'_>, asset: &Asset) -> Finding {
+    let mut found = finding(ddl, asset, (&Schema::empty(), &[]), &[], &[], 0, 0, false);
+    for fact in ["row_count", "quality", "sensitivity", "grade"] {
+        found.facts[fact] = Value::Null;
+    }
+    found.facts["evidence"]["unreadable"] = json!("a query of it says why");
+    found.quality = Vec::new();
+    found
 }
 
 fn tags(ddl: &Ddl<'_>, used: &[TagUse]) -> Value {

@@ -155,7 +155,7 @@ fn relation_facts(context: &Context, id: ObjectId, table: &Table) -> RelationAcc
     let fits = |used: &TagUse, column: &Column| {
         match catalog.get(used.tag).map(AsRef::as_ref) {
         Some(Object::Tag(tag)) => tag.mask.is_none_or(|mask| {
-            matches!(catalog.get(mask).map(AsRef::as_ref), Some(Object::MaskingPolicy(p)) if p.data_type.arrow() == column.data_type.arrow())
+            matches!(catalog.get(mask).map(AsRef::as_ref), Some(Object::MaskingPolicy(p)) if p.fits(&column.data_type))
         }),
         _ => false,
     }

@@ -165,7 +165,15 @@ fn plain(array: &ArrayRef) -> Result<ArrayRef> {
         DataType::LargeUtf8 | DataType::Utf8View => cast(array, &DataType::Utf8)?,
         DataType::LargeBinary | DataType::BinaryView => cast(array, &DataType::Binary)?,
         DataType::Dictionary(_, values) => cast(array, values)?,
-        DataType::LargeList(item) | DataType::FixedSizeList(item, _) => cast(array, &DataType::List(item.clone()))?,
+        DataType::LargeList(item) | DataType::FixedSizeList(item, _) | DataType::List(item) => {
+            let of = match item.data_type() {
+                DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
+                DataType::LargeBinary | DataType::BinaryView => DataType::Binary,
+                other => other.clone(),
+            };
+            let form = DataType::List(Arc::new(item.as_ref().clone().with_data_type(of)));
+            if *array.data_type() == form { array.clone() } else { cast(array, &form)? }
+        }
         _ => array.clone(),
     })
 }
