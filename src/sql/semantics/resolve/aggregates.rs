@@ -2,7 +2,7 @@
 
 use super::super::{average, extreme, frames, furthest, joined, keyed, sums};
 use super::Expressions;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use arrow::datatypes::DataType;
 use datafusion::common::Result as DfResult;
 use datafusion::common::tree_node::TreeNode;
@@ -15,6 +15,7 @@ impl Expressions<'_> {
     pub(super) fn aggregated(&self, mut call: AggregateFunction) -> Result<Expr> {
         let value = call.params.args.first().and_then(|arg| self.type_of(arg));
         call.func = joined::of_texts(call.func, value.as_ref());
+        must_sort_by_arguments(&call)?;
         self.must_aggregate(call.func.name(), &call.params.args)?;
         call.params.filter = self.filter(call.params.filter)?;
         self.aggregate(call.func.name(), &mut call.params.args)?;
@@ -137,4 +138,14 @@ impl Expressions<'_> {
         *arg = cast(arg.clone(), wanted);
         Ok(())
     }
+}
+
+/// Refuses an order of distinct values by something else than they are.
+fn must_sort_by_arguments(call: &AggregateFunction) -> Result<()> {
+    let sorted = matches!(call.func.name(), "string_agg" | "array_agg") && call.params.distinct;
+    if sorted && call.params.order_by.iter().any(|key| !call.params.args.contains(&key.expr)) {
+        let message = "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list";
+        return Err(Error::new(Kind::InvalidColumnReference, message));
+    }
+    Ok(())
 }
