@@ -185,7 +185,8 @@ impl ExprPlanner for Operators {
             let json = |field: &Field| matches!(SqlType::from_field(field), Ok(SqlType::Jsonb));
             let left = if json(&b) { resolve::lend_as(left, &b)? } else { left };
             let right = if json(&a) { resolve::lend_as(right, &a)? } else { right };
-            return match json(&*elements::field_of(&left, schema)?) && json(&*elements::field_of(&right, schema)?) {
+            let (a, b) = (elements::field_of(&left, schema)?, elements::field_of(&right, schema)?);
+            return match json(&a) && json(&b) {
                 true => Ok(PlannerResult::Planned(function::call(JsonConcatenation, vec![left, right]))),
                 false => original(left, right),
             };

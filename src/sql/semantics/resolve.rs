@@ -86,13 +86,10 @@ impl TreeNodeRewriter for Plans<'_> {
             self.recursive -= 1;
             return Ok(Transformed::yes(LogicalPlan::RecursiveQuery(recursive::settled(query)?)));
         }
-        match &plan {
-            // Its numbers are counts of rows, not values.
-            LogicalPlan::Limit(_) => {
-                let plan = plan.map_expressions(|expr| Ok(Transformed::yes(as_count(expr))))?.data;
-                return Ok(Transformed::yes(plan.recompute_schema()?));
-            }
-            _ => {}
+        // Its numbers are counts of rows, not values.
+        if let LogicalPlan::Limit(_) = &plan {
+            let plan = plan.map_expressions(|expr| Ok(Transformed::yes(as_count(expr))))?.data;
+            return Ok(Transformed::yes(plan.recompute_schema()?));
         }
         let schema = input_schema(&plan)?;
         let names = NamePreserver::new(&plan);
