@@ -61,6 +61,12 @@ pub enum Kind {
     InvalidRowOffset,
     /// A window function where none may be.
     Windowing,
+    /// A frame of a window that reaches less than nowhere.
+    FrameSize,
+    /// `ntile` of no buckets.
+    Ntile,
+    /// `nth_value` of no row.
+    NthValue,
     /// An expression has another type than its place asks for.
     DatatypeMismatch,
     /// Nothing tells which type a parameter has.

@@ -41,7 +41,7 @@ pub enum SqlType {
     Text,
     /// `character varying(n)`
     Varchar(Option<u32>),
-    /// `character(n)`
+    /// `character(n)`; `bpchar`, which has no length, where it is 0.
     Char(u32),
     /// `bytea`
     Bytea,
@@ -122,6 +122,7 @@ impl SqlType {
             Self::Jsonb => "jsonb".to_owned(),
             Self::Varchar(Some(n)) => format!("varchar({n})"),
             Self::Varchar(None) => "varchar".to_owned(),
+            Self::Char(0) => "bpchar".to_owned(),
             Self::Char(n) => format!("char({n})"),
             Self::Numeric(None) => "numeric".to_owned(),
             Self::Vector(None) => "vector".to_owned(),
@@ -171,6 +172,7 @@ impl SqlType {
                 "json" => return Ok(Self::Json),
                 "jsonb" => return Ok(Self::Jsonb),
                 "varchar" => return Ok(Self::Varchar(None)),
+                "bpchar" => return Ok(Self::Char(0)),
                 "numeric" => return Ok(Self::Numeric(None)),
                 "vector" => return Ok(Self::Vector(None)),
                 _ => {}
@@ -221,6 +223,7 @@ impl SqlType {
     /// The limit on characters, if the type has one.
     pub fn length_max(&self) -> Option<usize> {
         match self {
+            Self::Char(0) => None,
             Self::Varchar(Some(n)) | Self::Char(n) => Some(*n as usize),
             _ => None,
         }
@@ -241,6 +244,7 @@ impl fmt::Display for SqlType {
             Self::Text => f.write_str("text"),
             Self::Varchar(None) => f.write_str("character varying"),
             Self::Varchar(Some(n)) => write!(f, "character varying({n})"),
+            Self::Char(0) => f.write_str("bpchar"),
             Self::Char(n) => write!(f, "character({n})"),
             Self::Bytea => f.write_str("bytea"),
             Self::Date => f.write_str("date"),
@@ -277,6 +281,7 @@ mod tests {
             SqlType::Text,
             SqlType::Varchar(Some(20)),
             SqlType::Char(3),
+            SqlType::Char(0),
             SqlType::Bytea,
             SqlType::Date,
             SqlType::Timestamptz,

@@ -11,7 +11,7 @@ use super::own_files::Private;
 use super::referred::referred_files;
 use super::run::blocking;
 use super::scrub::{self, Scrub};
-use super::semantics::{self, Checked, Lists, Operators, Relations};
+use super::semantics::{self, Arrays, Checked, Lists, Operators, Relations};
 use super::sequences::Counters;
 use super::session::Session;
 use super::temporary;
@@ -276,7 +276,7 @@ fn template() -> Result<SessionState> {
         .with_config(config)
         .with_runtime_env(runtime)
         // Before those of the libraries: the first planner that knows an operator has it.
-        .with_expr_planners(vec![Arc::new(Operators)])
+        .with_expr_planners(vec![Arc::new(Operators), Arc::new(Arrays)])
         .with_relation_planners(vec![Arc::new(Lists), Arc::new(Relations)])
         .with_default_features()
         .with_optimizer_rules(semantics::rules())

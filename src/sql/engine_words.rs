@@ -243,6 +243,19 @@ fn others(message: &str) -> Option<Error> {
             return Some(Error::new(Kind::DatatypeMismatch, text));
         }
     }
+    const FRAMES: &[(&str, Kind, &str)] = &[
+        ("frame offsets for ROWS / GROUPS must be", Kind::FrameSize, "frame starting offset must not be negative"),
+        ("start bound cannot be UNBOUNDED FOLLOWING", Kind::Windowing, "frame start cannot be UNBOUNDED FOLLOWING"),
+        ("end bound cannot be UNBOUNDED PRECEDING", Kind::Windowing, "frame end cannot be UNBOUNDED PRECEDING"),
+        (
+            "cannot be larger than end bound",
+            Kind::Windowing,
+            "frame starting from following row cannot have preceding rows",
+        ),
+    ];
+    if let Some((_, kind, said)) = FRAMES.iter().find(|(engines, ..)| message.contains(engines)) {
+        return Some(Error::new(*kind, *said));
+    }
     if message.contains("Dot access not supported") {
         let name = message.split("value: \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or("*");
         let text = format!("column notation .{name} applied to a value, which is not a composite type");

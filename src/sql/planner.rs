@@ -272,7 +272,7 @@ impl ContextProvider for Planner<'_> {
 
     fn create_cte_work_table(&self, name: &str, schema: SchemaRef) -> DfResult<Arc<dyn TableSource>> {
         self.context.params.tie();
-        Ok(provider_as_source(Arc::new(CteWorkTable::new(name, schema))))
+        Ok(provider_as_source(Arc::new(CteWorkTable::new(name, semantics::working_table(&schema)))))
     }
 
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
@@ -288,8 +288,8 @@ impl ContextProvider for Planner<'_> {
     }
 
     fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
-        if let Some(asked) = semantics::asked(name) {
-            return Some(asked);
+        if let Some(grammar) = semantics::asked(name).or_else(|| semantics::cases(name)) {
+            return Some(grammar);
         }
         if let Some(id) = functions::cast_to_domain(name) {
             return self.domain_cast(id);
@@ -311,7 +311,8 @@ impl ContextProvider for Planner<'_> {
             Some(function) if functions::is_of_one_run(builtin, function) => self.context.params.tie(),
             _ => {}
         }
-        ours.or_else(|| Some(semantics::called(written, engines?))).or_else(|| self.missing(name))
+        let engines = engines.map(|function| semantics::kept(semantics::called(written, function)));
+        ours.or(engines).or_else(|| self.missing(name))
     }
 
     fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
@@ -321,11 +322,12 @@ impl ContextProvider for Planner<'_> {
     fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
         let name = match name.trim_start_matches("pg_catalog.") {
             "avg" => return Some(semantics::average()),
+            "string_agg" => return Some(semantics::string_agg()),
             "variance" => "var_samp",
             "every" => "bool_and",
             name => name,
         };
-        self.state.aggregate_functions().get(name).cloned()
+        self.state.aggregate_functions().get(name).cloned().map(semantics::kept_aggregate)
     }
 
     fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {

@@ -153,8 +153,7 @@ fn custom(name: &ObjectName) -> Result<SqlType> {
     let known = match (schema.as_deref(), plain.as_str()) {
         (Some(schema), _) if schema != "pg_catalog" => None,
         (_, "timestamptz") => Some(SqlType::Timestamptz),
-        // Without a length it has none: other than a `char`, blanks at its end count here.
-        (_, "bpchar") => Some(SqlType::Text),
+        (_, "bpchar") => Some(SqlType::Char(0)),
         (None, "serial" | "serial4") => Some(SqlType::Int4),
         (None, "bigserial" | "serial8") => Some(SqlType::Int8),
         (None, "smallserial" | "serial2") => Some(SqlType::Int2),

@@ -1,5 +1,6 @@
 //! Parameters that come as the bytes of PostgreSQL's `send` functions.
 
+use super::text::zero_byte;
 use super::{array, invalid, numeric};
 use crate::encoding::Charset;
 use crate::encoding::pg_text::{is_infinite_date, is_infinite_moment, write_uuid};
@@ -7,11 +8,17 @@ use crate::error::{Error, Kind, Result};
 use crate::server::encode::{EPOCH_DAYS, EPOCH_MICROS, IPV4, IPV6};
 use crate::server::types::{element_of, oid};
 use crate::sql::Inet;
+use chrono::NaiveDate;
 use datafusion::arrow::array::ListArray;
 use datafusion::arrow::datatypes::{Float32Type, IntervalMonthDayNano};
 use datafusion::common::ScalarValue;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+/// Microseconds of a day.
+const DAY_MICROS: i64 = 86_400_000_000;
+/// The first day that PostgreSQL knows, in days since 1970: 4714-11-24 BC.
+const FIRST_DAY: i32 = -2_440_588;
 
 /// Reads bytes as a type.
 pub fn decode(type_oid: u32, bytes: &[u8], charset: Charset) -> Result<ScalarValue> {
@@ -43,13 +50,17 @@ pub fn decode(type_oid: u32, bytes: &[u8], charset: Charset) -> Result<ScalarVal
             let days = i32::from_be_bytes(fixed(bytes)?);
             let since_1970 = match is_infinite_date(days.into()) {
                 true => Some(days),
-                false => {
-                    i32::try_from(i64::from(days) + EPOCH_DAYS).ok().filter(|days| !is_infinite_date((*days).into()))
-                }
+                false => i32::try_from(i64::from(days) + EPOCH_DAYS).ok().filter(|days| is_day(*days)),
             };
             ScalarValue::Date32(Some(since_1970.ok_or_else(out_of_range)?))
         }
-        oid::TIME => ScalarValue::Time64Microsecond(Some(i64::from_be_bytes(fixed(bytes)?))),
+        oid::TIME => {
+            let micros = i64::from_be_bytes(fixed(bytes)?);
+            if !(0..DAY_MICROS).contains(&micros) {
+                return Err(Error::new(Kind::DatetimeOutOfRange, "time out of range"));
+            }
+            ScalarValue::Time64Microsecond(Some(micros))
+        }
         oid::TIMESTAMP => ScalarValue::TimestampMicrosecond(Some(instant(bytes)?), None),
         oid::TIMESTAMPTZ => ScalarValue::TimestampMicrosecond(Some(instant(bytes)?), Some("UTC".into())),
         oid::INTERVAL => {
@@ -105,7 +116,15 @@ fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N]> {
 }
 
 fn text(bytes: &[u8], charset: Charset) -> Result<ScalarValue> {
-    Ok(ScalarValue::Utf8(Some(charset.decode(bytes)?.into_owned())))
+    match bytes.contains(&0) {
+        true => Err(zero_byte()),
+        false => Ok(ScalarValue::Utf8(Some(charset.decode(bytes)?.into_owned()))),
+    }
+}
+
+/// Whether a number of days since 1970 is a day of the calendar: from the first of the Julian days on, as in PostgreSQL.
+fn is_day(days: i32) -> bool {
+    days >= FIRST_DAY && NaiveDate::from_epoch_days(days).is_some()
 }
 
 /// Microseconds since 1970 from microseconds since 2000.
@@ -114,7 +133,8 @@ fn instant(bytes: &[u8]) -> Result<i64> {
     if is_infinite_moment(micros) {
         return Ok(micros);
     }
-    micros.checked_add(EPOCH_MICROS).filter(|micros| !is_infinite_moment(*micros)).ok_or_else(out_of_range)
+    let is_moment = |micros: &i64| i32::try_from(micros.div_euclid(DAY_MICROS)).is_ok_and(is_day);
+    micros.checked_add(EPOCH_MICROS).filter(is_moment).ok_or_else(out_of_range)
 }
 
 fn out_of_range() -> Error {

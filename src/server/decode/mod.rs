@@ -115,6 +115,13 @@ mod tests {
             |type_oid, given: &[u8]| decode(type_oid, Format::Text, Some(given), Charset::Utf8).unwrap_err().kind();
         assert_eq!(kind(oid::TEXT, b"\xff"), Kind::InvalidByteSequence);
         assert_eq!(kind(oid::INT2, b"40000"), Kind::NumericOutOfRange);
+        let binary =
+            |type_oid, given: &[u8]| decode(type_oid, Format::Binary, Some(given), Charset::Utf8).unwrap_err().kind();
+        assert_eq!(binary(oid::TEXT, b"a\0b"), Kind::InvalidByteSequence);
+        assert_eq!(binary(oid::TIME, &(-5i64).to_be_bytes()), Kind::DatetimeOutOfRange);
+        assert_eq!(binary(oid::TIME, &999_999_999_999i64.to_be_bytes()), Kind::DatetimeOutOfRange);
+        assert_eq!(binary(oid::DATE, &(-20_000_000i32).to_be_bytes()), Kind::DatetimeOutOfRange);
+        assert_eq!(binary(oid::TIMESTAMP, &(i64::MAX - 1).to_be_bytes()), Kind::DatetimeOutOfRange);
         assert_eq!(kind(oid::NUMERIC, b"1e200"), Kind::NumericOutOfRange);
         assert!(decode(1016, Format::Text, None, Charset::Utf8).unwrap().is_null());
     }

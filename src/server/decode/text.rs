@@ -59,6 +59,6 @@ fn as_sql(text: &str, sql_type: &SqlType, type_name: &str) -> Result<ScalarValue
 }
 
 /// PostgreSQL's texts end where a zero byte is, so none has one.
-fn zero_byte() -> Error {
+pub fn zero_byte() -> Error {
     Error::new(Kind::InvalidByteSequence, "invalid byte sequence for encoding \"UTF8\": 0x00")
 }

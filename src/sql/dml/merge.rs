@@ -18,6 +18,7 @@ use super::adding::{Adding, OnConflict};
 use super::apply::{remove, replace};
 use super::assigned::must_fit;
 use super::parameters::lend_type;
+use super::rows::name_column;
 use super::update::{changes, old_rows, plan, still_there};
 use super::{Changed, Target, Work, is_default, masked};
 use crate::catalog::{Column, Privilege};
@@ -124,7 +125,9 @@ impl Action {
                 let mut new = old.columns().to_vec();
                 for (n, &column) in columns.iter().enumerate() {
                     let values = take(found.column(first + n), rows, None)?;
-                    new[column] = work.context.zone().assign(&values, &target.table.columns[column].data_type)?;
+                    let of = &target.table.columns[column];
+                    let assigned = work.context.zone().assign(&values, &of.data_type);
+                    new[column] = assigned.map_err(|error| name_column(error, &of.name))?;
                 }
                 let batch = crate::txn::batch(target.table.arrow_schema(), new, ids.len())?;
                 replace(work, txn, target, &ids, (&old, batch), columns).await?;

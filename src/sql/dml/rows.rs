@@ -99,8 +99,16 @@ impl Work<'_> {
 }
 
 /// Adds the column to the message of a failed assignment.
-fn name_column(error: Error, column: &str) -> Error {
+/// The error of an assignment with the name of the column.
+pub fn name_column(error: Error, column: &str) -> Error {
     match error.kind() {
+        Kind::NumericOutOfRange if error.message().starts_with("numeric keeps") => {
+            let named = Error::new(error.kind(), format!("column \"{column}\" of type {}", error.message()));
+            match error.hint() {
+                Some(hint) => named.with_hint(hint),
+                None => named,
+            }
+        }
         Kind::DatatypeMismatch => {
             let message = error.message().replace("cannot assign a value of type ", "");
             let mut parts = message.splitn(2, " to type ");

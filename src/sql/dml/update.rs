@@ -8,6 +8,7 @@ use super::apply::replace;
 use super::assigned::must_fit;
 use super::merge::own_factor;
 use super::returning::Beside;
+use super::rows::name_column;
 use super::{Changed, Target, Work, generated, is_default, masked, returning};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
@@ -62,7 +63,8 @@ pub(super) async fn assign(
     let old = old_rows(work, txn, target, ids)?;
     let (mut new, zone) = (old.columns().to_vec(), work.context.zone());
     for (values, &column) in found.iter().zip(columns) {
-        new[column] = zone.assign(values, &target.table.columns[column].data_type)?;
+        let of = &target.table.columns[column];
+        new[column] = zone.assign(values, &of.data_type).map_err(|error| name_column(error, &of.name))?;
     }
     let batch = crate::txn::batch(target.table.arrow_schema(), new, ids.len())?;
     work.hold(&batch)?;

@@ -12,6 +12,7 @@ use super::super::{run, tables};
 use super::adding::OnConflict;
 use super::apply::replace;
 use super::assigned::must_fit;
+use super::rows::name_column;
 use super::update::{changes, old_rows};
 use super::{Target, Work};
 use crate::catalog::{KeyConstraint, Privilege, Table};
@@ -157,7 +158,9 @@ impl Upsert {
         let ids: Vec<RowId> = chosen.values().iter().map(|&n| ids[n as usize]).collect();
         let mut columns = old.columns().to_vec();
         for (&column, value) in self.columns.iter().zip(&values) {
-            columns[column] = work.context.zone().assign(value, &target.table.columns[column].data_type)?;
+            let of = &target.table.columns[column];
+            let assigned = work.context.zone().assign(value, &of.data_type);
+            columns[column] = assigned.map_err(|error| name_column(error, &of.name))?;
         }
         let changed = crate::txn::batch(old.schema(), columns, ids.len())?;
         let changed = replace(work, txn, target, &ids, (&old, changed), &self.columns).await?;

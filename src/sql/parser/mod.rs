@@ -135,6 +135,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     tokens::must_be_shallow(&tokens)?;
     tokens::must_be_names(&tokens)?;
+    tokens::must_have_no_zero(&tokens)?;
     cursor::refuse_current_of(&tokens)?;
     let dialect = PostgreSqlDialect {};
     let tokens = as_of::to_names(merge::spell(table::spell(symmetric::spell(locks::spell(tokens)))))?;

@@ -240,6 +240,22 @@ pub fn must_be_names(tokens: &[TokenWithSpan]) -> Result<()> {
     }
 }
 
+/// Refuses a text with the zero character, which no text of PostgreSQL's holds.
+pub fn must_have_no_zero(tokens: &[TokenWithSpan]) -> Result<()> {
+    let zero = |token: &&TokenWithSpan| match &token.token {
+        Token::UnicodeStringLiteral(text) | Token::EscapedStringLiteral(text) => text.contains('\0'),
+        _ => false,
+    };
+    match tokens.iter().find(zero) {
+        Some(token) => {
+            let at = token.span.start;
+            let place = format!(" at Line: {}, Column: {}", at.line, at.column);
+            Err(Error::new(Kind::Syntax, "invalid Unicode escape value").with_detail(place))
+        }
+        None => Ok(()),
+    }
+}
+
 /// Words that begin what may come after FROM, and are therefore reserved.
 fn ends_from(keyword: Keyword) -> bool {
     matches!(

@@ -1,8 +1,8 @@
 //! Conditions and operands whose types only the plan tells: marked, so that they are looked at when it does.
 
-use super::super::functions::{GIVEN, call};
+use super::super::functions::{GIVEN, call_quoted};
 use super::super::parser::last;
-use super::super::semantics::ASKED;
+use super::super::semantics::{ASKED, case_name};
 use super::using::constraint_mut;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, Expr, JoinConstraint, Select, UnaryOperator, Value, VisitMut, VisitorMut,
@@ -43,6 +43,14 @@ impl VisitorMut for Marks {
                 let operand = std::mem::replace(expr.as_mut(), Expr::Value(Value::Null.into()));
                 *expression = asked(operand, if *sign == UnaryOperator::Minus { "-" } else { "+" });
             }
+            Expr::Case { operand, conditions, else_result, .. } => {
+                let name = case_name(operand.is_some(), else_result.is_some());
+                let conditions = std::mem::take(conditions).into_iter();
+                let operand = operand.take().map(|operand| *operand).into_iter();
+                let otherwise = else_result.take().map(|value| *value);
+                let args = operand.chain(conditions.flat_map(|when| [when.condition, when.result])).chain(otherwise);
+                *expression = call_quoted(&name, args.collect());
+            }
             _ => {}
         }
         ControlFlow::Continue(())
@@ -50,11 +58,7 @@ impl VisitorMut for Marks {
 }
 
 fn asked(operand: Expr, by: &str) -> Expr {
-    let mut said = call(by, vec![operand]);
-    if let Expr::Function(function) = &mut said {
-        function.name = datafusion::sql::sqlparser::ast::Ident::with_quote('"', format!("{ASKED}{by}")).into();
-    }
-    said
+    call_quoted(&format!("{ASKED}{by}"), vec![operand])
 }
 
 fn truth(condition: &mut Expr, by: &str) {

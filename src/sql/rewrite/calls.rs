@@ -6,7 +6,7 @@ use super::super::planner::parse_expression;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, DataType, DateTimeField, Expr, ExtractSyntax, Function, FunctionArg, FunctionArgExpr,
     FunctionArguments, Ident, Interval, Subscript, TypedString, UnaryOperator, Value, ValueWithSpan, WindowFrameBound,
-    WindowType,
+    WindowFrameUnits, WindowType,
 };
 
 /// The expression as a call, where it is such a form.
@@ -91,7 +91,16 @@ fn function_said(function: &mut Function) -> Option<Expr> {
     if let Some(WindowType::WindowSpec(spec)) = &mut function.over
         && let Some(frame) = &mut spec.window_frame
     {
+        let range = frame.units == WindowFrameUnits::Range;
         for bound in std::iter::once(&mut frame.start_bound).chain(&mut frame.end_bound) {
+            // What is less than nothing is told apart from what is no constant.
+            if let WindowFrameBound::Preceding(Some(by)) | WindowFrameBound::Following(Some(by)) = bound
+                && let Expr::UnaryOp { op: UnaryOperator::Minus, expr } = by.as_ref()
+                && let Expr::Value(ValueWithSpan { value: Value::Number(number, false), .. }) = expr.as_ref()
+                && range
+            {
+                **by = Expr::Value(Value::Number(format!("-{number}"), false).into());
+            }
             if let WindowFrameBound::Preceding(Some(by)) | WindowFrameBound::Following(Some(by)) = bound
                 && let Expr::Interval(interval) = by.as_ref()
                 && let Some(text) = text_of(interval)

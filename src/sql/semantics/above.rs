@@ -5,15 +5,15 @@ use super::decimal::Decimals;
 use super::deviation::Deviation;
 use super::elements::{self, Retyped};
 use super::interval::Scaled;
+use super::joined::joined;
 use super::marked::Marked;
 use super::wide::decimal as places_of;
-use super::{function, keyed};
+use super::{function, kept, keyed, sums};
 use crate::catalog::SqlType;
 use arrow::datatypes::{DataType, IntervalUnit};
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, Result as DfResult};
 use datafusion::functions_aggregate::count::count_udaf;
-use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{
     Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Window, WindowFunctionDefinition, cast,
@@ -37,19 +37,8 @@ pub fn finished(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
         }
         _ => None,
     };
-    // Of a numeric without declared places, which shows no zeros that nobody wrote.
-    let open = |expr: &Expr| match expr {
-        Expr::AggregateFunction(call) if matches!(call.func.name(), "sum" | "min" | "max") => {
-            let field = call.params.args.first().and_then(|arg| arg.to_field(&schema).ok());
-            field.is_some_and(|(_, field)| SqlType::from_field(&field).is_ok_and(|t| t == SqlType::Numeric(None)))
-        }
-        _ => false,
-    };
-    let gathers = |expr: &Expr| match expr {
-        Expr::AggregateFunction(call) if call.func.name() == "array_agg" => {
-            let field = call.params.args.first().and_then(|arg| arg.to_field(&schema).ok());
-            field.and_then(|(_, field)| elements::gathered(&field))
-        }
+    let marked = |expr: &Expr| match expr {
+        Expr::AggregateFunction(call) => marked(call.func.name(), &call.params.args, &schema),
         _ => None,
     };
     let needed = |expr: &Expr| {
@@ -58,8 +47,8 @@ pub fn finished(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
             || is(expr, "avg", &interval)
             || decimal(expr).is_some()
             || deviation(expr, &schema).is_some()
-            || open(expr)
-            || gathers(expr).is_some()
+            || joined(expr, &schema).is_some()
+            || marked(expr).is_some()
     };
     if !aggregate.aggr_expr.iter().any(needed) {
         return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
@@ -88,7 +77,7 @@ pub fn finished(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
                     let call = AggregateFunction { func, params: call.params.clone() };
                     Expr::AggregateFunction(call)
                 };
-                parts.push(of(sum_udaf()).alias(&sum));
+                parts.push(of(sums::of(Some(&interval))).alias(&sum));
                 parts.push(of(count_udaf()).alias(&count));
                 let count = cast(part(&count), DataType::Float64);
                 // Of no value there is no average.
@@ -97,6 +86,7 @@ pub fn finished(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
             }
             Expr::AggregateFunction(call) if decimal(bare(expr)).is_some() => {
                 let of = |func| Expr::AggregateFunction(AggregateFunction { func, params: call.params.clone() });
+                let sum_of = call.params.args[0].get_type(&schema).ok();
                 let mut once = |call: Expr, name: &str| match known.iter().find(|(known, _)| *known == call) {
                     Some((_, column)) => column.clone(),
                     None => {
@@ -105,7 +95,7 @@ pub fn finished(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
                         part(name)
                     }
                 };
-                let (sum, count) = (once(of(sum_udaf()), &sum), once(of(count_udaf()), &count));
+                let (sum, count) = (once(of(sums::of(sum_of.as_ref())), &sum), once(of(count_udaf()), &count));
                 average(sum, count, is_open(&call.params.args[0], &schema))
             }
             Expr::AggregateFunction(call) if let Some((deviation, number)) = deviation(bare(expr), &schema) => {
@@ -116,27 +106,27 @@ pub fn finished(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
                     Expr::AggregateFunction(AggregateFunction { func, params })
                 };
                 parts.push(of(count_udaf(), number.clone()).alias(&count));
-                parts.push(of(sum_udaf(), number.clone()).alias(&sum));
                 let data_type = number.get_type(&schema)?;
+                parts.push(of(sums::of(Some(&data_type)), number.clone()).alias(&sum));
                 let square = match Decimals::of(Operator::Multiply, (&data_type, false), (&data_type, false)) {
                     Some(product) => function::call(product, vec![number.clone(), number]),
                     None => number.clone() * number,
                 };
-                parts.push(of(sum_udaf(), square).alias(&squares));
+                let square_type = square.get_type(&schema).ok();
+                parts.push(of(sums::of(square_type.as_ref()), square).alias(&squares));
                 function::call(deviation, vec![part(&count), part(&sum), part(&squares)])
             }
-            other if let Some(array) = gathers(other) => {
-                parts.push(other.clone().alias(&sum));
-                function::call(Retyped::to(&array), vec![part(&sum)])
+            other if let Some((gathering, join)) = joined(other, &schema) => {
+                parts.push(gathering.alias(&sum));
+                join(part(&sum))
             }
             other if is(other, "sum", &DataType::Float32) => {
                 parts.push(other.clone().alias(&sum));
                 cast(part(&sum), DataType::Float32)
             }
-            other if open(other) && matches!(field.data_type(), DataType::Decimal128(..)) => {
+            other if let Some(sql_type) = marked(other) => {
                 parts.push(other.clone().alias(&sum));
-                let marked = SqlType::Numeric(None).field("").with_data_type(field.data_type().clone());
-                function::call(Marked { field: marked }, vec![part(&sum)])
+                under(sql_type, part(&sum), field.data_type())
             }
             _ => {
                 parts.push(expr.clone());
@@ -154,6 +144,28 @@ pub fn finished(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
         plan => plan,
     };
     Ok(Transformed::yes(LogicalPlanBuilder::from(plan).project(items)?.build()?))
+}
+
+/// The type of an aggregate's result that the engine does not know.
+fn marked(name: &str, args: &[Expr], schema: &DFSchema) -> Option<SqlType> {
+    let (_, field) = args.first()?.to_field(schema).ok()?;
+    match name {
+        "array_agg" => elements::gathered(&field),
+        // Of a numeric without declared places, which shows no zeros that nobody wrote.
+        "sum" | "min" | "max" if SqlType::from_field(&field).is_ok_and(|t| t == SqlType::Numeric(None)) => {
+            Some(SqlType::Numeric(None))
+        }
+        "min" | "max" => SqlType::from_field(&field).ok().and_then(kept::extreme_of),
+        _ => None,
+    }
+}
+
+/// A result as of its type.
+fn under(sql_type: SqlType, result: Expr, data_type: &DataType) -> Expr {
+    match sql_type {
+        SqlType::Array(_) => function::call(Retyped::to(&sql_type), vec![result]),
+        _ => function::call(Marked { field: sql_type.field("").with_data_type(data_type.clone()) }, vec![result]),
+    }
 }
 
 /// The deviation that an aggregate of exact numbers is, and the number.
@@ -184,7 +196,7 @@ fn average(sum: Expr, count: Expr, open: bool) -> Expr {
     }
 }
 
-/// Averages of exact numbers over windows, which are the quotients that they are elsewhere.
+/// Averages of exact numbers over windows, which are the quotients that they are elsewhere, and results whose types marks tell.
 pub fn finished_windows(window: Window) -> DfResult<LogicalPlan> {
     let schema = window.input.schema().clone();
     let exact = |expr: &Expr| match bare(expr) {
@@ -195,7 +207,17 @@ pub fn finished_windows(window: Window) -> DfResult<LogicalPlan> {
         }
         _ => None,
     };
-    if !window.window_expr.iter().any(|expr| exact(expr).is_some()) {
+    let marked = |expr: &Expr| match bare(expr) {
+        Expr::WindowFunction(call) => match &call.fun {
+            // What is given a key beside its value keeps the mark itself.
+            WindowFunctionDefinition::AggregateUDF(function) if call.params.args.len() == 1 => {
+                marked(function.name(), &call.params.args, &schema)
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    if !window.window_expr.iter().any(|expr| exact(expr).is_some() || marked(expr).is_some()) {
         return Ok(LogicalPlan::Window(window));
     }
     let before = schema.fields().len();
@@ -206,18 +228,28 @@ pub fn finished_windows(window: Window) -> DfResult<LogicalPlan> {
             items.push(itself);
             continue;
         };
+        let (sum, count) = (format!("{PART}{n}s"), format!("{PART}{n}c"));
+        let part = |name: &str| Expr::Column(Column::from_name(name));
         let Some(call) = exact(expr) else {
-            parts.push(expr.clone());
-            items.push(itself);
+            match marked(expr) {
+                Some(sql_type) => {
+                    parts.push(bare(expr).clone().alias(&sum));
+                    let result = under(sql_type, part(&sum), field.data_type());
+                    items.push(result.alias_qualified(qualifier.cloned(), field.name()));
+                }
+                None => {
+                    parts.push(expr.clone());
+                    items.push(itself);
+                }
+            }
             continue;
         };
-        let (sum, count) = (format!("{PART}{n}s"), format!("{PART}{n}c"));
-        for (function, name) in [(sum_udaf(), &sum), (count_udaf(), &count)] {
+        let sum_of = call.params.args[0].get_type(&schema).ok();
+        for (function, name) in [(sums::of(sum_of.as_ref()), &sum), (count_udaf(), &count)] {
             let mut part = call.clone();
             part.fun = WindowFunctionDefinition::AggregateUDF(function);
             parts.push(Expr::WindowFunction(part).alias(name));
         }
-        let part = |name: &str| Expr::Column(Column::from_name(name));
         let open = is_open(&call.params.args[0], &schema);
         items.push(average(part(&sum), part(&count), open).alias_qualified(qualifier.cloned(), field.name()));
     }

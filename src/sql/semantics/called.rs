@@ -7,6 +7,7 @@
 
 use super::super::missing;
 use super::candidates::{self, Choice, Given, Type};
+use super::common;
 use super::wide::WIDE;
 use crate::catalog::SqlType;
 use arrow::datatypes::{DataType, Field, FieldRef};
@@ -35,6 +36,13 @@ const EXTRACT: &str = "extract";
 
 /// Functions whose results have other types than the engine gives them, whatever they are called with.
 const PASSED: &[&str] = &[EXTRACT, "array_position", "array_positions"];
+
+/// The field of values that are alike, as they are known at planning; none where nothing is.
+pub fn alike(args: &ReturnFieldArgs<'_>) -> Option<FieldRef> {
+    let signature = Signature::user_defined(Volatility::Immutable);
+    let function = Some(datafusion::functions::core::coalesce());
+    Called { name: ALIKE[0].to_owned(), function, signature }.planned(args)
+}
 
 /// The function under its name in PostgreSQL, if PostgreSQL declares it too.
 pub fn called(name: &str, function: Arc<ScalarUDF>) -> Arc<ScalarUDF> {
@@ -96,6 +104,12 @@ impl Called {
         if PASSED.contains(&self.name.as_str()) {
             return self.gives(&[]).map(|data_type| Arc::new(Field::new(&self.name, data_type, true)));
         }
+        let marked = match self.name.as_str() {
+            // What it gives is the first of its arguments.
+            "nullif" => common::planned(args.arg_fields.get(..1)?, args.scalar_arguments.get(..1)?),
+            name if ALIKE.contains(&name) => common::planned(args.arg_fields, args.scalar_arguments),
+            _ => None,
+        };
         let given: Vec<Given> = args.arg_fields.iter().zip(args.scalar_arguments).map(|(f, c)| given(f, *c)).collect();
         let Choice::One(chosen) = self.choose(&given) else { return None };
         let known = args.arg_fields.iter().zip(&given).find(|(_, given)| given.is_some()).map(|(field, _)| field);
@@ -110,9 +124,10 @@ impl Called {
         let fields = fields_with_udf(&lent.collect::<Vec<_>>(), function.as_ref()).ok()?;
         let args = ReturnFieldArgs { arg_fields: &fields, scalar_arguments: args.scalar_arguments };
         let field = function.return_field_from_args(args).ok()?;
-        Some(match self.gives(chosen) {
-            Some(data_type) => Arc::new(Field::new(field.name(), data_type, true)),
-            None => field,
+        Some(match (self.gives(chosen), marked) {
+            (Some(data_type), _) => Arc::new(Field::new(field.name(), data_type, true)),
+            (None, Some(sql_type)) => Arc::new(sql_type.field(field.name())),
+            (None, None) => field,
         })
     }
 }

@@ -1,13 +1,15 @@
 //! What elements of arrays are, where the engine forgets it: a mark tells that a text is a uuid or a label, and the engine's functions
 //! give elements without it, or make arrays without it.
 
+use super::common;
 use super::function::{self, Operator};
 use super::resolve::lend_as;
 use crate::catalog::SqlType;
 use crate::error::{Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray, ListArray};
-use arrow::datatypes::{DataType, Field};
-use datafusion::common::{Column, DFSchema, Result as DfResult};
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, DFSchema, Result as DfResult, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Unnest};
 use std::sync::Arc;
 
@@ -21,6 +23,11 @@ impl Retyped {
     /// Values as of a type.
     pub fn to(sql_type: &SqlType) -> Self {
         Self { field: sql_type.field("") }
+    }
+
+    /// Arrays whose elements are of a type.
+    pub fn to_array_of(item: SqlType) -> Self {
+        Self::to(&SqlType::Array(Box::new(item)))
     }
 }
 
@@ -61,25 +68,96 @@ fn element_of(field: &Field) -> Option<SqlType> {
     }
 }
 
+/// The field of an expression; of an array's elements that `unnest` gives, with their mark.
+pub fn field_of(expr: &Expr, schema: &DFSchema) -> DfResult<FieldRef> {
+    let field = expr.to_field(schema)?.1;
+    match expr {
+        Expr::Unnest(unnest) => {
+            let item = element_of(&unnest.expr.to_field(schema)?.1);
+            Ok(item.map_or(field.clone(), |item| Arc::new(item.field(field.name()))))
+        }
+        _ => Ok(field),
+    }
+}
+
+/// A plan whose `unnest` gives what the elements of its arrays were, as soon as it is planned.
+pub fn marked(plan: LogicalPlan) -> DfResult<LogicalPlan> {
+    if !plan.exists(|node| Ok(matches!(node, LogicalPlan::Unnest(_))))? {
+        return Ok(plan);
+    }
+    let each = |node| match node {
+        LogicalPlan::Unnest(unnest) => Ok(Transformed::yes(unnested(unnest)?)),
+        node => Ok(Transformed::yes(node.recompute_schema()?)),
+    };
+    Ok(plan.transform_up(each)?.data)
+}
+
 /// The type of `array_agg` of values of this field, if the engine does not know it.
 pub fn gathered(field: &Field) -> Option<SqlType> {
     let item = SqlType::from_field(field).ok().and_then(kept_as_text)?;
     Some(SqlType::Array(Box::new(item)))
 }
 
+/// What the result of one of the engine's functions of arrays is, if it is not for the engine to say.
+enum Gives {
+    /// An element.
+    Element,
+    /// An array of the elements that its arguments have.
+    Array,
+    /// What it is whatever the elements are.
+    Other,
+}
+
+/// The places of arguments that are elements, and what the result is; nothing of other functions.
+fn of_arrays(name: &str) -> Option<(&'static [usize], Gives)> {
+    Some(match name {
+        "array_element" => (&[], Gives::Element),
+        "array_has" | "array_position" | "array_positions" => (&[1], Gives::Other),
+        "array_append" | "array_remove" | "array_remove_all" => (&[1], Gives::Array),
+        "array_prepend" => (&[0], Gives::Array),
+        "array_replace" | "array_replace_all" => (&[1, 2], Gives::Array),
+        "array_concat" | "array_slice" => (&[], Gives::Array),
+        _ => return None,
+    })
+}
+
+/// Whether a function gives arrays or elements as its arguments have them, or makes an array.
+pub fn is_of_arrays(name: &str) -> bool {
+    name == MAKE_ARRAY || matches!(of_arrays(name), Some((_, Gives::Element | Gives::Array)))
+}
+
+/// The engine's function that `ARRAY[...]` is.
+pub const MAKE_ARRAY: &str = "make_array";
+
+/// The elements of an array that is written out.
+pub fn listed(array: &Expr) -> Option<&[Expr]> {
+    let Expr::ScalarFunction(call) = array else { return None };
+    match (function::operator_of::<Retyped>(call), call.args.as_slice()) {
+        (Some(_), [inner]) => listed(inner),
+        (None, items) if call.name() == MAKE_ARRAY => Some(items),
+        _ => None,
+    }
+}
+
+/// The type of such a call while it is planned, if a mark has to tell it.
+pub fn given(name: &str, fields: &[FieldRef], constants: &[Option<&ScalarValue>]) -> Option<SqlType> {
+    if name == MAKE_ARRAY {
+        let item = common::planned(fields, constants).filter(|item| !matches!(item, SqlType::Array(_)))?;
+        return Some(SqlType::Array(Box::new(item)));
+    }
+    let (_, gives) = of_arrays(name)?;
+    let item = fields.iter().find_map(|field| element_of(field))?;
+    match gives {
+        Gives::Element => Some(item),
+        Gives::Array => Some(SqlType::Array(Box::new(item))),
+        Gives::Other => None,
+    }
+}
+
 /// A call of one of the engine's functions of arrays, with quoted literals as elements of theirs; and what the result is, if the engine
 /// does not know.
 pub fn call(name: &str, args: &mut [Expr], schema: &DFSchema) -> Result<Option<Retyped>> {
-    // Which argument is an element, and whether the result is one, or an array.
-    let (elements, gives): (&[usize], Option<bool>) = match name {
-        "array_element" => (&[], Some(true)),
-        "array_has" | "array_position" | "array_positions" => (&[1], None),
-        "array_append" | "array_remove" | "array_remove_all" => (&[1], Some(false)),
-        "array_prepend" => (&[0], Some(false)),
-        "array_replace" | "array_replace_all" => (&[1, 2], Some(false)),
-        "array_concat" | "array_slice" => (&[], Some(false)),
-        _ => return Ok(None),
-    };
+    let Some((elements, gives)) = of_arrays(name) else { return Ok(None) };
     let found = args.iter().find_map(|arg| element_of(&arg.to_field(schema).ok()?.1));
     let Some(item) = found else { return Ok(None) };
     for at in elements {
@@ -87,10 +165,11 @@ pub fn call(name: &str, args: &mut [Expr], schema: &DFSchema) -> Result<Option<R
             *arg = lend_as(std::mem::take(arg), &item.field(""))?;
         }
     }
-    Ok(gives.map(|one| match one {
-        true => Retyped::to(&item),
-        false => Retyped::to(&SqlType::Array(Box::new(item))),
-    }))
+    Ok(match gives {
+        Gives::Element => Some(Retyped::to(&item)),
+        Gives::Array => Some(Retyped::to(&SqlType::Array(Box::new(item)))),
+        Gives::Other => None,
+    })
 }
 
 /// `unnest` of arrays, its rows as what the elements were.

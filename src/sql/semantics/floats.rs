@@ -91,13 +91,18 @@ pub fn keys(pairs: Vec<(Expr, Expr)>, left: &DFSchema, right: &DFSchema) -> Vec<
 pub fn union(union: Union) -> DfResult<Transformed<LogicalPlan>> {
     let width = union.schema.fields().len();
     let type_of = |input: &LogicalPlan, at: usize| input.schema().field(at).data_type().clone();
-    let mixed: Vec<bool> = (0..width)
-        .map(|at| meet(union.inputs.iter().map(|input| type_of(input, at)).collect::<Vec<_>>().iter()))
+    let mixed: Vec<Option<DataType>> = (0..width)
+        .map(|at| {
+            let types: Vec<DataType> = union.inputs.iter().map(|input| type_of(input, at)).collect();
+            // As one column they are `real` where nothing among them has more digits.
+            let double = types.contains(&DataType::Float64);
+            meet(types.iter()).then_some(if double { DataType::Float64 } else { DataType::Float32 })
+        })
         .collect();
     let met: Vec<Option<DataType>> = (0..width)
         .map(|at| wide(union.inputs.iter().map(|input| type_of(input, at)).collect::<Vec<_>>().iter()))
         .collect();
-    if !mixed.contains(&true) && met.iter().all(Option::is_none) {
+    if mixed.iter().chain(&met).all(Option::is_none) {
         return Ok(Transformed::no(LogicalPlan::Union(union)));
     }
     let inputs = union.inputs.iter().map(|input| {
@@ -118,13 +123,15 @@ pub fn union(union: Union) -> DfResult<Transformed<LogicalPlan>> {
     Ok(Transformed::yes(LogicalPlan::Union(union)))
 }
 
-/// The plan with the numbers of the columns marked as `double precision`.
-pub fn columns_as_floats(plan: &LogicalPlan, marked: &[bool]) -> DfResult<LogicalPlan> {
-    let columns = plan.schema().iter().zip(marked).map(|((qualifier, field), marked)| {
+/// The plan with the numbers of columns as the floating point numbers that are wanted there.
+pub fn columns_as_floats(plan: &LogicalPlan, wanted: &[Option<DataType>]) -> DfResult<LogicalPlan> {
+    let columns = plan.schema().iter().zip(wanted).map(|((qualifier, field), wanted)| {
         let column = Expr::Column(Column::from((qualifier, field)));
-        match *marked && is_other(field.data_type()) {
-            true => cast(column, DataType::Float64).alias_qualified(qualifier.cloned(), field.name()),
-            false => column,
+        match wanted {
+            Some(wanted) if field.data_type().is_numeric() && field.data_type() != wanted => {
+                cast(column, wanted.clone()).alias_qualified(qualifier.cloned(), field.name())
+            }
+            _ => column,
         }
     });
     LogicalPlanBuilder::from(plan.clone()).project(columns.collect::<Vec<_>>())?.build()

@@ -96,7 +96,13 @@ impl Operator for Elapsed {
     }
 }
 
-/// The length of an interval in nanoseconds, a month of 30 days of 24 hours each: what PostgreSQL compares.
+/// The length of an interval in nanoseconds, a month of 30 days of 24 hours each.
+pub fn length(interval: IntervalMonthDayNano) -> i128 {
+    let days = i128::from(interval.months) * MONTH_DAYS as i128 + i128::from(interval.days);
+    days * DAY_NANOS as i128 + i128::from(interval.nanoseconds)
+}
+
+/// The [`length`] of intervals: what PostgreSQL compares.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Span;
 
@@ -110,11 +116,6 @@ impl Operator for Span {
     }
 
     fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
-        let day = DAY_NANOS as i128;
-        let length = |interval: IntervalMonthDayNano| {
-            let days = i128::from(interval.months) * MONTH_DAYS as i128 + i128::from(interval.days);
-            days * day + i128::from(interval.nanoseconds)
-        };
         let intervals = operands[0].to_array(rows)?;
         let lengths = intervals.as_primitive::<IntervalMonthDayNanoType>().iter().map(|interval| interval.map(length));
         Ok(Arc::new(lengths.collect::<Decimal128Array>().with_precision_and_scale(38, 0)?))

@@ -1,12 +1,13 @@
-//! Intervals, `jsonb` and `inet` where the engine sorts, groups and joins: it knows their bytes, and PostgreSQL other orders.
+//! Intervals, `jsonb`, `inet`, labels and arrays where the engine sorts, groups and joins: it knows their bytes, and PostgreSQL other
+//! orders.
 //!
 //! An interval is as long as its months, days and hours together, a `jsonb` number is its value. What is compared in their place is a
 //! key: the length, or bytes that sort so (`jsonb_order`, `inet_order`).
 
 use super::super::functions::postgres_call;
-use super::function;
 use super::interval::Span;
 use super::lists::ListOrder;
+use super::{enumeration, function};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind};
 use arrow::datatypes::{DataType, IntervalUnit};
@@ -31,8 +32,16 @@ pub fn key(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     }
 }
 
+/// What an expression is ordered by in place of itself; nothing if it is ordered by itself.
+pub fn order_key(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+    if let Some(place) = enumeration::place_of(expr, schema) {
+        return list_key(&place, schema).or(Some(place));
+    }
+    key(expr, schema).or_else(|| list_key(expr, schema))
+}
+
 /// What arrays are ordered by.
-pub fn list_key(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+fn list_key(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     let (_, field) = expr.to_field(schema).ok()?;
     let DataType::List(item) = field.data_type() else { return None };
     // Which has numbers alone.
@@ -57,10 +66,38 @@ pub fn together(all: Vec<Expr>, schema: &DFSchema) -> Vec<Expr> {
     all.into_iter().map(|expr| key(&expr, schema).unwrap_or(expr)).collect()
 }
 
+/// The expressions by what they are ordered by, where they are of one type that has such keys.
+pub fn ordered(all: Vec<Expr>, schema: &DFSchema) -> Vec<Expr> {
+    // Beside a label stands a text where it is a parameter's.
+    if let Some(of) = all.iter().find_map(|expr| enumeration::enum_of(expr, schema)) {
+        let places = all.into_iter().map(|expr| enumeration::place(&of, expr, schema));
+        return places.map(|place| list_key(&place, schema).unwrap_or(place)).collect();
+    }
+    let types: Vec<_> = all.iter().map(|expr| expr.get_type(schema).ok()).collect();
+    match types.iter().all(|own| own.is_some() && *own == types[0]) {
+        true => match all.iter().map(|expr| list_key(expr, schema)).collect::<Option<Vec<_>>>() {
+            Some(keys) => keys,
+            None => together(all, schema),
+        },
+        false => together(all, schema),
+    }
+}
+
+/// A subquery whose first column is its key, and nothing else.
+pub fn subquery(plan: &LogicalPlan, key: impl Fn(&Expr, &DFSchema) -> Option<Expr>) -> DfResult<Option<LogicalPlan>> {
+    let schema = plan.schema().clone();
+    let Some(column) = schema.columns().into_iter().next() else { return Ok(None) };
+    let name = column.name.clone();
+    match key(&Expr::Column(column), &schema) {
+        Some(key) => LogicalPlanBuilder::from(plan.clone()).project([key.alias(name)])?.build().map(Some),
+        None => Ok(None),
+    }
+}
+
 /// Keys of an order.
 pub fn order(keys: Vec<SortExpr>, schema: &DFSchema) -> Vec<SortExpr> {
     keys.into_iter()
-        .map(|sort| match key(&sort.expr, schema).or_else(|| list_key(&sort.expr, schema)) {
+        .map(|sort| match order_key(&sort.expr, schema) {
             Some(expr) => SortExpr { expr, ..sort },
             None => sort,
         })
@@ -170,7 +207,8 @@ pub fn distinct(distinct: Distinct) -> DfResult<Transformed<LogicalPlan>> {
         }
         Distinct::On(on) => {
             let schema = Arc::clone(on.input.schema());
-            let on_expr = on.on_expr.into_iter().map(|expr| key(&expr, &schema).unwrap_or(expr)).collect();
+            // What rows are told apart by is what they are sorted by first.
+            let on_expr = on.on_expr.into_iter().map(|expr| order_key(&expr, &schema).unwrap_or(expr)).collect();
             let sort_expr = on.sort_expr.map(|keys| order(keys, &schema));
             let on = DistinctOn { on_expr, sort_expr, ..on };
             Ok(Transformed::yes(LogicalPlan::Distinct(Distinct::On(on))))

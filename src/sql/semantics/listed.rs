@@ -4,6 +4,7 @@
 //! literals and NULL take, and others are cast to.
 
 use super::super::parameters::{self, is_open};
+use super::common;
 use super::resolve::{is_unknown, lend_as};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
@@ -81,7 +82,13 @@ pub fn alike(column: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
             fields.push(field);
         }
     }
-    let Some(field) = common(&fields)? else { return Ok(column) };
+    // Literals beside moments and the like are of their type, which the engine would make texts of.
+    let lends = |first: &&FieldRef| {
+        let data_type = first.data_type();
+        let plain = !data_type.is_numeric() && *data_type != DataType::Utf8;
+        plain && fields.len() < column.len() && fields.iter().all(|field| field.data_type() == data_type)
+    };
+    let Some(field) = common(&fields)?.or_else(|| fields.first().filter(lends).cloned()) else { return Ok(column) };
     let sql_type = SqlType::from_field(&field)?;
     let alike = |own: &Field| own.metadata() == field.metadata() && own.data_type() == field.data_type();
     if fields.len() == column.len() && fields.iter().all(|own| alike(own)) {
@@ -100,19 +107,17 @@ fn common(fields: &[FieldRef]) -> Result<Option<FieldRef>> {
     if types.iter().all(|sql_type| *sql_type == types[0]) {
         return Ok(Some(first.clone()));
     }
-    let all = |is: fn(&SqlType) -> bool| types.iter().all(is);
-    let float = |sql_type: &SqlType| matches!(sql_type, SqlType::Float4 | SqlType::Float8);
-    let common = if all(|t| matches!(t, SqlType::Varchar(_))) {
-        SqlType::Varchar(None)
-    } else if all(|t| matches!(t, SqlType::Text | SqlType::Varchar(_) | SqlType::Char(_))) {
-        SqlType::Text
-    } else if all(|t| t.arrow().is_numeric()) {
-        if types.iter().any(float) { SqlType::Float8 } else { SqlType::Numeric(None) }
+    let common = if types.iter().all(|t| t.arrow().is_numeric()) {
+        match (types.contains(&SqlType::Float8), types.contains(&SqlType::Float4)) {
+            (true, _) => SqlType::Float8,
+            (_, true) => SqlType::Float4,
+            _ => SqlType::Numeric(None),
+        }
     } else {
-        // Of a label only its text may be known.
-        let told = types.iter().find(|sql_type| matches!(sql_type, SqlType::Enum(_)));
-        match told.filter(|_| all(|t| matches!(t, SqlType::Enum(_) | SqlType::Text))) {
-            Some(label) => label.clone(),
+        let values: Vec<common::Value> = types.iter().cloned().map(common::Value::Of).collect();
+        match common::common("VALUES", &values)? {
+            Some(common) => common,
+            None if types[0] == SqlType::Text => SqlType::Text,
             None => {
                 let other = types.iter().find(|sql_type| **sql_type != types[0]).unwrap_or(&types[0]);
                 let message = format!("VALUES types {} and {other} cannot be matched", types[0]);

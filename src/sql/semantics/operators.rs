@@ -6,7 +6,7 @@ use super::super::parameters::is_open;
 use super::asked::Asked;
 use super::called::Called;
 use super::candidates::{Choice, Given, OPERATORS, Type, choose_operator, name_of};
-use super::resolve;
+use super::{elements, resolve};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::DataType;
@@ -181,7 +181,7 @@ fn operand(expr: &Expr, schema: &DFSchema) -> Option<Operand> {
     if expr.exists(|inner| Ok(is_open(inner))).unwrap_or(true) {
         return None;
     }
-    let (_, field) = expr.to_field(schema).ok()?;
+    let field = elements::field_of(expr, schema).ok()?;
     if field.data_type().is_null() {
         return match expr {
             Expr::Column(_) => Some(open()),

@@ -5,8 +5,9 @@ use super::days::Shifted;
 use super::decimal::Decimals;
 use super::interval::{Elapsed, Scaled};
 use super::json::JsonConcatenation;
+use super::kept::kept_call;
 use super::lists::Relation;
-use super::{called, function, operand, operators, resolve, windows};
+use super::{called, elements, function, operand, operators, resolve, windows};
 use crate::catalog::SqlType;
 use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
@@ -29,13 +30,10 @@ fn json(op: &BinaryOperator, left: &Expr, right: &Expr, schema: &DFSchema) -> Df
         Arrow, ArrowAt, AtArrow, HashArrow, HashLongArrow, HashMinus, LongArrow, Minus, Question, QuestionAnd,
         QuestionPipe,
     };
-    let Ok((_, field)) = left.to_field(schema) else { return Ok(None) };
+    let Ok(field) = elements::field_of(left, schema) else { return Ok(None) };
     let number = right.get_type(schema).is_ok_and(|t| t.is_integer());
     let list = matches!(right.get_type(schema), Ok(DataType::List(_)));
-    let kind = |expr: &Expr| {
-        let field = expr.to_field(schema).map(|(_, field)| field);
-        field.ok().and_then(|field| SqlType::from_field(&field).ok())
-    };
+    let kind = |expr: &Expr| elements::field_of(expr, schema).ok().and_then(|field| SqlType::from_field(&field).ok());
     let binary = matches!(SqlType::from_field(&field), Ok(SqlType::Jsonb));
     let any = |a: &Expr, b: &Expr| kind(a) == Some(SqlType::Jsonb) || kind(b) == Some(SqlType::Jsonb);
     let name = match op {
@@ -107,7 +105,7 @@ impl ExprPlanner for Operators {
             }
             // The engine would make it an aggregate that it has not.
             GetFieldAccess::ListIndex { key } if matches!(expr, Expr::AggregateFunction(_)) => {
-                PlannerResult::Planned(array_element(expr, *key))
+                PlannerResult::Planned(kept_call(array_element(expr, *key)))
             }
             field_access => PlannerResult::Original(RawFieldAccessExpr { field_access, expr }),
         })
@@ -118,7 +116,7 @@ impl ExprPlanner for Operators {
     }
 
     fn plan_window(&self, call: RawWindowExpr) -> DfResult<PlannerResult<RawWindowExpr>> {
-        Ok(PlannerResult::Original(windows::checked(call)?))
+        Ok(windows::checked(call)?)
     }
 
     fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> DfResult<PlannerResult<RawBinaryExpr>> {
@@ -161,7 +159,7 @@ impl ExprPlanner for Operators {
         let (Ok(a), Ok(b)) = (left.get_type(schema), right.get_type(schema)) else { return original(left, right) };
         if comparison || op == StringConcat {
             let lists = (matches!(a, DataType::List(_)), matches!(b, DataType::List(_)));
-            let (a, b) = (left.to_field(schema)?.1, right.to_field(schema)?.1);
+            let (a, b) = (elements::field_of(&left, schema)?, elements::field_of(&right, schema)?);
             if comparison {
                 return original(resolve::lend_as(left, &b)?, resolve::lend_as(right, &a)?);
             }
@@ -187,7 +185,8 @@ impl ExprPlanner for Operators {
             let json = |field: &Field| matches!(SqlType::from_field(field), Ok(SqlType::Jsonb));
             let left = if json(&b) { resolve::lend_as(left, &b)? } else { left };
             let right = if json(&a) { resolve::lend_as(right, &a)? } else { right };
-            return match json(&left.to_field(schema)?.1) && json(&right.to_field(schema)?.1) {
+            let (a, b) = (elements::field_of(&left, schema)?, elements::field_of(&right, schema)?);
+            return match json(&a) && json(&b) {
                 true => Ok(PlannerResult::Planned(function::call(JsonConcatenation, vec![left, right]))),
                 false => original(left, right),
             };

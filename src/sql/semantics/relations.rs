@@ -3,6 +3,7 @@
 
 use super::super::names;
 use super::super::parser::{fold, quoted};
+use super::elements;
 use super::multiplied::with_true_keys;
 use crate::error::{Error, Kind, Result};
 use datafusion::common::{DFSchema, Result as DfResult};
@@ -27,9 +28,10 @@ impl RelationPlanner for Relations {
                 *with_ordinality = true;
                 alias.take()
             }
+            TableFactor::UNNEST { alias, .. } if alias.is_some() => alias.take(),
             _ => return Ok(RelationPlanning::Original(Box::new(relation))),
         };
-        let plan = told_apart(with_true_keys(context.plan(relation)?)?.data)?;
+        let plan = told_apart(elements::marked(with_true_keys(context.plan(relation)?)?.data)?)?;
         if let Some(alias) = alias.as_mut().filter(|alias| !alias.columns.is_empty()) {
             name_the_rest(alias, plan.schema())?;
         }

@@ -3,6 +3,7 @@
 //! In PostgreSQL a quoted literal has no type until its neighbours lend it one, and a number is the smallest integer that
 //! holds it; the engine takes the first for text and the second for `bigint`, and compares text with numbers.
 
+mod aggregates;
 mod called;
 mod functions;
 mod lend;
@@ -21,6 +22,7 @@ use super::super::functions::postgres_call;
 use super::super::missing;
 use super::super::parameters::{self, Parameters, is_open};
 use super::beneath::{computed_beneath, grouped_beneath};
+use super::common::{self, Value};
 use super::decimal::Decimals;
 use super::marked::{Marked, has_a_row};
 use super::moment::Extract;
@@ -28,18 +30,15 @@ use super::never::known;
 use super::not_in::in_conditions;
 use super::zone::AtTimeZone;
 use super::{
-    above, average, beneath_windows, candidates, days, elements, enumeration, extreme, floats, function, input_schema,
-    keyed, lateral, listed, regex,
+    above, beneath_windows, candidates, days, elements, floats, function, input_schema, keyed, lateral, listed,
+    recursive, regex,
 };
 use crate::catalog::SqlType;
 use crate::error::{Error, Result};
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion, TreeNodeRewriter};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
-use datafusion::functions_aggregate::first_last::first_value_udaf;
-use datafusion::logical_expr::expr::{
-    AggregateFunction, Placeholder, Sort as SortExpr, WindowFunction, WindowFunctionParams,
-};
+use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
     Between, BinaryExpr, Cast, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator,
@@ -83,17 +82,14 @@ impl TreeNodeRewriter for Plans<'_> {
     }
 
     fn f_up(&mut self, plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
-        match &plan {
-            LogicalPlan::RecursiveQuery(_) => {
-                self.recursive -= 1;
-                return Ok(Transformed::no(plan));
-            }
-            // Its numbers are counts of rows, not values.
-            LogicalPlan::Limit(_) => {
-                let plan = plan.map_expressions(|expr| Ok(Transformed::yes(as_count(expr))))?.data;
-                return Ok(Transformed::yes(plan.recompute_schema()?));
-            }
-            _ => {}
+        if let LogicalPlan::RecursiveQuery(query) = plan {
+            self.recursive -= 1;
+            return Ok(Transformed::yes(LogicalPlan::RecursiveQuery(recursive::settled(query)?)));
+        }
+        // Its numbers are counts of rows, not values.
+        if let LogicalPlan::Limit(_) = &plan {
+            let plan = plan.map_expressions(|expr| Ok(Transformed::yes(as_count(expr))))?.data;
+            return Ok(Transformed::yes(plan.recompute_schema()?));
         }
         let schema = input_schema(&plan)?;
         let names = NamePreserver::new(&plan);
@@ -126,7 +122,6 @@ impl TreeNodeRewriter for Plans<'_> {
             LogicalPlan::Distinct(distinct) => Ok(keyed::distinct(distinct)?.data),
             LogicalPlan::Sort(mut sort) => {
                 must_be_there(sort.expr.iter().map(|key| &key.expr), sort.input.schema())?;
-                enumeration::sorted(&mut sort.expr, sort.input.schema());
                 keyed::must_have_order(&sort.expr, sort.input.schema())?;
                 sort.expr = keyed::order(sort.expr, sort.input.schema());
                 Ok(LogicalPlan::Sort(sort))
@@ -250,16 +245,14 @@ impl TreeNodeRewriter for Expressions<'_> {
                 let [expr, low, high] = [expr, low, high].map(Box::new);
                 let low = self.comparable(&expr, *low, ">=")?;
                 let high = self.comparable(&expr, *high, "<=")?;
-                let all = enumeration::ordered(
-                    days::as_moments(self.numbers_of([*expr, low, high]), self.schema),
-                    self.schema,
-                );
-                let [expr, low, high] = self.keyed_of(all).map(Box::new);
+                let all = days::as_moments(self.numbers_of([*expr, low, high]), self.schema);
+                let [expr, low, high] = self.ordered(all).map(Box::new);
                 Expr::Between(Between { expr, negated, low, high })
             }
             Expr::Case(case) => self.case(case)?,
             Expr::Cast(cast) => self.cast(cast)?,
             Expr::InSubquery(membership) => self.among(membership)?,
+            Expr::SetComparison(compared) => self.compared(compared)?,
             Expr::ScalarFunction(call) => self.meant(call)?,
             // Which is NULL where the query has no row.
             Expr::ScalarSubquery(query)
@@ -268,41 +261,8 @@ impl TreeNodeRewriter for Expressions<'_> {
                 let field = query.subquery.schema().field(0).as_ref().clone();
                 function::call(Marked { field }, vec![Expr::ScalarSubquery(query)])
             }
-            Expr::AggregateFunction(mut call) => {
-                self.must_aggregate(call.func.name(), &call.params.args)?;
-                call.params.filter = self.filter(call.params.filter)?;
-                self.aggregate(call.func.name(), &mut call.params.args)?;
-                if let ("avg", [arg]) = (call.func.name(), call.params.args.as_slice()) {
-                    call.func = average::of(self.type_of(arg).as_ref());
-                }
-                if let [arg] = call.params.args.as_slice()
-                    && let Some(extreme) = extreme::of(call.func.name(), self.type_of(arg).as_ref())
-                {
-                    call.func = extreme;
-                }
-                enumeration::sorted(&mut call.params.order_by, self.schema);
-                Expr::AggregateFunction(self.by_keys(enumeration::extreme(call, self.schema)))
-            }
-            Expr::WindowFunction(mut call) => {
-                call.params.filter = self.filter(call.params.filter)?;
-                if matches!(call.fun, WindowFunctionDefinition::WindowUDF(_)) {
-                    self.within_window(&mut call.params)?;
-                }
-                call.params.order_by = keyed::order(call.params.order_by, self.schema);
-                let partition = std::mem::take(&mut call.params.partition_by);
-                call.params.partition_by =
-                    partition.into_iter().map(|expr| keyed::key(&expr, self.schema).unwrap_or(expr)).collect();
-                if let WindowFunctionDefinition::AggregateUDF(aggregate) = &mut call.fun {
-                    let name = aggregate.name().to_owned();
-                    self.must_aggregate(&name, &call.params.args)?;
-                    self.aggregate(&name, &mut call.params.args)?;
-                    if let ("avg", [arg]) = (name.as_str(), call.params.args.as_slice()) {
-                        *aggregate = average::of(self.type_of(arg).as_ref());
-                    }
-                }
-                enumeration::sorted(&mut call.params.order_by, self.schema);
-                Expr::WindowFunction(call)
-            }
+            Expr::AggregateFunction(call) => self.aggregated(call)?,
+            Expr::WindowFunction(call) => self.windowed(call)?,
             other => return Ok(Transformed::no(other)),
         };
         Ok(Transformed::yes(resolved))
@@ -322,28 +282,6 @@ impl Expressions<'_> {
         expr.get_type(self.schema).ok().filter(|t| *t != DataType::Null)
     }
 
-    /// What such a function is given, but for its numbers, and the rows that it looks at.
-    fn beneath_window(&mut self, mut call: Box<WindowFunction>) -> DfResult<Box<WindowFunction>> {
-        let WindowFunctionDefinition::WindowUDF(function) = &call.fun else { return Ok(call) };
-        let valued = matches!(function.name(), "lag" | "lead" | "first_value" | "last_value" | "nth_value");
-        let mut all = |exprs: &mut [Expr]| -> DfResult<()> {
-            for expr in exprs {
-                *expr = std::mem::take(expr).rewrite(self)?.data;
-            }
-            Ok(())
-        };
-        if let [value, ..] = call.params.args.as_mut_slice()
-            && valued
-        {
-            all(std::slice::from_mut(value))?;
-        }
-        all(&mut call.params.partition_by)?;
-        for key in &mut call.params.order_by {
-            all(std::slice::from_mut(&mut key.expr))?;
-        }
-        Ok(call)
-    }
-
     fn binary(&self, BinaryExpr { left, op, right }: BinaryExpr) -> Result<Expr> {
         let (mut left, mut right) = (self.signed(*left), self.signed(*right));
         let arithmetic =
@@ -354,18 +292,13 @@ impl Expressions<'_> {
             right = self.comparable(&left, right, sign)?;
             left = self.comparable(&right, left, sign)?;
             [left, right] = days::as_moments(self.numbers_of([left, right]), self.schema);
-            if matches!(op, Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq) {
-                [left, right] = enumeration::ordered([left, right], self.schema);
-                if let (Some(a), Some(b)) = (keyed::list_key(&left, self.schema), keyed::list_key(&right, self.schema))
-                    && self.type_of(&left) == self.type_of(&right)
-                {
-                    [left, right] = [a, b];
-                }
-            }
             if self.is_json(&left) && self.is_json(&right) {
                 return Err(missing::operator(&format!("json {sign} json")));
             }
-            [left, right] = self.keyed_of([left, right]);
+            [left, right] = match matches!(op, Operator::Lt | Operator::LtEq | Operator::Gt | Operator::GtEq) {
+                true => self.ordered([left, right]),
+                false => self.keyed_of([left, right]),
+            };
         } else if is_regex(op) {
             [left, right] = [left, right].map(|side| parameters::of_type(side, &SqlType::Text));
             match matches!(right, Expr::Literal(..)) {
@@ -440,11 +373,30 @@ impl Expressions<'_> {
             .filter(|t| matches!(t, SqlType::Json | SqlType::Jsonb | SqlType::Uuid | SqlType::Inet | SqlType::Cidr))
     }
 
-    /// The mark that all of them have whose type is not open.
-    fn common_mark(&self, all: &[Expr]) -> Option<SqlType> {
-        let mut typed = all.iter().filter(|expr| !is_unknown(expr) && self.type_of(expr).is_some());
-        let first = self.mark_of(typed.next()?)?;
-        typed.all(|expr| self.mark_of(expr).as_ref() == Some(&first)).then_some(first)
+    /// The type of an expression; none of a literal, a parameter and what no column can hold.
+    fn sql_type_of(&self, expr: &Expr) -> Option<SqlType> {
+        if is_unknown(expr) || self.type_of(expr).is_none() {
+            return None;
+        }
+        SqlType::from_field(&expr.to_field(self.schema).ok()?.1).ok()
+    }
+
+    /// The type of expressions together, where a mark has to tell it; fails where they have none.
+    fn common_of(&self, all: &[Expr], what: &str) -> Result<Option<SqlType>> {
+        let value = |expr: &Expr| match self.sql_type_of(expr) {
+            Some(sql_type) => Value::Of(sql_type),
+            None if is_unknown(expr) => Value::Open,
+            None => Value::Unknown,
+        };
+        common::common(what, &all.iter().map(value).collect::<Vec<_>>())
+    }
+
+    /// What is compared by order, by its keys.
+    fn ordered<const N: usize>(&self, all: [Expr; N]) -> [Expr; N] {
+        match keyed::ordered(all.to_vec(), self.schema).try_into() {
+            Ok(ordered) => ordered,
+            Err(_) => all,
+        }
     }
 
     /// Intervals and JSON by what they are compared by.
@@ -540,55 +492,6 @@ impl Expressions<'_> {
             .ok()
             .and_then(|field| SqlType::from_field(&field).ok())
             .map_or_else(|| "unknown".to_owned(), |t| candidates::name_of(&t))
-    }
-
-    /// What FILTER says.
-    fn filter(&self, filter: Option<Box<Expr>>) -> Result<Option<Box<Expr>>> {
-        filter.map(|filter| self.truth(*filter, "FILTER").map(Box::new)).transpose()
-    }
-
-    /// What a window function is over. Its numbers behind the first are the engine's.
-    fn within_window(&self, params: &mut WindowFunctionParams) -> DfResult<()> {
-        let rewrite = |expr: &mut Expr| {
-            let mut within = Expressions { schema: self.schema, params: self.params, integers: self.integers };
-            *expr = std::mem::take(expr).rewrite(&mut within)?.data;
-            DfResult::Ok(())
-        };
-        params.args.iter_mut().take(1).filter(|arg| !matches!(arg, Expr::Literal(..))).try_for_each(rewrite)?;
-        params.partition_by.iter_mut().try_for_each(rewrite)?;
-        params.order_by.iter_mut().map(|key| &mut key.expr).try_for_each(rewrite)
-    }
-
-    /// An aggregate that sorts or compares, by the keys of what it compares.
-    fn by_keys(&self, mut call: AggregateFunction) -> AggregateFunction {
-        call.params.order_by = keyed::order(call.params.order_by, self.schema);
-        let (name, distinct) = (call.func.name().to_owned(), call.params.distinct);
-        let [arg] = call.params.args.as_slice() else { return call };
-        let ordered = if matches!(name.as_str(), "min" | "max") { keyed::list_key(arg, self.schema) } else { None };
-        let Some(key) = keyed::key(arg, self.schema).or(ordered) else { return call };
-        match name.as_str() {
-            "count" if distinct => call.params.args = vec![key],
-            "min" | "max" => {
-                let order = vec![SortExpr { expr: key, asc: name == "min", nulls_first: false }];
-                let filter = call.params.filter;
-                return AggregateFunction::new_udf(first_value_udaf(), call.params.args, false, filter, order, None);
-            }
-            _ => {}
-        }
-        call
-    }
-
-    /// Sums of `bigint` are numeric, and so are averages of all exact numbers.
-    fn aggregate(&self, name: &str, args: &mut [Expr]) -> Result<()> {
-        let [arg] = args else { return Ok(()) };
-        let wanted = match (name, self.type_of(arg)) {
-            ("sum", Some(DataType::Int64)) => DataType::Decimal128(38, 0),
-            // It becomes a sum that is divided by a count: see `above`.
-            ("avg", Some(DataType::Int16 | DataType::Int32 | DataType::Int64)) => DataType::Decimal128(38, 0),
-            _ => return Ok(()),
-        };
-        *arg = cast(arg.clone(), wanted);
-        Ok(())
     }
 }
 

@@ -3,11 +3,11 @@
 use super::super::missing;
 use super::super::values::read_one;
 use crate::catalog::SqlType;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::planner::RawWindowExpr;
-use datafusion::logical_expr::{Expr, WindowFunctionDefinition};
+use datafusion::logical_expr::planner::{PlannerResult, RawWindowExpr};
+use datafusion::logical_expr::{Expr, WindowFunctionDefinition, lit, when};
 
 /// Window functions, with the least and the most arguments that they take, and the place of the one that is a whole number.
 const FUNCTIONS: &[(&str, usize, usize, Option<usize>)] = &[
@@ -29,16 +29,19 @@ pub fn is_window(name: &str) -> bool {
     FUNCTIONS.iter().any(|(known, ..)| *known == name)
 }
 
-/// The call with a quoted number read as one.
-pub fn checked(mut call: RawWindowExpr) -> Result<RawWindowExpr> {
-    let WindowFunctionDefinition::WindowUDF(function) = &call.func_def else { return Ok(call) };
+/// The call with a quoted number read as one; what stands for it where that number is NULL.
+pub fn checked(mut call: RawWindowExpr) -> Result<PlannerResult<RawWindowExpr>> {
+    let original = |call| Ok(PlannerResult::Original(call));
+    let WindowFunctionDefinition::WindowUDF(function) = &call.func_def else { return original(call) };
     let name = function.name().to_owned();
-    let Some((_, least, most, whole)) = FUNCTIONS.iter().find(|(known, ..)| *known == name) else { return Ok(call) };
+    let Some((_, least, most, whole)) = FUNCTIONS.iter().find(|(known, ..)| *known == name) else {
+        return original(call);
+    };
     let count = call.args.len();
     if count < *least || count > *most {
         return Err(undefined(&name, &call.args));
     }
-    let Some(at) = whole.filter(|at| *at < count) else { return Ok(call) };
+    let Some(at) = whole.filter(|at| *at < count) else { return original(call) };
     match &call.args[at] {
         Expr::Literal(ScalarValue::Utf8(Some(text)), None) => {
             let read = read_one(text, &SqlType::Int4)?.cast_to(&DataType::Int64)?;
@@ -49,7 +52,17 @@ pub fn checked(mut call: RawWindowExpr) -> Result<RawWindowExpr> {
         }
         _ => {}
     }
-    Ok(call)
+    let Expr::Literal(number, _) = &call.args[at] else { return original(call) };
+    if number.is_null() && name != "nth_value" {
+        let value = if at == 0 { Expr::Literal(ScalarValue::Int32(None), None) } else { call.args[0].clone() };
+        return Ok(PlannerResult::Planned(when(lit(false), value).end()?));
+    }
+    let zero = number.cast_to(&DataType::Int64).is_ok_and(|n| matches!(n, ScalarValue::Int64(Some(..1))));
+    match name.as_str() {
+        "ntile" if zero => Err(Error::new(Kind::Ntile, "argument of ntile must be greater than zero")),
+        "nth_value" if zero => Err(Error::new(Kind::NthValue, "argument of nth_value must be greater than zero")),
+        _ => original(call),
+    }
 }
 
 fn undefined(name: &str, args: &[Expr]) -> Error {

@@ -1,7 +1,8 @@
 //! JSON as PostgreSQL keeps it: `json` as it was written, `jsonb` without what says nothing.
 
 use super::numbers::without_exponent;
-use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use crate::error::{Error, Kind};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,6 +29,27 @@ pub fn is_too_deep(text: &str) -> bool {
 /// Whether a text is one JSON value.
 pub fn is_valid(text: &str) -> bool {
     serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
+/// The error for a zero character, which no text of PostgreSQL's holds; `json` alone keeps how it is written.
+pub fn zero() -> Error {
+    Error::new(Kind::Untranslatable, "unsupported Unicode escape sequence")
+        .with_detail("\\u0000 cannot be converted to text.")
+}
+
+/// Whether a text of JSON names the zero character.
+pub fn names_zero(text: &str) -> bool {
+    if !text.contains("\\u0000") {
+        return false;
+    }
+    let mut rest = text.as_bytes();
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        if rest[at..].starts_with(b"\\u0000") {
+            return true;
+        }
+        rest = rest.get(at + 2..).unwrap_or_default();
+    }
+    false
 }
 
 /// A JSON value as `jsonb` shows it: one blank after each colon and comma, shorter keys first, the last of equal keys;
@@ -182,9 +204,6 @@ impl<'de> Visitor<'de> for Sorted {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value<'de>, A::Error> {
         let mut all = BTreeMap::new();
         while let Some(key) = members.next_key::<String>()? {
-            if key.contains('\0') {
-                return Err(A::Error::custom("a text has no zero character"));
-            }
             all.insert((key.len(), key), members.next_value()?);
         }
         Ok(Value::Object(all))
@@ -214,6 +233,7 @@ mod tests {
         ] {
             assert_eq!(concatenated(left, right).as_deref(), Some(expected));
         }
+        assert!(names_zero("\"a\\u0000\"") && !names_zero("\"\\\\u0000\"") && !names_zero("\"\\u0001\""));
         assert_eq!(normal("{\"a\":}"), None);
         assert_eq!(normal("1 2"), None);
         let nested = |levels: usize| format!("{}\"]\\\"[\"{}", "[".repeat(levels), "]".repeat(levels));

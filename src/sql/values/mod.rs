@@ -21,6 +21,7 @@ pub use inet::Inet;
 pub use interval::interval;
 pub use json::{
     Level as JsonLevel, concatenated, is_too_deep as json_is_too_deep, level as json_level, number as json_number,
+    zero as json_zero,
 };
 pub use places::in_places;
 pub use read::{array_elements, first_unreadable, names_zone, read, read_one, unescaped};
@@ -38,7 +39,7 @@ use std::sync::Arc;
 
 /// Brings `array` to a column's type as an assignment does: text that cannot be read is
 /// [`Kind::InvalidText`], a number that does not fit [`Kind::NumericOutOfRange`], a text too long
-/// [`Kind::StringTooLong`].
+/// [`Kind::StringTooLong`]. A `numeric` without places is not rounded.
 pub fn assign(array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
     if !assignable(array.data_type(), &target.arrow()) {
         return Err(Error::new(
@@ -46,7 +47,11 @@ pub fn assign(array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
             format!("cannot assign a value of type {} to type {target}", SqlType::from_arrow(array.data_type())?),
         ));
     }
-    fit(changed(&Field::new("", array.data_type().clone(), true), array, target)?, target, false)
+    let assigned = changed(&Field::new("", array.data_type().clone(), true), array, target)?;
+    if *target == SqlType::Numeric(None) {
+        numbers::must_keep(array)?;
+    }
+    fit(assigned, target, false)
 }
 
 /// Brings `array`, whose type `from` tells, to a type that a statement asked for: errors as of [`assign`], but text too
@@ -206,9 +211,13 @@ fn fit(array: ArrayRef, target: &SqlType, cut: bool) -> Result<ArrayRef> {
     if let SqlType::Vector(dimensions) = target {
         vector::must_be_sound(&array, *dimensions)?;
     }
-    let Some(limit) = target.length_max() else { return Ok(array) };
     // Blanks at the end of a `char(n)` mean nothing: they are not kept, and shown again by [`shown`].
     let blank = matches!(target, SqlType::Char(_));
+    let limit = match target.length_max() {
+        Some(limit) => limit,
+        None if blank => usize::MAX,
+        None => return Ok(array),
+    };
     let texts = array.as_string::<i32>();
     // Bytes are never fewer than characters: most columns need no look at each of them.
     if texts.iter().flatten().all(|text| text.len() <= limit && !(blank && text.ends_with(' '))) {

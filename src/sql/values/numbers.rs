@@ -49,16 +49,17 @@ pub fn number(array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
 
 /// Floating point as the decimal that its digits say: 15 of `double precision`, 6 of `real`, as PostgreSQL takes them.
 fn as_written(array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
-    let digits = if *array.data_type() == DataType::Float32 { 5 } else { 14 };
-    let floats = cast(array, &DataType::Float64)?;
-    let texts = floats
-        .as_primitive::<Float64Type>()
-        .iter()
-        .map(|value| value.map(|value| without_exponent(&format!("{value:.digits$e}"))));
-    let texts: StringArray = texts.collect();
-    let changed = cast_with_options(&texts, &target.arrow(), &LENIENT)?;
+    let changed = cast_with_options(&written(array)?, &target.arrow(), &LENIENT)?;
     must_be_whole(array, &changed, target)?;
     Ok(changed)
+}
+
+/// The digits of floating point numbers that count.
+fn written(array: &ArrayRef) -> Result<StringArray> {
+    let digits = if *array.data_type() == DataType::Float32 { 5 } else { 14 };
+    let floats = cast(array, &DataType::Float64)?;
+    let texts = floats.as_primitive::<Float64Type>().iter();
+    Ok(texts.map(|value| value.map(|value| without_exponent(&format!("{value:.digits$e}")))).collect())
 }
 
 /// Decimals as the doubles next to them: dividing by a power of ten would round twice.
@@ -77,6 +78,35 @@ fn nearest_double(array: &ArrayRef, scale: i8) -> Float64Array {
 /// What cannot be cast becomes NULL, and is then found by [`must_be_whole`].
 const LENIENT: CastOptions<'static> =
     CastOptions { safe: true, format_options: arrow::util::display::FormatOptions::new() };
+
+/// Refuses numbers with more places than a `numeric` without any keeps: they would be rounded without a word.
+pub fn must_keep(array: &ArrayRef) -> Result<()> {
+    let DataType::Decimal128(_, kept) = SqlType::Numeric(None).arrow() else { return Ok(()) };
+    let more = |text: &str| {
+        let plain = without_exponent(text.trim());
+        let places = plain.split_once('.').map_or(0, |(_, fraction)| fraction.trim_end_matches('0').len());
+        places > kept as usize
+    };
+    let lost = match array.data_type() {
+        DataType::Decimal128(_, scale) if *scale > kept => {
+            let unit = 10i128.pow((scale - kept) as u32);
+            array.as_primitive::<Decimal128Type>().iter().flatten().any(|value| value % unit != 0)
+        }
+        DataType::Decimal256(_, scale) if *scale > kept => {
+            let unit = i256::from_i128(10).checked_pow((scale - kept) as u32).unwrap_or(i256::ONE);
+            let rest = |value: i256| value.checked_rem(unit).is_some_and(|rest| rest != i256::ZERO);
+            array.as_primitive::<Decimal256Type>().iter().flatten().any(rest)
+        }
+        DataType::Float32 | DataType::Float64 => written(array)?.iter().flatten().any(more),
+        DataType::Utf8 => array.as_string::<i32>().iter().flatten().any(more),
+        _ => false,
+    };
+    match lost {
+        true => Err(Error::new(Kind::NumericOutOfRange, format!("numeric keeps {kept} digits after the point"))
+            .with_hint("Declare the column as numeric(precision, scale), or round the value.")),
+        false => Ok(()),
+    }
+}
 
 fn must_be_whole(before: &ArrayRef, after: &ArrayRef, target: &SqlType) -> Result<()> {
     if after.null_count() <= before.null_count() {

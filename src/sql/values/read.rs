@@ -35,6 +35,9 @@ pub fn read(texts: &StringArray, target: &SqlType) -> Result<ArrayRef> {
     if matches!(target, SqlType::Json | SqlType::Jsonb) && texts.iter().flatten().any(json::is_too_deep) {
         return Err(Error::new(Kind::LimitExceeded, "a JSON value is nested too deeply"));
     }
+    if *target == SqlType::Jsonb && texts.iter().flatten().any(|text| json::names_zero(text) && json::is_valid(text)) {
+        return Err(json::zero());
+    }
     match target {
         SqlType::Text | SqlType::Varchar(_) | SqlType::Char(_) => Ok(Arc::new(texts.clone())),
         SqlType::Uuid => each(&uuid),

@@ -117,6 +117,7 @@ pub fn of_column(data_type: &SqlType) -> (u32, i32) {
         SqlType::Text => (25, -1),
         SqlType::Varchar(None) => (1043, -1),
         SqlType::Varchar(Some(n)) => (1043, length(*n)),
+        SqlType::Char(0) => (1042, -1),
         SqlType::Char(n) => (1042, length(*n)),
         SqlType::Bytea => (17, -1),
         SqlType::Date => (1082, -1),

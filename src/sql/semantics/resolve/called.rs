@@ -5,6 +5,8 @@ use super::super::super::missing;
 use super::super::asked::Asked;
 use super::super::called::Called;
 use super::super::candidates::{AGGREGATES, Choice, Given, Type, choose, name_of};
+use super::super::cases::Cases;
+use super::super::kept;
 use super::super::operators;
 use super::postgres::postgres;
 use super::refused;
@@ -47,9 +49,15 @@ impl Expressions<'_> {
             let [operand] = <[Expr; 1]>::try_from(call.args).map_err(|_| Error::internal("one operand is not one"))?;
             return self.asked(&asked, operand);
         }
+        if let Some(cases) = planned.downcast_ref::<Cases>() {
+            return self.case(cases.case(call.args)?);
+        }
         match planned.downcast_ref::<Called>() {
             Some(called) => self.function(self.called(called, call.args.clone())?),
-            None => self.function(call),
+            None => {
+                let func = kept::plain(&call.func).unwrap_or(call.func);
+                self.function(ScalarFunction { func, ..call })
+            }
         }
     }
 

@@ -4,10 +4,11 @@ use super::super::super::functions::postgres_call;
 use super::super::super::missing;
 use super::super::super::parameters;
 use super::super::super::planner::CAST;
-use super::super::elements;
-use super::super::enumeration::{self, enum_of};
+use super::super::common;
+use super::super::elements::{self, MAKE_ARRAY, Retyped};
 use super::super::exact::ExactCall;
 use super::super::function;
+use super::super::furthest;
 use super::super::length::Bounded;
 use super::super::lists::{Changed, Relation};
 use super::super::math::{Math, Whole};
@@ -100,15 +101,19 @@ impl Expressions<'_> {
         let ours = match (call.name(), call.args.as_slice()) {
             ("coalesce" | "nullif" | "greatest" | "least", _) => {
                 let name = call.name().to_uppercase();
-                let mark = self.common_mark(&call.args);
                 let open = call.args.iter().any(|arg| self.is_open_numeric(arg));
                 let first = call.args.first().and_then(|arg| self.type_of(arg));
+                let mark = match call.name() {
+                    "nullif" => call.args.first().and_then(|arg| self.sql_type_of(arg)).filter(common::is_marked),
+                    _ => self.common_of(&call.args, &name)?,
+                };
                 call.args = self.alike(call.args, &name)?;
-                let ordered = matches!(call.name(), "greatest" | "least");
-                if let Some(of) = call.args.iter().find_map(|arg| enum_of(arg, self.schema)).filter(|_| ordered) {
-                    return enumeration::furthest(call, of, self.schema);
-                }
-                let result = super::marked(Expr::ScalarFunction(call.clone()), mark);
+                let by_keys = match call.name() {
+                    "greatest" | "least" => furthest::furthest(&call, self.schema)?,
+                    "nullif" => self.null_if(&call.args)?,
+                    _ => None,
+                };
+                let result = super::marked(by_keys.unwrap_or_else(|| Expr::ScalarFunction(call.clone())), mark);
                 // What NULLIF gives is of the type of the first.
                 let result = match (call.name(), first) {
                     ("nullif", Some(first @ (DataType::Int16 | DataType::Int32))) => cast(result, first),
@@ -116,13 +121,17 @@ impl Expressions<'_> {
                 };
                 Some(self.without_zeros(result, open)?)
             }
-            ("make_array", [_, _, ..]) => {
-                call.args = self.alike(call.args, "ARRAY")?;
-                None
+            (MAKE_ARRAY, [_, ..]) => {
+                let item = self.common_of(&call.args, "ARRAY")?;
+                if call.args.len() > 1 {
+                    call.args = self.alike(call.args, "ARRAY")?;
+                }
+                let item = item.filter(|item| !matches!(item, SqlType::Array(_)));
+                item.map(|item| function::call(Retyped::to_array_of(item), vec![Expr::ScalarFunction(call.clone())]))
             }
             // `x = ANY(ARRAY[a, b])`
-            ("array_has", [Expr::ScalarFunction(list), item]) if list.name() == "make_array" => {
-                let (expr, list) = (Box::new(item.clone()), list.args.clone());
+            ("array_has", [list, item]) if let Some(list) = elements::listed(list) => {
+                let (expr, list) = (Box::new(item.clone()), list.to_vec());
                 return self.in_list(InList { expr, list, negated: false });
             }
             // `$1 = ANY(column)`

@@ -20,6 +20,7 @@ pub fn lend_as(expr: Expr, field: &Field) -> Result<Expr> {
         Ok(
             sql_type @ (SqlType::Uuid
             | SqlType::Inet
+            | SqlType::Json
             | SqlType::Jsonb
             | SqlType::Array(_)
             | SqlType::Enum(_)

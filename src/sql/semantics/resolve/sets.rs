@@ -1,6 +1,7 @@
 //! Columns that meet in UNION, INTERSECT, EXCEPT and VALUES: what is open there is what the others are.
 
 use super::super::candidates::name_of;
+use super::super::common::{Value, common};
 use super::{Class, class, differ, is_unknown, lend_as};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
@@ -115,6 +116,12 @@ fn must_match(what: &str, mine: &Field, theirs: &Field) -> Result<()> {
     if items.is_some_and(|(mine, theirs)| differ(mine.data_type(), theirs.data_type())) {
         let message = format!("{what} could not convert type {} to {}", named(theirs), named(mine));
         return Err(Error::new(Kind::CannotCoerce, message));
+    }
+    if !mine.data_type().is_null()
+        && !theirs.data_type().is_null()
+        && let (Ok(mine), Ok(theirs)) = (SqlType::from_field(mine), SqlType::from_field(theirs))
+    {
+        common(what, &[Value::Of(mine), Value::Of(theirs)])?;
     }
     match differ(mine.data_type(), theirs.data_type()) {
         true => {

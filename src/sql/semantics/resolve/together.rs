@@ -1,15 +1,18 @@
 //! Expressions that must be of one type: the branches of CASE, the arguments of COALESCE, what IN compares.
 
+use super::super::super::missing;
 use super::super::super::parameters;
+use super::super::super::planner::CAST;
+use super::super::candidates::name_of;
 use super::super::not_in::without_rows;
-use super::super::{floats, keyed};
+use super::super::{common, floats, keyed};
 use super::{Expressions, differ, is_unknown, lend, lend_as, marked, named, no_operator};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::DataType;
-use datafusion::common::Result as DfResult;
-use datafusion::logical_expr::expr::{InList, InSubquery};
-use datafusion::logical_expr::{Case, Expr, ExprSchemable, cast};
+use datafusion::common::{Result as DfResult, ScalarValue};
+use datafusion::logical_expr::expr::{InList, InSubquery, SetComparison};
+use datafusion::logical_expr::{Case, Cast, Expr, ExprSchemable, LogicalPlan, cast, when};
 use std::sync::Arc;
 
 impl Expressions<'_> {
@@ -37,6 +40,11 @@ impl Expressions<'_> {
         {
             return Err(no_operator(&a, sign, &b));
         }
+        if let (Some(a), Some(b)) = (self.sql_type_of(expr), self.sql_type_of(&other))
+            && common::differ(&a, &b)
+        {
+            return Err(missing::operator(&format!("{} {sign} {}", name_of(&a), name_of(&b))));
+        }
         Ok(other)
     }
 
@@ -53,13 +61,50 @@ impl Expressions<'_> {
         if let Some(mine) = self.type_of(&membership.expr)
             && floats::meet([&mine, &column].into_iter())
         {
-            membership.subquery.subquery = Arc::new(floats::columns_as_floats(&membership.subquery.subquery, &[true])?);
+            membership.subquery.subquery =
+                Arc::new(floats::columns_as_floats(&membership.subquery.subquery, &[Some(DataType::Float64)])?);
             *membership.expr = cast(*membership.expr, DataType::Float64);
         }
-        match self.type_of(&membership.expr) {
-            Some(mine) if differ(&mine, &column) => Err(no_operator(&mine, "=", &column).into()),
-            _ => without_rows(membership, self.schema),
+        if let Some(mine) = self.type_of(&membership.expr)
+            && differ(&mine, &column)
+        {
+            return Err(no_operator(&mine, "=", &column).into());
         }
+        let rows = membership.subquery.subquery.clone();
+        *membership.expr = self.beside_rows(*membership.expr, &rows, "=")?;
+        if let Some(key) = keyed::key(&membership.expr, self.schema)
+            && let Some(keys) = keyed::subquery(&rows, keyed::key)?
+        {
+            *membership.expr = key;
+            membership.subquery.subquery = Arc::new(keys);
+        }
+        without_rows(membership, self.schema)
+    }
+
+    /// `x < ANY (query)` and its like, by the keys of what is compared.
+    pub(super) fn compared(&self, mut set: SetComparison) -> DfResult<Expr> {
+        let rows = set.subquery.subquery.clone();
+        *set.expr = self.beside_rows(*set.expr, &rows, &set.op.to_string())?;
+        if let Some(key) = keyed::order_key(&set.expr, self.schema)
+            && let Some(keys) = keyed::subquery(&rows, keyed::order_key)?
+        {
+            *set.expr = key;
+            set.subquery.subquery = Arc::new(keys);
+        }
+        Ok(Expr::SetComparison(set))
+    }
+
+    /// What is compared with the rows of a query, which lend a literal their type.
+    fn beside_rows(&self, expr: Expr, rows: &LogicalPlan, sign: &str) -> Result<Expr> {
+        let Some(field) = rows.schema().fields().first() else { return Ok(expr) };
+        let expr = lend_as(expr, field)?;
+        if let (Some(a), Ok(b)) = (self.sql_type_of(&expr), SqlType::from_field(field))
+            && !field.data_type().is_null()
+            && common::differ(&a, &b)
+        {
+            return Err(missing::operator(&format!("{} {sign} {}", name_of(&a), name_of(&b))));
+        }
+        Ok(expr)
     }
 
     pub(super) fn case(&self, Case { expr, when_then_expr, else_expr }: Case) -> Result<Expr> {
@@ -81,7 +126,7 @@ impl Expressions<'_> {
         };
         let has_else = else_expr.is_some();
         results.extend(else_expr.map(|e| *e));
-        let mark = self.common_mark(&results);
+        let mark = self.common_of(&results, "CASE")?;
         let open = results.iter().any(|result| self.is_open_numeric(result));
         let mut results = self.alike(results, "CASE")?;
         let else_expr = if has_else { results.pop().map(Box::new) } else { None };
@@ -92,6 +137,10 @@ impl Expressions<'_> {
 
     /// Expressions of which one is the result: quoted literals take the type of the others.
     pub(super) fn alike(&self, all: Vec<Expr>, what: &str) -> Result<Vec<Expr>> {
+        let mark = match what {
+            "NULLIF" => self.of_first(&all)?,
+            what => self.common_of(&all, what)?,
+        };
         let mut wanted: Option<DataType> = None;
         for expr in all.iter().filter(|expr| !is_unknown(expr)) {
             let Some(found) = self.type_of(expr) else { continue };
@@ -111,13 +160,58 @@ impl Expressions<'_> {
         // Without any type around them they are texts together.
         let texts = what == "COALESCE" || what == "NULLIF" || what == "GREATEST" || what == "LEAST";
         let as_text = |expr| if texts && wanted.is_none() { parameters::of_type(expr, &SqlType::Text) } else { expr };
-        let mark = self.common_mark(&all).map(|mark| mark.field(""));
-        let one = |expr| match &mark {
-            Some(field) => lend_as(expr, field),
+        let one = |expr: Expr| match &mark {
+            // The blanks at the end of other texts go.
+            Some(SqlType::Char(_)) if self.sql_type_of(&expr).is_some_and(|t| !matches!(t, SqlType::Char(_))) => {
+                let field = Arc::new(SqlType::Char(0).field(CAST));
+                Ok(Expr::Cast(Cast::new_from_field(Box::new(expr), field)))
+            }
+            Some(mark) => lend_as(expr, &mark.field("")),
             None => lend(as_text(expr), wanted.as_ref()),
         };
         let all = all.into_iter().map(one).collect::<Result<_>>()?;
         // What NULLIF gives is the first of them as it is.
-        Ok(if what == "NULLIF" { self.numbers(all) } else { self.numbers(self.exact(self.moments(all))) })
+        Ok(match what {
+            "NULLIF" => self.numbers(all),
+            _ => self.numbers(self.exact(self.singles(self.moments(all)))),
+        })
+    }
+
+    /// The type that NULLIF gives, if a mark tells it, where both can be compared.
+    fn of_first(&self, all: &[Expr]) -> Result<Option<SqlType>> {
+        let types: Vec<SqlType> = all.iter().filter_map(|expr| self.sql_type_of(expr)).collect();
+        if let [a, b] = types.as_slice()
+            && common::differ(a, b)
+        {
+            return Err(missing::operator(&format!("{} = {}", name_of(a), name_of(b))));
+        }
+        Ok(types.into_iter().next().filter(common::is_marked))
+    }
+
+    /// NULLIF of what is compared by keys.
+    pub(super) fn null_if(&self, args: &[Expr]) -> Result<Option<Expr>> {
+        let [value, other] = args else { return Ok(None) };
+        let keys = keyed::together(args.to_vec(), self.schema);
+        let [a, b] = keys.as_slice() else { return Ok(None) };
+        if (a, b) == (value, other) {
+            return Ok(None);
+        }
+        let null = ScalarValue::try_from(&value.get_type(self.schema)?)?;
+        Ok(Some(when(a.clone().eq(b.clone()), Expr::Literal(null, None)).otherwise(value.clone())?))
+    }
+
+    /// Exact numbers beside `real` as `real`, where no `double precision` is among them.
+    fn singles(&self, all: Vec<Expr>) -> Vec<Expr> {
+        let types: Vec<_> = all.iter().map(|expr| self.type_of(expr)).collect();
+        let numbers = types.iter().flatten().all(DataType::is_numeric);
+        let single = types.iter().flatten().any(|t| *t == DataType::Float32);
+        if !numbers || !single || types.iter().flatten().any(|t| *t == DataType::Float64) {
+            return all;
+        }
+        let one = |(expr, own): (Expr, &Option<DataType>)| match own {
+            Some(own) if *own != DataType::Float32 => cast(expr, DataType::Float32),
+            _ => expr,
+        };
+        all.into_iter().zip(&types).map(one).collect()
     }
 }

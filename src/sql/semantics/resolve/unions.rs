@@ -1,37 +1,41 @@
 //! UNION: the types that columns below each other have together.
 
+use super::super::super::planner::CAST;
+use super::super::common::{Value, common};
 use crate::catalog::SqlType;
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::Field;
 use datafusion::common::{Column, Result as DfResult};
 use datafusion::logical_expr::{Cast, Expr, LogicalPlan, LogicalPlanBuilder, Union};
 use datafusion::optimizer::analyzer::type_coercion::coerce_union_schema;
 use std::sync::Arc;
 
-/// A UNION whose columns of `varchar(n)`, `char(n)` and text are all texts.
+/// A UNION whose columns of `varchar(n)`, `char(n)` and text are what the first of them is.
 pub fn texts_together(union: Union) -> DfResult<Union> {
-    let text = |field: &Field| {
-        matches!(SqlType::from_field(field), Ok(SqlType::Text | SqlType::Varchar(_) | SqlType::Char(_)))
+    let text = |field: &Field| match SqlType::from_field(field) {
+        Ok(of @ (SqlType::Text | SqlType::Varchar(_) | SqlType::Char(_))) => Some(Value::Of(of)),
+        _ => None,
     };
-    let mixed = |at: usize| {
-        let mut fields = union.inputs.iter().map(|input| input.schema().field(at));
-        let first = fields.clone().next();
-        fields.clone().all(|field| text(field))
-            && fields.any(|field| Some(field.metadata()) != first.map(|f| f.metadata()))
+    let wanted = |at: usize| {
+        let types: Option<Vec<Value>> = union.inputs.iter().map(|input| text(input.schema().field(at))).collect();
+        let types = types?;
+        let marks = || union.inputs.iter().map(|input| input.schema().field(at).metadata());
+        let mixed = marks().any(|mark| marks().next() != Some(mark));
+        mixed.then(|| common("UNION", &types).ok().flatten().unwrap_or(SqlType::Text))
     };
-    let mixed: Vec<bool> = (0..union.schema.fields().len()).map(mixed).collect();
-    if !mixed.contains(&true) {
+    let wanted: Vec<Option<SqlType>> = (0..union.schema.fields().len()).map(wanted).collect();
+    if wanted.iter().all(Option::is_none) {
         return Ok(union);
     }
     let as_texts = |input: &Arc<LogicalPlan>| {
-        let columns = input.schema().iter().zip(&mixed).map(|((qualifier, field), mixed)| {
+        let columns = input.schema().iter().zip(&wanted).map(|((qualifier, field), wanted)| {
             let column = Expr::Column(Column::from((qualifier, field)));
-            match *mixed && !field.metadata().is_empty() {
-                true => {
-                    let to = Arc::new(Field::new("text", DataType::Utf8, true));
+            match wanted {
+                Some(wanted) if field.metadata() != wanted.field("").metadata() => {
+                    let to = Arc::new(wanted.field(CAST));
                     Expr::Cast(Cast::new_from_field(Box::new(column), to))
                         .alias_qualified(qualifier.cloned(), field.name())
                 }
-                false => column,
+                _ => column,
             }
         });
         LogicalPlanBuilder::from(input.as_ref().clone()).project(columns.collect::<Vec<_>>())?.build().map(Arc::new)

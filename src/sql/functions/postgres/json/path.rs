@@ -4,38 +4,27 @@
 use super::super::declared::{Body::Each, Declaration};
 use super::super::made::Args;
 use super::tree::at;
-use crate::sql::values::{JsonLevel, json_level};
+use crate::error::Result;
+use crate::sql::values::{JsonLevel, json_level, json_zero};
 
 /// The functions of this file.
 pub const FUNCTIONS: &[Declaration] = &[
     ("json_object_field(json, text) json", Each(|row| Ok(field(row).into()))),
     ("json_object_field(jsonb, text) jsonb", Each(|row| Ok(field(row).into()))),
-    ("json_object_field_text(json, text) text", Each(|row| Ok(field(row).and_then(|part| text(&part)).into()))),
-    ("json_object_field_text(jsonb, text) text", Each(|row| Ok(field(row).and_then(|part| text(&part)).into()))),
+    ("json_object_field_text(json, text) text", Each(|row| Ok(shown(field(row).as_deref())?.into()))),
+    ("json_object_field_text(jsonb, text) text", Each(|row| Ok(shown(field(row).as_deref())?.into()))),
     ("json_array_element(json, int4) json", Each(|row| Ok(place(row, false).into()))),
     ("json_array_element(jsonb, int4) jsonb", Each(|row| Ok(place(row, true).into()))),
-    ("json_array_element_text(json, int4) text", Each(|row| Ok(place(row, false).and_then(|part| text(&part)).into()))),
-    ("json_array_element_text(jsonb, int4) text", Each(|row| Ok(place(row, true).and_then(|part| text(&part)).into()))),
+    ("json_array_element_text(json, int4) text", Each(|row| Ok(shown(place(row, false).as_deref())?.into()))),
+    ("json_array_element_text(jsonb, int4) text", Each(|row| Ok(shown(place(row, true).as_deref())?.into()))),
     ("json_at_path(json, text[]) json", Each(|row| Ok(path(row, &row.texts(1)).into()))),
     ("json_at_path(jsonb, text[]) jsonb", Each(|row| Ok(path(row, &row.texts(1)).into()))),
-    (
-        "json_at_path_text(json, text[]) text",
-        Each(|row| Ok(path(row, &row.texts(1)).and_then(|part| text(&part)).into())),
-    ),
-    (
-        "json_at_path_text(jsonb, text[]) text",
-        Each(|row| Ok(path(row, &row.texts(1)).and_then(|part| text(&part)).into())),
-    ),
+    ("json_at_path_text(json, text[]) text", Each(|row| Ok(shown(path(row, &row.texts(1)).as_deref())?.into()))),
+    ("json_at_path_text(jsonb, text[]) text", Each(|row| Ok(shown(path(row, &row.texts(1)).as_deref())?.into()))),
     ("json_extract_path(json, ...text) json", Each(|row| Ok(path(row, &steps(row)).into()))),
-    (
-        "json_extract_path_text(json, ...text) text",
-        Each(|row| Ok(path(row, &steps(row)).and_then(|part| text(&part)).into())),
-    ),
+    ("json_extract_path_text(json, ...text) text", Each(|row| Ok(shown(path(row, &steps(row)).as_deref())?.into()))),
     ("jsonb_extract_path(jsonb, ...text) jsonb", Each(|row| Ok(path(row, &steps(row)).into()))),
-    (
-        "jsonb_extract_path_text(jsonb, ...text) text",
-        Each(|row| Ok(path(row, &steps(row)).and_then(|part| text(&part)).into())),
-    ),
+    ("jsonb_extract_path_text(jsonb, ...text) text", Each(|row| Ok(shown(path(row, &steps(row)).as_deref())?.into()))),
 ];
 
 /// The member of a key; the last one of equal keys.
@@ -77,8 +66,16 @@ fn path(row: &Args<'_>, steps: &[Option<String>]) -> Option<String> {
     Some(part.to_owned())
 }
 
+/// The [`text`] of a part, which holds no zero character.
+pub fn shown(part: Option<&str>) -> Result<Option<String>> {
+    match part.and_then(text) {
+        Some(text) if text.contains('\0') => Err(json_zero()),
+        text => Ok(text),
+    }
+}
+
 /// A part as a text: without quotation marks, none for `null`.
-pub fn text(part: &str) -> Option<String> {
+fn text(part: &str) -> Option<String> {
     match json_level(part)? {
         JsonLevel::Scalar("null") => None,
         JsonLevel::Scalar(text) if text.starts_with('"') => serde_json::from_str(text).ok(),

@@ -3,9 +3,9 @@
 use super::super::declared::{Body::Each, Declaration};
 use super::super::made::{Args, Made};
 use super::invalid;
-use super::path::{member, text};
+use super::path::{member, shown};
 use crate::error::Result;
-use crate::sql::values::{JsonLevel, json_level};
+use crate::sql::values::{JsonLevel, json_level, json_zero};
 
 /// The functions of this file.
 pub const FUNCTIONS: &[Declaration] = &[
@@ -25,13 +25,15 @@ pub const FUNCTIONS: &[Declaration] = &[
     ("json_recordset_field(jsonb, text, bool) text[]", Each(|row| record(row, true))),
 ];
 
-fn part(part: &str, as_text: bool) -> Made {
-    if as_text { text(part).into() } else { part.into() }
+fn part(part: &str, as_text: bool) -> Result<Made> {
+    Ok(if as_text { shown(Some(part))?.into() } else { part.into() })
 }
 
 fn elements(row: &Args<'_>, as_text: bool) -> Result<Made> {
     match json_level(row.text(0)) {
-        Some(JsonLevel::Array(items)) => Ok(Made::List(items.into_iter().map(|item| part(item, as_text)).collect())),
+        Some(JsonLevel::Array(items)) => {
+            Ok(Made::List(items.into_iter().map(|item| part(item, as_text)).collect::<Result<_>>()?))
+        }
         Some(JsonLevel::Object(_)) => Err(invalid("cannot extract elements from an object")),
         _ => Err(invalid("cannot extract elements from a scalar")),
     }
@@ -46,12 +48,16 @@ fn members<'t>(row: &'t Args<'_>, function: &str) -> Result<Vec<(String, &'t str
 }
 
 fn keys(row: &Args<'_>, function: &str) -> Result<Made> {
-    Ok(members(row, function)?.into_iter().map(|(key, _)| key).collect::<Vec<_>>().into())
+    let keys: Vec<String> = members(row, function)?.into_iter().map(|(key, _)| key).collect();
+    match keys.iter().any(|key| key.contains('\0')) {
+        true => Err(json_zero()),
+        false => Ok(keys.into()),
+    }
 }
 
 fn values(row: &Args<'_>) -> Result<Made> {
     let members = members(row, "jsonb_each")?;
-    Ok(Made::List(members.into_iter().map(|(_, value)| part(value, row.is_true(1))).collect()))
+    Ok(Made::List(members.into_iter().map(|(_, value)| part(value, row.is_true(1))).collect::<Result<_>>()?))
 }
 
 /// A column of a record, or of each record of an array: as text, or as JSON where the third argument says so.
@@ -64,7 +70,7 @@ fn record(row: &Args<'_>, set: bool) -> Result<Made> {
         _ => return Err(invalid("cannot call jsonb_to_record on a non-object")),
     };
     let one = |record: &str| match json_level(record) {
-        Some(JsonLevel::Object(_)) => Ok(member(record, name).map_or(Made::Null, |value| part(value, !json))),
+        Some(JsonLevel::Object(_)) => member(record, name).map_or(Ok(Made::Null), |value| part(value, !json)),
         _ => Err(invalid("argument of jsonb_to_recordset must be an array of objects")),
     };
     Ok(Made::List(records.into_iter().map(one).collect::<Result<_>>()?))
