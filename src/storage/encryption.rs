@@ -77,6 +77,8 @@ pub struct SealStatus {
 impl Store {
     /// With which algorithm and key everything is sealed.
     pub fn encryption_status(&self) -> Result<Vec<SealStatus>> {
+        // What is durable and lies in the journal alone is shown where it belongs.
+        self.sealed().apply_pending()?;
         let facts = self.keyring().facts().into_iter().map(|fact| (fact.id, fact)).collect();
         let mut survey = Survey { store: self, facts, found: Vec::new() };
         survey.folder(self.dir(), "")?;
