@@ -71,6 +71,9 @@ pub struct Schema {
     pub name: String,
     /// Who owns it.
     pub owner: ObjectId,
+    /// Who else makes relations in it (`GRANT CREATE`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub creators: Vec<ObjectId>,
 }
 
 /// A table that holds rows.
@@ -102,6 +105,9 @@ pub struct Table {
     pub comment: Option<String>,
     /// Row policies are on.
     pub row_security: bool,
+    /// They are for the owner too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub force_row_security: bool,
     /// Positions of the columns by which rows are kept sorted; none for the order in which they came.
     #[serde(default)]
     pub cluster: Vec<usize>,
@@ -185,6 +191,9 @@ pub struct CheckConstraint {
     pub name: String,
     /// The condition, as SQL.
     pub expression: String,
+    /// Rows from before it need not fulfil it (`NOT VALID`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_valid: bool,
 }
 
 /// A foreign key: NULL in one of its columns, or the key of a row of the other table.
@@ -205,6 +214,12 @@ pub struct ForeignKey {
     /// When it is looked at.
     #[serde(default, skip_serializing_if = "Deferral::is_never")]
     pub deferral: Deferral,
+    /// Either all of its columns are NULL or none is (`MATCH FULL`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub match_full: bool,
+    /// Rows from before it need not refer to anything (`NOT VALID`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_valid: bool,
 }
 
 /// What a foreign key does when what it refers to goes.
@@ -306,6 +321,9 @@ pub struct View {
     pub grants: Vec<Grant>,
     /// COMMENT ON VIEW.
     pub comment: Option<String>,
+    /// Conditions of queries around it meet its rows only (`security_barrier`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub barrier: bool,
 }
 
 /// A text index over a table.
@@ -534,6 +552,7 @@ impl Table {
             tags: Vec::new(),
             comment: None,
             row_security: false,
+            force_row_security: false,
             cluster: Vec::new(),
             on_commit: None,
             materialized: None,

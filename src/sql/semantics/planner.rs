@@ -9,8 +9,9 @@ use super::kept::kept_call;
 use super::lists::Relation;
 use super::{called, elements, function, operand, operators, resolve, windows};
 use crate::catalog::SqlType;
+use crate::error::{Error, Kind};
 use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
-use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
+use datafusion::common::{DFSchema, Result as DfResult, ScalarValue, TableReference};
 use datafusion::functions_nested::expr_fn::array_element;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr, RawWindowExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator, cast};
@@ -109,6 +110,28 @@ impl ExprPlanner for Operators {
             }
             field_access => PlannerResult::Original(RawFieldAccessExpr { field_access, expr }),
         })
+    }
+
+    fn plan_compound_identifier(
+        &self,
+        field: &Field,
+        qualifier: Option<&TableReference>,
+        nested: &[String],
+    ) -> DfResult<PlannerResult<Vec<Expr>>> {
+        // `x.nosuch` where a relation and a column of it are called `x`: the engine would look into the column.
+        if let (DataType::Struct(_), _) | (_, []) = (field.data_type(), nested) {
+            return Ok(PlannerResult::Original(Vec::new()));
+        }
+        let name = format!("{}.{}", field.name(), nested.join("."));
+        let known = qualifier.is_some_and(|relation| relation.table() == field.name());
+        Err(match known {
+            true => Error::new(Kind::UndefinedColumn, format!("column {name} does not exist")),
+            false => {
+                let message = format!("missing FROM-clause entry for table \"{}\"", field.name());
+                Error::new(Kind::UndefinedTable, message)
+            }
+        }
+        .into())
     }
 
     fn plan_extract(&self, args: Vec<Expr>) -> DfResult<PlannerResult<Vec<Expr>>> {

@@ -40,7 +40,7 @@ use crate::catalog::{Object, ObjectId, Privilege, View, is_temporary};
 use crate::error::{Error, Kind, Result};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::TableSource;
+use datafusion::logical_expr::{LogicalPlanBuilder, TableSource, lit};
 use std::sync::Arc;
 
 /// The relation `schema.name` as the context's role may see it.
@@ -72,7 +72,12 @@ fn open_view(context: &Arc<Context>, state: &SessionState, _: ObjectId, view: &V
     // Nor does a relation that the reader has made for itself stand in for one that the view was made to read.
     let owner = if is_temporary(&view.schema) { owner } else { Arc::new(owner.without_temporary()) };
     let query = parser::query(&view.query)?;
-    Ok(plan_source(Planner::new(&owner, state).relation_of(query, &view.columns)?))
+    let plan = Planner::new(&owner, state).relation_of(query, &view.columns)?;
+    Ok(plan_source(match view.barrier {
+        // Which nothing is put below of.
+        true => LogicalPlanBuilder::from(plan).limit_by_expr(Some(lit(0i64)), None)?.build()?,
+        false => plan,
+    }))
 }
 
 /// The error for a relation that is not there.

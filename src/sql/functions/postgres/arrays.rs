@@ -22,12 +22,21 @@ pub const FUNCTIONS: &[Declaration] = &[
     ("array_ndims(anyarray) int4", Each(|row| Ok(some(row).map(|_| 1).into()))),
     ("cardinality(anyarray) int4", Each(|row| Ok(Made::Int(length(row).into())))),
     ("generate_subscripts(anyarray, int4, bool?) int4[]", Each(subscripts)),
-    ("ordinals(anyarray) int8[]", Each(|row| Ok((1..=length(row)).collect::<Vec<i64>>().into()))),
+    ("?ordinals(...any) int8[]", Each(|row| Ok((1..=longest(row)).collect::<Vec<i64>>().into()))),
     ("array_fill(anyelement, int4[]) anyarray", All(fill)),
     ("trim_array(anyarray, int4) anyarray", All(trim)),
     ("?array_or_empty(anyarray) anyarray", All(or_empty)),
     ("?rows_or_null(anyarray) anyarray", All(rows_or_null)),
 ];
+
+/// The length of the longest of several arrays.
+fn longest(row: &Args<'_>) -> i64 {
+    let length = |cell: &Option<Cell<'_>>| match cell {
+        Some(Cell::List(_, range)) => range.len() as i64,
+        _ => 0,
+    };
+    row.0.iter().map(length).max().unwrap_or(0)
+}
 
 fn length(row: &Args<'_>) -> i64 {
     match row.get(0) {

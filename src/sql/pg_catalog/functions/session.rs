@@ -47,8 +47,8 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
             true => facts.path().into(),
             false => own_path(args).into(),
         },
-        "current_setting" => match context.settings.get(args.text(0)?) {
-            Ok(value) => value.into(),
+        "current_setting" => match context.setting(args.text(0)?) {
+            Ok(value) => value.as_ref().into(),
             Err(_) if args.flag(1) => Value::Null,
             Err(error) => return Err(error),
         },
