@@ -23,6 +23,7 @@ mod membership;
 mod naming;
 mod operators;
 mod order;
+mod projected;
 mod recursive;
 mod rows;
 mod series;
@@ -98,6 +99,7 @@ impl VisitorMut for Rewriter<'_> {
         self.depth += 1;
         operators::fetch_as_limit(query);
         ties::spell_out(query);
+        projected::spell_out(query);
         grouping::positions(query);
         counts::as_numbers(query);
         sets::mean_columns(query);

@@ -102,6 +102,12 @@ fn returns(written: Option<&FunctionReturnType>) -> Result<Returns> {
             let columns = columns.iter().flatten().map(|column| Ok((fold(&column.name), sql_type(&column.data_type)?)));
             Returns::Table(columns.collect::<Result<_>>()?)
         }
+        Some(FunctionReturnType::DataType(DataType::Custom(name, _)))
+            if matches!(parser::last(name).as_str(), "void" | "trigger" | "record") =>
+        {
+            let message = format!("functions that return {} are not supported", parser::last(name));
+            return Err(Error::new(Kind::Unsupported, message));
+        }
         Some(FunctionReturnType::DataType(data_type)) => Returns::Value(sql_type(data_type)?),
         Some(FunctionReturnType::SetOf(data_type)) => Returns::Values(sql_type(data_type)?),
     })

@@ -21,6 +21,7 @@ mod refused;
 mod role;
 mod sequence;
 mod spelling;
+mod subscripts;
 mod symmetric;
 mod table;
 mod tokens;
@@ -146,6 +147,7 @@ fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     let dialect = PostgreSqlDialect {};
     let tokens =
         as_of::to_names(merge::spell(table::spell(symmetric::spell(locks::spell(type_names::spell(tokens))))))?;
+    let tokens = subscripts::spell(tokens);
     refused::words_within(&tokens)?;
     let (tokens, beside) = spelling::take_out(tokens)?;
     let mut words =

@@ -82,6 +82,13 @@ pub fn words_within(tokens: &[TokenWithSpan]) -> Result<()> {
         if word(at, "as") && word(at + 1, "execute") && word(0, "create") {
             return Err(refused("CREATE TABLE AS EXECUTE", "Write the query itself."));
         }
+        let assigns = word(at, "set") && (word(0, "update") || word(0, "insert"));
+        if assigns
+            && matches!(tokens.get(at + 1), Some(t) if matches!(t.token, Token::Word(_)))
+            && is(at + 2, &Token::LBracket)
+        {
+            return Err(refused("assignment to a slice (SET column[a:b])", "Assign the whole array."));
+        }
         if is(at, &Token::RParen) && is(at + 1, &Token::Period) && is(at + 2, &Token::Mul) {
             return Err(refused("(expression).*", "Name the columns, or call the function in FROM."));
         }

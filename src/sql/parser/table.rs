@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 /// The tokens of a statement in words that sqlparser reads.
 pub fn spell(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let tokens = from_something(without_only(tokens));
+    let tokens = settings(from_something(without_only(tokens)));
     if !tokens.iter().any(|token| keyword(token) == Some(Keyword::TABLE)) {
         return tokens;
     }
@@ -50,14 +50,29 @@ fn from_something(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let row = Tokenizer::new(&PostgreSqlDialect {}, "FROM (VALUES (1)) AS row").tokenize().unwrap_or_default();
     let row: Vec<Token> = row.into_iter().filter(|token| !matches!(token, Token::Whitespace(_) | Token::EOF)).collect();
     let mut spelt = Vec::with_capacity(tokens.len() + row.len());
-    for at in 0..tokens.len() {
-        spelt.push(tokens[at].clone());
+    for (at, token) in tokens.iter().enumerate() {
+        spelt.push(token.clone());
         if bare(at) {
-            let span = tokens[at].span;
+            let span = token.span;
             spelt.extend(row.iter().map(|token| TokenWithSpan { token: token.clone(), span }));
         }
     }
     spelt
+}
+
+/// `pg_show_all_settings()` gives what `pg_settings` shows.
+fn settings(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let named = |token: &TokenWithSpan| matches!(&token.token, Token::Word(word) if word.value.eq_ignore_ascii_case("pg_show_all_settings"));
+    while let Some(at) = tokens.iter().position(named) {
+        tokens[at].token = Token::make_word("pg_settings", None);
+        if let [open, close, ..] = &tokens[at + 1..]
+            && open.token == Token::LParen
+            && close.token == Token::RParen
+        {
+            tokens.drain(at + 1..at + 3);
+        }
+    }
+    tokens
 }
 
 /// `FROM ONLY t`: there are no tables that inherit from others.

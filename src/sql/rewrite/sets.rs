@@ -5,11 +5,11 @@
 
 use super::super::functions::call;
 use super::super::names;
-use super::super::parser::fold;
+use super::super::parser::{fold, last};
 use super::super::planner::parse_expression;
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, FunctionArg, FunctionArgExpr, Ident, OrderByExpr, Query, Select, SelectItem, SetExpr, TableAlias,
-    TableAliasColumnDef, TableFactor, Value, VisitMut, VisitorMut, visit_expressions,
+    DataType, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, OrderByExpr, Query, Select, SelectItem, SetExpr,
+    TableAlias, TableAliasColumnDef, TableFactor, Value, VisitMut, VisitorMut, visit_expressions,
 };
 use std::ops::ControlFlow;
 
@@ -31,6 +31,12 @@ const SETS: &[(&str, Option<&str>, Option<&str>)] = &[
 
 fn set(name: &str) -> Option<&'static (&'static str, Option<&'static str>, Option<&'static str>)> {
     SETS.iter().find(|(known, ..)| *known == name)
+}
+
+/// Whether a function of this name gives rows.
+pub fn gives_rows(name: &ObjectName) -> bool {
+    let name = last(name);
+    matches!(name.as_str(), "unnest" | "generate_series") || set(&name).is_some()
 }
 
 /// The rows of a call among the values of a query, where it is one of such a function.

@@ -44,8 +44,7 @@ fn as_moment(side: Expr, other: Option<&SqlType>) -> Expr {
     let Some(moment @ (SqlType::Timestamp | SqlType::Timestamptz)) = other else { return side };
     let is_interval = |field: &FieldRef| matches!(field.data_type(), DataType::Interval(_));
     match side {
-        Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::Plus | Operator::Minus), right })
-            if matches!(left.as_ref(), Expr::Placeholder(Placeholder { field: Some(field), .. }) if is_interval(field)) =>
+        Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::Plus | Operator::Minus), right }) if matches!(left.as_ref(), Expr::Placeholder(Placeholder { field: Some(field), .. }) if is_interval(field)) =>
         {
             let left = match *left {
                 Expr::Placeholder(Placeholder { id, .. }) => {

@@ -9,9 +9,8 @@ use super::kept::kept_call;
 use super::lists::Relation;
 use super::{called, elements, function, operand, operators, resolve, windows};
 use crate::catalog::SqlType;
-use crate::error::{Error, Kind};
 use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
-use datafusion::common::{DFSchema, Result as DfResult, ScalarValue, TableReference};
+use datafusion::common::{Column, DFSchema, Result as DfResult, ScalarValue, TableReference};
 use datafusion::functions_nested::expr_fn::array_element;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr, RawWindowExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator, cast};
@@ -122,16 +121,11 @@ impl ExprPlanner for Operators {
         if let (DataType::Struct(_), _) | (_, []) = (field.data_type(), nested) {
             return Ok(PlannerResult::Original(Vec::new()));
         }
-        let name = format!("{}.{}", field.name(), nested.join("."));
-        let known = qualifier.is_some_and(|relation| relation.table() == field.name());
-        Err(match known {
-            true => Error::new(Kind::UndefinedColumn, format!("column {name} does not exist")),
-            false => {
-                let message = format!("missing FROM-clause entry for table \"{}\"", field.name());
-                Error::new(Kind::UndefinedTable, message)
-            }
-        }
-        .into())
+        // Which is a column of the relation that is not there.
+        let relation = qualifier.cloned().filter(|relation| relation.table() == field.name());
+        let relation = relation.unwrap_or_else(|| TableReference::bare(field.name().as_str()));
+        let missing = Column::new(Some(relation), nested.join("."));
+        Ok(PlannerResult::Planned(Expr::Column(missing)))
     }
 
     fn plan_extract(&self, args: Vec<Expr>) -> DfResult<PlannerResult<Vec<Expr>>> {
