@@ -112,6 +112,8 @@ pub struct Context {
     pub(super) reads: Option<Reads>,
     /// The WITH queries before a statement that changes rows, in reach of all its parts.
     pub(super) with: Option<Arc<ast::With>>,
+    /// The views whose queries are being planned, each within the one before.
+    pub(super) opening: Vec<ObjectId>,
     /// Rows that stand in for queries that locked them, or that changed them.
     pub(super) locked: Arc<Locked>,
     /// Types and values of the statement's parameters.
