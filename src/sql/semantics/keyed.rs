@@ -5,10 +5,10 @@
 //! key: the length, or bytes that sort so (`jsonb_order`, `inet_order`).
 
 use super::super::functions::postgres_call;
-use super::interval::Span;
-use super::lists::ListOrder;
 use super::enumeration;
 use super::function::{self, Operator};
+use super::interval::Span;
+use super::lists::ListOrder;
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
 use arrow::array::ArrayRef;
