@@ -87,6 +87,10 @@ pub enum Kind {
     InvalidDefinition,
     /// A function's definition contradicts itself, or what is there.
     InvalidFunction,
+    /// A part of a text that has less than nothing.
+    InvalidSubstring,
+    /// A privilege that such an object does not have.
+    InvalidGrant,
     /// The words of a cursor's declaration contradict each other.
     InvalidCursor,
     /// A table cannot be as it is defined.

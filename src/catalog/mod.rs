@@ -5,6 +5,7 @@
 //! store's tree `Catalog`: key its id, value the object as versioned JSON, sealed. Names are inside the value.
 
 mod comment;
+mod constraint;
 mod deferral;
 mod domain;
 mod enumeration;
@@ -17,6 +18,7 @@ mod temporary;
 mod types;
 
 pub use comment::Comment;
+pub use constraint::{Action, CheckConstraint, ForeignKey};
 pub use deferral::Deferral;
 pub use domain::Domain;
 use enumeration::written_name;
@@ -25,9 +27,9 @@ pub use function::{Argument, Function, Returns};
 pub use index::{IndexPart, Order, PlainIndex, UniqueIndex};
 pub use materialized::{Materialized, Origin};
 pub use object::{
-    Action, CheckConstraint, Class, Column, ColumnClass, FIRST_USER_ID, Finding, ForeignKey, Grant, Index,
-    KeyConstraint, MaskingPolicy, Model, ModelVersion, Object, ObjectId, PUBLIC, Privilege, Role, RowPolicy, Schema,
-    Source, Table, Tag, TagSource, TagUse, View, relation_key,
+    Class, Column, ColumnClass, FIRST_USER_ID, Finding, Grant, Index, KeyConstraint, MaskingPolicy, Model,
+    ModelVersion, Object, ObjectId, PUBLIC, Privilege, Role, RowPolicy, Schema, Source, Table, Tag, TagSource, TagUse,
+    View, relation_key,
 };
 pub use sequence::Sequence;
 pub use temporary::{OnCommit, is_temporary, temporary_schema};

@@ -1,7 +1,7 @@
 //! The facts that Steward keeps: one struct for each kind of object.
 
 use super::comment::Comment;
-use super::deferral::Deferral;
+use super::constraint::{CheckConstraint, ForeignKey};
 use super::domain::Domain;
 use super::enumeration::EnumType;
 use super::function::Function;
@@ -71,6 +71,9 @@ pub struct Schema {
     pub name: String,
     /// Who owns it.
     pub owner: ObjectId,
+    /// Who else makes relations in it (`GRANT CREATE`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub creators: Vec<ObjectId>,
 }
 
 /// A table that holds rows.
@@ -102,6 +105,9 @@ pub struct Table {
     pub comment: Option<String>,
     /// Row policies are on.
     pub row_security: bool,
+    /// They are for the owner too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub force_row_security: bool,
     /// Positions of the columns by which rows are kept sorted; none for the order in which they came.
     #[serde(default)]
     pub cluster: Vec<usize>,
@@ -178,63 +184,6 @@ pub struct KeyConstraint {
     pub index: Option<UniqueIndex>,
 }
 
-/// A CHECK constraint.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CheckConstraint {
-    /// Name.
-    pub name: String,
-    /// The condition, as SQL.
-    pub expression: String,
-}
-
-/// A foreign key: NULL in one of its columns, or the key of a row of the other table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ForeignKey {
-    /// Name.
-    pub name: String,
-    /// Positions of its columns, in the order of the key that they refer to.
-    pub columns: Vec<usize>,
-    /// The table that it refers to.
-    pub table: ObjectId,
-    /// The name of that table's primary key or unique constraint.
-    pub key: String,
-    /// What becomes of a row when the one that it refers to is removed.
-    pub on_delete: Action,
-    /// What becomes of it when the key that it refers to is changed.
-    pub on_update: Action,
-    /// When it is looked at.
-    #[serde(default, skip_serializing_if = "Deferral::is_never")]
-    pub deferral: Deferral,
-}
-
-/// What a foreign key does when what it refers to goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Action {
-    /// Refuse, unless the key is there again when the statement ends.
-    NoAction,
-    /// Refuse.
-    Restrict,
-    /// Go as well, or follow the change.
-    Cascade,
-    /// Refer to nothing.
-    SetNull,
-    /// Refer to what the columns' defaults say.
-    SetDefault,
-}
-
-impl Action {
-    /// Its words in SQL.
-    pub fn sql(self) -> &'static str {
-        match self {
-            Self::NoAction => "NO ACTION",
-            Self::Restrict => "RESTRICT",
-            Self::Cascade => "CASCADE",
-            Self::SetNull => "SET NULL",
-            Self::SetDefault => "SET DEFAULT",
-        }
-    }
-}
-
 /// A tag on a table or column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TagUse {
@@ -306,6 +255,9 @@ pub struct View {
     pub grants: Vec<Grant>,
     /// COMMENT ON VIEW.
     pub comment: Option<String>,
+    /// Conditions of queries around it meet its rows only (`security_barrier`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub barrier: bool,
 }
 
 /// A text index over a table.
@@ -534,6 +486,7 @@ impl Table {
             tags: Vec::new(),
             comment: None,
             row_security: false,
+            force_row_security: false,
             cluster: Vec::new(),
             on_commit: None,
             materialized: None,

@@ -16,6 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::txn::locks::Owner;
 use crate::txn::{Reads, Snapshot};
 use datafusion::sql::sqlparser::ast;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Weak};
@@ -111,6 +112,8 @@ pub struct Context {
     pub(super) reads: Option<Reads>,
     /// The WITH queries before a statement that changes rows, in reach of all its parts.
     pub(super) with: Option<Arc<ast::With>>,
+    /// The views whose queries are being planned, each within the one before.
+    pub(super) opening: Vec<ObjectId>,
     /// Rows that stand in for queries that locked them, or that changed them.
     pub(super) locked: Arc<Locked>,
     /// Types and values of the statement's parameters.
@@ -177,6 +180,18 @@ impl Context {
     /// Whether the role is, or has the rights of, another.
     pub fn has_role(&self, other: ObjectId) -> bool {
         self.is_superuser() || self.snapshot.catalog.memberships(self.role).contains(&other)
+    }
+
+    /// The value of a setting, or of what PostgreSQL shows as one: who the session is.
+    pub fn setting(&self, name: &str) -> Result<Cow<'_, str>> {
+        let catalog = &self.snapshot.catalog;
+        Ok(match name.to_ascii_lowercase().as_str() {
+            "is_superuser" => if catalog.is_superuser(self.role) { "on" } else { "off" }.into(),
+            "role" if self.viewer == self.session_role => "none".into(),
+            "role" => catalog.role_name(self.viewer).into(),
+            "session_authorization" => catalog.role_name(self.session_role).into(),
+            _ => self.settings.get(name)?.into(),
+        })
     }
 
     /// Whether one of the role's grants gives this right on the whole object.

@@ -247,7 +247,10 @@ fn bear(store: &Store, manager: &Manager, birth: &Birth) -> Result<()> {
     };
     let superuser = Role { name: birth.user.clone(), superuser: true, login: true, verifier, member_of: Vec::new() };
     txn.put_object(role, Object::Role(superuser))?;
-    txn.put_object(manager.new_id(), Object::Schema(Schema { name: "public".to_owned(), owner: role }))?;
+    txn.put_object(
+        manager.new_id(),
+        Object::Schema(Schema { name: "public".to_owned(), owner: role, creators: Vec::new() }),
+    )?;
     let mut batch = WriteBatch::default();
     batch.put(Tree::Sys, NAME_KEY.to_vec(), to_value(&birth.database)?);
     store.engine().commit(batch)?;
@@ -281,6 +284,7 @@ fn template() -> Result<SessionState> {
         .with_default_features()
         .with_optimizer_rules(semantics::rules())
         .with_physical_optimizer_rules(guarded::rules())
+        .with_query_planner(Arc::new(semantics::WithFences))
         .build();
     datafusion_functions_json::register_all(&mut state)?;
     state.add_analyzer_rule(Arc::new(Checked));

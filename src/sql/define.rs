@@ -11,15 +11,15 @@ use datafusion::sql::sqlparser::ast::ObjectType;
 pub async fn define(session: &mut Session, definition: Define) -> Result<Outcome> {
     match definition {
         Define::CreateTable { create, beside } => {
-            defining(session, async |ddl| ddl::create_table(ddl, *create, &beside).await).await?;
-            command("CREATE TABLE")
+            let rows = defining(session, async |ddl| ddl::create_table(ddl, *create, &beside).await).await?;
+            rows.map_or_else(|| command("CREATE TABLE"), |rows| command(&format!("SELECT {rows}")))
         }
         Define::AlterTable { alter, beside } => {
             defining(session, async |ddl| ddl::alter_table(ddl, *alter, &beside)).await?;
             command("ALTER TABLE")
         }
-        Define::CreateSequence { name, if_not_exists, options } => {
-            defining(session, async |ddl| ddl::create_sequence(ddl, name, if_not_exists, &options)).await?;
+        Define::CreateSequence { name, temporary, if_not_exists, options } => {
+            defining(session, async |ddl| ddl::create_sequence(ddl, name, temporary, if_not_exists, &options)).await?;
             command("CREATE SEQUENCE")
         }
         Define::AlterSequence { name, if_exists, options } => {
@@ -35,6 +35,10 @@ pub async fn define(session: &mut Session, definition: Define) -> Result<Outcome
             let alter = async |ddl: &mut Ddl<'_>| ddl::alter_constraint(ddl, &table, if_exists, &name, said.as_ref());
             defining(session, alter).await?;
             command("ALTER TABLE")
+        }
+        Define::Keeping(words) => {
+            defining(session, async |ddl| ddl::keeping(ddl, &words)).await?;
+            command(&format!("ALTER {}", words.kind))
         }
         Define::Rename { what, if_exists, name, to } => {
             defining(session, async |ddl| ddl::rename(ddl, what, if_exists, &name, to)).await?;

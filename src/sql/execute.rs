@@ -53,7 +53,7 @@ pub fn is_query(statement: &Statement) -> bool {
 pub fn looks_at_data(statement: &Statement) -> bool {
     match &statement.body {
         Body::Own(own) => match own.as_ref() {
-            Own::SetRole { .. } | Own::ResetRole => false,
+            Own::SetRole { .. } | Own::ResetRole | Own::SessionAuthorization { .. } => false,
             Own::Cursor(said) => matches!(said, Cursor::Declare(_)),
             _ => true,
         },
@@ -259,6 +259,10 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
             statements::set_role(session, None)?;
             command("RESET")
         }
+        Own::SessionAuthorization { role, reset } => {
+            statements::set_session_authorization(session, role.as_deref())?;
+            command(if reset { "RESET" } else { "SET" })
+        }
         Own::Cursor(_) => Err(Error::internal("a cursor's statement without its text")),
         Own::Copy(copy) => copy::start(session, copy).await,
         Own::CreateRole { name, if_not_exists, login, options } => {
@@ -355,8 +359,8 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
         Own::Define(definition) => define::define(session, definition).await,
         Own::Kept(kept) => statements::keep(session, kept).await,
         Own::Upkeep(upkeep) => statements::upkeep(session, upkeep).await,
-        Own::Operate(Operate::SetOwner { what, name, role }) => {
-            defining(session, async |ddl| ddl::set_owner(ddl, what, &name, &role)).await?;
+        Own::Operate(Operate::SetOwner { what, if_exists, name, role }) => {
+            defining(session, async |ddl| ddl::set_owner(ddl, what, if_exists, &name, &role)).await?;
             command(what.tag())
         }
         Own::Operate(operate) => statements::operate(session, operate),

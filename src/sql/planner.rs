@@ -291,6 +291,9 @@ impl ContextProvider for Planner<'_> {
         if let Some(grammar) = semantics::asked(name).or_else(|| semantics::cases(name)) {
             return Some(grammar);
         }
+        if name == functions::ARRAY {
+            return self.state.scalar_functions().get("make_array").cloned();
+        }
         if let Some(id) = functions::cast_to_domain(name) {
             return self.domain_cast(id);
         }

@@ -12,6 +12,7 @@ pub(super) mod domains;
 mod expansion;
 mod gathered;
 mod grouping;
+mod hypothetical;
 mod inherited;
 pub(super) mod inline;
 mod joins;
@@ -22,6 +23,7 @@ mod membership;
 mod naming;
 mod operators;
 mod order;
+mod projected;
 mod recursive;
 mod rows;
 mod series;
@@ -29,6 +31,7 @@ mod sets;
 mod similar;
 mod single;
 mod subqueries;
+mod ties;
 mod using;
 mod values;
 mod whole;
@@ -95,6 +98,9 @@ impl VisitorMut for Rewriter<'_> {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         self.depth += 1;
         operators::fetch_as_limit(query);
+        ties::spell_out(query);
+        projected::spell_out(query);
+        grouping::positions(query);
         counts::as_numbers(query);
         sets::mean_columns(query);
         values::computed(query);
@@ -121,6 +127,7 @@ impl VisitorMut for Rewriter<'_> {
         naming::spell_out(&mut query.body, order, self.depth == 1);
         if let SetExpr::Select(select) = query.body.as_mut() {
             casts::tell_apart(select, order);
+            casts::tell_keys_apart(select, order);
             inherited::order(select);
             order::mean_columns_in_having(select);
             order::mean_columns(select, order, self.depth == 1);
@@ -132,6 +139,7 @@ impl VisitorMut for Rewriter<'_> {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         joins::move_subqueries(select);
+        sets::first_of_all(select);
         windows::spell_out(select);
         name_in_full(select);
         if let Some(named) = self.named.last()
@@ -330,12 +338,30 @@ fn written_out(mantissa: &str, exponent: i32) -> String {
     }
 }
 
+/// `ARRAY[a, b]` of columns as a call: the engine's planner looks for the names of an array's elements in the nearest query only.
+fn arrays_of_columns(expression: &mut Expr) {
+    let Expr::Array(array) = &*expression else { return };
+    let named = |element: &Expr| {
+        visit_expressions(element, |part| match part {
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_) => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        })
+        .is_break()
+    };
+    let nested = |element: &Expr| matches!(element, Expr::Array(_));
+    if array.elem.iter().any(named) && !array.elem.iter().any(nested) {
+        *expression = functions::call(functions::ARRAY, array.elem.clone());
+    }
+}
+
 /// What is written in one way in PostgreSQL's SQL and in another in the engine's.
 fn in_engines_words(expression: &mut Expr) {
     name_to_call(expression);
     calls::spell_out(expression);
     counts::no_places(expression);
     gathered::spell_out(expression);
+    hypothetical::spell_out(expression);
+    arrays_of_columns(expression);
     long_number(expression);
     rows::compare(expression);
     similar::as_expression(expression);

@@ -412,6 +412,7 @@ impl Session {
             temporary: Some(self.temporary.clone()),
             reads: self.txn.as_ref().and_then(|txn| txn.reads().cloned()),
             with: None,
+            opening: Vec::new(),
             locked: Arc::default(),
             params: self.params.clone(),
             prepared: self.prepared.clone(),

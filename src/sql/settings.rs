@@ -49,48 +49,84 @@ macro_rules! known {
 /// In the order of their names.
 const KNOWN: &[Known] = known! {
     "application_name" "" Check::Any, true, "Name of the client, shown in the list of activities.";
+    "array_nulls" "on" Check::OneOf(&["on", "true", "yes", "1"]), false, "NULL is a word in arrays.";
     "backslash_quote" "safe_encoding" Check::OneOf(&["safe_encoding"]), false, "Accepted for PostgreSQL's clients.";
     "block_size" "8192" Check::Fixed, false, "Size of a page, in which PostgreSQL's clients count.";
     "bytea_output" "hex" Check::OneOf(&["hex"]), false, "Output form of bytea.";
     "check_function_bodies" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; bodies are checked when a function is made.";
     "client_encoding" "UTF8" Check::Charset, true, "Encoding of the client.";
     "client_min_messages" "notice" Check::OneOf(&["debug5", "debug4", "debug3", "debug2", "debug1", "debug", "log", "notice", "warning", "error"]), false, "Least severe message sent to the client.";
+    "commit_delay" "0" Check::Any, false, "Accepted for PostgreSQL's clients.";
+    "constraint_exclusion" "partition" Check::OneOf(&["partition", "on", "off"]), false, "Accepted for PostgreSQL's clients.";
+    "cpu_tuple_cost" "0.01" Check::Any, false, "Accepted for PostgreSQL's clients.";
     "datestyle" "ISO, MDY" Check::DateStyle, true, "Output form of dates.";
+    "default_statistics_target" "100" Check::Any, false, "Accepted for PostgreSQL's clients; statistics are those of all rows.";
     "default_table_access_method" "heap" Check::OneOf(&["heap"]), false, "How tables are kept, as PostgreSQL's clients know it.";
     "default_tablespace" "" Check::OneOf(&["", "pg_default"]), false, "There is one tablespace.";
+    "default_text_search_config" "pg_catalog.simple" Check::Any, false, "Accepted for PostgreSQL's clients.";
+    "default_toast_compression" "pglz" Check::OneOf(&["pglz", "lz4"]), false, "Accepted for PostgreSQL's clients.";
     "default_transaction_deferrable" "off" Check::Bool, false, "Accepted for PostgreSQL's clients; nobody waits for a snapshot here.";
     "default_transaction_isolation" "read committed" Check::OneOf(&["serializable", "repeatable read", "read committed", "read uncommitted"]), false, "Isolation of new transactions.";
     "default_transaction_read_only" "off" Check::Bool, false, "New transactions are read only.";
     "effective_cache_size" "4GB" Check::Any, false, "Accepted for PostgreSQL's clients.";
+    "effective_io_concurrency" "1" Check::Any, false, "Accepted for PostgreSQL's clients.";
     "enable_bitmapscan" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
+    "enable_gathermerge" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
     "enable_hashagg" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
     "enable_hashjoin" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
+    "enable_incremental_sort" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
     "enable_indexonlyscan" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
     "enable_indexscan" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
     "enable_material" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
+    "enable_memoize" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
     "enable_mergejoin" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
     "enable_nestloop" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
+    "enable_parallel_append" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
+    "enable_parallel_hash" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
+    "enable_partition_pruning" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
+    "enable_partitionwise_aggregate" "off" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
+    "enable_partitionwise_join" "off" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
     "enable_seqscan" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
     "enable_sort" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
+    "enable_tidscan" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
     "escape_string_warning" "on" Check::Bool, false, "Accepted for PostgreSQL's clients.";
     "extra_float_digits" "1" Check::Any, false, "Accepted for PostgreSQL's clients; floats are always exact.";
+    "from_collapse_limit" "8" Check::Any, false, "Accepted for PostgreSQL's clients.";
+    "geqo" "on" Check::Bool, false, "Accepted for PostgreSQL's clients.";
+    "hash_mem_multiplier" "2" Check::Any, false, "Accepted for PostgreSQL's clients; memory_limit is what counts.";
     "idle_in_transaction_session_timeout" "0" Check::Milliseconds, false, "Ends sessions that idle in a transaction.";
     "idle_session_timeout" "0" Check::Milliseconds, false, "Ends sessions that idle outside a transaction.";
     "integer_datetimes" "on" Check::Fixed, true, "Times are integers.";
     "intervalstyle" "postgres" Check::OneOf(&["postgres"]), true, "Output form of intervals.";
     "jit" "off" Check::Bool, false, "Accepted for PostgreSQL's clients; queries are not compiled.";
+    "join_collapse_limit" "8" Check::Any, false, "Accepted for PostgreSQL's clients.";
     "lc_collate" "C" Check::Fixed, false, "Texts are compared byte by byte.";
     "lc_ctype" "C.UTF-8" Check::Fixed, false, "Kinds of characters are Unicode's.";
     "lc_messages" "C" Check::OneOf(&["c", "en_us.utf-8", "en_us.utf8", "c.utf-8", "c.utf8", "posix", ""]), false, "Messages are in English.";
+    "lc_monetary" "C" Check::OneOf(&["c", "posix", ""]), false, "Money has no type of its own.";
+    "lc_numeric" "C" Check::OneOf(&["c", "posix", ""]), false, "Numbers are written with a point.";
+    "lc_time" "C" Check::OneOf(&["c", "posix", ""]), false, "Names of days and months are English.";
     "lock_timeout" "0" Check::Milliseconds, false, "Longest wait for a lock.";
+    "log_duration" "off" Check::Bool, false, "Accepted for PostgreSQL's clients; logs carry no statements.";
+    "log_min_duration_statement" "-1" Check::Any, false, "Accepted for PostgreSQL's clients; logs carry no statements.";
+    "log_min_messages" "warning" Check::Any, false, "Accepted for PostgreSQL's clients.";
+    "log_statement" "none" Check::OneOf(&["none", "ddl", "mod", "all"]), false, "Accepted for PostgreSQL's clients; logs carry no statements.";
+    "logical_decoding_work_mem" "64MB" Check::Any, false, "Accepted for PostgreSQL's clients.";
     "maintenance_work_mem" "64MB" Check::Any, false, "Accepted for PostgreSQL's clients; memory_limit is what counts.";
     "max_identifier_length" "63" Check::Fixed, false, "Bytes of a name at most.";
     "max_index_keys" "32" Check::Fixed, false, "Columns of a key that PostgreSQL's clients expect at most.";
+    "max_parallel_maintenance_workers" "2" Check::Any, false, "Accepted for PostgreSQL's clients.";
+    "max_parallel_workers" "8" Check::Any, false, "Accepted for PostgreSQL's clients.";
+    "max_parallel_workers_per_gather" "2" Check::Any, false, "Accepted for PostgreSQL's clients.";
     "memory_limit" "" Check::Memory, false, "Memory that a statement may sort, join and group in; what it needs beyond goes to sealed files.";
+    "parallel_leader_participation" "on" Check::Bool, false, "Accepted for PostgreSQL's clients.";
     "password_encryption" "scram-sha-256" Check::OneOf(&["scram-sha-256"]), false, "How passwords are kept.";
+    "plan_cache_mode" "auto" Check::OneOf(&["auto", "force_generic_plan", "force_custom_plan"]), false, "Accepted for PostgreSQL's clients.";
+    "quote_all_identifiers" "off" Check::OneOf(&["off", "false", "no", "0"]), false, "Names are quoted where they need it.";
     "random_page_cost" "4" Check::Any, false, "Accepted for PostgreSQL's clients.";
     "row_security" "on" Check::Bool, false, "Row policies apply.";
     "search_path" "\"$user\", public" Check::Any, false, "Schemas searched for unqualified names.";
+    "seq_page_cost" "1" Check::Any, false, "Accepted for PostgreSQL's clients.";
     "server_encoding" "UTF8" Check::Fixed, true, "Encoding of the server.";
     "server_version" SERVER_VERSION Check::Fixed, true, "PostgreSQL version spoken, and ours.";
     "server_version_num" "150000" Check::Fixed, false, "The same as a number.";
@@ -102,12 +138,18 @@ const KNOWN: &[Known] = known! {
     "steward.device_detail" "" Check::AtStart(device::told), false, "What models run on, in words, with the reason.";
     "steward.language" "en" Check::OneOf(&["en", "zh"]), false, "Language of labels: en or zh.";
     "steward.max_model_rows" "1000000" Check::Number { max: i64::MAX as u64 }, false, "Rows that model functions may see in one statement.";
+    "synchronize_seqscans" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; a scan begins at the first row.";
     "synchronous_commit" "on" Check::OneOf(&["on", "off", "local", "remote_write", "remote_apply"]), false, "Accepted for PostgreSQL's clients; every commit is durable when it is acknowledged.";
+    "tcp_keepalives_count" "0" Check::Any, false, "Accepted for PostgreSQL's clients.";
+    "tcp_keepalives_idle" "0" Check::Any, false, "Accepted for PostgreSQL's clients.";
+    "tcp_keepalives_interval" "0" Check::Any, false, "Accepted for PostgreSQL's clients.";
     "temp_buffers" "8MB" Check::Any, false, "Accepted for PostgreSQL's clients.";
     "timezone" "UTC" Check::TimeZone, true, "Time zone of the session.";
     "transaction_deferrable" "off" Check::Bool, false, "Nobody waits for a snapshot here.";
     "transaction_isolation" "read committed" Check::OneOf(&["serializable", "repeatable read", "read committed", "read uncommitted"]), false, "Isolation of this transaction.";
     "transaction_read_only" "off" Check::Bool, false, "This transaction is read only.";
+    "transform_null_equals" "off" Check::OneOf(&["off", "false", "no", "0"]), false, "x = NULL is NULL.";
+    "vacuum_cost_delay" "0" Check::Any, false, "Accepted for PostgreSQL's clients.";
     "work_mem" "4MB" Check::Any, false, "Accepted for PostgreSQL's clients; memory_limit is what counts.";
     "xmloption" "content" Check::OneOf(&["content", "document"]), false, "Accepted for PostgreSQL's clients; there is no type xml.";
 };
@@ -276,7 +318,8 @@ fn checked(known: &Known, value: &str) -> Result<String> {
         Check::OneOf(values) => Err(invalid().with_hint(format!("Available values: {}.", values.join(", ")))),
         Check::Milliseconds => {
             parse_milliseconds(&lower).filter(|ms| *ms <= i32::MAX as u64).map(show_milliseconds).ok_or_else(|| {
-                invalid().with_hint("Valid units for this parameter are \"ms\", \"s\", \"min\", \"h\", and \"d\".")
+                let units = "\"us\", \"ms\", \"s\", \"min\", \"h\", and \"d\"";
+                invalid().with_hint(format!("Valid units for this parameter are {units}."))
             })
         }
         Check::TimeZone => zone_setting(value)
@@ -317,9 +360,8 @@ fn checked_memory(known: &Known, value: &str, bytes_max: u64) -> Result<String> 
 /// Bytes as PostgreSQL writes them; a number without a unit is in kilobytes.
 pub fn parse_bytes(text: &str) -> Option<u64> {
     let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let number: u64 = text[..digits].parse().ok()?;
-    let unit = match text[digits..].trim() {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let unit: u64 = match text[digits..].trim() {
         "B" => 1,
         "" | "kB" => 1 << 10,
         "MB" => 1 << 20,
@@ -327,7 +369,14 @@ pub fn parse_bytes(text: &str) -> Option<u64> {
         "TB" => 1 << 40,
         _ => return None,
     };
-    number.checked_mul(unit)
+    match text[..digits].parse::<u64>() {
+        Ok(number) => number.checked_mul(unit),
+        // A fraction of a unit is one of kilobytes, and rounded there.
+        Err(_) => {
+            let number: f64 = text[..digits].parse().ok().filter(|number| *number < u32::MAX.into())?;
+            Some((number * unit as f64 / 1024.0).round_ties_even() as u64 * 1024)
+        }
+    }
 }
 
 /// Bytes in the largest unit that leaves no rest, as PostgreSQL shows them.
@@ -342,17 +391,20 @@ pub fn show_bytes(bytes: u64) -> String {
 /// A time with its unit.
 pub fn parse_milliseconds(text: &str) -> Option<u64> {
     let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let number: u64 = text[..digits].parse().ok()?;
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let unit = match text[digits..].trim() {
-        "" | "ms" => 1,
-        "s" => 1000,
-        "min" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
+        "us" => 0.001,
+        "" | "ms" => 1.0,
+        "s" => 1000.0,
+        "min" => 60_000.0,
+        "h" => 3_600_000.0,
+        "d" => 86_400_000.0,
         _ => return None,
     };
-    number.checked_mul(unit)
+    // A fraction of a unit is one of milliseconds, and rounded there.
+    let number: f64 = text[..digits].parse().ok()?;
+    let milliseconds = (number * unit).round_ties_even();
+    (milliseconds <= u32::MAX as f64).then_some(milliseconds as u64)
 }
 
 /// Milliseconds in the largest unit that leaves no rest, as PostgreSQL shows them.
@@ -385,7 +437,9 @@ mod tests {
         let mut settings = Settings::default();
         assert_eq!(settings.set("statement_timeout", "2s").unwrap(), None);
         assert_eq!(settings.milliseconds("statement_timeout"), 2000);
-        for (given, shown) in [("90s", "90s"), ("120000", "2min"), ("1500ms", "1500ms"), ("2d", "2d"), ("0", "0")] {
+        for (given, shown) in
+            [("90s", "90s"), ("120000", "2min"), ("1500ms", "1500ms"), ("2d", "2d"), ("1.5s", "1500ms"), ("0", "0")]
+        {
             settings.set("statement_timeout", given).unwrap();
             assert_eq!(settings.get("statement_timeout").unwrap(), shown);
         }

@@ -23,7 +23,7 @@ pub fn must_get_schema(ddl: &mut Ddl<'_>) -> Result<String> {
         let id = ddl.new_id();
         // Not the role's: who is dropped owns nothing by it.
         let owner = first_superuser(ddl).unwrap_or(ddl.context.role);
-        ddl.txn.put_object(id, Object::Schema(Schema { name: schema.clone(), owner }))?;
+        ddl.txn.put_object(id, Object::Schema(Schema { name: schema.clone(), owner, creators: Vec::new() }))?;
     }
     Ok(schema)
 }

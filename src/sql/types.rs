@@ -204,7 +204,9 @@ fn invalid(message: &str) -> Error {
 
 /// Whether the type numbers rows by itself.
 pub fn is_serial(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Custom(name, _) if name.to_string().to_lowercase().ends_with("serial"))
+    const NAMES: [&str; 6] = ["serial", "serial2", "serial4", "serial8", "smallserial", "bigserial"];
+    matches!(data_type, DataType::Custom(name, _)
+        if split(name).is_ok_and(|(schema, plain)| schema.is_none() && NAMES.contains(&plain.as_str())))
 }
 
 fn undefined(name: &str) -> Error {

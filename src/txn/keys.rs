@@ -13,12 +13,12 @@ use super::segment::{RowId, row_id};
 use crate::catalog::{KeyConstraint, Table};
 use crate::error::{Error, Kind, Result};
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray};
-use arrow::datatypes::{DataType, Int16Type, Int32Type, Int64Type};
+use arrow::datatypes::{DataType, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type};
 use arrow::row::{RowConverter, SortField};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 /// What stands for a key: equal for equal keys, within one run of the process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -112,12 +112,30 @@ fn bytes(columns: &[ArrayRef]) -> Result<Vec<(KeyBytes, bool)>> {
     {
         return Ok(keys);
     }
+    let columns: Vec<ArrayRef> = columns.iter().map(one_of_each).collect();
+    let columns = columns.as_slice();
     let internal = |e: arrow::error::ArrowError| Error::internal(format!("a key cannot be encoded: {e}"));
     let fields = columns.iter().map(|column| SortField::new(column.data_type().clone())).collect();
     let rows = RowConverter::new(fields).and_then(|converter| converter.convert_columns(columns)).map_err(internal)?;
     let count = columns.first().map_or(0, |column| column.len());
     let null = |n: usize| columns.iter().any(|column| column.is_null(n));
     Ok((0..count).map(|n| (KeyBytes::of(rows.row(n).as_ref()), null(n))).collect())
+}
+
+/// A column without what is equal and written in two ways: zero with a sign, and numbers that are none.
+fn one_of_each(column: &ArrayRef) -> ArrayRef {
+    // Adding zero takes its sign away.
+    match column.data_type() {
+        DataType::Float32 => {
+            let one = |number: f32| if number.is_nan() { f32::NAN } else { number + 0.0 };
+            Arc::new(column.as_primitive::<Float32Type>().unary::<_, Float32Type>(one))
+        }
+        DataType::Float64 => {
+            let one = |number: f64| if number.is_nan() { f64::NAN } else { number + 0.0 };
+            Arc::new(column.as_primitive::<Float64Type>().unary::<_, Float64Type>(one))
+        }
+        _ => column.clone(),
+    }
 }
 
 /// The same of one column of whole numbers, which most keys are: its values are bytes as they are.
@@ -175,7 +193,6 @@ fn named(table: &Table, key: &KeyConstraint, columns: &[ArrayRef], row: usize) -
 mod tests {
     use super::*;
     use arrow::array::{Int64Array, StringArray};
-    use std::sync::Arc;
 
     #[test]
     fn equal_keys_have_equal_bytes_and_null_has_none() {

@@ -30,8 +30,8 @@ pub fn decode(type_oid: u32, bytes: &[u8], charset: Charset) -> Result<ScalarVal
         oid::OID | oid::XID | oid::CID | oid::REGPROC => {
             ScalarValue::Int64(Some(i64::from(u32::from_be_bytes(fixed(bytes)?))))
         }
-        oid::FLOAT4 => ScalarValue::Float32(Some(f32::from_be_bytes(fixed(bytes)?))),
-        oid::FLOAT8 => ScalarValue::Float64(Some(f64::from_be_bytes(fixed(bytes)?))),
+        oid::FLOAT4 => ScalarValue::Float32(Some(one_nan(f32::from_be_bytes(fixed(bytes)?), f32::NAN))),
+        oid::FLOAT8 => ScalarValue::Float64(Some(one_nan(f64::from_be_bytes(fixed(bytes)?), f64::NAN))),
         oid::NUMERIC => numeric::from_binary(bytes)?,
         oid::BYTEA => ScalarValue::Binary(Some(bytes.to_vec())),
         oid::UUID => {
@@ -77,6 +77,12 @@ pub fn decode(type_oid: u32, bytes: &[u8], charset: Charset) -> Result<ScalarVal
             None => text(bytes, charset)?,
         },
     })
+}
+
+/// A number, or the one that stands for all that are none, whatever their bits.
+#[allow(clippy::eq_op, reason = "what is no number is not equal to itself")]
+fn one_nan<N: PartialEq>(number: N, nan: N) -> N {
+    if number == number { number } else { nan }
 }
 
 /// Family, bits of the network, whether it is a `cidr`, how many bytes, and these.

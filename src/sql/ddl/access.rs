@@ -1,6 +1,6 @@
 //! Roles and rights.
 
-use super::super::parser::{GrantTarget, RoleOption};
+use super::super::parser::{GrantTarget, OpenRight, RoleOption};
 use super::{Ddl, check_name, skipping};
 use crate::catalog::{Class, Grant, Object, ObjectId, Privilege, Role};
 use crate::crypto::ScramVerifier;
@@ -240,12 +240,18 @@ pub fn grant(ddl: &mut Ddl<'_>, target: GrantTarget, roles: &[String], revoke: b
             }
             Ok(())
         }
-        GrantTarget::SchemaUsage(names) => {
+        GrantTarget::SchemaRights { names, usage, create } => {
             for name in names {
-                on_source(ddl, &name, &roles, revoke)?;
+                if usage {
+                    on_source(ddl, &name, &roles, revoke)?;
+                }
+                if create {
+                    may_create(ddl, &name, &roles, revoke)?;
+                }
             }
             Ok(())
         }
+        GrantTarget::Open(right) => on_open(ddl, &right, revoke),
         GrantTarget::Tags(names) => {
             ddl.context.must_be_superuser("grant UNMASK on a tag")?;
             for name in names {
@@ -356,6 +362,64 @@ fn on_source(ddl: &mut Ddl<'_>, name: &str, roles: &[ObjectId], revoke: bool) ->
         // Schemas are open to all: their relations are not.
         Some(_) => Ok(()),
         None => Err(Error::new(Kind::UndefinedSchema, format!("schema \"{name}\" does not exist"))),
+    }
+}
+
+/// CREATE on a schema.
+fn may_create(ddl: &mut Ddl<'_>, name: &str, roles: &[ObjectId], revoke: bool) -> Result<()> {
+    let catalog = ddl.txn.snapshot().catalog.clone();
+    let Some((id, schema)) = catalog.schema(name) else {
+        return match catalog.source(name) {
+            Some(_) => Err(Error::new(Kind::InvalidGrant, "invalid privilege type CREATE for a source")),
+            None => Err(Error::new(Kind::UndefinedSchema, format!("schema \"{name}\" does not exist"))),
+        };
+    };
+    ddl.context.must_own(schema.owner, "schema", name)?;
+    let mut schema = schema.clone();
+    schema.creators.retain(|role| !roles.contains(role));
+    if !revoke {
+        schema.creators.extend(roles);
+    }
+    ddl.txn.put_object(id, Object::Schema(schema))
+}
+
+/// A right that everybody has: it is given already, and cannot be taken away.
+fn on_open(ddl: &Ddl<'_>, right: &OpenRight, revoke: bool) -> Result<()> {
+    let catalog = &ddl.txn.snapshot().catalog;
+    let missing = |kind: Kind, what: &str, name: Option<&String>| match name {
+        Some(name) => Err(Error::new(kind, format!("{what} \"{name}\" does not exist"))),
+        None => Ok(()),
+    };
+    let what = match right {
+        OpenRight::Databases(names) => {
+            let other = names.iter().find(|name| **name != ddl.context.database.name);
+            missing(Kind::UndefinedDatabase, "database", other)?;
+            "rights on the database"
+        }
+        OpenRight::Functions(names) => {
+            names.iter().try_for_each(|name| super::function::must_be_there(ddl, name))?;
+            "EXECUTE on functions"
+        }
+        OpenRight::FunctionsOf(schemas) => {
+            let other = schemas.iter().find(|name| catalog.schema(name).is_none());
+            missing(Kind::UndefinedSchema, "schema", other)?;
+            "EXECUTE on functions"
+        }
+        OpenRight::Types(names) => {
+            for (schema, name) in names {
+                super::super::types::must_be_known(ddl.context, schema.as_deref(), name)?;
+            }
+            "USAGE of types"
+        }
+        OpenRight::Languages(names) => {
+            let other = names.iter().find(|name| !matches!(name.as_str(), "sql" | "internal" | "c"));
+            missing(Kind::UndefinedObject, "language", other)?;
+            "USAGE of languages"
+        }
+    };
+    match revoke {
+        false => Ok(()),
+        true => Err(Error::new(Kind::Unsupported, format!("REVOKE of {what} is not supported: everybody has them"))),
     }
 }
 

@@ -88,6 +88,9 @@ fn change(
     match operation {
         AlterTableOperation::EnableRowLevelSecurity => table.row_security = true,
         AlterTableOperation::DisableRowLevelSecurity => table.row_security = false,
+        AlterTableOperation::ForceRowLevelSecurity => table.force_row_security = true,
+        AlterTableOperation::NoForceRowLevelSecurity => table.force_row_security = false,
+        AlterTableOperation::ValidateConstraint { name } => constraint::validate(ddl, id, table, &name)?,
         AlterTableOperation::RenameColumn { old_column_name, new_column_name } => {
             let new = fold(&new_column_name);
             check_name(&new)?;

@@ -31,6 +31,11 @@ pub fn comment_on(ddl: &mut Ddl<'_>, on: &Commented, text: Option<String>) -> Re
             }
             None => (super::enumeration::own_enum(ddl, name)?.0, String::new()),
         },
+        Commented::Function(name) => {
+            let (id, owner) = super::function::must_get(ddl, name)?;
+            ddl.context.must_own(owner, "function", &name.1)?;
+            (id, String::new())
+        }
         Commented::Constraint(name, (schema, table)) => {
             let (id, facts) = ddl.own_table(schema.as_deref(), table)?;
             let key = facts.key(name).is_some_and(|key| key.index.is_none());

@@ -42,7 +42,7 @@ pub(super) fn add(
     unchecked: bool,
 ) -> Result<()> {
     if unchecked {
-        return Err(Error::new(Kind::Unsupported, "ADD CONSTRAINT ... NOT VALID is not supported"));
+        return add_unchecked(ddl, id, table, constraint);
     }
     if let ast::TableConstraint::ForeignKey(definition) = &constraint {
         add_foreign_key(ddl, id, table, definition)?;
@@ -64,6 +64,63 @@ pub(super) fn add(
         must_hold(ddl, id, table)?;
     }
     Ok(())
+}
+
+/// ADD CONSTRAINT ... NOT VALID: it holds for rows that come; those that are there are looked at by VALIDATE CONSTRAINT.
+fn add_unchecked(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, constraint: ast::TableConstraint) -> Result<()> {
+    match &constraint {
+        ast::TableConstraint::ForeignKey(definition) => {
+            add_foreign_key(ddl, id, table, definition)?;
+            table.foreign_keys.iter_mut().next_back().into_iter().for_each(|key| key.not_valid = true);
+            Ok(())
+        }
+        ast::TableConstraint::Check(_) => {
+            add_constraint(table, constraint)?;
+            super::table::check_expressions(ddl, table)?;
+            table.checks.iter_mut().next_back().into_iter().for_each(|check| check.not_valid = true);
+            Ok(())
+        }
+        ast::TableConstraint::PrimaryKey(_) => Err(cannot_be_unchecked("PRIMARY KEY")),
+        _ => Err(cannot_be_unchecked("UNIQUE")),
+    }
+}
+
+fn cannot_be_unchecked(what: &str) -> Error {
+    Error::new(Kind::Unsupported, format!("{what} constraints cannot be marked NOT VALID"))
+}
+
+/// VALIDATE CONSTRAINT: it holds for all rows from now on.
+pub(super) fn validate(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, name: &ast::Ident) -> Result<()> {
+    let name = fold(name);
+    if let Some(at) = table.foreign_keys.iter().position(|key| key.name == name) {
+        if table.foreign_keys[at].not_valid {
+            must_refer(ddl, id, table, &table.foreign_keys[at])?;
+        }
+        table.foreign_keys[at].not_valid = false;
+        return Ok(());
+    }
+    if let Some(at) = table.checks.iter().position(|check| check.name == name) {
+        if std::mem::take(&mut table.checks[at].not_valid) {
+            let alone = Table { checks: vec![table.checks[at].clone()], ..table.clone() };
+            must_hold(ddl, id, &alone)?;
+        }
+        return Ok(());
+    }
+    match table.key(&name).is_some_and(|key| key.index.is_none()) {
+        true => {
+            let message = format!(
+                "constraint \"{name}\" of relation \"{}\" is not a foreign key or check constraint",
+                table.name
+            );
+            Err(Error::new(Kind::WrongObject, message))
+        }
+        false => Err(undefined(table, &name)),
+    }
+}
+
+fn undefined(table: &Table, name: &str) -> Error {
+    let message = format!("constraint \"{name}\" of relation \"{}\" does not exist", table.name);
+    Error::new(Kind::UndefinedObject, message)
 }
 
 /// ADD PRIMARY KEY or UNIQUE USING INDEX: a unique index becomes a constraint.
@@ -140,8 +197,10 @@ pub(super) fn must_be_unique(ddl: &mut Ddl<'_>, id: ObjectId, table: &Table) -> 
     ddl.context.database.manager.note_added(ddl.txn, id, key)
 }
 
-/// All CHECK constraints hold for all rows.
+/// All CHECK constraints hold for all rows, but for those that need not hold for rows from before.
 pub(super) fn must_hold(ddl: &Ddl<'_>, id: ObjectId, table: &Table) -> Result<()> {
+    let valid = table.checks.iter().filter(|check| !check.not_valid).cloned().collect();
+    let table = &Table { checks: valid, ..table.clone() };
     let work = Work::new(ddl.context, ddl.state);
     let positions: Vec<usize> = (0..table.columns.len()).collect();
     for segment in &ddl.txn.snapshot().rows(id).segments {
@@ -208,8 +267,7 @@ pub(super) fn drop(
         skipping(ddl.context, "constraint", &name, false);
         return Ok(());
     }
-    let message = format!("constraint \"{name}\" of relation \"{}\" does not exist", table.name);
-    Err(Error::new(Kind::UndefinedObject, message))
+    Err(undefined(table, &name))
 }
 
 fn refers_to(table: &Table, id: ObjectId) -> bool {

@@ -112,7 +112,7 @@ fn add_check(ddl: &Ddl<'_>, domain: &mut Domain, name: Option<String>, condition
     must_cast_to_no_domain(ddl, &condition)?;
     let schema = DFSchema::try_from(Schema::new(vec![domain.base.field("value")]))?;
     Planner::new(ddl.context, ddl.state).expression(parse_expression(&expression)?, &schema)?;
-    domain.checks.push(CheckConstraint { name, expression });
+    domain.checks.push(CheckConstraint { name, expression, not_valid: false });
     // In whose order they are looked at.
     domain.checks.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(())

@@ -63,7 +63,18 @@ pub(super) fn add_foreign_key(
     };
     let (on_delete, on_update) = (action(&definition.on_delete), action(&definition.on_update));
     let deferral = deferral_of(definition.characteristics.as_ref())?;
-    let key = ForeignKey { name, columns, table: parent_id, key: key.name, on_delete, on_update, deferral };
+    let match_full = matches!(definition.match_kind, Some(ast::ConstraintReferenceMatchKind::Full));
+    let key = ForeignKey {
+        name,
+        columns,
+        table: parent_id,
+        key: key.name,
+        on_delete,
+        on_update,
+        deferral,
+        match_full,
+        not_valid: false,
+    };
     table.foreign_keys.push(key);
     let referred = if parent_id == id { &mut table.referenced_by } else { &mut parent.referenced_by };
     if !referred.contains(&id) {
@@ -78,8 +89,9 @@ pub(super) fn add_foreign_key(
 fn refuse_unsupported(definition: &ast::ForeignKeyConstraint) -> Result<()> {
     let unsupported = |what: &str| Err(Error::new(Kind::Unsupported, format!("{what} is not supported")));
     match &definition.match_kind {
-        None | Some(ast::ConstraintReferenceMatchKind::Simple) => {}
-        Some(other) => return unsupported(&other.to_string()),
+        None | Some(ast::ConstraintReferenceMatchKind::Simple | ast::ConstraintReferenceMatchKind::Full) => {}
+        // As in PostgreSQL, where it is not implemented either.
+        Some(other @ ast::ConstraintReferenceMatchKind::Partial) => return unsupported(&other.to_string()),
     }
     match &definition.characteristics {
         Some(c) if c.enforced == Some(false) => unsupported("FOREIGN KEY ... NOT ENFORCED"),

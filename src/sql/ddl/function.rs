@@ -102,6 +102,12 @@ fn returns(written: Option<&FunctionReturnType>) -> Result<Returns> {
             let columns = columns.iter().flatten().map(|column| Ok((fold(&column.name), sql_type(&column.data_type)?)));
             Returns::Table(columns.collect::<Result<_>>()?)
         }
+        Some(FunctionReturnType::DataType(DataType::Custom(name, _)))
+            if matches!(parser::last(name).as_str(), "void" | "trigger" | "record") =>
+        {
+            let message = format!("functions that return {} are not supported", parser::last(name));
+            return Err(Error::new(Kind::Unsupported, message));
+        }
         Some(FunctionReturnType::DataType(data_type)) => Returns::Value(sql_type(data_type)?),
         Some(FunctionReturnType::SetOf(data_type)) => Returns::Values(sql_type(data_type)?),
     })
@@ -243,6 +249,23 @@ fn place(ddl: &Ddl<'_>, function: &Function, or_replace: bool) -> Result<ObjectI
             .with_hint(format!("Use DROP FUNCTION {name} first.")));
     }
     Ok(id)
+}
+
+/// The id of the function that a name means, and its owner.
+pub(super) fn must_get(ddl: &Ddl<'_>, (schema, name): &(Option<String>, String)) -> Result<(ObjectId, ObjectId)> {
+    let parts = schema.iter().chain([name]).map(|part| parser::quoted(part));
+    let found = inline::find(ddl.context, &ast::ObjectName::from(parts.collect::<Vec<_>>())).and_then(|function| {
+        let key = relation_key(&function.schema, &function.name);
+        ddl.txn.snapshot().catalog.find(Class::Function, &key).map(|(id, _)| (id, function.owner))
+    });
+    let missing = || Error::new(Kind::UndefinedFunction, format!("could not find a function named \"{name}\""));
+    found.ok_or_else(missing)
+}
+
+/// Refuses the name of a function that is not there, built in or not.
+pub(super) fn must_be_there(ddl: &Ddl<'_>, name: &(Option<String>, String)) -> Result<()> {
+    let built_in = name.0.as_deref().is_none_or(|schema| schema == "pg_catalog") && is_built_in(ddl, &name.1);
+    if built_in { Ok(()) } else { must_get(ddl, name).map(drop) }
 }
 
 /// Runs DROP FUNCTION.

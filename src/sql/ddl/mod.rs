@@ -14,6 +14,7 @@ mod foreign_key;
 mod function;
 mod generated;
 mod index;
+mod keeping;
 mod like;
 mod materialized;
 mod owner;
@@ -38,6 +39,7 @@ pub use enumeration::{alter_enum, create_enum, drop_types};
 pub use foreign_key::to_truncate;
 pub use function::{create_function, drop_function};
 pub use index::{create_index, reindex};
+pub use keeping::keeping;
 pub use materialized::{create_materialized_view, refresh_materialized_view};
 pub use owner::{Owned, set_owner};
 pub use policy::{
@@ -107,7 +109,15 @@ impl Ddl<'_> {
 
     /// Schema and name for a relation that is to be made: a temporary one if that is asked for or named.
     fn new_place(&mut self, name: &ObjectName, temporary: bool) -> Result<(String, String)> {
-        let (schema, plain) = split(name)?;
+        self.new_place_named(split(name)?, temporary)
+    }
+
+    /// The same of names that are read already.
+    fn new_place_named(
+        &mut self,
+        (schema, plain): (Option<String>, String),
+        temporary: bool,
+    ) -> Result<(String, String)> {
         let first = || self.context.settings.search_path().into_iter().next();
         let named = match &schema {
             Some(schema) => self.context.is_own_temporary(self.context.schema(schema)),
@@ -117,7 +127,7 @@ impl Ddl<'_> {
             return Err(temporary::wrong_schema());
         }
         if !temporary && !named {
-            return self.new_relation(name);
+            return self.new_relation_named(schema, plain);
         }
         check_name(&plain)?;
         Ok((temporary::must_get_schema(self)?, plain))
@@ -132,9 +142,9 @@ impl Ddl<'_> {
     /// The same of names that are read already.
     pub(super) fn new_relation_named(&self, schema: Option<String>, name: String) -> Result<(String, String)> {
         check_name(&name)?;
-        let schema = schema.unwrap_or_else(|| {
-            self.context.settings.search_path().into_iter().next().unwrap_or_else(|| "public".to_owned())
-        });
+        let Some(schema) = schema.or_else(|| self.context.settings.written_path().into_iter().next()) else {
+            return Err(Error::new(Kind::UndefinedSchema, "no schema has been selected to create in"));
+        };
         if schema == "steward" || schema == "pg_catalog" || schema == "information_schema" {
             return Err(Error::new(Kind::Privilege, format!("permission denied for schema {schema}"))
                 .with_detail("System schemas hold views of Steward's own."));
@@ -143,7 +153,8 @@ impl Ddl<'_> {
             return Err(Error::new(Kind::UndefinedSchema, format!("schema \"{schema}\" does not exist")));
         };
         // As in PostgreSQL 15, where PUBLIC may no longer create in schema public.
-        if !self.context.has_role(facts.owner) {
+        let creates = |role: &ObjectId| *role == crate::catalog::PUBLIC || self.context.has_role(*role);
+        if !self.context.has_role(facts.owner) && !facts.creators.iter().any(creates) {
             return Err(Error::new(Kind::Privilege, format!("permission denied for schema {schema}")));
         }
         Ok((schema, name))

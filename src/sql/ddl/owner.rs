@@ -2,7 +2,7 @@
 
 use super::super::parser::quoted;
 use super::super::rewrite::inline;
-use super::Ddl;
+use super::{Ddl, skipping};
 use crate::catalog::{Class, Object, Sequence, relation_key};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::ObjectName;
@@ -48,7 +48,13 @@ impl Owned {
 }
 
 /// Gives an object to a role: its owner may, to a role whose rights it has itself.
-pub fn set_owner(ddl: &mut Ddl<'_>, what: Owned, name: &(Option<String>, String), role: &str) -> Result<()> {
+pub fn set_owner(
+    ddl: &mut Ddl<'_>,
+    what: Owned,
+    if_exists: bool,
+    name: &(Option<String>, String),
+    role: &str,
+) -> Result<()> {
     ddl.txn.must_write("ALTER OWNER")?;
     let owner = ddl.role(role)?;
     if !ddl.context.has_role(owner) || owner == crate::catalog::PUBLIC {
@@ -64,20 +70,30 @@ pub fn set_owner(ddl: &mut Ddl<'_>, what: Owned, name: &(Option<String>, String)
         Owned::Model => (Class::Model, plain.clone()),
         Owned::MaskingPolicy => (Class::MaskingPolicy, plain.clone()),
     };
-    let missing = || Error::new(Kind::UndefinedObject, format!("\"{plain}\" does not exist"));
+    let missing = || match class {
+        Class::Relation => super::super::tables::undefined(ddl.context, &schema, &plain),
+        Class::Function => Error::new(Kind::UndefinedFunction, format!("could not find a function named \"{plain}\"")),
+        _ => Error::new(Kind::UndefinedObject, format!("\"{plain}\" does not exist")),
+    };
     let found = ddl.txn.snapshot().catalog.find(class, &key).map(|(id, object)| (id, object.clone()));
+    if if_exists && found.is_none() {
+        skipping(ddl.context, "relation", &plain, false);
+        return Ok(());
+    }
     let (id, mut object) = found.ok_or_else(missing)?;
     let kind = object.kind_name();
     let held = match (&mut object, what) {
         (Object::Table(o), Owned::Table) => &mut o.owner,
+        // As in PostgreSQL, where ALTER TABLE takes every relation.
+        (Object::View(o), Owned::Table) => &mut o.owner,
         (Object::Table(o), Owned::MaterializedView) if o.materialized.is_some() => &mut o.owner,
         (Object::View(o), Owned::View) => &mut o.owner,
         (Object::Function(o), Owned::Function) => &mut o.owner,
-        (Object::Sequence(o), Owned::Sequence) if o.owned_by.is_some() => {
+        (Object::Sequence(o), Owned::Sequence | Owned::Table) if o.owned_by.is_some() => {
             return Err(Error::new(Kind::Unsupported, format!("cannot change owner of sequence \"{plain}\""))
                 .with_detail(format!("Sequence \"{plain}\" is linked to a table.")));
         }
-        (Object::Sequence(o), Owned::Sequence) => &mut o.owner,
+        (Object::Sequence(o), Owned::Sequence | Owned::Table) => &mut o.owner,
         (Object::Schema(o), Owned::Schema) => &mut o.owner,
         (Object::Source(o), Owned::Source) => &mut o.owner,
         (Object::Model(o), Owned::Model) => &mut o.owner,

@@ -100,7 +100,7 @@ fn rename_schema(ddl: &mut Ddl<'_>, name: &str, to: String) -> Result<()> {
             ddl.txn.put_object(function_id, Object::Function(moved))?;
         }
     }
-    ddl.txn.put_object(id, Object::Schema(Schema { name: to.clone(), owner: schema.owner }))?;
+    ddl.txn.put_object(id, Object::Schema(Schema { name: to.clone(), ..schema.clone() }))?;
     for (type_id, object) in catalog.class(Class::Type) {
         if let Object::Domain(domain) = object
             && domain.schema == name

@@ -2,24 +2,38 @@
 
 use super::super::parser::{fold, split};
 use super::{Ddl, check_name, skipping};
-use crate::catalog::{Comment, Object, Schema};
+use crate::catalog::{Comment, Object, ObjectId, Schema};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{CommentObject, ObjectName, SchemaName};
 
 /// Runs CREATE SCHEMA.
 pub fn create_schema(ddl: &mut Ddl<'_>, name: &SchemaName, if_not_exists: bool) -> Result<()> {
     ddl.txn.must_write("CREATE SCHEMA")?;
-    let (SchemaName::Simple(name) | SchemaName::NamedAuthorization(name, _)) = name else {
-        return Err(Error::new(Kind::Unsupported, "CREATE SCHEMA AUTHORIZATION without a name is not supported"));
+    let (name, owner) = match name {
+        SchemaName::Simple(name) => (split(name)?.1, ddl.context.role),
+        SchemaName::NamedAuthorization(name, owner) => (split(name)?.1, owner_of(ddl, &fold(owner))?),
+        // It is called as its owner.
+        SchemaName::UnnamedAuthorization(owner) => {
+            let owner = owner_of(ddl, &fold(owner))?;
+            (ddl.txn.snapshot().catalog.role_name(owner), owner)
+        }
     };
-    let (_, name) = split(name)?;
     must_be_acceptable(&name)?;
     if if_not_exists && ddl.txn.snapshot().catalog.schema(&name).is_some() {
         skipping(ddl.context, "schema", &name, true);
         return Ok(());
     }
     let id = ddl.new_id();
-    ddl.txn.put_object(id, Object::Schema(Schema { name, owner: ddl.context.role }))
+    ddl.txn.put_object(id, Object::Schema(Schema { name, owner, creators: Vec::new() }))
+}
+
+/// Who is to own a schema: a role whose rights one has.
+fn owner_of(ddl: &Ddl<'_>, role: &str) -> Result<ObjectId> {
+    let owner = ddl.role(role)?;
+    match ddl.context.has_role(owner) && owner != crate::catalog::PUBLIC {
+        true => Ok(owner),
+        false => Err(Error::new(Kind::Privilege, format!("must be member of role \"{role}\""))),
+    }
 }
 
 /// Refuses names of schemas that are Steward's or PostgreSQL's own.

@@ -19,12 +19,13 @@ type Relation = (Option<String>, String);
 /// Runs CREATE SEQUENCE.
 pub fn create_sequence(
     ddl: &mut Ddl<'_>,
-    (schema, name): Relation,
+    name: Relation,
+    temporary: bool,
     if_not_exists: bool,
     options: &[SequenceOption],
 ) -> Result<()> {
     ddl.txn.must_write("CREATE SEQUENCE")?;
-    let (schema, name) = ddl.new_relation_named(schema, name)?;
+    let (schema, name) = ddl.new_place_named(name, temporary)?;
     if if_not_exists && ddl.is_taken(&schema, &name) {
         skipping(ddl.context, "relation", &name, true);
         return Ok(());

@@ -36,6 +36,9 @@ pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable, beside: &
         return Err(Error::new(Kind::Unsupported, "CREATE TABLE with LIKE, INHERITS or PARTITION BY is not supported"));
     }
     let (schema, name) = ddl.new_place(&create.name, create.temporary)?;
+    if beside.created.unlogged {
+        ddl.context.notice(format!("table \"{name}\" is written to the journal as every table is"));
+    }
     let on_commit = on_commit(&schema, create.on_commit)?;
     if create.if_not_exists && ddl.txn.snapshot().catalog.relation(&schema, &name).is_some() {
         skipping(ddl.context, "relation", &name, true);
@@ -235,7 +238,7 @@ fn add_check(table: &mut Table, name: Option<String>, column: Option<&str>, expr
         None => format!("{}_check", table.name),
     };
     let name = unused_name(table, name, base)?;
-    table.checks.push(CheckConstraint { name, expression });
+    table.checks.push(CheckConstraint { name, expression, not_valid: false });
     Ok(())
 }
 
@@ -289,6 +292,37 @@ pub(super) async fn fill(
     rows::finish(&work, ddl.txn, &target, (loader, referring)).await
 }
 
+/// What WITH says of a view.
+fn is_barrier(options: &ast::CreateTableOptions) -> Result<bool> {
+    let ast::CreateTableOptions::With(options) = options else { return Ok(false) };
+    let mut barrier = false;
+    for option in options {
+        let (name, value) = match option {
+            ast::SqlOption::KeyValue { key, value } => (fold(key), value.to_string().to_lowercase()),
+            other => (other.to_string().to_lowercase(), String::new()),
+        };
+        let value = match value.trim_matches('\'') {
+            "true" | "on" | "yes" | "1" => Some(true),
+            "false" | "off" | "no" | "0" => Some(false),
+            _ => None,
+        };
+        match (name.as_str(), value) {
+            ("security_barrier", Some(value)) => barrier = value,
+            // The rights of its owner are what a view reads with.
+            ("security_invoker", Some(false)) => {}
+            ("security_invoker" | "check_option", _) => {
+                return Err(Error::new(Kind::Unsupported, format!("CREATE VIEW ... WITH ({name}) is not supported")));
+            }
+            ("security_barrier", None) => {
+                let message = "invalid value for boolean option \"security_barrier\"";
+                return Err(Error::new(Kind::InvalidParameter, message));
+            }
+            _ => return Err(Error::new(Kind::InvalidParameter, format!("unrecognized parameter \"{name}\""))),
+        }
+    }
+    Ok(barrier)
+}
+
 /// Runs CREATE VIEW.
 pub fn create_view(ddl: &mut Ddl<'_>, mut create: ast::CreateView) -> Result<()> {
     ddl.txn.must_write("CREATE VIEW")?;
@@ -310,6 +344,7 @@ pub fn create_view(ddl: &mut Ddl<'_>, mut create: ast::CreateView) -> Result<()>
         columns,
         grants: Vec::new(),
         comment: create.comment,
+        barrier: is_barrier(&create.options)?,
     };
     let there = ddl.txn.snapshot().catalog.relation(&schema, &name).map(|(id, object)| (id, object.clone()));
     let id = match there {

@@ -12,7 +12,7 @@ use super::{Target, Work};
 use crate::catalog::{Action, ForeignKey, KeyConstraint, ObjectId};
 use crate::error::{Error, Kind, Result};
 use crate::txn::{Holder, Isolation, KeyBytes, Mode, RowId, Transaction, row_id};
-use arrow::array::{ArrayRef, RecordBatch, UInt64Array, new_null_array};
+use arrow::array::{Array, ArrayRef, RecordBatch, UInt64Array, new_null_array};
 use arrow::compute::{cast, take};
 use datafusion::sql::sqlparser::ast;
 use futures::future::BoxFuture;
@@ -125,8 +125,11 @@ pub(super) async fn hold(
         let rows = txn.shared_rows(parent.id, &rows.collect::<Vec<_>>());
         locking::rows(work.context, txn, parent.id, &rows, Mode::KeyShare).await?;
         if manager.are_live(parent.id, &rows) {
-            let nobody = holders.iter().enumerate().filter(|(_, holder)| **holder == Holder::Nobody);
-            return Ok(nobody.map(|(row, _)| row).collect());
+            let all = holders.iter().enumerate();
+            return Ok(all
+                .filter(|(row, holder)| refers_wrongly(key, given, *row, holder))
+                .map(|(row, _)| row)
+                .collect());
         }
     }
 }
@@ -146,9 +149,18 @@ pub fn check_foreign_key(
     let constraint = referred(&parent, key)?;
     let values = as_key(&parent, constraint, given.iter().cloned())?;
     let holders = work.context.database.manager.holders(txn, parent.id, constraint, &values)?;
-    match holders.iter().position(|holder| *holder == Holder::Nobody) {
+    match holders.iter().enumerate().position(|(row, holder)| refers_wrongly(key, given, row, holder)) {
         None => Ok(()),
         Some(row) => Err(not_present(work, (target, key), (&parent, given), row)),
+    }
+}
+
+/// Whether a row's key is not there, or has NULL in a part of it where all or nothing may be NULL.
+fn refers_wrongly(key: &ForeignKey, given: &[ArrayRef], row: usize, holder: &Holder) -> bool {
+    match holder {
+        Holder::Nobody => true,
+        Holder::Null => key.match_full && given.iter().any(|column| column.is_valid(row)),
+        Holder::Row(_) => false,
     }
 }
 
@@ -161,8 +173,13 @@ pub(super) fn not_present(
 ) -> Error {
     let message =
         format!("insert or update on table \"{}\" violates foreign key constraint \"{}\"", target.table.name, key.name);
-    let named = named_key(work, target, &key.columns, given, row);
-    let detail = format!("{named} is not present in table \"{}\".", parent.table.name);
+    let detail = match given.iter().any(|column| column.is_null(row)) {
+        true => "MATCH FULL does not allow mixing of null and nonnull key values.".to_owned(),
+        false => {
+            let named = named_key(work, target, &key.columns, given, row);
+            format!("{named} is not present in table \"{}\".", parent.table.name)
+        }
+    };
     let error = Error::new(Kind::ForeignKey, message).with_detail(detail);
     error.about_constraint(target.table.qualified(), &key.name)
 }

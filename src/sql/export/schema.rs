@@ -103,6 +103,12 @@ impl<'a> Script<'a> {
             {
                 _ = writeln!(out, "CREATE SCHEMA {};", ident(&schema.name));
             }
+            if let Object::Schema(schema) = object {
+                for role in &schema.creators {
+                    let (name, role) = (ident(&schema.name), self.name_of(*role));
+                    _ = writeln!(out, "GRANT CREATE ON SCHEMA {name} TO {role};");
+                }
+            }
         });
         // What reads no relation comes first, for defaults and constraints; other functions with the views.
         out += &all(&|out, _, object| {
@@ -239,12 +245,16 @@ impl<'a> Script<'a> {
                 relation(&parent.schema, &parent.name),
                 columns_of(parent, &referred.columns)
             );
+            if key.match_full {
+                text += " MATCH FULL";
+            }
             for (event, action) in [("DELETE", key.on_delete), ("UPDATE", key.on_update)] {
                 if action != Action::NoAction {
                     text += &format!(" ON {event} {}", action.sql());
                 }
             }
-            _ = writeln!(out, "{text}{};", key.deferral.sql());
+            let valid = if key.not_valid { " NOT VALID" } else { "" };
+            _ = writeln!(out, "{text}{}{valid};", key.deferral.sql());
         }
     }
 
@@ -317,7 +327,8 @@ impl<'a> Script<'a> {
             true => String::new(),
             false => format!(" ({})", view.columns.iter().map(|column| ident(column)).collect::<Vec<_>>().join(", ")),
         };
-        _ = writeln!(out, "CREATE VIEW {name}{columns} AS {};", readable(&view.query));
+        let barrier = if view.barrier { " WITH (security_barrier = true)" } else { "" };
+        _ = writeln!(out, "CREATE VIEW {name}{columns}{barrier} AS {};", readable(&view.query));
         if let Some(comment) = &view.comment {
             _ = writeln!(out, "COMMENT ON VIEW {name} IS {};", literal(comment));
         }
@@ -347,6 +358,9 @@ impl<'a> Script<'a> {
         }
         if table.row_security {
             _ = writeln!(out, "ALTER TABLE {name} ENABLE ROW LEVEL SECURITY;");
+        }
+        if table.force_row_security {
+            _ = writeln!(out, "ALTER TABLE {name} FORCE ROW LEVEL SECURITY;");
         }
     }
 

@@ -98,6 +98,9 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
 /// The engine's clock: what it gives is the same all through a statement.
 pub const NOW: &str = "now";
 
+/// The engine's function that makes an array of its arguments, under a name that nobody writes.
+pub const ARRAY: &str = "\u{1}array";
+
 /// Whether what a function gives may differ between two runs of a statement with the same catalogue, roles and settings: it
 /// carries the statement's snapshot, or asks for the time.
 pub fn is_of_one_run(name: &str, function: &ScalarUDF) -> bool {
@@ -201,6 +204,8 @@ pub fn of_engine(args: Vec<Expr>, params: &Parameters) -> Vec<Expr> {
             false => arg,
         };
         match &arg {
+            // A bound that is not known, of whatever type.
+            Expr::Literal(value, _) if value.is_null() => Expr::Literal(ScalarValue::Null, None),
             Expr::Literal(value @ (ScalarValue::Int16(_) | ScalarValue::Int32(_)), _) => {
                 value.cast_to(&DataType::Int64).map_or(arg.clone(), |wide| Expr::Literal(wide, None))
             }
@@ -304,7 +309,10 @@ pub fn series_bounds(name: &str, args: Vec<Expr>) -> Result<Vec<Expr>> {
 
 /// A call of a function, as the parser would have read it.
 pub fn call(name: &str, args: Vec<ast::Expr>) -> ast::Expr {
-    call_of(ast::Ident::new(name), args)
+    match name.starts_with('\u{1}') {
+        true => call_quoted(name, args),
+        false => call_of(ast::Ident::new(name), args),
+    }
 }
 
 /// A call of a function whose name is no word.

@@ -30,7 +30,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
             })
         }
         "current_setting" => {
-            let settings = context.settings.clone();
+            let context = context.clone();
             Udf::make(name, any_of(&[1, 2]), Field::new(name, DataType::Utf8, true), move |args, _| {
                 let names = args::texts(&args[0])?;
                 let missing_ok = match args.get(1) {
@@ -39,8 +39,8 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
                 };
                 let values = names.iter().map(|name| match name {
                     None => Ok(None),
-                    Some(name) => match settings.get(name) {
-                        Ok(value) => Ok(Some(value.to_owned())),
+                    Some(name) => match context.setting(name) {
+                        Ok(value) => Ok(Some(value.into_owned())),
                         Err(_) if missing_ok => Ok(None),
                         Err(error) => Err(error),
                     },

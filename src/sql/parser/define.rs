@@ -2,6 +2,7 @@
 //! comments on every kind of object, REINDEX.
 
 use super::domain::{self, DomainWords};
+use super::keeping;
 use super::own::{Relation, rewind};
 use super::sequence::{self, SequenceOption};
 use super::spelling::Beside;
@@ -14,12 +15,12 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "the fields are the words of the grammar in docs/sql.md")]
 pub enum Define {
-    /// `CREATE TABLE` with LIKE or options of identity columns
+    /// `CREATE TABLE` with LIKE, options of identity columns or UNLOGGED
     CreateTable { create: Box<ast::CreateTable>, beside: Beside },
     /// `ALTER TABLE` with options of identity columns
     AlterTable { alter: Box<ast::AlterTable>, beside: Beside },
     /// `CREATE SEQUENCE`
-    CreateSequence { name: Relation, if_not_exists: bool, options: Vec<SequenceOption> },
+    CreateSequence { name: Relation, temporary: bool, if_not_exists: bool, options: Vec<SequenceOption> },
     /// `ALTER SEQUENCE`
     AlterSequence { name: Relation, if_exists: bool, options: Vec<SequenceOption> },
     /// `ALTER TABLE ... ALTER COLUMN ...` of an identity or generated column
@@ -31,6 +32,8 @@ pub enum Define {
         name: ast::Ident,
         said: Option<ast::ConstraintCharacteristics>,
     },
+    /// ALTER TABLE where it says how a table is kept
+    Keeping(keeping::Kept),
     /// `ALTER ... RENAME TO`
     Rename { what: Named, if_exists: bool, name: Relation, to: String },
     /// `ALTER ... SET SCHEMA`
@@ -139,6 +142,8 @@ pub enum Commented {
     Sequence(Relation),
     /// `TYPE`, `DOMAIN`
     Type(Relation),
+    /// `FUNCTION`
+    Function(Relation),
     /// `SCHEMA`
     Schema(String),
     /// `CONSTRAINT name ON table`
@@ -175,14 +180,16 @@ pub enum Reindexed {
 /// Reads a definition, or nothing if it is none of these.
 pub fn parse(words: &mut Words) -> Result<Option<Define>> {
     let first = words.peek(0).unwrap_or_default();
+    if let Some(kept) = keeping::parse(words)? {
+        return Ok(Some(Define::Keeping(kept)));
+    }
     if words.peek(1).as_deref() == Some("DOMAIN") {
         return Ok(domain::parse(words)?.map(Box::new).map(Define::Domain));
     }
     match first.as_str() {
-        "CREATE" if words.take(&["CREATE", "SEQUENCE"]) => {
-            let if_not_exists = words.take(&["IF", "NOT", "EXISTS"]);
-            let name = words.relation()?;
-            Ok(Some(Define::CreateSequence { name, if_not_exists, options: sequence::options(words)? }))
+        "CREATE" if words.take(&["CREATE", "SEQUENCE"]) => create_sequence(words, false).map(Some),
+        "CREATE" if words.take(&["CREATE", "TEMP", "SEQUENCE"]) || words.take(&["CREATE", "TEMPORARY", "SEQUENCE"]) => {
+            create_sequence(words, true).map(Some)
         }
         "CREATE" if words.ahead(&["CREATE", "TYPE"]) => create_type(words),
         "ALTER" if words.take(&["ALTER", "TYPE"]) => alter_type(words).map(Some),
@@ -208,6 +215,12 @@ pub fn parse(words: &mut Words) -> Result<Option<Define>> {
         "REINDEX" => reindex(words).map(Some),
         _ => Ok(None),
     }
+}
+
+fn create_sequence(words: &mut Words, temporary: bool) -> Result<Define> {
+    let if_not_exists = words.take(&["IF", "NOT", "EXISTS"]);
+    let name = words.relation()?;
+    Ok(Define::CreateSequence { name, temporary, if_not_exists, options: sequence::options(words)? })
 }
 
 /// CREATE TYPE ... AS ENUM; other types are given back.
@@ -366,6 +379,11 @@ fn comment(words: &mut Words) -> Result<Option<Define>> {
         () if words.take(&["INDEX"]) => Commented::Index(words.relation()?),
         () if words.take(&["SEQUENCE"]) => Commented::Sequence(words.relation()?),
         () if words.take(&["TYPE"]) || words.take(&["DOMAIN"]) => Commented::Type(words.relation()?),
+        () if words.take(&["FUNCTION"]) || words.take(&["ROUTINE"]) => {
+            let name = words.relation()?;
+            super::words::skip_arguments(words)?;
+            Commented::Function(name)
+        }
         () if words.take(&["SCHEMA"]) => Commented::Schema(words.name()?),
         () if words.take(&["CONSTRAINT"]) => {
             let name = words.name()?;

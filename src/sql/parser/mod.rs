@@ -6,9 +6,12 @@
 mod as_of;
 mod conditions;
 mod copy;
+mod created;
 mod cursor;
 mod define;
 mod domain;
+mod grant;
+mod keeping;
 mod kept;
 mod locks;
 pub mod merge;
@@ -18,9 +21,11 @@ mod refused;
 mod role;
 mod sequence;
 mod spelling;
+mod subscripts;
 mod symmetric;
 mod table;
 mod tokens;
+mod type_names;
 mod unions;
 mod upkeep;
 mod words;
@@ -30,10 +35,11 @@ pub use copy::{Chosen, Copy, CopyForm, CopyFormat, CopyHeader};
 pub use cursor::{ALL, Cursor, Declare, Direction};
 pub use define::{Commented, Define, EnumChange, IdentityChange, Named, Reindexed};
 pub use domain::{DomainChange, DomainPart, DomainWords};
+pub use keeping::{Keeping, Kept as KeepingWords};
 pub use kept::Kept;
 pub use locks::{Strength, strength};
 pub use operate::Operate;
-pub use own::{AssetTarget, GrantTarget, Inventory, Own, Relation, RoleOption, TagTarget};
+pub use own::{AssetTarget, GrantTarget, Inventory, OpenRight, Own, Relation, RoleOption, TagTarget};
 
 pub use sequence::SequenceOption;
 pub use spelling::{Beside, Like, Overriding, overriding};
@@ -76,6 +82,7 @@ fn read_back(node: &mut impl ast::VisitMut) -> Result<()> {
     conditions::balance(node);
     tokens::distinct(node);
     symmetric::read_back(node);
+    type_names::read_back(node);
     Ok(())
 }
 
@@ -138,7 +145,10 @@ fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     tokens::must_have_no_zero(&tokens)?;
     cursor::refuse_current_of(&tokens)?;
     let dialect = PostgreSqlDialect {};
-    let tokens = as_of::to_names(merge::spell(table::spell(symmetric::spell(locks::spell(tokens)))))?;
+    let tokens =
+        as_of::to_names(merge::spell(table::spell(symmetric::spell(locks::spell(type_names::spell(tokens))))))?;
+    let tokens = subscripts::spell(tokens);
+    refused::words_within(&tokens)?;
     let (tokens, beside) = spelling::take_out(tokens)?;
     let mut words =
         Words::new(Parser::new(&dialect).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens));

@@ -30,6 +30,8 @@ pub enum Operate {
     SetOwner {
         /// What it is.
         what: Owned,
+        /// `IF EXISTS`
+        if_exists: bool,
         /// Which one.
         name: (Option<String>, String),
         /// To whom.
@@ -94,11 +96,14 @@ fn set_owner(words: &mut Words) -> Result<Option<Operate>> {
         (&["ALTER", "MODEL"], Owned::Model),
         (&["ALTER", "MASKING", "POLICY"], Owned::MaskingPolicy),
     ];
-    if let Some((_, what)) = kinds.into_iter().find(|(written, _)| words.take(written))
-        && let Ok(name) = words.relation()
+    let Some((_, what)) = kinds.into_iter().find(|(written, _)| words.take(written)) else { return Ok(None) };
+    let if_exists = words.take(&["IF", "EXISTS"]);
+    words.take(&["ONLY"]);
+    if let Ok(name) = words.relation()
+        && (what != Owned::Function || super::words::skip_arguments(words).is_ok())
         && words.take(&["OWNER", "TO"])
     {
-        return Ok(Some(Operate::SetOwner { what, name, role: words.name()? }));
+        return Ok(Some(Operate::SetOwner { what, if_exists, name, role: words.name()? }));
     }
     while words.parser.index() > start {
         words.parser.prev_token();

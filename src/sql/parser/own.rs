@@ -3,6 +3,7 @@
 use super::copy::{self, Copy};
 use super::cursor::{self, Cursor};
 use super::define::{self, Define};
+use super::grant;
 use super::kept::{self, Kept};
 use super::operate::{self, Operate};
 use super::role;
@@ -78,6 +79,8 @@ pub enum Own {
     SetRole { role: Option<String> },
     /// `RESET ROLE`
     ResetRole,
+    /// `SET SESSION AUTHORIZATION`; none means `DEFAULT`
+    SessionAuthorization { role: Option<String>, reset: bool },
     /// `COPY`
     Copy(Box<Copy>),
     /// Definitions of sequences, names, comments
@@ -153,12 +156,36 @@ pub enum GrantTarget {
     SequencesOf(Vec<Privilege>, Vec<String>),
     /// `USAGE ON MODEL`
     Models(Vec<String>),
-    /// `USAGE ON SCHEMA`: schemas are open to all; sources are not.
-    SchemaUsage(Vec<String>),
+    /// Rights on schemas or sources: schemas are open to all, sources are not.
+    SchemaRights {
+        /// Which.
+        names: Vec<String>,
+        /// `USAGE` is among them.
+        usage: bool,
+        /// `CREATE` is among them.
+        create: bool,
+    },
+    /// Rights that everybody has: on the database, on functions, on types.
+    Open(OpenRight),
     /// `UNMASK ON TAG`
     Tags(Vec<String>),
     /// Membership.
     Roles(Vec<String>),
+}
+
+/// A right that everybody has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OpenRight {
+    /// `CONNECT`, `TEMPORARY`, `CREATE ON DATABASE`
+    Databases(Vec<String>),
+    /// `EXECUTE ON FUNCTION`
+    Functions(Vec<Relation>),
+    /// `EXECUTE ON ALL FUNCTIONS IN SCHEMA`
+    FunctionsOf(Vec<String>),
+    /// `USAGE ON TYPE | DOMAIN`
+    Types(Vec<Relation>),
+    /// `USAGE ON LANGUAGE`
+    Languages(Vec<String>),
 }
 
 /// Reads a statement of ours, or nothing if it is not one.
@@ -181,15 +208,27 @@ pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
         "ALTER" => alter(words),
         "DROP" => drop(words),
         "INVENTORY" => inventory(words).map(Some),
-        "GRANT" => grant(words, false).map(Some),
-        "REVOKE" => grant(words, true).map(Some),
+        "GRANT" => grant::parse(words, false).map(Some),
+        "REVOKE" => grant::parse(words, true).map(Some),
         "COPY" => copy::parse(words).map(Some),
         "REFRESH" if words.take(&["REFRESH", "SOURCE"]) => Ok(Some(Own::RefreshSource { name: words.name()? })),
         "VACUUM" | "ANALYZE" | "ANALYSE" | "CLUSTER" => Ok(upkeep::parse(words)?.map(Own::Upkeep)),
         "RESET" if words.take(&["RESET", "ROLE"]) => Ok(Some(Own::ResetRole)),
+        "RESET" if words.take(&["RESET", "SESSION", "AUTHORIZATION"]) => {
+            Ok(Some(Own::SessionAuthorization { role: None, reset: true }))
+        }
+        "SET"
+            if words.take(&["SET", "SESSION", "AUTHORIZATION"])
+                || words.take(&["SET", "LOCAL", "SESSION", "AUTHORIZATION"])
+                || words.take(&["SET", "SESSION", "SESSION", "AUTHORIZATION"]) =>
+        {
+            let role = if words.take(&["DEFAULT"]) { None } else { Some(words.value()?) };
+            Ok(Some(Own::SessionAuthorization { role, reset: false }))
+        }
         "SET" if words.take(&["SET", "CONSTRAINTS"]) => set_constraints(words).map(Some),
         "SET" if words.take(&["SET", "ROLE"]) || words.take(&["SET", "SESSION", "ROLE"]) => {
-            let role = match words.take(&["NONE"]) {
+            let _ = words.take(&["TO"]) || words.token(&Token::Eq);
+            let role = match words.take(&["NONE"]) || words.take(&["DEFAULT"]) {
                 true => None,
                 false if matches!(words.parser.peek_token().token, Token::SingleQuotedString(_)) => {
                     Some(words.string()?)
@@ -440,87 +479,4 @@ fn inventory(words: &mut Words) -> Result<Own> {
     };
     let options = if words.take(&["WITH"]) { words.options()? } else { BTreeMap::new() };
     Ok(Own::Inventory(Inventory { target, options }))
-}
-
-fn privilege(words: &mut Words) -> Result<Vec<Privilege>> {
-    let all = [Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::Delete, Privilege::Truncate];
-    let found = match words.peek(0).as_deref() {
-        Some("SELECT") => vec![Privilege::Select],
-        Some("INSERT") => vec![Privilege::Insert],
-        Some("UPDATE") => vec![Privilege::Update],
-        Some("DELETE") => vec![Privilege::Delete],
-        Some("TRUNCATE") => vec![Privilege::Truncate],
-        Some("USAGE") => vec![Privilege::Usage],
-        Some("UNMASK") => vec![Privilege::Unmask],
-        Some("ALL") => all.to_vec(),
-        _ => return Err(words.unexpected("a privilege")),
-    };
-    words.parser.next_token();
-    words.take(&["PRIVILEGES"]);
-    Ok(found)
-}
-
-fn grant(words: &mut Words, revoke: bool) -> Result<Own> {
-    words.parser.next_token();
-    if revoke {
-        words.take(&["GRANT", "OPTION", "FOR"]);
-    }
-    let membership = !matches!(
-        words.peek(0).as_deref(),
-        Some("SELECT" | "INSERT" | "UPDATE" | "DELETE" | "TRUNCATE" | "USAGE" | "UNMASK" | "ALL")
-    );
-    let target = match membership {
-        true => GrantTarget::Roles(words.names()?),
-        false => grant_target(words)?,
-    };
-    match revoke {
-        true => words.expect(&["FROM"])?,
-        false => words.expect(&["TO"])?,
-    }
-    words.take(&["ROLE"]);
-    let roles = words.names()?;
-    words.take(&["CASCADE"]);
-    words.take(&["RESTRICT"]);
-    Ok(Own::Grant { target, roles, revoke })
-}
-
-fn grant_target(words: &mut Words) -> Result<GrantTarget> {
-    let mut rights = Vec::new();
-    loop {
-        let found = privilege(words)?;
-        let mut columns = None;
-        if words.token(&Token::LParen) {
-            columns = Some(words.names()?);
-            words.expect_token(&Token::RParen)?;
-        }
-        rights.extend(found.into_iter().map(|privilege| (privilege, columns.clone())));
-        if !words.token(&Token::Comma) {
-            break;
-        }
-    }
-    words.expect(&["ON"])?;
-    let only = |wanted: Privilege| rights.iter().all(|(privilege, _)| *privilege == wanted);
-    if words.take(&["MODEL"]) {
-        return Ok(GrantTarget::Models(words.names()?));
-    }
-    if words.take(&["TAG"]) {
-        return match only(Privilege::Unmask) {
-            true => Ok(GrantTarget::Tags(words.names()?)),
-            false => Err(Error::new(Kind::InvalidParameter, "a tag has the privilege UNMASK only")),
-        };
-    }
-    if words.take(&["SCHEMA"]) || words.take(&["SOURCE"]) {
-        return Ok(GrantTarget::SchemaUsage(words.names()?));
-    }
-    if words.take(&["ALL", "TABLES", "IN", "SCHEMA"]) {
-        return Ok(GrantTarget::Schemas(rights, words.names()?));
-    }
-    if words.take(&["ALL", "SEQUENCES", "IN", "SCHEMA"]) {
-        return Ok(GrantTarget::SequencesOf(sequence::rights(rights)?, words.names()?));
-    }
-    if words.take(&["SEQUENCE"]) {
-        return Ok(GrantTarget::Sequences(sequence::rights(rights)?, sequence::relations(words)?));
-    }
-    words.take(&["TABLE"]);
-    Ok(GrantTarget::Relations(rights, sequence::relations(words)?))
 }

@@ -2,6 +2,7 @@
 
 use super::words::Words;
 use crate::error::{Error, Kind, Result};
+use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 /// What may stand between CREATE, ALTER or DROP and the kind of an object.
 const BETWEEN: &[&str] = &["OR", "REPLACE", "TRUSTED", "PROCEDURAL", "DEFAULT", "CONSTRAINT"];
@@ -40,7 +41,6 @@ const STATEMENTS: &[(&[&str], &str)] = &[
     (&["PREPARE", "TRANSACTION"], ""),
     (&["COMMIT", "PREPARED"], ""),
     (&["ROLLBACK", "PREPARED"], ""),
-    (&["CREATE", "UNLOGGED", "TABLE"], "Leave UNLOGGED out: every table is written to the journal."),
     (&["CREATE", "UNLOGGED", "SEQUENCE"], "Leave UNLOGGED out."),
 ];
 
@@ -61,6 +61,39 @@ pub fn must_not_be(words: &Words) -> Result<()> {
         Some(kind) => Err(refused(&format!("{verb} {}", kind.join(" ")), "")),
         None => Ok(()),
     }
+}
+
+/// Refuses what PostgreSQL's grammar has within statements and the one below has not.
+pub fn words_within(tokens: &[TokenWithSpan]) -> Result<()> {
+    let word = |at: usize, wanted: &str| match tokens.get(at).map(|token| &token.token) {
+        Some(Token::Word(word)) => word.quote_style.is_none() && word.value.eq_ignore_ascii_case(wanted),
+        _ => false,
+    };
+    let is = |at: usize, wanted: &Token| tokens.get(at).is_some_and(|token| token.token == *wanted);
+    for at in 0..tokens.len() {
+        let frame = ["row", "preceding", "following"].iter().any(|before| at > 0 && word(at - 1, before));
+        let excluded = ["current", "group", "ties"].iter().any(|what| word(at + 1, what));
+        if frame && word(at, "exclude") && excluded {
+            return Err(refused("EXCLUDE in a window frame", ""));
+        }
+        if word(at, "rows") && word(at + 1, "from") && is(at + 2, &Token::LParen) {
+            return Err(refused("ROWS FROM", "Name the functions one by one, or unnest their arrays together."));
+        }
+        if word(at, "as") && word(at + 1, "execute") && word(0, "create") {
+            return Err(refused("CREATE TABLE AS EXECUTE", "Write the query itself."));
+        }
+        let assigns = word(at, "set") && (word(0, "update") || word(0, "insert"));
+        if assigns
+            && matches!(tokens.get(at + 1), Some(t) if matches!(t.token, Token::Word(_)))
+            && is(at + 2, &Token::LBracket)
+        {
+            return Err(refused("assignment to a slice (SET column[a:b])", "Assign the whole array."));
+        }
+        if is(at, &Token::RParen) && is(at + 1, &Token::Period) && is(at + 2, &Token::Mul) {
+            return Err(refused("(expression).*", "Name the columns, or call the function in FROM."));
+        }
+    }
+    Ok(())
 }
 
 fn refused(what: &str, hint: &str) -> Error {
@@ -84,7 +117,6 @@ mod tests {
             "REASSIGN OWNED BY a TO b",
             "DROP OWNED BY a",
             "ALTER DATABASE d SET x = 1",
-            "CREATE UNLOGGED TABLE t (a int)",
             "DROP EVENT TRIGGER IF EXISTS e",
             "CREATE TRUSTED PROCEDURAL LANGUAGE l",
         ] {

@@ -4,6 +4,7 @@
 //! * `INSERT INTO t OVERRIDING SYSTEM VALUE ...`: kept in the statement as a setting of that name ([`overriding`]).
 //! * `CREATE TABLE t (LIKE other INCLUDING ALL, more int)`.
 
+use super::created::{self, Taken};
 use super::own::Relation;
 use super::sequence::{self, SequenceOption};
 use super::words::Words;
@@ -21,6 +22,8 @@ pub struct Beside {
     pub identities: Vec<Vec<SequenceOption>>,
     /// The tables of LIKE.
     pub likes: Vec<Like>,
+    /// What CREATE TABLE says besides.
+    pub created: Taken,
     overriding: Option<&'static str>,
 }
 
@@ -77,6 +80,12 @@ pub fn take_out(mut tokens: Vec<TokenWithSpan>) -> Result<(Vec<TokenWithSpan>, B
                 words.end()?;
             }
             likes(&mut tokens, &mut beside)?;
+            beside.created = created::spell(&mut tokens)?;
+        }
+        Some(Keyword::ABORT) => {
+            // Another word for it.
+            let at = tokens.iter().position(|token| !is_blank(token));
+            at.into_iter().for_each(|at| tokens[at].token = Token::make_keyword("ROLLBACK"));
         }
         Some(Keyword::INSERT) => overridden(&mut tokens, &mut beside),
         _ => {}
@@ -87,7 +96,7 @@ pub fn take_out(mut tokens: Vec<TokenWithSpan>) -> Result<(Vec<TokenWithSpan>, B
 impl Beside {
     /// Whether nothing was taken out of a definition.
     pub fn is_empty(&self) -> bool {
-        self.identities.is_empty() && self.likes.is_empty()
+        self.identities.is_empty() && self.likes.is_empty() && !self.created.unlogged
     }
 
     /// The options of an identity column whose place the parser was given instead.
@@ -102,9 +111,13 @@ impl Beside {
 
 /// Puts back what a statement can carry.
 pub fn put_back(statement: &mut ast::Statement, beside: &Beside) {
-    if let (ast::Statement::Insert(insert), Some(said)) = (statement, beside.overriding) {
-        let value = Expr::Identifier(ast::Ident::new(said));
-        insert.settings = Some(vec![Setting { key: ast::Ident::new(OVERRIDING), value }]);
+    match (statement, beside.overriding) {
+        (ast::Statement::Insert(insert), Some(said)) => {
+            let value = Expr::Identifier(ast::Ident::new(said));
+            insert.settings = Some(vec![Setting { key: ast::Ident::new(OVERRIDING), value }]);
+        }
+        (ast::Statement::CreateTable(create), _) => create.columns.extend(beside.created.columns()),
+        _ => {}
     }
 }
 

@@ -165,6 +165,23 @@ impl<'a> Words<'a> {
     }
 }
 
+/// Takes the types of a function's arguments in their parentheses, if they come next.
+pub fn skip_arguments(words: &mut Words) -> Result<()> {
+    if !words.token(&Token::LParen) {
+        return Ok(());
+    }
+    let mut open = 1;
+    while open > 0 {
+        match words.parser.next_token().token {
+            Token::LParen => open += 1,
+            Token::RParen => open -= 1,
+            Token::EOF => return Err(words.unexpected(")")),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// A name as PostgreSQL folds it: lower case unless quoted.
 pub fn fold(ident: &Ident) -> String {
     match ident.quote_style {

@@ -47,7 +47,7 @@ pub fn is_one(expression: &Expr) -> bool {
 
 /// Whether it has one of these, or a function that gives rows.
 pub fn or_rows_are_in(expression: &Expr) -> bool {
-    let gives_rows = |call: &Function| matches!(last(&call.name).as_str(), "unnest" | "generate_series");
+    let gives_rows = |call: &Function| super::sets::gives_rows(&call.name);
     are_in(expression) || any(expression, gives_rows)
 }
 

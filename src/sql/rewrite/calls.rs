@@ -3,6 +3,7 @@
 
 use super::super::functions::call;
 use super::super::planner::parse_expression;
+use super::super::semantics::DATE_PART;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, DataType, DateTimeField, Expr, ExtractSyntax, Function, FunctionArg, FunctionArgExpr,
     FunctionArguments, Ident, Interval, Subscript, TypedString, UnaryOperator, Value, ValueWithSpan, WindowFrameBound,
@@ -125,7 +126,7 @@ fn function_said(function: &mut Function) -> Option<Expr> {
     match (name.as_str(), args.as_slice()) {
         // EXTRACT is numeric, this is double precision.
         ("date_part", [field, from]) => {
-            let field = DateTimeField::Custom(Ident::new(literal(field)?));
+            let field = DateTimeField::Custom(Ident::new(format!("{DATE_PART}{}", literal(field)?)));
             let expr = Box::new((*from).clone());
             let part = Expr::Extract { field, syntax: ExtractSyntax::From, expr };
             parse_expression("0::double precision").ok().map(|mut cast| {

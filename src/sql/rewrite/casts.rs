@@ -4,7 +4,9 @@
 use super::super::functions;
 use super::naming::without_casts;
 use super::{aggregates, level};
-use datafusion::sql::sqlparser::ast::{Expr, OrderByExpr, Select, VisitMut, visit_expressions_mut};
+use datafusion::sql::sqlparser::ast::{
+    Expr, GroupByExpr, OrderByExpr, Select, SelectItem, Value, VisitMut, visit_expressions_mut,
+};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
@@ -33,6 +35,55 @@ pub fn tell_apart(select: &mut Select, order: &mut [OrderByExpr]) {
             }
         }
     });
+}
+
+/// The same of what is grouped by: `x::text` beside `x`.
+pub fn tell_keys_apart(select: &mut Select, order: &mut [OrderByExpr]) {
+    if !super::groups(select) {
+        return;
+    }
+    let GroupByExpr::Expressions(by, _) = &select.group_by else { return };
+    let items = select.projection.iter().filter_map(|item| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr),
+        _ => None,
+    });
+    // For each text without casts, what stands there with them, the plain one first.
+    let mut texts: HashMap<String, Vec<String>> = HashMap::new();
+    for expression in items.chain(by) {
+        let (plain, text) = (without_casts(expression), expression.to_string());
+        let alike = texts.entry(plain.clone()).or_default();
+        if !alike.contains(&text) {
+            alike.insert(if text == plain { 0 } else { alike.len() }, text);
+        }
+    }
+    texts.retain(|_, alike| alike.len() > 1);
+    if texts.is_empty() {
+        return;
+    }
+    let show = |part: &mut Expr| {
+        let Expr::Cast { .. } = part else { return };
+        let at =
+            texts.get(&without_casts(part)).and_then(|alike| alike.iter().position(|text| *text == part.to_string()));
+        for _ in 0..at.unwrap_or(0) {
+            *part = functions::call("coalesce", vec![std::mem::replace(part, Expr::Value(Value::Null.into()))]);
+        }
+    };
+    let mut visit = |node: &mut Expr| {
+        let _ = visit_expressions_mut(node, |part| {
+            show(part);
+            ControlFlow::<()>::Continue(())
+        });
+    };
+    for item in &mut select.projection {
+        if let SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } = item {
+            visit(expr);
+        }
+    }
+    if let GroupByExpr::Expressions(by, _) = &mut select.group_by {
+        by.iter_mut().for_each(&mut visit);
+    }
+    select.having.iter_mut().for_each(&mut visit);
+    order.iter_mut().for_each(|key| visit(&mut key.expr));
 }
 
 fn each(select: &mut Select, order: &mut [OrderByExpr], mut change: impl FnMut(&mut Expr)) {

@@ -86,6 +86,10 @@ impl Visitor for Weigher<'_, '_> {
             self.ctes.insert(std::ptr::from_ref(&*cte.query), fold(&cte.alias.name));
         }
         self.marks.push(self.named.len());
+        // What a recursive query calls by its own name is itself.
+        for with in query.with.iter().filter(|with| with.recursive) {
+            self.named.extend(with.cte_tables.iter().map(|cte| (fold(&cte.alias.name), 1)));
+        }
         self.counts.push(1);
         ControlFlow::Continue(())
     }

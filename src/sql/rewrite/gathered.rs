@@ -70,9 +70,10 @@ fn list(function: &Function, binary: bool) -> Option<Expr> {
     let (value, 1) = (argument(list, 0)?, list.args.len()) else { return None };
     let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
     let ordered = list.clauses.iter().any(|clause| matches!(clause, FunctionArgumentClause::OrderBy(_)));
-    // In order and each once is what the function makes of them; in another order nothing is.
+    // In order and each once is what the function makes of them; in an order that is said they are an array before.
     if distinct && ordered {
-        return None;
+        let elements = gathering(function, value.clone());
+        return binary.then(|| call("to_jsonb", vec![elements]));
     }
     let mut function = function.clone();
     if let FunctionArguments::List(list) = &mut function.args {

@@ -1,6 +1,7 @@
 //! `ROLLUP` and `CUBE` that name an expression twice, which the engine cannot group by: as the sets of grouping that they are.
 
-use datafusion::sql::sqlparser::ast::Expr;
+use super::aggregates;
+use datafusion::sql::sqlparser::ast::{Expr, GroupByExpr, Query, SelectItem, SetExpr, Value};
 
 /// As many sets as `CUBE` may stand for here.
 const CUBE_MAX: usize = 12;
@@ -21,6 +22,37 @@ pub fn spell_out(expression: &mut Expr) {
         _ => return,
     };
     *expression = Expr::GroupingSets(sets);
+}
+
+/// A number in `ROLLUP`, `CUBE` and `GROUPING SETS` is a column of the result; `GROUP BY ()` is one group of all rows.
+pub fn positions(query: &mut Query) {
+    let SetExpr::Select(select) = query.body.as_mut() else { return };
+    let items = &select.projection;
+    let GroupByExpr::Expressions(by, modifiers) = &mut select.group_by else { return };
+    let at = |part: &Expr| -> Option<Expr> {
+        let Expr::Value(value) = part else { return None };
+        let Value::Number(number, _) = &value.value else { return None };
+        match items.get(number.to_string().parse::<usize>().ok()?.checked_sub(1)?)? {
+            SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr.clone()),
+            _ => None,
+        }
+    };
+    for grouped in by.iter_mut() {
+        if let Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) = grouped {
+            for part in sets.iter_mut().flatten() {
+                if let Some(meant) = at(part) {
+                    *part = meant;
+                }
+            }
+        }
+    }
+    let is_nothing = |part: &Expr| matches!(part, Expr::Tuple(parts) if parts.is_empty());
+    if by.iter().any(is_nothing) && modifiers.is_empty() {
+        by.retain(|part| !is_nothing(part));
+        if by.is_empty() && !items.iter().any(|item| matches!(item, SelectItem::UnnamedExpr(e) | SelectItem::ExprWithAlias { expr: e, .. } if aggregates::are_in(e))) {
+            by.push(Expr::GroupingSets(vec![Vec::new()]));
+        }
+    }
 }
 
 fn names_twice(items: &[Vec<Expr>]) -> bool {

@@ -132,9 +132,16 @@ impl Calls<'_> {
     }
 
     fn value(&self, function: &Function, call: &ast::Function) -> Result<Expr> {
-        let Returns::Value(data_type) = &function.returns else {
-            let message = format!("set-returning function {} is supported in FROM only", function.name);
-            return Err(Error::new(Kind::Unsupported, message));
+        let (data_type, rows) = match &function.returns {
+            Returns::Value(data_type) => (data_type, false),
+            Returns::Values(data_type) => (data_type, true),
+            Returns::Table(_) => {
+                let message = format!(
+                    "function {} gives rows of several columns, which is supported in FROM only",
+                    function.name
+                );
+                return Err(Error::new(Kind::Unsupported, message));
+            }
         };
         if call.over.is_some() || call.filter.is_some() || !call.within_group.is_empty() {
             let message = format!("{} is not an aggregate or window function", function.name);
@@ -148,6 +155,9 @@ impl Calls<'_> {
             _ => return Err(undefined(function)),
         };
         let Called { mut query, given, reads, apart } = self.query(function, args)?;
+        if rows {
+            return self.rows(function, query, data_type, apart);
+        }
         let value = match expression_of(&mut query).filter(|_| !reads) {
             Some(value) => value,
             None => {
@@ -180,6 +190,17 @@ impl Calls<'_> {
             when.condition = any;
         }
         Ok(Expr::Case { case_token, end_token, operand: None, conditions, else_result: Some(Box::new(value)) })
+    }
+
+    /// The rows of such a function among the values of a query: its array, unnested.
+    fn rows(&self, function: &Function, query: Query, data_type: &SqlType, apart: bool) -> Result<Expr> {
+        if apart || function.strict {
+            let message = format!("function {} is supported in FROM only, as it is called", function.name);
+            return Err(Error::new(Kind::Unsupported, message));
+        }
+        let list =
+            typed(parser::expression(&format!("ARRAY({query})"))?, &SqlType::Array(Box::new(data_type.clone())))?;
+        Ok(functions::call("unnest", vec![list]))
     }
 
     fn relation(&self, function: &Function, args: &[FunctionArg], alias: Option<TableAlias>) -> Result<TableFactor> {

@@ -36,6 +36,13 @@ pub fn as_functions(expression: &mut Expr) {
             let args = [expr, overlay_what, overlay_from].into_iter().chain(overlay_for);
             Some(call("overlay", args.map(|arg| arg.as_ref().clone()).collect()))
         }
+        // With a quoted literal, which takes the other's type: the engine would compare texts.
+        Expr::IsNotDistinctFrom(left, right) if is_text(left) != is_text(right) => {
+            Some(Expr::IsTrue(Box::new(equal(left, right))))
+        }
+        Expr::IsDistinctFrom(left, right) if is_text(left) != is_text(right) => {
+            Some(Expr::IsNotTrue(Box::new(equal(left, right))))
+        }
         // Text is ordered by code points, which is what these mean.
         Expr::Collate { expr, collation }
             if collation
@@ -68,6 +75,11 @@ pub fn as_functions(expression: &mut Expr) {
         *text = with_backslashes(text, escape.chars().next());
         *escape_char = None;
     }
+}
+
+fn equal(left: &Expr, right: &Expr) -> Expr {
+    let (left, right) = (Box::new(left.clone()), Box::new(right.clone()));
+    Expr::Nested(Box::new(Expr::BinaryOp { left, op: BinaryOperator::Eq, right }))
 }
 
 fn has_clock(expression: &Expr) -> bool {

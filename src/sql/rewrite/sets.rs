@@ -4,11 +4,12 @@
 //! at other relations of FROM is made a part of their rows by [`semantics`](super::super::semantics).
 
 use super::super::functions::call;
-use super::super::parser::fold;
+use super::super::names;
+use super::super::parser::{fold, last};
 use super::super::planner::parse_expression;
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, FunctionArg, FunctionArgExpr, Ident, OrderByExpr, Query, Select, SelectItem, SetExpr, TableAlias,
-    TableAliasColumnDef, TableFactor, Value, VisitMut, VisitorMut, visit_expressions,
+    DataType, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, OrderByExpr, Query, Select, SelectItem, SetExpr,
+    TableAlias, TableAliasColumnDef, TableFactor, Value, VisitMut, VisitorMut, visit_expressions,
 };
 use std::ops::ControlFlow;
 
@@ -32,6 +33,12 @@ fn set(name: &str) -> Option<&'static (&'static str, Option<&'static str>, Optio
     SETS.iter().find(|(known, ..)| *known == name)
 }
 
+/// Whether a function of this name gives rows.
+pub fn gives_rows(name: &ObjectName) -> bool {
+    let name = last(name);
+    matches!(name.as_str(), "unnest" | "generate_series") || set(&name).is_some()
+}
+
 /// The rows of a call among the values of a query, where it is one of such a function.
 pub fn unnested(expression: &Expr) -> Option<Expr> {
     let Expr::Function(function) = expression else { return None };
@@ -44,6 +51,19 @@ fn marked(rows: Expr, cast: Option<&str>) -> Expr {
     match cast {
         Some(cast) => call(cast, vec![rows]),
         None => rows,
+    }
+}
+
+/// The first relation of a query, which looks at none beside it: what it names besides is around the query.
+pub fn first_of_all(select: &mut Select) {
+    if let Some(first) = select.from.first_mut() {
+        let before = matches!(first.relation, TableFactor::Derived { .. });
+        as_relation(&mut first.relation);
+        if let TableFactor::Derived { lateral, .. } = &mut first.relation
+            && !before
+        {
+            *lateral = false;
+        }
     }
 }
 
@@ -69,18 +89,24 @@ pub fn as_relation(factor: &mut TableFactor) {
     }
     let Some(mut columns) = columns(&name, &args, alias.as_ref()) else { return };
     if ordinality {
-        let Some(first) = columns.first().and_then(|column| column.list.clone()) else { return };
+        // There are as many rows as the longest of them has elements.
+        let lists: Vec<Expr> = columns.iter().filter_map(|column| column.list.clone()).collect();
+        if lists.is_empty() {
+            return;
+        }
         columns.push(Column {
             name: "ordinality".to_owned(),
-            value: call("unnest", vec![call("ordinals", vec![first])]),
+            value: call("unnest", vec![call("ordinals", lists)]),
             list: None,
         });
     }
     let said = alias.as_ref().map_or_else(|| Ident::with_quote('"', &name), |alias| alias.name.clone());
     let names = alias.iter().flat_map(|alias| &alias.columns).map(|column| column.name.clone());
     let mut names: Vec<Ident> = names.collect();
-    for column in columns.iter().skip(names.len()) {
-        names.push(Ident::with_quote('"', &column.name));
+    for (at, column) in columns.iter().enumerate().skip(names.len()) {
+        // Several may be called alike.
+        let twin = columns.iter().filter(|other| other.name == column.name).count() > 1;
+        names.push(Ident::with_quote('"', if twin { names::hidden(at, &column.name) } else { column.name.clone() }));
     }
     let items =
         columns.into_iter().zip(names).map(|(column, alias)| SelectItem::ExprWithAlias { expr: column.value, alias });
@@ -161,6 +187,11 @@ fn columns(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Option<Vec<
                 let named = fold(&column.name);
                 let list = call(function, vec![value.clone(), text(&named), flag(json)]);
                 let rows = call("unnest", vec![list.clone()]);
+                // An array is kept in the form of JSON.
+                let rows = match data_type {
+                    DataType::Array(_) => call("json_as_array", vec![rows]),
+                    _ => rows,
+                };
                 Some(Column { name: named, value: cast(&rows, &data_type.to_string())?, list: Some(list) })
             };
             alias?.columns.iter().map(one).collect::<Option<Vec<_>>>().filter(|columns| !columns.is_empty())

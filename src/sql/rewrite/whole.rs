@@ -6,7 +6,7 @@ use super::super::planner::parse_expression;
 use super::{Relation, Scope, level};
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    JoinOperator, Query, Select, SelectItem, TableFactor, TableWithJoins, Visit, Visitor,
+    JoinOperator, Query, Select, SelectItem, TableFactor, TableWithJoins, Visit, Visitor, visit_expressions,
 };
 use std::ops::ControlFlow;
 
@@ -20,7 +20,11 @@ pub fn is_in(query: &Query) -> bool {
             let factors = select.from.iter().flat_map(factors);
             let called: Vec<String> = factors.filter_map(name_of).collect();
             let named = |item: &SelectItem| name(item).is_some_and(|name| called.contains(&fold(name)));
-            match select.projection.iter().any(named) {
+            let cast = visit_expressions(&select.projection, |part| match cast_of(part) {
+                Some(name) if called.contains(&fold(name)) => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            });
+            match select.projection.iter().any(named) || cast.is_break() {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }
@@ -45,6 +49,17 @@ fn field_of(expression: &Expr) -> Option<(&Ident, &Ident)> {
         inner = nested;
     }
     if let Expr::Identifier(name) = inner { Some((name, column)) } else { None }
+}
+
+/// The name that a cast is of.
+fn cast_of(expression: &Expr) -> Option<&Ident> {
+    match expression {
+        Expr::Cast { expr, .. } => match expr.as_ref() {
+            Expr::Identifier(name) => Some(name),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// The name that `count` has for its argument.
@@ -139,9 +154,22 @@ fn name(item: &SelectItem) -> Option<&Ident> {
     }
 }
 
+/// `t::text` of a relation is its row's.
+fn cast_rows(select: &mut Select, scope: &[Option<Relation>]) {
+    level::change(&mut select.projection, |expression| {
+        let Some(wanted) = cast_of(expression).map(fold) else { return };
+        let found = scope.iter().flatten().find(|(called, _, _)| *called == wanted);
+        let Some((called, Some(columns), _)) = found.filter(|_| !has_column(scope, &wanted)) else { return };
+        if let (Some(row), Expr::Cast { expr, .. }) = (row(called, columns), expression) {
+            **expr = row;
+        }
+    });
+}
+
 /// Writes out the rows of the relations that are named so.
 pub(super) fn spell_out(select: &mut Select, scope: &[Option<Relation>]) {
     count_rows(select, scope);
+    cast_rows(select, scope);
     for item in &mut select.projection {
         let Some(wanted) = name(item).map(fold) else { continue };
         let found = scope.iter().flatten().find(|(called, _, _)| *called == wanted);

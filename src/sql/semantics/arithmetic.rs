@@ -9,6 +9,7 @@ use arrow::compute::kernels::numeric;
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Field};
 use arrow::error::ArrowError;
 use datafusion::logical_expr::{ColumnarValue, Operator};
+use std::sync::Arc;
 
 /// `+ - * / %` of two numbers of one type, integers or floating point.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -59,12 +60,17 @@ impl Function for Arithmetic {
             _ => numeric::rem,
         };
         let result = kernel(left.as_ref(), right.as_ref()).map_err(|error| self.explain(error))?;
-        match self.data_type {
-            DataType::Float32 => self.check::<Float32Type>(&result, left.as_ref(), right.as_ref())?,
-            DataType::Float64 => self.check::<Float64Type>(&result, left.as_ref(), right.as_ref())?,
-            _ => {}
-        }
-        Ok(result)
+        Ok(match self.data_type {
+            DataType::Float32 => {
+                self.check::<Float32Type>(&result, left.as_ref(), right.as_ref())?;
+                one_nan::<Float32Type>(result, f32::NAN)
+            }
+            DataType::Float64 => {
+                self.check::<Float64Type>(&result, left.as_ref(), right.as_ref())?;
+                one_nan::<Float64Type>(result, f64::NAN)
+            }
+            _ => result,
+        })
     }
 }
 
@@ -106,6 +112,20 @@ impl Arithmetic {
     }
 }
 
+/// Numbers of which those that are none are all the same: the processor gives some of them a sign, by which they would be others
+/// where they are compared.
+fn one_nan<T>(numbers: ArrayRef, nan: T::Native) -> ArrayRef
+where
+    T: ArrowPrimitiveType<Native: Into<f64>>,
+{
+    let is_nan = |number: &T::Native| Into::<f64>::into(*number).is_nan();
+    let all = numbers.as_primitive::<T>();
+    if !all.values().iter().any(is_nan) {
+        return numbers;
+    }
+    Arc::new(all.unary::<_, T>(|number| if is_nan(&number) { nan } else { number }))
+}
+
 fn values<T: ArrowPrimitiveType>(datum: &dyn Datum) -> PrimitiveArray<T> {
     datum.get().0.as_primitive::<T>().clone()
 }
@@ -123,7 +143,6 @@ mod tests {
     use super::*;
     use arrow::array::{Float64Array, Int32Array};
     use datafusion::common::ScalarValue;
-    use std::sync::Arc;
 
     fn run(operator: Operator, left: ArrayRef, right: ScalarValue) -> Result<ArrayRef, Kind> {
         let data_type = left.data_type().clone();

@@ -92,7 +92,13 @@ fn checked_within(expr: Expr, schema: &DFSchema, zone: &Zone) -> DfResult<Transf
         }
         Expr::Negative(operand) => {
             let data_type = operand.get_type(schema)?;
-            match Arithmetic::is_needed(Operator::Minus, &data_type, &data_type) && data_type.is_integer() {
+            match Arithmetic::is_needed(Operator::Minus, &data_type, &data_type) {
+                // So that zero gets a sign, and what is no number none.
+                true if data_type.is_floating() => {
+                    let minus_one = Expr::Literal(ScalarValue::new_negative_one(&data_type)?, None);
+                    let operator = Arithmetic { operator: Operator::Multiply, data_type };
+                    Ok(Transformed::yes(function::call(operator, vec![*operand, minus_one])))
+                }
                 true => {
                     let zero = Expr::Literal(ScalarValue::new_zero(&data_type)?, None);
                     let operator = Arithmetic { operator: Operator::Minus, data_type };
@@ -101,8 +107,35 @@ fn checked_within(expr: Expr, schema: &DFSchema, zone: &Zone) -> DfResult<Transf
                 false => Ok(Transformed::no(Expr::Negative(operand))),
             }
         }
+        Expr::Case(case) if case.expr.is_none() && is_of_conditions(&case, schema)? => {
+            Ok(Transformed::yes(in_turn(case)))
+        }
         other => Ok(Transformed::no(other)),
     })
+}
+
+/// Whether a CASE gives truth values, of which one is computed. The engine would make AND and OR of it, and compute them all.
+fn is_of_conditions(case: &Case, schema: &DFSchema) -> DfResult<bool> {
+    let (Some((_, first)), results) = (case.when_then_expr.first(), case.when_then_expr.iter().map(|(_, then)| then))
+    else {
+        return Ok(false);
+    };
+    if first.get_type(schema)? != DataType::Boolean {
+        return Ok(false);
+    }
+    let plain = |expr: &Expr| matches!(expr, Expr::Literal(..) | Expr::Column(_));
+    Ok(results.chain(&case.else_expr).any(|result| !plain(result))
+        || case.when_then_expr.iter().skip(1).any(|(when, _)| !plain(when)))
+}
+
+/// The same CASE with an operand for each condition, which the engine leaves as it is.
+fn in_turn(case: Case) -> Expr {
+    let otherwise = case.else_expr;
+    let nested = case.when_then_expr.into_iter().rev().fold(otherwise, |otherwise, (when, then)| {
+        let truth = Box::new(Expr::Literal(ScalarValue::Boolean(Some(true)), None));
+        Some(Box::new(Expr::Case(Case::new(Some(when), vec![(truth, then)], otherwise))))
+    });
+    nested.map_or(Expr::Literal(ScalarValue::Boolean(None), None), |case| *case)
 }
 
 /// A cast, done at once if its operand is a constant: so a text that is no value is an error even where no row is.

@@ -32,7 +32,7 @@ pub fn keyed(params: &mut WindowFunctionParams, schema: &DFSchema) -> Result<()>
             frame.end_bound = distance(frame.end_bound.clone(), &sql_type)?;
         }
     }
-    let keys = keyed::order(std::mem::take(&mut params.order_by), schema);
+    let keys = keyed::peers(std::mem::take(&mut params.order_by), schema);
     params.order_by = keys.into_iter().map(|key| SortExpr { expr: ranged(key.expr, schema), ..key }).collect();
     Ok(())
 }

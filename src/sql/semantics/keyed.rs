@@ -5,17 +5,22 @@
 //! key: the length, or bytes that sort so (`jsonb_order`, `inet_order`).
 
 use super::super::functions::postgres_call;
+use super::enumeration;
+use super::function::{self, Operator};
 use super::interval::Span;
 use super::lists::ListOrder;
-use super::{enumeration, function};
 use crate::catalog::SqlType;
-use crate::error::{Error, Kind};
-use arrow::datatypes::{DataType, IntervalUnit};
+use crate::error::{Error, Kind, Result};
+use arrow::array::ArrayRef;
+use arrow::compute::kernels::numeric::add;
+use arrow::datatypes::{DataType, Field, IntervalUnit};
 use datafusion::common::tree_node::Transformed;
-use datafusion::common::{Column, DFSchema, Result as DfResult};
+use datafusion::common::{Column, DFSchema, Result as DfResult, ScalarValue};
 use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::logical_expr::expr::{AggregateFunction, Sort as SortExpr};
-use datafusion::logical_expr::{Aggregate, Distinct, DistinctOn, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{
+    Aggregate, ColumnarValue, Distinct, DistinctOn, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder,
+};
 use std::sync::Arc;
 
 /// What is compared in place of an expression; nothing if it is compared itself.
@@ -96,12 +101,57 @@ pub fn subquery(plan: &LogicalPlan, key: impl Fn(&Expr, &DFSchema) -> Option<Exp
 
 /// Keys of an order.
 pub fn order(keys: Vec<SortExpr>, schema: &DFSchema) -> Vec<SortExpr> {
-    keys.into_iter()
-        .map(|sort| match order_key(&sort.expr, schema) {
-            Some(expr) => SortExpr { expr, ..sort },
-            None => sort,
-        })
-        .collect()
+    let last = keys.len().saturating_sub(1);
+    let one = |(at, sort): (usize, SortExpr)| {
+        let found = order_key(&sort.expr, schema);
+        // Whether two of them are equal counts where others come behind.
+        let found = found.or_else(|| if at < last { unsigned_zero(&sort.expr, schema) } else { None });
+        found.map_or(sort.clone(), |expr| SortExpr { expr, ..sort })
+    };
+    keys.into_iter().enumerate().map(one).collect()
+}
+
+/// Keys of an order whose rows may be each other's peers.
+pub fn peers(keys: Vec<SortExpr>, schema: &DFSchema) -> Vec<SortExpr> {
+    let one = |sort: SortExpr| match unsigned_zero(&sort.expr, schema) {
+        Some(expr) => SortExpr { expr, ..sort },
+        None => sort,
+    };
+    order(keys, schema).into_iter().map(one).collect()
+}
+
+/// What rows of a window are parted by.
+pub fn part(expr: Expr, schema: &DFSchema) -> Expr {
+    key(&expr, schema).or_else(|| unsigned_zero(&expr, schema)).unwrap_or(expr)
+}
+
+/// A floating point number without the sign of zero: the engine's orders tell two zeros apart.
+fn unsigned_zero(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+    let (_, field) = expr.to_field(schema).ok()?;
+    let data_type = field.data_type().clone();
+    (data_type.is_floating() && !matches!(expr, Expr::Literal(..)))
+        .then(|| function::call(UnsignedZero { data_type }, vec![expr.clone()]))
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct UnsignedZero {
+    data_type: DataType,
+}
+
+impl Operator for UnsignedZero {
+    fn name(&self) -> &'static str {
+        "unsigned_zero"
+    }
+
+    fn returns(&self) -> Field {
+        Field::new("", self.data_type.clone(), true)
+    }
+
+    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
+        let numbers = operands[0].to_array(rows)?;
+        let zero = ScalarValue::new_zero(&self.data_type)?.to_scalar()?;
+        Ok(add(&numbers, &zero)?)
+    }
 }
 
 fn no_operator(what: &str) -> Error {

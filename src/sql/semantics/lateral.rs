@@ -4,8 +4,7 @@
 //! are made of, and these are unnested.
 
 use super::super::functions::rows_or_null;
-use crate::error::{Error, Kind};
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, Result as DfResult, ScalarValue, TableReference};
 use datafusion::logical_expr::{Expr, Join, JoinType, LogicalPlan, LogicalPlanBuilder, Projection, Subquery, Unnest};
 
@@ -20,17 +19,6 @@ pub fn as_columns(plan: LogicalPlan) -> DfResult<LogicalPlan> {
             plan => Ok(Transformed::no(plan)),
         })?
         .data;
-    plan.apply_with_subqueries(|plan| match plan {
-        LogicalPlan::Subquery(subquery)
-            if !subquery.outer_ref_columns.is_empty() && parts(&subquery.subquery).is_some() =>
-        {
-            let message = "a function that gives rows cannot look at columns of the query around its own";
-            Err(Error::new(Kind::Unsupported, message)
-                .with_hint("Name it in FROM beside the relation whose columns it takes.")
-                .into())
-        }
-        _ => Ok(TreeNodeRecursion::Continue),
-    })?;
     Ok(plan)
 }
 
@@ -60,10 +48,8 @@ fn unnested(join: &Join) -> DfResult<Option<LogicalPlan>> {
     let keeps = match join.join_type {
         JoinType::Inner => false,
         JoinType::Left if join.on.is_empty() && join.filter.as_ref().is_none_or(always) => true,
-        _ => {
-            let message = "a function that gives rows can be joined with CROSS JOIN, JOIN, or LEFT JOIN ... ON true";
-            return Err(Error::new(Kind::Unsupported, message).into());
-        }
+        // It runs for each row.
+        _ => return Ok(None),
     };
     let left = join.left.schema().columns().into_iter().map(Expr::Column).collect::<Vec<_>>();
     let here = |expr: Expr| -> DfResult<Expr> {

@@ -25,6 +25,9 @@ const YEAR_MICROS: i128 = 365 * DAY_MICROS + DAY_MICROS / 4;
 /// The Julian day of 1970-01-01.
 const JULIAN_1970: i128 = 2_440_588;
 
+/// Begins the name of a part that `date_part` asks for: to it a date is its midnight, which has hours.
+pub const DATE_PART: char = '\u{1}';
+
 /// What EXTRACT can ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Part {
@@ -140,6 +143,10 @@ impl Extract {
     /// `InvalidParameter` for no part at all, `Unsupported` for one that the type has not.
     pub fn of(name: &str, from: &DataType) -> Result<Self> {
         // EXTRACT takes it as an identifier or as a text too.
+        let (name, of_moment) = match name.strip_prefix(DATE_PART) {
+            Some(name) => (name, true),
+            None => (name, false),
+        };
         let folded = name.trim().trim_matches(['"', '\'']).to_lowercase();
         let shown = SqlType::from_arrow(from).map_or_else(|_| from.to_string(), |t| t.to_string());
         let Some(part) = Part::named(&folded) else {
@@ -149,6 +156,7 @@ impl Extract {
             ));
         };
         let has = match from {
+            DataType::Date32 | DataType::Date64 if of_moment => !part.is_of_zone(),
             DataType::Date32 | DataType::Date64 => part.is_of_day() || part == Part::Epoch,
             DataType::Timestamp(_, None) => !part.is_of_zone(),
             DataType::Timestamp(..) => true,

@@ -5,15 +5,21 @@
 
 use super::super::parameters::{self, is_open};
 use crate::catalog::SqlType;
+use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::planner::RawBinaryExpr;
-use datafusion::logical_expr::{Expr, ExprSchemable};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 /// The operation with types for parameters that have none.
 pub fn lent(raw: RawBinaryExpr, schema: &DFSchema) -> RawBinaryExpr {
     let RawBinaryExpr { op, left, right } = raw;
     let (left, right) = match (is_open(&left), is_open(&right)) {
+        (false, false) if is_comparison(&op) => {
+            let types = (type_of(&left, schema), type_of(&right, schema));
+            (as_moment(left, types.1.as_ref()), as_moment(right, types.0.as_ref()))
+        }
         (false, false) => (left, right),
         (true, true) => match both(&op) {
             Some(sql_type) => (parameters::of_type(left, &sql_type), parameters::of_type(right, &sql_type)),
@@ -26,6 +32,30 @@ pub fn lent(raw: RawBinaryExpr, schema: &DFSchema) -> RawBinaryExpr {
         }
     };
     RawBinaryExpr { op, left, right }
+}
+
+fn is_comparison(op: &BinaryOperator) -> bool {
+    use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
+}
+
+/// `$1 + interval` is an interval as long as nothing else tells of `$1`; what is compared with a moment is one.
+fn as_moment(side: Expr, other: Option<&SqlType>) -> Expr {
+    let Some(moment @ (SqlType::Timestamp | SqlType::Timestamptz)) = other else { return side };
+    let is_interval = |field: &FieldRef| matches!(field.data_type(), DataType::Interval(_));
+    match side {
+        Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::Plus | Operator::Minus), right }) if matches!(left.as_ref(), Expr::Placeholder(Placeholder { field: Some(field), .. }) if is_interval(field)) =>
+        {
+            let left = match *left {
+                Expr::Placeholder(Placeholder { id, .. }) => {
+                    parameters::of_type(Expr::Placeholder(Placeholder { id, field: None }), moment)
+                }
+                other => other,
+            };
+            Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, right))
+        }
+        side => side,
+    }
 }
 
 fn typed(parameter: Expr, wanted: Option<SqlType>) -> Expr {

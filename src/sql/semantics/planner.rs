@@ -10,7 +10,7 @@ use super::lists::Relation;
 use super::{called, elements, function, operand, operators, resolve, windows};
 use crate::catalog::SqlType;
 use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
-use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
+use datafusion::common::{Column, DFSchema, Result as DfResult, ScalarValue, TableReference};
 use datafusion::functions_nested::expr_fn::array_element;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr, RawWindowExpr};
 use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator, cast};
@@ -109,6 +109,23 @@ impl ExprPlanner for Operators {
             }
             field_access => PlannerResult::Original(RawFieldAccessExpr { field_access, expr }),
         })
+    }
+
+    fn plan_compound_identifier(
+        &self,
+        field: &Field,
+        qualifier: Option<&TableReference>,
+        nested: &[String],
+    ) -> DfResult<PlannerResult<Vec<Expr>>> {
+        // `x.nosuch` where a relation and a column of it are called `x`: the engine would look into the column.
+        if let (DataType::Struct(_), _) | (_, []) = (field.data_type(), nested) {
+            return Ok(PlannerResult::Original(Vec::new()));
+        }
+        // Which is a column of the relation that is not there.
+        let relation = qualifier.cloned().filter(|relation| relation.table() == field.name());
+        let relation = relation.unwrap_or_else(|| TableReference::bare(field.name().as_str()));
+        let missing = Column::new(Some(relation), nested.join("."));
+        Ok(PlannerResult::Planned(Expr::Column(missing)))
     }
 
     fn plan_extract(&self, args: Vec<Expr>) -> DfResult<PlannerResult<Vec<Expr>>> {

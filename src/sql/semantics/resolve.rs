@@ -216,9 +216,8 @@ impl TreeNodeRewriter for Expressions<'_> {
     fn f_up(&mut self, expr: Expr) -> DfResult<Transformed<Expr>> {
         let resolved = match expr {
             Expr::Literal(ScalarValue::Int64(Some(n)), None) if self.integers => match i32::try_from(n) {
-                // Its digits alone are a `bigint`; the sign comes after them.
-                Ok(n) if n != i32::MIN => Expr::Literal(ScalarValue::Int32(Some(n)), None),
-                _ => Expr::Literal(ScalarValue::Int64(Some(n)), None),
+                Ok(n) => Expr::Literal(ScalarValue::Int32(Some(n)), None),
+                Err(_) => Expr::Literal(ScalarValue::Int64(Some(n)), None),
             },
             Expr::BinaryExpr(binary) => self.binary(binary)?,
             Expr::Column(column) if column.name.starts_with(NTILE) => {

@@ -13,16 +13,17 @@ use crate::encoding::pg_text::is_infinite_moment;
 use crate::error::{Error, Kind, Result};
 use arrow::array::timezone::Tz;
 use arrow::array::types::{IntervalMonthDayNanoType, TimestampMicrosecondType};
-use arrow::array::{ArrayRef, AsArray, TimestampMicrosecondArray};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, TimestampMicrosecondArray};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
+use arrow::datatypes::{DataType, Field, IntervalMonthDayNano, IntervalUnit, TimeUnit};
 use chrono::{DateTime, Days, Months};
 use datafusion::common::config::{ConfigExtension, ConfigOptions, ExtensionOptions};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
 use datafusion::config::ConfigEntry;
 use datafusion::functions::datetime::expr_fn::now;
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::{BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator as Sign};
+use datafusion::logical_expr::{BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator as Sign, lit};
 use std::any::Any;
 use std::sync::Arc;
 
@@ -61,14 +62,32 @@ pub fn zone_of(config: &ConfigOptions) -> Zone {
     config.extensions.get::<SessionZone>().map(|zone| zone.0.clone()).unwrap_or_default()
 }
 
+/// Values of a series at most.
+const SERIES_MAX: usize = 50_000_000;
+
 /// Functions whose last argument's clock counts: what they give is no moment.
 const PARTS: [&str; 4] = ["date_part", "extract", "to_char", "datepart"];
+
+/// The engine's function of the values from one bound to another.
+const SERIES: &str = "generate_series";
+
+/// The function that does as another one by the clocks of a zone, which is its last argument.
+fn in_zone(name: &str, arguments: usize) -> Option<&'static str> {
+    match (name, arguments) {
+        ("to_char", 2) => Some("to_char_in_zone"),
+        ("date_trunc", 2) => Some("date_trunc_in_zone"),
+        _ => None,
+    }
+}
 
 /// Whether an expression asks what the session's clock shows.
 pub fn is_asked(expr: &Expr, schema: &DFSchema) -> DfResult<bool> {
     Ok(match expr {
         Expr::ScalarFunction(call) => {
-            call.name() == "current_date" || moment_at(call, schema)?.is_some() || writes_moments(call, schema)?
+            call.name() == "current_date"
+                || moment_at(call, schema)?.is_some()
+                || writes_moments(call, schema)?
+                || counts_both(call, schema)?
         }
         Expr::BinaryExpr(BinaryExpr { left, op: Sign::Plus | Sign::Minus, right }) => {
             let (left, right) = (left.get_type(schema)?, right.get_type(schema)?);
@@ -76,6 +95,21 @@ pub fn is_asked(expr: &Expr, schema: &DFSchema) -> DfResult<bool> {
         }
         _ => false,
     })
+}
+
+/// Whether a call is of two moments whose clocks count: `age`, or a series of them.
+fn counts_both(call: &ScalarFunction, schema: &DFSchema) -> DfResult<bool> {
+    let wanted = match call.name() {
+        "age" => 2,
+        SERIES => 3,
+        _ => return Ok(false),
+    };
+    match call.args.as_slice() {
+        [from, to, ..] if call.args.len() == wanted => {
+            Ok(is_moment(&from.get_type(schema)?) && is_moment(&to.get_type(schema)?))
+        }
+        _ => Ok(false),
+    }
 }
 
 /// Whether a call writes moments among whatever else it is given.
@@ -150,22 +184,36 @@ fn by_clock(expr: Expr, schema: &DFSchema, zone: &Zone) -> DfResult<Expr> {
             }
             Ok(Expr::ScalarFunction(call))
         }
+        Expr::ScalarFunction(call) if call.name() == SERIES => {
+            Ok(function::call(Series { zone: zone.name().to_owned() }, call.args))
+        }
+        Expr::ScalarFunction(mut call) if counts_both(&call, schema)? => {
+            for argument in &mut call.args {
+                let to_clock =
+                    Cast { from: SqlType::Timestamptz.field(""), to: SqlType::Timestamp, zone: zone.clone() };
+                *argument = function::call(to_clock, vec![std::mem::take(argument)]);
+            }
+            Ok(Expr::ScalarFunction(call))
+        }
+        Expr::ScalarFunction(call)
+            if let Some(in_zone) = in_zone(call.name(), call.args.len())
+                && moment_at(&call, schema)?.is_some() =>
+        {
+            let args = call.args.iter().cloned().chain([lit(zone.name())]).collect();
+            Ok(functions::postgres_call(in_zone, args).unwrap_or(Expr::ScalarFunction(call)))
+        }
         Expr::ScalarFunction(mut call) => {
             let Some(at) = moment_at(&call, schema)? else { return Ok(Expr::ScalarFunction(call)) };
             if let Some(part) = function::operator_of::<Extract>(&call).filter(|part| part.is_of_zone()) {
                 return Ok(function::call(part.in_zone(zone), call.args));
             }
             let moment = std::mem::replace(&mut call.args[at], Expr::Literal(ScalarValue::Null, None));
-            let by_zone = |from: SqlType, to| Cast { from: from.field(""), to, zone: zone.clone() };
-            let to_clock = by_zone(SqlType::Timestamptz, SqlType::Timestamp);
-            let from_clock = by_zone(SqlType::Timestamp, SqlType::Timestamptz);
+            let to_clock = Cast { from: SqlType::Timestamptz.field(""), to: SqlType::Timestamp, zone: zone.clone() };
             call.args[at] = function::call(to_clock, vec![moment]);
             if let Some(part) = function::operator_of::<Extract>(&call) {
                 return Ok(function::call(part.of_clock(), call.args));
             }
-            let gives_moment = call.name() == "date_trunc";
-            let shown = Expr::ScalarFunction(call);
-            Ok(if gives_moment { function::call(from_clock, vec![shown]) } else { shown })
+            Ok(Expr::ScalarFunction(call))
         }
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
             let (moment, interval) = if is_interval(&left.get_type(schema)?) { (right, left) } else { (left, right) };
@@ -229,6 +277,79 @@ impl Later {
             moved = moment_of(zone, clock.and_utc().timestamp_micros())?;
         }
         moved.checked_add((nanos / 1000).checked_mul(sign)?)
+    }
+}
+
+/// The moments from one to another, each by an interval later on the clocks of a zone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Series {
+    zone: String,
+}
+
+impl Series {
+    fn moment() -> DataType {
+        DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+    }
+
+    fn one(&self, zone: Tz, (from, to): (i64, i64), step: IntervalMonthDayNano, out: &mut Vec<i64>) -> Result<()> {
+        let parts = (step.months, step.days, step.nanoseconds);
+        let ahead = step_sign(step);
+        if ahead == 0 {
+            return Err(Error::new(Kind::InvalidParameter, "step size cannot equal zero"));
+        }
+        let later = Later { zone: self.zone.clone(), back: false };
+        let mut at = from;
+        while (ahead > 0 && at <= to) || (ahead < 0 && at >= to) {
+            out.push(at);
+            if out.len() > SERIES_MAX {
+                return Err(Error::new(Kind::LimitExceeded, "the series has too many values"));
+            }
+            let next = later.one(zone, at, parts).filter(|next| !is_infinite_moment(*next));
+            at = next.ok_or_else(|| Error::new(Kind::DatetimeOutOfRange, "timestamp out of range"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether an interval is ahead, back, or nowhere.
+fn step_sign(step: IntervalMonthDayNano) -> i64 {
+    let days = i128::from(step.months) * 30 + i128::from(step.days);
+    (days * 86_400_000_000_000 + i128::from(step.nanoseconds)).signum() as i64
+}
+
+impl Operator for Series {
+    fn name(&self) -> &'static str {
+        SERIES
+    }
+
+    fn returns(&self) -> Field {
+        Field::new("", DataType::new_list(Self::moment(), true), true)
+    }
+
+    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
+        let zone: Tz = self.zone.parse()?;
+        let bound = |at: usize| -> Result<ArrayRef> { Ok(cast(&operands[at].to_array(rows)?, &Self::moment())?) };
+        let (from, to) = (bound(0)?, bound(1)?);
+        let (from, to) =
+            (from.as_primitive::<TimestampMicrosecondType>(), to.as_primitive::<TimestampMicrosecondType>());
+        let steps = cast(&operands[2].to_array(rows)?, &DataType::Interval(IntervalUnit::MonthDayNano))?;
+        let steps = steps.as_primitive::<IntervalMonthDayNanoType>();
+        let (mut values, mut lengths, mut valid) = (Vec::new(), Vec::with_capacity(rows), Vec::with_capacity(rows));
+        for row in 0..from.len() {
+            let before = values.len();
+            let known = from.is_valid(row) && to.is_valid(row) && steps.is_valid(row);
+            if known {
+                self.one(zone, (from.value(row), to.value(row)), steps.value(row), &mut values)?;
+            }
+            lengths.push(values.len() - before);
+            valid.push(known);
+        }
+        let values: ArrayRef = Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"));
+        let DataType::List(item) = self.returns().data_type().clone() else {
+            return Err(Error::internal("a series is no list"));
+        };
+        let offsets = OffsetBuffer::from_lengths(lengths);
+        Ok(Arc::new(ListArray::try_new(item, offsets, values, Some(NullBuffer::from(valid)))?))
     }
 }
 

@@ -18,6 +18,6 @@ pub use keys::rotate_key;
 pub use model::{create_model, deploy_model, drop_model};
 pub use operate::operate;
 pub use set_config::set_config;
-pub use settings::{reset, set, set_role, show};
+pub use settings::{reset, set, set_role, set_session_authorization, show};
 pub use source::{create_source, drop_source, refresh_source};
 pub use upkeep::upkeep;

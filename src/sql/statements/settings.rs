@@ -119,7 +119,7 @@ pub fn show(session: &Session, variable: &[ast::Ident]) -> Result<Outcome> {
     }
     let value = match session.transaction_setting(&name) {
         Some(value) => value,
-        None => session.settings.get(&name)?.to_owned(),
+        None => session.context().0.setting(&name)?.into_owned(),
     };
     text_rows(&reported_name(&name), vec![value], "SHOW")
 }
@@ -134,6 +134,16 @@ fn show_all(session: &Session) -> Result<Outcome> {
     let columns = vec![column(|s| s.0.to_owned()), column(|s| s.1.to_owned()), column(|s| s.2.to_owned())];
     let batch = RecordBatch::try_new(schema.clone(), columns)?;
     Ok(Outcome::Rows { stream: batches_stream(schema.clone(), vec![batch]), schema, tag: "SHOW".to_owned() })
+}
+
+/// Runs SET SESSION AUTHORIZATION and its RESET: a session stays that of the role that logged in.
+pub fn set_session_authorization(session: &mut Session, role: Option<&str>) -> Result<()> {
+    let (context, _) = session.context();
+    match role.is_none_or(|role| role == context.snapshot.catalog.role_name(session.login)) {
+        true => set_role(session, None),
+        false => Err(Error::new(Kind::Unsupported, "SET SESSION AUTHORIZATION to another role is not supported")
+            .with_hint("SET ROLE takes the rights of another role.")),
+    }
 }
 
 /// Runs SET ROLE and RESET ROLE.

@@ -207,7 +207,7 @@ fn relation_facts(context: &Context, id: ObjectId, table: &Table) -> RelationAcc
         grants: grants.collect(),
         masks,
         row_security: table.row_security,
-        force_row_security: false,
+        force_row_security: table.force_row_security,
         row_policies: row_policies.collect(),
     }
 }

@@ -40,7 +40,7 @@ use crate::catalog::{Object, ObjectId, Privilege, View, is_temporary};
 use crate::error::{Error, Kind, Result};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::TableSource;
+use datafusion::logical_expr::{LogicalPlanBuilder, TableSource, lit};
 use std::sync::Arc;
 
 /// The relation `schema.name` as the context's role may see it.
@@ -62,7 +62,11 @@ pub fn open(context: &Arc<Context>, state: &SessionState, schema: &str, name: &s
     }
 }
 
-fn open_view(context: &Arc<Context>, state: &SessionState, _: ObjectId, view: &View) -> Result<Arc<dyn TableSource>> {
+fn open_view(context: &Arc<Context>, state: &SessionState, id: ObjectId, view: &View) -> Result<Arc<dyn TableSource>> {
+    // What a view calls by its own name is a WITH query of its own; the planner asks for the relation all the same.
+    if context.opening.contains(&id) {
+        return Err(undefined(context, &view.schema, &view.name));
+    }
     if !context.has_role(view.owner) && !context.has_grant(&view.grants, Privilege::Select) {
         return Err(Error::new(Kind::Privilege, format!("permission denied for view {}", view.name)));
     }
@@ -71,8 +75,15 @@ fn open_view(context: &Arc<Context>, state: &SessionState, _: ObjectId, view: &V
     let owner = context.with_role(view.owner);
     // Nor does a relation that the reader has made for itself stand in for one that the view was made to read.
     let owner = if is_temporary(&view.schema) { owner } else { Arc::new(owner.without_temporary()) };
+    let opening = context.opening.iter().copied().chain([id]).collect();
+    let owner = Arc::new(Context { opening, ..owner.as_ref().clone() });
     let query = parser::query(&view.query)?;
-    Ok(plan_source(Planner::new(&owner, state).relation_of(query, &view.columns)?))
+    let plan = Planner::new(&owner, state).relation_of(query, &view.columns)?;
+    Ok(plan_source(match view.barrier {
+        // Which nothing is put below of.
+        true => LogicalPlanBuilder::from(plan).limit_by_expr(Some(lit(0i64)), None)?.build()?,
+        false => plan,
+    }))
 }
 
 /// The error for a relation that is not there.

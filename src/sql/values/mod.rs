@@ -57,13 +57,18 @@ pub fn assign(array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
 /// Brings `array`, whose type `from` tells, to a type that a statement asked for: errors as of [`assign`], but text too
 /// long is cut. A cast that PostgreSQL has not is [`Kind::CannotCoerce`].
 pub fn convert(from: &Field, array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
+    must_be_castable(from, array, target)?;
+    fit(changed(from, array, target)?, target, true)
+}
+
+fn must_be_castable(from: &Field, array: &ArrayRef, target: &SqlType) -> Result<()> {
     // What is kept as text is cast from texts alone.
     let kept_as_text = matches!(target, SqlType::Uuid | SqlType::Json | SqlType::Jsonb | SqlType::Inet | SqlType::Cidr);
     let alike = !kept_as_text || is_text(array.data_type()) || array.data_type().is_null();
-    if !alike || !castable(array.data_type(), &target.arrow()) {
-        return Err(cannot_cast(&SqlType::from_field(from)?, target));
+    match alike && castable(array.data_type(), &target.arrow()) {
+        true => Ok(()),
+        false => Err(cannot_cast(&SqlType::from_field(from)?, target)),
     }
-    fit(changed(from, array, target)?, target, true)
 }
 
 /// Whether [`convert`] does what Arrow's own cast does, so that the engine may see through it.
@@ -125,7 +130,8 @@ fn changed(from: &Field, array: &ArrayRef, target: &SqlType) -> Result<ArrayRef>
         (DataType::List(have), DataType::List(want)) => {
             let SqlType::Array(item) = target else { return Err(Error::internal("a list is no array")) };
             let list = array.as_list::<i32>();
-            let items = convert(have, list.values(), item)?;
+            must_be_castable(have, list.values(), item)?;
+            let items = changed(have, list.values(), item)?;
             Arc::new(ListArray::try_new(want.clone(), list.offsets().clone(), items, list.nulls().cloned())?)
         }
         (have, want) if have.is_numeric() && want.is_numeric() => numbers::number(array, target)?,
@@ -206,8 +212,15 @@ fn as_text(from: &Field, array: &ArrayRef) -> ArrayRef {
     Arc::new(out.finish())
 }
 
-/// Texts within the length of their type.
+/// Texts within the length of their type, those in arrays too.
 fn fit(array: ArrayRef, target: &SqlType, cut: bool) -> Result<ArrayRef> {
+    if let (SqlType::Array(item), Some(list)) = (target, array.as_list_opt::<i32>())
+        && item.length_max().is_some()
+        && let DataType::List(field) = list.data_type()
+    {
+        let items = fit(list.values().clone(), item, cut)?;
+        return Ok(Arc::new(ListArray::try_new(field.clone(), list.offsets().clone(), items, list.nulls().cloned())?));
+    }
     if let SqlType::Vector(dimensions) = target {
         vector::must_be_sound(&array, *dimensions)?;
     }

@@ -211,9 +211,31 @@ const MOMENT: &str = "%Y-%m-%dT%H:%M:%S%.6f";
 
 /// A timestamp without time zone takes no notice of a zone that is written.
 fn without_zone(text: &str) -> &str {
-    let Some(time) = text.find(':') else { return text };
+    let Some(time) = text.find(':') else {
+        return zone_of_day(text).map_or(text, |at| text[..at].trim_end());
+    };
     let zone = text[time..].find(['+', '-']).or_else(|| named_zone(&text[time..]));
     zone.map_or(text, |at| text[..time + at].trim_end())
+}
+
+/// Where a zone begins behind a day that has no time: `2000-01-01+00`, `2000-01-01 Europe/Berlin`.
+fn zone_of_day(text: &str) -> Option<usize> {
+    if let Some(at) = text.find('+') {
+        return Some(at);
+    }
+    match text.rfind(char::is_whitespace) {
+        Some(blank) => {
+            let word = text[blank..].trim_start();
+            let hours = word.strip_prefix('-').is_some_and(|hours| hours.starts_with(|c: char| c.is_ascii_digit()));
+            let named = || word.starts_with(|c: char| c.is_ascii_alphabetic()) && TimeZone::named(word).is_ok();
+            (text.contains(|c: char| c.is_ascii_digit()) && (hours || named())).then(|| text.len() - word.len())
+        }
+        None => {
+            let mut signs = text.match_indices('-').map(|(at, _)| at);
+            let (first, third) = (signs.next()?, signs.nth(1)?);
+            (first == 4 && text[third + 1..].starts_with(|c: char| c.is_ascii_digit())).then_some(third)
+        }
+    }
 }
 
 /// Whether the text of a moment says in which zone it is.
@@ -228,7 +250,7 @@ fn named_zone(text: &str) -> Option<usize> {
     let word = text[at..].trim();
     let half = word.get(..2).is_some_and(|head| head.eq_ignore_ascii_case("am") || head.eq_ignore_ascii_case("pm"));
     match word.get(2..) {
-        Some(rest) if half => {
+        Some(rest) if half && !rest.starts_with(|c: char| c.is_alphabetic()) => {
             let rest = rest.trim_start();
             (!rest.is_empty()).then(|| text.len() - rest.len())
         }
@@ -431,6 +453,12 @@ mod tests {
             ("2024-02-29 10:05", SqlType::Timestamp, "2024-02-29 10:05:00"),
             ("2024-02-29 10:05:01+08", SqlType::Timestamp, "2024-02-29 10:05:01"),
             ("2024-02-29 10:05+08", SqlType::Timestamptz, "2024-02-29 02:05:00+00"),
+            ("2020-03-08 02:30 America/New_York", SqlType::Timestamptz, "2020-03-08 07:30:00+00"),
+            ("2000-01-01+08", SqlType::Timestamptz, "1999-12-31 16:00:00+00"),
+            ("2000-01-01 -05", SqlType::Timestamptz, "2000-01-01 05:00:00+00"),
+            ("2000-01-01-05", SqlType::Timestamptz, "2000-01-01 05:00:00+00"),
+            ("2000-01-01 Europe/Berlin", SqlType::Timestamptz, "1999-12-31 23:00:00+00"),
+            ("January 8, 1999", SqlType::Timestamptz, "1999-01-08 00:00:00+00"),
             ("12/31/2019", SqlType::Date, "2019-12-31"),
             ("10:05", SqlType::Time, "10:05:00"),
             ("1 year 2 days", SqlType::Interval, "1 year 2 days"),

@@ -4,6 +4,7 @@ use crate::encoding::pg_text::is_infinite_moment;
 use crate::error::{Error, Kind, Result};
 use arrow::array::timezone::Tz;
 use chrono::{DateTime, Duration, NaiveDateTime, Offset, TimeZone as _};
+use chrono_tz::OffsetName;
 
 /// A zone, by a name of the zone database, an abbreviation or an offset.
 #[derive(Debug, Clone, Copy)]
@@ -49,6 +50,20 @@ impl TimeZone {
     pub fn named(zone: &str) -> Result<Self> {
         Self::find(zone.trim())
             .ok_or_else(|| Error::new(Kind::InvalidParameter, format!("time zone \"{zone}\" not recognized")))
+    }
+
+    /// The zone that the engine knows by this name.
+    pub fn of_engine(name: &str) -> Result<Self> {
+        Ok(Self(name.parse()?))
+    }
+
+    /// What its clocks are said to show at a moment: `EDT`, or how far they are ahead, as `+08`.
+    pub fn abbreviation(name: &str, micros: i64) -> Option<String> {
+        let moment = DateTime::from_timestamp_micros(micros)?.naive_utc();
+        match name.parse::<chrono_tz::Tz>() {
+            Ok(zone) => zone.offset_from_utc_datetime(&moment).abbreviation().map(ToOwned::to_owned),
+            Err(_) => Some(name.trim_end_matches(":00").to_owned()),
+        }
     }
 
     fn find(zone: &str) -> Option<Self> {

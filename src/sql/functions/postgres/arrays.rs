@@ -8,9 +8,9 @@ use super::declared::{
 use super::made::{Args, Made};
 use crate::encoding::pg_text::Cell;
 use crate::error::{Error, Kind, Result};
-use arrow::array::{Array, ArrayRef, AsArray, Int32Array, ListArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, ListArray, UInt32Array, new_null_array};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::compute::take;
+use arrow::compute::{interleave, take};
 use arrow::datatypes::{DataType, Int32Type};
 use std::sync::Arc;
 
@@ -22,12 +22,22 @@ pub const FUNCTIONS: &[Declaration] = &[
     ("array_ndims(anyarray) int4", Each(|row| Ok(some(row).map(|_| 1).into()))),
     ("cardinality(anyarray) int4", Each(|row| Ok(Made::Int(length(row).into())))),
     ("generate_subscripts(anyarray, int4, bool?) int4[]", Each(subscripts)),
-    ("ordinals(anyarray) int8[]", Each(|row| Ok((1..=length(row)).collect::<Vec<i64>>().into()))),
+    ("?ordinals(...any) int8[]", Each(|row| Ok((1..=longest(row)).collect::<Vec<i64>>().into()))),
     ("array_fill(anyelement, int4[]) anyarray", All(fill)),
     ("trim_array(anyarray, int4) anyarray", All(trim)),
+    ("?subscript_assigned(anyarray, anyelement, int4) anyarray", All(element_assigned)),
     ("?array_or_empty(anyarray) anyarray", All(or_empty)),
     ("?rows_or_null(anyarray) anyarray", All(rows_or_null)),
 ];
+
+/// The length of the longest of several arrays.
+fn longest(row: &Args<'_>) -> i64 {
+    let length = |cell: &Option<Cell<'_>>| match cell {
+        Some(Cell::List(_, range)) => range.len() as i64,
+        _ => 0,
+    };
+    row.0.iter().map(length).max().unwrap_or(0)
+}
 
 fn length(row: &Args<'_>) -> i64 {
     match row.get(0) {
@@ -53,6 +63,41 @@ fn subscripts(row: &Args<'_>) -> Result<Made> {
         all.reverse();
     }
     Ok(all.into())
+}
+
+/// Arrays with one element changed, or added behind the others with NULL between.
+fn element_assigned(whole: &Whole<'_>) -> Result<ArrayRef> {
+    let arrays = whole.arrays[0].as_list::<i32>();
+    let places: &Int32Array = whole.arrays[2].as_primitive::<Int32Type>();
+    let nothing = new_null_array(arrays.values().data_type(), 1);
+    let (mut sources, mut counts) = (Vec::new(), Vec::with_capacity(whole.rows));
+    for row in 0..whole.rows {
+        if places.is_null(row) {
+            return Err(Error::new(Kind::InvalidParameter, "array subscript in assignment must not be null"));
+        }
+        let (from, length) = match arrays.is_valid(row) {
+            true => (arrays.value_offsets()[row] as usize, arrays.value_length(row) as usize),
+            false => (0, 0),
+        };
+        let place = usize::try_from(places.value(row)).unwrap_or(0);
+        if place == 0 || length == 0 && place > 1 {
+            return Err(Error::new(
+                Kind::Unsupported,
+                "an array whose first element is not its element 1 is not supported",
+            ));
+        }
+        if sources.len() + length.max(place) > FILL_MAX {
+            return Err(Error::new(Kind::LimitExceeded, "array size exceeds the maximum allowed"));
+        }
+        sources.extend((1..=length.max(place)).map(|at| match at {
+            _ if at == place => (1, row),
+            _ if at <= length => (0, from + at - 1),
+            _ => (2, 0),
+        }));
+        counts.push(length.max(place));
+    }
+    let items = interleave(&[arrays.values().as_ref(), whole.arrays[1].as_ref(), nothing.as_ref()], &sources)?;
+    list(items, counts, vec![true; whole.rows])
 }
 
 /// Elements of a fill at most, in a batch.

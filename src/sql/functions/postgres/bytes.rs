@@ -29,6 +29,8 @@ pub const FUNCTIONS: &[Declaration] = &[
     ("get_bit(bytea, int8) int4", Each(get_bit)),
     ("set_bit(bytea, int8, int4) bytea", Each(set_bit)),
     ("bit_count(bytea) int8", Each(|row| Ok(Made::Int(row.bytes(0).iter().map(|b| i128::from(b.count_ones())).sum())))),
+    ("bytea_substr(bytea, int4, int4?) bytea", Each(part)),
+    ("bytea_overlay(bytea, bytea, int4, int4?) bytea", Each(overlaid)),
     ("convert_to(text, text) bytea", Each(convert_to)),
     ("convert(bytea, text, text) bytea", Each(convert)),
     ("convert_from(bytea, text) text", Each(convert_from)),
@@ -38,6 +40,32 @@ fn lengths(whole: &Whole<'_>, of: fn(&str) -> usize) -> Result<ArrayRef> {
     let texts = whole.arrays[0].as_string::<i32>().iter();
     let lengths = texts.map(|text| text.map(|text| i32::try_from(of(text)).unwrap_or(i32::MAX)));
     Ok(Arc::new(lengths.collect::<Int32Array>()))
+}
+
+/// The bytes from a place on, so many of them if that is said.
+fn part(row: &Args<'_>) -> Result<Made> {
+    let bytes = row.bytes(0);
+    let length = row.get(2).map(|_| row.int(2));
+    if length.is_some_and(|length| length < 0) {
+        return Err(Error::new(Kind::InvalidSubstring, "negative substring length not allowed"));
+    }
+    let start = row.int(1);
+    let end = length.map_or(i64::MAX, |length| start.saturating_add(length));
+    let place = |at: i64| usize::try_from(at.saturating_sub(1).max(0)).unwrap_or(usize::MAX).min(bytes.len());
+    let (start, end) = (place(start), place(end));
+    Ok(Made::Bytes(bytes[start..end.max(start)].to_vec()))
+}
+
+/// The bytes with others in the place of some of them.
+fn overlaid(row: &Args<'_>) -> Result<Made> {
+    let (bytes, with, start) = (row.bytes(0), row.bytes(1), row.int(2));
+    if start <= 0 {
+        return Err(Error::new(Kind::InvalidSubstring, "negative substring length not allowed"));
+    }
+    let length = row.get(3).map_or(with.len() as i64, |_| row.int(3));
+    let place = |at: i64| usize::try_from(at.max(0)).unwrap_or(usize::MAX).min(bytes.len());
+    let (before, after) = (place(start - 1), place((start - 1).saturating_add(length)));
+    Ok(Made::Bytes([&bytes[..before], with, &bytes[after..]].concat()))
 }
 
 fn encode(row: &Args<'_>) -> Result<Made> {

@@ -22,7 +22,14 @@ pub const FUNCTIONS: &[Declaration] = &[
         "date_trunc(text, timestamptz) timestamptz",
         Each(|row| Ok(Made::Moment(truncated(row.text(0), row.moment(1), "timestamp with time zone")?))),
     ),
-    ("date_trunc(text, timestamptz, text) timestamptz", Each(truncated_there)),
+    (
+        "date_trunc(text, timestamptz, text) timestamptz",
+        Each(|row| truncated_there(row, TimeZone::named(row.text(2))?)),
+    ),
+    (
+        "date_trunc_in_zone(text, timestamptz, text) timestamptz",
+        Each(|row| truncated_there(row, TimeZone::of_engine(row.text(2))?)),
+    ),
     ("date_trunc(text, interval) interval", Each(truncated_span)),
     ("date_bin(interval, timestamp, timestamp) timestamp", Each(binned)),
     ("date_bin(interval, timestamptz, timestamptz) timestamptz", Each(binned)),
@@ -175,10 +182,35 @@ fn no_unit(unit: &str, of: &str) -> Error {
 }
 
 /// Cut at a unit as the clocks of a zone show it.
-fn truncated_there(row: &Args<'_>) -> Result<Made> {
-    let zone = TimeZone::named(row.text(2))?;
-    let cut = truncated(row.text(0), zone.clock(row.moment(1))?, "timestamp with time zone")?;
-    Ok(Made::Moment(zone.moment(cut)?))
+fn truncated_there(row: &Args<'_>, zone: TimeZone) -> Result<Made> {
+    let (unit, moment) = (row.text(0), row.moment(1));
+    let clock = zone.clock(moment)?;
+    let cut = truncated(unit, clock, "timestamp with time zone")?;
+    // Within a day the clock goes on as it goes at that moment, also where it shows a time for the second time.
+    let of_day = !is_infinite_moment(moment) && clock - cut < HOUR_MICROS && is_within_day(unit);
+    Ok(Made::Moment(if of_day { cut - (clock - moment) } else { zone.moment(cut)? }))
+}
+
+fn is_within_day(unit: &str) -> bool {
+    let unit = unit.trim().to_ascii_lowercase();
+    matches!(
+        singular(&unit),
+        "microsecond"
+            | "us"
+            | "usec"
+            | "millisecond"
+            | "ms"
+            | "msec"
+            | "second"
+            | "sec"
+            | "s"
+            | "minute"
+            | "min"
+            | "m"
+            | "hour"
+            | "hr"
+            | "h"
+    )
 }
 
 fn truncated_span(row: &Args<'_>) -> Result<Made> {

@@ -326,6 +326,8 @@ pub enum SetKind {
     Options,
     /// The words that a name must be quoted for.
     Keywords,
+    /// The rights in a list of them, one by one.
+    Rights,
     /// What Steward never has any of.
     Nothing,
     /// One row of one value.

@@ -227,7 +227,10 @@ fn constraint(facts: &Facts, constraint: &Constraint<'_>, pretty: bool) -> Strin
             };
             format!("{kind} ({})", names(&key.columns))
         }
-        ConstraintKind::Check(check) => format!("CHECK ({})", deparse::expression(&check.expression, pretty)),
+        ConstraintKind::Check(check) => {
+            let valid = if check.not_valid { " NOT VALID" } else { "" };
+            format!("CHECK ({}){valid}", deparse::expression(&check.expression, pretty))
+        }
         ConstraintKind::Foreign(key) => {
             let Some(other) = facts.catalog().table_by_id(key.table) else { return String::new() };
             // A table that is none of the role's business stays a number, its columns untold.
@@ -242,12 +245,15 @@ fn constraint(facts: &Facts, constraint: &Constraint<'_>, pretty: bool) -> Strin
                 column_list(key.columns.iter().map(|at| other.columns[*at].name.as_str()))
             });
             let mut text = format!("FOREIGN KEY ({}) REFERENCES {table}({columns})", names(&key.columns));
+            if key.match_full {
+                text.push_str(" MATCH FULL");
+            }
             for (event, does) in [("UPDATE", key.on_update), ("DELETE", key.on_delete)] {
                 if does != Action::NoAction {
                     text.push_str(&format!(" ON {event} {}", does.sql()));
                 }
             }
-            text + key.deferral.sql()
+            text + key.deferral.sql() + if key.not_valid { " NOT VALID" } else { "" }
         }
     }
 }

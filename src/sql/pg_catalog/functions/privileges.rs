@@ -105,7 +105,8 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
             let creates = || {
                 is_superuser(facts, role)
                     || matches!(facts.catalog().get(ObjectId::from(oid)).map(AsRef::as_ref),
-                        Some(crate::catalog::Object::Schema(schema)) if has_role(facts, role, schema.owner))
+                        Some(crate::catalog::Object::Schema(schema)) if has_role(facts, role, schema.owner)
+                            || schema.creators.iter().any(|&other| other == crate::catalog::PUBLIC || has_role(facts, role, other)))
             };
             let has = asked(last, &["CREATE", "USAGE"])?;
             Ok(has.iter().any(|one| (one.name == "USAGE" && !one.grant) || creates()).into())

@@ -1,6 +1,7 @@
 //! Who, where and with which settings: current_user, current_schemas, current_setting, version and their like.
 
 use super::super::super::activity::Stop;
+use super::super::names;
 use super::super::value::{Type, Value};
 use super::Args;
 use crate::config::SERVER_VERSION;
@@ -22,6 +23,7 @@ pub fn returns(name: &str, args: &[Type]) -> Option<Type> {
         | ("pg_encoding_to_char", 1) => Type::Name,
         ("current_schemas", 1) => Type::Array(Box::new(Type::Name)),
         ("current_setting", 1 | 2) | ("set_config", 3) | ("version" | "current_query", 0) => Type::Text,
+        ("acldefault", 2) => Type::Array(Box::new(Type::AclItem)),
         ("pg_backend_pid" | "inet_server_port" | "inet_client_port", 0) | ("pg_char_to_encoding", 1) => Type::Int4,
         ("inet_server_addr" | "inet_client_addr", 0) => Type::Text,
         ("pg_is_in_recovery" | "pg_is_wal_replay_paused", 0) => Type::Bool,
@@ -47,8 +49,8 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
             true => facts.path().into(),
             false => own_path(args).into(),
         },
-        "current_setting" => match context.settings.get(args.text(0)?) {
-            Ok(value) => value.into(),
+        "current_setting" => match context.setting(args.text(0)?) {
+            Ok(value) => value.as_ref().into(),
             Err(_) if args.flag(1) => Value::Null,
             Err(error) => return Err(error),
         },
@@ -77,11 +79,37 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
         }
         "pg_cancel_backend" => stop(args, Stop::Statement)?,
         "pg_terminate_backend" => stop(args, Stop::Connection)?,
+        "acldefault" => acl_default(args)?,
         "pg_export_snapshot" => {
             return Err(Error::new(Kind::Unsupported, format!("{} is not supported", args.name)));
         }
         _ => Value::Null,
     })
+}
+
+/// The rights that an object of a kind begins with: its owner's, and those of everybody.
+fn acl_default(args: &Args<'_>) -> Result<Value> {
+    let owner = u32::try_from(args.number(1)?).ok().and_then(|oid| names::role_name(args.facts, oid));
+    let owner = owner.unwrap_or_else(|| args.number(1).unwrap_or_default().to_string());
+    let of_all = |letters: &str| Some(format!("={letters}/{owner}"));
+    let (all, own) = match args.text(0)? {
+        "r" => (None, "arwdDxt"),
+        "s" => (None, "rwU"),
+        "d" => (of_all("Tc"), "CTc"),
+        "f" => (of_all("X"), "X"),
+        "l" | "T" => (of_all("U"), "U"),
+        "n" => (None, "UC"),
+        "t" => (None, "C"),
+        "F" | "S" => (None, "U"),
+        "L" => (None, "rw"),
+        "p" => (None, "sA"),
+        "c" => return Ok(Vec::<String>::new().into()),
+        other => {
+            let message = format!("unrecognized object type abbreviation: {other}");
+            return Err(Error::new(Kind::InvalidParameter, message));
+        }
+    };
+    Ok(all.into_iter().chain([format!("{owner}={own}/{owner}")]).collect::<Vec<String>>().into())
 }
 
 /// Stops what a connection does, or the connection: who logged in as the same role, or has its rights, may.

@@ -59,6 +59,7 @@ pub fn classes(facts: &Facts, rows: &mut Rows) {
                     .into(),
             ),
             ("relrowsecurity", table.is_some_and(|(_, table)| table.row_security).into()),
+            ("relforcerowsecurity", table.is_some_and(|(_, table)| table.force_row_security).into()),
             ("relispopulated", is_populated(&entry).into()),
             ("relreplident", if matches!(kind, "r" | "m") { "d" } else { "n" }.into()),
             ("relacl", acl(facts, &entry).into()),
@@ -117,6 +118,7 @@ fn access_method(entry: &Entry<'_>) -> u32 {
 fn options(entry: &Entry<'_>) -> Option<Vec<String>> {
     match entry.what {
         What::TextIndex(index, _) => Some(vec![format!("key_field={}", index.key_field)]),
+        What::View(_, view) if view.barrier => Some(vec!["security_barrier=true".to_owned()]),
         _ => None,
     }
 }
@@ -249,6 +251,7 @@ fn commented(facts: &Facts, comment: &Comment) -> Option<(u32, &'static str)> {
     match facts.catalog().get(comment.object)?.as_ref() {
         Object::Schema(_) => Some((oid, "pg_namespace")),
         Object::Enum(_) | Object::Domain(_) => Some((oid, "pg_type")),
+        Object::Function(_) => Some((oid, "pg_proc")),
         Object::RowPolicy(policy) => facts.entry(oids::of(policy.table)).map(|_| (oid, "pg_policy")),
         Object::Index(_) | Object::PlainIndex(_) | Object::Sequence(_) => facts.entry(oid).map(|_| (oid, "pg_class")),
         _ => None,

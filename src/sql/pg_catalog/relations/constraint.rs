@@ -51,6 +51,15 @@ impl Constraint<'_> {
         }
     }
 
+    /// Whether all rows are known to fulfil it.
+    pub fn is_valid(&self) -> bool {
+        match self.kind {
+            Kind::Key(..) => true,
+            Kind::Foreign(key) => !key.not_valid,
+            Kind::Check(check) => !check.not_valid,
+        }
+    }
+
     /// Positions of its columns; of a condition those that it names.
     pub fn columns(&self) -> Vec<usize> {
         match self.kind {
@@ -149,7 +158,7 @@ pub fn rows(facts: &Facts, rows: &mut Rows) {
             ("contype", letter.into()),
             ("condeferrable", constraint.deferral().is_deferrable().into()),
             ("condeferred", constraint.deferral().is_deferred().into()),
-            ("convalidated", true.into()),
+            ("convalidated", constraint.is_valid().into()),
             ("conrelid", oids::of(constraint.table_id).into()),
             ("conislocal", true.into()),
             ("connoinherit", (letter != "c").into()),
@@ -170,7 +179,7 @@ pub fn rows(facts: &Facts, rows: &mut Rows) {
                 cells.push(("confrelid", oids::of(key.table).into()));
                 cells.push(("confupdtype", action(key.on_update).into()));
                 cells.push(("confdeltype", action(key.on_delete).into()));
-                cells.push(("confmatchtype", "s".into()));
+                cells.push(("confmatchtype", if key.match_full { "f" } else { "s" }.into()));
                 cells.push(("confkey", columns.into()));
                 cells.push(("conpfeqop", equals.clone().into()));
                 cells.push(("conppeqop", equals.clone().into()));

@@ -41,8 +41,7 @@ impl Expressions<'_> {
         }
         frames::keyed(&mut call.params, self.schema)?;
         let partition = std::mem::take(&mut call.params.partition_by);
-        call.params.partition_by =
-            partition.into_iter().map(|expr| keyed::key(&expr, self.schema).unwrap_or(expr)).collect();
+        call.params.partition_by = partition.into_iter().map(|expr| keyed::part(expr, self.schema)).collect();
         if let WindowFunctionDefinition::AggregateUDF(aggregate) = &mut call.fun {
             let value = call.params.args.first().and_then(|arg| self.type_of(arg));
             *aggregate = joined::of_texts(aggregate.clone(), value.as_ref());

@@ -20,6 +20,9 @@ use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Expr, ExprSchemable};
 use std::any::Any;
 
+/// The digits of the least integer.
+const LEAST: i64 = 1 << 31;
+
 /// What is known of an argument, and what PostgreSQL calls its type.
 struct Argument {
     given: Given,
@@ -67,6 +70,10 @@ impl Expressions<'_> {
         }
         operators::must_have_sign(&asked.by, &operand, self.schema)?;
         Ok(match asked.by.as_str() {
+            // The least integer is one, though its digits alone are not.
+            "-" if self.integers && matches!(operand, Expr::Literal(ScalarValue::Int64(Some(LEAST)), None)) => {
+                Expr::Literal(ScalarValue::Int32(Some(i32::MIN)), None)
+            }
             "-" => Expr::Negative(Box::new(operand)),
             _ => operand,
         })

@@ -83,6 +83,17 @@ impl Expressions<'_> {
     /// The call with its types, or what stands for it.
     pub(super) fn function(&self, mut call: ScalarFunction) -> Result<Expr> {
         call.args = parameters_of(call.name(), call.args.clone());
+        let of_bytes = match call.name() {
+            "substr" | "substring" => Some("bytea_substr"),
+            "overlay" => Some("bytea_overlay"),
+            _ => None,
+        };
+        if let Some(name) = of_bytes
+            && call.args.first().and_then(|arg| self.type_of(arg)) == Some(DataType::Binary)
+            && let Some(Expr::ScalarFunction(bytes)) = postgres_call(name, call.args.clone())
+        {
+            call = bytes;
+        }
         if let Some(function) = super::postgres::postgres(&call) {
             return self.ours(&call, function);
         }

@@ -4,6 +4,7 @@ use super::super::declared::{Body::Each, Declaration};
 use super::super::made::{Args, Made};
 use super::tree::{Tree, at};
 use super::{invalid, made, tree};
+use crate::encoding::pg_text::Cell;
 use crate::error::{Error, Kind, Result};
 
 /// The functions of this file.
@@ -11,6 +12,7 @@ pub const FUNCTIONS: &[Declaration] = &[
     ("jsonb_set(jsonb, text[], jsonb, bool?) jsonb", Each(set)),
     ("?jsonb_set_lax(jsonb, text[], jsonb, bool?, text?) jsonb", Each(set_lax)),
     ("jsonb_insert(jsonb, text[], jsonb, bool?) jsonb", Each(insert)),
+    ("?subscript_assigned(jsonb, jsonb, ...any) jsonb", Each(assigned)),
     ("jsonb_delete(jsonb, text) jsonb", Each(delete_key)),
     ("jsonb_delete(jsonb, text[]) jsonb", Each(delete_keys)),
     ("jsonb_delete(jsonb, int4) jsonb", Each(delete_place)),
@@ -47,6 +49,83 @@ fn set(row: &Args<'_>) -> Result<Made> {
     change(&mut value, &steps(row)?, 0, Change::Set(&new, create))?;
     made(&value)
 }
+
+/// A value with another at the place that subscripts say, which is made if it is not there.
+fn assigned(row: &Args<'_>) -> Result<Made> {
+    let steps = (2..row.len()).map(|at| match row.get(at) {
+        Some(Cell::Integer(place)) => Ok(Step::Place(i64::try_from(*place).unwrap_or(i64::MAX))),
+        Some(_) => Ok(Step::Key(row.text(at).to_owned())),
+        None => Err(invalid("jsonb subscript in assignment must not be null")),
+    });
+    let steps: Vec<Step> = steps.collect::<Result<_>>()?;
+    let new = if row.is_null(1) { Tree::Null } else { tree(row, 1)? };
+    let mut value = if row.is_null(0) { container(&steps) } else { tree(row, 0)? };
+    assign(&mut value, &steps, 0, new)?;
+    made(&value)
+}
+
+/// A subscript.
+enum Step {
+    Place(i64),
+    Key(String),
+}
+
+/// What there is to be for the first of some subscripts to be a place in it.
+fn container(steps: &[Step]) -> Tree {
+    match steps.first() {
+        Some(Step::Place(_)) => Tree::Array(Vec::new()),
+        _ => Tree::Object(Vec::new()),
+    }
+}
+
+fn assign(tree: &mut Tree, steps: &[Step], level: usize, new: Tree) -> Result<()> {
+    let Some(step) = steps.get(level) else {
+        *tree = new;
+        return Ok(());
+    };
+    let rest = &steps[level + 1..];
+    let fresh = || if rest.is_empty() { Tree::Null } else { container(rest) };
+    match tree {
+        Tree::Object(members) => {
+            let key = match step {
+                Step::Place(place) => place.to_string(),
+                Step::Key(key) => key.clone(),
+            };
+            let at = members.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
+                members.push((key, fresh()));
+                members.len() - 1
+            });
+            assign(&mut members[at].1, steps, level + 1, new)?;
+            *tree = Tree::object(std::mem::take(members));
+        }
+        Tree::Array(items) => {
+            let place = match step {
+                Step::Place(place) => *place,
+                Step::Key(key) => key.trim().parse().map_err(|_| {
+                    let message = format!("path element at position {} is not an integer: \"{key}\"", level + 1);
+                    Error::new(Kind::InvalidText, message)
+                })?,
+            };
+            let from_end = if place < 0 { place + items.len() as i64 } else { place };
+            let Some(at) = usize::try_from(from_end).ok().filter(|at| *at < PLACES_MAX) else {
+                return Err(invalid(&format!("path element at position {} is out of range: {place}", level + 1)));
+            };
+            if at >= items.len() {
+                items.resize(at, Tree::Null);
+                items.push(fresh());
+            }
+            assign(&mut items[at], steps, level + 1, new)?;
+        }
+        _ => {
+            return Err(invalid("cannot replace existing key")
+                .with_detail("The path assumes key is a composite object, but it is a scalar value."));
+        }
+    }
+    Ok(())
+}
+
+/// Elements that an assignment may make of an array.
+const PLACES_MAX: usize = 1 << 24;
 
 fn set_lax(row: &Args<'_>) -> Result<Made> {
     if row.is_null(0) || row.is_null(1) || row.is_null(3) {

@@ -21,9 +21,22 @@ pub const FUNCTIONS: &[Declaration] = &[
     ("json_each_values(jsonb, bool) text[]", Each(values)),
     ("json_record_field(json, text, bool) text[]", Each(|row| record(row, false))),
     ("json_record_field(jsonb, text, bool) text[]", Each(|row| record(row, false))),
+    ("json_as_array(text) text", Each(as_array)),
     ("json_recordset_field(json, text, bool) text[]", Each(|row| record(row, true))),
     ("json_recordset_field(jsonb, text, bool) text[]", Each(|row| record(row, true))),
 ];
+
+/// An array of JSON as PostgreSQL writes arrays; what is none stays.
+fn as_array(row: &Args<'_>) -> Result<Made> {
+    let Some(JsonLevel::Array(items)) = json_level(row.text(0)) else { return Ok(row.text(0).to_owned().into()) };
+    let element = |item: &str| -> Result<String> {
+        Ok(match shown(Some(item))? {
+            None => "NULL".to_owned(),
+            Some(text) => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
+        })
+    };
+    Ok(format!("{{{}}}", items.into_iter().map(element).collect::<Result<Vec<_>>>()?.join(",")).into())
+}
 
 fn part(part: &str, as_text: bool) -> Result<Made> {
     Ok(if as_text { shown(Some(part))?.into() } else { part.into() })

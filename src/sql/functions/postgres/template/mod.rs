@@ -14,6 +14,7 @@ use super::declared::{Body::Each, Declaration};
 pub const FUNCTIONS: &[Declaration] = &[
     ("to_char(timestamp, text) text", Each(moments::of_timestamp)),
     ("to_char(timestamptz, text) text", Each(moments::of_timestamptz)),
+    ("to_char_in_zone(timestamptz, text, text) text", Each(moments::in_zone)),
     ("to_char(interval, text) text", Each(moments::of_interval)),
     ("to_char(int4, text) text", Each(numbers::to_char)),
     ("to_char(int8, text) text", Each(numbers::to_char)),

@@ -7,6 +7,7 @@ use super::roman::roman;
 use super::words::{Node, Pattern, nodes};
 use crate::encoding::pg_text::is_infinite_moment;
 use crate::error::{Error, Kind, Result};
+use crate::sql::values::TimeZone;
 use chrono::{Datelike, NaiveDateTime, Timelike};
 
 /// Names of the months.
@@ -39,24 +40,33 @@ struct Shown {
     /// The moment; none of a length of time, which has no weekdays and no names of months.
     moment: Option<NaiveDateTime>,
     /// The zone; none of a clock without.
-    zone: Option<&'static str>,
+    zone: Option<String>,
+    /// Seconds that its clocks are ahead of UTC.
+    ahead: i64,
 }
 
 /// `to_char(timestamp, template)`
 pub fn of_timestamp(row: &Args<'_>) -> Result<Made> {
-    of_moment(row, None)
+    of_clock(row, row.moment(0), None, 0)
 }
 
-/// `to_char(timestamptz, template)`
+/// `to_char(timestamptz, template)` in UTC.
 pub fn of_timestamptz(row: &Args<'_>) -> Result<Made> {
-    of_moment(row, Some("UTC"))
+    of_clock(row, row.moment(0), Some("UTC".to_owned()), 0)
 }
 
-fn of_moment(row: &Args<'_>, zone: Option<&'static str>) -> Result<Made> {
-    if is_infinite_moment(row.moment(0)) {
+/// The same by the clocks of a zone.
+pub fn in_zone(row: &Args<'_>) -> Result<Made> {
+    let (moment, zone) = (row.moment(0), row.text(2));
+    let clock = TimeZone::of_engine(zone)?.clock(moment)?;
+    of_clock(row, clock, TimeZone::abbreviation(zone, moment), (clock - moment) / 1_000_000)
+}
+
+fn of_clock(row: &Args<'_>, clock: i64, zone: Option<String>, ahead: i64) -> Result<Made> {
+    if is_infinite_moment(clock) {
         return Ok(Made::Null);
     }
-    let moment = civil(row.moment(0))?;
+    let moment = civil(clock)?;
     let shown = Shown {
         year: moment.year().into(),
         month: moment.month().into(),
@@ -67,6 +77,7 @@ fn of_moment(row: &Args<'_>, zone: Option<&'static str>) -> Result<Made> {
         micros: (moment.nanosecond() / 1000).into(),
         moment: Some(moment),
         zone,
+        ahead,
     };
     shown.by(row.text(1))
 }
@@ -84,6 +95,7 @@ pub fn of_interval(row: &Args<'_>) -> Result<Made> {
         micros: micros % 1_000_000,
         moment: None,
         zone: None,
+        ahead: 0,
     };
     shown.by(row.text(1))
 }
@@ -210,16 +222,20 @@ impl Shown {
             Pattern::Julian => (i64::from(self.date()?.date().to_epoch_days()) + 2_440_588).to_string(),
             Pattern::Zone => {
                 self.date()?;
-                let name = self.zone.unwrap_or_default();
-                if written == "tz" { name.to_lowercase() } else { name.to_owned() }
+                let name = self.zone.clone().unwrap_or_default();
+                if written == "tz" { name.to_lowercase() } else { name }
             }
             Pattern::ZoneHour | Pattern::Offset => {
                 self.date()?;
-                "+00".to_owned()
+                let (sign, minutes) = (if self.ahead < 0 { '-' } else { '+' }, self.ahead.abs() / 60);
+                match minutes % 60 {
+                    rest if rest != 0 && pattern == Pattern::Offset => format!("{sign}{:02}:{rest:02}", minutes / 60),
+                    _ => format!("{sign}{:02}", minutes / 60),
+                }
             }
             Pattern::ZoneMinute => {
                 self.date()?;
-                "00".to_owned()
+                format!("{:02}", self.ahead.abs() / 60 % 60)
             }
         })
     }

@@ -193,14 +193,17 @@ impl Binder<'_> {
                 AccessExpr::Dot(Ast::Identifier(ident)) => self.field(expr, &fold(ident))?,
                 AccessExpr::Dot(other) => return Err(unsupported(format!("the field {other}"))),
                 AccessExpr::Subscript(Subscript::Index { index }) => {
-                    let Some(item) = element(&expr.data_type) else {
+                    // A name is an array of its bytes, the first of which is its byte 0.
+                    let of_name = expr.data_type == Type::Name;
+                    let item = if of_name { Some(Type::Char) } else { element(&expr.data_type) };
+                    let Some(item) = item else {
                         let message = format!(
                             "cannot subscript type {} because it does not support subscripting",
                             shown(&expr.data_type)
                         );
                         return Err(Error::new(Kind::DatatypeMismatch, message));
                     };
-                    let from = first_index(&expr.data_type);
+                    let from = if of_name { 0 } else { first_index(&expr.data_type) };
                     let fields = expr.fields.clone();
                     let index = self.expr(index)?;
                     let index = self.coerce(index, &Type::Int4)?;

@@ -72,7 +72,7 @@ impl Binder<'_> {
             }
             ("pg_partition_ancestors", 1) => (SetKind::Nothing, vec![column("relid", Type::Regclass)]),
             ("aclexplode", 1) => (
-                SetKind::Nothing,
+                SetKind::Rights,
                 vec![
                     column("grantor", Type::Oid),
                     column("grantee", Type::Oid),

@@ -160,6 +160,10 @@ impl Run<'_> {
                     let at = usize::try_from(index.saturating_sub(*from)).ok();
                     at.and_then(|at| items.get(at)).cloned().unwrap_or(Value::Null)
                 }
+                (Value::Text(name), Value::Int(index)) => {
+                    let letter = usize::try_from(index).ok().and_then(|at| name.get(at..=at).map(ToOwned::to_owned));
+                    letter.map_or(Value::Null, |letter| Value::Text(letter.into()))
+                }
                 _ => Value::Null,
             },
             Node::Slice { base, low, high, from } => {

@@ -1,12 +1,28 @@
 //! Functions that give several rows.
 
 use super::super::super::identifier::reserved;
-use super::super::super::value::Value;
+use super::super::super::value::{Type, Value};
 use super::super::cast::text;
 use super::super::plan::{SetCall, SetKind, Tuple};
 use super::{Frame, Run};
 use crate::error::{Error, Kind, Result};
 use std::sync::Arc;
+
+/// Letters of rights, and what they stand for.
+const RIGHTS: [(char, &str); 12] = [
+    ('a', "INSERT"),
+    ('r', "SELECT"),
+    ('w', "UPDATE"),
+    ('d', "DELETE"),
+    ('D', "TRUNCATE"),
+    ('x', "REFERENCES"),
+    ('t', "TRIGGER"),
+    ('X', "EXECUTE"),
+    ('U', "USAGE"),
+    ('C', "CREATE"),
+    ('T', "TEMPORARY"),
+    ('c', "CONNECT"),
+];
 
 impl Run<'_> {
     /// The rows of a call.
@@ -45,6 +61,15 @@ impl Run<'_> {
                 });
                 split.collect()
             }
+            (SetKind::Rights, Value::Array(items)) => {
+                let mut rows = Vec::new();
+                for item in items.iter() {
+                    if let Value::Text(item) = item {
+                        self.rights(item, &mut rows)?;
+                    }
+                }
+                rows
+            }
             (SetKind::Keywords, _) => {
                 let words = reserved().map(|word| -> Tuple {
                     let (kind, label) = (text("reserved"), text("requires AS"));
@@ -55,6 +80,28 @@ impl Run<'_> {
             (SetKind::Series, Value::Int(start)) => self.series(*start, args.get(1), args.get(2))?,
             _ => Vec::new(),
         })
+    }
+
+    /// The rights of an item such as `clerk=r*w/owner`.
+    fn rights(&self, item: &str, rows: &mut Vec<Tuple>) -> Result<()> {
+        let Some((given, grantor)) = item.rsplit_once('/') else { return Ok(()) };
+        let Some((grantee, letters)) = given.rsplit_once('=') else { return Ok(()) };
+        let role = |name: &str| match name {
+            "" => Ok(0),
+            name if name.starts_with('"') => self.world.oid_of(&Type::Regrole, name),
+            name => self.world.oid_of(&Type::Regrole, &format!("\"{name}\"")),
+        };
+        let (grantor, grantee) = (role(grantor)?, role(grantee)?);
+        let mut letters = letters.chars().peekable();
+        while let Some(letter) = letters.next() {
+            let grantable = letters.next_if_eq(&'*').is_some();
+            if let Some((_, right)) = RIGHTS.iter().find(|(known, _)| *known == letter) {
+                let who = [grantor, grantee].map(|oid| Value::Int(oid.into()));
+                let [grantor, grantee] = who;
+                rows.push(Arc::new([grantor, grantee, text(*right), Value::Bool(grantable)]));
+            }
+        }
+        Ok(())
     }
 
     fn series(&self, start: i64, end: Option<&Value>, step: Option<&Value>) -> Result<Vec<Tuple>> {
