@@ -144,12 +144,17 @@ impl Manager {
         answer
     }
 
-    /// Whether an index of a table's keys may be in memory when the transaction is committed.
-    pub(super) fn may_have_index(&self, txn: &Transaction, table: ObjectId) -> bool {
+    /// Whether an index of a table's keys may be in memory when the transaction is committed, with so many rows more.
+    pub(super) fn may_have_index(&self, txn: &Transaction, table: ObjectId, more: usize) -> bool {
         let indexes = self.keys.lock();
         // Less costs nobody anything.
-        let rows = txn.snapshot().rows(table).live_rows();
+        let rows = txn.snapshot().rows(table).live_rows() + more;
         rows <= SEGMENT_ROWS_MAX || indexes.fits(rows)
+    }
+
+    /// In how many parts so many keys are looked at so that each part takes no more memory than indexes may.
+    pub(super) fn parts_of(&self, keys: usize) -> u64 {
+        KeyIndex::bytes_of(keys).div_ceil(self.keys.lock().bytes_max.max(1)).max(1) as u64
     }
 
     /// An index of the rows with one of the wanted keys that the transaction added without noting their keys; none if there are no

@@ -7,6 +7,7 @@
 use super::Manager;
 use super::chunk;
 use super::cluster::sorted;
+use super::hash::Hashes;
 use super::keys::{self, KeyBytes, KeyIndex};
 use super::locks::Items;
 use super::parts::{Part, Parts, cut};
@@ -18,7 +19,7 @@ use crate::config::{INLINE_BYTES_MAX, SEGMENT_ROWS_MAX};
 use crate::error::{Error, Result};
 use crate::storage::FileKind;
 use arrow::array::{ArrayRef, RecordBatch};
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, LazyLock};
 use std::thread::{self, JoinHandle};
 
@@ -39,6 +40,17 @@ enum Place {
     /// In a file, and for a while still here.
     Both(RecordBatch, Segment),
     File(Segment),
+}
+
+impl Place {
+    /// The same as the place of the segment of this id.
+    fn of_segment(self, id: u64) -> Self {
+        match self {
+            Self::Both(batch, segment) => Self::Both(batch, Segment { id, ..segment }),
+            Self::File(segment) => Self::File(Segment { id, ..segment }),
+            memory @ Self::Memory(_) => memory,
+        }
+    }
 }
 
 /// What is known of the keys of rows that are added.
@@ -127,24 +139,15 @@ impl Manager {
     ) -> Result<()> {
         let id = self.new_id();
         let Prepared { place, keys, .. } = prepared;
-        let place = match place {
-            Place::Both(batch, segment) => Place::Both(batch, Segment { id, ..segment }),
-            Place::File(segment) => Place::File(Segment { id, ..segment }),
-            memory @ Place::Memory(_) => memory,
-        };
+        let place = place.of_segment(id);
         let mut keys = keys.map(Vec::into_iter);
         // Of rows that took the place of others only those need be noted that an index in memory can follow.
-        let noted = known != Keys::Kept || self.may_have_index(txn, table);
+        let noted = known != Keys::Kept || self.may_have_index(txn, table, 0);
         if !noted {
             txn.leave_unnoted(table, id);
         }
         for key in facts.keys.iter().filter(|_| noted) {
-            let columns = || match &place {
-                Place::Memory(batch) | Place::Both(batch, _) => {
-                    Ok(key.columns.iter().map(|&c| batch.column(c).clone()).collect::<Vec<ArrayRef>>())
-                }
-                Place::File(segment) => self.read(table, segment, &key.columns),
-            };
+            let columns = || self.columns_at(table, &place, key);
             let wanted = match keys.as_mut().and_then(Iterator::next) {
                 Some(wanted) => wanted,
                 None => keys::bytes_of(key, &columns()?)?,
@@ -163,6 +166,62 @@ impl Manager {
             Place::Memory(batch) => txn.add_batch(table, id, &batch),
         }
         Ok(())
+    }
+
+    /// Checks the keys of segments that hold so many rows and adds them, without keeping their keys in memory.
+    fn attach_unnoted(
+        &self,
+        txn: &mut Transaction,
+        table: ObjectId,
+        facts: &Table,
+        late: Vec<Prepared>,
+        rows: usize,
+    ) -> Result<()> {
+        let place = |prepared: Prepared| {
+            let id = self.new_id();
+            (id, prepared.place.of_segment(id))
+        };
+        let places: Vec<(u64, Place)> = late.into_iter().map(place).collect();
+        let parts = self.parts_of(rows);
+        for key in &facts.keys {
+            for part in 0..parts {
+                let mut seen: HashSet<KeyBytes, Hashes> = HashSet::default();
+                for (_, place) in &places {
+                    let columns = self.columns_at(table, place, key)?;
+                    let wanted = keys::bytes_of(key, &columns)?;
+                    let mine = |key: &KeyBytes| key.hash() % parts == part;
+                    let twice = wanted.iter().position(|key| key.is_some_and(|key| mine(&key) && !seen.insert(key)));
+                    let mut taken = twice;
+                    if part == 0 {
+                        let held = self.held(txn, table, key, || Ok(columns.clone()), &wanted)?.first().copied();
+                        let own = |bytes: &KeyBytes| txn.row_of_key(table, &key.name, bytes).is_some();
+                        let own = wanted.iter().position(|key| key.is_some_and(|key| own(&key)));
+                        taken = [twice, held, own].into_iter().flatten().min();
+                    }
+                    if let Some(row) = taken {
+                        return Err(keys::duplicate(facts, key, &columns, row));
+                    }
+                }
+            }
+        }
+        for (id, place) in places {
+            txn.leave_unnoted(table, id);
+            match place {
+                Place::Both(_, segment) | Place::File(segment) => txn.add_segment(table, segment),
+                Place::Memory(batch) => txn.add_batch(table, id, &batch),
+            }
+        }
+        Ok(())
+    }
+
+    /// The columns of a key of rows that nobody sees yet.
+    fn columns_at(&self, table: ObjectId, place: &Place, key: &KeyConstraint) -> Result<Vec<ArrayRef>> {
+        match place {
+            Place::Memory(batch) | Place::Both(batch, _) => {
+                Ok(key.columns.iter().map(|&c| batch.column(c).clone()).collect())
+            }
+            Place::File(segment) => self.read(table, segment, &key.columns),
+        }
     }
 
     /// Notes the keys of rows that the transaction has added before a key was made: they count as those added since.
@@ -366,15 +425,28 @@ impl Loader {
         Ok(())
     }
 
+    fn late_rows(&self) -> usize {
+        self.late.iter().map(|prepared| prepared.rows).sum()
+    }
+
     /// Bytes of memory that the keys of what was kept for the end will take.
-    pub fn late_bytes(&self) -> usize {
-        let rows = self.late.iter().map(|prepared| prepared.rows).sum();
-        KeyIndex::bytes_of(rows) * self.facts.keys.len()
+    pub fn late_bytes(&self, txn: &Transaction) -> usize {
+        let rows = self.late_rows();
+        match self.manager.may_have_index(txn, self.table, rows) {
+            true => KeyIndex::bytes_of(rows) * self.facts.keys.len(),
+            // They are looked at in parts, in the memory of indexes.
+            false => 0,
+        }
     }
 
     /// Adds the segments that were kept for the end.
     pub fn attach_late(&mut self, txn: &mut Transaction) -> Result<()> {
-        for prepared in std::mem::take(&mut self.late) {
+        let late = std::mem::take(&mut self.late);
+        let rows = late.iter().map(|prepared| prepared.rows).sum();
+        if !self.manager.may_have_index(txn, self.table, rows) {
+            return self.manager.attach_unnoted(txn, self.table, &self.facts, late, rows);
+        }
+        for prepared in late {
             self.manager.attach(txn, self.table, &self.facts, prepared, self.keys)?;
         }
         Ok(())

@@ -199,7 +199,7 @@ impl<'a> Replacing<'a> {
         if let Some(last) = self.loader.rest()? {
             self.loader.attach(txn, last)?;
         }
-        self.noted = Some(work.hold(self.loader.late_bytes())?);
+        self.noted = Some(work.hold(self.loader.late_bytes(txn))?);
         self.loader.attach_late(txn)
     }
 

@@ -187,6 +187,14 @@ fn keys_of_more_rows_than_an_index_holds_are_still_unique() {
         assert_eq!(session.query(twice).await.unwrap_err().kind(), Kind::Unique);
         // From here on there is no room for an index of the keys: those of changed rows are found in their segments.
         database.set_memory_limit(64 << 20);
+        session.query("UPDATE keyed SET id = id + 5").await.unwrap();
+        session.query("UPDATE keyed SET id = id - 5").await.unwrap();
+        for moved in ["CASE WHEN id = 2 THEN 200000 ELSE id END", "id / 2"] {
+            let error = session.query(&format!("UPDATE keyed SET id = {moved}")).await.unwrap_err();
+            assert_eq!(error.kind(), Kind::Unique, "{error}");
+        }
+        let some = "UPDATE keyed SET id = 200000 WHERE id = 2";
+        assert_eq!(session.query(some).await.unwrap_err().kind(), Kind::Unique);
         for sql in ["BEGIN", "UPDATE keyed SET s = 'new ' || id", "SAVEPOINT s"] {
             session.query(sql).await.unwrap();
         }
