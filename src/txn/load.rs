@@ -53,6 +53,9 @@ impl Place {
     }
 }
 
+/// Rows of a segment whose keys are noted in any case: of few that costs less than to look for them.
+const NOTED_ROWS_MAX: usize = 4096;
+
 /// What is known of the keys of rows that are added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keys {
@@ -138,11 +141,11 @@ impl Manager {
         known: Keys,
     ) -> Result<()> {
         let id = self.new_id();
-        let Prepared { place, keys, .. } = prepared;
+        let Prepared { rows, place, keys, .. } = prepared;
         let place = place.of_segment(id);
         let mut keys = keys.map(Vec::into_iter);
         // Of rows that took the place of others only those need be noted that an index in memory can follow.
-        let noted = known != Keys::Kept || self.may_have_index(txn, table, 0);
+        let noted = known != Keys::Kept || rows <= NOTED_ROWS_MAX || self.may_have_index(txn, table, 0);
         if !noted {
             txn.leave_unnoted(table, id);
         }
@@ -443,7 +446,7 @@ impl Loader {
     pub fn attach_late(&mut self, txn: &mut Transaction) -> Result<()> {
         let late = std::mem::take(&mut self.late);
         let rows = late.iter().map(|prepared| prepared.rows).sum();
-        if !self.manager.may_have_index(txn, self.table, rows) {
+        if rows > NOTED_ROWS_MAX && !self.manager.may_have_index(txn, self.table, rows) {
             return self.manager.attach_unnoted(txn, self.table, &self.facts, late, rows);
         }
         for prepared in late {
