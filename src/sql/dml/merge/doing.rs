@@ -16,7 +16,7 @@ pub enum Doing<'a> {
     /// DELETE.
     Delete(Removing<'a>),
     /// UPDATE; its values are the columns of the query in this place and after it. How many rows it has changed.
-    Update(Replacing<'a>, std::ops::Range<usize>, usize),
+    Update(Box<Replacing<'a>>, std::ops::Range<usize>, usize),
     /// INSERT, with the place of the value of each column.
     Insert(&'a [Option<usize>], Loader, Referring),
 }
@@ -34,7 +34,7 @@ impl Action {
             Self::Nothing => Doing::Nothing,
             Self::Delete => Doing::Delete(Removing::new(work, target, &[])),
             Self::Update { columns, first } => {
-                Doing::Update(Replacing::new(work, txn, target, columns)?, *first..first + columns.len(), 0)
+                Doing::Update(Box::new(Replacing::new(work, txn, target, columns)?), *first..first + columns.len(), 0)
             }
             Self::Insert { given } => {
                 let keys = if room_is_made { Keys::Late } else { Keys::New };
