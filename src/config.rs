@@ -47,8 +47,20 @@ pub const SEGMENT_ROWS_MAX: usize = 1 << 17;
 pub const EXPORT_FILE_BYTES: usize = 64 << 20;
 /// Bytes of a Parquet file that COPY takes: all of it is in memory while it is read. Far more than a file of an export has.
 pub const PARQUET_BYTES_MAX: usize = 1 << 30;
-/// Bytes in memory at which a segment is made of gathered rows before it has [`SEGMENT_ROWS_MAX`] of them.
-pub const SEGMENT_BYTES_MAX: usize = 128 << 20;
+/// Bytes in memory of a segment at most, but for a single row that has more.
+pub const SEGMENT_BYTES_MAX: usize = 64 << 20;
+/// Bytes in memory at which a segment is made of gathered rows, however little memory there is.
+pub const SEGMENT_BYTES_MIN: usize = 8 << 20;
+/// Rows of a page of a chunk: a few batches of the engine.
+pub const PAGE_ROWS: usize = 16_384;
+/// Bytes in memory of all columns of a page: of wider rows a page has fewer than [`PAGE_ROWS`].
+pub const PAGE_BYTES_MAX: usize = 16 << 20;
+/// Rows that a statement changes at once.
+pub const PIECE_ROWS_MAX: usize = 1 << 15;
+/// Bytes in memory of the rows that a statement changes at once, at most.
+pub const PIECE_BYTES_MAX: usize = 16 << 20;
+/// The same where there is next to no memory.
+pub const PIECE_BYTES_MIN: usize = 256 << 10;
 /// Rows of one batch that the engine passes on.
 pub const BATCH_ROWS: usize = 8192;
 /// Default address of the server.
@@ -254,6 +266,10 @@ pub const LEARNT_PAGES_FADE: u64 = 1 << 20;
 pub const KEY_LOOKUP_ROWS_MAX: usize = 4 << 20;
 /// Rows that compaction brings into the order of a clustering key at once; they are in memory meanwhile.
 pub const COMPACTION_ROWS_MAX: usize = 1 << 21;
+/// Bytes of files that compaction replaces at once: until it has done so, both are there.
+pub const COMPACTION_FILES_BYTES_MAX: u64 = 1 << 30;
+/// Bytes in memory of them, at most.
+pub const COMPACTION_BYTES_MAX: usize = 128 << 20;
 /// How often compaction looks whether there is something to do, in milliseconds.
 pub const COMPACTION_EVERY_MS: u64 = 1000;
 /// Moved rows that are remembered for transactions that began before; 8 bytes each.

@@ -164,6 +164,7 @@ impl Database {
     /// are there keep the limit they began with.
     pub fn set_memory_limit(&self, bytes: u64) {
         let caches = self.0.memory.set_limit(bytes);
+        self.0.manager.set_memory_bytes(bytes);
         self.0.manager.set_cache_bytes(caches.columns);
         self.0.manager.set_key_bytes(caches.keys);
         self.0.manager.store().files().set_cache_bytes(caches.blocks);

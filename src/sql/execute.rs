@@ -478,10 +478,7 @@ pub(super) async fn defining<T>(
 
 fn changed_outcome(changed: Changed, tag: &str) -> Outcome {
     match changed.returning {
-        Some(batches) => {
-            let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
-            Outcome::Rows { stream: batches_stream(schema.clone(), batches), schema, tag: tag.to_owned() }
-        }
+        Some(rows) => Outcome::Rows { stream: rows.stream(), schema: rows.schema().clone(), tag: tag.to_owned() },
         None => Outcome::Command(format!("{tag} {}", changed.rows)),
     }
 }

@@ -61,6 +61,7 @@ mod session;
 mod settings;
 mod shape;
 mod shown;
+mod sparing;
 mod statements;
 mod stoppable;
 mod system;

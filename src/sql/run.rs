@@ -4,6 +4,7 @@ use super::caught;
 use super::context::{Cancel, Context};
 use super::lateral;
 use super::memory::owning;
+use super::sparing;
 use super::stoppable::stoppable;
 use crate::error::{Error, Kind, Result};
 use arrow::array::RecordBatch;
@@ -13,7 +14,6 @@ use datafusion::common::{DataFusionError, Result as DfResult};
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_plan::coop::CooperativeExec;
-use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
@@ -24,8 +24,8 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// The rows of a plan as a stream that ends when the statement is cancelled or its time is over.
 ///
-/// A hash join keeps one side in memory and cannot spill. Where that does not fit, and no row has been given yet, the plan is
-/// made once more with joins that sort and spill.
+/// A hash join keeps one side in memory and cannot spill, nor can what finds the first rows of an order. Where that does not fit, and no
+/// row has been given yet, the plan is made once more with operators that sort and spill ([`sparing`]).
 pub async fn stream(
     context: &Arc<Context>,
     state: &SessionState,
@@ -50,9 +50,9 @@ pub async fn stream_optimised(
     let fitted = context.database.memory.fitted(state, &context.settings);
     let state = fitted.as_ref().unwrap_or(state);
     let chosen = physical(state, &plan).await.map_err(unplannable)?;
-    let may_sort = state.config().target_partitions() > 1 && has_hash_join(&chosen)?;
+    let may_help = sparing::may_help(state, &chosen)?;
     let mut rows = start(context, state, chosen)?;
-    if !may_sort {
+    if !may_help {
         return Ok(rows);
     }
     match rows.next().await.transpose().map_err(Error::from) {
@@ -63,9 +63,7 @@ pub async fn stream_optimised(
         }
         Err(error) if error.kind() == Kind::OutOfMemory => {
             drop(rows);
-            let mut sorting = state.clone();
-            sorting.config_mut().options_mut().optimizer.prefer_hash_join = false;
-            start(context, &sorting, physical(&sorting, &plan).await?)
+            start(context, state, sparing::physical(state, plan).await?)
         }
         Err(error) => Err(error),
     }
@@ -131,10 +129,6 @@ fn start(
     let rows = execute_stream(physical, context.database.memory.task(state, &context.settings)?)?;
     let rows = Box::pin(RecordBatchStreamAdapter::new(schema.clone(), caught::rows(rows)));
     Ok(guard(context.cancel.clone(), schema, rows))
-}
-
-fn has_hash_join(plan: &Arc<dyn ExecutionPlan>) -> Result<bool> {
-    Ok(plan.exists(|node| Ok(node.downcast_ref::<HashJoinExec>().is_some()))?)
 }
 
 /// Makes joins stoppable, and give way now and then. The engine lets only leaves do so; but a join may make millions of rows of one

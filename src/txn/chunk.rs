@@ -15,6 +15,7 @@
 use super::bloom::Bloom;
 use super::page;
 use super::statistics::{Sketch, Zones, sketch};
+use crate::config::PAGE_ROWS;
 use crate::error::{Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::DataType;
@@ -22,8 +23,6 @@ use std::ops::Range;
 
 /// The first byte of a chunk.
 pub const FORM: u8 = 2;
-/// Rows of a page: a few batches of the engine.
-pub const PAGE_ROWS: usize = 16_384;
 /// Bytes at the end that tell the footer's length.
 pub const TAIL_BYTES: usize = 4;
 /// Average bytes of a text up to which a filter is kept of them: longer ones are rarely asked for whole.
@@ -62,20 +61,20 @@ impl ColumnChunk {
     }
 }
 
-/// The bytes of a batch, and their footer.
-pub fn encode(batch: &RecordBatch) -> Result<(Vec<u8>, Footer)> {
+/// The bytes of a batch, in pages of so many rows, and their footer.
+pub fn encode(batch: &RecordBatch, page_rows: usize) -> Result<(Vec<u8>, Footer)> {
     let rows = batch.num_rows();
     let mut bytes = vec![FORM];
     let mut filters = Vec::new();
     let mut columns = Vec::with_capacity(batch.num_columns());
     for column in batch.columns() {
-        let mut pages = Vec::with_capacity(rows.div_ceil(PAGE_ROWS));
-        for start in (0..rows).step_by(PAGE_ROWS) {
+        let mut pages = Vec::with_capacity(rows.div_ceil(page_rows));
+        for start in (0..rows).step_by(page_rows) {
             let begin = bytes.len() as u64;
-            page::encode(&column.slice(start, PAGE_ROWS.min(rows - start)), &mut bytes)?;
+            page::encode(&column.slice(start, page_rows.min(rows - start)), &mut bytes)?;
             pages.push(begin..bytes.len() as u64);
         }
-        let zones = Zones::of(column, PAGE_ROWS);
+        let zones = Zones::of(column, page_rows);
         let (hashes, sketch) = sketch(column).unzip();
         filters.push(match (&hashes, &sketch) {
             (Some(hashes), Some(sketch)) if wants_filter(column, &zones, sketch) => {
@@ -94,7 +93,7 @@ pub fn encode(batch: &RecordBatch) -> Result<(Vec<u8>, Footer)> {
             column.filter = Some(begin..bytes.len() as u64);
         }
     }
-    let footer = Footer { rows, page_rows: PAGE_ROWS, columns };
+    let footer = Footer { rows, page_rows, columns };
     let tail = footer.to_bytes()?;
     bytes.extend_from_slice(&tail);
     bytes.extend(length(tail.len())?);
@@ -241,7 +240,7 @@ mod tests {
     #[test]
     fn pages_and_filters_are_where_the_footer_says() {
         let batch = sample(40_000);
-        let (bytes, made) = encode(&batch).unwrap();
+        let (bytes, made) = encode(&batch, PAGE_ROWS).unwrap();
         let (body, tail) = bytes.split_at(bytes.len() - TAIL_BYTES);
         let length = u32::from_le_bytes(tail.try_into().unwrap()) as usize;
         let footer = Footer::from_bytes(&body[body.len() - length..]).unwrap();

@@ -11,14 +11,19 @@ use super::Manager;
 use super::cluster::order;
 use super::keys::{self, KeyBytes};
 use super::locks::{GONE, Moves};
+use super::pieces;
 use super::segment::{Deleted, RowId, Segment, batch, row_id, split_row_id};
 use super::snapshot::{Snapshot, TableRows};
 use crate::catalog::{ObjectId, Table};
-use crate::config::{COMPACTION_ROWS_MAX, SEGMENT_ROWS_MAX};
+use crate::config::{
+    COMPACTION_BYTES_MAX, COMPACTION_FILES_BYTES_MAX, COMPACTION_ROWS_MAX, PAGE_ROWS, SEGMENT_BYTES_MAX,
+    SEGMENT_ROWS_MAX,
+};
 use crate::error::{Error, Result};
 use crate::storage::WriteBatch;
-use arrow::array::{Array, ArrayRef};
-use arrow::compute::{concat, take};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::compute::{concat_batches, filter_record_batch, take_record_batch};
+use arrow::error::ArrowError;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -53,26 +58,37 @@ struct Part {
     keys: Vec<(String, Vec<Option<KeyBytes>>)>,
 }
 
-/// What is to be rewritten of a table.
-pub fn plan(rows: &TableRows, clustered: bool, effort: Effort) -> Vec<Group> {
+/// Rows of segments that are written again together.
+#[derive(Default)]
+struct Run {
+    /// Whole rows, in the order of the segments.
+    pieces: Vec<RecordBatch>,
+    origins: Vec<RowId>,
+    bytes: usize,
+}
+
+/// What is to be rewritten of a table. `is_full` tells of a segment with few rows whether it has enough bytes.
+pub fn plan(rows: &TableRows, clustered: bool, effort: Effort, is_full: &dyn Fn(&Segment) -> bool) -> Vec<Group> {
     let candidate = |segment: &Segment| {
         let dead = segment.rows - segment.live_rows();
-        let small = segment.live_rows() < SEGMENT_ROWS_MAX / 2;
+        let small = || segment.live_rows() < SEGMENT_ROWS_MAX / 2 && !is_full(segment);
         match effort {
-            Effort::Background => segment.file().is_some() && (small || is_dirty(segment)),
-            Effort::Vacuum => dead > 0 || small,
+            Effort::Background => segment.file().is_some() && (is_dirty(segment) || small()),
+            Effort::Vacuum => dead > 0 || small(),
             Effort::Full => true,
         }
     };
     let most = if clustered { COMPACTION_ROWS_MAX } else { SEGMENT_ROWS_MAX };
     let mut groups: Vec<Group> = Vec::new();
-    let mut rows_of_last = usize::MAX;
+    let (mut rows_of_last, mut bytes_of_last) = (usize::MAX, 0);
     for segment in rows.segments.iter().filter(|segment| candidate(segment)) {
-        if rows_of_last.saturating_add(segment.live_rows()) > most {
+        let is_much = bytes_of_last > 0 && bytes_of_last + segment.bytes > COMPACTION_FILES_BYTES_MAX;
+        if rows_of_last.saturating_add(segment.live_rows()) > most || is_much {
             groups.push(Vec::new());
-            rows_of_last = 0;
+            (rows_of_last, bytes_of_last) = (0, 0);
         }
         rows_of_last += segment.live_rows();
+        bytes_of_last += segment.bytes;
         if let Some(last) = groups.last_mut() {
             last.push(segment.clone());
         }
@@ -97,7 +113,8 @@ impl Manager {
         let snapshot = self.current();
         let Some(facts) = snapshot.catalog.table_by_id(table) else { return Ok(0) };
         let mut count = 0;
-        for group in plan(&snapshot.rows(table), !self.clustering(table, facts).is_empty(), effort) {
+        let is_full = |segment: &Segment| self.is_full(table, segment);
+        for group in plan(&snapshot.rows(table), !self.clustering(table, facts).is_empty(), effort, &is_full) {
             if stop() {
                 break;
             }
@@ -113,46 +130,76 @@ impl Manager {
         let snapshot = self.current();
         let facts = snapshot.catalog.table_by_id(table);
         let clustered = facts.is_some_and(|facts| !self.clustering(table, facts).is_empty());
-        !plan(&snapshot.rows(table), clustered, Effort::Background).is_empty()
+        let is_full = |segment: &Segment| self.is_full(table, segment);
+        !plan(&snapshot.rows(table), clustered, Effort::Background, &is_full).is_empty()
+    }
+
+    /// Whether the rows of a segment are so wide that more of them would not fit into one. Its pages tell: short ones have more than
+    /// half of [`PAGE_BYTES_MAX`](crate::config::PAGE_BYTES_MAX), and what was cut by bytes has at least three of them. One that
+    /// cannot be read is left alone.
+    fn is_full(&self, table: ObjectId, segment: &Segment) -> bool {
+        match self.footer(table, segment) {
+            Ok(Some(footer)) => footer.page_rows < PAGE_ROWS && footer.pages() >= 3,
+            Ok(None) => false,
+            Err(_) => true,
+        }
     }
 
     fn rewrite(&self, table: ObjectId, facts: &Table, sources: Group) -> Result<Rewritten> {
-        let internal = |e: arrow::error::ArrowError| Error::internal(format!("segments cannot be merged: {e}"));
         let positions: Vec<usize> = (0..facts.columns.len()).collect();
-        let mut pieces: Vec<Vec<ArrayRef>> = vec![Vec::new(); positions.len()];
-        let mut origins: Vec<RowId> = Vec::new();
+        let by = self.clustering(table, facts);
+        let bytes_max = if by.is_empty() { SEGMENT_BYTES_MAX } else { COMPACTION_BYTES_MAX };
+        let (mut run, mut parts) = (Run::default(), Vec::new());
         for segment in &sources {
-            let columns = self.read_live(table, segment, &positions)?;
-            pieces.iter_mut().zip(columns).for_each(|(all, column)| all.push(column));
-            let live = (0..segment.rows).filter(|offset| !segment.is_deleted(*offset));
-            origins.extend(live.map(|offset| row_id(segment.id, offset)));
-        }
-        let whole = |pieces: &Vec<ArrayRef>| {
-            let pieces: Vec<&dyn Array> = pieces.iter().map(AsRef::as_ref).collect();
-            concat(&pieces)
-        };
-        let mut columns = pieces.iter().map(whole).collect::<Result<Vec<_>, _>>().map_err(internal)?;
-        drop(pieces);
-        if let Some(order) = order(&self.clustering(table, facts), &columns).map_err(internal)? {
-            for column in &mut columns {
-                *column = take(column, &order, None).map_err(internal)?;
+            for (page, rows) in self.pages(table, segment)?.into_iter().enumerate() {
+                let live: BooleanArray = rows.clone().map(|offset| Some(!segment.is_deleted(offset))).collect();
+                if live.true_count() == 0 {
+                    continue;
+                }
+                let columns = self.read_pages(table, segment, &positions, page..page + 1)?.remove(0);
+                let mut whole = batch(facts.arrow_schema(), columns, rows.len())?;
+                if live.true_count() < rows.len() {
+                    whole = filter_record_batch(&whole, &live).map_err(|e| unmergeable(&e))?;
+                }
+                let mut origins = rows.filter(|offset| !segment.is_deleted(*offset)).map(|o| row_id(segment.id, o));
+                for piece in pieces::within(&whole, bytes_max) {
+                    let bytes = pieces::bytes(piece.columns());
+                    if run.bytes > 0 && run.bytes + bytes > bytes_max {
+                        parts.extend(self.write_run(table, facts, &by, std::mem::take(&mut run))?);
+                    }
+                    run.bytes += bytes;
+                    run.origins.extend(origins.by_ref().take(piece.num_rows()));
+                    run.pieces.push(piece);
+                }
             }
+        }
+        parts.extend(self.write_run(table, facts, &by, run)?);
+        Ok(Rewritten { sources, parts })
+    }
+
+    /// Writes rows as segments, in the order of the clustering key if there is one.
+    fn write_run(&self, table: ObjectId, facts: &Table, by: &[usize], run: Run) -> Result<Vec<Part>> {
+        let Run { pieces, mut origins, .. } = run;
+        let mut whole = concat_batches(&facts.arrow_schema(), &pieces).map_err(|e| unmergeable(&e))?;
+        drop(pieces);
+        if let Some(order) = order(by, whole.columns()).map_err(|e| unmergeable(&e))? {
+            whole = take_record_batch(&whole, &order).map_err(|e| unmergeable(&e))?;
             origins = order.values().iter().map(|&at| origins[at as usize]).collect();
         }
-        let whole = batch(facts.arrow_schema(), columns, origins.len())?;
-        let mut parts = Vec::new();
-        for start in (0..origins.len()).step_by(SEGMENT_ROWS_MAX) {
-            let rows = SEGMENT_ROWS_MAX.min(origins.len() - start);
-            let part = whole.slice(start, rows);
-            let mut keys = Vec::new();
-            for key in facts.keys.iter().filter(|key| self.has_index(table, key)) {
-                let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| part.column(c).clone()).collect();
-                keys.push((key.name.clone(), keys::bytes_of(key, &columns)?));
+        let (mut parts, mut origins) = (Vec::new(), origins.into_iter());
+        for piece in pieces::within(&whole, SEGMENT_BYTES_MAX) {
+            for start in (0..piece.num_rows()).step_by(SEGMENT_ROWS_MAX) {
+                let part = piece.slice(start, SEGMENT_ROWS_MAX.min(piece.num_rows() - start));
+                let mut keys = Vec::new();
+                for key in facts.keys.iter().filter(|key| self.has_index(table, key)) {
+                    let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| part.column(c).clone()).collect();
+                    keys.push((key.name.clone(), keys::bytes_of(key, &columns)?));
+                }
+                let segment = self.write_chunk(table, facts, self.new_id(), &part)?;
+                parts.push(Part { segment, origins: origins.by_ref().take(part.num_rows()).collect(), keys });
             }
-            let segment = self.write_chunk(table, facts, self.new_id(), &part)?;
-            parts.push(Part { segment, origins: origins[start..start + rows].to_vec(), keys });
         }
-        Ok(Rewritten { sources, parts })
+        Ok(parts)
     }
 
     /// Puts new segments in the place of old ones; does nothing if something else came between.
@@ -223,6 +270,10 @@ impl Manager {
     }
 }
 
+fn unmergeable(error: &ArrowError) -> Error {
+    Error::internal(format!("segments cannot be merged: {error}"))
+}
+
 /// The rows of a new segment that were deleted from the old ones while it was written.
 fn deleted_since(part: &Part, sources: &[Arc<Segment>], now: &[Arc<Segment>]) -> Option<Arc<Deleted>> {
     let changed: Vec<&Arc<Segment>> =
@@ -245,7 +296,7 @@ mod tests {
     use crate::crypto::{KeySource, MasterKey};
     use crate::error::Kind;
     use crate::storage::Store;
-    use arrow::array::{AsArray, Int64Array, RecordBatch};
+    use arrow::array::{AsArray, Int64Array, StringArray};
     use arrow::datatypes::Int64Type;
     use std::path::Path;
 
@@ -357,7 +408,7 @@ mod tests {
         };
         assert_eq!(add(5).unwrap_err().kind(), Kind::Unique);
         let snapshot = manager.current();
-        let group = plan(&snapshot.rows(TABLE), false, Effort::Full).remove(0);
+        let group = plan(&snapshot.rows(TABLE), false, Effort::Full, &|_| false).remove(0);
         let rewritten = manager.rewrite(TABLE, &facts(), group).unwrap();
         // Between the rewriting and its commit one row goes, and another goes and comes back elsewhere.
         let mut txn = manager.begin(false);
@@ -372,7 +423,7 @@ mod tests {
         add(5).unwrap();
         // And what was rewritten of a state that is gone is thrown away.
         let snapshot = manager.current();
-        let group = plan(&snapshot.rows(TABLE), false, Effort::Full).remove(0);
+        let group = plan(&snapshot.rows(TABLE), false, Effort::Full, &|_| false).remove(0);
         let rewritten = manager.rewrite(TABLE, &facts(), group).unwrap();
         let mut txn = manager.begin(false);
         txn.truncate(TABLE);
@@ -529,5 +580,35 @@ mod tests {
         manager.append(&mut early, TABLE, &rows(5..6)).unwrap();
         manager.commit(early).unwrap();
         assert_eq!(ids(&manager), (0..=most).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn wide_rows_are_merged_into_segments_that_fit_into_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let manager = open(folder.path());
+        let facts = Table { columns: vec![Column::new("t", SqlType::Text)], ..Table::new("public", "t", 1) };
+        let mut txn = manager.begin(false);
+        txn.put_object(TABLE, Object::Table(facts.clone())).unwrap();
+        // Nine times eight texts of a megabyte: more than one segment may have.
+        let text = |n: usize| format!("{n:04}").repeat(1 << 18);
+        for part in 0..9 {
+            let texts: ArrayRef = Arc::new(StringArray::from_iter_values((0..8).map(|n| text(8 * part + n))));
+            manager.append(&mut txn, TABLE, &batch(facts.arrow_schema(), vec![texts], 8).unwrap()).unwrap();
+        }
+        manager.commit(txn).unwrap();
+        assert_eq!(manager.compact(TABLE, Effort::Background, &never).unwrap(), 9);
+        let rows = manager.current().rows(TABLE);
+        assert_eq!(rows.segments.iter().map(|segment| segment.rows).collect::<Vec<_>>(), [56, 16]);
+        let mut all = Vec::new();
+        for segment in &rows.segments {
+            let pages = manager.pages(TABLE, segment).unwrap();
+            assert!(pages.iter().all(|page| page.len() <= 16), "{pages:?}");
+            let column = manager.read(TABLE, segment, &[0]).unwrap().remove(0);
+            all.extend(column.as_string::<i32>().iter().map(|text| text.unwrap()[..4].parse::<usize>().unwrap()));
+        }
+        assert_eq!(all, (0..72).collect::<Vec<_>>());
+        // The first has as much as it may have, however few rows that are: nothing is left to be done.
+        assert!(manager.is_full(TABLE, &rows.segments[0]) && !manager.is_full(TABLE, &rows.segments[1]));
+        assert!(!manager.wants_compaction(TABLE));
     }
 }

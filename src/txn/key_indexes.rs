@@ -12,7 +12,9 @@ use super::keys::{self, KeyBytes, KeyIndex};
 use super::segment::{Segment, row_id};
 use super::snapshot::Snapshot;
 use super::statistics::Zones;
+use super::transaction::Transaction;
 use crate::catalog::{KeyConstraint, ObjectId};
+use crate::config::SEGMENT_ROWS_MAX;
 use crate::error::{Error, Result};
 use arrow::array::{Array, ArrayRef};
 use arrow::compute::concat;
@@ -129,7 +131,7 @@ impl Manager {
         }
         if !known || !indexes.fits(latest.rows(table).live_rows()) {
             drop(indexes);
-            return ask(&self.index_of_some(&latest, table, key, &wanted()?)?, &latest);
+            return ask(&self.index_of_some(&latest.rows(table).segments, table, key, &wanted()?)?, &latest);
         }
         let mut index = KeyIndex::default();
         for segment in &latest.rows(table).segments {
@@ -142,10 +144,38 @@ impl Manager {
         answer
     }
 
-    /// An index of the rows that may have one of these keys.
+    /// Whether an index of a table's keys may be in memory when the transaction is committed, with so many rows more.
+    pub(super) fn may_have_index(&self, txn: &Transaction, table: ObjectId, more: usize) -> bool {
+        let indexes = self.keys.lock();
+        // Less costs nobody anything.
+        let rows = txn.snapshot().rows(table).live_rows() + more;
+        rows <= SEGMENT_ROWS_MAX || indexes.fits(rows)
+    }
+
+    /// In how many parts so many keys are looked at so that each part takes no more memory than indexes may.
+    pub(super) fn parts_of(&self, keys: usize) -> u64 {
+        KeyIndex::bytes_of(keys).div_ceil(self.keys.lock().bytes_max.max(1)).max(1) as u64
+    }
+
+    /// An index of the rows with one of the wanted keys that the transaction added without noting their keys; none if there are no
+    /// such rows.
+    pub(super) fn unnoted(
+        &self,
+        txn: &Transaction,
+        table: ObjectId,
+        key: &KeyConstraint,
+        wanted: impl FnOnce() -> Result<Vec<ArrayRef>>,
+    ) -> Result<Option<KeyIndex>> {
+        match txn.unnoted(table) {
+            segments if segments.is_empty() => Ok(None),
+            segments => self.index_of_some(&segments, table, key, &wanted()?).map(Some),
+        }
+    }
+
+    /// An index of the rows of these segments that may have one of these keys.
     fn index_of_some(
         &self,
-        latest: &Snapshot,
+        segments: &[Arc<Segment>],
         table: ObjectId,
         key: &KeyConstraint,
         wanted: &[ArrayRef],
@@ -156,7 +186,7 @@ impl Manager {
         let asked: HashSet<KeyBytes, Hashes> = keys::bytes_of(key, wanted)?.into_iter().flatten().collect();
         let conditions = [condition(key, wanted)];
         let mut index = KeyIndex::default();
-        for segment in &latest.rows(table).segments {
+        for segment in segments {
             let left = self.prune(table, segment, &conditions)?;
             let pages = self.pages(table, segment)?;
             for (page, rows) in pages.iter().enumerate().filter(|(page, _)| left.get(*page) != Some(&false)) {

@@ -47,7 +47,7 @@ impl Manager {
         values: &[ArrayRef],
     ) -> Result<Found> {
         // A key that it made itself is in no index yet.
-        if txn.has_changed(table) {
+        if txn.has_changed(table) || txn.has_unnoted(table) {
             return Ok(Found::Unknown);
         }
         let Some(wanted) = key_bytes(values)?.first().copied().flatten() else { return Ok(Found::Nowhere) };

@@ -5,7 +5,6 @@
 //! snapshot by one pointer swap. Whatever fails before the batch leaves nothing; whatever was acknowledged is in it.
 
 use super::cache::ColumnCache;
-use super::hash::Hashes;
 use super::history::History;
 use super::key_indexes::KeyIndexes;
 use super::keys::{self, KeyBytes};
@@ -19,10 +18,11 @@ use super::segment::{self, FileRef, Location, Segment};
 use super::snapshot::{Snapshot, TableRows};
 use super::statistics::TableSummary;
 use super::transaction::{Transaction, conflict, name_taken};
-use crate::catalog::{FIRST_USER_ID, KeyConstraint, Object, ObjectId, Table};
+use crate::catalog::{FIRST_USER_ID, Object, ObjectId, Table};
 use crate::config::{
     CHUNK_CACHE_BYTES, FORMAT_VERSION, FORMAT_VERSION_BLOCKS, FORMAT_VERSION_CLASSES, FORMAT_VERSION_OBJECTS,
-    FORMAT_VERSION_TYPES, INLINE_BYTES_MAX, KEY_INDEX_BYTES, SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX,
+    FORMAT_VERSION_TYPES, INLINE_BYTES_MAX, KEY_INDEX_BYTES, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENT_ROWS_MAX,
+    SMALL_SEGMENTS_MAX,
 };
 use crate::crypto::Scope;
 use crate::encoding::{from_value, id_key, to_value_of};
@@ -34,7 +34,7 @@ use arrow::compute::concat;
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Publishes snapshots; begins and commits transactions.
 #[derive(Debug)]
@@ -52,6 +52,8 @@ pub struct Manager {
     /// The manifest tells of deleted rows in blocks.
     has_blocks: AtomicBool,
     pub(super) cache: ColumnCache,
+    /// Bytes in memory of rows that are gathered for one segment.
+    segment_bytes: AtomicUsize,
     /// What is known of tables, by the commit that changed them last.
     pub(super) summaries: Mutex<HashMap<ObjectId, (u64, Arc<TableSummary>)>>,
     /// What scans ask by.
@@ -92,6 +94,7 @@ impl Manager {
             plain: Mutex::new(PlainIndexes::new(KEY_INDEX_BYTES / 2)),
             next_id: AtomicU64::new(next_id),
             has_blocks: AtomicBool::new(has_blocks),
+            segment_bytes: AtomicUsize::new(SEGMENT_BYTES_MAX),
             cache: ColumnCache::new(CHUNK_CACHE_BYTES),
             summaries: Mutex::default(),
             learnt: Learnt::default(),
@@ -111,6 +114,17 @@ impl Manager {
         self.keys.lock().set_bytes_max(bytes_max);
         // Those of plain indexes have half as much beside them.
         self.plain.lock().set_bytes_max(bytes_max / 2);
+    }
+
+    /// Memory as a whole from now on: segments of what comes are made the smaller the less there is.
+    pub fn set_memory_bytes(&self, bytes: u64) {
+        let part = usize::try_from(bytes / 16).unwrap_or(usize::MAX);
+        self.segment_bytes.store(part.clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX), Ordering::Relaxed);
+    }
+
+    /// Bytes in memory of rows that are gathered for one segment.
+    pub fn segment_bytes(&self) -> usize {
+        self.segment_bytes.load(Ordering::Relaxed)
     }
 
     /// The store below.
@@ -461,6 +475,8 @@ impl Manager {
         if !txn.objects.is_empty() {
             self.learnt.retain(|table| next.catalog.get(table).is_some());
         }
+        // What is not noted cannot be followed.
+        indexes.retain(|(table, _), _| !txn.has_unnoted(*table));
         for ((table, constraint), noted) in &txn.keys {
             if let Some(index) = indexes.get_mut(&(*table, constraint.clone())) {
                 // Rows that the transaction deleted again must not hide what others committed meanwhile.
@@ -503,55 +519,6 @@ impl Manager {
         self.current.rcu(|current| if current.seq < seq { next.clone() } else { current.clone() });
         self.locks.forget_before(self.history.oldest());
         Ok(seq)
-    }
-
-    /// Rows whose key, of these columns, is live already: in the committed state, in the transaction, or in an earlier row.
-    pub(super) fn taken(
-        &self,
-        txn: &Transaction,
-        table: ObjectId,
-        key: &KeyConstraint,
-        columns: &[ArrayRef],
-    ) -> Result<Vec<usize>> {
-        let wanted = keys::bytes_of(key, columns)?;
-        let own = txn.keys_of(table, &key.name);
-        let rows = txn.snapshot().rows(table);
-        let added = |key: &KeyBytes| own.and_then(|own| own.get(key)).is_some_and(|row| rows.is_live(*row));
-        let mut seen: HashSet<KeyBytes, Hashes> = HashSet::default();
-        let mut taken = self.held(txn, table, key, columns, &wanted)?;
-        for (row, key) in wanted.iter().enumerate() {
-            if key.is_some_and(|key| added(&key) || !seen.insert(key)) {
-                taken.push(row);
-            }
-        }
-        Ok(taken)
-    }
-
-    /// Rows of `wanted`, the keys of these columns, whose key a committed row has that the transaction does not remove.
-    pub(super) fn held(
-        &self,
-        txn: &Transaction,
-        table: ObjectId,
-        key: &KeyConstraint,
-        columns: &[ArrayRef],
-        wanted: &[Option<KeyBytes>],
-    ) -> Result<Vec<usize>> {
-        if txn.is_fresh(table) {
-            // It removes whatever is committed, which may have other columns.
-            return Ok(Vec::new());
-        }
-        let asked = || Ok(columns.to_vec());
-        self.with_index(table, key, asked, |index, latest| {
-            let rows = latest.rows(table);
-            let removed = self.removed_by(txn, table, &rows);
-            let held = |key: &KeyBytes| index.get(key).is_some_and(|holder| rows.is_live(holder) && !removed(holder));
-            Ok(wanted
-                .iter()
-                .enumerate()
-                .filter(|(_, key)| key.is_some_and(|key| held(&key)))
-                .map(|(row, _)| row)
-                .collect())
-        })
     }
 
     /// Checks the transaction's keys once more against what was committed while it ran.
@@ -617,7 +584,7 @@ fn version(object: &Object) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Column, SqlType};
+    use crate::catalog::{Column, KeyConstraint, SqlType};
     use crate::crypto::{KeySource, MasterKey};
     use crate::error::Kind;
     use arrow::array::Int64Array;

@@ -1,6 +1,7 @@
 //! What a statement asks of the newest state: to see it, whether rows are still there, who has a key.
 
 use super::Manager;
+use super::hash::Hashes;
 use super::keys::{self, KeyBytes};
 use super::locks::Items;
 use super::segment::RowId;
@@ -94,12 +95,17 @@ impl Manager {
         columns: &[ArrayRef],
     ) -> Result<Vec<Holder>> {
         let wanted = keys::bytes_of(key, columns)?;
-        let own = |bytes: &KeyBytes| txn.row_of_key(table, &key.name, bytes).map_or(Holder::Nobody, Holder::Row);
+        let asked = || Ok(columns.to_vec());
+        let unnoted = self.unnoted(txn, table, key, asked)?;
+        let own = |bytes: &KeyBytes| {
+            let noted = txn.row_of_key(table, &key.name, bytes);
+            let own = noted.or_else(|| unnoted.as_ref()?.get(bytes));
+            own.map_or(Holder::Nobody, Holder::Row)
+        };
         if txn.is_fresh(table) {
             // It removes whatever is committed, which may have other columns.
             return Ok(wanted.iter().map(|bytes| bytes.as_ref().map_or(Holder::Null, own)).collect());
         }
-        let asked = || Ok(columns.to_vec());
         self.with_index(table, key, asked, |index, latest| {
             let rows = latest.rows(table);
             let removed = self.removed_by(txn, table, &rows);
@@ -141,5 +147,55 @@ impl Manager {
             }
         }
         filter_record_batch(batch, &BooleanArray::from(free)).map_err(|e| Error::internal(e.to_string()))
+    }
+
+    /// Rows whose key, of these columns, is live already: in the committed state, in the transaction, or in an earlier row.
+    pub(super) fn taken(
+        &self,
+        txn: &Transaction,
+        table: ObjectId,
+        key: &KeyConstraint,
+        columns: &[ArrayRef],
+    ) -> Result<Vec<usize>> {
+        let wanted = keys::bytes_of(key, columns)?;
+        let own = txn.keys_of(table, &key.name);
+        let rows = txn.snapshot().rows(table);
+        let added = |key: &KeyBytes| own.and_then(|own| own.get(key)).is_some_and(|row| rows.is_live(*row));
+        let mut seen: HashSet<KeyBytes, Hashes> = HashSet::default();
+        let mut taken = self.held(txn, table, key, || Ok(columns.to_vec()), &wanted)?;
+        for (row, key) in wanted.iter().enumerate() {
+            if key.is_some_and(|key| added(&key) || !seen.insert(key)) {
+                taken.push(row);
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Rows of `wanted`, the keys of these columns, whose key a committed row has that the transaction does not remove, or one of
+    /// its own whose keys are not noted.
+    pub(super) fn held(
+        &self,
+        txn: &Transaction,
+        table: ObjectId,
+        key: &KeyConstraint,
+        columns: impl Fn() -> Result<Vec<ArrayRef>>,
+        wanted: &[Option<KeyBytes>],
+    ) -> Result<Vec<usize>> {
+        let unnoted = self.unnoted(txn, table, key, &columns)?;
+        let own = |key: &KeyBytes| unnoted.as_ref().is_some_and(|own| own.get(key).is_some());
+        let those = |held: &dyn Fn(&KeyBytes) -> bool| {
+            let held = wanted.iter().enumerate().filter(|(_, key)| key.is_some_and(|key| held(&key)));
+            held.map(|(row, _)| row).collect()
+        };
+        if txn.is_fresh(table) {
+            // It removes whatever is committed, which may have other columns.
+            return Ok(those(&own));
+        }
+        self.with_index(table, key, columns, |index, latest| {
+            let rows = latest.rows(table);
+            let removed = self.removed_by(txn, table, &rows);
+            let held = |key: &KeyBytes| index.get(key).is_some_and(|holder| rows.is_live(holder) && !removed(holder));
+            Ok(those(&|key| held(key) || own(key)))
+        })
     }
 }

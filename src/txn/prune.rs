@@ -164,8 +164,9 @@ impl Manager {
 
 #[cfg(test)]
 mod tests {
-    use super::super::chunk::{PAGE_ROWS, encode};
+    use super::super::chunk::encode;
     use super::*;
+    use crate::config::PAGE_ROWS;
     use arrow::array::{Float64Array, Int64Array, RecordBatch, StringArray};
     use std::sync::Arc;
 
@@ -175,7 +176,7 @@ mod tests {
         let late = (0..rows).map(|n| (n >= PAGE_ROWS as i64).then(|| format!("{n:08}")));
         let late: ArrayRef = Arc::new(StringArray::from_iter(late));
         let zero: ArrayRef = Arc::new(Float64Array::from_iter_values((0..rows).map(|_| -0.0)));
-        encode(&RecordBatch::try_from_iter([("a", id), ("b", late), ("c", zero)]).unwrap()).unwrap().1
+        encode(&RecordBatch::try_from_iter([("a", id), ("b", late), ("c", zero)]).unwrap(), PAGE_ROWS).unwrap().1
     }
 
     fn number(value: i64) -> ArrayRef {

@@ -31,6 +31,8 @@ pub struct Transaction {
     pub(super) erased: BTreeMap<(ObjectId, ObjectId), Vec<usize>>,
     /// Keys of rows added, by table and constraint.
     pub(super) keys: HashMap<(ObjectId, String), Arc<KeyMap>>,
+    /// Segments added whose keys are not among them: their rows have the keys of rows that they took the place of.
+    unnoted: BTreeMap<ObjectId, BTreeSet<u64>>,
     /// What it looks at later.
     deferred: Deferred,
     read_only: bool,
@@ -55,6 +57,7 @@ impl Transaction {
             truncated: BTreeSet::new(),
             erased: BTreeMap::new(),
             keys: HashMap::new(),
+            unnoted: BTreeMap::new(),
             deferred: Deferred::default(),
             read_only,
             isolation: Isolation::default(),
@@ -241,6 +244,7 @@ impl Transaction {
         Arc::make_mut(&mut self.working.catalog).remove(id);
         Arc::make_mut(&mut self.working.tables).remove(&id);
         self.added.remove(&id);
+        self.unnoted.remove(&id);
         self.keys.retain(|(table, _), _| *table != id);
         self.deleted.retain(|(table, _), _| *table != id);
         self.truncated.remove(&id);
@@ -327,6 +331,7 @@ impl Transaction {
     /// Removes all rows of a table.
     pub fn truncate(&mut self, table: ObjectId) {
         self.added.remove(&table);
+        self.unnoted.remove(&table);
         self.keys.retain(|(t, _), _| *t != table);
         self.deleted.retain(|(t, _), _| *t != table);
         self.truncated.insert(table);
@@ -392,6 +397,23 @@ impl Transaction {
         lost.flat_map(|((_, segment), rows)| rows.offsets().map(|offset| row_id(*segment, offset)))
             .filter_map(|row| moves.newest(table, row))
             .collect()
+    }
+
+    /// A segment is about to be added whose keys are not noted.
+    pub(super) fn leave_unnoted(&mut self, table: ObjectId, segment: u64) {
+        self.unnoted.entry(table).or_default().insert(segment);
+    }
+
+    /// Whether it added rows to a table without noting their keys.
+    pub(super) fn has_unnoted(&self, table: ObjectId) -> bool {
+        self.unnoted.contains_key(&table)
+    }
+
+    /// The segments that it added to a table without noting their keys.
+    pub(super) fn unnoted(&self, table: ObjectId) -> Vec<Arc<Segment>> {
+        let Some(unnoted) = self.unnoted.get(&table) else { return Vec::new() };
+        let rows = self.working.rows(table);
+        unnoted.iter().filter_map(|id| rows.segment(*id).cloned()).collect()
     }
 
     /// Notes the keys of a segment that is about to be added; gives the first row whose key another row of the transaction

@@ -116,6 +116,15 @@ impl Kept {
         Ok(())
     }
 
+    /// All rows, if none of them was put aside or forgotten.
+    pub fn in_memory(&self) -> Option<Vec<RecordBatch>> {
+        let batch = |chunk: &Chunk| match &chunk.held {
+            Held::Memory(batch, _) => Some(batch.clone()),
+            Held::File(_) => None,
+        };
+        self.chunks.iter().map(batch).collect::<Option<_>>().filter(|_| self.first() == 1 || self.end == 0)
+    }
+
     fn is_too_much(&self) -> bool {
         // Asked for nothing, a pool that is over its limit refuses too.
         self.bytes > CURSOR_BYTES_MAX || self.reservation.try_grow(0).is_err()

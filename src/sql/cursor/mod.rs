@@ -19,7 +19,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::{DataFusionError, ScalarValue};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use kept::Kept;
+pub use kept::{Kept, Passed};
 use rows::{Rows, Scroll, Way};
 use std::collections::BTreeMap;
 use std::sync::Arc;

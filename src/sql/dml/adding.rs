@@ -1,12 +1,13 @@
 //! Rows on their way into a table: gathered, past those whose keys are there, then added and made to refer.
 
 use super::super::locking::changed_meanwhile;
+use super::returned::Returned;
 use super::upsert::Upsert;
-use super::{Referring, Target, Work, rows};
+use super::{Changed, Referring, Target, Work, rows};
 use crate::catalog::KeyConstraint;
 use crate::config::SEGMENT_ROWS_MAX;
 use crate::error::Result;
-use crate::txn::{Condition, Holder, Isolation, Loader, Transaction};
+use crate::txn::{Condition, Holder, Isolation, Loader, Transaction, pieces};
 use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
 use arrow::compute::{concat_batches, take};
 
@@ -24,11 +25,12 @@ pub enum OnConflict {
 pub struct Adding<'a> {
     target: &'a Target,
     on_conflict: OnConflict,
-    /// Whether RETURNING asks for the rows.
-    keep: bool,
+    /// What RETURNING asks for.
+    returned: Returned,
     /// Small batches are gathered: each appended batch is a segment.
     waiting: Vec<RecordBatch>,
-    added: Vec<RecordBatch>,
+    waiting_rows: usize,
+    waiting_bytes: usize,
     count: usize,
     referring: Referring,
     /// Rows that nobody asks back are added on all cores.
@@ -42,15 +44,16 @@ impl<'a> Adding<'a> {
         txn: &Transaction,
         target: &'a Target,
         on_conflict: OnConflict,
-        keep: bool,
+        returned: Returned,
     ) -> Result<Self> {
         let manager = &work.context.database.manager;
-        let loader = match matches!(on_conflict, OnConflict::Fail) && !keep {
+        let loader = match matches!(on_conflict, OnConflict::Fail) && !returned.is_asked() {
             true => Some(Loader::new(manager.clone(), txn, target.id)?),
             false => None,
         };
-        let (waiting, added) = (Vec::new(), Vec::new());
-        Ok(Self { target, on_conflict, keep, waiting, added, count: 0, referring: Referring::default(), loader })
+        let referring = Referring::default();
+        let (waiting, waiting_rows, waiting_bytes) = (Vec::new(), 0, 0);
+        Ok(Self { target, on_conflict, returned, waiting, waiting_rows, waiting_bytes, count: 0, referring, loader })
     }
 
     /// Takes whole rows.
@@ -58,17 +61,23 @@ impl<'a> Adding<'a> {
         if let Some(loader) = &mut self.loader {
             return rows::load(work, txn, self.target, (loader, &mut self.referring), batch).await;
         }
-        self.waiting.push(batch);
-        match self.waiting.iter().map(RecordBatch::num_rows).sum::<usize>() >= SEGMENT_ROWS_MAX {
-            true => self.flush(work, txn).await,
-            false => Ok(()),
+        for batch in pieces::within(&batch, work.piece_bytes()) {
+            self.waiting_rows += batch.num_rows();
+            self.waiting_bytes += pieces::bytes(batch.columns());
+            self.waiting.push(batch);
+            if self.waiting_rows >= SEGMENT_ROWS_MAX || self.waiting_bytes >= work.piece_bytes() {
+                self.flush(work, txn).await?;
+            }
         }
+        Ok(())
     }
 
     async fn flush(&mut self, work: &Work<'_>, txn: &mut Transaction) -> Result<()> {
         let Some(first) = self.waiting.first() else { return Ok(()) };
         let mut batch: RecordBatch = concat_batches(&first.schema(), self.waiting.iter())?;
         self.waiting.clear();
+        (self.waiting_rows, self.waiting_bytes) = (0, 0);
+        let _held = work.hold_rows(&batch)?;
         match &mut self.on_conflict {
             OnConflict::Fail => {}
             OnConflict::Skip(keys) => {
@@ -83,10 +92,10 @@ impl<'a> Adding<'a> {
                 }
             }
             OnConflict::Update(upsert) => {
-                let (new, changed) = upsert.change(work, txn, self.target, batch).await?;
-                self.count += changed.num_rows();
-                if self.keep && changed.num_rows() > 0 {
-                    self.added.push(changed);
+                let (new, changed, count) = upsert.change(work, txn, self.target, batch, &self.returned).await?;
+                self.count += count;
+                for changed in changed {
+                    self.returned.put(work, self.target, changed, Vec::new()).await?;
                 }
                 batch = new;
             }
@@ -97,21 +106,18 @@ impl<'a> Adding<'a> {
         rows::append(work, txn, self.target, &batch).await?;
         self.referring.add(work, txn, self.target, &batch).await?;
         self.count += batch.num_rows();
-        if self.keep {
-            self.added.push(batch);
-        }
-        Ok(())
+        self.returned.put(work, self.target, batch, Vec::new()).await
     }
 
-    /// All rows are there: how many were added or changed, and they themselves for RETURNING.
-    pub async fn end(mut self, work: &Work<'_>, txn: &mut Transaction) -> Result<(usize, Vec<RecordBatch>)> {
+    /// All rows are there: how many were added or changed, and what RETURNING gives of them.
+    pub async fn end(mut self, work: &Work<'_>, txn: &mut Transaction) -> Result<Changed> {
         if let Some(loader) = self.loader {
-            let count = rows::finish(work, txn, self.target, (loader, self.referring)).await?;
-            return Ok((count, Vec::new()));
+            let rows = rows::finish(work, txn, self.target, (loader, self.referring)).await?;
+            return Ok(Changed { rows, returning: None });
         }
         self.flush(work, txn).await?;
         self.referring.end(work, txn, self.target).await?;
-        Ok((self.count, self.added))
+        Ok(Changed { rows: self.count, returning: self.returned.end() })
     }
 }
 

@@ -7,7 +7,7 @@
 use super::super::kept_plan::{KeptPlan, is_same_always, types};
 use super::super::lookup::{Lookup, Row};
 use super::super::run::optimised;
-use super::update::{assign, first_of_each};
+use super::found::Met;
 use super::{Referring, Target, Work, apply, rows};
 use crate::error::Result;
 use crate::txn::Transaction;
@@ -74,11 +74,15 @@ impl Change {
                 }
             };
             let Some(found) = lookup.run(manager, txn, params)? else { return Ok(None) };
-            let (ids, values) = first_of_each(&found)?;
+            let (ids, values) = Met::default().first_of_each(&found)?;
             match columns {
                 _ if ids.is_empty() => {}
-                Some(columns) => drop(assign(work, txn, &self.target, columns, &ids, &values).await?),
-                None => drop(apply::remove(work, txn, &self.target, &ids, &[]).await?),
+                Some(columns) => {
+                    apply::assign(work, txn, &self.target, columns, (&ids, &values), false).await?;
+                }
+                None => {
+                    apply::remove(work, txn, &self.target, &ids).await?;
+                }
             }
             Ok(Some(ids.len()))
         })

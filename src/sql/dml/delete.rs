@@ -2,13 +2,15 @@
 
 use super::super::ddl::{Ddl, restart_sequences, to_truncate};
 use super::super::tables::must_have;
-use super::apply::remove;
+use super::apply::Removing;
+use super::found::{Finding, Met, still_there};
+use super::returned::Returned;
 use super::returning::Beside;
-use super::update::{first_of_each, found_by, plan, still_there};
-use super::{Changed, Work, returning};
+use super::update::plan;
+use super::{Changed, Work};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
-use crate::txn::Transaction;
+use crate::txn::{Mode, Transaction};
 use datafusion::sql::sqlparser::ast;
 use futures::future::BoxFuture;
 
@@ -29,16 +31,31 @@ pub fn delete<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, delete: ast::Del
         if let Some(kept) = work.kept.as_ref().filter(|_| alone) {
             kept.keep_found(work, &target, None, &plan);
         }
-        let found = found_by(work, plan).await?;
-        let (ids, values) = first_of_each(&still_there(work, txn, &target, found)?)?;
-        let shown = match delete.returning.is_some() {
+        let shown: Vec<usize> = match delete.returning.is_some() {
             true => (0..target.table.columns.len()).collect(),
             false => Vec::new(),
         };
-        let (count, old) = remove(work, txn, &target, &ids, &shown).await?;
-        let mut changed = returning::changed(work, &target, vec![old], beside.with(values), delete.returning).await?;
-        changed.rows = count;
-        Ok(changed)
+        let mut returned = Returned::new(work, &target, beside, delete.returning)?;
+        let (mut finding, mut met) = (Finding::of(work, plan).await?, Met::default());
+        let mut removing = Removing::new(work, &target, &shown);
+        while let Some(found) = finding.next(work, txn, &target).await? {
+            let _held = work.hold_rows(&found)?;
+            let (ids, values) = met.first_of_each(&still_there(work, txn, &target, found)?)?;
+            if let Err(error) = work.lock_rows(txn, &target, &ids, Mode::Update, "delete").await {
+                let meant = |found| Ok(met.first_of_each(&found)?.0);
+                return Err(finding.give_up(work, txn, (&target, Mode::Update), error, meant).await);
+            }
+            let mut start = 0;
+            while let Some(piece) = removing.pieces(ids.len(), start) {
+                start = piece.end;
+                let beside = values.iter().map(|column| column.slice(piece.start, piece.len())).collect();
+                let old = removing.put(work, txn, &ids[piece]).await?;
+                returned.put(work, &target, old, beside).await?;
+            }
+        }
+        let rows = removing.end(work, txn).await?;
+        finding.end(txn, &target);
+        Ok(Changed { rows, returning: returned.end() })
     })
 }
 

@@ -5,24 +5,28 @@
 //! those, and then looks for rows that refer to it in what is committed by now. So neither misses the other.
 
 use super::super::locking::{self, changed_meanwhile};
-use super::apply::{named_key, remove, replace};
+use super::apply::{assign, named_key, remove};
 use super::deferred::put_off;
-use super::update::old_rows;
 use super::{Target, Work};
 use crate::catalog::{Action, ForeignKey, KeyConstraint, ObjectId};
 use crate::error::{Error, Kind, Result};
-use crate::txn::{Holder, Isolation, KeyBytes, Mode, RowId, Transaction, row_id};
-use arrow::array::{Array, ArrayRef, RecordBatch, UInt64Array, new_null_array};
-use arrow::compute::{cast, take};
+use crate::txn::{Holder, Isolation, KeyBytes, Mode, RowId, Transaction, pieces, row_id};
+use arrow::array::{ArrayRef, RecordBatch, UInt64Array, new_null_array};
+use arrow::compute::{cast, concat_batches, take};
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::sql::sqlparser::ast;
 use futures::future::BoxFuture;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// New rows of a statement that are still to be looked at.
+/// What new rows of a statement refer to, as far as it is still to be looked at.
 #[derive(Default)]
 pub struct Referring {
-    later: Vec<RecordBatch>,
+    /// The name of each foreign key with columns of rows.
+    later: Vec<(String, Vec<ArrayRef>)>,
+    /// Rows of these that could be looked at now.
+    waiting: usize,
+    held: Vec<MemoryReservation>,
 }
 
 impl Referring {
@@ -34,27 +38,132 @@ impl Referring {
         target: &Target,
         batch: &RecordBatch,
     ) -> Result<()> {
-        match target.table.foreign_keys.iter().any(|key| key.table == target.id) {
-            true => self.later.push(batch.clone()),
-            false => refer(work, txn, target, batch).await?,
+        let own = target.table.foreign_keys.iter().any(|key| key.table == target.id);
+        for key in &target.table.foreign_keys {
+            match own {
+                true => self.put(work, target, key, batch)?,
+                false => must_refer(work, txn, target, key, batch).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// New rows that are not added yet.
+    pub fn put_all(&mut self, work: &Work<'_>, target: &Target, batch: &RecordBatch) -> Result<()> {
+        target.table.foreign_keys.iter().try_for_each(|key| self.put(work, target, key, batch))
+    }
+
+    /// Rows that a statement gives another key to refer to. They are looked at when all are there, unless they are many and refer to
+    /// another table.
+    pub async fn redirect(
+        &mut self,
+        work: &Work<'_>,
+        txn: &mut Transaction,
+        target: &Target,
+        key: &ForeignKey,
+        batch: &RecordBatch,
+    ) -> Result<()> {
+        self.put(work, target, key, batch)?;
+        if self.waiting < REFERRING_ROWS_MAX {
+            return Ok(());
+        }
+        let (later, now) = std::mem::take(self).later.into_iter().partition(|(name, _)| is_own(target, name));
+        (self.later, self.waiting) = (later, 0);
+        refer(work, txn, target, now).await
+    }
+
+    fn put(&mut self, work: &Work<'_>, target: &Target, key: &ForeignKey, batch: &RecordBatch) -> Result<()> {
+        if batch.num_rows() > 0 {
+            let given: Vec<ArrayRef> = key.columns.iter().map(|&column| batch.column(column).clone()).collect();
+            self.held.push(work.hold(pieces::bytes(&given))?);
+            self.waiting += if is_own(target, &key.name) { 0 } else { batch.num_rows() };
+            self.later.push((key.name.clone(), given));
         }
         Ok(())
     }
 
     /// No more rows come.
     pub async fn end(self, work: &Work<'_>, txn: &mut Transaction, target: &Target) -> Result<()> {
-        for batch in &self.later {
-            refer(work, txn, target, batch).await?;
-        }
-        Ok(())
+        refer(work, txn, target, self.later).await
     }
 }
 
-async fn refer(work: &Work<'_>, txn: &mut Transaction, target: &Target, batch: &RecordBatch) -> Result<()> {
-    for key in &target.table.foreign_keys {
-        must_refer(work, txn, target, key, batch).await?;
+/// Rows whose new keys wait before they are looked at.
+const REFERRING_ROWS_MAX: usize = 1 << 17;
+
+/// Whether a foreign key refers to the rows of its own table.
+fn is_own(target: &Target, name: &str) -> bool {
+    target.table.foreign_keys.iter().any(|key| key.name == name && key.table == target.id)
+}
+
+async fn refer(
+    work: &Work<'_>,
+    txn: &mut Transaction,
+    target: &Target,
+    all: Vec<(String, Vec<ArrayRef>)>,
+) -> Result<()> {
+    for (name, given) in all {
+        if let Some(key) = target.table.foreign_keys.iter().find(|key| key.name == name) {
+            must_have_keys(work, txn, target, key, &given).await?;
+        }
     }
     Ok(())
+}
+
+/// Keys of rows that are gone, with those that came in their place, for foreign keys that refer to them.
+pub struct Gone {
+    /// Columns that any such key can be of; none where nothing refers to the table.
+    columns: Vec<usize>,
+    old: Vec<RecordBatch>,
+    new: Vec<RecordBatch>,
+    held: Vec<MemoryReservation>,
+}
+
+/// Keys of rows that are gone that are looked at together.
+const GONE_ROWS_MAX: usize = 1 << 20;
+
+impl Gone {
+    /// None yet.
+    pub fn new(target: &Target) -> Self {
+        let mut columns: Vec<usize> = match target.table.referenced_by.is_empty() {
+            true => Vec::new(),
+            false => target.table.keys.iter().flat_map(|key| key.columns.iter().copied()).collect(),
+        };
+        columns.sort_unstable();
+        columns.dedup();
+        Self { columns, old: Vec::new(), new: Vec::new(), held: Vec::new() }
+    }
+
+    /// Rows that went, and what they are now, if they are.
+    pub fn put(&mut self, work: &Work<'_>, old: &RecordBatch, new: Option<&RecordBatch>) -> Result<()> {
+        if self.columns.is_empty() || old.num_rows() == 0 {
+            return Ok(());
+        }
+        for (kept, rows) in [(&mut self.old, Some(old)), (&mut self.new, new)] {
+            if let Some(rows) = rows {
+                let keys = rows.project(&self.columns)?;
+                self.held.push(work.hold_rows(&keys)?);
+                kept.push(keys);
+            }
+        }
+        Ok(())
+    }
+
+    /// All are gone: what refers to them does as its foreign key says.
+    pub async fn end(self, work: &Work<'_>, txn: &mut Transaction, target: &Target) -> Result<()> {
+        let Some(first) = self.old.first() else { return Ok(()) };
+        let old = concat_batches(&first.schema(), &self.old)?;
+        if !self.new.is_empty() {
+            // Keys may have changed places: what refers to one must be led to another once.
+            let new = concat_batches(&first.schema(), &self.new)?;
+            return gone(work, txn, target, &self.columns, (&old, Some(&new))).await;
+        }
+        for start in (0..old.num_rows()).step_by(GONE_ROWS_MAX) {
+            let some = old.slice(start, GONE_ROWS_MAX.min(old.num_rows() - start));
+            gone(work, txn, target, &self.columns, (&some, None)).await?;
+        }
+        Ok(())
+    }
 }
 
 /// A table by its id, called by its name.
@@ -92,14 +201,25 @@ pub fn must_refer<'a>(
             return Ok(());
         }
         let given: Vec<ArrayRef> = key.columns.iter().map(|&column| batch.column(column).clone()).collect();
-        if put_off(txn, target.id, key, (target.id, true), &given)? {
-            return Ok(());
-        }
-        match hold(work, txn, key, &given).await?.first() {
-            None => Ok(()),
-            Some(row) => Err(not_present(work, (target, key), (&table(txn, key.table)?, &given), *row)),
-        }
+        must_have_keys(work, txn, target, key, &given).await
     })
+}
+
+/// The same of the columns of a foreign key.
+async fn must_have_keys(
+    work: &Work<'_>,
+    txn: &mut Transaction,
+    target: &Target,
+    key: &ForeignKey,
+    given: &[ArrayRef],
+) -> Result<()> {
+    if put_off(txn, target.id, key, (target.id, true), given)? {
+        return Ok(());
+    }
+    match hold(work, txn, key, given).await?.first() {
+        None => Ok(()),
+        Some(row) => Err(not_present(work, (target, key), (&table(txn, key.table)?, given), *row)),
+    }
 }
 
 /// Keeps the keys that columns of rows refer to; gives the places of those that are not there.
@@ -195,22 +315,20 @@ pub(super) fn still_referenced((child, key): (&Target, &ForeignKey), parent: &Ta
     error.about_constraint(child.table.qualified(), &key.name)
 }
 
-/// What refers to rows that are gone, or that have other keys in `new`, does as its foreign key says.
-pub fn gone<'a>(
+/// What refers to rows that are gone, or that have other keys in `new`, does as its foreign key says. Of both these columns are
+/// there.
+fn gone<'a>(
     work: &'a Work<'_>,
     txn: &'a mut Transaction,
     target: &'a Target,
-    old: &'a RecordBatch,
-    new: Option<&'a RecordBatch>,
+    columns: &'a [usize],
+    (old, new): (&'a RecordBatch, Option<&'a RecordBatch>),
 ) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
-        if old.num_rows() == 0 {
-            return Ok(());
-        }
         for &child in &target.table.referenced_by {
             let keys = table(txn, child)?.table.foreign_keys.clone();
             for key in keys.iter().filter(|key| key.table == target.id) {
-                follow(work, txn, target, child, key, (old, new)).await?;
+                follow(work, txn, target, child, key, (columns, old, new)).await?;
             }
         }
         Ok(())
@@ -224,11 +342,12 @@ async fn follow(
     parent: &Target,
     child: ObjectId,
     key: &ForeignKey,
-    (old, new): (&RecordBatch, Option<&RecordBatch>),
+    (columns, old, new): (&[usize], &RecordBatch, Option<&RecordBatch>),
 ) -> Result<()> {
     let constraint = referred(parent, key)?;
     let columns_of = |batch: &RecordBatch| -> Vec<ArrayRef> {
-        constraint.columns.iter().map(|&column| batch.column(column).clone()).collect()
+        let places = constraint.columns.iter().filter_map(|column| columns.binary_search(column).ok());
+        places.map(|place| batch.column(place).clone()).collect()
     };
     let manager = &work.context.database.manager;
     let action = if new.is_some() { key.on_update } else { key.on_delete };
@@ -264,7 +383,7 @@ async fn follow(
             let named = named_key(work, parent, &constraint.columns, &values, first);
             return Err(still_referenced((&child, key), parent, &named));
         }
-        (Action::Cascade, None) => return remove(work, txn, &child, &ids, &[]).await.map(|_| ()),
+        (Action::Cascade, None) => return remove(work, txn, &child, &ids).await.map(drop),
         (Action::Cascade, Some(new)) => {
             let at: UInt64Array = found.iter().map(|(_, row)| *row as u64).collect();
             columns_of(new).iter().map(|column| take(column, &at, None)).collect::<Result<_, _>>()?
@@ -282,18 +401,12 @@ async fn follow(
             set
         }
     };
-    let before = old_rows(work, txn, &child, &ids)?;
-    let mut columns = before.columns().to_vec();
-    for (&column, values) in key.columns.iter().zip(&set) {
-        columns[column] = super::super::values::assign(values, &child.table.columns[column].data_type)?;
+    // A default may be what they referred to before: that is no longer there.
+    let looked_at = action == Action::SetDefault;
+    for after in assign(work, txn, &child, &key.columns, (&ids, &set), looked_at).await? {
+        must_refer(work, txn, &child, key, &after).await?;
     }
-    let after = crate::txn::batch(before.schema(), columns, ids.len())?;
-    let after = replace(work, txn, &child, &ids, (&before, after), &key.columns).await?;
-    match action {
-        // It may be what they referred to before: that is no longer there.
-        Action::SetDefault => must_refer(work, txn, &child, key, &after).await,
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// Rows that refer to lost keys, each with the place of its key, in what is committed by now.

@@ -8,6 +8,7 @@ use super::adding::{Adding, OnConflict};
 use super::assigned::must_fit;
 use super::defaults::Defaults;
 use super::parameters::lend_type;
+use super::returned::Returned;
 use super::returning::Beside;
 use super::update::assigned;
 use super::upsert::on_conflict;
@@ -42,7 +43,8 @@ pub fn insert<'a>(
         work.use_table(txn, &target).await?;
         let alone = insert.returning.is_none() && insert.on.is_none();
         let on_conflict = on_conflict(work, &target, insert.on.as_ref())?;
-        let mut adding = Adding::new(work, txn, &target, on_conflict, insert.returning.is_some())?;
+        let returned = Returned::new(work, &target, Beside::default(), insert.returning.take())?;
+        let mut adding = Adding::new(work, txn, &target, on_conflict, returned)?;
         let columns = columns(&target, &insert)?;
         let Some(source) = insert.source.take() else {
             // DEFAULT VALUES
@@ -50,7 +52,7 @@ pub fn insert<'a>(
             let given = vec![None; target.table.columns.len()];
             let batch = work.whole_rows(&target.table, &given, &empty)?;
             adding.put(work, txn, batch).await?;
-            return added(work, txn, &target, adding, insert.returning).await;
+            return adding.end(work, txn).await;
         };
         let (plan, mut defaults) = plan(work, &target, &columns, *source)?;
         let width = plan.schema().fields().len();
@@ -75,7 +77,7 @@ pub fn insert<'a>(
             let batch = defaults.number(work, &target, &columns, batch)?;
             adding.put(work, txn, work.whole_rows(&target.table, &given, &batch)?).await?;
         }
-        added(work, txn, &target, adding, insert.returning).await
+        adding.end(work, txn).await
     })
 }
 
@@ -89,20 +91,6 @@ fn plan(
     let defaults = Defaults::take(work, &mut source, target, columns)?;
     lend_types(&mut source, target, columns);
     Ok((Planner::new(work.context, work.state).query(work.reach(source))?, defaults))
-}
-
-/// What the statement did, now that all rows are there.
-async fn added(
-    work: &Work<'_>,
-    txn: &mut Transaction,
-    target: &Target,
-    adding: Adding<'_>,
-    returning: Option<Vec<ast::SelectItem>>,
-) -> Result<Changed> {
-    let (count, rows) = adding.end(work, txn).await?;
-    let mut changed = returning::changed(work, target, rows, Beside::default(), returning).await?;
-    changed.rows = count;
-    Ok(changed)
 }
 
 /// Literals of a column of VALUES that has several kinds of values are read as the column's type, each for itself: all

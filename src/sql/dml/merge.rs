@@ -6,26 +6,24 @@
 
 mod choice;
 mod columns;
+mod doing;
 
 use super::super::context::Context;
 use super::super::parameters;
 use super::super::parser::merge::{is_defaults, is_nothing};
 use super::super::parser::quoted;
 use super::super::planner::table_factor;
+use super::super::tables;
 use super::super::tables::must_have;
-use super::super::{run, tables};
-use super::adding::{Adding, OnConflict};
-use super::apply::{remove, replace};
 use super::assigned::must_fit;
+use super::found::{Finding, Met};
 use super::parameters::lend_type;
-use super::rows::name_column;
-use super::update::{changes, old_rows, plan, still_there};
+use super::update::{changes, plan};
 use super::{Changed, Target, Work, is_default, masked};
 use crate::catalog::{Column, Privilege};
 use crate::error::{Error, Kind, Result};
-use crate::txn::{RowId, Transaction};
+use crate::txn::{Mode, RowId, TableRows, Transaction};
 use arrow::array::{Array, AsArray, RecordBatch, UInt64Array};
-use arrow::compute::{concat_batches, take};
 use arrow::datatypes::{Field, Int64Type, UInt64Type};
 use choice::{and, case, choose, guarded, number, when};
 use columns::Columns;
@@ -34,9 +32,8 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{
     self, Expr, JoinConstraint, JoinOperator, MergeAction, MergeClauseKind, MergeInsertKind, TableFactor,
 };
-use futures::TryStreamExt;
+use doing::Doing;
 use futures::future::BoxFuture;
-use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Runs a MERGE within the transaction.
@@ -46,16 +43,34 @@ pub fn merge<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, merge: ast::Merge
         let merging = Merging::new(work, merge)?;
         let target = &merging.target;
         work.use_table(txn, target).await?;
-        let found = still_there(work, txn, target, merging.select(work).await?)?;
-        let rows = merging.deal(&found)?;
-        let mut changed = 0;
-        // What goes makes room for what comes.
-        for rank in 0..3 {
-            for (action, rows) in merging.actions.iter().zip(&rows).filter(|(action, _)| action.rank() == rank) {
-                changed += action.apply(work, txn, target, &found, rows).await?;
+        let mut doing = merging.actions.iter().map(|a| a.begin(work, txn, target, merging.makes_room()));
+        let mut doing: Vec<Doing<'_>> = doing.by_ref().collect::<Result<_>>()?;
+        let (mut finding, mut met) = (merging.select(work).await?, Met::default());
+        while let Some(found) = finding.next(work, txn, target).await? {
+            let _held = work.hold_rows(&found)?;
+            // What another part of the statement has changed is passed over; what this one has is an error.
+            let rows = merging.deal(&mut met, &txn.snapshot().rows(target.id), &found)?;
+            let ids = merging.changed(&found, &rows);
+            if let Err(error) = work.lock_rows(txn, target, &ids, Mode::NoKeyUpdate, "update").await {
+                let now = txn.snapshot().rows(target.id);
+                let meant = |found| Ok(merging.changed(&found, &merging.deal(&mut met, &now, &found)?));
+                return Err(finding.give_up(work, txn, (target, Mode::NoKeyUpdate), error, meant).await);
+            }
+            for (doing, rows) in doing.iter_mut().zip(&rows).filter(|(_, rows)| !rows.is_empty()) {
+                doing.put(work, txn, target, &found, rows).await?;
             }
         }
-        Ok(Changed { rows: changed, returning: None })
+        // What goes makes room for what comes, and only then others are asked what they refer to.
+        doing.sort_by_key(Doing::rank);
+        for doing in &mut doing {
+            doing.add(work, txn, target).await?;
+        }
+        let mut rows = 0;
+        for doing in doing {
+            rows += doing.end(work, txn, target).await?;
+        }
+        finding.end(txn, target);
+        Ok(Changed { rows, returning: None })
     })
 }
 
@@ -93,60 +108,6 @@ enum Action {
     Insert {
         given: Vec<Option<usize>>,
     },
-}
-
-impl Action {
-    fn rank(&self) -> usize {
-        match self {
-            Self::Delete => 0,
-            Self::Update { .. } | Self::Nothing => 1,
-            Self::Insert { .. } => 2,
-        }
-    }
-
-    /// Does it with these rows of the query; gives how many were changed.
-    async fn apply(
-        &self,
-        work: &Work<'_>,
-        txn: &mut Transaction,
-        target: &Target,
-        found: &RecordBatch,
-        rows: &UInt64Array,
-    ) -> Result<usize> {
-        if rows.is_empty() {
-            return Ok(0);
-        }
-        match self {
-            Self::Nothing => Ok(0),
-            Self::Delete => Ok(remove(work, txn, target, &ids(found, rows), &[]).await?.0),
-            Self::Update { columns, first } => {
-                let ids = ids(found, rows);
-                let old = old_rows(work, txn, target, &ids)?;
-                let mut new = old.columns().to_vec();
-                for (n, &column) in columns.iter().enumerate() {
-                    let values = take(found.column(first + n), rows, None)?;
-                    let of = &target.table.columns[column];
-                    let assigned = work.context.zone().assign(&values, &of.data_type);
-                    new[column] = assigned.map_err(|error| name_column(error, &of.name))?;
-                }
-                let batch = crate::txn::batch(target.table.arrow_schema(), new, ids.len())?;
-                replace(work, txn, target, &ids, (&old, batch), columns).await?;
-                Ok(ids.len())
-            }
-            Self::Insert { given } => {
-                let columns = found.columns().iter().map(|column| Ok(take(column, rows, None)?));
-                let batch = crate::txn::batch(found.schema(), columns.collect::<Result<_>>()?, rows.len())?;
-                let mut adding = Adding::new(work, txn, target, OnConflict::Fail, false)?;
-                adding.put(work, txn, work.whole_rows(&target.table, given, &batch)?).await?;
-                Ok(adding.end(work, txn).await?.0)
-            }
-        }
-    }
-}
-
-fn ids(found: &RecordBatch, rows: &UInt64Array) -> Vec<RowId> {
-    let ids = found.column(0).as_primitive::<UInt64Type>();
-    rows.values().iter().map(|&row| ids.value(row as usize)).collect()
 }
 
 /// A MERGE as it is planned.
@@ -316,8 +277,8 @@ impl Merging {
         plan(work, &self.target, self.from.clone(), self.condition.clone(), self.expressions.clone())
     }
 
-    /// Runs the query.
-    async fn select(&self, work: &Work<'_>) -> Result<RecordBatch> {
+    /// Begins to run the query.
+    async fn select(&self, work: &Work<'_>) -> Result<Finding> {
         let plan = self.plan(work)?;
         must_fit(&self.target, &plan, 2, &self.lent.iter().map(|(_, column)| *column).collect::<Vec<_>>())?;
         if let LogicalPlan::Projection(projection) = &plan
@@ -326,18 +287,35 @@ impl Merging {
             let message = "a volatile function in a WHEN condition of MERGE is not supported";
             return Err(Error::new(Kind::Unsupported, message).with_hint("Compute it in the source."));
         }
-        let rows = run::stream(work.context, work.state, &work.bind(plan)?).await?;
-        let schema = rows.schema();
-        Ok(concat_batches(&schema, &rows.try_collect::<Vec<_>>().await?)?)
+        Finding::of(work, plan).await
     }
 
-    /// Which rows of the query each action is for. A row of the table is changed once.
-    fn deal(&self, found: &RecordBatch) -> Result<Vec<UInt64Array>> {
+    /// The rows of the table that are changed by what [`Self::deal`] gave.
+    fn changed(&self, found: &RecordBatch, dealt: &[UInt64Array]) -> Vec<RowId> {
+        let changes = |action: &Action| matches!(action, Action::Delete | Action::Update { .. });
+        let dealt = self.actions.iter().zip(dealt).filter(|(action, _)| changes(action));
+        dealt.flat_map(|(_, rows)| doing::ids(found, rows)).collect()
+    }
+
+    /// Whether keys may get free for rows that are inserted.
+    fn makes_room(&self) -> bool {
+        let keys = || self.target.table.keys.iter().flat_map(|key| &key.columns);
+        self.actions.iter().any(|action| match action {
+            Action::Delete => true,
+            Action::Update { columns, .. } => {
+                let computed: Vec<usize> = self.target.table.generated().collect();
+                keys().any(|column| columns.contains(column) || computed.contains(column))
+            }
+            Action::Nothing | Action::Insert { .. } => false,
+        })
+    }
+
+    /// Which rows of the query each action is for. A row of the table is changed once; what is not there any more is left out.
+    fn deal(&self, met: &mut Met, now: &TableRows, found: &RecordBatch) -> Result<Vec<UInt64Array>> {
         let ids = found.column(0).as_primitive::<UInt64Type>();
         let chosen = arrow::compute::cast(found.column(1), &arrow::datatypes::DataType::Int64)?;
         let chosen = chosen.as_primitive::<Int64Type>();
         let mut rows = vec![Vec::new(); self.actions.len()];
-        let mut met = HashSet::new();
         for row in (0..found.num_rows()).filter(|&row| chosen.is_valid(row)) {
             let clause = chosen.value(row) as usize;
             let Some(action) = self.actions.get(clause) else { continue };
@@ -345,7 +323,9 @@ impl Merging {
                 return Err(Error::new(Kind::Cardinality, "MERGE command cannot affect row a second time")
                     .with_hint("Ensure that not more than one source row matches any one target row."));
             }
-            rows[clause].push(row as u64);
+            if ids.is_null(row) || now.is_live(ids.value(row)) {
+                rows[clause].push(row as u64);
+            }
         }
         Ok(rows.into_iter().map(UInt64Array::from).collect())
     }

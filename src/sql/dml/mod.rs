@@ -13,12 +13,14 @@ mod deferred;
 mod delete;
 mod domains;
 mod foreign;
+mod found;
 mod generated;
 mod held;
 mod insert;
 mod masked;
 mod merge;
 mod parameters;
+mod returned;
 mod returning;
 pub mod rows;
 mod update;
@@ -33,6 +35,7 @@ pub use foreign::{Referring, check_foreign_key};
 pub use insert::{insert, insert_parameters};
 pub use merge::{merge, merge_parameters};
 pub use parameters::{delete_parameters, update_parameters};
+pub use returned::Rows;
 pub use returning::returning_schema;
 pub use update::relations;
 pub use update::update;
@@ -43,7 +46,6 @@ use super::parser;
 use super::tables;
 use crate::catalog::{Object, ObjectId, Privilege, Table};
 use crate::error::{Error, Kind, Result};
-use arrow::array::RecordBatch;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
@@ -55,7 +57,7 @@ pub struct Changed {
     /// How many rows.
     pub rows: usize,
     /// The rows that RETURNING asked for.
-    pub returning: Option<Vec<RecordBatch>>,
+    pub returning: Option<Rows>,
 }
 
 /// What every such statement works with.
@@ -68,7 +70,7 @@ pub struct Work<'a> {
     pub again: Arc<AtomicBool>,
     /// Where the plan of the statement is kept, if it is a prepared one.
     pub kept: Option<Arc<KeptPlan>>,
-    /// What it holds in memory of what it changes.
+    /// What it counts of the memory that it holds.
     held: held::Held,
 }
 
@@ -114,11 +116,6 @@ impl<'a> Work<'a> {
     /// The same work of a statement whose plan may be kept.
     pub fn kept(self, kept: Option<Arc<KeptPlan>>) -> Self {
         Self { kept, ..self }
-    }
-
-    /// Counts rows that stay in memory until the statement's end.
-    pub fn hold(&self, rows: &RecordBatch) -> Result<()> {
-        self.held.hold(self.context, rows)
     }
 
     /// The same work in another context.

@@ -8,7 +8,7 @@ use super::super::rewrite::level;
 use super::super::run;
 use super::super::tables;
 use super::super::values::shown;
-use super::{Changed, Target, Work};
+use super::{Target, Work};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
 use arrow::array::{ArrayRef, RecordBatch};
@@ -27,7 +27,7 @@ const CHANGED: &str = "\u{1}changed";
 pub struct Beside {
     /// The relation's name there, and the column.
     columns: Vec<(String, FieldRef)>,
-    /// Their values for each row of the statement.
+    /// Their values for each row of a batch.
     values: Vec<ArrayRef>,
 }
 
@@ -54,9 +54,9 @@ impl Beside {
         })
     }
 
-    /// With the values, one for each row of the statement.
-    pub fn with(self, values: Vec<ArrayRef>) -> Self {
-        Self { values, ..self }
+    /// With the values, one for each row of a batch.
+    pub fn with(&self, values: Vec<ArrayRef>) -> Self {
+        Self { columns: self.columns.clone(), values }
     }
 
     /// Where a column lies in the rows that RETURNING is about.
@@ -199,17 +199,9 @@ fn plan(
     Ok((plan, named))
 }
 
-/// What a statement did, with the rows that RETURNING asks for. With anything `beside` them they are one batch.
-pub async fn changed(
-    work: &Work<'_>,
-    target: &Target,
-    batches: Vec<RecordBatch>,
-    beside: Beside,
-    returning: Option<Vec<ast::SelectItem>>,
-) -> Result<Changed> {
-    let rows = batches.iter().map(RecordBatch::num_rows).sum();
-    let Some(items) = returning else { return Ok(Changed { rows, returning: None }) };
-    // As in PostgreSQL, RETURNING needs the right to read; it is not a way around a mask either.
+/// Refuses RETURNING to a role that may not see the rows as they are: it needs the right to read, as in PostgreSQL, and is not a way
+/// around a mask either.
+pub fn must_be_shown(work: &Work<'_>, target: &Target) -> Result<()> {
     tables::must_have(work.context, &target.table, Privilege::Select)?;
     let access = tables::access(work.context, target.id, &target.table)?;
     access.must_read(&target.table, &(0..target.table.columns.len()).collect::<Vec<_>>())?;
@@ -218,18 +210,30 @@ pub async fn changed(
         let message = format!("permission denied for RETURNING on table {table}: columns are masked for this role");
         return Err(Error::new(Kind::Privilege, message));
     }
-    let (plan, schema) = plan(work, target, &beside, batches, items)?;
+    Ok(())
+}
+
+/// The columns that RETURNING gives.
+pub fn columns(work: &Work<'_>, target: &Target, beside: &Beside, items: &[ast::SelectItem]) -> Result<SchemaRef> {
+    Ok(plan(work, target, beside, Vec::new(), items.to_vec())?.1)
+}
+
+/// The rows that RETURNING gives of one batch of rows with what they met, under the names of `schema`.
+pub async fn rows(
+    work: &Work<'_>,
+    target: &Target,
+    beside: &Beside,
+    batch: RecordBatch,
+    items: Vec<ast::SelectItem>,
+    schema: &SchemaRef,
+) -> Result<Vec<RecordBatch>> {
+    let (plan, _) = plan(work, target, beside, vec![batch], items)?;
     let found = run::collect(work.context, work.state, &work.bind(plan)?).await?;
     let named = |batch: RecordBatch| {
         let columns = batch.columns().iter().zip(schema.fields()).map(|(array, field)| shown(field, array)).collect();
-        // Parameters have told their types by now.
         let typed = schema.fields().iter().zip(batch.schema_ref().fields());
         let typed = typed.map(|(named, field)| field.as_ref().clone().with_name(named.name()));
         crate::txn::batch(Arc::new(Schema::new(typed.collect::<Vec<_>>())), columns, batch.num_rows())
     };
-    let mut found = found.into_iter().map(named).collect::<Result<Vec<_>>>()?;
-    if found.is_empty() {
-        found.push(RecordBatch::new_empty(schema));
-    }
-    Ok(Changed { rows, returning: Some(found) })
+    found.into_iter().map(named).collect()
 }

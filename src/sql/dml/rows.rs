@@ -147,8 +147,11 @@ pub async fn load(
     (loader, referring): (&mut Loader, &mut Referring),
     batch: RecordBatch,
 ) -> Result<()> {
-    settle(work, txn, target, (&mut *loader, referring), Loader::is_full).await?;
-    loader.push(batch)
+    for piece in loader.pieces(&batch) {
+        settle(work, txn, target, (&mut *loader, &mut *referring), Loader::is_full).await?;
+        loader.push(piece)?;
+    }
+    Ok(())
 }
 
 /// Adds the segments of a loader, in their order, for as long as they are due; waits for others who add the same keys.
@@ -175,22 +178,37 @@ async fn admit(
     prepared: Prepared,
 ) -> Result<()> {
     locking::keys(work.context, txn, target.id, prepared.items(), Mode::Update).await?;
-    let batch = prepared.batch().clone();
+    let batch = prepared.batch().cloned();
     loader.attach(txn, prepared)?;
-    referring.add(work, txn, target, &batch).await
+    match batch {
+        Some(batch) if loader.is_late() => referring.put_all(work, target, &batch),
+        Some(batch) => referring.add(work, txn, target, &batch).await,
+        None => Ok(()),
+    }
 }
 
-/// Adds all that a loader still has; gives the number of rows.
+/// Adds all that a loader still has.
+pub async fn add_rest(
+    work: &Work<'_>,
+    txn: &mut Transaction,
+    target: &Target,
+    (loader, referring): (&mut Loader, &mut Referring),
+) -> Result<()> {
+    settle(work, txn, target, (&mut *loader, &mut *referring), Loader::is_busy).await?;
+    if let Some(last) = loader.rest()? {
+        admit(work, txn, target, (&mut *loader, &mut *referring), last).await?;
+    }
+    loader.attach_late(txn)
+}
+
+/// Adds all that a loader still has, and looks at what the rows refer to; gives the number of rows.
 pub async fn finish(
     work: &Work<'_>,
     txn: &mut Transaction,
     target: &Target,
     (mut loader, mut referring): (Loader, Referring),
 ) -> Result<usize> {
-    settle(work, txn, target, (&mut loader, &mut referring), Loader::is_busy).await?;
-    if let Some(last) = loader.rest()? {
-        admit(work, txn, target, (&mut loader, &mut referring), last).await?;
-    }
+    add_rest(work, txn, target, (&mut loader, &mut referring)).await?;
     referring.end(work, txn, target).await?;
     Ok(loader.rows())
 }

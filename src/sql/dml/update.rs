@@ -2,25 +2,23 @@
 
 use super::super::parser::{fold, last};
 use super::super::planner::{Planner, parse_expression, select_query};
-use super::super::run;
 use super::super::tables::{ROW_ID, TableScan};
-use super::apply::replace;
+use super::apply::Replacing;
 use super::assigned::must_fit;
+use super::found::{Finding, Met, still_there};
 use super::merge::own_factor;
+use super::returned::Returned;
 use super::returning::Beside;
-use super::rows::name_column;
-use super::{Changed, Target, Work, generated, is_default, masked, returning};
+use super::{Changed, Target, Work, generated, is_default, masked};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
-use crate::txn::{RowId, Transaction, split_row_id};
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt64Array, new_null_array};
-use arrow::compute::{filter_record_batch, interleave};
-use arrow::datatypes::UInt64Type;
+use crate::txn::{Mode, RowId, Transaction, split_row_id};
+use arrow::array::{Array, ArrayRef, RecordBatch, new_null_array};
+use arrow::compute::interleave;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
-use futures::TryStreamExt;
 use futures::future::BoxFuture;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Runs an UPDATE within the transaction.
@@ -43,32 +41,32 @@ pub fn update<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, update: ast::Upd
         if let Some(kept) = work.kept.as_ref().filter(|_| alone) {
             kept.keep_found(work, &target, Some(&columns), &plan);
         }
-        let found = still_there(work, txn, &target, found_by(work, plan).await?)?;
-        let (ids, mut found) = first_of_each(&found)?;
-        let met = found.split_off(columns.len());
-        let batch = assign(work, txn, &target, &columns, &ids, &found).await?;
-        returning::changed(work, &target, vec![batch], beside.with(met), update.returning).await
+        let mut returned = Returned::new(work, &target, beside, update.returning)?;
+        let (mut finding, mut met) = (Finding::of(work, plan).await?, Met::default());
+        let (mut replacing, mut rows) = (Replacing::new(work, txn, &target, &columns)?, 0);
+        while let Some(found) = finding.next(work, txn, &target).await? {
+            let _held = work.hold_rows(&found)?;
+            let (ids, values) = met.first_of_each(&still_there(work, txn, &target, found)?)?;
+            if let Err(error) = work.lock_rows(txn, &target, &ids, Mode::NoKeyUpdate, "update").await {
+                let meant = |found| Ok(met.first_of_each(&found)?.0);
+                return Err(finding.give_up(work, txn, (&target, Mode::NoKeyUpdate), error, meant).await);
+            }
+            let mut start = 0;
+            while let Some(piece) = replacing.pieces(ids.len(), start) {
+                start = piece.end;
+                let slice = |column: &ArrayRef| column.slice(piece.start, piece.len());
+                let mut values: Vec<ArrayRef> = values.iter().map(slice).collect();
+                let beside = values.split_off(columns.len());
+                let changed = replacing.assign(work, txn, &ids[piece], &values).await?;
+                returned.put(work, &target, changed, beside).await?;
+            }
+            rows += ids.len();
+        }
+        replacing.add(work, txn)?;
+        replacing.end(work, txn).await?;
+        finding.end(txn, &target);
+        Ok(Changed { rows, returning: returned.end() })
     })
-}
-
-/// Gives columns of rows the values that were found for them; gives the rows as they are then.
-pub(super) async fn assign(
-    work: &Work<'_>,
-    txn: &mut Transaction,
-    target: &Target,
-    columns: &[usize],
-    ids: &[RowId],
-    found: &[ArrayRef],
-) -> Result<RecordBatch> {
-    let old = old_rows(work, txn, target, ids)?;
-    let (mut new, zone) = (old.columns().to_vec(), work.context.zone());
-    for (values, &column) in found.iter().zip(columns) {
-        let of = &target.table.columns[column];
-        new[column] = zone.assign(values, &of.data_type).map_err(|error| name_column(error, &of.name))?;
-    }
-    let batch = crate::txn::batch(target.table.arrow_schema(), new, ids.len())?;
-    work.hold(&batch)?;
-    replace(work, txn, target, ids, (&old, batch), columns).await
 }
 
 /// Places of the columns that SET names, and what each gets.
@@ -184,16 +182,6 @@ pub(super) fn default_of(work: &Work<'_>, target: &Target, column: usize, value:
     }
 }
 
-/// What a [`plan`] finds.
-pub(super) async fn found_by(work: &Work<'_>, plan: LogicalPlan) -> Result<RecordBatch> {
-    let plan = work.bind(plan)?;
-    let rows = run::stream(work.context, work.state, &plan).await?;
-    let schema = rows.schema();
-    let rows = rows.map_err(Error::from).and_then(|batch| std::future::ready(work.hold(&batch).map(|()| batch)));
-    // Its columns are there even when no row is.
-    Ok(arrow::compute::concat_batches(&schema, &rows.try_collect::<Vec<_>>().await?)?)
-}
-
 /// The plan of row ids of the target and the values of `expressions`, for each row that the condition holds for; its parameters are
 /// still open.
 pub(super) fn plan(
@@ -227,33 +215,6 @@ fn is_called(from: &ast::TableWithJoins, target: &Target) -> bool {
         ast::TableFactor::Table { alias: Some(alias), .. } => fold(&alias.name) == fold(&target.called),
         _ => false,
     }
-}
-
-/// Those of the rows found, whose ids are in the first column, that no other part of the statement has changed: a row is
-/// changed once. What met no row has no id.
-pub(super) fn still_there(
-    work: &Work<'_>,
-    txn: &Transaction,
-    target: &Target,
-    found: RecordBatch,
-) -> Result<RecordBatch> {
-    let now = txn.snapshot().rows(target.id);
-    if Arc::ptr_eq(&now, &work.context.snapshot.rows(target.id)) {
-        return Ok(found);
-    }
-    let ids = found.column(0).as_primitive::<UInt64Type>();
-    let kept: BooleanArray = ids.iter().map(|id| Some(id.is_none_or(|id| now.is_live(id)))).collect();
-    Ok(filter_record_batch(&found, &kept)?)
-}
-
-/// Ids without repetition, and the values that came with the first of each.
-pub(super) fn first_of_each(found: &RecordBatch) -> Result<(Vec<RowId>, Vec<ArrayRef>)> {
-    let ids = found.column(0).as_primitive::<UInt64Type>();
-    let mut seen = HashSet::with_capacity(ids.len());
-    let keep: UInt64Array = (0..ids.len()).filter(|&n| seen.insert(ids.value(n))).map(|n| n as u64).collect();
-    let kept = keep.values().iter().map(|&n| ids.value(n as usize)).collect();
-    let values = found.columns()[1..].iter().map(|column| Ok(arrow::compute::take(column, &keep, None)?));
-    Ok((kept, values.collect::<Result<_>>()?))
 }
 
 /// The rows as they are, unmasked: what the statement does not assign stays what it was.
@@ -295,7 +256,5 @@ pub(super) fn rows_by_id(
         let parts: Vec<&dyn Array> = parts.iter().map(|part| part.as_ref()).collect();
         whole[position] = interleave(&parts, &indices)?;
     }
-    let rows = crate::txn::batch(schema, whole, ids.len())?;
-    work.hold(&rows)?;
-    Ok(rows)
+    crate::txn::batch(schema, whole, ids.len())
 }

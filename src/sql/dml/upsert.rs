@@ -10,9 +10,9 @@ use super::super::planner::{Planner, select_query, table_factor};
 use super::super::rewrite::level;
 use super::super::{run, tables};
 use super::adding::OnConflict;
-use super::apply::replace;
+use super::apply::Replacing;
 use super::assigned::must_fit;
-use super::rows::name_column;
+use super::returned::Returned;
 use super::update::{changes, old_rows};
 use super::{Target, Work};
 use crate::catalog::{KeyConstraint, Privilege, Table};
@@ -22,6 +22,7 @@ use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, UInt64Array};
 use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, UInt64Type};
 use datafusion::datasource::MemTable;
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
 use std::collections::HashSet;
@@ -41,7 +42,11 @@ pub struct Upsert {
     condition: Option<ast::Expr>,
     /// Keys that the statement has met: each once.
     met: HashSet<KeyBytes>,
+    held: Vec<MemoryReservation>,
 }
+
+/// Bytes of memory that a key takes that was met.
+const MET_BYTES: usize = 2 * size_of::<KeyBytes>();
 
 /// What an INSERT is to do about keys that are there.
 pub fn on_conflict(work: &Work<'_>, target: &Target, on: Option<&ast::OnInsert>) -> Result<OnConflict> {
@@ -97,17 +102,20 @@ impl Upsert {
         let (columns, values) = changes(work, target, update.assignments.clone())?;
         let values = values.into_iter().map(|value| own_columns(target, value)).collect();
         let condition = update.selection.clone().map(|condition| own_columns(target, condition));
-        Ok(Self { key, columns, values, condition, met: HashSet::new() })
+        Ok(Self { key, columns, values, condition, met: HashSet::new(), held: Vec::new() })
     }
 
-    /// Changes the rows whose keys are there; gives those that are not there, and the changed ones as they are now.
+    /// Changes the rows whose keys are there; gives those that are not there, the changed ones as they are now if they are to be given
+    /// back, and how many these are.
     pub async fn change(
         &mut self,
         work: &Work<'_>,
         txn: &mut Transaction,
         target: &Target,
         batch: RecordBatch,
-    ) -> Result<(RecordBatch, RecordBatch)> {
+        returned: &Returned,
+    ) -> Result<(RecordBatch, Vec<RecordBatch>, usize)> {
+        self.held.push(work.hold(batch.num_rows() * MET_BYTES)?);
         let keys: Vec<ArrayRef> = self.key.columns.iter().map(|&column| batch.column(column).clone()).collect();
         for bytes in bytes_of(&self.key, &keys)?.into_iter().flatten() {
             if !self.met.insert(bytes) {
@@ -148,23 +156,27 @@ impl Upsert {
         let free: BooleanArray = holders.iter().map(|holder| Some(!matches!(holder, Holder::Row(_)))).collect();
         let new = filter_record_batch(&batch, &free)?;
         if ids.is_empty() {
-            return Ok((new, RecordBatch::new_empty(batch.schema())));
+            return Ok((new, Vec::new(), 0));
         }
         work.lock_rows(txn, target, &ids, crate::txn::Mode::NoKeyUpdate, "update").await?;
         let excluded = take_record_batch(&batch, &UInt64Array::from(places))?;
-        let old = old_rows(work, txn, target, &ids)?;
-        let (chosen, values) = self.values(work, target, &old, excluded).await?;
-        let old = take_record_batch(&old, &chosen)?;
-        let ids: Vec<RowId> = chosen.values().iter().map(|&n| ids[n as usize]).collect();
-        let mut columns = old.columns().to_vec();
-        for (&column, value) in self.columns.iter().zip(&values) {
-            let of = &target.table.columns[column];
-            let assigned = work.context.zone().assign(value, &of.data_type);
-            columns[column] = assigned.map_err(|error| name_column(error, &of.name))?;
+        let mut replacing = Replacing::new(work, txn, target, &self.columns)?;
+        let (mut changed, mut count, mut start) = (Vec::new(), 0, 0);
+        while let Some(piece) = replacing.pieces(ids.len(), start) {
+            start = piece.end;
+            let excluded = excluded.slice(piece.start, piece.len());
+            let old = old_rows(work, txn, target, &ids[piece.clone()])?;
+            let _held = work.hold_rows(&old)?;
+            let (chosen, values) = self.values(work, target, &old, excluded).await?;
+            let old = take_record_batch(&old, &chosen)?;
+            let ids: Vec<RowId> = chosen.values().iter().map(|&n| ids[piece.start + n as usize]).collect();
+            let rows = replacing.assign_to(work, txn, &ids, &old, &values).await?;
+            count += rows.num_rows();
+            changed.extend(returned.is_asked().then_some(rows));
         }
-        let changed = crate::txn::batch(old.schema(), columns, ids.len())?;
-        let changed = replace(work, txn, target, &ids, (&old, changed), &self.columns).await?;
-        Ok((new, changed))
+        replacing.add(work, txn)?;
+        replacing.end(work, txn).await?;
+        Ok((new, changed, count))
     }
 
     /// Which of the rows the condition chooses, and the values that they get.

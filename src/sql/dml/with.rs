@@ -14,8 +14,8 @@ use super::super::session::Description;
 use super::{Changed, Work, delete, insert, merge, update};
 use crate::error::{Error, Kind, Result};
 use crate::txn::Transaction;
-use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, SchemaRef};
+use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
@@ -68,7 +68,7 @@ pub async fn run(work: &Work<'_>, txn: &mut Transaction, query: Query) -> Result
                 let (inner, part) = taken_apart(*cte.query);
                 let context = within(&context, inner);
                 let (changed, _) = statement(&work.within(&context), txn, *part.body).await?;
-                standing.stand_in(cte.alias, changed.returning)?;
+                standing.stand_in(cte.alias, changed.returning.map(|rows| rows.relation()).transpose()?)?;
             }
         }
     }
@@ -103,7 +103,8 @@ pub fn describe(
         let numbers = numbers_in(&cte.query)?;
         let (inner, part) = taken_apart(*cte.query);
         let columns = known.of(&within(&standing.context(), inner), state, &said_body(*part.body), &numbers)?;
-        standing.stand_in(cte.alias, columns.map(|schema: SchemaRef| vec![RecordBatch::new_empty(schema)]))?;
+        let empty = |schema: SchemaRef| Ok::<_, Error>(Arc::new(MemTable::try_new(schema, vec![Vec::new()])?) as _);
+        standing.stand_in(cte.alias, columns.map(empty).transpose()?)?;
     }
     let numbers = numbers_in(&rest)?;
     let rest = match changes(&rest.body) {
@@ -251,17 +252,14 @@ impl Standing {
         query
     }
 
-    fn stand_in(&mut self, alias: ast::TableAlias, rows: Option<Vec<RecordBatch>>) -> Result<()> {
+    fn stand_in(&mut self, alias: ast::TableAlias, rows: Option<Arc<dyn TableProvider>>) -> Result<()> {
         let Some(rows) = rows else {
             self.silent.push(fold(&alias.name));
             return Ok(());
         };
-        let Some(schema) = rows.first().map(RecordBatch::schema) else {
-            return Err(Error::internal("RETURNING gave no columns"));
-        };
         let name = format!("with {}", fold(&alias.name));
         let mut locked = self.context.locked.as_ref().clone();
-        locked.insert(name.clone(), Arc::new(MemTable::try_new(schema, vec![rows])?));
+        locked.insert(name.clone(), rows);
         self.context = Arc::new(Context { locked: Arc::new(locked), ..self.context.as_ref().clone() });
         let from = vec![ast::TableWithJoins {
             relation: table_factor([LOCKED, name.as_str()].map(quoted).to_vec()),

@@ -85,6 +85,17 @@ pub async fn rows(context: &Context, txn: &Transaction, id: ObjectId, rows: &[Ro
     take(context, || txn.owner().take_rows(id, &shared, mode, true)).await
 }
 
+/// Waits until no other statement changes many rows of a table, and then has that to itself: two of them would lock rows that both
+/// want in different orders, and wait for each other.
+pub async fn many_rows(context: &Context, txn: &Transaction, id: ObjectId) -> Result<()> {
+    take(context, || txn.owner().take(Space::ManyRows(id), Items::one(0), Mode::Update, true)).await
+}
+
+/// The statement is done with them.
+pub fn no_more_rows(txn: &Transaction, id: ObjectId) {
+    txn.owner().release(Space::ManyRows(id), Mode::Update);
+}
+
 /// The error for a row that another transaction changed after this one's snapshot.
 pub fn changed_meanwhile(what: &str) -> Error {
     Error::new(Kind::Serialization, format!("could not serialize access due to concurrent {what}"))

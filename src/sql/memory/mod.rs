@@ -129,7 +129,8 @@ impl Memory {
         Ok(Arc::new(TaskContext::from(state).with_runtime(Arc::new(runtime))))
     }
 
-    fn statement_bytes(&self, settings: &Settings) -> usize {
+    /// Bytes that a statement of a session may have.
+    pub fn statement_bytes(&self, settings: &Settings) -> usize {
         let all = self.statements.limit();
         let own = settings.bytes("memory_limit").and_then(|bytes| usize::try_from(bytes).ok());
         own.map_or(all, |own| own.min(all))

@@ -107,6 +107,13 @@ impl StatementPool {
         Self::passes_on(consumer) || consumer.name().starts_with("ExternalSorterMerge")
     }
 
+    /// Whether an operator that can spill has so little that it gets what it asks for, whatever those hold that are served: it has
+    /// put aside all it could, and must go on.
+    fn is_due(&self, reservation: &MemoryReservation, additional: usize) -> bool {
+        let spillers = self.own.lock().spillers.max(1);
+        reservation.consumer().can_spill() && reservation.size() + additional <= self.bytes / (4 * spillers)
+    }
+
     fn of<'a>(used: &'a mut Used, reservation: &MemoryReservation) -> &'a mut usize {
         match reservation.consumer().can_spill() {
             true => &mut used.by_spillers,
@@ -146,6 +153,10 @@ impl MemoryPool for StatementPool {
 
     fn try_grow(&self, reservation: &MemoryReservation, additional: usize) -> Result<()> {
         if Self::is_served(reservation.consumer()) {
+            self.grow(reservation, additional);
+            return Ok(());
+        }
+        if self.is_due(reservation, additional) {
             self.grow(reservation, additional);
             return Ok(());
         }
@@ -203,6 +214,18 @@ mod tests {
         join.try_grow(128).unwrap();
         count.try_grow(2).unwrap();
         assert!(count.try_grow(1).is_err());
+    }
+
+    #[test]
+    fn who_has_spilled_goes_on_whatever_others_are_served() {
+        let all = Arc::new(Shared::default());
+        all.set_limit(100);
+        let pool = Arc::new(StatementPool::new(100, all)) as Arc<dyn MemoryPool>;
+        let passing = MemoryConsumer::new("RepartitionExec[0]").with_can_spill(true).register(&pool);
+        passing.try_grow(120).unwrap();
+        let sort = MemoryConsumer::new("sort").with_can_spill(true).register(&pool);
+        sort.try_grow(25).unwrap();
+        assert!(sort.try_grow(1).is_err());
     }
 
     #[test]

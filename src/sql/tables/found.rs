@@ -9,6 +9,7 @@ use super::prune::Conditions;
 use super::scan::{Piece, Rows};
 use super::table::TableScan;
 use crate::catalog::{IndexPart, KeyConstraint, Order, PlainIndex, SqlType};
+use crate::config::PAGE_ROWS;
 use crate::error::{Error, Result};
 use crate::txn::{ColumnSummary, Condition, Found as Key, Places, split_row_id};
 use arrow::array::ArrayRef;
@@ -81,6 +82,9 @@ impl TableScan {
             };
             chunk_pages += segment.file().map_or(0, |_| left.len());
             found.pages_of_all += left.len();
+            // Short pages are those of wide rows: one of them is enough to be in memory.
+            let is_wide = sizes.len() > 1 && sizes[0].len() < PAGE_ROWS;
+            let at_once = if is_wide { 1 } else { at_once };
             let mut page = 0;
             while page < left.len() {
                 if !left[page] {

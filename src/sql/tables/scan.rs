@@ -10,7 +10,7 @@ use super::damage::Damage;
 use super::seen::{Offsets, Seen};
 use crate::config::BATCH_ROWS;
 use crate::error::{Error, Result};
-use crate::txn::{Manager, Page, Segment, batch, is_whole};
+use crate::txn::{Manager, Page, Segment, batch, is_whole, pieces};
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::concat_batches;
@@ -263,6 +263,7 @@ impl ExecutionPlan for ScanExec {
             pieces: pieces.clone().into(),
             ready: VecDeque::new(),
             few: Vec::new(),
+            few_bytes: 0,
             left: self.shared.limit.unwrap_or(usize::MAX),
             metrics: BaselineMetrics::new(&self.metrics, partition),
         };
@@ -273,6 +274,9 @@ impl ExecutionPlan for ScanExec {
 
 /// Pieces without a row that is left, after which others have a turn.
 const EMPTY_PIECES: usize = 16;
+
+/// Bytes at which batches of few rows are passed on.
+const FEW_BYTES_MAX: usize = 1 << 20;
 
 /// The batches of one partition.
 struct RowsOfPart {
@@ -286,6 +290,7 @@ struct RowsOfPart {
     ready: VecDeque<Ready>,
     /// Batches that are too small to be worth their way up.
     few: Vec<RecordBatch>,
+    few_bytes: usize,
     left: usize,
     metrics: BaselineMetrics,
 }
@@ -470,16 +475,19 @@ impl RowsOfPart {
         Ok(())
     }
 
-    /// Gives a batch; small ones wait for others.
+    /// Gives a batch; small ones wait for others. One of wide rows is not small.
     fn give(&mut self, batch: RecordBatch) -> Result<()> {
-        if batch.num_rows() >= BATCH_ROWS / 2 {
+        let bytes = pieces::bytes(batch.columns());
+        if batch.num_rows() >= BATCH_ROWS / 2 || bytes >= FEW_BYTES_MAX {
             // Rows keep their order.
             self.give_few()?;
             self.cut(batch);
             return Ok(());
         }
         self.few.push(batch);
-        match self.few.iter().map(RecordBatch::num_rows).sum::<usize>() >= BATCH_ROWS {
+        self.few_bytes += bytes;
+        match self.few.iter().map(RecordBatch::num_rows).sum::<usize>() >= BATCH_ROWS || self.few_bytes >= FEW_BYTES_MAX
+        {
             true => self.give_few(),
             false => Ok(()),
         }
@@ -487,6 +495,7 @@ impl RowsOfPart {
 
     fn give_few(&mut self) -> Result<()> {
         let few = std::mem::take(&mut self.few);
+        self.few_bytes = 0;
         if let [only] = few.as_slice() {
             self.cut(only.clone());
         } else if !few.is_empty() {

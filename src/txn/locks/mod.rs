@@ -31,6 +31,8 @@ pub enum Space {
     Rows(ObjectId, u64),
     /// Keys of a table's constraints, by hash.
     Keys(ObjectId),
+    /// Changing many rows of a table by one statement; its only item is 0.
+    ManyRows(ObjectId),
     /// A number that means something to applications: one, or two side by side.
     Advisory(bool, i64),
 }
@@ -38,7 +40,7 @@ pub enum Space {
 impl Space {
     /// Whether waits are kept in order even against those whom no holder excludes.
     fn is_fair(self) -> bool {
-        matches!(self, Self::Object(_) | Self::Advisory(..))
+        matches!(self, Self::Object(_) | Self::ManyRows(_) | Self::Advisory(..))
     }
 }
 

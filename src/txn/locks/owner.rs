@@ -101,7 +101,7 @@ impl Owner {
         let mut parts: Vec<_> = state.parted(space, &items).into_iter().collect();
         parts.sort_by_key(|(space, _)| match space {
             Space::Rows(_, segment) => *segment,
-            Space::Object(_) | Space::Keys(_) | Space::Advisory(..) => 0,
+            Space::Object(_) | Space::Keys(_) | Space::ManyRows(_) | Space::Advisory(..) => 0,
         });
         for (space, items) in parts {
             let Err(blockers) = state.take(self.id, space, mode, &items) else { continue };
