@@ -86,6 +86,7 @@ pub use regex::{compiled as compiled_regex, said as said_regex};
 pub use relations::Relations;
 pub use resolve::{is_unknown as is_open_literal, lend_as, resolve, resolve_argument, resolve_expression};
 pub use session_zone::SessionZone;
+pub use wide::WIDE;
 pub use windows::is_window;
 
 use datafusion::common::{DFSchema, Result as DfResult};

@@ -1,5 +1,6 @@
 //! Numbers from one type to another: rounded, and refused where they do not fit.
 
+use super::super::semantics::WIDE;
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
 use arrow::array::types::{Decimal128Type, Decimal256Type, Float32Type, Float64Type, Int64Type};
@@ -79,7 +80,8 @@ fn nearest_double(array: &ArrayRef, scale: i8) -> Float64Array {
 const LENIENT: CastOptions<'static> =
     CastOptions { safe: true, format_options: arrow::util::display::FormatOptions::new() };
 
-/// Refuses numbers with more places than a `numeric` without any keeps: they would be rounded without a word.
+/// Refuses numbers that were given with more places than a `numeric` without any keeps: they would be rounded without a word. What was
+/// computed to all places that there are, as a quotient or an average, or as floating point, is rounded as it was when computed.
 pub fn must_keep(array: &ArrayRef) -> Result<()> {
     let DataType::Decimal128(_, kept) = SqlType::Numeric(None).arrow() else { return Ok(()) };
     let more = |text: &str| {
@@ -92,12 +94,12 @@ pub fn must_keep(array: &ArrayRef) -> Result<()> {
             let unit = 10i128.pow((scale - kept) as u32);
             array.as_primitive::<Decimal128Type>().iter().flatten().any(|value| value % unit != 0)
         }
+        wide if *wide == WIDE => false,
         DataType::Decimal256(_, scale) if *scale > kept => {
             let unit = i256::from_i128(10).checked_pow((scale - kept) as u32).unwrap_or(i256::ONE);
             let rest = |value: i256| value.checked_rem(unit).is_some_and(|rest| rest != i256::ZERO);
             array.as_primitive::<Decimal256Type>().iter().flatten().any(rest)
         }
-        DataType::Float32 | DataType::Float64 => written(array)?.iter().flatten().any(more),
         DataType::Utf8 => array.as_string::<i32>().iter().flatten().any(more),
         _ => false,
     };
