@@ -45,6 +45,8 @@ pub const SEGMENT_ROWS_MAX: usize = 1 << 17;
 pub const EXPORT_FILE_BYTES: usize = 64 << 20;
 /// Bytes of a Parquet file that COPY takes: all of it is in memory while it is read. Far more than a file of an export has.
 pub const PARQUET_BYTES_MAX: usize = 1 << 30;
+/// Bytes of a version of a model that COPY takes, in memory as well.
+pub const MODEL_FILE_BYTES_MAX: usize = 1 << 30;
 /// Bytes in memory at which a segment is made of gathered rows before it has [`SEGMENT_ROWS_MAX`] of them.
 pub const SEGMENT_BYTES_MAX: usize = 128 << 20;
 /// Rows of one batch that the engine passes on.
