@@ -438,8 +438,10 @@ pub struct ModelVersion {
     /// Rows it learnt from.
     pub rows: u64,
     /// Seconds of training.
+    #[serde(deserialize_with = "super::exact::one")]
     pub seconds: f64,
     /// Evaluation on rows it had not seen: metric, segment, value, rows.
+    #[serde(deserialize_with = "super::exact::metrics")]
     pub metrics: Vec<(String, String, f64, u64)>,
     /// Milliseconds since 1970.
     pub created_ms: i64,

@@ -1,9 +1,8 @@
 //! What is known of a version of a model beside its weights, as JSON: it leaves with them, and comes back with them.
 
-use crate::catalog::{Catalog, Model, ModelVersion, ObjectId};
+use crate::catalog::{Catalog, Exact, Model, ModelVersion, ObjectId};
 use crate::error::{Error, Kind, Result};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The card of one version.
@@ -46,17 +45,6 @@ pub struct Measured {
     pub value: Exact,
     /// Of how many rows.
     pub n: u64,
-}
-
-/// A number that is read as it was written, to the last bit.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Exact(pub f64);
-
-impl<'de> Deserialize<'de> for Exact {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        let written = Box::<RawValue>::deserialize(deserializer)?;
-        written.get().parse().map(Self).map_err(serde::de::Error::custom)
-    }
 }
 
 impl Card {
@@ -120,18 +108,5 @@ impl Card {
             created_ms: self.created_ms,
         };
         (version, trained_on)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_read_to_the_last_bit() {
-        for number in [0.1 + 0.2, 1.0 / 3.0, 0.6931471805599453, 5e-324, f64::MAX, 9007199254740993.0] {
-            let text = serde_json::to_string(&Exact(number)).unwrap();
-            assert_eq!(serde_json::from_str::<Exact>(&text).unwrap(), Exact(number), "{text}");
-        }
     }
 }
