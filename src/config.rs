@@ -61,6 +61,8 @@ pub const PIECE_ROWS_MAX: usize = 1 << 15;
 pub const PIECE_BYTES_MAX: usize = 16 << 20;
 /// The same where there is next to no memory.
 pub const PIECE_BYTES_MIN: usize = 256 << 10;
+/// Bytes of a version of a model that COPY takes, in memory as well.
+pub const MODEL_FILE_BYTES_MAX: usize = 1 << 30;
 /// Rows of one batch that the engine passes on.
 pub const BATCH_ROWS: usize = 8192;
 /// Default address of the server.

@@ -9,6 +9,8 @@
 mod operation;
 #[path = "damage/trials.rs"]
 mod trials;
+#[path = "damage/way_out.rs"]
+mod way_out;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -356,7 +356,7 @@ pub struct Model {
     pub owner: ObjectId,
     /// `model_type`.
     pub model_type: String,
-    /// OPTIONS as given.
+    /// OPTIONS as given for the newest version.
     pub options: BTreeMap<String, String>,
     /// Versions, oldest first.
     pub versions: Vec<ModelVersion>,
@@ -364,8 +364,20 @@ pub struct Model {
     pub deployed: u32,
     /// Rights given away.
     pub grants: Vec<Grant>,
-    /// Relations it learnt from.
+    /// Relations that the newest version learnt from; [`ObjectId::MAX`] for one that was gone when the model came from another
+    /// database.
     pub trained_on: Vec<ObjectId>,
+}
+
+impl Model {
+    /// The options of a version, if they are known.
+    pub fn options_of<'a>(&'a self, version: &'a ModelVersion) -> Option<&'a BTreeMap<String, String>> {
+        let newest = self.versions.last().is_some_and(|last| last.number == version.number);
+        match version.options.is_empty() {
+            false => Some(&version.options),
+            true => newest.then_some(&self.options),
+        }
+    }
 }
 
 /// One training of a model.
@@ -379,13 +391,18 @@ pub struct ModelVersion {
     pub bytes: u64,
     /// The training query.
     pub query: String,
+    /// OPTIONS as given for it; empty in one from before they were kept.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, String>,
     /// Commit whose data it saw.
     pub snapshot: u64,
     /// Rows it learnt from.
     pub rows: u64,
     /// Seconds of training.
+    #[serde(deserialize_with = "super::exact::one")]
     pub seconds: f64,
     /// Evaluation on rows it had not seen: metric, segment, value, rows.
+    #[serde(deserialize_with = "super::exact::metrics")]
     pub metrics: Vec<(String, String, f64, u64)>,
     /// Milliseconds since 1970.
     pub created_ms: i64,

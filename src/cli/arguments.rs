@@ -220,6 +220,9 @@ pub struct Export {
     /// What rows are written as
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "parquet")]
     pub format: RowFormat,
+    /// Leave out what is damaged, with warnings that name it, instead of ending
+    #[arg(long)]
+    pub allow_damaged: bool,
 }
 
 /// What an export writes rows as.
@@ -243,6 +246,9 @@ pub struct Import {
     /// Name of the database; that of the exported one unless said
     #[arg(long, value_name = "NAME")]
     pub database: Option<String>,
+    /// Go on after a statement that failed; what failed is told at the end, and the exit code is 1 all the same
+    #[arg(short, long)]
+    pub keep_going: bool,
 }
 
 /// Arguments of `init`.

@@ -6,7 +6,7 @@
 use super::arguments::Demo;
 use super::console::Console;
 use super::key::{Key, beside};
-use super::script::{Runner, Style};
+use super::script::{Failure, Runner, Style};
 use super::{Ending, password, serve};
 use crate::crypto::random_password;
 use crate::error::{Error, Kind, Result};
@@ -91,7 +91,7 @@ async fn tour(data: &Path, password_file: &Path, key: &Key, console: &Arc<Consol
     drop(runner);
     drop(database);
     wait_until_free(&unfinished).await?;
-    if let Some((line, text)) = report.stopped {
+    if let Some(Failure { line, text }) = report.failures.into_iter().next_back() {
         remove_unfinished(&unfinished)?;
         // It opens nothing any more.
         let _ = fs::remove_file(password_file);

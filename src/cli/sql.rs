@@ -44,10 +44,10 @@ pub async fn run(arguments: &Sql, console: &Arc<Console>) -> Result<Ending> {
     }
     for text in &arguments.command {
         let one = runner.request(text).await?;
-        report.failed += one.failed;
-        if one.stopped.is_some() {
+        report.failures.extend(one.failures);
+        if one.stopped {
             break;
         }
     }
-    Ok(if report.failed == 0 { Ending::Well } else { Ending::Badly })
+    Ok(if report.failures.is_empty() { Ending::Well } else { Ending::Badly })
 }

@@ -27,3 +27,4 @@ mod weights;
 
 pub use ctr::{Architecture, CalibrationMethod, CtrModel, CtrOptions, Metric, Progress, Split};
 pub use row_quality::RowQualityModel;
+pub use weights::{from_safetensors, to_safetensors};

@@ -40,6 +40,7 @@ mod logins;
 mod lookup;
 mod memory;
 mod missing;
+mod model_card;
 mod models;
 mod names;
 mod once;

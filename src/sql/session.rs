@@ -11,7 +11,7 @@ use super::advisory::Advisory;
 use super::caught;
 use super::channels::{self, Listener, Notification, Pending};
 use super::context::{Cancel, Context, Notice, NoticeSink};
-use super::copy::{BinaryForm, CopyIn, Lent};
+use super::copy::{BinaryForm, Lent, Receiving};
 use super::cursor::Cursors;
 use super::database::Inner;
 use super::describe::describe;
@@ -161,7 +161,7 @@ pub struct Session {
     /// Its schema of temporary relations, which is there once there is one.
     pub(super) temporary: Arc<str>,
     cancel: Cancel,
-    copy: Option<CopyIn>,
+    copy: Option<Receiving>,
     binary: Lent,
     changes: Vec<(String, String)>,
 }
@@ -597,7 +597,7 @@ impl Session {
     }
 
     /// Begins to receive data.
-    pub(super) fn begin_copy(&mut self, copy: CopyIn) {
+    pub(super) fn begin_copy(&mut self, copy: Receiving) {
         self.copy = Some(copy);
     }
 

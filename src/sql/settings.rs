@@ -53,7 +53,7 @@ const KNOWN: &[Known] = known! {
     "backslash_quote" "safe_encoding" Check::OneOf(&["safe_encoding"]), false, "Accepted for PostgreSQL's clients.";
     "block_size" "8192" Check::Fixed, false, "Size of a page, in which PostgreSQL's clients count.";
     "bytea_output" "hex" Check::OneOf(&["hex"]), false, "Output form of bytea.";
-    "check_function_bodies" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; bodies are checked when a function is made.";
+    "check_function_bodies" "on" Check::Bool, false, "What a function's query names must be there when the function is made.";
     "client_encoding" "UTF8" Check::Charset, true, "Encoding of the client.";
     "client_min_messages" "notice" Check::OneOf(&["debug5", "debug4", "debug3", "debug2", "debug1", "debug", "log", "notice", "warning", "error"]), false, "Least severe message sent to the client.";
     "commit_delay" "0" Check::Any, false, "Accepted for PostgreSQL's clients.";
@@ -134,6 +134,7 @@ const KNOWN: &[Known] = known! {
     "standard_conforming_strings" "on" Check::Fixed, true, "Backslashes in strings are plain characters.";
     "statement_timeout" "0" Check::Milliseconds, false, "Longest time of a statement.";
     "steward.allow_damaged" "off" Check::Bool, false, "Rows in damaged files are left out with a warning instead of an error.";
+    "steward.check_definitions" "on" Check::Bool, false, "What is defined must work when it is made; off, for imports, a warning is enough.";
     "steward.device" "" Check::AtStart(device::name), false, "What models run on: cpu, or a CUDA device as cuda:0.";
     "steward.device_detail" "" Check::AtStart(device::told), false, "What models run on, in words, with the reason.";
     "steward.language" "en" Check::OneOf(&["en", "zh"]), false, "Language of labels: en or zh.";
@@ -274,6 +275,11 @@ impl Settings {
     /// The time zone.
     pub fn zone(&self) -> Zone {
         self.values.get("timezone").map(|name| Zone::named(name)).unwrap_or_default()
+    }
+
+    /// Whether a setting that is on or off is on.
+    pub fn is_on(&self, name: &str) -> bool {
+        self.get(name).is_ok_and(|value| value == "on")
     }
 
     /// A setting in milliseconds; 0 means none.

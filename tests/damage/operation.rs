@@ -1,5 +1,5 @@
-//! What operators do when a disk has failed, or before it does: quarantine, repair, a way out and back, stores of earlier
-//! formats, and a disk that is really full.
+//! What operators do when a disk has failed, or before it does: quarantine, repair, stores of earlier formats, and a disk that is
+//! really full.
 
 use super::{copy, files, is_clear, key, make, run, stderr, steward};
 use std::fs;
@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
-use stewarddb::{Birth, Database, Kind, Session, storage};
+use stewarddb::{Database, Kind, Session, storage};
 
 /// The largest file below a folder.
 fn largest(folder: &Path) -> PathBuf {
@@ -209,167 +209,6 @@ async fn a_restore_goes_back_to_any_moment_that_was_kept() {
         let database = Database::open(at("last"), &key()).unwrap();
         let mut session = database.session("steward").unwrap();
         assert_eq!(run(&mut session, count).await.unwrap(), "0|\n");
-    }
-}
-
-/// Values that a text form may mistake for others.
-const HARD: &[&str] = &[
-    r#"CREATE TABLE "Odd, ""name""" ("a ""b""" text, "c,d" text[], e bytea, f interval, g numeric(20,6), h float8, i jsonb, j date,
-       k timestamptz, l time, m uuid, n boolean, o varchar(9), p smallint DEFAULT 7 CHECK (p > 0), UNIQUE ("a ""b"""))"#,
-    r#"INSERT INTO "Odd, ""name""" VALUES ('', '{}', '\x00ff', '1 month 2 days 03:04:05.678', 12345678901234.000001, 'NaN', '{"x": [1, null]}',
-       '0001-01-01', '2026-01-02 03:04:05.678901+00', '23:59:59.999999', '123e4567-e89b-12d3-a456-426614174000', true, 'ä,"; ', 1)"#,
-    r#"INSERT INTO "Odd, ""name""" VALUES (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)"#,
-    r#"INSERT INTO "Odd, ""name""" VALUES ('\N', ARRAY['a,b', '"', NULL, ''], '', '-5 days', -0.5, '-Infinity', '"text"', '9999-12-31',
-       '1969-12-31 23:59:59.999999+00', '00:00', NULL, false, '\.', 32767)"#,
-    r#"INSERT INTO "Odd, ""name""" ("a ""b""") VALUES (E'line\nline\r\nand\ttab'), ('"quoted"'), (' blanks '), ('\')"#,
-    "CREATE TABLE typed (a interval[], b int[], c char(5), d numeric, e real, f json, g timestamp, h bigint, i varchar)",
-    r#"INSERT INTO typed VALUES ('{"1 mon", NULL, "-2 days -00:00:00.000001"}', '{1, NULL, -2147483648}', 'ab', 0.000000001, '-0',
-        '{"b": 1,  "b": 2}', '1970-01-01 00:00:00.000001', -9223372036854775808, ''), ('{}', '{}', '', -123.5, 'NaN', 'null',
-        '9999-12-31 23:59:59.999999', 0, ' '), (NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)"#,
-    "CREATE TABLE lone (v text)",
-    "INSERT INTO lone VALUES (NULL), (''), ('x'), (NULL)",
-    "CREATE SCHEMA other",
-    "CREATE ROLE owner LOGIN PASSWORD 'its own secret' IN ROLE reader",
-    "CREATE TABLE other.ids (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text NOT NULL DEFAULT 'it''s')",
-    "INSERT INTO other.ids (note) VALUES ('one'), ('two')",
-    "COMMENT ON TABLE other.ids IS 'numbers; with a '' quote'",
-    "COMMENT ON COLUMN other.ids.note IS '注释'",
-    "CREATE MASKING POLICY part AS (val text) RETURNS text -> mask_partial(val, 1, '**', 1)",
-    "CREATE TAG pii ALLOWED_VALUES 'name', 'mail' COMMENT = 'who it is'",
-    "ALTER TAG pii SET MASKING POLICY part",
-    "ALTER TABLE few ALTER COLUMN word SET TAG pii = 'name'",
-    "GRANT UNMASK ON TAG pii TO owner",
-    "GRANT SELECT (id, note), INSERT ON other.ids TO reader",
-    "GRANT USAGE ON MODEL m TO reader",
-    "CREATE POLICY some ON other.ids AS RESTRICTIVE FOR SELECT TO reader USING (id > 1)",
-    "ALTER TABLE other.ids ENABLE ROW LEVEL SECURITY",
-    "ALTER TABLE other.ids OWNER TO owner",
-    "CREATE TABLE people (id int PRIMARY KEY, code text, nr int, \"works at\" int, UNIQUE (code, nr))",
-    "CREATE TABLE other.firms (id int PRIMARY KEY, boss int NOT NULL REFERENCES people ON DELETE CASCADE, parent int)",
-    "INSERT INTO people VALUES (1, 'a', 1, NULL), (2, 'b', 2, NULL)",
-    "INSERT INTO other.firms VALUES (1, 2, 2), (2, 1, NULL)",
-    "UPDATE people SET \"works at\" = 3 - id",
-    "ALTER TABLE people ADD CONSTRAINT \"at work\" FOREIGN KEY (\"works at\") REFERENCES other.firms
-        ON DELETE SET NULL ON UPDATE RESTRICT",
-    "ALTER TABLE other.firms ADD FOREIGN KEY (parent) REFERENCES other.firms ON DELETE SET DEFAULT ON UPDATE CASCADE",
-    "CREATE TABLE twice (m int, c text, FOREIGN KEY (m, c) REFERENCES people (nr, code))",
-    "INSERT INTO twice VALUES (2, 'b'), (7, NULL)",
-    "CREATE TABLE apart (id int, \"the secret\" text)",
-    "ALTER TABLE apart ALTER COLUMN \"the secret\" SET CLASS \"a \"\"class\"\"\"",
-    "INSERT INTO apart VALUES (1, 'hidden'), (2, NULL)",
-    "CREATE VIEW named (x, \"Y\") AS SELECT id, upper(note) FROM other.ids WHERE note <> 'a''b'",
-    "GRANT SELECT ON named TO reader",
-    "CREATE TYPE other.state AS ENUM ('new', 'it''s old')",
-    "CREATE SEQUENCE other.counter INCREMENT BY 5 CYCLE MAXVALUE 100",
-    "SELECT setval('other.counter', 50)",
-    "CREATE TABLE made (id serial PRIMARY KEY, n int GENERATED ALWAYS AS IDENTITY (START WITH 7 INCREMENT BY 3), a int,
-        twice int GENERATED ALWAYS AS (a * 2) STORED, s other.state DEFAULT 'new', c int DEFAULT nextval('other.counter'))",
-    "INSERT INTO made (a, s) VALUES (1, 'it''s old'), (2, NULL)",
-    "INSERT INTO made (a) VALUES (NULL)",
-    "CREATE UNIQUE INDEX \"one of\" ON made (a DESC, n) INCLUDE (s) NULLS NOT DISTINCT",
-    "CREATE INDEX ON made (lower(s::text), a NULLS FIRST) WHERE a > 1",
-    "COMMENT ON INDEX \"one of\" IS 'only once'",
-    "COMMENT ON SEQUENCE other.counter IS 'counts'",
-    "COMMENT ON CONSTRAINT made_pkey ON made IS 'known by it'",
-    "COMMENT ON TYPE other.state IS 'of it'",
-    "COMMENT ON SCHEMA other IS 'not the first'",
-    "GRANT USAGE ON SEQUENCE other.counter TO reader",
-];
-
-/// Rows, or what a foreign key says against the statement.
-async fn answer(session: &mut Session, sql: &str) -> String {
-    match run(session, sql).await {
-        Ok(rows) => rows,
-        Err(error) if error.kind() == Kind::ForeignKey => error.to_string(),
-        Err(error) => panic!("{sql}\n{error}"),
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_exported_comes_back_equal() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let birth = Birth { database: "a shop".to_owned(), ..Birth::default() };
-    drop(Database::open_or_create(at("data"), &key(), &birth).unwrap());
-    make(&folder.path().join("data")).await;
-    let questions = [
-        "SELECT current_database()",
-        r#"SELECT * FROM "Odd, ""name""" ORDER BY g NULLS LAST, "a ""b""""#,
-        "SELECT * FROM typed ORDER BY h NULLS LAST",
-        "SELECT v IS NULL, v FROM lone",
-        "SELECT * FROM other.ids ORDER BY id",
-        "SELECT * FROM many ORDER BY id LIMIT 100",
-        "SELECT * FROM named ORDER BY x",
-        "SELECT name, superuser, login, member_of FROM steward.roles ORDER BY name",
-        "SELECT * FROM steward.tag_references ORDER BY object, column_name",
-        "SELECT * FROM steward.policies ORDER BY name",
-        "SELECT sum(PREDICT_CTR(t, 'm'))::numeric(12,6) FROM many t",
-        "SELECT rank, key, snippet FROM SEARCH('few', 'three', 5)",
-        "INSERT INTO other.ids (note) VALUES ('next') RETURNING id",
-        "SELECT * FROM twice ORDER BY m",
-        "SELECT * FROM apart ORDER BY id",
-        "SELECT * FROM steward.classes ORDER BY object, column_name",
-        "UPDATE other.firms SET id = 5 WHERE id = 2",
-        "INSERT INTO twice VALUES (1, 'b')",
-        "DELETE FROM people WHERE id = 1 RETURNING *",
-        "SELECT * FROM people",
-        "SELECT * FROM other.firms",
-        "SELECT * FROM made ORDER BY id",
-        "INSERT INTO made (a) VALUES (9) RETURNING id, n, twice, s, c",
-        "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'made' ORDER BY 1",
-        "SELECT sequencename, increment_by, cycle, max_value, last_value FROM pg_sequences ORDER BY 1",
-        "SELECT obj_description('other.counter'::regclass, 'pg_class'), obj_description('\"one of\"'::regclass)",
-        "SELECT has_sequence_privilege('reader', 'other.counter', 'USAGE')",
-        "SELECT 'it''s old'::other.state > 'new'::other.state",
-    ];
-    let mut answers = Vec::new();
-    {
-        let database = Database::open(at("data"), &key()).unwrap();
-        let mut session = database.session("steward").unwrap();
-        for sql in HARD {
-            run(&mut session, sql).await.unwrap_or_else(|error| panic!("{sql}\n{error}"));
-        }
-        run(&mut session, &format!("EXPORT DATABASE TO '{}'", at("parquet"))).await.unwrap();
-        run(&mut session, &format!("EXPORT DATABASE TO '{}' WITH (format = csv)", at("csv"))).await.unwrap();
-        for sql in questions {
-            answers.push(answer(&mut session, sql).await);
-        }
-    }
-    let sorted = |name: &str| {
-        let text = fs::read_to_string(folder.path().join(name).join("import.sql")).unwrap();
-        let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
-        // Ids differ, and with them names of files and the order of lines.
-        lines.retain(|line| !line.starts_with("\\copy"));
-        lines.sort();
-        lines
-    };
-    for format in ["parquet", "csv"] {
-        let (copy, again) = (at(&format!("copy.{format}")), at(&format!("again.{format}")));
-        let output = steward(folder.path(), &["import", "--from", &at(format), "--data", &copy]);
-        assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
-        let output = steward(folder.path(), &["export", "--data", &copy, "--to", &again, "--format", format]);
-        assert!(output.status.success(), "{}", stderr(&output));
-        assert_eq!(sorted(format), sorted(&again));
-        assert!(
-            files(Path::new(&again)).iter().all(|path| path.extension().is_some_and(|e| e == format || e == "sql"))
-        );
-        let database = Database::open(&copy, &key()).unwrap();
-        let mut session = database.session("steward").unwrap();
-        for (sql, expected) in questions.iter().zip(&answers) {
-            assert_eq!(answer(&mut session, sql).await, *expected, "{format}: {sql}");
-        }
-        let verifier = database.verifier("owner").unwrap();
-        assert!(verifier.verify_password("its own secret"));
-        // Into what is not empty nothing is exported or imported.
-        let output = steward(folder.path(), &["export", "--data", &copy, "--to", &again]);
-        assert_eq!(output.status.code(), Some(1), "in use or not empty");
-        drop((session, database));
-        for arguments in
-            [["export", "--data", &copy, "--to", &again], ["import", "--from", &at("csv"), "--data", &copy]]
-        {
-            let output = steward(folder.path(), &arguments);
-            assert!(output.status.code() == Some(1), "{}", stderr(&output));
-        }
     }
 }
 

@@ -43,10 +43,19 @@ pub struct Style {
 /// How a script ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
-    /// How many pieces failed.
-    pub failed: usize,
-    /// Line and text of the piece whose failure ended it.
-    pub stopped: Option<(usize, String)>,
+    /// The pieces that failed.
+    pub failures: Vec<Failure>,
+    /// Whether the last of them ended it.
+    pub stopped: bool,
+}
+
+/// A piece of a script that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Its line.
+    pub line: usize,
+    /// Its text.
+    pub text: String,
 }
 
 /// Runs scripts on one session.
@@ -102,9 +111,9 @@ impl<'c> Runner<'c> {
             };
             if let Err(error) = result {
                 self.fail(&error, piece.text)?;
-                report.failed += 1;
+                report.failures.push(Failure { line: piece.line, text: piece.text.to_owned() });
                 if !self.style.keep_going {
-                    report.stopped = Some((piece.line, piece.text.to_owned()));
+                    report.stopped = true;
                     break;
                 }
             }
@@ -122,7 +131,8 @@ impl<'c> Runner<'c> {
             Ok(()) => Ok(Report::default()),
             Err(error) => {
                 self.fail(&error, text)?;
-                Ok(Report { failed: 1, stopped: (!self.style.keep_going).then(|| (1, text.to_owned())) })
+                let failure = Failure { line: 1, text: text.to_owned() };
+                Ok(Report { failures: vec![failure], stopped: !self.style.keep_going })
             }
         }
     }

@@ -7,7 +7,7 @@
 use super::super::context::Context;
 use super::super::run::blocking;
 use super::super::session::CopyLines;
-use super::input::CopyIn;
+use super::Receiving;
 use crate::error::{Error, Kind, Result};
 use crate::fail;
 use crate::txn::Transaction;
@@ -37,7 +37,7 @@ pub fn must_be_allowed(context: &Context, from: bool) -> Result<()> {
 }
 
 /// Reads a file into a table; gives the number of rows.
-pub async fn read(context: &Context, txn: &mut Transaction, mut copy: CopyIn, path: &str) -> Result<usize> {
+pub async fn read(context: &Context, txn: &mut Transaction, mut copy: Receiving, path: &str) -> Result<usize> {
     let mut file = open_to_read(context, path)?;
     let mut piece = vec![0; PIECE_BYTES];
     loop {

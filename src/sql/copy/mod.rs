@@ -1,4 +1,5 @@
-//! COPY: rows in and out as text, CSV or PostgreSQL's binary form, piece by piece; and in as a Parquet file.
+//! COPY: rows in and out as text, CSV or PostgreSQL's binary form, piece by piece; and in as a Parquet file. A version of a model
+//! comes in as a safetensors file.
 
 mod binary;
 mod condition;
@@ -14,9 +15,10 @@ mod split;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod version;
 
 pub use binary::{BinaryForm, Lent};
-pub use input::CopyIn;
+use input::CopyIn;
 pub use output::csv_lines;
 
 use super::context::Context;
@@ -38,6 +40,33 @@ use input::Destination;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use version::VersionIn;
+
+/// A COPY that is receiving data.
+pub enum Receiving {
+    /// Rows of a table.
+    Rows(Box<CopyIn>),
+    /// A version of a model.
+    Version(VersionIn),
+}
+
+impl Receiving {
+    /// Takes a piece of the data; pieces end anywhere.
+    pub async fn feed(&mut self, txn: &mut Transaction, data: &[u8]) -> Result<()> {
+        match self {
+            Self::Rows(rows) => rows.feed(txn, data).await,
+            Self::Version(version) => version.feed(data),
+        }
+    }
+
+    /// Ends the data; gives the number of rows, or of versions.
+    pub async fn finish(self, txn: &mut Transaction) -> Result<usize> {
+        match self {
+            Self::Rows(rows) => rows.finish(txn).await,
+            Self::Version(version) => version.finish(txn).await,
+        }
+    }
+}
 
 /// The columns that COPY takes and gives: not those that are computed from others.
 fn stored_columns(table: &Table) -> Vec<usize> {
@@ -74,6 +103,10 @@ async fn start_in(
     (context, state): (Arc<Context>, SessionState),
 ) -> Result<Outcome> {
     session.transaction()?.must_write("COPY FROM")?;
+    if copy.form.format == CopyFormat::Safetensors {
+        let version = Receiving::Version(VersionIn::begin(&context, &copy)?);
+        return receive(session, &context, version, &copy, Outcome::CopyIn { columns: 1, binary: true }).await;
+    }
     if copy.form.format == CopyFormat::Parquet {
         // A few bytes of such a file can ask for gigabytes.
         context.must_be_superuser("run COPY FROM in format \"parquet\"")?;
@@ -110,14 +143,25 @@ async fn start_in(
     let outcome = Outcome::CopyIn { columns: columns.len(), binary: !is_text };
     let into = Destination { target, columns, condition };
     let input = CopyIn::new((context.clone(), state), session.transaction()?, into, &copy.form, binary)?;
+    receive(session, &context, Receiving::Rows(Box::new(input)), &copy, outcome).await
+}
+
+/// Receives the data from a file of the server, or has the client send them.
+async fn receive(
+    session: &mut Session,
+    context: &Context,
+    input: Receiving,
+    copy: &Copy,
+    from_client: Outcome,
+) -> Result<Outcome> {
     match &copy.file {
         Some(path) => {
-            let rows = file::read(&context, session.transaction()?, input, path).await?;
+            let rows = file::read(context, session.transaction()?, input, path).await?;
             Ok(Outcome::Command(format!("COPY {rows}")))
         }
         None => {
             session.begin_copy(input);
-            Ok(outcome)
+            Ok(from_client)
         }
     }
 }

@@ -6,7 +6,8 @@ use super::super::planner::{Planner, parse_expression};
 use super::super::types::{find_domain, must_be_known, places_of, sql_type_in};
 use super::super::values::assign;
 use super::drop_column::drop_column;
-use super::{Ddl, check_name, enumeration, skipping, view_names};
+use super::in_full::in_full;
+use super::{Ddl, check_name, enumeration, renamed, skipping};
 use crate::catalog::{CheckConstraint, Class, Domain, Object, ObjectId, Table};
 use crate::error::{Error, Kind, Result};
 use arrow::array::Array;
@@ -83,9 +84,11 @@ fn set_default(ddl: &Ddl<'_>, domain: &mut Domain, default: Option<ast::Expr>) -
         None => None,
         Some(ast::Expr::Value(value)) if value.value == ast::Value::Null => None,
         Some(default) => {
-            let text = view_names::functions_in_full(&default.to_string(), ddl.context)?;
+            let text = in_full(&default.to_string(), ddl.context)?;
             let context = ddl.looking();
-            assign(&Work::new(&context, ddl.state).constant(&text, 1)?, &domain.base)?;
+            let value = Work::new(&context, ddl.state).constant(&text, 1);
+            let value = value.and_then(|value| assign(&value, &domain.base));
+            ddl.checked(|| format!("the default of domain \"{}\"", domain.name), value)?;
             Some(text)
         }
     };
@@ -108,10 +111,11 @@ fn add_check(ddl: &Ddl<'_>, domain: &mut Domain, name: Option<String>, condition
         }
     };
     check_name(&name)?;
-    let expression = view_names::functions_in_full(&condition.to_string(), ddl.context)?;
+    let expression = in_full(&condition.to_string(), ddl.context)?;
     must_cast_to_no_domain(ddl, &condition)?;
     let schema = DFSchema::try_from(Schema::new(vec![domain.base.field("value")]))?;
-    Planner::new(ddl.context, ddl.state).expression(parse_expression(&expression)?, &schema)?;
+    let planned = Planner::new(ddl.context, ddl.state).expression(parse_expression(&expression)?, &schema);
+    ddl.checked(|| format!("constraint \"{name}\" of domain \"{}\"", domain.name), planned)?;
     domain.checks.push(CheckConstraint { name, expression, not_valid: false });
     // In whose order they are looked at.
     domain.checks.sort_by(|a, b| a.name.cmp(&b.name));
@@ -199,11 +203,17 @@ fn alter(ddl: &mut Ddl<'_>, name: &Relation, change: DomainChange) -> Result<()>
         DomainChange::Rename(to) => {
             check_name(&to)?;
             enumeration::must_be_free(ddl, &domain.schema, &to)?;
+            let at = domain.schema.clone();
+            renamed::in_texts(ddl, &renamed::one(Class::Type, (&at, &domain.name), (&at, &to)))?;
             domain.name = to;
         }
         DomainChange::SetSchema(schema) => {
             ddl.new_relation_named(Some(schema.clone()), domain.name.clone())?;
             enumeration::must_be_free(ddl, &schema, &domain.name)?;
+            renamed::in_texts(
+                ddl,
+                &renamed::one(Class::Type, (&domain.schema, &domain.name), (&schema, &domain.name)),
+            )?;
             domain.schema = schema;
         }
         DomainChange::Owner(role) => {

@@ -4,7 +4,7 @@ use super::super::parser::EnumChange;
 use super::super::types::{domain_in, find_domain, find_enum, places_of, sql_type_in};
 use super::alter_table::rewrite_rows;
 use super::drop_column::drop_column;
-use super::{Ddl, check_name, skipping};
+use super::{Ddl, check_name, renamed, skipping};
 use crate::catalog::{Class, EnumType, Object, ObjectId, SqlType, Table};
 use crate::config::NAME_BYTES_MAX;
 use crate::error::{Error, Kind, Result};
@@ -105,11 +105,14 @@ pub fn alter_enum(ddl: &mut Ddl<'_>, name: &Relation, change: EnumChange) -> Res
         EnumChange::Rename(to) => {
             check_name(&to)?;
             must_be_free(ddl, &of.schema, &to)?;
+            let at = of.schema.clone();
+            renamed::in_texts(ddl, &renamed::one(Class::Type, (&at, &of.name), (&at, &to)))?;
             of.name = to;
         }
         EnumChange::SetSchema(schema) => {
             ddl.new_relation_named(Some(schema.clone()), of.name.clone())?;
             must_be_free(ddl, &schema, &of.name)?;
+            renamed::in_texts(ddl, &renamed::one(Class::Type, (&of.schema, &of.name), (&schema, &of.name)))?;
             of.schema = schema;
         }
         EnumChange::Owner(role) => {

@@ -1,13 +1,16 @@
 //! CREATE FUNCTION and DROP FUNCTION: functions whose body is a query.
 
+use super::super::context::Context;
 use super::super::parser::{self, Body, fold, split};
 use super::super::planner::Planner;
 use super::super::rewrite::inline;
 use super::super::types::sql_type;
 use super::super::{functions, tables};
+use super::in_full::in_full;
 use super::{Ddl, check_name, skipping, view_names};
 use crate::catalog::{Argument, Class, Function, Object, ObjectId, Returns, SqlType, relation_key};
 use crate::error::{Error, Kind, Result};
+use datafusion::execution::SessionState;
 use datafusion::sql::sqlparser::ast::{
     self, CreateFunctionBody, DataType, Expr, FunctionBehavior, FunctionCalledOnNull, FunctionReturnType,
     OperateFunctionArg, Query, SelectItem, SetExpr, Statement, TableFactor, Value, Visit, Visitor,
@@ -15,6 +18,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 use std::collections::HashSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 /// Runs CREATE FUNCTION.
 pub fn create_function(ddl: &mut Ddl<'_>, create: ast::CreateFunction) -> Result<()> {
@@ -25,11 +29,10 @@ pub fn create_function(ddl: &mut Ddl<'_>, create: ast::CreateFunction) -> Result
         let message = format!("function \"{name}\" is built in, and others of its name are not supported");
         return Err(Error::new(Kind::Unsupported, message).with_hint("Choose another name."));
     }
-    let arguments = create.args.iter().flatten().map(argument).collect::<Result<Vec<_>>>()?;
+    let arguments = create.args.iter().flatten().map(|arg| argument(ddl, arg)).collect::<Result<Vec<_>>>()?;
     let returns = returns(create.return_type.as_ref())?;
-    let (source, mut query) = body(create.function_body)?;
-    number_arguments(ddl, &mut query, &name, &arguments);
-    view_names::qualify(&mut query, ddl.context);
+    let (source, query) = body(create.function_body)?;
+    let query = meant((ddl.context, ddl.state), query, &name, &arguments);
     let volatility = match create.behavior {
         Some(FunctionBehavior::Immutable) => 'i',
         Some(FunctionBehavior::Stable) => 's',
@@ -43,9 +46,35 @@ pub fn create_function(ddl: &mut Ddl<'_>, create: ast::CreateFunction) -> Result
     let owner = ddl.context.role;
     let mut function =
         Function { schema, name, owner, arguments, returns, query, source, volatility, strict, exact: false };
-    function.exact = must_work(ddl, &function)? && function.returns == Returns::Value(SqlType::Numeric(None));
+    let is_numeric = match (must_work(ddl, &function), ddl.context.settings.is_on("check_function_bodies")) {
+        (Ok(is_numeric), _) => is_numeric,
+        (Err(error), true) => return Err(error),
+        // As in PostgreSQL, which has dumps say so: what the function names may come later.
+        (Err(_), false) => false,
+    };
+    function.exact = is_numeric && function.returns == Returns::Value(SqlType::Numeric(None));
     let id = place(ddl, &function, create.or_replace)?;
     ddl.txn.put_object(id, Object::Function(function))
+}
+
+/// A body's query as it is kept: numbers in the place of arguments, and a schema at each name.
+fn meant(
+    (context, state): (&Arc<Context>, &SessionState),
+    mut query: Query,
+    function: &str,
+    arguments: &[Argument],
+) -> Query {
+    number_arguments(context, state, &mut query, function, arguments);
+    view_names::qualify(&mut query, context);
+    query
+}
+
+/// Whether a function's body as it was written still means its query, for whoever has the settings of the beginning.
+pub fn is_as_written(context: &Arc<Context>, state: &SessionState, function: &Function) -> bool {
+    let settings = Arc::new(context.settings.fresh());
+    let context = Arc::new(Context { settings, ..context.without_temporary() });
+    let Ok(written) = parser::query(&function.source) else { return false };
+    meant((&context, state), written, &function.name, &function.arguments).to_string() == function.query
 }
 
 /// Refuses what is not a plain function in SQL.
@@ -82,7 +111,7 @@ fn is_built_in(ddl: &Ddl<'_>, name: &str) -> bool {
         || state.table_functions().contains_key(name)
 }
 
-fn argument(arg: &OperateFunctionArg) -> Result<Argument> {
+fn argument(ddl: &Ddl<'_>, arg: &OperateFunctionArg) -> Result<Argument> {
     if !matches!(arg.mode, None | Some(ast::ArgMode::In)) {
         return Err(Error::new(Kind::Unsupported, "OUT and INOUT arguments are not supported")
             .with_hint("Say RETURNS TABLE (column type, ...)."));
@@ -91,7 +120,7 @@ fn argument(arg: &OperateFunctionArg) -> Result<Argument> {
     Ok(Argument {
         name: arg.name.as_ref().map(fold),
         data_type: sql_type(&arg.data_type)?,
-        default: arg.default_expr.as_ref().map(ToString::to_string),
+        default: arg.default_expr.as_ref().map(|value| in_full(&value.to_string(), ddl.context)).transpose()?,
     })
 }
 
@@ -139,8 +168,14 @@ fn body(body: Option<CreateFunctionBody>) -> Result<(String, Query)> {
 }
 
 /// Puts `$1` where a name means the first argument, and so on. As in PostgreSQL a column goes before an argument of its name.
-fn number_arguments(ddl: &Ddl<'_>, query: &mut Query, function: &str, arguments: &[Argument]) {
-    let columns = Columns::of(ddl, query);
+fn number_arguments(
+    context: &Arc<Context>,
+    state: &SessionState,
+    query: &mut Query,
+    function: &str,
+    arguments: &[Argument],
+) {
+    let columns = Columns::of(context, state, query);
     let _ = visit_expressions_mut(query, |expression| {
         let name = match expression {
             Expr::Identifier(name) if !columns.contains(&fold(name)) => Some(fold(name)),
@@ -158,20 +193,21 @@ fn number_arguments(ddl: &Ddl<'_>, query: &mut Query, function: &str, arguments:
 }
 
 /// Names of all columns that a query speaks of.
-struct Columns<'a, 'd> {
-    ddl: &'a Ddl<'d>,
+struct Columns<'a> {
+    context: &'a Arc<Context>,
+    state: &'a SessionState,
     names: HashSet<String>,
 }
 
-impl Columns<'_, '_> {
-    fn of(ddl: &Ddl<'_>, query: &Query) -> HashSet<String> {
-        let mut columns = Columns { ddl, names: HashSet::new() };
+impl Columns<'_> {
+    fn of(context: &Arc<Context>, state: &SessionState, query: &Query) -> HashSet<String> {
+        let mut columns = Columns { context, state, names: HashSet::new() };
         let _ = Visit::visit(query, &mut columns);
         columns.names
     }
 }
 
-impl Visitor for Columns<'_, '_> {
+impl Visitor for Columns<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
@@ -192,8 +228,8 @@ impl Visitor for Columns<'_, '_> {
         if let TableFactor::Table { name, args: None, .. } = factor
             && let Ok((schema, name)) = split(name)
         {
-            let (schema, name) = self.ddl.context.resolve(schema.as_deref(), &name);
-            if let Ok(relation) = tables::open(self.ddl.context, self.ddl.state, &schema, &name) {
+            let (schema, name) = self.context.resolve(schema.as_deref(), &name);
+            if let Ok(relation) = tables::open(self.context, self.state, &schema, &name) {
                 self.names.extend(relation.schema().fields().iter().map(|field| field.name().clone()));
             }
         }
@@ -320,10 +356,19 @@ fn must_not_be_used(ddl: &Ddl<'_>, function: &Function, going: &[Function]) -> R
                 format!("function {}", other.name)
             }
             Object::Table(table)
-                if table.columns.iter().filter_map(|column| column.default.as_ref()).any(|text| calls(text))
+                if table.columns.iter().flat_map(|c| c.default.iter().chain(&c.generated)).any(|text| calls(text))
                     || table.checks.iter().any(|check| calls(&check.expression)) =>
             {
                 format!("table {}", table.name)
+            }
+            Object::Table(table) if table.materialized.as_ref().is_some_and(|of| calls(&of.query)) => {
+                format!("materialized view {}", table.name)
+            }
+            Object::Domain(domain)
+                if domain.default.iter().any(|text| calls(text))
+                    || domain.checks.iter().any(|check| calls(&check.expression)) =>
+            {
+                format!("type {}", domain.name)
             }
             Object::MaskingPolicy(policy) if calls(&policy.body) => format!("masking policy {}", policy.name),
             Object::RowPolicy(policy) if calls(&policy.using) => format!("policy {}", policy.name),

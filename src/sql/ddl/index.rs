@@ -10,6 +10,7 @@ use super::super::planner::Planner;
 use super::class::may_have_classes;
 use super::foreign_key::{dependents, drop_dependents, still_needed};
 use super::generated::must_be_immutable;
+use super::in_full::in_full;
 use super::sequence::short_name;
 use super::{Ddl, check_name, constraint, skipping, text_index};
 use crate::catalog::{
@@ -54,7 +55,7 @@ pub fn create_index(ddl: &mut Ddl<'_>, create: ast::CreateIndex) -> Result<()> {
         let nulls_equal = create.nulls_distinct == Some(false);
         return add_unique(ddl, (id, table), name, (parts, include), (nulls_equal, create.predicate.is_some()));
     }
-    let predicate = create.predicate.map(|predicate| predicate.to_string());
+    let predicate = create.predicate.map(|predicate| in_full(&predicate.to_string(), ddl.context)).transpose()?;
     let index =
         PlainIndex { schema: table.schema, name, table: id, method: method.to_owned(), parts, include, predicate };
     let index_id = ddl.new_id();
@@ -149,7 +150,7 @@ fn part(ddl: &Ddl<'_>, table: &Table, written: &ast::IndexColumn) -> Result<(Ind
         }
         expression => {
             must_be_planned(ddl, table, expression, "index expression")?;
-            IndexPart::Expression(expression.to_string())
+            IndexPart::Expression(in_full(&expression.to_string(), ddl.context)?)
         }
     };
     Ok((part, order))

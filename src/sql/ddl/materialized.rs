@@ -6,20 +6,24 @@
 
 use super::super::context::Context;
 use super::super::planner::Planner;
+use super::super::types::sql_type_in;
 use super::super::{lineage, parser, temporary};
 use super::table::fill;
-use super::{Ddl, skipping, view_names, wildcards};
+use super::{Ddl, check_name, skipping, view_names, wildcards};
 use crate::catalog::{Column, Materialized, Object, ObjectId, SqlType, Table};
 use crate::error::{Error, Kind, Result};
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
 use std::sync::Arc;
 
-/// Runs CREATE MATERIALIZED VIEW; gives the number of rows, nothing if there are none by WITH NO DATA.
+/// Runs CREATE MATERIALIZED VIEW; gives the number of rows, nothing if there are none by WITH NO DATA. Where the statement gives
+/// the columns, nobody looks at the query before REFRESH: what it reads may not be there yet.
 pub async fn create_materialized_view(
     ddl: &mut Ddl<'_>,
     mut create: ast::CreateView,
     with_data: bool,
+    given: Option<&[(String, ast::DataType)]>,
 ) -> Result<Option<usize>> {
     ddl.txn.must_write("CREATE MATERIALIZED VIEW")?;
     if create.or_replace || create.temporary {
@@ -40,7 +44,16 @@ pub async fn create_materialized_view(
     wildcards::spell_out(&mut create.query, ddl);
     let query = create.query.to_string();
     table.materialized = Some(Materialized { query, columns, populated: with_data, origins: Vec::new() });
-    let (context, plan) = query_of(ddl, &table)?;
+    if let Some(given) = given {
+        for (name, data_type) in given {
+            check_name(name)?;
+            table.columns.push(Column::new(name, sql_type_in(ddl.context, data_type)?));
+        }
+        let id = ddl.new_id();
+        ddl.txn.put_object(id, Object::Table(table))?;
+        return Ok(None);
+    }
+    let (context, plan) = query_of(ddl.context, ddl.state, &table)?;
     for field in plan.schema().fields() {
         table.columns.push(Column::new(field.name(), SqlType::from_field(field)?));
     }
@@ -53,9 +66,25 @@ pub async fn create_materialized_view(
     }
 }
 
-/// Runs REFRESH MATERIALIZED VIEW. Readers go on with the rows of before until it is committed, so CONCURRENTLY asks for
-/// nothing more.
+/// Runs REFRESH MATERIALIZED VIEW. With `steward.check_definitions` off one whose query does not work now stays as it is, and a
+/// warning says so.
 pub async fn refresh_materialized_view(
+    ddl: &mut Ddl<'_>,
+    name: &(Option<String>, String),
+    concurrently: bool,
+    with_data: bool,
+) -> Result<()> {
+    let before = ddl.txn.clone();
+    let refreshed = refresh(ddl, name, concurrently, with_data).await;
+    let refreshed = ddl.checked(|| format!("materialized view \"{}\"", name.1), refreshed)?;
+    if refreshed.is_none() {
+        *ddl.txn = before;
+    }
+    Ok(())
+}
+
+/// Fills one anew. Readers go on with the rows of before until it is committed, so CONCURRENTLY asks for nothing more.
+async fn refresh(
     ddl: &mut Ddl<'_>,
     name: &(Option<String>, String),
     concurrently: bool,
@@ -79,7 +108,7 @@ pub async fn refresh_materialized_view(
         let message = "CONCURRENTLY cannot be used when the materialized view is not populated";
         return Err(Error::new(Kind::Unsupported, message));
     }
-    let (context, plan) = query_of(ddl, &table)?;
+    let (context, plan) = query_of(ddl.context, ddl.state, &table)?;
     must_fit(&table, &plan)?;
     note_origins(&mut table, &plan);
     if let Some(of) = &mut table.materialized {
@@ -94,15 +123,20 @@ pub async fn refresh_materialized_view(
 }
 
 /// The plan of the query, and what it runs with: the owner's rights, and the owner's eyes.
-fn query_of(ddl: &Ddl<'_>, table: &Table) -> Result<(Arc<Context>, LogicalPlan)> {
+fn query_of(context: &Context, state: &SessionState, table: &Table) -> Result<(Arc<Context>, LogicalPlan)> {
     let Some(of) = &table.materialized else {
         return Err(Error::internal("a table without a query is no materialized view"));
     };
-    let plain = ddl.context.without_temporary();
+    let plain = context.without_temporary();
     let context = Arc::new(Context { role: table.owner, viewer: table.owner, ..plain });
     let query = parser::query(&of.query)?;
-    let plan = Planner::new(&context, ddl.state).relation_of(query, &of.columns)?;
+    let plan = Planner::new(&context, state).relation_of(query, &of.columns)?;
     Ok((context, plan))
+}
+
+/// Whether the query of a materialized view can be planned now, and gives its columns.
+pub fn works(context: &Context, state: &SessionState, table: &Table) -> bool {
+    query_of(context, state, table).and_then(|(_, plan)| must_fit(table, &plan)).is_ok()
 }
 
 fn note_origins(table: &mut Table, plan: &LogicalPlan) {

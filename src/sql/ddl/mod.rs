@@ -13,6 +13,7 @@ mod enumeration;
 mod foreign_key;
 mod function;
 mod generated;
+mod in_full;
 mod index;
 mod keeping;
 mod like;
@@ -20,6 +21,7 @@ mod materialized;
 mod owner;
 mod policy;
 mod rename;
+mod renamed;
 mod retype;
 mod schema;
 mod sequence;
@@ -37,10 +39,11 @@ pub use domain::domains;
 pub use drop::{drop_by_id, drop_objects, drop_readers};
 pub use enumeration::{alter_enum, create_enum, drop_types};
 pub use foreign_key::to_truncate;
-pub use function::{create_function, drop_function};
+pub use function::{create_function, drop_function, is_as_written};
+pub use in_full::names_in_full;
 pub use index::{create_index, reindex};
 pub use keeping::keeping;
-pub use materialized::{create_materialized_view, refresh_materialized_view};
+pub use materialized::{create_materialized_view, refresh_materialized_view, works};
 pub use owner::{Owned, set_owner};
 pub use policy::{
     create_masking_policy, create_row_policy, create_tag, drop_masking_policy, drop_row_policy, drop_tag,
@@ -50,6 +53,7 @@ pub use rename::{rename, set_schema};
 pub use schema::{comment, create_schema};
 pub use sequence::{alter_identity, alter_sequence, create_sequence, is_regclass, number_columns, restart_sequences};
 pub use table::{create_table, create_view};
+pub use view_names::{named, qualify};
 
 use super::context::Context;
 use super::parser::split;
@@ -81,6 +85,19 @@ impl Ddl<'_> {
     /// The statement's context, which sees what the statement has done so far.
     pub(super) fn looking(&self) -> Arc<Context> {
         Arc::new(Context { snapshot: self.txn.snapshot().clone(), ..self.context.as_ref().clone() })
+    }
+
+    /// What a definition was found to be; one that does not work now is an error. With `steward.check_definitions` off it is kept
+    /// all the same, and a warning says of `what`: a source's folder may not be there yet, a function's table be gone.
+    pub fn checked<T>(&self, what: impl FnOnce() -> String, found: Result<T>) -> Result<Option<T>> {
+        match found {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if may_be_kept(&error) && !self.context.settings.is_on("steward.check_definitions") => {
+                self.context.warn(format!("{} does not work now: {}", what(), error.message()));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether a relation, or the index behind a key, has this name.
@@ -201,6 +218,11 @@ impl Ddl<'_> {
             None => Err(Error::new(Kind::UndefinedObject, format!("role \"{name}\" does not exist"))),
         }
     }
+}
+
+/// Whether an error says of a definition that it does not work now, and not of the statement that it must end.
+fn may_be_kept(error: &Error) -> bool {
+    !matches!(error.kind(), Kind::Cancelled | Kind::Internal | Kind::Privilege | Kind::Serialization)
 }
 
 /// Refuses names that are empty or too long; PostgreSQL would cut them, which hides mistakes.

@@ -4,7 +4,7 @@ use super::super::context::Context;
 use super::super::parser::{TagTarget, fold, split};
 use super::super::planner::{Planner, parse_expression};
 use super::super::rewrite::inline;
-use super::view_names::functions_in_full;
+use super::in_full::in_full;
 use super::{Ddl, check_name, skipping};
 use crate::catalog::{Class, MaskingPolicy, Object, ObjectId, RowPolicy, SqlType, Tag, TagSource, TagUse};
 use crate::error::{Error, Kind, Result};
@@ -175,7 +175,7 @@ pub fn create_masking_policy(
         name: name.to_owned(),
         argument: argument.to_owned(),
         data_type,
-        body: functions_in_full(body, ddl.context)?,
+        body: in_full(body, ddl.context)?,
         owner: ddl.context.role,
     };
     let there = ddl.txn.snapshot().catalog.masking_policy(name).map(|(id, _)| id);
@@ -286,7 +286,7 @@ pub fn create_row_policy(ddl: &mut Ddl<'_>, create: ast::CreatePolicy) -> Result
     }
     let permissive = !matches!(create.policy_type, Some(ast::CreatePolicyType::Restrictive));
     let id = ddl.new_id();
-    let using = functions_in_full(&using.to_string(), ddl.context)?;
+    let using = in_full(&using.to_string(), ddl.context)?;
     let for_select = matches!(create.command, Some(ast::CreatePolicyCommand::Select));
     ddl.txn.put_object(id, Object::RowPolicy(RowPolicy { name, table, roles, using, permissive, for_select }))
 }

@@ -5,7 +5,7 @@ use super::alter_table::rename_in_views;
 use super::generated::{named_in, with_column_renamed};
 use super::index::{Found, rename_key};
 use super::sequence::own_sequence;
-use super::{Ddl, check_name, skipping};
+use super::{Ddl, check_name, renamed, skipping};
 use crate::catalog::{Class, Domain, EnumType, Function, IndexPart, Object, ObjectId, Schema, Table};
 use crate::error::{Error, Kind, Result};
 
@@ -40,6 +40,8 @@ pub fn rename(ddl: &mut Ddl<'_>, what: Named, if_exists: bool, name: &Relation, 
         Named::Sequence => {
             let Some((id, mut sequence)) = own_sequence(ddl, name, if_exists)? else { return Ok(()) };
             ddl.must_be_free(&sequence.schema, &to)?;
+            let at = sequence.schema.clone();
+            renamed::in_texts(ddl, &renamed::one(Class::Relation, (&at, &sequence.name), (&at, &to)))?;
             sequence.name = to;
             ddl.txn.put_object(id, Object::Sequence(sequence))
         }
@@ -91,6 +93,7 @@ fn rename_schema(ddl: &mut Ddl<'_>, name: &str, to: String) -> Result<()> {
         let relation = key.rsplit('\0').next().unwrap_or_default();
         rename_in_views(ddl, (name, relation), (&to, relation))?;
     }
+    renamed::in_texts(ddl, &|_, schema, plain| (schema == name).then(|| (to.clone(), plain.to_owned())))?;
     let now = ddl.txn.snapshot().catalog.clone();
     for (function_id, object) in now.class(Class::Function) {
         if let Object::Function(function) = object
@@ -101,7 +104,7 @@ fn rename_schema(ddl: &mut Ddl<'_>, name: &str, to: String) -> Result<()> {
         }
     }
     ddl.txn.put_object(id, Object::Schema(Schema { name: to.clone(), ..schema.clone() }))?;
-    for (type_id, object) in catalog.class(Class::Type) {
+    for (type_id, object) in now.class(Class::Type) {
         if let Object::Domain(domain) = object
             && domain.schema == name
         {
@@ -181,6 +184,16 @@ pub fn set_schema(ddl: &mut Ddl<'_>, what: Named, if_exists: bool, name: &Relati
         return Ok(());
     }
     rename_in_views(ddl, (&from, &plain), (&schema, &plain))?;
+    let before = ddl.txn.snapshot().catalog.clone();
+    let moves = |class: Class, of: &str, name: &str| {
+        let found = before.relation(of, name).filter(|_| class == Class::Relation && of == from)?;
+        let goes = match found {
+            (own, Object::Sequence(sequence)) => own == id || sequence.owned_by.as_ref().is_some_and(|(t, _)| *t == id),
+            _ => false,
+        };
+        goes.then(|| (schema.clone(), name.to_owned()))
+    };
+    renamed::in_texts(ddl, &moves)?;
     let catalog = ddl.txn.snapshot().catalog.clone();
     let belongings = (catalog.indexes_of(id).map(|(id, _)| id))
         .chain(catalog.plain_indexes_of(id).map(|(id, _)| id))

@@ -114,8 +114,9 @@ fn on_view_column(
     };
     Some((|| {
         ddl.context.must_own(owner, "view", &name)?;
-        let view = super::super::tables::open(&ddl.context.with_role(owner), ddl.state, &schema, &name)?;
-        if view.schema().field_with_name(column).is_err() {
+        let view = super::super::tables::open(&ddl.context.with_role(owner), ddl.state, &schema, &name);
+        let view = ddl.checked(|| format!("view \"{schema}.{name}\""), view)?;
+        if view.is_some_and(|view| view.schema().field_with_name(column).is_err()) {
             let message = format!("column \"{column}\" of relation \"{name}\" does not exist");
             return Err(Error::new(Kind::UndefinedColumn, message));
         }

@@ -4,6 +4,7 @@ use super::super::parser::{IdentityChange, SequenceOption, last};
 use super::super::planner::Planner;
 use super::super::sequences;
 use super::super::values;
+use super::in_full::in_full;
 use super::{Ddl, check_name, skipping};
 use crate::catalog::{Catalog, Class, Column, Object, ObjectId, Sequence, SqlType, Table};
 use crate::error::{Error, Kind, Result};
@@ -332,12 +333,13 @@ pub(super) fn set_default(ddl: &Ddl<'_>, column: &mut Column, expression: Expr) 
         // One that is no value of the type is told now, and not with the first row.
         values::read_one(literal, &column.data_type)?;
     }
-    let text = expression.to_string();
+    let text = in_full(&expression.to_string(), ddl.context)?;
     let planner = Planner::new(ddl.context, ddl.state);
-    planner.expression(expression, &DFSchema::empty()).map_err(|e| match e.kind() {
+    let planned = planner.expression(expression, &DFSchema::empty()).map_err(|e| match e.kind() {
         Kind::UndefinedColumn => Error::new(Kind::Unsupported, "cannot use column reference in DEFAULT expression"),
         _ => e,
-    })?;
+    });
+    ddl.checked(|| format!("the default of column \"{}\"", column.name), planned)?;
     (column.default, column.sequence) = (Some(text), None);
     Ok(())
 }

@@ -11,6 +11,7 @@ use super::deferral::must_not_be_deferrable;
 use super::enumeration::written_type;
 use super::foreign_key::add_foreign_key;
 use super::generated::check_generated;
+use super::in_full::in_full;
 use super::like::take_over;
 use super::sequence::{number_column, set_default};
 use super::{Ddl, check_name, skipping, view_names, wildcards};
@@ -143,7 +144,7 @@ pub(super) fn add_column(
             }
             ColumnOption::Generated { generation_expr: Some(expression), .. } => {
                 defaults += 1;
-                table.columns[at].generated = Some(expression.to_string());
+                table.columns[at].generated = Some(in_full(&expression.to_string(), ddl.context)?);
             }
             ColumnOption::Comment(text) => table.columns[at].comment = Some(text),
             ColumnOption::Collation(_) => {}
@@ -245,9 +246,11 @@ fn add_check(table: &mut Table, name: Option<String>, column: Option<&str>, expr
 /// CHECK expressions must be plannable over the table's columns.
 pub(super) fn check_expressions(ddl: &Ddl<'_>, table: &mut Table) -> Result<()> {
     let schema = DFSchema::try_from(table.arrow_schema().as_ref().clone())?;
+    let name = table.name.clone();
     for check in &mut table.checks {
-        check.expression = view_names::functions_in_full(&check.expression, ddl.context)?;
-        Planner::new(ddl.context, ddl.state).expression(parse_expression(&check.expression)?, &schema)?;
+        check.expression = in_full(&check.expression, ddl.context)?;
+        let planned = Planner::new(ddl.context, ddl.state).expression(parse_expression(&check.expression)?, &schema);
+        ddl.checked(|| format!("constraint \"{}\" of table \"{name}\"", check.name), planned)?;
     }
     Ok(())
 }
@@ -335,7 +338,8 @@ pub fn create_view(ddl: &mut Ddl<'_>, mut create: ast::CreateView) -> Result<()>
     view_names::qualify(&mut create.query, ddl.context);
     wildcards::spell_out(&mut create.query, ddl);
     // Planned now so that a view which cannot work is refused when it is made.
-    Planner::new(ddl.context, ddl.state).relation_of((*create.query).clone(), &columns)?;
+    let planned = Planner::new(ddl.context, ddl.state).relation_of((*create.query).clone(), &columns);
+    ddl.checked(|| format!("view \"{schema}.{name}\""), planned)?;
     let view = View {
         schema: schema.clone(),
         name: name.clone(),

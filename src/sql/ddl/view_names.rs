@@ -5,11 +5,10 @@
 //! becomes an alias: `SELECT t.a FROM t` is kept as `SELECT t.a FROM public.t AS t`.
 
 use super::super::context::Context;
-use super::super::parser::{self, fold};
+use super::super::parser::fold;
 use super::super::pg_catalog::quoted;
-use super::super::rewrite::inline;
 use super::super::system;
-use crate::error::Result;
+use super::in_full;
 use datafusion::sql::sqlparser::ast::{
     Expr, Ident, ObjectName, ObjectNamePart, Query, TableAlias, TableFactor, VisitMut, VisitorMut,
     visit_expressions_mut,
@@ -18,7 +17,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-/// Gives each relation that the query names its schema, as the search path has it now.
+/// Gives each relation that the query names its schema, as the search path has it now; functions, types and sequences too.
 pub fn qualify(query: &mut Query, context: &Context) {
     name_anew(query, &|schema, name| {
         if schema.is_some() {
@@ -28,46 +27,7 @@ pub fn qualify(query: &mut Query, context: &Context) {
         let there = context.snapshot.catalog.relation(&schema, &name).is_some() || system::exists(&name);
         there.then_some((schema, name))
     });
-    let _ = VisitMut::visit(query, &mut Functions(context));
-}
-
-/// An expression that is kept as text, with its schema at each function in SQL: nobody's search path puts another into its place.
-pub fn functions_in_full(text: &str, context: &Context) -> Result<String> {
-    let written = parser::expression(text)?;
-    let mut expression = written.clone();
-    let _ = VisitMut::visit(&mut expression, &mut Functions(context));
-    Ok(if expression == written { text.to_owned() } else { expression.to_string() })
-}
-
-/// Functions in SQL, which get their schema too.
-struct Functions<'a>(&'a Context);
-
-impl Functions<'_> {
-    fn qualify(&self, name: &mut ObjectName) {
-        if let Some(function) = inline::find(self.0, name)
-            && name.0.len() == 1
-        {
-            *name = ObjectName::from(vec![ident(&function.schema), ident(&function.name)]);
-        }
-    }
-}
-
-impl VisitorMut for Functions<'_> {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
-        if let Expr::Function(call) = expression {
-            self.qualify(&mut call.name);
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } = factor {
-            self.qualify(name);
-        }
-        ControlFlow::Continue(())
-    }
+    in_full::spell(query, context);
 }
 
 /// Names a relation of the query by its new name; without a schema it is looked for in `schema`.
@@ -185,7 +145,7 @@ impl Names<'_> {
     }
 }
 
-fn ident(name: &str) -> Ident {
+pub(super) fn ident(name: &str) -> Ident {
     match quoted(name) == name {
         true => Ident::new(name),
         false => Ident::with_quote('"', name),

@@ -1,7 +1,7 @@
 //! Sequences, indexes and comments as SQL.
 
-use super::schema::{Script, ident, literal, relation};
-use crate::catalog::{Column, Comment, IndexPart, KeyConstraint, Object, Order, PlainIndex, Sequence, Table};
+use super::script::{Script, ident, literal, relation};
+use crate::catalog::{Column, Comment, Index, IndexPart, Object, Order, PlainIndex, Sequence, Table};
 use std::fmt::Write;
 
 /// What CREATE SEQUENCE says behind the name, and an identity column between its parentheses.
@@ -86,33 +86,63 @@ impl Script<'_> {
         _ = writeln!(out, "CREATE INDEX {} ON {} USING {method} ({parts}){include}{predicate};", name.0, name.1);
     }
 
-    /// What COMMENT ON said.
-    pub(super) fn comment(&self, out: &mut String, comment: &Comment) {
+    /// A text index.
+    pub(super) fn index(&self, out: &mut String, index: &Index) {
+        let Some(table) = self.catalog().table_by_id(index.table) else { return };
+        let columns: Vec<_> = index.columns.iter().map(|column| ident(column)).collect();
+        _ = writeln!(
+            out,
+            "CREATE INDEX {} ON {} USING steward ({}) WITH (key_field = {});",
+            ident(&index.name),
+            relation(&table.schema, &table.name),
+            columns.join(", "),
+            literal(&index.key_field)
+        );
+    }
+
+    /// What COMMENT ON said; nothing if what it was said of is not written.
+    pub(super) fn comment(&self, comment: &Comment) -> Option<String> {
         let text = literal(&comment.text);
-        let of = self.catalog().get(comment.object).map(AsRef::as_ref);
-        let on = match (of, comment.part.split_once('\0')) {
-            (Some(Object::Table(table)), Some(("constraint", name))) => {
-                format!("CONSTRAINT {} ON {}", ident(name), relation(&table.schema, &table.name))
+        // The database has no object.
+        if comment.object == 0 {
+            return Some(format!("COMMENT ON DATABASE {} IS {text};\n", ident(self.database())));
+        }
+        let on = match (self.catalog().get(comment.object)?.as_ref(), comment.part.split_once('\0')) {
+            (Object::Table(o), Some(("constraint", name))) => {
+                format!("CONSTRAINT {} ON {}", ident(name), relation(&o.schema, &o.name))
             }
-            (Some(Object::Table(table)), Some((_, name))) => format!("INDEX {}", relation(&table.schema, name)),
-            (Some(Object::Index(o)), _) => format!("INDEX {}", relation(&o.schema, &o.name)),
-            (Some(Object::PlainIndex(o)), _) => format!("INDEX {}", relation(&o.schema, &o.name)),
-            (Some(Object::Sequence(o)), _) => format!("SEQUENCE {}", relation(&o.schema, &o.name)),
-            (Some(Object::Domain(o)), _) => format!("DOMAIN {}", relation(&o.schema, &o.name)),
-            (Some(Object::Enum(o)), _) => format!("TYPE {}", relation(&o.schema, &o.name)),
-            (Some(Object::Schema(o)), _) => format!("SCHEMA {}", ident(&o.name)),
-            (Some(Object::Role(o)), _) => format!("ROLE {}", ident(&o.name)),
-            (Some(Object::Model(o)), _) => format!("MODEL {}", ident(&o.name)),
-            (Some(Object::Source(o)), _) => format!("SOURCE {}", ident(&o.name)),
-            (Some(Object::MaskingPolicy(o)), _) => format!("MASKING POLICY {}", ident(&o.name)),
-            (Some(Object::RowPolicy(o)), _) => match self.catalog().table_by_id(o.table) {
-                Some(table) => format!("POLICY {} ON {}", ident(&o.name), relation(&table.schema, &table.name)),
-                None => return,
-            },
-            // The database has the name that it was made with.
-            _ => return,
+            (Object::Table(o), Some((_, name))) => format!("INDEX {}", relation(&o.schema, name)),
+            (Object::View(o), Some((_, name))) => format!("COLUMN {}.{}", relation(&o.schema, &o.name), ident(name)),
+            (Object::Index(o), _) => format!("INDEX {}", relation(&o.schema, &o.name)),
+            (Object::PlainIndex(o), _) => format!("INDEX {}", relation(&o.schema, &o.name)),
+            (Object::Sequence(o), _) => format!("SEQUENCE {}", relation(&o.schema, &o.name)),
+            (Object::Domain(o), _) => format!("DOMAIN {}", relation(&o.schema, &o.name)),
+            (Object::Enum(o), _) => format!("TYPE {}", relation(&o.schema, &o.name)),
+            (Object::Schema(o), _) => format!("SCHEMA {}", ident(&o.name)),
+            (Object::Role(o), _) => format!("ROLE {}", ident(&o.name)),
+            (Object::Model(o), _) => {
+                self.versions_of(comment.object)?;
+                format!("MODEL {}", ident(&o.name))
+            }
+            (Object::Source(o), _) => format!("SOURCE {}", ident(&o.name)),
+            (Object::MaskingPolicy(o), _) => format!("MASKING POLICY {}", ident(&o.name)),
+            (Object::RowPolicy(o), _) => {
+                let table = self.catalog().table_by_id(o.table)?;
+                format!("POLICY {} ON {}", ident(&o.name), relation(&table.schema, &table.name))
+            }
+            // These say it of themselves, or COMMENT ON knows them not.
+            (
+                Object::Table(_)
+                | Object::View(_)
+                | Object::Tag(_)
+                | Object::Function(_)
+                | Object::ColumnClass(_)
+                | Object::Finding(_)
+                | Object::Comment(_),
+                _,
+            ) => return None,
         };
-        _ = writeln!(out, "COMMENT ON {on} IS {text};");
+        Some(format!("COMMENT ON {on} IS {text};\n"))
     }
 }
 
@@ -132,9 +162,4 @@ fn ordered(order: &Order) -> String {
         _ => "",
     };
     format!("{class}{direction}{nulls}")
-}
-
-/// Whether a key is made with its table.
-pub(super) fn is_constraint(key: &&KeyConstraint) -> bool {
-    key.index.is_none()
 }

@@ -65,6 +65,8 @@ pub enum CopyFormat {
     Binary,
     /// A Parquet file.
     Parquet,
+    /// A version of a model as a safetensors file.
+    Safetensors,
 }
 
 /// Whether there is a first line of names.
@@ -243,8 +245,8 @@ fn form(options: Options, from: bool) -> Result<(CopyForm, bool)> {
         given.take(&name, value)?;
     }
     let format = given.format.unwrap_or(CopyFormat::Text);
-    if format == CopyFormat::Parquet {
-        given.must_fit_parquet(from)?;
+    if matches!(format, CopyFormat::Parquet | CopyFormat::Safetensors) {
+        given.must_fit_file(format, from)?;
     }
     if format == CopyFormat::Binary {
         match &given {
@@ -365,13 +367,14 @@ impl Given {
         }
     }
 
-    fn must_fit_parquet(&self, from: bool) -> Result<()> {
+    fn must_fit_file(&self, format: CopyFormat, from: bool) -> Result<()> {
+        let name = if format == CopyFormat::Parquet { "parquet" } else { "safetensors" };
         if !from {
-            return Err(Error::new(Kind::Unsupported, "COPY TO in format \"parquet\" is not supported")
-                .with_hint("EXPORT DATABASE writes Parquet files."));
+            return Err(Error::new(Kind::Unsupported, format!("COPY TO in format \"{name}\" is not supported"))
+                .with_hint("EXPORT DATABASE writes such files."));
         }
         if self.header.is_some() || self.delimiter.is_some() || self.null.is_some() {
-            fail!(Syntax, "cannot specify HEADER, DELIMITER or NULL with COPY format \"parquet\"");
+            fail!(Syntax, "cannot specify HEADER, DELIMITER or NULL with COPY format \"{name}\"");
         }
         Ok(())
     }
@@ -398,6 +401,7 @@ fn format(name: &str) -> Result<CopyFormat> {
         "csv" => CopyFormat::Csv,
         "binary" => CopyFormat::Binary,
         "parquet" => CopyFormat::Parquet,
+        "safetensors" => CopyFormat::Safetensors,
         other => fail!(InvalidParameter, "COPY format \"{other}\" not recognized"),
     })
 }

@@ -4,13 +4,14 @@ use super::own::{Own, Relation};
 use super::words::Words;
 use crate::error::{Error, Result};
 use datafusion::sql::sqlparser::ast::{self, SetExpr, Statement};
+use datafusion::sql::sqlparser::tokenizer::Token;
 
 /// A statement about such a relation.
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "the fields are the words of the grammar in docs/sql.md")]
 pub enum Kept {
-    /// `CREATE MATERIALIZED VIEW`
-    Create { create: Box<ast::CreateView>, with_data: bool },
+    /// `CREATE MATERIALIZED VIEW`; `WITH NO DATA AS (column type, ...)` gives its columns
+    Create { create: Box<ast::CreateView>, with_data: bool, columns: Option<Vec<(String, ast::DataType)>> },
     /// `CREATE TABLE AS ... WITH NO DATA`
     CreateEmpty { create: Box<ast::CreateTable> },
     /// `REFRESH MATERIALIZED VIEW`
@@ -42,7 +43,8 @@ pub fn finish(words: &mut Words, statement: Statement) -> Result<Result<Own, Sta
     Ok(match statement {
         Statement::CreateView(create) if create.materialized => {
             let with_data = with_data(words).unwrap_or(true);
-            Ok(Own::Kept(Kept::Create { create: Box::new(create), with_data }))
+            let columns = if !with_data && words.take(&["AS"]) { Some(columns(words)?) } else { None };
+            Ok(Own::Kept(Kept::Create { create: Box::new(create), with_data, columns }))
         }
         Statement::CreateTable(create) if create.query.is_some() => match with_data(words) {
             Some(false) => Ok(Own::Kept(Kept::CreateEmpty { create: Box::new(create) })),
@@ -61,6 +63,20 @@ fn with_data(words: &mut Words) -> Option<bool> {
         (true, _) => Some(true),
         (false, true) => Some(false),
         (false, false) => None,
+    }
+}
+
+/// `(column type, ...)`
+fn columns(words: &mut Words) -> Result<Vec<(String, ast::DataType)>> {
+    words.expect_token(&Token::LParen)?;
+    let mut columns = Vec::new();
+    loop {
+        let name = words.name()?;
+        columns.push((name, words.parser.parse_data_type().map_err(Error::from)?));
+        if !words.token(&Token::Comma) {
+            words.expect_token(&Token::RParen)?;
+            return Ok(columns);
+        }
     }
 }
 

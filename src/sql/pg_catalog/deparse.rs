@@ -1,13 +1,14 @@
-//! Queries and expressions as the catalogue shows them: types by their names of format_type, casts with `::`, relations without
-//! a schema where their names alone mean them.
+//! Queries and expressions as the catalogue shows them: types by their names of format_type, casts with `::`, relations, functions
+//! and types without a schema where their names alone mean them.
 
 use super::super::parser::{self, fold, readable, split};
-use super::super::types::sql_type;
+use super::super::rewrite::inline;
+use super::super::types::{find_domain, find_enum, sql_type};
 use super::facts::Facts;
 use super::identifier::quoted;
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, Expr, Ident, ObjectName, ObjectNamePart, TableAlias, TableFactor, VisitMut, VisitorMut,
-    visit_expressions_mut,
+    ArrayElemTypeDef, CastKind, DataType, Expr, Ident, ObjectName, ObjectNamePart, TableAlias, TableFactor, VisitMut,
+    VisitorMut, visit_expressions_mut,
 };
 use std::ops::ControlFlow;
 
@@ -16,7 +17,7 @@ pub fn query(facts: &Facts, text: &str) -> String {
     let text = text.trim_end_matches(';');
     match parser::query(text) {
         Ok(mut query) => {
-            let _ = VisitMut::visit(&mut query, &mut Shown(Some(facts)));
+            let _ = VisitMut::visit(&mut query, &mut Shown(facts));
             readable(&query.to_string())
         }
         Err(_) => readable(text),
@@ -24,17 +25,25 @@ pub fn query(facts: &Facts, text: &str) -> String {
 }
 
 /// An expression that is kept as text; unless `pretty`, an operator has brackets around it.
-pub fn expression(text: &str, pretty: bool) -> String {
+pub fn expression(facts: &Facts, text: &str, pretty: bool) -> String {
     let Ok(mut expression) = parser::expression(text) else { return text.to_owned() };
-    let _ = VisitMut::visit(&mut expression, &mut Shown(None));
+    let _ = VisitMut::visit(&mut expression, &mut Shown(facts));
     match !pretty && is_operator(&expression) {
         true => format!("({expression})"),
         false => expression.to_string(),
     }
 }
 
+/// An expression that is kept as text, with names as they are shown and otherwise as it was written.
+pub fn named_short(facts: &Facts, text: &str) -> String {
+    let Ok(written) = parser::expression(text) else { return text.to_owned() };
+    let mut expression = written.clone();
+    let _ = VisitMut::visit(&mut expression, &mut Short(facts));
+    if expression == written { text.to_owned() } else { expression.to_string() }
+}
+
 /// The condition of a domain, whose value is written VALUE.
-pub fn domain_check(text: &str, pretty: bool) -> String {
+pub fn domain_check(facts: &Facts, text: &str, pretty: bool) -> String {
     let Ok(mut expression) = parser::expression(text) else { return text.to_owned() };
     let _ = visit_expressions_mut(&mut expression, |part| {
         if let Expr::Identifier(name) = part
@@ -44,7 +53,7 @@ pub fn domain_check(text: &str, pretty: bool) -> String {
         }
         ControlFlow::<()>::Continue(())
     });
-    self::expression(&expression.to_string(), pretty)
+    self::expression(facts, &expression.to_string(), pretty)
 }
 
 fn is_operator(expression: &Expr) -> bool {
@@ -71,12 +80,13 @@ fn is_operator(expression: &Expr) -> bool {
 }
 
 /// What changes on the way.
-struct Shown<'a>(Option<&'a Facts>);
+struct Shown<'a>(&'a Facts);
 
 impl VisitorMut for Shown<'_> {
     type Break = ();
 
     fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        shorten(self.0, expression);
         if let Expr::Cast { kind, expr, data_type, format: None, array: false } = expression {
             *data_type = named(data_type);
             if *kind == CastKind::Cast {
@@ -91,8 +101,10 @@ impl VisitorMut for Shown<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
-        if let (Some(facts), TableFactor::Table { name, alias, args: None, .. }) = (self.0, factor) {
-            without_schema(facts, name);
+        if let TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } = factor {
+            short_function(self.0, name);
+        } else if let TableFactor::Table { name, alias, args: None, .. } = factor {
+            without_schema(self.0, name);
             if let Some(given) = alias {
                 match is_called(name, given) {
                     true => *alias = None,
@@ -101,6 +113,63 @@ impl VisitorMut for Shown<'_> {
             }
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Names alone, and nothing else.
+struct Short<'a>(&'a Facts);
+
+impl VisitorMut for Short<'_> {
+    type Break = ();
+
+    fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        shorten(self.0, expression);
+        ControlFlow::Continue(())
+    }
+}
+
+/// Takes the schema from the names of functions and types that mean the same without it.
+fn shorten(facts: &Facts, expression: &mut Expr) {
+    match expression {
+        Expr::Function(call) => short_function(facts, &mut call.name),
+        Expr::Cast { data_type, .. } => short_type(facts, data_type),
+        Expr::TypedString(typed) => short_type(facts, &mut typed.data_type),
+        _ => {}
+    }
+}
+
+fn short_function(facts: &Facts, name: &mut ObjectName) {
+    let Some(plain) = without_first(name) else { return };
+    let meant = inline::find(&facts.context, name);
+    if meant.is_some() && meant == inline::find(&facts.context, &plain) {
+        *name = plain;
+    }
+}
+
+fn short_type(facts: &Facts, data_type: &mut DataType) {
+    match data_type {
+        DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)) => short_type(facts, item),
+        DataType::Custom(name, _) => {
+            let Some(plain) = without_first(name) else { return };
+            let id = |name: &ObjectName| {
+                let (schema, name) = split(name).ok()?;
+                let domain = find_domain(&facts.context, schema.as_deref(), &name).map(|(id, _)| id);
+                domain.or_else(|| find_enum(&facts.context, schema.as_deref(), &name).map(|(id, _)| id))
+            };
+            let meant = id(name);
+            if meant.is_some() && meant == id(&plain) {
+                *name = plain;
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The second part of a name of two.
+fn without_first(name: &ObjectName) -> Option<ObjectName> {
+    match name.0.as_slice() {
+        [_, plain] => Some(ObjectName(vec![plain.clone()])),
+        _ => None,
     }
 }
 

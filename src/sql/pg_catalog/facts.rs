@@ -5,6 +5,7 @@
 //! "permission denied" in PostgreSQL, but gets no name for a number. Names of schemas, roles and the database itself are
 //! everybody's. Numbers of rows and bytes are told where every row is the role's to see.
 
+use super::deparse;
 use super::entry::{self, Entry, What};
 use super::functions;
 use super::identifier::{literal, qualified, quoted};
@@ -262,7 +263,11 @@ impl Facts {
     }
 
     fn of_column(&self, column: &crate::catalog::Column) -> Attribute {
-        let written = column.default.as_deref().map(|text| default_text(text, &column.data_type));
+        let written = column.default.as_deref().map(|text| {
+            let text = deparse::named_short(self, text);
+            default_text(&text, &column.data_type)
+        });
+        let generated = column.generated.as_deref().map(|text| deparse::named_short(self, text));
         let counted = || {
             let sequence = column.sequence.filter(|_| !column.identity)?;
             let entry = entry::by_oid(self.catalog(), oids::of(sequence))?;
@@ -270,7 +275,7 @@ impl Facts {
         };
         Attribute {
             not_null: column.not_null,
-            default: column.generated.clone().or(written).or_else(counted),
+            default: generated.or(written).or_else(counted),
             identity: column.identity,
             always: column.always,
             sequence: column.sequence,

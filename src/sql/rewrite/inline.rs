@@ -117,7 +117,7 @@ impl Calls<'_> {
             let message = format!("functions call each other more than {DEPTH_MAX} times deep");
             return Err(Error::new(Kind::LimitExceeded, message));
         }
-        let given = arguments(function, args)?;
+        let given = arguments(self.context, self.depth + 1, function, args)?;
         let mut query = parser::query(&function.query)?;
         let uses = uses(&query, given.len());
         within(&mut query, self.context, self.depth + 1)?;
@@ -269,7 +269,7 @@ fn gives_one_row(query: &Query) -> bool {
 }
 
 /// A call's arguments in the function's order, each of its type.
-fn arguments(function: &Function, args: &[FunctionArg]) -> Result<Vec<Expr>> {
+fn arguments(context: &Context, depth: usize, function: &Function, args: &[FunctionArg]) -> Result<Vec<Expr>> {
     let mut given: Vec<Option<Expr>> = vec![None; function.arguments.len()];
     for (at, arg) in args.iter().enumerate() {
         let place = |name: &Ident| {
@@ -300,7 +300,12 @@ fn arguments(function: &Function, args: &[FunctionArg]) -> Result<Vec<Expr>> {
     let all = function.arguments.iter().zip(given).map(|(argument, value)| {
         let value = match (value, &argument.default) {
             (Some(value), _) => value,
-            (None, Some(default)) => parser::expression(default)?,
+            // What is given was written out with the call around it; the default may call functions too.
+            (None, Some(default)) => {
+                let mut default = parser::expression(default)?;
+                within(&mut default, context, depth)?;
+                default
+            }
             (None, None) => return Err(undefined(function)),
         };
         must_fit(function, &value, &argument.data_type)?;

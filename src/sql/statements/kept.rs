@@ -15,8 +15,10 @@ fn told(tag: &str) -> Result<Outcome> {
 /// Runs a statement about relations that keep the rows of a query.
 pub async fn keep(session: &mut Session, kept: Kept) -> Result<Outcome> {
     match kept {
-        Kept::Create { create, with_data } => {
-            let make = async |ddl: &mut Ddl<'_>| ddl::create_materialized_view(ddl, *create, with_data).await;
+        Kept::Create { create, with_data, columns } => {
+            let make = async |ddl: &mut Ddl<'_>| {
+                ddl::create_materialized_view(ddl, *create, with_data, columns.as_deref()).await
+            };
             match defining(session, make).await? {
                 Some(rows) => Ok(Outcome::Command(format!("SELECT {rows}"))),
                 None => told("CREATE MATERIALIZED VIEW"),

@@ -1,6 +1,6 @@
 //! CREATE MODEL, ALTER MODEL, DROP MODEL.
 
-use super::super::ddl::{Ddl, check_name};
+use super::super::ddl::{Ddl, check_name, qualify};
 use super::super::planner::Planner;
 use super::super::run;
 use crate::catalog::{Model, ModelVersion, Object, ObjectId};
@@ -21,7 +21,7 @@ pub async fn create_model(
     or_replace: bool,
     if_not_exists: bool,
     options: BTreeMap<String, String>,
-    query: ast::Query,
+    mut query: ast::Query,
 ) -> Result<()> {
     ddl.txn.must_write("CREATE MODEL")?;
     check_name(name)?;
@@ -49,6 +49,8 @@ pub async fn create_model(
             .with_hint("Available type: ctr."));
     }
     let ctr = ctr_options(&options)?;
+    // As of a view: what it learnt from, whatever the search path of who asks.
+    qualify(&mut query, ddl.context);
     let trained_on = relations(ddl, &query);
     let text = query.to_string();
     let started = Instant::now();
@@ -121,6 +123,7 @@ pub async fn create_model(
         file: file.as_u64(),
         bytes: bytes.len() as u64,
         query: text,
+        options: options.clone(),
         snapshot: ddl.txn.snapshot().seq,
         rows: trained.trained_rows() as u64,
         seconds: started.elapsed().as_secs_f64(),

@@ -17,7 +17,7 @@ const TELL_EVERY: Duration = Duration::from_secs(2);
 
 /// Runs a statement about the database as a whole. Superusers only: it reads past every policy, or changes what all share.
 pub fn operate(session: &mut Session, operate: Operate) -> Result<Outcome> {
-    let (context, _) = session.context();
+    let (context, state) = session.context();
     let name = match &operate {
         Operate::Backup { .. } => "BACKUP DATABASE",
         Operate::Export { .. } => "EXPORT DATABASE",
@@ -58,7 +58,7 @@ pub fn operate(session: &mut Session, operate: Operate) -> Result<Outcome> {
                     _ => return Err(Error::new(Kind::Syntax, format!("option \"{option}\" not recognized"))),
                 };
             }
-            let told = export::export(&context, must_be_absolute(&to)?, format)?;
+            let told = export::export(&context, &state, must_be_absolute(&to)?, format)?;
             Ok(format!("EXPORT {told}"))
         }
         Operate::Scrub => scrub(&context),

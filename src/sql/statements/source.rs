@@ -5,6 +5,7 @@ use super::super::tables;
 use crate::catalog::{Class, Object, Source};
 use crate::error::{Error, Kind, Result};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// Runs CREATE SOURCE: registers a folder of files. Nothing is copied.
 pub fn create_source(
@@ -33,10 +34,11 @@ pub fn create_source(
         return Err(Error::new(Kind::InvalidParameter, "a source of type files needs the option path"));
     };
     // Kept absolute: the server may be started elsewhere next time.
-    let path = std::fs::canonicalize(path).map_err(|e| no_folder(path, &e))?;
-    if !path.is_dir() {
-        return Err(Error::new(Kind::InvalidParameter, format!("\"{}\" is not a folder", path.display())));
-    }
+    let folder = ddl.checked(|| format!("source \"{name}\""), folder(path))?;
+    let path = match &folder {
+        Some(folder) => folder.clone(),
+        None => std::path::absolute(path).unwrap_or_else(|_| path.into()),
+    };
     if ddl.context.database.own_files().hold(&path) {
         return Err(Error::new(Kind::Privilege, "a source may not read the database's own files")
             .with_hint("Give a folder outside of the data folder."));
@@ -51,12 +53,26 @@ pub fn create_source(
         grants: Vec::new(),
         tags: Vec::new(),
     };
-    let assets = tables::assets(ddl.context, &source)?;
+    let assets = match folder {
+        Some(_) => ddl.checked(|| format!("source \"{name}\""), tables::assets(ddl.context, &source))?,
+        None => None,
+    };
     let id = ddl.new_id();
     ddl.txn.put_object(id, Object::Source(source))?;
-    ddl.context
-        .notice(format!("source \"{name}\" has {} assets; INVENTORY SOURCE {name} looks into them", assets.len()));
+    if let Some(assets) = assets {
+        let count = assets.len();
+        ddl.context.notice(format!("source \"{name}\" has {count} assets; INVENTORY SOURCE {name} looks into them"));
+    }
     Ok(())
+}
+
+/// The folder at a path, links followed.
+fn folder(path: &str) -> Result<PathBuf> {
+    let real = std::fs::canonicalize(path).map_err(|e| no_folder(path, &e))?;
+    match real.is_dir() {
+        true => Ok(real),
+        false => Err(Error::new(Kind::InvalidParameter, format!("\"{}\" is not a folder", real.display()))),
+    }
 }
 
 /// A folder that cannot be reached, by the path that was tried: a relative one begins where the server was started.

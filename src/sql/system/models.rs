@@ -32,7 +32,7 @@ pub fn model_columns() -> Vec<Field> {
 pub fn models(context: &Context) -> Result<Vec<Vec<Cell>>> {
     let catalog = &context.snapshot.catalog;
     let name_of = |id: &u64| {
-        catalog.get(*id).map(|object| object.key().1.replace('\0', ".")).unwrap_or_else(|| format!("dropped {id}"))
+        catalog.get(*id).map(|object| object.key().1.replace('\0', ".")).unwrap_or_else(|| "dropped".to_owned())
     };
     let rows = visible(context).map(|(id, model)| {
         let trained: Vec<String> = model.trained_on.iter().map(name_of).collect();
@@ -61,6 +61,7 @@ pub fn version_columns() -> Vec<Field> {
         column("snapshot", DataType::Int64),
         column("query", DataType::Utf8),
         column("created_at", timestamp()),
+        jsonb("options"),
     ]
 }
 
@@ -77,6 +78,7 @@ pub fn versions(context: &Context) -> Result<Vec<Vec<Cell>>> {
                 Cell::Int(Some(version.snapshot as i64)),
                 Cell::text(readable(&version.query)),
                 Cell::Int(Some(version.created_ms * 1000)),
+                Cell::Text(model.options_of(version).map(|options| serde_json::json!(options).to_string())),
             ]
         })
     });

@@ -24,6 +24,7 @@ mod table;
 mod tell;
 
 pub use asset::{assets, may_read, must_get as must_get_asset};
+pub use damage::Damage;
 pub use gate::{access, decide, must_have};
 pub use lazy::LazyTable;
 pub use past::open as open_past;

@@ -60,10 +60,6 @@ impl TableScan {
         let Some(table) = context.snapshot.catalog.table_by_id(id) else {
             return Err(Error::internal("a table vanished while it was planned"));
         };
-        if table.materialized.as_ref().is_some_and(|of| !of.populated) {
-            let message = format!("materialized view \"{}\" has not been populated", table.name);
-            return Err(Error::new(Kind::NotReady, message).with_hint("Use the REFRESH MATERIALIZED VIEW command."));
-        }
         let table = Arc::new(table.clone());
         let access = gate::access(context, id, &table)?;
         let plain = table.arrow_schema();
@@ -158,8 +154,21 @@ impl TableScan {
         needed
     }
 
-    /// How the columns at `projection` come about; refused if the role may not read one of them.
+    /// A materialized view without rows may be named in what is planned, and not be read.
+    fn must_be_populated(&self) -> Result<()> {
+        match self.table.materialized.as_ref().is_some_and(|of| !of.populated) {
+            false => Ok(()),
+            true => Err(Error::new(
+                Kind::NotReady,
+                format!("materialized view \"{}\" has not been populated", self.table.name),
+            )
+            .with_hint("Use the REFRESH MATERIALIZED VIEW command.")),
+        }
+    }
+
+    /// How the columns at `projection` come about; refused if the role may not read one of them, or if there are no rows to read.
     pub fn seen(&self, projection: &[usize]) -> Result<Seen> {
+        self.must_be_populated()?;
         self.access.must_read(&self.table, projection)?;
         let needed = self.needed(projection);
         let position = |column: usize| needed.iter().position(|&n| n == column);

@@ -46,18 +46,20 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
             let Some(entry) = facts.entry(args.oid(0, &Type::Regclass)?) else { return Ok(Value::Null) };
             match args.values.get(1).map(|_| args.number(1)).transpose()? {
                 None | Some(0) => index(facts, &entry, args.flag(2)).into(),
-                Some(column) => index_column(&entry, column).into(),
+                Some(column) => index_column(facts, &entry, column).into(),
             }
         }
         "pg_get_constraintdef" => {
             let oid = args.oid(0, &Type::Oid)?;
             match relations::domain_check_by_oid(facts, oid) {
-                Some(of) => format!("CHECK ({})", deparse::domain_check(&of.check.expression, args.flag(1))).into(),
+                Some(of) => {
+                    format!("CHECK ({})", deparse::domain_check(facts, &of.check.expression, args.flag(1))).into()
+                }
                 None => constraint_by_oid(facts, oid).map(|found| constraint(facts, &found, args.flag(1))).into(),
             }
         }
         // What stands for the tree of an expression is its text.
-        "pg_get_expr" => deparse::expression(args.text(0)?, args.flag(2)).into(),
+        "pg_get_expr" => deparse::expression(facts, args.text(0)?, args.flag(2)).into(),
         "pg_get_viewdef" => facts.entry(args.oid(0, &Type::Regclass)?).and_then(|entry| view(facts, &entry)).into(),
         "pg_get_ruledef" => facts.entry(args.oid(0, &Type::Oid)?).and_then(|entry| rule(facts, &entry)).into(),
         "pg_get_function_arguments" | "pg_get_function_identity_arguments" => {
@@ -152,7 +154,8 @@ pub fn index(facts: &Facts, entry: &Entry<'_>, pretty: bool) -> Option<String> {
         Some(table) if pretty => facts.written(&table),
         _ => format!("{}.{}", quoted(&of.table.schema), quoted(&of.table.name)),
     };
-    let parts: Vec<String> = of.parts.iter().map(|(part, order)| index_part(part, pretty) + &ordered(order)).collect();
+    let parts: Vec<String> =
+        of.parts.iter().map(|(part, order)| index_part(facts, part, pretty) + &ordered(order)).collect();
     let mut text = format!(
         "CREATE {}INDEX {} ON {table} USING {} ({})",
         if of.unique { "UNIQUE " } else { "" },
@@ -170,18 +173,18 @@ pub fn index(facts: &Facts, entry: &Entry<'_>, pretty: bool) -> Option<String> {
         text += &format!(" WITH (key_field={})", literal(&index.key_field));
     }
     if let Some(predicate) = of.predicate {
-        text += &format!(" WHERE {}", deparse::expression(predicate, pretty));
+        text += &format!(" WHERE {}", deparse::expression(facts, predicate, pretty));
     }
     Some(text)
 }
 
 /// A column, a call, or another expression in parentheses.
-fn index_part(part: &IndexPart, pretty: bool) -> String {
+fn index_part(facts: &Facts, part: &IndexPart, pretty: bool) -> String {
     match part {
         IndexPart::Column(name) => quoted(name),
         IndexPart::Expression(text) => match crate::sql::parser::expression(text) {
-            Ok(Expr::Function(_)) => deparse::expression(text, true),
-            _ => format!("({})", deparse::expression(text, pretty)),
+            Ok(Expr::Function(_)) => deparse::expression(facts, text, true),
+            _ => format!("({})", deparse::expression(facts, text, pretty)),
         },
     }
 }
@@ -197,11 +200,11 @@ fn ordered(order: &Order) -> String {
     class + how
 }
 
-fn index_column(entry: &Entry<'_>, column: i64) -> Option<String> {
+fn index_column(facts: &Facts, entry: &Entry<'_>, column: i64) -> Option<String> {
     let of = indexed(entry)?;
     let at = usize::try_from(column).ok()?.checked_sub(1)?;
     match of.parts.get(at) {
-        Some((part, _)) => Some(index_part(part, true)),
+        Some((part, _)) => Some(index_part(facts, part, true)),
         None => of.include.get(at - of.parts.len()).map(|name| quoted(name)),
     }
 }
@@ -229,7 +232,7 @@ fn constraint(facts: &Facts, constraint: &Constraint<'_>, pretty: bool) -> Strin
         }
         ConstraintKind::Check(check) => {
             let valid = if check.not_valid { " NOT VALID" } else { "" };
-            format!("CHECK ({}){valid}", deparse::expression(&check.expression, pretty))
+            format!("CHECK ({}){valid}", deparse::expression(facts, &check.expression, pretty))
         }
         ConstraintKind::Foreign(key) => {
             let Some(other) = facts.catalog().table_by_id(key.table) else { return String::new() };

@@ -1,5 +1,6 @@
 //! Domains in pg_type and pg_constraint.
 
+use super::super::deparse;
 use super::super::facts::Facts;
 use super::super::oids::{self, ConstraintPart};
 use super::rows::{Rows, row};
@@ -81,7 +82,7 @@ pub fn types(facts: &Facts, rows: &mut Rows) {
             ("typbasetype", base.into()),
             ("typtypmod", modifier.into()),
             ("typcollation", known.map_or(0, |known| known.collation).into()),
-            ("typdefault", domain.default.as_deref().into()),
+            ("typdefault", domain.default.as_deref().map(|text| deparse::named_short(facts, text)).into()),
         ]);
     }
 }

@@ -52,7 +52,7 @@ pub fn shown(facts: &Facts, rows: &mut Rows) {
             permissive: if policy.permissive { "PERMISSIVE" } else { "RESTRICTIVE" },
             roles: roles,
             cmd: if policy.for_select { "SELECT" } else { "ALL" },
-            qual: deparse::expression(&policy.using, false),
+            qual: deparse::expression(facts, &policy.using, false),
         );
     }
 }

@@ -68,12 +68,12 @@ pub fn checks(facts: &Facts, rows: &mut Rows) {
             add(
                 &constraint.table.schema,
                 constraint.name,
-                format!("({})", deparse::expression(&check.expression, false)),
+                format!("({})", deparse::expression(facts, &check.expression, false)),
             );
         }
     }
     for check in super::super::domain::checks(facts) {
-        let clause = format!("({})", deparse::domain_check(&check.check.expression, false));
+        let clause = format!("({})", deparse::domain_check(facts, &check.check.expression, false));
         add(&check.domain.schema, &check.check.name, clause);
     }
     for (table, name, column) in not_nulls(facts) {

@@ -1,5 +1,6 @@
 //! domains, domain_constraints, domain_udt_usage, column_domain_usage.
 
+use super::super::super::deparse;
 use super::super::super::facts::{Attribute, Facts};
 use super::super::super::names;
 use super::super::domain::{all, base_of, checks};
@@ -40,7 +41,7 @@ pub fn domains(facts: &Facts, rows: &mut Rows) {
             numeric_precision_radix: radix,
             numeric_scale: scale,
             datetime_precision: moment,
-            domain_default: domain.default.as_deref(),
+            domain_default: domain.default.as_deref().map(|text| deparse::named_short(facts, text)),
             udt_catalog: database(facts),
             udt_schema: udt_schema,
             udt_name: udt_name,

@@ -1,0 +1,161 @@
+//! Who may do what, as SQL: roles, tags, masking and row policies, grants, owners.
+
+use super::script::{Script, ident, literal, relation};
+use crate::catalog::{
+    Class, Grant, MaskingPolicy, Object, ObjectId, PUBLIC, Privilege, Role, RowPolicy, Schema, Table, Tag, TagSource,
+    TagUse,
+};
+use std::fmt::Write;
+
+impl Script<'_> {
+    fn name_of(&self, role: ObjectId) -> String {
+        match role {
+            PUBLIC => "PUBLIC".to_owned(),
+            role => ident(&self.catalog().role_name(role)),
+        }
+    }
+
+    pub(super) fn role(&self, out: &mut String, role: &Role) {
+        let mut options = String::from(if role.superuser { "SUPERUSER" } else { "NOSUPERUSER" });
+        options += if role.login { " LOGIN" } else { " NOLOGIN" };
+        if let Some(verifier) = &role.verifier {
+            options += &format!(" PASSWORD {}", literal(verifier));
+        }
+        // The one who runs the script is there already.
+        let name = ident(&role.name);
+        _ = writeln!(out, "CREATE ROLE IF NOT EXISTS {name};\nALTER ROLE {name} WITH {options};");
+    }
+
+    pub(super) fn memberships(&self, out: &mut String, role: &Role) {
+        for group in &role.member_of {
+            _ = writeln!(out, "GRANT {} TO {};", self.name_of(*group), ident(&role.name));
+        }
+    }
+
+    /// Who may make relations in a schema.
+    pub(super) fn creators(&self, out: &mut String, schema: &Schema) {
+        for role in &schema.creators {
+            _ = writeln!(out, "GRANT CREATE ON SCHEMA {} TO {};", ident(&schema.name), self.name_of(*role));
+        }
+    }
+
+    pub(super) fn tag(&self, out: &mut String, tag: &Tag) {
+        let mut options = String::new();
+        if !tag.allowed_values.is_empty() {
+            let values: Vec<_> = tag.allowed_values.iter().map(|value| literal(value)).collect();
+            options += &format!(" ALLOWED_VALUES {}", values.join(", "));
+        }
+        if let Some(comment) = &tag.comment {
+            options += &format!(" COMMENT = {}", literal(comment));
+        }
+        _ = writeln!(out, "CREATE TAG {}{options};", ident(&tag.name));
+        if let Some(Object::MaskingPolicy(policy)) = tag.mask.and_then(|id| self.catalog().get(id)).map(AsRef::as_ref) {
+            _ = writeln!(out, "ALTER TAG {} SET MASKING POLICY {};", ident(&tag.name), ident(&policy.name));
+        }
+        for role in &tag.unmask {
+            _ = writeln!(out, "GRANT UNMASK ON TAG {} TO {};", ident(&tag.name), self.name_of(*role));
+        }
+    }
+
+    pub(super) fn masking_policy(&self, out: &mut String, policy: &MaskingPolicy) {
+        let (name, argument) = (ident(&policy.name), ident(&policy.argument));
+        let (data_type, body) = (&policy.data_type, &policy.body);
+        _ = writeln!(out, "CREATE MASKING POLICY {name} AS ({argument} {data_type}) RETURNS {data_type} -> {body};");
+    }
+
+    /// Rights, tags, masks and row policies of a table.
+    pub(super) fn guards(&self, out: &mut String, id: ObjectId, table: &Table) {
+        let name = relation(&table.schema, &table.name);
+        table.tags.iter().for_each(|used| self.tag_use(out, &name, used));
+        for column in &table.columns {
+            let place = format!("{name} ALTER COLUMN {}", ident(&column.name));
+            column.tags.iter().for_each(|used| self.tag_use(out, &place, used));
+            if let Some(Object::MaskingPolicy(policy)) =
+                column.mask.and_then(|id| self.catalog().get(id)).map(AsRef::as_ref)
+            {
+                _ = writeln!(out, "ALTER TABLE {place} SET MASKING POLICY {};", ident(&policy.name));
+            }
+        }
+        self.grants(out, &table.grants, &format!("TABLE {name}"));
+        for (_, object) in self.catalog().class(Class::RowPolicy) {
+            if let Object::RowPolicy(policy) = object
+                && policy.table == id
+            {
+                self.row_policy(out, &name, policy);
+            }
+        }
+        if table.row_security {
+            _ = writeln!(out, "ALTER TABLE {name} ENABLE ROW LEVEL SECURITY;");
+        }
+        if table.force_row_security {
+            _ = writeln!(out, "ALTER TABLE {name} FORCE ROW LEVEL SECURITY;");
+        }
+    }
+
+    /// What a person said; what the classifier suggested an inventory suggests again.
+    fn tag_use(&self, out: &mut String, place: &str, used: &TagUse) {
+        if let Some(Object::Tag(tag)) = self.catalog().get(used.tag).map(AsRef::as_ref)
+            && used.source != TagSource::Classifier
+        {
+            _ = writeln!(out, "ALTER TABLE {place} SET TAG {} = {};", ident(&tag.name), literal(&used.value));
+        }
+    }
+
+    fn row_policy(&self, out: &mut String, table: &str, policy: &RowPolicy) {
+        let kind = if policy.permissive { "PERMISSIVE" } else { "RESTRICTIVE" };
+        let roles: Vec<_> = policy.roles.iter().map(|role| self.name_of(*role)).collect();
+        let to = if roles.is_empty() { String::new() } else { format!(" TO {}", roles.join(", ")) };
+        let name = ident(&policy.name);
+        let command = if policy.for_select { "SELECT" } else { "ALL" };
+        _ = writeln!(out, "CREATE POLICY {name} ON {table} AS {kind} FOR {command}{to} USING ({});", policy.using);
+    }
+
+    pub(super) fn grants(&self, out: &mut String, grants: &[Grant], on: &str) {
+        for grant in grants {
+            let privilege = match grant.privilege {
+                Privilege::Select => "SELECT",
+                Privilege::Insert => "INSERT",
+                Privilege::Update => "UPDATE",
+                Privilege::Delete => "DELETE",
+                Privilege::Truncate => "TRUNCATE",
+                Privilege::Usage => "USAGE",
+                Privilege::Unmask => "UNMASK",
+            };
+            let columns = grant.columns.as_ref().map_or(String::new(), |columns| {
+                format!(" ({})", columns.iter().map(|column| ident(column)).collect::<Vec<_>>().join(", "))
+            });
+            _ = writeln!(out, "GRANT {privilege}{columns} ON {on} TO {};", self.name_of(grant.role));
+        }
+    }
+
+    /// Objects are made by whoever runs the script, and given to their owners at the end.
+    pub(super) fn owner(&self, out: &mut String, id: ObjectId, object: &Object) {
+        let (what, name, owner) = match object {
+            Object::Schema(o) => ("SCHEMA", ident(&o.name), o.owner),
+            Object::Table(o) if o.materialized.is_some() => {
+                ("MATERIALIZED VIEW", relation(&o.schema, &o.name), o.owner)
+            }
+            Object::Table(o) => ("TABLE", relation(&o.schema, &o.name), o.owner),
+            Object::View(o) => ("VIEW", relation(&o.schema, &o.name), o.owner),
+            Object::MaskingPolicy(o) => ("MASKING POLICY", ident(&o.name), o.owner),
+            Object::Model(o) if self.versions_of(id).is_some() => ("MODEL", ident(&o.name), o.owner),
+            Object::Source(o) => ("SOURCE", ident(&o.name), o.owner),
+            Object::Function(o) => ("FUNCTION", relation(&o.schema, &o.name), o.owner),
+            // One that belongs to a column goes with its table.
+            Object::Sequence(o) if o.owned_by.is_none() => ("SEQUENCE", relation(&o.schema, &o.name), o.owner),
+            Object::Enum(o) => ("TYPE", relation(&o.schema, &o.name), o.owner),
+            Object::Domain(o) => ("DOMAIN", relation(&o.schema, &o.name), o.owner),
+            Object::Model(_)
+            | Object::Sequence(_)
+            | Object::PlainIndex(_)
+            | Object::Comment(_)
+            | Object::Index(_)
+            | Object::Role(_)
+            | Object::Tag(_)
+            | Object::RowPolicy(_)
+            | Object::Finding(_)
+            | Object::ColumnClass(_) => return,
+        };
+        _ = writeln!(out, "ALTER {what} {name} OWNER TO {};", self.name_of(owner));
+    }
+}
