@@ -23,8 +23,11 @@ pub fn one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> 
     Exact::deserialize(deserializer).map(|number| number.0)
 }
 
+/// Metrics of a model: metric, segment, value, rows.
+type Metrics = Vec<(String, String, f64, u64)>;
+
 /// For the metrics of a model.
-pub fn metrics<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String, f64, u64)>, D::Error> {
+pub fn metrics<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Metrics, D::Error> {
     let read = Vec::<(String, String, Exact, u64)>::deserialize(deserializer)?;
     Ok(read.into_iter().map(|(metric, segment, value, rows)| (metric, segment, value.0, rows)).collect())
 }
@@ -35,7 +38,7 @@ mod tests {
 
     #[test]
     fn numbers_are_read_to_the_last_bit() {
-        for number in [0.1 + 0.2, 1.0 / 3.0, 0.6931471805599453, 5e-324, f64::MAX, 9007199254740993.0] {
+        for number in [0.1 + 0.2, 1.0 / 3.0, 0.1234567890123456, 5e-324, f64::MAX, 9007199254740993.0] {
             let text = serde_json::to_string(&Exact(number)).unwrap();
             assert_eq!(serde_json::from_str::<Exact>(&text).unwrap(), Exact(number), "{text}");
         }

@@ -100,12 +100,10 @@ pub fn export(context: &Arc<Context>, state: &SessionState, to: &Path, format: F
             }
             Object::Function(function) if ddl::is_as_written(context, state, function) => script.take_as_written(id),
             // A materialized view is filled by its query again, and a temporary table is nobody's but its session's.
-            Object::Table(table) if table.materialized.is_some() => {
-                if !ddl::works(context, state, table) {
-                    script.take_as_broken(id);
-                }
+            Object::Table(table) if table.materialized.is_some() && !ddl::works(context, state, table) => {
+                script.take_as_broken(id);
             }
-            Object::Table(table) if !is_temporary(&table.schema) => {
+            Object::Table(table) if table.materialized.is_none() && !is_temporary(&table.schema) => {
                 let (whole, table) = (table, &stored(table));
                 let base = to.join("data").join(names.of(&[&table.schema, &table.name], "table"));
                 let files: Box<dyn TableFiles> = match format {

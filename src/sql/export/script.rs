@@ -141,13 +141,15 @@ impl<'a> Script<'a> {
             part
         };
         let mut out = self.head(&objects);
-        out += &all(&|out, _, object| match object {
-            Object::Role(role) => self.role(out, role),
-            _ => {}
+        out += &all(&|out, _, object| {
+            if let Object::Role(role) = object {
+                self.role(out, role);
+            }
         });
-        out += &all(&|out, _, object| match object {
-            Object::Role(role) => self.memberships(out, role),
-            _ => {}
+        out += &all(&|out, _, object| {
+            if let Object::Role(role) = object {
+                self.memberships(out, role);
+            }
         });
         out += &all(&|out, _, object| match object {
             Object::Schema(schema) if schema.name != "public" => {
@@ -167,9 +169,10 @@ impl<'a> Script<'a> {
             Object::Table(table) if table.materialized.is_none() => self.table(out, table),
             _ => {}
         });
-        out += &all(&|out, _, object| match object {
-            Object::Sequence(sequence) => self.sequence_owned(out, sequence),
-            _ => {}
+        out += &all(&|out, _, object| {
+            if let Object::Sequence(sequence) = object {
+                self.sequence_owned(out, sequence);
+            }
         });
         out += "\n";
         out += &self.loads;
@@ -177,46 +180,53 @@ impl<'a> Script<'a> {
             _ = writeln!(out, "SELECT setval({}, {last}, {given});", literal(name));
         }
         out += "\n";
-        out += &all(&|out, _, object| match object {
-            Object::Source(source) => self.source(out, source),
-            _ => {}
+        out += &all(&|out, _, object| {
+            if let Object::Source(source) = object {
+                self.source(out, source);
+            }
         });
         rest.iter().for_each(|id| self.made_of_text(&mut out, *id));
-        out += &all(&|out, _, object| match object {
-            Object::Table(table) => {
+        out += &all(&|out, _, object| {
+            if let Object::Table(table) = object {
                 self.table_later(out, table);
                 self.unique_indexes(out, table);
             }
-            _ => {}
         });
-        out += &all(&|out, _, object| match object {
-            Object::PlainIndex(index) => self.plain_index(out, index),
-            _ => {}
+        out += &all(&|out, _, object| {
+            if let Object::PlainIndex(index) = object {
+                self.plain_index(out, index);
+            }
         });
         // Behind the rows: tables may refer to each other in a circle, and rows then need no order.
-        out += &all(&|out, _, object| match object {
-            Object::Table(table) => self.foreign_keys(out, table),
-            _ => {}
+        out += &all(&|out, _, object| {
+            if let Object::Table(table) = object {
+                self.foreign_keys(out, table);
+            }
         });
-        out += &all(&|out, _, object| match object {
-            Object::MaskingPolicy(policy) => self.masking_policy(out, policy),
-            _ => {}
+        out += &all(&|out, _, object| {
+            if let Object::MaskingPolicy(policy) = object {
+                self.masking_policy(out, policy);
+            }
         });
-        out += &all(&|out, _, object| match object {
-            Object::Tag(tag) => self.tag(out, tag),
-            _ => {}
+        out += &all(&|out, _, object| {
+            if let Object::Tag(tag) = object {
+                self.tag(out, tag);
+            }
         });
-        out += &all(&|out, id, object| match object {
-            Object::Table(table) => self.guards(out, id, table),
-            _ => {}
+        out += &all(&|out, id, object| {
+            if let Object::Table(table) = object {
+                self.guards(out, id, table);
+            }
         });
-        out += &all(&|out, _, object| match object {
-            Object::Index(index) => self.index(out, index),
-            _ => {}
+        out += &all(&|out, _, object| {
+            if let Object::Index(index) = object {
+                self.index(out, index);
+            }
         });
-        out += &all(&|out, id, object| match object {
-            Object::Model(model) => self.model(out, id, model),
-            _ => {}
+        out += &all(&|out, id, object| {
+            if let Object::Model(model) = object {
+                self.model(out, id, model);
+            }
         });
         out += &self.comments(&objects);
         out += &all(&|out, id, object| self.owner(out, id, object));
