@@ -22,7 +22,7 @@ const KINDS: usize = 18;
 /// The number of an object's kind, and whether it is exported. Fields that are left out of an export stand with `_not`.
 fn kind(object: &Object) -> (usize, bool) {
     match object {
-        Object::Schema(Schema { name: _, owner: _ }) => (0, true),
+        Object::Schema(Schema { name: _, owner: _, creators: _ }) => (0, true),
         Object::Table(table) => {
             let Table {
                 schema: _,
@@ -188,7 +188,7 @@ fn column(column: &Column) {
     tags.iter().for_each(tag_use);
 }
 
-fn check(CheckConstraint { name: _, expression: _ }: &CheckConstraint) {}
+fn check(CheckConstraint { name: _, expression: _, not_valid: _ }: &CheckConstraint) {}
 
 fn order(Order { descending: _, nulls_first: _, class: _ }: &Order) {}
 

@@ -152,15 +152,14 @@ impl<'a> Script<'a> {
             }
         });
         out += &all(&|out, _, object| match object {
-            Object::Schema(schema) if schema.name != "public" => {
-                _ = writeln!(out, "CREATE SCHEMA {};", ident(&schema.name));
+            Object::Schema(schema) => {
+                if schema.name != "public" {
+                    _ = writeln!(out, "CREATE SCHEMA {};", ident(&schema.name));
+                }
+                self.creators(out, schema);
             }
             Object::Enum(of) => self.enumeration(out, of),
             Object::Sequence(sequence) => self.sequence(out, sequence),
-            _ => {}
-        });
-        out += &all(&|out, _, object| match object {
-            Object::Schema(schema) => self.creators(out, schema),
             _ => {}
         });
         let (first, rest) = self.made_of_texts(&objects);
