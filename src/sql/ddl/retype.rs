@@ -137,7 +137,7 @@ fn must_be_free_to_change(ddl: &Ddl<'_>, id: ObjectId, table: &Table, at: usize,
     });
     for mask in column.mask.into_iter().chain(masks) {
         if let Some(Object::MaskingPolicy(policy)) = catalog.get(mask).map(AsRef::as_ref)
-            && !policy.fits(&to)
+            && !policy.fits(to)
         {
             let message =
                 format!("masking policy \"{}\" is for {}, and masks column \"{name}\"", policy.name, policy.data_type);
