@@ -88,7 +88,11 @@ impl Queue {
     ) -> Result<()> {
         let mut state = self.state.lock();
         while state.settled < ticket.0 {
-            go_on()?;
+            if let Err(error) = go_on() {
+                // Whoever was woken to lead leaves, and all others have to hear of it.
+                state.waiting.moved.notify_all();
+                return Err(error);
+            }
             if let Some(leading) = &state.leading {
                 let group = if ticket.0 <= leading.reached { leading } else { &state.waiting };
                 let moved = group.moved.clone();
@@ -162,8 +166,6 @@ impl Queue {
             state.durable_bytes -= group.iter().map(|batch| batch.bytes()).sum::<usize>();
         }
         self.applied.notify_all();
-        // Whoever waited for room has to look again.
-        state.waiting.moved.notify_all();
         result
     }
 
@@ -211,5 +213,58 @@ impl Changes {
             };
         }
         all.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::error::{Error, Kind};
+
+    /// A store that fails while a group is on its way is failed for those behind it too: none of them may wait for a leader that
+    /// will not come.
+    #[test]
+    fn all_who_wait_hear_that_nothing_more_is_written() {
+        let (queue, failed, asked) = (Queue::default(), AtomicBool::new(false), AtomicUsize::new(0));
+        let go_on = || {
+            asked.fetch_add(1, Ordering::SeqCst);
+            match failed.load(Ordering::SeqCst) {
+                true => Err(Error::new(Kind::Io, "failed")),
+                false => Ok(()),
+            }
+        };
+        let write = |_: &[Arc<Submitted>]| {
+            // Until the others have asked, and wait.
+            while asked.load(Ordering::SeqCst) < 4 {
+                thread::yield_now();
+            }
+            thread::sleep(Duration::from_millis(50));
+            failed.store(true, Ordering::SeqCst);
+            Ok(())
+        };
+        let settle = |ticket| queue.settle(ticket, go_on, write, |_: &[Arc<Submitted>]| Ok(()));
+        thread::scope(|scope| {
+            let first = queue.submit(Submitted::default());
+            let leader = scope.spawn(move || settle(first));
+            while asked.load(Ordering::SeqCst) < 1 {
+                thread::yield_now();
+            }
+            // The leader has taken its group when it has asked and something is in hand.
+            while queue.state.lock().leading.is_none() {
+                thread::yield_now();
+            }
+            let behind: Vec<_> = (0..3)
+                .map(|_| {
+                    let ticket = queue.submit(Submitted::default());
+                    scope.spawn(move || settle(ticket))
+                })
+                .collect();
+            assert!(leader.join().unwrap().is_ok());
+            assert!(behind.into_iter().all(|one| one.join().unwrap().is_err()));
+        });
     }
 }
