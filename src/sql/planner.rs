@@ -292,7 +292,7 @@ impl ContextProvider for Planner<'_> {
             return Some(grammar);
         }
         if name == functions::ARRAY {
-            return self.state.scalar_functions().get("make_array").cloned();
+            return self.state.scalar_functions().get("make_array").cloned().map(semantics::kept);
         }
         if let Some(id) = functions::cast_to_domain(name) {
             return self.domain_cast(id);

@@ -24,7 +24,6 @@ use super::super::parameters::{self, Parameters, is_open};
 use super::beneath::{computed_beneath, grouped_beneath};
 use super::common::{self, Value};
 use super::decimal::Decimals;
-use super::json::JsonConcatenation;
 use super::marked::{Marked, has_a_row};
 use super::moment::Extract;
 use super::never::known;
@@ -304,15 +303,6 @@ impl Expressions<'_> {
             match matches!(right, Expr::Literal(..)) {
                 true => right = regex::pattern(right)?,
                 false => return Ok(matching(left, op, right)),
-            }
-        } else if op == Operator::StringConcat
-            && [&left, &right].iter().any(|side| self.mark_of(side) == Some(SqlType::Jsonb))
-        {
-            // The same: elements of arrays say what they are when the array does.
-            let field = SqlType::Jsonb.field("");
-            [left, right] = [lend_as(left, &field)?, lend_as(right, &field)?];
-            if [&left, &right].iter().all(|side| self.mark_of(side) == Some(SqlType::Jsonb)) {
-                return Ok(function::call(JsonConcatenation, vec![left, right]));
             }
         } else if matches!(op, Operator::AtArrow | Operator::ArrowAt) {
             // What is computed is known to be JSON by now.
