@@ -73,14 +73,12 @@ pub async fn inventory(ddl: &mut Ddl<'_>, inventory: Inventory) -> Result<usize>
             ddl.context.notice(format!("inventory {} of {total}: {name} is unchanged", n + 1));
             continue;
         }
-        match look(ddl, &asset, &options).await {
+        let finding = match look(ddl, &asset, &options).await {
             Ok(finding) => {
                 let rows = finding.facts["row_count"].as_i64().unwrap_or(0);
                 let domain = finding.facts["domain"].as_str().unwrap_or("other").to_owned();
                 ddl.context.notice(format!("inventory {} of {total}: {name}: {rows} rows, {domain}", n + 1));
-                let id = before.map_or_else(|| ddl.new_id(), |(id, _)| id);
-                ddl.txn.put_object(id, Object::Finding(finding))?;
-                looked += 1;
+                finding
             }
             // What cannot be read, a file that breaks its own format or a view that divides by zero, is told about that asset and
             // is not the end of the inventory.
@@ -90,13 +88,13 @@ pub async fn inventory(ddl: &mut Ddl<'_>, inventory: Inventory) -> Result<usize>
                     n + 1,
                     error.message()
                 ));
-                let id = before.map_or_else(|| ddl.new_id(), |(id, _)| id);
-                let finding = unread(ddl, &asset);
-                ddl.txn.put_object(id, Object::Finding(finding))?;
-                looked += 1;
+                unread(ddl, &asset)
             }
             Err(error) => return Err(error),
-        }
+        };
+        let id = before.map_or_else(|| ddl.new_id(), |(id, _)| id);
+        ddl.txn.put_object(id, Object::Finding(finding))?;
+        looked += 1;
     }
     Ok(looked)
 }
@@ -412,6 +410,8 @@ fn unread(ddl: &Ddl<'_>, asset: &Asset) -> Finding {
     }
     found.facts["evidence"]["unreadable"] = json!("a query of it says why");
     found.quality = Vec::new();
+    // It is looked at each time: what was in the way may be gone.
+    found.fingerprint = !asset.fingerprint;
     found
 }
 
