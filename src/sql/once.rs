@@ -83,7 +83,8 @@ fn times_named(query: &Query, name: &ast::Ident) -> usize {
     count.1
 }
 
-fn is_volatile(plan: &LogicalPlan) -> DfResult<bool> {
+/// Whether a plan may give other rows when it runs again.
+pub(super) fn is_volatile(plan: &LogicalPlan) -> DfResult<bool> {
     let mut volatile = false;
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expression| {

@@ -4,6 +4,7 @@ use super::caught;
 use super::context::{Cancel, Context};
 use super::lateral;
 use super::memory::owning;
+use super::semantics::asks;
 use super::sparing;
 use super::stoppable::stoppable;
 use crate::error::{Error, Kind, Result};
@@ -12,7 +13,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DataFusionError, Result as DfResult};
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -77,7 +78,7 @@ pub async fn physical(state: &SessionState, plan: &LogicalPlan) -> DfResult<Arc<
     let LogicalPlan::Projection(last) = plan else {
         return state.query_planner().create_physical_plan(plan, state).await;
     };
-    if !is_ordered(&last.input) || last.expr.iter().any(has_query) {
+    if !is_ordered(&last.input) || last.expr.iter().any(asks) {
         return state.query_planner().create_physical_plan(plan, state).await;
     }
     let ordered = state.query_planner().create_physical_plan(&last.input, state).await?;
@@ -97,13 +98,6 @@ fn is_ordered(plan: &LogicalPlan) -> bool {
         LogicalPlan::Projection(projection) => is_ordered(&projection.input),
         _ => false,
     }
-}
-
-fn has_query(expression: &Expr) -> bool {
-    let is_query = |part: &Expr| {
-        matches!(part, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_))
-    };
-    expression.exists(|part| Ok(is_query(part))).unwrap_or(true)
 }
 
 /// All names were found when the statement was planned: where the engine loses one later, it cannot run what was asked.

@@ -4,9 +4,10 @@
 //!   apart ([`told_apart`]).
 //! * The first rows of an order are those of a sort of all ([`sorted_whole`]), not a heap of them.
 
+use super::once::is_volatile;
 use crate::error::Result;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DataFusionError, JoinType};
+use datafusion::common::JoinType;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::execution::SessionState;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{Expr, Join, LogicalPlan, LogicalPlanBuilder, col, lit};
@@ -60,17 +61,6 @@ fn told_apart(plan: LogicalPlan) -> Result<LogicalPlan> {
         Ok(Transformed::yes(plan))
     });
     Ok(changed?.data)
-}
-
-fn is_volatile(plan: &LogicalPlan) -> Result<bool, DataFusionError> {
-    let mut volatile = false;
-    plan.apply_with_subqueries(|node| {
-        node.apply_expressions(|expression| {
-            volatile |= expression.is_volatile();
-            Ok(TreeNodeRecursion::Continue)
-        })
-    })?;
-    Ok(volatile)
 }
 
 /// The same plan in which a limit stands over a sort, and not within it.

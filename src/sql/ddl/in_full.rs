@@ -26,45 +26,12 @@ pub fn in_full(text: &str, context: &Context) -> Result<String> {
 
 /// Gives each such name in a query or an expression its schema, as the search path has it now.
 pub fn spell(node: &mut impl VisitMut, context: &Context) {
-    let _ = VisitMut::visit(node, &mut InFull(context));
+    each(node, InFull(context));
 }
 
 /// Tells of each name of a function and of a type that a query or an expression has.
 pub fn names_in_full(node: &mut impl VisitMut, tell: &mut dyn FnMut(Class, &ObjectName)) {
-    let _ = VisitMut::visit(node, &mut Told(tell));
-}
-
-struct Told<'a>(&'a mut dyn FnMut(Class, &ObjectName));
-
-impl Told<'_> {
-    fn data_type(&mut self, data_type: &DataType) {
-        match data_type {
-            DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)) => self.data_type(item),
-            DataType::Custom(name, _) => (self.0)(Class::Type, name),
-            _ => {}
-        }
-    }
-}
-
-impl VisitorMut for Told<'_> {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
-        match expression {
-            Expr::Function(call) => (self.0)(Class::Function, &call.name),
-            Expr::Cast { data_type, .. } => self.data_type(data_type),
-            Expr::TypedString(typed) => self.data_type(&typed.data_type),
-            _ => {}
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } = factor {
-            (self.0)(Class::Function, name);
-        }
-        ControlFlow::Continue(())
-    }
+    each(node, Told(tell));
 }
 
 /// The new schema and name of a function, a type or (of [`Class::Relation`]) a sequence; none where they stay.
@@ -72,7 +39,71 @@ pub(super) type Naming<'a> = &'a dyn Fn(Class, &str, &str) -> Option<(String, St
 
 /// Gives functions, types and sequences new names, where they are named with their schemas.
 pub(super) fn rename(node: &mut impl VisitMut, naming: Naming<'_>) {
-    let _ = VisitMut::visit(node, &mut Renamed(naming));
+    each(node, Renamed(naming));
+}
+
+/// What is done with the names of a query or an expression.
+trait Names {
+    /// With that of a function.
+    fn function(&mut self, name: &mut ObjectName);
+    /// With that of a type which the grammar does not know.
+    fn data_type(&mut self, name: &mut ObjectName);
+    /// With that of a sequence, a text that a function is given.
+    fn sequence(&mut self, _name: &mut String) {}
+}
+
+fn each(node: &mut impl VisitMut, names: impl Names) {
+    let _ = VisitMut::visit(node, &mut Each(names));
+}
+
+struct Each<N>(N);
+
+impl<N: Names> Each<N> {
+    fn data_type(&mut self, data_type: &mut DataType) {
+        match data_type {
+            DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)) => self.data_type(item),
+            DataType::Custom(name, _) => self.0.data_type(name),
+            _ => {}
+        }
+    }
+}
+
+impl<N: Names> VisitorMut for Each<N> {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        match expression {
+            Expr::Function(call) => {
+                self.0.function(&mut call.name);
+                if let Some(text) = sequence_of(call) {
+                    self.0.sequence(text);
+                }
+            }
+            Expr::Cast { data_type, .. } => self.data_type(data_type),
+            Expr::TypedString(typed) => self.data_type(&mut typed.data_type),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } = factor {
+            self.0.function(name);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+struct Told<'a>(&'a mut dyn FnMut(Class, &ObjectName));
+
+impl Names for Told<'_> {
+    fn function(&mut self, name: &mut ObjectName) {
+        (self.0)(Class::Function, name);
+    }
+
+    fn data_type(&mut self, name: &mut ObjectName) {
+        (self.0)(Class::Type, name);
+    }
 }
 
 struct Renamed<'a>(Naming<'a>);
@@ -85,49 +116,30 @@ impl Renamed<'_> {
             *name = full(&schema, &plain);
         }
     }
-
-    fn data_type(&self, data_type: &mut DataType) {
-        match data_type {
-            DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)) => self.data_type(item),
-            DataType::Custom(name, _) => self.name(Class::Type, name),
-            _ => {}
-        }
-    }
 }
 
-impl VisitorMut for Renamed<'_> {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
-        match expression {
-            Expr::Function(call) => {
-                self.name(Class::Function, &mut call.name);
-                if let Some(text) = sequence_of(call)
-                    && let Ok((Some(schema), name)) = qualified(text)
-                    && let Some((schema, name)) = (self.0)(Class::Relation, &schema, &name)
-                {
-                    *text = format!("{}.{}", quoted(&schema), quoted(&name));
-                }
-            }
-            Expr::Cast { data_type, .. } => self.data_type(data_type),
-            Expr::TypedString(typed) => self.data_type(&mut typed.data_type),
-            _ => {}
-        }
-        ControlFlow::Continue(())
+impl Names for Renamed<'_> {
+    fn function(&mut self, name: &mut ObjectName) {
+        self.name(Class::Function, name);
     }
 
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } = factor {
-            self.name(Class::Function, name);
+    fn data_type(&mut self, name: &mut ObjectName) {
+        self.name(Class::Type, name);
+    }
+
+    fn sequence(&mut self, text: &mut String) {
+        if let Ok((Some(schema), name)) = qualified(text)
+            && let Some((schema, name)) = (self.0)(Class::Relation, &schema, &name)
+        {
+            *text = format!("{}.{}", quoted(&schema), quoted(&name));
         }
-        ControlFlow::Continue(())
     }
 }
 
 struct InFull<'a>(&'a Context);
 
-impl InFull<'_> {
-    fn function(&self, name: &mut ObjectName) {
+impl Names for InFull<'_> {
+    fn function(&mut self, name: &mut ObjectName) {
         if let Some(function) = inline::find(self.0, name)
             && name.0.len() == 1
         {
@@ -135,27 +147,20 @@ impl InFull<'_> {
         }
     }
 
-    fn data_type(&self, data_type: &mut DataType) {
-        match data_type {
-            DataType::Array(ArrayElemTypeDef::SquareBracket(item, _)) => self.data_type(item),
-            DataType::Custom(name, _)
-                if name.0.len() == 1 && sql_type(&DataType::Custom(name.clone(), vec![])).is_err() =>
-            {
-                let Ok((None, plain)) = split(name) else { return };
-                if let Some((_, domain)) = find_domain(self.0, None, &plain) {
-                    *name = full(&domain.schema, &domain.name);
-                } else if let Some((_, of)) = find_enum(self.0, None, &plain) {
-                    *name = full(&of.schema, &of.name);
-                }
-            }
-            _ => {}
+    fn data_type(&mut self, name: &mut ObjectName) {
+        if name.0.len() != 1 || sql_type(&DataType::Custom(name.clone(), vec![])).is_ok() {
+            return;
+        }
+        let Ok((None, plain)) = split(name) else { return };
+        if let Some((_, domain)) = find_domain(self.0, None, &plain) {
+            *name = full(&domain.schema, &domain.name);
+        } else if let Some((_, of)) = find_enum(self.0, None, &plain) {
+            *name = full(&of.schema, &of.name);
         }
     }
 
-    fn sequence(&self, call: &mut Function) {
-        if let Some(text) = sequence_of(call)
-            && let Ok((_, sequence)) = sequences::must_find(self.0, text)
-        {
+    fn sequence(&mut self, text: &mut String) {
+        if let Ok((_, sequence)) = sequences::must_find(self.0, text) {
             *text = format!("{}.{}", quoted(&sequence.schema), quoted(&sequence.name));
         }
     }
@@ -180,30 +185,6 @@ fn sequence_of(call: &mut Function) -> Option<&mut String> {
     match &mut value.value {
         Value::SingleQuotedString(text) => Some(text),
         _ => None,
-    }
-}
-
-impl VisitorMut for InFull<'_> {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
-        match expression {
-            Expr::Function(call) => {
-                self.function(&mut call.name);
-                self.sequence(call);
-            }
-            Expr::Cast { data_type, .. } => self.data_type(data_type),
-            Expr::TypedString(typed) => self.data_type(&mut typed.data_type),
-            _ => {}
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } = factor {
-            self.function(name);
-        }
-        ControlFlow::Continue(())
     }
 }
 

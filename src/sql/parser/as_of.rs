@@ -151,15 +151,8 @@ fn unexpected(token: &TokenWithSpan) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::parse;
+    use super::super::{parse, read};
     use super::*;
-
-    fn read(sql: &str) -> String {
-        match &parse(sql).unwrap()[0].body {
-            super::super::Body::Sql(sql) => sql.to_string(),
-            super::super::Body::Own(own) => format!("{own:?}"),
-        }
-    }
 
     #[test]
     fn a_moment_goes_before_the_name() {

@@ -25,7 +25,12 @@ impl VisitorMut for Flat {
             let op = op.clone();
             if length(expression, &op) >= RUN_MIN {
                 let nothing = Expr::Value(Value::Null.into());
-                *expression = tree(&op, run(std::mem::replace(expression, nothing), &op));
+                let conditions = run(std::mem::replace(expression, nothing), &op);
+                let both =
+                    |left, right| Expr::BinaryOp { left: Box::new(left), op: op.clone(), right: Box::new(right) };
+                if let Some(tree) = paired(conditions, both) {
+                    *expression = tree;
+                }
             }
         }
         ControlFlow::Continue(())
@@ -61,20 +66,20 @@ fn run(mut chain: Expr, op: &BinaryOperator) -> Vec<Expr> {
     found
 }
 
-/// A tree of conditions, in their order.
-fn tree(op: &BinaryOperator, mut conditions: Vec<Expr>) -> Expr {
-    while conditions.len() > 1 {
-        let mut paired = Vec::with_capacity(conditions.len().div_ceil(2));
-        let mut each = conditions.into_iter();
+/// What has been joined two by two, in its order, until it is one: as deep as the logarithm of its number. None of nothing.
+pub fn paired<T>(mut items: Vec<T>, join: impl Fn(T, T) -> T) -> Option<T> {
+    while items.len() > 1 {
+        let mut pairs = Vec::with_capacity(items.len().div_ceil(2));
+        let mut each = items.into_iter();
         while let Some(left) = each.next() {
-            paired.push(match each.next() {
-                Some(right) => Expr::BinaryOp { left: Box::new(left), op: op.clone(), right: Box::new(right) },
+            pairs.push(match each.next() {
+                Some(right) => join(left, right),
                 None => left,
             });
         }
-        conditions = paired;
+        items = pairs;
     }
-    conditions.pop().unwrap_or_else(|| Expr::Value(Value::Null.into()))
+    items.pop()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! * `CREATE RECURSIVE VIEW v (a) AS query` is `CREATE VIEW v (a) AS WITH RECURSIVE v (a) AS (query) SELECT a FROM v`.
 //! * `CREATE VIEW v WITH (security_barrier) AS query`: options without a value are true.
 
+use super::tokens::keyword_at;
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{ColumnDef, DataType, Ident};
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -32,15 +33,15 @@ impl Taken {
 /// The tokens of a CREATE statement in words that sqlparser reads. There is no white space among them.
 pub fn spell(tokens: &mut Vec<TokenWithSpan>) -> Result<Taken> {
     let mut taken = Taken::default();
-    if keyword(tokens, 0) != Some(Keyword::CREATE) {
+    if keyword_at(tokens, 0) != Some(Keyword::CREATE) {
         return Ok(taken);
     }
     if is_word(tokens, 1, "unlogged") && is_word(tokens, 2, "table") {
         tokens.remove(1);
         taken.unlogged = true;
     }
-    let kind = (1..6).find(|at| matches!(keyword(tokens, *at), Some(Keyword::TABLE | Keyword::VIEW)));
-    match kind.map(|at| (at, keyword(tokens, at))) {
+    let kind = (1..6).find(|at| matches!(keyword_at(tokens, *at), Some(Keyword::TABLE | Keyword::VIEW)));
+    match kind.map(|at| (at, keyword_at(tokens, at))) {
         Some((at, Some(Keyword::TABLE))) => taken.columns = columns(tokens, at + 1),
         Some((at, Some(Keyword::VIEW))) => {
             recursive(tokens, at)?;
@@ -49,13 +50,6 @@ pub fn spell(tokens: &mut Vec<TokenWithSpan>) -> Result<Taken> {
         _ => {}
     }
     Ok(taken)
-}
-
-fn keyword(tokens: &[TokenWithSpan], at: usize) -> Option<Keyword> {
-    match &tokens.get(at)?.token {
-        Token::Word(word) if word.quote_style.is_none() => Some(word.keyword),
-        _ => None,
-    }
 }
 
 fn is_word(tokens: &[TokenWithSpan], at: usize, wanted: &str) -> bool {
@@ -94,14 +88,17 @@ fn names(tokens: &[TokenWithSpan], at: usize) -> Option<(Vec<Ident>, Range<usize
 
 /// Takes the names of the columns out of CREATE TABLE ... AS, whose name begins at a place.
 fn columns(tokens: &mut Vec<TokenWithSpan>, mut at: usize) -> Vec<Ident> {
-    if [Keyword::IF, Keyword::NOT, Keyword::EXISTS].iter().enumerate().all(|(n, k)| keyword(tokens, at + n) == Some(*k))
+    if [Keyword::IF, Keyword::NOT, Keyword::EXISTS]
+        .iter()
+        .enumerate()
+        .all(|(n, k)| keyword_at(tokens, at + n) == Some(*k))
     {
         at += 3;
     }
     let end = name_end(tokens, at);
     let Some((names, place)) = names(tokens, end) else { return Vec::new() };
     // Of other tables no column is without a type.
-    if !matches!(keyword(tokens, place.end), Some(Keyword::AS | Keyword::ON | Keyword::WITH | Keyword::USING)) {
+    if !matches!(keyword_at(tokens, place.end), Some(Keyword::AS | Keyword::ON | Keyword::WITH | Keyword::USING)) {
         return Vec::new();
     }
     tokens.drain(place);
@@ -110,12 +107,12 @@ fn columns(tokens: &mut Vec<TokenWithSpan>, mut at: usize) -> Vec<Ident> {
 
 /// Writes a recursive view as the view that it is; VIEW stands at a place.
 fn recursive(tokens: &mut Vec<TokenWithSpan>, at: usize) -> Result<()> {
-    let Some(word) = (1..at).find(|n| keyword(tokens, *n) == Some(Keyword::RECURSIVE)) else { return Ok(()) };
+    let Some(word) = (1..at).find(|n| keyword_at(tokens, *n) == Some(Keyword::RECURSIVE)) else { return Ok(()) };
     let end = name_end(tokens, at + 1);
     let Some((columns, place)) = names(tokens, end) else {
         return Err(Error::new(Kind::Syntax, "CREATE RECURSIVE VIEW needs the names of its columns"));
     };
-    if keyword(tokens, place.end) != Some(Keyword::AS) {
+    if keyword_at(tokens, place.end) != Some(Keyword::AS) {
         return Err(Error::new(Kind::Unsupported, "CREATE RECURSIVE VIEW ... WITH (options) is not supported"));
     }
     let span = tokens[word].span;
@@ -164,14 +161,7 @@ fn options(tokens: &mut Vec<TokenWithSpan>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Body, parse};
-
-    fn read(sql: &str) -> String {
-        match parse(sql).unwrap().remove(0).body {
-            Body::Sql(sql) => sql.to_string(),
-            Body::Own(own) => format!("{own:?}"),
-        }
-    }
+    use super::super::read;
 
     #[test]
     fn definitions_are_written_in_other_words() {

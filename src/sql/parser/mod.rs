@@ -201,6 +201,15 @@ fn byte_of(sql: &str, starts: &[usize], line: u64, column: u64) -> usize {
     start + within
 }
 
+/// What a statement is read as, in words.
+#[cfg(test)]
+fn read(sql: &str) -> String {
+    match parse(sql).unwrap().remove(0).body {
+        Body::Sql(sql) => sql.to_string(),
+        Body::Own(own) => format!("{own:?}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

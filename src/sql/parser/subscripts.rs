@@ -2,18 +2,20 @@
 //!
 //! `SET j['a']['b'] = x` becomes `SET j = subscript_assigned(j, x, 'a', 'b')`, a function of ours.
 
+use super::tokens::keyword_at;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
 /// The tokens of an UPDATE, or of an INSERT with DO UPDATE, in words that sqlparser reads. There is no white space among them.
 pub fn spell(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    if !matches!(keyword(&tokens, 0), Some(Keyword::UPDATE | Keyword::INSERT | Keyword::WITH)) {
+    if !matches!(keyword_at(&tokens, 0), Some(Keyword::UPDATE | Keyword::INSERT | Keyword::WITH)) {
         return tokens;
     }
     let mut spelt = Vec::with_capacity(tokens.len());
     let mut at = 0;
     while at < tokens.len() {
-        let first = at > 0 && (keyword(&tokens, at - 1) == Some(Keyword::SET) || tokens[at - 1].token == Token::Comma);
+        let first =
+            at > 0 && (keyword_at(&tokens, at - 1) == Some(Keyword::SET) || tokens[at - 1].token == Token::Comma);
         match first.then(|| assignment(&tokens, at)).flatten() {
             Some((said, next)) => {
                 let span = tokens[at].span;
@@ -93,23 +95,9 @@ fn end(tokens: &[TokenWithSpan], at: usize) -> usize {
     tokens.len()
 }
 
-fn keyword(tokens: &[TokenWithSpan], at: usize) -> Option<Keyword> {
-    match &tokens.get(at)?.token {
-        Token::Word(word) if word.quote_style.is_none() => Some(word.keyword),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::{Body, parse};
-
-    fn read(sql: &str) -> String {
-        match &parse(sql).unwrap()[0].body {
-            Body::Sql(sql) => sql.to_string(),
-            Body::Own(own) => format!("{own:?}"),
-        }
-    }
+    use super::super::{parse, read};
 
     #[test]
     fn elements_are_put_into_their_columns() {

@@ -1,6 +1,7 @@
 //! `TABLE t`: all of a relation. The grammar below reads too much behind it, so the word becomes `SELECT * FROM` where a query
 //! may begin.
 
+use super::tokens::keyword;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
@@ -104,12 +105,5 @@ fn begins(before: Option<&TokenWithSpan>, first: Option<Keyword>) -> bool {
         Some(token) if token.token == Token::LParen => true,
         Some(token) if token.token == Token::RParen => matches!(first, Some(WITH | INSERT)),
         Some(token) => matches!(keyword(token), Some(UNION | EXCEPT | INTERSECT | ALL | DISTINCT | AS)),
-    }
-}
-
-fn keyword(token: &TokenWithSpan) -> Option<Keyword> {
-    match &token.token {
-        Token::Word(word) if word.quote_style.is_none() => Some(word.keyword),
-        _ => None,
     }
 }

@@ -280,16 +280,22 @@ fn ends_from(keyword: Keyword) -> bool {
     )
 }
 
+/// The keyword that a token is.
+pub(super) fn keyword(token: &TokenWithSpan) -> Option<Keyword> {
+    match &token.token {
+        Token::Word(word) if word.quote_style.is_none() => Some(word.keyword),
+        _ => None,
+    }
+}
+
+/// The keyword at a place.
+pub(super) fn keyword_at(tokens: &[TokenWithSpan], at: usize) -> Option<Keyword> {
+    keyword(tokens.get(at)?)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::{Body, parse};
-
-    fn read(sql: &str) -> String {
-        match &parse(sql).unwrap()[0].body {
-            Body::Sql(sql) => sql.to_string(),
-            Body::Own(own) => format!("{own:?}"),
-        }
-    }
+    use super::super::{parse, read};
 
     #[test]
     fn operators_end_where_postgresql_ends_them() {

@@ -164,14 +164,7 @@ fn without_length(before: &[TokenWithSpan]) -> impl Iterator<Item = &Token> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Body, parse};
-
-    fn read(sql: &str) -> String {
-        match &parse(sql).unwrap()[0].body {
-            Body::Sql(sql) => sql.to_string(),
-            Body::Own(own) => format!("{own:?}"),
-        }
-    }
+    use super::super::read;
 
     #[test]
     fn types_have_more_spellings() {

@@ -4,6 +4,7 @@
 //! UNION is associative: the queries of a long run become a tree that is as deep as the logarithm of their number. Of the others so
 //! many are refused.
 
+use super::conditions::paired;
 use crate::config::SET_OPERATIONS_MAX;
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{Query, SetExpr, SetOperator, SetQuantifier, Values, VisitMut, VisitorMut};
@@ -68,20 +69,8 @@ fn flat(body: SetExpr) -> (SetExpr, usize) {
 }
 
 /// A tree of queries, in their order.
-pub fn tree(op: SetOperator, quantifier: SetQuantifier, mut queries: Vec<SetExpr>) -> SetExpr {
-    while queries.len() > 1 {
-        let mut paired = Vec::with_capacity(queries.len().div_ceil(2));
-        let mut each = queries.into_iter();
-        while let Some(left) = each.next() {
-            paired.push(match each.next() {
-                Some(right) => both(op, quantifier, left, right),
-                None => left,
-            });
-        }
-        queries = paired;
-    }
-    queries
-        .pop()
+pub fn tree(op: SetOperator, quantifier: SetQuantifier, queries: Vec<SetExpr>) -> SetExpr {
+    paired(queries, |left, right| both(op, quantifier, left, right))
         .unwrap_or_else(|| SetExpr::Values(Values { explicit_row: false, value_keyword: false, rows: Vec::new() }))
 }
 

@@ -1,6 +1,7 @@
 //! What an aggregate has computed before it: subqueries among its arguments, which the engine looks for in projections and conditions
 //! only, and expressions of ROLLUP and CUBE, which it knows again by the words that they had at first.
 
+use super::correlated::is_subquery;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, Result as DfResult};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
@@ -64,8 +65,4 @@ pub fn grouped_beneath(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan
 fn over(input: Arc<LogicalPlan>, computed: Vec<Expr>) -> DfResult<LogicalPlanBuilder> {
     let columns = input.schema().columns().into_iter().map(Expr::Column).collect::<Vec<_>>();
     LogicalPlanBuilder::from(Arc::unwrap_or_clone(input)).project(columns.into_iter().chain(computed))
-}
-
-fn is_subquery(expr: &Expr) -> bool {
-    matches!(expr, Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_) | Expr::SetComparison(_))
 }

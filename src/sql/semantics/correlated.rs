@@ -86,12 +86,14 @@ fn condition(filter: &Filter) -> DfResult<Option<LogicalPlan>> {
     over(&plan, &input, &own)
 }
 
+/// Whether an expression is a subquery.
+pub fn is_subquery(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_))
+}
+
 /// Whether an expression has a subquery in it.
-fn asks(expr: &Expr) -> bool {
-    let is = |expr: &Expr| {
-        matches!(expr, Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_))
-    };
-    expr.exists(|expr| Ok(is(expr))).unwrap_or(true)
+pub fn asks(expr: &Expr) -> bool {
+    expr.exists(|expr| Ok(is_subquery(expr))).unwrap_or(true)
 }
 
 /// The node over its input joined with the subqueries among its expressions, if there are any for here. What it gives out besides

@@ -4,33 +4,15 @@
 //! row's: an order, a group or DISTINCT by the key and something else would lose that. Here only what really depends on the key is
 //! left to it, in the plan of each relation when it is made, and again before each rule of the optimizer that asks.
 
-use super::fence::Fences;
-use super::whole_groups::WholeGroups;
 use datafusion::common::tree_node::{Transformed, TreeNodeRecursion};
 use datafusion::common::{Dependency, FunctionalDependence, FunctionalDependencies, Result as DfResult};
 use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, Unnest};
-use datafusion::optimizer::{Optimizer, OptimizerConfig, OptimizerRule};
+use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use std::sync::Arc;
 
-/// The optimizer's rules, with fences before all, keys set right before those that ask for them, and groups kept from conditions.
-pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
-    const ASK: [&str; 3] = ["replace_distinct_aggregate", "eliminate_duplicated_expr", "optimize_projections"];
-    let right: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(TrueKeys);
-    let whole: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(WholeGroups);
-    let with = |rule: Arc<dyn OptimizerRule + Send + Sync>| {
-        let before = match rule.name() {
-            name if ASK.contains(&name) => Some(right.clone()),
-            "push_down_filter" => Some(whole.clone()),
-            _ => None,
-        };
-        before.into_iter().chain([rule])
-    };
-    let fences: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(Fences);
-    std::iter::once(fences).chain(Optimizer::new().rules.into_iter().flat_map(with)).collect()
-}
-
+/// Sets keys right.
 #[derive(Debug)]
-struct TrueKeys;
+pub struct TrueKeys;
 
 impl OptimizerRule for TrueKeys {
     fn name(&self) -> &str {

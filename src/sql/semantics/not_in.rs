@@ -1,5 +1,6 @@
 //! `x [NOT] IN (subquery)` where it is NULL: the engine's joins for it know true and false only.
 
+use super::correlated::asks;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
 use datafusion::logical_expr::expr::{Exists, InSubquery};
@@ -48,7 +49,7 @@ fn holds(expr: Expr, outside: &DFSchema) -> DfResult<Expr> {
 
 /// `x NOT IN (subquery)` holds where no row is, or could be, equal to x.
 fn as_exists(membership: InSubquery, outside: &DFSchema) -> DfResult<Expr> {
-    if !membership.negated || !is_plain(&membership)? {
+    if !membership.negated || !is_plain(&membership) {
         return Ok(Expr::InSubquery(membership));
     }
     any_row(&membership, outside, Expr::is_not_false, true)
@@ -56,7 +57,7 @@ fn as_exists(membership: InSubquery, outside: &DFSchema) -> DfResult<Expr> {
 
 /// `x IN (subquery)`: true where a row is equal, else NULL where one could be.
 fn as_value(membership: InSubquery, outside: &DFSchema) -> DfResult<Expr> {
-    if !is_plain(&membership)? {
+    if !is_plain(&membership) {
         return Ok(Expr::InSubquery(membership));
     }
     let equal = any_row(&membership, outside, |same| same, false)?;
@@ -65,11 +66,8 @@ fn as_value(membership: InSubquery, outside: &DFSchema) -> DfResult<Expr> {
     when(equal, lit(!membership.negated)).when(unknown, null).otherwise(lit(membership.negated))
 }
 
-fn is_plain(membership: &InSubquery) -> DfResult<bool> {
-    let asks = |e: &Expr| {
-        matches!(e, Expr::Exists(_) | Expr::InSubquery(_) | Expr::ScalarSubquery(_) | Expr::SetComparison(_))
-    };
-    Ok(!membership.expr.contains_outer() && !membership.expr.exists(|e| Ok(asks(e)))?)
+fn is_plain(membership: &InSubquery) -> bool {
+    !membership.expr.contains_outer() && !asks(&membership.expr)
 }
 
 /// Name of the subquery, whose table may be that outside too.

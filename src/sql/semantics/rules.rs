@@ -1,0 +1,26 @@
+//! The engine's logical optimizer, with rules of ours where they belong.
+
+use super::fence::Fences;
+use super::multiplied::TrueKeys;
+use super::whole_groups::WholeGroups;
+use datafusion::optimizer::{Optimizer, OptimizerRule};
+use std::sync::Arc;
+
+/// Rules of the engine that ask for keys.
+const ASK: [&str; 3] = ["replace_distinct_aggregate", "eliminate_duplicated_expr", "optimize_projections"];
+
+/// The optimizer's rules, with fences before all, keys set right before those that ask for them, and groups kept from conditions.
+pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let right: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(TrueKeys);
+    let whole: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(WholeGroups);
+    let with = |rule: Arc<dyn OptimizerRule + Send + Sync>| {
+        let before = match rule.name() {
+            name if ASK.contains(&name) => Some(right.clone()),
+            "push_down_filter" => Some(whole.clone()),
+            _ => None,
+        };
+        before.into_iter().chain([rule])
+    };
+    let fences: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(Fences);
+    std::iter::once(fences).chain(Optimizer::new().rules.into_iter().flat_map(with)).collect()
+}
