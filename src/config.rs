@@ -83,6 +83,8 @@ pub const ENGINE_KEY_BYTES_MAX: usize = 256;
 pub const SLED_SEGMENT_BYTES: usize = 2 << 20;
 /// How often sled's own thread writes and tidies, in milliseconds; commits don't wait for it.
 pub const SLED_FLUSH_EVERY_MS: u64 = 500;
+/// How long a write of sled's log is waited for before somebody else asks for it too, in milliseconds; doubled each time.
+pub const SLED_FLUSH_PATIENCE_MS: u64 = 200;
 /// Longest that sled may take to recover before it counts as damaged, in seconds.
 pub const SLED_OPEN_SECONDS_MAX: u64 = 600;
 /// Bytes of one log of the journal; a longer one is followed by a new one.

@@ -20,7 +20,7 @@ mod power;
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use stewarddb::sql::Outcome;
 use stewarddb::{Database, KeySource, Kind, MasterKey, Session, cell_text, storage};
@@ -31,7 +31,7 @@ const ROUNDS: &str = "STEWARD_CRASH_ROUNDS";
 /// How many commits a child makes before it ends by itself, and whether it closes the database then.
 const STOP: &str = "STEWARD_CRASH_STOP";
 const CUTS: &str = "STEWARD_CRASH_CUTS";
-/// How long a child may take until its first acknowledgement. The machine may be busy.
+/// How long a child may take until its first acknowledgement, or to its end. The machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Rows of one large commit.
 const LARGE_ROWS: i64 = 60_000;
@@ -284,6 +284,21 @@ fn round(folder: &Path, work: &str, life: Duration) -> Vec<i64> {
     lines.try_iter().filter_map(|line| line.strip_prefix("acknowledged ")?.parse().ok()).collect()
 }
 
+/// Runs a child to its end, which has to come: one that hangs fails the test that started it.
+fn run(mut command: Command, what: &str) -> Output {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let id = child.id().to_string();
+    let (sender, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || sender.send(child.wait_with_output()));
+    match ended.recv_timeout(PATIENCE) {
+        Ok(output) => output.unwrap(),
+        Err(_) => {
+            let _ = Command::new("kill").args(["-9", &id]).status();
+            panic!("{what}: the child does not end")
+        }
+    }
+}
+
 /// Rounds to run, and the pseudo-random life of the child in each: 50 to 400 ms.
 fn lives(rounds: usize) -> impl Iterator<Item = Duration> {
     let rounds = std::env::var(ROUNDS).ok().and_then(|text| text.parse().ok()).unwrap_or(rounds);
@@ -442,7 +457,7 @@ fn record(folder: &Path, library: &Path, stops: &[i64]) -> Vec<power::Event> {
         command.args(["--exact", "child", "--ignored", "--nocapture", "--test-threads=1"]);
         command.env(FOLDER, &data).env(WORK, "mixed").env(STOP, stop.to_string());
         command.env("LD_PRELOAD", library).env("PL_ROOT", &data).env("PL_LOG", &record);
-        let output = command.output().unwrap();
+        let output = run(command, "under the recorder");
         assert!(output.status.success(), "the recorded child failed: {}", String::from_utf8_lossy(&output.stderr));
     }
     power::read(&record)
@@ -543,9 +558,9 @@ fn a_failing_disk_acknowledges_nothing() {
         command.args(["--exact", "child_on_a_failing_disk", "--ignored", "--nocapture", "--test-threads=1"]);
         command.env(FOLDER, &data).env("LD_PRELOAD", &library).env("FAULT_ROOT", &data);
         command.env("FAULT_CALL", call).env("FAULT_AT", at.to_string()).env("FAULT_ERROR", error.to_string());
-        let output = command.output().unwrap();
-        let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let here = format!("{call} {at} fails with {error}");
+        let output = run(command, &here);
+        let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{here}: {said}{errors}");
         refused += usize::from(said.contains("refused"));
         acknowledged.extend(said.lines().filter_map(|line| line.strip_prefix("acknowledged ")?.parse::<i64>().ok()));

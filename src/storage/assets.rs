@@ -150,9 +150,34 @@ impl Assets {
 
     /// Everything written before is durable on return.
     pub(super) fn flush(&self) -> Result<()> {
-        guarded(&self.dir, || self.db.flush())?.map_err(|error| self.name(error))?;
+        self.flush_log()?;
         // What sled has written by then, in whatever pieces, is synced here: it does not do so itself (`sync_range`).
         self.log.sync_all().map_err(|error| Error::io(format!("\"{}\"", self.dir.display()), &error))
+    }
+
+    /// Waits until sled has written its log; gives the bytes written.
+    ///
+    /// When such a write fails, sled 0.34.7 may note it without waking those who wait (`exit_reservation` of its
+    /// `pagecache/logger.rs`). Who asks later sees the note and wakes them all: so another one asks when the first stays away.
+    fn flush_log(&self) -> Result<usize> {
+        let flush = || guarded(&self.dir, || self.db.flush())?.map_err(|error| self.name(error));
+        let (send, receive) = mpsc::channel();
+        thread::scope(|scope| {
+            let mut patience = Duration::from_millis(config::SLED_FLUSH_PATIENCE_MS);
+            let ask = || {
+                let send = send.clone();
+                thread::Builder::new().name("steward-flush".into()).spawn_scoped(scope, move || send.send(flush()))
+            };
+            ask().map_err(|error| Error::io("a thread for the store", &error))?;
+            loop {
+                if let Ok(flushed) = receive.recv_timeout(patience) {
+                    return flushed;
+                }
+                // Without a thread to be had now there will be one later.
+                let _ = ask();
+                patience *= 2;
+            }
+        })
     }
 
     /// Closes sled, waits until nothing of it writes any more, and says what its files are then.
