@@ -75,6 +75,8 @@ pub enum Kind {
     CannotCoerce,
     /// A name that cannot be one.
     InvalidName,
+    /// A name that is kept for the system.
+    ReservedName,
     /// A name is longer than it may be, and is cut.
     NameTooLong,
     /// An object of another kind than the statement is about.
@@ -89,6 +91,8 @@ pub enum Kind {
     InvalidFunction,
     /// A part of a text that has less than nothing.
     InvalidSubstring,
+    /// Buckets of a histogram that cannot be.
+    InvalidWidthBucket,
     /// A privilege that such an object does not have.
     InvalidGrant,
     /// The words of a cursor's declaration contradict each other.
@@ -169,6 +173,8 @@ pub enum Kind {
     InUse,
     /// A limit the administrator set.
     LimitExceeded,
+    /// More than the program can ever do.
+    ProgramLimit,
     /// The memory limit.
     OutOfMemory,
     /// A session did nothing within its transaction for longer than it may.
@@ -240,6 +246,7 @@ struct Inner {
     position: Option<usize>,
     about: Option<About>,
     routine: Option<&'static str>,
+    value: Option<usize>,
 }
 
 /// Result with the house's [`Error`].
@@ -249,8 +256,9 @@ impl Error {
     /// An error of `kind` that says `message`.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         let message = message.into();
-        let (detail, hint, context, position, about, routine) = (None, None, None, None, None, None);
-        Self(Box::new(Inner { kind, message, detail, hint, context, position, about, routine }))
+        let (detail, hint, context, position) = (None, None, None, None);
+        let (about, routine, value) = (None, None, None);
+        Self(Box::new(Inner { kind, message, detail, hint, context, position, about, routine, value }))
     }
 
     /// A bug of ours.
@@ -290,6 +298,12 @@ impl Error {
     /// Adds the place in the statement, as a 1-based count of characters.
     pub fn at(mut self, position: usize) -> Self {
         self.0.position = Some(position);
+        self
+    }
+
+    /// Says which of the values that the statement lists it is about, from 0, so that its place can be found.
+    pub fn about_value(mut self, value: usize) -> Self {
+        self.0.value = Some(value);
         self
     }
 
@@ -336,6 +350,11 @@ impl Error {
     /// The object that it is about, if it is about one.
     pub fn about(&self) -> Option<&About> {
         self.0.about.as_ref()
+    }
+
+    /// Which of the values that the statement lists it is about, from 0.
+    pub fn value(&self) -> Option<usize> {
+        self.0.value
     }
 
     /// PostgreSQL's routine that reports the same, if a driver needs it.

@@ -9,6 +9,8 @@
 mod between;
 #[path = "wire/charsets.rs"]
 mod charsets;
+#[path = "wire/errors.rs"]
+mod errors;
 #[path = "wire/forms.rs"]
 mod forms;
 

@@ -10,6 +10,7 @@ pub fn translated(message: &str) -> Option<Error> {
         .or_else(|| no_operator(message))
         .or_else(|| not_alike(message))
         .or_else(|| not_boolean(message))
+        .or_else(|| of_other_width(message))
         .or_else(|| others(message))
 }
 
@@ -236,7 +237,45 @@ fn not_boolean(message: &str) -> Option<Error> {
     None
 }
 
+/// Queries and rows of another width than their place takes.
+fn of_other_width(message: &str) -> Option<Error> {
+    let said = match message {
+        _ if message.contains("queries have different number of columns") => {
+            let operation = ["INTERSECT", "EXCEPT"].into_iter().find(|name| message.contains(name)).unwrap_or("UNION");
+            format!("each {operation} query must have the same number of columns")
+        }
+        _ if message.contains("Inconsistent data length across values list") => {
+            "VALUES lists must all be the same length".into()
+        }
+        _ if message.contains("subquery should only return one column") => {
+            "subquery must return only one column".into()
+        }
+        _ => return None,
+    };
+    Some(Error::new(Kind::Syntax, said))
+}
+
 fn others(message: &str) -> Option<Error> {
+    if let Some((_, rest)) = message.split_once("array_element does not support type ") {
+        let of = name_of(rest.trim_end_matches('.')).unwrap_or_else(|| rest.to_owned());
+        let text = format!("cannot subscript type {} because it does not support subscripting", narrow(&of));
+        return Some(Error::new(Kind::DatatypeMismatch, text));
+    }
+    if let Some((_, rest)) = message.split_once("The window ")
+        && let Some((name, _)) = rest.split_once(" is not defined")
+    {
+        return Some(Error::new(Kind::UndefinedObject, format!("window \"{name}\" does not exist")));
+    }
+    if message.contains("RANGE requires exactly one ORDER BY column") {
+        let text = "RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column";
+        return Some(Error::new(Kind::Windowing, text));
+    }
+    if message.contains("negative count not allowed") {
+        return Some(Error::new(Kind::InvalidSubstring, "negative substring length not allowed"));
+    }
+    if message.contains("Step cannot be zero") {
+        return Some(Error::new(Kind::InvalidParameter, "step size cannot equal zero"));
+    }
     for clause in ["LIMIT", "OFFSET"] {
         if let Some((_, rest)) = message.split_once(&format!("Expected {clause} to be an integer or null, but got ")) {
             let text = format!("argument of {clause} must be type bigint, not type {}", name_of(rest)?);

@@ -353,6 +353,19 @@ fn plan(message: &str) -> Error {
             format!("column \"{column}\" must appear in the GROUP BY clause or be used in an aggregate function");
         return Error::new(Kind::Grouping, text);
     }
+    if let Some((_, condition)) = message.split_once("HAVING clause references: ") {
+        // The columns of the condition, by their relations' names.
+        let column = condition.split(|c: char| !(c.is_alphanumeric() || "._\"".contains(c))).find(|word| {
+            word.split_once('.')
+                .is_some_and(|(relation, _)| relation.starts_with(|c: char| c.is_alphabetic() || c == '"'))
+        });
+        if let Some(column) = column {
+            let column = column.replace('"', "");
+            let text =
+                format!("column \"{column}\" must appear in the GROUP BY clause or be used in an aggregate function");
+            return Error::new(Kind::Grouping, text);
+        }
+    }
     let kind = if any(WRONG_TYPE) {
         Kind::DatatypeMismatch
     } else if any(&["must appear in the GROUP BY", "could not be resolved from available columns"]) {

@@ -3,7 +3,7 @@
 //! The engine's errors know names and values and no places. So the place is where the statement has the name that the error
 //! speaks of, the literal that is no value of its type, or the operator that there is not.
 
-mod mismatch;
+mod construct;
 
 use super::parser::{self, Statement};
 use crate::error::{Error, Kind};
@@ -16,19 +16,20 @@ pub fn position(error: Error, statement: &Statement) -> Error {
     if error.position().is_some() {
         return error;
     }
-    let text = &statement.text;
+    let (text, message) = (&statement.text, error.message());
     let found = match error.kind() {
-        Kind::UndefinedFunction if error.message().starts_with("operator ") => operator(text, error.message()),
+        Kind::UndefinedFunction if message.starts_with("operator ") => operator(text, message),
+        Kind::UndefinedParameter => placeholder(text, message),
         Kind::UndefinedColumn
         | Kind::UndefinedTable
         | Kind::UndefinedFunction
-        | Kind::AmbiguousColumn
-        | Kind::Grouping => named(text, error.kind(), error.message()),
+        | Kind::UndefinedObject
+        | Kind::AmbiguousColumn => named(text, error.kind(), message).or_else(|| literal(text, message)),
         Kind::InvalidText | Kind::InvalidDatetime | Kind::DatetimeOutOfRange | Kind::NumericOutOfRange => {
-            literal(text, error.message())
+            literal(text, message)
         }
-        Kind::DatatypeMismatch => mismatch::place(text, error.message()),
-        _ => None,
+        Kind::Grouping => construct::place(text, &error).or_else(|| named(text, error.kind(), message)),
+        _ => construct::place(text, &error),
     };
     match found {
         Some(at) => {
@@ -41,12 +42,19 @@ pub fn position(error: Error, statement: &Statement) -> Error {
 
 /// The name that a message has in quotes, or behind its first word, where the statement means it.
 fn named(text: &str, kind: Kind, message: &str) -> Option<usize> {
+    // A table that is missing in FROM is meant where a column is asked of it.
+    let of_column = message.starts_with("missing FROM-clause entry");
     let name = message.split('"').nth(1).or_else(|| {
         let rest = message.strip_prefix("column ").or_else(|| message.strip_prefix("function "))?;
         rest.split(['(', ' ']).next()
     })?;
     let parts: Vec<&str> = name.split('.').filter(|part| !part.is_empty()).collect();
     let tokens = parser::tokens_with_places(text);
+    if of_column {
+        let asked =
+            |at: &usize| matches!(tokens.get(at + 1), Some((_, Token::Period))) && is_name(&tokens[*at..], &parts);
+        return (0..tokens.len()).find(asked).map(|at| tokens[at].0);
+    }
     let whole = best(&tokens, &parts, kind);
     // What is said with its table may be written without it, and the other way round.
     whole.or_else(|| best(&tokens, parts.get(parts.len().checked_sub(1)?..)?, kind))
@@ -88,12 +96,13 @@ fn rank(tokens: &[(usize, Token)], at: usize, length: usize, kind: Kind) -> Opti
         _ => Keyword::NoKeyword,
     };
     // The name of an output.
-    if keyword == Keyword::AS {
+    if keyword == Keyword::AS && kind != Kind::UndefinedObject {
         return None;
     }
     let called = after == Some(&Token::LParen);
     match kind {
         Kind::UndefinedFunction => called.then_some(1),
+        Kind::UndefinedObject => Some(1),
         Kind::UndefinedTable => {
             let introduced =
                 matches!(keyword, Keyword::FROM | Keyword::JOIN | Keyword::INTO | Keyword::UPDATE | Keyword::TABLE);
@@ -112,22 +121,54 @@ fn rank(tokens: &[(usize, Token)], at: usize, length: usize, kind: Kind) -> Opti
     }
 }
 
-/// The literal that a message ends with: `invalid input syntax for type integer: "x"`.
+/// The literal that a message names: `invalid input syntax for type integer: "x"`. What is read of a part of a literal, such as
+/// an element of an array, is told of the one that has it.
 fn literal(text: &str, message: &str) -> Option<usize> {
-    let (_, value) = message.split_once(": \"")?;
-    let value = value.strip_suffix('"')?;
-    text.find(&format!("'{}'", value.replace('\'', "''")))
+    let value = match message.split_once(": \"") {
+        Some((_, value)) => value.strip_suffix('"')?,
+        None => message.split('"').nth(1)?,
+    };
+    let whole = format!("'{}'", value.replace('\'', "''"));
+    text.find(&whole).or_else(|| {
+        let has = |(_, token): &&(usize, Token)| {
+            matches!(token, Token::SingleQuotedString(said) if !value.is_empty() && said.contains(value))
+        };
+        let tokens = parser::tokens_with_places(text);
+        let mut places = tokens.iter().filter(has).map(|(at, _)| *at);
+        let first = places.next();
+        first.filter(|_| places.next().is_none())
+    })
 }
 
-/// The operator of `operator does not exist: integer + boolean`, where the statement has it once.
+/// The parameter of `there is no parameter $1`.
+fn placeholder(text: &str, message: &str) -> Option<usize> {
+    let name = message.split(' ').find(|word| word.starts_with('$'))?;
+    let tokens = parser::tokens_with_places(text);
+    tokens.into_iter().find(|(_, token)| *token == Token::Placeholder(name.to_owned())).map(|(at, _)| at)
+}
+
+/// The operator of `operator does not exist: integer + boolean`, where the statement has it once, or the words that stand for it.
 fn operator(text: &str, message: &str) -> Option<usize> {
     let (_, written) = message.split_once(": ")?;
     let sign = |c: char| "+-*/<>=~!@#%^&|`?".contains(c);
     let symbol = written.split(' ').find(|part| !part.is_empty() && part.chars().all(sign))?;
     let alone = |at: &usize| !text[..*at].ends_with(sign) && !text[at + symbol.len()..].starts_with(sign);
-    let mut places = text.match_indices(symbol).map(|(at, _)| at).filter(alone);
-    let first = places.next();
-    first.filter(|_| places.next().is_none())
+    let words: &[&str] = match symbol {
+        "=" => &["in", "nullif", "between"],
+        "~~" | "!~~" => &["like"],
+        "~~*" | "!~~*" => &["ilike"],
+        _ => &[],
+    };
+    let tokens = parser::tokens_with_places(text);
+    let spelt = tokens.iter().filter_map(|(at, token)| match token {
+        Token::Word(word) if words.iter().any(|spelt| word.value.eq_ignore_ascii_case(spelt)) => Some(*at),
+        _ => None,
+    });
+    let signs: Vec<usize> = text.match_indices(symbol).map(|(at, _)| at).filter(alone).collect();
+    match signs.into_iter().chain(spelt).collect::<Vec<_>>().as_slice() {
+        [at] => Some(*at),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

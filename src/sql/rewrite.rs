@@ -20,6 +20,7 @@ pub(super) mod level;
 mod limits;
 mod meant;
 mod membership;
+mod misused;
 mod naming;
 mod operators;
 mod order;
@@ -37,6 +38,8 @@ mod values;
 mod whole;
 mod windows;
 
+pub use aggregates::is_aggregate;
+pub use misused::width;
 pub use similar::regular as similar_pattern;
 pub use using::constraint as join_constraint;
 
@@ -57,6 +60,7 @@ use std::ops::ControlFlow;
 
 /// The query with rows in place of names of relations.
 pub fn query(mut query: Query, context: &Context) -> Result<Query> {
+    misused::must_not_be(&query)?;
     inline::write_out(&mut query, context)?;
     expansion::must_be_bounded(&query, context)?;
     let merges = using::is_in(&query);

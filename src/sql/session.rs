@@ -260,7 +260,7 @@ impl Session {
     pub async fn execute(&mut self, statement: &Statement, params: Vec<ScalarValue>) -> Result<Outcome> {
         if params.is_empty() {
             if statement.text.contains('$') {
-                parameters::must_be_given(&statement.body)?;
+                parameters::must_be_given(&statement.body).map_err(|error| position(error, statement))?;
             }
             return match Box::pin(self.learn(statement)).await {
                 Some(known) => Box::pin(self.execute_recalled(&known)).await,

@@ -141,7 +141,7 @@ fn use_index(
     }
     if primary && table.primary_key().is_some() {
         let message = format!("multiple primary keys for table \"{}\" are not allowed", table.name);
-        return Err(Error::new(Kind::InvalidDefinition, message));
+        return Err(Error::new(Kind::InvalidTableDefinition, message));
     }
     let name = using.name.as_ref().map(fold).filter(|name| *name != index);
     if let Some(name) = name {

@@ -1,15 +1,18 @@
 //! CREATE FUNCTION and DROP FUNCTION: functions whose body is a query.
 
 use super::super::context::Context;
+use super::super::dml::takes;
 use super::super::parser::{self, Body, fold, split};
 use super::super::planner::Planner;
 use super::super::rewrite::inline;
+use super::super::semantics::name_of;
 use super::super::types::sql_type;
 use super::super::{functions, tables};
 use super::in_full::in_full;
 use super::{Ddl, check_name, skipping, view_names};
 use crate::catalog::{Argument, Class, Function, Object, ObjectId, Returns, SqlType, relation_key};
 use crate::error::{Error, Kind, Result};
+use arrow::datatypes::Fields;
 use datafusion::execution::SessionState;
 use datafusion::sql::sqlparser::ast::{
     self, CreateFunctionBody, DataType, Expr, FunctionBehavior, FunctionCalledOnNull, FunctionReturnType,
@@ -253,12 +256,40 @@ fn must_work(ddl: &Ddl<'_>, function: &Function) -> Result<bool> {
         Returns::Table(columns) => columns.len(),
     };
     if plan.schema().fields().len() == wanted {
+        must_return(&function.returns, plan.schema().fields())?;
         let first = plan.schema().fields().first();
         return Ok(first.is_some_and(|field| field.data_type().is_decimal()));
     }
     let (kind, gives) = (Kind::InvalidFunction, plan.schema().fields().len());
     let message = format!("return type mismatch in function {}", function.name);
     Err(Error::new(kind, message).with_detail(format!("Its query gives {gives} columns, and {wanted} are declared.")))
+}
+
+/// Refuses a query whose values are not what is declared, and do not become it by themselves.
+fn must_return(returns: &Returns, fields: &Fields) -> Result<()> {
+    let (wanted, declared): (Vec<&SqlType>, _) = match returns {
+        Returns::Value(one) => (vec![one], name_of(one)),
+        Returns::Values(one) => (vec![one], name_of(one)),
+        Returns::Table(columns) => (columns.iter().map(|(_, one)| one).collect(), "record".to_owned()),
+    };
+    for (at, (field, wanted)) in fields.iter().zip(wanted).enumerate() {
+        let Ok(have) = SqlType::from_field(field) else { continue };
+        // A literal is no text yet.
+        if have == SqlType::Text || field.data_type().is_null() || takes(wanted, &have) {
+            continue;
+        }
+        let have = name_of(&have);
+        let detail = match returns {
+            Returns::Table(_) => {
+                let wanted = name_of(wanted);
+                format!("Final statement returns {have} instead of {wanted} at column {}.", at + 1)
+            }
+            _ => format!("Actual return type is {have}."),
+        };
+        let message = format!("return type mismatch in function declared to return {declared}");
+        return Err(Error::new(Kind::InvalidFunction, message).with_detail(detail));
+    }
+    Ok(())
 }
 
 /// The id that the function is to have.

@@ -4,6 +4,7 @@ use super::super::context::Context;
 use super::super::parser::{TagTarget, fold, split};
 use super::super::planner::{Planner, parse_expression};
 use super::super::rewrite::inline;
+use super::super::semantics;
 use super::in_full::in_full;
 use super::{Ddl, check_name, skipping};
 use crate::catalog::{Class, MaskingPolicy, Object, ObjectId, RowPolicy, SqlType, Tag, TagSource, TagUse};
@@ -273,7 +274,8 @@ pub fn create_row_policy(ddl: &mut Ddl<'_>, create: ast::CreatePolicy) -> Result
     };
     refuse_subqueries(&using, "a row policy", ddl.context)?;
     let df_schema = DFSchema::try_from(facts.arrow_schema().as_ref().clone())?;
-    Planner::new(ddl.context, ddl.state).expression(using.clone(), &df_schema)?;
+    let condition = Planner::new(ddl.context, ddl.state).expression(using.clone(), &df_schema)?;
+    semantics::truth(condition, "POLICY", &df_schema)?;
     let mut roles = Vec::new();
     for owner in create.to.unwrap_or_default() {
         let role = match owner {

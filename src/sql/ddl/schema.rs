@@ -40,7 +40,7 @@ fn owner_of(ddl: &Ddl<'_>, role: &str) -> Result<ObjectId> {
 pub(super) fn must_be_acceptable(name: &str) -> Result<()> {
     check_name(name)?;
     match name.starts_with("pg_") || name == "steward" || name == "information_schema" {
-        true => Err(Error::new(Kind::InvalidParameter, format!("unacceptable schema name \"{name}\""))),
+        true => Err(Error::new(Kind::ReservedName, format!("unacceptable schema name \"{name}\""))),
         false => Ok(()),
     }
 }

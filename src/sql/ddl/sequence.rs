@@ -1,7 +1,9 @@
 //! Sequences: CREATE, ALTER and DROP SEQUENCE, those of identity and serial columns, and defaults that count.
 
+use super::super::dml::takes;
 use super::super::parser::{IdentityChange, SequenceOption, last};
 use super::super::planner::Planner;
+use super::super::semantics::name_of;
 use super::super::sequences;
 use super::super::values;
 use super::in_full::in_full;
@@ -12,6 +14,7 @@ use crate::txn::Manager;
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::DFSchema;
+use datafusion::logical_expr::ExprSchemable;
 use datafusion::sql::sqlparser::ast::{self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Value};
 
 /// A relation with or without its schema.
@@ -339,9 +342,25 @@ pub(super) fn set_default(ddl: &Ddl<'_>, column: &mut Column, expression: Expr) 
         Kind::UndefinedColumn => Error::new(Kind::Unsupported, "cannot use column reference in DEFAULT expression"),
         _ => e,
     });
-    ddl.checked(|| format!("the default of column \"{}\"", column.name), planned)?;
+    let planned = ddl.checked(|| format!("the default of column \"{}\"", column.name), planned)?;
+    if let Some(planned) = planned {
+        must_be_assignable(column, &planned)?;
+    }
     (column.default, column.sequence) = (Some(text), None);
     Ok(())
+}
+
+/// Refuses a default that PostgreSQL would not assign to its column.
+fn must_be_assignable(column: &Column, default: &datafusion::logical_expr::Expr) -> Result<()> {
+    let (_, field) = default.to_field(&DFSchema::empty())?;
+    // A literal is no text yet.
+    let Ok(have) = SqlType::from_field(&field) else { return Ok(()) };
+    if have == SqlType::Text || field.data_type().is_null() || takes(&column.data_type, &have) {
+        return Ok(());
+    }
+    let (name, wanted, have) = (&column.name, name_of(&column.data_type), name_of(&have));
+    let message = format!("column \"{name}\" is of type {wanted} but default expression is of type {have}");
+    Err(Error::new(Kind::DatatypeMismatch, message).with_hint("You will need to rewrite or cast the expression."))
 }
 
 /// The sequence whose next number an expression is.

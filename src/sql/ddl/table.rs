@@ -4,6 +4,7 @@ use super::super::context::Context;
 use super::super::dml::{Referring, Target, Work, rows};
 use super::super::parser::{Beside, fold};
 use super::super::planner::{Planner, parse_expression};
+use super::super::semantics;
 use super::super::types::is_serial;
 use super::super::{run, temporary};
 use super::constraint::unused_name;
@@ -214,7 +215,7 @@ fn add_key(
 ) -> Result<()> {
     if primary && table.primary_key().is_some() {
         return Err(Error::new(
-            Kind::InvalidDefinition,
+            Kind::InvalidTableDefinition,
             format!("multiple primary keys for table \"{}\" are not allowed", table.name),
         ));
     }
@@ -250,6 +251,7 @@ pub(super) fn check_expressions(ddl: &Ddl<'_>, table: &mut Table) -> Result<()> 
     for check in &mut table.checks {
         check.expression = in_full(&check.expression, ddl.context)?;
         let planned = Planner::new(ddl.context, ddl.state).expression(parse_expression(&check.expression)?, &schema);
+        let planned = planned.and_then(|condition| semantics::truth(condition, "CHECK", &schema));
         ddl.checked(|| format!("constraint \"{}\" of table \"{name}\"", check.name), planned)?;
     }
     Ok(())

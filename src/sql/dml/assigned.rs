@@ -16,8 +16,8 @@ pub fn must_fit(target: &Target, plan: &LogicalPlan, skip: usize, places: &[usiz
         Some(LogicalPlan::Values(values)) => {
             let empty = DFSchema::empty();
             for row in &values.values {
-                for (expr, column) in row.iter().zip(&columns) {
-                    must_be_taken(column, expr, &empty, true)?;
+                for (at, (expr, column)) in row.iter().zip(&columns).enumerate() {
+                    must_be_taken(column, expr, &empty, true).map_err(|error| error.about_value(at))?;
                 }
             }
             return Ok(());
@@ -27,13 +27,13 @@ pub fn must_fit(target: &Target, plan: &LogicalPlan, skip: usize, places: &[usiz
     };
     if let Some(below) = below {
         let stored = is_stored(below);
-        for (expr, column) in exprs.iter().skip(skip).zip(&columns) {
-            must_be_taken(column, expr, below.schema(), stored)?;
+        for (at, (expr, column)) in exprs.iter().skip(skip).zip(&columns).enumerate() {
+            must_be_taken(column, expr, below.schema(), stored).map_err(|error| error.about_value(at))?;
         }
         return Ok(());
     }
-    for (field, column) in plan.schema().fields().iter().skip(skip).zip(&columns) {
-        must_be_of(column, field, false)?;
+    for (at, (field, column)) in plan.schema().fields().iter().skip(skip).zip(&columns).enumerate() {
+        must_be_of(column, field, false).map_err(|error| error.about_value(at))?;
     }
     Ok(())
 }
@@ -120,7 +120,7 @@ fn must_be_of(column: &Column, field: &Field, surely: bool) -> Result<()> {
 }
 
 /// Whether PostgreSQL assigns a value of one type to a column of another.
-fn takes(wanted: &SqlType, found: &SqlType) -> bool {
+pub fn takes(wanted: &SqlType, found: &SqlType) -> bool {
     use SqlType::{
         Array, Char, Cidr, Date, Enum, Float4, Float8, Inet, Int2, Int4, Int8, Interval, Json, Jsonb, Numeric, Text,
         Time, Timestamp, Timestamptz, Varchar, Vector,

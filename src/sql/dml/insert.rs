@@ -57,10 +57,12 @@ pub fn insert<'a>(
         let (plan, mut defaults) = plan(work, &target, &columns, *source)?;
         let width = plan.schema().fields().len();
         if width > columns.len() {
-            return Err(Error::new(Kind::Syntax, "INSERT has more expressions than target columns"));
+            let error = Error::new(Kind::Syntax, "INSERT has more expressions than target columns");
+            return Err(error.about_value(columns.len()));
         }
         if width < columns.len() && !insert.columns.is_empty() {
-            return Err(Error::new(Kind::Syntax, "INSERT has more target columns than expressions"));
+            let error = Error::new(Kind::Syntax, "INSERT has more target columns than expressions");
+            return Err(error.about_value(width));
         }
         must_fit(&target, &plan, 0, &columns)?;
         let mut given = vec![None; target.table.columns.len()];

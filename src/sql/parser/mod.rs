@@ -11,6 +11,7 @@ mod cursor;
 mod define;
 mod domain;
 mod grant;
+mod junk;
 mod keeping;
 mod kept;
 mod locks;
@@ -124,7 +125,9 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
     let tokens = tokens::tokenize(sql).map_err(|e| tokenizer_error(&e.to_string(), sql))?;
     let starts = line_starts(sql);
     let mut statements = Vec::new();
+    let mut semicolons = tokens.iter().filter(|t| t.token == Token::SemiColon);
     for run in tokens.split(|t| t.token == Token::SemiColon) {
+        let semicolon = semicolons.next().map(|t| byte_of(sql, &starts, t.span.start.line, t.span.start.column));
         let meaningful = |t: &&TokenWithSpan| !matches!(t.token, Token::Whitespace(_) | Token::EOF);
         let (Some(first), Some(last)) = (run.iter().find(meaningful), run.iter().rev().find(meaningful)) else {
             continue;
@@ -133,7 +136,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
         let end = byte_of(sql, &starts, last.span.end.line, last.span.end.column);
         let text = sql.get(start..end).unwrap_or(sql).to_owned();
         let offset = sql.get(..start).map_or(0, |before| before.chars().count());
-        let body = one(run.to_vec(), &text).map_err(|e| locate(e, sql, 0))?;
+        let body = one(run.to_vec(), &text).map_err(|e| at_end(locate(e, sql, 0), sql, semicolon))?;
         statements.push(Statement { body, text, offset });
     }
     Ok(statements)
@@ -142,6 +145,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     tokens::must_be_shallow(&tokens)?;
     tokens::must_be_names(&tokens)?;
+    junk::must_not_be(&tokens)?;
     tokens::must_have_no_zero(&tokens)?;
     cursor::refuse_current_of(&tokens)?;
     let dialect = PostgreSqlDialect {};
@@ -172,6 +176,19 @@ fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
         }
         Err(statement) => Body::Sql(Box::new(statement)),
     })
+}
+
+/// The error of a statement that ends too early, with its place: the semicolon behind it, or the end of all.
+fn at_end(error: Error, sql: &str, semicolon: Option<usize>) -> Error {
+    if error.position().is_some() || error.message() != "syntax error at end of input" {
+        return error;
+    }
+    let place = sql[..semicolon.unwrap_or(sql.len())].chars().count() + 1;
+    let error = match semicolon {
+        Some(_) => Error::new(error.kind(), "syntax error at or near \";\""),
+        None => error,
+    };
+    error.at(place)
 }
 
 fn tokenizer_error(message: &str, sql: &str) -> Error {

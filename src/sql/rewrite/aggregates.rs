@@ -45,13 +45,19 @@ pub fn is_one(expression: &Expr) -> bool {
     matches!(expression, Expr::Function(call) if is_aggregate(&last(&call.name)))
 }
 
+/// Whether an expression is a call of an aggregate over rows of its own query.
+pub fn is_one_alone(expression: &Expr) -> bool {
+    matches!(expression, Expr::Function(call) if call.over.is_none() && is_aggregate(&last(&call.name)))
+}
+
 /// Whether it has one of these, or a function that gives rows.
 pub fn or_rows_are_in(expression: &Expr) -> bool {
     let gives_rows = |call: &Function| super::sets::gives_rows(&call.name);
     are_in(expression) || any(expression, gives_rows)
 }
 
-fn is_aggregate(name: &str) -> bool {
+/// Whether a function of this name makes one value of many.
+pub fn is_aggregate(name: &str) -> bool {
     AGGREGATES.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family))
 }
 

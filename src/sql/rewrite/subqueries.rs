@@ -4,8 +4,8 @@ use super::super::parser::fold;
 use super::super::planner::parse_expression;
 use super::level;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Query, SelectItem, SetExpr, TableAliasColumnDef, TableFactor, UnaryOperator, Value, Visit, VisitMut,
-    Visitor, VisitorMut, visit_expressions,
+    BinaryOperator, Expr, Ident, Query, SelectItem, SetExpr, TableAliasColumnDef, TableFactor, UnaryOperator, Value,
+    Visit, VisitMut, Visitor, VisitorMut, visit_expressions,
 };
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -113,7 +113,24 @@ fn any_row(query: &Query, condition: &str) -> Option<Expr> {
     let (SetExpr::Select(outer), mut inner) = (counted.body.as_ref(), query.clone()) else { return None };
     inner.order_by = None;
     if let SetExpr::Select(select) = inner.body.as_mut() {
-        select.projection = outer.projection.clone();
+        // What is selected is not looked at, and has to be there.
+        for item in std::mem::replace(&mut select.projection, outer.projection.clone()) {
+            let (SelectItem::UnnamedExpr(named) | SelectItem::ExprWithAlias { expr: named, .. }) = item else {
+                continue;
+            };
+            if matches!(named, Expr::Value(_)) {
+                continue;
+            }
+            let there = parse_expression(&format!("({named} IS NULL OR true)")).ok()?;
+            select.selection = Some(match select.selection.take() {
+                Some(condition) => Expr::BinaryOp {
+                    left: Box::new(Expr::Nested(Box::new(condition))),
+                    op: BinaryOperator::And,
+                    right: Box::new(there),
+                },
+                None => there,
+            });
+        }
     }
     Some(Expr::Subquery(Box::new(inner)))
 }

@@ -217,6 +217,11 @@ pub static OPERATORS: LazyLock<Declared> = LazyLock::new(|| read(super::signatur
 /// The aggregates.
 pub static AGGREGATES: LazyLock<Declared> = LazyLock::new(|| read(super::signatures::AGGREGATES));
 
+/// Whether a function of PostgreSQL's makes one value of one row, and nothing else is called so.
+pub fn is_scalar(name: &str) -> bool {
+    FUNCTIONS.contains_key(name) && !AGGREGATES.contains_key(name) && !super::windows::is_window(name)
+}
+
 /// The function of several that takes such arguments.
 pub fn choose(all: &'static [Vec<Type>], given: &[Given]) -> Choice {
     let exact = |list: &&Vec<Type>| list.len() == given.len() && list.iter().zip(given).all(|(t, g)| Some(*t) == *g);

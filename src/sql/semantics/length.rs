@@ -35,7 +35,7 @@ impl Operator for Bounded {
             bytes = bytes.saturating_add(each.saturating_mul(numbers.value(row).max(0) as u64));
         }
         match bytes > TEXT_BYTES_MAX as u64 {
-            true => Err(Error::new(Kind::LimitExceeded, "requested length too large")),
+            true => Err(Error::new(Kind::ProgramLimit, "requested length too large")),
             false => Ok(counts),
         }
     }

@@ -1,6 +1,7 @@
 //! The engine's logical optimizer, with rules of ours where they belong.
 
 use super::fence::Fences;
+use super::lateral_constants::{self, LateralConstants};
 use super::multiplied::TrueKeys;
 use super::whole_groups::WholeGroups;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
@@ -13,10 +14,12 @@ const ASK: [&str; 3] = ["replace_distinct_aggregate", "eliminate_duplicated_expr
 pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let right: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(TrueKeys);
     let whole: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(WholeGroups);
+    let constants: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(LateralConstants);
     let with = |rule: Arc<dyn OptimizerRule + Send + Sync>| {
         let before = match rule.name() {
             name if ASK.contains(&name) => Some(right.clone()),
             "push_down_filter" => Some(whole.clone()),
+            lateral_constants::BEFORE => Some(constants.clone()),
             _ => None,
         };
         before.into_iter().chain([rule])

@@ -8,7 +8,7 @@ use super::declared::{Body, Declared, Wanted};
 use super::made::{Args, Made, column};
 use crate::catalog::SqlType;
 use crate::encoding::pg_text::{Cell, Column};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use arrow::array::ArrayRef;
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef};
@@ -52,10 +52,29 @@ impl Postgres {
     /// `UndefinedFunction` if none does.
     pub fn choose(&self, given: &[Given]) -> Result<Chosen<'static>> {
         self.declared.choose(given).ok_or_else(|| {
-            let named: Vec<String> = given.iter().map(named).collect();
-            missing::function(self.declared.name, &named)
+            let named = || given.iter().map(named).collect::<Vec<_>>();
+            let name = self.declared.name;
+            no_operator(name, given).unwrap_or_else(|| missing::function(name, &named()))
         })
     }
+}
+
+/// That there is no such operator, where a function stands for one: those of JSON.
+pub fn no_operator(function: &str, given: &[Given]) -> Option<Error> {
+    let sign = match function {
+        "json_object_field" | "json_array_element" => "->",
+        "json_object_field_text" | "json_array_element_text" => "->>",
+        "json_at_path" => "#>",
+        "json_at_path_text" => "#>>",
+        "jsonb_exists" => "?",
+        "jsonb_exists_any" => "?|",
+        "jsonb_exists_all" => "?&",
+        "jsonb_delete_path" => "#-",
+        "jsonb_contains" => "@>",
+        _ => return None,
+    };
+    let [left, right] = given else { return None };
+    Some(missing::operator(&format!("{} {sign} {}", named(left), named(right))))
 }
 
 fn named(given: &Given) -> String {

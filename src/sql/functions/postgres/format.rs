@@ -75,7 +75,7 @@ fn format(row: &Args<'_>) -> Result<Made> {
             (_, value) => value.map_or_else(|| "NULL".to_owned(), |value| literal(&value)),
         };
         if width > WIDTH_MAX {
-            return Err(Error::new(Kind::LimitExceeded, "requested length too large"));
+            return Err(Error::new(Kind::ProgramLimit, "requested length too large"));
         }
         let blanks = " ".repeat(width.saturating_sub(text.chars().count()));
         out.push_str(&if left { text + &blanks } else { blanks + &text });

@@ -25,7 +25,7 @@ mod template;
 mod texts;
 mod vectors;
 
-pub use call::Postgres;
+pub use call::{Postgres, no_operator};
 pub use choose::Given;
 pub use networks::of_operator as network_operator;
 pub use vectors::of_operator as vector_operator;

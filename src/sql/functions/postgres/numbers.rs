@@ -72,10 +72,10 @@ fn min_scale(row: &Args<'_>) -> Result<Made> {
 
 fn must_be_buckets(count: i64, bounds_equal: bool) -> Result<()> {
     if count <= 0 {
-        return Err(Error::new(Kind::InvalidParameter, "count must be greater than zero"));
+        return Err(Error::new(Kind::InvalidWidthBucket, "count must be greater than zero"));
     }
     if bounds_equal {
-        return Err(Error::new(Kind::InvalidParameter, "lower bound cannot equal upper bound"));
+        return Err(Error::new(Kind::InvalidWidthBucket, "lower bound cannot equal upper bound"));
     }
     Ok(())
 }

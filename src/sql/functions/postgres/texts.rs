@@ -38,8 +38,8 @@ fn nullable(row: &Args<'_>) -> Result<Made> {
 
 fn chr(row: &Args<'_>) -> Result<Made> {
     match row.int(0) {
-        0 => Err(Error::new(Kind::LimitExceeded, "null character not permitted")),
-        n if n < 0 => Err(Error::new(Kind::LimitExceeded, "character number must be positive")),
+        0 => Err(Error::new(Kind::ProgramLimit, "null character not permitted")),
+        n if n < 0 => Err(Error::new(Kind::InvalidParameter, "character number must be positive")),
         n => match u32::try_from(n).ok().and_then(char::from_u32) {
             Some(letter) => Ok(letter.to_string().into()),
             None => Err(Error::new(Kind::LimitExceeded, format!("requested character too large for encoding: {n}"))),

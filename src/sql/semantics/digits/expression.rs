@@ -19,6 +19,9 @@ use datafusion::logical_expr::{
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// As many places as a result has at most: NUMERIC_MAX_RESULT_SCALE of PostgreSQL 15.
+const PLACES_MAX: i32 = 2000;
+
 /// A number of places.
 #[derive(Debug, Clone)]
 pub enum Of {
@@ -140,7 +143,9 @@ impl Scope<'_> {
         Ok(match (call.name(), call.args.as_slice()) {
             ("abs", [number]) | ("nullif", [number, _]) => self.of(number, pass)?,
             ("round", [_]) | ("div", _) => Some(Of::Known(0)),
-            ("round", [_, Expr::Literal(ScalarValue::Int32(Some(places)), _)]) => Some(Of::Known((*places).max(0))),
+            ("round", [_, Expr::Literal(ScalarValue::Int32(Some(places)), _)]) => {
+                Some(Of::Known((*places).clamp(0, PLACES_MAX)))
+            }
             ("round", [_, Expr::Negative(_)]) => Some(Of::Known(0)),
             ("round", _) => None,
             ("coalesce", args) => {

@@ -1,7 +1,6 @@
 //! Arguments of PostgreSQL's functions that are ours: literals take the types that these want, everything else is cast to them.
 
-use super::super::super::functions::postgres::{Given, Postgres};
-use super::super::super::missing;
+use super::super::super::functions::postgres::{Given, Postgres, no_operator};
 use super::super::super::planner::CAST;
 use super::super::super::values::read_one;
 use super::super::candidates::name_of;
@@ -105,26 +104,12 @@ impl Expressions<'_> {
 
 /// Refuses an operator of JSON between texts; what these have is read as JSON by functions alone.
 fn must_be_json(function: &str, given: &[Given]) -> Result<()> {
-    let sign = match function {
-        "json_object_field" | "json_array_element" => "->",
-        "json_object_field_text" | "json_array_element_text" => "->>",
-        "json_at_path" => "#>",
-        "json_at_path_text" => "#>>",
-        "jsonb_exists" => "?",
-        "jsonb_exists_any" => "?|",
-        "jsonb_exists_all" => "?&",
-        "jsonb_delete_path" => "#-",
-        _ => return Ok(()),
-    };
-    let [left @ Given::Type(SqlType::Text | SqlType::Varchar(_) | SqlType::Char(_)), right] = given else {
-        return Ok(());
-    };
-    let named = |given: &Given| match given {
-        Given::Open => "unknown".to_owned(),
-        Given::Type(sql_type) => name_of(sql_type),
-        Given::Other => "record".to_owned(),
-    };
-    Err(missing::operator(&format!("{} {sign} {}", named(left), named(right))))
+    match given {
+        [Given::Type(SqlType::Text | SqlType::Varchar(_) | SqlType::Char(_)), _] if function != "jsonb_contains" => {
+            no_operator(function, given).map_or(Ok(()), Err)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether the engine cuts moments at a unit as PostgreSQL does; it does so faster.

@@ -44,7 +44,7 @@ pub const SUBSTRING: Builtin = strict("substring", |args| {
         None => i64::MAX,
         Some(_) => match int_at(args, 2)? {
             length if length < 0 => {
-                return Err(Error::new(Kind::InvalidParameter, "negative substring length not allowed"));
+                return Err(Error::new(Kind::InvalidSubstring, "negative substring length not allowed"));
             }
             length => from.saturating_add(length),
         },
@@ -184,7 +184,7 @@ pub const RIGHT: Builtin = strict("right", |args| {
 
 fn must_be_small(length: usize) -> Result<usize> {
     match length > MADE_MAX {
-        true => Err(Error::new(Kind::LimitExceeded, "requested length too large")),
+        true => Err(Error::new(Kind::ProgramLimit, "requested length too large")),
         false => Ok(length),
     }
 }
