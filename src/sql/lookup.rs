@@ -1,8 +1,8 @@
-//! Queries that one key answers: run without a plan of the engine's.
+//! Queries of one row, that of a key or none of a table's: run without a plan of the engine's.
 //!
 //! To plan a query takes a hundred times as long as to read one row by its key. So what is kept of a prepared query
 //! ([`super::kept_plan`]) is made into a [`Lookup`] where its optimised plan is a chain over one table whose key the
-//! condition gives whole. The row is read through the gate's [`Seen`], with the masks and rights that held when the plan was made:
+//! condition gives whole, or over nothing, as that of `SELECT 1` is. The row is read through the gate's [`Seen`], with the masks and rights that held when the plan was made:
 //! a plan is kept only as long as catalogue, role and settings are the same. All that is above the table, its condition included,
 //! is computed for that row by the expressions that the engine itself would use. Parameters are columns beside those of the row.
 //!
@@ -24,23 +24,31 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::split_conjunction;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, FetchType, LogicalPlan, Operator, SkipType};
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, ExprSchemable, FetchType, LogicalPlan, Operator, SkipType, TableScan as Scan,
+};
 use datafusion::physical_expr::{PhysicalExpr, expressions};
 use datafusion::physical_expr_common::physical_expr::is_volatile;
 use std::sync::Arc;
 
-/// A query that one key answers.
+/// A query that one key answers, or that asks no table.
 #[derive(Debug)]
 pub struct Lookup {
-    key: KeyConstraint,
-    /// The values of the key's columns.
-    values: Vec<Value>,
-    seen: Seen,
+    at: At,
     /// What is done with the row, in order.
     steps: Vec<Step>,
     /// The parameters as columns.
     params: SchemaRef,
     schema: SchemaRef,
+}
+
+/// Where the row is.
+#[derive(Debug)]
+enum At {
+    /// In a table, by the values of a key's columns.
+    Key { key: KeyConstraint, values: Vec<Value>, seen: Seen },
+    /// Nowhere: it is the one row, without columns, of a query without FROM.
+    Nothing,
 }
 
 /// The value of a key's column, computed from parameters alone.
@@ -71,40 +79,25 @@ enum Made {
 }
 
 impl Lookup {
-    /// The query of this optimised plan, whose parameters have these types, if one key answers it.
+    /// The query of this optimised plan, whose parameters have these types, if one key answers it or it asks no table.
     pub fn of(plan: &LogicalPlan, types: &[DataType], state: &SessionState) -> Option<Self> {
-        let (nodes, scan) = chain(plan)?;
-        let source = source_as_provider(&scan.source).ok()?;
-        let table = source.downcast_ref::<TableScan>()?;
+        let (nodes, end) = chain(plan)?;
         let params = as_columns(types);
         let maker = Maker { params: DFSchema::try_from(params.as_ref().clone()).ok()?, state };
-        // Above a projection columns may have other names.
-        let near = nodes.iter().rev().take_while(|node| !matches!(node, LogicalPlan::Projection(_)));
-        let filters: Vec<&Expr> = near.flat_map(|node| conditions(node)).collect();
-        let (key, values) = table.keys_seen().find_map(|key| {
-            let value = |&column: &usize| {
-                let (name, data_type) = table.column(column)?;
-                filters.iter().find_map(|&filter| Some((filter, maker.value(filter, name, &data_type)?)))
-            };
-            Some((key.clone(), key.columns.iter().map(value).collect::<Option<Vec<_>>>()?))
-        })?;
-        let (told, values): (Vec<&Expr>, Vec<Value>) = values.into_iter().unzip();
+        let (at, told) = match end {
+            End::Table(scan) => maker.by_key(&nodes, scan)?,
+            End::Nothing => (At::Nothing, Vec::new()),
+        };
         // What is true of the row since it has the key needs no look.
         let is_told = |filter: &Expr| told.iter().any(|told| std::ptr::eq(*told, filter));
         let is_step = |node: &LogicalPlan| {
             let conditions = conditions(node);
             conditions.is_empty() || !conditions.into_iter().all(is_told)
         };
-        let projection = match &scan.projection {
-            Some(projection) => projection.clone(),
-            None => (0..scan.projected_schema.fields().len()).collect(),
-        };
-        // What may not be read is the engine's to refuse.
-        let seen = table.seen(&projection).ok()?;
         let steps = nodes.iter().rev().filter(|node| is_step(node)).map(|node| maker.step(node));
         let steps = steps.collect::<Option<Vec<_>>>()?;
         let schema = Arc::new(plan.schema().as_arrow().clone());
-        Some(Self { key, values, seen, steps: steps.into_iter().flatten().collect(), params, schema })
+        Some(Self { at, steps: steps.into_iter().flatten().collect(), params, schema })
     }
 
     /// The columns of its result.
@@ -129,27 +122,22 @@ impl Lookup {
         params: &[ScalarValue],
     ) -> Result<Option<Option<Vec<ArrayRef>>>> {
         let params = params.iter().map(ScalarValue::to_array).collect::<Result<Vec<_>, _>>()?;
-        let mut values = Vec::with_capacity(self.values.len());
-        for value in &self.values {
-            match value.of(&self.params, &params)? {
-                Some(value) => values.push(value),
-                None => return Ok(Some(None)),
+        let mut row = match &self.at {
+            At::Key { key, values, seen } => {
+                let mut told = Vec::with_capacity(values.len());
+                for value in values {
+                    match value.of(&self.params, &params)? {
+                        Some(value) => told.push(value),
+                        None => return Ok(Some(None)),
+                    }
+                }
+                match row_of(manager, txn, (key, &told), seen)? {
+                    Some(Some(row)) => row,
+                    other => return Ok(other),
+                }
             }
-        }
-        let table = self.seen.table;
-        let (segment, offset) = match manager.find_key_in(txn, table, &self.key, &values)? {
-            Found::Unknown => return Ok(None),
-            Found::Nowhere => return Ok(Some(None)),
-            Found::Row(row) => split_row_id(row),
+            At::Nothing => Vec::new(),
         };
-        let rows = txn.snapshot().rows(table);
-        let Some(segment) = rows.segment(segment) else { return Ok(None) };
-        let columns = match manager.read_row(table, segment, &self.seen.needed, offset) {
-            // A scan names the table, and may leave the row out.
-            Err(error) if error.kind() == Kind::Corruption => return Ok(None),
-            columns => columns?,
-        };
-        let Some(mut row) = self.seen.of_one(segment, columns, offset)? else { return Ok(Some(None)) };
         for step in &self.steps {
             match step.take(row, &params)? {
                 Some(next) => row = next,
@@ -158,6 +146,28 @@ impl Lookup {
         }
         Ok(Some(Some(row)))
     }
+}
+
+/// The row of a key, or none, as the transaction sees it; nothing if only reading tells.
+fn row_of(
+    manager: &Manager,
+    txn: &Transaction,
+    (key, values): (&KeyConstraint, &[ArrayRef]),
+    seen: &Seen,
+) -> Result<Option<Option<Vec<ArrayRef>>>> {
+    let (segment, offset) = match manager.find_key_in(txn, seen.table, key, values)? {
+        Found::Unknown => return Ok(None),
+        Found::Nowhere => return Ok(Some(None)),
+        Found::Row(row) => split_row_id(row),
+    };
+    let rows = txn.snapshot().rows(seen.table);
+    let Some(segment) = rows.segment(segment) else { return Ok(None) };
+    let columns = match manager.read_row(seen.table, segment, &seen.needed, offset) {
+        // A scan names the table, and may leave the row out.
+        Err(error) if error.kind() == Kind::Corruption => return Ok(None),
+        columns => columns?,
+    };
+    seen.of_one(segment, columns, offset).map(Some)
 }
 
 /// One row of values that nothing but parameters and the time tell.
@@ -269,9 +279,15 @@ impl Step {
     }
 }
 
-/// The nodes of a plan that is one chain, from the top, and the table at its end. What orders or limits changes nothing
+/// What a chain ends in.
+enum End<'a> {
+    Table(&'a Scan),
+    Nothing,
+}
+
+/// The nodes of a plan that is one chain, from the top, and what is at its end. What orders or limits changes nothing
 /// of one row.
-fn chain(mut plan: &LogicalPlan) -> Option<(Vec<&LogicalPlan>, &datafusion::logical_expr::TableScan)> {
+fn chain(mut plan: &LogicalPlan) -> Option<(Vec<&LogicalPlan>, End<'_>)> {
     let mut nodes = Vec::new();
     loop {
         let one_or_more = |fetch: Option<usize>| fetch.is_none_or(|fetch| fetch > 0);
@@ -287,7 +303,10 @@ fn chain(mut plan: &LogicalPlan) -> Option<(Vec<&LogicalPlan>, &datafusion::logi
                 (SkipType::Literal(0), FetchType::Literal(fetch)) if one_or_more(fetch) => &node.input,
                 _ => return None,
             },
-            LogicalPlan::TableScan(scan) if one_or_more(scan.fetch) => return Some((nodes, scan)),
+            LogicalPlan::TableScan(scan) if one_or_more(scan.fetch) => return Some((nodes, End::Table(scan))),
+            LogicalPlan::EmptyRelation(empty) if empty.produce_one_row && empty.schema.fields().is_empty() => {
+                return Some((nodes, End::Nothing));
+            }
             _ => return None,
         };
         nodes.push(node);
@@ -330,6 +349,30 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
+    /// The key of a table at the end of a chain of nodes that their conditions give whole, and these conditions.
+    fn by_key<'a>(&self, nodes: &[&'a LogicalPlan], scan: &Scan) -> Option<(At, Vec<&'a Expr>)> {
+        let source = source_as_provider(&scan.source).ok()?;
+        let table = source.downcast_ref::<TableScan>()?;
+        // Above a projection columns may have other names.
+        let near = nodes.iter().rev().take_while(|node| !matches!(node, LogicalPlan::Projection(_)));
+        let filters: Vec<&Expr> = near.flat_map(|node| conditions(node)).collect();
+        let (key, values) = table.keys_seen().find_map(|key| {
+            let value = |&column: &usize| {
+                let (name, data_type) = table.column(column)?;
+                filters.iter().find_map(|&filter| Some((filter, self.value(filter, name, &data_type)?)))
+            };
+            Some((key.clone(), key.columns.iter().map(value).collect::<Option<Vec<_>>>()?))
+        })?;
+        let (told, values): (Vec<&Expr>, Vec<Value>) = values.into_iter().unzip();
+        let projection = match &scan.projection {
+            Some(projection) => projection.clone(),
+            None => (0..scan.projected_schema.fields().len()).collect(),
+        };
+        // What may not be read is the engine's to refuse.
+        let seen = table.seen(&projection).ok()?;
+        Some((At::Key { key, values, seen }, told))
+    }
+
     /// What a node does; nothing is a step too.
     fn step(&self, node: &LogicalPlan) -> Option<Option<Step>> {
         Some(match node {

@@ -45,6 +45,8 @@ impl Tree {
 #[derive(Debug, Default, Clone)]
 pub struct WriteBatch {
     pub(super) ops: Vec<Op>,
+    /// It makes room.
+    pub(super) takes_away: bool,
 }
 
 /// One write: `None` deletes.
@@ -80,8 +82,14 @@ impl WriteBatch {
         self.ops.push(Op { tree, key: key.into(), value: None, owner: 0 });
     }
 
+    /// Says that what it writes makes room: it may when the disk is too full for others.
+    pub fn take_away(&mut self) {
+        self.takes_away = true;
+    }
+
     /// Adds the writes of `other` after those of this one.
     pub fn append(&mut self, mut other: Self) {
+        self.takes_away &= other.takes_away;
         self.ops.append(&mut other.ops);
     }
 

@@ -9,6 +9,9 @@ use super::retention::Retention;
 use crate::config::DISK_RESERVE_BYTES;
 use crate::error::{Error, Kind, Result};
 
+/// What of the reserve is left when commits that make room stop too.
+const LAST_BYTES: u64 = DISK_RESERVE_BYTES / 4;
+
 /// Shared by the engine and the files of one folder.
 #[derive(Debug)]
 pub(super) struct Health {
@@ -34,6 +37,11 @@ impl Health {
         self.may_write(bytes, DISK_RESERVE_BYTES)
     }
 
+    /// As [`Health::may_commit`] for a commit that makes room: the reserve is there for it, but for the last of it.
+    pub(super) fn may_make_room(&self, bytes: u64) -> Result<()> {
+        self.may_write(bytes, LAST_BYTES)
+    }
+
     /// As [`Health::may_commit`] for a file. Files stop earlier, so that on a disk they have filled a commit can still remove some.
     pub(super) fn may_write_file(&self, bytes: u64) -> Result<()> {
         self.may_write(bytes, 2 * DISK_RESERVE_BYTES)
@@ -47,10 +55,14 @@ impl Health {
         };
         match free {
             Some(free) if free < bytes.saturating_add(reserve) => {
+                let hint = match free < LAST_BYTES {
+                    true => "Free some space; nothing acknowledged is lost.",
+                    false => "Free some space: DELETE, TRUNCATE and DROP still work. Nothing acknowledged is lost.",
+                };
                 let (dir, free, reserve) = (self.dir.display(), free >> 10, reserve >> 10);
                 let message =
                     format!("no space left for \"{dir}\": {free} KiB are free, {reserve} KiB are kept in reserve");
-                Err(Error::new(Kind::DiskFull, message).with_hint("Free some space; nothing acknowledged is lost."))
+                Err(Error::new(Kind::DiskFull, message).with_hint(hint))
             }
             _ => Ok(()),
         }
@@ -115,6 +127,7 @@ mod tests {
         assert!(free_bytes(dir.path()).is_some());
         health.pretend_free_bytes(Some(DISK_RESERVE_BYTES + 100));
         assert!(health.may_commit(100).is_ok());
+        assert!(health.may_make_room(DISK_RESERVE_BYTES / 2).is_ok());
         assert_eq!(health.may_commit(101).unwrap_err().kind(), Kind::DiskFull);
         assert_eq!(health.may_write_file(0).unwrap_err().kind(), Kind::DiskFull);
         health.fail(Error::new(Kind::Io, "the cable is out"));

@@ -407,7 +407,10 @@ impl Engine for SealedEngine {
 
     fn submit(&self, batch: WriteBatch) -> Result<Ticket> {
         batch.validate()?;
-        self.health.may_commit(2 * batch.bytes())?;
+        match batch.takes_away {
+            true => self.health.may_make_room(2 * batch.bytes())?,
+            false => self.health.may_commit(2 * batch.bytes())?,
+        }
         let _sealing = self.sealing.read();
         let write = |op: &Op| Ok(Write { tree: op.tree, key: op.key.clone(), rows: self.sealer.seal_op(op)? });
         let writes = batch.ops.iter().map(write).collect::<Result<_>>()?;

@@ -336,6 +336,9 @@ impl Manager {
             self.write_difference(&mut batch, table, &latest.rows(table), &next.rows(table))?;
         }
         self.put_state(&mut batch, next.seq)?;
+        if txn.only_takes_away() {
+            batch.take_away();
+        }
         Ok(batch)
     }
 

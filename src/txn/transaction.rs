@@ -187,7 +187,15 @@ impl Transaction {
         &self.working
     }
 
-    /// Whether it changed anything.
+    /// Whether it takes rows or objects away and adds no row.
+    pub fn only_takes_away(&self) -> bool {
+        let takes = !self.deleted.is_empty() || !self.truncated.is_empty() || !self.erased.is_empty();
+        let drops = self.objects.values().any(Option::is_none);
+        let adds = self.added.values().flatten().any(|segment| segment.live_rows() > 0);
+        (takes || drops) && !adds
+    }
+
+    /// Whether it changed nothing.
     pub fn is_empty(&self) -> bool {
         self.objects.is_empty() && self.added.is_empty() && self.deleted.is_empty() && self.truncated.is_empty()
     }

@@ -468,6 +468,13 @@ async fn a_really_full_disk_refuses_until_there_is_room() {
         run(&mut session, &format!("BACKUP DATABASE TO '{}'", disk.0.join("backup").display())).await.unwrap_err();
     assert_eq!(error.kind(), Kind::DiskFull, "{error}");
     assert_eq!(run(&mut session, "SELECT count(*) FROM few").await.unwrap(), before);
+    // Of the last megabytes so many are kept for what makes room.
+    file.set_len(file.metadata().unwrap().len() - (10 << 20)).unwrap();
+    let error = run(&mut session, "INSERT INTO few VALUES (50, 'x')").await.unwrap_err();
+    assert_eq!(error.kind(), Kind::DiskFull, "{error}");
+    run(&mut session, "BEGIN; DELETE FROM few; DROP VIEW IF EXISTS nothing; ROLLBACK").await.unwrap();
+    run(&mut session, "DELETE FROM few WHERE (SELECT count(*) FROM many) < 0").await.unwrap();
+    run(&mut session, "DELETE FROM many WHERE k = 1").await.unwrap();
     drop(file);
     fs::remove_file(&ballast).unwrap();
     run(&mut session, "INSERT INTO few VALUES (50, 'x')").await.unwrap();
