@@ -1,7 +1,7 @@
 -- The tour of Steward: an hour of a data steward's work on the sample shop, in plain SQL.
 -- 数据管家之旅：在示例商店上走一遍建表、装载、盘点、分类、质量、预测、检索与脱敏。
 --
---   psql -h 127.0.0.1 -p 5454 -f sql/tour.sql        from the project's folder, on a fresh database
+--   psql -h 127.0.0.1 -p 5454 -f sql/tour.sql        on a fresh database; server and psql both from the project's folder
 --
 -- Chapters 1 to 3 are PostgreSQL's own SQL and give the same answers there. Chapters 4 to 10 are Steward's.
 -- What the data are, whose they are and under which licence: shop/README.md.

@@ -46,7 +46,12 @@ const NAME_KEY: &[u8] = b"database";
 /// # let folder = tempfile::tempdir().unwrap();
 /// use stewarddb::{Database, KeySource, MasterKey};
 ///
-/// let key = KeySource::from(MasterKey::generate()?);
+/// // The key is kept apart from the data: without it nothing opens again.
+/// let file = folder.path().join("shop.key");
+/// if !file.exists() {
+///     MasterKey::generate()?.write_file(&file)?;
+/// }
+/// let key = KeySource::from(MasterKey::from_file(&file)?);
 /// let database = Database::open(folder.path().join("shop"), &key)?;
 /// # runtime.block_on(async {
 /// let mut session = database.session("steward")?;
@@ -269,6 +274,8 @@ fn template() -> Result<SessionState> {
     options.sql_parser.parse_float_as_decimal = true;
     options.sql_parser.map_string_types_to_utf8view = false;
     options.sql_parser.collect_spans = true;
+    // As in PostgreSQL the order of a view is that of its rows where nothing above it gives them another.
+    options.sql_parser.enable_subquery_sort_elimination = false;
     options.execution.time_zone = Some("UTC".to_owned());
     options.execution.spill_compression = SpillCompression::Lz4Frame;
     // Its check of nullability takes IS TRUE for something that is never NULL, and fails.

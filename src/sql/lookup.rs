@@ -46,7 +46,7 @@ pub struct Lookup {
 #[derive(Debug)]
 enum At {
     /// In a table, by the values of a key's columns.
-    Key { key: KeyConstraint, values: Vec<Value>, seen: Seen },
+    Key { key: KeyConstraint, values: Vec<Value>, seen: Box<Seen> },
     /// Nowhere: it is the one row, without columns, of a query without FROM.
     Nothing,
 }
@@ -370,7 +370,7 @@ impl Maker<'_> {
         };
         // What may not be read is the engine's to refuse.
         let seen = table.seen(&projection).ok()?;
-        Some((At::Key { key, values, seen }, told))
+        Some((At::Key { key, values, seen: Box::new(seen) }, told))
     }
 
     /// What a node does; nothing is a step too.

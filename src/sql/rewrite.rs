@@ -29,6 +29,7 @@ mod recursive;
 mod rows;
 mod series;
 mod sets;
+mod shadowed;
 mod similar;
 mod single;
 mod subqueries;
@@ -38,7 +39,7 @@ mod values;
 mod whole;
 mod windows;
 
-pub use aggregates::is_aggregate;
+pub use aggregates::{gathers, is_aggregate};
 pub use misused::width;
 pub use similar::regular as similar_pattern;
 pub use using::constraint as join_constraint;
@@ -61,6 +62,7 @@ use std::ops::ControlFlow;
 /// The query with rows in place of names of relations.
 pub fn query(mut query: Query, context: &Context) -> Result<Query> {
     misused::must_not_be(&query)?;
+    shadowed::rename(&mut query);
     inline::write_out(&mut query, context)?;
     expansion::must_be_bounded(&query, context)?;
     let merges = using::is_in(&query);
@@ -229,6 +231,15 @@ fn name_in_full(select: &mut Select) {
 /// Whether a query has a GROUP BY.
 fn groups(select: &Select) -> bool {
     !matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty())
+}
+
+/// Whether all rows of a SELECT are one group.
+pub fn is_one_group(select: &Select) -> bool {
+    let gathers = |item: &SelectItem| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => gathers(expr),
+        _ => false,
+    };
+    !groups(select) && (select.having.is_some() || select.projection.iter().any(gathers))
 }
 
 fn takes_row(function: &Function) -> bool {

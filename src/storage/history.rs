@@ -101,7 +101,7 @@ impl Store {
         }
         let sealer = RowSealer::new(self.keyring())?;
         let end = listing.replay_while(self.keyring(), *from, |commit| {
-            engine.commit(WriteBatch { ops: Past::of(&commit, &sealer)?.ops })?;
+            engine.commit(WriteBatch { ops: Past::of(&commit, &sealer)?.ops, ..WriteBatch::new() })?;
             Ok(commit.number < number)
         })?;
         match end.filter(|end| end.commit >= number) {

@@ -474,7 +474,7 @@ async fn a_really_full_disk_refuses_until_there_is_room() {
     assert_eq!(error.kind(), Kind::DiskFull, "{error}");
     run(&mut session, "BEGIN; DELETE FROM few; DROP VIEW IF EXISTS nothing; ROLLBACK").await.unwrap();
     run(&mut session, "DELETE FROM few WHERE (SELECT count(*) FROM many) < 0").await.unwrap();
-    run(&mut session, "DELETE FROM many WHERE k = 1").await.unwrap();
+    run(&mut session, "DELETE FROM many WHERE id = 1").await.unwrap();
     drop(file);
     fs::remove_file(&ballast).unwrap();
     run(&mut session, "INSERT INTO few VALUES (50, 'x')").await.unwrap();

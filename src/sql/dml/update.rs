@@ -2,6 +2,7 @@
 
 use super::super::parser::{fold, last};
 use super::super::planner::{Planner, parse_expression, select_query};
+use super::super::rewrite;
 use super::super::tables::{ROW_ID, TableScan};
 use super::apply::Replacing;
 use super::assigned::must_fit;
@@ -149,11 +150,21 @@ fn each(names: Vec<ast::ObjectName>, query: ast::Query) -> Result<Vec<(ast::Obje
     if select.projection.len() != names.len() {
         return Err(Error::new(Kind::Syntax, "number of columns does not match number of values"));
     }
+    let one_group = rewrite::is_one_group(select);
     let mut pairs = Vec::with_capacity(names.len());
     for (n, name) in names.into_iter().enumerate() {
         let mut one = query.clone();
         if let ast::SetExpr::Select(select) = one.body.as_mut() {
-            select.projection = vec![select.projection.swap_remove(n)];
+            let mut item = select.projection.swap_remove(n);
+            // Beside an aggregate it is of one row; alone it would be of as many as there are.
+            if one_group
+                && let ast::SelectItem::UnnamedExpr(value) | ast::SelectItem::ExprWithAlias { expr: value, .. } =
+                    &mut item
+                && !rewrite::gathers(value)
+            {
+                *value = parse_expression(&format!("CASE WHEN count(*) >= 0 THEN ({value}) END"))?;
+            }
+            select.projection = vec![item];
         }
         pairs.push((name, ast::Expr::Subquery(Box::new(one))));
     }

@@ -355,3 +355,31 @@ async fn texts_of_one_shape_mean_what_they_say() {
     client.ok("ROLLBACK").await;
     assert_eq!(client.ok("SELECT name FROM t WHERE id = 6").await, "n6");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_without_tables_go_the_short_way() {
+    let house = House::new(&[]).await;
+    let mut client = house.owner();
+    client
+        .all(&["PREPARE one AS SELECT 1", "PREPARE more(int) AS SELECT $1 + 1 AS a, 'x' || $1::text WHERE $1 > 0"])
+        .await;
+    for _ in 0..3 {
+        assert_eq!(client.ok("EXECUTE one").await, "1");
+        assert_eq!(client.ok("EXECUTE more(2)").await, "3|x2");
+        assert_eq!(client.ok("EXECUTE more(0)").await, "");
+    }
+    assert!(client.is_short("one") && client.is_short("more"));
+    assert_eq!(client.refused("EXECUTE more(2147483647)").await, Kind::NumericOutOfRange);
+    // As texts, each by itself: what is selected has a type of its own.
+    for _ in 0..4 {
+        assert_eq!(client.ok("SELECT 1").await, "1");
+        assert_eq!(client.ok("SELECT 2;").await, "2");
+        assert_eq!(client.ok("SELECT 'a', 2.50").await, "a|2.50");
+        assert_eq!(client.ok("SELECT 1 LIMIT 0").await, "");
+        assert_eq!(client.refused("SELECT 1 / 0").await, Kind::DivisionByZero);
+    }
+    assert!(client.shapes_known() >= 3, "{}", client.shapes_known());
+    // What tells the time is not kept.
+    client.all(&["PREPARE moment AS SELECT now()", "EXECUTE moment", "EXECUTE moment"]).await;
+    assert!(!client.is_short("moment"));
+}

@@ -45,6 +45,11 @@ pub fn is_one(expression: &Expr) -> bool {
     matches!(expression, Expr::Function(call) if is_aggregate(&last(&call.name)))
 }
 
+/// Whether an expression has an aggregate over rows of its own query in it.
+pub fn gathers(expression: &Expr) -> bool {
+    any(expression, |call| call.over.is_none() && is_aggregate(&last(&call.name)))
+}
+
 /// Whether an expression is a call of an aggregate over rows of its own query.
 pub fn is_one_alone(expression: &Expr) -> bool {
     matches!(expression, Expr::Function(call) if call.over.is_none() && is_aggregate(&last(&call.name)))

@@ -3,6 +3,7 @@
 use super::super::functions;
 use super::super::names::{self, HIDDEN};
 use super::super::parser::fold;
+use super::aggregates;
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, OrderByExpr, Select, SelectItem, SetExpr,
     Value, visit_expressions, visit_expressions_mut,
@@ -79,7 +80,8 @@ fn select_items(select: &mut Select, order: &mut [OrderByExpr], outermost: bool)
         for key in order.iter_mut().filter(|key| (!column || twin) && key.expr.to_string() == text) {
             key.expr = Expr::Identifier(alias.clone());
         }
-        if !fresh {
+        // Aggregates are told apart all together.
+        if !fresh && !aggregates::is_one(expression) {
             show_casts(expression);
         }
         *item = SelectItem::ExprWithAlias { expr: expression.clone(), alias };
@@ -139,7 +141,7 @@ pub(super) fn without_casts(expression: &Expr) -> String {
     }
 }
 
-/// The argument of a function that is a cast, in words that are not those of what it casts: the engine names an aggregate
+/// The argument of a function that is a cast, in words that are not those of what it casts: the engine names a call
 /// without its casts, and has no two of one name.
 fn show_casts(expression: &mut Expr) {
     let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = expression else { return };

@@ -11,6 +11,14 @@ use std::collections::HashSet;
 
 /// Says the ORDER BY of a query in words that the engine reads so too.
 pub fn spell_out(query: &mut Query) {
+    if let SetExpr::Select(select) = query.body.as_mut()
+        && let Some(Distinct::On(distinct)) = &mut select.distinct
+    {
+        distinct.iter_mut().for_each(|on| as_selected(on, &select.projection));
+        if let Some(OrderBy { kind: OrderByKind::Expressions(keys), .. }) = &mut query.order_by {
+            keys.iter_mut().for_each(|key| as_selected(&mut key.expr, &select.projection));
+        }
+    }
     let Query { body, order_by: Some(OrderBy { kind: OrderByKind::Expressions(keys), .. }), .. } = query else {
         return;
     };
@@ -23,32 +31,78 @@ pub fn spell_out(query: &mut Query) {
         let place = |on: &Expr| keys.iter().position(|key| key.expr == *on).unwrap_or(usize::MAX);
         distinct.sort_by_key(place);
     }
-    if !super::groups(select) {
-        return;
+    if super::groups(select) {
+        keys.iter_mut().for_each(|key| by_number(&mut key.expr, &select.projection));
     }
-    for key in keys {
-        if let Expr::Value(value) = &key.expr
-            && let Value::Number(number, _) = &value.value
-            && let Some(named) = number.to_string().parse().ok().and_then(|n| at(&select.projection, n))
-        {
-            key.expr = named;
+    if let Some(Distinct::Distinct) = &select.distinct {
+        keys.iter_mut().for_each(|key| by_name(&mut key.expr, &select.projection));
+    }
+}
+
+/// The expression that is selected at a place, instead of the number of the place.
+fn as_selected(key: &mut Expr, items: &[SelectItem]) {
+    let number = key.clone();
+    by_number(key, items);
+    let named = |item: &SelectItem| match item {
+        SelectItem::ExprWithAlias { expr, alias } if *key == Expr::Identifier(alias.clone()) => Some(expr.clone()),
+        _ => None,
+    };
+    if *key != number
+        && let Some(expr) = items.iter().find_map(named)
+    {
+        *key = expr;
+    }
+}
+
+/// The name that an expression is selected under, instead of it: of what is distinct the engine knows no more.
+fn by_name(key: &mut Expr, items: &[SelectItem]) {
+    let named = |item: &SelectItem| match item {
+        SelectItem::ExprWithAlias { expr, alias } if expr == key && !matches!(key, Expr::Identifier(_)) => {
+            Some(Expr::Identifier(alias.clone()))
         }
+        _ => None,
+    };
+    if let Some(name) = items.iter().find_map(named) {
+        *key = name;
+    }
+}
+
+/// What is selected at a place, instead of the number of the place.
+fn by_number(key: &mut Expr, items: &[SelectItem]) {
+    if let Expr::Value(value) = &*key
+        && let Value::Number(number, _) = &value.value
+        && let Some(named) = number.to_string().parse().ok().and_then(|n| at(items, n))
+    {
+        *key = named;
     }
 }
 
 /// A name within an expression of ORDER BY is a column of FROM, never what is selected under that name; where FROM is one relation
-/// that is said with its name. `outermost` tells that the query is in no other.
+/// that is said with its name. So is a name that is said with its relation. `outermost` tells that the query is in no other.
 pub fn mean_columns(select: &mut Select, keys: &mut [OrderByExpr], outermost: bool) {
-    let Some(relation) = only_relation(select) else { return };
+    let relation = only_relation(select);
     let mut meant = HashSet::new();
     for key in keys.iter_mut().filter(|key| !matches!(key.expr, Expr::Identifier(_))) {
-        super::level::change(&mut key.expr, |expression| {
-            if let Expr::Identifier(name) = expression
-                && select.projection.iter().any(|item| gives(item, &fold(name)))
+        super::level::change(&mut key.expr, |expression| match (&*expression, &relation) {
+            (Expr::Identifier(name), Some(relation))
+                if select.projection.iter().any(|item| gives(item, &fold(name))) =>
             {
                 meant.insert(fold(name));
                 *expression = Expr::CompoundIdentifier(vec![relation.clone(), name.clone()]);
             }
+            // What is said with its relation is a column too.
+            (Expr::CompoundIdentifier(parts), _) => {
+                let other = |item: &SelectItem| match item {
+                    SelectItem::ExprWithAlias { expr, alias } => {
+                        parts.last().is_some_and(|name| fold(name) == fold(alias)) && *expr != *expression
+                    }
+                    _ => false,
+                };
+                if select.projection.iter().any(other) {
+                    meant.extend(parts.last().map(fold));
+                }
+            }
+            _ => {}
         });
     }
     if !outermost {

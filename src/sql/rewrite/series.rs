@@ -4,8 +4,8 @@ use super::super::functions::call;
 use super::super::parser::fold;
 use super::super::planner::parse_expression;
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, Function, FunctionArg, FunctionArgExpr, Query, SelectItem, TableAlias, TableAliasColumnDef,
-    TableFactor, TimezoneInfo, Value, VisitMut, VisitorMut,
+    DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Query, SelectItem, TableAlias,
+    TableAliasColumnDef, TableFactor, TimezoneInfo, Value, VisitMut, VisitorMut,
 };
 use std::ops::ControlFlow;
 
@@ -48,7 +48,10 @@ impl VisitorMut for Unnest {
         }
         if self.queries == 0 && matches!(expression, Expr::Function(function) if is_series(function)) {
             let series = std::mem::replace(expression, Expr::Value(Value::Null.into()));
-            *expression = call("unnest", vec![series]);
+            *expression = match typed(&series) {
+                Some((moments, data_type)) => cast(call("unnest", vec![moments]), data_type),
+                None => call("unnest", vec![series]),
+            };
         } else if self.queries == 0
             && let Some(rows) = super::sets::unnested(expression)
         {
@@ -95,6 +98,26 @@ pub fn name(factor: &mut TableFactor) {
 
 /// `SELECT generate_series(from, to, step)` if a bound is said to be a date or a timestamp.
 fn moments(args: &[FunctionArg]) -> Option<Query> {
+    let (series, data_type) = of_moments(args)?;
+    match parse_expression(&format!("(SELECT {series}::{data_type})")).ok()? {
+        Expr::Subquery(query) => Some(*query),
+        _ => None,
+    }
+}
+
+/// The same call with its bounds as moments, and their type.
+fn typed(series: &Expr) -> Option<(Expr, &'static str)> {
+    let Expr::Function(Function { args: FunctionArguments::List(list), .. }) = series else { return None };
+    let (text, data_type) = of_moments(&list.args)?;
+    Some((parse_expression(&text).ok()?, data_type))
+}
+
+fn cast(expression: Expr, data_type: &str) -> Expr {
+    parse_expression(&format!("({expression})::{data_type}")).unwrap_or(expression)
+}
+
+/// A series between moments as it is written with its type, and that type.
+fn of_moments(args: &[FunctionArg]) -> Option<(String, &'static str)> {
     let [from, to, step] = args else { return None };
     let [from, to, step] = [from, to, step].map(|arg| match arg {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(expression),
@@ -106,11 +129,7 @@ fn moments(args: &[FunctionArg]) -> Option<Query> {
         (None, None) => return None,
     };
     let data_type = if moment { "timestamptz" } else { "timestamp" };
-    let text = format!("(SELECT {NAME}(({from})::{data_type}, ({to})::{data_type}, ({step})::interval)::{data_type})");
-    match parse_expression(&text).ok()? {
-        Expr::Subquery(query) => Some(*query),
-        _ => None,
-    }
+    Some((format!("{NAME}(({from})::{data_type}, ({to})::{data_type}, ({step})::interval)"), data_type))
 }
 
 /// Whether an expression is said to be a moment, and then whether it has a time zone, as a series of dates has too.

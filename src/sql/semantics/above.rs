@@ -4,6 +4,7 @@
 use super::decimal::Decimals;
 use super::deviation::Deviation;
 use super::elements::{self, Retyped};
+use super::forward::forward;
 use super::interval::Scaled;
 use super::joined::joined;
 use super::marked::Marked;
@@ -11,10 +12,11 @@ use super::wide::decimal as places_of;
 use super::{function, kept, keyed, sums};
 use crate::catalog::SqlType;
 use arrow::datatypes::{DataType, IntervalUnit};
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result as DfResult};
 use datafusion::functions_aggregate::count::count_udaf;
 use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
     Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Operator, Window, WindowFunctionDefinition, cast,
 };
@@ -197,7 +199,8 @@ fn average(sum: Expr, count: Expr, open: bool) -> Expr {
 }
 
 /// Averages of exact numbers over windows, which are the quotients that they are elsewhere, and results whose types marks tell.
-pub fn finished_windows(window: Window) -> DfResult<LogicalPlan> {
+pub fn finished_windows(mut window: Window) -> DfResult<LogicalPlan> {
+    window.window_expr = window.window_expr.into_iter().map(forwards).collect::<DfResult<_>>()?;
     let schema = window.input.schema().clone();
     let exact = |expr: &Expr| match bare(expr) {
         Expr::WindowFunction(call) if matches!(&call.fun, WindowFunctionDefinition::AggregateUDF(f) if f.name() == "avg") =>
@@ -222,6 +225,13 @@ pub fn finished_windows(window: Window) -> DfResult<LogicalPlan> {
     }
     let before = schema.fields().len();
     let (mut parts, mut items) = (Vec::new(), Vec::new());
+    // What is computed anyway is not computed twice: a sum beside an average of the same numbers.
+    let of_schema = window.schema.iter().skip(before).map(|(of, field)| Expr::Column(Column::from((of, field))));
+    let itself = window.window_expr.iter().zip(of_schema);
+    let mut known: Vec<(Expr, Expr)> = itself
+        .filter(|(expr, _)| exact(expr).is_none() && marked(expr).is_none())
+        .map(|(expr, column)| (bare(expr).clone(), column))
+        .collect();
     for (n, (qualifier, field)) in window.schema.iter().enumerate() {
         let itself = Expr::Column(Column::from((qualifier, field)));
         let Some(expr) = n.checked_sub(before).and_then(|n| window.window_expr.get(n)) else {
@@ -245,16 +255,38 @@ pub fn finished_windows(window: Window) -> DfResult<LogicalPlan> {
             continue;
         };
         let sum_of = call.params.args[0].get_type(&schema).ok();
-        for (function, name) in [(sums::of(sum_of.as_ref()), &sum), (count_udaf(), &count)] {
-            let mut part = call.clone();
-            part.fun = WindowFunctionDefinition::AggregateUDF(function);
-            parts.push(Expr::WindowFunction(part).alias(name));
-        }
+        let mut made = |function, name: &str| {
+            let mut made = call.clone();
+            made.fun = WindowFunctionDefinition::AggregateUDF(function);
+            let made = Expr::WindowFunction(made);
+            if let Some((_, column)) = known.iter().find(|(expr, _)| *expr == made) {
+                return column.clone();
+            }
+            parts.push(made.clone().alias(name));
+            known.push((made, part(name)));
+            part(name)
+        };
+        let (sum, count) = (made(sums::of(sum_of.as_ref()), &sum), made(count_udaf(), &count));
         let open = is_open(&call.params.args[0], &schema);
-        items.push(average(part(&sum), part(&count), open).alias_qualified(qualifier.cloned(), field.name()));
+        items.push(average(sum, count, open).alias_qualified(qualifier.cloned(), field.name()));
     }
     let plan = LogicalPlanBuilder::from(window.input.as_ref().clone()).window(parts)?;
     plan.project(items)?.build()
+}
+
+/// A window that is not turned round where that would be seen.
+fn forwards(expr: Expr) -> DfResult<Expr> {
+    let name = NamePreserver::new_for_projection().save(&expr);
+    let forwards = expr.transform_up(|part| match part {
+        Expr::WindowFunction(mut call) => {
+            if let WindowFunctionDefinition::AggregateUDF(function) = &call.fun {
+                call.fun = WindowFunctionDefinition::AggregateUDF(forward(function));
+            }
+            Ok(Transformed::yes(Expr::WindowFunction(call)))
+        }
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(name.restore(forwards.data))
 }
 
 fn bare(expr: &Expr) -> &Expr {

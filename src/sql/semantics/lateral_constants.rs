@@ -2,11 +2,12 @@
 //! `FROM t, LATERAL (SELECT 'k' AS k, count(*) AS n FROM x WHERE x.a = t.a)`.
 //!
 //! Such a subquery has a row for each row outside, even where no row of its own fits. The engine joins with its groups and puts in
-//! what they would be over no rows, but forgets the columns that name no aggregate. Here they name one.
+//! what they would be over no rows, but forgets the columns that name no aggregate. Here they name one. And a subquery that no longer
+//! looks outside is a relation as any other.
 
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, Result as DfResult};
-use datafusion::logical_expr::{Expr, LogicalPlan, Projection, Subquery, when};
+use datafusion::logical_expr::{Expr, LogicalPlan, Projection, SubqueryAlias, when};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use std::sync::Arc;
 
@@ -24,19 +25,35 @@ impl OptimizerRule for LateralConstants {
 
     fn rewrite(&self, plan: LogicalPlan, _: &dyn OptimizerConfig) -> DfResult<Transformed<LogicalPlan>> {
         plan.transform_up_with_subqueries(|node| {
-            let LogicalPlan::Subquery(subquery) = &node else { return Ok(Transformed::no(node)) };
-            if subquery.outer_ref_columns.is_empty() {
-                return Ok(Transformed::no(node));
-            }
-            Ok(match named(&subquery.subquery)? {
-                Some(plan) => {
-                    let (outer_ref_columns, spans) = (subquery.outer_ref_columns.clone(), subquery.spans.clone());
-                    let subquery = Subquery { subquery: Arc::new(plan), outer_ref_columns, spans };
-                    Transformed::yes(LogicalPlan::Subquery(subquery))
+            let LogicalPlan::Join(mut join) = node else { return Ok(Transformed::no(node)) };
+            Ok(match beside(&join.right)? {
+                Some(right) => {
+                    join.right = Arc::new(right);
+                    Transformed::yes(LogicalPlan::Join(join))
                 }
-                None => Transformed::no(node),
+                None => Transformed::no(LogicalPlan::Join(join)),
             })
         })
+    }
+}
+
+/// The right side of a join, if it is such a subquery.
+fn beside(plan: &LogicalPlan) -> DfResult<Option<LogicalPlan>> {
+    match plan {
+        LogicalPlan::SubqueryAlias(alias) => {
+            let Some(input) = beside(&alias.input)? else { return Ok(None) };
+            let alias = SubqueryAlias::try_new(Arc::new(input), alias.alias.clone())?;
+            Ok(Some(LogicalPlan::SubqueryAlias(alias)))
+        }
+        LogicalPlan::Subquery(subquery) => {
+            // What looked outside may be gone, with a condition that is never true.
+            if !subquery.subquery.exists(|node| Ok(node.contains_outer_reference()))? {
+                return Ok(Some(subquery.subquery.as_ref().clone()));
+            }
+            let Some(plan) = named(&subquery.subquery)? else { return Ok(None) };
+            Ok(Some(LogicalPlan::Subquery(subquery.with_plan(Arc::new(plan)))))
+        }
+        _ => Ok(None),
     }
 }
 

@@ -28,6 +28,7 @@ mod exact;
 mod extreme;
 mod fence;
 mod floats;
+mod forward;
 mod frames;
 mod function;
 mod furthest;

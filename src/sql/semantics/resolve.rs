@@ -234,6 +234,10 @@ impl TreeNodeRewriter for Expressions<'_> {
                 Expr::Placeholder(Placeholder { id, field })
             }
             Expr::Not(inner) => Expr::Not(Box::new(as_condition(*inner))),
+            // What counts rows has no sign in the engine.
+            Expr::Negative(inner) if self.type_of(&inner).is_some_and(|t| t.is_unsigned_integer()) => {
+                Expr::Negative(Box::new(cast(*inner, DataType::Int64)))
+            }
             Expr::Like(like) => Expr::Like(self.texts(like)?),
             Expr::SimilarTo(like) => Expr::SimilarTo(as_texts(like)),
             Expr::Between(Between { expr, negated, low, high }) => {

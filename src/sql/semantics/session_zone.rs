@@ -85,16 +85,29 @@ pub fn is_asked(expr: &Expr, schema: &DFSchema) -> DfResult<bool> {
     Ok(match expr {
         Expr::ScalarFunction(call) => {
             call.name() == "current_date"
+                || makes_moment(call).is_some()
                 || moment_at(call, schema)?.is_some()
                 || writes_moments(call, schema)?
                 || counts_both(call, schema)?
         }
         Expr::BinaryExpr(BinaryExpr { left, op: Sign::Plus | Sign::Minus, right }) => {
             let (left, right) = (left.get_type(schema)?, right.get_type(schema)?);
-            is_moment(&left) && is_interval(&right) || is_interval(&left) && is_moment(&right)
+            is_moment(&left) && is_clock(&right)
+                || is_clock(&left) && is_moment(&right)
+                || is_moment(&left) && is_interval(&right)
+                || is_interval(&left) && is_moment(&right)
         }
         _ => false,
     })
+}
+
+/// What makes a moment of what a clock shows, with the zone of the clock behind its arguments.
+fn makes_moment(call: &ScalarFunction) -> Option<&'static str> {
+    match (call.name(), call.args.len()) {
+        ("to_timestamp", 2) => Some("to_timestamp_in_zone"),
+        ("make_timestamptz", 6) => Some("make_timestamptz_in_zone"),
+        _ => None,
+    }
 }
 
 /// Whether a call is of two moments whose clocks count: `age`, or a series of them.
@@ -152,6 +165,11 @@ fn is_moment(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Timestamp(_, Some(_)))
 }
 
+/// What a clock shows, and of which zone is not said.
+fn is_clock(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Timestamp(_, None) | DataType::Date32)
+}
+
 fn is_interval(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Interval(_))
 }
@@ -173,6 +191,10 @@ fn by_clock(expr: Expr, schema: &DFSchema, zone: &Zone) -> DfResult<Expr> {
             let from = SqlType::Timestamptz.field("");
             let today = Cast { from, to: SqlType::Date, zone: zone.clone() };
             Ok(function::call(today, vec![now()]))
+        }
+        Expr::ScalarFunction(call) if let Some(name) = makes_moment(&call) => {
+            let args = call.args.iter().cloned().chain([lit(zone.name())]).collect();
+            Ok(functions::postgres_call(name, args).unwrap_or(Expr::ScalarFunction(call)))
         }
         Expr::ScalarFunction(mut call) if writes_moments(&call, schema)? => {
             for (at, argument) in call.args.iter_mut().enumerate() {
@@ -214,6 +236,21 @@ fn by_clock(expr: Expr, schema: &DFSchema, zone: &Zone) -> DfResult<Expr> {
                 return Ok(function::call(part.of_clock(), call.args));
             }
             Ok(Expr::ScalarFunction(call))
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op, right })
+            if is_clock(&left.get_type(schema)?) || is_clock(&right.get_type(schema)?) =>
+        {
+            let moment = |side: Expr| -> DfResult<Expr> {
+                let from = match side.get_type(schema)? {
+                    DataType::Date32 => SqlType::Date,
+                    DataType::Timestamp(_, None) => SqlType::Timestamp,
+                    _ => return Ok(side),
+                };
+                let to_moment = Cast { from: from.field(""), to: SqlType::Timestamptz, zone: zone.clone() };
+                Ok(function::call(to_moment, vec![side]))
+            };
+            let (left, right) = (Box::new(moment(*left)?), Box::new(moment(*right)?));
+            Ok(Expr::BinaryExpr(BinaryExpr { left, op, right }))
         }
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
             let (moment, interval) = if is_interval(&left.get_type(schema)?) { (right, left) } else { (left, right) };

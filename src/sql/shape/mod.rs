@@ -4,7 +4,8 @@
 //! times as long as to run it. The *shape* of a text is what is left of it when its constants are taken out ([`text`]). When a
 //! session sends one for the second time, the statement is prepared with parameters in their places, where that
 //! means the same ([`open`]); from then on texts of this shape run as that prepared statement does, with what is kept
-//! of it under the same terms ([`super::kept_plan`]). A shape for which nothing is kept is not looked at again.
+//! of it under the same terms ([`super::kept_plan`]). A shape for which nothing is kept is not looked at again. Where a constant
+//! cannot be taken out (`SELECT 1`), each text is one of its own.
 
 mod open;
 mod text;
@@ -18,6 +19,7 @@ use crate::config::SHAPES_MAX;
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::Field;
 use datafusion::common::ScalarValue;
+use datafusion::sql::sqlparser::ast;
 use std::collections::HashMap;
 use std::sync::Arc;
 use text::{Constant, Cut};
@@ -34,6 +36,8 @@ pub enum Known {
     Never(usize),
     /// Texts of it run as this does.
     As(Arc<Prepared>),
+    /// Its constants mean more than their values: its texts are known one by one.
+    Apart,
 }
 
 /// A text of a known shape, ready to run.
@@ -52,12 +56,13 @@ impl Session {
             return None;
         }
         let Cut { shape, constants } = text::cut(sql)?;
+        let (shape, values) = match self.shapes.get(&shape)? {
+            Known::Apart => (apart(sql), Vec::new()),
+            _ => (shape, constants.iter().map(Constant::value).collect()),
+        };
         match self.shapes.get(&shape)? {
-            Known::As(prepared) => {
-                let values = constants.iter().map(Constant::value).collect();
-                Some(Recalled { prepared: prepared.clone(), values, shape, text: sql.to_owned() })
-            }
-            Known::Once | Known::Never(_) => None,
+            Known::As(prepared) => Some(Recalled { prepared: prepared.clone(), values, shape, text: sql.to_owned() }),
+            Known::Once | Known::Never(_) | Known::Apart => None,
         }
     }
 
@@ -86,6 +91,10 @@ impl Session {
         }
         let Cut { shape, constants } = text::cut(&statement.text)?;
         let catalog = Arc::as_ptr(&self.database.manager.current().catalog) as usize;
+        let (shape, constants, whole) = match self.shapes.get(&shape) {
+            Some(Known::Apart) => (apart(&statement.text), Vec::new(), true),
+            _ => (shape, constants, false),
+        };
         let prepared = match self.shapes.get(&shape) {
             None => {
                 self.make_room_for_shape();
@@ -93,10 +102,21 @@ impl Session {
                 return None;
             }
             Some(Known::Never(seen)) if *seen == catalog => return None,
+            Some(Known::Apart) => return None,
             Some(Known::As(prepared)) if prepared.keeps_nothing() => None,
             Some(Known::As(prepared)) => Some(prepared.clone()),
             Some(Known::Once | Known::Never(_)) => {
-                let prepared = Box::pin(self.opened(statement, &constants)).await.map(Arc::new);
+                let opened = match whole {
+                    true => Some(sql.as_ref().clone()),
+                    false => open::open(sql, &constants),
+                };
+                let Some(opened) = opened else {
+                    self.make_room_for_shape();
+                    self.shapes.insert(shape, Known::Apart);
+                    self.shapes.insert(apart(&statement.text), Known::Once);
+                    return None;
+                };
+                let prepared = Box::pin(self.opened(statement, opened, &constants)).await.map(Arc::new);
                 if let Some(prepared) = &prepared {
                     self.shapes.insert(shape.clone(), Known::As(prepared.clone()));
                 }
@@ -128,13 +148,22 @@ impl Session {
     }
 
     /// The statement with parameters in the place of its constants.
-    async fn opened(&mut self, statement: &Statement, constants: &[Constant]) -> Option<Prepared> {
-        let Body::Sql(sql) = &statement.body else { return None };
-        let body = Body::Sql(Box::new(open::open(sql, constants)?));
+    async fn opened(
+        &mut self,
+        statement: &Statement,
+        opened: ast::Statement,
+        constants: &[Constant],
+    ) -> Option<Prepared> {
+        let body = Body::Sql(Box::new(opened));
         let statement = Statement { body, text: statement.text.clone(), offset: statement.offset };
         let declared: Vec<Option<Field>> = constants.iter().enumerate().map(|(n, c)| c.field(n + 1)).collect();
         Box::pin(self.described(Some(statement), &declared, false)).await.ok()
     }
+}
+
+/// A text as it is known apart, which no shape is.
+fn apart(sql: &str) -> String {
+    format!("\u{1}{}", sql.trim().trim_end_matches(';').trim_end())
 }
 
 impl Constant {

@@ -15,6 +15,10 @@ pub const FUNCTIONS: &[Declaration] = &[
     ("make_timestamp(int4, int4, int4, int4, int4, float8) timestamp", Each(timestamp)),
     ("make_timestamptz(int4, int4, int4, int4, int4, float8, text?) timestamptz", Each(timestamptz)),
     (
+        "make_timestamptz_in_zone(int4, int4, int4, int4, int4, float8, text) timestamptz",
+        Each(|row| Ok(Made::Moment(TimeZone::of_engine(row.text(6))?.moment(moment(row)?)?))),
+    ),
+    (
         "date_trunc(text, timestamp) timestamp",
         Each(|row| Ok(Made::Moment(truncated(row.text(0), row.moment(1), "timestamp without time zone")?))),
     ),

@@ -8,13 +8,16 @@ use super::declared::{
 use super::made::{Args, Made, shown};
 use crate::encoding::pg_text::Column;
 use crate::error::{Error, Kind, Result};
-use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, UInt32Array};
+use arrow::buffer::OffsetBuffer;
 use arrow::compute::take;
-use arrow::datatypes::{Field, Float64Type};
+use arrow::datatypes::{DataType, Field, Float64Type};
+use std::sync::Arc;
 
 /// The functions of this file.
 pub const FUNCTIONS: &[Declaration] = &[
     ("percentile_disc_of(anyarray, float8) anyelement", All(at_fraction)),
+    ("percentile_disc_of(anyarray, float8[]) anyarray", All(at_fractions)),
     ("percentile_cont_of(float8[], float8[]) float8[]", Each(between)),
     ("mode_of(anyarray) anyelement", All(mode)),
 ];
@@ -28,6 +31,36 @@ fn must_be_fraction(fraction: f64) -> Result<()> {
     }
 }
 
+/// Where the value at a fraction of an array's values is among all of them.
+fn place_at(arrays: &ListArray, row: usize, fraction: f64) -> Result<u32> {
+    must_be_fraction(fraction)?;
+    let nth = (fraction * f64::from(arrays.value_length(row))).ceil() as i32;
+    Ok((arrays.value_offsets()[row] + (nth - 1).max(0)) as u32)
+}
+
+/// An array for each row: of the values at its fractions.
+fn at_fractions(whole: &Whole<'_>) -> Result<ArrayRef> {
+    let (arrays, fractions) = (whole.arrays[0].as_list::<i32>(), whole.arrays[1].as_list::<i32>());
+    let all = fractions.values().as_primitive::<Float64Type>();
+    let (mut places, mut lengths, mut there) = (Vec::new(), Vec::new(), Vec::new());
+    for row in 0..whole.rows {
+        let is = !arrays.is_null(row) && !fractions.is_null(row) && arrays.value_length(row) > 0;
+        let before = places.len();
+        if is {
+            for at in fractions.value_offsets()[row] as usize..fractions.value_offsets()[row + 1] as usize {
+                let fraction = (!all.is_null(at)).then(|| all.value(at));
+                places.push(fraction.map(|fraction| place_at(arrays, row, fraction)).transpose()?);
+            }
+        }
+        lengths.push(places.len() - before);
+        there.push(is);
+    }
+    let values = take(arrays.values(), &UInt32Array::from(places), None)?;
+    let DataType::List(item) = arrays.data_type() else { return Err(Error::internal("an array of no list")) };
+    let offsets = OffsetBuffer::from_lengths(lengths);
+    Ok(Arc::new(ListArray::try_new(item.clone(), offsets, values, Some(there.into()))?))
+}
+
 fn at_fraction(whole: &Whole<'_>) -> Result<ArrayRef> {
     let arrays = whole.arrays[0].as_list::<i32>();
     let fractions = whole.arrays[1].as_primitive::<Float64Type>();
@@ -35,9 +68,7 @@ fn at_fraction(whole: &Whole<'_>) -> Result<ArrayRef> {
         if arrays.is_null(row) || fractions.is_null(row) || arrays.value_length(row) == 0 {
             return Ok(None);
         }
-        must_be_fraction(fractions.value(row))?;
-        let nth = (fractions.value(row) * f64::from(arrays.value_length(row))).ceil() as i32;
-        Ok(Some((arrays.value_offsets()[row] + (nth - 1).max(0)) as u32))
+        place_at(arrays, row, fractions.value(row)).map(Some)
     };
     let places = (0..whole.rows).map(place).collect::<Result<UInt32Array>>()?;
     Ok(take(arrays.values(), &places, None)?)

@@ -24,6 +24,7 @@ pub const FUNCTIONS: &[Declaration] = &[
     ("to_number(text, text) numeric", Each(digits::to_number)),
     ("to_date(text, text) date", Each(reading::to_date)),
     ("to_timestamp(text, text) timestamptz", Each(reading::to_timestamp)),
+    ("to_timestamp_in_zone(text, text, text) timestamptz", Each(reading::to_timestamp_in_zone)),
 ];
 
 /// The letters up to the next quotation mark that no backslash is before, which stand for themselves, and what is behind it.

@@ -4,6 +4,7 @@ use super::super::made::{Args, Made};
 use super::moments::{DAYS, MONTHS};
 use super::words::{Node, Pattern, is_separator, nodes};
 use crate::error::{Error, Kind, Result};
+use crate::sql::values::TimeZone;
 use chrono::{NaiveDate, Weekday};
 
 const DAY_MICROS: i64 = 86_400_000_000;
@@ -44,6 +45,12 @@ pub fn to_date(row: &Args<'_>) -> Result<Made> {
 /// `to_timestamp(text, template)`
 pub fn to_timestamp(row: &Args<'_>) -> Result<Made> {
     Ok(Made::Moment(moment(row.text(0), row.text(1))?))
+}
+
+/// The same by the clocks of a zone.
+pub fn to_timestamp_in_zone(row: &Args<'_>) -> Result<Made> {
+    let clock = moment(row.text(0), row.text(1))?;
+    Ok(Made::Moment(TimeZone::of_engine(row.text(2))?.moment(clock)?))
 }
 
 fn invalid(message: String) -> Error {
