@@ -23,8 +23,7 @@ pub fn must_not_be_stored(
     values: &[Expr],
 ) -> Result<()> {
     let mut read = Read::new(work.context, target);
-    read.table(target.id, &target.table)?;
-    let own = std::mem::take(&mut read.masked);
+    let own = masked_of(work, target)?;
     values.iter().for_each(|value| _ = value.visit(&mut read));
     let others = from.get(1..).unwrap_or_default();
     // What FROM reads matters only if a value may be of it.
@@ -43,13 +42,36 @@ pub fn must_not_be_stored(
     match column {
         None => Ok(()),
         Some(column) => {
-            let table = &target.table.name;
+            let table = &target.face.name;
             let message = format!("column \"{column}\" is masked, and UPDATE of \"{table}\" would store the mask");
             Err(Error::new(Kind::Privilege, message).with_hint(format!(
                 "Assign a value that does not read \"{column}\", or run this as a role that sees it plain."
             )))
         }
     }
+}
+
+/// The columns that the statement sees and that are masked, or come of what is.
+fn masked_of(work: &Work<'_>, target: &Target) -> Result<HashSet<String>> {
+    let access = target.access(work)?;
+    let is_masked = |at: usize| access.masks.get(at).is_some_and(Option::is_some);
+    let Some(through) = &target.through else {
+        let columns = target.table.columns.iter().enumerate();
+        return Ok(columns.filter(|(at, _)| is_masked(*at)).map(|(_, column)| column.name.clone()).collect());
+    };
+    // What a view computes with a query of its own may be a mask of another relation.
+    for (context, query) in through.queries() {
+        let ast::SetExpr::Select(select) = query.body.as_ref() else { continue };
+        let mut read = Read { depth: 1, ..Read::new(context, target) };
+        select.projection.iter().for_each(|item| _ = item.visit(&mut read));
+        if let Some(error) = read.failed.take() {
+            return Err(error);
+        }
+        if !read.masked.is_empty() {
+            return Ok(target.face.columns.iter().map(|column| column.name.clone()).collect());
+        }
+    }
+    Ok(through.columns_of(target, is_masked).collect())
 }
 
 /// What expressions read.
@@ -163,7 +185,7 @@ impl Visitor for Read<'_> {
     fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
         match expression {
             Expr::Identifier(name) => {
-                self.of_others |= self.target.table.column_index(&fold(name)).is_none();
+                self.of_others |= self.target.face.column_index(&fold(name)).is_none();
                 self.names.insert(fold(name));
             }
             Expr::CompoundIdentifier(path) => {
