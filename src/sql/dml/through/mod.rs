@@ -273,7 +273,7 @@ impl Level {
         let TableFactor::Table { name, alias: said, .. } = factor else {
             return Err(Error::internal("a view that reads a relation reads something else"));
         };
-        *name = ast::ObjectName::from([schema, relation].map(|part| quoted(part)).to_vec());
+        *name = ast::ObjectName::from([schema, relation].map(quoted).to_vec());
         let said = said.get_or_insert(ast::TableAlias { explicit: true, name: alias, columns: Vec::new(), at: None });
         if !said.columns.is_empty() {
             // All columns have a name then.
