@@ -1,8 +1,9 @@
 //! What UPDATE must not store: a mask, or what comes of one, in the place of the truth.
 //!
 //! Looked at by name: a value that names a masked column of its own row, or of a relation in FROM or in a subquery of its own,
-//! is refused, and so is one that takes all columns of such a relation. That may refuse a column of the same name that is
-//! not masked; it lets no mask through that a relation hands on under its own name, or a view or a function under another.
+//! is refused, and so is one that takes all columns of such a relation, or its row as a whole. Views and functions are looked into: what
+//! they name is read. That may refuse a column of the same name that is not masked; it lets no mask through that a relation
+//! hands on under its own name, or a view or a function under another.
 
 use super::super::context::Context;
 use super::super::parser::{self, Body, fold};
@@ -37,8 +38,10 @@ pub fn must_not_be_stored(
         return Err(error);
     }
     let column = read.names.iter().find(|name| own.contains(*name) || read.masked.contains(*name)).cloned();
-    let all = (read.all || read.views) && !read.masked.is_empty();
-    let column = column.or_else(|| all.then(|| read.masked.iter().next().cloned()).flatten());
+    let whole = |called: &String| read.names.contains(called);
+    let all = read.all || read.called.iter().any(whole);
+    let column = column.or_else(|| read.masked.iter().find(|_| all).cloned());
+    let column = column.or_else(|| own.iter().find(|_| whole(&fold(&target.called))).cloned());
     match column {
         None => Ok(()),
         Some(column) => {
@@ -84,8 +87,8 @@ struct Read<'a> {
     names: HashSet<String>,
     /// Whether all columns of something are read.
     all: bool,
-    /// Whether a view is read, whose columns may have other names.
-    views: bool,
+    /// What relations are called: the name alone is the row as a whole.
+    called: HashSet<String>,
     /// Masked columns of the relations that are read.
     masked: HashSet<String>,
     /// Queries around what is visited.
@@ -95,8 +98,8 @@ struct Read<'a> {
 
 impl<'a> Read<'a> {
     fn new(context: &'a Context, target: &'a Target) -> Self {
-        let (names, masked) = (HashSet::new(), HashSet::new());
-        Self { context, target, of_others: false, names, all: false, views: false, masked, depth: 0, failed: None }
+        let (names, called, masked) = (HashSet::new(), HashSet::new(), HashSet::new());
+        Self { context, target, of_others: false, names, all: false, called, masked, depth: 0, failed: None }
     }
 
     fn table(&mut self, id: ObjectId, table: &Table) -> Result<()> {
@@ -121,7 +124,6 @@ impl<'a> Read<'a> {
         match self.context.snapshot.catalog.relation(&schema, &table) {
             Some((id, Object::Table(facts))) => self.table(id, facts),
             Some((_, Object::View(view))) if self.depth < DEPTH_MAX => {
-                self.views = true;
                 for statement in parser::parse(&view.query)? {
                     if let Body::Sql(statement) = statement.body {
                         self.depth += 1;
@@ -163,6 +165,9 @@ impl Visitor for Read<'_> {
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
         if let TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } = factor {
             self.function(name);
+        }
+        if let TableFactor::Table { name, alias, .. } = factor {
+            self.called.insert(alias.as_ref().map_or_else(|| parser::last(name), |alias| fold(&alias.name)));
         }
         if let TableFactor::Table { name, .. } = factor
             && let Err(error) = self.relation(name)
