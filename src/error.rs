@@ -151,6 +151,8 @@ pub enum Kind {
     Unique,
     /// A CHECK constraint refuses the row.
     Check,
+    /// A view with a check option would not show the row that is written through it.
+    CheckOption,
     /// A foreign key has no partner.
     ForeignKey,
     /// Another object depends on this one.

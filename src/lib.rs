@@ -26,7 +26,6 @@ pub mod txn;
 
 pub use arrow;
 pub use crypto::{KeySource, MasterKey};
-pub use datafusion::common::ScalarValue;
 pub use encoding::pg_text::{cell_text, cell_text_of};
 pub use error::{Error, Kind, Result};
-pub use sql::{Birth, Database, Session};
+pub use sql::{Birth, Database, ScalarValue, Session};

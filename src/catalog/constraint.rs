@@ -16,6 +16,25 @@ pub struct CheckConstraint {
     pub not_valid: bool,
 }
 
+/// Which rows that are written through a view it must show: `check_option`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CheckOption {
+    /// Those that its own condition shows.
+    Local,
+    /// Those that its condition shows, and those of the views that it reads.
+    Cascaded,
+}
+
+impl CheckOption {
+    /// Its word in SQL.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Cascaded => "cascaded",
+        }
+    }
+}
+
 /// A foreign key: NULL in one of its columns, or the key of a row of the other table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ForeignKey {

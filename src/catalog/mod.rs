@@ -19,7 +19,7 @@ mod temporary;
 mod types;
 
 pub use comment::Comment;
-pub use constraint::{Action, CheckConstraint, ForeignKey};
+pub use constraint::{Action, CheckConstraint, CheckOption, ForeignKey};
 pub use deferral::Deferral;
 pub use domain::Domain;
 use enumeration::written_name;

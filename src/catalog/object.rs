@@ -1,7 +1,7 @@
 //! The facts that Steward keeps: one struct for each kind of object.
 
 use super::comment::Comment;
-use super::constraint::{CheckConstraint, ForeignKey};
+use super::constraint::{CheckConstraint, CheckOption, ForeignKey};
 use super::domain::Domain;
 use super::enumeration::EnumType;
 use super::function::Function;
@@ -258,6 +258,12 @@ pub struct View {
     /// Conditions of queries around it meet its rows only (`security_barrier`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub barrier: bool,
+    /// Which rows that are written through it it must show, if any (`check_option`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<CheckOption>,
+    /// What columns get that a statement writing through it leaves out, as SQL, where it is not what the table says.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub defaults: BTreeMap<String, String>,
 }
 
 /// A text index over a table.

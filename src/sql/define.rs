@@ -44,6 +44,10 @@ pub async fn define(session: &mut Session, definition: Define) -> Result<Outcome
             defining(session, async |ddl| ddl::rename(ddl, what, if_exists, &name, to)).await?;
             command(&format!("ALTER {}", what.word()))
         }
+        Define::AlterView { name, if_exists, change } => {
+            defining(session, async |ddl| ddl::alter_view(ddl, &name, if_exists, change)).await?;
+            command("ALTER VIEW")
+        }
         Define::SetSchema { what, if_exists, name, schema } => {
             defining(session, async |ddl| ddl::set_schema(ddl, what, if_exists, &name, schema)).await?;
             command(&format!("ALTER {}", what.word()))

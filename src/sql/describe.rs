@@ -7,6 +7,7 @@ use super::parser::{Body, Cursor, Own, Statement, fold, last};
 use super::planner::Planner;
 use super::session::Description;
 use super::{names, origins, pg_catalog, semantics};
+use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::execution::SessionState;
@@ -50,7 +51,7 @@ fn of_sql(
             let context = knowing(context, &params);
             let columns = match (&insert.table, insert.returning.as_deref()) {
                 (ast::TableObject::TableName(name), Some(items)) => {
-                    Some(dml::returning_schema(&context, state, (name, None), &[], items)?)
+                    Some(dml::returning_schema(&context, state, (name, None), &[], items, Privilege::Insert)?)
                 }
                 _ => None,
             };
@@ -62,7 +63,14 @@ fn of_sql(
             let columns = match (&update.table.relation, update.returning.as_deref()) {
                 (ast::TableFactor::Table { name, alias, .. }, Some(items)) => {
                     let from = &dml::relations(update)[1..];
-                    Some(dml::returning_schema(&context, state, (name, alias.as_ref()), from, items)?)
+                    Some(dml::returning_schema(
+                        &context,
+                        state,
+                        (name, alias.as_ref()),
+                        from,
+                        items,
+                        Privilege::Update,
+                    )?)
                 }
                 _ => None,
             };
@@ -75,7 +83,14 @@ fn of_sql(
             let columns = match (from.first().map(|table| &table.relation), delete.returning.as_deref()) {
                 (Some(ast::TableFactor::Table { name, alias, .. }), Some(items)) => {
                     let using = [&from[1..], delete.using.as_deref().unwrap_or_default()].concat();
-                    Some(dml::returning_schema(&context, state, (name, alias.as_ref()), &using, items)?)
+                    Some(dml::returning_schema(
+                        &context,
+                        state,
+                        (name, alias.as_ref()),
+                        &using,
+                        items,
+                        Privilege::Delete,
+                    )?)
                 }
                 _ => None,
             };

@@ -65,7 +65,7 @@ fn unsupported(message: &str) -> Error {
     match place.and_then(|expression| expression.split('(').next()) {
         Some("WindowFunction") => Error::new(Kind::Windowing, "window functions are not allowed here")
             .with_hint("Compute it in a subquery, and name its column here."),
-        Some("Exists" | "InSubquery" | "ScalarSubquery") => {
+        Some("Exists" | "InSubquery" | "ScalarSubquery" | "OuterReferenceColumn") => {
             Error::new(Kind::Unsupported, "a subquery is not supported at this place")
                 .with_hint("Join with it, or compute it in a WITH query.")
         }

@@ -78,6 +78,7 @@ pub use context::{Cancel, Notice, NoticeSink};
 pub use copy::BinaryForm;
 pub use cursor::BINARY_ROWS;
 pub use database::{Birth, Database};
+pub use datafusion::common::ScalarValue;
 pub use origins::{COMPUTED_METADATA, ORIGIN_METADATA};
 pub use parser::{ALL, Cursor, Declare, Direction, Statement};
 pub use pg_catalog::{array_type_of, element_type_of};

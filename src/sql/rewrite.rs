@@ -3,7 +3,7 @@
 //! `QUALITY(p)` and `PREDICT_CTR(p)` take a whole row of the relation that FROM calls `p`, as PostgreSQL's functions
 //! over composite types do. The engine knows no such argument; it becomes a struct of the relation's columns.
 
-mod aggregates;
+pub(super) mod aggregates;
 mod asked;
 mod calls;
 mod casts;
@@ -52,8 +52,8 @@ use crate::catalog::{Object, View};
 use crate::error::Result;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, OrderBy,
-    OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Statement, TableFactor, Value,
-    VisitMut, VisitorMut, visit_expressions, visit_expressions_mut,
+    OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor, Value, VisitMut,
+    VisitorMut, visit_expressions, visit_expressions_mut,
 };
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -572,16 +572,14 @@ fn relation(factor: &TableFactor, context: &Context, named: &Named) -> Option<Re
     }
 }
 
-fn view_columns(view: &View, context: &Context) -> Option<Vec<String>> {
-    if !view.columns.is_empty() {
-        return Some(view.columns.clone());
-    }
-    let statements = super::parser::parse(&view.query).ok()?;
-    match &statements.first()?.body {
-        super::parser::Body::Sql(statement) => match statement.as_ref() {
-            Statement::Query(query) => output_columns(query, context, &Vec::new()),
-            _ => None,
-        },
-        super::parser::Body::Own(_) => None,
+/// Names of a view's columns, as far as its text tells.
+pub fn view_columns(view: &View, context: &Context) -> Option<Vec<String>> {
+    let own = super::parser::query(&view.query).ok().and_then(|query| output_columns(&query, context, &Vec::new()));
+    match own {
+        Some(mut own) => {
+            own.iter_mut().zip(&view.columns).for_each(|(own, given)| own.clone_from(given));
+            Some(own)
+        }
+        None => (!view.columns.is_empty()).then(|| view.columns.clone()),
     }
 }

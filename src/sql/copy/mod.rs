@@ -230,7 +230,8 @@ fn must_be_no_view(context: &Context, schema: Option<&str>, name: &str, from: bo
         return Ok(());
     }
     Err(match from {
-        true => Error::new(Kind::WrongObject, format!("cannot copy to view \"{name}\"")),
+        true => Error::new(Kind::WrongObject, format!("cannot copy to view \"{name}\""))
+            .with_hint("To enable copying to a view, provide an INSTEAD OF INSERT trigger."),
         false => Error::new(Kind::WrongObject, format!("cannot copy from view \"{name}\""))
             .with_hint("Try the COPY (SELECT ...) TO variant."),
     })

@@ -2,7 +2,7 @@
 //! their own.
 
 use super::super::dml::Work;
-use super::super::parser::{self, Beside, Named, SequenceOption, fold, split};
+use super::super::parser::{self, Beside, Named, SequenceOption, ViewChange, fold, split};
 use super::class::{drop_empty_classes, may_have_classes};
 use super::constraint::{self, contains_nulls};
 use super::drop::dependent_views;
@@ -36,6 +36,12 @@ pub fn alter_table(ddl: &mut Ddl<'_>, alter: ast::AlterTable, beside: &Beside) -
     {
         let (RenameTableNameKind::As(to) | RenameTableNameKind::To(to)) = table_name;
         return super::rename::rename(ddl, what, false, &(schema, name), split(to)?.1);
+    }
+    if let [AlterTableOperation::RenameColumn { old_column_name, new_column_name }] = alter.operations.as_slice()
+        && let Some(Named::View) = named_otherwise(ddl, schema.as_deref(), &name)
+    {
+        let change = ViewChange::Rename { from: fold(old_column_name), to: fold(new_column_name) };
+        return super::view::alter_view(ddl, &(schema, name), false, change);
     }
     let (id, mut table) = ddl.own_table(schema.as_deref(), &name)?;
     ddl.must_not_wait("ALTER TABLE", id, &table.name)?;
@@ -98,7 +104,7 @@ fn change(
                 return Err(Error::new(Kind::DuplicateColumn, format!("column \"{new}\" already exists")));
             }
             let at = column(table, &old_column_name)?;
-            must_not_be_read(ddl, table, at)?;
+            must_not_be_read(ddl, ("table", &table.schema, &table.name), &table.columns[at].name)?;
             rename_column(ddl, id, table, at, new)?;
         }
         AlterTableOperation::RenameTable { table_name } => {
@@ -274,19 +280,18 @@ pub(super) fn column(table: &Table, name: &ast::Ident) -> Result<usize> {
 }
 
 /// Views name columns in their text: those that they read stay as they are called.
-fn must_not_be_read(ddl: &Ddl<'_>, table: &Table, at: usize) -> Result<()> {
-    let name = &table.columns[at].name;
+pub(super) fn must_not_be_read(ddl: &Ddl<'_>, (kind, schema, relation): (&str, &str, &str), name: &str) -> Result<()> {
     let catalog = &ddl.txn.snapshot().catalog;
-    for (id, _, view) in dependent_views(ddl, &table.schema, &table.name) {
+    for (id, _, view) in dependent_views(ddl, schema, relation) {
         let query = match catalog.get(id).map(AsRef::as_ref) {
             Some(Object::View(facts)) => Some(&facts.query),
             Some(Object::Table(facts)) => facts.materialized.as_ref().map(|of| &of.query),
             _ => None,
         };
         if query.is_some_and(|query| says(query, name)) {
-            let message = format!("column \"{name}\" of table \"{}\" is read by view {view}", table.name);
+            let message = format!("column \"{name}\" of {kind} \"{relation}\" is read by view {view}");
             return Err(Error::new(Kind::Dependent, message)
-                .with_hint("Drop the view, change the table, and create the view again."));
+                .with_hint(format!("Drop the view, change the {kind}, and create the view again.")));
         }
     }
     Ok(())

@@ -164,7 +164,7 @@ fn use_index(
 /// A foreign key holds for all rows.
 pub(super) fn must_refer(ddl: &Ddl<'_>, id: ObjectId, table: &Table, key: &ForeignKey) -> Result<()> {
     let work = Work::new(ddl.context, ddl.state);
-    let target = Target { id, table: Arc::new(table.clone()), called: ast::Ident::with_quote('"', &table.name) };
+    let target = Target::of(id, Arc::new(table.clone()));
     for segment in &ddl.txn.snapshot().rows(id).segments {
         let columns = ddl.context.database.manager.read_live(id, segment, &key.columns)?;
         check_foreign_key(&work, ddl.txn, &target, key, &columns)?;

@@ -27,6 +27,7 @@ mod schema;
 mod sequence;
 mod table;
 mod text_index;
+mod view;
 mod view_names;
 mod wildcards;
 
@@ -52,7 +53,8 @@ pub use policy::{
 pub use rename::{rename, set_schema};
 pub use schema::{comment, create_schema};
 pub use sequence::{alter_identity, alter_sequence, create_sequence, is_regclass, number_columns, restart_sequences};
-pub use table::{create_table, create_view};
+pub use table::create_table;
+pub use view::{alter_view, create_view};
 pub use view_names::{named, qualify};
 
 use super::context::Context;

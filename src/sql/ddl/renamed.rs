@@ -58,7 +58,10 @@ fn each_text(object: &mut Object, tell: &mut dyn FnMut(&mut String, bool)) {
             table.checks.iter_mut().for_each(|check| tell(&mut check.expression, false));
             table.materialized.iter_mut().for_each(|of| tell(&mut of.query, true));
         }
-        Object::View(view) => tell(&mut view.query, true),
+        Object::View(view) => {
+            tell(&mut view.query, true);
+            view.defaults.values_mut().for_each(|text| tell(text, false));
+        }
         Object::Function(function) => {
             tell(&mut function.query, true);
             function.arguments.iter_mut().filter_map(|a| a.default.as_mut()).for_each(|text| tell(text, false));

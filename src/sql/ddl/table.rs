@@ -1,12 +1,12 @@
-//! CREATE TABLE, CREATE TABLE AS, CREATE VIEW.
+//! CREATE TABLE, CREATE TABLE AS.
 
 use super::super::context::Context;
 use super::super::dml::{Referring, Target, Work, rows};
 use super::super::parser::{Beside, fold};
 use super::super::planner::{Planner, parse_expression};
+use super::super::run;
 use super::super::semantics;
 use super::super::types::is_serial;
-use super::super::{run, temporary};
 use super::constraint::unused_name;
 use super::deferral::must_not_be_deferrable;
 use super::enumeration::written_type;
@@ -15,9 +15,9 @@ use super::generated::check_generated;
 use super::in_full::in_full;
 use super::like::take_over;
 use super::sequence::{number_column, set_default};
-use super::{Ddl, check_name, skipping, view_names, wildcards};
+use super::{Ddl, check_name, skipping};
 use crate::catalog::{
-    CheckConstraint, Column, KeyConstraint, Object, ObjectId, OnCommit, SqlType, Table, View, is_temporary,
+    CheckConstraint, Column, KeyConstraint, Object, ObjectId, OnCommit, SqlType, Table, is_temporary,
 };
 use crate::error::{Error, Kind, Result};
 use crate::txn::Loader;
@@ -285,7 +285,7 @@ pub(super) async fn fill(
 ) -> Result<usize> {
     let mut stream = run::stream(context, ddl.state, plan).await?;
     let work = Work::new(ddl.context, ddl.state);
-    let target = Target { id, called: ast::Ident::with_quote('"', &table.name), table: Arc::new(table.clone()) };
+    let target = Target::of(id, Arc::new(table.clone()));
     let mut referring = Referring::default();
     let mut loader = Loader::new(ddl.context.database.manager.clone(), ddl.txn, id)?;
     while let Some(batch) = stream.try_next().await? {
@@ -295,71 +295,4 @@ pub(super) async fn fill(
         rows::load(&work, ddl.txn, &target, (&mut loader, &mut referring), batch).await?;
     }
     rows::finish(&work, ddl.txn, &target, (loader, referring)).await
-}
-
-/// What WITH says of a view.
-fn is_barrier(options: &ast::CreateTableOptions) -> Result<bool> {
-    let ast::CreateTableOptions::With(options) = options else { return Ok(false) };
-    let mut barrier = false;
-    for option in options {
-        let (name, value) = match option {
-            ast::SqlOption::KeyValue { key, value } => (fold(key), value.to_string().to_lowercase()),
-            other => (other.to_string().to_lowercase(), String::new()),
-        };
-        let value = match value.trim_matches('\'') {
-            "true" | "on" | "yes" | "1" => Some(true),
-            "false" | "off" | "no" | "0" => Some(false),
-            _ => None,
-        };
-        match (name.as_str(), value) {
-            ("security_barrier", Some(value)) => barrier = value,
-            // The rights of its owner are what a view reads with.
-            ("security_invoker", Some(false)) => {}
-            ("security_invoker" | "check_option", _) => {
-                return Err(Error::new(Kind::Unsupported, format!("CREATE VIEW ... WITH ({name}) is not supported")));
-            }
-            ("security_barrier", None) => {
-                let message = "invalid value for boolean option \"security_barrier\"";
-                return Err(Error::new(Kind::InvalidParameter, message));
-            }
-            _ => return Err(Error::new(Kind::InvalidParameter, format!("unrecognized parameter \"{name}\""))),
-        }
-    }
-    Ok(barrier)
-}
-
-/// Runs CREATE VIEW.
-pub fn create_view(ddl: &mut Ddl<'_>, mut create: ast::CreateView) -> Result<()> {
-    ddl.txn.must_write("CREATE VIEW")?;
-    let reads_temporary = temporary::is_read_by(ddl, &create.query);
-    let (schema, name) = ddl.new_place(&create.name, create.temporary || reads_temporary)?;
-    if !create.temporary && is_temporary(&schema) {
-        ddl.context.notice(format!("view \"{name}\" will be a temporary view"));
-    }
-    let columns: Vec<String> = create.columns.iter().map(|column| fold(&column.name)).collect();
-    view_names::qualify(&mut create.query, ddl.context);
-    wildcards::spell_out(&mut create.query, ddl);
-    // Planned now so that a view which cannot work is refused when it is made.
-    let planned = Planner::new(ddl.context, ddl.state).relation_of((*create.query).clone(), &columns);
-    ddl.checked(|| format!("view \"{schema}.{name}\""), planned)?;
-    let view = View {
-        schema: schema.clone(),
-        name: name.clone(),
-        owner: ddl.context.role,
-        query: create.query.to_string(),
-        columns,
-        grants: Vec::new(),
-        comment: create.comment,
-        barrier: is_barrier(&create.options)?,
-    };
-    let there = ddl.txn.snapshot().catalog.relation(&schema, &name).map(|(id, object)| (id, object.clone()));
-    let id = match there {
-        Some((id, Object::View(old))) if create.or_replace => {
-            ddl.context.must_own(old.owner, "view", &name)?;
-            let kept = View { grants: old.grants, ..view };
-            return ddl.txn.put_object(id, Object::View(kept));
-        }
-        _ => ddl.new_id(),
-    };
-    ddl.txn.put_object(id, Object::View(view))
 }

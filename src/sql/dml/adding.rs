@@ -47,7 +47,8 @@ impl<'a> Adding<'a> {
         returned: Returned,
     ) -> Result<Self> {
         let manager = &work.context.database.manager;
-        let loader = match matches!(on_conflict, OnConflict::Fail) && !returned.is_asked() {
+        let all_at_once = matches!(on_conflict, OnConflict::Fail) && !returned.is_asked() && !target.has_checks();
+        let loader = match all_at_once {
             true => Some(Loader::new(manager.clone(), txn, target.id)?),
             false => None,
         };
@@ -104,6 +105,7 @@ impl<'a> Adding<'a> {
             return Ok(());
         }
         rows::append(work, txn, self.target, &batch).await?;
+        work.check_views(self.target, &batch).await?;
         self.referring.add(work, txn, self.target, &batch).await?;
         self.count += batch.num_rows();
         self.returned.put(work, self.target, batch, Vec::new()).await

@@ -168,6 +168,7 @@ impl<'a> Replacing<'a> {
         let mode = if rekeyed.true_count() > 0 { Mode::Update } else { Mode::NoKeyUpdate };
         work.lock_rows(txn, target, ids, mode, "update").await?;
         work.check(&target.table, &made)?;
+        work.check_views(target, &made).await?;
         let (lost, rekeyed_rows) = (filter_record_batch(old, &rekeyed)?, filter_record_batch(&made, &rekeyed)?);
         work.lock_keys(txn, target, &lost).await?;
         work.lock_keys(txn, target, &rekeyed_rows).await?;

@@ -34,7 +34,7 @@ impl Defaults {
             if !said.contains(&true) {
                 continue;
             }
-            let facts = &target.table.columns[column];
+            let facts = &target.face.columns[column];
             let all = !said.contains(&false);
             let instead = match work.default_of(facts) {
                 Some(text) if !all && facts.sequence.is_none() && facts.generated.is_none() => {
@@ -76,7 +76,7 @@ impl Defaults {
         for (at, said) in &self.numbered {
             let said = &said[self.done.min(said.len())..];
             let wanted = said.iter().take(rows).filter(|said| **said).count();
-            let Some(sequence) = target.table.columns[columns[*at]].sequence else { continue };
+            let Some(sequence) = target.face.columns[columns[*at]].sequence else { continue };
             let mut numbers = sequences::for_column(work.context, sequence, wanted)?.into_iter();
             let given = cast(&arrays[*at], &DataType::Int64)?;
             let given = given.as_primitive::<Int64Type>();

@@ -26,7 +26,7 @@ pub fn delete<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, delete: ast::Del
         work.use_table(txn, &target).await?;
         from.extend(delete.using.unwrap_or_default());
         let beside = Beside::of(work, &from[1..], delete.returning.is_some())?;
-        let alone = from.len() == 1 && delete.returning.is_none();
+        let alone = from.len() == 1 && delete.returning.is_none() && target.through.is_none();
         let plan = plan(work, &target, from, delete.selection, beside.expressions().collect())?;
         if let Some(kept) = work.kept.as_ref().filter(|_| alone) {
             kept.keep_found(work, &target, None, &plan);

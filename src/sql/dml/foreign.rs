@@ -14,7 +14,6 @@ use crate::txn::{Holder, Isolation, KeyBytes, Mode, RowId, Transaction, pieces, 
 use arrow::array::{ArrayRef, RecordBatch, UInt64Array, new_null_array};
 use arrow::compute::{cast, concat_batches, take};
 use datafusion::execution::memory_pool::MemoryReservation;
-use datafusion::sql::sqlparser::ast;
 use futures::future::BoxFuture;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -170,7 +169,7 @@ impl Gone {
 pub(super) fn table(txn: &Transaction, id: ObjectId) -> Result<Target> {
     let table = txn.snapshot().catalog.table_by_id(id);
     let table = table.ok_or_else(|| Error::internal("a foreign key refers to a table that is not there"))?;
-    Ok(Target { id, called: ast::Ident::with_quote('"', &table.name), table: Arc::new(table.clone()) })
+    Ok(Target::of(id, Arc::new(table.clone())))
 }
 
 pub(super) fn referred<'a>(parent: &'a Target, key: &ForeignKey) -> Result<&'a KeyConstraint> {
@@ -263,7 +262,7 @@ pub fn check_foreign_key(
     given: &[ArrayRef],
 ) -> Result<()> {
     let parent = match key.table == target.id {
-        true => Target { id: target.id, table: target.table.clone(), called: target.called.clone() },
+        true => Target::of(target.id, target.table.clone()),
         false => table(txn, key.table)?,
     };
     let constraint = referred(&parent, key)?;

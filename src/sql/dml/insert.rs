@@ -41,7 +41,7 @@ pub fn insert<'a>(
             None => target,
         };
         work.use_table(txn, &target).await?;
-        let alone = insert.returning.is_none() && insert.on.is_none();
+        let alone = insert.returning.is_none() && insert.on.is_none() && target.through.is_none();
         let on_conflict = on_conflict(work, &target, insert.on.as_ref())?;
         let returned = Returned::new(work, &target, Beside::default(), insert.returning.take())?;
         let mut adding = Adding::new(work, txn, &target, on_conflict, returned)?;
@@ -50,7 +50,7 @@ pub fn insert<'a>(
             // DEFAULT VALUES
             let empty = crate::txn::batch(std::sync::Arc::new(arrow::datatypes::Schema::empty()), Vec::new(), 1)?;
             let given = vec![None; target.table.columns.len()];
-            let batch = work.whole_rows(&target.table, &given, &empty)?;
+            let batch = work.whole_rows(target.filled(), &given, &empty)?;
             adding.put(work, txn, batch).await?;
             return adding.end(work, txn).await;
         };
@@ -64,10 +64,11 @@ pub fn insert<'a>(
             let error = Error::new(Kind::Syntax, "INSERT has more target columns than expressions");
             return Err(error.about_value(width));
         }
-        must_fit(&target, &plan, 0, &columns)?;
+        let places = target.places(&columns[..width], Privilege::Insert)?;
+        must_fit(&target, &plan, 0, &places)?;
         let mut given = vec![None; target.table.columns.len()];
-        for (at, &column) in columns.iter().take(width).enumerate() {
-            given[column] = (!defaults.all.contains(&at)).then_some(at);
+        for (at, &place) in places.iter().enumerate() {
+            given[place] = (!defaults.all.contains(&at)).then_some(at);
         }
         generated::must_be_given(&target, &insert, &mut given)?;
         if let Some(kept) = work.kept.as_ref().filter(|_| alone && defaults.is_none()) {
@@ -77,7 +78,7 @@ pub fn insert<'a>(
         let mut stream = run::stream(work.context, work.state, &plan).await?;
         while let Some(batch) = stream.try_next().await? {
             let batch = defaults.number(work, &target, &columns, batch)?;
-            adding.put(work, txn, work.whole_rows(&target.table, &given, &batch)?).await?;
+            adding.put(work, txn, work.whole_rows(target.filled(), &given, &batch)?).await?;
         }
         adding.end(work, txn).await
     })
@@ -106,7 +107,7 @@ fn lend_types(source: &mut ast::Query, target: &Target, columns: &[usize]) {
         if kinds.all(|kind| Some(kind) == first) {
             continue;
         }
-        let data_type = &target.table.columns[column].data_type;
+        let data_type = &target.face.columns[column].data_type;
         // A quoted literal for a text needs no cast, and must be no longer than it may.
         let text = data_type.arrow() == DataType::Utf8;
         let data_type = if text { &SqlType::Text } else { data_type };
@@ -144,10 +145,10 @@ fn kind(value: &ast::Expr) -> Given {
     }
 }
 
-/// Positions of the columns that get values, in the statement's order.
+/// Positions of the columns that get values, among those that the statement sees, in its order.
 fn columns(target: &Target, insert: &ast::Insert) -> Result<Vec<usize>> {
     if insert.columns.is_empty() {
-        return Ok((0..target.table.columns.len()).collect());
+        return Ok((0..target.face.columns.len()).collect());
     }
     let mut columns = Vec::new();
     for ident in &insert.columns {
@@ -179,14 +180,14 @@ pub fn insert_parameters(
     };
     let columns = columns(&target, insert)?;
     if let Some(source) = &insert.source {
-        given(&source.body, &columns, &mut |value, column| lend_type(&mut known, &target, value, column));
+        given(&source.body, &columns, &mut |value, column| lend_type(&mut known, &target.face.columns[column], value));
     }
     if let Some(ast::OnInsert::OnConflict(ast::OnConflict {
         action: ast::OnConflictAction::DoUpdate(update), ..
     })) = &insert.on
     {
         for (name, value) in assigned(update.assignments.clone())? {
-            lend_type(&mut known, &target, &value, target.must_get_column(&name)?.0);
+            lend_type(&mut known, &target.face.columns[target.must_get_column(&name)?.0], &value);
         }
     }
     let (params, _) = parameters::settle(context, state, known, |context| {

@@ -1,8 +1,9 @@
 //! What UPDATE must not store: a mask, or what comes of one, in the place of the truth.
 //!
 //! Looked at by name: a value that names a masked column of its own row, or of a relation in FROM or in a subquery of its own,
-//! is refused, and so is one that takes all columns of such a relation. That may refuse a column of the same name that is
-//! not masked; it lets no mask through that a relation hands on under its own name, or a view or a function under another.
+//! is refused, and so is one that takes all columns of such a relation, or its row as a whole. Views and functions are looked into: what
+//! they name is read. That may refuse a column of the same name that is not masked; it lets no mask through that a relation
+//! hands on under its own name, or a view or a function under another.
 
 use super::super::context::Context;
 use super::super::parser::{self, Body, fold};
@@ -23,8 +24,7 @@ pub fn must_not_be_stored(
     values: &[Expr],
 ) -> Result<()> {
     let mut read = Read::new(work.context, target);
-    read.table(target.id, &target.table)?;
-    let own = std::mem::take(&mut read.masked);
+    let own = masked_of(work, target)?;
     values.iter().for_each(|value| _ = value.visit(&mut read));
     let others = from.get(1..).unwrap_or_default();
     // What FROM reads matters only if a value may be of it.
@@ -38,18 +38,43 @@ pub fn must_not_be_stored(
         return Err(error);
     }
     let column = read.names.iter().find(|name| own.contains(*name) || read.masked.contains(*name)).cloned();
-    let all = (read.all || read.views) && !read.masked.is_empty();
-    let column = column.or_else(|| all.then(|| read.masked.iter().next().cloned()).flatten());
+    let whole = |called: &String| read.names.contains(called);
+    let all = read.all || read.called.iter().any(whole);
+    let column = column.or_else(|| read.masked.iter().find(|_| all).cloned());
+    let column = column.or_else(|| own.iter().find(|_| whole(&fold(&target.called))).cloned());
     match column {
         None => Ok(()),
         Some(column) => {
-            let table = &target.table.name;
+            let table = &target.face.name;
             let message = format!("column \"{column}\" is masked, and UPDATE of \"{table}\" would store the mask");
             Err(Error::new(Kind::Privilege, message).with_hint(format!(
                 "Assign a value that does not read \"{column}\", or run this as a role that sees it plain."
             )))
         }
     }
+}
+
+/// The columns that the statement sees and that are masked, or come of what is.
+fn masked_of(work: &Work<'_>, target: &Target) -> Result<HashSet<String>> {
+    let access = target.access(work)?;
+    let is_masked = |at: usize| access.masks.get(at).is_some_and(Option::is_some);
+    let Some(through) = &target.through else {
+        let columns = target.table.columns.iter().enumerate();
+        return Ok(columns.filter(|(at, _)| is_masked(*at)).map(|(_, column)| column.name.clone()).collect());
+    };
+    // What a view computes with a query of its own may be a mask of another relation.
+    for (context, query) in through.queries() {
+        let ast::SetExpr::Select(select) = query.body.as_ref() else { continue };
+        let mut read = Read { depth: 1, ..Read::new(context, target) };
+        select.projection.iter().for_each(|item| _ = item.visit(&mut read));
+        if let Some(error) = read.failed.take() {
+            return Err(error);
+        }
+        if !read.masked.is_empty() {
+            return Ok(target.face.columns.iter().map(|column| column.name.clone()).collect());
+        }
+    }
+    Ok(through.columns_of(target, is_masked).collect())
 }
 
 /// What expressions read.
@@ -62,8 +87,8 @@ struct Read<'a> {
     names: HashSet<String>,
     /// Whether all columns of something are read.
     all: bool,
-    /// Whether a view is read, whose columns may have other names.
-    views: bool,
+    /// What relations are called: the name alone is the row as a whole.
+    called: HashSet<String>,
     /// Masked columns of the relations that are read.
     masked: HashSet<String>,
     /// Queries around what is visited.
@@ -73,12 +98,13 @@ struct Read<'a> {
 
 impl<'a> Read<'a> {
     fn new(context: &'a Context, target: &'a Target) -> Self {
-        let (names, masked) = (HashSet::new(), HashSet::new());
-        Self { context, target, of_others: false, names, all: false, views: false, masked, depth: 0, failed: None }
+        let (names, called, masked) = (HashSet::new(), HashSet::new(), HashSet::new());
+        Self { context, target, of_others: false, names, all: false, called, masked, depth: 0, failed: None }
     }
 
     fn table(&mut self, id: ObjectId, table: &Table) -> Result<()> {
-        let masks = access(self.context, id, table)?.masks;
+        // Who reads through a view need have no right on the table for its masks to hold: asked as by its owner for who looks.
+        let masks = access(&self.context.with_role(table.owner), id, table)?.masks;
         let masked = table.columns.iter().zip(&masks).filter(|(_, mask)| mask.is_some());
         self.masked.extend(masked.map(|(column, _)| column.name.clone()));
         Ok(())
@@ -98,7 +124,6 @@ impl<'a> Read<'a> {
         match self.context.snapshot.catalog.relation(&schema, &table) {
             Some((id, Object::Table(facts))) => self.table(id, facts),
             Some((_, Object::View(view))) if self.depth < DEPTH_MAX => {
-                self.views = true;
                 for statement in parser::parse(&view.query)? {
                     if let Body::Sql(statement) = statement.body {
                         self.depth += 1;
@@ -141,6 +166,9 @@ impl Visitor for Read<'_> {
         if let TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } = factor {
             self.function(name);
         }
+        if let TableFactor::Table { name, alias, .. } = factor {
+            self.called.insert(alias.as_ref().map_or_else(|| parser::last(name), |alias| fold(&alias.name)));
+        }
         if let TableFactor::Table { name, .. } = factor
             && let Err(error) = self.relation(name)
         {
@@ -163,7 +191,7 @@ impl Visitor for Read<'_> {
     fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
         match expression {
             Expr::Identifier(name) => {
-                self.of_others |= self.target.table.column_index(&fold(name)).is_none();
+                self.of_others |= self.target.face.column_index(&fold(name)).is_none();
                 self.names.insert(fold(name));
             }
             Expr::CompoundIdentifier(path) => {

@@ -11,7 +11,7 @@ mod doing;
 use super::super::context::Context;
 use super::super::parameters;
 use super::super::parser::merge::{is_defaults, is_nothing};
-use super::super::parser::quoted;
+use super::super::parser::{quoted, split};
 use super::super::planner::table_factor;
 use super::super::tables;
 use super::super::tables::must_have;
@@ -20,7 +20,7 @@ use super::found::{Finding, Met};
 use super::parameters::lend_type;
 use super::update::{changes, plan};
 use super::{Changed, Target, Work, is_default, masked};
-use crate::catalog::{Column, Privilege};
+use crate::catalog::{Column, Object, Privilege};
 use crate::error::{Error, Kind, Result};
 use crate::txn::{Mode, RowId, TableRows, Transaction};
 use arrow::array::{Array, AsArray, RecordBatch, UInt64Array};
@@ -87,7 +87,7 @@ pub fn merge_parameters(
     }
     let merging = Merging::new(&Work::new(context, state), merge.clone())?;
     for (value, column) in &merging.lent {
-        lend_type(&mut known, &merging.target, value, *column);
+        lend_type(&mut known, &merging.target.table.columns[*column], value);
     }
     let (params, _) = parameters::settle(context, state, known, |context| {
         let work = Work::new(context, state);
@@ -130,6 +130,7 @@ impl Merging {
         if merge.output.is_some() {
             return Err(Error::new(Kind::Syntax, "MERGE gives no rows back"));
         }
+        must_be_no_view(work, name)?;
         must_be_reached(&merge.clauses)?;
         let rights =
             merge.clauses.iter().filter(|clause| !is_nothing(&clause.action)).map(|clause| match clause.action {
@@ -211,7 +212,7 @@ impl Merging {
         match action {
             MergeAction::Delete { .. } => Ok((Action::Delete, Vec::new())),
             MergeAction::Update(update) => {
-                let (columns, values) = changes(work, &self.target, update.assignments)?;
+                let (columns, values) = changes(work, &self.target, update.assignments, Privilege::Update)?;
                 columns.iter().zip(&values).for_each(|(&column, value)| self.lend(column, value));
                 masked::must_not_be_stored(work, &self.target, &[own.clone(), source.clone()], &values)?;
                 Ok((Action::Update { columns, first }, values))
@@ -331,6 +332,19 @@ impl Merging {
     }
 }
 
+/// PostgreSQL 15 merges into tables alone.
+fn must_be_no_view(work: &Work<'_>, name: &ast::ObjectName) -> Result<()> {
+    let (schema, name) = split(name)?;
+    let (schema, name) = work.context.resolve(schema.as_deref(), &name);
+    match work.context.snapshot.catalog.relation(&schema, &name) {
+        Some((_, Object::View(_))) => {
+            let message = format!("cannot execute MERGE on relation \"{name}\"");
+            Err(Error::new(Kind::Unsupported, message).with_detail("This operation is not supported for views."))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Refuses a clause behind one of its kind that always holds.
 fn must_be_reached(clauses: &[ast::MergeClause]) -> Result<()> {
     let mut always = Vec::new();
@@ -348,7 +362,7 @@ fn must_be_reached(clauses: &[ast::MergeClause]) -> Result<()> {
 
 /// The table that is changed, by all of its name: no WITH query can stand before it.
 pub(super) fn own_factor(target: &Target) -> TableFactor {
-    let mut factor = table_factor([&target.table.schema, &target.table.name].map(|name| quoted(name)).to_vec());
+    let mut factor = table_factor([&target.face.schema, &target.face.name].map(|name| quoted(name)).to_vec());
     if let TableFactor::Table { alias, .. } = &mut factor {
         *alias = Some(ast::TableAlias { explicit: true, name: target.called.clone(), columns: Vec::new(), at: None });
     }

@@ -23,6 +23,7 @@ mod parameters;
 mod returned;
 mod returning;
 pub mod rows;
+mod through;
 mod update;
 mod upsert;
 pub mod with;
@@ -38,20 +39,24 @@ pub use merge::{merge, merge_parameters};
 pub use parameters::{delete_parameters, update_parameters};
 pub use returned::Rows;
 pub use returning::returning_schema;
+pub use through::{Simple, writable};
 pub use update::relations;
 pub use update::update;
 
 use super::context::Context;
 use super::kept_plan::KeptPlan;
 use super::parser;
-use super::tables;
+use super::tables::{self, Access, TableScan};
 use crate::catalog::{Object, ObjectId, Privilege, Table};
 use crate::error::{Error, Kind, Result};
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::MemTable;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use through::Through;
 
 /// What a statement that changes rows did.
 pub struct Changed {
@@ -82,11 +87,21 @@ pub struct Target {
     pub id: ObjectId,
     /// Its facts.
     pub table: Arc<Table>,
+    /// What the statement names: the table itself, or a view as if it were one.
+    pub face: Arc<Table>,
     /// What the statement calls it: by its alias, or by its name.
     pub called: ast::Ident,
+    /// The views in between, if it names one.
+    pub through: Option<Arc<Through>>,
 }
 
 impl Target {
+    /// A table itself, called by its name.
+    pub fn of(id: ObjectId, table: Arc<Table>) -> Self {
+        let called = ast::Ident::with_quote('"', &table.name);
+        Self { id, face: table.clone(), table, called, through: None }
+    }
+
     /// The same table by the alias that the statement gives it.
     fn called(self, alias: Option<&ast::TableAlias>) -> Self {
         match alias {
@@ -95,17 +110,90 @@ impl Target {
         }
     }
 
-    /// Place and name of the column that a statement names; [`Kind::UndefinedColumn`] if there is none.
+    /// Place among the columns that the statement sees, and name, of the column that it names; [`Kind::UndefinedColumn`] if there is none.
     fn must_get_column(&self, name: &ast::ObjectName) -> Result<(usize, String)> {
         let name = parser::last(name);
-        match self.table.column_index(&name) {
+        match self.face.column_index(&name) {
             Some(at) => Ok((at, name)),
             None => Err(Error::new(
                 Kind::UndefinedColumn,
-                format!("column \"{name}\" of relation \"{}\" does not exist", self.table.name),
+                format!("column \"{name}\" of relation \"{}\" does not exist", self.face.name),
             )),
         }
     }
+
+    /// The column of the table that a column is which the statement sees; refused if a view computes it.
+    fn place(&self, column: usize, privilege: Privilege) -> Result<usize> {
+        match &self.through {
+            Some(through) => through.place(column, privilege),
+            None => Ok(column),
+        }
+    }
+
+    /// The same of several columns, which are to get one value each.
+    fn places(&self, columns: &[usize], privilege: Privilege) -> Result<Vec<usize>> {
+        let mut places = Vec::with_capacity(columns.len());
+        for &column in columns {
+            let place = self.place(column, privilege)?;
+            if places.contains(&place) {
+                return Err(assigned_twice(&self.table.columns[place].name));
+            }
+            places.push(place);
+        }
+        Ok(places)
+    }
+
+    /// The table with the defaults that its rows get.
+    fn filled(&self) -> &Table {
+        self.through.as_deref().map_or(&self.table, Through::filled)
+    }
+
+    /// What of the table the role sees.
+    fn access(&self, work: &Work<'_>) -> Result<Access> {
+        match &self.through {
+            Some(through) => through.access(self),
+            None => tables::access(work.context, self.id, &self.table),
+        }
+    }
+
+    /// Refuses a role that may not do this.
+    fn must_have(&self, work: &Work<'_>, privilege: Privilege) -> Result<()> {
+        match &self.through {
+            Some(through) => through.must_have(work.context, &self.table, privilege),
+            None => tables::must_have(work.context, &self.table, privilege),
+        }
+    }
+
+    /// Whether a view on the way must show what is written.
+    fn has_checks(&self) -> bool {
+        self.through.as_deref().is_some_and(Through::checks)
+    }
+
+    /// Kind and name of what the statement names.
+    fn named(&self) -> String {
+        let kind = if self.through.is_some() { "view" } else { "table" };
+        format!("{kind} {}", self.face.name)
+    }
+
+    /// The rows that the role sees, with the ids of the table's rows.
+    fn scan(&self, work: &Work<'_>) -> Result<Arc<dyn TableProvider>> {
+        match &self.through {
+            Some(through) => through.scan(work, self),
+            None => Ok(Arc::new(TableScan::open(work.context, work.state, self.id, true)?)),
+        }
+    }
+
+    /// Rows of the table, with the columns `more` beside, as the statement sees them.
+    fn seen(&self, work: &Work<'_>, rows: MemTable, more: &[String]) -> Result<Arc<dyn TableProvider>> {
+        match &self.through {
+            Some(through) => through.over(work.state, Arc::new(rows), more, false),
+            None => Ok(Arc::new(rows)),
+        }
+    }
+}
+
+fn assigned_twice(column: &str) -> Error {
+    Error::new(Kind::Syntax, format!("multiple assignments to same column \"{column}\""))
 }
 
 impl<'a> Work<'a> {
@@ -135,6 +223,7 @@ impl<'a> Work<'a> {
                 return Err(Error::new(Kind::WrongObject, message));
             }
             Some((id, Object::Table(table))) => (id, table),
+            Some((id, Object::View(view))) => return through::open(self, id, view, privilege),
             Some((_, other)) => {
                 return Err(Error::new(
                     Kind::Unsupported,
@@ -150,8 +239,7 @@ impl<'a> Work<'a> {
             None => return Err(tables::undefined(self.context, &schema, &name)),
         };
         tables::must_have(self.context, table, privilege)?;
-        let called = ast::Ident::with_quote('"', &table.name);
-        Ok(Target { id, table: Arc::new(table.clone()), called })
+        Ok(Target::of(id, Arc::new(table.clone())))
     }
 
     /// A query with the statement's WITH queries in reach. Those of its own come first.

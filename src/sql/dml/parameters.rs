@@ -5,8 +5,8 @@
 
 use super::super::context::Context;
 use super::super::parameters;
-use super::{Target, Work, returning, update};
-use crate::catalog::Privilege;
+use super::{Work, returning, update};
+use crate::catalog::{Column, Privilege};
 use crate::error::Result;
 use arrow::datatypes::{Field, FieldRef};
 use datafusion::execution::SessionState;
@@ -26,8 +26,9 @@ pub fn update_parameters(
         return Ok(Vec::new());
     }
     let target = Work::new(context, state).target(name, Privilege::Update)?.called(alias.as_ref());
-    let (columns, values) = update::changes(&Work::new(context, state), &target, update.assignments.clone())?;
-    values.iter().zip(columns).for_each(|(value, column)| lend_type(&mut known, &target, value, column));
+    let (columns, values) =
+        update::changes(&Work::new(context, state), &target, update.assignments.clone(), Privilege::Update)?;
+    values.iter().zip(columns).for_each(|(value, column)| lend_type(&mut known, &target.table.columns[column], value));
     let from = update::relations(update);
     let (params, _) = parameters::settle(context, state, known, |context| {
         let work = Work::new(context, state);
@@ -65,10 +66,10 @@ pub fn delete_parameters(
 }
 
 /// Gives a parameter that is put into a column as it is the column's type, unless another is declared.
-pub fn lend_type(known: &mut [Option<FieldRef>], target: &Target, value: &ast::Expr, column: usize) {
+pub fn lend_type(known: &mut [Option<FieldRef>], column: &Column, value: &ast::Expr) {
     let Some(number) = placeholder(value) else { return };
     if let Some(field @ None) = known.get_mut(number.wrapping_sub(1)) {
-        *field = Some(Arc::new(parameters::as_parameter(&target.table.columns[column].data_type, number)));
+        *field = Some(Arc::new(parameters::as_parameter(&column.data_type, number)));
     }
 }
 

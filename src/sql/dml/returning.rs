@@ -6,7 +6,6 @@ use super::super::parser::{fold, last, quoted};
 use super::super::planner::{Planner, select_query, table_factor};
 use super::super::rewrite::level;
 use super::super::run;
-use super::super::tables;
 use super::super::values::shown;
 use super::{Target, Work};
 use crate::catalog::Privilege;
@@ -76,7 +75,7 @@ impl Beside {
             return items;
         }
         let own = target
-            .table
+            .face
             .columns
             .iter()
             .map(|column| ast::Expr::CompoundIdentifier(vec![target.called.clone(), quoted(&column.name)]));
@@ -109,7 +108,7 @@ impl Beside {
         level::change(item, |expression| {
             if let ast::Expr::Identifier(name) = &*expression {
                 let theirs = self.columns.iter().filter(|(_, field)| *field.name() == fold(name)).count();
-                let own = usize::from(target.table.column_index(&fold(name)).is_some());
+                let own = usize::from(target.face.column_index(&fold(name)).is_some());
                 if theirs + own > 1 {
                     ambiguous = Some(fold(name));
                 }
@@ -120,7 +119,7 @@ impl Beside {
                     let own = relation == fold(&target.called);
                     self.columns.iter().find(|(of, field)| !own && *of == relation && *field.name() == column)
                 }
-                ast::Expr::Identifier(name) if target.table.column_index(&fold(name)).is_none() => {
+                ast::Expr::Identifier(name) if target.face.column_index(&fold(name)).is_none() => {
                     self.columns.iter().find(|(_, field)| *field.name() == fold(name))
                 }
                 _ => None,
@@ -137,16 +136,17 @@ impl Beside {
     }
 }
 
-/// The columns that RETURNING gives; `from` are the relations of FROM or USING.
+/// The columns that RETURNING gives of a statement that needs `privilege`; `from` are the relations of FROM or USING.
 pub fn returning_schema(
     context: &Arc<Context>,
     state: &SessionState,
     table: (&ast::ObjectName, Option<&ast::TableAlias>),
     from: &[ast::TableWithJoins],
     items: &[ast::SelectItem],
+    privilege: Privilege,
 ) -> Result<SchemaRef> {
     let work = Work::new(context, state);
-    let target = work.target(table.0, Privilege::Select)?.called(table.1);
+    let target = work.target(table.0, privilege)?.called(table.1);
     let beside = Beside::of(&work, from, true)?;
     Ok(plan(&work, &target, &beside, Vec::new(), items.to_vec())?.1)
 }
@@ -179,16 +179,17 @@ fn plan(
         crate::txn::batch(schema.clone(), columns, batch.num_rows())
     };
     let batches = batches.into_iter().map(whole).collect::<Result<_>>()?;
-    let table = MemTable::try_new(schema, vec![batches])?;
+    let names: Vec<String> = beside.fields().map(|field| field.name().clone()).collect();
+    let table = target.seen(work, MemTable::try_new(schema, vec![batches])?, &names)?;
     // A query within sees the table itself, as it was before the statement.
-    let schema: &str = if level::asks(&items) { CHANGED } else { &target.table.schema };
-    let mut relation = table_factor([schema, target.table.name.as_str()].map(quoted).to_vec());
+    let schema: &str = if level::asks(&items) { CHANGED } else { &target.face.schema };
+    let mut relation = table_factor([schema, target.face.name.as_str()].map(quoted).to_vec());
     if let ast::TableFactor::Table { alias, .. } = &mut relation {
         *alias = Some(ast::TableAlias { explicit: true, name: target.called.clone(), columns: Vec::new(), at: None });
     }
     let from = vec![ast::TableWithJoins { relation, joins: Vec::new() }];
     let planner = Planner::new(work.context, work.state);
-    let planner = planner.with_override(schema, &target.table.name, Arc::new(table));
+    let planner = planner.with_override(schema, &target.face.name, table);
     let said = select_query(beside.spell_out(target, items), from, None)?;
     let mut query = said.clone();
     if let ast::SetExpr::Select(select) = query.body.as_mut() {
@@ -202,12 +203,12 @@ fn plan(
 /// Refuses RETURNING to a role that may not see the rows as they are: it needs the right to read, as in PostgreSQL, and is not a way
 /// around a mask either.
 pub fn must_be_shown(work: &Work<'_>, target: &Target) -> Result<()> {
-    tables::must_have(work.context, &target.table, Privilege::Select)?;
-    let access = tables::access(work.context, target.id, &target.table)?;
+    target.must_have(work, Privilege::Select)?;
+    let access = target.access(work)?;
     access.must_read(&target.table, &(0..target.table.columns.len()).collect::<Vec<_>>())?;
     if access.masks.iter().any(Option::is_some) {
-        let table = &target.table.name;
-        let message = format!("permission denied for RETURNING on table {table}: columns are masked for this role");
+        let named = target.named();
+        let message = format!("permission denied for RETURNING on {named}: columns are masked for this role");
         return Err(Error::new(Kind::Privilege, message));
     }
     Ok(())

@@ -3,14 +3,14 @@
 use super::super::parser::{fold, last};
 use super::super::planner::{Planner, parse_expression, select_query};
 use super::super::rewrite;
-use super::super::tables::{ROW_ID, TableScan};
+use super::super::tables::ROW_ID;
 use super::apply::Replacing;
 use super::assigned::must_fit;
 use super::found::{Finding, Met, still_there};
 use super::merge::own_factor;
 use super::returned::Returned;
 use super::returning::Beside;
-use super::{Changed, Target, Work, generated, is_default, masked};
+use super::{Changed, Target, Work, assigned_twice, generated, is_default, masked, through};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
 use crate::txn::{Mode, RowId, Transaction, split_row_id};
@@ -20,7 +20,6 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
 use futures::future::BoxFuture;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// Runs an UPDATE within the transaction.
 pub fn update<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, update: ast::Update) -> BoxFuture<'a, Result<Changed>> {
@@ -31,12 +30,12 @@ pub fn update<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, update: ast::Upd
         };
         let target = work.target(name, Privilege::Update)?.called(alias.as_ref());
         let from = relations(&update);
-        let (columns, values) = changes(work, &target, update.assignments)?;
+        let (columns, values) = changes(work, &target, update.assignments, Privilege::Update)?;
         masked::must_not_be_stored(work, &target, &from, &values)?;
         work.use_table(txn, &target).await?;
         let beside = Beside::of(work, &from[1..], update.returning.is_some())?;
         let values = values.into_iter().chain(beside.expressions()).collect();
-        let alone = from.len() == 1 && update.returning.is_none();
+        let alone = from.len() == 1 && update.returning.is_none() && target.through.is_none();
         let plan = plan(work, &target, from, update.selection, values)?;
         must_fit(&target, &plan, 1, &columns)?;
         if let Some(kept) = work.kept.as_ref().filter(|_| alone) {
@@ -70,22 +69,28 @@ pub fn update<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, update: ast::Upd
     })
 }
 
-/// Places of the columns that SET names, and what each gets.
+/// Places in the table of the columns that SET names, and what each gets. `privilege` is what the statement is about as a whole.
 pub(super) fn changes(
     work: &Work<'_>,
     target: &Target,
     assignments: Vec<ast::Assignment>,
+    privilege: Privilege,
 ) -> Result<(Vec<usize>, Vec<ast::Expr>)> {
     let (mut columns, mut values) = (Vec::new(), Vec::new());
     for (name, value) in assigned(assignments)? {
         let (at, name) = target.must_get_column(&name)?;
         if columns.contains(&at) {
-            return Err(Error::new(Kind::Syntax, format!("multiple assignments to same column \"{name}\"")));
+            return Err(assigned_twice(&name));
         }
         columns.push(at);
-        values.push(default_of(work, target, at, value)?);
+        values.push(value);
     }
-    Ok((columns, values))
+    let places = target.places(&columns, privilege)?;
+    let values = places.iter().zip(&columns).zip(values);
+    let values = values
+        .map(|((&place, &column), value)| default_of(work, target, place, through::given(target, column, value)?));
+    let values = values.collect::<Result<_>>()?;
+    Ok((places, values))
 }
 
 /// Each column with its value; `(a, b) = (x, y)` are two.
@@ -213,16 +218,15 @@ pub(super) fn plan(
         .map(|(n, expr)| ast::SelectItem::ExprWithAlias { expr, alias: ast::Ident::new(format!("c{n}")) })
         .collect();
     let query = select_query(items, from, condition)?;
-    let scan = TableScan::open(work.context, work.state, target.id, true)?;
-    let planner =
-        Planner::new(work.context, work.state).with_override(&target.table.schema, &target.table.name, Arc::new(scan));
+    let planner = Planner::new(work.context, work.state);
+    let planner = planner.with_override(&target.face.schema, &target.face.name, target.scan(work)?);
     planner.query(work.reach(query))
 }
 
 /// Whether a relation of FROM is the target, which comes first where it is not joined to anything.
 fn is_called(from: &ast::TableWithJoins, target: &Target) -> bool {
     match &from.relation {
-        ast::TableFactor::Table { name, alias: None, .. } => last(name) == target.table.name,
+        ast::TableFactor::Table { name, alias: None, .. } => last(name) == target.face.name,
         ast::TableFactor::Table { alias: Some(alias), .. } => fold(&alias.name) == fold(&target.called),
         _ => false,
     }

@@ -8,14 +8,14 @@ use super::super::locking::{LOCKED, changed_meanwhile};
 use super::super::parser::{fold, last, quoted};
 use super::super::planner::{Planner, select_query, table_factor};
 use super::super::rewrite::level;
-use super::super::{run, tables};
+use super::super::run;
 use super::adding::OnConflict;
 use super::apply::Replacing;
 use super::assigned::must_fit;
 use super::returned::Returned;
 use super::update::{changes, old_rows};
 use super::{Target, Work};
-use crate::catalog::{KeyConstraint, Privilege, Table};
+use crate::catalog::{KeyConstraint, Privilege};
 use crate::error::{Error, Kind, Result};
 use crate::txn::{Holder, Isolation, KeyBytes, RowId, Transaction, bytes_of};
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, UInt64Array};
@@ -55,7 +55,7 @@ pub fn on_conflict(work: &Work<'_>, target: &Target, on: Option<&ast::OnInsert>)
         Some(ast::OnInsert::OnConflict(conflict)) => conflict,
         Some(other) => return Err(Error::new(Kind::Unsupported, format!("{other} is not supported"))),
     };
-    let key = conflict.conflict_target.as_ref().map(|meant| meant_key(&target.table, meant)).transpose()?;
+    let key = conflict.conflict_target.as_ref().map(|meant| meant_key(target, meant)).transpose()?;
     match (&conflict.action, key) {
         (ast::OnConflictAction::DoNothing, Some(key)) => Ok(OnConflict::Skip(vec![key])),
         (ast::OnConflictAction::DoNothing, None) => Ok(OnConflict::Skip(target.table.keys.clone())),
@@ -69,24 +69,27 @@ pub fn on_conflict(work: &Work<'_>, target: &Target, on: Option<&ast::OnInsert>)
     }
 }
 
-fn meant_key(table: &Table, meant: &ast::ConflictTarget) -> Result<KeyConstraint> {
+fn meant_key(target: &Target, meant: &ast::ConflictTarget) -> Result<KeyConstraint> {
+    let table = &target.table;
     let found = match meant {
         ast::ConflictTarget::OnConstraint(name) => {
             let name = last(name);
-            table.key(&name).filter(|key| key.index.is_none()).ok_or_else(|| {
-                let message = format!("constraint \"{name}\" for table \"{}\" does not exist", table.name);
+            let own = |key: &&KeyConstraint| key.index.is_none() && target.through.is_none();
+            table.key(&name).filter(own).ok_or_else(|| {
+                let message = format!("constraint \"{name}\" for table \"{}\" does not exist", target.face.name);
                 Error::new(Kind::UndefinedObject, message)
             })?
         }
         ast::ConflictTarget::Columns(names) => {
             let columns = names.iter().map(|name| {
                 let name = fold(name);
-                table
-                    .column_index(&name)
-                    .ok_or_else(|| Error::new(Kind::UndefinedColumn, format!("column \"{name}\" does not exist")))
+                let missing = || Error::new(Kind::UndefinedColumn, format!("column \"{name}\" does not exist"));
+                // What a view computes is no key.
+                Ok(target.place(target.face.column_index(&name).ok_or_else(missing)?, Privilege::Insert).ok())
             });
-            let columns: HashSet<usize> = columns.collect::<Result<_>>()?;
-            table.keys.iter().find(|key| columns == key.columns.iter().copied().collect()).ok_or_else(|| {
+            let columns: HashSet<Option<usize>> = columns.collect::<Result<_>>()?;
+            let fits = |key: &&KeyConstraint| columns == key.columns.iter().copied().map(Some).collect();
+            table.keys.iter().find(fits).ok_or_else(|| {
                 let message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
                 Error::new(Kind::InvalidColumnReference, message)
             })?
@@ -97,9 +100,9 @@ fn meant_key(table: &Table, meant: &ast::ConflictTarget) -> Result<KeyConstraint
 
 impl Upsert {
     fn new(work: &Work<'_>, target: &Target, key: KeyConstraint, update: &ast::DoUpdate) -> Result<Self> {
-        tables::must_have(work.context, &target.table, Privilege::Update)?;
+        target.must_have(work, Privilege::Update)?;
         must_see_all(work, target)?;
-        let (columns, values) = changes(work, target, update.assignments.clone())?;
+        let (columns, values) = changes(work, target, update.assignments.clone(), Privilege::Insert)?;
         let values = values.into_iter().map(|value| own_columns(target, value)).collect();
         let condition = update.selection.clone().map(|condition| own_columns(target, condition));
         Ok(Self { key, columns, values, condition, met: HashSet::new(), held: Vec::new() })
@@ -213,7 +216,8 @@ impl Upsert {
         let mut relations = work.context.locked.as_ref().clone();
         let mut from = Vec::new();
         for (name, rows) in [(called.as_str(), old), (EXCLUDED, excluded)] {
-            relations.insert(format!("{NUMBER}{name}"), Arc::new(numbered(rows)?));
+            let rows = target.seen(work, numbered(rows)?, &[NUMBER.to_owned()])?;
+            relations.insert(format!("{NUMBER}{name}"), rows);
             let mut relation = table_factor(vec![quoted(LOCKED), quoted(&format!("{NUMBER}{name}"))]);
             if let ast::TableFactor::Table { alias, .. } = &mut relation {
                 *alias = Some(ast::TableAlias { explicit: true, name: quoted(name), columns: Vec::new(), at: None });
@@ -254,7 +258,7 @@ fn numbered(rows: &RecordBatch) -> Result<MemTable> {
 fn own_columns(target: &Target, mut expression: ast::Expr) -> ast::Expr {
     level::change(&mut expression, |expression| {
         if let ast::Expr::Identifier(name) = expression
-            && target.table.column_index(&fold(name)).is_some()
+            && target.face.column_index(&fold(name)).is_some()
         {
             *expression = ast::Expr::CompoundIdentifier(vec![target.called.clone(), name.clone()]);
         }
@@ -264,13 +268,13 @@ fn own_columns(target: &Target, mut expression: ast::Expr) -> ast::Expr {
 
 /// DO UPDATE reads the row that is there as it is: a role to whom it would be masked or hidden may not.
 fn must_see_all(work: &Work<'_>, target: &Target) -> Result<()> {
-    let access = tables::access(work.context, target.id, &target.table)?;
+    let access = target.access(work)?;
     let all = access.readable.iter().all(|readable| *readable);
     match all && access.masks.iter().all(Option::is_none) && access.filter.is_none() {
         true => Ok(()),
         false => Err(Error::new(
             Kind::Privilege,
-            format!("permission denied for ON CONFLICT DO UPDATE on table {}", target.table.name),
+            format!("permission denied for ON CONFLICT DO UPDATE on {}", target.named()),
         )
         .with_detail("Rows or columns of the table are masked or hidden for this role.")),
     }

@@ -72,7 +72,19 @@ fn kind(object: &Object) -> (usize, bool) {
                 .for_each(|Materialized { query: _, columns: _not, populated: _, origins: _not_either }| {});
             (1, true)
         }
-        Object::View(View { schema: _, name: _, owner: _, query: _, columns: _, grants, comment: _, barrier: _ }) => {
+        Object::View(view) => {
+            let View {
+                schema: _,
+                name: _,
+                owner: _,
+                query: _,
+                columns: _,
+                grants,
+                comment: _,
+                barrier: _,
+                check: _,
+                defaults: _,
+            } = view;
             grants.iter().for_each(grant);
             (2, true)
         }

@@ -42,7 +42,10 @@ impl<'a> Needs<'a> {
                     domain.default.iter().for_each(|text| names.of_expression(catalog, text));
                     domain.checks.iter().for_each(|check| names.of_expression(catalog, &check.expression));
                 }
-                Object::View(view) => names.of_query(catalog, &view.query),
+                Object::View(view) => {
+                    names.of_query(catalog, &view.query);
+                    view.defaults.values().for_each(|text| names.of_expression(catalog, text));
+                }
                 Object::Table(table) => names.of_query(catalog, &table.materialized.as_ref()?.query),
                 _ => return None,
             }

@@ -143,8 +143,14 @@ impl Script<'_> {
             true => String::new(),
             false => format!(" ({})", view.columns.iter().map(|column| ident(column)).collect::<Vec<_>>().join(", ")),
         };
-        let barrier = if view.barrier { " WITH (security_barrier = true)" } else { "" };
-        _ = writeln!(out, "CREATE VIEW {name}{columns}{barrier} AS {};", readable(&view.query));
+        let barrier = view.barrier.then(|| "security_barrier = true".to_owned());
+        let check = view.check.map(|check| format!("check_option = {}", check.word()));
+        let options: Vec<String> = barrier.into_iter().chain(check).collect();
+        let options = if options.is_empty() { String::new() } else { format!(" WITH ({})", options.join(", ")) };
+        _ = writeln!(out, "CREATE VIEW {name}{columns}{options} AS {};", readable(&view.query));
+        for (column, default) in &view.defaults {
+            _ = writeln!(out, "ALTER VIEW {name} ALTER COLUMN {} SET DEFAULT {default};", ident(column));
+        }
         if let Some(comment) = &view.comment {
             _ = writeln!(out, "COMMENT ON VIEW {name} IS {};", literal(comment));
         }

@@ -7,7 +7,8 @@
 //! * **Equations.** Where a condition equates a column with what is computed, the engine takes the order of the one for that of the
 //!   other in one place and not in the next. The rows that fit are passed on without the equation ([`passing`]).
 //! * **OFFSET.** An order above `LIMIT n OFFSET m` was pushed below it with `n` for the rows that are needed, which are `n + m`.
-//!   Above such a limit nothing is pushed down ([`passing`]).
+//!   Above such a limit nothing is pushed down ([`passing`]). An OFFSET without LIMIT has a limit of all rows (`semantics::ALL_ROWS`): what sorts
+//!   for it sorts them all.
 //! * **Conditions first.** A projection was put below a condition, and computed for the rows that the condition excludes, for which it
 //!   may be an error: it is put back above ([`excluded`]).
 
@@ -30,6 +31,10 @@ pub fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
         // Behind all that estimates rows, before what makes leaves give way.
         if rule.name() == "EnsureCooperative" {
             rules.push(Arc::new(IntoScans));
+        }
+        // Behind all that hands limits down, before what runs is looked at.
+        if rule.name() == "EnsureCooperative" {
+            rules.push(Arc::new(passing::AllRows));
         }
         let (moves, chooses) = (rule.name() == "ProjectionPushdown", rule.name() == "join_selection");
         rules.push(rule);

@@ -1,5 +1,6 @@
 //! A plan that passes rows on, and of what is known of them their order only.
 
+use super::super::semantics::ALL_ROWS;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -13,6 +14,7 @@ use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
 use datafusion::physical_plan::limit::GlobalLimitExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{
@@ -20,6 +22,32 @@ use datafusion::physical_plan::{
 };
 use std::fmt;
 use std::sync::Arc;
+
+/// Sorts that gather so many rows at most sort all of them: what keeps the first of them in memory is for few.
+#[derive(Debug)]
+pub struct AllRows;
+
+impl PhysicalOptimizerRule for AllRows {
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        let sorted = plan.transform_up(|plan| match plan.downcast_ref::<SortExec>() {
+            Some(sort) if sort.fetch().is_some_and(|fetch| fetch >= ALL_ROWS as usize) => {
+                let whole = SortExec::new(sort.expr().clone(), sort.input().clone());
+                let whole = whole.with_preserve_partitioning(sort.preserve_partitioning());
+                Ok(Transformed::yes(Arc::new(whole) as Arc<dyn ExecutionPlan>))
+            }
+            _ => Ok(Transformed::no(plan)),
+        })?;
+        Ok(sorted.data)
+    }
+
+    fn name(&self) -> &str {
+        "all_rows"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
 
 /// Puts such plans where the engine would conclude too much.
 #[derive(Debug)]
@@ -135,10 +163,6 @@ impl ExecutionPlan for Passing {
 
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
     }
 
     fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {

@@ -367,6 +367,6 @@ fn lock(
     };
     must_have(work.context, table, Privilege::Update)?;
     let called = ast::Ident::with_quote('"', called);
-    let target = Target { id, table: Arc::new(table.clone()), called };
+    let target = Target { called, ..Target::of(id, Arc::new(table.clone())) };
     Ok(Some(Lock { target, mode, patience, ids: Vec::new() }))
 }

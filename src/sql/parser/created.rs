@@ -4,6 +4,7 @@
 //! * `CREATE TABLE t (a, b) AS query`: the names of the columns are kept beside.
 //! * `CREATE RECURSIVE VIEW v (a) AS query` is `CREATE VIEW v (a) AS WITH RECURSIVE v (a) AS (query) SELECT a FROM v`.
 //! * `CREATE VIEW v WITH (security_barrier) AS query`: options without a value are true.
+//! * `CREATE VIEW v AS query WITH LOCAL CHECK OPTION` is `CREATE VIEW v WITH (check_option = local) AS query`.
 
 use super::tokens::keyword_at;
 use crate::error::{Error, Kind, Result};
@@ -44,6 +45,7 @@ pub fn spell(tokens: &mut Vec<TokenWithSpan>) -> Result<Taken> {
     match kind.map(|at| (at, keyword_at(tokens, at))) {
         Some((at, Some(Keyword::TABLE))) => taken.columns = columns(tokens, at + 1),
         Some((at, Some(Keyword::VIEW))) => {
+            check_option(tokens, at)?;
             recursive(tokens, at)?;
             options(tokens);
         }
@@ -136,6 +138,39 @@ fn recursive(tokens: &mut Vec<TokenWithSpan>, at: usize) -> Result<()> {
     Ok(())
 }
 
+/// Writes the words about a check option behind a view's query among its options; VIEW stands at a place.
+fn check_option(tokens: &mut Vec<TokenWithSpan>, at: usize) -> Result<()> {
+    let end = tokens.iter().rposition(|token| token.token != Token::EOF).map_or(0, |last| last + 1);
+    let ends_so = |words: &[&str]| {
+        end > words.len() && words.iter().enumerate().all(|(n, word)| is_word(tokens, end - words.len() + n, word))
+    };
+    let (length, value) = match () {
+        () if ends_so(&["with", "check", "option"]) => (3, "cascaded"),
+        () if ends_so(&["with", "cascaded", "check", "option"]) => (4, "cascaded"),
+        () if ends_so(&["with", "local", "check", "option"]) => (4, "local"),
+        () => return Ok(()),
+    };
+    if (1..at).any(|n| matches!(keyword_at(tokens, n), Some(Keyword::MATERIALIZED))) {
+        return Ok(());
+    }
+    if (1..at).any(|n| keyword_at(tokens, n) == Some(Keyword::RECURSIVE)) {
+        return Err(Error::new(Kind::Unsupported, "WITH CHECK OPTION not supported on recursive views"));
+    }
+    let Some(query) = (at..end).find(|n| keyword_at(tokens, *n) == Some(Keyword::AS)) else { return Ok(()) };
+    let span = tokens[end - length].span;
+    tokens.drain(end - length..end);
+    let word = |text: &str| Token::make_word(text, None);
+    let said = [word("check_option"), Token::Eq, word(value), Token::RParen];
+    let opened = (at..query).any(|n| keyword_at(tokens, n) == Some(Keyword::WITH));
+    let (place, before) = match opened && tokens[query - 1].token == Token::RParen {
+        true => (query - 1..query, vec![Token::Comma]),
+        false => (query..query, vec![Token::make_keyword("WITH"), Token::LParen]),
+    };
+    let put = before.into_iter().chain(said).map(|token| TokenWithSpan { token, span });
+    tokens.splice(place, put);
+    Ok(())
+}
+
 /// Gives options of a view without a value the value that they have.
 fn options(tokens: &mut Vec<TokenWithSpan>) {
     let query = tokens.iter().position(|token| matches!(&token.token, Token::Word(w) if w.keyword == Keyword::AS));
@@ -173,6 +208,12 @@ mod tests {
         assert_eq!(
             read("CREATE VIEW v WITH (security_barrier) AS SELECT 1"),
             "CREATE VIEW v WITH (security_barrier = true) AS SELECT 1"
+        );
+        let checked = "CREATE VIEW v (a) WITH (check_option = local) AS SELECT 1";
+        assert_eq!(read("CREATE VIEW v (a) AS SELECT 1 WITH LOCAL CHECK OPTION"), checked);
+        assert_eq!(
+            read("CREATE VIEW v WITH (security_barrier) AS SELECT 1 WITH CHECK OPTION"),
+            "CREATE VIEW v WITH (security_barrier = true, check_option = cascaded) AS SELECT 1"
         );
         assert_eq!(read("CREATE TABLE IF NOT EXISTS s.t (a int) "), "CREATE TABLE IF NOT EXISTS s.t (a INT)");
         assert!(read("CREATE TEMP TABLE t (a, \"B\") AS SELECT 1, 2").contains("\"B\""));

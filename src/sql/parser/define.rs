@@ -6,6 +6,7 @@ use super::keeping;
 use super::own::{Relation, rewind};
 use super::sequence::{self, SequenceOption};
 use super::spelling::Beside;
+use super::view::{self, ViewChange};
 use super::words::Words;
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast;
@@ -23,6 +24,8 @@ pub enum Define {
     CreateSequence { name: Relation, temporary: bool, if_not_exists: bool, options: Vec<SequenceOption> },
     /// `ALTER SEQUENCE`
     AlterSequence { name: Relation, if_exists: bool, options: Vec<SequenceOption> },
+    /// `ALTER VIEW` of options and columns
+    AlterView { name: Relation, if_exists: bool, change: ViewChange },
     /// `ALTER TABLE ... ALTER COLUMN ...` of an identity or generated column
     AlterIdentity { table: Relation, if_exists: bool, column: String, change: IdentityChange },
     /// `ALTER TABLE ... ALTER CONSTRAINT`
@@ -308,6 +311,11 @@ fn alter(words: &mut Words) -> Result<Option<Define>> {
                     true => Err(words.unexpected("an option of a sequence")),
                     false => Ok(Some(Define::AlterSequence { name, if_exists, options })),
                 };
+            }
+            Named::View => {
+                if let Some(change) = view::change(words)? {
+                    return Ok(Some(Define::AlterView { name, if_exists, change }));
+                }
             }
             Named::Table => {
                 if let Some((column, change)) = identity(words)? {

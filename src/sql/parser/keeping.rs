@@ -159,7 +159,7 @@ fn column(words: &mut Words) -> Result<Option<Keeping>> {
 }
 
 /// `(name [= value], ...)`, names with their prefix.
-fn parameters(words: &mut Words) -> Result<Vec<(String, String)>> {
+pub(super) fn parameters(words: &mut Words) -> Result<Vec<(String, String)>> {
     words.expect_token(&Token::LParen)?;
     let mut all = Vec::new();
     loop {

@@ -29,6 +29,7 @@ mod tokens;
 mod type_names;
 mod unions;
 mod upkeep;
+mod view;
 mod words;
 
 pub use as_of::{Written, readable, split_off};
@@ -55,6 +56,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 pub use upkeep::{ClusterBy, Upkeep};
+pub use view::ViewChange;
 use words::Words;
 pub use words::{fold, last, quoted, split};
 

@@ -18,6 +18,7 @@ mod relations;
 mod route;
 pub mod value;
 pub mod world;
+mod writable;
 
 #[cfg(test)]
 mod tests;

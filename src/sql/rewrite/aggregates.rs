@@ -61,6 +61,26 @@ pub fn or_rows_are_in(expression: &Expr) -> bool {
     are_in(expression) || any(expression, gives_rows)
 }
 
+/// What an expression makes of more rows than its own, or more rows of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beyond {
+    /// One value of many rows.
+    Aggregate,
+    /// A value of rows around.
+    Window,
+    /// Many rows of one.
+    Rows,
+}
+
+/// Whether an expression has this in it; queries within it do not count.
+pub fn has(expression: &Expr, what: Beyond) -> bool {
+    any(expression, |call| match what {
+        Beyond::Aggregate => call.over.is_none() && (!call.within_group.is_empty() || is_aggregate(&last(&call.name))),
+        Beyond::Window => call.over.is_some(),
+        Beyond::Rows => super::sets::gives_rows(&call.name),
+    })
+}
+
 /// Whether a function of this name makes one value of many.
 pub fn is_aggregate(name: &str) -> bool {
     AGGREGATES.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family))

@@ -117,6 +117,7 @@ fn function_said(function: &mut Function) -> Option<Expr> {
     }
     if matches!(function.args, FunctionArguments::None) {
         return match name.as_str() {
+            "current_date" => parse_expression("now()::date").ok(),
             "localtimestamp" => parse_expression("now()::timestamp").ok(),
             "localtime" => parse_expression("now()::time").ok(),
             _ => None,
@@ -136,7 +137,7 @@ fn function_said(function: &mut Function) -> Option<Expr> {
                 cast
             })
         }
-        ("age", [of]) => Some(call("age", vec![parse_expression("current_date::timestamp").ok()?, (*of).clone()])),
+        ("age", [of]) => Some(call("age", vec![parse_expression("now()::date::timestamp").ok()?, (*of).clone()])),
         ("current_timestamp", [places]) => Some(call("time_scale", vec![call("now", Vec::new()), (*places).clone()])),
         ("localtimestamp", [places]) => {
             Some(call("time_scale", vec![parse_expression("now()::timestamp").ok()?, (*places).clone()]))

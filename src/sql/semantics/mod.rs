@@ -6,6 +6,7 @@
 //! and arithmetic become functions of ours (`cast`, `arithmetic`) that round, check and fail as PostgreSQL's do.
 
 mod above;
+mod all_rows;
 mod arithmetic;
 mod asked;
 mod average;
@@ -67,6 +68,7 @@ mod wide;
 mod windows;
 mod zone;
 
+pub use all_rows::ALL as ALL_ROWS;
 pub use asked::{ASKED, asked};
 pub use average::average;
 pub use called::{called, missing};

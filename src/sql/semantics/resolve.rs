@@ -234,10 +234,6 @@ impl TreeNodeRewriter for Expressions<'_> {
                 Expr::Placeholder(Placeholder { id, field })
             }
             Expr::Not(inner) => Expr::Not(Box::new(as_condition(*inner))),
-            // What counts rows has no sign in the engine.
-            Expr::Negative(inner) if self.type_of(&inner).is_some_and(|t| t.is_unsigned_integer()) => {
-                Expr::Negative(Box::new(cast(*inner, DataType::Int64)))
-            }
             Expr::Like(like) => Expr::Like(self.texts(like)?),
             Expr::SimilarTo(like) => Expr::SimilarTo(as_texts(like)),
             Expr::Between(Between { expr, negated, low, high }) => {
@@ -329,6 +325,13 @@ impl Expressions<'_> {
             if let (Some(a), Some(b)) = (self.type_of(&left), self.type_of(&right)) {
                 if matches!((class(&a), class(&b)), (Class::Number, Class::Text) | (Class::Text, Class::Number)) {
                     return Err(no_operator(&a, &op.to_string(), &b));
+                }
+                // A day beside a moment begins by the session's clock.
+                let clock = |side: Expr| cast(side, SqlType::Timestamp.arrow());
+                match (op, &a, &b) {
+                    (Operator::Minus, DataType::Timestamp(_, Some(_)), DataType::Date32) => right = clock(right),
+                    (Operator::Minus, DataType::Date32, DataType::Timestamp(_, Some(_))) => left = clock(left),
+                    _ => {}
                 }
                 let opens = [self.is_open_numeric(&left), self.is_open_numeric(&right)];
                 // Numbers in the text have as many digits as they are written with.

@@ -1,5 +1,6 @@
 //! The engine's logical optimizer, with rules of ours where they belong.
 
+use super::all_rows::AllRows;
 use super::fence::Fences;
 use super::lateral_constants::{self, LateralConstants};
 use super::multiplied::TrueKeys;
@@ -25,5 +26,6 @@ pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
         before.into_iter().chain([rule])
     };
     let fences: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(Fences);
-    std::iter::once(fences).chain(Optimizer::new().rules.into_iter().flat_map(with)).collect()
+    let all: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(AllRows);
+    [all, fences].into_iter().chain(Optimizer::new().rules.into_iter().flat_map(with)).collect()
 }

@@ -21,7 +21,6 @@ use chrono::{DateTime, Days, Months};
 use datafusion::common::config::{ConfigExtension, ConfigOptions, ExtensionOptions};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
 use datafusion::config::ConfigEntry;
-use datafusion::functions::datetime::expr_fn::now;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator as Sign, lit};
 use std::any::Any;
@@ -84,8 +83,7 @@ fn in_zone(name: &str, arguments: usize) -> Option<&'static str> {
 pub fn is_asked(expr: &Expr, schema: &DFSchema) -> DfResult<bool> {
     Ok(match expr {
         Expr::ScalarFunction(call) => {
-            call.name() == "current_date"
-                || makes_moment(call).is_some()
+            makes_moment(call).is_some()
                 || moment_at(call, schema)?.is_some()
                 || writes_moments(call, schema)?
                 || counts_both(call, schema)?
@@ -187,11 +185,6 @@ pub fn with_clocks(expr: Expr, schema: &DFSchema, zone: &Zone) -> DfResult<Expr>
 
 fn by_clock(expr: Expr, schema: &DFSchema, zone: &Zone) -> DfResult<Expr> {
     match expr {
-        Expr::ScalarFunction(call) if call.name() == "current_date" => {
-            let from = SqlType::Timestamptz.field("");
-            let today = Cast { from, to: SqlType::Date, zone: zone.clone() };
-            Ok(function::call(today, vec![now()]))
-        }
         Expr::ScalarFunction(call) if let Some(name) = makes_moment(&call) => {
             let args = call.args.iter().cloned().chain([lit(zone.name())]).collect();
             Ok(functions::postgres_call(name, args).unwrap_or(Expr::ScalarFunction(call)))

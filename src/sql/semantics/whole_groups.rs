@@ -5,14 +5,12 @@
 //! either: below the group it takes the rows away, and the group of none of them is shown. A limit of as many rows as there may
 //! be keeps all conditions above it.
 
+use super::all_rows::ALL;
 use datafusion::common::Result as DfResult;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, GroupingSet, Limit, LogicalPlan, lit};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use std::sync::Arc;
-
-/// More rows than a group without keys, or all grouping sets of a query, could have.
-const ALL: i64 = i64::MAX;
 
 /// Keeps conditions above groups that have a row of no rows.
 #[derive(Debug)]

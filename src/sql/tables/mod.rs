@@ -25,7 +25,7 @@ mod tell;
 
 pub use asset::{assets, may_read, must_get as must_get_asset};
 pub use damage::Damage;
-pub use gate::{access, decide, must_have};
+pub use gate::{Access, access, decide, must_have};
 pub use lazy::LazyTable;
 pub use past::open as open_past;
 pub use push::IntoScans;
@@ -41,7 +41,7 @@ use crate::catalog::{Object, ObjectId, Privilege, View, is_temporary};
 use crate::error::{Error, Kind, Result};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::{LogicalPlanBuilder, TableSource, lit};
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, TableSource, lit};
 use std::sync::Arc;
 
 /// The relation `schema.name` as the context's role may see it.
@@ -68,23 +68,36 @@ fn open_view(context: &Arc<Context>, state: &SessionState, id: ObjectId, view: &
     if context.opening.contains(&id) {
         return Err(undefined(context, &view.schema, &view.name));
     }
-    if !context.has_role(view.owner) && !context.has_grant(&view.grants, Privilege::Select) {
-        return Err(Error::new(Kind::Privilege, format!("permission denied for view {}", view.name)));
-    }
-    // The query runs with the owner's rights, as in PostgreSQL, but masks are the reader's: what an owner may see plain
-    // does not become plain for everybody who may read the view.
-    let owner = context.with_role(view.owner);
-    // Nor does a relation that the reader has made for itself stand in for one that the view was made to read.
-    let owner = if is_temporary(&view.schema) { owner } else { Arc::new(owner.without_temporary()) };
-    let opening = context.opening.iter().copied().chain([id]).collect();
-    let owner = Arc::new(Context { opening, ..owner.as_ref().clone() });
+    must_have_on_view(context, view, Privilege::Select)?;
+    let owner = of_owner(context, id, view);
     let query = parser::query(&view.query)?;
-    let plan = Planner::new(&owner, state).relation_of(query, &view.columns)?;
-    Ok(plan_source(match view.barrier {
-        // Which nothing is put below of.
-        true => LogicalPlanBuilder::from(plan).limit_by_expr(Some(lit(0i64)), None)?.build()?,
-        false => plan,
-    }))
+    Ok(plan_source(fenced(Planner::new(&owner, state).relation_of(query, &view.columns)?, view.barrier)?))
+}
+
+/// What a view's query runs in: with the owner's rights, as in PostgreSQL, but masks are the reader's. What an owner may see plain does
+/// not become plain for everybody who may read the view. Nor does a relation that the reader has made for itself stand in for one that
+/// the view was made to read.
+pub fn of_owner(context: &Context, id: ObjectId, view: &View) -> Arc<Context> {
+    let owner = context.with_role(view.owner);
+    let owner = if is_temporary(&view.schema) { owner.as_ref().clone() } else { owner.without_temporary() };
+    let opening = context.opening.iter().copied().chain([id]).collect();
+    Arc::new(Context { opening, ..owner })
+}
+
+/// A view's plan; one that is a barrier lets nothing be put below.
+pub fn fenced(plan: LogicalPlan, barrier: bool) -> Result<LogicalPlan> {
+    match barrier {
+        true => Ok(LogicalPlanBuilder::from(plan).limit_by_expr(Some(lit(0i64)), None)?.build()?),
+        false => Ok(plan),
+    }
+}
+
+/// Refuses a role that lacks a right on a view.
+pub fn must_have_on_view(context: &Context, view: &View, privilege: Privilege) -> Result<()> {
+    match context.has_role(view.owner) || context.has_grant(&view.grants, privilege) {
+        true => Ok(()),
+        false => Err(Error::new(Kind::Privilege, format!("permission denied for view {}", view.name))),
+    }
 }
 
 /// The error for a relation that is not there.

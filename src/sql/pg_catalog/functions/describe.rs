@@ -112,11 +112,12 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
         // Bits for UPDATE, INSERT and DELETE.
         "pg_relation_is_updatable" => {
             let entry = facts.entry(args.oid(0, &Type::Regclass)?);
-            entry.map_or(0, |entry| if matches!(entry.what, What::Table(..)) { 28 } else { 0 }).into()
+            entry.map_or(0, |entry| facts.writable(&entry).events).into()
         }
         "pg_column_is_updatable" => {
             let entry = facts.entry(args.oid(0, &Type::Regclass)?);
-            entry.is_some_and(|entry| matches!(entry.what, What::Table(..))).into()
+            let at = usize::try_from(args.number(1)?).ok().and_then(|number| number.checked_sub(1));
+            at.is_some_and(|at| entry.is_some_and(|entry| facts.writable(&entry).column(at))).into()
         }
         "pg_index_column_has_property" => {
             let Some(entry) = facts.entry(args.oid(0, &Type::Regclass)?) else { return Ok(Value::Null) };

@@ -118,7 +118,12 @@ fn access_method(entry: &Entry<'_>) -> u32 {
 fn options(entry: &Entry<'_>) -> Option<Vec<String>> {
     match entry.what {
         What::TextIndex(index, _) => Some(vec![format!("key_field={}", index.key_field)]),
-        What::View(_, view) if view.barrier => Some(vec!["security_barrier=true".to_owned()]),
+        What::View(_, view) => {
+            let barrier = view.barrier.then(|| "security_barrier=true".to_owned());
+            let check = view.check.map(|check| format!("check_option={}", check.word()));
+            let all: Vec<String> = barrier.into_iter().chain(check).collect();
+            (!all.is_empty()).then_some(all)
+        }
         _ => None,
     }
 }

@@ -74,6 +74,10 @@ impl Expressions<'_> {
             "-" if self.integers && matches!(operand, Expr::Literal(ScalarValue::Int64(Some(LEAST)), None)) => {
                 Expr::Literal(ScalarValue::Int32(Some(i32::MIN)), None)
             }
+            // What counts rows has no sign in the engine.
+            "-" if self.type_of(&operand).is_some_and(|t| t.is_unsigned_integer()) => {
+                Expr::Negative(Box::new(datafusion::logical_expr::cast(operand, DataType::Int64)))
+            }
             "-" => Expr::Negative(Box::new(operand)),
             _ => operand,
         })

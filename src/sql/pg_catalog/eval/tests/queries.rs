@@ -202,7 +202,7 @@ fn a_runaway_query_stops() {
 fn memory_is_bounded() {
     let doubled =
         "WITH RECURSIVE t(s) AS (SELECT repeat('x', 1000) UNION ALL SELECT s || s FROM t) SELECT count(*) FROM t";
-    assert_eq!(refused(doubled), Kind::LimitExceeded);
+    assert_eq!(refused(doubled), Kind::ProgramLimit);
     assert_eq!(refused("SELECT count(*) FROM generate_series(1, 100000000)"), Kind::LimitExceeded);
     assert_eq!(
         refused("WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n FROM t) SELECT n FROM t"),

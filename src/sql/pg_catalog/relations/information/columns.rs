@@ -14,7 +14,7 @@ const CHARACTER_BYTES: i32 = 4;
 pub fn columns(facts: &Facts, rows: &mut Rows) {
     let rights = [Privilege::Select, Privilege::Insert, Privilege::Update];
     for entry in facts.entries().into_iter().filter(|entry| entry.is_relation()) {
-        let (owns, is_table) = (owns(facts, &entry), entry.kind() == "r");
+        let (owns, writable) = (owns(facts, &entry), facts.writable(&entry));
         for (at, attribute) in facts.attributes(&entry).into_iter().enumerate() {
             if !owns && !rights.iter().any(|right| facts.has_on_column(&entry, &attribute.name, *right)) {
                 continue;
@@ -69,7 +69,7 @@ pub fn columns(facts: &Facts, rows: &mut Rows) {
                 ("identity_cycle", yes_or_no(sequence.is_some_and(|sequence| sequence.cycle)).into()),
                 ("is_generated", if attribute.generated { "ALWAYS" } else { "NEVER" }.into()),
                 ("generation_expression", attribute.default.clone().filter(|_| owns && attribute.generated).into()),
-                ("is_updatable", yes_or_no(is_table).into()),
+                ("is_updatable", yes_or_no(writable.column(at)).into()),
             ]);
         }
     }

@@ -2,6 +2,7 @@
 
 use super::super::super::entry::What;
 use super::super::super::facts::Facts;
+use super::super::super::writable::Writable;
 use super::super::super::{functions, names};
 use super::super::dependency;
 use super::super::rows::{Rows, row};
@@ -25,7 +26,7 @@ pub fn tables(facts: &Facts, rows: &mut Rows) {
                 (false, _) if entry.kind() == "f" => "FOREIGN",
                 (false, _) => "VIEW",
             },
-            is_insertable_into: yes_or_no(is_table),
+            is_insertable_into: yes_or_no(facts.writable(&entry).contains(Writable::INSERT)),
             is_typed: "NO",
         );
     }
@@ -39,9 +40,12 @@ pub fn views(facts: &Facts, rows: &mut Rows) {
             table_schema: entry.schema,
             table_name: entry.name.as_ref(),
             view_definition: functions::definitions::view(facts, &entry).filter(|_| owns(facts, &entry)),
-            check_option: "NONE",
-            is_updatable: "NO",
-            is_insertable_into: "NO",
+            check_option: match entry.what {
+                What::View(_, view) => view.check.map_or("NONE".to_owned(), |check| check.word().to_uppercase()),
+                _ => "NONE".to_owned(),
+            },
+            is_updatable: yes_or_no(facts.writable(&entry).contains(Writable::UPDATE | Writable::DELETE)),
+            is_insertable_into: yes_or_no(facts.writable(&entry).contains(Writable::INSERT)),
             is_trigger_updatable: "NO",
             is_trigger_deletable: "NO",
             is_trigger_insertable_into: "NO",
