@@ -133,9 +133,7 @@ fn no_function(message: &str) -> Option<Error> {
             let other = others.iter().find(|other| *other != first)?;
             mismatch(format!("ARRAY types {} and {} cannot be matched", narrow(first), narrow(other)))
         }
-        ("array_element", [array, _]) => {
-            mismatch(format!("cannot subscript type {array} because it does not support subscripting"))
-        }
+        ("array_element", [array, _]) => Some(not_subscripted(array)),
         ("array_has", [array, element]) => Some(missing::operator(&format!("{element} = {array}"))),
         ("array_append" | "array_prepend" | "array_concat", [left, right]) if message.contains("||") => {
             Some(missing::operator(&format!("{left} || {right}")))
@@ -237,6 +235,12 @@ fn not_boolean(message: &str) -> Option<Error> {
     None
 }
 
+/// What is no array has no elements.
+fn not_subscripted(name: &str) -> Error {
+    let text = format!("cannot subscript type {name} because it does not support subscripting");
+    Error::new(Kind::DatatypeMismatch, text)
+}
+
 /// Queries and rows of another width than their place takes.
 fn of_other_width(message: &str) -> Option<Error> {
     let said = match message {
@@ -258,8 +262,7 @@ fn of_other_width(message: &str) -> Option<Error> {
 fn others(message: &str) -> Option<Error> {
     if let Some((_, rest)) = message.split_once("array_element does not support type ") {
         let of = name_of(rest.trim_end_matches('.')).unwrap_or_else(|| rest.to_owned());
-        let text = format!("cannot subscript type {} because it does not support subscripting", narrow(&of));
-        return Some(Error::new(Kind::DatatypeMismatch, text));
+        return Some(not_subscripted(narrow(&of)));
     }
     if let Some((_, rest)) = message.split_once("The window ")
         && let Some((name, _)) = rest.split_once(" is not defined")

@@ -349,9 +349,7 @@ fn plan(message: &str) -> Error {
     if let Some((_, rest)) = message.split_once("column \"")
         && let Some((column, _)) = rest.split_once("\" must appear in the GROUP BY")
     {
-        let text =
-            format!("column \"{column}\" must appear in the GROUP BY clause or be used in an aggregate function");
-        return Error::new(Kind::Grouping, text);
+        return ungrouped(column);
     }
     if let Some((_, condition)) = message.split_once("HAVING clause references: ") {
         // The columns of the condition, by their relations' names.
@@ -360,10 +358,7 @@ fn plan(message: &str) -> Error {
                 .is_some_and(|(relation, _)| relation.starts_with(|c: char| c.is_alphabetic() || c == '"'))
         });
         if let Some(column) = column {
-            let column = column.replace('"', "");
-            let text =
-                format!("column \"{column}\" must appear in the GROUP BY clause or be used in an aggregate function");
-            return Error::new(Kind::Grouping, text);
+            return ungrouped(&column.replace('"', ""));
         }
     }
     let kind = if any(WRONG_TYPE) {
@@ -388,6 +383,12 @@ fn plan(message: &str) -> Error {
             .with_hint("No operator or function matches the given argument types. You might need to add type casts."),
         _ => error,
     }
+}
+
+/// The error for a column that is not grouped by.
+fn ungrouped(column: &str) -> Error {
+    let text = format!("column \"{column}\" must appear in the GROUP BY clause or be used in an aggregate function");
+    Error::new(Kind::Grouping, text)
 }
 
 fn execution(message: &str) -> Error {

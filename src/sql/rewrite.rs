@@ -3,7 +3,7 @@
 //! `QUALITY(p)` and `PREDICT_CTR(p)` take a whole row of the relation that FROM calls `p`, as PostgreSQL's functions
 //! over composite types do. The engine knows no such argument; it becomes a struct of the relation's columns.
 
-pub(super) mod aggregates;
+mod aggregates;
 mod asked;
 mod calls;
 mod casts;
@@ -39,7 +39,8 @@ mod values;
 mod whole;
 mod windows;
 
-pub use aggregates::{gathers, is_aggregate};
+pub use aggregates::{Beyond, gathers, has, is_aggregate};
+pub use asked::is_truth;
 pub use misused::width;
 pub use similar::regular as similar_pattern;
 pub use using::constraint as join_constraint;
@@ -236,7 +237,7 @@ fn groups(select: &Select) -> bool {
 /// Whether all rows of a SELECT are one group.
 pub fn is_one_group(select: &Select) -> bool {
     let gathers = |item: &SelectItem| match item {
-        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => gathers(expr),
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => has(expr, Beyond::Aggregate),
         _ => false,
     };
     !groups(select) && (select.having.is_some() || select.projection.iter().any(gathers))

@@ -1,7 +1,7 @@
 //! CREATE FUNCTION and DROP FUNCTION: functions whose body is a query.
 
 use super::super::context::Context;
-use super::super::dml::takes;
+use super::super::dml::other_than;
 use super::super::parser::{self, Body, fold, split};
 use super::super::planner::Planner;
 use super::super::rewrite::inline;
@@ -273,11 +273,7 @@ fn must_return(returns: &Returns, fields: &Fields) -> Result<()> {
         Returns::Table(columns) => (columns.iter().map(|(_, one)| one).collect(), "record".to_owned()),
     };
     for (at, (field, wanted)) in fields.iter().zip(wanted).enumerate() {
-        let Ok(have) = SqlType::from_field(field) else { continue };
-        // A literal is no text yet.
-        if have == SqlType::Text || field.data_type().is_null() || takes(wanted, &have) {
-            continue;
-        }
+        let Some(have) = other_than(wanted, field) else { continue };
         let have = name_of(&have);
         let detail = match returns {
             Returns::Table(_) => {

@@ -1,6 +1,6 @@
 //! Sequences: CREATE, ALTER and DROP SEQUENCE, those of identity and serial columns, and defaults that count.
 
-use super::super::dml::takes;
+use super::super::dml::other_than;
 use super::super::parser::{IdentityChange, SequenceOption, last};
 use super::super::planner::Planner;
 use super::super::semantics::name_of;
@@ -353,11 +353,7 @@ pub(super) fn set_default(ddl: &Ddl<'_>, column: &mut Column, expression: Expr) 
 /// Refuses a default that PostgreSQL would not assign to its column.
 fn must_be_assignable(column: &Column, default: &datafusion::logical_expr::Expr) -> Result<()> {
     let (_, field) = default.to_field(&DFSchema::empty())?;
-    // A literal is no text yet.
-    let Ok(have) = SqlType::from_field(&field) else { return Ok(()) };
-    if have == SqlType::Text || field.data_type().is_null() || takes(&column.data_type, &have) {
-        return Ok(());
-    }
+    let Some(have) = other_than(&column.data_type, &field) else { return Ok(()) };
     let (name, wanted, have) = (&column.name, name_of(&column.data_type), name_of(&have));
     let message = format!("column \"{name}\" is of type {wanted} but default expression is of type {have}");
     Err(Error::new(Kind::DatatypeMismatch, message).with_hint("You will need to rewrite or cast the expression."))

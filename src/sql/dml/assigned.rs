@@ -119,8 +119,14 @@ fn must_be_of(column: &Column, field: &Field, surely: bool) -> Result<()> {
     Err(Error::new(Kind::DatatypeMismatch, message).with_hint("You will need to rewrite or cast the expression."))
 }
 
+/// The type of a value that PostgreSQL would not assign to a column of the type wanted. What may be a literal is no text yet.
+pub fn other_than(wanted: &SqlType, field: &Field) -> Option<SqlType> {
+    let have = SqlType::from_field(field).ok().filter(|have| *have != SqlType::Text && !field.data_type().is_null());
+    have.filter(|have| !takes(wanted, have))
+}
+
 /// Whether PostgreSQL assigns a value of one type to a column of another.
-pub fn takes(wanted: &SqlType, found: &SqlType) -> bool {
+fn takes(wanted: &SqlType, found: &SqlType) -> bool {
     use SqlType::{
         Array, Char, Cidr, Date, Enum, Float4, Float8, Inet, Int2, Int4, Int8, Interval, Json, Jsonb, Numeric, Text,
         Time, Timestamp, Timestamptz, Varchar, Vector,

@@ -28,7 +28,7 @@ mod update;
 mod upsert;
 pub mod with;
 
-pub use assigned::takes;
+pub use assigned::other_than;
 pub use by_key::Change;
 pub use deferred::settle;
 pub use delete::{delete, truncate};

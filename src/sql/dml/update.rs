@@ -165,7 +165,7 @@ fn each(names: Vec<ast::ObjectName>, query: ast::Query) -> Result<Vec<(ast::Obje
             if one_group
                 && let ast::SelectItem::UnnamedExpr(value) | ast::SelectItem::ExprWithAlias { expr: value, .. } =
                     &mut item
-                && !rewrite::gathers(value)
+                && !rewrite::has(value, rewrite::Beyond::Aggregate)
             {
                 *value = parse_expression(&format!("CASE WHEN count(*) >= 0 THEN ({value}) END"))?;
             }

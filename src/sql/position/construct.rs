@@ -5,7 +5,7 @@
 //! could be meant there is no place.
 
 use super::super::parser::{self, Body, fold};
-use super::super::rewrite::{is_aggregate, width};
+use super::super::rewrite::{gathers, is_aggregate, is_truth, width};
 use crate::error::Error;
 use datafusion::sql::sqlparser::ast::{
     self, AssignmentTarget, BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
@@ -322,7 +322,7 @@ impl Visitor for Search<'_> {
             }
             (Wanted::Not, Expr::UnaryOp { op: UnaryOperator::Not, expr }) => Some(expr.span()),
             (Wanted::Logic(op), Expr::BinaryOp { left, op: said, right }) if op == said => {
-                let sides: Vec<_> = [left, right].into_iter().filter(|side| !is_condition(side)).collect();
+                let sides: Vec<_> = [left, right].into_iter().filter(|side| !is_truth(side)).collect();
                 match sides.as_slice() {
                     [side] => Some(side.span()),
                     sides => sides.iter().find(|side| is_plain(side)).map(|side| side.span()),
@@ -372,7 +372,7 @@ impl Search<'_> {
             Wanted::Count if name == "count" && arguments(call).is_empty() => Some(call.span()),
             Wanted::Filter => call.filter.as_ref().map(|filter| filter.span()),
             Wanted::NestedAggregate if is_aggregate(&name) => {
-                arguments(call).iter().find_map(|argument| first_call(argument, &|call| aggregates(call)))
+                arguments(call).iter().find_map(|argument| first_call(argument, &gathers))
             }
             Wanted::AggregateOrder => {
                 let FunctionArguments::List(list) = &call.args else { return None };
@@ -396,13 +396,13 @@ impl Search<'_> {
         let found = match (&self.wanted, body) {
             (Wanted::Where, SetExpr::Select(select)) => select.selection.as_ref().map(Spanned::span),
             (Wanted::AggregateInWhere, SetExpr::Select(select)) => {
-                select.selection.as_ref().and_then(|condition| first_call(condition, &aggregates))
+                select.selection.as_ref().and_then(|condition| first_call(condition, &gathers))
             }
             (Wanted::WindowInWhere, SetExpr::Select(select)) => {
                 select.selection.as_ref().and_then(|condition| first_call(condition, &|call| call.over.is_some()))
             }
             (Wanted::AggregateInGroup, SetExpr::Select(select)) => {
-                keys(select).iter().find_map(|key| first_call(key, &aggregates))
+                keys(select).iter().find_map(|key| first_call(key, &gathers))
             }
             (Wanted::GroupPosition(number), SetExpr::Select(select)) => {
                 keys(select).iter().find(|key| is_number(key, number)).map(Spanned::span)
@@ -464,10 +464,6 @@ fn arguments(call: &Function) -> Vec<Expr> {
     list.args.iter().filter_map(plain).collect()
 }
 
-fn aggregates(call: &Function) -> bool {
-    call.over.is_none() && is_aggregate(&parser::last(&call.name))
-}
-
 /// The first of the calls meant in an expression.
 fn first_call(expr: &Expr, meant: &dyn Fn(&Function) -> bool) -> Option<Span> {
     struct Calls<'a>(&'a dyn Fn(&Function) -> bool);
@@ -499,28 +495,6 @@ fn second(all: &[Expr]) -> Option<&Expr> {
     match all {
         [_, second] => Some(second),
         _ => None,
-    }
-}
-
-/// Whether an expression is a condition, as its form tells.
-fn is_condition(expr: &Expr) -> bool {
-    match expr {
-        Expr::Nested(inner) => is_condition(inner),
-        Expr::Value(value) => matches!(value.value, Value::Boolean(_) | Value::Null),
-        Expr::BinaryOp { op, .. } => {
-            use ast::BinaryOperator::{And, Eq, Gt, GtEq, Lt, LtEq, NotEq, Or};
-            matches!(op, And | Or | Eq | NotEq | Lt | LtEq | Gt | GtEq)
-        }
-        Expr::UnaryOp { op, .. } => *op == UnaryOperator::Not,
-        Expr::IsNull(_)
-        | Expr::IsNotNull(_)
-        | Expr::InList { .. }
-        | Expr::InSubquery { .. }
-        | Expr::Between { .. }
-        | Expr::Exists { .. }
-        | Expr::Like { .. }
-        | Expr::ILike { .. } => true,
-        _ => false,
     }
 }
 

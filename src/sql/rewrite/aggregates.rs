@@ -45,14 +45,9 @@ pub fn is_one(expression: &Expr) -> bool {
     matches!(expression, Expr::Function(call) if is_aggregate(&last(&call.name)))
 }
 
-/// Whether an expression has an aggregate over rows of its own query in it.
-pub fn gathers(expression: &Expr) -> bool {
-    any(expression, |call| call.over.is_none() && is_aggregate(&last(&call.name)))
-}
-
-/// Whether an expression is a call of an aggregate over rows of its own query.
-pub fn is_one_alone(expression: &Expr) -> bool {
-    matches!(expression, Expr::Function(call) if call.over.is_none() && is_aggregate(&last(&call.name)))
+/// Whether a call makes one value of the rows of its own query.
+pub fn gathers(call: &Function) -> bool {
+    call.over.is_none() && (!call.within_group.is_empty() || is_aggregate(&last(&call.name)))
 }
 
 /// Whether it has one of these, or a function that gives rows.
@@ -75,7 +70,7 @@ pub enum Beyond {
 /// Whether an expression has this in it; queries within it do not count.
 pub fn has(expression: &Expr, what: Beyond) -> bool {
     any(expression, |call| match what {
-        Beyond::Aggregate => call.over.is_none() && (!call.within_group.is_empty() || is_aggregate(&last(&call.name))),
+        Beyond::Aggregate => gathers(call),
         Beyond::Window => call.over.is_some(),
         Beyond::Rows => super::sets::gives_rows(&call.name),
     })

@@ -69,7 +69,7 @@ fn truth(condition: &mut Expr, by: &str) {
 }
 
 /// Whether an expression is a truth whatever its parts are.
-fn is_truth(expression: &Expr) -> bool {
+pub fn is_truth(expression: &Expr) -> bool {
     use BinaryOperator::{
         And, ArrowAt, AtArrow, Eq, Gt, GtEq, Lt, LtEq, NotEq, Or, PGILikeMatch, PGLikeMatch, PGNotILikeMatch,
         PGNotLikeMatch, PGOverlap, PGRegexIMatch, PGRegexMatch, PGRegexNotIMatch, PGRegexNotMatch, Question,

@@ -1,5 +1,6 @@
 //! What a query may not say whatever it is about, and the engine would take or name otherwise.
 
+use super::super::missing;
 use super::super::parser::{fold, last};
 use super::super::semantics;
 use super::aggregates;
@@ -99,7 +100,7 @@ fn has_columns(cte: &Cte, name: &str) -> Found {
 fn grouped(body: &SetExpr) -> Found {
     match body {
         SetExpr::Select(select) => match &select.group_by {
-            GroupByExpr::Expressions(keys, _) if keys.iter().any(aggregates::is_one_alone) => {
+            GroupByExpr::Expressions(keys, _) if keys.iter().any(is_gathered) => {
                 refuse(Kind::Grouping, "aggregate functions are not allowed in GROUP BY")
             }
             _ => ControlFlow::Continue(()),
@@ -110,6 +111,10 @@ fn grouped(body: &SetExpr) -> Found {
         }
         _ => ControlFlow::Continue(()),
     }
+}
+
+fn is_gathered(key: &Expr) -> bool {
+    matches!(key, Expr::Function(call) if aggregates::gathers(call))
 }
 
 fn called(call: &Function) -> Found {
@@ -125,11 +130,7 @@ fn called(call: &Function) -> Found {
             refuse(Kind::WrongObject, "count(*) must be used to call a parameterless aggregate function")
         }
         name if name != "count" && everything && aggregates::is_aggregate(name) => {
-            let message = format!("function {name}() does not exist");
-            let error = Error::new(Kind::UndefinedFunction, message).with_hint(
-                "No function matches the given name and argument types. You might need to add explicit type casts.",
-            );
-            ControlFlow::Break(Box::new(error))
+            ControlFlow::Break(Box::new(missing::function::<&str>(name, &[])))
         }
         _ => ControlFlow::Continue(()),
     }

@@ -41,16 +41,8 @@ pub fn spell_out(query: &mut Query) {
 
 /// The expression that is selected at a place, instead of the number of the place.
 fn as_selected(key: &mut Expr, items: &[SelectItem]) {
-    let number = key.clone();
-    by_number(key, items);
-    let named = |item: &SelectItem| match item {
-        SelectItem::ExprWithAlias { expr, alias } if *key == Expr::Identifier(alias.clone()) => Some(expr.clone()),
-        _ => None,
-    };
-    if *key != number
-        && let Some(expr) = items.iter().find_map(named)
-    {
-        *key = expr;
+    if let Some((expr, _)) = numbered(key, items) {
+        *key = expr.clone();
     }
 }
 
@@ -69,11 +61,8 @@ fn by_name(key: &mut Expr, items: &[SelectItem]) {
 
 /// What is selected at a place, instead of the number of the place.
 fn by_number(key: &mut Expr, items: &[SelectItem]) {
-    if let Expr::Value(value) = &*key
-        && let Value::Number(number, _) = &value.value
-        && let Some(named) = number.to_string().parse().ok().and_then(|n| at(items, n))
-    {
-        *key = named;
+    if let Some((expr, alias)) = numbered(key, items) {
+        *key = alias.map_or_else(|| expr.clone(), |alias| Expr::Identifier(alias.clone()));
     }
 }
 
@@ -165,15 +154,17 @@ fn gives(item: &SelectItem, name: &str) -> bool {
     }
 }
 
-/// The `n`th item, if it can be said again.
-fn at(items: &[SelectItem], n: usize) -> Option<Expr> {
-    let before = items.get(..n)?;
+/// The item whose number a key is, and its name, if it can be said again.
+fn numbered<'a>(key: &Expr, items: &'a [SelectItem]) -> Option<(&'a Expr, Option<&'a Ident>)> {
+    let Expr::Value(value) = key else { return None };
+    let Value::Number(number, _) = &value.value else { return None };
+    let before = items.get(..number.to_string().parse().ok()?)?;
     let said = |item: &SelectItem| matches!(item, SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. });
     match before.last()? {
         _ if !before.iter().all(said) => None,
         SelectItem::UnnamedExpr(Expr::Value(_)) => None,
-        SelectItem::UnnamedExpr(expression) => Some(expression.clone()),
-        SelectItem::ExprWithAlias { alias, .. } => Some(Expr::Identifier(alias.clone())),
+        SelectItem::UnnamedExpr(expr) => Some((expr, None)),
+        SelectItem::ExprWithAlias { expr, alias } => Some((expr, Some(alias))),
         _ => None,
     }
 }

@@ -56,14 +56,16 @@ impl Session {
             return None;
         }
         let Cut { shape, constants } = text::cut(sql)?;
-        let (shape, values) = match self.shapes.get(&shape)? {
-            Known::Apart => (apart(sql), Vec::new()),
-            _ => (shape, constants.iter().map(Constant::value).collect()),
+        let (prepared, shape, values) = match self.shapes.get(&shape)? {
+            Known::As(prepared) => (prepared, shape, constants.iter().map(Constant::value).collect()),
+            Known::Apart => {
+                let apart = apart(sql);
+                let Known::As(prepared) = self.shapes.get(&apart)? else { return None };
+                (prepared, apart, Vec::new())
+            }
+            Known::Once | Known::Never(_) => return None,
         };
-        match self.shapes.get(&shape)? {
-            Known::As(prepared) => Some(Recalled { prepared: prepared.clone(), values, shape, text: sql.to_owned() }),
-            Known::Once | Known::Never(_) | Known::Apart => None,
-        }
+        Some(Recalled { prepared: prepared.clone(), values, shape, text: sql.to_owned() })
     }
 
     /// Runs what was recalled, as [`Self::execute`] does. Where something is wrong with it, the text itself is run: it knows

@@ -4,9 +4,7 @@
 use super::super::super::context::Context;
 use super::super::super::names;
 use super::super::super::parser::{self, fold, last, quoted};
-use super::super::super::rewrite::aggregates::{Beyond, has};
-use super::super::super::rewrite::inline;
-use super::super::super::rewrite::view_columns;
+use super::super::super::rewrite::{Beyond, has, inline, view_columns};
 use crate::catalog::{Object, ObjectId, Returns, View};
 use crate::error::Result;
 use datafusion::sql::sqlparser::ast::{
