@@ -1,7 +1,7 @@
 //! The file `head`: what must be true of sled, kept outside of sled.
 //!
-//! Two slots of 4 KiB, written in turn: length u32 | sealed record | rest unused. The newest slot that opens counts. A record
-//! says how many commits are durable in the journal; sled must show at least as many once the journal is replayed, so that a log
+//! Two slots of 4 KiB, written in turn: length u32 | sealed record | zeros. The newest slot that opens counts, and one with anything
+//! else behind its record is damaged. A record says how many commits are durable in the journal; sled must show at least as many once the journal is replayed, so that a log
 //! that lost its tail is noticed. It is written after each sync of the journal without one of its own, which loses nothing on
 //! `kill -9`; after a power cut it may be older than the journal, never newer, and a write within one sector leaves the other slot whole. After a clean close a record also holds
 //! length and SHA-256 of sled's files, so that damage at rest is found before sled reads it. That record is replaced, in
@@ -93,12 +93,13 @@ impl Head {
         let record = Record { generation: self.generation + 1, commits, keyring, closed };
         let slot = record.generation % 2;
         let sealed = sealer.seal(0, &aad(slot), &record.encode())?;
-        let mut bytes = Vec::with_capacity(4 + sealed.len());
+        let mut bytes = Vec::with_capacity(SLOT_BYTES);
         bytes.extend((sealed.len() as u32).to_be_bytes());
         bytes.extend(sealed);
         if bytes.len() > SLOT_BYTES {
             fail!(Internal, "{} bytes do not fit into a slot of \"{}\"", bytes.len(), self.path.display());
         }
+        bytes.resize(SLOT_BYTES, 0);
         let mut written = self.file.write_all_at(&bytes, slot * SLOT_BYTES as u64);
         if sync {
             written = written.and_then(|()| self.file.sync_all());
@@ -184,7 +185,17 @@ fn read(file: &File, sealer: &ValueSealer) -> (Option<Record>, usize) {
 fn read_slot(file: &File, slot: u64, sealer: &ValueSealer) -> Result<Record> {
     let cut = || Error::new(Kind::Corruption, "the slot is damaged");
     let sealed = raw_slot(file, slot).ok_or_else(cut)?;
-    Record::decode(&sealer.open(&aad(slot), &sealed)?).ok_or_else(cut)
+    let (record, ending) = Record::decode(&sealer.open(&aad(slot), &sealed)?).ok_or_else(cut)?;
+    match ending {
+        Ending::Any => Ok(record),
+        Ending::Zeros => {
+            let mut rest = vec![0; SLOT_BYTES - 4 - sealed.len()];
+            let base = slot * SLOT_BYTES as u64;
+            file.read_exact_at(&mut rest, base + 4 + sealed.len() as u64)
+                .map_err(|error| Error::io("the rest of the slot", &error))?;
+            rest.iter().all(|byte| *byte == 0).then_some(record).ok_or_else(cut)
+        }
+    }
 }
 
 /// The sealed record of a slot; `None` when no record can be as long as it says.
@@ -197,14 +208,26 @@ fn raw_slot(file: &File, slot: u64) -> Option<Vec<u8>> {
     Some(sealed)
 }
 
+/// What stands behind a record in its slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// What a longer record left there: the slots of programs before that.
+    Any,
+    Zeros,
+}
+
+/// Bits of the byte that tells how a record goes on.
+const CLOSED: u8 = 1;
+const ZEROS_FOLLOW: u8 = 2;
+
 impl Record {
-    /// generation u64 | commits u64 | keyring version u64 | closed u8 | for each file: name length u8, name, bytes u64, SHA-256.
+    /// generation u64 | commits u64 | keyring version u64 | bits u8 | for each file: name length u8, name, bytes u64, SHA-256.
     fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
         out.extend(self.generation.to_be_bytes());
         out.extend(self.commits.to_be_bytes());
         out.extend(self.keyring.to_be_bytes());
-        out.push(u8::from(self.closed.is_some()));
+        out.push(ZEROS_FOLLOW | self.closed.as_ref().map_or(0, |_| CLOSED));
         for mark in self.closed.iter().flatten() {
             out.push(mark.name.len() as u8);
             out.extend(mark.name.as_bytes());
@@ -214,11 +237,11 @@ impl Record {
         out
     }
 
-    fn decode(bytes: &[u8]) -> Option<Self> {
+    fn decode(bytes: &[u8]) -> Option<(Self, Ending)> {
         let (generation, bytes) = bytes.split_first_chunk()?;
         let (commits, bytes) = bytes.split_first_chunk()?;
         let (keyring, bytes) = bytes.split_first_chunk()?;
-        let (closed, mut bytes) = bytes.split_first()?;
+        let (bits, mut bytes) = bytes.split_first()?;
         let mut marks = Vec::new();
         while let Some((length, rest)) = bytes.split_first() {
             let (name, rest) = rest.split_at_checked(usize::from(*length))?;
@@ -228,12 +251,13 @@ impl Record {
             marks.push(FileMark { name, bytes: u64::from_be_bytes(*size), sha256: *sha256 });
             bytes = rest;
         }
-        Some(Self {
+        let record = Self {
             generation: u64::from_be_bytes(*generation),
             commits: u64::from_be_bytes(*commits),
             keyring: u64::from_be_bytes(*keyring),
-            closed: (*closed == 1).then_some(marks),
-        })
+            closed: (bits & CLOSED != 0).then_some(marks),
+        };
+        Some((record, if bits & ZEROS_FOLLOW != 0 { Ending::Zeros } else { Ending::Any }))
     }
 }
 
@@ -258,7 +282,7 @@ mod tests {
         let path = dir.path().join(NAME);
         let good = std::fs::read(&path).unwrap();
         let slot = (head.generation % 2) as usize * SLOT_BYTES;
-        for place in 0..104 {
+        for place in (0..104).chain((104..SLOT_BYTES).step_by(97)) {
             let mut bytes = good.clone();
             bytes[slot + place] ^= 0x40;
             std::fs::write(&path, &bytes).unwrap();

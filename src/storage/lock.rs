@@ -15,7 +15,11 @@ const LOCK_WAIT: Duration = Duration::from_millis(500);
 /// Holds the file `LOCK` of a folder and the folder itself (flock); the system lets go of both when the process ends, however it
 /// ends. The file tells who has it; the folder stays locked when somebody removes the file.
 #[derive(Debug)]
-pub(super) struct FolderLock(#[allow(dead_code, reason = "held open, never read")] [File; 2]);
+pub(super) struct FolderLock {
+    file: File,
+    #[allow(dead_code, reason = "held open, never read")]
+    folder: File,
+}
 
 impl FolderLock {
     /// Takes the lock and writes our process id into it; [`Kind::InUse`] with the other's id when it is taken.
@@ -49,7 +53,7 @@ impl FolderLock {
         let written =
             file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
         written.map_err(io)?;
-        Ok(Self([file, folder]))
+        Ok(Self { file, folder })
     }
 
     /// Tries until the lock is free or [`LOCK_WAIT`] is over.
@@ -61,6 +65,13 @@ impl FolderLock {
                 done => return done,
             }
         }
+    }
+}
+
+impl Drop for FolderLock {
+    /// At rest the file holds nothing that could be damaged.
+    fn drop(&mut self) {
+        _ = self.file.set_len(0);
     }
 }
 
@@ -76,6 +87,9 @@ mod tests {
         std::fs::remove_file(folder.path().join("LOCK")).unwrap();
         assert_eq!(FolderLock::take(folder.path()).unwrap_err().kind(), Kind::InUse);
         drop(held);
+        let held = FolderLock::take(folder.path()).unwrap();
+        drop(held);
+        assert_eq!(std::fs::read(folder.path().join("LOCK")).unwrap(), b"");
         FolderLock::take(folder.path()).unwrap();
     }
 }
