@@ -1,5 +1,7 @@
 //! Every bound and default of the house in one place: sizes, counts, times.
 
+use std::time::Duration;
+
 /// Version of the on-disk format; the first byte of every sealed value and file header follows it.
 pub const FORMAT_VERSION: u8 = 2;
 /// The version of values that a program which knows no classes must not read: facts and segments of a table that has one.
@@ -93,6 +95,8 @@ pub const JOURNAL_LOG_BYTES: u64 = 16 << 20;
 pub const JOURNAL_CHECKPOINT_BYTES: u64 = 64 << 20;
 /// Batches that may be durable in the journal and not applied before those that follow wait.
 pub const UNAPPLIED_BATCHES_MAX: usize = 256;
+/// A task waits on its own thread for what takes no longer.
+pub const SOON: Duration = Duration::from_millis(1);
 /// Durable batches that are applied together, and bytes of their values, of which one is enough.
 pub const APPLIED_BATCHES: usize = 64;
 /// See [`APPLIED_BATCHES`].

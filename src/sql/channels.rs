@@ -208,7 +208,7 @@ fn too_many() -> Error {
 }
 
 /// Commits a transaction, and then does what it asked for.
-pub fn commit(
+pub async fn commit(
     database: &Inner,
     txn: Transaction,
     pending: &Pending,
@@ -216,7 +216,7 @@ pub fn commit(
 ) -> Result<u64> {
     let asked = pending.take();
     if asked.is_empty() {
-        return database.commit(txn);
+        return database.commit(txn).await;
     }
     let mut said = HashSet::new();
     let messages: Vec<Notification> = (asked.iter())
@@ -230,7 +230,8 @@ pub fn commit(
     let channels = listener.channels.clone();
     let order = (!messages.is_empty()).then(|| channels.order.lock());
     channels.must_have_room(&messages)?;
-    let seq = database.commit(txn)?;
+    // Under the lock of those who send: on this thread.
+    let seq = database.commit_now(txn)?;
     for asked in asked {
         match asked {
             Asked::Listen(channel) => listener.listen(channel),

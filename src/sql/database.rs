@@ -31,7 +31,9 @@ use datafusion::prelude::SessionConfig;
 use parking_lot::Mutex;
 use std::collections::HashSet;
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -327,8 +329,27 @@ impl Inner {
         state
     }
 
-    /// Commits, and removes the files of text indexes that were dropped.
-    pub(super) fn commit(&self, txn: Transaction) -> Result<u64> {
+    /// Commits; what is durable at once, or has nothing to do but rows, gives its thread away while it waits.
+    pub(super) async fn commit(&self, txn: Transaction) -> Result<u64> {
+        if txn.dropped().next().is_some() || !txn.renewed().is_empty() || !txn.forgotten().is_empty() {
+            return self.commit_now(txn);
+        }
+        let mut committing = match self.manager.begin_short_commit(txn)? {
+            Ok(committing) => committing,
+            // Others go on while this one waits, or merges what there is.
+            Err(txn) => blocking(|| self.manager.begin_commit(txn))?,
+        };
+        let store = self.manager.store();
+        poll_fn(|context| match store.commits_soon() {
+            true => Pin::new(&mut committing).poll(context),
+            // One of those who wait writes for all: its thread is another's meanwhile.
+            false => blocking(|| Pin::new(&mut committing).poll(context)),
+        })
+        .await
+    }
+
+    /// Commits on this thread, and removes the files of text indexes that were dropped.
+    pub(super) fn commit_now(&self, txn: Transaction) -> Result<u64> {
         let dropped: Vec<ObjectId> = txn.dropped().collect();
         let (renewed, forgotten) = (txn.renewed(), txn.forgotten());
         if txn.is_empty() && renewed.is_empty() && forgotten.is_empty() {

@@ -68,9 +68,24 @@ impl Counters {
 
     /// The next numbers of a sequence.
     pub fn next(&self, id: ObjectId, sequence: &Sequence, rows: usize) -> Result<Vec<i64>> {
-        let place = (id, sequence.count);
-        let mut counts = self.counts.lock();
-        let mut count = self.count(&mut counts, place, sequence)?;
+        self.take(&mut self.counts.lock(), (id, sequence.count), sequence, rows)
+    }
+
+    /// As [`Counters::next`] if so many are set aside and nobody else takes some: without a wait.
+    pub fn at_hand(&self, id: ObjectId, sequence: &Sequence, rows: usize) -> Option<Result<Vec<i64>>> {
+        let mut counts = self.counts.try_lock()?;
+        let left = counts.get(&(id, sequence.count))?.left;
+        (left >= rows as i64).then(|| self.take(&mut counts, (id, sequence.count), sequence, rows))
+    }
+
+    fn take(
+        &self,
+        counts: &mut HashMap<Place, Count>,
+        place: Place,
+        sequence: &Sequence,
+        rows: usize,
+    ) -> Result<Vec<i64>> {
+        let mut count = self.count(counts, place, sequence)?;
         let mut numbers = Vec::with_capacity(rows);
         let mut failed = None;
         for _ in 0..rows {
@@ -227,7 +242,11 @@ pub fn next(context: &Context, (id, sequence): (ObjectId, &Sequence), rows: usiz
         must_have(context, sequence, &[Privilege::Usage, Privilege::Update])?;
     }
     must_write(context, "nextval()")?;
-    let numbers = super::run::blocking(|| context.database.counters.next(id, sequence, rows))?;
+    let counters = &context.database.counters;
+    let numbers = match counters.at_hand(id, sequence, rows) {
+        Some(numbers) => numbers?,
+        None => super::run::blocking(|| counters.next(id, sequence, rows))?,
+    };
     if let Some(last) = numbers.last() {
         let mut taken = context.taken.0.lock();
         taken.of.insert(id, *last);

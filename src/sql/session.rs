@@ -474,7 +474,7 @@ impl Session {
             return Err(error);
         }
         let committed = match self.txn.take() {
-            Some(txn) => self.commit(txn),
+            Some(txn) => self.commit(txn).await,
             None => Ok(0),
         };
         match committed {
@@ -485,8 +485,8 @@ impl Session {
     }
 
     /// Commits the session's transaction, and tells those who listen.
-    pub(super) fn commit(&mut self, txn: Transaction) -> Result<u64> {
-        channels::commit(&self.database, txn, &self.pending, (&mut self.listener, self.seat.activity().pid()))
+    pub(super) async fn commit(&mut self, txn: Transaction) -> Result<u64> {
+        channels::commit(&self.database, txn, &self.pending, (&mut self.listener, self.seat.activity().pid())).await
     }
 
     /// Says that the session is that of a connection.

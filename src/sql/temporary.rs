@@ -101,7 +101,7 @@ pub fn end(database: &Inner, schema: &str) {
     }
     let mut txn = database.manager.begin(false);
     drop_all(&mut txn, schema);
-    if let Err(error) = database.commit(txn) {
+    if let Err(error) = database.commit_now(txn) {
         tracing::warn!("temporary tables of a session that ended stay until the next start: {error}");
     }
 }

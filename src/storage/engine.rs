@@ -1,6 +1,7 @@
 //! The trait that the rest of the house stores small values through.
 
 use std::fmt::Debug;
+use std::task::{Poll, Waker};
 
 use crate::config;
 use crate::error::Result;
@@ -161,6 +162,10 @@ pub trait Engine: Send + Sync + Debug {
     /// Waits until a batch is durable. If the write or the sync itself fails (`Io`, `DiskFull`, `Corruption`), whether the batch is
     /// kept shows at the next open; until then commits are refused.
     fn settle(&self, ticket: Ticket) -> Result<()>;
+
+    /// As [`Engine::settle`], for a task: `waker` is called when it is worth asking again. Whoever asks first writes for all who
+    /// wait, on its own thread. Whoever has begun to ask must go on until the answer, since others may wait for it to write.
+    fn poll_settle(&self, ticket: Ticket, waker: &Waker) -> Poll<Result<()>>;
 
     /// Applies all of `batch` or, when it is refused, none of it; durable on return.
     fn commit(&self, batch: WriteBatch) -> Result<()> {

@@ -1,6 +1,7 @@
 //! An engine that forgets: for tests, and for databases that live in memory.
 
 use std::collections::BTreeMap;
+use std::task::{Poll, Waker};
 
 use parking_lot::RwLock;
 
@@ -49,6 +50,10 @@ impl Engine for MemoryEngine {
 
     fn settle(&self, _: Ticket) -> Result<()> {
         Ok(())
+    }
+
+    fn poll_settle(&self, _: Ticket, _: &Waker) -> Poll<Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }
 

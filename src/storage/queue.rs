@@ -4,12 +4,18 @@
 //! waiting -> leading -> durable -> (applied, and gone from here)
 //! ```
 //!
+//! Who comes first leads: it writes and syncs for all on its own thread. The others leave a waker and give their thread away, be
+//! they tasks or threads: to hand a thread over costs as much as a short commit. Whoever has submitted a batch must ask for it until
+//! it is settled, since the next leader is one of those who wait.
+//!
 //! Who waits is told as soon as a batch is durable. What is durable is applied when there is enough of it, by one of those who made
 //! it so, while the next ones are on their way to the disk: to apply many batches costs little more than to apply one, since most
 //! of them change the same rows. Until then it is read from here.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::task::{Poll, Wake, Waker};
+use std::thread::{self, Thread};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
@@ -54,6 +60,8 @@ struct State {
     durable_bytes: usize,
     /// Somebody applies it.
     applying: bool,
+    /// Who could lead, but has to wait until something is applied.
+    held_up: Vec<Waker>,
 }
 
 /// Batches that become durable together.
@@ -62,8 +70,17 @@ struct Group {
     batches: Vec<Arc<Submitted>>,
     /// The ticket of the last of them.
     reached: u64,
-    /// Whose batches they are wait here, so that nobody is woken for the batches of others.
-    moved: Arc<Condvar>,
+    /// Whose batches they are, so that nobody is woken for the batches of others.
+    wakers: Vec<Waker>,
+}
+
+/// Wakes a thread that is parked.
+struct Parked(Thread);
+
+impl Wake for Parked {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
 }
 
 impl Queue {
@@ -76,9 +93,81 @@ impl Queue {
         Ticket(state.taken)
     }
 
-    /// Waits until the batch of `ticket` is durable. The first who comes makes durable what all wait for, with `write`, and then
-    /// applies what is durable, with `apply`, if it is enough and nobody else does; `go_on` says whether anything may still be
-    /// written.
+    /// Whether the batch of `ticket` is durable; else `waker` is called when it is worth asking again. The first who asks makes
+    /// durable what all wait for, with `write`, on this thread, and then applies what is durable, with `apply`, if it is enough and
+    /// nobody else does; `go_on` says whether anything may still be written.
+    pub(super) fn poll_settle(
+        &self,
+        ticket: Ticket,
+        waker: &Waker,
+        go_on: impl Fn() -> Result<()>,
+        write: impl Fn(&[Arc<Submitted>]) -> Result<()>,
+        apply: impl Fn(&[Arc<Submitted>]) -> Result<()>,
+    ) -> Poll<Result<()>> {
+        let mut state = self.state.lock();
+        while state.settled < ticket.0 {
+            if let Err(error) = go_on() {
+                // Whoever was woken to lead leaves, and all others have to hear of it.
+                let others = std::mem::take(&mut state.waiting.wakers);
+                drop(state);
+                others.into_iter().for_each(Waker::wake);
+                return Poll::Ready(Err(error));
+            }
+            let is_held_up = state.applying && state.durable.len() > UNAPPLIED_BATCHES_MAX;
+            let State { leading, waiting, held_up, .. } = &mut *state;
+            let wakers = match leading {
+                Some(leading) if ticket.0 <= leading.reached => Some(&mut leading.wakers),
+                Some(_) => Some(&mut waiting.wakers),
+                None if is_held_up => Some(held_up),
+                None => None,
+            };
+            if let Some(wakers) = wakers {
+                if !wakers.iter().any(|one| one.will_wake(waker)) {
+                    wakers.push(waker.clone());
+                }
+                return Poll::Pending;
+            }
+            if let Err(error) = self.lead(&mut state, &write) {
+                return Poll::Ready(Err(error));
+            }
+        }
+        let enough = |state: &State| state.durable.len() >= APPLIED_BATCHES || state.durable_bytes >= APPLIED_BYTES;
+        while !state.applying && enough(&state) && go_on().is_ok() {
+            if let Err(error) = self.apply(&mut state, &apply) {
+                return Poll::Ready(Err(error));
+            }
+            // Nobody is kept at it for long: who comes next applies what is left.
+            if state.leading.is_some() {
+                break;
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Makes all that wait durable.
+    fn lead(&self, state: &mut MutexGuard<'_, State>, write: impl Fn(&[Arc<Submitted>]) -> Result<()>) -> Result<()> {
+        let group = std::mem::take(&mut state.waiting);
+        let batches = group.batches.clone();
+        state.leading = Some(group);
+        let result = MutexGuard::unlocked(state, || write(&batches));
+        let Some(group) = state.leading.take() else { return result };
+        let mut woken = group.wakers;
+        match &result {
+            Ok(()) => {
+                state.settled = group.reached;
+                state.durable_bytes += batches.iter().map(|batch| batch.bytes()).sum::<usize>();
+                state.durable.extend(batches);
+                // One of those who came meanwhile leads next.
+                woken.extend(state.waiting.wakers.pop());
+            }
+            // Nothing more will be written: all are to hear of it.
+            Err(_) => woken.append(&mut state.waiting.wakers),
+        }
+        MutexGuard::unlocked(state, || woken.into_iter().for_each(Waker::wake));
+        result
+    }
+
+    /// As [`Queue::poll_settle`], on a thread that has nothing else to do.
     pub(super) fn settle(
         &self,
         ticket: Ticket,
@@ -86,50 +175,13 @@ impl Queue {
         write: impl Fn(&[Arc<Submitted>]) -> Result<()>,
         apply: impl Fn(&[Arc<Submitted>]) -> Result<()>,
     ) -> Result<()> {
-        let mut state = self.state.lock();
-        while state.settled < ticket.0 {
-            if let Err(error) = go_on() {
-                // Whoever was woken to lead leaves, and all others have to hear of it.
-                state.waiting.moved.notify_all();
-                return Err(error);
-            }
-            if let Some(leading) = &state.leading {
-                let group = if ticket.0 <= leading.reached { leading } else { &state.waiting };
-                let moved = group.moved.clone();
-                moved.wait(&mut state);
-                continue;
-            }
-            if state.applying && state.durable.len() > UNAPPLIED_BATCHES_MAX {
-                self.applied.wait(&mut state);
-                continue;
-            }
-            let group = std::mem::take(&mut state.waiting);
-            let batches = group.batches.clone();
-            state.leading = Some(group);
-            let result = MutexGuard::unlocked(&mut state, || write(&batches));
-            let Some(group) = state.leading.take() else { continue };
-            match &result {
-                Ok(()) => {
-                    state.settled = group.reached;
-                    state.durable_bytes += batches.iter().map(|batch| batch.bytes()).sum::<usize>();
-                    state.durable.extend(batches);
-                    state.waiting.moved.notify_one();
-                }
-                // Nothing more will be written: all are to hear of it.
-                Err(_) => _ = state.waiting.moved.notify_all(),
-            }
-            group.moved.notify_all();
-            result?;
-        }
-        let enough = |state: &State| state.durable.len() >= APPLIED_BATCHES || state.durable_bytes >= APPLIED_BYTES;
-        while !state.applying && enough(&state) && go_on().is_ok() {
-            self.apply(&mut state, &apply)?;
-            // Nobody is kept at it for long: who comes next applies what is left.
-            if state.leading.is_some() {
-                break;
+        let waker = Waker::from(Arc::new(Parked(thread::current())));
+        loop {
+            match self.poll_settle(ticket, &waker, &go_on, &write, &apply) {
+                Poll::Ready(settled) => return settled,
+                Poll::Pending => thread::park(),
             }
         }
-        Ok(())
     }
 
     /// Applies all that is durable now.
@@ -166,6 +218,8 @@ impl Queue {
             state.durable_bytes -= group.iter().map(|batch| batch.bytes()).sum::<usize>();
         }
         self.applied.notify_all();
+        let held_up = std::mem::take(&mut state.held_up);
+        MutexGuard::unlocked(state, || held_up.into_iter().for_each(Waker::wake));
         result
     }
 

@@ -1,8 +1,11 @@
 //! The engine on disk: values sealed, counted, acknowledged by the journal, applied to sled.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 
@@ -43,6 +46,8 @@ pub(super) struct SealedEngine {
     pub(super) ledger: Mutex<Option<Ledger>>,
     /// So much was written since the last checkpoint that it is time for one.
     checkpoint_due: AtomicBool,
+    /// Microseconds that the last group of batches took to become durable.
+    last_write: AtomicU64,
     health: Arc<Health>,
     _lock: Arc<FolderLock>,
 }
@@ -76,6 +81,7 @@ impl SealedEngine {
             sealing: RwLock::default(),
             ledger: Mutex::default(),
             checkpoint_due: AtomicBool::new(false),
+            last_write: AtomicU64::new(0),
             health,
             _lock: lock,
         };
@@ -195,11 +201,23 @@ impl SealedEngine {
         };
         let time_ms = chrono::Utc::now().timestamp_millis() as u64;
         let commits = group.iter().map(|batch| move |number| Commit::encode(number, time_ms, batch));
+        let begun = Instant::now();
         let reached = journal.append(commits)?;
+        self.last_write.store(begun.elapsed().as_micros() as u64, Ordering::Relaxed);
         if journal.since_checkpoint > JOURNAL_CHECKPOINT_BYTES {
             self.checkpoint_due.store(true, Ordering::Release);
         }
         head.note(reached)
+    }
+
+    /// As [`SealedEngine::write`]; an error of it is the last that is written.
+    fn write_or_fail(&self, group: &[Arc<Submitted>]) -> Result<()> {
+        self.write(group).map_err(|error| in_doubt(self.health.fail(error)))
+    }
+
+    /// As [`SealedEngine::apply_durable`]; an error of it is the last that is written.
+    fn apply_or_fail(&self, group: &[Arc<Submitted>]) -> Result<()> {
+        self.apply_durable(group).map_err(|error| in_doubt(self.health.fail(error)))
     }
 
     /// Applies batches that are in the journal, and writes a checkpoint if one is due.
@@ -224,6 +242,11 @@ impl SealedEngine {
             }
             None => fail!(Internal, "a position before the journal was begun"),
         }
+    }
+
+    /// How long the last commits took to become durable.
+    pub(super) fn last_write(&self) -> Duration {
+        Duration::from_micros(self.last_write.load(Ordering::Relaxed))
     }
 
     /// Writes a checkpoint now.
@@ -285,7 +308,7 @@ impl SealedEngine {
         let next = self.assets()?.transact(|transaction| {
             let mut next = state.clone();
             next.commits += group.len() as u64;
-            for write in group.iter().flat_map(|batch| &batch.writes) {
+            for write in last_writes(group) {
                 self.apply_write(transaction, &mut next, write)?;
             }
             self.put_tally(transaction, &next)?;
@@ -418,16 +441,15 @@ impl Engine for SealedEngine {
     }
 
     fn settle(&self, ticket: Ticket) -> Result<()> {
-        // What could not be written leaves the last commits in doubt until the folder is opened again.
-        let in_doubt = |error: Error| {
-            error.with_detail(
-                "Whether this commit is durable shows when the database is opened again: look before it is repeated.",
-            )
-        };
-        let write = |group: &[Arc<Submitted>]| self.write(group).map_err(|error| in_doubt(self.health.fail(error)));
-        let apply =
-            |group: &[Arc<Submitted>]| self.apply_durable(group).map_err(|error| in_doubt(self.health.fail(error)));
+        let write = |group: &[Arc<Submitted>]| self.write_or_fail(group);
+        let apply = |group: &[Arc<Submitted>]| self.apply_or_fail(group);
         self.queue.settle(ticket, || self.health.still_writes(), write, apply)
+    }
+
+    fn poll_settle(&self, ticket: Ticket, waker: &Waker) -> Poll<Result<()>> {
+        let write = |group: &[Arc<Submitted>]| self.write_or_fail(group);
+        let apply = |group: &[Arc<Submitted>]| self.apply_or_fail(group);
+        self.queue.poll_settle(ticket, waker, || self.health.still_writes(), write, apply)
     }
 }
 
@@ -450,6 +472,21 @@ impl Drop for SealedEngine {
             tracing::warn!("the store was not closed cleanly: {}", error.message());
         }
     }
+}
+
+/// The last write of each key, in order: those before it leave no trace. Most commits write some of the same keys, and what many small
+/// ones add is merged soon.
+fn last_writes(group: &[Arc<Submitted>]) -> impl Iterator<Item = &Write> {
+    let writes = move || group.iter().flat_map(|batch| &batch.writes);
+    let last: HashMap<_, _> = writes().enumerate().map(|(n, write)| ((write.tree, write.key.as_slice()), n)).collect();
+    writes().enumerate().filter_map(move |(n, write)| (last[&(write.tree, write.key.as_slice())] == n).then_some(write))
+}
+
+/// What could not be written leaves the last commits in doubt until the folder is opened again.
+fn in_doubt(error: Error) -> Error {
+    error.with_detail(
+        "Whether this commit is durable shows when the database is opened again: look before it is repeated.",
+    )
 }
 
 fn compare(stored: &Tallies, found: &Tallies) -> Result<()> {

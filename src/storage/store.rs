@@ -18,6 +18,7 @@ use super::paths::{named, remove_file, remove_folder, sync_folder};
 use super::recovery::{self, Folder};
 use super::sealed::{Ledger, SealedEngine};
 use super::spill::{self, SpillArea};
+use crate::config::SOON;
 use crate::crypto::{KeySource, KeyState, Keyring, Purpose, Scope, passphrase_salt, random};
 use crate::error::{Error, Kind, Result};
 use crate::fail;
@@ -246,6 +247,11 @@ impl Store {
 
     pub(super) fn health(&self) -> &Arc<Health> {
         &self.health
+    }
+
+    /// Whether commits become durable so soon that to wait for one is no more than to compute for a while, as the last ones tell.
+    pub fn commits_soon(&self) -> bool {
+        self.sealed.last_write() < SOON
     }
 
     /// Writes a checkpoint now, from which the assets can be made anew without older logs.

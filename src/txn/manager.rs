@@ -5,6 +5,7 @@
 //! snapshot by one pointer swap. Whatever fails before the batch leaves nothing; whatever was acknowledged is in it.
 
 use super::cache::ColumnCache;
+use super::committing::Committing;
 use super::history::History;
 use super::key_indexes::KeyIndexes;
 use super::keys::{self, KeyBytes};
@@ -31,7 +32,7 @@ use crate::storage::{Store, Tree, WriteBatch};
 use arc_swap::ArcSwap;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::concat;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -154,11 +155,45 @@ impl Manager {
 
     /// Commits; gives the number of the commit, durable on return. On an error nothing has changed, unless the write itself
     /// failed: then the next open shows whether it has.
-    pub fn commit(&self, mut txn: Transaction) -> Result<u64> {
-        if txn.is_empty() {
-            return Ok(txn.base.seq);
+    pub fn commit(&self, txn: Transaction) -> Result<u64> {
+        self.begin_commit(txn)?.wait()
+    }
+
+    /// Checks a transaction and hands it to the store: what others commit from now on is built on it. It is shown once it is durable,
+    /// which the [`Committing`] tells.
+    pub fn begin_commit(&self, txn: Transaction) -> Result<Committing<'_>> {
+        match txn.is_empty() {
+            true => Ok(Committing::nothing(self, txn.base.seq)),
+            false => self.submit(txn, self.commit.lock()),
         }
-        let one_at_a_time = self.commit.lock();
+    }
+
+    /// As [`Manager::begin_commit`] if that neither waits for another who commits nor writes a file; else the transaction comes back.
+    pub fn begin_short_commit(&self, txn: Transaction) -> Result<std::result::Result<Committing<'_>, Transaction>> {
+        if txn.is_empty() {
+            return Ok(Ok(Committing::nothing(self, txn.base.seq)));
+        }
+        match self.commit.try_lock() {
+            Some(alone) if self.is_short(&txn) => self.submit(txn, alone).map(Ok),
+            _ => Ok(Err(txn)),
+        }
+    }
+
+    /// Whether no segments are merged when a transaction is committed, and no file is removed.
+    fn is_short(&self, txn: &Transaction) -> bool {
+        let latest = self.checked.load();
+        let has_room = |table: &ObjectId| {
+            let rows = latest.rows(*table);
+            let new = txn.added.get(table).map_or(0, Vec::len);
+            new + rows.segments.len() <= SMALL_SEGMENTS_MAX
+                || new + rows.segments.iter().filter(|s| s.file().is_none()).count() <= SMALL_SEGMENTS_MAX
+        };
+        let touched = txn.added.keys().chain(txn.deleted.keys().map(|(table, _)| table));
+        txn.objects.is_empty() && txn.truncated.is_empty() && txn.erased.is_empty() && touched.into_iter().all(has_room)
+    }
+
+    /// What there is to do under the lock of those who commit.
+    fn submit(&self, mut txn: Transaction, one_at_a_time: MutexGuard<'_, ()>) -> Result<Committing<'_>> {
         let latest = self.checked.load_full();
         self.locks.moves(|moves| txn.follow_moves(&latest, moves))?;
         self.check_conflicts(&txn, &latest)?;
@@ -174,8 +209,7 @@ impl Manager {
         let next = Arc::new(next);
         self.follow(&txn, &latest, &next, moved);
         drop(one_at_a_time);
-        self.store.engine().settle(ticket)?;
-        self.publish(&latest, next)
+        Ok(Committing::of(self, ticket, (latest, next), txn))
     }
 
     pub(super) fn check_conflicts(&self, txn: &Transaction, latest: &Snapshot) -> Result<()> {

@@ -18,6 +18,7 @@ mod bloom;
 mod cache;
 mod chunk;
 mod cluster;
+mod committing;
 mod compaction;
 mod compactor;
 mod condition;
@@ -50,6 +51,7 @@ mod summary;
 mod transaction;
 mod validate;
 
+pub use committing::Committing;
 pub use compaction::Effort;
 pub use compactor::Compactor;
 pub use condition::{Comparison, Condition};

@@ -1,0 +1,140 @@
+//! A commit on its way to the disk.
+
+use super::manager::Manager;
+use super::snapshot::Snapshot;
+use super::transaction::Transaction;
+use crate::error::Result;
+use crate::storage::Ticket;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// A commit that others build on already, and that is shown once it is durable.
+///
+/// A future for tasks; threads [`wait`](Committing::wait). Whoever comes first writes for all, on its own thread, so that a task should be
+/// polled where that may take a sync of the disk. One that is dropped before its end is waited for then: it has been handed to the
+/// store and becomes durable, so that it must be shown, and others may wait for it to write.
+#[must_use = "what was committed is shown once this is waited for"]
+pub struct Committing<'a> {
+    manager: &'a Manager,
+    end: End,
+}
+
+enum End {
+    /// There is nothing to wait for: the number of the last commit.
+    Reached(u64),
+    Waiting(Box<Waiting>),
+}
+
+struct Waiting {
+    ticket: Ticket,
+    /// The states before and after it.
+    states: (Arc<Snapshot>, Arc<Snapshot>),
+    /// Its locks are held until it is shown.
+    _txn: Transaction,
+}
+
+impl<'a> Committing<'a> {
+    /// Of a transaction that changed nothing, on the state of this commit.
+    pub(super) fn nothing(manager: &'a Manager, seq: u64) -> Self {
+        Self { manager, end: End::Reached(seq) }
+    }
+
+    /// Of a transaction whose batch has this ticket, between these states.
+    pub(super) fn of(
+        manager: &'a Manager,
+        ticket: Ticket,
+        states: (Arc<Snapshot>, Arc<Snapshot>),
+        txn: Transaction,
+    ) -> Self {
+        Self { manager, end: End::Waiting(Box::new(Waiting { ticket, states, _txn: txn })) }
+    }
+
+    /// Its number, once it is durable.
+    pub fn wait(mut self) -> Result<u64> {
+        self.settle()
+    }
+
+    fn settle(&mut self) -> Result<u64> {
+        let ticket = match &self.end {
+            End::Reached(seq) => return Ok(*seq),
+            End::Waiting(waiting) => waiting.ticket,
+        };
+        let settled = self.manager.store().engine().settle(ticket);
+        self.show(settled)
+    }
+
+    /// Shows it if it is durable.
+    fn show(&mut self, settled: Result<()>) -> Result<u64> {
+        // The transaction's locks go when what it did can be seen.
+        match std::mem::replace(&mut self.end, End::Reached(0)) {
+            End::Reached(seq) => Ok(seq),
+            End::Waiting(waiting) => {
+                settled?;
+                let seq = self.manager.publish(&waiting.states.0, waiting.states.1.clone())?;
+                self.end = End::Reached(seq);
+                Ok(seq)
+            }
+        }
+    }
+}
+
+impl Future for Committing<'_> {
+    type Output = Result<u64>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let ticket = match &self.end {
+            End::Reached(seq) => return Poll::Ready(Ok(*seq)),
+            End::Waiting(waiting) => waiting.ticket,
+        };
+        match self.manager.store().engine().poll_settle(ticket, context.waker()) {
+            Poll::Ready(settled) => Poll::Ready(self.show(settled)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Committing<'_> {
+    fn drop(&mut self) {
+        // Nobody is left to hear of an error; the store refuses what comes next.
+        _ = self.settle();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Object, Tag};
+    use crate::crypto::{KeySource, MasterKey};
+    use crate::storage::Store;
+    use std::task::Waker;
+
+    /// It has been handed to the store: who gives it up does not take it back, and those behind it do not wait for ever.
+    #[test]
+    fn one_that_is_given_up_is_shown_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeySource::from(MasterKey::from_bytes([7; 32]));
+        let manager = Manager::open(Arc::new(Store::open(folder.path(), &key).unwrap())).unwrap();
+        let begin = |name: &str| {
+            let mut txn = manager.begin(false);
+            let tag = Tag {
+                name: name.to_owned(),
+                allowed_values: Vec::new(),
+                mask: None,
+                unmask: Vec::new(),
+                comment: None,
+            };
+            txn.put_object(manager.new_id(), Object::Tag(tag)).unwrap();
+            manager.begin_commit(txn).unwrap()
+        };
+        let before = manager.current().seq;
+        let (first, mut second) = (begin("a"), begin("b"));
+        assert_eq!(manager.current().seq, before, "nothing is shown before it is durable");
+        drop(first);
+        assert!(manager.current().catalog.tag("a").is_some());
+        let told = Pin::new(&mut second).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(told, Poll::Ready(Ok(seq)) if seq == before + 2));
+        assert!(manager.current().catalog.tag("b").is_some());
+    }
+}
