@@ -13,6 +13,31 @@ pub const FORMAT_VERSION_OBJECTS: u8 = 4;
 pub const FORMAT_VERSION_BLOCKS: u8 = 5;
 /// The version of facts that a program must not read which knows no domains, no arrays of enumerated types and no `cidr`.
 pub const FORMAT_VERSION_TYPES: u8 = 6;
+/// The version of facts that a program must not read which knows no row policies for writing, and no rights that may be given on.
+pub const FORMAT_VERSION_RIGHTS: u8 = 7;
+/// The version of facts that a program must not read which knows no quality rules and no quarantine: it would show rows to whom they are
+/// hidden, and take those in that rules refuse.
+pub const FORMAT_VERSION_RULES: u8 = 8;
+/// The version of lineage, and of the commit state where there is some: a program that does not know of it would not follow names of columns.
+pub const FORMAT_VERSION_LINEAGE: u8 = 9;
+/// Runs of a relation's quality rules that are kept.
+pub const QUALITY_RUNS_KEPT: usize = 100;
+/// Flows that are kept of one object; of more the two that were seen longest ago become one.
+pub const LINEAGE_FLOWS_MAX: usize = 256;
+/// Milliseconds within which a flow that is seen again by the same role is not written again.
+pub const LINEAGE_REPEAT_MS: i64 = 60_000;
+/// Entries of the audit log in one value at most.
+pub const AUDIT_BLOCK_ENTRIES_MAX: usize = 128;
+/// Entries of the audit log that wait in memory, at which what must be logged is refused.
+pub const AUDIT_WAITING_MAX: usize = 1 << 16;
+/// How often what waits for the audit log is written, in milliseconds.
+pub const AUDIT_EVERY_MS: u64 = 500;
+/// How often the audit log is looked through for what is older than its retention, in milliseconds.
+pub const AUDIT_RETIRE_EVERY_MS: u64 = 3_600_000;
+/// Milliseconds for which the audit log is kept unless ALTER SYSTEM SET steward.audit_retention says otherwise; 0 keeps all.
+pub const AUDIT_RETENTION_DEFAULT_MS: u64 = 0;
+/// Steps that LINEAGE goes unless it is told otherwise.
+pub const LINEAGE_DEPTH_DEFAULT: i64 = 5;
 /// Numbers that a sequence sets aside at first, as PostgreSQL does: after a crash as many may be missing.
 pub const SEQUENCE_NUMBERS_AHEAD: i64 = 32;
 /// And at most: whoever asks for the next numbers waits for a sync, so that a sequence in much use sets more aside.
@@ -95,6 +120,8 @@ pub const JOURNAL_LOG_BYTES: u64 = 16 << 20;
 pub const JOURNAL_CHECKPOINT_BYTES: u64 = 64 << 20;
 /// Batches that may be durable in the journal and not applied before those that follow wait.
 pub const UNAPPLIED_BATCHES_MAX: usize = 256;
+/// Bytes of stack of threads that run statements: as deep as plans may be.
+pub const THREAD_STACK_BYTES: usize = 16 << 20;
 /// A task waits on its own thread for what takes no longer.
 pub const SOON: Duration = Duration::from_millis(1);
 /// Durable batches that are applied together, and bytes of their values, of which one is enough.
@@ -141,8 +168,18 @@ pub const ENCODER_CACHE_BYTES: usize = 64 << 20;
 pub const CLASSIFY_LABELS_MAX: usize = 1000;
 /// Values of one column that a model's vocabulary may know; the rest shares buckets.
 pub const MODEL_VOCABULARY_MAX: usize = 1 << 20;
-/// Rows below which a click model that was trained on them gets a warning.
-pub const CTR_TRAIN_ROWS_FEW: usize = 200;
+/// Rows below which a model that was trained on them gets a warning.
+pub const MODEL_TRAIN_ROWS_FEW: usize = 200;
+/// Bytes of a training query's rows that are kept in memory; of more, the query is run again for each reading.
+pub const TRAINING_ROWS_BYTES: usize = 256 << 20;
+/// Classes that one model may choose from.
+pub const CLASSES_MAX: usize = 1000;
+/// Columns (entries, numbers) up to which a linear model is solved from sums, without its rows.
+pub const LINEAR_SUMS_COLUMNS_MAX: usize = 1024;
+/// Weights of a model over rows, at most.
+pub const TABULAR_WEIGHTS_MAX: usize = 1 << 23;
+/// Rows that judge a model over rows, at most.
+pub const TABULAR_HELD_OUT_ROWS_MAX: usize = 200_000;
 /// Rows that a row-quality model learns from; of a larger relation an even sample.
 pub const QUALITY_TRAIN_ROWS: usize = 100_000;
 /// Bytes of memory that one text index may gather before it writes a part of itself; given back at its commit.

@@ -358,6 +358,12 @@ async fn small_is_whole(session: &mut Session, acknowledged: &[i64]) {
     let halves = "SELECT count(*) FROM (SELECT w.n, count(p.k) AS found, CASE WHEN w.n % 16 = 0 THEN 3000 ELSE 1 + w.n % 7 END \
                       AS wanted FROM whole w LEFT JOIN part p ON p.n = w.n GROUP BY w.n) t WHERE found <> wanted";
     assert_eq!(number(session, halves).await, 0, "commits that are half there");
+    // Whatever is there is in the audit log, by the same write.
+    let logged =
+        "SELECT count(*) FROM steward.audit_log WHERE action = 'write' AND state = 'done' AND command = 'INSERT'
+        AND objects::text LIKE '%table public.whole%'";
+    assert_eq!(number(session, logged).await, count, "commits in the audit log");
+    assert_eq!(number(session, "SELECT count(*) FROM AUDIT_VERIFY() WHERE whole").await, 1, "the audit log's chain");
 }
 
 #[test]

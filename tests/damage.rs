@@ -59,7 +59,7 @@ const QUESTIONS: &[&str] = &[
     "SELECT * FROM many ORDER BY id",
     "SELECT * FROM both_tables ORDER BY id",
     "SELECT rank, key, snippet FROM SEARCH('few', 'three', 5)",
-    "SELECT sum(PREDICT_CTR(t, 'm'))::numeric(12,6) FROM many t",
+    "SELECT sum(PREDICT_CTR(t, 'm'))::numeric(12,4) FROM many t",
     "SELECT name, superuser, login FROM steward.roles ORDER BY name",
 ];
 

@@ -23,8 +23,19 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// Bytes of stack, as much as the program's threads have: a policy that asks is planned within the plan of what it guards.
+const STACK_BYTES: usize = 16 << 20;
+
 fn run(path: &Path, wire: bool) -> Result<(), Failed> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let run = || run_here(path, wire);
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, run)?;
+        thread.join().map_err(|_| Failed::from("the test panicked"))?
+    })
+}
+
+fn run_here(path: &Path, wire: bool) -> Result<(), Failed> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK_BYTES).enable_all().build()?;
     let told = |e: sqllogictest::TestError| Failed::from(e.display(false).to_string());
     let update = std::env::var_os("SLT_UPDATE").is_some();
     match wire {

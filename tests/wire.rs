@@ -5,6 +5,8 @@
 //! place, notices that arrive when the work is long done, one connection that sees what another has not committed.
 //! Promised is what PostgreSQL does in each case. `.slt` files compare answers; here is the conversation around them.
 
+#[path = "wire/audit.rs"]
+mod audit;
 #[path = "wire/between.rs"]
 mod between;
 #[path = "wire/charsets.rs"]

@@ -4,6 +4,7 @@
 //! shares every object that did not change; a statement keeps the one it started with. Each object is a row of the
 //! store's tree `Catalog`: key its id, value the object as versioned JSON, sealed. Names are inside the value.
 
+mod audit;
 mod comment;
 mod constraint;
 mod deferral;
@@ -11,13 +12,20 @@ mod domain;
 mod enumeration;
 mod exact;
 mod function;
+mod giving;
+mod grant;
 mod index;
+mod lineage;
 mod materialized;
 mod object;
+mod row_policy;
+mod rule;
 mod sequence;
 mod temporary;
 mod types;
+mod version;
 
+pub use audit::{AuditAction, AuditEntry, AuditLevel, AuditObject, AuditState};
 pub use comment::Comment;
 pub use constraint::{Action, CheckConstraint, CheckOption, ForeignKey};
 pub use deferral::Deferral;
@@ -26,13 +34,17 @@ use enumeration::written_name;
 pub use enumeration::{EnumType, Enumerated};
 pub use exact::Exact;
 pub use function::{Argument, Function, Returns};
+pub use giving::{Right, Rights};
+pub use grant::{DefaultRights, DefaultsOf, Grant, Privilege};
 pub use index::{IndexPart, Order, PlainIndex, UniqueIndex};
+pub use lineage::{Edge, Flow, FlowKind, Gone, Influence, LineageChange, Place, column_shown, dropped_column};
 pub use materialized::{Materialized, Origin};
 pub use object::{
-    Class, Column, ColumnClass, FIRST_USER_ID, Finding, Grant, Index, KeyConstraint, MaskingPolicy, Model,
-    ModelVersion, Object, ObjectId, PUBLIC, Privilege, Role, RowPolicy, Schema, Source, Table, Tag, TagSource, TagUse,
-    View, relation_key,
+    Class, Column, ColumnClass, FIRST_USER_ID, Finding, Index, KeyConstraint, MaskingPolicy, Model, ModelVersion,
+    Object, ObjectId, PUBLIC, Role, Schema, Source, Table, Tag, TagSource, TagUse, View, relation_key,
 };
+pub use row_policy::{PolicyCommand, RowPolicy};
+pub use rule::{MetricTest, OnViolation, QualityRule, QualityRun, Reference, RuleResult, RuleTest, Severity};
 pub use sequence::Sequence;
 pub use temporary::{OnCommit, is_temporary, temporary_schema};
 pub use types::{ENUM_ARRAY_MARK, ENUM_MARK, SqlType, TYPE_METADATA};
@@ -97,6 +109,9 @@ impl Catalog {
             Object::RowPolicy(policy) => policy.table,
             Object::ColumnClass(class) => class.table,
             Object::PlainIndex(index) => index.table,
+            // Its constants may be values of the table, and so may what was measured.
+            Object::QualityRule(rule) => self.table_by_id(rule.relation).map_or(0, |_| rule.relation),
+            Object::QualityRun(run) => self.table_by_id(run.relation).map_or(0, |_| run.relation),
             Object::Comment(comment) => match self.objects.get(&comment.object) {
                 Some(of) if comment.object != id => self.belongs_to(comment.object, of),
                 _ => 0,
@@ -273,6 +288,38 @@ impl Catalog {
         })
     }
 
+    /// The quality rules of a relation, in the order of their names.
+    pub fn rules_of(&self, relation: ObjectId) -> impl Iterator<Item = (ObjectId, &QualityRule)> {
+        self.of_relation(Class::QualityRule, relation).filter_map(|(id, object)| match object {
+            Object::QualityRule(rule) => Some((id, rule)),
+            _ => None,
+        })
+    }
+
+    /// What was measured of a relation, earlier runs first.
+    pub fn runs_of(&self, relation: ObjectId) -> impl DoubleEndedIterator<Item = (ObjectId, &QualityRun)> {
+        self.of_relation(Class::QualityRun, relation).filter_map(|(id, object)| match object {
+            Object::QualityRun(run) => Some((id, run)),
+            _ => None,
+        })
+    }
+
+    /// Objects of a class whose names begin with their relation.
+    fn of_relation(&self, class: Class, relation: ObjectId) -> impl DoubleEndedIterator<Item = (ObjectId, &Object)> {
+        // A NUL is the only character between the number and what follows.
+        let (first, after) = (format!("{relation}\0"), format!("{relation}\u{1}"));
+        let found = self.names.range((class, first)..(class, after));
+        found.filter_map(|(_, id)| Some((*id, self.objects.get(id)?.as_ref())))
+    }
+
+    /// The relation in which rows of a table are that its rules have put aside.
+    pub fn quarantine_of(&self, table: ObjectId) -> Option<(ObjectId, &Table)> {
+        self.class(Class::Relation).find_map(|(id, object)| match object {
+            Object::Table(found) if found.quarantine_of == Some(table) => Some((id, found)),
+            _ => None,
+        })
+    }
+
     /// The classes of sensitivity of a table.
     pub fn classes_of(&self, table: ObjectId) -> impl Iterator<Item = (ObjectId, &ColumnClass)> {
         self.class(Class::ColumnClass).filter_map(move |(id, object)| match object {
@@ -330,7 +377,14 @@ mod tests {
 
     fn role(name: &str, member_of: Vec<ObjectId>) -> Arc<Object> {
         let name = name.to_owned();
-        Arc::new(Object::Role(Role { name, superuser: false, login: true, verifier: None, member_of }))
+        Arc::new(Object::Role(Role {
+            name,
+            superuser: false,
+            login: true,
+            verifier: None,
+            member_of,
+            defaults: Vec::new(),
+        }))
     }
 
     #[test]

@@ -5,8 +5,11 @@ use super::constraint::{CheckConstraint, CheckOption, ForeignKey};
 use super::domain::Domain;
 use super::enumeration::EnumType;
 use super::function::Function;
+use super::grant::{DefaultRights, Grant};
 use super::index::{PlainIndex, UniqueIndex};
 use super::materialized::Materialized;
+use super::row_policy::RowPolicy;
+use super::rule::{QualityRule, QualityRun};
 use super::sequence::Sequence;
 use super::temporary::OnCommit;
 use super::types::SqlType;
@@ -62,6 +65,10 @@ pub enum Object {
     Enum(EnumType),
     /// A domain.
     Domain(Domain),
+    /// A quality rule.
+    QualityRule(QualityRule),
+    /// What was measured when a relation's quality rules were asked.
+    QualityRun(QualityRun),
 }
 
 /// A namespace of relations.
@@ -117,6 +124,9 @@ pub struct Table {
     /// The query whose rows it keeps, if it is a materialized view.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub materialized: Option<Materialized>,
+    /// The table whose rows lie here because its quality rules put them aside: who may see those may see these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantine_of: Option<ObjectId>,
 }
 
 /// A column of a table.
@@ -208,36 +218,6 @@ pub enum TagSource {
     Propagated,
 }
 
-/// A right on an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Privilege {
-    /// Read.
-    Select,
-    /// Add rows.
-    Insert,
-    /// Change rows.
-    Update,
-    /// Remove rows.
-    Delete,
-    /// Empty a table.
-    Truncate,
-    /// Use a model, a schema or a source.
-    Usage,
-    /// See through the mask of a tag.
-    Unmask,
-}
-
-/// A right given to a role.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Grant {
-    /// To whom; [`PUBLIC`] is everybody.
-    pub role: ObjectId,
-    /// What.
-    pub privilege: Privilege,
-    /// On which columns only; none given means all.
-    pub columns: Option<Vec<String>>,
-}
-
 /// A named query.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct View {
@@ -294,6 +274,9 @@ pub struct Role {
     pub verifier: Option<String>,
     /// Roles whose rights it has too.
     pub member_of: Vec<ObjectId>,
+    /// What its new objects are given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub defaults: Vec<DefaultRights>,
 }
 
 /// A label with the policy bound to it.
@@ -335,24 +318,6 @@ impl MaskingPolicy {
     }
 }
 
-/// Which rows of a table a role sees.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct RowPolicy {
-    /// Name, unique within its table.
-    pub name: String,
-    /// The table.
-    pub table: ObjectId,
-    /// Whom it concerns; empty means everybody.
-    pub roles: Vec<ObjectId>,
-    /// Rows that are seen, as a SQL condition.
-    pub using: String,
-    /// All restrictive policies must hold; of the permissive ones, one.
-    pub permissive: bool,
-    /// It was declared FOR SELECT, and not for ALL; which rows it shows is the same.
-    #[serde(default)]
-    pub for_select: bool,
-}
-
 /// A trained model with its versions.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Model {
@@ -373,9 +338,22 @@ pub struct Model {
     /// Relations that the newest version learnt from; [`ObjectId::MAX`] for one that was gone when the model came from another
     /// database.
     pub trained_on: Vec<ObjectId>,
+    /// The highest number of a version that was dropped, which no other gets; 0 if there is none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dropped: u32,
+}
+
+/// Whether nothing need be kept of a number.
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Model {
+    /// The highest number that a version has or had; 0 before the first.
+    pub fn newest(&self) -> u32 {
+        self.versions.last().map_or(0, |version| version.number).max(self.dropped)
+    }
+
     /// The options of a version, if they are known.
     pub fn options_of<'a>(&'a self, version: &'a ModelVersion) -> Option<&'a BTreeMap<String, String>> {
         let newest = self.versions.last().is_some_and(|last| last.number == version.number);
@@ -513,6 +491,7 @@ impl Table {
             cluster: Vec::new(),
             on_commit: None,
             materialized: None,
+            quarantine_of: None,
         }
     }
 
@@ -609,6 +588,10 @@ pub enum Class {
     Comment,
     /// Types, by `schema` NUL `name`.
     Type,
+    /// Quality rules, by relation and name.
+    QualityRule,
+    /// What was measured of relations, by relation and number.
+    QualityRun,
 }
 
 impl Object {
@@ -633,6 +616,22 @@ impl Object {
             Self::Enum(o) => (Class::Type, relation_key(&o.schema, &o.name)),
             Self::Domain(o) => (Class::Type, relation_key(&o.schema, &o.name)),
             Self::Comment(o) => (Class::Comment, Comment::key(o.object, &o.part)),
+            Self::QualityRule(o) => (Class::QualityRule, o.key()),
+            Self::QualityRun(o) => (Class::QualityRun, o.key()),
+        }
+    }
+
+    /// Whether a program must know of row policies for writing, of rights that may be given on and of the later kinds of rights to read
+    /// it rightly.
+    pub fn is_of_rights(&self) -> bool {
+        let later = |grants: &[Grant]| grants.iter().any(Grant::is_of_rights);
+        match self {
+            Self::RowPolicy(policy) => policy.is_of_writing(),
+            Self::Table(table) => later(&table.grants),
+            Self::View(view) => later(&view.grants),
+            Self::Sequence(sequence) => later(&sequence.grants),
+            Self::Role(role) => !role.defaults.is_empty(),
+            _ => false,
         }
     }
 
@@ -657,6 +656,8 @@ impl Object {
             Self::Sequence(_) => "sequence",
             Self::Comment(_) => "comment",
             Self::Enum(_) | Self::Domain(_) => "type",
+            Self::QualityRule(_) => "quality rule",
+            Self::QualityRun(_) => "quality run",
         }
     }
 }

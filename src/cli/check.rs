@@ -79,6 +79,7 @@ fn referred(store: Arc<Store>, deep: bool) -> Vec<Finding> {
     let mut findings = files(&store, &manager).unwrap_or_else(unreadable);
     findings.push(finding("past", "history", past(&manager)));
     if deep {
+        findings.push(finding("audit log", "audit", audit(&manager)));
         let snapshot = manager.current();
         for (id, object) in snapshot.catalog.objects() {
             if let Object::Table(table) = object.as_ref() {
@@ -88,6 +89,15 @@ fn referred(store: Arc<Store>, deep: bool) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether the chain of the audit log holds.
+fn audit(manager: &Manager) -> Result<String> {
+    let verdict = manager.audit().verify()?;
+    match verdict.broken {
+        None => Ok(format!("{} entries from {} on, the head is {}", verdict.entries, verdict.first, verdict.head)),
+        Some((number, why)) => Err(Error::new(Kind::Corruption, format!("entry {number}: {why}"))),
+    }
 }
 
 /// One finding for each file that is missing, and one for all that are there.

@@ -38,6 +38,7 @@ mod table;
 mod terminal;
 mod width;
 
+use crate::config::THREAD_STACK_BYTES;
 use crate::error::{Error, Result};
 use crate::models::device;
 use arguments::{Arguments, Command, Demo, Serve, Sql};
@@ -53,9 +54,6 @@ use std::time::Duration;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-
-/// Bytes of stack of the threads that plan and run statements: deeply nested queries are planned recursively.
-const THREAD_STACK_BYTES: usize = 16 << 20;
 /// How long work that nobody waits for any more may go on at the end.
 const RUNTIME_END_SECONDS: u64 = 5;
 /// Exit code of a command line that makes no sense.

@@ -10,6 +10,7 @@
 //! names+verdicts -> domain, structure       -> DomainVerdict     product, behaviour, transaction, ...
 //! extremes       -> freshness               -> Freshness         how old
 //! all of it      -> quality                 -> RelationQuality   six dimensions, report rows, one score
+//! rule + counts  -> rules                   -> Judgement         does it hold, how much does it count; which are missing
 //! role + facts   -> access                  -> Decision          columns, masks, rows; explains itself
 //! value          -> mask                    -> text              what may be shown
 //! ```
@@ -28,10 +29,11 @@ pub mod mask;
 mod naming;
 pub mod profile;
 pub mod quality;
+pub mod rules;
 pub mod semantic_type;
 mod structure;
 
-pub use access::{Decision, decide};
+pub use access::{Decision, decide, may};
 pub use domain::{Domain, DomainVerdict, DomainVote, domain_of};
 pub use freshness::{Freshness, FreshnessSource, LatestMoment, freshness, moment_ms};
 pub use grade::{Grade, GradingRule, Privacy, Sensitivity, default_grading_rules, grade_by};

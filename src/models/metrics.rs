@@ -93,13 +93,31 @@ pub fn rate(labels: &[bool]) -> f64 {
 }
 
 /// Root of the mean squared error.
-pub fn rmse(predicted: &[f32], actual: &[f32]) -> f64 {
-    mean(predicted.iter().zip(actual).map(|(p, a)| (*p as f64 - *a as f64).powi(2))).sqrt()
+pub fn rmse(predicted: &[f64], actual: &[f64]) -> f64 {
+    mean(predicted.iter().zip(actual).map(|(p, a)| (p - a).powi(2))).sqrt()
 }
 
 /// Mean absolute error.
-pub fn mae(predicted: &[f32], actual: &[f32]) -> f64 {
-    mean(predicted.iter().zip(actual).map(|(p, a)| (*p as f64 - *a as f64).abs()))
+pub fn mae(predicted: &[f64], actual: &[f64]) -> f64 {
+    mean(predicted.iter().zip(actual).map(|(p, a)| (p - a).abs()))
+}
+
+/// Mean absolute error as a share of the actual value, and the rows that counted: those whose value is not 0.
+pub fn mape(predicted: &[f64], actual: &[f64]) -> (f64, usize) {
+    let counted = || predicted.iter().zip(actual).filter(|(_, actual)| **actual != 0.0);
+    (mean(counted().map(|(p, a)| ((p - a) / a).abs())), counted().count())
+}
+
+/// Share of the variance of the actual values that the predictions explain: 1 for all of it, 0 for as much as their mean does, less
+/// for less. NaN where they do not vary.
+pub fn r2(predicted: &[f64], actual: &[f64]) -> f64 {
+    let centre = mean(actual.iter().copied());
+    let variance = mean(actual.iter().map(|value| (value - centre).powi(2)));
+    if variance > 0.0 {
+        1.0 - mean(predicted.iter().zip(actual).map(|(p, a)| (p - a).powi(2))) / variance
+    } else {
+        f64::NAN
+    }
 }
 
 /// Share of rows whose predicted class is the actual one.
@@ -213,6 +231,9 @@ mod tests {
     fn errors_and_counts_by_hand() {
         assert!((rmse(&[1.0, 3.0], &[0.0, 0.0]) - 5.0f64.sqrt()).abs() < 1e-9);
         assert_eq!(mae(&[1.0, -3.0], &[0.0, 0.0]), 2.0);
+        assert_eq!(mape(&[1.0, 3.0, 5.0], &[2.0, 2.0, 0.0]), (0.5, 2));
+        assert_eq!((r2(&[1.0, 3.0], &[1.0, 3.0]), r2(&[2.0, 2.0], &[1.0, 3.0])), (1.0, 0.0));
+        assert!(r2(&[1.0], &[1.0]).is_nan());
         assert_eq!(accuracy(&["a", "b"], &["a", "c"]), 0.5);
         let (precision, recall, f1) = precision_recall_f1(&[true, true, false], &[true, false, true]);
         assert_eq!((precision, recall, f1), (0.5, 0.5, 0.5));

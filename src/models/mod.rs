@@ -7,7 +7,9 @@
 //!   the first statement on a machine without a network can use it. Read [`encoder::Encoder::encode`] first.
 //! * [`text`] compares those vectors: which of these labels fits this text best, and how sure is that.
 //! * [`features`] turns columns into slots and numbers, by themselves; [`ctr`] learns the probability of a click over
-//!   them; [`row_quality`] learns what a right row of a table looks like; [`metrics`] says how good a model is.
+//!   them, [`tabular`] numbers, classes, groups and anomalies; [`rows`] says where training rows come from and which are set aside,
+//!   [`metrics`] how good a model is. To the rest of the house both are a [`Trained`] by a [`Recipe`].
+//! * [`row_quality`] learns what a right row of a table looks like.
 //! * [`device`] is what the encoder and the click models run on: the processor, or a CUDA device through a plugin.
 //!
 //! **What it promises.** The same text gives the same vector, whatever it is batched with and however many threads
@@ -18,13 +20,23 @@
 pub mod ctr;
 pub mod device;
 pub mod encoder;
+pub mod evaluation;
+mod exact;
 pub mod features;
+mod layers;
 pub mod metrics;
 mod random;
 pub mod row_quality;
+pub mod rows;
+pub mod tabular;
 pub mod text;
+mod trained;
 mod weights;
 
-pub use ctr::{Architecture, CalibrationMethod, CtrModel, CtrOptions, Metric, Progress, Split};
+pub use ctr::{Architecture, CalibrationMethod, CtrModel, CtrOptions};
+pub use evaluation::{Metric, Progress};
 pub use row_quality::RowQualityModel;
+pub use rows::{Source, Split};
+pub use tabular::{TabularModel, TabularOptions, Task, Watch};
+pub use trained::{Recipe, Trained, model_types};
 pub use weights::{from_safetensors, to_safetensors};

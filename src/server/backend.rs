@@ -25,7 +25,7 @@ use futures::stream::BoxStream;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -55,6 +55,9 @@ pub trait Backend: Send + Sync {
 
     /// Keeps what is to be done when a client asks that files of settings are read again.
     fn on_reload(&self, _act: Arc<dyn Fn() + Send + Sync>) {}
+
+    /// Hears that a client was refused at the door as this role, with what SQLSTATE.
+    fn note_refusal(&self, _role: &str, _address: IpAddr, _sqlstate: &str) {}
 
     /// Opens a session for a role that has proved itself. Errors go to the client and end the connection: an unknown
     /// database is [`Kind::UndefinedDatabase`].

@@ -13,7 +13,7 @@ use super::login::{Hello, Wire, hello};
 use super::outbox::{Outbox, encode, write_all};
 use super::serve::Shared;
 use super::socket::{ReadHalf, Socket};
-use super::sqlstate::error_response;
+use super::sqlstate::{error_response, sqlstate};
 use crate::config::{
     CONNECTIONS_RESERVED, LOGIN_TIMEOUT_MS, MESSAGES_AHEAD_MAX, READ_BYTES, SERVER_VERSION, SHUTDOWN_GRACE_MS,
 };
@@ -94,6 +94,18 @@ fn too_many() -> Error {
 
 async fn log_in(wire: &mut Wire, shared: &Arc<Shared>, ticket: &Ticket) -> Result<Option<LoggedIn>> {
     let Some(hello) = hello(wire, &shared.registry, shared.tls.as_ref()).await? else { return Ok(None) };
+    let role = hello.role.clone();
+    let entered = enter(wire, shared, ticket, hello).await;
+    if let Err(error) = &entered
+        && let Ok(peer) = wire.socket.peer()
+    {
+        shared.backend.note_refusal(&role, peer.ip().to_canonical(), sqlstate(error.kind()));
+    }
+    entered
+}
+
+/// Lets in whoever may.
+async fn enter(wire: &mut Wire, shared: &Arc<Shared>, ticket: &Ticket, hello: Hello) -> Result<Option<LoggedIn>> {
     ticket.has_spoken();
     log::asks(&hello.role);
     // Nobody is asked for a password in vain.

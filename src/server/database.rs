@@ -15,7 +15,7 @@ use crate::catalog::SqlType;
 use crate::config::MAINTENANCE_DATABASE;
 use crate::encoding::Charset;
 use crate::error::{Error, Kind, Result};
-use crate::sql::{self, Connection, Database, Stop};
+use crate::sql::{self, Connection, Database, Stop, Visit};
 use async_trait::async_trait;
 use bytes::Bytes;
 use datafusion::arrow::datatypes::{Field, SchemaRef};
@@ -23,6 +23,7 @@ use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
 use futures::StreamExt;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -55,6 +56,10 @@ impl Backend for Database {
         Database::on_reload(self, act);
     }
 
+    fn note_refusal(&self, role: &str, address: IpAddr, sqlstate: &str) {
+        self.note_login(Visit { role, address: Some(address), pid: None }, Some(sqlstate));
+    }
+
     fn is_superuser(&self, role: &str) -> bool {
         self.superusers().iter().any(|name| name == role)
     }
@@ -73,6 +78,7 @@ impl Backend for Database {
         }
         let cancel = CancelHandle::from_parts(session.cancel_handle().flag(), Arc::new(Notify::new()));
         let handle = cancel.clone();
+        let address = Some(startup.peer.ip().to_canonical());
         session.set_connection(Connection {
             pid: startup.pid,
             peer: startup.peer,
@@ -82,6 +88,7 @@ impl Backend for Database {
                 Stop::Connection => handle.end(),
             }),
         });
+        self.note_login(Visit { role: &startup.role, address, pid: Some(startup.pid) }, None);
         Ok(Box::new(Client { session, cancel, told: BTreeMap::new(), told_of: None }))
     }
 }

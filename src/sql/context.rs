@@ -2,6 +2,7 @@
 
 use super::activity::Activity;
 use super::advisory::Advisory;
+use super::audit::Noted;
 use super::channels::Pending;
 use super::cursor::Shown;
 use super::database::Inner;
@@ -9,7 +10,7 @@ use super::locking::Locked;
 use super::parameters::Parameters;
 use super::prepared::Prepareds;
 use super::sequences::Taken;
-use super::settings::Settings;
+use super::settings::{Settings, show_milliseconds};
 use super::values::Zone;
 use crate::catalog::{ObjectId, Privilege, is_temporary};
 use crate::error::{Error, Kind, Result};
@@ -114,6 +115,8 @@ pub struct Context {
     pub(super) with: Option<Arc<ast::With>>,
     /// The views whose queries are being planned, each within the one before.
     pub(super) opening: Vec<ObjectId>,
+    /// The tables whose row policies are being asked, each within the one before.
+    pub(super) policing: Vec<ObjectId>,
     /// Rows that stand in for queries that locked them, or that changed them.
     pub(super) locked: Arc<Locked>,
     /// Types and values of the statement's parameters.
@@ -128,6 +131,10 @@ pub struct Context {
     pub(super) read_only: bool,
     /// Notifications that go when the transaction is committed.
     pub(super) pending: Pending,
+    /// The statement's number.
+    pub(super) statement: u64,
+    /// Where reads of sensitive columns are noted, if they are logged.
+    pub(super) noted: Option<Arc<Noted>>,
     /// Asks the statement to stop.
     pub(super) cancel: Cancel,
     /// The session's advisory locks.
@@ -150,6 +157,11 @@ impl Context {
     /// The session's time zone.
     pub fn zone(&self) -> Zone {
         self.settings.zone()
+    }
+
+    /// The statement's number, as a UUID.
+    pub fn statement_id(&self) -> String {
+        self.database.statements.uuid(self.statement)
     }
 
     /// Sends a NOTICE.
@@ -190,6 +202,8 @@ impl Context {
             "role" if self.viewer == self.session_role => "none".into(),
             "role" => catalog.role_name(self.viewer).into(),
             "session_authorization" => catalog.role_name(self.session_role).into(),
+            "steward.audit" => self.database.manager.audit().rules().level.name().into(),
+            "steward.audit_retention" => show_milliseconds(self.database.manager.audit().rules().retention_ms).into(),
             _ => self.settings.get(name)?.into(),
         })
     }

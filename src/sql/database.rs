@@ -14,6 +14,7 @@ use super::scrub::{self, Scrub};
 use super::semantics::{self, Arrays, Checked, Lists, Operators, Relations};
 use super::sequences::Counters;
 use super::session::Session;
+use super::statement_id::Statements;
 use super::temporary;
 use super::text_indexes::TextIndexes;
 use crate::catalog::{Class, Object, ObjectId, Role, Schema};
@@ -22,7 +23,7 @@ use crate::crypto::{KeySource, MacKey, Purpose, ScramVerifier};
 use crate::encoding::{from_value, to_value};
 use crate::error::{Error, Kind, Result};
 use crate::storage::{FileId, FileKind, Store, Tree, WriteBatch};
-use crate::txn::{Compactor, Manager, Transaction};
+use crate::txn::{Auditor, Compactor, Manager, Transaction};
 use datafusion::common::config::SpillCompression;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -84,6 +85,8 @@ pub struct Inner {
     template: SessionState,
     /// Compacts tables until the database is closed.
     _compactor: Compactor,
+    /// Writes the audit log until then.
+    _auditor: Auditor,
     /// What `pg_reload_conf` does.
     pub(super) on_reload: Mutex<Option<OnReload>>,
     /// Who listens to what.
@@ -94,6 +97,8 @@ pub struct Inner {
     pub(super) activities: Arc<Activities>,
     /// How many sessions there have been.
     sessions: AtomicU64,
+    /// Numbers of statements.
+    pub(super) statements: Statements,
 }
 
 impl fmt::Debug for Inner {
@@ -145,6 +150,7 @@ impl Database {
         super::ddl::number_columns(&manager)?;
         // Only now: what it writes is nothing that the opening finds left over.
         let compactor = Compactor::start(&manager);
+        let auditor = Auditor::start(&manager);
         let inner = Inner {
             models: Models::new(store.clone()),
             memory: Memory::new(memory_default(), store.spill().clone())?,
@@ -160,7 +166,9 @@ impl Database {
             activities: Arc::default(),
             private: Private::default(),
             sessions: AtomicU64::new(1),
+            statements: Statements::new()?,
             _compactor: compactor,
+            _auditor: auditor,
         };
         let database = Self(Arc::new(inner));
         database.set_memory_limit(memory_default());
@@ -253,7 +261,14 @@ fn bear(store: &Store, manager: &Manager, birth: &Birth) -> Result<()> {
         Some(password) => Some(ScramVerifier::from_password(password)?.encode()),
         None => None,
     };
-    let superuser = Role { name: birth.user.clone(), superuser: true, login: true, verifier, member_of: Vec::new() };
+    let superuser = Role {
+        name: birth.user.clone(),
+        superuser: true,
+        login: true,
+        verifier,
+        member_of: Vec::new(),
+        defaults: Vec::new(),
+    };
     txn.put_object(role, Object::Role(superuser))?;
     txn.put_object(
         manager.new_id(),

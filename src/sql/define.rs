@@ -83,8 +83,6 @@ pub async fn define(session: &mut Session, definition: Define) -> Result<Outcome
             defining(session, async |ddl| ddl::drop_types(ddl, &names, if_exists, cascade)).await?;
             command("DROP TYPE")
         }
-        Define::DefaultPrivileges => Err(Error::new(Kind::Unsupported, "ALTER DEFAULT PRIVILEGES is not supported")
-            .with_hint("Use GRANT ... ON ALL TABLES IN SCHEMA when the tables are there.")),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which statement does what: the list of all that is allowed, and the way to its file.
 
+use super::block;
 use super::ddl::{self, Ddl};
 use super::define;
 use super::dml::{self, Changed, Work};
@@ -7,15 +8,15 @@ use super::explaining;
 use super::kept_plan::Planned;
 use super::lateral;
 use super::locking;
+use super::model_calls;
 use super::names;
 use super::origins;
 use super::parser::{Beside, Body, Cursor, Operate, Own, Statement, fold};
 use super::pg_catalog;
 use super::planner::Planner;
 use super::run;
-use super::session::{AfterBlock, Outcome, Session, Status};
+use super::session::{Outcome, Session};
 use super::statements;
-use super::temporary;
 use super::{copy, cursor, prepared};
 use crate::error::{Error, Kind, Result};
 use crate::txn::{Isolation, Mode, Transaction};
@@ -23,7 +24,7 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::sql::sqlparser::ast::{self, Statement as Sql, TransactionMode, VisitMut};
+use datafusion::sql::sqlparser::ast::{self, Statement as Sql, VisitMut};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -84,21 +85,21 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
         Sql::Insert(insert) => {
             let changed =
                 changing(session, insert, async |work, txn, insert| dml::insert(work, txn, insert).await).await?;
-            Ok(changed_outcome(changed, "INSERT 0"))
+            Ok(changed_outcome(session, changed, "INSERT 0"))
         }
         Sql::Update(update) => {
             let changed =
                 changing(session, update, async |work, txn, update| dml::update(work, txn, update).await).await?;
-            Ok(changed_outcome(changed, "UPDATE"))
+            Ok(changed_outcome(session, changed, "UPDATE"))
         }
         Sql::Delete(delete) => {
             let changed =
                 changing(session, delete, async |work, txn, delete| dml::delete(work, txn, delete).await).await?;
-            Ok(changed_outcome(changed, "DELETE"))
+            Ok(changed_outcome(session, changed, "DELETE"))
         }
         Sql::Merge(merge) => {
             let changed = changing(session, merge, async |work, txn, merge| dml::merge(work, txn, merge).await).await?;
-            Ok(changed_outcome(changed, "MERGE"))
+            Ok(changed_outcome(session, changed, "MERGE"))
         }
         Sql::Truncate(truncate) => {
             defining(session, async |ddl| dml::truncate(ddl, &truncate)).await?;
@@ -153,6 +154,10 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
             defining(session, async |ddl| ddl::create_row_policy(ddl, create)).await?;
             command("CREATE POLICY")
         }
+        Sql::AlterPolicy(alter) => {
+            defining(session, async |ddl| ddl::alter_row_policy(ddl, alter)).await?;
+            command("ALTER POLICY")
+        }
         Sql::DropPolicy(drop) => {
             defining(session, async |ddl| ddl::drop_row_policy(ddl, &drop)).await?;
             command("DROP POLICY")
@@ -161,19 +166,19 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
             defining(session, async |ddl| ddl::comment(ddl, object_type, &object_name, comment)).await?;
             command("COMMENT")
         }
-        Sql::StartTransaction { modes, begin, .. } => begin_block(session, &modes, begin),
-        Sql::Commit { chain, .. } => Box::pin(end_block(session, chain, "COMMIT")).await,
-        Sql::Rollback { savepoint: None, chain } => Box::pin(end_block(session, chain, "ROLLBACK")).await,
-        Sql::Rollback { savepoint: Some(name), .. } => rollback_to(session, &fold(&name)),
+        Sql::StartTransaction { modes, begin, .. } => block::begin_block(session, &modes, begin),
+        Sql::Commit { chain, .. } => Box::pin(block::end_block(session, chain, "COMMIT")).await,
+        Sql::Rollback { savepoint: None, chain } => Box::pin(block::end_block(session, chain, "ROLLBACK")).await,
+        Sql::Rollback { savepoint: Some(name), .. } => block::rollback_to(session, &fold(&name)),
         Sql::Savepoint { name } => {
-            must_be_in_block(session, "SAVEPOINT")?;
+            block::must_be_in_block(session, "SAVEPOINT")?;
             session.save(fold(&name))?;
             session.pending.savepoint(&fold(&name));
             command("SAVEPOINT")
         }
         Sql::ReleaseSavepoint { name } => {
-            must_be_in_block(session, "RELEASE SAVEPOINT")?;
-            let at = find_savepoint(session, &fold(&name))?;
+            block::must_be_in_block(session, "RELEASE SAVEPOINT")?;
+            let at = block::find_savepoint(session, &fold(&name))?;
             session.savepoints.truncate(at);
             session.cursors.release(at);
             session.pending.release(&fold(&name));
@@ -277,9 +282,23 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
             defining(session, async |ddl| ddl::drop_role(ddl, &names, if_exists)).await?;
             command("DROP ROLE")
         }
-        Own::Grant { target, roles, revoke } => {
-            defining(session, async |ddl| ddl::grant(ddl, target, &roles, revoke)).await?;
-            command(if revoke { "REVOKE" } else { "GRANT" })
+        Own::Grant { target, roles, how } => {
+            defining(session, async |ddl| ddl::grant(ddl, target, &roles, how)).await?;
+            command(if how.revoke { "REVOKE" } else { "GRANT" })
+        }
+        Own::DefaultRights { owners, schemas, target, roles, how } => {
+            let alter =
+                async |ddl: &mut Ddl<'_>| ddl::alter_default_rights(ddl, (&owners, &schemas), &target, &roles, how);
+            defining(session, alter).await?;
+            command("ALTER DEFAULT PRIVILEGES")
+        }
+        Own::ReassignOwned { from, to } => {
+            defining(session, async |ddl| ddl::reassign_owned(ddl, &from, &to)).await?;
+            command("REASSIGN OWNED")
+        }
+        Own::DropOwned { roles, cascade } => {
+            defining(session, async |ddl| ddl::drop_owned(ddl, &roles, cascade)).await?;
+            command("DROP OWNED")
         }
         Own::CreateTag { name, or_replace, if_not_exists, allowed_values, comment } => {
             let make = async |ddl: &mut Ddl<'_>| {
@@ -352,11 +371,20 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
             defining(session, async |ddl| statements::deploy_model(ddl, &name, version)).await?;
             command("ALTER MODEL")
         }
-        Own::DropModel { name, if_exists } => {
-            defining(session, async |ddl| statements::drop_model(ddl, &name, if_exists)).await?;
+        Own::RenameModel { name, to } => {
+            defining(session, async |ddl| statements::rename_model(ddl, &name, to)).await?;
+            command("ALTER MODEL")
+        }
+        Own::DropModel { name, if_exists, version } => {
+            let drop = async |ddl: &mut Ddl<'_>| match version {
+                Some(version) => statements::drop_version(ddl, &name, if_exists, version),
+                None => statements::drop_model(ddl, &name, if_exists),
+            };
+            defining(session, drop).await?;
             command("DROP MODEL")
         }
         Own::Define(definition) => define::define(session, definition).await,
+        Own::Rule(rule) => statements::quality(session, rule).await,
         Own::Kept(kept) => statements::keep(session, kept).await,
         Own::Upkeep(upkeep) => statements::upkeep(session, upkeep).await,
         Own::Operate(Operate::SetOwner { what, if_exists, name, role }) => {
@@ -389,7 +417,9 @@ async fn changing<S: VisitMut + Clone, T>(
         let mut statement = statement.clone();
         let attempt = async {
             let context = locking::inner(&work, &txn, &mut statement).await?;
-            change.clone()(&work.within(&context), &mut txn, statement).await
+            let changed = change.clone()(&work.within(&context), &mut txn, statement).await?;
+            work.settle_rules(&mut txn).await?;
+            Ok(changed)
         };
         match Box::pin(attempt).await {
             Err(_) if work.again.load(Ordering::Relaxed) => session.refresh()?,
@@ -408,7 +438,8 @@ pub async fn change_by_key(session: &mut Session) -> Result<Option<Outcome>> {
     loop {
         let Some(change) = session.kept_change() else { return Ok(None) };
         let mut txn = session.transaction()?.clone();
-        let planned = change.plans().then(|| session.context());
+        let plans = change.plans(&session.transaction()?.snapshot().catalog);
+        let planned = plans.then(|| session.context());
         let context = match &planned {
             Some((context, _)) => context.clone(),
             None => Arc::new(session.statement_context()),
@@ -416,7 +447,12 @@ pub async fn change_by_key(session: &mut Session) -> Result<Option<Outcome>> {
         let database = context.database.clone();
         let state = planned.as_ref().map_or(database.template(), |(_, state)| state);
         let work = Work::new(&context, state);
-        match change.run(&work, &mut txn).await {
+        let ran = async {
+            let changed = change.run(&work, &mut txn).await?;
+            work.settle_rules(&mut txn).await?;
+            Ok::<_, Error>(changed)
+        };
+        match ran.await {
             Err(_) if work.again.load(Ordering::Relaxed) => session.refresh()?,
             Err(error) => return Err(error),
             Ok(None) => return Ok(None),
@@ -437,7 +473,7 @@ async fn changing_with(session: &mut Session, query: ast::Query) -> Result<Outco
     let change =
         async |work: &Work<'_>, txn: &mut Transaction, query: ast::Query| dml::with::run(work, txn, query).await;
     match changing(session, query, change).await? {
-        dml::with::Done::Changed(changed, tag) => Ok(changed_outcome(changed, tag)),
+        dml::with::Done::Changed(changed, tag) => Ok(changed_outcome(session, changed, tag)),
         dml::with::Done::Query(context, plan) => {
             let state = session.context().1;
             let stream = run::stream(&context, &state, &plan).await?;
@@ -476,7 +512,8 @@ pub(super) async fn defining<T>(
     }
 }
 
-fn changed_outcome(changed: Changed, tag: &str) -> Outcome {
+fn changed_outcome(session: &mut Session, changed: Changed, tag: &str) -> Outcome {
+    session.auditing.affected = Some(changed.rows as u64);
     match changed.returning {
         Some(rows) => Outcome::Rows { stream: rows.stream(), schema: rows.schema().clone(), tag: tag.to_owned() },
         None => Outcome::Command(format!("{tag} {}", changed.rows)),
@@ -513,6 +550,7 @@ async fn explain(session: &mut Session, statement: Sql, analyze: bool, verbose: 
     let (context, state) = session.context();
     let state = context.database.memory.fitted(&state, &context.settings).unwrap_or(state);
     let plan = context.params.bind(Planner::new(&context, &state).query(*query)?)?;
+    let model_calls = model_calls::lines(&context, &state, &plan)?;
     let plan = lateral::set_apart(&context, &state, &plan)?;
     let optimized = state.optimize(&plan)?;
     let physical = run::physical(&state, &optimized).await?;
@@ -529,140 +567,6 @@ async fn explain(session: &mut Session, statement: Sql, analyze: bool, verbose: 
             .to_string(),
         false => datafusion::physical_plan::displayable(physical.as_ref()).indent(verbose).to_string(),
     };
-    text_rows("QUERY PLAN", text.lines().map(str::to_owned).collect(), "EXPLAIN")
-}
-
-fn begin_block(session: &mut Session, modes: &[TransactionMode], begin: bool) -> Result<Outcome> {
-    let tag = if begin { "BEGIN" } else { "START TRANSACTION" };
-    if session.status != Status::Idle {
-        session.notify("WARNING", Kind::ActiveTransaction, "there is already a transaction in progress");
-        return command(tag);
-    }
-    session.transaction_modes(modes)?;
-    open_block(session);
-    command(tag)
-}
-
-/// COMMIT or ROLLBACK, and with `chain` the next block, of the same modes.
-async fn end_block(session: &mut Session, chain: bool, what: &str) -> Result<Outcome> {
-    if chain {
-        must_be_in_block(session, &format!("{what} AND CHAIN"))?;
-    }
-    let modes = session.txn.as_ref().map(|txn| (txn.isolation(), txn.is_read_only()));
-    let ended = match what {
-        "COMMIT" => commit_block(session).await?,
-        _ => rollback_block(session)?,
-    };
-    if chain {
-        open_block(session);
-        if let Some((isolation, read_only)) = modes {
-            let txn = session.transaction()?;
-            txn.set_isolation(isolation)?;
-            txn.set_read_only(read_only);
-        }
-    }
-    Ok(ended)
-}
-
-/// Opens a block: in the implicit transaction, if there is one.
-fn open_block(session: &mut Session) {
-    session.begin_implicit();
-    session.status = Status::Block;
-    let settings = session.settings.clone();
-    session.settings_after = Some(AfterBlock { rollback: settings.clone(), commit: settings, role: session.role });
-}
-
-async fn commit_block(session: &mut Session) -> Result<Outcome> {
-    if session.status == Status::Idle {
-        session.notify("WARNING", Kind::NoActiveTransaction, "there is no transaction in progress");
-        // What came before it in its string, or since the last Sync, is done.
-        session.commit_unless_in_block().await?;
-        return command("COMMIT");
-    }
-    // An error of it is one of the transaction.
-    let settled = match session.status {
-        Status::Block => statements::settle_before_commit(session).await,
-        _ => Ok(()),
-    };
-    session.savepoints.clear();
-    // Before anything has an end: they read on in the transaction.
-    let held = match session.status {
-        Status::Block if settled.is_ok() => session.cursors.hold().await,
-        _ => Ok(()),
-    };
-    let after = session.settings_after.take();
-    match std::mem::replace(&mut session.status, Status::Idle) {
-        Status::Idle | Status::Failed => {
-            session.txn = None;
-            session.cursors.roll_back();
-            session.pending.clear();
-            after.into_iter().for_each(|after| session.forget_block(after));
-            command("ROLLBACK")
-        }
-        Status::Block => {
-            let committed = match settled.and(held).and_then(|()| temporary::before_commit(session)) {
-                Ok(()) => match session.txn.take() {
-                    Some(txn) => session.commit(txn).await,
-                    None => Ok(0),
-                },
-                Err(error) => Err(error),
-            };
-            session.txn = None;
-            session.pending.clear();
-            match committed {
-                Ok(_) => session.cursors.commit(),
-                Err(_) => session.cursors.roll_back(),
-            }
-            match (after, committed.is_ok()) {
-                (Some(after), true) => session.replace_settings(after.commit),
-                (Some(after), false) => session.forget_block(after),
-                (None, _) => {}
-            }
-            committed?;
-            command("COMMIT")
-        }
-    }
-}
-
-fn rollback_block(session: &mut Session) -> Result<Outcome> {
-    session.savepoints.clear();
-    if session.status == Status::Idle {
-        session.notify("WARNING", Kind::NoActiveTransaction, "there is no transaction in progress");
-    }
-    if let Some(after) = session.settings_after.take() {
-        session.forget_block(after);
-    }
-    session.status = Status::Idle;
-    session.txn = None;
-    session.cursors.roll_back();
-    session.pending.clear();
-    command("ROLLBACK")
-}
-
-fn must_be_in_block(session: &Session, what: &str) -> Result<()> {
-    match session.status {
-        Status::Idle => {
-            Err(Error::new(Kind::NoActiveTransaction, format!("{what} can only be used in transaction blocks")))
-        }
-        Status::Block | Status::Failed => Ok(()),
-    }
-}
-
-fn find_savepoint(session: &Session, name: &str) -> Result<usize> {
-    session
-        .savepoints
-        .iter()
-        .rposition(|saved| saved.name == name)
-        .ok_or_else(|| Error::new(Kind::UndefinedSavepoint, format!("savepoint \"{name}\" does not exist")))
-}
-
-fn rollback_to(session: &mut Session, name: &str) -> Result<Outcome> {
-    must_be_in_block(session, "ROLLBACK TO SAVEPOINT")?;
-    let at = find_savepoint(session, name)?;
-    session.savepoints.truncate(at + 1);
-    session.cursors.roll_back_to(at + 1);
-    session.pending.rollback_to(name);
-    session.back_to_savepoint();
-    session.status = Status::Block;
-    command("ROLLBACK")
+    let lines = text.lines().map(str::to_owned).chain(model_calls).collect();
+    text_rows("QUERY PLAN", lines, "EXPLAIN")
 }

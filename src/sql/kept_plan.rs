@@ -17,7 +17,7 @@ use super::planner::Planner;
 use super::run;
 use super::settings::Settings;
 use super::values::is_shown_as_is;
-use crate::catalog::{Catalog, ObjectId};
+use crate::catalog::{AuditAction, Catalog, ObjectId};
 use crate::error::Result;
 use crate::txn::{Manager, Transaction, batch};
 use arrow::array::RecordBatch;
@@ -112,6 +112,9 @@ impl KeptPlan {
         let kept = self.query.lock().clone();
         let Some(kept) = kept.filter(|kept| kept.terms.hold(asks)) else { return Ok(None) };
         let Some(Answer { lookup, schema, as_is }) = &kept.answer else { return Ok(None) };
+        if lookup.is_sensitive() && manager.audit().logs(AuditAction::Read) {
+            return Ok(None);
+        }
         let Some(row) = lookup.row(manager, txn, asks.params.values().unwrap_or_default())? else { return Ok(None) };
         Ok(Some(match row {
             None => RecordBatch::new_empty(schema.clone()),

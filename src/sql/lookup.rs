@@ -46,7 +46,7 @@ pub struct Lookup {
 #[derive(Debug)]
 enum At {
     /// In a table, by the values of a key's columns.
-    Key { key: KeyConstraint, values: Vec<Value>, seen: Box<Seen> },
+    Key { key: KeyConstraint, values: Vec<Value>, seen: Box<Seen>, is_sensitive: bool },
     /// Nowhere: it is the one row, without columns, of a query without FROM.
     Nothing,
 }
@@ -100,6 +100,11 @@ impl Lookup {
         Some(Self { at, steps: steps.into_iter().flatten().collect(), params, schema })
     }
 
+    /// Whether it reads what the audit log asks about: then the leaf of a plan is to read it, which notes that.
+    pub fn is_sensitive(&self) -> bool {
+        matches!(self.at, At::Key { is_sensitive: true, .. })
+    }
+
     /// The columns of its result.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
@@ -123,7 +128,7 @@ impl Lookup {
     ) -> Result<Option<Option<Vec<ArrayRef>>>> {
         let params = params.iter().map(ScalarValue::to_array).collect::<Result<Vec<_>, _>>()?;
         let mut row = match &self.at {
-            At::Key { key, values, seen } => {
+            At::Key { key, values, seen, .. } => {
                 let mut told = Vec::with_capacity(values.len());
                 for value in values {
                     match value.of(&self.params, &params)? {
@@ -370,7 +375,8 @@ impl Maker<'_> {
         };
         // What may not be read is the engine's to refuse.
         let seen = table.seen(&projection).ok()?;
-        Some((At::Key { key, values, seen: Box::new(seen) }, told))
+        let is_sensitive = !table.sensitive(&projection).is_empty();
+        Some((At::Key { key, values, seen: Box::new(seen), is_sensitive }, told))
     }
 
     /// What a node does; nothing is a step too.

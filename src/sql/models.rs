@@ -3,7 +3,7 @@
 use super::context::Context;
 use crate::catalog::{Model, ModelVersion, ObjectId, Privilege};
 use crate::error::{Error, Kind, Result};
-use crate::models::{CtrModel, RowQualityModel};
+use crate::models::{RowQualityModel, Trained};
 use crate::storage::{FileId, Store};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// Models by the file of their weights.
 pub struct Models {
     store: Arc<Store>,
-    ctr: Mutex<HashMap<u64, Arc<CtrModel>>>,
+    trained: Mutex<HashMap<u64, Arc<Trained>>>,
     quality: Mutex<HashMap<u64, Arc<RowQualityModel>>>,
     /// Models learnt at first use, by table, with the commit whose rows they saw.
     learnt: Mutex<HashMap<ObjectId, (u64, Arc<RowQualityModel>)>>,
@@ -21,17 +21,17 @@ pub struct Models {
 impl Models {
     /// No model yet.
     pub fn new(store: Arc<Store>) -> Self {
-        Self { store, ctr: Mutex::default(), quality: Mutex::default(), learnt: Mutex::default() }
+        Self { store, trained: Mutex::default(), quality: Mutex::default(), learnt: Mutex::default() }
     }
 
-    /// The click model whose weights are in this file.
-    pub fn ctr(&self, file: u64) -> Result<Arc<CtrModel>> {
-        if let Some(model) = self.ctr.lock().get(&file) {
+    /// The trained model whose weights are in this file.
+    pub fn trained(&self, file: u64) -> Result<Arc<Trained>> {
+        if let Some(model) = self.trained.lock().get(&file) {
             return Ok(model.clone());
         }
         let bytes = self.store.files().read(FileId::from_u64(file))?;
-        let model = Arc::new(CtrModel::from_bytes(&bytes)?);
-        self.ctr.lock().insert(file, model.clone());
+        let model = Arc::new(Trained::from_bytes(&bytes)?);
+        self.trained.lock().insert(file, model.clone());
         Ok(model)
     }
 
@@ -103,12 +103,14 @@ pub fn resolve<'a>(context: &'a Context, reference: &str) -> Result<(ObjectId, &
     }
 }
 
-/// The click model that a reference means.
-pub fn ctr(context: &Context, reference: &str) -> Result<Arc<CtrModel>> {
-    let (_, model, version) = resolve(context, reference)?;
-    if model.model_type != "ctr" {
-        let message = format!("model \"{reference}\" is of type {}, not ctr", model.model_type);
-        return Err(Error::new(Kind::DatatypeMismatch, message));
-    }
-    context.database.models.ctr(version.file)
+/// The trained model that a reference means.
+pub fn trained(context: &Context, reference: &str) -> Result<Arc<Trained>> {
+    let (_, _, version) = resolve(context, reference)?;
+    context.database.models.trained(version.file)
+}
+
+/// The error for a model that a function is not for.
+pub fn wrong_type(reference: &str, model: &Trained, wanted: &str) -> Error {
+    let message = format!("model \"{reference}\" is of type {}, not {wanted}", model.model_type());
+    Error::new(Kind::DatatypeMismatch, message)
 }

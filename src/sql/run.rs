@@ -128,7 +128,7 @@ fn start(
 /// Makes joins stoppable, and give way now and then. The engine lets only leaves do so; but a join may make millions of rows of one
 /// batch that a leaf gave, and whoever gathers them would keep its thread all the while: nobody could cancel, and with
 /// as many such statements as threads nobody else could do anything.
-fn yielding(plan: Arc<dyn ExecutionPlan>, cancel: &Cancel) -> Result<Arc<dyn ExecutionPlan>> {
+pub fn yielding(plan: Arc<dyn ExecutionPlan>, cancel: &Cancel) -> Result<Arc<dyn ExecutionPlan>> {
     let wrapped = plan.transform_up(|node| match node.children().len() {
         0 => Ok(Transformed::no(node)),
         1 => owning(node),

@@ -8,6 +8,7 @@ mod modes;
 
 use super::activity::{Connection, Seat};
 use super::advisory::Advisory;
+use super::audit::Auditing;
 use super::caught;
 use super::channels::{self, Listener, Notification, Pending};
 use super::context::{Cancel, Context, Notice, NoticeSink};
@@ -29,7 +30,7 @@ use super::shape::Shapes;
 use super::shown;
 use super::statements;
 use super::temporary;
-use crate::catalog::{ObjectId, SqlType, temporary_schema};
+use crate::catalog::{AuditAction, ObjectId, SqlType, temporary_schema};
 use crate::error::{Error, Kind, Result};
 use crate::txn::{Isolation, Transaction};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
@@ -120,6 +121,8 @@ pub(super) struct Savepoint {
     settings: Settings,
     settings_after: Option<AfterBlock>,
     role: ObjectId,
+    /// Entries of the audit log that there were.
+    audited: usize,
 }
 
 /// One client's conversation.
@@ -160,6 +163,10 @@ pub struct Session {
     pub(super) seat: Seat,
     /// Its schema of temporary relations, which is there once there is one.
     pub(super) temporary: Arc<str>,
+    /// What it writes down for the audit log.
+    pub(super) auditing: Auditing,
+    /// The number of the statement that runs.
+    statement: u64,
     cancel: Cancel,
     copy: Option<Receiving>,
     binary: Lent,
@@ -192,6 +199,8 @@ impl Session {
             cursors: Cursors::default(),
             in_string: false,
             taken: Arc::default(),
+            auditing: Auditing::default(),
+            statement: 0,
             cancel: Cancel::default(),
             copy: None,
             binary: None,
@@ -252,6 +261,14 @@ impl Session {
         self.params = Arc::default();
         let (context, state) = self.context();
         let described = caught::caught_now(|| describe(&context, &state, statement, declared));
+        if let Err(error) = &described
+            && error.kind() == Kind::Privilege
+        {
+            // It will not come to be run.
+            self.statement = self.database.statements.next();
+            self.begin_audit(statement, &statement.text, self.statement);
+            self.end_audit(Err(error));
+        }
         described.map_err(|error| position(error, statement))
     }
 
@@ -293,6 +310,7 @@ impl Session {
 
     async fn run(&mut self, statement: &Statement) -> Result<Outcome> {
         self.refuse_if_failed(statement)?;
+        self.statement = self.database.statements.next();
         self.cancel.begin(self.settings.milliseconds("statement_timeout"));
         let text = self.text.take();
         self.seat.begin(
@@ -307,12 +325,14 @@ impl Session {
         {
             self.database.manager.begin_statement(txn)?;
         }
+        self.begin_audit(statement, text.as_deref().unwrap_or(&statement.text), self.statement);
         // A statement that sets the zone shows nothing; others are shown in the zone that they ran with.
         let zone = self.settings.zone();
         let outcome = match matches!(statement.body, Body::Sql(_)) && execute::looks_at_data(statement) {
             true => caught::caught(Box::pin(self.done(statement))).await,
             false => Box::pin(self.done(statement)).await,
         };
+        self.end_audit(outcome.as_ref());
         let outcome = outcome.map_err(|error| position(error, statement))?;
         Ok(match outcome {
             Outcome::Rows { stream, schema, tag } if !zone.is_utc() => {
@@ -413,6 +433,7 @@ impl Session {
             reads: self.txn.as_ref().and_then(|txn| txn.reads().cloned()),
             with: None,
             opening: Vec::new(),
+            policing: Vec::new(),
             locked: Arc::default(),
             params: self.params.clone(),
             prepared: self.prepared.clone(),
@@ -420,6 +441,8 @@ impl Session {
             taken: self.taken.clone(),
             read_only: self.txn.as_ref().is_some_and(Transaction::is_read_only),
             pending: self.pending.clone(),
+            statement: self.statement,
+            noted: self.database.manager.audit().logs(AuditAction::Read).then(|| self.auditing.noted().clone()),
             cancel: self.cancel.clone(),
             activity: self.seat.activity().clone(),
             advisory: self.advisory.clone(),
@@ -485,8 +508,20 @@ impl Session {
     }
 
     /// Commits the session's transaction, and tells those who listen.
-    pub(super) async fn commit(&mut self, txn: Transaction) -> Result<u64> {
-        channels::commit(&self.database, txn, &self.pending, (&mut self.listener, self.seat.activity().pid())).await
+    pub(super) async fn commit(&mut self, mut txn: Transaction) -> Result<u64> {
+        let entries = self.take_audit();
+        // What writes nothing has no batch to go with.
+        let goes_with = !txn.is_empty() && !entries.is_empty();
+        if goes_with {
+            txn.set_audit(entries.clone());
+        }
+        let pid = self.seat.activity().pid();
+        let committed = channels::commit(&self.database, txn, &self.pending, (&mut self.listener, pid)).await;
+        match &committed {
+            Ok(_) if goes_with => {}
+            committed => self.note_audit(entries, committed.is_ok()),
+        }
+        committed
     }
 
     /// Says that the session is that of a connection.
@@ -510,6 +545,7 @@ impl Session {
         match self.status {
             Status::Idle => {
                 self.txn = None;
+                self.audit_rolled_back();
                 self.cursors.roll_back();
                 self.pending.clear();
             }
@@ -614,7 +650,9 @@ impl Session {
         let (Some(copy), Some(txn)) = (self.copy.take(), self.txn.as_mut()) else {
             return Err(Error::new(Kind::Protocol, "there is no COPY to end"));
         };
-        Ok(format!("COPY {}", copy.finish(txn).await?))
+        let tag = format!("COPY {}", copy.finish(txn).await?);
+        self.note_done(&tag);
+        Ok(tag)
     }
 
     /// Forgets COPY FROM.
@@ -625,6 +663,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.audit_rolled_back();
         // Nothing may hold what goes now.
         (self.copy, self.txn) = (None, None);
         self.savepoints.clear();

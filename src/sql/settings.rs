@@ -134,6 +134,8 @@ const KNOWN: &[Known] = known! {
     "standard_conforming_strings" "on" Check::Fixed, true, "Backslashes in strings are plain characters.";
     "statement_timeout" "0" Check::Milliseconds, false, "Longest time of a statement.";
     "steward.allow_damaged" "off" Check::Bool, false, "Rows in damaged files are left out with a warning instead of an error.";
+    "steward.audit" "read" Check::Fixed, false, "What the audit log has: none, ddl, write or read. ALTER SYSTEM sets it.";
+    "steward.audit_retention" "0" Check::Fixed, false, "How long entries of the audit log are kept; 0 keeps all. ALTER SYSTEM sets it.";
     "steward.check_definitions" "on" Check::Bool, false, "What is defined must work when it is made; off, for imports, a warning is enough.";
     "steward.device" "" Check::AtStart(device::name), false, "What models run on: cpu, or a CUDA device as cuda:0.";
     "steward.device_detail" "" Check::AtStart(device::told), false, "What models run on, in words, with the reason.";

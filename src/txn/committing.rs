@@ -3,12 +3,51 @@
 use super::manager::Manager;
 use super::snapshot::Snapshot;
 use super::transaction::Transaction;
+use crate::catalog::ObjectId;
+use crate::config::SMALL_SEGMENTS_MAX;
 use crate::error::Result;
 use crate::storage::Ticket;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+
+impl Manager {
+    /// Checks a transaction and hands it to the store: what others commit from now on is built on it. It is shown once it is durable,
+    /// which the [`Committing`] tells.
+    pub fn begin_commit(&self, txn: Transaction) -> Result<Committing<'_>> {
+        match txn.is_empty() {
+            true => Ok(Committing::nothing(self, txn.base.seq)),
+            false => self.submit(txn, self.commit.lock()),
+        }
+    }
+
+    /// As [`Manager::begin_commit`] if that neither waits for another who commits nor writes a file; else the transaction comes back.
+    pub fn begin_short_commit(&self, txn: Transaction) -> Result<std::result::Result<Committing<'_>, Transaction>> {
+        if txn.is_empty() {
+            return Ok(Ok(Committing::nothing(self, txn.base.seq)));
+        }
+        match self.commit.try_lock() {
+            Some(alone) if self.is_short(&txn) => self.submit(txn, alone).map(Ok),
+            _ => Ok(Err(txn)),
+        }
+    }
+
+    /// Whether no segments are merged when a transaction is committed, no file is removed, and nobody keeps it from the audit log.
+    fn is_short(&self, txn: &Transaction) -> bool {
+        let latest = self.checked.load();
+        let has_room = |table: &ObjectId| {
+            let rows = latest.rows(*table);
+            let new = txn.added.get(table).map_or(0, Vec::len);
+            new + rows.segments.len() <= SMALL_SEGMENTS_MAX
+                || new + rows.segments.iter().filter(|s| s.file().is_none()).count() <= SMALL_SEGMENTS_MAX
+        };
+        let touched = txn.added.keys().chain(txn.deleted.keys().map(|(table, _)| table));
+        let only_rows = txn.objects.is_empty() && txn.truncated.is_empty() && txn.erased.is_empty();
+        let logs_at_once = txn.audit.is_empty() || self.audit().is_free();
+        only_rows && logs_at_once && touched.into_iter().all(has_room)
+    }
+}
 
 /// A commit that others build on already, and that is shown once it is durable.
 ///

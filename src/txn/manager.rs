@@ -4,12 +4,14 @@
 //! batch to the store, all that one at a time; then wait until it is durable, together with others; then publish the new
 //! snapshot by one pointer swap. Whatever fails before the batch leaves nothing; whatever was acknowledged is in it.
 
+use super::audit::Audit;
 use super::cache::ColumnCache;
 use super::committing::Committing;
 use super::history::History;
 use super::key_indexes::KeyIndexes;
 use super::keys::{self, KeyBytes};
 use super::learnt::Learnt;
+use super::lineage::{self, Lineage};
 use super::locks::{Locks, Moves};
 use super::manifest;
 use super::parts::{Cut, Part, Parts, cut, nameless};
@@ -21,9 +23,8 @@ use super::statistics::TableSummary;
 use super::transaction::{Transaction, conflict, name_taken};
 use crate::catalog::{FIRST_USER_ID, Object, ObjectId, Table};
 use crate::config::{
-    CHUNK_CACHE_BYTES, FORMAT_VERSION, FORMAT_VERSION_BLOCKS, FORMAT_VERSION_CLASSES, FORMAT_VERSION_OBJECTS,
-    FORMAT_VERSION_TYPES, INLINE_BYTES_MAX, KEY_INDEX_BYTES, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENT_ROWS_MAX,
-    SMALL_SEGMENTS_MAX,
+    CHUNK_CACHE_BYTES, FORMAT_VERSION, FORMAT_VERSION_BLOCKS, FORMAT_VERSION_LINEAGE, INLINE_BYTES_MAX,
+    KEY_INDEX_BYTES, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX,
 };
 use crate::crypto::Scope;
 use crate::encoding::{from_value, id_key, to_value_of};
@@ -52,6 +53,8 @@ pub struct Manager {
     next_id: AtomicU64,
     /// The manifest tells of deleted rows in blocks.
     has_blocks: AtomicBool,
+    /// Tree governance tells of lineage.
+    has_lineage: AtomicBool,
     pub(super) cache: ColumnCache,
     /// Bytes in memory of rows that are gathered for one segment.
     segment_bytes: AtomicUsize,
@@ -63,6 +66,7 @@ pub struct Manager {
     pub(super) history: History,
     /// States of the past that AS OF read.
     pub(super) past: PastStates,
+    audit: Audit,
 }
 
 impl Manager {
@@ -72,7 +76,10 @@ impl Manager {
         let catalog = manifest::load_catalog(&**engine)?;
         let tables = manifest::load(&**engine, store.files())?;
         let state = engine.get(Tree::Sys, manifest::STATE_KEY)?;
-        let has_blocks = state.as_deref().and_then(<[u8]>::first) == Some(&FORMAT_VERSION_BLOCKS);
+        // What tells of lineage may tell of blocks as well.
+        let version = state.as_deref().and_then(<[u8]>::first).copied().unwrap_or_default();
+        let has_blocks = matches!(version, FORMAT_VERSION_BLOCKS | FORMAT_VERSION_LINEAGE);
+        let lineage = Arc::new(Lineage::load(&**engine)?);
         let (seq, next_id) = match state {
             Some(bytes) => from_value("the commit state", &bytes)?,
             None => (0, FIRST_USER_ID),
@@ -85,8 +92,11 @@ impl Manager {
         let next_id = keyed.fold(next_id, u64::max);
         let history = History::default();
         let pin = history.pin(seq);
-        let snapshot = Arc::new(Snapshot { seq, catalog: Arc::new(catalog), tables: Arc::new(tables), pin });
+        let (catalog, tables) = (Arc::new(catalog), Arc::new(tables));
+        let snapshot = Arc::new(Snapshot { seq, catalog, tables, lineage, pin });
+        let audit = Audit::open(&store)?;
         Ok(Self {
+            audit,
             store,
             current: ArcSwap::new(snapshot.clone()),
             checked: ArcSwap::new(snapshot),
@@ -95,6 +105,7 @@ impl Manager {
             plain: Mutex::new(PlainIndexes::new(KEY_INDEX_BYTES / 2)),
             next_id: AtomicU64::new(next_id),
             has_blocks: AtomicBool::new(has_blocks),
+            has_lineage: AtomicBool::new(version == FORMAT_VERSION_LINEAGE),
             segment_bytes: AtomicUsize::new(SEGMENT_BYTES_MAX),
             cache: ColumnCache::new(CHUNK_CACHE_BYTES),
             summaries: Mutex::default(),
@@ -133,6 +144,11 @@ impl Manager {
         &self.store
     }
 
+    /// The audit log.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
     /// The locks of its transactions.
     pub fn locks(&self) -> &Arc<Locks> {
         &self.locks
@@ -159,41 +175,8 @@ impl Manager {
         self.begin_commit(txn)?.wait()
     }
 
-    /// Checks a transaction and hands it to the store: what others commit from now on is built on it. It is shown once it is durable,
-    /// which the [`Committing`] tells.
-    pub fn begin_commit(&self, txn: Transaction) -> Result<Committing<'_>> {
-        match txn.is_empty() {
-            true => Ok(Committing::nothing(self, txn.base.seq)),
-            false => self.submit(txn, self.commit.lock()),
-        }
-    }
-
-    /// As [`Manager::begin_commit`] if that neither waits for another who commits nor writes a file; else the transaction comes back.
-    pub fn begin_short_commit(&self, txn: Transaction) -> Result<std::result::Result<Committing<'_>, Transaction>> {
-        if txn.is_empty() {
-            return Ok(Ok(Committing::nothing(self, txn.base.seq)));
-        }
-        match self.commit.try_lock() {
-            Some(alone) if self.is_short(&txn) => self.submit(txn, alone).map(Ok),
-            _ => Ok(Err(txn)),
-        }
-    }
-
-    /// Whether no segments are merged when a transaction is committed, and no file is removed.
-    fn is_short(&self, txn: &Transaction) -> bool {
-        let latest = self.checked.load();
-        let has_room = |table: &ObjectId| {
-            let rows = latest.rows(*table);
-            let new = txn.added.get(table).map_or(0, Vec::len);
-            new + rows.segments.len() <= SMALL_SEGMENTS_MAX
-                || new + rows.segments.iter().filter(|s| s.file().is_none()).count() <= SMALL_SEGMENTS_MAX
-        };
-        let touched = txn.added.keys().chain(txn.deleted.keys().map(|(table, _)| table));
-        txn.objects.is_empty() && txn.truncated.is_empty() && txn.erased.is_empty() && touched.into_iter().all(has_room)
-    }
-
     /// What there is to do under the lock of those who commit.
-    fn submit(&self, mut txn: Transaction, one_at_a_time: MutexGuard<'_, ()>) -> Result<Committing<'_>> {
+    pub(super) fn submit(&self, mut txn: Transaction, one_at_a_time: MutexGuard<'_, ()>) -> Result<Committing<'_>> {
         let latest = self.checked.load_full();
         self.locks.moves(|moves| txn.follow_moves(&latest, moves))?;
         self.check_conflicts(&txn, &latest)?;
@@ -204,8 +187,15 @@ impl Manager {
         let mut next = Self::apply(&txn, &latest);
         next.pin = self.history.pin(next.seq);
         let mut moved = Merged::default();
-        let batch = self.write_batch(&txn, &latest, &mut next, &mut moved)?;
+        let mut batch = self.write_batch(&txn, &latest, &mut next, &mut moved)?;
+        let appending = match txn.audit.is_empty() {
+            true => None,
+            false => Some(self.audit.append(&mut batch, &txn.audit)?),
+        };
         let ticket = self.store.engine().submit(batch)?;
+        if let Some(appending) = appending {
+            appending.done();
+        }
         let next = Arc::new(next);
         self.follow(&txn, &latest, &next, moved);
         drop(one_at_a_time);
@@ -280,6 +270,7 @@ impl Manager {
     pub(super) fn apply(txn: &Transaction, latest: &Snapshot) -> Snapshot {
         let seq = latest.seq + 1;
         let mut next = Snapshot { seq, ..latest.clone() };
+        next.lineage = lineage::after(&latest.lineage, &txn.lineage, &txn.objects, &latest.catalog);
         if !txn.objects.is_empty() {
             let catalog = Arc::make_mut(&mut next.catalog);
             // Drops first: a new object may take the name of a dropped one.
@@ -349,7 +340,7 @@ impl Manager {
             match object {
                 Some(object) => {
                     let owner = next.catalog.belongs_to(*id, object);
-                    batch.put_for(owner, Tree::Catalog, id_key(*id), to_value_of(version(object), &**object)?);
+                    batch.put_for(owner, Tree::Catalog, id_key(*id), to_value_of(object.format_version(), &**object)?);
                 }
                 None => batch.delete(Tree::Catalog, id_key(*id)),
             }
@@ -368,6 +359,10 @@ impl Manager {
             }
             self.keep_gone(table, &latest.rows(table), &next.rows(table))?;
             self.write_difference(&mut batch, table, &latest.rows(table), &next.rows(table))?;
+        }
+        if !Arc::ptr_eq(&latest.lineage, &next.lineage) {
+            next.lineage.write_difference(&latest.lineage, &mut batch)?;
+            self.has_lineage.store(true, Ordering::Relaxed);
         }
         self.put_state(&mut batch, next.seq)?;
         if txn.only_takes_away() {
@@ -391,10 +386,14 @@ impl Manager {
     }
 
     /// The number of a commit, and the next free id with it. A program that does not know of blocks of deleted rows must not open
-    /// a store that has some: it would show the rows.
+    /// a store that has some: it would show the rows. Nor one that knows no lineage where there is some.
     pub(super) fn put_state(&self, batch: &mut WriteBatch, seq: u64) -> Result<()> {
         let state = (seq, self.next_id.load(Ordering::Relaxed));
-        let version = if self.has_blocks.load(Ordering::Relaxed) { FORMAT_VERSION_BLOCKS } else { FORMAT_VERSION };
+        let version = match (self.has_lineage.load(Ordering::Relaxed), self.has_blocks.load(Ordering::Relaxed)) {
+            (true, _) => FORMAT_VERSION_LINEAGE,
+            (false, true) => FORMAT_VERSION_BLOCKS,
+            (false, false) => FORMAT_VERSION,
+        };
         batch.put(Tree::Sys, manifest::STATE_KEY.to_vec(), to_value_of(version, &state)?);
         Ok(())
     }
@@ -603,19 +602,6 @@ fn same_key(before: &Snapshot, now: &Snapshot, table: ObjectId, key: &str) -> bo
         Some((key.columns.clone(), key.nulls_equal, types.collect::<Vec<_>>()))
     };
     of(before).is_some_and(|before| of(now) == Some(before))
-}
-
-/// The version of an object's facts: what knows no classes must not take a table that has one for a table without.
-fn version(object: &Object) -> u8 {
-    match object {
-        Object::Table(table) if table.is_of_types() => FORMAT_VERSION_TYPES,
-        Object::Domain(_) => FORMAT_VERSION_TYPES,
-        Object::Table(table) if table.is_of_objects() => FORMAT_VERSION_OBJECTS,
-        Object::PlainIndex(_) | Object::Sequence(_) | Object::Comment(_) | Object::Enum(_) => FORMAT_VERSION_OBJECTS,
-        Object::Table(table) if table.columns.iter().any(|column| column.class.is_some()) => FORMAT_VERSION_CLASSES,
-        Object::ColumnClass(_) => FORMAT_VERSION_CLASSES,
-        _ => FORMAT_VERSION,
-    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@
 //! what it reads ([`Reads`]), by tables and conditions, and commits only if nobody has changed any of that since its snapshot
 //! ([`validate`]): transactions at this level are equal to their commits one after another.
 
+mod audit;
+mod auditor;
 mod bloom;
 mod cache;
 mod chunk;
@@ -29,6 +31,7 @@ mod isolation;
 mod key_indexes;
 mod keys;
 mod learnt;
+mod lineage;
 mod load;
 pub mod locks;
 mod lookup;
@@ -51,6 +54,8 @@ mod summary;
 mod transaction;
 mod validate;
 
+pub use audit::{Audit, Rules, Verdict};
+pub use auditor::Auditor;
 pub use committing::Committing;
 pub use compaction::Effort;
 pub use compactor::Compactor;
@@ -58,6 +63,7 @@ pub use condition::{Comparison, Condition};
 pub use deferred::{ConstraintId, Deferred, Waiting};
 pub use isolation::{Isolation, Reads};
 pub use keys::{KeyBytes, bytes_of, duplicated, key_bytes};
+pub use lineage::Lineage;
 pub use load::{Keys, Loader, Prepared};
 pub use locks::Mode;
 pub use lookup::Found;

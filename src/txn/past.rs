@@ -44,11 +44,7 @@ impl PastState {
         let catalog = Arc::new(manifest::load_catalog(&engine)?);
         let tables = Arc::new(manifest::load(&engine, manager.store().files())?);
         let seq = seq_in(&engine)?;
-        Ok(Self {
-            snapshot: Snapshot { seq, catalog, tables, pin: Default::default() },
-            engine,
-            rows: Mutex::default(),
-        })
+        Ok(Self { snapshot: Snapshot { seq, catalog, tables, ..Default::default() }, engine, rows: Mutex::default() })
     }
 
     /// The rows of a table, with what was in small segments.

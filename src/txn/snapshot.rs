@@ -1,6 +1,7 @@
 //! Snapshots: one immutable version of everything.
 
 use super::history::Pin;
+use super::lineage::Lineage;
 use super::segment::{RowId, Segment, split_row_id};
 use crate::catalog::{Catalog, ObjectId};
 use std::collections::HashMap;
@@ -15,6 +16,8 @@ pub struct Snapshot {
     pub catalog: Arc<Catalog>,
     /// Rows by table.
     pub tables: Arc<HashMap<ObjectId, Arc<TableRows>>>,
+    /// Where columns come from.
+    pub lineage: Arc<Lineage>,
     /// Keeps for its readers what it names.
     pub(super) pin: Pin,
 }

@@ -6,7 +6,7 @@ use super::keys::{KeyBytes, KeyMap};
 use super::locks::{Moves, Owner};
 use super::segment::{Deleted, Location, RowId, Segment, row_id, split_row_id};
 use super::snapshot::{Snapshot, TableRows};
-use crate::catalog::{Class, Object, ObjectId};
+use crate::catalog::{AuditEntry, Class, LineageChange, Object, ObjectId};
 use crate::error::{Error, Kind, Result};
 use arrow::array::RecordBatch;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -33,6 +33,10 @@ pub struct Transaction {
     pub(super) keys: HashMap<(ObjectId, String), Arc<KeyMap>>,
     /// Segments added whose keys are not among them: their rows have the keys of rows that they took the place of.
     unnoted: BTreeMap<ObjectId, BTreeSet<u64>>,
+    /// What it makes of lineage, in its order.
+    pub(super) lineage: Arc<Vec<LineageChange>>,
+    /// What of it goes into the audit log with its commit.
+    pub(super) audit: Vec<AuditEntry>,
     /// What it looks at later.
     deferred: Deferred,
     read_only: bool,
@@ -58,6 +62,8 @@ impl Transaction {
             erased: BTreeMap::new(),
             keys: HashMap::new(),
             unnoted: BTreeMap::new(),
+            lineage: Arc::default(),
+            audit: Vec::new(),
             deferred: Deferred::default(),
             read_only,
             isolation: Isolation::default(),
@@ -197,7 +203,8 @@ impl Transaction {
 
     /// Whether it changed nothing.
     pub fn is_empty(&self) -> bool {
-        self.objects.is_empty() && self.added.is_empty() && self.deleted.is_empty() && self.truncated.is_empty()
+        let rows = self.added.is_empty() && self.deleted.is_empty() && self.truncated.is_empty();
+        self.objects.is_empty() && rows && self.lineage.is_empty()
     }
 
     /// Refuses writes in a read-only transaction.
@@ -242,12 +249,42 @@ impl Transaction {
         self.keys.remove(&(table, constraint.to_owned()));
     }
 
+    /// Has its commit put entries into the audit log.
+    pub fn set_audit(&mut self, entries: Vec<AuditEntry>) {
+        self.audit = entries;
+    }
+
+    /// Tables whose rows it has changed.
+    pub fn written(&self) -> BTreeSet<ObjectId> {
+        let deleted = self.deleted.keys().map(|(table, _)| *table);
+        self.added.keys().copied().chain(deleted).chain(self.truncated.iter().copied()).collect()
+    }
+
+    /// An object as it was when the transaction's base was committed.
+    pub fn base_object(&self, id: ObjectId) -> Option<Arc<Object>> {
+        self.base.catalog.get(id).cloned()
+    }
+
+    /// Objects that it has put or dropped, with what they are now.
+    pub fn objects(&self) -> &BTreeMap<ObjectId, Option<Arc<Object>>> {
+        &self.objects
+    }
+
+    /// Changes what is known of lineage.
+    pub fn note_lineage(&mut self, change: LineageChange) {
+        Arc::make_mut(&mut self.working.lineage).change(&change);
+        Arc::make_mut(&mut self.lineage).push(change);
+    }
+
     /// Removes an object with the comments on it, and its rows if it is a table.
     pub fn drop_object(&mut self, id: ObjectId) {
         let comments: Vec<ObjectId> = self.working.catalog.comments_of(id).map(|(comment, _)| comment).collect();
         for comment in comments {
             Arc::make_mut(&mut self.working.catalog).remove(comment);
             self.objects.insert(comment, None);
+        }
+        if let Some(object) = self.working.catalog.get(id).filter(|_| !self.working.lineage.is_empty()).cloned() {
+            Arc::make_mut(&mut self.working.lineage).drop_object(id, &object);
         }
         Arc::make_mut(&mut self.working.catalog).remove(id);
         Arc::make_mut(&mut self.working.tables).remove(&id);

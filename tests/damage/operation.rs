@@ -374,13 +374,22 @@ SELECT nextval('numbered_nr_seq')
 SELECT id, p, moods, net, until FROM typed WHERE id < 3 ORDER BY id
 SELECT count(*), sum(p), min(id), max(id) FROM typed
 SELECT p FROM typed WHERE id IN (10, 11, 4000) ORDER BY id
+SELECT policyname, roles, cmd, qual, with_check FROM pg_policies ORDER BY 1
+SELECT relacl FROM pg_class WHERE relname = 'typed'
+SELECT attname, attacl FROM pg_attribute WHERE attrelid = 'typed'::regclass AND attacl IS NOT NULL
+SELECT defaclrole::regrole, defaclobjtype, defaclacl FROM pg_default_acl
+SET ROLE clerk
+SELECT count(*) FROM typed
+UPDATE typed SET p = 50 WHERE id IN (1, 5)
+SELECT id, p FROM typed WHERE p = 50
+RESET ROLE
 ";
 
 /// Makes `tests/compat/format-N` anew: run once for each format, when it is settled, and committed.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "makes a fixture"]
 async fn make_a_store_of_this_format() {
-    let folder = compat().join(format!("format-{}", stewarddb::config::FORMAT_VERSION_TYPES));
+    let folder = compat().join(format!("format-{}", stewarddb::config::FORMAT_VERSION_RIGHTS));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     make(&folder.join("data")).await;
@@ -402,6 +411,17 @@ async fn make_a_store_of_this_format() {
             "INSERT INTO typed SELECT g, g FROM generate_series(3, 5000) AS g(g)",
             "DELETE FROM typed WHERE id % 7 = 3",
             "UPDATE typed SET p = p + 1 WHERE id = 4000",
+            "CREATE ROLE clerk",
+            "CREATE ROLE boss",
+            "GRANT SELECT, UPDATE (p) ON typed TO clerk WITH GRANT OPTION",
+            "SET ROLE clerk",
+            "GRANT SELECT ON typed TO boss",
+            "RESET ROLE",
+            "CREATE POLICY seen ON typed FOR SELECT USING (id < 10)",
+            "CREATE POLICY changes ON typed FOR UPDATE TO clerk USING (id < 3) WITH CHECK (p < 100)",
+            "CREATE POLICY adds ON typed FOR INSERT WITH CHECK (EXISTS (SELECT 1 FROM numbered WHERE numbered.id = typed.id))",
+            "ALTER TABLE typed ENABLE ROW LEVEL SECURITY",
+            "ALTER DEFAULT PRIVILEGES FOR ROLE boss GRANT SELECT ON TABLES TO clerk",
         ] {
             run(&mut session, sql).await.unwrap();
         }

@@ -99,9 +99,14 @@ async fn what_is_exported_comes_back_equal() {
         "SELECT * FROM many ORDER BY id LIMIT 100",
         "SELECT * FROM named ORDER BY x",
         "SELECT name, superuser, login, member_of FROM steward.roles ORDER BY name",
+        "SELECT relation, name, definition, enabled FROM steward.quality_rules ORDER BY relation, name",
+        "SELECT * FROM ruled ORDER BY id",
+        "SELECT * FROM ruled_quarantine ORDER BY id",
+        "INSERT INTO ruled VALUES (3, -3, NULL, NULL), (4, 4, 'B', NULL) RETURNING *",
+        "SELECT quarantine_rule, id FROM ruled_quarantine ORDER BY id",
         "SELECT * FROM steward.tag_references ORDER BY object, column_name",
         "SELECT * FROM steward.policies ORDER BY name",
-        "SELECT sum(PREDICT_CTR(t, 'm'))::numeric(12,6) FROM many t",
+        "SELECT sum(PREDICT_CTR(t, 'm'))::numeric(12,4) FROM many t",
         "SELECT rank, key, snippet FROM SEARCH('few', 'three', 5)",
         "INSERT INTO other.ids (note) VALUES ('next') RETURNING id",
         "SELECT * FROM twice ORDER BY m",
@@ -175,6 +180,8 @@ const OF_RICH: &[&str] = &[
     "SELECT * FROM steward.model_metrics ORDER BY model, version, metric, segment",
     "SELECT PREDICT_CTR('1', '2', jsonb_build_object(), 'ctr'), PREDICT_CTR('1', '2', jsonb_build_object(), 'ctr@2')",
     "SELECT PREDICT_CTR('3', '1', jsonb_build_object(), 'by_path')",
+    "SELECT PREDICT('line', jsonb_build_object('u', 3)), PREDICT_LABEL('net', jsonb_build_object('u', 3))",
+    "SELECT PREDICT_PROBA('class', o), PREDICT_LABEL('heaps', o), PREDICT('oddity', o) FROM (SELECT jsonb_build_object('u', 3, 'it', 2) AS o) x",
     "SELECT * FROM FEATURE_IMPORTANCE('ctr') ORDER BY 1",
     "SELECT a, c, n, p, g FROM s1.own ORDER BY n",
     "SELECT * FROM s1.own_view ORDER BY 1",
@@ -195,6 +202,10 @@ const OF_RICH: &[&str] = &[
     "SELECT relname, relkind, pg_get_userbyid(relowner) FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace WHERE nspname IN ('public', 's1', 'S 2') AND relname NOT LIKE 'scratch%' ORDER BY 1, 2",
     "SELECT proname, prosrc, pg_get_functiondef(oid) FROM pg_proc WHERE oid > 16000 AND proname IN ('h1', 'h2', 'of_it') ORDER BY 1",
     "SELECT viewname, definition FROM pg_views WHERE schemaname IN ('public', 's1') ORDER BY 1",
+    "SELECT tablename, policyname, permissive, roles, cmd, qual, with_check FROM pg_policies ORDER BY 1, 2",
+    "SELECT relname, relacl FROM pg_class WHERE relacl IS NOT NULL AND oid > 16000 AND relname NOT LIKE 'scratch%' ORDER BY 1",
+    "SELECT attrelid::regclass, attname, attacl FROM pg_attribute WHERE attacl IS NOT NULL ORDER BY 1::text, 2",
+    "SELECT defaclrole::regrole, defaclobjtype, defaclacl FROM pg_default_acl ORDER BY 1::text, 2",
     "SELECT conrelid::regclass, conname, pg_get_constraintdef(oid) FROM pg_constraint ORDER BY 1::text, 2",
     "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname IN ('public', 's1') AND indexname NOT LIKE 'scratch%' ORDER BY 1",
     "SELECT sequencename, sequenceowner, start_value, max_value, increment_by, cycle, last_value FROM pg_sequences ORDER BY 1",
@@ -271,7 +282,7 @@ async fn every_kind_of_object_comes_back() {
         files.sort();
         files
     };
-    assert_eq!(models(&at("one")).len(), 3);
+    assert_eq!(models(&at("one")).len(), 8);
     assert_eq!(models(&at("one")), models(&at("two")));
     let database = Database::open(at("copy"), &key()).unwrap();
     let mut session = database.session("steward").unwrap();

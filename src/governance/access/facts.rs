@@ -49,6 +49,8 @@ pub enum Privilege {
     Truncate,
     /// Refer to it by a foreign key.
     References,
+    /// Put triggers on it.
+    Trigger,
 }
 
 impl Privilege {
@@ -61,6 +63,7 @@ impl Privilege {
             Self::Delete => "DELETE",
             Self::Truncate => "TRUNCATE",
             Self::References => "REFERENCES",
+            Self::Trigger => "TRIGGER",
         }
     }
 }

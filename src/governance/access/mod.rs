@@ -11,7 +11,8 @@
 //! 3. A **mask** bound to the column goes before one bound to a tag; two different masks by two tags hide the value
 //!    altogether. `UNMASK` on the tag or on the policy lifts it. Tags that a classifier only suggested do not mask.
 //! 4. **Rows**: with row security on, the permissive policies of the role and command are joined by OR, the restrictive
-//!    ones by AND (PostgreSQL's rule); none permissive means no row. The owner is exempt unless forced.
+//!    ones by AND (PostgreSQL's rule); none permissive means no row. So it is for rows that are there
+//!    ([`RelationAccess::met_rows`]) and for new ones ([`RelationAccess::written_rows`]). The owner is exempt unless forced.
 
 mod facts;
 mod rows;
@@ -20,7 +21,7 @@ pub use facts::{
     ColumnAccess, Command, Grant, MaskBinding, MaskTarget, MaskingPolicy, PUBLIC, Privilege, RelationAccess, RoleFacts,
     RowPolicy, TagOnColumn, TagState, Unmask,
 };
-pub use rows::RowFilter;
+pub use rows::{RowCheck, RowFilter};
 
 use crate::error::{Error, Kind, Result};
 
@@ -53,7 +54,7 @@ pub struct Decision {
     pub columns: Vec<ColumnDecision>,
     /// Whether the right is on the relation as a whole: a table without columns can be read too.
     pub whole: bool,
-    /// The condition on rows.
+    /// The rows that are there and that the command may meet.
     pub rows: RowFilter,
 }
 
@@ -140,7 +141,23 @@ pub fn decide(role: &RoleFacts, relation: &RelationAccess, command: Command) -> 
             ColumnDecision { column_name: column.name.clone(), allowed: grant.is_some(), mask, via }
         })
         .collect();
-    Decision { columns, whole, rows: rows::filter(role, relation, owns, command) }
+    Decision { columns, whole, rows: relation.met_rows(role, command) }
+}
+
+/// Whether the role has the privilege on the relation as a whole or on each of these columns; where none is named, on any of its columns.
+pub fn may(role: &RoleFacts, relation: &RelationAccess, privilege: Privilege, columns: &[&str]) -> bool {
+    let owns = role.is_member_of(&relation.owner);
+    let on = |column: &str| allowed_via(role, relation, owns, privilege, column).is_some();
+    match columns {
+        [] => on("") || has_somewhere(role, relation, privilege),
+        columns => columns.iter().all(|column| on(column)),
+    }
+}
+
+/// Whether the role has the privilege on any column.
+fn has_somewhere(role: &RoleFacts, relation: &RelationAccess, privilege: Privilege) -> bool {
+    let mut grants = relation.grants.iter().filter(|grant| grant.privilege == privilege);
+    grants.any(|grant| grant.grantee == PUBLIC || role.is_member_of(&grant.grantee))
 }
 
 /// Refuses a masking policy that cannot take the values of a column, and one that would change their type.

@@ -1,4 +1,8 @@
-//! Which rows a role may see or write.
+//! Which rows a role meets, and which it may write.
+//!
+//! As PostgreSQL joins policies ("Policies Applied by Command Type" of its CREATE POLICY): those of the command and of ALL that concern
+//! the role, permissive ones by OR, restrictive ones by AND. A policy counts only where it says something: `USING` of rows that are
+//! there; of new rows `WITH CHECK`, or `USING` where it has none. Without a permissive one there are no rows.
 
 use super::facts::{Command, RelationAccess, RoleFacts, RowPolicy};
 
@@ -13,7 +17,7 @@ pub enum RowFilter {
     Where {
         /// Permissive policies: `(name, condition)`.
         any: Vec<(String, String)>,
-        /// Restrictive policies: `(name, condition)`.
+        /// Restrictive policies: `(name, condition)`, by their names.
         all: Vec<(String, String)>,
     },
 }
@@ -21,10 +25,6 @@ pub enum RowFilter {
 impl RowFilter {
     /// The whole condition as one SQL expression; `None` for every row.
     pub fn sql(&self) -> Option<String> {
-        let join = |parts: &[(String, String)], word: &str| {
-            let parts: Vec<String> = parts.iter().map(|(_, condition)| format!("({condition})")).collect();
-            parts.join(word)
-        };
         match self {
             Self::All => None,
             Self::None => Some("false".into()),
@@ -32,48 +32,76 @@ impl RowFilter {
             Self::Where { any, all } => Some(format!("({}) AND {}", join(any, " OR "), join(all, " AND "))),
         }
     }
+
+    /// What each row must pass, one after the other; nothing where every row does.
+    pub fn checks(&self) -> Vec<RowCheck> {
+        let check = |policy: Option<&String>, condition: String| RowCheck { policy: policy.cloned(), condition };
+        match self {
+            Self::All => Vec::new(),
+            Self::None => vec![check(None, "false".into())],
+            Self::Where { any, all } => {
+                let each = all.iter().map(|(name, condition)| check(Some(name), condition.clone()));
+                std::iter::once(check(None, join(any, " OR "))).chain(each).collect()
+            }
+        }
+    }
 }
 
-/// The condition on rows for the role and command. For INSERT it is the condition that new rows must satisfy; for UPDATE
-/// the one that old rows must (new ones: `RelationAccess::written_rows`).
-pub fn filter(role: &RoleFacts, relation: &RelationAccess, owns: bool, command: Command) -> RowFilter {
-    let condition = |policy: &RowPolicy| match command {
-        Command::Insert => policy.check.clone().or(policy.using.clone()),
-        _ => policy.using.clone(),
-    };
-    combine(role, relation, owns, command, condition)
+fn join(parts: &[(String, String)], word: &str) -> String {
+    let parts: Vec<String> = parts.iter().map(|(_, condition)| format!("({condition})")).collect();
+    parts.join(word)
+}
+
+/// What rows must pass, where those that do not are an error and not left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowCheck {
+    /// The policy to name; none for the permissive ones, of which one must hold.
+    pub policy: Option<String>,
+    /// The condition, as SQL.
+    pub condition: String,
 }
 
 impl RelationAccess {
-    /// The condition that rows must satisfy after INSERT or UPDATE by the role.
-    pub fn written_rows(&self, role: &RoleFacts, command: Command) -> RowFilter {
+    /// Whether row policies bind the role.
+    pub fn binds(&self, role: &RoleFacts) -> bool {
         let owns = role.is_member_of(&self.owner);
-        combine(role, self, owns, command, |policy| policy.check.clone().or(policy.using.clone()))
+        let exempt = role.superuser || role.bypass_row_security || (owns && !self.force_row_security);
+        self.row_security && !exempt
     }
-}
 
-fn combine(
-    role: &RoleFacts,
-    relation: &RelationAccess,
-    owns: bool,
-    command: Command,
-    condition: impl Fn(&RowPolicy) -> Option<String>,
-) -> RowFilter {
-    let exempt = role.superuser || role.bypass_row_security || (owns && !relation.force_row_security);
-    if !relation.row_security || exempt {
-        return RowFilter::All;
+    /// The rows that are there and that the role may meet by the command. INSERT meets none.
+    pub fn met_rows(&self, role: &RoleFacts, command: Command) -> RowFilter {
+        self.combine(role, command, |policy| policy.using.as_ref())
     }
-    let concerns = |policy: &&RowPolicy| {
-        let for_role =
-            policy.roles.is_empty() || policy.roles.iter().any(|name| name == super::PUBLIC || role.is_member_of(name));
-        for_role && policy.command.is_none_or(|wanted| wanted == command)
-    };
-    let (mut any, mut all) = (Vec::new(), Vec::new());
-    for policy in relation.row_policies.iter().filter(concerns) {
-        // A policy without a condition for this command lets every row pass.
-        let condition = condition(policy).unwrap_or_else(|| "true".into());
-        let list = if policy.permissive { &mut any } else { &mut all };
-        list.push((policy.name.clone(), condition));
+
+    /// The rows that the role may add by INSERT, or put in the place of others by UPDATE.
+    pub fn written_rows(&self, role: &RoleFacts, command: Command) -> RowFilter {
+        self.combine(role, command, |policy| policy.check.as_ref().or(policy.using.as_ref()))
     }
-    if any.is_empty() { RowFilter::None } else { RowFilter::Where { any, all } }
+
+    fn combine<'a>(
+        &'a self,
+        role: &RoleFacts,
+        command: Command,
+        condition: impl Fn(&'a RowPolicy) -> Option<&'a String>,
+    ) -> RowFilter {
+        if !self.binds(role) {
+            return RowFilter::All;
+        }
+        let concerns = |policy: &&RowPolicy| {
+            let mut roles = policy.roles.iter();
+            let for_role =
+                policy.roles.is_empty() || roles.any(|name| name == super::PUBLIC || role.is_member_of(name));
+            for_role && policy.command.is_none_or(|wanted| wanted == command)
+        };
+        let (mut any, mut all) = (Vec::new(), Vec::new());
+        for policy in self.row_policies.iter().filter(concerns) {
+            if let Some(condition) = condition(policy) {
+                let list = if policy.permissive { &mut any } else { &mut all };
+                list.push((policy.name.clone(), condition.clone()));
+            }
+        }
+        all.sort();
+        if any.is_empty() { RowFilter::None } else { RowFilter::Where { any, all } }
+    }
 }

@@ -74,6 +74,24 @@ fn column_grants_open_one_column() {
 }
 
 #[test]
+fn rights_to_write_may_be_on_columns() {
+    let mut relation = users();
+    relation.grants = vec![
+        Grant { grantee: "staff".into(), privilege: Privilege::Update, column_name: Some("email".into()) },
+        Grant { grantee: "staff".into(), privilege: Privilege::Insert, column_name: None },
+    ];
+    let may_do = |name: &str, privilege, columns: &[&str]| may(&role(name), &relation, privilege, columns);
+    assert!(may_do("staff", Privilege::Update, &["email"]));
+    assert!(may_do("staff", Privilege::Update, &[]), "on some column");
+    assert!(!may_do("staff", Privilege::Update, &["id"]));
+    assert!(!may_do("staff", Privilege::Update, &["email", "id"]));
+    assert!(may_do("staff", Privilege::Insert, &["email", "id"]));
+    assert!(!may_do("staff", Privilege::Delete, &[]));
+    assert!(!may_do("stranger", Privilege::Update, &["email"]) && !may_do("stranger", Privilege::Update, &[]));
+    assert!(may_do("boss", Privilege::Update, &["id"]) && may_do("boss", Privilege::References, &["id"]));
+}
+
+#[test]
 fn unmask_by_tag_or_policy_and_by_no_other() {
     let relation = users();
     let with = |right| RoleFacts { unmask: vec![right], ..role("staff") };
@@ -132,6 +150,42 @@ fn rows_by_policies_as_in_postgresql() {
     assert_eq!(decide(&bypass, &relation, Command::Select).rows, RowFilter::All);
     relation.row_policies[0].check = Some("z".into());
     assert_eq!(relation.written_rows(&role("boss"), Command::Insert).sql().as_deref(), Some("((z)) AND (y)"));
+    assert_eq!(relation.met_rows(&role("boss"), Command::Update).sql().as_deref(), Some("((x = 1)) AND (y)"));
+}
+
+#[test]
+fn policies_of_a_command_count_for_it_alone() {
+    let row = |name: &str, permissive, command, using: Option<&str>, check: Option<&str>| RowPolicy {
+        name: name.into(),
+        permissive,
+        command,
+        roles: Vec::new(),
+        using: using.map(str::to_owned),
+        check: check.map(str::to_owned),
+    };
+    let mut relation = users();
+    relation.row_security = true;
+    relation.row_policies = vec![
+        row("read", true, Some(Command::Select), Some("seen"), None),
+        row("add", true, Some(Command::Insert), None, Some("new")),
+        row("change", true, Some(Command::Update), Some("old"), Some("new")),
+        row("z", false, None, Some("y"), Some("x")),
+        row("a", false, Some(Command::Insert), None, Some("w")),
+    ];
+    let staff = role("staff");
+    let met = |command| relation.met_rows(&staff, command).sql();
+    let written = |command| relation.written_rows(&staff, command).sql();
+    assert_eq!(met(Command::Select).as_deref(), Some("((seen)) AND (y)"));
+    assert_eq!(met(Command::Update).as_deref(), Some("((old)) AND (y)"));
+    assert_eq!(met(Command::Delete).as_deref(), Some("false"), "none permissive");
+    assert_eq!(met(Command::Insert).as_deref(), Some("false"), "one that says nothing of rows that are there");
+    assert_eq!(written(Command::Insert).as_deref(), Some("((new)) AND (w) AND (x)"), "restrictive ones by name");
+    assert_eq!(written(Command::Update).as_deref(), Some("((new)) AND (x)"));
+    let checks = relation.written_rows(&staff, Command::Insert).checks();
+    let named: Vec<_> = checks.iter().map(|check| (check.policy.as_deref(), check.condition.as_str())).collect();
+    assert_eq!(named, [(None, "(new)"), (Some("a"), "w"), (Some("z"), "x")]);
+    assert_eq!(relation.written_rows(&role("boss"), Command::Insert).checks(), [], "the owner");
+    assert_eq!(relation.met_rows(&staff, Command::Delete).checks()[0].condition, "false");
 }
 
 #[test]

@@ -22,6 +22,11 @@ impl Dimension {
     pub const ALL: [Dimension; 6] =
         [Self::Completeness, Self::Uniqueness, Self::Validity, Self::Consistency, Self::Accuracy, Self::Timeliness];
 
+    /// The dimension of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dimension| dimension.name() == name)
+    }
+
     /// The name in SQL.
     pub fn name(self) -> &'static str {
         match self {

@@ -7,13 +7,13 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use super::network::Network;
-use super::parameters::{Step, penalties};
 use super::plan::{CROSS_LAYERS, HIDDEN};
 use super::training::Rows;
 use crate::config;
 use crate::error::Result;
 use crate::models::device::{self, BagOf, ClickNetwork, ClickPlan, ClickRows, Device, StepScale};
 use crate::models::features::Encoded;
+use crate::models::layers::{Step, penalties};
 
 /// A training that runs on the device.
 pub(super) struct Accelerated {

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::calibration::Calibration;
-use super::evaluation::Metric;
 use super::model::CtrModel;
 use super::network::Network;
 use super::options::CtrOptions;
 use super::plan::Plan;
 use crate::error::{Error, Kind, Result};
+use crate::models::evaluation::Metric;
 use crate::models::features::FeatureSpec;
 use crate::models::weights::{Weights, pack, unpack};
 
@@ -31,6 +31,11 @@ struct Header {
 }
 
 impl CtrModel {
+    /// Whether bytes are those of a click model, whole or damaged.
+    pub fn is_in(bytes: &[u8]) -> bool {
+        bytes.starts_with(MAGIC)
+    }
+
     /// The whole model as bytes: a JSON header and safetensors.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let header = Header {

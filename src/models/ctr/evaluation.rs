@@ -1,24 +1,10 @@
 //! How good a click model is, beside always saying the training rows' rate.
 
-use serde::{Deserialize, Serialize};
-
+use crate::models::evaluation::{Measured, Metric};
 use crate::models::metrics;
 
-/// One line of `EVALUATE`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Metric {
-    /// `auc`, `gauc`, `logloss`, `normalised_entropy`, `calibration` (expected calibration error, ten bins), `ctr` (the
-    /// rate that was), `predicted_ctr`; and `baseline_*` of the constant predictor.
-    pub metric: String,
-    /// Its value; `None` where the rows cannot tell (AUC of one class).
-    pub value: Option<f64>,
-    /// Which rows: `test` (not trained, not calibrated on), `train` (too few rows to set any aside) or `given`.
-    pub segment: String,
-    /// Rows that counted.
-    pub n: usize,
-}
-
-/// Every measure of `probabilities` against `labels`; `users` (hashes) for `gauc`, `constant` the training rows' rate.
+/// Every measure of `probabilities` against `labels`: `auc`, `gauc`, `logloss`, `normalised_entropy`, `calibration` (expected
+/// calibration error, ten bins), `ctr` (the rate that was), `predicted_ctr`; and `baseline_*` of the constant predictor. `users` (hashes) for `gauc`, `constant` the training rows' rate.
 pub(super) fn measure(
     probabilities: &[f32],
     labels: &[bool],
@@ -27,17 +13,8 @@ pub(super) fn measure(
     segment: &str,
 ) -> Vec<Metric> {
     let always = vec![constant as f32; labels.len()];
-    let mut all = Vec::new();
-    let mut add = |metric: &str, n: usize, value: f64, baseline: Option<f64>| {
-        let line = |metric: String, value: f64| Metric {
-            metric,
-            value: value.is_finite().then_some(value),
-            segment: segment.to_string(),
-            n,
-        };
-        all.push(line(metric.to_string(), value));
-        all.extend(baseline.map(|baseline| line(format!("baseline_{metric}"), baseline)));
-    };
+    let mut all = Measured::of(segment);
+    let mut add = |metric: &str, n, value, baseline| all.add(metric, n, value, baseline);
     let n = labels.len();
     let auc = metrics::auc(probabilities, labels);
     add("auc", n, auc, Some(if auc.is_nan() { f64::NAN } else { 0.5 }));
@@ -57,7 +34,7 @@ pub(super) fn measure(
     add("ctr", n, metrics::rate(labels), Some(constant));
     let predicted = probabilities.iter().map(|p| *p as f64).sum::<f64>() / n as f64;
     add("predicted_ctr", n, predicted, None);
-    all
+    all.lines()
 }
 
 #[cfg(test)]

@@ -6,11 +6,9 @@ use super::model::CtrModel;
 use super::network::sigmoid;
 use super::training::{Rows, logits};
 use crate::error::Result;
+use crate::models::features::permutation;
 use crate::models::metrics;
-use crate::models::random::Random;
 
-/// Rows looked at for the importance of features.
-const IMPORTANCE_ROWS_MAX: usize = 4_000;
 /// Features named in a [`Detail`].
 const TOP_FEATURES: usize = 5;
 
@@ -63,23 +61,10 @@ impl CtrModel {
     }
 
     /// See [`feature_importance`](Self::feature_importance).
-    pub(super) fn permutation_importance(&self, rows: &Rows) -> Vec<(String, f64)> {
-        let mut random = Random::new(self.options.seed ^ 0x1337);
-        let mut places: Vec<usize> = (0..rows.labels.len()).collect();
-        random.shuffle(&mut places);
-        places.truncate(IMPORTANCE_ROWS_MAX);
-        let sample = rows.encoded.take(&places);
-        let labels: Vec<bool> = places.iter().filter_map(|place| rows.labels.get(*place).copied()).collect();
-        let before = metrics::logloss(&self.probabilities(&sample), &labels);
-        let mut order: Vec<usize> = (0..places.len()).collect();
-        let mut all: Vec<(String, f64)> = Vec::new();
-        for input in self.spec.inputs() {
-            random.shuffle(&mut order);
-            let after =
-                metrics::logloss(&self.probabilities(&self.spec.permuted(&sample, &input.name, &order)), &labels);
-            all.push((input.name, after - before));
-        }
-        all.sort_by(|a, b| b.1.total_cmp(&a.1));
-        all
+    pub(super) fn permutation_importance(&self, rows: &Rows) -> Result<Vec<(String, f64)>> {
+        permutation(&self.spec, &rows.encoded, self.options.seed, &mut |encoded, places| {
+            let labels: Vec<bool> = places.iter().filter_map(|place| rows.labels.get(*place).copied()).collect();
+            Ok(metrics::logloss(&self.probabilities(encoded), &labels))
+        })
     }
 }

@@ -24,13 +24,11 @@
 mod accelerated;
 mod bytes;
 mod calibration;
-mod dense;
 mod evaluation;
 mod explain;
 mod model;
 mod network;
 mod options;
-mod parameters;
 mod parts;
 mod plan;
 mod rows;
@@ -38,8 +36,6 @@ mod rows;
 mod tests;
 mod training;
 
-pub use evaluation::Metric;
 pub use explain::Detail;
 pub use model::CtrModel;
-pub use options::{Architecture, CalibrationMethod, CtrOptions, Split};
-pub use training::Progress;
+pub use options::{Architecture, CalibrationMethod, CtrOptions};

@@ -3,15 +3,17 @@
 use arrow::array::RecordBatch;
 
 use super::calibration::Calibration;
-use super::evaluation::{Metric, measure};
+use super::evaluation::measure;
 use super::network::Network;
 use super::options::CtrOptions;
 use super::plan::Plan;
-use super::rows::{Parts, read_labels};
-use super::training::{Progress, Rows, fit, logits};
+use super::rows::Parts;
+use super::training::{Rows, fit, logits};
 use crate::error::Result;
+use crate::models::evaluation::{Metric, Progress};
 use crate::models::features::{Encoded, FeatureOptions, FeatureSpec, InputColumn, text_hashes};
 use crate::models::metrics;
+use crate::models::rows::{not_features, truths};
 
 /// Rows up to which the network is trained a second time with the validation rows.
 const REFIT_ROWS_MAX: usize = 500_000;
@@ -99,7 +101,7 @@ impl CtrModel {
         let probabilities = model.probabilities(&judged.encoded);
         // Without parts, `train` may have grown by no rows: labels and probabilities stay in step.
         model.evaluation = measure(&probabilities, &judged.labels, users.as_deref(), rate, segment);
-        model.importance = model.permutation_importance(judged);
+        model.importance = model.permutation_importance(judged)?;
         Ok(model)
     }
 
@@ -119,7 +121,7 @@ impl CtrModel {
         let mut users = self.users(batches)?;
         let mut keep = Vec::new();
         for batch in batches {
-            let read = read_labels(batch, &self.options.label_col)?;
+            let read = truths(batch, &self.options.label_col)?;
             for (probability, label) in self.predict(batch)?.into_iter().zip(read) {
                 keep.push(label.is_some());
                 if let Some(label) = label {
@@ -197,14 +199,9 @@ fn encode_all(spec: &FeatureSpec, batches: &[RecordBatch]) -> Result<Encoded> {
 }
 
 fn feature_options(batches: &[RecordBatch], options: &CtrOptions) -> FeatureOptions {
-    use crate::models::features::Family;
     let mut ignored = vec![options.label_col.clone()];
-    if let Some(time_col) = &options.time_col {
-        // A number that only grows says nothing of tomorrow; hour and weekday of a timestamp do.
-        let array = batches.first().and_then(|batch| batch.column_by_name(time_col));
-        if array.and_then(|array| Family::of(array.data_type())) != Some(Family::Time) {
-            ignored.push(time_col.clone());
-        }
+    if let Some(first) = batches.first() {
+        ignored.extend(not_features(first.schema_ref(), options.time_col.as_ref()));
     }
     let with = |one: &Option<String>, more: &[String]| one.iter().chain(more).cloned().collect::<Vec<_>>();
     FeatureOptions {
@@ -212,6 +209,6 @@ fn feature_options(batches: &[RecordBatch], options: &CtrOptions) -> FeatureOpti
         ids: options.user_col.iter().chain(&options.item_col).cloned().collect(),
         user: with(&options.user_col, &options.user_features),
         item: with(&options.item_col, &options.item_features),
-        count_min: 0,
+        ..FeatureOptions::default()
     }
 }

@@ -5,10 +5,10 @@
 //! are written out by hand and checked against differences in the tests.
 
 use super::accelerated::Resident;
-use super::dense::Layer;
-use super::parameters::{Block, Step, Table};
 use super::plan::{CROSS_LAYERS, HIDDEN, Plan};
 use crate::models::features::Encoded;
+use crate::models::layers::Layer;
+use crate::models::layers::{Block, Step, Table};
 use crate::models::random::Random;
 
 /// Weights, and what training needs beside them.

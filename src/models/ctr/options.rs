@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
 use crate::fail;
+use crate::models::rows::Split;
 
 /// The form of the function from features to a logit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,15 +49,6 @@ impl Architecture {
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, architecture)| *architecture == self).map_or("", |(name, _)| name)
     }
-}
-
-/// How rows are set aside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Split {
-    /// The latest rows by the time column.
-    Time,
-    /// Rows by chance (seeded).
-    Random,
 }
 
 /// How a raw probability becomes one that can be believed.

@@ -3,8 +3,8 @@
 //! Each part is a pair: `x` reads the gathered rows in `work.row` and adds to `work.logits`; `x_back` takes the loss's slope
 //! at each logit, adds to its own gradients and to `work.row_slope`. They rely on what the forward half left in `work`.
 
-use super::dense::{multiply, plain, transposed};
 use super::network::{Network, Work};
+use crate::models::layers::{multiply, plain, transposed};
 
 impl Network {
     /// Half of (square of the sum - sum of squares) over the slots' vectors: every pair's product in linear time.

@@ -3,10 +3,11 @@
 use super::accelerated::Accelerated;
 use super::network::{Network, Work};
 use super::options::CtrOptions;
-use super::parameters::Step;
 use super::plan::Plan;
 use crate::error::Result;
+use crate::models::evaluation::Progress;
 use crate::models::features::Encoded;
+use crate::models::layers::Step;
 use crate::models::metrics;
 use crate::models::random::Random;
 
@@ -17,21 +18,6 @@ const PATIENCE: usize = 4;
 const RISE_MIN: f64 = 0.002;
 /// Rows that pass through the network at once where no gradient is wanted.
 const FORWARD_ROWS: usize = 512;
-
-/// How far training is; given after each epoch.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Progress {
-    /// Epochs done, from 1.
-    pub epoch: usize,
-    /// Epochs at most.
-    pub epochs: usize,
-    /// Mean log-loss over the epoch's training rows, as they were met.
-    pub train_loss: f64,
-    /// Log-loss on the validation rows; NaN without any.
-    pub eval_logloss: f64,
-    /// AUC on the validation rows; NaN without any.
-    pub eval_auc: f64,
-}
 
 /// Encoded rows and their labels.
 #[derive(Debug, Clone, Default)]
@@ -93,7 +79,11 @@ pub(super) fn fit(
             eval_logloss = metrics::logloss(&probabilities, &validation.labels);
             eval_auc = metrics::auc(&logits, &validation.labels);
         }
-        progress(Progress { epoch, epochs, train_loss: loss / rows.max(1) as f64, eval_logloss, eval_auc })?;
+        let held_out = match validation {
+            Some(_) => vec![("log-loss", eval_logloss), ("AUC", eval_auc)],
+            None => Vec::new(),
+        };
+        progress(Progress { epoch, epochs, loss: ("log-loss", loss / rows.max(1) as f64), held_out })?;
         if validation.is_none() {
             continue;
         }

@@ -59,6 +59,22 @@ impl Encoded {
         }
     }
 
+    /// Calls `each(column, value)` for every column of `row` that is not 0 where entries and dense numbers are the columns of one
+    /// matrix: `table_rows` for the entries, then the dense numbers.
+    pub fn columns(&self, row: usize, table_rows: usize, mut each: impl FnMut(usize, f32)) {
+        self.entries(row, |_, id, weight| each(id as usize, weight));
+        self.dense_of(row).iter().enumerate().for_each(|(place, value)| each(table_rows + place, *value));
+    }
+
+    /// Counts the entries of all rows.
+    pub fn count(&self, counts: &mut [u32]) {
+        for id in self.ids.iter().chain(self.bags.iter().flat_map(|bag| &bag.ids)) {
+            if let Some(count) = counts.get_mut(*id as usize) {
+                *count = count.saturating_add(1);
+            }
+        }
+    }
+
     /// The given rows alone, in the given order.
     pub fn take(&self, rows: &[usize]) -> Self {
         let mut taken = Self { rows: rows.len(), width: self.width, dense_width: self.dense_width, ..Self::default() };

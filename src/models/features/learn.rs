@@ -2,22 +2,49 @@
 
 use std::collections::HashMap;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
 
-use super::column::{Family, numbers, text_hashes, texts};
+use super::column::Family;
+use super::gather::{Counts, Gathered, Sample};
 use super::spec::{ColumnSpec, FeatureSpec, Shape, Side, squash};
 use crate::config;
 use crate::error::Result;
 use crate::fail;
 
-/// Average characters beyond which a text column is read as words rather than as one value.
-const WORDS_CHARACTERS: f64 = 40.0;
 /// A number with at most this many distinct values gets a bin for each.
 const EXACT_BINS_MAX: usize = 40;
 /// Quantile bins of any other number at most.
 const BINS_MAX: usize = 32;
-/// Values looked at when quantiles are taken.
-const QUANTILE_VALUES_MAX: usize = 200_000;
+/// Average characters beyond which a text column is read as words rather than as one value.
+pub(super) const WORDS_CHARACTERS: f64 = 40.0;
+/// Texts after which those that are long on average are counted no more: they will be words.
+pub(super) const WORDS_TEXTS_SURE: usize = 10_000;
+
+/// What becomes of numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum NumberForm {
+    /// A bin of its own for each value or quantile, and beside it the standardised value or logarithm: for networks that weigh
+    /// entries.
+    #[default]
+    Binned,
+    /// The standardised value alone, however far out it lies: what is linear in it stays so.
+    Plain,
+    /// The standardised value or logarithm, whichever is less skewed, within some deviations of the mean.
+    Smooth,
+}
+
+impl NumberForm {
+    /// Standard deviations at which a number is cut off.
+    pub(super) fn bound(self) -> f32 {
+        match self {
+            Self::Binned => 5.0,
+            // Far enough for every honest number, near enough for sums of squares in 32 bits.
+            Self::Plain => 1e9,
+            Self::Smooth => 10.0,
+        }
+    }
+}
 
 /// What the caller knows about columns.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +59,104 @@ pub struct FeatureOptions {
     pub item: Vec<String>,
     /// A value seen less often than this in training shares a bucket with the other rare ones. 0: 2 to 8 by rows.
     pub count_min: u32,
+    /// What becomes of numbers.
+    pub numbers: NumberForm,
+}
+
+/// Learns a [`FeatureSpec`] from batches that go by once, all of one schema. What is kept of them is bounded, but for the different
+/// values of columns of names, which are counted (16 bytes each).
+#[derive(Debug)]
+pub struct Learner {
+    options: FeatureOptions,
+    /// Place in the batches, name, and what is known so far.
+    columns: Vec<(usize, String, Family, Gathered)>,
+}
+
+impl Learner {
+    /// A learner for batches of this schema. A column of a type that no feature can be made of is
+    /// [`DatatypeMismatch`](crate::Kind::DatatypeMismatch), one that the options name and that is not there
+    /// [`UndefinedColumn`](crate::Kind::UndefinedColumn).
+    pub fn new(schema: &Schema, options: &FeatureOptions) -> Result<Self> {
+        for name in options.user.iter().chain(&options.item).chain(&options.ids) {
+            if schema.column_with_name(name).is_none() {
+                fail!(UndefinedColumn, "column \"{name}\" is not among the columns to train on");
+            }
+        }
+        let mut columns: Vec<(usize, String, Family, Gathered)> = Vec::new();
+        for (place, field) in schema.fields().iter().enumerate() {
+            let name = field.name();
+            if options.ignored.contains(name) {
+                continue;
+            }
+            if columns.iter().any(|(_, known, ..)| known == name) {
+                fail!(DuplicateColumn, "column \"{name}\" is given twice");
+            }
+            let Some(family) = Family::of(field.data_type()) else {
+                fail!(
+                    DatatypeMismatch,
+                    "column \"{name}\" has type {}, which a model cannot read; leave it out or cast it",
+                    field.data_type()
+                );
+            };
+            let gathered = match family {
+                Family::Nothing => Gathered::Nothing,
+                Family::Time => Gathered::Time,
+                Family::Integer if names_an_id(name, options) => Gathered::Category(Counts::default()),
+                Family::Integer | Family::Float | Family::Bool => Gathered::Numbers(Sample::default()),
+                Family::Text => Gathered::Texts { counts: Some(Counts::default()), characters: 0, texts: 0, rows: 0 },
+            };
+            columns.push((place, name.clone(), family, gathered));
+        }
+        Ok(Self { options: options.clone(), columns })
+    }
+
+    /// Looks at the rows of a batch.
+    pub fn see(&mut self, batch: &RecordBatch) -> Result<()> {
+        for (place, name, _, gathered) in &mut self.columns {
+            if let Some(array) = batch.columns().get(*place) {
+                gathered.see(name, array)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The encoding of what was seen. How often each entry occurs is not known to it yet: see [`FeatureSpec::counted`].
+    pub fn finish(self) -> FeatureSpec {
+        let mut spec = FeatureSpec {
+            columns: Vec::new(),
+            ignored: self.options.ignored.clone(),
+            width: 0,
+            bags: 0,
+            dense_width: 0,
+            table_rows: 0,
+            counts: Vec::new(),
+        };
+        for (_, name, family, gathered) in self.columns {
+            let mut vocabulary = HashMap::new();
+            let shape = match gathered {
+                Gathered::Nothing => Shape::Nothing,
+                Gathered::Time => spec.time(),
+                Gathered::Numbers(sample) => spec.number(sample, self.options.numbers),
+                Gathered::Category(counts) => spec.category(counts, &self.options, &mut vocabulary),
+                Gathered::Texts { counts, characters, texts, rows } => match counts {
+                    Some(counts) if characters as f64 / texts.max(1) as f64 <= WORDS_CHARACTERS => {
+                        spec.category(counts, &self.options, &mut vocabulary)
+                    }
+                    _ => spec.words(rows),
+                },
+            };
+            let side = if self.options.user.contains(&name) {
+                Side::User
+            } else if self.options.item.contains(&name) || starts_like_item(&name) {
+                Side::Item
+            } else {
+                Side::User
+            };
+            spec.columns.push(ColumnSpec { name, family, side, shape, vocabulary, commonest: Vec::new() });
+        }
+        spec.part_sides();
+        spec
+    }
 }
 
 impl FeatureSpec {
@@ -45,143 +170,80 @@ impl FeatureSpec {
     /// A column of a type that no feature can be made of is [`DatatypeMismatch`](crate::Kind::DatatypeMismatch).
     pub fn learn(batches: &[RecordBatch], options: &FeatureOptions) -> Result<Self> {
         let Some(first) = batches.first() else { fail!(InvalidParameter, "there are no rows to train on") };
-        for name in options.user.iter().chain(&options.item).chain(&options.ids) {
-            if first.schema_ref().column_with_name(name).is_none() {
-                fail!(UndefinedColumn, "column \"{name}\" is not among the columns to train on");
-            }
+        let mut learner = Learner::new(first.schema_ref(), options)?;
+        batches.iter().try_for_each(|batch| learner.see(batch))?;
+        let mut spec = learner.finish();
+        let mut counts = vec![0u32; spec.table_rows];
+        for batch in batches {
+            spec.encode(batch)?.count(&mut counts);
         }
-        let mut spec = FeatureSpec {
-            columns: Vec::new(),
-            ignored: options.ignored.clone(),
-            width: 0,
-            bags: 0,
-            dense_width: 0,
-            table_rows: 0,
-            counts: Vec::new(),
-        };
-        for (place, field) in first.schema_ref().fields().iter().enumerate() {
-            if options.ignored.contains(field.name()) {
-                continue;
-            }
-            if spec.columns.iter().any(|column| column.name == *field.name()) {
-                fail!(DuplicateColumn, "column \"{}\" is given twice", field.name());
-            }
-            let arrays: Vec<ArrayRef> =
-                batches.iter().filter_map(|batch| batch.columns().get(place).cloned()).collect();
-            let column = spec.learn_column(field.name(), &arrays, options)?;
-            spec.columns.push(column);
-        }
-        spec.part_sides();
-        spec.count(batches)?;
+        spec.counted(counts);
         Ok(spec)
     }
 
-    fn learn_column(&mut self, name: &str, arrays: &[ArrayRef], options: &FeatureOptions) -> Result<ColumnSpec> {
-        let data_type = arrays.first().map(|array| array.data_type().clone());
-        let Some(family) = data_type.as_ref().and_then(Family::of) else {
-            fail!(
-                DatatypeMismatch,
-                "column \"{name}\" has type {}, which a model cannot read; leave it out or cast it",
-                data_type.map_or_else(String::new, |data_type| data_type.to_string())
-            );
-        };
-        let mut vocabulary = HashMap::new();
-        let shape = match family {
-            Family::Nothing => Shape::Nothing,
-            Family::Time => {
-                let shape = Shape::Time { slot: self.width, base: self.table_rows as u32 };
-                self.width += 2;
-                self.table_rows += 33;
-                shape
-            }
-            Family::Integer if names_an_id(name, options) => self.category(name, arrays, options, &mut vocabulary)?,
-            Family::Integer | Family::Float | Family::Bool => self.number(name, arrays)?,
-            Family::Text if average_characters(name, arrays)? > WORDS_CHARACTERS => self.words(arrays),
-            Family::Text => self.category(name, arrays, options, &mut vocabulary)?,
-        };
-        let side = if options.user.iter().any(|column| column == name) {
-            Side::User
-        } else if options.item.iter().any(|column| column == name) || starts_like_item(name) {
-            Side::Item
-        } else {
-            Side::User
-        };
-        Ok(ColumnSpec { name: name.to_string(), family, side, shape, vocabulary, commonest: Vec::new() })
+    fn time(&mut self) -> Shape {
+        let shape = Shape::Time { slot: self.width, base: self.table_rows as u32 };
+        self.width += 2;
+        self.table_rows += 33;
+        shape
     }
 
-    fn number(&mut self, name: &str, arrays: &[ArrayRef]) -> Result<Shape> {
-        let mut values = Vec::new();
-        for array in arrays {
-            values.extend(numbers(name, array)?.into_iter().filter(|value| !value.is_nan()));
-        }
-        let all = values.len();
-        // Quantiles of every k-th value are near enough, and a fixed stride keeps training repeatable.
-        let stride = all.div_ceil(QUANTILE_VALUES_MAX).max(1);
-        let mut values: Vec<f64> = values.into_iter().step_by(stride).collect();
+    fn number(&mut self, sample: Sample, form: NumberForm) -> Shape {
+        let is_missing_sometimes = sample.missing > 0;
+        let is_constant = sample.is_constant();
+        let mut values = sample.values;
         values.sort_unstable_by(f64::total_cmp);
-        let edges = edges(&values);
-        if edges.is_empty() && all == arrays.iter().map(|array| array.len()).sum::<usize>() {
-            return Ok(Shape::Nothing);
+        let edges = if form == NumberForm::Binned { edges(&values) } else { Vec::new() };
+        // Of one that is sometimes missing, that is what can be learnt.
+        if !is_missing_sometimes && (is_constant || (form == NumberForm::Binned && edges.is_empty())) {
+            return Shape::Nothing;
         }
-        let log = skewness(&values, true).abs() < skewness(&values, false).abs();
+        let log = form != NumberForm::Plain && skewness(&values, true).abs() < skewness(&values, false).abs();
         let squashed = || values.iter().map(|value| squash(*value, log));
         let mean = squashed().sum::<f64>() / values.len().max(1) as f64;
         let variance = squashed().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len().max(1) as f64;
         let deviation = if variance > 0.0 { variance.sqrt() } else { 1.0 };
+        let has_slot = form == NumberForm::Binned || is_missing_sometimes;
         let shape = Shape::Number {
-            slot: self.width,
+            slot: has_slot.then_some(self.width),
             base: self.table_rows as u32,
             dense: self.dense_width,
             log,
             scale: vec![if mean.is_finite() { mean } else { 0.0 }, if deviation.is_finite() { deviation } else { 1.0 }],
+            bound: form.bound(),
             edges: edges.clone(),
         };
-        self.width += 1;
         self.dense_width += 1;
-        self.table_rows += edges.len() + 2;
-        Ok(shape)
+        if has_slot {
+            self.width += 1;
+            self.table_rows += edges.len() + 2;
+        }
+        shape
     }
 
-    fn category(
-        &mut self,
-        name: &str,
-        arrays: &[ArrayRef],
-        options: &FeatureOptions,
-        vocabulary: &mut HashMap<u64, u32>,
-    ) -> Result<Shape> {
-        let mut counts: HashMap<u64, u32> = HashMap::new();
-        let (mut rows, mut missing) = (0usize, 0usize);
-        for array in arrays {
-            for hash in text_hashes(name, array)? {
-                rows += 1;
-                match hash {
-                    Some(hash) => *counts.entry(hash).or_default() += 1,
-                    None => missing += 1,
-                }
-            }
-        }
-        if counts.is_empty() || (counts.len() == 1 && missing == 0) {
-            return Ok(Shape::Nothing);
+    fn category(&mut self, counts: Counts, options: &FeatureOptions, vocabulary: &mut HashMap<u64, u32>) -> Shape {
+        let Counts { of, rows, missing } = counts;
+        if of.is_empty() || (of.len() == 1 && missing == 0) {
+            return Shape::Nothing;
         }
         let count_min = match options.count_min {
             0 => (rows / 20_000).clamp(2, 8) as u32,
             given => given,
         };
         let mut known: Vec<(u64, u32)> =
-            counts.iter().filter(|(_, count)| **count >= count_min).map(|(h, c)| (*h, *c)).collect();
+            of.iter().filter(|(_, count)| **count >= count_min).map(|(h, c)| (*h, *c)).collect();
         known.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
         known.truncate(config::MODEL_VOCABULARY_MAX);
-        let buckets = ((counts.len() - known.len()) / 500).clamp(1, 64) as u32;
+        let buckets = ((of.len() - known.len()) / 500).clamp(1, 64) as u32;
         vocabulary.extend(known.iter().enumerate().map(|(place, (hash, _))| (*hash, place as u32)));
         let shape =
             Shape::Category { slot: self.width, base: self.table_rows as u32, buckets, known: known.len() as u32 };
         self.width += 1;
         self.table_rows += 1 + buckets as usize + known.len();
-        Ok(shape)
+        shape
     }
 
-    fn words(&mut self, arrays: &[ArrayRef]) -> Shape {
-        let rows: usize = arrays.iter().map(|array| array.len()).sum();
+    fn words(&mut self, rows: usize) -> Shape {
         let buckets = rows.next_power_of_two().clamp(1 << 10, 1 << 16) as u32;
         let shape = Shape::Words { bag: self.bags, base: self.table_rows as u32, buckets };
         self.bags += 1;
@@ -201,30 +263,21 @@ impl FeatureSpec {
         }
     }
 
-    /// Counts the table's rows over the training batches and notes each slot's commonest entry.
-    fn count(&mut self, batches: &[RecordBatch]) -> Result<()> {
-        let mut counts = vec![0u32; self.table_rows];
-        for batch in batches {
-            let encoded = self.encode(batch)?;
-            for id in encoded.ids.iter().chain(encoded.bags.iter().flat_map(|bag| &bag.ids)) {
-                if let Some(count) = counts.get_mut(*id as usize) {
-                    *count = count.saturating_add(1);
-                }
-            }
-        }
+    /// Takes how often each row of the table occurred in training ([`Encoded::count`](super::Encoded::count)), and notes each slot's
+    /// commonest entry.
+    pub fn counted(&mut self, counts: Vec<u32>) {
         let commonest = |from: u32, rows: u32| {
             (from..from + rows).max_by_key(|id| (counts.get(*id as usize), std::cmp::Reverse(*id))).unwrap_or(from)
         };
         for column in &mut self.columns {
             column.commonest = match &column.shape {
-                Shape::Nothing | Shape::Words { .. } => Vec::new(),
+                Shape::Nothing | Shape::Words { .. } | Shape::Number { slot: None, .. } => Vec::new(),
                 Shape::Number { base, edges, .. } => vec![commonest(*base, edges.len() as u32 + 2)],
                 Shape::Category { base, buckets, known, .. } => vec![commonest(*base, 1 + buckets + known)],
                 Shape::Time { base, .. } => vec![commonest(*base, 25), commonest(base + 25, 8)],
             };
         }
         self.counts = counts;
-        Ok(())
     }
 }
 
@@ -259,19 +312,6 @@ fn skewness(values: &[f64], log: bool) -> f64 {
     if skew.is_finite() { skew } else { f64::INFINITY }
 }
 
-fn average_characters(name: &str, arrays: &[ArrayRef]) -> Result<f64> {
-    let (mut characters, mut rows) = (0usize, 0usize);
-    for array in arrays {
-        texts(name, array, |_, text| {
-            if let Some(text) = text {
-                characters += text.chars().count();
-                rows += 1;
-            }
-        })?;
-    }
-    Ok(characters as f64 / rows.max(1) as f64)
-}
-
 fn names_an_id(name: &str, options: &FeatureOptions) -> bool {
     let lower = name.to_lowercase();
     options.ids.iter().any(|id| id == name) || lower == "id" || lower.ends_with("_id") || lower.ends_with("编号")
@@ -290,7 +330,7 @@ fn starts_like_item(name: &str) -> bool {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
+    use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray};
 
     use super::*;
     use crate::error::Kind;

@@ -4,7 +4,7 @@
 //!
 //! | column | becomes |
 //! | --- | --- |
-//! | number | one *slot* (its bin: each value where few, else quantiles; missing has its own) and one *dense* number (the value or its signed log, whichever is less skewed, standardised; 0 where missing) |
+//! | number | one *slot* (its bin: each value where few, else quantiles; missing has its own) and one *dense* number (the value or its signed log, whichever is less skewed, standardised; 0 where missing). Other models want the number without bins: [`NumberForm`] |
 //! | yes/no | one slot |
 //! | text of at most 40 characters on average; whole numbers named as ids | one slot: its place in the vocabulary; rare and unseen values share hashed buckets; missing has its own |
 //! | time | two slots: hour and weekday |
@@ -20,11 +20,14 @@
 mod change;
 mod column;
 mod encoded;
+mod gather;
+mod importance;
 mod learn;
 mod spec;
 
 pub use encoded::{Bag, Encoded};
-pub use learn::FeatureOptions;
+pub(in crate::models) use importance::permutation;
+pub use learn::{FeatureOptions, Learner, NumberForm};
 pub use spec::{FeatureSpec, InputColumn, Side};
 
 pub(crate) use column::{Family, numbers, text_hashes, texts, times};

@@ -35,17 +35,21 @@ pub struct InputColumn {
 pub(super) enum Shape {
     /// Nothing to learn from: empty or constant.
     Nothing,
-    /// One slot of `edges.len() + 2` rows (missing, then the bins) and one dense number.
+    /// One slot of `edges.len() + 2` rows (missing, then the bins) and one dense number. No slot where numbers are not binned and none
+    /// was missing in training.
     Number {
-        slot: usize,
+        slot: Option<usize>,
         base: u32,
         dense: usize,
-        #[serde(with = "exact")]
+        #[serde(with = "crate::models::exact")]
         edges: Vec<f64>,
         log: bool,
         /// Mean and deviation of the (squashed) values.
-        #[serde(with = "exact")]
+        #[serde(with = "crate::models::exact")]
         scale: Vec<f64>,
+        /// Deviations from the mean at which it is cut off.
+        #[serde(default = "binned_bound")]
+        bound: f32,
     },
     /// One slot: missing, `buckets` for rare and unseen values, then the vocabulary.
     Category { slot: usize, base: u32, buckets: u32, known: u32 },
@@ -55,18 +59,9 @@ pub(super) enum Shape {
     Words { bag: usize, base: u32, buckets: u32 },
 }
 
-/// Floats as their bits: read back from decimal they may differ in the last place, and an edge is often itself a value,
-/// which would change its bin.
-mod exact {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub fn serialize<S: Serializer>(values: &[f64], to: S) -> Result<S::Ok, S::Error> {
-        values.iter().map(|value| value.to_bits()).collect::<Vec<u64>>().serialize(to)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
-        Ok(Vec::<u64>::deserialize(from)?.into_iter().map(f64::from_bits).collect())
-    }
+/// The bound of models from before there were others.
+fn binned_bound() -> f32 {
+    super::learn::NumberForm::Binned.bound()
 }
 
 /// One column of the model's input.
@@ -165,6 +160,15 @@ impl FeatureSpec {
         Ok(encoded)
     }
 
+    /// The columns of a batch that are wanted, those that are missing left missing: for callers who have more.
+    pub fn pick(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let schema = batch.schema_ref();
+        let wanted = |name: &String| self.columns.iter().any(|column| column.name == *name);
+        let places: Vec<usize> =
+            schema.fields().iter().enumerate().filter(|(_, field)| wanted(field.name())).map(|(at, _)| at).collect();
+        batch.project(&places).map_err(|error| Error::internal(format!("columns of a batch: {error}")))
+    }
+
     /// The arrays of a batch in the spec's order.
     fn match_columns<'a>(&self, batch: &'a RecordBatch) -> Result<Vec<&'a ArrayRef>> {
         let schema = batch.schema_ref();
@@ -213,7 +217,7 @@ impl FeatureSpec {
     pub(super) fn places(&self, column: &ColumnSpec) -> (Vec<usize>, Option<usize>) {
         match column.shape {
             Shape::Nothing => (Vec::new(), None),
-            Shape::Number { slot, dense, .. } => (vec![slot], Some(dense)),
+            Shape::Number { slot, dense, .. } => (slot.into_iter().collect(), Some(dense)),
             Shape::Category { slot, .. } => (vec![slot], None),
             Shape::Time { slot, .. } => (vec![slot, slot + 1], None),
             Shape::Words { bag, .. } => (vec![self.width + bag], None),
@@ -252,6 +256,7 @@ impl FeatureSpec {
     fn fits(&self, column: &ColumnSpec) -> bool {
         let end = match &column.shape {
             Shape::Nothing => 0,
+            Shape::Number { slot: None, .. } => 0,
             Shape::Number { base, edges, .. } => *base as usize + edges.len() + 2,
             Shape::Category { base, buckets, known, .. } => *base as usize + 1 + *buckets as usize + *known as usize,
             Shape::Time { base, .. } => *base as usize + 33,
@@ -260,6 +265,7 @@ impl FeatureSpec {
         let (places, dense) = self.places(column);
         let buckets_there = match column.shape {
             Shape::Category { buckets, .. } | Shape::Words { buckets, .. } => buckets > 0,
+            Shape::Number { bound, .. } => bound > 0.0,
             _ => true,
         };
         buckets_there
@@ -287,19 +293,18 @@ impl ColumnSpec {
         let width = into.width.max(1);
         match &self.shape {
             Shape::Nothing => {}
-            Shape::Number { slot, base, dense, edges, log, scale } => {
+            Shape::Number { slot, base, dense, edges, log, scale, bound } => {
                 let (mean, deviation) = (scale.first().unwrap_or(&0.0), scale.get(1).unwrap_or(&1.0));
                 let values = numbers(&self.name, array)?;
-                let ids = into.ids.iter_mut().skip(*slot).step_by(width);
                 let dense = into.dense.iter_mut().skip(*dense).step_by(into.dense_width.max(1));
-                for ((value, id), number) in values.iter().zip(ids).zip(dense) {
-                    (*id, *number) = if value.is_nan() {
-                        (*base, 0.0)
-                    } else {
-                        let bin = edges.partition_point(|edge| edge < value) as u32;
-                        let scaled = (squash(*value, *log) - mean) / deviation;
-                        (base + 1 + bin, scaled.clamp(-5.0, 5.0) as f32)
-                    };
+                for (value, number) in values.iter().zip(dense) {
+                    let scaled = (squash(*value, *log) - mean) / deviation;
+                    *number = if value.is_nan() { 0.0 } else { (scaled as f32).clamp(-bound, *bound) };
+                }
+                let Some(slot) = slot else { return Ok(()) };
+                for (value, id) in values.iter().zip(into.ids.iter_mut().skip(*slot).step_by(width)) {
+                    let bin = || 1 + edges.partition_point(|edge| edge < value) as u32;
+                    *id = base + if value.is_nan() { 0 } else { bin() };
                 }
             }
             Shape::Category { slot, base, buckets, .. } => {

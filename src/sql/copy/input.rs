@@ -4,7 +4,8 @@
 //! files on threads of their own, as many as there are cores, and are added in their order.
 
 use super::super::context::Context;
-use super::super::dml::{Referring, Target, Work, rows};
+use super::super::dml::{KeptRules, Referring, Target, Work, rows};
+use super::super::lineage::imported;
 use super::super::parser::{Chosen, CopyForm, CopyFormat, CopyHeader};
 use super::super::values;
 use super::binary::{BinaryForm, TupleCutter, Tuples};
@@ -13,6 +14,7 @@ use super::parquet::{Gathered, Part};
 use super::recode::Recoder;
 use super::sink::Sink;
 use super::split::{Form, Value};
+use crate::catalog::Place;
 use crate::error::{Error, Kind, Result};
 use crate::fail;
 use crate::txn::{Loader, Transaction};
@@ -29,6 +31,8 @@ pub struct CopyIn {
     loader: Loader,
     referring: Referring,
     header: CopyHeader,
+    /// Where the data come from.
+    place: Place,
 }
 
 /// What the data are, as they arrive.
@@ -57,6 +61,8 @@ struct Reader {
     state: SessionState,
     into: Destination,
     form: Arc<Form>,
+    /// What quality rules did to the rows so far.
+    rules: KeptRules,
 }
 
 impl CopyIn {
@@ -96,8 +102,14 @@ impl CopyIn {
                 Data::Lines(Cutter::new(lines.clone()), Recoder::new(charset, &table.name))
             }
         };
-        let reader = Arc::new(Reader { context, state, into, form: lines });
-        Ok(Self { data, reader, loader, referring: Referring::default(), header: form.header })
+        let reader = Arc::new(Reader { context, state, into, form: lines, rules: KeptRules::default() });
+        let (referring, place) = (Referring::default(), Place::Client);
+        Ok(Self { data, reader, loader, referring, header: form.header, place })
+    }
+
+    /// The same COPY of data that come from there.
+    pub(super) fn with_place(self, place: Place) -> Self {
+        Self { place, ..self }
     }
 
     /// Takes a piece of data.
@@ -138,8 +150,15 @@ impl CopyIn {
             recoder.finish()?;
         }
         self.load_rest(txn).await?;
-        let work = Work::new(&self.reader.context, &self.reader.state);
-        rows::finish(&work, txn, &self.reader.into.target, (self.loader, self.referring)).await
+        let work = self.reader.work();
+        let into = &self.reader.into;
+        let rows = rows::finish(&work, txn, &into.target, (self.loader, self.referring)).await?;
+        work.settle_rules(txn).await?;
+        if rows > 0 {
+            let columns = into.columns.iter().map(|&at| into.target.table.columns[at].name.as_str());
+            imported((&self.reader.context, txn), &self.place, into.target.id, columns);
+        }
+        Ok(rows)
     }
 
     async fn load_rest(&mut self, txn: &mut Transaction) -> Result<()> {
@@ -183,7 +202,8 @@ impl CopyIn {
         txn: &mut Transaction,
         job: impl FnOnce() -> Result<Option<RecordBatch>> + Send + 'static,
     ) -> Result<()> {
-        let work = Work::new(&self.reader.context, &self.reader.state);
+        let work = self.reader.work();
+        work.put_many_aside(txn).await?;
         let loading = (&mut self.loader, &mut self.referring);
         rows::settle(&work, txn, &self.reader.into.target, loading, Loader::is_full).await?;
         self.loader.submit(job)
@@ -212,6 +232,11 @@ impl Destination {
 }
 
 impl Reader {
+    /// The work of the statement.
+    fn work(&self) -> Work<'_> {
+        Work::new(&self.context, &self.state).with_rules(self.rules.clone())
+    }
+
     /// The rows of a block; `header` says that its first record is none.
     fn rows_of_block(&self, block: &Block, header: CopyHeader) -> Result<Option<RecordBatch>> {
         self.context.cancel.check()?;
@@ -350,8 +375,8 @@ impl Reader {
         let batch = crate::txn::batch(Arc::new(Schema::new(fields)), arrays, rows)?;
         let mut given = vec![None; table.columns.len()];
         self.into.columns.iter().enumerate().for_each(|(at, &column)| given[column] = Some(at));
-        let work = Work::new(&self.context, &self.state);
-        work.rows_where(table, &given, &batch, self.into.condition.as_ref())
+        let work = self.work();
+        work.rows_where(&self.into.target, &given, &batch, self.into.condition.as_ref())
     }
 
     fn check_count(&self, line: u64, count: usize) -> Result<()> {
@@ -448,5 +473,42 @@ mod tests {
         copy(&mut session, "COPY numbered (word) FROM STDIN", pieces(&words)).await.unwrap();
         let told = one(&mut session, "SELECT count(*), count(*) FILTER (WHERE no::text = word) FROM numbered").await;
         assert_eq!(told, "300000 300000");
+    }
+
+    /// Rules are asked on all threads: each row once, whatever block it comes in, and what fails is told with its line.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn rules_are_asked_of_every_block() {
+        const ROWS: usize = 200_000;
+        let folder = tempfile::tempdir().unwrap();
+        let key = KeySource::from(MasterKey::from_bytes([7; 32]));
+        let database = Database::open(folder.path().join("d"), &key).unwrap();
+        let mut session = database.session("steward").unwrap();
+        session.query("CREATE TABLE t (id int PRIMARY KEY, a int, word text)").await.unwrap();
+        let rule =
+            |action: &str| format!("CREATE OR REPLACE QUALITY RULE r ON t (a) CHECK (a < 90) ON VIOLATION {action}");
+        let whole: String = (1..=ROWS).map(|n| format!("{n},{},word {n}\n", n % 100)).collect();
+        let pieces = || {
+            let pieces = whole.as_bytes().chunks(65_521).map(|piece| String::from_utf8(piece.to_vec()).unwrap());
+            pieces.collect::<Vec<_>>().into_iter()
+        };
+        let into = "COPY t FROM STDIN WITH (FORMAT csv)";
+        session.query(&rule("DROP ROW")).await.unwrap();
+        assert_eq!(copy(&mut session, into, pieces()).await.unwrap(), format!("COPY {}", ROWS / 10 * 9));
+        assert_eq!(one(&mut session, "SELECT count(*), max(a) FROM t").await, "180000 89");
+        session.query("TRUNCATE t").await.unwrap();
+        session.query(&rule("QUARANTINE")).await.unwrap();
+        assert_eq!(copy(&mut session, into, pieces()).await.unwrap(), format!("COPY {}", ROWS / 10 * 9));
+        let aside = one(&mut session, "SELECT count(*), count(DISTINCT id), min(a) FROM t_quarantine").await;
+        assert_eq!(aside, "20000 20000 90");
+        session.query("TRUNCATE t").await.unwrap();
+        session.query(&rule("REPAIR USING a - 90")).await.unwrap();
+        assert_eq!(copy(&mut session, into, pieces()).await.unwrap(), format!("COPY {ROWS}"));
+        assert_eq!(one(&mut session, "SELECT count(*), max(a) FROM t").await, "200000 89");
+        session.query("TRUNCATE t").await.unwrap();
+        session.query(&rule("FAIL UPDATE")).await.unwrap();
+        let error = copy(&mut session, into, pieces()).await.unwrap_err();
+        let context = error.context().unwrap_or_default();
+        assert!(error.kind() == Kind::Check && context.starts_with("COPY t, line 90"), "{error} {context}");
+        assert_eq!(one(&mut session, "SELECT count(*) FROM t").await, "0");
     }
 }

@@ -22,13 +22,13 @@ use input::CopyIn;
 pub use output::csv_lines;
 
 use super::context::Context;
-use super::dml::{Target, Work};
+use super::dml::{Policed, Target, Work};
 use super::names;
 use super::parser::{Copy, CopyFormat};
 use super::planner::Planner;
 use super::session::{Outcome, Session};
 use super::{run, shown, tables};
-use crate::catalog::{Object, Privilege, Table};
+use crate::catalog::{Object, Place, Privilege, Table};
 use crate::error::{Error, Kind, Result};
 use crate::fail;
 use crate::txn::Transaction;
@@ -51,6 +51,15 @@ pub enum Receiving {
 }
 
 impl Receiving {
+    /// The same data, which come from a file of the server.
+    fn with_file(self, path: &str) -> Self {
+        let file = Place::File(path.to_owned());
+        match self {
+            Self::Rows(rows) => Self::Rows(Box::new(rows.with_place(file))),
+            Self::Version(version) => Self::Version(version.with_place(file)),
+        }
+    }
+
     /// Takes a piece of the data; pieces end anywhere.
     pub async fn feed(&mut self, txn: &mut Transaction, data: &[u8]) -> Result<()> {
         match self {
@@ -131,6 +140,9 @@ async fn start_in(
     }
     must_be_new_to_freeze(&copy, &txn, &target)?;
     let columns = columns(&copy, &target)?;
+    let names: Vec<&str> = columns.iter().map(|&at| target.table.columns[at].name.as_str()).collect();
+    tables::must_have_on(&context, &target.table, Privilege::Insert, &names)?;
+    let target = target.policed(&Work::new(&context, &state), &[(Policed::Added, false)])?.of_plain_policies()?;
     let condition = match &copy.condition {
         Some(condition) => Some(condition::plan(&context, &state, &target.table, condition)?),
         None => None,
@@ -156,7 +168,7 @@ async fn receive(
 ) -> Result<Outcome> {
     match &copy.file {
         Some(path) => {
-            let rows = file::read(context, session.transaction()?, input, path).await?;
+            let rows = file::read(context, session.transaction()?, input.with_file(path), path).await?;
             Ok(Outcome::Command(format!("COPY {rows}")))
         }
         None => {

@@ -5,13 +5,14 @@
 
 use super::super::context::Context;
 use super::super::ddl::check_name;
+use super::super::lineage::imported;
 use super::super::locking;
 use super::super::model_card::Card;
 use super::super::parser::Copy;
-use crate::catalog::{Model, Object};
+use crate::catalog::{Model, Object, Place};
 use crate::config::MODEL_FILE_BYTES_MAX;
 use crate::error::{Error, Kind, Result};
-use crate::models::{CtrModel, from_safetensors};
+use crate::models::{Recipe, Trained, from_safetensors};
 use crate::storage::FileKind;
 use crate::txn::Transaction;
 use crate::txn::locks::Mode;
@@ -24,6 +25,8 @@ const RELATION: (&str, &str) = ("steward", "model_versions");
 pub struct VersionIn {
     context: Arc<Context>,
     bytes: Vec<u8>,
+    /// Where the file comes from.
+    place: Place,
 }
 
 impl VersionIn {
@@ -36,7 +39,12 @@ impl VersionIn {
             let message = "COPY format \"safetensors\" is for all of steward.model_versions";
             return Err(Error::new(Kind::Unsupported, message));
         }
-        Ok(Self { context: context.clone(), bytes: Vec::new() })
+        Ok(Self { context: context.clone(), bytes: Vec::new(), place: Place::Client })
+    }
+
+    /// The same of a file that comes from there.
+    pub(super) fn with_place(self, place: Place) -> Self {
+        Self { place, ..self }
     }
 
     /// Takes a piece of the file.
@@ -69,6 +77,7 @@ impl VersionIn {
             return Err(locking::changed_meanwhile("update"));
         }
         txn.put_object(id, Object::Model(model))?;
+        imported((&self.context, txn), &self.place, id, []);
         Ok(1)
     }
 
@@ -85,10 +94,11 @@ impl VersionIn {
                 deployed: 0,
                 grants: Vec::new(),
                 trained_on: Vec::new(),
+                dropped: 0,
             };
             return Ok((self.context.database.manager.new_id(), model));
         };
-        let newest = model.versions.last().map_or(0, |version| version.number);
+        let newest = model.newest();
         match card.version > newest && card.model_type == model.model_type {
             true => Ok((id, model.clone())),
             false => Err(Error::new(
@@ -102,12 +112,13 @@ impl VersionIn {
 
 /// Refuses bytes that are no model of the type which the card says.
 fn must_be_model(card: &Card, bytes: &[u8]) -> Result<()> {
-    if card.model_type != "ctr" {
-        let message = format!("model_type \"{}\" is not supported", card.model_type);
-        return Err(Error::new(Kind::Unsupported, message).with_hint("Available type: ctr."));
-    }
-    match CtrModel::from_bytes(bytes) {
-        Ok(_) => Ok(()),
+    Recipe::of(&card.model_type)?;
+    match Trained::from_bytes(bytes) {
+        Ok(model) if model.model_type() == card.model_type => Ok(()),
+        Ok(model) => {
+            let why = format!("Its card says {}, its weights are of {}.", card.model_type, model.model_type());
+            Err(Error::new(Kind::BadCopy, "the data are no model that can be read").with_detail(why))
+        }
         Err(error) if error.kind() == Kind::Corruption => {
             Err(Error::new(Kind::BadCopy, "the data are no model that can be read").with_detail(error.message()))
         }

@@ -9,8 +9,10 @@ use super::drop::dependent_views;
 use super::drop_column::drop_column;
 use super::enumeration::written_type;
 use super::generated::check_generated;
+use super::quarantine::{self, Follow};
 use super::rename::{forget_finding, rename_column, rename_constraint};
 use super::retype::retype;
+use super::row_policy::{must_not_be_asked_for, rename_in_policies};
 use super::sequence::{must_be_whole, number_column, set_default};
 use super::table::add_column;
 use super::{Ddl, check_name, skipping, view_names};
@@ -45,13 +47,64 @@ pub fn alter_table(ddl: &mut Ddl<'_>, alter: ast::AlterTable, beside: &Beside) -
     }
     let (id, mut table) = ddl.own_table(schema.as_deref(), &name)?;
     ddl.must_not_wait("ALTER TABLE", id, &table.name)?;
+    let mut followed = Vec::new();
     for operation in alter.operations {
         may_be_done(&table, &operation)?;
+        if changes_columns(&operation) {
+            quarantine::must_not_follow(ddl, &table)?;
+        }
+        let before = table.clone();
+        let using = match &operation {
+            AlterTableOperation::AlterColumn { op: AlterColumnOperation::SetDataType { using, .. }, .. } => {
+                using.clone()
+            }
+            _ => None,
+        };
+        let cascade = matches!(
+            operation,
+            AlterTableOperation::DropColumn { drop_behavior: Some(ast::DropBehavior::Cascade), .. }
+        );
         change(ddl, id, &mut table, operation, beside)?;
+        followed.extend(to_follow(&before, &table, using, cascade));
     }
     may_have_classes(&table)?;
     drop_empty_classes(ddl, id, &table);
-    ddl.txn.put_object(id, Object::Table(table))
+    ddl.txn.put_object(id, Object::Table(table))?;
+    quarantine::follow(ddl, id, followed)
+}
+
+/// Whether an operation makes other columns.
+fn changes_columns(operation: &AlterTableOperation) -> bool {
+    use AlterTableOperation as To;
+    !matches!(
+        operation,
+        To::RenameTable { .. }
+            | To::EnableRowLevelSecurity
+            | To::DisableRowLevelSecurity
+            | To::ForceRowLevelSecurity
+            | To::NoForceRowLevelSecurity
+    )
+}
+
+/// How the columns of a table differ after an operation from those before it.
+fn to_follow(before: &Table, after: &Table, using: Option<ast::Expr>, cascade: bool) -> Vec<Follow> {
+    let renamed = before.columns.len() == after.columns.len();
+    let mut changes = Vec::new();
+    if renamed {
+        for (old, new) in before.columns.iter().zip(&after.columns) {
+            if old.name != new.name {
+                changes.push(Follow::Rename(old.name.clone(), new.name.clone()));
+            } else if (&old.data_type, old.places) != (&new.data_type, new.places) {
+                changes.push(Follow::Retype(new.clone(), using.clone().map(Box::new)));
+            }
+        }
+        return changes;
+    }
+    let gone = before.columns.iter().filter(|old| after.column_index(&old.name).is_none());
+    changes.extend(gone.map(|old| Follow::Drop(old.name.clone(), cascade)));
+    let new = after.columns.iter().filter(|new| before.column_index(&new.name).is_none());
+    changes.extend(new.map(|new| Follow::Add(new.clone())));
+    changes
 }
 
 /// What a relation is that is no table: ALTER TABLE ... RENAME TO takes them all, as in PostgreSQL.
@@ -197,7 +250,7 @@ fn rename(ddl: &mut Ddl<'_>, table: &mut Table, name: String) -> Result<()> {
     Ok(())
 }
 
-/// Views and functions that read a relation go on to read it under its new name.
+/// Views, functions and policies that read a relation go on to read it under its new name.
 pub(super) fn rename_in_views(ddl: &mut Ddl<'_>, (schema, name): (&str, &str), to: (&str, &str)) -> Result<()> {
     for (id, ..) in dependent_views(ddl, schema, name) {
         let found = ddl.txn.snapshot().catalog.get(id).cloned();
@@ -217,7 +270,7 @@ pub(super) fn rename_in_views(ddl: &mut Ddl<'_>, (schema, name): (&str, &str), t
             ddl.txn.put_object(id, Object::Function(Function { query: query.to_string(), ..function.clone() }))?;
         }
     }
-    Ok(())
+    rename_in_policies(ddl, (schema, name), to)
 }
 
 /// Refuses a default for a column that makes its own values.
@@ -294,7 +347,7 @@ pub(super) fn must_not_be_read(ddl: &Ddl<'_>, (kind, schema, relation): (&str, &
                 .with_hint(format!("Drop the view, change the {kind}, and create the view again.")));
         }
     }
-    Ok(())
+    must_not_be_asked_for(ddl, (schema, relation), name)
 }
 
 /// Whether a query says a column's name.

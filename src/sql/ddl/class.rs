@@ -29,6 +29,12 @@ pub fn set_class(ddl: &mut Ddl<'_>, relation: &Relation, column: &str, class: Op
     if table.columns[at].class == before.columns[at].class {
         return Ok(());
     }
+    if let Some((_, aside)) = ddl.txn.snapshot().catalog.quarantine_of(id).filter(|_| class.is_some()) {
+        return Err(refused(column, &format!("quarantine \"{}\" has values of it", aside.name)));
+    }
+    if table.quarantine_of.is_some() {
+        return Err(refused(column, "the table is a quarantine, whose values are another table's"));
+    }
     may_have_classes(&table)?;
     let index = ddl.txn.snapshot().catalog.indexes_of(id).find(|(_, index)| index.columns.iter().any(|c| c == column));
     if let Some((_, index)) = index.filter(|_| class.is_some()) {

@@ -5,8 +5,9 @@ use super::domain::drop_domain;
 use super::enumeration::drop_enum;
 use super::foreign_key::{dependents, drop_dependents, forget, still_needed};
 use super::index::drop_index;
+use super::row_policy::drop_reading;
 use super::sequence::{columns_counting, drop_sequence, release_sequence};
-use super::{Ddl, skipping, view_names};
+use super::{Ddl, quarantine, rule, skipping, view_names};
 use crate::catalog::{Class, Object, ObjectId, is_temporary};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType};
@@ -85,6 +86,9 @@ fn relation(
     };
     ddl.context.must_own(owner, &word, &name)?;
     ddl.must_not_wait("DROP TABLE", id, &name)?;
+    if let Object::Table(table) = &object {
+        quarantine::must_not_be_needed(ddl, table, going)?;
+    }
     drop_relation(ddl, id, &schema, &name, cascade, going)
 }
 
@@ -108,6 +112,15 @@ pub(super) fn drop_relation(
         }
     }
     drop_views(ddl, name, dependent_views(ddl, schema, name), cascade, going)?;
+    let kind = ddl.txn.snapshot().catalog.get(id).map_or("relation", |object| object.kind_name());
+    drop_reading(ddl, (id, kind), (schema, name), cascade, going)?;
+    rule::drop_rules(ddl, id, name, cascade, going)?;
+    // What rules have put aside are rows of the table.
+    let aside = ddl.txn.snapshot().catalog.quarantine_of(id).map(|(id, table)| (id, table.clone()));
+    if let Some((aside_id, aside)) = aside.filter(|(id, _)| !going.contains(id)) {
+        ddl.context.notice(format!("quarantine \"{}\" goes with table \"{name}\"", aside.name));
+        drop_relation(ddl, aside_id, &aside.schema, &aside.name, cascade, going)?;
+    }
     let catalog = ddl.txn.snapshot().catalog.clone();
     let belongings = catalog.indexes_of(id).map(|(id, _)| id).chain(catalog.policies_of(id).map(|(id, _)| id));
     let belongings = belongings.chain(catalog.classes_of(id).map(|(id, _)| id));
@@ -205,6 +218,12 @@ fn schema(ddl: &mut Ddl<'_>, name: &ObjectName, if_exists: bool, cascade: bool) 
         return Err(Error::new(Kind::UndefinedSchema, format!("schema \"{name}\" does not exist")));
     };
     ddl.context.must_own(schema.owner, "schema", &name)?;
+    drop_schema(ddl, id, &name, cascade)
+}
+
+/// Drops a schema, and what is in it.
+pub(super) fn drop_schema(ddl: &mut Ddl<'_>, id: ObjectId, name: &str, cascade: bool) -> Result<()> {
+    let catalog = ddl.txn.snapshot().catalog.clone();
     let inside: Vec<(ObjectId, String)> = catalog
         .class(Class::Relation)
         .filter_map(|(id, object)| match object {
@@ -250,7 +269,7 @@ fn schema(ddl: &mut Ddl<'_>, name: &ObjectName, if_exists: bool, cascade: bool) 
         if let Some(Object::Sequence(sequence)) = ddl.txn.snapshot().catalog.get(id).map(AsRef::as_ref).cloned() {
             drop_sequence(ddl, id, &sequence, true)?;
         } else if ddl.txn.snapshot().catalog.get(id).is_some() {
-            drop_relation(ddl, id, &name, &relation, true, &going)?;
+            drop_relation(ddl, id, name, &relation, true, &going)?;
         }
     }
     functions.into_iter().for_each(|function| ddl.txn.drop_object(function));

@@ -6,8 +6,11 @@ use super::drop::{dependent_views, drop_relation};
 use super::foreign_key::{dependents, drop_dependents, drop_foreign_key};
 use super::generated::named_in;
 use super::index::drop_key;
+use super::row_policy::{described, policies_reading};
 use super::sequence::release_sequence;
-use crate::catalog::{Comment, IndexPart, Object, ObjectId, PlainIndex, Table};
+use crate::catalog::{
+    Comment, IndexPart, LineageChange, Object, ObjectId, PlainIndex, RowPolicy, Table, dropped_column,
+};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast;
 
@@ -58,8 +61,13 @@ fn release(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, at: usize, cascad
             drop_relation(ddl, view_id, &schema, &view, true, &[])?;
         }
     }
-    for (policy_id, policy) in catalog.policies_of(id).filter(|(_, policy)| named_in(&policy.using).contains(&name)) {
-        let what = format!("policy {} on table {}", policy.name, table.name);
+    super::rule::drop_of_column(ddl, id, &table.name, &name, cascade)?;
+    let own = catalog.policies_of(id).map(|(policy_id, policy)| (policy_id, policy.clone()));
+    let others = policies_reading(ddl, &table.schema, &table.name).into_iter();
+    let says = |policy: &RowPolicy| policy.conditions().any(|text| named_in(text).contains(&name));
+    let others: Vec<_> = others.filter(|(_, policy)| policy.table != id).collect();
+    for (policy_id, policy) in own.chain(others).filter(|(_, policy)| says(policy)) {
+        let what = described(ddl, &policy);
         if !cascade {
             return Err(needed(table, &name, &what));
         }
@@ -142,6 +150,9 @@ fn remove(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, at: usize) -> Resu
     }
     table.grants.retain(|grant| grant.columns.as_ref().is_none_or(|columns| !columns.is_empty()));
     table.keys.iter_mut().filter_map(|key| key.index.as_mut()).for_each(|index| index.include.retain(|n| *n != name));
+    // Another may get its name.
+    let gone = dropped_column(&name, ddl.new_id());
+    ddl.txn.note_lineage(LineageChange::Renamed { object: id, from: name, to: gone });
     let before = table.clone();
     table.columns.remove(at);
     let later = |columns: &mut Vec<usize>| columns.iter_mut().filter(|c| **c > at).for_each(|c| *c -= 1);

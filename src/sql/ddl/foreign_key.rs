@@ -5,10 +5,11 @@
 
 use super::super::context::Context;
 use super::super::parser::{fold, split};
+use super::super::tables::must_have_on;
 use super::Ddl;
 use super::constraint::unused_name;
 use super::deferral::deferral_of;
-use crate::catalog::{Action, ForeignKey, KeyConstraint, Object, ObjectId, SqlType, Table, is_temporary};
+use crate::catalog::{Action, ForeignKey, KeyConstraint, Object, ObjectId, Privilege, SqlType, Table, is_temporary};
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::DataType;
 use datafusion::sql::sqlparser::ast;
@@ -37,6 +38,8 @@ pub(super) fn add_foreign_key(
         return Err(Error::new(Kind::InvalidTableDefinition, message));
     }
     let key = referred_key(&parent, own.len(), &definition.referred_columns)?;
+    let referred: Vec<&str> = key.columns.iter().map(|&column| parent.columns[column].name.as_str()).collect();
+    must_have_on(&ddl.looking(), &parent, Privilege::References, &referred)?;
     // In the key's order, whatever the statement's.
     let columns: Vec<usize> = match definition.referred_columns.is_empty() {
         true => own,
@@ -107,10 +110,7 @@ fn referred_table(ddl: &Ddl<'_>, id: ObjectId, table: &Table, name: &ast::Object
     }
     let (schema, name) = ddl.context.resolve(schema.as_deref(), &name);
     match ddl.txn.snapshot().catalog.relation(&schema, &name) {
-        Some((id, Object::Table(table))) if table.materialized.is_none() => {
-            ddl.context.must_own(table.owner, "table", &name)?;
-            Ok((id, table.clone()))
-        }
+        Some((id, Object::Table(table))) if table.materialized.is_none() => Ok((id, table.clone())),
         Some(_) => Err(Error::new(Kind::DatatypeMismatch, format!("referenced relation \"{name}\" is not a table"))),
         None => Err(super::super::tables::undefined(ddl.context, &schema, &name)),
     }

@@ -364,7 +364,7 @@ pub fn drop_function(ddl: &mut Ddl<'_>, drop: &ast::DropFunction) -> Result<()> 
 }
 
 /// Refuses to drop what a view, a default, a constraint, a policy or another function calls.
-fn must_not_be_used(ddl: &Ddl<'_>, function: &Function, going: &[Function]) -> Result<()> {
+pub(super) fn must_not_be_used(ddl: &Ddl<'_>, function: &Function, going: &[Function]) -> Result<()> {
     let calls = |text: &str| {
         let found = |name: &ast::ObjectName| {
             split(name).is_ok_and(|(schema, name)| {
@@ -398,7 +398,12 @@ fn must_not_be_used(ddl: &Ddl<'_>, function: &Function, going: &[Function]) -> R
                 format!("type {}", domain.name)
             }
             Object::MaskingPolicy(policy) if calls(&policy.body) => format!("masking policy {}", policy.name),
-            Object::RowPolicy(policy) if calls(&policy.using) => format!("policy {}", policy.name),
+            Object::QualityRule(rule) if rule.texts().into_iter().any(|text| calls(text)) => {
+                format!("quality rule {}", rule.name)
+            }
+            Object::RowPolicy(policy) if policy.conditions().any(|text| calls(text)) => {
+                format!("policy {}", policy.name)
+            }
             _ => continue,
         };
         let name = &function.name;

@@ -75,7 +75,7 @@ pub(super) fn must_be_immutable(planned: &Planned, message: &str) -> Result<()> 
 }
 
 /// The columns that an expression names.
-pub(super) fn named_in(text: &str) -> BTreeSet<String> {
+pub fn named_in(text: &str) -> BTreeSet<String> {
     let mut named = BTreeSet::new();
     if let Ok(expression) = expression(text) {
         let _ = ast::visit_expressions(&expression, |expression| {

@@ -8,9 +8,9 @@ use super::super::context::Context;
 use super::super::planner::Planner;
 use super::super::types::sql_type_in;
 use super::super::{lineage, parser, temporary};
-use super::table::fill;
+use super::table::{fill, note_query};
 use super::{Ddl, check_name, skipping, view_names, wildcards};
-use crate::catalog::{Column, Materialized, Object, ObjectId, SqlType, Table};
+use crate::catalog::{Column, DefaultsOf, FlowKind, Materialized, Object, ObjectId, SqlType, Table};
 use crate::error::{Error, Kind, Result};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
@@ -39,7 +39,8 @@ pub async fn create_materialized_view(
         return Ok(None);
     }
     let columns: Vec<String> = create.columns.iter().map(|column| parser::fold(&column.name)).collect();
-    let mut table = Table::new(schema, name, ddl.context.role);
+    let grants = ddl.default_grants(ddl.context.role, &schema, DefaultsOf::Tables);
+    let mut table = Table { grants, ..Table::new(schema, name, ddl.context.role) };
     view_names::qualify(&mut create.query, ddl.context);
     wildcards::spell_out(&mut create.query, ddl);
     let query = create.query.to_string();
@@ -60,6 +61,7 @@ pub async fn create_materialized_view(
     note_origins(&mut table, &plan);
     let id = ddl.new_id();
     ddl.txn.put_object(id, Object::Table(table.clone()))?;
+    note_query(ddl, FlowKind::Refresh, id, &plan);
     match with_data {
         true => fill(ddl, &context, id, &table, &plan).await.map(Some),
         false => Ok(None),
@@ -117,6 +119,7 @@ async fn refresh(
     ddl.txn.put_object(id, Object::Table(table.clone()))?;
     ddl.txn.truncate(id);
     if with_data {
+        note_query(ddl, FlowKind::Refresh, id, &plan);
         fill(ddl, &context, id, &table, &plan).await?;
     }
     Ok(())

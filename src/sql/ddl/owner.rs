@@ -3,7 +3,7 @@
 use super::super::parser::quoted;
 use super::super::rewrite::inline;
 use super::{Ddl, skipping};
-use crate::catalog::{Class, Object, Sequence, relation_key};
+use crate::catalog::{Class, Object, Sequence, Table, relation_key};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::ObjectName;
 
@@ -107,6 +107,10 @@ pub fn set_owner(
     let catalog = ddl.txn.snapshot().catalog.clone();
     for (sequence_id, sequence) in catalog.sequences_of(id) {
         ddl.txn.put_object(sequence_id, Object::Sequence(Sequence { owner, ..sequence.clone() }))?;
+    }
+    // So does what its rules have put aside.
+    if let Some((aside, table)) = catalog.quarantine_of(id) {
+        ddl.txn.put_object(aside, Object::Table(Table { owner, ..table.clone() }))?;
     }
     Ok(())
 }

@@ -1,13 +1,12 @@
-//! Tags, masking policies, row policies.
+//! Tags and masking policies.
 
 use super::super::context::Context;
-use super::super::parser::{TagTarget, fold, split};
+use super::super::parser::TagTarget;
 use super::super::planner::{Planner, parse_expression};
-use super::super::rewrite::inline;
-use super::super::semantics;
+use super::super::tables;
 use super::in_full::in_full;
 use super::{Ddl, check_name, skipping};
-use crate::catalog::{Class, MaskingPolicy, Object, ObjectId, RowPolicy, SqlType, Tag, TagSource, TagUse};
+use crate::catalog::{Class, MaskingPolicy, Object, ObjectId, SqlType, Tag, TagSource, TagUse};
 use crate::error::{Error, Kind, Result};
 use datafusion::common::DFSchema;
 use datafusion::sql::sqlparser::ast;
@@ -169,6 +168,7 @@ pub fn create_masking_policy(
     ddl.context.must_be_superuser("create masking policies")?;
     check_name(name)?;
     let expression = parse_expression(body)?;
+    // A mask is asked for by every value that is shown: one with a query would be a join under each of them.
     refuse_subqueries(&expression, "a masking policy", ddl.context)?;
     let schema = DFSchema::try_from(arrow::datatypes::Schema::new(vec![data_type.field(argument)]))?;
     Planner::new(ddl.context, ddl.state).expression(expression, &schema)?;
@@ -187,17 +187,9 @@ pub fn create_masking_policy(
     ddl.txn.put_object(id, Object::MaskingPolicy(policy))
 }
 
-/// The engine answers some shapes of subqueries wrongly where NULLs meet NOT IN: none decides who sees what.
-/// Those of the functions that it calls among them.
-fn refuse_subqueries(expression: &ast::Expr, what: &str, context: &Context) -> Result<()> {
-    let mut expression = expression.clone();
-    inline::write_out(&mut expression, context)?;
-    let mut found = false;
-    let _ = ast::visit_expressions(&expression, |e| {
-        found |= matches!(e, ast::Expr::Subquery(_) | ast::Expr::InSubquery { .. } | ast::Expr::Exists { .. });
-        std::ops::ControlFlow::<()>::Continue(())
-    });
-    match found {
+/// Refuses an expression with queries within, those of the functions that it calls among them.
+pub(super) fn refuse_subqueries(expression: &ast::Expr, what: &str, context: &Context) -> Result<()> {
+    match tables::asks(expression, context)? {
         true => Err(Error::new(Kind::Unsupported, format!("a subquery in {what} is not supported"))),
         false => Ok(()),
     }
@@ -251,64 +243,4 @@ pub fn set_column_mask(
         }
     };
     ddl.txn.put_object(id, Object::Table(facts))
-}
-
-/// Runs CREATE POLICY, for reading: `USING` decides which rows a role sees, changes and deletes.
-pub fn create_row_policy(ddl: &mut Ddl<'_>, create: ast::CreatePolicy) -> Result<()> {
-    ddl.txn.must_write("CREATE POLICY")?;
-    let name = fold(&create.name);
-    check_name(&name)?;
-    let (schema, table_name) = split(&create.table_name)?;
-    let (table, facts) = ddl.own_table(schema.as_deref(), &table_name)?;
-    if create.with_check.is_some() {
-        return Err(Error::new(Kind::Unsupported, "WITH CHECK in CREATE POLICY is not supported"));
-    }
-    if !matches!(create.command, None | Some(ast::CreatePolicyCommand::All | ast::CreatePolicyCommand::Select)) {
-        return Err(Error::new(
-            Kind::Unsupported,
-            "CREATE POLICY for a single command other than SELECT is not supported",
-        ));
-    }
-    let Some(using) = create.using else {
-        return Err(Error::new(Kind::Syntax, "CREATE POLICY needs USING"));
-    };
-    refuse_subqueries(&using, "a row policy", ddl.context)?;
-    let df_schema = DFSchema::try_from(facts.arrow_schema().as_ref().clone())?;
-    let condition = Planner::new(ddl.context, ddl.state).expression(using.clone(), &df_schema)?;
-    semantics::truth(condition, "POLICY", &df_schema)?;
-    let mut roles = Vec::new();
-    for owner in create.to.unwrap_or_default() {
-        let role = match owner {
-            ast::Owner::Ident(ident) => ddl.role(&fold(&ident))?,
-            _ => ddl.context.role,
-        };
-        if role != crate::catalog::PUBLIC {
-            roles.push(role);
-        }
-    }
-    let permissive = !matches!(create.policy_type, Some(ast::CreatePolicyType::Restrictive));
-    let id = ddl.new_id();
-    let using = in_full(&using.to_string(), ddl.context)?;
-    let for_select = matches!(create.command, Some(ast::CreatePolicyCommand::Select));
-    ddl.txn.put_object(id, Object::RowPolicy(RowPolicy { name, table, roles, using, permissive, for_select }))
-}
-
-/// Runs DROP POLICY.
-pub fn drop_row_policy(ddl: &mut Ddl<'_>, drop: &ast::DropPolicy) -> Result<()> {
-    ddl.txn.must_write("DROP POLICY")?;
-    let name = fold(&drop.name);
-    let (schema, table_name) = split(&drop.table_name)?;
-    let (table, _) = ddl.own_table(schema.as_deref(), &table_name)?;
-    let found = ddl.txn.snapshot().catalog.policies_of(table).find(|(_, policy)| policy.name == name).map(|(id, _)| id);
-    match found {
-        Some(id) => ddl.txn.drop_object(id),
-        None if drop.if_exists => skipping(ddl.context, "policy", &name, false),
-        None => {
-            return Err(Error::new(
-                Kind::UndefinedObject,
-                format!("policy \"{name}\" for table \"{table_name}\" does not exist"),
-            ));
-        }
-    }
-    Ok(())
 }

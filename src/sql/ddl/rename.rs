@@ -6,7 +6,7 @@ use super::generated::{named_in, with_column_renamed};
 use super::index::{Found, rename_key};
 use super::sequence::own_sequence;
 use super::{Ddl, check_name, renamed, skipping};
-use crate::catalog::{Class, Domain, EnumType, Function, IndexPart, Object, ObjectId, Schema, Table};
+use crate::catalog::{Class, Domain, EnumType, Function, IndexPart, LineageChange, Object, ObjectId, Schema, Table};
 use crate::error::{Error, Kind, Result};
 
 /// A relation with or without its schema.
@@ -199,7 +199,8 @@ pub fn set_schema(ddl: &mut Ddl<'_>, what: Named, if_exists: bool, name: &Relati
         .chain(catalog.plain_indexes_of(id).map(|(id, _)| id))
         .chain(catalog.sequences_of(id).map(|(id, _)| id));
     let moved: Vec<ObjectId> = std::iter::once(id).chain(belongings).collect();
-    for id in moved {
+    let aside = catalog.quarantine_of(id).map(|(id, _)| id);
+    for id in moved.into_iter().chain(aside) {
         let Some(object) = catalog.get(id) else { continue };
         let (_, key) = object.key();
         ddl.must_be_free(&schema, key.rsplit('\0').next().unwrap_or_default())?;
@@ -242,6 +243,7 @@ pub(super) fn rename_constraint(
 /// Gives a column another name, in all that says it but views.
 pub(super) fn rename_column(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, at: usize, to: String) -> Result<()> {
     let from = std::mem::replace(&mut table.columns[at].name, to.clone());
+    ddl.txn.note_lineage(LineageChange::Renamed { object: id, from: from.clone(), to: to.clone() });
     let renamed = |text: &mut String| -> Result<()> {
         if named_in(text).contains(&from) {
             *text = with_column_renamed(text, &from, &to)?;
@@ -283,8 +285,8 @@ pub(super) fn rename_column(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, 
     }
     for (policy_id, policy) in catalog.policies_of(id) {
         let mut policy = policy.clone();
-        renamed(&mut policy.using)?;
+        policy.conditions_mut().try_for_each(&renamed)?;
         ddl.txn.put_object(policy_id, Object::RowPolicy(policy))?;
     }
-    Ok(())
+    super::rule::rename_in_rules(ddl, id, &from, &to)
 }

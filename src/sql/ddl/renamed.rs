@@ -70,8 +70,9 @@ fn each_text(object: &mut Object, tell: &mut dyn FnMut(&mut String, bool)) {
             domain.default.iter_mut().for_each(|text| tell(text, false));
             domain.checks.iter_mut().for_each(|check| tell(&mut check.expression, false));
         }
+        Object::QualityRule(rule) => rule.texts_mut().into_iter().for_each(|text| tell(text, false)),
         Object::MaskingPolicy(policy) => tell(&mut policy.body, false),
-        Object::RowPolicy(policy) => tell(&mut policy.using, false),
+        Object::RowPolicy(policy) => policy.conditions_mut().for_each(|text| tell(text, false)),
         Object::PlainIndex(index) => {
             for (part, _) in &mut index.parts {
                 if let IndexPart::Expression(text) = part {
@@ -90,6 +91,7 @@ fn each_text(object: &mut Object, tell: &mut dyn FnMut(&mut String, bool)) {
         | Object::ColumnClass(_)
         | Object::Sequence(_)
         | Object::Comment(_)
-        | Object::Enum(_) => {}
+        | Object::Enum(_)
+        | Object::QualityRun(_) => {}
     }
 }

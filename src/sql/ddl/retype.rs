@@ -9,8 +9,9 @@ use super::alter_table::{rewrite_rows, says};
 use super::drop::dependent_views;
 use super::foreign_key::must_fit;
 use super::generated::{check_generated, named_in};
+use super::row_policy::{described, policies_reading};
 use super::sequence::change;
-use crate::catalog::{Object, ObjectId, SqlType, Table};
+use crate::catalog::{Object, ObjectId, RowPolicy, SqlType, Table};
 use crate::error::{Error, Kind, Result};
 use arrow::array::ArrayRef;
 use datafusion::common::DFSchema;
@@ -73,6 +74,7 @@ pub(super) fn retype(
         Ok(rows.columns().to_vec())
     })?;
     super::table::check_expressions(ddl, table)?;
+    super::rule::must_still_work(ddl, id, table)?;
     for key in table.foreign_keys.clone().iter().filter(|key| key.columns.contains(&at)) {
         super::constraint::must_refer(ddl, id, table, key)?;
     }
@@ -115,8 +117,11 @@ fn must_be_free_to_change(ddl: &Ddl<'_>, id: ObjectId, table: &Table, at: usize,
             return refused("by a view or rule", detail);
         }
     }
-    if let Some((_, policy)) = catalog.policies_of(id).find(|(_, policy)| named_in(&policy.using).contains(name)) {
-        let detail = format!("policy {} on table {} depends on column \"{name}\"", policy.name, table.name);
+    let own = catalog.policies_of(id).map(|(_, policy)| policy.clone());
+    let others = policies_reading(ddl, &table.schema, &table.name).into_iter().map(|(_, policy)| policy);
+    let says = |policy: &RowPolicy| policy.conditions().any(|text| named_in(text).contains(name));
+    if let Some(policy) = own.chain(others).find(says) {
+        let detail = format!("{} depends on column \"{name}\"", described(ddl, &policy));
         return refused("in a policy definition", detail);
     }
     let computed = |other: &&crate::catalog::Column| {

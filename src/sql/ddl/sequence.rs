@@ -8,7 +8,7 @@ use super::super::sequences;
 use super::super::values;
 use super::in_full::in_full;
 use super::{Ddl, check_name, skipping};
-use crate::catalog::{Catalog, Class, Column, Object, ObjectId, Sequence, SqlType, Table};
+use crate::catalog::{Catalog, Class, Column, DefaultsOf, Object, ObjectId, Sequence, SqlType, Table};
 use crate::error::{Error, Kind, Result};
 use crate::txn::Manager;
 use arrow::array::AsArray;
@@ -36,7 +36,8 @@ pub fn create_sequence(
     }
     ddl.must_be_free(&schema, &name)?;
     let id = ddl.new_id();
-    let mut sequence = Sequence::new(schema, name, ddl.context.role, SqlType::Int8);
+    let grants = ddl.default_grants(ddl.context.role, &schema, DefaultsOf::Sequences);
+    let mut sequence = Sequence { grants, ..Sequence::new(schema, name, ddl.context.role, SqlType::Int8) };
     sequence.count = id;
     apply(&mut sequence, options, true)?;
     belong(ddl, &mut sequence, options)?;
@@ -225,6 +226,7 @@ pub(super) fn number_column(
     };
     let sequence_id = ddl.new_id();
     let mut sequence = Sequence::new(table.schema.clone(), name, table.owner, column.data_type.clone());
+    sequence.grants = ddl.default_grants(table.owner, &table.schema, DefaultsOf::Sequences);
     sequence.count = sequence_id;
     sequence.owned_by = Some((id, column.name.clone()));
     sequence.identity = identity.is_some();

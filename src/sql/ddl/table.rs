@@ -2,6 +2,7 @@
 
 use super::super::context::Context;
 use super::super::dml::{Referring, Target, Work, rows};
+use super::super::lineage::{Noting, derived};
 use super::super::parser::{Beside, fold};
 use super::super::planner::{Planner, parse_expression};
 use super::super::run;
@@ -17,7 +18,8 @@ use super::like::take_over;
 use super::sequence::{number_column, set_default};
 use super::{Ddl, check_name, skipping};
 use crate::catalog::{
-    CheckConstraint, Column, KeyConstraint, Object, ObjectId, OnCommit, SqlType, Table, is_temporary,
+    CheckConstraint, Column, DefaultsOf, FlowKind, KeyConstraint, Object, ObjectId, OnCommit, SqlType, Table,
+    is_temporary,
 };
 use crate::error::{Error, Kind, Result};
 use crate::txn::Loader;
@@ -46,7 +48,8 @@ pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable, beside: &
         skipping(ddl.context, "relation", &name, true);
         return Ok(create.query.map(|_| 0));
     }
-    let mut table = Table { on_commit, ..Table::new(schema, name, ddl.context.role) };
+    let grants = ddl.default_grants(ddl.context.role, &schema, DefaultsOf::Tables);
+    let mut table = Table { on_commit, grants, ..Table::new(schema, name, ddl.context.role) };
     if let Some(query) = create.query {
         return create_table_as(ddl, table, &create.columns, *query).await.map(Some);
     }
@@ -272,7 +275,15 @@ async fn create_table_as(
     let id = ddl.new_id();
     ddl.txn.put_object(id, Object::Table(table.clone()))?;
     let context = ddl.context.clone();
+    note_query(ddl, FlowKind::SelectInto, id, &plan);
     fill(ddl, &context, id, &table, &plan).await
+}
+
+/// Notes where the columns of an object come from that are those of a query.
+pub(super) fn note_query(ddl: &mut Ddl<'_>, kind: FlowKind, id: ObjectId, plan: &LogicalPlan) {
+    let mut noting = Noting::new(kind, id);
+    noting.add(&derived(plan), plan.schema().fields().iter().map(|field| Some(field.name().as_str())));
+    noting.note(ddl.context, ddl.txn);
 }
 
 /// Puts the rows of a query, which runs in `context`, into a table; gives how many.

@@ -9,8 +9,11 @@ use super::super::{parser, temporary};
 use super::alter_table::must_not_be_read;
 use super::in_full::in_full;
 use super::sequence::set_default;
+use super::table::note_query;
 use super::{Ddl, check_name, skipping, view_names, wildcards};
-use crate::catalog::{CheckOption, Column, Comment, Object, ObjectId, SqlType, View, is_temporary};
+use crate::catalog::{
+    CheckOption, Column, Comment, DefaultsOf, FlowKind, LineageChange, Object, ObjectId, SqlType, View, is_temporary,
+};
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{FieldRef, Fields};
 use datafusion::sql::sqlparser::ast;
@@ -35,7 +38,7 @@ pub fn create_view(ddl: &mut Ddl<'_>, mut create: ast::CreateView) -> Result<()>
         owner: ddl.context.role,
         query: create.query.to_string(),
         columns,
-        grants: Vec::new(),
+        grants: ddl.default_grants(ddl.context.role, &schema, DefaultsOf::Tables),
         comment: create.comment,
         barrier: false,
         check: None,
@@ -56,7 +59,11 @@ pub fn create_view(ddl: &mut Ddl<'_>, mut create: ast::CreateView) -> Result<()>
         _ => ddl.new_id(),
     };
     must_be_checkable(ddl, id, &view)?;
-    ddl.txn.put_object(id, Object::View(view))
+    ddl.txn.put_object(id, Object::View(view))?;
+    if let Some(planned) = &planned {
+        note_query(ddl, FlowKind::View, id, planned);
+    }
+    Ok(())
 }
 
 /// What WITH says of a view.
@@ -249,5 +256,7 @@ fn rename_column(ddl: &mut Ddl<'_>, id: ObjectId, view: &mut View, from: &str, t
     if let Some(default) = view.defaults.remove(from) {
         view.defaults.insert(to.clone(), default);
     }
+    super::rule::rename_in_rules(ddl, id, from, &to)?;
+    ddl.txn.note_lineage(LineageChange::Renamed { object: id, from: from.to_owned(), to: to.clone() });
     super::comment::rename(ddl, id, &Comment::column(from), Comment::column(&to))
 }

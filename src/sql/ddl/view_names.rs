@@ -1,4 +1,4 @@
-//! The relations that a view's query names, each with its schema.
+//! The relations that a view's query, or a policy's condition, names, each with its schema.
 //!
 //! A view means the relations that its names meant when it was made, whoever reads it with whatever search path, and goes on to
 //! mean a relation whose name has changed. So a name gets its schema, and what the query calls the relation elsewhere
@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 /// Gives each relation that the query names its schema, as the search path has it now; functions, types and sequences too.
-pub fn qualify(query: &mut Query, context: &Context) {
+pub fn qualify(query: &mut impl VisitMut, context: &Context) {
     name_anew(query, &|schema, name| {
         if schema.is_some() {
             return None;
@@ -31,7 +31,7 @@ pub fn qualify(query: &mut Query, context: &Context) {
 }
 
 /// Names a relation of the query by its new name; without a schema it is looked for in `schema`.
-pub fn rename(query: &mut Query, (schema, name): (&str, &str), to: (&str, &str)) {
+pub fn rename(query: &mut impl VisitMut, (schema, name): (&str, &str), to: (&str, &str)) {
     name_anew(query, &|s, n| {
         let same = n == name && s.is_none_or(|s| s == schema);
         same.then(|| (to.0.to_owned(), to.1.to_owned()))
@@ -39,7 +39,7 @@ pub fn rename(query: &mut Query, (schema, name): (&str, &str), to: (&str, &str))
 }
 
 /// The relations that the query names, each with its schema if that is written; its own WITH queries are none.
-pub fn named(query: &mut Query) -> Vec<(Option<String>, String)> {
+pub fn named(query: &mut impl VisitMut) -> Vec<(Option<String>, String)> {
     let found = RefCell::new(Vec::new());
     name_anew(query, &|schema, name| {
         found.borrow_mut().push((schema.map(ToOwned::to_owned), name.to_owned()));
@@ -51,7 +51,7 @@ pub fn named(query: &mut Query) -> Vec<(Option<String>, String)> {
 /// A relation's new schema and name, from those that are written; none where they stay.
 type Naming<'a> = &'a dyn Fn(Option<&str>, &str) -> Option<(String, String)>;
 
-fn name_anew(query: &mut Query, naming: Naming<'_>) {
+fn name_anew(query: &mut impl VisitMut, naming: Naming<'_>) {
     let mut names = Names { naming, with: Vec::new(), marks: Vec::new(), ctes: HashMap::new(), called: Vec::new() };
     let _ = VisitMut::visit(query, &mut names);
     let called = names.called;

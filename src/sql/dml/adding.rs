@@ -62,6 +62,7 @@ impl<'a> Adding<'a> {
         if let Some(loader) = &mut self.loader {
             return rows::load(work, txn, self.target, (loader, &mut self.referring), batch).await;
         }
+        work.put_many_aside(txn).await?;
         for batch in pieces::within(&batch, work.piece_bytes()) {
             self.waiting_rows += batch.num_rows();
             self.waiting_bytes += pieces::bytes(batch.columns());

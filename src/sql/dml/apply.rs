@@ -7,7 +7,9 @@ use super::super::run::blocking;
 use super::super::tables;
 use super::foreign::Gone;
 use super::held::Width;
+use super::policed::Rows;
 use super::rows::name_column;
+use super::ruled::Writing;
 use super::update::{old_rows, rows_by_id};
 use super::{Referring, Target, Work};
 use crate::catalog::Table;
@@ -95,6 +97,8 @@ pub struct Replacing<'a> {
     assigned: Vec<usize>,
     /// Columns that get values from outside.
     given: Vec<usize>,
+    /// A foreign key changes them: rules leave none as it was.
+    bound: bool,
     width: Width,
     loader: Loader,
     referring: Referring,
@@ -106,12 +110,14 @@ pub struct Replacing<'a> {
 impl<'a> Replacing<'a> {
     /// None yet. They get other values in these columns.
     pub fn new(work: &Work<'_>, txn: &Transaction, target: &'a Target, columns: &[usize]) -> Result<Self> {
-        let assigned: Vec<usize> = columns.iter().copied().chain(target.table.generated()).collect();
+        let repaired = work.repaired(&target.table);
+        let assigned: Vec<usize> = columns.iter().copied().chain(target.table.generated()).chain(repaired).collect();
         let rekeys = target.table.keys.iter().flat_map(|key| &key.columns).any(|column| assigned.contains(column));
         let keys = if rekeys { Keys::Late } else { Keys::Kept };
         let loader = Loader::new(work.context.database.manager.clone(), txn, target.id)?.of_keys(keys);
         let (given, width, gone) = (columns.to_vec(), Width::new(work), Gone::new(target));
-        Ok(Self { target, assigned, given, width, loader, referring: Referring::default(), gone, noted: None })
+        let referring = Referring::default();
+        Ok(Self { target, assigned, given, bound: false, width, loader, referring, gone, noted: None })
     }
 
     /// How many of so many rows to change at once.
@@ -119,14 +125,14 @@ impl<'a> Replacing<'a> {
         next(&self.width, rows, start)
     }
 
-    /// Gives the columns of rows these values; gives the rows as they are then.
+    /// Gives the columns of rows these values; gives the rows that were changed as they are then.
     pub async fn assign(
         &mut self,
         work: &Work<'_>,
         txn: &mut Transaction,
         ids: &[RowId],
         values: &[ArrayRef],
-    ) -> Result<RecordBatch> {
+    ) -> Result<Replaced> {
         let old = old_rows(work, txn, self.target, ids)?;
         let _held = work.hold_rows(&old)?;
         self.assign_to(work, txn, ids, &old, values).await
@@ -140,7 +146,7 @@ impl<'a> Replacing<'a> {
         ids: &[RowId],
         old: &RecordBatch,
         values: &[ArrayRef],
-    ) -> Result<RecordBatch> {
+    ) -> Result<Replaced> {
         self.width.learn(old);
         let (mut new, zone) = (old.columns().to_vec(), work.context.zone());
         for (values, &column) in values.iter().zip(&self.given) {
@@ -151,23 +157,40 @@ impl<'a> Replacing<'a> {
         self.put(work, txn, ids, (old, new)).await
     }
 
-    /// Puts the rows of `new` in the place of those of `old`; gives them as they are then.
+    /// Puts the rows of `new` in the place of those of `old`, but for those that quality rules leave out; gives them as they are then.
     async fn put(
         &mut self,
         work: &Work<'_>,
         txn: &mut Transaction,
         ids: &[RowId],
         (old, new): (&RecordBatch, RecordBatch),
-    ) -> Result<RecordBatch> {
+    ) -> Result<Replaced> {
         let target = self.target;
         let made = work.generate(&target.table, new)?;
+        let writing = if self.bound { Writing::Bound } else { Writing::Changed(&self.given) };
+        work.police(target, Rows::Changed, &made).await?;
+        let written = work.ruled(&target.table, made, writing)?;
+        work.put_many_aside(txn).await?;
+        let (made, kept) = (written.rows, written.kept);
+        let (old_kept, ids_kept);
+        let (old, ids) = match &kept {
+            None => (old, ids),
+            Some(kept) => {
+                old_kept = filter_record_batch(old, kept)?;
+                ids_kept =
+                    ids.iter().zip(kept.values()).filter(|(_, kept)| *kept).map(|(id, _)| *id).collect::<Vec<_>>();
+                (&old_kept, ids_kept.as_slice())
+            }
+        };
         // The other columns are those of the old rows, which are counted.
         let _held = work.hold_rows(&made.project(&self.assigned)?)?;
         let keys = target.table.keys.iter().flat_map(|key| key.columns.iter().copied());
         let rekeyed = differ(old, &made, keys.filter(|column| self.assigned.contains(column)))?;
         let mode = if rekeyed.true_count() > 0 { Mode::Update } else { Mode::NoKeyUpdate };
         work.lock_rows(txn, target, ids, mode, "update").await?;
-        work.check(&target.table, &made)?;
+        work.check_domains(&target.table, &made)?;
+        work.police(target, Rows::Changed, &made).await?;
+        work.check_constraints(&target.table, &made)?;
         work.check_views(target, &made).await?;
         let (lost, rekeyed_rows) = (filter_record_batch(old, &rekeyed)?, filter_record_batch(&made, &rekeyed)?);
         work.lock_keys(txn, target, &lost).await?;
@@ -183,7 +206,7 @@ impl<'a> Replacing<'a> {
             self.referring.redirect(work, txn, target, key, &redirected).await?;
         }
         self.gone.put(work, &lost, Some(&rekeyed_rows))?;
-        Ok(made)
+        Ok(Replaced { rows: made, kept })
     }
 
     /// Adds the segments whose turn it is.
@@ -213,8 +236,31 @@ impl<'a> Replacing<'a> {
     }
 }
 
-/// Gives columns of rows these values; gives the rows as they are then, if they are asked for.
+/// Rows that took the place of others.
+pub struct Replaced {
+    /// The rows as they are now.
+    pub rows: RecordBatch,
+    /// Of the rows that were meant, which are among them; none if all are.
+    pub kept: Option<BooleanArray>,
+}
+
+/// Gives columns of rows these values; gives how many rows were changed.
 pub fn assign<'a>(
+    work: &'a Work<'_>,
+    txn: &'a mut Transaction,
+    target: &'a Target,
+    columns: &'a [usize],
+    rows: (&'a [RowId], &'a [ArrayRef]),
+) -> BoxFuture<'a, Result<usize>> {
+    Box::pin(async move {
+        let mut count = 0;
+        assign_each(work, txn, target, columns, rows, false, |rows| count += rows.num_rows()).await?;
+        Ok(count)
+    })
+}
+
+/// The same for a foreign key, which the rows must follow; gives the rows as they are then, if they are asked for.
+pub fn assign_bound<'a>(
     work: &'a Work<'_>,
     txn: &'a mut Transaction,
     target: &'a Target,
@@ -223,18 +269,31 @@ pub fn assign<'a>(
     shown: bool,
 ) -> BoxFuture<'a, Result<Vec<RecordBatch>>> {
     Box::pin(async move {
-        let (mut replacing, mut start) = (Replacing::new(work, txn, target, columns)?, 0);
         let mut after = Vec::new();
-        while let Some(piece) = replacing.pieces(ids.len(), start) {
-            start = piece.end;
-            let values: Vec<ArrayRef> = values.iter().map(|column| column.slice(piece.start, piece.len())).collect();
-            let rows = replacing.assign(work, txn, &ids[piece], &values).await?;
-            after.extend(shown.then_some(rows));
-        }
-        replacing.add(work, txn)?;
-        replacing.end(work, txn).await?;
+        let keep = |rows| after.extend(shown.then_some(rows));
+        assign_each(work, txn, target, columns, (ids, values), true, keep).await?;
         Ok(after)
     })
+}
+
+async fn assign_each(
+    work: &Work<'_>,
+    txn: &mut Transaction,
+    target: &Target,
+    columns: &[usize],
+    (ids, values): (&[RowId], &[ArrayRef]),
+    bound: bool,
+    mut tell: impl FnMut(RecordBatch),
+) -> Result<()> {
+    let (mut replacing, mut start) = (Replacing::new(work, txn, target, columns)?, 0);
+    replacing.bound = bound;
+    while let Some(piece) = replacing.pieces(ids.len(), start) {
+        start = piece.end;
+        let values: Vec<ArrayRef> = values.iter().map(|column| column.slice(piece.start, piece.len())).collect();
+        tell(replacing.assign(work, txn, &ids[piece], &values).await?.rows);
+    }
+    replacing.add(work, txn)?;
+    replacing.end(work, txn).await
 }
 
 /// The piece of so many rows that begins at `start`.

@@ -9,6 +9,7 @@ use super::super::lookup::{Lookup, Row};
 use super::super::run::optimised;
 use super::found::Met;
 use super::{Referring, Target, Work, apply, rows};
+use crate::catalog::{AuditAction, Catalog};
 use crate::error::Result;
 use crate::txn::Transaction;
 use datafusion::logical_expr::LogicalPlan;
@@ -41,7 +42,7 @@ impl Change {
     }
 
     /// Whether the engine must plan something for each row: checks, defaults, computed columns, what is done to rows that refer.
-    pub fn plans(&self) -> bool {
+    pub fn plans(&self, catalog: &Catalog) -> bool {
         let table = &self.target.table;
         let defaults = match &self.what {
             What::Insert(_, given) => {
@@ -50,7 +51,8 @@ impl Change {
             }
             _ => false,
         };
-        let checks = !table.checks.is_empty() || table.has_domains();
+        let rules = catalog.rules_of(self.target.id).next().is_some();
+        let checks = rules || !table.checks.is_empty() || table.has_domains();
         defaults || checks || table.generated().next().is_some() || !table.referenced_by.is_empty()
     }
 
@@ -65,26 +67,31 @@ impl Change {
                 What::Update(lookup, columns) => (lookup, Some(columns)),
                 What::Delete(lookup) => (lookup, None),
                 What::Insert(row, given) => {
-                    let batch = work.whole_rows(&self.target.table, given, &row.of_values(params)?)?;
+                    let batch = work.whole_rows(&self.target, given, &row.of_values(params)?).await?;
                     rows::append(work, txn, &self.target, &batch).await?;
                     let mut referring = Referring::default();
                     referring.add(work, txn, &self.target, &batch).await?;
                     referring.end(work, txn, &self.target).await?;
-                    return Ok(Some(1));
+                    return Ok(Some(batch.num_rows()));
                 }
             };
+            if lookup.is_sensitive() && manager.audit().logs(AuditAction::Read) {
+                return Ok(None);
+            }
             let Some(found) = lookup.run(manager, txn, params)? else { return Ok(None) };
             let (ids, values) = Met::default().first_of_each(&found)?;
-            match columns {
-                _ if ids.is_empty() => {}
+            let rows = match columns {
+                _ if ids.is_empty() => 0,
                 Some(columns) => {
-                    apply::assign(work, txn, &self.target, columns, (&ids, &values), false).await?;
+                    let assigned = (ids.as_slice(), values.as_slice());
+                    apply::assign(work, txn, &self.target, columns, assigned).await?
                 }
                 None => {
                     apply::remove(work, txn, &self.target, &ids).await?;
+                    ids.len()
                 }
-            }
-            Ok(Some(ids.len()))
+            };
+            Ok(Some(rows))
         })
     }
 }

@@ -6,10 +6,11 @@ use super::apply::Removing;
 use super::found::{Finding, Met, still_there};
 use super::returned::Returned;
 use super::returning::Beside;
-use super::update::plan;
-use super::{Changed, Work};
+use super::update::{meeting, plan};
+use super::{Changed, Work, policed};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
+use crate::governance::access::Command;
 use crate::txn::{Mode, Transaction};
 use datafusion::sql::sqlparser::ast;
 use futures::future::BoxFuture;
@@ -25,9 +26,12 @@ pub fn delete<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, delete: ast::Del
         let target = work.target(name, Privilege::Delete)?.called(alias.as_ref());
         work.use_table(txn, &target).await?;
         from.extend(delete.using.unwrap_or_default());
+        let read = policed::named(&target, &delete.selection);
+        let reads = target.met_is_read(work, read, &from, delete.returning.as_deref())?;
         let beside = Beside::of(work, &from[1..], delete.returning.is_some())?;
         let alone = from.len() == 1 && delete.returning.is_none() && target.through.is_none();
-        let plan = plan(work, &target, from, delete.selection, beside.expressions().collect())?;
+        let met = meeting(Command::Delete, reads);
+        let plan = plan(work, &target, met, from, delete.selection, beside.expressions().collect())?;
         if let Some(kept) = work.kept.as_ref().filter(|_| alone) {
             kept.keep_found(work, &target, None, &plan);
         }

@@ -5,7 +5,7 @@
 //! those, and then looks for rows that refer to it in what is committed by now. So neither misses the other.
 
 use super::super::locking::{self, changed_meanwhile};
-use super::apply::{assign, named_key, remove};
+use super::apply::{assign_bound, named_key, remove};
 use super::deferred::put_off;
 use super::{Target, Work};
 use crate::catalog::{Action, ForeignKey, KeyConstraint, ObjectId};
@@ -402,7 +402,7 @@ async fn follow(
     };
     // A default may be what they referred to before: that is no longer there.
     let looked_at = action == Action::SetDefault;
-    for after in assign(work, txn, &child, &key.columns, (&ids, &set), looked_at).await? {
+    for after in assign_bound(work, txn, &child, &key.columns, (&ids, &set), looked_at).await? {
         must_refer(work, txn, &child, key, &after).await?;
     }
     Ok(())

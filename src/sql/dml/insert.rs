@@ -1,6 +1,7 @@
 //! INSERT.
 
 use super::super::context::Context;
+use super::super::lineage::{Noting, derived};
 use super::super::parameters;
 use super::super::planner::Planner;
 use super::super::run;
@@ -8,12 +9,13 @@ use super::adding::{Adding, OnConflict};
 use super::assigned::must_fit;
 use super::defaults::Defaults;
 use super::parameters::lend_type;
+use super::policed::{self, Rows, returned};
 use super::returned::Returned;
 use super::returning::Beside;
 use super::update::assigned;
 use super::upsert::on_conflict;
 use super::{Changed, Target, Work, generated, returning};
-use crate::catalog::{Privilege, SqlType};
+use crate::catalog::{FlowKind, Privilege, SqlType};
 use crate::error::{Error, Kind, Result};
 use crate::txn::Transaction;
 use arrow::datatypes::{DataType, Field};
@@ -41,8 +43,14 @@ pub fn insert<'a>(
             None => target,
         };
         work.use_table(txn, &target).await?;
+        let target = with_policies(work, target, &insert)?;
         let alone = insert.returning.is_none() && insert.on.is_none() && target.through.is_none();
+        let alone = alone && !target.is_policed();
         let on_conflict = on_conflict(work, &target, insert.on.as_ref())?;
+        let beside = match &on_conflict {
+            OnConflict::Update(upsert) => Some(upsert.read()),
+            _ => None,
+        };
         let returned = Returned::new(work, &target, Beside::default(), insert.returning.take())?;
         let mut adding = Adding::new(work, txn, &target, on_conflict, returned)?;
         let columns = columns(&target, &insert)?;
@@ -50,7 +58,7 @@ pub fn insert<'a>(
             // DEFAULT VALUES
             let empty = crate::txn::batch(std::sync::Arc::new(arrow::datatypes::Schema::empty()), Vec::new(), 1)?;
             let given = vec![None; target.table.columns.len()];
-            let batch = work.whole_rows(target.filled(), &given, &empty)?;
+            let batch = work.whole_rows(&target, &given, &empty).await?;
             adding.put(work, txn, batch).await?;
             return adding.end(work, txn).await;
         };
@@ -65,6 +73,7 @@ pub fn insert<'a>(
             return Err(error.about_value(width));
         }
         let places = target.places(&columns[..width], Privilege::Insert)?;
+        target.must_have_on(work, Privilege::Insert, &columns[..width])?;
         must_fit(&target, &plan, 0, &places)?;
         let mut given = vec![None; target.table.columns.len()];
         for (at, &place) in places.iter().enumerate() {
@@ -74,14 +83,43 @@ pub fn insert<'a>(
         if let Some(kept) = work.kept.as_ref().filter(|_| alone && defaults.is_none()) {
             kept.keep_added(work, &target, &given, &plan);
         }
+        let from = derived(&plan);
         let plan = work.bind(plan)?;
         let mut stream = run::stream(work.context, work.state, &plan).await?;
         while let Some(batch) = stream.try_next().await? {
             let batch = defaults.number(work, &target, &columns, batch)?;
-            adding.put(work, txn, work.whole_rows(target.filled(), &given, &batch)?).await?;
+            let rows = work.whole_rows(&target, &given, &batch).await?;
+            adding.put(work, txn, rows).await?;
         }
-        adding.end(work, txn).await
+        let changed = adding.end(work, txn).await?;
+        if changed.rows > 0 {
+            let mut noting = Noting::new(FlowKind::Insert, target.id);
+            noting.add(&from, target.names_of(&places));
+            if let Some((from, columns)) = &beside
+                && let Some(from) = from.get()
+            {
+                noting.add(from, std::iter::once(None).chain(target.names_of(columns)));
+            }
+            noting.note(work.context, txn);
+        }
+        Ok(changed)
     })
+}
+
+/// The target with the policies that rows must pass: those that are added, those that are there with the same key, and what they become.
+fn with_policies(work: &Work<'_>, target: Target, insert: &ast::Insert) -> Result<Target> {
+    let mut reads = !returned(&target, insert.returning.as_deref().unwrap_or_default()).is_empty();
+    let mut kinds = vec![Rows::Added];
+    if let Some(ast::OnInsert::OnConflict(conflict)) = &insert.on {
+        // To name a key is to read it.
+        reads |= conflict.conflict_target.is_some();
+        if let ast::OnConflictAction::DoUpdate(update) = &conflict.action {
+            reads |= policed::reads(&target, &update.assignments) || policed::reads(&target, &update.selection);
+            kinds.extend([Rows::Conflicting, Rows::Changed]);
+        }
+    }
+    let kinds: Vec<_> = kinds.into_iter().map(|rows| (rows, reads)).collect();
+    target.policed(work, &kinds)
 }
 
 /// The plan of the rows that are added, and where they say DEFAULT.

@@ -9,6 +9,7 @@ mod columns;
 mod doing;
 
 use super::super::context::Context;
+use super::super::lineage::{Derived, Noting, derived};
 use super::super::parameters;
 use super::super::parser::merge::{is_defaults, is_nothing};
 use super::super::parser::{quoted, split};
@@ -18,10 +19,12 @@ use super::super::tables::must_have;
 use super::assigned::must_fit;
 use super::found::{Finding, Met};
 use super::parameters::lend_type;
+use super::policed::Rows;
 use super::update::{changes, plan};
 use super::{Changed, Target, Work, is_default, masked};
-use crate::catalog::{Column, Object, Privilege};
+use crate::catalog::{Column, FlowKind, Object, Privilege};
 use crate::error::{Error, Kind, Result};
+use crate::governance::access::Command;
 use crate::txn::{Mode, RowId, TableRows, Transaction};
 use arrow::array::{Array, AsArray, RecordBatch, UInt64Array};
 use arrow::datatypes::{Field, Int64Type, UInt64Type};
@@ -45,7 +48,8 @@ pub fn merge<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, merge: ast::Merge
         work.use_table(txn, target).await?;
         let mut doing = merging.actions.iter().map(|a| a.begin(work, txn, target, merging.makes_room()));
         let mut doing: Vec<Doing<'_>> = doing.by_ref().collect::<Result<_>>()?;
-        let (mut finding, mut met) = (merging.select(work).await?, Met::default());
+        let (mut finding, from) = merging.select(work).await?;
+        let mut met = Met::default();
         while let Some(found) = finding.next(work, txn, target).await? {
             let _held = work.hold_rows(&found)?;
             // What another part of the statement has changed is passed over; what this one has is an error.
@@ -70,6 +74,9 @@ pub fn merge<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, merge: ast::Merge
             rows += doing.end(work, txn, target).await?;
         }
         finding.end(txn, target);
+        if rows > 0 {
+            merging.note(work, txn, &from);
+        }
         Ok(Changed { rows, returning: None })
     })
 }
@@ -141,6 +148,7 @@ impl Merging {
         let rights: Vec<Privilege> = rights.collect();
         let target = work.target(name, rights.first().copied().unwrap_or(Privilege::Update))?.called(alias.as_ref());
         rights.iter().try_for_each(|right| must_have(work.context, &target.table, *right))?;
+        let target = with_policies(work, target, &merge)?;
         let source = ast::TableWithJoins { relation: merge.source, joins: Vec::new() };
         let columns = Columns::of(work, &target, &source)?;
         let own = ast::TableWithJoins { relation: own_factor(&target), joins: Vec::new() };
@@ -218,9 +226,8 @@ impl Merging {
                 Ok((Action::Update { columns, first }, values))
             }
             MergeAction::Insert(insert) => {
-                let mut given = vec![None; self.target.table.columns.len()];
                 if is_defaults(&insert) {
-                    return Ok((Action::Insert { given }, Vec::new()));
+                    return Ok((Action::Insert { given: vec![None; self.target.table.columns.len()] }, Vec::new()));
                 }
                 let MergeInsertKind::Values(rows) = insert.kind else {
                     return Err(Error::new(Kind::Syntax, "syntax error at or near \"ROW\""));
@@ -228,10 +235,13 @@ impl Merging {
                 let [row] = rows.rows.as_slice() else {
                     return Err(Error::new(Kind::Syntax, "MERGE inserts one row for each row of the source"));
                 };
-                let columns = match insert.columns.is_empty() {
-                    true => (0..given.len()).collect(),
+                let columns: Vec<usize> = match insert.columns.is_empty() {
+                    true => (0..self.target.table.columns.len()).collect(),
                     false => self.columns(&insert.columns)?,
                 };
+                let given: Vec<usize> = columns.iter().copied().take(row.len()).collect();
+                self.target.must_have_on(work, Privilege::Insert, &given)?;
+                let mut given = vec![None; self.target.table.columns.len()];
                 if row.len() > columns.len() {
                     return Err(Error::new(Kind::Syntax, "INSERT has more expressions than target columns"));
                 }
@@ -275,11 +285,18 @@ impl Merging {
     }
 
     fn plan(&self, work: &Work<'_>) -> Result<LogicalPlan> {
-        plan(work, &self.target, self.from.clone(), self.condition.clone(), self.expressions.clone())
+        plan(
+            work,
+            &self.target,
+            &[Command::Select],
+            self.from.clone(),
+            self.condition.clone(),
+            self.expressions.clone(),
+        )
     }
 
     /// Begins to run the query.
-    async fn select(&self, work: &Work<'_>) -> Result<Finding> {
+    async fn select(&self, work: &Work<'_>) -> Result<(Finding, Derived)> {
         let plan = self.plan(work)?;
         must_fit(&self.target, &plan, 2, &self.lent.iter().map(|(_, column)| *column).collect::<Vec<_>>())?;
         if let LogicalPlan::Projection(projection) = &plan
@@ -288,7 +305,32 @@ impl Merging {
             let message = "a volatile function in a WHEN condition of MERGE is not supported";
             return Err(Error::new(Kind::Unsupported, message).with_hint("Compute it in the source."));
         }
-        Finding::of(work, plan).await
+        let from = derived(&plan);
+        Ok((Finding::of(work, plan).await?, from))
+    }
+
+    /// Notes where the values come from.
+    fn note(&self, work: &Work<'_>, txn: &mut Transaction, from: &Derived) {
+        let mut names = vec![None; from.columns.len()];
+        let mut noting = Noting::new(FlowKind::Merge, self.target.id);
+        for action in &self.actions {
+            let places: Vec<(usize, usize)> = match action {
+                Action::Nothing | Action::Delete => continue,
+                Action::Update { columns, first } => columns.iter().copied().zip(*first..).collect(),
+                Action::Insert { given } => {
+                    given.iter().enumerate().filter_map(|(column, at)| Some((column, (*at)?))).collect()
+                }
+            };
+            for (column, at) in places {
+                if let Some(slot) = names.get_mut(at) {
+                    *slot = self.target.table.columns.get(column).map(|column| column.name.as_str());
+                }
+            }
+        }
+        noting.add(from, names);
+        // The number of the clause.
+        from.columns.get(1).into_iter().for_each(|choice| noting.decides(choice));
+        noting.note(work.context, txn);
     }
 
     /// The rows of the table that are changed by what [`Self::deal`] gave.
@@ -330,6 +372,25 @@ impl Merging {
         }
         Ok(rows.into_iter().map(UInt64Array::from).collect())
     }
+}
+
+/// The target with the policies that rows must pass. A row that is met and may not be changed or removed is an error; one that is added
+/// need not be one that the role would see.
+fn with_policies(work: &Work<'_>, target: Target, merge: &ast::Merge) -> Result<Target> {
+    let has = |wanted: fn(&MergeAction) -> bool| {
+        merge.clauses.iter().any(|clause| !is_nothing(&clause.action) && wanted(&clause.action))
+    };
+    let mut kinds = Vec::new();
+    if has(|action| matches!(action, MergeAction::Update(_))) {
+        kinds.extend([(Rows::Merged, false), (Rows::Changed, true)]);
+    }
+    if has(|action| matches!(action, MergeAction::Delete { .. })) {
+        kinds.push((Rows::Removed, false));
+    }
+    if has(|action| matches!(action, MergeAction::Insert(_))) {
+        kinds.push((Rows::Added, false));
+    }
+    target.policed(work, &kinds)
 }
 
 /// PostgreSQL 15 merges into tables alone.

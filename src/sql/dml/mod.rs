@@ -20,9 +20,11 @@ mod insert;
 mod masked;
 mod merge;
 mod parameters;
+mod policed;
 mod returned;
 mod returning;
 pub mod rows;
+mod ruled;
 mod through;
 mod update;
 mod upsert;
@@ -37,18 +39,22 @@ pub use foreign::{Referring, check_foreign_key};
 pub use insert::{insert, insert_parameters};
 pub use merge::{merge, merge_parameters};
 pub use parameters::{delete_parameters, update_parameters};
+pub use policed::Rows as Policed;
 pub use returned::Rows;
 pub use returning::returning_schema;
+pub use ruled::Kept as KeptRules;
 pub use through::{Simple, writable};
 pub use update::relations;
 pub use update::update;
 
 use super::context::Context;
 use super::kept_plan::KeptPlan;
+use super::lineage::Told;
 use super::parser;
 use super::tables::{self, Access, TableScan};
-use crate::catalog::{Object, ObjectId, Privilege, Table};
+use crate::catalog::{Object, ObjectId, Place, Privilege, Table};
 use crate::error::{Error, Kind, Result};
+use crate::governance::access::Command;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 use datafusion::execution::SessionState;
@@ -76,6 +82,8 @@ pub struct Work<'a> {
     pub again: Arc<AtomicBool>,
     /// Where the plan of the statement is kept, if it is a prepared one.
     pub kept: Option<Arc<KeptPlan>>,
+    /// What quality rules did to its rows.
+    pub rules: ruled::Kept,
     /// What it counts of the memory that it holds.
     held: held::Held,
 }
@@ -93,13 +101,15 @@ pub struct Target {
     pub called: ast::Ident,
     /// The views in between, if it names one.
     pub through: Option<Arc<Through>>,
+    /// The row policies that rows must pass. Foreign keys know of none: what they do is not what the role does.
+    pub(super) policies: Option<Arc<policed::Policies>>,
 }
 
 impl Target {
     /// A table itself, called by its name.
     pub fn of(id: ObjectId, table: Arc<Table>) -> Self {
         let called = ast::Ident::with_quote('"', &table.name);
-        Self { id, face: table.clone(), table, called, through: None }
+        Self { id, face: table.clone(), table, called, through: None, policies: None }
     }
 
     /// The same table by the alias that the statement gives it.
@@ -112,10 +122,19 @@ impl Target {
 
     /// Place among the columns that the statement sees, and name, of the column that it names; [`Kind::UndefinedColumn`] if there is none.
     fn must_get_column(&self, name: &ast::ObjectName) -> Result<(usize, String)> {
-        let name = parser::last(name);
-        match self.face.column_index(&name) {
-            Some(at) => Ok((at, name)),
-            None => Err(Error::new(
+        // What stands behind a point is a field of the column, and no column is of a type that has fields.
+        let field = (name.0.len() > 1).then(|| parser::last(name));
+        let name = name.0.first().and_then(ast::ObjectNamePart::as_ident).map(parser::fold).unwrap_or_default();
+        match (self.face.column_index(&name), field) {
+            (Some(at), None) => Ok((at, name)),
+            (Some(at), Some(field)) => {
+                let data_type = &self.face.columns[at].data_type;
+                let message = format!(
+                    "cannot assign to field \"{field}\" of column \"{name}\" because its type {data_type} is not a composite type"
+                );
+                Err(Error::new(Kind::DatatypeMismatch, message))
+            }
+            (None, _) => Err(Error::new(
                 Kind::UndefinedColumn,
                 format!("column \"{name}\" of relation \"{}\" does not exist", self.face.name),
             )),
@@ -143,6 +162,11 @@ impl Target {
         Ok(places)
     }
 
+    /// Names of the table's columns at these places.
+    fn names_of<'t>(&'t self, places: &'t [usize]) -> impl Iterator<Item = Option<&'t str>> {
+        places.iter().map(|&at| self.table.columns.get(at).map(|column| column.name.as_str()))
+    }
+
     /// The table with the defaults that its rows get.
     fn filled(&self) -> &Table {
         self.through.as_deref().map_or(&self.table, Through::filled)
@@ -164,6 +188,16 @@ impl Target {
         }
     }
 
+    /// Refuses a role that may not do this with one of these columns of what the statement names; with any of them, where none is named.
+    fn must_have_on(&self, work: &Work<'_>, privilege: Privilege, columns: &[usize]) -> Result<()> {
+        let names: Vec<&str> =
+            columns.iter().filter_map(|&at| Some(self.face.columns.get(at)?.name.as_str())).collect();
+        match &self.through {
+            Some(through) => through.must_have_on(work.context, &self.table, privilege, &names),
+            None => tables::must_have_on(work.context, &self.table, privilege, &names),
+        }
+    }
+
     /// Whether a view on the way must show what is written.
     fn has_checks(&self) -> bool {
         self.through.as_deref().is_some_and(Through::checks)
@@ -175,19 +209,21 @@ impl Target {
         format!("{kind} {}", self.face.name)
     }
 
-    /// The rows that the role sees, with the ids of the table's rows.
-    fn scan(&self, work: &Work<'_>) -> Result<Arc<dyn TableProvider>> {
+    /// The rows that the role may meet by all of these commands, with the ids of the table's rows.
+    fn scan(&self, work: &Work<'_>, commands: &[Command]) -> Result<Arc<dyn TableProvider>> {
         match &self.through {
-            Some(through) => through.scan(work, self),
-            None => Ok(Arc::new(TableScan::open(work.context, work.state, self.id, true)?)),
+            Some(through) => through.scan(work, self, commands),
+            None => Ok(Arc::new(TableScan::open_rows(work.context, work.state, self.id, commands)?)),
         }
     }
 
     /// Rows of the table, with the columns `more` beside, as the statement sees them.
     fn seen(&self, work: &Work<'_>, rows: MemTable, more: &[String]) -> Result<Arc<dyn TableProvider>> {
+        let is_own = |name: &str| !more.iter().any(|other| other == name);
+        let rows = Arc::new(Told::of(Arc::new(rows), &Place::Object(self.id), is_own));
         match &self.through {
-            Some(through) => through.over(work.state, Arc::new(rows), more, false),
-            None => Ok(Arc::new(rows)),
+            Some(through) => through.over(work.state, rows, more, false),
+            None => Ok(rows),
         }
     }
 }
@@ -199,7 +235,14 @@ fn assigned_twice(column: &str) -> Error {
 impl<'a> Work<'a> {
     /// The work of a statement.
     pub fn new(context: &'a Arc<Context>, state: &'a SessionState) -> Self {
-        Self { context, state, again: Arc::default(), kept: None, held: held::Held::default() }
+        Self {
+            context,
+            state,
+            again: Arc::default(),
+            kept: None,
+            rules: ruled::Kept::default(),
+            held: held::Held::default(),
+        }
     }
 
     /// The same work of a statement whose plan may be kept.
@@ -207,9 +250,15 @@ impl<'a> Work<'a> {
         Self { kept, ..self }
     }
 
+    /// The same work, whose rules count with those of others.
+    pub fn with_rules(self, rules: ruled::Kept) -> Self {
+        Self { rules, ..self }
+    }
+
     /// The same work in another context.
     pub fn within<'b>(&'b self, context: &'b Arc<Context>) -> Work<'b> {
-        Work { context, state: self.state, again: self.again.clone(), kept: self.kept.clone(), held: self.held.clone() }
+        let (again, kept, rules) = (self.again.clone(), self.kept.clone(), self.rules.clone());
+        Work { context, state: self.state, again, kept, rules, held: self.held.clone() }
     }
 
     /// The table of this name, if the role may do `privilege` on it.

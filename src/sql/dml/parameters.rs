@@ -8,6 +8,7 @@ use super::super::parameters;
 use super::{Work, returning, update};
 use crate::catalog::{Column, Privilege};
 use crate::error::Result;
+use crate::governance::access::Command;
 use arrow::datatypes::{Field, FieldRef};
 use datafusion::execution::SessionState;
 use datafusion::sql::sqlparser::ast;
@@ -32,7 +33,14 @@ pub fn update_parameters(
     let from = update::relations(update);
     let (params, _) = parameters::settle(context, state, known, |context| {
         let work = Work::new(context, state);
-        let mut plans = vec![update::plan(&work, &target, from.clone(), update.selection.clone(), values.clone())?];
+        let mut plans = vec![update::plan(
+            &work,
+            &target,
+            &[Command::Select],
+            from.clone(),
+            update.selection.clone(),
+            values.clone(),
+        )?];
         plans.extend(returning::described(&work, &target, &from[1..], update.returning.as_deref())?);
         Ok(plans)
     })?;
@@ -58,7 +66,8 @@ pub fn delete_parameters(
     let from: Vec<_> = from.iter().chain(delete.using.iter().flatten()).cloned().collect();
     let (params, _) = parameters::settle(context, state, known, |context| {
         let work = Work::new(context, state);
-        let mut plans = vec![update::plan(&work, &target, from.clone(), delete.selection.clone(), Vec::new())?];
+        let mut plans =
+            vec![update::plan(&work, &target, &[Command::Select], from.clone(), delete.selection.clone(), Vec::new())?];
         plans.extend(returning::described(&work, &target, &from[1..], delete.returning.as_deref())?);
         Ok(plans)
     })?;

@@ -1,6 +1,7 @@
 //! The rows that RETURNING gives: made a piece at a time, and kept until the statement has succeeded, the most of many on disk.
 
 use super::super::cursor::{Kept, Passed};
+use super::super::lineage::{Derived, Told};
 use super::returning::{self, Beside};
 use super::{Target, Work};
 use crate::error::Result;
@@ -31,11 +32,11 @@ impl Returned {
     /// No rows yet; none ever if nothing is asked for. `beside` are the relations of FROM or USING.
     pub fn new(work: &Work<'_>, target: &Target, beside: Beside, items: Option<Vec<ast::SelectItem>>) -> Result<Self> {
         let Some(items) = items else { return Ok(Self(None)) };
-        returning::must_be_shown(work, target)?;
-        let schema = returning::columns(work, target, &beside, &items)?;
+        returning::must_be_shown(work, target, &items)?;
+        let (schema, derived) = returning::columns(work, target, &beside, &items)?;
         let database = &work.context.database;
         let kept = Kept::new(database.manager.store().spill().clone(), &database.memory.pool(&work.context.settings));
-        let rows = Rows { schema, kept: Arc::new(Mutex::new(kept)) };
+        let rows = Rows { schema, kept: Arc::new(Mutex::new(kept)), derived: Arc::new(derived) };
         Ok(Self(Some(Asked { items, beside, rows })))
     }
 
@@ -80,6 +81,8 @@ impl Returned {
 pub struct Rows {
     schema: SchemaRef,
     kept: Arc<Mutex<Kept>>,
+    /// What their columns come from.
+    derived: Arc<Derived>,
 }
 
 impl Rows {
@@ -104,10 +107,11 @@ impl Rows {
 
     /// The rows as a relation.
     pub fn relation(&self) -> Result<Arc<dyn TableProvider>> {
-        if let Some(batches) = self.kept.lock().in_memory() {
-            return Ok(Arc::new(MemTable::try_new(self.schema.clone(), vec![batches])?));
-        }
-        Ok(Arc::new(StreamingTable::try_new(self.schema.clone(), vec![Arc::new(self.clone())])?))
+        let rows: Arc<dyn TableProvider> = match self.kept.lock().in_memory() {
+            Some(batches) => Arc::new(MemTable::try_new(self.schema.clone(), vec![batches])?),
+            None => Arc::new(StreamingTable::try_new(self.schema.clone(), vec![Arc::new(self.clone())])?),
+        };
+        Ok(Arc::new(Told::new(rows, self.derived.as_ref().clone())))
     }
 }
 

@@ -1,13 +1,14 @@
 //! RETURNING: a query over the rows that a statement added, changed or removed, and the rows of other relations that they met.
 
 use super::super::context::Context;
+use super::super::lineage::{Derived, derived};
 use super::super::names;
 use super::super::parser::{fold, last, quoted};
 use super::super::planner::{Planner, select_query, table_factor};
 use super::super::rewrite::level;
 use super::super::run;
 use super::super::values::shown;
-use super::{Target, Work};
+use super::{Target, Work, policed};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
 use arrow::array::{ArrayRef, RecordBatch};
@@ -200,12 +201,14 @@ fn plan(
     Ok((plan, named))
 }
 
-/// Refuses RETURNING to a role that may not see the rows as they are: it needs the right to read, as in PostgreSQL, and is not a way
-/// around a mask either.
-pub fn must_be_shown(work: &Work<'_>, target: &Target) -> Result<()> {
-    target.must_have(work, Privilege::Select)?;
+/// Refuses RETURNING to a role that may not see the rows as they are: it needs the right to read what it names, as in PostgreSQL, and is
+/// not a way around a mask either.
+pub fn must_be_shown(work: &Work<'_>, target: &Target, items: &[ast::SelectItem]) -> Result<()> {
+    let named = policed::returned(target, items);
+    if !named.is_empty() {
+        target.must_have_on(work, Privilege::Select, &named)?;
+    }
     let access = target.access(work)?;
-    access.must_read(&target.table, &(0..target.table.columns.len()).collect::<Vec<_>>())?;
     if access.masks.iter().any(Option::is_some) {
         let named = target.named();
         let message = format!("permission denied for RETURNING on {named}: columns are masked for this role");
@@ -214,9 +217,15 @@ pub fn must_be_shown(work: &Work<'_>, target: &Target) -> Result<()> {
     Ok(())
 }
 
-/// The columns that RETURNING gives.
-pub fn columns(work: &Work<'_>, target: &Target, beside: &Beside, items: &[ast::SelectItem]) -> Result<SchemaRef> {
-    Ok(plan(work, target, beside, Vec::new(), items.to_vec())?.1)
+/// The columns that RETURNING gives, and what they come from.
+pub fn columns(
+    work: &Work<'_>,
+    target: &Target,
+    beside: &Beside,
+    items: &[ast::SelectItem],
+) -> Result<(SchemaRef, Derived)> {
+    let (plan, schema) = plan(work, target, beside, Vec::new(), items.to_vec())?;
+    Ok((schema, derived(&plan)))
 }
 
 /// The rows that RETURNING gives of one batch of rows with what they met, under the names of `schema`.

@@ -3,6 +3,8 @@
 use super::super::locking;
 use super::super::planner::Planner;
 use super::super::run::blocking;
+use super::policed::Rows;
+use super::ruled::Writing;
 use super::{Referring, Target, Work};
 use crate::catalog::{ObjectId, Table};
 use crate::error::{Error, Kind, Result};
@@ -14,50 +16,73 @@ use datafusion::physical_expr::PhysicalExpr;
 use std::sync::Arc;
 
 impl Work<'_> {
-    /// Whole rows of the table out of values for some of its columns: `given[c]` is where column `c` is found in
+    /// Whole rows of the target's table, as quality rules leave them, out of values for some of its columns: `given[c]` is where column `c` is found in
     /// `batch`; the others get their default. Everything is checked but keys.
-    pub fn whole_rows(&self, table: &Table, given: &[Option<usize>], batch: &RecordBatch) -> Result<RecordBatch> {
-        self.rows_where(table, given, batch, None)
+    pub async fn whole_rows(
+        &self,
+        target: &Target,
+        given: &[Option<usize>],
+        batch: &RecordBatch,
+    ) -> Result<RecordBatch> {
+        let columns = self.columns(target.filled(), given, batch)?;
+        let whole = self.generate(&target.table, made(&target.table, columns, batch.num_rows())?)?;
+        // What a rule puts aside is written too: row policies come first, and then once more for what rules have repaired.
+        self.police(target, Rows::Added, &whole).await?;
+        let whole = self.ruled(&target.table, whole, Writing::New)?.rows;
+        self.check_domains(&target.table, &whole)?;
+        self.police(target, Rows::Added, &whole).await?;
+        self.check_constraints(&target.table, &whole)?;
+        Ok(whole)
     }
 
-    /// As [`Self::whole_rows`]; with a condition only the rows that it holds for, and what it leaves out is not checked.
+    /// As [`Self::whole_rows`], where nothing can be waited for; with a condition only the rows that it holds for, and what it leaves
+    /// out is not checked.
     pub fn rows_where(
         &self,
-        table: &Table,
+        target: &Target,
         given: &[Option<usize>],
         batch: &RecordBatch,
         condition: Option<&Arc<dyn PhysicalExpr>>,
     ) -> Result<RecordBatch> {
+        let table = &target.table;
+        let mut all = made(table, self.columns(target.filled(), given, batch)?, batch.num_rows())?;
+        if let Some(condition) = condition {
+            let holds = condition.evaluate(&all)?.into_array(all.num_rows())?;
+            let Some(holds) = holds.as_any().downcast_ref::<BooleanArray>() else {
+                return Err(Error::internal("a condition gives no truth"));
+            };
+            all = arrow::compute::filter_record_batch(&all, holds)?;
+        }
+        let whole = self.generate(table, all)?;
+        self.police_now(target, Rows::Added, &whole)?;
+        let whole = self.ruled(table, whole, Writing::New)?.rows;
+        self.check_domains(table, &whole)?;
+        self.police_now(target, Rows::Added, &whole)?;
+        self.check_constraints(table, &whole)?;
+        Ok(whole)
+    }
+
+    /// The columns of the table, of its types.
+    fn columns(&self, table: &Table, given: &[Option<usize>], batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
         let (rows, zone) = (batch.num_rows(), self.context.zone());
-        let mut columns = Vec::with_capacity(table.columns.len());
-        for (n, column) in table.columns.iter().enumerate() {
+        let columns = table.columns.iter().enumerate().map(|(n, column)| {
             let array = match given.get(n).copied().flatten() {
                 Some(at) => batch.column(at).clone(),
                 None => self.default_values(column, rows)?,
             };
-            let array = zone.assign(&array, &column.data_type).map_err(|e| name_column(e, &column.name))?;
-            columns.push(array);
-        }
-        let Some(condition) = condition else { return self.checked(table, columns, rows) };
-        let all = crate::txn::batch(table.arrow_schema(), columns, rows)?;
-        let holds = condition.evaluate(&all)?.into_array(rows)?;
-        let Some(holds) = holds.as_any().downcast_ref::<BooleanArray>() else {
-            return Err(Error::internal("a condition gives no truth"));
-        };
-        let kept = arrow::compute::filter_record_batch(&all, holds)?;
-        self.checked(table, kept.columns().to_vec(), kept.num_rows())
-    }
-
-    /// Whole rows of the table, their columns of its types, once NOT NULL and CHECK constraints hold.
-    fn checked(&self, table: &Table, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
-        let whole = self.generate(table, crate::txn::batch(table.arrow_schema(), columns, rows)?)?;
-        self.check(table, &whole)?;
-        Ok(whole)
+            zone.assign(&array, &column.data_type).map_err(|e| name_column(e, &column.name))
+        });
+        columns.collect()
     }
 
     /// Refuses rows that domains, NOT NULL or CHECK constraints refuse.
     pub fn check(&self, table: &Table, batch: &RecordBatch) -> Result<()> {
         self.check_domains(table, batch)?;
+        self.check_constraints(table, batch)
+    }
+
+    /// Refuses rows that NOT NULL or CHECK constraints refuse.
+    pub fn check_constraints(&self, table: &Table, batch: &RecordBatch) -> Result<()> {
         for (column, array) in table.columns.iter().zip(batch.columns()) {
             if column.not_null && array.null_count() > 0 {
                 let message = format!(
@@ -98,7 +123,10 @@ impl Work<'_> {
     }
 }
 
-/// Adds the column to the message of a failed assignment.
+fn made(table: &Table, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+    crate::txn::batch(table.arrow_schema(), columns, rows)
+}
+
 /// The error of an assignment with the name of the column.
 pub fn name_column(error: Error, column: &str) -> Error {
     match error.kind() {
@@ -147,6 +175,7 @@ pub async fn load(
     (loader, referring): (&mut Loader, &mut Referring),
     batch: RecordBatch,
 ) -> Result<()> {
+    work.put_many_aside(txn).await?;
     for piece in loader.pieces(&batch) {
         settle(work, txn, target, (&mut *loader, &mut *referring), Loader::is_full).await?;
         loader.push(piece)?;

@@ -1,5 +1,6 @@
 //! UPDATE.
 
+use super::super::lineage::{Noting, derived};
 use super::super::parser::{fold, last};
 use super::super::planner::{Planner, parse_expression, select_query};
 use super::super::rewrite;
@@ -8,14 +9,16 @@ use super::apply::Replacing;
 use super::assigned::must_fit;
 use super::found::{Finding, Met, still_there};
 use super::merge::own_factor;
+use super::policed::{self, Rows};
 use super::returned::Returned;
 use super::returning::Beside;
 use super::{Changed, Target, Work, assigned_twice, generated, is_default, masked, through};
-use crate::catalog::Privilege;
+use crate::catalog::{FlowKind, Privilege};
 use crate::error::{Error, Kind, Result};
+use crate::governance::access::Command;
 use crate::txn::{Mode, RowId, Transaction, split_row_id};
 use arrow::array::{Array, ArrayRef, RecordBatch, new_null_array};
-use arrow::compute::interleave;
+use arrow::compute::{filter, interleave};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
 use futures::future::BoxFuture;
@@ -30,17 +33,23 @@ pub fn update<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, update: ast::Upd
         };
         let target = work.target(name, Privilege::Update)?.called(alias.as_ref());
         let from = relations(&update);
+        let mut read = policed::named(&target, &update.assignments);
+        read.extend(policed::named(&target, &update.selection));
+        let reads = target.met_is_read(work, read, &from, update.returning.as_deref())?;
+        let target = target.policed(work, &[(Rows::Changed, reads)])?;
         let (columns, values) = changes(work, &target, update.assignments, Privilege::Update)?;
         masked::must_not_be_stored(work, &target, &from, &values)?;
         work.use_table(txn, &target).await?;
         let beside = Beside::of(work, &from[1..], update.returning.is_some())?;
         let values = values.into_iter().chain(beside.expressions()).collect();
-        let alone = from.len() == 1 && update.returning.is_none() && target.through.is_none();
-        let plan = plan(work, &target, from, update.selection, values)?;
+        let alone = from.len() == 1 && update.returning.is_none() && target.through.is_none() && !target.is_policed();
+        let plan = plan(work, &target, meeting(Command::Update, reads), from, update.selection, values)?;
         must_fit(&target, &plan, 1, &columns)?;
         if let Some(kept) = work.kept.as_ref().filter(|_| alone) {
             kept.keep_found(work, &target, Some(&columns), &plan);
         }
+        // Before the values are those of the row's id.
+        let from = derived(&plan);
         let mut returned = Returned::new(work, &target, beside, update.returning)?;
         let (mut finding, mut met) = (Finding::of(work, plan).await?, Met::default());
         let (mut replacing, mut rows) = (Replacing::new(work, txn, &target, &columns)?, 0);
@@ -58,13 +67,22 @@ pub fn update<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, update: ast::Upd
                 let mut values: Vec<ArrayRef> = values.iter().map(slice).collect();
                 let beside = values.split_off(columns.len());
                 let changed = replacing.assign(work, txn, &ids[piece], &values).await?;
-                returned.put(work, &target, changed, beside).await?;
+                let beside = match &changed.kept {
+                    Some(kept) => beside.iter().map(|column| Ok(filter(column, kept)?)).collect::<Result<Vec<_>>>()?,
+                    None => beside,
+                };
+                rows += changed.rows.num_rows();
+                returned.put(work, &target, changed.rows, beside).await?;
             }
-            rows += ids.len();
         }
         replacing.add(work, txn)?;
         replacing.end(work, txn).await?;
         finding.end(txn, &target);
+        if rows > 0 {
+            let mut noting = Noting::new(FlowKind::Update, target.id);
+            noting.add(&from, std::iter::once(None).chain(target.names_of(&columns)));
+            noting.note(work.context, txn);
+        }
         Ok(Changed { rows, returning: returned.end() })
     })
 }
@@ -86,6 +104,7 @@ pub(super) fn changes(
         values.push(value);
     }
     let places = target.places(&columns, privilege)?;
+    target.must_have_on(work, Privilege::Update, &columns)?;
     let values = places.iter().zip(&columns).zip(values);
     let values = values
         .map(|((&place, &column), value)| default_of(work, target, place, through::given(target, column, value)?));
@@ -198,11 +217,23 @@ pub(super) fn default_of(work: &Work<'_>, target: &Target, column: usize, value:
     }
 }
 
-/// The plan of row ids of the target and the values of `expressions`, for each row that the condition holds for; its parameters are
-/// still open.
+/// The commands by which a statement meets rows: one that reads columns of theirs as well must be allowed to see them.
+pub(super) fn meeting(command: Command, reads: bool) -> &'static [Command] {
+    match (command, reads) {
+        (Command::Update, true) => &[Command::Update, Command::Select],
+        (Command::Update, false) => &[Command::Update],
+        (Command::Delete, true) => &[Command::Delete, Command::Select],
+        (Command::Delete, false) => &[Command::Delete],
+        (Command::Select | Command::Insert, _) => &[Command::Select],
+    }
+}
+
+/// The plan of row ids of the target and the values of `expressions`, for each row that is met by `commands` and that the condition holds
+/// for; its parameters are still open.
 pub(super) fn plan(
     work: &Work<'_>,
     target: &Target,
+    commands: &[Command],
     mut from: Vec<ast::TableWithJoins>,
     condition: Option<ast::Expr>,
     expressions: Vec<ast::Expr>,
@@ -219,7 +250,7 @@ pub(super) fn plan(
         .collect();
     let query = select_query(items, from, condition)?;
     let planner = Planner::new(work.context, work.state);
-    let planner = planner.with_override(&target.face.schema, &target.face.name, target.scan(work)?);
+    let planner = planner.with_override(&target.face.schema, &target.face.name, target.scan(work, commands)?);
     planner.query(work.reach(query))
 }
 

@@ -4,6 +4,7 @@
 //! there, by the table's name, and the one that was to be added, as `excluded`.
 
 use super::super::context::Context;
+use super::super::lineage::{Derived, derived};
 use super::super::locking::{LOCKED, changed_meanwhile};
 use super::super::parser::{fold, last, quoted};
 use super::super::planner::{Planner, select_query, table_factor};
@@ -12,6 +13,7 @@ use super::super::run;
 use super::adding::OnConflict;
 use super::apply::Replacing;
 use super::assigned::must_fit;
+use super::policed::{self, Rows};
 use super::returned::Returned;
 use super::update::{changes, old_rows};
 use super::{Target, Work};
@@ -26,7 +28,7 @@ use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast;
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// The column that joins a row that is there with the one that was to be added.
@@ -43,6 +45,8 @@ pub struct Upsert {
     /// Keys that the statement has met: each once.
     met: HashSet<KeyBytes>,
     held: Vec<MemoryReservation>,
+    /// What the assignments read.
+    derived: Arc<OnceLock<Derived>>,
 }
 
 /// Bytes of memory that a key takes that was met.
@@ -55,7 +59,7 @@ pub fn on_conflict(work: &Work<'_>, target: &Target, on: Option<&ast::OnInsert>)
         Some(ast::OnInsert::OnConflict(conflict)) => conflict,
         Some(other) => return Err(Error::new(Kind::Unsupported, format!("{other} is not supported"))),
     };
-    let key = conflict.conflict_target.as_ref().map(|meant| meant_key(target, meant)).transpose()?;
+    let key = conflict.conflict_target.as_ref().map(|meant| meant_key(work, target, meant)).transpose()?;
     match (&conflict.action, key) {
         (ast::OnConflictAction::DoNothing, Some(key)) => Ok(OnConflict::Skip(vec![key])),
         (ast::OnConflictAction::DoNothing, None) => Ok(OnConflict::Skip(target.table.keys.clone())),
@@ -69,7 +73,7 @@ pub fn on_conflict(work: &Work<'_>, target: &Target, on: Option<&ast::OnInsert>)
     }
 }
 
-fn meant_key(target: &Target, meant: &ast::ConflictTarget) -> Result<KeyConstraint> {
+fn meant_key(work: &Work<'_>, target: &Target, meant: &ast::ConflictTarget) -> Result<KeyConstraint> {
     let table = &target.table;
     let found = match meant {
         ast::ConflictTarget::OnConstraint(name) => {
@@ -88,6 +92,9 @@ fn meant_key(target: &Target, meant: &ast::ConflictTarget) -> Result<KeyConstrai
                 Ok(target.place(target.face.column_index(&name).ok_or_else(missing)?, Privilege::Insert).ok())
             });
             let columns: HashSet<Option<usize>> = columns.collect::<Result<_>>()?;
+            // To name a key is to read it.
+            let faces = names.iter().filter_map(|name| target.face.column_index(&fold(name)));
+            target.must_have_on(work, Privilege::Select, &faces.collect::<Vec<_>>())?;
             let fits = |key: &&KeyConstraint| columns == key.columns.iter().copied().map(Some).collect();
             table.keys.iter().find(fits).ok_or_else(|| {
                 let message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
@@ -101,11 +108,16 @@ fn meant_key(target: &Target, meant: &ast::ConflictTarget) -> Result<KeyConstrai
 impl Upsert {
     fn new(work: &Work<'_>, target: &Target, key: KeyConstraint, update: &ast::DoUpdate) -> Result<Self> {
         target.must_have(work, Privilege::Update)?;
-        must_see_all(work, target)?;
+        must_see_plain(work, target)?;
+        let mut read = read(target, &update.assignments);
+        read.extend(self::read(target, &update.selection));
+        if !read.is_empty() {
+            target.must_have_on(work, Privilege::Select, &read)?;
+        }
         let (columns, values) = changes(work, target, update.assignments.clone(), Privilege::Insert)?;
         let values = values.into_iter().map(|value| own_columns(target, value)).collect();
         let condition = update.selection.clone().map(|condition| own_columns(target, condition));
-        Ok(Self { key, columns, values, condition, met: HashSet::new(), held: Vec::new() })
+        Ok(Self { key, columns, values, condition, met: HashSet::new(), held: Vec::new(), derived: Arc::default() })
     }
 
     /// Changes the rows whose keys are there; gives those that are not there, the changed ones as they are now if they are to be given
@@ -170,10 +182,15 @@ impl Upsert {
             let excluded = excluded.slice(piece.start, piece.len());
             let old = old_rows(work, txn, target, &ids[piece.clone()])?;
             let _held = work.hold_rows(&old)?;
-            let (chosen, values) = self.values(work, target, &old, excluded).await?;
+            if target.is_policed() {
+                // What it changes, and before anything is computed of it.
+                let (chosen, _) = self.values(work, target, &old, excluded.clone(), &[]).await?;
+                work.police(target, Rows::Conflicting, &take_record_batch(&old, &chosen)?).await?;
+            }
+            let (chosen, values) = self.values(work, target, &old, excluded, &self.values).await?;
             let old = take_record_batch(&old, &chosen)?;
             let ids: Vec<RowId> = chosen.values().iter().map(|&n| ids[piece.start + n as usize]).collect();
-            let rows = replacing.assign_to(work, txn, &ids, &old, &values).await?;
+            let rows = replacing.assign_to(work, txn, &ids, &old, &values).await?.rows;
             count += rows.num_rows();
             changed.extend(returned.is_asked().then_some(rows));
         }
@@ -182,16 +199,20 @@ impl Upsert {
         Ok((new, changed, count))
     }
 
-    /// Which of the rows the condition chooses, and the values that they get.
+    /// Which of the rows the condition chooses, and these values of them.
     async fn values(
         &self,
         work: &Work<'_>,
         target: &Target,
         old: &RecordBatch,
         excluded: RecordBatch,
+        values: &[ast::Expr],
     ) -> Result<(UInt64Array, Vec<ArrayRef>)> {
-        let (context, plan) = self.plan(work, target, old, &excluded)?;
-        must_fit(target, &plan, 1, &self.columns)?;
+        let (context, plan) = self.plan(work, target, old, &excluded, values)?;
+        must_fit(target, &plan, 1, &self.columns[..values.len()])?;
+        if !values.is_empty() {
+            self.derived.get_or_init(|| derived(&plan));
+        }
         let rows = run::collect(&context, work.state, &work.bind(plan.clone())?).await?;
         let schema = rows.first().map_or_else(|| Arc::new(plan.schema().as_arrow().clone()), RecordBatch::schema);
         let rows = arrow::compute::concat_batches(&schema, &rows)?;
@@ -202,7 +223,12 @@ impl Upsert {
     /// The plan of the values, over no rows.
     pub fn described(&self, work: &Work<'_>, target: &Target) -> Result<LogicalPlan> {
         let none = RecordBatch::new_empty(target.table.arrow_schema());
-        Ok(self.plan(work, target, &none, &none)?.1)
+        Ok(self.plan(work, target, &none, &none, &self.values)?.1)
+    }
+
+    /// What the assignments read, once that is known, and the columns that they are for; before them is a column of nobody's.
+    pub fn read(&self) -> (Arc<OnceLock<Derived>>, Vec<usize>) {
+        (self.derived.clone(), self.columns.clone())
     }
 
     fn plan(
@@ -211,6 +237,7 @@ impl Upsert {
         target: &Target,
         old: &RecordBatch,
         excluded: &RecordBatch,
+        values: &[ast::Expr],
     ) -> Result<(Arc<Context>, LogicalPlan)> {
         let called = target.called.value.clone();
         let mut relations = work.context.locked.as_ref().clone();
@@ -235,12 +262,20 @@ impl Upsert {
         if let Some(more) = &self.condition {
             condition = and(condition, ast::Expr::Nested(Box::new(more.clone())), ast::BinaryOperator::And);
         }
-        let items = std::iter::once(number(&called)).chain(self.values.iter().cloned()).enumerate();
+        let items = std::iter::once(number(&called)).chain(values.iter().cloned()).enumerate();
         let items = items.map(|(n, expr)| ast::SelectItem::ExprWithAlias { expr, alias: quoted(&format!("c{n}")) });
         let query = work.reach(select_query(items.collect(), from, Some(condition))?);
         let plan = Planner::new(&context, work.state).query(query)?;
         Ok((context, plan))
     }
+}
+
+/// The columns that parts of DO UPDATE read, of the row that is there or of the one that was to be added.
+fn read(target: &Target, parts: &impl ast::Visit) -> Vec<usize> {
+    let excluded = Target { called: quoted(EXCLUDED), ..target.clone() };
+    let mut named = policed::named(target, parts);
+    named.extend(policed::named(&excluded, parts));
+    named
 }
 
 /// Rows with their numbers.
@@ -266,16 +301,16 @@ fn own_columns(target: &Target, mut expression: ast::Expr) -> ast::Expr {
     expression
 }
 
-/// DO UPDATE reads the row that is there as it is: a role to whom it would be masked or hidden may not.
-fn must_see_all(work: &Work<'_>, target: &Target) -> Result<()> {
+/// DO UPDATE reads the row that is there as it is: a role to whom columns of it are masked may not. Whether it sees the row is for the
+/// policies to say.
+fn must_see_plain(work: &Work<'_>, target: &Target) -> Result<()> {
     let access = target.access(work)?;
-    let all = access.readable.iter().all(|readable| *readable);
-    match all && access.masks.iter().all(Option::is_none) && access.filter.is_none() {
+    match access.masks.iter().all(Option::is_none) {
         true => Ok(()),
         false => Err(Error::new(
             Kind::Privilege,
             format!("permission denied for ON CONFLICT DO UPDATE on {}", target.named()),
         )
-        .with_detail("Rows or columns of the table are masked or hidden for this role.")),
+        .with_detail("Columns of the table are masked for this role.")),
     }
 }

@@ -5,6 +5,8 @@
 //! data/SCHEMA.TABLE.parquet        the rows of a table; with many there are SCHEMA.TABLE.2.parquet and so on
 //! data/SCHEMA.TABLE.csv            or the rows as COPY ... TO writes them, with a line of names
 //! models/NAME.1.safetensors        the first version of a model: weights, and as texts beside them all that is known of it
+//! lineage.jsonl                    lineage as events of OpenLineage, one a line
+//! audit.jsonl                      the audit log, an entry a line
 //! ```
 //!
 //! The export is one snapshot. Nothing of it is sealed: whoever may write it may read everything, and what is written
@@ -24,6 +26,7 @@ mod script;
 
 use super::context::Context;
 use super::ddl;
+use super::functions;
 use super::tables::Damage;
 use crate::catalog::{Object, Table, is_temporary};
 use crate::error::{Error, Kind, Result};
@@ -36,6 +39,7 @@ use datafusion::execution::SessionState;
 use parquet_files::ParquetFiles;
 use script::{Script, ident};
 pub use script::{database_of, superuser_of};
+use serde_json::{Value, json};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -44,6 +48,10 @@ use std::sync::Arc;
 
 /// Name of the script.
 pub const SCRIPT: &str = "import.sql";
+/// Lineage as events of OpenLineage, one a line.
+const LINEAGE: &str = "lineage.jsonl";
+/// The audit log, an entry a line.
+const AUDIT: &str = "audit.jsonl";
 
 /// What rows are written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -126,11 +134,24 @@ pub fn export(context: &Arc<Context>, state: &SessionState, to: &Path, format: F
         }
     }
     let retention = context.database.manager.store().kept()?.ms;
-    write_file(&to.join(SCRIPT), script.text(retention).as_bytes())?;
+    let audit = context.database.manager.audit();
+    write_file(&to.join(SCRIPT), script.text(retention, audit.rules()).as_bytes())?;
+    write_lines(&to.join(LINEAGE), functions::all_lineage_events(context)?)?;
+    let line = |(number, entry)| json!({ "number": number, "entry": entry });
+    write_lines(&to.join(AUDIT), audit.entries()?.into_iter().map(line).collect())?;
     for folder in &folders {
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| named(folder, &error))?;
     }
     Ok(rows)
+}
+
+/// Writes a file of JSON, a value a line; none if there is none.
+fn write_lines(path: &Path, values: Vec<Value>) -> Result<()> {
+    if values.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<String> = values.iter().map(|value| format!("{value}\n")).collect();
+    write_file(path, lines.concat().as_bytes())
 }
 
 /// Makes the folders of an export, which may hold nothing yet.

@@ -1,7 +1,8 @@
 //! Sequences, indexes and comments as SQL.
 
+use super::super::quality::definition;
 use super::script::{Script, ident, literal, relation};
-use crate::catalog::{Column, Comment, Index, IndexPart, Object, Order, PlainIndex, Sequence, Table};
+use crate::catalog::{Column, Comment, Index, IndexPart, Object, Order, PlainIndex, QualityRule, Sequence, Table};
 use std::fmt::Write;
 
 /// What CREATE SEQUENCE says behind the name, and an identity column between its parentheses.
@@ -100,6 +101,32 @@ impl Script<'_> {
         );
     }
 
+    /// Whose rows a quarantine has.
+    pub(super) fn quarantine(&self, out: &mut String, table: &Table) {
+        if let Some(of) = table.quarantine_of.and_then(|of| self.catalog().table_by_id(of)) {
+            let (name, of) = (relation(&table.schema, &table.name), relation(&of.schema, &of.name));
+            _ = writeln!(out, "ALTER TABLE {name} SET QUARANTINE OF {of};");
+        }
+    }
+
+    /// A quality rule, and that it is off.
+    pub(super) fn quality_rule(&self, out: &mut String, rule: &QualityRule) {
+        let of = match self.catalog().get(rule.relation).map(AsRef::as_ref) {
+            Some(Object::Table(table)) => relation(&table.schema, &table.name),
+            Some(Object::View(view)) => relation(&view.schema, &view.name),
+            _ => return,
+        };
+        let columns = match rule.columns.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", rule.columns.iter().map(|column| ident(column)).collect::<Vec<_>>().join(", ")),
+        };
+        let name = ident(&rule.name);
+        _ = writeln!(out, "CREATE QUALITY RULE {name} ON {of}{columns} {};", definition(rule, self.catalog()));
+        if rule.disabled {
+            _ = writeln!(out, "ALTER QUALITY RULE {name} ON {of} DISABLE;");
+        }
+    }
+
     /// What COMMENT ON said; nothing if what it was said of is not written.
     pub(super) fn comment(&self, comment: &Comment) -> Option<String> {
         let text = literal(&comment.text);
@@ -138,6 +165,8 @@ impl Script<'_> {
                 | Object::Function(_)
                 | Object::ColumnClass(_)
                 | Object::Finding(_)
+                | Object::QualityRule(_)
+                | Object::QualityRun(_)
                 | Object::Comment(_),
                 _,
             ) => return None,

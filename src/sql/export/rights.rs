@@ -2,8 +2,7 @@
 
 use super::script::{Script, ident, literal, relation};
 use crate::catalog::{
-    Class, Grant, MaskingPolicy, Object, ObjectId, PUBLIC, Privilege, Role, RowPolicy, Schema, Table, Tag, TagSource,
-    TagUse,
+    Class, Grant, MaskingPolicy, Object, ObjectId, PUBLIC, Role, RowPolicy, Schema, Table, Tag, TagSource, TagUse,
 };
 use std::fmt::Write;
 
@@ -29,6 +28,29 @@ impl Script<'_> {
     pub(super) fn memberships(&self, out: &mut String, role: &Role) {
         for group in &role.member_of {
             _ = writeln!(out, "GRANT {} TO {};", self.name_of(*group), ident(&role.name));
+        }
+    }
+
+    /// What new objects of a role are given.
+    pub(super) fn default_rights(&self, out: &mut String, role: &Role) {
+        for defaults in &role.defaults {
+            let schema = match defaults.schema {
+                None => String::new(),
+                Some(id) => match self.catalog().get(id).map(AsRef::as_ref) {
+                    Some(Object::Schema(schema)) => format!(" IN SCHEMA {}", ident(&schema.name)),
+                    // Nothing can be made in it any more.
+                    _ => continue,
+                },
+            };
+            for grant in &defaults.grants {
+                let (privilege, of, name) = (grant.privilege.word(), defaults.of.word(), ident(&role.name));
+                let option = if grant.option { " WITH GRANT OPTION" } else { "" };
+                let to = self.name_of(grant.role);
+                _ = writeln!(
+                    out,
+                    "ALTER DEFAULT PRIVILEGES FOR ROLE {name}{schema} GRANT {privilege} ON {of} TO {to}{option};"
+                );
+            }
         }
     }
 
@@ -106,25 +128,36 @@ impl Script<'_> {
         let roles: Vec<_> = policy.roles.iter().map(|role| self.name_of(*role)).collect();
         let to = if roles.is_empty() { String::new() } else { format!(" TO {}", roles.join(", ")) };
         let name = ident(&policy.name);
-        let command = if policy.for_select { "SELECT" } else { "ALL" };
-        _ = writeln!(out, "CREATE POLICY {name} ON {table} AS {kind} FOR {command}{to} USING ({});", policy.using);
+        let command = policy.command.word();
+        let using = policy.using.as_ref().map_or(String::new(), |using| format!(" USING ({using})"));
+        let check = policy.check.as_ref().map_or(String::new(), |check| format!(" WITH CHECK ({check})"));
+        _ = writeln!(out, "CREATE POLICY {name} ON {table} AS {kind} FOR {command}{to}{using}{check};");
     }
 
+    /// Rights that were given, those of the owner first: who gave them on needs them. Others are given as their givers, who are members of
+    /// nothing more by it.
     pub(super) fn grants(&self, out: &mut String, grants: &[Grant], on: &str) {
-        for grant in grants {
-            let privilege = match grant.privilege {
-                Privilege::Select => "SELECT",
-                Privilege::Insert => "INSERT",
-                Privilege::Update => "UPDATE",
-                Privilege::Delete => "DELETE",
-                Privilege::Truncate => "TRUNCATE",
-                Privilege::Usage => "USAGE",
-                Privilege::Unmask => "UNMASK",
-            };
-            let columns = grant.columns.as_ref().map_or(String::new(), |columns| {
-                format!(" ({})", columns.iter().map(|column| ident(column)).collect::<Vec<_>>().join(", "))
-            });
-            _ = writeln!(out, "GRANT {privilege}{columns} ON {on} TO {};", self.name_of(grant.role));
+        let mut given: Vec<ObjectId> = Vec::new();
+        let (mut now, mut later): (Vec<&Grant>, Vec<&Grant>) = grants.iter().partition(|grant| grant.grantor.is_none());
+        while !now.is_empty() {
+            for grant in &now {
+                let privilege = grant.privilege.word();
+                let columns = grant.columns.as_ref().map_or(String::new(), |columns| {
+                    format!(" ({})", columns.iter().map(|column| ident(column)).collect::<Vec<_>>().join(", "))
+                });
+                let option = if grant.option { " WITH GRANT OPTION" } else { "" };
+                let line = format!("GRANT {privilege}{columns} ON {on} TO {}{option};", self.name_of(grant.role));
+                match grant.grantor {
+                    None => _ = writeln!(out, "{line}"),
+                    Some(grantor) => {
+                        _ = writeln!(out, "SET ROLE {};\n{line}\nRESET ROLE;", self.name_of(grantor));
+                    }
+                }
+                if grant.option {
+                    given.push(grant.role);
+                }
+            }
+            (now, later) = later.into_iter().partition(|grant| grant.grantor.is_some_and(|by| given.contains(&by)));
         }
     }
 
@@ -154,6 +187,8 @@ impl Script<'_> {
             | Object::Tag(_)
             | Object::RowPolicy(_)
             | Object::Finding(_)
+            | Object::QualityRule(_)
+            | Object::QualityRun(_)
             | Object::ColumnClass(_) => return,
         };
         _ = writeln!(out, "ALTER {what} {name} OWNER TO {};", self.name_of(owner));

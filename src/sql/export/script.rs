@@ -8,6 +8,7 @@
 use super::order::Needs;
 use super::relations::columns_of;
 use crate::catalog::{Catalog, Object, ObjectId, Sequence, Table, is_temporary};
+use crate::txn::Rules;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
 
@@ -133,7 +134,7 @@ impl<'a> Script<'a> {
     }
 
     /// The whole script.
-    pub fn text(&self, retention_ms: u64) -> String {
+    pub fn text(&self, retention_ms: u64, audit: Rules) -> String {
         let objects = self.by_name();
         let all = |write: Writing<'_>| {
             let mut part = String::new();
@@ -227,8 +228,25 @@ impl<'a> Script<'a> {
                 self.model(out, id, model);
             }
         });
+        // Behind the rows: these are as they were when they were written.
+        out += &all(&|out, _, object| {
+            if let Object::Table(table) = object {
+                self.quarantine(out, table);
+            }
+        });
+        out += &all(&|out, _, object| {
+            if let Object::QualityRule(rule) = object {
+                self.quality_rule(out, rule);
+            }
+        });
         out += &self.comments(&objects);
         out += &all(&|out, id, object| self.owner(out, id, object));
+        // Last: what is made before is not to have them.
+        out += &all(&|out, _, object| {
+            if let Object::Role(role) = object {
+                self.default_rights(out, role);
+            }
+        });
         // By now they have their owners, as whom they are filled.
         for id in &rest {
             if let Some(table) = self.catalog.table_by_id(*id)
@@ -239,6 +257,13 @@ impl<'a> Script<'a> {
         }
         if retention_ms > 0 {
             _ = writeln!(out, "ALTER SYSTEM SET steward.retention = '{retention_ms}ms';");
+        }
+        let usual = Rules::default();
+        if audit.level != usual.level {
+            _ = writeln!(out, "ALTER SYSTEM SET steward.audit = '{}';", audit.level.name());
+        }
+        if audit.retention_ms != usual.retention_ms {
+            _ = writeln!(out, "ALTER SYSTEM SET steward.audit_retention = '{}ms';", audit.retention_ms);
         }
         out
     }
@@ -327,6 +352,8 @@ fn is_of_session(catalog: &Catalog, object: &Object) -> bool {
         Object::Domain(domain) => is_temporary(&domain.schema),
         Object::RowPolicy(policy) => of(policy.table),
         Object::ColumnClass(class) => of(class.table),
+        Object::QualityRule(rule) => of(rule.relation),
+        Object::QualityRun(run) => of(run.relation),
         // A comment is on no comment.
         Object::Comment(comment) => match catalog.get(comment.object).map(AsRef::as_ref) {
             Some(Object::Comment(_)) | None => false,

@@ -4,10 +4,10 @@ use super::super::context::Context;
 use super::super::models;
 use super::super::parser;
 use super::super::planner::Planner;
-use super::super::run;
+use super::super::query_rows::QueryRows;
 use super::super::system::rows::{Cell, RowsTable, column};
 use super::args;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::models::Metric;
 use arrow::datatypes::{DataType, Field};
 use datafusion::catalog::TableProvider;
@@ -23,16 +23,13 @@ pub fn evaluate(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TablePr
     let (number, created) = (version.number, version.created_ms);
     let context = context.clone();
     Ok(RowsTable::make(measures(), move || {
-        let model = models::ctr(&context, &reference)?;
+        let model = models::trained(&context, &reference)?;
         let measured: Vec<Metric> = match &query {
             None => model.evaluation().to_vec(),
             Some(query) => {
                 let state = context.database.state();
                 let plan = Planner::new(&context, &state).relation_of(parser::query(query)?, &[])?;
-                let handle = tokio::runtime::Handle::try_current()
-                    .map_err(|_| Error::internal("EVALUATE of a query needs a runtime"))?;
-                let batches = handle.block_on(run::collect(&context, &state, &plan))?;
-                model.evaluate(&batches)?
+                model.evaluate(&mut QueryRows::new(&context, state, plan)?)?
             }
         };
         Ok(measured
@@ -51,13 +48,13 @@ pub fn evaluate(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TablePr
     }))
 }
 
-/// `FEATURE_IMPORTANCE(model)`: how much worse the log-loss gets without each column.
+/// `FEATURE_IMPORTANCE(model)`: how much worse held-out rows are predicted without each column.
 pub fn feature_importance(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
     let reference = args::must_text(args, 0, "the model's name")?;
     models::resolve(context, &reference)?;
     let context = context.clone();
     Ok(RowsTable::make(importances(), move || {
-        let model = models::ctr(&context, &reference)?;
+        let model = models::trained(&context, &reference)?;
         Ok(model
             .feature_importance()
             .iter()

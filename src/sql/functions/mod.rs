@@ -5,18 +5,24 @@
 
 mod advisory;
 mod args;
+mod audit;
 mod called;
 mod classify;
 mod domain;
 mod enumeration;
 mod evaluate;
+mod lineage;
+mod lineage_events;
 mod masks;
+mod model_rows;
 mod notify;
 mod one;
 pub mod postgres;
 mod predict;
+mod predict_ctr;
 mod quality;
 mod relation;
+mod rules;
 mod search;
 pub mod sequence;
 mod session_info;
@@ -25,6 +31,7 @@ mod udf;
 
 pub use called::{ARGUMENT, CALLED, GIVEN, called_name};
 pub use domain::{cast_to_domain, domain_cast, domain_cast_name};
+pub use lineage_events::all as all_lineage_events;
 pub use one::ONE;
 pub use postgres::takes_anything;
 pub use postgres::{network_operator, vector_operator};
@@ -54,7 +61,16 @@ fn bare(name: &str) -> &str {
 
 /// Functions whose argument may be a relation's row.
 pub fn takes_row(name: &str) -> bool {
-    matches!(bare(&name.to_lowercase()), "quality" | "quality_detail" | "predict_ctr" | "predict_ctr_detail")
+    matches!(
+        bare(&name.to_lowercase()),
+        "quality"
+            | "quality_detail"
+            | "predict_ctr"
+            | "predict_ctr_detail"
+            | "predict"
+            | "predict_label"
+            | "predict_proba"
+    )
 }
 
 /// Functions of JSON whose argument may be a relation's row.
@@ -90,7 +106,9 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
         .or_else(|| masks::scalar(name, context))
         .or_else(|| classify::scalar(name, context))
         .or_else(|| quality::scalar(name, context))
+        .or_else(|| rules::scalar(name, context))
         .or_else(|| predict::scalar(name, context))
+        .or_else(|| predict_ctr::scalar(name, context))
         .or_else(|| postgres::scalar(name))?;
     Some(Arc::new(function))
 }
@@ -155,11 +173,17 @@ pub fn table(name: &str, args: &[Expr], context: &Arc<Context>) -> Result<Option
         "evaluate" => evaluate::evaluate(args, context)?,
         "feature_importance" => evaluate::feature_importance(args, context)?,
         "quality_report" => quality::report(args, context)?,
+        "quality_failures" => rules::failures(args, context)?,
+        "suggest_rules" => rules::suggest(args, context)?,
         "profile" => relation::profile(args, context)?,
         "inventory" => relation::inventory(args, context)?,
         "tag_references" => relation::tag_references(args, context)?,
         "encryption_status" => relation::encryption_status(args, context)?,
         "effective_policy" => relation::effective_policy(args, context)?,
+        "lineage" => lineage::lineage(args, context)?,
+        "impact" => lineage::impact(args, context)?,
+        "audit_verify" => audit::verify(args, context)?,
+        "lineage_events" => lineage_events::events(args, context)?,
         _ => return Ok(None),
     };
     Ok(Some(table))
@@ -178,14 +202,20 @@ pub fn described(name: &str, args: &[Expr], context: &Arc<Context>) -> Option<Ar
         "evaluate" => evaluate::measures(),
         "feature_importance" => evaluate::importances(),
         "quality_report" => super::system::report_columns(),
+        "quality_failures" => super::quality::failure_columns(),
+        "suggest_rules" => super::quality::suggestion_columns(),
         "profile" => relation::profile_columns(context)?,
         "inventory" => super::system::asset_columns(),
         "tag_references" => super::system::reference_columns(),
         "effective_policy" => relation::policy_columns(),
+        "lineage" => lineage::columns(),
+        "impact" => lineage::impact_columns(),
+        "lineage_events" => lineage_events::columns(),
         _ => return None,
     };
     for (at, arg) in args.iter().enumerate() {
-        let count = at == 2 && matches!(name, "search" | "text_search");
+        let count = at == 2 && matches!(name, "search" | "text_search" | "quality_failures");
+        let count = count || at == 3 && name == "lineage";
         context.params.note(&parameters::of_type(arg.clone(), if count { &SqlType::Int4 } else { &SqlType::Text }));
     }
     Some(super::system::rows::RowsTable::make(columns, || Ok(Vec::new())))

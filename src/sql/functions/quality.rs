@@ -1,12 +1,13 @@
 //! QUALITY, QUALITY_DETAIL, QUALITY_REPORT: how right rows and relations are.
 
 use super::super::context::Context;
+use super::super::quality::{quality_of, seen_results};
 use super::super::system;
 use super::super::tables;
 use super::args::{self, Row};
 use super::relation::{asset_name, facts_table, must_have_finding};
 use super::udf::{Udf, any_of};
-use crate::catalog::{Object, SqlType};
+use crate::catalog::{Finding, Object, ObjectId, SqlType};
 use crate::config::QUALITY_TRAIN_ROWS;
 use crate::error::{Error, Kind, Result};
 use crate::models::RowQualityModel;
@@ -129,15 +130,24 @@ fn of_relations(context: &Context, args: &[ArrayRef], rows: usize) -> Result<Arr
             return Ok(None);
         }
         let asset = asset_name(context, relations.value(row));
-        let finding = must_have_finding(context, &asset)?;
-        let Some(columns) = &columns else { return Ok(finding.facts["quality"].as_f64()) };
+        let (finding, relation) = known(context, &asset)?;
+        let catalog = &context.snapshot.catalog;
+        let Some(columns) = &columns else { return Ok(quality_of(catalog, finding, relation, None)) };
         if columns.is_null(row) {
             return Ok(None);
         }
         let wanted = columns.value(row);
-        match finding.columns.iter().find(|facts| facts["column_name"] == wanted) {
-            Some(facts) => Ok(facts["quality"].as_f64()),
-            None => {
+        let is_there = match (finding, relation) {
+            (Some(finding), _) => finding.columns.iter().any(|facts| facts["column_name"] == wanted),
+            (None, Some(id)) => match catalog.table_by_id(id) {
+                Some(table) => table.column_index(wanted).is_some(),
+                None => true,
+            },
+            (None, None) => true,
+        };
+        match is_there {
+            true => Ok(quality_of(catalog, finding, relation, Some(wanted))),
+            false => {
                 let message = format!("column \"{wanted}\" of relation \"{asset}\" does not exist");
                 Err(Error::new(Kind::UndefinedColumn, message))
             }
@@ -146,9 +156,28 @@ fn of_relations(context: &Context, args: &[ArrayRef], rows: usize) -> Result<Arr
     Ok(Arc::new(scores.collect::<Result<Float64Array>>()?))
 }
 
-/// `QUALITY_REPORT(relation)`: the measurements behind the score.
+/// What is known of the quality of a relation that the role may read: what the inventory found, and, if its rules were asked, its id. Refused
+/// where there is neither.
+fn known<'a>(context: &'a Context, asset: &str) -> Result<(Option<&'a Finding>, Option<ObjectId>)> {
+    let catalog = &context.snapshot.catalog;
+    let (schema, name) = asset.split_once('.').unwrap_or(("public", asset));
+    let ruled = catalog.relation(schema, name).map(|(id, _)| id).filter(|id| catalog.runs_of(*id).next().is_some());
+    match must_have_finding(context, asset) {
+        Ok(finding) => Ok((Some(finding), ruled)),
+        Err(error) if error.kind() == Kind::NotReady && ruled.is_some() => Ok((None, ruled)),
+        Err(error) if error.kind() == Kind::NotReady => {
+            Err(error
+                .with_hint(format!("Run INVENTORY TABLE {asset}, or CHECK QUALITY {asset} if it has rules, first.")))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// `QUALITY_REPORT(relation)`: the measurements behind the score, those of rules first.
 pub fn report(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
     let asset = asset_name(context, &args::must_text(args, 0, "the relation's name")?);
-    let finding = must_have_finding(context, &asset)?;
-    Ok(facts_table(system::report_columns(), system::measured(context, finding)))
+    let (finding, ruled) = known(context, &asset)?;
+    let mut facts = ruled.map_or_else(Vec::new, |id| seen_results(context, id, true));
+    facts.extend(finding.into_iter().flat_map(|finding| system::measured(context, finding)));
+    Ok(facts_table(system::report_columns(), facts))
 }

@@ -12,6 +12,7 @@ use super::args;
 use super::relation::asset_name;
 use crate::catalog::{Index, Object, ObjectId, Table};
 use crate::error::{Error, Kind, Result};
+use crate::governance::access::Command;
 use crate::search::{Hit, Query, snippet};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, UInt64Type};
@@ -125,7 +126,7 @@ fn scan(
     build: impl FnOnce(LogicalPlanBuilder) -> Result<LogicalPlanBuilder>,
 ) -> Result<Vec<RecordBatch>> {
     let state = context.database.state();
-    let scan = TableScan::open(context, &state, id, true)?;
+    let scan = TableScan::open_rows(context, &state, id, &[Command::Select])?;
     let plan = build(LogicalPlanBuilder::scan("t", provider_as_source(Arc::new(scan)), None)?)?.build()?;
     let handle = tokio::runtime::Handle::try_current().map_err(|_| Error::internal("SEARCH needs a runtime"))?;
     handle.block_on(run::collect(context, &state, &plan))

@@ -4,6 +4,7 @@
 //! nothing that they are taken over counts, cuts off or fills up rows: a LIMIT, a group, the side of an outer join that may be NULL.
 //! The engine looks at some of these and not at others, so what may be is told here, and all else runs row by row.
 
+use super::super::semantics::converts;
 use super::right_of;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DataFusionError, Result as DfResult};
@@ -42,7 +43,8 @@ pub fn runs_apart(expr: &Expr) -> DfResult<bool> {
 
 /// Whether a query that looks outside, of LATERAL, may become a join.
 pub fn may_join(plan: &LogicalPlan) -> DfResult<bool> {
-    Ok(!has_twins(plan)? && !is_under_outer_join(plan)?)
+    let groups = plan.exists(|node| Ok(matches!(node, LogicalPlan::Aggregate(_))))?;
+    Ok(!(has_twins(plan)? || is_under_outer_join(plan)? || groups && converts(plan)?))
 }
 
 /// Whether anything that looks outside is in the condition, or on the side that may be NULL, of an outer join. What else there may be in

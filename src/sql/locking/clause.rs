@@ -7,6 +7,7 @@
 use super::super::context::Context;
 use super::super::dml::{Target, Work};
 use super::super::execute::batches_stream;
+use super::super::lineage::{Derived, Told, derived};
 use super::super::parser::{Strength, fold, split, strength};
 use super::super::planner::{Planner, select_query, table_factor};
 use super::super::session::{Outcome, Session};
@@ -15,6 +16,7 @@ use super::super::{names, run};
 use super::Patience;
 use crate::catalog::{Object, Privilege};
 use crate::error::{Error, Kind, Result};
+use crate::governance::access::Command;
 use crate::txn::locks::{Mode, Taking};
 use crate::txn::{RowId, Transaction};
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
@@ -77,7 +79,8 @@ async fn attempt(work: &Work<'_>, txn: &Transaction, mut query: ast::Query) -> R
     let work = work.within(&context);
     if !locks.is_empty() {
         query.locks = locks;
-        return locked(&work, txn, query).await;
+        let (schema, batches, _) = locked(&work, txn, query).await?;
+        return Ok((schema, batches));
     }
     let plan = work.bind(Planner::new(&context, work.state).answer(query)?)?;
     let stream = run::stream(&context, work.state, &plan).await?;
@@ -109,9 +112,10 @@ pub async fn inner(work: &Work<'_>, txn: &Transaction, statement: &mut impl Visi
     }
     let mut context = work.context.clone();
     for (n, query) in take.0.into_iter().enumerate() {
-        let (schema, batches) = locked(&work.within(&context), txn, query).await.map_err(outer_reference)?;
+        let (schema, batches, derived) = locked(&work.within(&context), txn, query).await.map_err(outer_reference)?;
         let mut rows = context.locked.as_ref().clone();
-        rows.insert(n.to_string(), Arc::new(MemTable::try_new(schema, vec![batches])?));
+        let locked = Arc::new(MemTable::try_new(schema, vec![batches])?);
+        rows.insert(n.to_string(), Arc::new(Told::new(locked, derived)));
         context = Arc::new(Context { locked: Arc::new(rows), ..context.as_ref().clone() });
     }
     Ok(context)
@@ -135,7 +139,11 @@ struct Lock {
 }
 
 /// The rows of a query that locks them.
-async fn locked(work: &Work<'_>, txn: &Transaction, mut query: ast::Query) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+async fn locked(
+    work: &Work<'_>,
+    txn: &Transaction,
+    mut query: ast::Query,
+) -> Result<(SchemaRef, Vec<RecordBatch>, Derived)> {
     let clauses = std::mem::take(&mut query.locks);
     let words = clause_words(&clauses);
     txn.must_write(&format!("SELECT {words}"))?;
@@ -148,7 +156,8 @@ async fn locked(work: &Work<'_>, txn: &Transaction, mut query: ast::Query) -> Re
             let id = vec![lock.target.called.clone(), ast::Ident::with_quote('"', ROW_ID)];
             let alias = ast::Ident::with_quote('"', format!("{LOCK}{n}"));
             select.projection.push(ast::SelectItem::ExprWithAlias { expr: ast::Expr::CompoundIdentifier(id), alias });
-            let scan = TableScan::open(work.context, work.state, lock.target.id, true)?;
+            let scan =
+                TableScan::open_rows(work.context, work.state, lock.target.id, &[Command::Update, Command::Select])?;
             planner = planner.with_override(&lock.target.table.schema, &lock.target.table.name, Arc::new(scan));
         }
     }
@@ -162,6 +171,8 @@ async fn locked(work: &Work<'_>, txn: &Transaction, mut query: ast::Query) -> Re
     let shown: Vec<usize> = (0..schema.fields().len())
         .filter(|&n| schema.field(n).name() != ROW_ID && !schema.field(n).name().starts_with(LOCK))
         .collect();
+    let mut from = derived(&plan);
+    from.columns = shown.iter().filter_map(|&at| from.columns.get(at).cloned()).collect();
     let mut left = fetch.map_or(usize::MAX, |fetch| fetch.saturating_add(skip));
     let mut skipped = skip;
     let mut batches = Vec::new();
@@ -180,7 +191,7 @@ async fn locked(work: &Work<'_>, txn: &Transaction, mut query: ast::Query) -> Re
             return Err(work.anew(txn, "update"));
         }
     }
-    Ok((Arc::new(schema.project(&shown)?), batches))
+    Ok((Arc::new(schema.project(&shown)?), batches, from))
 }
 
 /// Locks the rows of a batch and gives those that were got, `most` at most.

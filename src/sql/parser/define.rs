@@ -55,8 +55,6 @@ pub enum Define {
     Domain(Box<DomainWords>),
     /// `DROP TYPE`
     DropTypes { names: Vec<Relation>, if_exists: bool, cascade: bool },
-    /// `ALTER DEFAULT PRIVILEGES`, which is not there
-    DefaultPrivileges,
 }
 
 /// A change of an enumerated type.
@@ -273,11 +271,6 @@ fn alter_type(words: &mut Words) -> Result<Define> {
 }
 
 fn alter(words: &mut Words) -> Result<Option<Define>> {
-    if words.take(&["ALTER", "DEFAULT", "PRIVILEGES"]) {
-        while words.parser.next_token().token != Token::EOF {}
-        words.parser.prev_token();
-        return Ok(Some(Define::DefaultPrivileges));
-    }
     let start = words.parser.index();
     let kinds: [(&[&str], Named); 5] = [
         (&["ALTER", "TABLE"], Named::Table),

@@ -1,9 +1,10 @@
 //! Grammar of GRANT and REVOKE.
 
-use super::own::{GrantTarget, OpenRight, Own};
+use super::super::ddl::Giving;
+use super::own::{DefaultTarget, GrantTarget, OpenRight, Own};
 use super::sequence;
 use super::words::Words;
-use crate::catalog::Privilege;
+use crate::catalog::{DefaultsOf, Privilege};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
@@ -41,28 +42,43 @@ const WORDS: [(&str, Right); 18] = [
     ("TEMPORARY", Right::Database),
     ("TEMP", Right::Database),
     ("EXECUTE", Right::Execute),
-    ("REFERENCES", Right::Missing("REFERENCES")),
-    ("TRIGGER", Right::Missing("TRIGGER")),
+    ("REFERENCES", Right::Known(Privilege::References)),
+    ("TRIGGER", Right::Known(Privilege::Trigger)),
     ("MAINTAIN", Right::Missing("MAINTAIN")),
     ("SET", Right::Missing("SET")),
     ("ALTER", Right::Missing("ALTER SYSTEM")),
 ];
 
 /// The rights that a table has.
-const OF_TABLES: [Privilege; 5] =
-    [Privilege::Select, Privilege::Insert, Privilege::Update, Privilege::Delete, Privilege::Truncate];
+const OF_TABLES: [Privilege; 7] = [
+    Privilege::Select,
+    Privilege::Insert,
+    Privilege::Update,
+    Privilege::Delete,
+    Privilege::Truncate,
+    Privilege::References,
+    Privilege::Trigger,
+];
 
 /// Reads what stands from GRANT or REVOKE on.
 pub fn parse(words: &mut Words, revoke: bool) -> Result<Own> {
     words.parser.next_token();
-    if revoke && (words.take(&["GRANT", "OPTION", "FOR"]) || words.take(&["ADMIN", "OPTION", "FOR"])) {
-        return Err(refused("REVOKE GRANT OPTION FOR"));
+    if revoke && words.take(&["ADMIN", "OPTION", "FOR"]) {
+        return Err(refused("REVOKE ADMIN OPTION FOR"));
     }
+    let option = revoke && words.take(&["GRANT", "OPTION", "FOR"]);
+    let all = words.ahead(&["ALL"]);
     // A role may be called like a right: what tells is whether ON comes somewhere.
     let target = match words.peek(0).and_then(|word| right(&word)).is_some() && speaks_of_object(words) {
         true => target(words)?,
         false => GrantTarget::Roles(words.names()?),
     };
+    let roles = roles(words, revoke)?;
+    Ok(Own::Grant { target, roles, how: how(words, Giving { revoke, option, all, cascade: false })? })
+}
+
+/// The roles that rights are given to or taken from.
+pub(super) fn roles(words: &mut Words, revoke: bool) -> Result<Vec<String>> {
     words.expect(&[if revoke { "FROM" } else { "TO" }])?;
     let mut roles = Vec::new();
     loop {
@@ -70,22 +86,79 @@ pub fn parse(words: &mut Words, revoke: bool) -> Result<Own> {
         words.take(&["GROUP"]);
         roles.push(words.name()?);
         if !words.token(&Token::Comma) {
-            break;
+            return Ok(roles);
         }
     }
-    if words.take(&["WITH", "GRANT", "OPTION"]) {
-        return Err(refused("GRANT ... WITH GRANT OPTION")
-            .with_hint("The owner of an object gives rights on it; GRANT a role that owns it."));
-    }
+}
+
+/// What stands behind the roles.
+pub(super) fn how(words: &mut Words, mut how: Giving) -> Result<Giving> {
+    how.option |= !how.revoke && words.take(&["WITH", "GRANT", "OPTION"]);
     if words.take(&["WITH", "ADMIN", "OPTION"]) {
         return Err(refused("GRANT ... WITH ADMIN OPTION"));
     }
     if words.take(&["GRANTED", "BY"]) && !matches!(words.name()?.as_str(), "current_user" | "current_role") {
         return Err(refused("GRANTED BY another role"));
     }
-    words.take(&["CASCADE"]);
-    words.take(&["RESTRICT"]);
-    Ok(Own::Grant { target, roles, revoke })
+    if how.revoke {
+        how.cascade = words.take(&["CASCADE"]);
+        words.take(&["RESTRICT"]);
+    }
+    Ok(how)
+}
+
+/// Reads what stands behind ALTER DEFAULT PRIVILEGES.
+pub fn defaults(words: &mut Words) -> Result<Own> {
+    let (mut owners, mut schemas) = (Vec::new(), Vec::new());
+    loop {
+        if words.take(&["FOR", "ROLE"]) || words.take(&["FOR", "USER"]) {
+            owners = words.names()?;
+        } else if words.take(&["IN", "SCHEMA"]) {
+            schemas = words.names()?;
+        } else {
+            break;
+        }
+    }
+    let revoke = words.take(&["REVOKE"]);
+    if !revoke {
+        words.expect(&["GRANT"])?;
+    }
+    let option = revoke && words.take(&["GRANT", "OPTION", "FOR"]);
+    let all = words.ahead(&["ALL"]);
+    let written = rights(words)?;
+    words.expect(&["ON"])?;
+    if written.iter().any(|(_, columns)| columns.is_some()) {
+        return Err(Error::new(Kind::InvalidGrant, "default privileges cannot be set for columns"));
+    }
+    let invalid = |right: Privilege, what: &str| {
+        Error::new(Kind::InvalidGrant, format!("invalid privilege type {} for {what}", right.word()))
+    };
+    let says = |wanted: &[Right]| written.iter().all(|(right, _)| wanted.contains(right));
+    let target = match () {
+        () if words.take(&["TABLES"]) => {
+            let rights: Vec<Privilege> = of_relations(written)?.into_iter().map(|(right, _)| right).collect();
+            if let Some(other) = rights.iter().find(|right| !OF_TABLES.contains(right)) {
+                return Err(invalid(*other, "relation"));
+            }
+            DefaultTarget::Of(DefaultsOf::Tables, rights)
+        }
+        () if words.take(&["SEQUENCES"]) => {
+            DefaultTarget::Of(DefaultsOf::Sequences, sequence::rights(of_relations(written)?)?)
+        }
+        () if words.take(&["FUNCTIONS"]) || words.take(&["ROUTINES"]) => match says(&[Right::Execute, Right::All]) {
+            true => DefaultTarget::Open("functions"),
+            false => return Err(Error::new(Kind::InvalidGrant, "invalid privilege type for function")),
+        },
+        () if words.take(&["TYPES"]) => match says(&[Right::Known(Privilege::Usage), Right::All]) {
+            true => DefaultTarget::Open("types"),
+            false => return Err(Error::new(Kind::InvalidGrant, "invalid privilege type for type")),
+        },
+        () if words.ahead(&["SCHEMAS"]) => return Err(refused("ALTER DEFAULT PRIVILEGES ON SCHEMAS")),
+        () => return Err(words.unexpected("TABLES or SEQUENCES")),
+    };
+    let roles = roles(words, revoke)?;
+    let how = how(words, Giving { revoke, option, all, cascade: false })?;
+    Ok(Own::DefaultRights { owners, schemas, target, roles, how })
 }
 
 fn refused(what: &str) -> Error {
@@ -219,8 +292,15 @@ fn of_relations(written: Vec<Written>) -> Result<Vec<(Privilege, Option<Vec<Stri
     let mut all = Vec::new();
     for (right, columns) in written {
         match right {
+            Right::Known(privilege) if columns.is_some() && !privilege.is_of_columns() => {
+                let message = format!("invalid privilege type {} for column", privilege.word());
+                return Err(Error::new(Kind::InvalidGrant, message));
+            }
             Right::Known(privilege) => all.push((privilege, columns)),
-            Right::All => all.extend(OF_TABLES.map(|privilege| (privilege, columns.clone()))),
+            Right::All => {
+                let fits = |privilege: &Privilege| columns.is_none() || privilege.is_of_columns();
+                all.extend(OF_TABLES.into_iter().filter(fits).map(|privilege| (privilege, columns.clone())));
+            }
             Right::Missing(word) => return Err(refused(&format!("the privilege {word}"))),
             Right::Create | Right::Database | Right::Execute => {
                 return Err(Error::new(Kind::InvalidGrant, "invalid privilege type for relation"));

@@ -19,6 +19,11 @@ pub fn must_not_be(tokens: &[TokenWithSpan]) -> Result<()> {
             (Token::SingleQuotedString(_) | Token::EscapedStringLiteral(_), Token::SingleQuotedString(_)) => {
                 return Err(unexpected(after));
             }
+            // It is an operator that nobody has made.
+            (_, Token::DoubleEq) => {
+                let error = placed(Kind::UndefinedFunction, after, "operator does not exist: ==".to_owned());
+                return Err(error.with_hint("Equality is =. No operator matches the given name and argument types."));
+            }
             _ => {}
         }
     }
@@ -61,9 +66,13 @@ fn unexpected(token: &TokenWithSpan) -> Error {
 }
 
 fn at(token: &TokenWithSpan, message: String) -> Error {
+    placed(Kind::Syntax, token, message)
+}
+
+fn placed(kind: Kind, token: &TokenWithSpan, message: String) -> Error {
     let start = token.span.start;
     // The place as `locate` takes it.
-    Error::new(Kind::Syntax, message).with_detail(format!(" at Line: {}, Column: {}", start.line, start.column))
+    Error::new(kind, message).with_detail(format!(" at Line: {}, Column: {}", start.line, start.column))
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod operate;
 mod own;
 mod refused;
 mod role;
+mod rule;
 mod sequence;
 mod spelling;
 mod subscripts;
@@ -41,8 +42,9 @@ pub use keeping::{Keeping, Kept as KeepingWords};
 pub use kept::Kept;
 pub use locks::{Strength, strength};
 pub use operate::Operate;
-pub use own::{AssetTarget, GrantTarget, Inventory, OpenRight, Own, Relation, RoleOption, TagTarget};
+pub use own::{AssetTarget, DefaultTarget, GrantTarget, Inventory, OpenRight, Own, Relation, RoleOption, TagTarget};
 
+pub use rule::{NewRule, NewTest, RuleChange, RuleWords, Violation, full_name, referred};
 pub use sequence::SequenceOption;
 pub use spelling::{Beside, Like, Overriding, overriding};
 pub use tokens::{cut_name, long_names};

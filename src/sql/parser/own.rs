@@ -1,5 +1,6 @@
 //! Grammar of Steward's own statements.
 
+use super::super::ddl::Giving;
 use super::copy::{self, Copy};
 use super::cursor::{self, Cursor};
 use super::define::{self, Define};
@@ -7,10 +8,11 @@ use super::grant;
 use super::kept::{self, Kept};
 use super::operate::{self, Operate};
 use super::role;
+use super::rule::{self, RuleWords};
 use super::sequence;
 use super::upkeep::{self, Upkeep};
 use super::words::Words;
-use crate::catalog::{Privilege, SqlType};
+use crate::catalog::{DefaultsOf, Privilege, SqlType};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::tokenizer::Token;
@@ -41,8 +43,10 @@ pub enum Own {
     },
     /// `ALTER MODEL ... DEPLOY VERSION n`; none means ROLLBACK to the version before
     DeployModel { name: String, version: Option<u32> },
-    /// `DROP MODEL`
-    DropModel { name: String, if_exists: bool },
+    /// `ALTER MODEL ... RENAME TO`
+    RenameModel { name: String, to: String },
+    /// `DROP MODEL`; with a version that one alone
+    DropModel { name: String, if_exists: bool, version: Option<u32> },
     /// `CREATE TAG`
     CreateTag {
         name: String,
@@ -74,7 +78,13 @@ pub enum Own {
     /// `DROP ROLE`
     DropRole { names: Vec<String>, if_exists: bool },
     /// `GRANT`, or with `revoke` the opposite
-    Grant { target: GrantTarget, roles: Vec<String>, revoke: bool },
+    Grant { target: GrantTarget, roles: Vec<String>, how: Giving },
+    /// `ALTER DEFAULT PRIVILEGES [FOR ROLE owner, ...] [IN SCHEMA schema, ...]`
+    DefaultRights { owners: Vec<String>, schemas: Vec<String>, target: DefaultTarget, roles: Vec<String>, how: Giving },
+    /// `REASSIGN OWNED`
+    ReassignOwned { from: Vec<String>, to: String },
+    /// `DROP OWNED`
+    DropOwned { roles: Vec<String>, cascade: bool },
     /// `SET ROLE`; none means `NONE`
     SetRole { role: Option<String> },
     /// `RESET ROLE`
@@ -95,6 +105,8 @@ pub enum Own {
     Cursor(Cursor),
     /// `SET CONSTRAINTS`; no names are all
     SetConstraints { names: Option<Vec<Relation>>, deferred: bool },
+    /// Quality rules
+    Rule(RuleWords),
     /// `ALTER SYSTEM ROTATE ENCRYPTION KEY`
     RotateKey,
 }
@@ -173,6 +185,15 @@ pub enum GrantTarget {
     Roles(Vec<String>),
 }
 
+/// New objects of which kind are given which rights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DefaultTarget {
+    /// Tables or sequences.
+    Of(DefaultsOf, Vec<Privilege>),
+    /// Objects that are everybody's: functions, types; their word.
+    Open(&'static str),
+}
+
 /// A right that everybody has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OpenRight {
@@ -202,9 +223,24 @@ pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
     if let Some(kept) = kept::parse(words)? {
         return Ok(Some(Own::Kept(kept)));
     }
+    if let Some(rule) = rule::parse(words)? {
+        return Ok(Some(Own::Rule(rule)));
+    }
     let first = words.peek(0).unwrap_or_default();
     match first.as_str() {
         "CREATE" => create(words, text),
+        "ALTER" if words.take(&["ALTER", "DEFAULT", "PRIVILEGES"]) => grant::defaults(words).map(Some),
+        "REASSIGN" if words.take(&["REASSIGN", "OWNED", "BY"]) => {
+            let from = words.names()?;
+            words.expect(&["TO"])?;
+            Ok(Some(Own::ReassignOwned { from, to: words.name()? }))
+        }
+        "DROP" if words.take(&["DROP", "OWNED", "BY"]) => {
+            let roles = words.names()?;
+            let cascade = words.take(&["CASCADE"]);
+            words.take(&["RESTRICT"]);
+            Ok(Some(Own::DropOwned { roles, cascade }))
+        }
         "ALTER" => alter(words),
         "DROP" => drop(words),
         "INVENTORY" => inventory(words).map(Some),
@@ -351,10 +387,11 @@ fn alter(words: &mut Words) -> Result<Option<Own>> {
         if words.take(&["ROLLBACK"]) {
             return Ok(Some(Own::DeployModel { name, version: None }));
         }
+        if words.take(&["RENAME", "TO"]) {
+            return Ok(Some(Own::RenameModel { name, to: words.name()? }));
+        }
         words.expect(&["DEPLOY", "VERSION"])?;
-        let version = words.number()?;
-        let version = u32::try_from(version).map_err(|_| Error::new(Kind::InvalidParameter, "no such version"))?;
-        return Ok(Some(Own::DeployModel { name, version: Some(version) }));
+        return Ok(Some(Own::DeployModel { name, version: Some(version(words)?) }));
     }
     if words.take(&["ALTER", "TAG"]) {
         let tag = words.name()?;
@@ -380,6 +417,12 @@ fn alter(words: &mut Words) -> Result<Option<Own>> {
     Ok(None)
 }
 
+/// The number of a version of a model.
+fn version(words: &mut Words) -> Result<u32> {
+    let version = words.number()?;
+    u32::try_from(version).map_err(|_| Error::new(Kind::InvalidParameter, "no such version"))
+}
+
 /// The forms of ALTER TABLE that are ours; for the others the words are given back.
 fn alter_table(words: &mut Words) -> Result<Option<Own>> {
     let start = words.parser.index();
@@ -390,6 +433,9 @@ fn alter_table(words: &mut Words) -> Result<Option<Own>> {
     };
     if let Some(upkeep) = upkeep::alter_table(words, &relation)? {
         return Ok(Some(Own::Upkeep(upkeep)));
+    }
+    if words.take(&["SET", "QUARANTINE", "OF"]) {
+        return Ok(Some(Own::Rule(RuleWords::Quarantine { quarantine: relation, of: words.relation()? })));
     }
     if words.take(&["ERASE", "CLASS"]) {
         return Ok(Some(Own::EraseClass { table: relation, class: words.name()? }));
@@ -460,7 +506,11 @@ fn drop(words: &mut Words) -> Result<Option<Own>> {
             words.take(&["RESTRICT"]);
             Own::DropSource { name, if_exists, cascade }
         }
-        "MODEL" => Own::DropModel { name: words.name()?, if_exists },
+        "MODEL" => {
+            let name = words.name()?;
+            let version = if words.take(&["VERSION"]) { Some(version(words)?) } else { None };
+            Own::DropModel { name, if_exists, version }
+        }
         "TAG" => Own::DropTag { name: words.name()?, if_exists },
         "MASKING" => Own::DropMaskingPolicy { name: words.name()?, if_exists },
         _ => Own::DropRole { names: words.names()?, if_exists },

@@ -35,8 +35,6 @@ const KINDS: &[&[&str]] = &[
 const STATEMENTS: &[(&[&str], &str)] = &[
     (&["DO"], "Write its statements one by one, or as a function in SQL."),
     (&["SECURITY", "LABEL"], "CREATE TAG and ALTER TABLE ... SET TAG label columns and tables."),
-    (&["REASSIGN", "OWNED"], "ALTER ... OWNER TO gives an object to another role."),
-    (&["DROP", "OWNED"], "DROP and REVOKE what the role has, one by one."),
     (&["IMPORT", "FOREIGN", "SCHEMA"], "CREATE SOURCE registers a folder of files."),
     (&["PREPARE", "TRANSACTION"], ""),
     (&["COMMIT", "PREPARED"], ""),
@@ -114,8 +112,6 @@ mod tests {
             "CREATE OR REPLACE RULE r AS ON INSERT TO t DO NOTHING",
             "CREATE STATISTICS s ON a, b FROM t",
             "SECURITY LABEL ON TABLE t IS 'x'",
-            "REASSIGN OWNED BY a TO b",
-            "DROP OWNED BY a",
             "ALTER DATABASE d SET x = 1",
             "DROP EVENT TRIGGER IF EXISTS e",
             "CREATE TRUSTED PROCEDURAL LANGUAGE l",

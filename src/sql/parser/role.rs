@@ -1,5 +1,6 @@
 //! Options of roles. Those that would give a right to something that is not here are refused: what is accepted is true.
 
+use super::super::ddl::Giving;
 use super::own::{GrantTarget, Own, RoleOption};
 use super::words::Words;
 use crate::error::{Error, Kind, Result};
@@ -109,7 +110,8 @@ pub fn group(words: &mut Words) -> Result<Own> {
     if revoke {
         words.expect(&["DROP", "USER"])?;
     }
-    Ok(Own::Grant { target: GrantTarget::Roles(vec![group]), roles: words.names()?, revoke })
+    let how = Giving { revoke, ..Giving::default() };
+    Ok(Own::Grant { target: GrantTarget::Roles(vec![group]), roles: words.names()?, how })
 }
 
 fn refused(option: &str, hint: &str) -> Error {

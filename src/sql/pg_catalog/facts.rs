@@ -141,6 +141,12 @@ impl Facts {
         if self.context.must_reach(entry.schema).is_err() {
             return false;
         }
+        // What rules have put aside is shown with its table.
+        if let Some(of) = entry.table().and_then(|(_, table)| table.quarantine_of)
+            && entry::by_oid(self.catalog(), oids::of(of)).is_some_and(|table| self.may_see(&table))
+        {
+            return true;
+        }
         let owner = match (entry.table(), entry.what) {
             (Some((_, table)), _) => table.owner,
             (None, What::View(_, view)) => view.owner,

@@ -81,6 +81,11 @@ pub fn class_part_of(oid: u32) -> Option<(ObjectId, ClassPart)> {
     (place < KEYS).then_some((table, ClassPart::Key(place)))
 }
 
+/// Number in `pg_default_acl` of what a role says, at this place, of its new objects.
+pub fn default_rights(role: ObjectId, at: usize) -> Option<u32> {
+    part(role, CLASS_ROOM, at)
+}
+
 /// What a number of `pg_constraint` is of its table, each with its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConstraintPart {

@@ -125,6 +125,10 @@ fn function_said(function: &mut Function) -> Option<Expr> {
     }
     let args = plain(function)?;
     match (name.as_str(), args.as_slice()) {
+        // A type called as a function is a cast to it.
+        ("date" | "text" | "timestamptz", [value]) if function.name.0.len() == 1 && function.over.is_none() => {
+            parse_expression(&format!("({value})::{name}")).ok()
+        }
         // EXTRACT is numeric, this is double precision.
         ("date_part", [field, from]) => {
             let field = DateTimeField::Custom(Ident::new(format!("{DATE_PART}{}", literal(field)?)));

@@ -19,7 +19,9 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result as DfResult};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
-use datafusion::logical_expr::{Expr, Filter, LogicalPlan, LogicalPlanBuilder, Projection, Subquery, when};
+use datafusion::logical_expr::{
+    Expr, ExprSchemable, Filter, LogicalPlan, LogicalPlanBuilder, Projection, Subquery, when,
+};
 use datafusion::optimizer::decorrelate::PullUpCorrelatedExpr;
 use std::collections::HashSet;
 
@@ -166,8 +168,26 @@ fn value_of(subquery: &Subquery, outside: &LogicalPlan) -> DfResult<Option<(Logi
     Ok(Some((plan, Expr::Column(Column::from_name(name)))))
 }
 
+/// Whether a condition of a query converts a column of its own. The engine would group by the conversion as it is written; by then it is
+/// a function of ours, and no longer among the keys.
+pub fn converts(plan: &LogicalPlan) -> DfResult<bool> {
+    plan.exists(|node| {
+        let LogicalPlan::Filter(filter) = node else { return Ok(false) };
+        let schema = filter.input.schema();
+        filter.predicate.exists(|expr| {
+            let Expr::Cast(cast) = expr else { return Ok(false) };
+            let (from, to) = (cast.expr.get_type(schema), cast.field.data_type());
+            let widens = from.is_ok_and(|from| from == *to || (from.is_signed_integer() && to.is_signed_integer()));
+            Ok(cast.expr.any_column_refs() && !widens)
+        })
+    })
+}
+
 /// Whether the engine makes a join of it.
 fn can_be_grouped(subquery: &Subquery) -> DfResult<bool> {
+    if converts(&subquery.subquery)? {
+        return Ok(false);
+    }
     let mut pull_up = PullUpCorrelatedExpr::new().with_need_handle_count_bug(true);
     Ok(subquery.subquery.as_ref().clone().rewrite(&mut pull_up).is_ok() && pull_up.can_pull_up)
 }

@@ -76,7 +76,7 @@ pub use candidates::{is_scalar, name_of};
 pub use cases::{cases, name_of as case_name};
 pub use cast::day_as_moment;
 pub use checked::{Checked, checked};
-pub use correlated::{asks, joined};
+pub use correlated::{asks, converts, joined};
 pub use digits::with_digits;
 pub use fence::WithFences;
 pub use joined::string_agg;

@@ -43,7 +43,8 @@ impl Session {
     pub(in crate::sql) fn save(&mut self, name: String) -> Result<()> {
         let (settings, settings_after, role) = (self.settings.clone(), self.settings_after.clone(), self.role);
         let txn = self.transaction()?.savepoint();
-        self.savepoints.push(Savepoint { name, txn, settings, settings_after, role });
+        let audited = self.auditing.len();
+        self.savepoints.push(Savepoint { name, txn, settings, settings_after, role, audited });
         Ok(())
     }
 
@@ -53,6 +54,7 @@ impl Session {
         saved.txn.release_locks();
         let (txn, settings) = (saved.txn.clone(), saved.settings.clone());
         (self.role, self.settings_after) = (saved.role, saved.settings_after.clone());
+        self.auditing.undone(saved.audited);
         self.txn = Some(txn);
         self.replace_settings(settings);
     }

@@ -1,17 +1,21 @@
 //! CREATE MODEL, ALTER MODEL, DROP MODEL.
 
+use super::super::context::Context;
 use super::super::ddl::{Ddl, check_name, qualify};
+use super::super::lineage::{Noting, derived};
 use super::super::planner::Planner;
+use super::super::query_rows::QueryRows;
 use super::super::run;
-use crate::catalog::{Model, ModelVersion, Object, ObjectId};
-use crate::config::CTR_TRAIN_ROWS_FEW;
+use super::model_options::{MODEL_TYPE, recipe};
+use crate::catalog::{FlowKind, Model, ModelVersion, Object, ObjectId};
+use crate::config::MODEL_TRAIN_ROWS_FEW;
 use crate::error::{Error, Kind, Result};
-use crate::models::{Architecture, CalibrationMethod, CtrModel, CtrOptions, Progress, Split};
+use crate::models::{Progress, Recipe, Watch};
 use crate::storage::FileKind;
-use datafusion::sql::sqlparser::ast::{self, visit_relations};
+use datafusion::sql::sqlparser::ast;
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Runs CREATE MODEL: trains on the rows of the query, which the trainer must be allowed to read, and keeps the result as
 /// a new version. OR REPLACE adds a version to a model that is there and deploys it.
@@ -24,10 +28,7 @@ pub async fn create_model(
     mut query: ast::Query,
 ) -> Result<()> {
     ddl.txn.must_write("CREATE MODEL")?;
-    check_name(name)?;
-    if name.contains('@') {
-        return Err(Error::new(Kind::InvalidParameter, "a model's name cannot contain @, which marks versions"));
-    }
+    check_model_name(name)?;
     let there = ddl.txn.snapshot().catalog.model(name).map(|(id, model)| (id, model.clone()));
     match &there {
         Some(_) if if_not_exists => {
@@ -41,52 +42,31 @@ pub async fn create_model(
         }
         None => {}
     }
-    let model_type = options.get("model_type").cloned().ok_or_else(|| {
-        Error::new(Kind::InvalidParameter, "option model_type is needed").with_hint("Available type: ctr.")
-    })?;
-    if model_type != "ctr" {
-        return Err(Error::new(Kind::Unsupported, format!("model_type \"{model_type}\" is not supported"))
-            .with_hint("Available type: ctr."));
+    let recipe = recipe(&options)?;
+    if let (Some((_, model)), Some(asked)) = (&there, options.get(MODEL_TYPE))
+        && model.model_type != *asked
+    {
+        let message =
+            format!("model \"{name}\" is of type {} and cannot get a version of type {asked}", model.model_type);
+        return Err(Error::new(Kind::DatatypeMismatch, message).with_hint("DROP MODEL first, or choose another name."));
     }
-    let ctr = ctr_options(&options)?;
     // As of a view: what it learnt from, whatever the search path of who asks.
     qualify(&mut query, ddl.context);
-    let trained_on = relations(ddl, &query);
     let text = query.to_string();
     let started = Instant::now();
     let plan = Planner::new(ddl.context, ddl.state).relation_of(query, &[])?;
-    let batches = run::collect(ddl.context, &run::in_order(ddl.state), &plan).await?;
-    let rows: usize = batches.iter().map(|batch| batch.num_rows()).sum();
-    ddl.context.notice(format!("model \"{name}\": {rows} rows read, training {}", ctr.architecture.name()));
+    let (from, columns) = (derived(&plan), plan.schema().clone());
+    let mut rows = QueryRows::new(ddl.context, run::in_order(ddl.state), plan)?;
+    ddl.context.notice(format!("model \"{name}\": training {}", recipe.word()));
     let context = ddl.context.clone();
     let label = name.to_owned();
     let trained = tokio::task::spawn_blocking(move || {
-        let mut shown = 0;
-        let mut told = |p: Progress| {
-            context.cancel.check()?;
-            // Once the number of epochs is settled the model is trained again with the held-out rows: said once.
-            if p.epoch <= shown {
-                if shown < usize::MAX {
-                    context
-                        .notice(format!("model \"{label}\": training {} epochs again with the held-out rows", p.epoch));
-                    shown = usize::MAX;
-                }
-                return Ok(());
-            }
-            shown = p.epoch;
-            let judged = match p.eval_logloss.is_nan() {
-                true => String::new(),
-                false => format!(", held-out log-loss {:.5}, AUC {:.4}", p.eval_logloss, p.eval_auc),
-            };
-            context.notice(format!(
-                "model \"{label}\": epoch {} of {}, training log-loss {:.5}{judged}",
-                p.epoch, p.epochs, p.train_loss
-            ));
-            Ok(())
-        };
-        CtrModel::train(&batches, &ctr, &mut told)
+        let mut teller = Teller::new(&context, &label, &recipe);
+        let cancel = || context.cancel.check();
+        recipe.train(&mut rows, &mut Watch { progress: &mut |progress| teller.tell(progress), cancel: &cancel })
     });
     let trained = trained.await.map_err(|e| Error::internal(format!("training stopped: {e}")))??;
+    let model_type = trained.model_type().to_owned();
     let bytes = trained.to_bytes()?;
     let id = there.as_ref().map_or_else(|| ddl.new_id(), |(id, _)| *id);
     let file = ddl.context.database.manager.store().files().create(FileKind::Model, id, &bytes)?;
@@ -95,9 +75,9 @@ pub async fn create_model(
         .iter()
         .filter_map(|m| Some((m.metric.clone(), m.segment.clone(), m.value?, m.n as u64)))
         .collect();
-    if trained.trained_rows() < CTR_TRAIN_ROWS_FEW {
+    if trained.trained_rows() < MODEL_TRAIN_ROWS_FEW {
         ddl.context.warn(format!(
-            "model \"{name}\" was trained on {} rows; below {CTR_TRAIN_ROWS_FEW} its answers mean little",
+            "model \"{name}\" was trained on {} rows; below {MODEL_TRAIN_ROWS_FEW} its answers mean little",
             trained.trained_rows()
         ));
     }
@@ -115,9 +95,13 @@ pub async fn create_model(
             deployed: 0,
             grants: Vec::new(),
             trained_on: Vec::new(),
+            dropped: 0,
         },
     };
-    let number = model.versions.last().map_or(1, |version| version.number + 1);
+    let mut noting = Noting::new(FlowKind::Train, id);
+    noting.add(&from, columns.fields().iter().map(|field| Some(field.name().as_str())));
+    let trained_on = noting.objects();
+    let number = model.newest() + 1;
     model.versions.push(ModelVersion {
         number,
         file: file.as_u64(),
@@ -135,84 +119,69 @@ pub async fn create_model(
     model.model_type = model_type;
     model.trained_on = trained_on;
     ddl.txn.put_object(id, Object::Model(model))?;
+    noting.note(ddl.context, ddl.txn);
     ddl.context.notice(format!("model \"{name}\": version {number} is deployed"));
     Ok(())
 }
 
-/// Tables and views that the training query names.
-fn relations(ddl: &Ddl<'_>, query: &ast::Query) -> Vec<ObjectId> {
-    let mut found = Vec::new();
-    let _ = visit_relations(query, |name| {
-        if let Ok((schema, name)) = super::super::parser::split(name) {
-            let (schema, name) = ddl.context.resolve(schema.as_deref(), &name);
-            found.extend(ddl.txn.snapshot().catalog.relation(&schema, &name).map(|(id, _)| id));
-        }
-        ControlFlow::<()>::Continue(())
-    });
-    found.sort_unstable();
-    found.dedup();
-    found
-}
-
-fn ctr_options(options: &BTreeMap<String, String>) -> Result<CtrOptions> {
-    let mut ctr = CtrOptions::default();
-    let columns = |text: &str| text.split(',').map(|c| c.trim().to_owned()).filter(|c| !c.is_empty()).collect();
-    for (name, value) in options {
-        match name.as_str() {
-            "model_type" => {}
-            "label_col" => ctr.label_col = value.clone(),
-            "user_col" => ctr.user_col = Some(value.clone()),
-            "item_col" => ctr.item_col = Some(value.clone()),
-            "time_col" => ctr.time_col = Some(value.clone()),
-            "user_features" => ctr.user_features = columns(value),
-            "item_features" => ctr.item_features = columns(value),
-            "architecture" => ctr.architecture = Architecture::parse(value)?,
-            "split" => {
-                ctr.split = Some(match value.as_str() {
-                    "time" => Split::Time,
-                    "random" => Split::Random,
-                    _ => return Err(one_of(name, value, "time, random")),
-                })
-            }
-            "calibration" => {
-                ctr.calibration = match value.as_str() {
-                    "none" => CalibrationMethod::None,
-                    "platt" => CalibrationMethod::Platt,
-                    "isotonic" => CalibrationMethod::Isotonic,
-                    _ => return Err(one_of(name, value, "none, platt, isotonic")),
-                }
-            }
-            "eval_fraction" => ctr.eval_fraction = number(name, value)?,
-            "max_iterations" => ctr.max_iterations = number(name, value)?,
-            "learn_rate" => ctr.learn_rate = Some(number(name, value)?),
-            "l2_reg" => ctr.l2_reg = Some(number(name, value)?),
-            "batch_size" => ctr.batch_size = Some(number(name, value)?),
-            "embedding_dim" => ctr.embedding_dim = number(name, value)?,
-            "seed" => ctr.seed = number(name, value)?,
-            other => {
-                return Err(Error::new(
-                    Kind::InvalidParameter,
-                    format!("unrecognized option \"{other}\" of a ctr model"),
-                )
-                .with_hint(
-                    "Available options: label_col, user_col, item_col, time_col, user_features, item_features, \
-                         architecture, split, eval_fraction, max_iterations, learn_rate, l2_reg, batch_size, \
-                         embedding_dim, seed, calibration.",
-                ));
-            }
-        }
+fn check_model_name(name: &str) -> Result<()> {
+    check_name(name)?;
+    match name.contains('@') {
+        true => Err(Error::new(Kind::InvalidParameter, "a model's name cannot contain @, which marks versions")),
+        false => Ok(()),
     }
-    ctr.check()?;
-    Ok(ctr)
 }
 
-fn one_of(name: &str, value: &str, values: &str) -> Error {
-    Error::new(Kind::InvalidParameter, format!("option {name} cannot be \"{value}\""))
-        .with_hint(format!("Available values: {values}."))
+/// Of hundreds of iterations one is told of each so often.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
+
+/// Tells how far a training is.
+struct Teller<'a> {
+    context: &'a Arc<Context>,
+    name: &'a str,
+    is_sparing: bool,
+    /// The epoch told of last, and when.
+    shown: usize,
+    at: Option<Instant>,
 }
 
-fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T> {
-    value.parse().map_err(|_| Error::new(Kind::InvalidParameter, format!("option {name} cannot be \"{value}\"")))
+impl<'a> Teller<'a> {
+    fn new(context: &'a Arc<Context>, name: &'a str, recipe: &Recipe) -> Self {
+        Self { context, name, is_sparing: recipe.is_of_many_iterations(), shown: 0, at: None }
+    }
+
+    fn tell(&mut self, progress: Progress) -> Result<()> {
+        self.context.cancel.check()?;
+        let Progress { epoch, epochs, loss: (loss, value), held_out } = progress;
+        // Once the number of epochs is settled the model may be trained again with the held-out rows: said once.
+        if epoch <= self.shown {
+            if self.shown < usize::MAX {
+                let name = self.name;
+                self.context.notice(format!("model \"{name}\": training {epoch} epochs again with the held-out rows"));
+                self.shown = usize::MAX;
+            }
+            return Ok(());
+        }
+        self.shown = epoch;
+        if self.is_sparing && self.at.is_some_and(|at| at.elapsed() < TOLD_EVERY) {
+            return Ok(());
+        }
+        self.at = Some(Instant::now());
+        let judged: Vec<String> = held_out.iter().map(|(name, value)| format!("{name} {}", shown(*value))).collect();
+        let judged = if judged.is_empty() { String::new() } else { format!(", held-out {}", judged.join(", ")) };
+        let step = if self.is_sparing { "iteration" } else { "epoch" };
+        self.context.notice(format!(
+            "model \"{}\": {step} {epoch} of {epochs}, training {loss} {}{judged}",
+            self.name,
+            shown(value)
+        ));
+        Ok(())
+    }
+}
+
+/// A measure in so many digits that a change shows.
+fn shown(value: f64) -> String {
+    if value.abs() < 1000.0 { format!("{value:.5}") } else { format!("{value:.1}") }
 }
 
 fn must_get(ddl: &Ddl<'_>, name: &str) -> Result<(ObjectId, Model)> {
@@ -242,6 +211,18 @@ pub fn deploy_model(ddl: &mut Ddl<'_>, name: &str, version: Option<u32>) -> Resu
     ddl.txn.put_object(id, Object::Model(model))
 }
 
+/// Runs ALTER MODEL ... RENAME TO.
+pub fn rename_model(ddl: &mut Ddl<'_>, name: &str, to: String) -> Result<()> {
+    ddl.txn.must_write("ALTER MODEL")?;
+    check_model_name(&to)?;
+    let (id, mut model) = must_get(ddl, name)?;
+    if ddl.txn.snapshot().catalog.model(&to).is_some() {
+        return Err(Error::new(Kind::DuplicateObject, format!("model \"{to}\" already exists")));
+    }
+    model.name = to;
+    ddl.txn.put_object(id, Object::Model(model))
+}
+
 /// Runs DROP MODEL.
 pub fn drop_model(ddl: &mut Ddl<'_>, name: &str, if_exists: bool) -> Result<()> {
     ddl.txn.must_write("DROP MODEL")?;
@@ -252,4 +233,27 @@ pub fn drop_model(ddl: &mut Ddl<'_>, name: &str, if_exists: bool) -> Result<()> 
     let (id, _) = must_get(ddl, name)?;
     ddl.txn.drop_object(id);
     Ok(())
+}
+
+/// Runs DROP MODEL ... VERSION. The deployed version cannot go, and no later one gets its number.
+pub fn drop_version(ddl: &mut Ddl<'_>, name: &str, if_exists: bool, version: u32) -> Result<()> {
+    ddl.txn.must_write("DROP MODEL")?;
+    let there = ddl.txn.snapshot().catalog.model(name).map(|(_, model)| model);
+    if if_exists && !there.is_some_and(|model| model.versions.iter().any(|v| v.number == version)) {
+        let what = if there.is_some() { format!(" has no version {version}") } else { " does not exist".to_owned() };
+        ddl.context.notice(format!("model \"{name}\"{what}, skipping"));
+        return Ok(());
+    }
+    let (id, mut model) = must_get(ddl, name)?;
+    if !model.versions.iter().any(|v| v.number == version) {
+        return Err(Error::new(Kind::UndefinedObject, format!("model \"{name}\" has no version {version}")));
+    }
+    if model.deployed == version {
+        let message = format!("cannot drop version {version} of model \"{name}\" because it is deployed");
+        return Err(Error::new(Kind::Dependent, message)
+            .with_hint("ALTER MODEL ... DEPLOY VERSION deploys another one; DROP MODEL drops all."));
+    }
+    model.dropped = model.dropped.max(version);
+    model.versions.retain(|v| v.number != version);
+    ddl.txn.put_object(id, Object::Model(model))
 }

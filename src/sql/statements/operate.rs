@@ -6,9 +6,11 @@ use super::super::parser::Operate;
 use super::super::run::blocking;
 use super::super::session::{Outcome, Session, Status};
 use super::super::settings::{parse_milliseconds, show_milliseconds};
-use crate::config::RETENTION_DEFAULT_MS;
+use crate::catalog::{AuditAction, AuditEntry, AuditLevel, AuditObject};
+use crate::config::{AUDIT_RETENTION_DEFAULT_MS, RETENTION_DEFAULT_MS};
 use crate::error::{Error, Kind, Result};
 use crate::storage::Copying;
+use crate::txn::Rules;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -31,6 +33,7 @@ pub fn operate(session: &mut Session, operate: Operate) -> Result<Outcome> {
         let message = format!("{name} cannot run inside a transaction block");
         return Err(Error::new(Kind::ActiveTransaction, message));
     }
+    let entry = session.entry(AuditAction::Audit);
     blocking(|| match operate {
         Operate::Backup { to, options } => {
             let mut link = false;
@@ -64,7 +67,7 @@ pub fn operate(session: &mut Session, operate: Operate) -> Result<Outcome> {
         Operate::Scrub => scrub(&context),
         Operate::Checkpoint => context.database.manager.store().checkpoint().map(|()| name.to_owned()),
         Operate::SetSystem { name: setting, value } => {
-            set_system(&context, &setting, value.as_deref()).map(|()| name.to_owned())
+            set_system(&context, entry, &setting, value.as_deref()).map(|()| name.to_owned())
         }
         Operate::SetOwner { .. } => Ok(name.to_owned()),
     })
@@ -119,19 +122,58 @@ fn scrub(context: &Context) -> Result<String> {
     Ok(format!("SCRUB {}", damaged.len()))
 }
 
-fn set_system(context: &Context, name: &str, value: Option<&str>) -> Result<()> {
-    if name != "steward.retention" {
-        return Err(Error::new(Kind::UndefinedObject, format!("\"{name}\" is not a setting of the whole system"))
-            .with_hint("steward.retention is; others are set with SET for a session."));
-    }
-    let ms = match value {
-        None => RETENTION_DEFAULT_MS,
-        Some(text) => parse_milliseconds(text).ok_or_else(|| {
-            Error::new(Kind::InvalidParameter, format!("invalid value for parameter \"{name}\": \"{text}\""))
-                .with_hint("Valid units for this parameter are \"ms\", \"s\", \"min\", \"h\", and \"d\".")
-        })?,
+/// Sets what counts for the whole system. `entry` tells the audit log who did, where that is what is set.
+fn set_system(context: &Context, entry: AuditEntry, name: &str, value: Option<&str>) -> Result<()> {
+    let invalid = |hint: &str| {
+        let value = value.unwrap_or_default();
+        let message = format!("invalid value for parameter \"{name}\": \"{value}\"");
+        Error::new(Kind::InvalidParameter, message).with_hint(hint)
     };
-    context.database.manager.store().set_kept(ms)?;
-    context.notice(format!("removed files and old logs are kept for {} from now on", show_milliseconds(ms)));
+    let milliseconds = |default: u64| match value {
+        None => Ok(default),
+        Some(text) => parse_milliseconds(text)
+            .ok_or_else(|| invalid("Valid units for this parameter are \"ms\", \"s\", \"min\", \"h\", and \"d\".")),
+    };
+    let audit = context.database.manager.audit();
+    let rules = audit.rules();
+    let rules = match name {
+        "steward.retention" => {
+            let ms = milliseconds(RETENTION_DEFAULT_MS)?;
+            context.database.manager.store().set_kept(ms)?;
+            context.notice(format!("removed files and old logs are kept for {} from now on", show_milliseconds(ms)));
+            return Ok(());
+        }
+        "steward.audit" => {
+            let level = match value {
+                None => Rules::default().level,
+                Some(text) => AuditLevel::from_name(&text.to_lowercase())
+                    .ok_or_else(|| invalid("Available values: none, ddl, write, read."))?,
+            };
+            context.notice(format!("the audit log has level \"{}\" from now on", level.name()));
+            Rules { level, ..rules }
+        }
+        "steward.audit_retention" => {
+            let retention_ms = milliseconds(AUDIT_RETENTION_DEFAULT_MS)?;
+            let kept = match retention_ms {
+                0 => "for ever".to_owned(),
+                ms => format!("for {}", show_milliseconds(ms)),
+            };
+            context.notice(format!("entries of the audit log are kept {kept} from now on"));
+            Rules { retention_ms, ..rules }
+        }
+        _ => {
+            return Err(Error::new(Kind::UndefinedObject, format!("\"{name}\" is not a setting of the whole system"))
+                .with_hint(
+                    "steward.retention, steward.audit and steward.audit_retention are; others are set with SET for a session.",
+                ));
+        }
+    };
+    let set = format!(
+        "{name} = {}",
+        if name == "steward.audit" { rules.level.name().to_owned() } else { show_milliseconds(rules.retention_ms) }
+    );
+    let objects = vec![AuditObject { name: set, columns: Vec::new(), masked: Vec::new() }];
+    audit.set_rules(rules, AuditEntry { command: "ALTER SYSTEM".to_owned(), objects, ..entry })?;
+    audit.retire(chrono::Utc::now().timestamp_micros())?;
     Ok(())
 }

@@ -1,12 +1,14 @@
 //! steward.assets, steward.columns, steward.quality_results: what the inventory found.
 
 use super::super::context::Context;
+use super::super::quality;
 use super::super::tables;
 use super::rows::{Cell, column, jsonb, timestamp};
 use crate::catalog::{Class, Finding, Object};
 use crate::error::Result;
 use arrow::datatypes::{DataType, Field};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// A finding about an asset that the role may read.
 struct Visible<'a> {
@@ -103,7 +105,13 @@ pub fn assets(context: &Context) -> Result<Vec<Vec<Cell>>> {
         });
         let mut left_out = seen.if_some_rows(&["row_count", "size_bytes"]).to_vec();
         left_out.extend(hides_moment.then_some("freshness"));
-        row(&fields, &finding.facts, &left_out)
+        let mut cells = row(&fields, &finding.facts, &left_out);
+        // Rules count with what the inventory found.
+        let quality = quality::quality_of(&context.snapshot.catalog, Some(finding), Some(finding.object), None);
+        for (cell, _) in cells.iter_mut().zip(&fields).filter(|(_, field)| field.name() == "quality") {
+            *cell = Cell::Float(quality);
+        }
+        cells
     });
     Ok(rows.collect())
 }
@@ -183,6 +191,15 @@ pub fn quality_results(context: &Context) -> Result<Vec<Vec<Cell>>> {
     for seen in visible(context) {
         let left_out = seen.if_some_rows(COUNTS);
         rows.extend(seen.finding.quality.iter().map(|facts| row(&fields, facts, left_out)));
+    }
+    let catalog = &context.snapshot.catalog;
+    let ruled = catalog.class(Class::QualityRun).filter_map(|(_, object)| match object {
+        Object::QualityRun(run) => Some(run.relation),
+        _ => None,
+    });
+    for relation in ruled.collect::<BTreeSet<_>>() {
+        let facts = quality::seen_results(context, relation, false);
+        rows.extend(facts.iter().map(|facts| row(&fields, facts, &[])));
     }
     Ok(rows)
 }

@@ -4,11 +4,14 @@
 //! and frequent values of a column that it sees masked are left out.
 
 mod assets;
+mod audit;
 pub mod encryption;
+mod lineage;
 mod models;
 mod objects;
 mod operation;
 pub mod rows;
+mod rules;
 
 use super::context::Context;
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -42,6 +45,9 @@ const VIEWS: &[View] = &[
     View { name: "scrub", columns: operation::scrub_columns, rows: operation::scrub },
     View { name: "encryption", columns: encryption::columns, rows: encryption::rows },
     View { name: "encryption_keys", columns: encryption::key_columns, rows: encryption::keys },
+    View { name: "quality_rules", columns: rules::rule_columns, rows: rules::rules },
+    View { name: "lineage", columns: lineage::lineage_columns, rows: lineage::lineage },
+    View { name: "audit_log", columns: audit::audit_columns, rows: audit::audit_log },
 ];
 
 fn find(name: &str) -> Option<&'static View> {
@@ -74,4 +80,5 @@ pub fn open(context: &Arc<Context>, schema: &str, name: &str) -> Option<Arc<dyn 
 pub use assets::{
     asset_columns, assets as asset_rows, columns as column_rows, measured, report_columns, row as fact_cells,
 };
+pub use lineage::{lineage_columns, row as lineage_row};
 pub use objects::{reference_columns, references as reference_rows};

@@ -107,7 +107,7 @@ pub fn classes(context: &Context) -> Result<Vec<Vec<Cell>>> {
 }
 
 pub fn policy_columns() -> Vec<Field> {
-    ["name", "kind", "relation", "type", "definition", "roles", "comment"]
+    ["name", "kind", "relation", "type", "definition", "roles", "comment", "command", "with_check"]
         .iter()
         .map(|name| column(name, DataType::Utf8))
         .collect()
@@ -127,6 +127,8 @@ pub fn policies(context: &Context) -> Result<Vec<Vec<Cell>>> {
                 Cell::text(format!("{} -> {}", policy.argument, policy.body)),
                 Cell::Text(None),
                 comment(id),
+                Cell::Text(None),
+                Cell::Text(None),
             ]);
         }
     }
@@ -138,9 +140,11 @@ pub fn policies(context: &Context) -> Result<Vec<Vec<Cell>>> {
                 Cell::text("row"),
                 Cell::text(object_name(context, policy.table)),
                 Cell::text(if policy.permissive { "permissive" } else { "restrictive" }),
-                Cell::text(&policy.using),
+                Cell::Text(policy.using.clone()),
                 Cell::text(if roles.is_empty() { "public".to_owned() } else { roles.join(", ") }),
                 comment(id),
+                Cell::text(policy.command.word().to_lowercase()),
+                Cell::Text(policy.check.clone()),
             ]);
         }
     }

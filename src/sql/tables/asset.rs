@@ -3,7 +3,7 @@
 use super::super::context::Context;
 use super::super::parser::cut_name;
 use super::lazy::LazyTable;
-use crate::catalog::{Privilege, Source};
+use crate::catalog::{Place, Privilege, Source};
 use crate::config::NAME_BYTES_MAX;
 use crate::error::{Error, Kind, Result};
 use crate::sources::{Asset, FileOptions, discover};
@@ -48,8 +48,10 @@ pub fn open(context: &Arc<Context>, schema: &str, name: &str) -> Result<Arc<Lazy
     let asset = must_get(context, schema, name)?;
     let columns = called(asset.schema()?);
     let named = columns.clone();
+    let source = context.snapshot.catalog.source(schema).map_or(0, |(id, _)| id);
+    let place = Place::Asset(source, name.to_owned());
     let context = context.clone();
-    Ok(Arc::new(LazyTable::new(columns, move || {
+    let rows = LazyTable::new(columns, move || {
         let (context, named) = (context.clone(), named.clone());
         let mut scan = asset.scan(None, None)?;
         Ok(Box::new(std::iter::from_fn(move || {
@@ -65,7 +67,8 @@ pub fn open(context: &Arc<Context>, schema: &str, name: &str) -> Result<Arc<Lazy
                 crate::txn::batch(named.clone(), batch.columns().to_vec(), batch.num_rows())
             })
         })))
-    })))
+    });
+    Ok(Arc::new(rows.at(place)))
 }
 
 /// The columns under names that a statement can say: those that are too long are cut as they are there.

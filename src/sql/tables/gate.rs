@@ -4,10 +4,10 @@
 
 use super::super::context::Context;
 use super::inherited;
-use crate::catalog::{Class, Column, Grant, Object, ObjectId, PUBLIC, Privilege, Table, TagSource, TagUse};
+use crate::catalog::{Class, Column, Grant, Object, ObjectId, PolicyCommand, Privilege, Table, TagSource, TagUse};
 use crate::error::{Error, Kind, Result};
 use crate::governance::access::{
-    ColumnAccess, Command, Decision, Mask, MaskBinding, MaskTarget, MaskingPolicy, RelationAccess, RoleFacts,
+    ColumnAccess, Command, Decision, Mask, MaskBinding, MaskTarget, MaskingPolicy, RelationAccess, RoleFacts, RowCheck,
     RowPolicy, TagOnColumn, TagState, Unmask,
 };
 use crate::governance::{self};
@@ -54,16 +54,30 @@ fn denied(table: &Table) -> Error {
     Error::new(Kind::Privilege, format!("permission denied for table {}", table.name))
 }
 
-/// What the context's role may do with a table: `role` decides on rights, `viewer` on masks and rows.
+/// What the context's role may see of a table: `role` decides on rights, `viewer` on masks and rows.
 pub fn access(context: &Context, id: ObjectId, table: &Table) -> Result<Access> {
+    access_of(context, id, table, &[Command::Select])
+}
+
+/// The same, of the rows that a statement meets which does all of `commands` with them.
+pub fn access_of(context: &Context, id: ObjectId, table: &Table, commands: &[Command]) -> Result<Access> {
     let rights = decide(context, id, table);
+    let viewer = role_facts(context, context.viewer);
+    let mut relation = relation_facts(context, id, table);
+    let filters: Vec<String> = match bound(context, &viewer, &relation, table)? {
+        true => commands.iter().filter_map(|command| relation.met_rows(&viewer, *command).sql()).collect(),
+        false => Vec::new(),
+    };
     let seen = match context.viewer == context.role {
         true => rights.clone(),
         false => {
             // In a view the reader need not have rights on the table for its masks to apply: asked as if it had.
-            let mut open = table.clone();
-            open.grants.push(Grant { role: PUBLIC, privilege: Privilege::Select, columns: None });
-            decide_as(context, context.viewer, id, &open)
+            relation.grants.push(governance::access::Grant {
+                grantee: governance::access::PUBLIC.to_owned(),
+                privilege: governance::access::Privilege::Select,
+                column_name: None,
+            });
+            governance::decide(&viewer, &relation, Command::Select)
         }
     };
     let policy = |name: &String| context.snapshot.catalog.masking_policy(name).map(|(id, _)| id);
@@ -74,16 +88,66 @@ pub fn access(context: &Context, id: ObjectId, table: &Table) -> Result<Access> 
     });
     let masks = masks.collect();
     let readable = rights.columns.iter().map(|c| c.allowed).collect();
-    Ok(Access { readable, whole: rights.whole, masks, filter: seen.rows.sql() })
+    let filter = match filters.len() {
+        0 => None,
+        1 => filters.into_iter().next(),
+        _ => Some(filters.iter().map(|filter| format!("({filter})")).collect::<Vec<_>>().join(" AND ")),
+    };
+    Ok(Access { readable, whole: rights.whole, masks, filter })
+}
+
+/// What rows that the viewer writes by INSERT or UPDATE must pass.
+pub fn written_rows(context: &Context, id: ObjectId, table: &Table, command: Command) -> Result<Vec<RowCheck>> {
+    checks(context, id, table, |viewer, relation| relation.written_rows(viewer, command).checks())
+}
+
+/// What rows that are there must pass, where one that the viewer may not meet by the command is an error.
+pub fn met_rows(context: &Context, id: ObjectId, table: &Table, command: Command) -> Result<Vec<RowCheck>> {
+    checks(context, id, table, |viewer, relation| relation.met_rows(viewer, command).checks())
+}
+
+fn checks(
+    context: &Context,
+    id: ObjectId,
+    table: &Table,
+    of: impl FnOnce(&RoleFacts, &RelationAccess) -> Vec<RowCheck>,
+) -> Result<Vec<RowCheck>> {
+    if !table.row_security {
+        return Ok(Vec::new());
+    }
+    let (viewer, relation) = (role_facts(context, context.viewer), relation_facts(context, id, table));
+    match bound(context, &viewer, &relation, table)? {
+        true => Ok(of(&viewer, &relation)),
+        false => Ok(Vec::new()),
+    }
+}
+
+/// Whether row policies bind who looks; where they do and the session wants no rows left out, that is an error.
+fn bound(context: &Context, viewer: &RoleFacts, relation: &RelationAccess, table: &Table) -> Result<bool> {
+    if !relation.binds(viewer) {
+        return Ok(false);
+    }
+    if context.settings.is_on("row_security") {
+        return Ok(true);
+    }
+    let message = format!("query would be affected by row-level security policy for table \"{}\"", table.name);
+    let error = Error::new(Kind::Privilege, message);
+    Err(match viewer.is_member_of(&relation.owner) {
+        true => {
+            error.with_hint("To disable the policy for the table's owner, use ALTER TABLE NO FORCE ROW LEVEL SECURITY.")
+        }
+        false => error,
+    })
+}
+
+/// Whether row policies bind a role, whatever its settings are.
+pub fn has_row_policies(context: &Context, role: ObjectId, id: ObjectId, table: &Table) -> bool {
+    table.row_security && relation_facts(context, id, table).binds(&role_facts(context, role))
 }
 
 /// What governance decides for the context's role.
 pub fn decide(context: &Context, id: ObjectId, table: &Table) -> Decision {
-    decide_as(context, context.role, id, table)
-}
-
-fn decide_as(context: &Context, role: ObjectId, id: ObjectId, table: &Table) -> Decision {
-    governance::decide(&role_facts(context, role), &relation_facts(context, id, table), Command::Select)
+    governance::decide(&role_facts(context, context.role), &relation_facts(context, id, table), Command::Select)
 }
 
 fn role_facts(context: &Context, role: ObjectId) -> RoleFacts {
@@ -170,16 +234,50 @@ fn relation_facts(context: &Context, id: ObjectId, table: &Table) -> RelationAcc
             .filter_map(tag_facts)
             .collect(),
     });
-    let grants = table.grants.iter().flat_map(|grant| {
+    // Rows that were put aside are those of their table.
+    let policies = table.quarantine_of.unwrap_or(id);
+    let row_policies = catalog.policies_of(policies).map(|(_, policy)| RowPolicy {
+        name: policy.name.clone(),
+        permissive: policy.permissive,
+        command: match policy.command {
+            PolicyCommand::All => None,
+            PolicyCommand::Select => Some(Command::Select),
+            PolicyCommand::Insert => Some(Command::Insert),
+            PolicyCommand::Update => Some(Command::Update),
+            PolicyCommand::Delete => Some(Command::Delete),
+        },
+        roles: match policy.roles.is_empty() {
+            true => vec![governance::access::PUBLIC.to_owned()],
+            false => policy.roles.iter().map(|id| catalog.role_name(*id)).collect(),
+        },
+        using: policy.using.clone(),
+        check: policy.check.clone(),
+    });
+    RelationAccess {
+        owner: catalog.role_name(table.owner),
+        columns: columns.collect(),
+        grants: grants_of(context, &table.grants),
+        masks,
+        row_security: table.row_security,
+        force_row_security: table.force_row_security,
+        row_policies: row_policies.collect(),
+    }
+}
+
+/// Rights that were given, one for each column where they are on columns.
+fn grants_of(context: &Context, grants: &[Grant]) -> Vec<governance::access::Grant> {
+    let grants = grants.iter().flat_map(|grant| {
         let privilege = match grant.privilege {
             Privilege::Select => governance::access::Privilege::Select,
             Privilege::Insert => governance::access::Privilege::Insert,
             Privilege::Update => governance::access::Privilege::Update,
             Privilege::Delete => governance::access::Privilege::Delete,
             Privilege::Truncate => governance::access::Privilege::Truncate,
+            Privilege::References => governance::access::Privilege::References,
+            Privilege::Trigger => governance::access::Privilege::Trigger,
             Privilege::Usage | Privilege::Unmask => return Vec::new(),
         };
-        let grantee = catalog.role_name(grant.role);
+        let grantee = context.snapshot.catalog.role_name(grant.role);
         let one = |column_name: Option<String>| governance::access::Grant {
             grantee: grantee.clone(),
             privilege,
@@ -190,38 +288,48 @@ fn relation_facts(context: &Context, id: ObjectId, table: &Table) -> RelationAcc
             Some(columns) => columns.iter().map(|column| one(Some(column.clone()))).collect(),
         }
     });
-    let row_policies = catalog.policies_of(id).map(|(_, policy)| RowPolicy {
-        name: policy.name.clone(),
-        permissive: policy.permissive,
-        command: None,
-        roles: match policy.roles.is_empty() {
-            true => vec![governance::access::PUBLIC.to_owned()],
-            false => policy.roles.iter().map(|id| catalog.role_name(*id)).collect(),
-        },
-        using: Some(policy.using.clone()),
-        check: None,
-    });
-    RelationAccess {
-        owner: catalog.role_name(table.owner),
-        columns: columns.collect(),
-        grants: grants.collect(),
-        masks,
-        row_security: table.row_security,
-        force_row_security: table.force_row_security,
-        row_policies: row_policies.collect(),
-    }
+    grants.collect()
 }
 
-/// Refuses a role that lacks a right on the whole table.
+/// Refuses a role that lacks a right: on the whole table, or on any of its columns where it may be on columns.
 pub fn must_have(context: &Context, table: &Table, privilege: Privilege) -> Result<()> {
-    let any = context.has_role(table.owner)
-        || context.has_grant(&table.grants, privilege)
-        || (privilege == Privilege::Select
-            && table.grants.iter().any(|g| {
-                g.privilege == privilege && context.snapshot.catalog.memberships(context.role).contains(&g.role)
-            }));
-    match any {
+    must_have_on(context, table, privilege, &[])
+}
+
+/// Refuses a role that lacks a right on the table and on one of these columns; on all of them, where none is named.
+pub fn must_have_on(context: &Context, table: &Table, privilege: Privilege, columns: &[&str]) -> Result<()> {
+    if let Some(of) = table.quarantine_of {
+        // What rules put aside is theirs to write.
+        if matches!(privilege, Privilege::Insert | Privilege::Update) && !context.is_superuser() {
+            return Err(denied(table).with_hint("Rows come there by quality rules; they can be read and deleted."));
+        }
+        if let Some(of) = context.snapshot.catalog.table_by_id(of)
+            && must_have_on(context, of, privilege, columns).is_ok()
+        {
+            return Ok(());
+        }
+    }
+    match may(context, table.owner, &table.grants, privilege, columns) {
         true => Ok(()),
         false => Err(denied(table)),
     }
+}
+
+/// Whether the role has a right on a relation with this owner and these grants, or on each of these columns of it; where none is named, on
+/// any column.
+pub fn may(context: &Context, owner: ObjectId, grants: &[Grant], privilege: Privilege, columns: &[&str]) -> bool {
+    if context.has_role(owner) || context.has_grant(grants, privilege) {
+        return true;
+    }
+    let asked = match privilege {
+        Privilege::Select => governance::access::Privilege::Select,
+        Privilege::Insert => governance::access::Privilege::Insert,
+        Privilege::Update => governance::access::Privilege::Update,
+        Privilege::References => governance::access::Privilege::References,
+        // They are on the whole alone.
+        _ => return false,
+    };
+    let owner = context.snapshot.catalog.role_name(owner);
+    let relation = RelationAccess { owner, grants: grants_of(context, grants), ..RelationAccess::default() };
+    governance::may(&role_facts(context, context.role), &relation, asked, columns)
 }

@@ -16,6 +16,9 @@ pub fn protection(catalog: &Catalog, table: &Table) -> (Option<Table>, Vec<Strin
 const DEPTH_MAX: usize = 32;
 
 fn protection_within(catalog: &Catalog, table: &Table, depth: usize) -> (Option<Table>, Vec<String>) {
+    if let Some(of) = table.quarantine_of {
+        return of_quarantine(catalog, table, of);
+    }
     let Some(of) = &table.materialized else { return (None, Vec::new()) };
     let mut protected = table.clone();
     let mut hidden = Vec::new();
@@ -38,6 +41,40 @@ fn protection_within(catalog: &Catalog, table: &Table, depth: usize) -> (Option<
     }
     (Some(protected), hidden)
 }
+
+/// A quarantine as what holds for its table protects it: rights, tags, masks, whether row policies are on. What the table has no column
+/// for any more is hidden.
+fn of_quarantine(catalog: &Catalog, quarantine: &Table, of: ObjectId) -> (Option<Table>, Vec<String>) {
+    let mut protected = quarantine.clone();
+    let Some(table) = catalog.table_by_id(of) else {
+        return (None, quarantine.columns.iter().map(|column| column.name.clone()).collect());
+    };
+    protected.owner = table.owner;
+    protected.grants.extend(table.grants.iter().cloned().map(|mut grant| {
+        // Why and when a row was put aside is for all who may read anything of it.
+        if let Some(columns) = &mut grant.columns {
+            columns.extend(quarantine.columns.iter().take(OWN_COLUMNS).map(|column| column.name.clone()));
+        }
+        grant
+    }));
+    protected.tags.extend(table.tags.iter().cloned());
+    protected.row_security |= table.row_security;
+    protected.force_row_security |= table.force_row_security;
+    let mut hidden = Vec::new();
+    for column in protected.columns.iter_mut().skip(OWN_COLUMNS) {
+        match table.column_index(&column.name).map(|at| &table.columns[at]) {
+            Some(of) => {
+                column.tags.extend(of.tags.iter().cloned());
+                column.mask = of.mask.or(column.mask);
+            }
+            None => hidden.push(column.name.clone()),
+        }
+    }
+    (Some(protected), hidden)
+}
+
+/// Columns of a quarantine before those of its table: the rule, the time, the role.
+const OWN_COLUMNS: usize = 3;
 
 /// What is said of the columns that one comes from.
 #[derive(Default)]

@@ -1,5 +1,6 @@
 //! A relation whose rows are made when it is read: system views, table functions, assets outside.
 
+use crate::catalog::Place;
 use crate::error::Result;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -27,17 +28,29 @@ pub struct LazyTable {
     make: Make,
     /// Its rows are those that who looks may see, and others may not.
     of_viewer: bool,
+    /// What it reads, if that is one thing.
+    place: Option<Place>,
 }
 
 impl LazyTable {
     /// A relation of this schema; `make` is called at each reading.
     pub fn new(schema: SchemaRef, make: impl Fn() -> Result<Batches> + Send + Sync + 'static) -> Self {
-        Self { schema, make: Arc::new(make), of_viewer: false }
+        Self { schema, make: Arc::new(make), of_viewer: false, place: None }
     }
 
     /// The same relation, whose rows depend on who looks.
     pub fn of_viewer(self) -> Self {
         Self { of_viewer: true, ..self }
+    }
+
+    /// The same relation, which is this.
+    pub fn at(self, place: Place) -> Self {
+        Self { place: Some(place), ..self }
+    }
+
+    /// What it reads, if that is one thing.
+    pub fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
     }
 
     /// Whether its rows depend on who looks.

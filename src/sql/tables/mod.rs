@@ -5,6 +5,7 @@
 //! plan that reads them ([`table`]), so that no expression of a user can be moved below.
 
 mod asked;
+mod asking;
 mod asset;
 mod damage;
 mod found;
@@ -16,29 +17,35 @@ mod like;
 mod past;
 mod prune;
 mod push;
+mod rule;
 mod scan;
 mod seen;
 mod sequence;
 mod sides;
+mod some_columns;
 mod table;
 mod tell;
 
 pub use asset::{assets, may_read, must_get as must_get_asset};
 pub use damage::Damage;
-pub use gate::{Access, access, decide, must_have};
+pub use gate::{Access, access, decide, has_row_policies, may, met_rows, must_have, must_have_on, written_rows};
 pub use lazy::LazyTable;
 pub use past::open as open_past;
 pub use push::IntoScans;
+pub use rule::{Rule, asks, columns as columns_for_policies, must_plan_asking};
 pub use seen::Seen;
 pub use sides::Sides;
+pub use some_columns::SomeColumns;
 pub use table::{ROW_ID, TableScan};
 
 use super::context::Context;
+use super::lineage;
 use super::parser;
 use super::planner::{Planner, plan_source};
 use super::system;
 use crate::catalog::{Object, ObjectId, Privilege, View, is_temporary};
 use crate::error::{Error, Kind, Result};
+use datafusion::common::TableReference;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, TableSource, lit};
@@ -52,7 +59,7 @@ pub fn open(context: &Arc<Context>, state: &SessionState, schema: &str, name: &s
     context.must_reach(schema)?;
     let catalog = &context.snapshot.catalog;
     match catalog.relation(schema, name) {
-        Some((id, Object::Table(_))) => Ok(provider_as_source(Arc::new(TableScan::open(context, state, id, false)?))),
+        Some((id, Object::Table(_))) => Ok(provider_as_source(Arc::new(TableScan::open(context, state, id)?))),
         Some((id, Object::View(view))) => open_view(context, state, id, view),
         Some((id, Object::Sequence(_))) => Ok(provider_as_source(sequence::open(context, id)?)),
         Some((_, Object::Index(_) | Object::PlainIndex(_))) => {
@@ -68,10 +75,17 @@ fn open_view(context: &Arc<Context>, state: &SessionState, id: ObjectId, view: &
     if context.opening.contains(&id) {
         return Err(undefined(context, &view.schema, &view.name));
     }
-    must_have_on_view(context, view, Privilege::Select)?;
+    must_have_on_columns(context, view, Privilege::Select, &[])?;
     let owner = of_owner(context, id, view);
     let query = parser::query(&view.query)?;
-    Ok(plan_source(fenced(Planner::new(&owner, state).relation_of(query, &view.columns)?, view.barrier)?))
+    let plan = fenced(Planner::new(&owner, state).relation_of(query, &view.columns)?, view.barrier)?;
+    // So that who asks where columns come from meets the view on the way.
+    let mark = TableReference::partial(lineage::VIEW, id.to_string());
+    let plan = LogicalPlanBuilder::from(plan).alias(mark)?.build()?;
+    match may_on_whole(context, view, Privilege::Select) {
+        true => Ok(plan_source(plan)),
+        false => Ok(provider_as_source(Arc::new(SomeColumns::new((context, state), view, plan)))),
+    }
 }
 
 /// What a view's query runs in: with the owner's rights, as in PostgreSQL, but masks are the reader's. What an owner may see plain does
@@ -92,9 +106,14 @@ pub fn fenced(plan: LogicalPlan, barrier: bool) -> Result<LogicalPlan> {
     }
 }
 
-/// Refuses a role that lacks a right on a view.
-pub fn must_have_on_view(context: &Context, view: &View, privilege: Privilege) -> Result<()> {
-    match context.has_role(view.owner) || context.has_grant(&view.grants, privilege) {
+/// Whether a role has a right on a view as a whole.
+fn may_on_whole(context: &Context, view: &View, privilege: Privilege) -> bool {
+    context.has_role(view.owner) || context.has_grant(&view.grants, privilege)
+}
+
+/// Refuses a role that lacks a right on a view and on one of these columns of it; on all of them, where none is named.
+pub fn must_have_on_columns(context: &Context, view: &View, privilege: Privilege, columns: &[&str]) -> Result<()> {
+    match may(context, view.owner, &view.grants, privilege, columns) {
         true => Ok(()),
         false => Err(Error::new(Kind::Privilege, format!("permission denied for view {}", view.name))),
     }

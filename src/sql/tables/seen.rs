@@ -93,9 +93,9 @@ impl Seen {
     pub fn of(&self, segment: &Segment, part: &RecordBatch, offsets: &Offsets) -> Result<Option<RecordBatch>> {
         let rows = part.num_rows();
         let mut part = part.clone();
-        let wants_ids = self.outputs.iter().any(|output| matches!(output, Output::RowId));
-        let mut ids =
-            wants_ids.then(|| UInt64Array::from_iter_values((0..rows).map(|n| row_id(segment.id, offsets.get(n)))));
+        let mut ids = self
+            .gives_ids()
+            .then(|| UInt64Array::from_iter_values((0..rows).map(|n| row_id(segment.id, offsets.get(n)))));
         if let Some(deleted) = &segment.deleted {
             let live: BooleanArray = (0..rows).map(|n| Some(!deleted.contains(offsets.get(n)))).collect();
             ids = ids.map(|ids| narrow_ids(&ids, &live)).transpose()?;
@@ -110,18 +110,28 @@ impl Seen {
             ids = ids.map(|ids| narrow_ids(&ids, shown)).transpose()?;
             part = filter_record_batch(&part, shown)?;
         }
-        if part.num_rows() == 0 {
-            return Ok(None);
+        match part.num_rows() {
+            0 => Ok(None),
+            _ => self.shown(&part, ids.as_ref()).map(Some),
         }
+    }
+
+    /// Whether ids of rows are among the columns of the result.
+    pub fn gives_ids(&self) -> bool {
+        self.outputs.iter().any(|output| matches!(output, Output::RowId))
+    }
+
+    /// Rows that are shown, of which the columns read and the ids are given, as the role sees them.
+    pub fn shown(&self, part: &RecordBatch, ids: Option<&UInt64Array>) -> Result<RecordBatch> {
         let columns = self.outputs.iter().map(|output| -> Result<ArrayRef> {
             Ok(match output {
                 Output::Plain(at) => part.column(*at).clone(),
-                Output::RowId => match &ids {
+                Output::RowId => match ids {
                     Some(ids) => Arc::new(ids.clone()),
                     None => return Err(Error::internal("row ids were not made")),
                 },
                 Output::Masked(mask, data_type) => {
-                    let masked = mask.evaluate(&part).and_then(|masked| masked.into_array(part.num_rows()));
+                    let masked = mask.evaluate(part).and_then(|masked| masked.into_array(part.num_rows()));
                     let masked = masked.map_err(|error| hidden(error, "a masking policy"))?;
                     match masked.data_type() == data_type {
                         true => masked,
@@ -131,12 +141,12 @@ impl Seen {
             })
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
-        Ok(Some(batch(self.schema.clone(), columns, part.num_rows())?))
+        batch(self.schema.clone(), columns, part.num_rows())
     }
 }
 
 /// An error of a policy's expression, without what it says of the value that it met.
-fn hidden(error: DataFusionError, policy: &str) -> Error {
+pub fn hidden(error: DataFusionError, policy: &str) -> Error {
     let error = Error::from(error);
     match error.kind() {
         Kind::Cancelled => error,

@@ -2,22 +2,27 @@
 //!
 //! [`scan`](super::scan) reads it, [`found`](super::found) chooses what of it is read.
 
+use super::super::audit;
 use super::super::context::Context;
 use super::super::planner::{Planner, parse_expression};
+use super::asking::Asking;
 use super::damage::Damage;
 use super::gate::{self, Access, MaskUse};
+use super::inherited;
 use super::prune::Conditions;
+use super::rule::{self, Rule};
 use super::scan::{ScanExec, Shared, divide};
 use super::seen::{Output, Seen};
 use crate::catalog::{KeyConstraint, MaskingPolicy, Object, ObjectId, Table};
 use crate::error::{Error, Kind, Result};
+use crate::governance::access::Command;
 use crate::txn::Condition;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Constraint, Constraints, DFSchema, Result as DfResult, ScalarValue, Statistics};
+use datafusion::common::{Constraint, Constraints, Result as DfResult, ScalarValue, Statistics};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
@@ -42,6 +47,12 @@ pub struct TableScan {
     masks: Vec<Option<Arc<dyn PhysicalExpr>>>,
     /// Which rows are shown, over the table's columns.
     pub(super) filter: Option<Arc<dyn PhysicalExpr>>,
+    /// Which rows are shown, where that takes queries to tell.
+    asking: Option<Asking>,
+    /// The statement has other rights on the rows than to read them: to have their ids it need not be allowed to read anything.
+    changes: bool,
+    /// It is shown rows that it may see alone.
+    sees: bool,
     /// What must be true of rows that are shown, as far as pages can be ruled out by it.
     pub(super) shown: Option<Condition>,
     /// The primary key, where the role sees it as it is stored: what groups by it may name all columns.
@@ -55,19 +66,30 @@ impl fmt::Debug for TableScan {
 }
 
 impl TableScan {
-    /// The table `id` as the context's role may see it; `row_ids` adds the column [`ROW_ID`].
-    pub fn open(context: &Arc<Context>, state: &SessionState, id: ObjectId, row_ids: bool) -> Result<Self> {
+    /// The table `id` as the context's role may see it.
+    pub fn open(context: &Arc<Context>, state: &SessionState, id: ObjectId) -> Result<Self> {
+        Self::open_as(context, state, id, &[Command::Select], false)
+    }
+
+    /// The rows of the table that the context's role may meet by all of `commands`, with the column [`ROW_ID`].
+    pub fn open_rows(context: &Arc<Context>, state: &SessionState, id: ObjectId, commands: &[Command]) -> Result<Self> {
+        Self::open_as(context, state, id, commands, true)
+    }
+
+    fn open_as(
+        context: &Arc<Context>,
+        state: &SessionState,
+        id: ObjectId,
+        commands: &[Command],
+        row_ids: bool,
+    ) -> Result<Self> {
         let Some(table) = context.snapshot.catalog.table_by_id(id) else {
             return Err(Error::internal("a table vanished while it was planned"));
         };
         let table = Arc::new(table.clone());
-        let access = gate::access(context, id, &table)?;
+        let access = gate::access_of(context, id, &table, commands)?;
         let plain = table.arrow_schema();
-        let df_schema = DFSchema::try_from(plain.as_ref().clone())?;
-        // Policies are written by owners and read what they need of the row: they are planned without a gate of their own.
-        let owner = context.with_role(table.owner);
-        let planner = Planner::new(&owner, state);
-        let physical = |expression: Expr| planner.physical(expression, &df_schema);
+        let df_schema = rule::columns(&table)?;
         let viewer = Planner::new(context, state);
         let masks = access
             .masks
@@ -77,34 +99,66 @@ impl TableScan {
                 None => Ok(None),
                 Some(MaskUse::Hidden) => {
                     let null = datafusion::common::ScalarValue::try_from(&column.data_type.arrow())?;
-                    physical(Expr::Literal(null, None)).map(Some)
+                    viewer.physical(Expr::Literal(null, None), &df_schema).map(Some)
                 }
                 Some(MaskUse::Policy(policy)) => {
                     let policy = must_get_mask(context, *policy)?;
                     let body = substitute(parse_expression(&policy.body)?, &policy.argument, &column.name);
                     let expression = viewer.expression(body, &df_schema)?;
                     let cast = datafusion::logical_expr::cast(expression, column.data_type.arrow());
-                    physical(cast).map(Some)
+                    // Policies are written by owners and read what they need of the row: they are planned without a gate of their own.
+                    let owner = context.with_role(table.owner);
+                    Planner::new(&owner, state).physical(cast, &df_schema).map(Some)
                 }
             })
             .collect::<Result<Vec<_>>>()?;
-        let (mut filter, mut shown) = (None, None);
+        let (mut filter, mut shown, mut asking) = (None, None, None);
         if let Some(text) = &access.filter {
-            let simple = planner.simple(planner.expression_text(text, &df_schema)?, &df_schema)?;
-            let all = vec![true; table.columns.len()];
-            shown = Conditions { schema: &plain, open: &all }.of(&simple);
-            filter = Some(state.create_physical_expr(simple, &df_schema)?);
+            match Rule::of(context, state, id, &table, text)? {
+                Rule::Plain(simple, physical) => {
+                    let all = vec![true; table.columns.len()];
+                    shown = Conditions { schema: &plain, open: &all }.of(&simple);
+                    filter = Some(physical);
+                }
+                Rule::Asking(condition) => {
+                    asking = Some(Asking::new((context, state), (id, &table), condition)?);
+                }
+            }
         }
-        let mut fields: Vec<_> = plain.fields().iter().cloned().collect();
-        if row_ids {
-            fields.push(Arc::new(Field::new(ROW_ID, DataType::UInt64, false)));
-        }
-        let schema = Arc::new(Schema::new(fields));
+        let sees = commands.contains(&Command::Select);
+        let changes = commands.iter().any(|command| *command != Command::Select);
+        let schema = schema_of(&table, row_ids);
         let plain = |column: &usize| masks[*column].is_none() && access.readable.get(*column) == Some(&true);
         let key = table.primary_key().filter(|key| key.columns.iter().all(plain));
         let constraints = key.map(|key| Constraint::PrimaryKey(key.columns.clone())).into_iter().collect();
         let constraints = Constraints::new_unverified(constraints);
-        Ok(Self { context: context.clone(), id, table, schema, access, masks, filter, shown, constraints })
+        let context = context.clone();
+        Ok(Self { context, id, table, schema, access, masks, filter, asking, changes, sees, shown, constraints })
+    }
+
+    /// All rows of a table as they are stored, with the column [`ROW_ID`]: what its policies are asked of.
+    pub(super) fn of_all(context: &Arc<Context>, id: ObjectId, table: &Arc<Table>) -> Result<Self> {
+        let (count, table) = (table.columns.len(), table.clone());
+        Ok(Self {
+            // What is shown of them notes the table around this one.
+            context: Arc::new(Context { noted: None, ..context.as_ref().clone() }),
+            id,
+            schema: schema_of(&table, true),
+            access: Access { readable: vec![true; count], whole: true, masks: vec![None; count], filter: None },
+            masks: vec![None; count],
+            filter: None,
+            asking: None,
+            changes: false,
+            sees: true,
+            shown: None,
+            constraints: Constraints::default(),
+            table,
+        })
+    }
+
+    /// Whether a policy may hide rows from the role.
+    pub(super) fn hides_rows(&self) -> bool {
+        self.filter.is_some() || self.asking.is_some()
     }
 
     /// The table's id.
@@ -126,7 +180,7 @@ impl TableScan {
             let floats = self.table.columns.get(*column).is_none_or(|c| c.data_type.arrow().is_floating());
             !floats && open.get(*column) == Some(&true)
         };
-        let keys = self.table.keys.iter().filter(|_| self.filter.is_none());
+        let keys = self.table.keys.iter().filter(|_| !self.hides_rows());
         keys.filter(move |key| key.columns.iter().all(&seen))
     }
 
@@ -169,7 +223,13 @@ impl TableScan {
     /// How the columns at `projection` come about; refused if the role may not read one of them, or if there are no rows to read.
     pub fn seen(&self, projection: &[usize]) -> Result<Seen> {
         self.must_be_populated()?;
-        self.access.must_read(&self.table, projection)?;
+        let reads = projection.iter().any(|&p| p < self.table.columns.len());
+        if reads || !self.changes {
+            self.access.must_read(&self.table, projection)?;
+        }
+        if reads && !self.sees && self.hides_rows() {
+            return Err(Error::internal("columns are read of rows that are met to be changed alone"));
+        }
         let needed = self.needed(projection);
         let position = |column: usize| needed.iter().position(|&n| n == column);
         let read = Arc::new(self.table.arrow_schema().project(&needed)?);
@@ -195,6 +255,30 @@ impl TableScan {
         })
     }
 
+    /// Those of the columns at `projection` that are sensitive, each with whether the role sees it as it is.
+    pub fn sensitive(&self, projection: &[usize]) -> Vec<(&str, bool)> {
+        let (inherited, hidden) = inherited::protection(&self.context.snapshot.catalog, &self.table);
+        let sensitive = audit::sensitive(&self.context, inherited.as_ref().unwrap_or(&self.table));
+        let open = self.open_columns();
+        let is_sensitive = |at: &&usize| {
+            let name = self.table.columns.get(**at).map(|column| &column.name);
+            sensitive.get(**at) == Some(&true) || name.is_some_and(|name| hidden.contains(name))
+        };
+        let found = projection.iter().filter(is_sensitive);
+        found.map(|&at| (self.table.columns[at].name.as_str(), open.get(at) == Some(&true))).collect()
+    }
+
+    /// Notes for the audit log what is read; refused if it must be logged and cannot be.
+    fn note_read(&self, projection: &[usize]) -> Result<()> {
+        let Some(noted) = &self.context.noted else { return Ok(()) };
+        let sensitive = self.sensitive(projection);
+        if !sensitive.is_empty() {
+            self.context.database.manager.audit().must_have_room()?;
+            noted.note(format!("table {}.{}", self.table.schema, self.table.name), sensitive);
+        }
+        Ok(())
+    }
+
     /// What the partitions of a scan of the columns at `projection` share.
     fn shared(&self, projection: &[usize], limit: Option<usize>) -> Result<Shared> {
         Ok(Shared {
@@ -205,6 +289,15 @@ impl TableScan {
             damage: Damage::none(&self.context, &self.table),
         })
     }
+}
+
+/// The columns of a table as a scan gives them.
+fn schema_of(table: &Table, row_ids: bool) -> SchemaRef {
+    let mut fields: Vec<_> = table.arrow_schema().fields().iter().cloned().collect();
+    if row_ids {
+        fields.push(Arc::new(Field::new(ROW_ID, DataType::UInt64, false)));
+    }
+    Arc::new(Schema::new(fields))
 }
 
 fn must_get_mask(context: &Context, id: ObjectId) -> Result<&MaskingPolicy> {
@@ -244,7 +337,7 @@ impl TableProvider for TableScan {
 
     fn statistics(&self) -> Option<Statistics> {
         let mut told = Statistics::new_unknown(&self.schema);
-        if self.filter.is_none() && !Damage::may_leave_out(&self.context) {
+        if !self.hides_rows() && !Damage::may_leave_out(&self.context) {
             told.num_rows = Precision::Exact(self.context.snapshot.rows(self.id).live_rows());
         }
         Some(told)
@@ -288,6 +381,10 @@ impl TableProvider for TableScan {
             Some(projection) => projection.clone(),
             None => (0..self.schema.fields().len()).collect(),
         };
+        self.note_read(&projection)?;
+        if let Some(asking) = &self.asking {
+            return Ok(asking.scan(&self.table.name, self.table.columns.len(), self.seen(&projection)?).await?);
+        }
         let shared = Arc::new(self.shared(&projection, limit)?);
         let found = self.pieces(filters, limit.is_some(), &shared.damage)?;
         if let Some(reads) = &self.context.reads {

@@ -1,6 +1,8 @@
 //! What the clauses of a MERGE do with the rows that are dealt to them, piece by piece.
 
 use super::super::apply::{Removing, Replacing};
+use super::super::policed::Rows;
+use super::super::update::old_rows;
 use super::super::{Referring, Target, Work, rows};
 use super::Action;
 use crate::error::Result;
@@ -76,6 +78,7 @@ impl Doing<'_> {
                 let (ids, mut start) = (ids(found, rows), 0);
                 while let Some(piece) = removing.pieces(ids.len(), start) {
                     start = piece.end;
+                    police(work, txn, target, Rows::Removed, &ids[piece.clone()]).await?;
                     removing.put(work, txn, &ids[piece]).await?;
                 }
                 Ok(())
@@ -85,15 +88,15 @@ impl Doing<'_> {
                 while let Some(piece) = replacing.pieces(ids.len(), start) {
                     start = piece.end;
                     let values: Vec<ArrayRef> = values.iter().map(|v| v.slice(piece.start, piece.len())).collect();
-                    replacing.assign(work, txn, &ids[piece], &values).await?;
+                    police(work, txn, target, Rows::Merged, &ids[piece.clone()]).await?;
+                    *count += replacing.assign(work, txn, &ids[piece], &values).await?.rows.num_rows();
                 }
-                *count += ids.len();
                 Ok(())
             }
             Self::Insert(given, loader, referring) => {
                 let values = values(0..found.num_columns())?;
                 let batch = crate::txn::batch(found.schema(), values, rows.len())?;
-                let whole = work.whole_rows(&target.table, given, &batch)?;
+                let whole = work.whole_rows(target, given, &batch).await?;
                 rows::load(work, txn, target, (loader, referring), whole).await
             }
         }
@@ -120,6 +123,16 @@ impl Doing<'_> {
             }
         }
     }
+}
+
+/// Refuses rows that are there and that row policies do not let pass.
+async fn police(work: &Work<'_>, txn: &Transaction, target: &Target, which: Rows, ids: &[RowId]) -> Result<()> {
+    if !target.is_policed() {
+        return Ok(());
+    }
+    let old = old_rows(work, txn, target, ids)?;
+    let _held = work.hold_rows(&old)?;
+    work.police(target, which, &old).await
 }
 
 /// The ids of these rows of what the query has found.

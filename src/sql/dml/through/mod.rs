@@ -15,10 +15,11 @@ use super::super::context::Context;
 use super::super::parser::{fold, quoted};
 use super::super::planner::{Planner, parse_expression};
 use super::super::rewrite::level;
-use super::super::tables::{self, Access, ROW_ID, TableScan, fenced, must_have, must_have_on_view, of_owner};
+use super::super::tables::{self, Access, ROW_ID, TableScan, fenced, must_have_on_columns, of_owner};
 use super::{Target, Work, is_default};
 use crate::catalog::{CheckOption, Column, Object, ObjectId, Privilege, SqlType, Table, View};
 use crate::error::{Error, Kind, Result};
+use crate::governance::access::Command;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::execution::SessionState;
@@ -85,7 +86,7 @@ pub fn open(work: &Work<'_>, id: ObjectId, view: &View, privilege: Privilege) ->
     through.must_have(work.context, &table, privilege)?;
     let face = Arc::new(through.face(work, &table)?);
     let called = ast::Ident::with_quote('"', &face.name);
-    Ok(Target { id: table_id, table, face, called, through: Some(Arc::new(through)) })
+    Ok(Target { id: table_id, table, face, called, through: Some(Arc::new(through)), policies: None })
 }
 
 /// The views from one inwards, and the table that they end at; or the one through which nothing can be written, and why.
@@ -297,20 +298,23 @@ fn below_columns(context: &Context, id: ObjectId) -> Vec<String> {
 impl Through {
     /// Refuses who may not do this with the views, and owners who may not with what is below.
     pub fn must_have(&self, context: &Context, table: &Table, privilege: Privilege) -> Result<()> {
-        self.must_have_on_views(context, privilege)?;
-        match self.levels.last() {
-            Some(level) => must_have(&level.owner, table, privilege),
-            None => Ok(()),
-        }
+        self.must_have_on(context, table, privilege, &[])
     }
 
-    fn must_have_on_views(&self, context: &Context, privilege: Privilege) -> Result<()> {
+    /// Refuses who may not do this with these columns of the view that the statement names, and owners who may not with what these are
+    /// below.
+    pub fn must_have_on(&self, context: &Context, table: &Table, privilege: Privilege, columns: &[&str]) -> Result<()> {
+        let mut names: Vec<String> = columns.iter().map(|name| (*name).to_owned()).collect();
         let mut looking = context;
         for level in &self.levels {
-            must_have_on_view(looking, &level.view, privilege)?;
+            let asked: Vec<&str> = names.iter().map(String::as_str).collect();
+            must_have_on_columns(looking, &level.view, privilege, &asked)?;
+            let below = |name: &String| level.simple.columns.get(level.simple.position(name)?)?.of.clone().ok();
+            names = names.iter().filter_map(below).collect();
             looking = &level.owner;
         }
-        Ok(())
+        let asked: Vec<&str> = names.iter().map(String::as_str).collect();
+        tables::must_have_on(looking, table, privilege, &asked)
     }
 
     /// What of the table is seen through the views by who looks.
@@ -355,11 +359,15 @@ impl Through {
         })
     }
 
-    /// The rows that the views show, with the ids of the table's rows.
-    pub fn scan(&self, work: &Work<'_>, target: &Target) -> Result<Arc<dyn TableProvider>> {
-        self.must_have_on_views(work.context, Privilege::Select)?;
+    /// What the query of the view next to the table is planned in.
+    pub fn next_to_table(&self) -> Option<&Arc<Context>> {
+        self.levels.last().map(|level| &level.owner)
+    }
+
+    /// The rows that the views show of those that the role may meet by all of these commands, with the ids of the table's rows.
+    pub fn scan(&self, work: &Work<'_>, target: &Target, commands: &[Command]) -> Result<Arc<dyn TableProvider>> {
         let level = self.levels.last().ok_or_else(|| Error::internal("no view to look through"))?;
-        let rows = TableScan::open(&level.owner, work.state, target.id, true)?;
+        let rows = TableScan::open_rows(&level.owner, work.state, target.id, commands)?;
         self.over(work.state, Arc::new(rows), &[ROW_ID.to_owned()], true)
     }
 

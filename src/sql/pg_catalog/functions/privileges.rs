@@ -3,6 +3,7 @@
 //! Each takes what PostgreSQL's takes: a role, or the one that asks; names or OIDs; one privilege or several with commas, of
 //! which one will do. What gives rights here is being a superuser, being of the owner's role, and grants.
 
+use super::super::super::tables;
 use super::super::entry::{Entry, What};
 use super::super::facts::Facts;
 use super::super::names;
@@ -65,7 +66,11 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
     let facts = args.facts;
     if args.name == "row_security_active" {
         let entry = facts.entry(args.oid(0, &Type::Regclass)?);
-        return Ok(entry.map(|entry| entry.table().is_some_and(|(id, _)| !facts.sees_all_rows(id))).into());
+        let bound = |entry: Entry<'_>| {
+            let table = entry.table();
+            table.is_some_and(|(id, table)| tables::has_row_policies(&facts.context, facts.context.role, id, table))
+        };
+        return Ok(entry.map(bound).into());
     }
     let with_role = match args.name {
         "has_column_privilege" => args.values.len() == 4,
@@ -203,6 +208,8 @@ fn privilege(name: &str) -> Option<Privilege> {
         "DELETE" => Privilege::Delete,
         "TRUNCATE" => Privilege::Truncate,
         "USAGE" => Privilege::Usage,
+        "REFERENCES" => Privilege::References,
+        "TRIGGER" => Privilege::Trigger,
         _ => return None,
     })
 }
@@ -215,8 +222,8 @@ fn granted(
     on: impl Fn(Option<&Vec<String>>) -> bool,
 ) -> bool {
     let roles = facts.catalog().memberships(role);
-    let Some(privilege) = privilege(one.name).filter(|_| !one.grant) else { return false };
-    let mut grants = facts.grants(entry).iter();
+    let Some(privilege) = privilege(one.name) else { return false };
+    let mut grants = facts.grants(entry).iter().filter(|grant| grant.option || !one.grant);
     grants.any(|grant| grant.privilege == privilege && roles.contains(&grant.role) && on(grant.columns.as_ref()))
 }
 

@@ -57,12 +57,20 @@ const STEWARD: &[Own] = &[
     ("quality_report", RECORD, true, &[("relation", TEXT)]),
     ("evaluate", RECORD, true, &[("model", TEXT)]),
     ("feature_importance", RECORD, true, &[("model", TEXT)]),
+    ("predict", FLOAT8, false, &[("model", TEXT), ("features", RECORD)]),
+    ("predict_label", TEXT, false, &[("model", TEXT), ("features", RECORD)]),
+    ("predict_proba", JSONB, false, &[("model", TEXT), ("features", RECORD)]),
+    ("lineage", RECORD, true, &[("object", TEXT)]),
+    ("impact", RECORD, true, &[("object", TEXT)]),
+    ("audit_verify", RECORD, true, &[]),
+    ("lineage_events", RECORD, true, &[]),
 ];
 
 const INT4: u32 = 23;
 const TEXT: u32 = 25;
 const FLOAT8: u32 = 701;
 const RECORD: u32 = 2249;
+const JSONB: u32 = 3802;
 
 static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
     let lines = include_str!("functions.txt").lines().filter(|line| !line.starts_with('#'));

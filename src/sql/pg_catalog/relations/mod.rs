@@ -51,6 +51,7 @@ pub fn make(facts: &Facts, listed: &'static Listed) -> Result<Relation> {
             "pg_constraint" => constraint::rows,
             "pg_cursors" => session::cursors,
             "pg_database" => schema::databases,
+            "pg_default_acl" => role::default_rights,
             "pg_depend" => dependency::rows,
             "pg_description" => class::descriptions,
             "pg_enum" => builtin::enum_labels,

@@ -30,10 +30,11 @@ pub fn rows(facts: &Facts, rows: &mut Rows) {
             oid: oids::of(id),
             polname: &policy.name,
             polrelid: oids::of(policy.table),
-            polcmd: if policy.for_select { "r" } else { "*" },
+            polcmd: policy.command.letter(),
             polpermissive: policy.permissive,
             polroles: roles,
-            polqual: &policy.using,
+            polqual: policy.using.as_ref(),
+            polwithcheck: policy.check.as_ref(),
         );
     }
 }
@@ -42,6 +43,7 @@ pub fn rows(facts: &Facts, rows: &mut Rows) {
 pub fn shown(facts: &Facts, rows: &mut Rows) {
     for (_, policy, table) in all(facts) {
         let mut roles: Vec<String> = policy.roles.iter().map(|role| facts.catalog().role_name(*role)).collect();
+        roles.sort();
         if roles.is_empty() {
             roles.push("public".to_owned());
         }
@@ -51,8 +53,9 @@ pub fn shown(facts: &Facts, rows: &mut Rows) {
             policyname: &policy.name,
             permissive: if policy.permissive { "PERMISSIVE" } else { "RESTRICTIVE" },
             roles: roles,
-            cmd: if policy.for_select { "SELECT" } else { "ALL" },
-            qual: deparse::expression(facts, &policy.using, false),
+            cmd: policy.command.word(),
+            qual: policy.using.as_ref().map(|using| deparse::expression(facts, using, false)),
+            with_check: policy.check.as_ref().map(|check| deparse::expression(facts, check, false)),
         );
     }
 }

@@ -5,7 +5,7 @@ use super::super::facts::Facts;
 use super::super::identifier::quoted;
 use super::super::oids;
 use super::rows::{Rows, row};
-use crate::catalog::{Class, Grant, Object, ObjectId, PUBLIC, Privilege, Role};
+use crate::catalog::{Class, DefaultsOf, Grant, Object, ObjectId, PUBLIC, Privilege, Role};
 
 /// What an owner may do with a table, as letters.
 const ALL_OF_TABLE: &str = "arwdDxt";
@@ -102,6 +102,28 @@ pub fn members(facts: &Facts, rows: &mut Rows) {
     }
 }
 
+/// pg_default_acl
+pub fn default_rights(facts: &Facts, rows: &mut Rows) {
+    for (id, role) in all(facts) {
+        for (at, defaults) in role.defaults.iter().enumerate() {
+            let (letter, everything) = match defaults.of {
+                DefaultsOf::Tables => ("r", ALL_OF_TABLE),
+                DefaultsOf::Sequences => ("S", ALL_OF_SEQUENCE),
+            };
+            // Without a schema they stand in the place of what the owner has anyway.
+            let own = defaults.schema.is_none().then(|| item(facts, id, everything, id));
+            let given: Vec<String> = own.into_iter().chain(items(facts, defaults.grants.iter(), id)).collect();
+            row!(rows,
+                oid: oids::default_rights(id, at).unwrap_or(0),
+                defaclrole: oids::of(id),
+                defaclnamespace: defaults.schema.map_or(0, oids::of),
+                defaclobjtype: letter,
+                defaclacl: given,
+            );
+        }
+    }
+}
+
 fn letter(privilege: Privilege) -> Option<char> {
     Some(match privilege {
         Privilege::Select => 'r',
@@ -110,6 +132,8 @@ fn letter(privilege: Privilege) -> Option<char> {
         Privilege::Delete => 'd',
         Privilege::Truncate => 'D',
         Privilege::Usage => 'U',
+        Privilege::References => 'x',
+        Privilege::Trigger => 't',
         Privilege::Unmask => return None,
     })
 }
@@ -122,20 +146,30 @@ fn item(facts: &Facts, role: ObjectId, letters: &str, grantor: ObjectId) -> Stri
     format!("{grantee}={letters}/{}", quoted(&facts.catalog().role_name(grantor)))
 }
 
-/// Items for each role that has some of these grants, letters in PostgreSQL's order.
+/// Items for each role that has some of these grants of one giver, letters in PostgreSQL's order, with a star where it may give on.
 fn items<'a>(facts: &Facts, grants: impl Iterator<Item = &'a Grant>, owner: ObjectId) -> Vec<String> {
-    let mut by_role: Vec<(ObjectId, String)> = Vec::new();
+    type Held = (ObjectId, ObjectId, Vec<(char, bool)>);
+    let mut by_role: Vec<Held> = Vec::new();
     for grant in grants {
         let Some(letter) = letter(grant.privilege) else { continue };
-        match by_role.iter_mut().find(|(role, _)| *role == grant.role) {
-            Some((_, letters)) if letters.contains(letter) => {}
-            Some((_, letters)) => letters.push(letter),
-            None => by_role.push((grant.role, letter.to_string())),
+        let grantor = grant.grantor.unwrap_or(owner);
+        let at = by_role.iter().position(|(role, by, _)| (*role, *by) == (grant.role, grantor));
+        let at = at.unwrap_or_else(|| {
+            by_role.push((grant.role, grantor, Vec::new()));
+            by_role.len() - 1
+        });
+        let letters = &mut by_role[at].2;
+        match letters.iter_mut().find(|(held, _)| *held == letter) {
+            Some((_, option)) => *option |= grant.option,
+            None => letters.push((letter, grant.option)),
         }
     }
-    let ordered = by_role.into_iter().map(|(role, letters)| {
-        let letters: String = "arwdDxtXUCTc".chars().filter(|letter| letters.contains(*letter)).collect();
-        item(facts, role, &letters, owner)
+    let ordered = by_role.into_iter().map(|(role, grantor, letters)| {
+        let held = |letter: char| letters.iter().find(|(held, _)| *held == letter);
+        let letters = "arwdDxtXUCTc".chars().filter_map(held);
+        let letters: String =
+            letters.map(|(letter, option)| format!("{letter}{}", if *option { "*" } else { "" })).collect();
+        item(facts, role, &letters, grantor)
     });
     ordered.collect()
 }
@@ -152,7 +186,9 @@ pub fn acl(facts: &Facts, entry: &Entry<'_>) -> Option<Vec<String>> {
         _ => return None,
     }
     let owner = ObjectId::from(facts.owner(entry));
-    let given = items(facts, facts.grants(entry).iter().filter(|grant| grant.columns.is_none()), owner);
+    // What the owner has it has anyway.
+    let of_others = |grant: &&Grant| grant.columns.is_none() && grant.role != owner;
+    let given = items(facts, facts.grants(entry).iter().filter(of_others), owner);
     (!given.is_empty()).then(|| {
         let all = if entry.kind() == "S" { ALL_OF_SEQUENCE } else { ALL_OF_TABLE };
         std::iter::once(item(facts, owner, all, owner)).chain(given).collect()

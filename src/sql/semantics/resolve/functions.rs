@@ -173,6 +173,13 @@ impl Expressions<'_> {
                 Some(from) if class(&from) != Class::Text => {
                     Some(function::call(Extract::of(part, &from)?, vec![moment.clone()]))
                 }
+                // What is a text as it is written may be a moment; what is a text by its type is none.
+                Some(_) if moment.any_column_refs() => {
+                    let message = "function pg_catalog.extract(unknown, text) does not exist";
+                    return Err(Error::new(Kind::UndefinedFunction, message).with_hint(
+                        "No function matches the given name and argument types. You might need to add explicit type casts.",
+                    ));
+                }
                 _ => None,
             },
             // `@>`

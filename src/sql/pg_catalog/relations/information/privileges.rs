@@ -12,14 +12,7 @@ const OF_OWNER: [&str; 7] = ["INSERT", "SELECT", "UPDATE", "DELETE", "TRUNCATE",
 const OF_COLUMNS: [&str; 4] = ["SELECT", "INSERT", "UPDATE", "REFERENCES"];
 
 fn word(privilege: Privilege) -> Option<&'static str> {
-    Some(match privilege {
-        Privilege::Select => "SELECT",
-        Privilege::Insert => "INSERT",
-        Privilege::Update => "UPDATE",
-        Privilege::Delete => "DELETE",
-        Privilege::Truncate => "TRUNCATE",
-        Privilege::Usage | Privilege::Unmask => return None,
-    })
+    (!matches!(privilege, Privilege::Usage | Privilege::Unmask)).then(|| privilege.word())
 }
 
 fn role(facts: &Facts, id: ObjectId) -> String {
@@ -35,7 +28,11 @@ fn concerned<'a>(facts: &'a Facts) -> Vec<(Entry<'a>, ObjectId, Vec<&'a Grant>)>
     let entries = facts.entries().into_iter().filter(|entry| entry.is_relation());
     let found = entries.map(|entry| {
         let (owner, owns) = (ObjectId::from(facts.owner(&entry)), owns(facts, &entry));
-        let grants = facts.grants(&entry).iter().filter(|grant| owns || roles.contains(&grant.role)).collect();
+        let grants = facts
+            .grants(&entry)
+            .iter()
+            .filter(|grant| owns || roles.contains(&grant.role) || grant.grantor.is_some_and(|by| roles.contains(&by)))
+            .collect();
         (entry, owner, grants)
     });
     found.collect()
@@ -65,7 +62,7 @@ pub fn of_tables(facts: &Facts, rows: &mut Rows) {
         }
         for grant in grants.into_iter().filter(|grant| grant.columns.is_none()) {
             if let Some(privilege) = word(grant.privilege) {
-                add(&entry, owner, grant.role, privilege, false);
+                add(&entry, grant.grantor.unwrap_or(owner), grant.role, privilege, grant.option);
             }
         }
     }
@@ -76,9 +73,9 @@ pub fn of_columns(facts: &Facts, rows: &mut Rows) {
     for (entry, owner, grants) in concerned(facts) {
         let owns = owns(facts, &entry);
         for column in facts.attributes(&entry) {
-            let mut add = |grantee: ObjectId, privilege: &str, may_grant: bool| {
+            let mut add = |grantor: ObjectId, grantee: ObjectId, privilege: &str, may_grant: bool| {
                 row!(rows,
-                    grantor: role(facts, owner),
+                    grantor: role(facts, grantor),
                     grantee: role(facts, grantee),
                     table_catalog: database(facts),
                     table_schema: entry.schema,
@@ -89,12 +86,12 @@ pub fn of_columns(facts: &Facts, rows: &mut Rows) {
                 );
             };
             if owns {
-                OF_COLUMNS.iter().for_each(|privilege| add(owner, privilege, true));
+                OF_COLUMNS.iter().for_each(|privilege| add(owner, owner, privilege, true));
             }
             let on_column = |grant: &&&Grant| grant.columns.as_ref().is_none_or(|names| names.contains(&column.name));
             for grant in grants.iter().filter(on_column) {
                 if let Some(privilege) = word(grant.privilege).filter(|word| OF_COLUMNS.contains(word)) {
-                    add(grant.role, privilege, false);
+                    add(grant.grantor.unwrap_or(owner), grant.role, privilege, grant.option);
                 }
             }
         }

@@ -9,7 +9,7 @@ const EPSILON: f32 = 1e-8;
 
 /// A dense block: every value has a gradient at each step.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Block {
+pub(in crate::models) struct Block {
     pub values: Vec<f32>,
     pub gradient: Vec<f32>,
     mean: Vec<f32>,
@@ -40,7 +40,7 @@ impl Block {
 
 /// The factors of one step that do not depend on the parameter.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Step {
+pub(in crate::models) struct Step {
     rate: f32,
     mean_scale: f32,
     square_scale: f32,
@@ -68,14 +68,14 @@ impl Step {
 
 /// The penalty of one occurrence of each table row: the row's whole penalty divided by its occurrences in training, so that a
 /// whole epoch penalises every row alike (ridge), however rare it is.
-pub(super) fn penalties(l2: f32, counts: &[u32]) -> Vec<f32> {
+pub(in crate::models) fn penalties(l2: f32, counts: &[u32]) -> Vec<f32> {
     counts.iter().map(|count| l2 / (*count).max(1) as f32).collect()
 }
 
 /// A table of rows of `width` numbers of which a batch touches few: only those are stepped, so that the cost of a step
 /// follows the batch and not the vocabulary.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Table {
+pub(in crate::models) struct Table {
     pub width: usize,
     pub values: Vec<f32>,
     gradient: Vec<f32>,

@@ -10,39 +10,39 @@ use crate::models::random::Random;
 
 /// A matrix within a product: its values, and whether it stands transposed.
 #[derive(Clone, Copy)]
-pub(super) struct Matrix<'a> {
-    pub values: &'a [f32],
+pub(in crate::models) struct Matrix<'a, T = f32> {
+    pub values: &'a [T],
     pub transposed: bool,
 }
 
 /// `a` as it lies.
-pub(super) fn plain(values: &[f32]) -> Matrix<'_> {
+pub(in crate::models) fn plain<T>(values: &[T]) -> Matrix<'_, T> {
     Matrix { values, transposed: false }
 }
 
 /// `a` transposed.
-pub(super) fn transposed(values: &[f32]) -> Matrix<'_> {
+pub(in crate::models) fn transposed<T>(values: &[T]) -> Matrix<'_, T> {
     Matrix { values, transposed: true }
 }
 
 /// `c (rows x columns) = a (rows x inner) * b (inner x columns)`, added to `c` if `add`. All row-major; a transposed
-/// operand lies as its transpose.
-pub(super) fn multiply(
+/// operand lies as its transpose. Of f32 or f64.
+pub(in crate::models) fn multiply<T: Copy + From<f32> + 'static>(
     (rows, inner, columns): (usize, usize, usize),
-    a: Matrix<'_>,
-    b: Matrix<'_>,
-    c: &mut [f32],
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    c: &mut [T],
     add: bool,
 ) {
     assert!(
         a.values.len() >= rows * inner && b.values.len() >= inner * columns && c.len() >= rows * columns,
         "matrices shorter than their shapes"
     );
-    let strides = |matrix: Matrix<'_>, rows: usize, columns: usize| {
-        if matrix.transposed { (rows as isize, 1) } else { (1, columns as isize) }
+    let strides = |transposed: bool, rows: usize, columns: usize| {
+        if transposed { (rows as isize, 1) } else { (1, columns as isize) }
     };
-    let (a_column, a_row) = strides(a, rows, inner);
-    let (b_column, b_row) = strides(b, inner, columns);
+    let (a_column, a_row) = strides(a.transposed, rows, inner);
+    let (b_column, b_row) = strides(b.transposed, inner, columns);
     // SAFETY: the assertion above bounds every element that these strides reach; `c` is borrowed mutably, so it
     // overlaps neither operand.
     unsafe {
@@ -60,8 +60,8 @@ pub(super) fn multiply(
             b.values.as_ptr(),
             b_column,
             b_row,
-            if add { 1.0 } else { 0.0 },
-            1.0,
+            T::from(if add { 1.0 } else { 0.0 }),
+            T::from(1.0),
             false,
             false,
             false,
@@ -72,7 +72,7 @@ pub(super) fn multiply(
 
 /// A fully connected layer: `out = relu(in * weight + bias)`, or without the rectifier.
 #[derive(Debug, Clone)]
-pub(super) struct Layer {
+pub(in crate::models) struct Layer {
     pub inputs: usize,
     pub outputs: usize,
     pub rectified: bool,
@@ -110,15 +110,32 @@ impl Layer {
         input_slope: &mut Vec<f32>,
         add: bool,
     ) {
+        // Taken out for the time, so that the layer can be read while they are written.
+        let mut weight = std::mem::take(&mut self.weight.gradient);
+        let mut bias = std::mem::take(&mut self.bias.gradient);
+        self.slopes(rows, (input, output), output_slope, (input_slope, add), (&mut weight, &mut bias));
+        (self.weight.gradient, self.bias.gradient) = (weight, bias);
+    }
+
+    /// As [`backward`](Self::backward), with the gradients of weight and bias added to what the caller keeps: so that several
+    /// threads can each take a part of a batch.
+    pub fn slopes(
+        &self,
+        rows: usize,
+        (input, output): (&[f32], &[f32]),
+        output_slope: &mut [f32],
+        (input_slope, add): (&mut Vec<f32>, bool),
+        (weight, bias): (&mut [f32], &mut [f32]),
+    ) {
         if self.rectified {
             for (slope, value) in output_slope.iter_mut().zip(output) {
                 *slope = if *value > 0.0 { *slope } else { 0.0 };
             }
         }
         let shape = (self.inputs, rows, self.outputs);
-        multiply(shape, transposed(input), plain(output_slope), &mut self.weight.gradient, true);
+        multiply(shape, transposed(input), plain(output_slope), weight, true);
         for row in output_slope.chunks_exact(self.outputs.max(1)) {
-            self.bias.gradient.iter_mut().zip(row).for_each(|(sum, slope)| *sum += slope);
+            bias.iter_mut().zip(row).for_each(|(sum, slope)| *sum += slope);
         }
         input_slope.resize(rows * self.inputs, 0.0);
         let shape = (rows, self.outputs, self.inputs);

@@ -1,0 +1,25 @@
+//! Which programs may read an object's facts.
+
+use super::object::Object;
+use crate::config::{
+    FORMAT_VERSION, FORMAT_VERSION_CLASSES, FORMAT_VERSION_OBJECTS, FORMAT_VERSION_RIGHTS, FORMAT_VERSION_RULES,
+    FORMAT_VERSION_TYPES,
+};
+
+impl Object {
+    /// The version of its facts: what knows no classes must not take a table that has one for a table without.
+    pub fn format_version(&self) -> u8 {
+        match self {
+            Self::Table(table) if table.quarantine_of.is_some() => FORMAT_VERSION_RULES,
+            Self::QualityRule(_) | Self::QualityRun(_) => FORMAT_VERSION_RULES,
+            object if object.is_of_rights() => FORMAT_VERSION_RIGHTS,
+            Self::Table(table) if table.is_of_types() => FORMAT_VERSION_TYPES,
+            Self::Domain(_) => FORMAT_VERSION_TYPES,
+            Self::Table(table) if table.is_of_objects() => FORMAT_VERSION_OBJECTS,
+            Self::PlainIndex(_) | Self::Sequence(_) | Self::Comment(_) | Self::Enum(_) => FORMAT_VERSION_OBJECTS,
+            Self::Table(table) if table.columns.iter().any(|column| column.class.is_some()) => FORMAT_VERSION_CLASSES,
+            Self::ColumnClass(_) => FORMAT_VERSION_CLASSES,
+            _ => FORMAT_VERSION,
+        }
+    }
+}

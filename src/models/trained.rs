@@ -1,0 +1,172 @@
+//! Trained models of whatever type, as the rest of the house sees them.
+
+use arrow::array::RecordBatch;
+
+use super::ctr::{CtrModel, CtrOptions};
+use super::evaluation::Metric;
+use super::features::InputColumn;
+use super::rows::Source;
+use super::tabular::{ModelType, TabularModel, TabularOptions, Watch};
+use crate::error::{Error, Kind, Result};
+
+/// The type of click models in SQL.
+const CTR: &str = "ctr";
+
+/// What is to be trained.
+#[derive(Debug, Clone)]
+pub enum Recipe {
+    /// A click model.
+    Ctr(CtrOptions),
+    /// A model over rows.
+    Tabular(TabularOptions),
+}
+
+/// A trained model.
+#[derive(Debug)]
+pub enum Trained {
+    /// A click model.
+    Ctr(Box<CtrModel>),
+    /// A model over rows.
+    Tabular(Box<TabularModel>),
+}
+
+/// The names of all types in SQL.
+pub fn model_types() -> Vec<&'static str> {
+    std::iter::once(CTR).chain(ModelType::ALL.iter().map(|(name, _)| *name)).collect()
+}
+
+impl Recipe {
+    /// The recipe of a type with its defaults; [`Kind::Unsupported`] for a type that is not known.
+    pub fn of(model_type: &str) -> Result<Self> {
+        match ModelType::of(model_type) {
+            Some(known) => Ok(Self::Tabular(TabularOptions::new(known))),
+            None if model_type == CTR => Ok(Self::Ctr(CtrOptions::default())),
+            None => Err(Error::new(Kind::Unsupported, format!("model_type \"{model_type}\" is not supported"))
+                .with_hint(format!("Available types: {}.", model_types().join(", ")))),
+        }
+    }
+
+    /// Refuses what cannot work, naming the option.
+    pub fn check(&self) -> Result<()> {
+        match self {
+            Self::Ctr(options) => options.check(),
+            Self::Tabular(options) => options.check(),
+        }
+    }
+
+    /// What is trained, in a word: the architecture of a click model, else the type.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Ctr(options) => options.architecture.name(),
+            Self::Tabular(options) => options.model_type.name(),
+        }
+    }
+
+    /// Whether each iteration is a pass over all rows and there may be hundreds, too many to tell of each.
+    pub fn is_of_many_iterations(&self) -> bool {
+        match self {
+            Self::Ctr(_) => false,
+            Self::Tabular(options) => matches!(options.model_type, ModelType::LogisticReg | ModelType::LinearReg),
+        }
+    }
+
+    /// Trains on the rows of `source`; errors as of [`CtrModel::train`] and [`TabularModel::train`].
+    pub fn train(&self, source: &mut dyn Source, watch: &mut Watch<'_>) -> Result<Trained> {
+        Ok(match self {
+            Self::Ctr(options) => Trained::Ctr(Box::new(CtrModel::train(&gathered(source)?, options, watch.progress)?)),
+            Self::Tabular(options) => Trained::Tabular(Box::new(TabularModel::train(source, options, watch)?)),
+        })
+    }
+}
+
+impl Trained {
+    /// Reads what [`to_bytes`](Self::to_bytes) wrote; [`Kind::Corruption`] for anything else.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        match () {
+            () if TabularModel::is_in(bytes) => Ok(Self::Tabular(Box::new(TabularModel::from_bytes(bytes)?))),
+            () => Ok(Self::Ctr(Box::new(CtrModel::from_bytes(bytes)?))),
+        }
+    }
+
+    /// The whole model as bytes.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        match self {
+            Self::Ctr(model) => model.to_bytes(),
+            Self::Tabular(model) => model.to_bytes(),
+        }
+    }
+
+    /// Its type in SQL.
+    pub fn model_type(&self) -> &'static str {
+        match self {
+            Self::Ctr(_) => CTR,
+            Self::Tabular(model) => model.options().model_type.name(),
+        }
+    }
+
+    /// The columns that it wants of a row.
+    pub fn inputs(&self) -> Vec<InputColumn> {
+        match self {
+            Self::Ctr(model) => model.inputs(),
+            Self::Tabular(model) => model.inputs(),
+        }
+    }
+
+    /// One number for each row; see [`TabularModel::predict`]. Of a click model the probability.
+    pub fn predict(&self, batch: &RecordBatch) -> Result<Vec<f64>> {
+        match self {
+            Self::Ctr(model) => Ok(model.predict(batch)?.into_iter().map(f64::from).collect()),
+            Self::Tabular(model) => model.predict(batch),
+        }
+    }
+
+    /// The measures of `EVALUATE` on the rows set aside in training.
+    pub fn evaluation(&self) -> &[Metric] {
+        match self {
+            Self::Ctr(model) => model.evaluation(),
+            Self::Tabular(model) => model.evaluation(),
+        }
+    }
+
+    /// The same measures on any rows with labels; rows without one are left out.
+    pub fn evaluate(&self, source: &mut dyn Source) -> Result<Vec<Metric>> {
+        match self {
+            Self::Ctr(model) => model.evaluate(&gathered(source)?),
+            Self::Tabular(model) => model.evaluate(source),
+        }
+    }
+
+    /// How much worse held-out rows are predicted when one column's values are dealt to other rows, largest first.
+    pub fn feature_importance(&self) -> &[(String, f64)] {
+        match self {
+            Self::Ctr(model) => model.feature_importance(),
+            Self::Tabular(model) => model.feature_importance(),
+        }
+    }
+
+    /// Rows that trained it.
+    pub fn trained_rows(&self) -> usize {
+        match self {
+            Self::Ctr(model) => model.trained_rows(),
+            Self::Tabular(model) => model.trained_rows(),
+        }
+    }
+
+    /// Rows left out because their label was NULL.
+    pub fn skipped_rows(&self) -> usize {
+        match self {
+            Self::Ctr(model) => model.skipped_rows(),
+            Self::Tabular(model) => model.skipped_rows(),
+        }
+    }
+}
+
+/// All batches of a source.
+fn gathered(source: &mut dyn Source) -> Result<Vec<RecordBatch>> {
+    let mut batches = Vec::new();
+    source.read(&mut |batch| {
+        batches.push(batch.clone());
+        Ok(())
+    })?;
+    Ok(batches)
+}

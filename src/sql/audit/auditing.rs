@@ -1,0 +1,251 @@
+//! What a session writes down of its statements.
+
+use super::super::parser::Statement;
+use super::super::session::{Outcome, Session};
+use super::{Noted, action_of, fingerprint};
+use crate::catalog::{AuditAction, AuditEntry, AuditObject, AuditState, Catalog, Object, ObjectId, is_temporary};
+use crate::error::{Error, Kind};
+use crate::txn::{TableRows, Transaction};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Objects of one entry at most; of more their number is told.
+const OBJECTS_MAX: usize = 32;
+
+/// The entries of a session's open transaction.
+#[derive(Debug, Default)]
+pub struct Auditing {
+    /// What the leaves of its statements have read.
+    noted: Arc<Noted>,
+    pending: Vec<AuditEntry>,
+    /// The statement that runs, or ran last: what it read may show only when its rows are fetched.
+    last: Option<Last>,
+    /// Rows that the statement changed, where its tag does not tell.
+    pub(in crate::sql) affected: Option<u64>,
+}
+
+/// A statement.
+#[derive(Debug)]
+struct Last {
+    text: String,
+    id: u64,
+    /// What it is logged as, until it is.
+    action: Option<AuditAction>,
+    mark: Option<Mark>,
+    /// That it was refused is logged.
+    denied: bool,
+}
+
+/// What a transaction was before a statement.
+#[derive(Debug)]
+struct Mark {
+    tables: Arc<HashMap<ObjectId, Arc<TableRows>>>,
+    objects: BTreeMap<ObjectId, Option<Arc<Object>>>,
+}
+
+impl Mark {
+    fn of(txn: &Transaction) -> Self {
+        Self { tables: txn.snapshot().tables.clone(), objects: txn.objects().clone() }
+    }
+
+    /// What a transaction has changed since.
+    fn changed(&self, txn: &Transaction) -> Vec<AuditObject> {
+        let (now, before) = (txn.snapshot(), &self.tables);
+        let mut names = Vec::new();
+        for id in txn.written() {
+            let same = match (before.get(&id), now.tables.get(&id)) {
+                (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+                (before, now) => before.is_none() && now.is_none(),
+            };
+            if let Some(object) = now.catalog.get(id).filter(|_| !same) {
+                names.push(name_of(object, &now.catalog));
+            }
+        }
+        for (id, object) in txn.objects() {
+            let same = match (self.objects.get(id), object) {
+                (Some(Some(before)), Some(now)) => Arc::ptr_eq(before, now),
+                (Some(None), None) => true,
+                _ => false,
+            };
+            let before = || self.objects.get(id).cloned().flatten().or_else(|| txn.base_object(*id));
+            if let Some(object) = object.clone().or_else(before).filter(|_| !same) {
+                names.push(name_of(&object, &now.catalog));
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        let more = names.len().saturating_sub(OBJECTS_MAX);
+        names.truncate(OBJECTS_MAX);
+        names.extend((more > 0).then(|| format!("{more} more")));
+        names.into_iter().map(|name| AuditObject { name, columns: Vec::new(), masked: Vec::new() }).collect()
+    }
+}
+
+/// Kind and name of an object, as messages write them.
+fn name_of(object: &Object, catalog: &Catalog) -> String {
+    let relation = |id: ObjectId| catalog.get(id).map_or_else(|| id.to_string(), |o| o.key().1.replace('\0', "."));
+    let name = match object {
+        Object::RowPolicy(policy) => format!("{} on {}", policy.name, relation(policy.table)),
+        Object::ColumnClass(class) => format!("{} of {}", class.name, relation(class.table)),
+        Object::Comment(comment) => format!("on {}", relation(comment.object)),
+        // Others cannot reach it, and its schema is a number.
+        Object::Table(table) if is_temporary(&table.schema) => format!("pg_temp.{}", table.name),
+        object => object.key().1.replace('\0', "."),
+    };
+    format!("{} {name}", object.kind_name())
+}
+
+impl Auditing {
+    /// What leaves note in; none where nothing of it is logged.
+    pub(in crate::sql) fn noted(&self) -> &Arc<Noted> {
+        &self.noted
+    }
+
+    /// How many entries there are: what comes later is undone by ROLLBACK TO.
+    pub(in crate::sql) fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// The entries from this one on are undone.
+    pub(in crate::sql) fn undone(&mut self, from: usize) {
+        self.pending.iter_mut().skip(from).for_each(undo);
+    }
+}
+
+/// What is read stays read.
+fn undo(entry: &mut AuditEntry) {
+    if entry.action != AuditAction::Read {
+        entry.state = AuditState::RolledBack;
+    }
+}
+
+impl Session {
+    /// A statement begins.
+    pub(in crate::sql) fn begin_audit(&mut self, statement: &Statement, text: &str, id: u64) {
+        self.finish_reads();
+        let audit = self.database.manager.audit();
+        let action = action_of(statement).filter(|action| audit.logs(*action));
+        let mark = match (action, &self.txn) {
+            (Some(_), Some(txn)) => Some(Mark::of(txn)),
+            _ => None,
+        };
+        self.auditing.affected = None;
+        // Of a short statement only its text is kept, in the place of the last one's.
+        let mut kept = self.auditing.last.take().map(|last| last.text).unwrap_or_default();
+        kept.clear();
+        kept.push_str(text);
+        self.auditing.last = Some(Last { text: kept, id, action, mark, denied: false });
+    }
+
+    /// A statement has ended so. One that goes on to receive data ends when these have come.
+    pub(in crate::sql) fn end_audit(&mut self, outcome: Result<&Outcome, &Error>) {
+        match outcome {
+            Err(error)
+                if error.kind() == Kind::Privilege && self.database.manager.audit().logs(AuditAction::Denied) =>
+            {
+                // EXECUTE hears of it as well as what it runs.
+                if self.auditing.last.as_mut().is_none_or(|last| std::mem::replace(&mut last.denied, true)) {
+                    return;
+                }
+                let mut entry = self.entry(AuditAction::Denied);
+                entry.state = AuditState::Failed;
+                entry.sqlstate = Some("42501".to_owned());
+                entry.objects = vec![AuditObject {
+                    // It names objects, and nothing else.
+                    name: error.message().to_owned(),
+                    columns: Vec::new(),
+                    masked: Vec::new(),
+                }];
+                self.database.manager.audit().note(entry);
+            }
+            Ok(Outcome::Command(tag)) => self.note_done(tag),
+            Ok(Outcome::Rows { tag, .. }) => {
+                let tag = tag.clone();
+                self.note_done(&tag);
+            }
+            _ => {}
+        }
+    }
+
+    /// A statement that changes something is done; its tag may tell how many rows.
+    pub(in crate::sql) fn note_done(&mut self, tag: &str) {
+        let Some(last) = &mut self.auditing.last else { return };
+        let (Some(action), mark) = (last.action.take(), last.mark.take()) else { return };
+        let objects = match (mark, &self.txn) {
+            (Some(mark), Some(txn)) => mark.changed(txn),
+            _ => Vec::new(),
+        };
+        let told = tag.rsplit(' ').next().and_then(|last| last.parse().ok());
+        let rows = self.auditing.affected.or(told).filter(|_| action == AuditAction::Write);
+        let mut entry = self.entry(action);
+        let is_word = |word: &&str| word.bytes().all(|byte| byte.is_ascii_alphabetic());
+        entry.command = tag.split(' ').take_while(is_word).collect::<Vec<_>>().join(" ");
+        (entry.objects, entry.rows) = (objects, rows);
+        self.auditing.pending.push(entry);
+    }
+
+    /// What the last statement has read is known by now.
+    fn finish_reads(&mut self) {
+        let objects = self.auditing.noted.take();
+        if !objects.is_empty() {
+            let mut entry = self.entry(AuditAction::Read);
+            entry.objects = objects;
+            self.auditing.pending.push(entry);
+        }
+    }
+
+    /// An entry about the statement that runs.
+    pub(in crate::sql) fn entry(&self, action: AuditAction) -> AuditEntry {
+        let catalog = match &self.txn {
+            Some(txn) => txn.snapshot().catalog.clone(),
+            None => self.database.manager.current().catalog.clone(),
+        };
+        let activity = self.seat.activity();
+        let last = self.auditing.last.as_ref();
+        let is_word = |word: &&str| word.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let words = |text: &str| {
+            let first: Vec<String> =
+                text.split_whitespace().take(1).filter(|w| is_word(w)).map(str::to_uppercase).collect();
+            first.join(" ")
+        };
+        AuditEntry {
+            at_us: chrono::Utc::now().timestamp_micros(),
+            action,
+            state: AuditState::Done,
+            login: self.login,
+            login_name: catalog.role_name(self.login),
+            role_name: catalog.role_name(self.role),
+            pid: activity.connection().map(|connection| connection.pid),
+            client: activity.connection().map(|connection| connection.peer.ip().to_string()),
+            statement: last.map(|last| self.database.statements.uuid(last.id)),
+            command: last.map(|last| words(&last.text)).unwrap_or_default(),
+            fingerprint: last.map(|last| fingerprint(&last.text)),
+            objects: Vec::new(),
+            rows: None,
+            sqlstate: None,
+            times: 1,
+        }
+    }
+
+    /// The entries of the transaction, which is about to be committed.
+    pub(in crate::sql) fn take_audit(&mut self) -> Vec<AuditEntry> {
+        self.finish_reads();
+        std::mem::take(&mut self.auditing.pending)
+    }
+
+    /// Has entries written that go with no commit; those of one that failed are told as undone.
+    pub(in crate::sql) fn note_audit(&self, entries: Vec<AuditEntry>, is_done: bool) {
+        for mut entry in entries {
+            if !is_done {
+                undo(&mut entry);
+            }
+            self.database.manager.audit().note(entry);
+        }
+    }
+
+    /// The transaction has come to nothing: what it did is told as undone.
+    pub(in crate::sql) fn audit_rolled_back(&mut self) {
+        let entries = self.take_audit();
+        self.note_audit(entries, false);
+    }
+}

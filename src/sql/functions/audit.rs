@@ -1,0 +1,47 @@
+//! AUDIT_VERIFY: whether the audit log is what was written.
+
+use super::super::context::Context;
+use super::super::system::rows::{Cell, RowsTable, column};
+use crate::error::Result;
+use arrow::datatypes::{DataType, Field};
+use datafusion::catalog::TableProvider;
+use datafusion::logical_expr::Expr;
+use std::sync::Arc;
+
+/// `AUDIT_VERIFY()`: computes the chain anew; one row.
+pub fn verify(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
+    if !args.is_empty() {
+        return Err(super::undefined("audit_verify with arguments"));
+    }
+    context.must_be_superuser("verify the audit log")?;
+    let context = context.clone();
+    Ok(RowsTable::make(columns(), move || {
+        let audit = context.database.manager.audit();
+        audit.flush()?;
+        let verdict = audit.verify()?;
+        let whole = |number: u64| Cell::Int(Some(i64::try_from(number).unwrap_or(i64::MAX)));
+        let (broken, message) = verdict.broken.unzip();
+        Ok(vec![vec![
+            Cell::Bool(Some(broken.is_none())),
+            whole(verdict.entries),
+            whole(verdict.first),
+            whole(verdict.last),
+            Cell::Int(broken.map(|number| i64::try_from(number).unwrap_or(i64::MAX))),
+            Cell::Text(message),
+            Cell::text(verdict.head),
+        ]])
+    }))
+}
+
+/// Columns of AUDIT_VERIFY.
+pub fn columns() -> Vec<Field> {
+    vec![
+        column("whole", DataType::Boolean),
+        column("entries", DataType::Int64),
+        column("first", DataType::Int64),
+        column("last", DataType::Int64),
+        column("broken_at", DataType::Int64),
+        column("message", DataType::Utf8),
+        column("head", DataType::Utf8),
+    ]
+}

@@ -1,0 +1,138 @@
+//! PREDICT_CTR and PREDICT_CTR_DETAIL: the probability of a click, by a trained model.
+//!
+//! Features are matched by column name. A row may have more columns than the model wants, as BigQuery's ML.PREDICT
+//! allows, so that `PREDICT_CTR(t)` works on a whole table; a missing one is an error that names it.
+
+use super::super::context::Context;
+use super::super::models;
+use super::args::{self, Row};
+use super::model_rows;
+use super::udf::{Udf, any_of};
+use crate::catalog::SqlType;
+use crate::error::{Error, Kind, Result};
+use crate::models::{CtrModel, Trained};
+use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field};
+use datafusion::logical_expr::ScalarUDF;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The model asked when none is named.
+const DEFAULT_MODEL: &str = "ctr";
+
+/// The function of this name.
+pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
+    let context = context.clone();
+    Some(match name {
+        "predict_ctr" => {
+            Udf::make(name, any_of(&[1, 2, 3, 4]), Field::new(name, DataType::Float64, true), move |args, rows| {
+                let mut answers: Vec<Option<f64>> = vec![None; rows];
+                for (reference, model, batch, members) in requests(&context, args, rows)? {
+                    context.cancel.check()?;
+                    for (&row, probability) in members.iter().zip(ctr_of(&reference, &model)?.predict(&batch)?) {
+                        answers[row] = Some(f64::from(probability));
+                    }
+                }
+                Ok(Arc::new(Float64Array::from(answers)) as ArrayRef)
+            })
+        }
+        "predict_ctr_detail" => {
+            Udf::make(name, any_of(&[1, 2, 3, 4]), SqlType::Jsonb.field(name), move |args, rows| {
+                let mut answers: Vec<Option<String>> = vec![None; rows];
+                for (reference, model, batch, members) in requests(&context, args, rows)? {
+                    context.cancel.check()?;
+                    let (_, facts, version) = models::resolve(&context, &reference)?;
+                    for (&row, detail) in members.iter().zip(ctr_of(&reference, &model)?.predict_detail(&batch)?) {
+                        let top: Vec<Value> = detail
+                            .top_features
+                            .iter()
+                            .map(|(name, change)| json!({"feature": name, "change": change}))
+                            .collect();
+                        let answer = json!({
+                            "ctr": detail.ctr, "raw": detail.raw, "model": facts.name, "version": version.number,
+                            "cold_start": detail.cold_start, "top_features": top,
+                        });
+                        answers[row] = Some(answer.to_string());
+                    }
+                }
+                Ok(Arc::new(StringArray::from(answers)) as ArrayRef)
+            })
+        }
+        _ => return None,
+    })
+}
+
+/// A model, the rows it is asked about, and where their answers go.
+type Request = (String, Arc<Trained>, RecordBatch, Vec<usize>);
+
+/// The model, which must be one of clicks.
+fn ctr_of<'a>(reference: &str, model: &'a Trained) -> Result<&'a CtrModel> {
+    match model {
+        Trained::Ctr(model) => Ok(model.as_ref()),
+        other => Err(models::wrong_type(reference, other, "ctr")),
+    }
+}
+
+fn requests(context: &Context, args: &[ArrayRef], rows: usize) -> Result<Vec<Request>> {
+    model_rows::must_be_few(context, "PREDICT_CTR", rows)?;
+    let by_row = matches!(args[0].data_type(), DataType::Struct(_));
+    if by_row && args.len() > 2 {
+        return Err(Error::new(
+            Kind::UndefinedFunction,
+            "PREDICT_CTR of a row takes the row and the model's name only",
+        ));
+    }
+    if !by_row && args.len() < 2 {
+        return Err(Error::new(Kind::UndefinedFunction, "PREDICT_CTR takes a row, or a user and an item")
+            .with_hint("Write PREDICT_CTR(t) where FROM names t, or PREDICT_CTR(user_id, item_id, context, model)."));
+    }
+    let names = args.get(if by_row { 1 } else { 3 }).map(args::texts).transpose()?;
+    let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for row in 0..rows {
+        let name = match &names {
+            Some(names) if names.is_null(row) => continue,
+            Some(names) => names.value(row),
+            None => DEFAULT_MODEL,
+        };
+        let any_null = !by_row && args.iter().take(3).any(|argument| argument.is_null(row));
+        if !any_null {
+            groups.entry(name.to_owned()).or_default().push(row);
+        }
+    }
+    let mut requests = Vec::new();
+    for (reference, members) in groups {
+        let model = models::trained(context, &reference)?;
+        let ctr = ctr_of(&reference, &model)?;
+        let batch = match by_row {
+            true => model_rows::from_row(&reference, &ctr.inputs(), &Row::read(&args[0])?.batch, &members)?,
+            false => from_context(ctr, &reference, args, &members)?,
+        };
+        requests.push((reference, model, batch, members));
+    }
+    Ok(requests)
+}
+
+fn from_context(model: &CtrModel, reference: &str, args: &[ArrayRef], members: &[usize]) -> Result<RecordBatch> {
+    let (users, items) = (args::texts(&args[0])?, args::texts(&args[1])?);
+    let contexts = args.get(2).map(args::texts).transpose()?;
+    let options = model.options();
+    if options.user_col.is_none() || options.item_col.is_none() {
+        return Err(Error::new(
+            Kind::InvalidParameter,
+            format!(
+                "model \"{reference}\" was trained without user_col and item_col; ask it by row: PREDICT_CTR(t, '{reference}')"
+            ),
+        ));
+    }
+    let mut objects = Vec::with_capacity(members.len());
+    for &row in members {
+        let text = contexts.as_ref().map_or("{}", |contexts| contexts.value(row));
+        objects.push(model_rows::object(text, "the context of PREDICT_CTR")?);
+    }
+    let given = [(options.user_col.as_ref(), &users), (options.item_col.as_ref(), &items)];
+    model_rows::from_objects(reference, &model.inputs(), "context", &objects, |place, column| {
+        let (_, texts) = given.iter().find(|(name, _)| *name == Some(column))?;
+        members.get(place).map(|&row| texts.value(row).to_owned())
+    })
+}

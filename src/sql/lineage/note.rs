@@ -1,0 +1,142 @@
+//! Edges of a statement, on their way into the transaction.
+
+use super::super::context::Context;
+use super::derived::{Derived, Source, Sources};
+use crate::catalog::{Catalog, Edge, Flow, FlowKind, Influence, LineageChange, Object, ObjectId, Place, is_temporary};
+use crate::txn::{Lineage, Transaction};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// An edge without its influence.
+type Way = (Place, Option<String>, Option<String>);
+
+/// What flows into an object by one statement.
+pub struct Noting {
+    kind: FlowKind,
+    to: ObjectId,
+    edges: BTreeMap<Way, Influence>,
+    places: BTreeSet<Place>,
+}
+
+impl Noting {
+    /// Nothing yet.
+    pub fn new(kind: FlowKind, to: ObjectId) -> Self {
+        Self { kind, to, edges: BTreeMap::new(), places: BTreeSet::new() }
+    }
+
+    /// The columns of a query go into these of the object, in their order; where that is none, nowhere.
+    pub fn add<'a>(&mut self, derived: &Derived, columns: impl IntoIterator<Item = Option<&'a str>>) {
+        for (sources, column) in derived.columns.iter().zip(columns) {
+            if let Some(column) = column {
+                self.all(sources, Some(column));
+            }
+        }
+        self.decides(&derived.rows);
+        self.places.extend(derived.places.iter().cloned());
+    }
+
+    /// These decide which rows are written.
+    pub fn decides(&mut self, sources: &Sources) {
+        self.all(sources, None);
+    }
+
+    fn all(&mut self, sources: &Sources, column: Option<&str>) {
+        for (source, part) in sources {
+            if let (Source::Column(place, from), Some(influence)) = (source, part.influence()) {
+                // Which row is meant is no value.
+                let influence = if column.is_none() { influence.max(Influence::Filter) } else { influence };
+                self.put((place.clone(), Some(from.clone()), column.map(str::to_owned)), influence);
+            }
+        }
+    }
+
+    fn put(&mut self, way: Way, influence: Influence) {
+        let slot = self.edges.entry(way).or_insert(influence);
+        *slot = influence.min(*slot);
+    }
+
+    /// The objects that it reads, views and tables below them.
+    pub fn objects(&self) -> Vec<ObjectId> {
+        let object = |place: &Place| match place {
+            Place::Object(id) => Some(*id),
+            _ => None,
+        };
+        self.places.iter().filter_map(object).collect()
+    }
+
+    /// Puts it into the transaction. What an object is made of itself is told where one column of it is made of another; of a temporary
+    /// relation what that was made of.
+    pub fn note(mut self, context: &Context, txn: &mut Transaction) {
+        let to = Place::Object(self.to);
+        self.edges.retain(|(from, from_column, column), _| *from != to || column.is_some() && from_column != column);
+        self.places.remove(&to);
+        for place in std::mem::take(&mut self.places) {
+            if !self.edges.keys().any(|(from, ..)| *from == place) {
+                self.put((place, None, None), Influence::Rows);
+            }
+        }
+        self.look_through(&txn.snapshot().catalog, &txn.snapshot().lineage);
+        if self.edges.is_empty() {
+            return;
+        }
+        let edge = |((from, from_column, column), influence)| Edge { from, from_column, column, influence };
+        let now = chrono::Utc::now().timestamp_millis();
+        let flow = Flow {
+            kind: self.kind,
+            edges: self.edges.into_iter().map(edge).collect(),
+            statement: context.statement_id(),
+            actor: context.viewer,
+            actor_name: context.snapshot.catalog.role_name(context.viewer),
+            first_ms: now,
+            last_ms: now,
+            uses: 1,
+        };
+        txn.note_lineage(LineageChange::Flowed(self.to, flow));
+    }
+
+    /// Puts in the place of each temporary relation what flowed into it: that goes with its session.
+    fn look_through(&mut self, catalog: &Catalog, lineage: &Lineage) {
+        let temporary = |place: &Place| match place {
+            Place::Object(id) => match catalog.get(*id).map(AsRef::as_ref) {
+                Some(Object::Table(table)) if is_temporary(&table.schema) => Some(*id),
+                // What it reads is among the places as well.
+                Some(Object::View(view)) if is_temporary(&view.schema) => Some(*id),
+                _ => None,
+            },
+            _ => None,
+        };
+        for ((from, from_column, column), outer) in std::mem::take(&mut self.edges) {
+            let Some(id) = temporary(&from) else {
+                self.put((from, from_column, column), outer);
+                continue;
+            };
+            for flow in lineage.flows_into(id).filter(|flow| flow.kind != FlowKind::View) {
+                for edge in &flow.edges {
+                    let to = match &edge.column {
+                        Some(of) if Some(of) == from_column.as_ref() => column.clone(),
+                        Some(_) => continue,
+                        None => None,
+                    };
+                    let influence = if edge.column.is_some() { edge.influence.max(outer) } else { edge.influence };
+                    self.put((edge.from.clone(), edge.from_column.clone(), to), influence);
+                }
+            }
+        }
+    }
+}
+
+/// Notes that data of a place have come into these columns of a table.
+pub fn imported<'a>(
+    (context, txn): (&Context, &mut Transaction),
+    place: &Place,
+    to: ObjectId,
+    columns: impl IntoIterator<Item = &'a str>,
+) {
+    let mut noting = Noting::new(FlowKind::Import, to);
+    for column in columns {
+        noting.put((place.clone(), None, Some(column.to_owned())), Influence::Identity);
+    }
+    if noting.edges.is_empty() {
+        noting.put((place.clone(), None, None), Influence::Rows);
+    }
+    noting.note(context, txn);
+}
