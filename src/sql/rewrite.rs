@@ -57,6 +57,7 @@ use datafusion::sql::sqlparser::ast::{
     VisitorMut, visit_expressions, visit_expressions_mut,
 };
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
@@ -573,10 +574,22 @@ fn relation(factor: &TableFactor, context: &Context, named: &Named) -> Option<Re
     }
 }
 
+thread_local! {
+    /// The texts of the views that this thread is in: what was replaced may refer to itself in a circle.
+    static WITHIN: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
 /// Names of a view's columns, as far as its text tells.
 pub fn view_columns(view: &View, context: &Context) -> Option<Vec<String>> {
-    let own = super::parser::query(&view.query).ok().and_then(|query| output_columns(&query, context, &Vec::new()));
-    match own {
+    let comes_back = WITHIN.with_borrow(|within| within.contains(&view.query));
+    let own = (!comes_back).then(|| {
+        WITHIN.with_borrow_mut(|within| within.push(view.query.clone()));
+        let query = super::parser::query(&view.query).ok();
+        let own = query.and_then(|query| output_columns(&query, context, &Vec::new()));
+        WITHIN.with_borrow_mut(Vec::pop);
+        own
+    });
+    match own.flatten() {
         Some(mut own) => {
             own.iter_mut().zip(&view.columns).for_each(|(own, given)| own.clone_from(given));
             Some(own)

@@ -1,4 +1,4 @@
-//! LINEAGE_EVENTS: lineage as events of OpenLineage (https://openlineage.io/spec/2-0-2/OpenLineage.json).
+//! LINEAGE_EVENTS: lineage as events of OpenLineage (<https://openlineage.io/spec/2-0-2/OpenLineage.json>).
 //!
 //! Each flow is a job with its last run: an event START and an event COMPLETE, which has the datasets that were read and the one that was
 //! written, with their columns (facet `schema`) and where these come from (facet `columnLineage`). A view is no run; its query is told in

@@ -3,7 +3,7 @@
 //! `governance::rules` says what the metrics are and when a rule holds. Here a relation's rules become queries ([`ask`]): one
 //! aggregate over all rows for whatever one pass can count or compute, and a query more for keys of several columns, foreign keys,
 //! dependencies and distances from a median. They run as any query does, behind the gate: CHECK QUALITY as the relation's owner,
-//! QUALITY_FAILURES and the metrics' functions as whoever asks ([`measure`], [`failures`]). SUGGEST_RULES looks at what its caller
+//! QUALITY_FAILURES and the metrics' functions as whoever asks ([`measure()`], [`failures()`]). SUGGEST_RULES looks at what its caller
 //! sees ([`suggest`]). What becomes of rows as they are written is [`dml`](super::dml)'s.
 
 mod ask;
