@@ -234,9 +234,12 @@ impl<'a> Script<'a> {
                 self.quarantine(out, table);
             }
         });
-        out += &all(&|out, _, object| {
-            if let Object::QualityRule(rule) = object {
-                self.quality_rule(out, rule);
+        // By their relations, whose numbers another database does not have.
+        out += &all(&|out, id, object| {
+            if let Object::Table(_) | Object::View(_) = object {
+                let mut rules: Vec<_> = self.catalog.rules_of(id).map(|(_, rule)| rule).collect();
+                rules.sort_by(|a, b| a.name.cmp(&b.name));
+                rules.into_iter().for_each(|rule| self.quality_rule(out, rule));
             }
         });
         out += &self.comments(&objects);
