@@ -127,6 +127,14 @@ pub struct Table {
     /// The table whose rows lie here because its quality rules put them aside: who may see those may see these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantine_of: Option<ObjectId>,
+    /// How often columns were dropped or renamed: two states of a table in which it is alike mean the same column by a name.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub shape: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A column of a table.
@@ -492,6 +500,7 @@ impl Table {
             on_commit: None,
             materialized: None,
             quarantine_of: None,
+            shape: 0,
         }
     }
 

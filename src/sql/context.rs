@@ -184,6 +184,16 @@ impl Context {
         Arc::new(Self { role, ..self.clone() })
     }
 
+    /// The same statement with the rights of who looks, as a function in SQL has them that a view calls.
+    pub fn as_reader(&self) -> Arc<Self> {
+        self.with_role(self.viewer)
+    }
+
+    /// Whether the rights of another than who looks count: within a view.
+    pub fn is_within_view(&self) -> bool {
+        self.role != self.viewer
+    }
+
     /// Whether the role may do everything.
     pub fn is_superuser(&self) -> bool {
         self.snapshot.catalog.is_superuser(self.role)

@@ -11,6 +11,7 @@ use super::locking::LOCKED;
 use super::names;
 use super::once;
 use super::parser;
+use super::rewrite::inline;
 use super::semantics;
 use super::tables::{self, TableScan};
 use crate::catalog::{CheckConstraint, Class, Object, ObjectId};
@@ -111,7 +112,7 @@ impl<'a> Planner<'a> {
 
     /// An expression over the columns of `schema`.
     pub fn expression(&self, mut expression: ast::Expr, schema: &DFSchema) -> Result<Expr> {
-        super::rewrite::inline::write_out(&mut expression, self.context)?;
+        inline::write_out(&mut expression, self.context)?;
         super::rewrite::domains::write_out(&mut expression, self.context)?;
         let planner = SqlToRel::new_with_options(self, self.options());
         let expression = super::rewrite::expression(expression);
@@ -202,6 +203,17 @@ impl<'a> Planner<'a> {
         {
             self.context.params.tie();
             return Ok(provider_as_source(provider.clone()));
+        }
+        // `"reader".schema.t` or `"reader moment".t`: see `rewrite::inline`.
+        if let Some(moment) = name.catalog().or(name.schema()).and_then(|first| first.strip_prefix(inline::READER)) {
+            let moment = Some(moment).filter(|moment| !moment.is_empty());
+            let schema = name.catalog().and(name.schema());
+            let name = match (moment, schema) {
+                (Some(moment), Some(schema)) => TableReference::full(moment, schema, name.table()),
+                (Some(first), None) | (None, Some(first)) => TableReference::partial(first, name.table()),
+                (None, None) => TableReference::bare(name.table()),
+            };
+            return Planner::new(&self.context.as_reader(), self.state).relation(&name);
         }
         // `"moment".t` or `"moment".schema.t`: see the parser's `as_of`.
         if let Some(moment) = name.catalog().and_then(parser::split_off) {

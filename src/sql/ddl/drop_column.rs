@@ -155,6 +155,7 @@ fn remove(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, at: usize) -> Resu
     ddl.txn.note_lineage(LineageChange::Renamed { object: id, from: name, to: gone });
     let before = table.clone();
     table.columns.remove(at);
+    table.shape += 1;
     let later = |columns: &mut Vec<usize>| columns.iter_mut().filter(|c| **c > at).for_each(|c| *c -= 1);
     table.foreign_keys.iter_mut().for_each(|key| later(&mut key.columns));
     if table.cluster.contains(&at) {

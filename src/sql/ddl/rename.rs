@@ -243,6 +243,7 @@ pub(super) fn rename_constraint(
 /// Gives a column another name, in all that says it but views.
 pub(super) fn rename_column(ddl: &mut Ddl<'_>, id: ObjectId, table: &mut Table, at: usize, to: String) -> Result<()> {
     let from = std::mem::replace(&mut table.columns[at].name, to.clone());
+    table.shape += 1;
     ddl.txn.note_lineage(LineageChange::Renamed { object: id, from: from.clone(), to: to.clone() });
     let renamed = |text: &mut String| -> Result<()> {
         if named_in(text).contains(&from) {

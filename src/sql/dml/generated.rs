@@ -21,7 +21,9 @@ impl Work<'_> {
         for at in table.generated() {
             let column = &table.columns[at];
             let Some(expression) = &column.generated else { continue };
-            let made = self.compute(expression, &schema, &batch)?;
+            let made = self.compute(expression, &schema, &batch);
+            let whose = || format!("generated column \"{}\" of relation \"{}\"", column.name, table.name);
+            let made = made.map_err(|error| self.without_values(table, error, whose))?;
             columns[at] = assign(&made, &column.data_type)?;
         }
         rounded(table, crate::txn::batch(batch.schema(), columns, batch.num_rows())?)

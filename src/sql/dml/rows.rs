@@ -3,6 +3,7 @@
 use super::super::locking;
 use super::super::planner::Planner;
 use super::super::run::blocking;
+use super::super::tables;
 use super::policed::Rows;
 use super::ruled::Writing;
 use super::{Referring, Target, Work};
@@ -97,7 +98,9 @@ impl Work<'_> {
         }
         let schema = DFSchema::try_from(batch.schema().as_ref().clone())?;
         for check in &table.checks {
-            let result = self.compute(&check.expression, &schema, batch)?;
+            let result = self.compute(&check.expression, &schema, batch);
+            let whose = || format!("check constraint \"{}\" of relation \"{}\"", check.name, table.name);
+            let result = result.map_err(|error| self.without_values(table, error, whose))?;
             let holds = result.as_any().downcast_ref::<BooleanArray>();
             if holds.is_none_or(|holds| holds.iter().any(|value| value == Some(false))) {
                 let message =
@@ -113,6 +116,19 @@ impl Work<'_> {
         let schema = Arc::new(Schema::new(Vec::<Field>::new()));
         let batch = crate::txn::batch(schema, Vec::new(), rows)?;
         self.compute(expression, &DFSchema::empty(), &batch)
+    }
+
+    /// An error of an expression over whole rows of a table, which may tell values that the role does not see: then it tells none.
+    pub fn without_values(&self, table: &Table, error: Error, whose: impl Fn() -> String) -> Error {
+        let id = self.context.snapshot.catalog.table(&table.schema, &table.name).map(|(id, _)| id);
+        let access = id.map(|id| tables::access(self.context, id, table));
+        let sees = |access: &tables::Access| {
+            access.readable.iter().all(|readable| *readable) && access.masks.iter().all(Option::is_none)
+        };
+        match access {
+            Some(Ok(access)) if sees(&access) => error,
+            _ => tables::hidden(error, &whose()),
+        }
     }
 
     /// The values of an expression, as text, for each row of a batch.

@@ -105,13 +105,15 @@ impl Work<'_> {
             return Ok(Written { rows: batch, kept: None });
         }
         let unseen = self.unseen(table, writing)?;
+        // A number would tell of values that the role may not see.
+        let tells = |rule: &QualityRule| !read_by(rule).iter().any(|column| unseen.contains(column));
         let mut told = Vec::new();
         let batch = self.repair(table, batch, &rules, writing, &mut told)?;
         let schema = DFSchema::try_from(batch.schema().as_ref().clone())?;
         let mut alive = vec![true; batch.num_rows()];
         for what in [OnViolation::Quarantine, OnViolation::DropRow] {
             for rule in rules.iter().filter(|rule| rule.on_violation.as_ref() == Some(&what)) {
-                let wrong = self.wrong(rule, &schema, &batch, &alive)?;
+                let wrong = self.wrong((rule, table), &schema, &batch, &alive)?;
                 if matches!(writing, Writing::Bound) {
                     told.push((rule.name.clone(), What::Warned, count(&wrong), 0));
                     continue;
@@ -131,16 +133,19 @@ impl Work<'_> {
                 Some(OnViolation::Warn) => false,
                 _ => continue,
             };
-            let found = count(&self.wrong(rule, &schema, &batch, &alive)?);
+            let found = count(&self.wrong((rule, table), &schema, &batch, &alive)?);
             if fails && found > 0 {
                 let message =
                     format!("new row for relation \"{}\" violates quality rule \"{}\"", table.name, rule.name);
                 return Err(Error::new(Kind::Check, message).about_constraint(table.qualified(), &rule.name));
             }
-            // A number would tell of values that the role may not see.
-            if !fails && !read_by(rule).iter().any(|column| unseen.contains(column)) {
+            if !fails && tells(rule) {
                 told.push((rule.name.clone(), What::Warned, found, 0));
             }
+        }
+        if matches!(writing, Writing::Bound) {
+            // It is another table's rows that the statement names.
+            told.retain(|(name, ..)| rules.iter().any(|rule| rule.name == *name && tells(rule)));
         }
         self.note(table, told, batch.num_rows() as u64);
         if alive.iter().all(|alive| *alive) {
@@ -152,7 +157,11 @@ impl Work<'_> {
 
     /// The columns that the role does not see as they are and that it does not write.
     fn unseen(&self, table: &Table, writing: Writing<'_>) -> Result<Vec<String>> {
-        let Writing::Changed(written) = writing else { return Ok(Vec::new()) };
+        let written = match writing {
+            Writing::New => return Ok(Vec::new()),
+            Writing::Changed(written) => written,
+            Writing::Bound => &[],
+        };
         let Some((id, _)) = self.context.snapshot.catalog.table(&table.schema, &table.name) else {
             return Ok(Vec::new());
         };
@@ -176,7 +185,7 @@ impl Work<'_> {
         for rule in rules {
             let Some(OnViolation::Repair(value)) = &rule.on_violation else { continue };
             let schema = DFSchema::try_from(batch.schema().as_ref().clone())?;
-            let wrong = self.wrong(rule, &schema, &batch, &all)?;
+            let wrong = self.wrong((rule, table), &schema, &batch, &all)?;
             let found = count(&wrong);
             if matches!(writing, Writing::Bound) {
                 told.push((rule.name.clone(), What::Warned, found, 0));
@@ -188,22 +197,30 @@ impl Work<'_> {
             }
             let Some(at) = rule.columns.first().and_then(|column| table.column_index(column)) else { continue };
             let column = &table.columns[at];
-            let repaired = self.compute(value, &schema, &batch)?;
+            let repaired = self.compute(value, &schema, &batch);
+            let repaired = repaired.map_err(|error| self.without_values(table, error, || called(rule, table)))?;
             let repaired = assign(&repaired, &column.data_type).map_err(|e| rows::name_column(e, &column.name))?;
             let mut columns = batch.columns().to_vec();
             columns[at] = zip(&BooleanArray::from(wrong.clone()), &repaired, &columns[at])?;
             let rows = batch.num_rows();
             batch = self.generate(table, crate::txn::batch(batch.schema(), columns, rows)?)?;
-            let left = count(&self.wrong(rule, &schema, &batch, &wrong)?);
+            let left = count(&self.wrong((rule, table), &schema, &batch, &wrong)?);
             told.push((rule.name.clone(), What::Repaired, found, left));
         }
         Ok(batch)
     }
 
     /// For each row whether a rule finds it wrong, among those that are asked for.
-    fn wrong(&self, rule: &QualityRule, schema: &DFSchema, batch: &RecordBatch, asked: &[bool]) -> Result<Vec<bool>> {
+    fn wrong(
+        &self,
+        (rule, table): (&QualityRule, &Table),
+        schema: &DFSchema,
+        batch: &RecordBatch,
+        asked: &[bool],
+    ) -> Result<Vec<bool>> {
         let Some(condition) = holds(rule) else { return Ok(vec![false; batch.num_rows()]) };
-        let result = self.compute(&condition, schema, batch)?;
+        let result = self.compute(&condition, schema, batch);
+        let result = result.map_err(|error| self.without_values(table, error, || called(rule, table)))?;
         // A NULL of no type is unknown for every row.
         let Some(holds) = result.as_any().downcast_ref::<BooleanArray>() else {
             return Ok(vec![false; batch.num_rows()]);
@@ -322,6 +339,11 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
+
+/// How an error calls a rule.
+fn called(rule: &QualityRule, table: &Table) -> String {
+    format!("quality rule \"{}\" on table \"{}\"", rule.name, table.name)
 }
 
 fn count(rows: &[bool]) -> u64 {

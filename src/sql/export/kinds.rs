@@ -45,6 +45,8 @@ fn kind(object: &Object) -> (usize, bool) {
                 on_commit: _not_either,
                 materialized,
                 quarantine_of: _,
+                // It tells states of before from that of now; an import has no before.
+                shape: _not_of_before,
             } = table;
             columns.iter().for_each(column);
             for KeyConstraint { name: _, columns: _, primary: _, nulls_equal: _, index } in keys {

@@ -113,6 +113,41 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
     Some(Arc::new(function))
 }
 
+/// Whether a function is told by name what it reads, and reads it with the rights of whom the plan is made for.
+pub fn reads_by_name(name: &str, context: &Arc<Context>) -> bool {
+    let name = name.to_lowercase();
+    let name = bare(&name);
+    const RELATIONS: &[&str] = &[
+        "search",
+        "text_search",
+        "evaluate",
+        "feature_importance",
+        "quality_report",
+        "quality_failures",
+        "suggest_rules",
+        "profile",
+        "inventory",
+        "tag_references",
+        "effective_policy",
+        "lineage",
+        "impact",
+        "lineage_events",
+        "audit_verify",
+        "encryption_status",
+    ];
+    RELATIONS.contains(&name)
+        || sequence::scalar(name, context).is_some()
+        || quality::scalar(name, context).is_some()
+        || rules::scalar(name, context).is_some()
+        || predict::scalar(name, context).is_some()
+        || predict_ctr::scalar(name, context).is_some()
+}
+
+/// Whether a function tells values of the columns of a relation that it is given by name.
+pub fn tells_values(name: &str) -> bool {
+    rules::is_metric(bare(name))
+}
+
 /// The engine's clock: what it gives is the same all through a statement.
 pub const NOW: &str = "now";
 

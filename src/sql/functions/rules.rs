@@ -75,9 +75,19 @@ fn is_aggregate(metric: Metric) -> bool {
     matches!(metric, Metric::Avg | Metric::Min | Metric::Max | Metric::Stddev)
 }
 
+/// The metric that is a function of this name.
+fn metric(name: &str) -> Option<Metric> {
+    Metric::from_name(name).filter(|metric| !is_aggregate(*metric))
+}
+
+/// Whether a metric is a function of this name.
+pub fn is_metric(name: &str) -> bool {
+    metric(name).is_some()
+}
+
 /// The function of this name.
 pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
-    let metric = Metric::from_name(name).filter(|metric| !is_aggregate(*metric))?;
+    let metric = metric(name)?;
     let field = match (metric, metric.value()) {
         (Metric::Freshness, _) => SqlType::Interval.field(name),
         (_, Value::Failures | Value::Count) => Field::new(name, DataType::Int64, true),

@@ -1,6 +1,7 @@
 //! What an expression reads, and how.
 
-use super::derived::{Part, Sources, Walk, add_all};
+use super::super::functions;
+use super::derived::{Part, Source, Sources, Walk, add_all};
 use crate::catalog::Influence;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchemaRef};
@@ -90,6 +91,12 @@ impl Walk {
             // Whether there is a row: nothing of what is in it.
             Expr::Exists(asked) => _ = self.rows_of(&asked.subquery, over, Part::Rows(Influence::Filter), found),
             other => {
+                // What it reads by name was its owner's to see, and no plan tells it.
+                if let Expr::ScalarFunction(call) = other
+                    && functions::tells_values(call.func.name())
+                {
+                    found.entry(Source::Unknown).or_insert(part.within(COMPUTED));
+                }
                 // Nothing in it fails.
                 let _ = other.apply_children(|inner| {
                     self.expression(inner, over, part.within(COMPUTED), found);

@@ -3,6 +3,9 @@
 //! A query that reads nothing is an expression, others are a subquery, and a call in FROM is a derived table. What is read is
 //! read with the caller's rights, since the plan is the caller's. Where arguments are columns of the rows around, names in the query
 //! could be taken for theirs and theirs for the query's: then both stay apart until they are planned (`called`).
+//!
+//! Within a view the caller is who looks at it, and the rest of the view is planned with its owner's rights. So the relations of the function
+//! are marked ([`READER`]); and what is told by name what to read is refused there, for the name is all that a plan has of it.
 
 use super::super::context::Context;
 use super::super::functions::{self, ARGUMENT, CALLED, GIVEN, names_volatile};
@@ -12,13 +15,18 @@ use crate::catalog::{Class, Function, Object, Returns, SqlType, relation_key};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{
     self, BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query, SelectItem,
-    SetExpr, TableAlias, TableAliasColumnDef, TableFactor, Value, VisitMut, VisitorMut, visit_expressions,
-    visit_expressions_mut, visit_relations,
+    SetExpr, TableAlias, TableAliasColumnDef, TableFactor, Value, Visit, VisitMut, Visitor, VisitorMut,
+    visit_expressions, visit_expressions_mut, visit_relations, visit_relations_mut,
 };
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 /// Functions within functions that are written out.
 const DEPTH_MAX: usize = 32;
+/// The first part of a relation's name that is read with the rights of who looks; nobody can write it by accident. The moment of a state of
+/// the past stands behind it.
+pub const READER: &str = "\u{1}reader ";
+
 /// Writes every call in a query or an expression out.
 pub fn write_out(node: &mut impl VisitMut, context: &Context) -> Result<()> {
     if context.snapshot.catalog.class(Class::Function).next().is_none() {
@@ -121,6 +129,10 @@ impl Calls<'_> {
         let mut query = parser::query(&function.query)?;
         let uses = uses(&query, given.len());
         within(&mut query, self.context, self.depth + 1)?;
+        if self.context.is_within_view() {
+            must_not_read_by_name(function, &query, self.context)?;
+            read_as_reader(&mut query);
+        }
         let reads = visit_relations(&query, |_| ControlFlow::Break(())).is_break();
         let apart = reads && given.iter().any(has_columns);
         must_not_be_doubled(function, &uses, &given, apart)?;
@@ -247,6 +259,64 @@ struct Called {
     reads: bool,
     /// It has marks for its arguments.
     apart: bool,
+}
+
+/// Marks the relations of a function's query. Those without a schema are its own WITH queries, for it is kept with all names in full.
+fn read_as_reader(query: &mut Query) {
+    let _ = visit_relations_mut(query, |name| {
+        let first = name.0.first().and_then(|part| part.as_ident()).map(|part| part.value.clone()).unwrap_or_default();
+        let mark = |moment: &str| ast::ObjectNamePart::Identifier(Ident::with_quote('"', format!("{READER}{moment}")));
+        match name.0.len() {
+            _ if first.starts_with(READER) => {}
+            _ if parser::split_off(&first).is_some() => name.0[0] = mark(&first),
+            1 => {}
+            _ => name.0.insert(0, mark("")),
+        }
+        ControlFlow::<()>::Continue(())
+    });
+}
+
+/// Refuses a function within a view that calls what reads by name.
+fn must_not_read_by_name(function: &Function, query: &Query, context: &Context) -> Result<()> {
+    let (mut found, asked) = (None, Arc::new(context.clone()));
+    let mut note = |name: &ObjectName| {
+        let called = parser::last(name);
+        if find(context, name).is_none() && functions::reads_by_name(&called, &asked) {
+            found.get_or_insert(called);
+        }
+    };
+    let _ = visit_expressions(query, |expression| {
+        if let Expr::Function(call) = expression {
+            note(&call.name);
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    let _ = Visit::visit(query, &mut TableFunctions(&mut note));
+    match found {
+        None => Ok(()),
+        Some(called) => {
+            let message = format!(
+                "function {} calls {called}, which is told by name what to read: a view cannot call it",
+                function.name
+            );
+            Err(Error::new(Kind::Unsupported, message)
+                .with_hint(format!("Call {called} in the view itself, where it reads as the view's owner.")))
+        }
+    }
+}
+
+/// Tells of the functions in FROM.
+struct TableFunctions<'a>(&'a mut dyn FnMut(&ObjectName));
+
+impl Visitor for TableFunctions<'_> {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } = factor {
+            (self.0)(name);
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 /// What stands for arguments until they are planned.

@@ -7,6 +7,7 @@
 
 use super::super::ddl::Ddl;
 use super::super::parser::{AssetTarget, Inventory};
+use super::super::quality::as_owner;
 use super::super::{run, tables};
 use crate::catalog::{Class, Finding, Object, ObjectId, SqlType, Table, TagUse, is_temporary};
 use crate::config::QUALITY_TRAIN_ROWS;
@@ -252,7 +253,12 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
 }
 
 async fn look(ddl: &mut Ddl<'_>, asset: &Asset, options: &Options) -> Result<Finding> {
-    let (context, state) = (ddl.context, ddl.state);
+    let state = ddl.state;
+    // What a view shows is what its owner sees, whoever looks at it: nobody else's rights go into what all its readers are told.
+    let context = match asset.kind {
+        "view" => &as_owner(ddl.context, asset.owner),
+        _ => ddl.context,
+    };
     let source = tables::open(context, state, &asset.schema, &asset.name)?;
     let schema = source.schema();
     let plan = LogicalPlanBuilder::scan(&*asset.name, source, None)?;

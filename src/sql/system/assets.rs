@@ -33,6 +33,8 @@ fn visible(context: &Context) -> Vec<Visible<'_>> {
         Object::Finding(finding) => Some(finding),
         _ => None,
     });
+    let mut relations = catalog.class(Class::Relation);
+    let policed = relations.any(|(_, object)| matches!(object, Object::Table(table) if table.row_security));
     let judged = findings.filter_map(|finding| match catalog.get(finding.object).map(AsRef::as_ref)? {
         Object::Table(table) => {
             let access = tables::access(context, finding.object, table).ok()?;
@@ -56,7 +58,9 @@ fn visible(context: &Context) -> Vec<Visible<'_>> {
                 true => Vec::new(),
                 false => finding.columns.iter().filter_map(|c| c["column_name"].as_str().map(str::to_owned)).collect(),
             };
-            allowed.then_some(Visible { finding, hidden, some_rows: false })
+            // So it is with rows that policies keep from it, where there are any.
+            let some_rows = policed && !context.has_role(view.owner);
+            allowed.then_some(Visible { finding, hidden, some_rows })
         }
         Object::Source(source) => {
             tables::may_read(context, source).then(|| Visible { finding, hidden: Vec::new(), some_rows: false })

@@ -11,7 +11,7 @@ use super::rule;
 use super::seen::{Seen, hidden};
 use super::table::{ROW_ID, TableScan};
 use crate::catalog::{ObjectId, Table};
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{SchemaRef, UInt64Type};
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -149,7 +149,9 @@ impl ExecutionPlan for AskingExec {
     fn execute(&self, partition: usize, task: Arc<TaskContext>) -> DfResult<SendableRecordBatchStream> {
         let (seen, schema): (_, SchemaRef) = (self.seen.clone(), self.seen.schema.clone());
         let rows = self.within.execute(partition, task)?;
-        let shown = rows.map(move |batch| shown(&seen, &batch.map_err(policy_failed)?).map_err(DataFusionError::from));
+        let shown = rows.map(move |batch| {
+            shown(&seen, &batch.map_err(|error| hidden(error, "a row policy"))?).map_err(DataFusionError::from)
+        });
         Ok(Box::pin(RecordBatchStreamAdapter::new(schema, shown)))
     }
 }
@@ -160,13 +162,4 @@ fn shown(seen: &Seen, rows: &RecordBatch) -> Result<RecordBatch> {
     let ids = seen.gives_ids().then(|| rows.column(read).as_primitive::<UInt64Type>().clone());
     let part = crate::txn::batch(seen.read.clone(), rows.columns()[..read].to_vec(), rows.num_rows())?;
     seen.shown(&part, ids.as_ref())
-}
-
-/// An error from within, without what it says of values.
-fn policy_failed(error: DataFusionError) -> DataFusionError {
-    let error = Error::from(error);
-    match error.kind() {
-        Kind::Cancelled | Kind::OutOfMemory | Kind::Corruption | Kind::Io => error.into(),
-        _ => hidden(error.into(), "a row policy").into(),
-    }
 }

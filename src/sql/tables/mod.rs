@@ -33,7 +33,7 @@ pub use lazy::LazyTable;
 pub use past::open as open_past;
 pub use push::IntoScans;
 pub use rule::{Rule, asks, columns as columns_for_policies, must_plan_asking};
-pub use seen::Seen;
+pub use seen::{Seen, hidden};
 pub use sides::Sides;
 pub use some_columns::SomeColumns;
 pub use table::{ROW_ID, TableScan};

@@ -2,8 +2,9 @@
 //!
 //! `FOR SYSTEM_TIME AS OF` reads rows and columns of the past; who may see them, and how, is decided by the rights, tags, masks
 //! and policies of now, since a right that was taken away is not given back by asking for an older state. Columns are matched
-//! by name; one that was dropped since keeps the tags and the mask that it had. A table that was dropped since is shown to
-//! superusers only, for nobody else has a right on it any more.
+//! by name. Where one was dropped or renamed since ([`Table::shape`]), a name of then may mean what nothing of now protects: such
+//! a state is its owner's to read, with the tags and masks of then. A table that was dropped since is shown to superusers only, for
+//! nobody else has a right on it any more.
 
 use super::super::context::Context;
 use super::super::parameters;
@@ -36,10 +37,16 @@ pub fn open(
     let moment = evaluate(context, state, moment)?;
     let past = blocking(|| context.database.manager.as_of(moment))?;
     let mut snapshot = context.snapshot.clone();
-    snapshot.catalog = Arc::new(catalog(context, &past));
+    let (catalog, withheld) = catalog(context, &past);
+    snapshot.catalog = Arc::new(catalog);
     let mut context = Context { snapshot, ..(**context).clone() };
     let (schema, name) = context.resolve(schema, name);
     let Some((id, object)) = context.snapshot.catalog.relation(&schema, &name) else {
+        if withheld.iter().any(|(s, n)| *s == schema && *n == name) {
+            return Err(Error::new(Kind::Privilege, format!("permission denied for table {name} as it was"))
+                .with_detail("Columns of it were renamed or dropped since, and rights and masks of now go by names.")
+                .with_hint("Its owner may read it."));
+        }
         let shown = super::undefined(&context, &schema, &name);
         return Err(Error::new(shown.kind(), shown.message())
             .with_detail(format!("It is asked for as of commit {}.", past.snapshot.seq)));
@@ -50,17 +57,30 @@ pub fn open(
         _ => context.snapshot.catalog.class(Class::Relation).map(|(id, _)| id).collect(),
     };
     fill(&context.database.manager, &mut context.snapshot, &past, &ids)?;
-    super::open(&Arc::new(context), state, &schema, &name)
+    super::open(&Arc::new(context), state, &schema, &name).map_err(|error| match withheld.as_slice() {
+        [_, ..] if error.kind() == Kind::UndefinedTable => error.with_detail(
+            "Tables whose columns were renamed or dropped since can be read as they were by their owners only.",
+        ),
+        _ => error,
+    })
 }
 
-/// The facts of now about the tables of then.
-fn catalog(context: &Context, past: &PastState) -> Catalog {
+/// The facts of now about the tables of then; and by schema and name the tables that the role may not see as they were.
+fn catalog(context: &Context, past: &PastState) -> (Catalog, Vec<(String, String)>) {
     let (now, then) = (&context.snapshot.catalog, &past.snapshot.catalog);
-    let mut catalog = (**now).clone();
+    let (mut catalog, mut withheld) = ((**now).clone(), Vec::new());
+    // Who looks, also behind a view whose owner may read more.
+    let looks = context.as_reader();
     for (id, object) in now.class(Class::Relation) {
         if let Object::Table(table) = object {
             match then.table_by_id(id) {
-                Some(before) => catalog.put(id, Arc::new(Object::Table(merged(before, table)))),
+                Some(before) if before.shape == table.shape || looks.has_role(table.owner) => {
+                    catalog.put(id, Arc::new(Object::Table(merged(before, table))));
+                }
+                Some(_) => {
+                    withheld.push((table.schema.clone(), table.name.clone()));
+                    catalog.remove(id);
+                }
                 None => catalog.remove(id),
             }
         }
@@ -74,7 +94,7 @@ fn catalog(context: &Context, past: &PastState) -> Catalog {
             catalog.put(id, Arc::new(object.clone()));
         }
     }
-    catalog
+    (catalog, withheld)
 }
 
 /// The columns of then with the rights of now.
@@ -82,6 +102,10 @@ fn merged(then: &Table, now: &Table) -> Table {
     let mut table = now.clone();
     table.columns.clone_from(&then.columns);
     table.keys.clone_from(&then.keys);
+    table.shape = then.shape;
+    if then.shape != now.shape {
+        return table;
+    }
     for column in &mut table.columns {
         if let Some(today) = now.columns.iter().find(|today| today.name == column.name) {
             column.tags.clone_from(&today.tags);

@@ -8,6 +8,7 @@ use super::super::context::Context;
 use super::super::planner::{Planner, parse_expression, select_query, table_factor};
 use super::super::rewrite::{inline, level};
 use super::super::{parser, run};
+use super::seen::hidden;
 use crate::catalog::{ObjectId, Table};
 use crate::config::THREAD_STACK_BYTES;
 use crate::error::{Error, Kind, Result};
@@ -68,7 +69,7 @@ impl Rule {
         let given = Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows.clone()]])?);
         let one = ast::SelectItem::UnnamedExpr(parse_expression("1")?);
         let (context, plan) = asked((context, state), (id, table), condition.clone(), given, vec![one])?;
-        let found = run::collect(&context, state, &plan).await?;
+        let found = run::collect(&context, state, &plan).await.map_err(|error| hidden(error, "a row policy"))?;
         Ok(found.iter().map(RecordBatch::num_rows).sum::<usize>() == rows.num_rows())
     }
 
@@ -79,7 +80,8 @@ impl Rule {
                 .with_detail("A row policy of the table has a query in its condition.")
                 .with_hint("Use INSERT statements instead."));
         };
-        let holds = condition.evaluate(rows)?.into_array(rows.num_rows())?;
+        let holds = condition.evaluate(rows).and_then(|holds| holds.into_array(rows.num_rows()));
+        let holds = holds.map_err(|error| hidden(error, "a row policy"))?;
         let holds = holds.as_any().downcast_ref::<BooleanArray>();
         // NULL is not true.
         Ok(holds.is_some_and(|holds| holds.true_count() == rows.num_rows()))

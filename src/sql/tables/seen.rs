@@ -145,13 +145,14 @@ impl Seen {
     }
 }
 
-/// An error of a policy's expression, without what it says of the value that it met.
-pub fn hidden(error: DataFusionError, policy: &str) -> Error {
-    let error = Error::from(error);
+/// An error of an expression over whole rows, such as a policy's, without what it says of the values that it met.
+pub fn hidden(error: impl Into<Error>, whose: &str) -> Error {
+    let error = error.into();
     match error.kind() {
-        Kind::Cancelled => error,
-        kind => Error::new(kind, format!("{policy} cannot be evaluated for a row"))
-            .with_hint("Who made the policy can see why by its expression over the table."),
+        // These tell of no value.
+        Kind::Cancelled | Kind::OutOfMemory | Kind::Corruption | Kind::Io | Kind::Privilege => error,
+        kind => Error::new(kind, format!("{whose} cannot be evaluated for a row"))
+            .with_hint("Who made it can see why by its expression over the table."),
     }
 }
 

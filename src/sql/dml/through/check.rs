@@ -29,7 +29,7 @@ impl Through {
     }
 
     /// Refuses rows of the table that a view with a check option does not show.
-    async fn must_show(&self, work: &Work<'_>, rows: &RecordBatch) -> Result<()> {
+    async fn must_show(&self, work: &Work<'_>, target: &Target, rows: &RecordBatch) -> Result<()> {
         for (at, level) in self.levels.iter().enumerate().rev().filter(|(_, level)| level.asks()) {
             let rows_below: Arc<dyn TableProvider> =
                 Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows.clone()]])?);
@@ -42,7 +42,9 @@ impl Through {
                 select.projection = vec![SelectItem::UnnamedExpr(parse_expression("1")?)];
             }
             let planner = Planner::new(&level.owner, work.state).with_override(&schema, &name, below);
-            let shown = run::collect(&level.owner, work.state, &planner.query(query)?).await?;
+            let shown = run::collect(&level.owner, work.state, &planner.query(query)?).await;
+            let whose = || format!("the check option of view \"{}\"", level.view.name);
+            let shown = shown.map_err(|error| work.without_values(&target.table, error, whose))?;
             if shown.iter().map(RecordBatch::num_rows).sum::<usize>() < rows.num_rows() {
                 let message = format!("new row violates check option for view \"{}\"", level.view.name);
                 return Err(Error::new(Kind::CheckOption, message));
@@ -56,7 +58,9 @@ impl Work<'_> {
     /// Refuses rows that were written through views which would not show them.
     pub async fn check_views(&self, target: &Target, rows: &RecordBatch) -> Result<()> {
         match &target.through {
-            Some(through) if through.checks() && rows.num_rows() > 0 => Box::pin(through.must_show(self, rows)).await,
+            Some(through) if through.checks() && rows.num_rows() > 0 => {
+                Box::pin(through.must_show(self, target, rows)).await
+            }
             _ => Ok(()),
         }
     }
