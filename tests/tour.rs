@@ -1,16 +1,11 @@
 //! The tour, as a new user sees it: `sql/tour.sql` through the program, its output compared with `tests/tour.out`.
 //!
-//! What could go wrong: anything at all between a statement's text and its printed answer. Words must be the same;
-//! numbers may differ by a hundredth, since models are trained with whatever instructions the processor has, and ages of
-//! data grow by the day. `TOUR_UPDATE=1` writes the file anew: read it before it is committed.
+//! What could go wrong: anything at all between a statement's text and its printed answer. What SQL computes must be the same to
+//! the last digit. What models have learnt differs a little from processor to processor: [`Rule`] says how much of it may, chapter by
+//! chapter. Ages of data grow by the day. `TOUR_UPDATE=1` writes the file anew: read it before it is committed.
 
 use std::path::Path;
 use std::process::Command;
-
-/// How far numbers may differ: by this share of the larger.
-const SHARE_MAX: f64 = 0.05;
-/// And by this much in any case.
-const DIFFERENCE_MAX: f64 = 0.011;
 
 fn run(arguments: &[&str]) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -34,7 +29,40 @@ fn words(line: &str) -> Vec<&str> {
         .collect()
 }
 
-fn alike(expected: &str, found: &str) -> bool {
+/// By how much numbers may differ.
+struct Rule {
+    /// Those with a fraction.
+    fractions: f64,
+    /// Those without.
+    counts: f64,
+}
+
+const EXACT: Rule = Rule { fractions: 0.0, counts: 0.0 };
+
+/// What may differ in a line of a chapter.
+fn rule(chapter: u32, line: &str) -> Rule {
+    let has = |word: &str| words(line).contains(&word);
+    match chapter {
+        // The quality of assets is partly what a model says; so is how sure it is of a title, and which it takes for what.
+        5 => Rule { fractions: 0.005, counts: 0.0 },
+        6 => Rule { fractions: 0.02, counts: 1.0 },
+        7 => Rule { fractions: 0.005, counts: 2.0 },
+        8 if line.contains("baseline") => EXACT,
+        8 if has("logloss") || has("calibration") => Rule { fractions: 0.0005, counts: 0.0 },
+        8 => Rule { fractions: 0.005, counts: 0.0 },
+        _ => EXACT,
+    }
+}
+
+/// Whether a table, whose names of columns these are, has the first rows of an order by what a model says: then others may come
+/// out on top elsewhere.
+fn is_ranked(chapter: u32, header: &str) -> bool {
+    let names = words(header);
+    matches!(chapter, 7 | 8)
+        && ["quality", "ctr_bilinear", "importance", "likely", "for_example"].iter().any(|n| names.contains(n))
+}
+
+fn alike(expected: &str, found: &str, rule: &Rule) -> bool {
     let (a, b) = (words(expected), words(found));
     let number = |word: &str| word.parse::<f64>().ok();
     // How much room an asset takes on disk depends on how many cores loaded it.
@@ -42,9 +70,20 @@ fn alike(expected: &str, found: &str) -> bool {
     a.len() == b.len()
         && a.iter().zip(&b).enumerate().all(|(n, (a, b))| match (number(a), number(b)) {
             (Some(_), Some(_)) if is_size(n) => true,
-            (Some(x), Some(y)) => (x - y).abs() <= DIFFERENCE_MAX.max(SHARE_MAX * x.abs().max(y.abs())),
+            (Some(x), Some(y)) => {
+                let by = if a.contains('.') { rule.fractions } else { rule.counts };
+                // What is printed is rounded: a little more than the bound is the bound.
+                a == b || (x - y).abs() <= by * 1.001
+            }
             _ => a == b,
         })
+}
+
+/// The value that EVALUATE gave in the tour, by what stands before it in its line.
+fn told(lines: &[String], of: &[&str]) -> f64 {
+    let line = lines.iter().map(|line| words(line)).find(|words| words.starts_with(of));
+    let value = line.unwrap_or_else(|| panic!("the tour tells no {of:?}"))[of.len()];
+    value.parse().unwrap_or_else(|_| panic!("{of:?} is {value}"))
 }
 
 #[test]
@@ -67,17 +106,30 @@ fn the_tour_says_what_it_said() {
     }
     let expected = std::fs::read_to_string(&path).expect("tests/tour.out is there");
     let expected: Vec<&str> = expected.lines().collect();
-    let mut predicting = false;
+    let (mut chapter, mut ranked) = (0, false);
     for (n, (expected, found)) in expected.iter().zip(&found).enumerate() {
-        // Learnt numbers differ a little from processor to processor, and with them which rows come out on top: of the
-        // chapters on quality and clicks the number of lines counts; what they promise is tested in slt/functions.
-        predicting = (predicting || expected.starts_with("Chapter 7")) && !expected.starts_with("Chapter 9");
-        if predicting {
-            continue;
+        if let Some(title) = expected.strip_prefix("Chapter ") {
+            chapter = title.split('.').next().and_then(|number| number.parse().ok()).unwrap_or(0);
         }
-        assert!(alike(expected, found), "line {} differs\nexpected: {expected}\nfound:    {found}", n + 1);
+        match expected.starts_with('(') {
+            true => ranked = false,
+            false => ranked |= is_ranked(chapter, expected),
+        }
+        assert!(
+            ranked || alike(expected, found, &rule(chapter, expected)),
+            "line {} differs\nexpected: {expected}\nfound:    {found}",
+            n + 1
+        );
     }
     assert_eq!(expected.len(), found.len(), "the tour has another number of lines");
+
+    // What the models promise: better than the constant that knows nothing but how many click.
+    for model in ["ctr@2", "ctr_bilinear@2"] {
+        let [learnt, constant] = ["logloss", "baseline_logloss"].map(|metric| told(&found, &[model, metric]));
+        assert!(learnt < constant, "{model}: {learnt} against {constant}");
+        assert!(told(&found, &[model, "auc"]) > 0.56, "{model}");
+    }
+    assert!(told(&found, &["auc"]) > 0.92, "intent");
 
     // What docs/sql.md shows runs as it stands, in its order, on the shop after the tour.
     let examples = folder.path().join("examples.sql");

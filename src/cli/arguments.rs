@@ -159,7 +159,7 @@ pub enum Command {
     /// Make a damaged database whole as far as that can be done
     #[command(after_help = REPAIR_HELP)]
     Repair(Repair),
-    /// Write everything in a database as SQL and CSV
+    /// Write everything in a database as SQL, and its rows as Parquet or CSV
     #[command(after_help = EXPORT_HELP)]
     Export(Export),
     /// Make a database from what export wrote

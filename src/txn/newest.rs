@@ -131,7 +131,8 @@ impl Manager {
         move |row| txn.removes(table, row) || moved.contains(&row)
     }
 
-    /// The rows of a batch whose keys, as far as they are of these constraints, are free: what INSERT ... ON CONFLICT DO NOTHING adds.
+    /// The rows of a batch whose keys, as far as they are of these constraints, are free: what INSERT ... ON CONFLICT DO NOTHING adds. A
+    /// row that is left out takes no key from those behind it.
     pub fn without_taken_keys(
         &self,
         txn: &Transaction,
@@ -140,34 +141,39 @@ impl Manager {
         batch: &RecordBatch,
     ) -> Result<RecordBatch> {
         let mut free = vec![true; batch.num_rows()];
+        let mut wanted = Vec::with_capacity(constraints.len());
         for key in constraints {
             let columns: Vec<ArrayRef> = key.columns.iter().map(|&c| batch.column(c).clone()).collect();
-            for row in self.taken(txn, table, key, &columns)? {
+            let keys = keys::bytes_of(key, &columns)?;
+            for row in self.taken(txn, table, key, &columns, &keys)? {
                 free[row] = false;
+            }
+            wanted.push((keys, HashSet::<KeyBytes, Hashes>::default()));
+        }
+        for (row, free) in free.iter_mut().enumerate().filter(|(_, free)| **free) {
+            *free = !wanted.iter().any(|(keys, seen)| keys[row].is_some_and(|key| seen.contains(&key)));
+            if *free {
+                wanted.iter_mut().for_each(|(keys, seen)| seen.extend(keys[row]));
             }
         }
         filter_record_batch(batch, &BooleanArray::from(free)).map_err(|e| Error::internal(e.to_string()))
     }
 
-    /// Rows whose key, of these columns, is live already: in the committed state, in the transaction, or in an earlier row.
-    pub(super) fn taken(
+    /// Rows whose key, `wanted` of these columns, is live already: in the committed state, or in the transaction.
+    fn taken(
         &self,
         txn: &Transaction,
         table: ObjectId,
         key: &KeyConstraint,
         columns: &[ArrayRef],
+        wanted: &[Option<KeyBytes>],
     ) -> Result<Vec<usize>> {
-        let wanted = keys::bytes_of(key, columns)?;
         let own = txn.keys_of(table, &key.name);
         let rows = txn.snapshot().rows(table);
         let added = |key: &KeyBytes| own.and_then(|own| own.get(key)).is_some_and(|row| rows.is_live(*row));
-        let mut seen: HashSet<KeyBytes, Hashes> = HashSet::default();
-        let mut taken = self.held(txn, table, key, || Ok(columns.to_vec()), &wanted)?;
-        for (row, key) in wanted.iter().enumerate() {
-            if key.is_some_and(|key| added(&key) || !seen.insert(key)) {
-                taken.push(row);
-            }
-        }
+        let mut taken = self.held(txn, table, key, || Ok(columns.to_vec()), wanted)?;
+        let added = wanted.iter().enumerate().filter(|(_, key)| key.is_some_and(|key| added(&key)));
+        taken.extend(added.map(|(row, _)| row));
         Ok(taken)
     }
 

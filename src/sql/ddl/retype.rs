@@ -11,7 +11,7 @@ use super::foreign_key::must_fit;
 use super::generated::{check_generated, named_in};
 use super::row_policy::{described, policies_reading};
 use super::sequence::change;
-use crate::catalog::{Object, ObjectId, RowPolicy, SqlType, Table};
+use crate::catalog::{ForeignKey, Object, ObjectId, RowPolicy, SqlType, Table};
 use crate::error::{Error, Kind, Result};
 use arrow::array::ArrayRef;
 use datafusion::common::DFSchema;
@@ -75,8 +75,21 @@ pub(super) fn retype(
     })?;
     super::table::check_expressions(ddl, table)?;
     super::rule::must_still_work(ddl, id, table)?;
-    for key in table.foreign_keys.clone().iter().filter(|key| key.columns.contains(&at)) {
+    // Values may have become others on either side of a foreign key.
+    let is_referred = |key: &ForeignKey| {
+        key.table == id && table.key(&key.key).is_some_and(|referred| referred.columns.contains(&at))
+    };
+    for key in table.foreign_keys.iter().filter(|key| key.columns.contains(&at) || is_referred(key)) {
         super::constraint::must_refer(ddl, id, table, key)?;
+    }
+    let catalog = ddl.txn.snapshot().catalog.clone();
+    let children = table.referenced_by.iter().filter(|child| **child != id);
+    for (child_id, child) in children.filter_map(|child| Some((*child, catalog.table_by_id(*child)?))) {
+        for key in child.foreign_keys.iter().filter(|key| is_referred(key)) {
+            // What refers is compared with this table as it is to be.
+            ddl.txn.put_object(id, Object::Table(table.clone()))?;
+            super::constraint::must_refer(ddl, child_id, child, key)?;
+        }
     }
     Ok(())
 }

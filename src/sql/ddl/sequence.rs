@@ -3,6 +3,7 @@
 use super::super::dml::other_than;
 use super::super::parser::{IdentityChange, SequenceOption, last};
 use super::super::planner::Planner;
+use super::super::rewrite::level;
 use super::super::semantics::name_of;
 use super::super::sequences;
 use super::super::values;
@@ -327,6 +328,9 @@ pub fn restart_sequences(ddl: &mut Ddl<'_>, table: ObjectId) -> Result<()> {
 
 /// Takes a default over: as text, or as the sequence that it counts.
 pub(super) fn set_default(ddl: &Ddl<'_>, column: &mut Column, expression: Expr) -> Result<()> {
+    if level::asks(&expression) {
+        return Err(Error::new(Kind::Unsupported, "cannot use subquery in DEFAULT expression"));
+    }
     if let Some(name) = counted(&expression) {
         let (id, _) = sequences::must_find(ddl.context, &name)?;
         (column.default, column.sequence) = (None, Some(id));

@@ -5,6 +5,7 @@ use super::super::dml::{Referring, Target, Work, rows};
 use super::super::lineage::{Noting, derived};
 use super::super::parser::{Beside, fold};
 use super::super::planner::{Planner, parse_expression};
+use super::super::rewrite::level;
 use super::super::run;
 use super::super::semantics;
 use super::super::types::is_serial;
@@ -253,7 +254,11 @@ pub(super) fn check_expressions(ddl: &Ddl<'_>, table: &mut Table) -> Result<()> 
     let name = table.name.clone();
     for check in &mut table.checks {
         check.expression = in_full(&check.expression, ddl.context)?;
-        let planned = Planner::new(ddl.context, ddl.state).expression(parse_expression(&check.expression)?, &schema);
+        let written = parse_expression(&check.expression)?;
+        if level::asks(&written) {
+            return Err(Error::new(Kind::Unsupported, "cannot use subquery in check constraint"));
+        }
+        let planned = Planner::new(ddl.context, ddl.state).expression(written, &schema);
         let planned = planned.and_then(|condition| semantics::truth(condition, "CHECK", &schema));
         ddl.checked(|| format!("constraint \"{}\" of table \"{name}\"", check.name), planned)?;
     }

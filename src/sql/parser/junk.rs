@@ -39,7 +39,9 @@ pub fn must_not_be(tokens: &[TokenWithSpan]) -> Result<()> {
         }
     }
     match tokens.as_slice() {
-        [delete, name, ..] if is(delete, Keyword::DELETE) && is_name(name) => Err(unexpected(name)),
+        [word, name, ..] if (is(word, Keyword::DELETE) || is(word, Keyword::INSERT)) && is_name(name) => {
+            Err(unexpected(name))
+        }
         [insert, into, rest @ ..] if is(insert, Keyword::INSERT) && is(into, Keyword::INTO) => {
             // `INSERT INTO t name`: a name for it needs AS.
             let parts = rest.iter().skip(1).step_by(2).take_while(|token| token.token == Token::Period).count();
@@ -88,6 +90,7 @@ mod tests {
             ("SELECT 'a' 'b'", 12),
             ("SELECT 1e", 8),
             ("DELETE t", 8),
+            ("INSERT t VALUES (1)", 8),
             ("INSERT INTO t valeus (1)", 15),
             ("INSERT INTO s.t valeus (1)", 17),
         ] {

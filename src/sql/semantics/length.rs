@@ -8,6 +8,7 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field};
 use datafusion::logical_expr::ColumnarValue;
+use std::sync::Arc;
 
 /// The count of `repeat(text, count)` and the length of `lpad` and `rpad`, which must not ask for more than fits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -36,7 +37,8 @@ impl Operator for Bounded {
         }
         match bytes > TEXT_BYTES_MAX as u64 {
             true => Err(Error::new(Kind::ProgramLimit, "requested length too large")),
-            false => Ok(counts),
+            // Less than nothing is nothing, which the engine does not know of every length.
+            false => Ok(Arc::new(numbers.unary::<_, Int64Type>(|number| number.max(0)))),
         }
     }
 }

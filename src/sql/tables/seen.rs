@@ -9,7 +9,6 @@ use crate::txn::{Segment, batch, row_id};
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt64Array};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{DataType, SchemaRef};
-use datafusion::common::DataFusionError;
 use datafusion::physical_expr::PhysicalExpr;
 use std::sync::Arc;
 
