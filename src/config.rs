@@ -327,6 +327,8 @@ pub const NESTING_MAX: usize = 128;
 pub const BOOLEAN_CHAIN_MAX: usize = 5000;
 /// EXCEPT, INTERSECT and changes between UNION and UNION ALL in a row at most: each is a frame of the stack.
 pub const SET_OPERATIONS_MAX: usize = 100;
+/// Tables whose row policies ask each other at most: each is planned within the plan of the one before.
+pub const POLICIES_WITHIN_MAX: usize = 32;
 /// Relations that a statement may read once its WITH queries and views are written out: they are planned one by one.
 pub const RELATIONS_MAX: u64 = 10_000;
 /// Bytes that `repeat` and its like may make for one batch of rows.

@@ -290,6 +290,36 @@ async fn one_process_at_a_time() {
     assert!(steward(folder.path(), &["check", "--data", name, "--deep"]).status.success());
 }
 
+/// Either file of the keyring opens the database without the other; that the other one was damaged is told before it is written anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_file_of_the_keyring_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let name = data.to_str().unwrap();
+    drop(Database::open_or_create(&data, &key(), &Birth::default()).unwrap());
+    for (file, other) in [("keyring", "keyring.old"), ("keyring.old", "keyring")] {
+        let told = format!("keyring file \"{}\"", data.join(file).display());
+        let damage = || {
+            let mut bytes = fs::read(data.join(file)).unwrap();
+            bytes[70] ^= 1;
+            fs::write(data.join(file), bytes).unwrap();
+        };
+        damage();
+        let output = steward(folder.path(), &["check", "--data", name]);
+        let found = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.code() == Some(1) && found.contains("DAMAGED  keyring keyring"), "{found}");
+        assert!(found.contains(&told), "{found}");
+        damage();
+        let output = steward(folder.path(), &["sql", "--data", name, "-c", "SELECT 1"]);
+        let warned = stderr(&output);
+        assert!(output.status.success() && warned.contains("WARN") && warned.contains(&told), "{warned}");
+        assert!(warned.contains(&format!("written anew from {other}\n")), "{warned}");
+        let output = steward(folder.path(), &["sql", "--data", name, "-c", "SELECT 1"]);
+        assert!(output.status.success() && !stderr(&output).contains("WARN"), "{}", stderr(&output));
+    }
+    assert!(steward(folder.path(), &["check", "--data", name, "--deep"]).status.success());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_taken_port_is_named_before_anything_is_made() {
     let folder = tempfile::tempdir().unwrap();

@@ -32,8 +32,17 @@ const COPY: &str = "keyring.old";
 pub struct Keyring {
     bunch: Arc<Bunch>,
     sealers: Mutex<HashMap<Purpose, Arc<ValueSealer>>>,
-    /// What is wrong with the file, where the copy was opened in its place.
-    damage: Option<Error>,
+    /// What is wrong with one of the two files, where the other one was opened.
+    damage: Option<DamagedFile>,
+}
+
+/// One file of a keyring that is missing or damaged, and what the next epoch writes it anew from.
+#[derive(Debug)]
+pub struct DamagedFile {
+    /// What is wrong; the message names the file.
+    pub error: Error,
+    /// The other file, which was opened.
+    pub whole: &'static str,
 }
 
 /// What is known of one data key, but for the key.
@@ -65,10 +74,8 @@ pub fn passphrase_salt(dir: &Path) -> Result<Option<[u8; 16]>> {
     if !dir.join(FILE).exists() && !dir.join(COPY).exists() {
         return Ok(None);
     }
-    let header =
-        |name| keyfile::decode_header(&read_file(dir, name)?).map_err(|error| name_path(&dir.join(name), &error));
-    match header(FILE) {
-        Err(error) if error.kind() == Kind::Corruption => match header(COPY) {
+    match header_of(dir, FILE) {
+        Err(error) if error.kind() == Kind::Corruption => match header_of(dir, COPY) {
             Ok(copy) => Ok(Some(copy.salt)),
             Err(_) => Err(with_remedy(error)),
         },
@@ -102,7 +109,8 @@ impl Keyring {
 
     /// Opens the keyring without touching the disk. It opens every seal and makes none.
     ///
-    /// Where the file is missing or damaged the copy stands in for it, which [`Keyring::stands_in_for`] tells.
+    /// Where the file is missing or damaged the copy stands in for it. That, and a copy that is missing or damaged itself, is what
+    /// [`Keyring::damaged_file`] tells.
     pub fn open_read_only(dir: &Path, master: &MasterKey) -> Result<Self> {
         let decode =
             |name| keyfile::decode(&read_file(dir, name)?, master).map_err(|error| name_path(&dir.join(name), &error));
@@ -111,11 +119,15 @@ impl Keyring {
             Ok(Self { damage, ..keyring })
         };
         let error = match decode(FILE) {
-            Ok(found) => return assemble(found, None),
+            // The copy may still be sealed with an earlier master key: it is only looked at whether it is as it was written.
+            Ok(found) => {
+                let damage = header_of(dir, COPY).err().map(|error| DamagedFile { error, whole: FILE });
+                return assemble(found, damage);
+            }
             Err(error) => error,
         };
         match (error.kind(), decode(COPY)) {
-            (Kind::Corruption, Ok(copy)) => assemble(copy, Some(error)),
+            (Kind::Corruption, Ok(copy)) => assemble(copy, Some(DamagedFile { error, whole: COPY })),
             (Kind::Corruption, Err(copy)) if copy.kind() == Kind::WrongKey => Err(with_remedy(copy).with_detail(format!(
                 "It was tried since the {}. Where the master key was being changed the copy is still sealed with the earlier one.",
                 error.message()
@@ -127,9 +139,9 @@ impl Keyring {
         }
     }
 
-    /// What is wrong with the file `keyring`, where its copy was opened in its place. Whoever makes keys with this keyring must
-    /// know that the copy is not older than the database; the first epoch writes both files anew.
-    pub fn stands_in_for(&self) -> Option<&Error> {
+    /// The file, of `keyring` and its copy, that was missing or damaged when the other one was opened. Whoever makes keys with a
+    /// copy that stands in for the keyring must know that it is not older than the database; the first epoch writes both files anew.
+    pub fn damaged_file(&self) -> Option<&DamagedFile> {
         self.damage.as_ref()
     }
 
@@ -299,10 +311,7 @@ impl Keyring {
 
     /// Reads both copies and says what is wrong with each; empty when nothing is. Needs no key.
     pub fn damage(dir: &Path) -> Vec<Error> {
-        let check = |name: &'static str| {
-            keyfile::decode_header(&read_file(dir, name)?).map_err(|error| name_path(&dir.join(name), &error))
-        };
-        [FILE, COPY].into_iter().filter_map(|name| check(name).err()).collect()
+        [FILE, COPY].into_iter().filter_map(|name| header_of(dir, name).err()).collect()
     }
 }
 
@@ -310,6 +319,11 @@ impl std::fmt::Debug for Keyring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Keyring({:?}, epoch {:?})", self.bunch.dir, self.bunch.epoch)
     }
+}
+
+/// The header of the file `name`, which must be as it was written. Needs no key.
+fn header_of(dir: &Path, name: &str) -> Result<Header> {
+    keyfile::decode_header(&read_file(dir, name)?).map_err(|error| name_path(&dir.join(name), &error))
 }
 
 fn read_file(dir: &Path, name: &str) -> Result<Vec<u8>> {
@@ -510,12 +524,23 @@ mod tests {
             assert_eq!(Keyring::damage(dir.path()).len(), 1);
             assert_eq!(passphrase_salt(dir.path()).unwrap(), salt);
             let reader = Keyring::open_read_only(dir.path(), &key(1)).unwrap();
-            assert_eq!(reader.stands_in_for().unwrap().kind(), Kind::Corruption);
+            let told = reader.damaged_file().unwrap();
+            assert!(told.error.kind() == Kind::Corruption && told.whole == COPY);
             assert_eq!(Keyring::damage(dir.path()).len(), 1, "reading writes nothing");
             let opened = Keyring::open(dir.path(), &key(1)).unwrap();
             assert_eq!(opened.value_sealer(Purpose::Rows).unwrap().open(b"", &sealed).unwrap(), b"value");
             assert!(Keyring::damage(dir.path()).is_empty(), "both are written anew");
-            assert!(Keyring::open_read_only(dir.path(), &key(1)).unwrap().stands_in_for().is_none());
+            assert!(Keyring::open_read_only(dir.path(), &key(1)).unwrap().damaged_file().is_none());
+        }
+        // So is a copy, which nothing is read from.
+        for damage in [&(|| flip(&copy)) as &dyn Fn(), &|| fs::remove_file(&copy).unwrap()] {
+            damage();
+            let reader = Keyring::open_read_only(dir.path(), &key(1)).unwrap();
+            let told = reader.damaged_file().unwrap();
+            assert!(told.error.message().contains("keyring.old") && told.whole == FILE, "{}", told.error);
+            assert_eq!(Keyring::damage(dir.path()).len(), 1, "reading writes nothing");
+            Keyring::open(dir.path(), &key(1)).unwrap();
+            assert!(Keyring::damage(dir.path()).is_empty(), "both are written anew");
         }
         // The key is not to blame for damage, nor damage for the key.
         flip(&file);

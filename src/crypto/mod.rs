@@ -44,7 +44,7 @@ mod sealer;
 pub use aead::{ALGORITHM, BLOCK_TAG_BYTES, ObjectKey};
 pub use digest::{MacKey, Sha256, hmac_sha256, sha256};
 pub use keyfile::{Purpose, Scope};
-pub use keyring::{KeyFact, KeyState, Keyring, passphrase_salt};
+pub use keyring::{DamagedFile, KeyFact, KeyState, Keyring, passphrase_salt};
 pub use master::{KeySource, MasterKey};
 pub use random::{random, random_password};
 pub use scram::ScramVerifier;

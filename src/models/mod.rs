@@ -22,6 +22,7 @@ pub mod device;
 pub mod encoder;
 pub mod evaluation;
 mod exact;
+mod facts;
 pub mod features;
 mod layers;
 pub mod metrics;
@@ -35,6 +36,7 @@ mod weights;
 
 pub use ctr::{Architecture, CalibrationMethod, CtrModel, CtrOptions};
 pub use evaluation::{Metric, Progress};
+pub use facts::Facts;
 pub use row_quality::RowQualityModel;
 pub use rows::{Source, Split};
 pub use tabular::{TabularModel, TabularOptions, Task, Watch};

@@ -4,6 +4,7 @@ use arrow::array::RecordBatch;
 
 use super::ctr::{CtrModel, CtrOptions};
 use super::evaluation::Metric;
+use super::facts::Facts;
 use super::features::InputColumn;
 use super::rows::Source;
 use super::tabular::{ModelType, TabularModel, TabularOptions, Watch};
@@ -120,43 +121,19 @@ impl Trained {
         }
     }
 
-    /// The measures of `EVALUATE` on the rows set aside in training.
-    pub fn evaluation(&self) -> &[Metric] {
+    /// What is known of its training.
+    pub fn facts(&self) -> &Facts {
         match self {
-            Self::Ctr(model) => model.evaluation(),
-            Self::Tabular(model) => model.evaluation(),
+            Self::Ctr(model) => model.facts(),
+            Self::Tabular(model) => model.facts(),
         }
     }
 
-    /// The same measures on any rows with labels; rows without one are left out.
+    /// The measures of `EVALUATE` on any rows with labels; rows without one are left out.
     pub fn evaluate(&self, source: &mut dyn Source) -> Result<Vec<Metric>> {
         match self {
             Self::Ctr(model) => model.evaluate(&gathered(source)?),
             Self::Tabular(model) => model.evaluate(source),
-        }
-    }
-
-    /// How much worse held-out rows are predicted when one column's values are dealt to other rows, largest first.
-    pub fn feature_importance(&self) -> &[(String, f64)] {
-        match self {
-            Self::Ctr(model) => model.feature_importance(),
-            Self::Tabular(model) => model.feature_importance(),
-        }
-    }
-
-    /// Rows that trained it.
-    pub fn trained_rows(&self) -> usize {
-        match self {
-            Self::Ctr(model) => model.trained_rows(),
-            Self::Tabular(model) => model.trained_rows(),
-        }
-    }
-
-    /// Rows left out because their label was NULL.
-    pub fn skipped_rows(&self) -> usize {
-        match self {
-            Self::Ctr(model) => model.skipped_rows(),
-            Self::Tabular(model) => model.skipped_rows(),
         }
     }
 }

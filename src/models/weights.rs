@@ -49,6 +49,19 @@ pub(crate) fn pack(
     Ok(framed(magic, version, &body))
 }
 
+/// Packs a header, blocks of weights and vocabularies, each a tensor of one dimension by its name.
+pub(crate) fn pack_blocks(
+    magic: &[u8; 8],
+    version: u32,
+    header: &impl Serialize,
+    blocks: &[(String, &mut Vec<f32>)],
+    vocabularies: &[(String, Vec<i64>)],
+) -> Result<Vec<u8>> {
+    let blocks = blocks.iter().map(|(name, values)| (name.clone(), vec![values.len()], Weights::Floats(values)));
+    let longs = vocabularies.iter().map(|(name, hashes)| (name.clone(), vec![hashes.len()], Weights::Longs(hashes)));
+    pack(magic, version, header, &blocks.chain(longs).collect::<Vec<_>>())
+}
+
 /// What stands before header and weights, and these.
 fn framed(magic: &[u8; 8], version: u32, body: &[u8]) -> Vec<u8> {
     let mut bytes = magic.to_vec();

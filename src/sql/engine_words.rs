@@ -47,8 +47,18 @@ pub fn plain(message: &str) -> String {
 /// Where a word ends that `text` begins with, with the parentheses that belong to it if it is a type.
 fn word_end(text: &str) -> usize {
     let end = text.find(|c: char| !c.is_alphanumeric()).unwrap_or(text.len());
-    let takes =
-        ["Decimal128", "Decimal256", "Timestamp", "Interval", "List", "LargeList", "Time64", "Time32", "Duration"];
+    let takes = [
+        "Decimal128",
+        "Decimal256",
+        "Timestamp",
+        "Interval",
+        "List",
+        "LargeList",
+        "Time64",
+        "Time32",
+        "Duration",
+        "Struct",
+    ];
     if !takes.contains(&&text[..end]) || !text[end..].starts_with('(') {
         return end;
     }
@@ -337,6 +347,10 @@ mod tests {
             (
                 "Cannot infer common argument type for comparison operation Boolean = Int64",
                 "operator does not exist: boolean = bigint",
+            ),
+            (
+                "Cannot infer common argument type for comparison operation Struct(\"c0\": Int32, \"c1\": Utf8) = Int32",
+                "operator does not exist: record = integer",
             ),
             (
                 "There isn't a common type to coerce Int32 and Utf8 in LIKE expression",

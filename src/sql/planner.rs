@@ -32,6 +32,7 @@ use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::sql::planner::{ParserOptions, SqlToRel};
 use datafusion::sql::sqlparser::ast;
+use parking_lot::Mutex;
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -48,12 +49,15 @@ pub struct Planner<'a> {
     /// Relations that stand in for what the catalogue has under that name: new rows for RETURNING, a table with row
     /// ids for UPDATE and DELETE.
     overrides: HashMap<(String, String), Arc<dyn TableProvider>>,
+    /// Functions of ours that were given out. Calls are alike to the engine only if they are of one function, and each that is made
+    /// carries a closure of its own.
+    given: Mutex<HashMap<String, Arc<ScalarUDF>>>,
 }
 
 impl<'a> Planner<'a> {
     /// A planner for this context.
     pub fn new(context: &'a Arc<Context>, state: &'a SessionState) -> Self {
-        Self { context, state, overrides: HashMap::new() }
+        Self { context, state, overrides: HashMap::new(), given: Mutex::default() }
     }
 
     /// Lets `provider` stand in for the relation `schema.name`.
@@ -66,8 +70,8 @@ impl<'a> Planner<'a> {
     pub fn query(&self, query: ast::Query) -> Result<LogicalPlan> {
         let (context, query) = once::set_apart(self.context, self.state, query)?;
         if !Arc::ptr_eq(&context, self.context) {
-            let knowing = Planner { context: &context, state: self.state, overrides: self.overrides.clone() };
-            return knowing.plan(query);
+            let overrides = self.overrides.clone();
+            return Planner { overrides, ..Planner::new(&context, self.state) }.plan(query);
         }
         self.plan(query)
     }
@@ -166,6 +170,16 @@ impl<'a> Planner<'a> {
     /// A condition with its constants computed, once its types are settled.
     pub fn simplified(&self, condition: Expr, schema: &DFSchema) -> DfResult<Expr> {
         self.simplifier(schema).simplify(condition)
+    }
+
+    /// Our function of this name, the same one at every call.
+    fn ours(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        let known = self.given.lock().get(name).cloned();
+        known.or_else(|| {
+            let function = functions::scalar(name, self.context)?;
+            self.given.lock().insert(name.to_owned(), function.clone());
+            Some(function)
+        })
     }
 
     /// The function that stands for a name that nothing has, until its arguments are known.
@@ -319,7 +333,7 @@ impl ContextProvider for Planner<'_> {
             name => name,
         };
         // Those of ours may carry the statement's context in them.
-        let ours = functions::scalar(builtin, self.context);
+        let ours = self.ours(builtin);
         let engines = self.state.scalar_functions().get(builtin).cloned();
         match ours.as_ref().or(engines.as_ref()) {
             Some(function) if function.name() == functions::NOW => self.context.params.tie_to_time(),

@@ -6,6 +6,7 @@
 mod construct;
 
 use super::parser::{self, Statement};
+use super::rewrite::NO_CONDITION;
 use crate::error::{Error, Kind};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, Word};
@@ -34,10 +35,24 @@ pub fn position(error: Error, statement: &Statement) -> Error {
     match found {
         Some(at) => {
             let characters = text.get(..at).map_or(0, |before| before.chars().count());
+            let error = if message == NO_CONDITION { syntax_error(text, at) } else { error };
             error.at(statement.offset + characters + 1)
         }
         None => error,
     }
+}
+
+/// The error for a statement that goes on as none does.
+fn syntax_error(text: &str, at: usize) -> Error {
+    let tokens = parser::tokens_with_places(text);
+    let message = match tokens.iter().position(|(place, _)| *place == at) {
+        Some(token) => {
+            let end = tokens.get(token + 1).map_or(text.len(), |(place, _)| *place);
+            format!("syntax error at or near \"{}\"", text.get(at..end).unwrap_or_default().trim())
+        }
+        None => "syntax error at end of input".to_owned(),
+    };
+    Error::new(Kind::Syntax, message)
 }
 
 /// The name that a message has in quotes, or behind its first word, where the statement means it.
@@ -164,9 +179,24 @@ fn operator(text: &str, message: &str) -> Option<usize> {
         Token::Word(word) if words.iter().any(|spelt| word.value.eq_ignore_ascii_case(spelt)) => Some(*at),
         _ => None,
     });
-    let signs: Vec<usize> = text.match_indices(symbol).map(|(at, _)| at).filter(alone).collect();
-    match signs.into_iter().chain(spelt).collect::<Vec<_>>().as_slice() {
+    let mut places: Vec<usize> = text.match_indices(symbol).map(|(at, _)| at).filter(alone).chain(spelt).collect();
+    places.sort_unstable();
+    let behind = |at: usize| tokens.iter().rev().skip_while(move |(place, _)| *place >= at).map(|(_, token)| token);
+    if symbol == "->" {
+        // What the same operator has taken out of a document is one again.
+        places.retain(|at| behind(*at).nth(1) != Some(&Token::Arrow));
+    }
+    match places.as_slice() {
         [at] => Some(*at),
+        // Of several between the same column and literals the first is the one.
+        [first, others @ ..] if written.ends_with(" unknown") => {
+            let ahead = |at: usize| tokens.iter().find(|(place, _)| *place > at).map(|(_, token)| token);
+            let column = |at: usize| behind(at).next().filter(|token| matches!(token, Token::Word(_)));
+            let left = column(*first)?;
+            let alike = others.iter().all(|at| column(*at) == Some(left));
+            let literal = |at: &usize| matches!(ahead(*at), Some(Token::SingleQuotedString(_)));
+            (alike && places.iter().all(literal)).then_some(*first)
+        }
         _ => None,
     }
 }
@@ -226,6 +256,10 @@ mod tests {
         assert_eq!(place("SELECT word, count(*) FROM t", Kind::Grouping, grouped), Some(8));
         let value = "invalid input syntax for type integer: \"it's\"";
         assert_eq!(place("SELECT 'it''s'::int", Kind::InvalidText, value), Some(8));
+        let taken = "operator does not exist: text -> unknown";
+        assert_eq!(place("SELECT b -> 'a', b -> 'c' FROM t", Kind::UndefinedFunction, taken), Some(10));
+        assert_eq!(place("SELECT b -> 'a' -> 'c' FROM t", Kind::UndefinedFunction, taken), Some(10));
+        assert_eq!(place("SELECT j -> 'a', b -> 'c' FROM t", Kind::UndefinedFunction, taken), None);
         let sum = "operator does not exist: integer + boolean";
         assert_eq!(place("SELECT id + true FROM t", Kind::UndefinedFunction, sum), Some(11));
         assert_eq!(place("SELECT 1 + 2, id + true FROM t", Kind::UndefinedFunction, sum), None);

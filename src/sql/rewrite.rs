@@ -24,6 +24,7 @@ mod misused;
 mod naming;
 mod operators;
 mod order;
+mod outputs;
 mod projected;
 mod recursive;
 mod rows;
@@ -41,7 +42,9 @@ mod windows;
 
 pub use aggregates::{Beyond, gathers, has, is_aggregate};
 pub use asked::is_truth;
-pub use misused::width;
+pub use misused::{NO_CONDITION, width, without_condition};
+pub use order::is_selected;
+pub use rows::entries;
 pub use similar::regular as similar_pattern;
 pub use using::constraint as join_constraint;
 
@@ -50,14 +53,13 @@ use super::functions;
 use super::names;
 use super::parser::{fold, last};
 use crate::catalog::{Object, View};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident, OrderBy,
     OrderByKind, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, TableFactor, Value, VisitMut,
     VisitorMut, visit_expressions, visit_expressions_mut,
 };
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
@@ -68,10 +70,20 @@ pub fn query(mut query: Query, context: &Context) -> Result<Query> {
     inline::write_out(&mut query, context)?;
     expansion::must_be_bounded(&query, context)?;
     let merges = using::is_in(&query);
-    let wants_columns = merges || wants_rows(&query) || whole::is_in(&query);
-    let mut rewriter =
-        Rewriter { context, wants_columns, depth: 0, scopes: Vec::new(), compared: HashSet::new(), named: Vec::new() };
+    let wants_columns = merges || wants_rows(&query) || whole::is_in(&query) || outputs::are_in(&query);
+    let mut rewriter = Rewriter {
+        context,
+        wants_columns,
+        depth: 0,
+        scopes: Vec::new(),
+        compared: HashSet::new(),
+        reach: Vec::new(),
+        refused: None,
+    };
     let _ = VisitMut::visit(&mut query, &mut rewriter);
+    if let Some(error) = rewriter.refused {
+        return Err(error);
+    }
     if merges {
         using::none_is_left(&query)?;
     }
@@ -96,8 +108,10 @@ struct Rewriter<'a> {
     depth: usize,
     /// Where the subqueries of ANY and ALL are that have not been visited.
     compared: HashSet<usize>,
-    /// Common table expressions in reach, for each query that is being visited.
-    named: Vec<Named>,
+    /// What is in reach, for each query that is being visited.
+    reach: Vec<Reach<'a>>,
+    /// Why the query is none.
+    refused: Option<Error>,
 }
 
 impl VisitorMut for Rewriter<'_> {
@@ -114,10 +128,18 @@ impl VisitorMut for Rewriter<'_> {
         values::computed(query);
         order::spell_out(query);
         if self.wants_columns {
-            let named = with_ctes(query, self.context, self.named.last().unwrap_or(&Named::new()));
+            let reach = with_ctes(query, self.context, self.reach.last().unwrap_or(&Reach::default()));
             let mut scope = Scope::new();
             if let SetExpr::Select(select) = query.body.as_mut() {
-                scope = from(select, self.context, &named);
+                scope = from(select, self.context, &reach);
+                let keys = match &mut query.order_by {
+                    Some(OrderBy { kind: OrderByKind::Expressions(keys), .. }) => keys.as_mut_slice(),
+                    _ => &mut [],
+                };
+                if let Err(error) = outputs::as_columns(select, keys, &scope, &self.scopes) {
+                    self.refused = Some(error);
+                    return ControlFlow::Break(());
+                }
                 whole::spell_out(select, &scope);
                 if let Some(merged) = using::Merged::spell_out(select, &scope)
                     && let Some(order) = &mut query.order_by
@@ -125,7 +147,7 @@ impl VisitorMut for Rewriter<'_> {
                     merged.order(order, &select.projection);
                 }
             }
-            self.named.push(named);
+            self.reach.push(reach);
             self.scopes.push(scope);
         }
         let order = match &mut query.order_by {
@@ -137,9 +159,8 @@ impl VisitorMut for Rewriter<'_> {
             casts::tell_apart(select, order);
             casts::tell_keys_apart(select, order);
             inherited::order(select);
-            order::mean_columns_in_having(select);
             order::mean_columns(select, order, self.depth == 1);
-            select.projection.iter_mut().for_each(subqueries::as_values);
+            subqueries::as_values(select);
             select.projection.iter_mut().for_each(series::as_rows);
         }
         ControlFlow::Continue(())
@@ -150,10 +171,10 @@ impl VisitorMut for Rewriter<'_> {
         sets::first_of_all(select);
         windows::spell_out(select);
         name_in_full(select);
-        if let Some(named) = self.named.last()
+        if let Some(reach) = self.reach.last()
             && using::joins_so(select)
         {
-            let scope = from(select, self.context, named);
+            let scope = from(select, self.context, reach);
             using::Merged::spell_out(select, &scope);
         }
         ControlFlow::Continue(())
@@ -164,7 +185,7 @@ impl VisitorMut for Rewriter<'_> {
         query.with.iter_mut().for_each(recursive::type_numbers);
         self.depth -= 1;
         self.scopes.pop();
-        self.named.pop();
+        self.reach.pop();
         ControlFlow::Continue(())
     }
 
@@ -463,39 +484,44 @@ fn row(relation: &Ident, columns: &[String], asset: &str) -> Expr {
     functions::call("named_struct", args)
 }
 
-/// Columns of common table expressions by name.
-type Named = Vec<(String, Option<Vec<String>>)>;
+/// What is known around a query whose columns are asked for.
+#[derive(Clone, Default)]
+struct Reach<'a> {
+    /// Columns of common table expressions by name.
+    named: Vec<(String, Option<Vec<String>>)>,
+    /// The views that the query is in: what was replaced may refer to itself in a circle.
+    views: Vec<&'a View>,
+}
 
-fn with_ctes(query: &Query, context: &Context, outer: &Named) -> Named {
-    let mut named = outer.clone();
+fn with_ctes<'a>(query: &Query, context: &'a Context, outer: &Reach<'a>) -> Reach<'a> {
+    let mut reach = outer.clone();
     for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
         let columns = match cte.alias.columns.is_empty() {
-            true => output_columns(&cte.query, context, &named),
+            true => output_columns(&cte.query, context, &reach),
             false => Some(cte.alias.columns.iter().map(|column| fold(&column.name)).collect()),
         };
-        named.push((fold(&cte.alias.name), columns));
+        reach.named.push((fold(&cte.alias.name), columns));
     }
-    named
+    reach
 }
 
 /// Names of the columns that a query gives, as far as its text tells them.
-fn output_columns(query: &Query, context: &Context, outer: &Named) -> Option<Vec<String>> {
-    let named = with_ctes(query, context, outer);
-    body_columns(&query.body, context, &named)
+fn output_columns<'a>(query: &Query, context: &'a Context, outer: &Reach<'a>) -> Option<Vec<String>> {
+    body_columns(&query.body, context, &with_ctes(query, context, outer))
 }
 
-fn body_columns(body: &SetExpr, context: &Context, named: &Named) -> Option<Vec<String>> {
+fn body_columns<'a>(body: &SetExpr, context: &'a Context, reach: &Reach<'a>) -> Option<Vec<String>> {
     let select = match body {
         SetExpr::Select(select) => select,
-        SetExpr::Query(query) => return output_columns(query, context, named),
-        SetExpr::SetOperation { left, .. } => return body_columns(left, context, named),
+        SetExpr::Query(query) => return output_columns(query, context, reach),
+        SetExpr::SetOperation { left, .. } => return body_columns(left, context, reach),
         SetExpr::Values(values) => {
             let width = values.rows.first().map_or(0, |row| row.len());
             return Some((1..=width).map(|n| format!("column{n}")).collect());
         }
         _ => return None,
     };
-    let scope = from(select, context, named);
+    let scope = from(select, context, reach);
     let mut select = Cow::Borrowed(select.as_ref());
     if using::joins_so(&select) {
         using::Merged::spell_out(select.to_mut(), &scope);
@@ -521,16 +547,16 @@ fn body_columns(body: &SetExpr, context: &Context, named: &Named) -> Option<Vec<
     Some(columns)
 }
 
-fn from(select: &Select, context: &Context, named: &Named) -> Scope {
+fn from<'a>(select: &Select, context: &'a Context, reach: &Reach<'a>) -> Scope {
     let factors = select
         .from
         .iter()
         .flat_map(|item| std::iter::once(&item.relation).chain(item.joins.iter().map(|join| &join.relation)));
-    factors.map(|factor| relation(factor, context, named)).collect()
+    factors.map(|factor| relation(factor, context, reach)).collect()
 }
 
 /// A relation of FROM by the name that it has there.
-fn relation(factor: &TableFactor, context: &Context, named: &Named) -> Option<Relation> {
+fn relation<'a>(factor: &TableFactor, context: &'a Context, reach: &Reach<'a>) -> Option<Relation> {
     match factor {
         TableFactor::Table { name, alias, args: None, .. } => {
             let mut parts: Vec<String> = name.0.iter().filter_map(|p| p.as_ident()).map(fold).collect();
@@ -542,14 +568,14 @@ fn relation(factor: &TableFactor, context: &Context, named: &Named) -> Option<Re
                 columns.iter_mut().zip(names).for_each(|(column, name)| *column = fold(&name.name));
                 Some(columns)
             };
-            let cte = named.iter().rev().find(|(name, _)| parts.is_empty() && *name == table);
+            let cte = reach.named.iter().rev().find(|(name, _)| parts.is_empty() && *name == table);
             if let Some((_, columns)) = cte {
                 return Some((called, renamed(columns.clone()), table));
             }
             let (schema, table) = context.resolve(parts.pop().as_deref(), &table);
             let columns = match context.snapshot.catalog.relation(&schema, &table) {
                 Some((_, Object::Table(t))) => Some(t.columns.iter().map(|c| c.name.clone()).collect()),
-                Some((_, Object::View(view))) => view_columns(view, context),
+                Some((_, Object::View(view))) => columns_of_view(view, context, &reach.views),
                 _ => super::tables::columns_of(context, &schema, &table),
             };
             Some((called, renamed(columns), format!("{schema}.{table}")))
@@ -564,7 +590,7 @@ fn relation(factor: &TableFactor, context: &Context, named: &Named) -> Option<Re
         }
         TableFactor::Derived { subquery, alias: Some(alias), .. } => {
             let columns = match alias.columns.is_empty() {
-                true => output_columns(subquery, context, named),
+                true => output_columns(subquery, context, reach),
                 false => Some(alias.columns.iter().map(|column| fold(&column.name)).collect()),
             };
             let called = fold(&alias.name);
@@ -574,22 +600,22 @@ fn relation(factor: &TableFactor, context: &Context, named: &Named) -> Option<Re
     }
 }
 
-thread_local! {
-    /// The texts of the views that this thread is in: what was replaced may refer to itself in a circle.
-    static WITHIN: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
-}
-
 /// Names of a view's columns, as far as its text tells.
 pub fn view_columns(view: &View, context: &Context) -> Option<Vec<String>> {
-    let comes_back = WITHIN.with_borrow(|within| within.contains(&view.query));
-    let own = (!comes_back).then(|| {
-        WITHIN.with_borrow_mut(|within| within.push(view.query.clone()));
-        let query = super::parser::query(&view.query).ok();
-        let own = query.and_then(|query| output_columns(&query, context, &Vec::new()));
-        WITHIN.with_borrow_mut(Vec::pop);
-        own
-    });
-    match own.flatten() {
+    columns_of_view(view, context, &[])
+}
+
+/// The same within the queries of other views.
+fn columns_of_view<'a>(view: &'a View, context: &'a Context, within: &[&'a View]) -> Option<Vec<String>> {
+    let own = match within.iter().any(|other| std::ptr::eq(*other, view)) {
+        true => None,
+        false => {
+            let views = within.iter().copied().chain([view]).collect();
+            let query = super::parser::query(&view.query).ok();
+            query.and_then(|query| output_columns(&query, context, &Reach { named: Vec::new(), views }))
+        }
+    };
+    match own {
         Some(mut own) => {
             own.iter_mut().zip(&view.columns).for_each(|(own, given)| own.clone_from(given));
             Some(own)

@@ -152,9 +152,9 @@ impl Store {
             compared => compared.err(),
         };
 
-        if let Some(damage) = keyring.stands_in_for() {
-            // `head` knows the copy: it has every key that anything is sealed with.
-            tracing::warn!("{}; it is written anew from its copy keyring.old", damage.message());
+        if let Some(damage) = keyring.damaged_file() {
+            // `head` knows what was opened: it has every key that anything is sealed with.
+            tracing::warn!("{}; it is written anew from {}", damage.error.message(), damage.whole);
         }
         let keyring = Arc::new(keyring.begin_epoch(&master)?);
         let head = HeadWriter { head, sealer: keyring.value_sealer(Purpose::Journal)? };

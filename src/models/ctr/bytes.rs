@@ -8,9 +8,10 @@ use super::network::Network;
 use super::options::CtrOptions;
 use super::plan::Plan;
 use crate::error::{Error, Kind, Result};
+use crate::models::Facts;
 use crate::models::evaluation::Metric;
 use crate::models::features::FeatureSpec;
-use crate::models::weights::{Weights, pack, unpack};
+use crate::models::weights::{pack_blocks, unpack};
 
 const MAGIC: &[u8; 8] = b"STWDCTR\0";
 const VERSION: u32 = 1;
@@ -43,28 +44,20 @@ impl CtrModel {
             spec: self.spec.clone(),
             plan: self.network.plan.clone(),
             calibration: self.calibration.clone(),
-            evaluation: self.evaluation.clone(),
+            evaluation: self.facts.evaluation.clone(),
             importance: self
+                .facts
                 .importance
                 .iter()
                 .map(|(name, by)| (name.clone(), by.is_finite().then_some(*by)))
                 .collect(),
             rate: self.rate,
-            trained_rows: self.trained_rows,
-            skipped_rows: self.skipped_rows,
-            epochs: self.epochs,
+            trained_rows: self.facts.trained_rows,
+            skipped_rows: self.facts.skipped_rows,
+            epochs: self.facts.epochs,
         };
         let mut network = self.network.clone();
-        let blocks = network.blocks();
-        let vocabularies = self.spec.vocabularies();
-        let mut tensors = Vec::new();
-        for (name, values) in &blocks {
-            tensors.push((name.clone(), vec![values.len()], Weights::Floats(values)));
-        }
-        for (name, hashes) in &vocabularies {
-            tensors.push((name.clone(), vec![hashes.len()], Weights::Longs(hashes)));
-        }
-        pack(MAGIC, VERSION, &header, &tensors)
+        pack_blocks(MAGIC, VERSION, &header, &network.blocks(), &self.spec.vocabularies())
     }
 
     /// Reads what [`to_bytes`](Self::to_bytes) wrote. Damaged bytes are [`Kind::Corruption`], those of a newer Steward
@@ -88,18 +81,15 @@ impl CtrModel {
         for (name, values) in network.blocks() {
             *values = unpacked.floats(&name, values.len())?;
         }
-        let importance = header.importance.iter().map(|(name, by)| (name.clone(), by.unwrap_or(f64::NAN))).collect();
-        Ok(Self {
-            options: header.options.clone(),
-            spec,
-            network,
-            calibration: header.calibration.clone(),
+        let known = |(name, by): &(String, Option<f64>)| (name.clone(), by.unwrap_or(f64::NAN));
+        let facts = Facts {
             evaluation: header.evaluation.clone(),
-            importance,
-            rate: header.rate,
+            importance: header.importance.iter().map(known).collect(),
             trained_rows: header.trained_rows,
             skipped_rows: header.skipped_rows,
             epochs: header.epochs,
-        })
+        };
+        let (options, calibration) = (header.options.clone(), header.calibration.clone());
+        Ok(Self { options, spec, network, calibration, rate: header.rate, facts })
     }
 }

@@ -60,7 +60,7 @@ impl CtrModel {
         Ok(details)
     }
 
-    /// See [`feature_importance`](Self::feature_importance).
+    /// See [`Facts::importance`](crate::models::Facts::importance).
     pub(super) fn permutation_importance(&self, rows: &Rows) -> Result<Vec<(String, f64)>> {
         permutation(&self.spec, &rows.encoded, self.options.seed, &mut |encoded, places| {
             let labels: Vec<bool> = places.iter().filter_map(|place| rows.labels.get(*place).copied()).collect();

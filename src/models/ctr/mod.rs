@@ -11,7 +11,7 @@
 //!   `item_col`/`item_features`, else names, see [`FeatureSpec::learn`](super::features::FeatureSpec::learn).
 //! * `fm`, `mlp`, `deepfm`, `dcn`: see [`Architecture`].
 //!
-//! **Three parts of the rows.** A tenth (`eval_fraction`) is set aside for [`CtrModel::evaluation`] and touched by nothing
+//! **Three parts of the rows.** A tenth (`eval_fraction`) is set aside for its [evaluation](crate::models::Facts::evaluation) and touched by nothing
 //! else; another tenth stops the training early and calibrates; the rest trains. After the epochs are known the network is
 //! trained once more on train and validation together where that is cheap: the calibration curve stays that of the held-out
 //! rows, and a second network that turned out too different from the first to be read through it is dropped. With fewer

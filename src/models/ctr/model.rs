@@ -10,6 +10,7 @@ use super::plan::Plan;
 use super::rows::Parts;
 use super::training::{Rows, fit, logits};
 use crate::error::Result;
+use crate::models::Facts;
 use crate::models::evaluation::{Metric, Progress};
 use crate::models::features::{Encoded, FeatureOptions, FeatureSpec, InputColumn, text_hashes};
 use crate::models::metrics;
@@ -29,13 +30,9 @@ pub struct CtrModel {
     pub(super) spec: FeatureSpec,
     pub(super) network: Network,
     pub(super) calibration: Calibration,
-    pub(super) evaluation: Vec<Metric>,
-    pub(super) importance: Vec<(String, f64)>,
     /// Rate of clicks among the training rows.
     pub(super) rate: f64,
-    pub(super) trained_rows: usize,
-    pub(super) skipped_rows: usize,
-    pub(super) epochs: usize,
+    pub(super) facts: Facts,
 }
 
 impl CtrModel {
@@ -80,18 +77,8 @@ impl CtrModel {
                 }
             }
         }
-        let mut model = Self {
-            options: options.clone(),
-            spec,
-            network,
-            calibration,
-            evaluation: Vec::new(),
-            importance: Vec::new(),
-            rate,
-            trained_rows,
-            skipped_rows: parts.unlabelled,
-            epochs,
-        };
+        let facts = Facts { trained_rows, skipped_rows: parts.unlabelled, epochs, ..Facts::default() };
+        let mut model = Self { options: options.clone(), spec, network, calibration, rate, facts };
         let (judged, batches, segment) = if test.labels.is_empty() {
             (&train, &parts.train.batches, "train")
         } else {
@@ -100,8 +87,8 @@ impl CtrModel {
         let users = model.users(batches)?;
         let probabilities = model.probabilities(&judged.encoded);
         // Without parts, `train` may have grown by no rows: labels and probabilities stay in step.
-        model.evaluation = measure(&probabilities, &judged.labels, users.as_deref(), rate, segment);
-        model.importance = model.permutation_importance(judged)?;
+        model.facts.evaluation = measure(&probabilities, &judged.labels, users.as_deref(), rate, segment);
+        model.facts.importance = model.permutation_importance(judged)?;
         Ok(model)
     }
 
@@ -110,12 +97,12 @@ impl CtrModel {
         Ok(self.probabilities(&self.spec.encode(batch)?))
     }
 
-    /// The measures of `EVALUATE` on the rows set aside in training.
-    pub fn evaluation(&self) -> &[Metric] {
-        &self.evaluation
+    /// What is known of its training.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
     }
 
-    /// The same measures on any rows with labels; rows without one are left out.
+    /// The measures of `EVALUATE` on any rows with labels; rows without one are left out.
     pub fn evaluate(&self, batches: &[RecordBatch]) -> Result<Vec<Metric>> {
         let (mut probabilities, mut labels) = (Vec::new(), Vec::new());
         let mut users = self.users(batches)?;
@@ -145,27 +132,6 @@ impl CtrModel {
     /// The options it was trained with.
     pub fn options(&self) -> &CtrOptions {
         &self.options
-    }
-
-    /// Rows that trained the final network.
-    pub fn trained_rows(&self) -> usize {
-        self.trained_rows
-    }
-
-    /// Rows left out because their label was NULL.
-    pub fn skipped_rows(&self) -> usize {
-        self.skipped_rows
-    }
-
-    /// Epochs that the final network was trained for.
-    pub fn epochs(&self) -> usize {
-        self.epochs
-    }
-
-    /// How much worse the log-loss on the held-out rows gets when one column's values are dealt to other rows, largest
-    /// first.
-    pub fn feature_importance(&self) -> &[(String, f64)] {
-        &self.importance
     }
 
     pub(super) fn probabilities(&self, encoded: &Encoded) -> Vec<f32> {

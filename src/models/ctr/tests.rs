@@ -62,8 +62,8 @@ fn every_architecture_that_crosses_columns_finds_the_crossing() -> Result<()> {
         assert!(auc > floor, "{name}: {auc}");
         assert!(value(&unseen, "calibration") < 0.06, "{name}: {}", value(&unseen, "calibration"));
         assert!(value(&unseen, "logloss") < value(&unseen, "baseline_logloss"), "{name}");
-        assert_eq!(model.skipped_rows(), 160);
-        let evaluation = model.evaluation();
+        assert_eq!(model.facts().skipped_rows, 160);
+        let evaluation = &model.facts().evaluation;
         assert!(evaluation.iter().all(|metric| metric.segment == "test" && metric.n <= 784));
         assert!((value(evaluation, "auc") - auc).abs() < 0.08, "{name}: the held-out rows mislead");
     }
@@ -78,7 +78,7 @@ fn same_seed_same_bytes_and_bytes_keep_every_prediction() -> Result<()> {
     let loaded = CtrModel::from_bytes(&bytes)?;
     let batch = clicks(500, 4);
     assert_eq!(loaded.predict(&batch)?, model.predict(&batch)?);
-    for (kept, first) in loaded.evaluation().iter().zip(model.evaluation()) {
+    for (kept, first) in loaded.facts().evaluation.iter().zip(&model.facts().evaluation) {
         assert_eq!(kept, first);
     }
     Ok(())
@@ -111,7 +111,7 @@ fn a_row_is_explained() -> Result<()> {
     assert_eq!(details.iter().map(|detail| detail.cold_start).collect::<Vec<_>>(), [false, true]);
     assert_eq!(details.iter().map(|detail| detail.ctr).collect::<Vec<_>>(), model.predict(&strange)?);
     assert!(details[0].ctr > 0.4 && !details[0].top_features.is_empty());
-    let names: Vec<&str> = model.feature_importance().iter().map(|(name, _)| name.as_str()).collect();
+    let names: Vec<&str> = model.facts().importance.iter().map(|(name, _)| name.as_str()).collect();
     assert!(names[..2].contains(&"user_id") && names.len() == 4, "{names:?}");
     Ok(())
 }
@@ -153,7 +153,7 @@ fn minus_one_and_boolean_labels_and_a_handful_of_rows_train() -> Result<()> {
     .unwrap();
     let options = CtrOptions { label_col: "clicked".into(), ..CtrOptions::default() };
     let model = CtrModel::train(std::slice::from_ref(&batch), &options, &mut |_| Ok(()))?;
-    assert!(model.evaluation().iter().all(|metric| metric.segment == "train"));
+    assert!(model.facts().evaluation.iter().all(|metric| metric.segment == "train"));
     let probabilities = model.predict(&batch)?;
     assert!(probabilities[0] > probabilities[1]);
     Ok(())
@@ -173,7 +173,7 @@ fn a_split_by_time_keeps_the_latest_rows_unseen() -> Result<()> {
     .unwrap();
     let options = CtrOptions { label_col: "clicked".into(), time_col: Some("at".into()), ..CtrOptions::default() };
     let model = CtrModel::train(&[batch], &options, &mut |_| Ok(()))?;
-    assert!(value(model.evaluation(), "auc") < 0.1);
+    assert!(value(&model.facts().evaluation, "auc") < 0.1);
     assert_eq!(model.inputs().len(), 1);
     Ok(())
 }

@@ -12,9 +12,10 @@ use super::training::shape;
 use crate::catalog::Exact;
 use crate::config::TABULAR_WEIGHTS_MAX;
 use crate::error::{Error, Kind, Result};
+use crate::models::Facts;
 use crate::models::evaluation::Metric;
 use crate::models::features::FeatureSpec;
-use crate::models::weights::{Weights, pack, unpack};
+use crate::models::weights::{pack_blocks, unpack};
 
 const MAGIC: &[u8; 8] = b"STWDTAB\0";
 const VERSION: u32 = 1;
@@ -57,23 +58,14 @@ impl TabularModel {
             target: self.target.clone(),
             clusters,
             threshold,
-            evaluation: self.evaluation.clone(),
-            importance: self.importance.iter().map(known).collect(),
-            trained_rows: self.trained_rows,
-            skipped_rows: self.skipped_rows,
-            epochs: self.epochs,
+            evaluation: self.facts.evaluation.clone(),
+            importance: self.facts.importance.iter().map(known).collect(),
+            trained_rows: self.facts.trained_rows,
+            skipped_rows: self.facts.skipped_rows,
+            epochs: self.facts.epochs,
         };
         let mut body = self.body.clone();
-        let blocks = body.blocks();
-        let vocabularies = self.spec.vocabularies();
-        let mut tensors = Vec::new();
-        for (name, values) in &blocks {
-            tensors.push((name.clone(), vec![values.len()], Weights::Floats(values)));
-        }
-        for (name, hashes) in &vocabularies {
-            tensors.push((name.clone(), vec![hashes.len()], Weights::Longs(hashes)));
-        }
-        pack(MAGIC, VERSION, &header, &tensors)
+        pack_blocks(MAGIC, VERSION, &header, &body.blocks(), &self.spec.vocabularies())
     }
 
     /// Reads what [`to_bytes`](Self::to_bytes) wrote. Damaged bytes are [`Kind::Corruption`], those of a newer Steward
@@ -92,21 +84,15 @@ impl TabularModel {
         if let Body::Clusters(Clusters { table_rows, columns, centres, .. }) = body {
             body = Body::Clusters(Clusters::new(table_rows, columns, centres));
         }
-        Ok(Self {
-            options: header.options.clone(),
-            spec,
-            target: header.target.clone(),
-            body,
+        let known = |(name, by): &(String, Option<Exact>)| (name.clone(), by.as_ref().map_or(f64::NAN, |by| by.0));
+        let facts = Facts {
             evaluation: header.evaluation.clone(),
-            importance: header
-                .importance
-                .iter()
-                .map(|(name, by)| (name.clone(), by.as_ref().map_or(f64::NAN, |by| by.0)))
-                .collect(),
+            importance: header.importance.iter().map(known).collect(),
             trained_rows: header.trained_rows,
             skipped_rows: header.skipped_rows,
             epochs: header.epochs,
-        })
+        };
+        Ok(Self { options: header.options.clone(), spec, target: header.target.clone(), body, facts })
     }
 }
 

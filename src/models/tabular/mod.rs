@@ -14,7 +14,7 @@
 //!
 //! **The rows are read three times**: for labels and times, which settle what is predicted and which rows are set aside; for the
 //! encoding, from the training rows alone; for training. A tenth (`eval_fraction`) is set aside for
-//! [`TabularModel::evaluation`]; where a method has choices to make (penalty, epochs, threshold) another tenth makes them.
+//! the [evaluation](crate::models::Facts::evaluation); where a method has choices to make (penalty, epochs, threshold) another tenth makes them.
 //!
 //! **What stays in memory**: of `linear_reg` the sums, ten bytes a row, and the rows that judge; of the others the encoded rows, four
 //! bytes a value.

@@ -9,6 +9,7 @@ use super::linear::Linear;
 use super::network::Network;
 use super::options::{ModelType, TabularOptions};
 use crate::error::{Error, Kind, Result};
+use crate::models::Facts;
 use crate::models::evaluation::Metric;
 use crate::models::features::{Encoded, FeatureSpec, InputColumn, permutation};
 use crate::models::rows::Source;
@@ -33,11 +34,7 @@ pub struct TabularModel {
     pub(super) spec: FeatureSpec,
     pub(super) target: Target,
     pub(super) body: Body,
-    pub(super) evaluation: Vec<Metric>,
-    pub(super) importance: Vec<(String, f64)>,
-    pub(super) trained_rows: usize,
-    pub(super) skipped_rows: usize,
-    pub(super) epochs: usize,
+    pub(super) facts: Facts,
 }
 
 impl TabularModel {
@@ -98,12 +95,12 @@ impl TabularModel {
         Ok((names.as_slice(), self.probabilities(&self.spec.encode(batch)?)))
     }
 
-    /// The measures of `EVALUATE` on the rows set aside in training.
-    pub fn evaluation(&self) -> &[Metric] {
-        &self.evaluation
+    /// What is known of its training.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
     }
 
-    /// The same measures on any rows; those without a label are left out, and so are columns that the model does not know.
+    /// The measures of `EVALUATE` on any rows; those without a label are left out, and so are columns that the model does not know.
     pub fn evaluate(&self, source: &mut dyn Source) -> Result<Vec<Metric>> {
         let (mut encoded, mut labels) = (Encoded::default(), Labels::Nothing);
         source.read(&mut |batch| {
@@ -127,27 +124,6 @@ impl TabularModel {
     /// The options it was trained with.
     pub fn options(&self) -> &TabularOptions {
         &self.options
-    }
-
-    /// Rows that trained it.
-    pub fn trained_rows(&self) -> usize {
-        self.trained_rows
-    }
-
-    /// Rows left out because their label was NULL.
-    pub fn skipped_rows(&self) -> usize {
-        self.skipped_rows
-    }
-
-    /// Epochs or iterations that it took.
-    pub fn epochs(&self) -> usize {
-        self.epochs
-    }
-
-    /// How much worse held-out rows are predicted when one column's values are dealt to other rows, largest first: growth of the
-    /// root of the mean squared error, of the log-loss, of the mean squared distance, of the mean error of reconstruction.
-    pub fn feature_importance(&self) -> &[(String, f64)] {
-        &self.importance
     }
 
     /// The labels of a batch. Which rows are known anomalies need not be known.
@@ -189,7 +165,7 @@ impl TabularModel {
         }
     }
 
-    /// See [`feature_importance`](Self::feature_importance).
+    /// See [`Facts::importance`].
     pub(super) fn permutation_importance(
         &self,
         encoded: &Encoded,

@@ -68,7 +68,7 @@ fn what_is_linear_is_found_exactly() -> Result<()> {
     let said = model.predict(&RecordBatch::try_from_iter([("x", asked)]).unwrap())?;
     assert!((said[0] - 23.0).abs() < 1e-3 && (said[1] - 300_002.0).abs() < 1.0, "{said:?}");
     assert!((said[2] - 150.5).abs() < 10.0);
-    assert!(value(model.evaluation(), "r2") > 0.999_999);
+    assert!(value(&model.facts().evaluation, "r2") > 0.999_999);
     Ok(())
 }
 
@@ -80,12 +80,12 @@ fn numbers_are_predicted_and_beat_their_mean() -> Result<()> {
     for model_type in [ModelType::LinearReg, ModelType::Mlp] {
         let model = train(&batches, &options(model_type, "price"))?;
         let name = model_type.name();
-        assert_eq!((model.trained_rows() > 2000, model.skipped_rows()), (true, 120), "{name}");
+        assert_eq!((model.facts().trained_rows > 2000, model.facts().skipped_rows), (true, 120), "{name}");
         let all = model.evaluate(&mut &[unseen.clone()][..])?;
         assert!(value(&all, "rmse") < 0.5 && value(&all, "baseline_rmse") > 5.0, "{name}: {all:?}");
         assert!(value(&all, "r2") > 0.99 && value(&all, "baseline_r2") < 0.01, "{name}");
-        assert!((value(model.evaluation(), "rmse") - value(&all, "rmse")).abs() < 0.2, "{name}");
-        assert_eq!(model.feature_importance()[0].0, "weight", "{name}");
+        assert!((value(&model.facts().evaluation, "rmse") - value(&all, "rmse")).abs() < 0.2, "{name}");
+        assert_eq!(model.facts().importance[0].0, "weight", "{name}");
         assert_eq!(
             model.predict_label(&of(&unseen, &["weight", "colour"])).unwrap_err().kind(),
             Kind::DatatypeMismatch
@@ -103,9 +103,11 @@ fn penalties_shrink_and_many_columns_take_the_other_way() -> Result<()> {
     let batches = [of(&goods(2000, 1), &["weight", "colour", "price"])];
     let shrunk = TabularOptions { l2_reg: Some(1e9), ..options(ModelType::LinearReg, "price") };
     let none = train(&batches, &shrunk)?;
-    assert!((value(none.evaluation(), "rmse") / value(none.evaluation(), "baseline_rmse") - 1.0).abs() < 0.01);
+    assert!(
+        (value(&none.facts().evaluation, "rmse") / value(&none.facts().evaluation, "baseline_rmse") - 1.0).abs() < 0.01
+    );
     let lasso = TabularOptions { l1_reg: Some(5.0), ..options(ModelType::LinearReg, "price") };
-    assert!(value(train(&batches, &lasso)?.evaluation(), "r2") > 0.98);
+    assert!(value(&train(&batches, &lasso)?.facts().evaluation, "r2") > 0.98);
     // Two thousand names: more columns than sums are kept of.
     let mut random = Random::new(8);
     let rows = 8000usize;
@@ -116,7 +118,7 @@ fn penalties_shrink_and_many_columns_take_the_other_way() -> Result<()> {
     ])
     .unwrap();
     let model = train(std::slice::from_ref(&batch), &options(ModelType::LinearReg, "y"))?;
-    assert!(value(model.evaluation(), "r2") > 0.7, "{:?}", model.evaluation());
+    assert!(value(&model.facts().evaluation, "r2") > 0.7, "{:?}", model.facts().evaluation);
     let refused = TabularOptions { l1_reg: Some(1.0), ..options(ModelType::LinearReg, "y") };
     assert_eq!(train(&[batch], &refused).unwrap_err().kind(), Kind::LimitExceeded);
     Ok(())
@@ -204,7 +206,7 @@ fn groups_are_found_and_judged() -> Result<()> {
     let batch = of(&goods(2000, 1), &["weight", "colour"]);
     let asked = TabularOptions { num_clusters: Some(3), ..options(ModelType::Kmeans, "") };
     let model = train(std::slice::from_ref(&batch), &asked)?;
-    let all = model.evaluation();
+    let all = &model.facts().evaluation;
     assert!(value(all, "silhouette") > value(all, "baseline_silhouette") + 0.2, "{all:?}");
     assert!(value(all, "mean_squared_distance") < value(all, "baseline_mean_squared_distance"), "{all:?}");
     let labels = model.predict_label(&batch)?;
@@ -239,7 +241,7 @@ fn same_seed_same_bytes_and_bytes_keep_every_prediction() -> Result<()> {
             "kind" => assert_eq!(loaded.predict_proba(&asked)?, model.predict_proba(&asked)?, "{name}"),
             _ => assert_eq!(loaded.predict(&asked)?, model.predict(&asked)?, "{name}"),
         }
-        assert_eq!(loaded.evaluation(), model.evaluation(), "{name}");
+        assert_eq!(loaded.facts().evaluation, model.facts().evaluation, "{name}");
         assert_eq!(loaded.to_bytes()?, bytes, "{name}");
         for place in (0..bytes.len()).step_by(97) {
             let mut damaged = bytes.clone();
@@ -290,10 +292,10 @@ fn the_latest_rows_judge_where_there_is_a_time() -> Result<()> {
     .unwrap();
     let by_time = TabularOptions { time_col: Some("at".into()), ..options(ModelType::LinearReg, "y") };
     let model = train(std::slice::from_ref(&batch), &by_time)?;
-    assert!(value(model.evaluation(), "rmse") > 40.0, "{:?}", model.evaluation());
+    assert!(value(&model.facts().evaluation, "rmse") > 40.0, "{:?}", model.facts().evaluation);
     assert!(model.inputs().iter().all(|input| input.name != "at"));
     let by_chance = TabularOptions { split: Some(Split::Random), ..by_time };
-    assert!(value(train(&[batch], &by_chance)?.evaluation(), "rmse") < 30.0);
+    assert!(value(&train(&[batch], &by_chance)?.facts().evaluation, "rmse") < 30.0);
     Ok(())
 }
 

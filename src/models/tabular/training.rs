@@ -17,6 +17,7 @@ use super::watch::Watch;
 use crate::config::{LINEAR_SUMS_COLUMNS_MAX, TABULAR_HELD_OUT_ROWS_MAX, TABULAR_WEIGHTS_MAX};
 use crate::error::{Error, Kind, Result};
 use crate::fail;
+use crate::models::Facts;
 use crate::models::features::{Encoded, FeatureOptions, FeatureSpec, Learner, NumberForm};
 use crate::models::metrics;
 use crate::models::rows::{Role, Source, Split, not_features, of_role, read_times, roles};
@@ -75,20 +76,11 @@ impl TabularModel {
         let Plan { spec, mut target, .. } = plan;
         settle(&mut target, &rows);
         let (body, epochs) = learn(options, &spec, &target, &mut rows, watch)?;
-        let mut model = Self {
-            options: options.clone(),
-            spec,
-            target,
-            body,
-            evaluation: Vec::new(),
-            importance: Vec::new(),
-            trained_rows: rows.trained,
-            skipped_rows,
-            epochs,
-        };
+        let facts = Facts { trained_rows: rows.trained, skipped_rows, epochs, ..Facts::default() };
+        let mut model = Self { options: options.clone(), spec, target, body, facts };
         let (judged, segment) = if rows.test.encoded.rows > 0 { (&rows.test, "test") } else { (&rows.train, "train") };
-        model.evaluation = model.measure(&judged.encoded, &judged.labels, segment);
-        model.importance = model.permutation_importance(&judged.encoded, &judged.labels, watch.cancel)?;
+        model.facts.evaluation = model.measure(&judged.encoded, &judged.labels, segment);
+        model.facts.importance = model.permutation_importance(&judged.encoded, &judged.labels, watch.cancel)?;
         Ok(model)
     }
 }

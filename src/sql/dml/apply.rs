@@ -9,7 +9,7 @@ use super::foreign::Gone;
 use super::held::Width;
 use super::policed::Rows;
 use super::rows::name_column;
-use super::ruled::Writing;
+use super::ruled::{Writing, Written};
 use super::update::{old_rows, rows_by_id};
 use super::{Referring, Target, Work};
 use crate::catalog::Table;
@@ -168,10 +168,10 @@ impl<'a> Replacing<'a> {
         let target = self.target;
         let made = work.generate(&target.table, new)?;
         let writing = if self.bound { Writing::Bound } else { Writing::Changed(&self.given) };
+        work.check_domains(&target.table, &made)?;
         work.police(target, Rows::Changed, &made).await?;
-        let written = work.ruled(&target.table, made, writing)?;
+        let Written { rows: made, kept, repaired } = work.ruled(&target.table, made, writing)?;
         work.put_many_aside(txn).await?;
-        let (made, kept) = (written.rows, written.kept);
         let (old_kept, ids_kept);
         let (old, ids) = match &kept {
             None => (old, ids),
@@ -188,8 +188,10 @@ impl<'a> Replacing<'a> {
         let rekeyed = differ(old, &made, keys.filter(|column| self.assigned.contains(column)))?;
         let mode = if rekeyed.true_count() > 0 { Mode::Update } else { Mode::NoKeyUpdate };
         work.lock_rows(txn, target, ids, mode, "update").await?;
-        work.check_domains(&target.table, &made)?;
-        work.police(target, Rows::Changed, &made).await?;
+        if repaired {
+            work.check_domains(&target.table, &made)?;
+            work.police(target, Rows::Changed, &made).await?;
+        }
         work.check_constraints(&target.table, &made)?;
         work.check_views(target, &made).await?;
         let (lost, rekeyed_rows) = (filter_record_batch(old, &rekeyed)?, filter_record_batch(&made, &rekeyed)?);

@@ -27,13 +27,16 @@ impl Work<'_> {
     ) -> Result<RecordBatch> {
         let columns = self.columns(target.filled(), given, batch)?;
         let whole = self.generate(&target.table, made(&target.table, columns, batch.num_rows())?)?;
-        // What a rule puts aside is written too: row policies come first, and then once more for what rules have repaired.
-        self.police(target, Rows::Added, &whole).await?;
-        let whole = self.ruled(&target.table, whole, Writing::New)?.rows;
         self.check_domains(&target.table, &whole)?;
+        // What a rule puts aside is written too: row policies come first, and once more only for what rules have repaired.
         self.police(target, Rows::Added, &whole).await?;
-        self.check_constraints(&target.table, &whole)?;
-        Ok(whole)
+        let written = self.ruled(&target.table, whole, Writing::New)?;
+        if written.repaired {
+            self.check_domains(&target.table, &written.rows)?;
+            self.police(target, Rows::Added, &written.rows).await?;
+        }
+        self.check_constraints(&target.table, &written.rows)?;
+        Ok(written.rows)
     }
 
     /// As [`Self::whole_rows`], where nothing can be waited for; with a condition only the rows that it holds for, and what it leaves
@@ -55,12 +58,15 @@ impl Work<'_> {
             all = arrow::compute::filter_record_batch(&all, holds)?;
         }
         let whole = self.generate(table, all)?;
-        self.police_now(target, Rows::Added, &whole)?;
-        let whole = self.ruled(table, whole, Writing::New)?.rows;
         self.check_domains(table, &whole)?;
         self.police_now(target, Rows::Added, &whole)?;
-        self.check_constraints(table, &whole)?;
-        Ok(whole)
+        let written = self.ruled(table, whole, Writing::New)?;
+        if written.repaired {
+            self.check_domains(table, &written.rows)?;
+            self.police_now(target, Rows::Added, &written.rows)?;
+        }
+        self.check_constraints(table, &written.rows)?;
+        Ok(written.rows)
     }
 
     /// The columns of the table, of its types.

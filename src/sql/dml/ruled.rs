@@ -1,9 +1,10 @@
 //! Quality rules of rows that are written: which rows are left out, put aside, repaired or counted.
 //!
-//! Rules are asked of rows as they would be written, before constraints are. Repairs come first, in the order of the rules' names, and what
-//! is computed of repaired columns is computed anew. Then each row that a QUARANTINE rule finds wrong is put aside, each that a DROP
-//! ROW rule finds wrong is left out; of those that are left FAIL UPDATE fails the statement, and WARN counts. In an UPDATE a row that is
-//! put aside or left out stays what it was. A condition that is NULL finds nothing wrong, as that of a CHECK constraint.
+//! Rules are asked of rows as they would be written, behind domains and row policies and before constraints. Repairs come first, in the
+//! order of the rules' names, and what is computed of repaired columns is computed anew. Then each row that a QUARANTINE rule finds wrong
+//! is put aside, each that a DROP ROW rule finds wrong is left out; of those that are left FAIL UPDATE fails the statement, and WARN
+//! counts. In an UPDATE a row that is put aside or left out stays what it was. A condition that is NULL finds nothing wrong, as that of a
+//! CHECK constraint.
 //!
 //! What was done is gathered over all pieces of a statement ([`Kept`]) and told once, when it has succeeded. Rows that are put aside go
 //! into the quarantine within the statement's transaction.
@@ -76,6 +77,8 @@ pub struct Written {
     pub rows: RecordBatch,
     /// For each row that was given whether it is among them; none if all are.
     pub kept: Option<BooleanArray>,
+    /// Whether a rule has set a value: then what was asked of the rows before has to be asked of these.
+    pub repaired: bool,
 }
 
 impl Work<'_> {
@@ -102,13 +105,14 @@ impl Work<'_> {
             rules.retain(|rule| reads_any(rule, table, columns));
         }
         if rules.is_empty() || batch.num_rows() == 0 {
-            return Ok(Written { rows: batch, kept: None });
+            return Ok(Written { rows: batch, kept: None, repaired: false });
         }
         let unseen = self.unseen(table, writing)?;
         // A number would tell of values that the role may not see.
         let tells = |rule: &QualityRule| !read_by(rule).iter().any(|column| unseen.contains(column));
         let mut told = Vec::new();
         let batch = self.repair(table, batch, &rules, writing, &mut told)?;
+        let repaired = told.iter().any(|(_, what, rows, _)| *what == What::Repaired && *rows > 0);
         let schema = DFSchema::try_from(batch.schema().as_ref().clone())?;
         let mut alive = vec![true; batch.num_rows()];
         for what in [OnViolation::Quarantine, OnViolation::DropRow] {
@@ -149,10 +153,10 @@ impl Work<'_> {
         }
         self.note(table, told, batch.num_rows() as u64);
         if alive.iter().all(|alive| *alive) {
-            return Ok(Written { rows: batch, kept: None });
+            return Ok(Written { rows: batch, kept: None, repaired });
         }
         let kept = BooleanArray::from(alive);
-        Ok(Written { rows: filter_record_batch(&batch, &kept)?, kept: Some(kept) })
+        Ok(Written { rows: filter_record_batch(&batch, &kept)?, kept: Some(kept), repaired })
     }
 
     /// The columns that the role does not see as they are and that it does not write.

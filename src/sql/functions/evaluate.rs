@@ -25,7 +25,7 @@ pub fn evaluate(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TablePr
     Ok(RowsTable::make(measures(), move || {
         let model = models::trained(&context, &reference)?;
         let measured: Vec<Metric> = match &query {
-            None => model.evaluation().to_vec(),
+            None => model.facts().evaluation.clone(),
             Some(query) => {
                 let state = context.database.state();
                 let plan = Planner::new(&context, &state).relation_of(parser::query(query)?, &[])?;
@@ -56,7 +56,8 @@ pub fn feature_importance(args: &[Expr], context: &Arc<Context>) -> Result<Arc<d
     Ok(RowsTable::make(importances(), move || {
         let model = models::trained(&context, &reference)?;
         Ok(model
-            .feature_importance()
+            .facts()
+            .importance
             .iter()
             .map(|(name, worth)| vec![Cell::text(name.clone()), Cell::Float(Some(*worth))])
             .collect())

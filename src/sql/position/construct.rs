@@ -5,7 +5,9 @@
 //! could be meant there is no place.
 
 use super::super::parser::{self, Body, fold};
-use super::super::rewrite::{gathers, is_aggregate, is_truth, width};
+use super::super::rewrite::{
+    NO_CONDITION, entries, gathers, is_aggregate, is_selected, is_truth, width, without_condition,
+};
 use crate::error::Error;
 use datafusion::sql::sqlparser::ast::{
     self, AssignmentTarget, BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
@@ -23,13 +25,17 @@ pub fn place(text: &str, error: &Error) -> Option<usize> {
     let Body::Sql(statement) = statement.body else { return None };
     let written = Written { text, tokens: parser::tokens_with_places(text) };
     match &wanted {
-        Wanted::Assigned(column) => written.start(assigned(&statement, column, error.value())?.span()),
+        Wanted::Assigned(column) => {
+            let value = assigned(&statement, column, error.value()).map(|value| value.span());
+            written.start(value.or_else(|| among_all(&statement, column, error.value()))?)
+        }
         Wanted::MoreValues | Wanted::MoreColumns => written.start(inserted(&statement, &wanted, error.value()?)?),
         Wanted::Twice(name) => written.start(twice(&statement, name)?),
         _ => {
-            let mut search = Search { written, wanted, found: Vec::new() };
+            let mut search = Search { written, wanted, found: Vec::new(), possible: Vec::new() };
             let _ = statement.visit(&mut search);
-            search.found.into_iter().next()
+            let only = || (search.possible.len() == 1).then(|| search.possible[0]);
+            search.found.first().copied().or_else(only)
         }
     }
 }
@@ -62,6 +68,24 @@ impl Written<'_> {
         self.tokens.get(word + 1).map(|(place, _)| *place)
     }
 
+    /// Where something else comes behind a part; the end of the text if nothing does.
+    fn after(&self, span: Span) -> Option<usize> {
+        let end = self.start(Span::new(span.end, span.end))?;
+        let mut rest = self.tokens.iter().filter(|(place, _)| *place >= end).peekable();
+        // The arguments of a function belong to it.
+        let mut depth = 0;
+        while let Some((_, token)) = rest.peek() {
+            match token {
+                Token::LParen => depth += 1,
+                Token::RParen if depth > 0 => depth -= 1,
+                _ if depth > 0 => {}
+                _ => break,
+            }
+            rest.next();
+        }
+        Some(rest.next().map_or(self.text.trim_end().len(), |(place, _)| *place))
+    }
+
     /// The parenthesis around a query.
     fn parenthesis(&self, query: &Query) -> Option<usize> {
         self.before(self.start(query.span())?, |token| *token == Token::LParen)
@@ -90,6 +114,17 @@ fn listed(insert: &ast::Insert, at: usize) -> Option<Expr> {
         SetExpr::Select(select) => item(select, at),
         _ => None,
     }
+}
+
+/// The `*` of a SELECT that an INSERT gets a value from: the one behind which nothing is selected.
+fn among_all(statement: &Statement, column: &str, value: Option<usize>) -> Option<Span> {
+    let Statement::Insert(insert) = statement else { return None };
+    let SetExpr::Select(select) = insert.source.as_ref()?.body.as_ref() else { return None };
+    let named = insert.columns.iter().position(|name| parser::last(name) == column);
+    let at = named.or(value.filter(|_| insert.columns.is_empty()))?;
+    let is_star = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
+    let star = select.projection.iter().position(is_star)?;
+    (star <= at && star + 1 == select.projection.len()).then(|| select.projection[star].span())
 }
 
 /// The first that is too much in an INSERT.
@@ -178,6 +213,10 @@ enum Wanted {
     Window,
     /// `*` where rows are grouped.
     Everything,
+    /// What stands in the place of a join's condition.
+    Condition,
+    /// The comparison of rows of other widths.
+    Entries,
 }
 
 fn wanted(message: &str) -> Option<Wanted> {
@@ -224,6 +263,8 @@ fn wanted(message: &str) -> Option<Wanted> {
         return quoted().map(if message.ends_with(" more than once") { Wanted::WithTwice } else { Wanted::With });
     }
     const FIXED: &[(&str, Wanted)] = &[
+        (NO_CONDITION, Wanted::Condition),
+        ("unequal number of entries", Wanted::Entries),
         ("INSERT has more expressions", Wanted::MoreValues),
         ("INSERT has more target columns", Wanted::MoreColumns),
         ("VALUES lists must all", Wanted::Row),
@@ -260,6 +301,8 @@ struct Search<'a> {
     written: Written<'a>,
     wanted: Wanted,
     found: Vec<usize>,
+    /// What may be meant, where nothing else is.
+    possible: Vec<usize>,
 }
 
 impl Visitor for Search<'_> {
@@ -288,8 +331,9 @@ impl Visitor for Search<'_> {
             }
             (Wanted::DistinctOrder, _) => match query.body.as_ref() {
                 SetExpr::Select(select) if select.distinct.is_some() => {
-                    let items: Vec<String> = select.projection.iter().map(ToString::to_string).collect();
-                    let unknown = |key: &&OrderByExpr| !items.iter().any(|item| says(item, &key.expr));
+                    let unknown = |key: &&OrderByExpr| {
+                        !matches!(key.expr, Expr::Value(_)) && !is_selected(&key.expr, &select.projection)
+                    };
                     order.unwrap_or_default().iter().find(unknown).map(|key| &key.expr)
                 }
                 _ => None,
@@ -329,7 +373,32 @@ impl Visitor for Search<'_> {
                 }
             }
             (Wanted::When, Expr::Case { conditions, operand: None, .. }) => {
-                conditions.iter().map(|when| &when.condition).find(|condition| is_plain(condition)).map(Spanned::span)
+                let open = conditions.iter().map(|when| &when.condition).filter(|condition| !is_truth(condition));
+                let open: Vec<&Expr> = open.collect();
+                self.possible.extend(open.iter().filter_map(|condition| self.written.start(condition.span())));
+                open.into_iter().find(|condition| is_plain(condition)).map(Spanned::span)
+            }
+            (Wanted::Entries, Expr::BinaryOp { left, right, .. }) if differ(left, right) => {
+                let is_sign = |token: &Token| {
+                    matches!(token, Token::Eq | Token::Neq | Token::Lt | Token::LtEq | Token::Gt | Token::GtEq)
+                };
+                let at = self.written.start(right.span()).and_then(|at| self.written.before(at, is_sign));
+                self.found.extend(at);
+                None
+            }
+            (Wanted::Entries, Expr::IsDistinctFrom(left, right) | Expr::IsNotDistinctFrom(left, right))
+                if differ(left, right) =>
+            {
+                let is_word = |token: &Token| matches!(token, Token::Word(word) if word.keyword == Keyword::IS);
+                let at = self.written.start(right.span()).and_then(|at| self.written.before(at, is_word));
+                self.found.extend(at);
+                None
+            }
+            (Wanted::Entries, Expr::InList { expr, list, .. }) if list.iter().any(|item| differ(expr, item)) => {
+                let is_word = |token: &Token| matches!(token, Token::Word(word) if word.keyword == Keyword::IN);
+                let first = list.first().and_then(|item| self.written.start(item.span()));
+                self.found.extend(first.and_then(|at| self.written.before(at, is_word)));
+                None
             }
             (Wanted::Array, Expr::Array(array)) => second(&array.elem).map(|expr| expr.span()),
             (Wanted::Case, Expr::Case { conditions, else_result, .. }) => {
@@ -415,6 +484,11 @@ impl Search<'_> {
                 }
                 _ => None,
             },
+            (Wanted::Condition, SetExpr::Select(select)) => {
+                let item = select.from.iter().find_map(without_condition);
+                self.found.extend(item.and_then(|item| self.written.after(item.span())));
+                None
+            }
             (Wanted::Having, SetExpr::Select(select)) => select.having.as_ref().map(Spanned::span),
             (Wanted::Union, SetExpr::SetOperation { right, .. }) => match right.as_ref() {
                 SetExpr::Select(select) if select.projection.len() == 1 => item(select, 0).map(|item| item.span()),
@@ -484,10 +558,9 @@ fn is_number(expr: &Expr, number: &str) -> bool {
     matches!(expr, Expr::Value(value) if matches!(&value.value, Value::Number(said, _) if said.as_str() == number))
 }
 
-/// Whether an item of a select list is this expression, or is called so.
-fn says(item: &str, expr: &Expr) -> bool {
-    let expr = expr.to_string();
-    item == expr || item.rsplit_once(" AS ").is_some_and(|(of, name)| of == expr || name == expr)
+/// Whether both are rows, of other widths.
+fn differ(one: &Expr, other: &Expr) -> bool {
+    entries(one).zip(entries(other)).is_some_and(|(one, other)| one != other)
 }
 
 /// The second of two; of more, one cannot tell which differs.

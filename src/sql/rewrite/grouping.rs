@@ -1,6 +1,6 @@
 //! `ROLLUP` and `CUBE` that name an expression twice, which the engine cannot group by: as the sets of grouping that they are.
 
-use super::aggregates;
+use super::aggregates::{Beyond, has};
 use datafusion::sql::sqlparser::ast::{Expr, GroupByExpr, Query, SelectItem, SetExpr, Value};
 
 /// As many sets as `CUBE` may stand for here.
@@ -24,7 +24,8 @@ pub fn spell_out(expression: &mut Expr) {
     *expression = Expr::GroupingSets(sets);
 }
 
-/// A number in `ROLLUP`, `CUBE` and `GROUPING SETS` is a column of the result; `GROUP BY ()` is one group of all rows.
+/// A number in `ROLLUP`, `CUBE` and `GROUPING SETS` is a column of the result; `GROUP BY ()` is one group of all rows, and so is HAVING
+/// without GROUP BY.
 pub fn positions(query: &mut Query) {
     let SetExpr::Select(select) = query.body.as_mut() else { return };
     let items = &select.projection;
@@ -47,11 +48,19 @@ pub fn positions(query: &mut Query) {
         }
     }
     let is_nothing = |part: &Expr| matches!(part, Expr::Tuple(parts) if parts.is_empty());
-    if by.iter().any(is_nothing) && modifiers.is_empty() {
-        by.retain(|part| !is_nothing(part));
-        if by.is_empty() && !items.iter().any(|item| matches!(item, SelectItem::UnnamedExpr(e) | SelectItem::ExprWithAlias { expr: e, .. } if aggregates::are_in(e))) {
-            by.push(Expr::GroupingSets(vec![Vec::new()]));
-        }
+    if !modifiers.is_empty() {
+        return;
+    }
+    let one_group = by.iter().any(is_nothing) || by.is_empty() && select.having.is_some();
+    by.retain(|part| !is_nothing(part));
+    let gathers = |item: &SelectItem| match item {
+        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => has(expr, Beyond::Aggregate),
+        _ => false,
+    };
+    let gathered = items.iter().any(gathers) || select.having.iter().any(|having| has(having, Beyond::Aggregate));
+    // Where something is gathered the engine groups by itself.
+    if one_group && by.is_empty() && !gathered {
+        by.push(Expr::GroupingSets(vec![Vec::new()]));
     }
 }
 

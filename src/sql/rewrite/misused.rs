@@ -3,13 +3,17 @@
 use super::super::missing;
 use super::super::parser::{fold, last};
 use super::super::semantics;
-use super::aggregates;
+use super::{aggregates, entries, is_selected, join_constraint};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{
-    Cte, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, LimitClause, Query, SelectItem,
-    SetExpr, Visit, Visitor,
+    BinaryOperator, Cte, Distinct, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Join,
+    JoinConstraint, LimitClause, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins, Visit,
+    Visitor,
 };
 use std::ops::ControlFlow;
+
+/// What is said of a join that lacks its condition; with its place it becomes an error of syntax there.
+pub const NO_CONDITION: &str = "a join needs ON or USING";
 
 /// Refuses it, as PostgreSQL does.
 pub fn must_not_be(query: &Query) -> Result<()> {
@@ -62,12 +66,25 @@ impl Visitor for Misused {
                 }
             }
         }
+        distinct(query)?;
         grouped(&query.body)
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> Found {
+        match select.from.iter().find_map(without_condition) {
+            Some(_) => refuse(Kind::Syntax, NO_CONDITION),
+            None => ControlFlow::Continue(()),
+        }
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> Found {
         match expr {
             Expr::Function(call) => called(call),
+            Expr::BinaryOp { left, op, right } if is_comparison(op) => of_one_width(left, [right.as_ref()]),
+            Expr::IsDistinctFrom(left, right) | Expr::IsNotDistinctFrom(left, right) => {
+                of_one_width(left, [right.as_ref()])
+            }
+            Expr::InList { expr, list, .. } => of_one_width(expr, list),
             Expr::InSubquery { expr, subquery, .. } => {
                 let asked = match expr.as_ref() {
                     Expr::Tuple(items) => items.len(),
@@ -80,6 +97,54 @@ impl Visitor for Misused {
                 }
             }
             _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// The relations of FROM among which a join lacks its condition.
+pub fn without_condition(item: &TableWithJoins) -> Option<&TableWithJoins> {
+    let mut relations = std::iter::once(&item.relation).chain(item.joins.iter().map(|join| &join.relation));
+    let within = relations.find_map(|relation| match relation {
+        TableFactor::NestedJoin { table_with_joins, .. } => without_condition(table_with_joins),
+        _ => None,
+    });
+    let lacks = |join: &Join| join_constraint(&join.join_operator) == Some(&JoinConstraint::None);
+    within.or_else(|| item.joins.iter().any(lacks).then_some(item))
+}
+
+/// Rows are compared with rows of as many columns.
+fn of_one_width<'a>(row: &Expr, others: impl IntoIterator<Item = &'a Expr>) -> Found {
+    let Some(width) = entries(row) else { return ControlFlow::Continue(()) };
+    match others.into_iter().filter_map(entries).any(|other| other != width) {
+        true => refuse(Kind::Syntax, "unequal number of entries in row expressions"),
+        false => ControlFlow::Continue(()),
+    }
+}
+
+fn is_comparison(op: &BinaryOperator) -> bool {
+    use BinaryOperator::{Eq, Gt, GtEq, Lt, LtEq, NotEq};
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq)
+}
+
+/// Of rows that are distinct nothing is known but what is selected. Whether a name alone is a column is found out later.
+fn distinct(query: &Query) -> Found {
+    let SetExpr::Select(select) = query.body.as_ref() else { return ControlFlow::Continue(()) };
+    let keys = match query.order_by.as_ref().map(|order| &order.kind) {
+        Some(OrderByKind::Expressions(keys)) if matches!(select.distinct, Some(Distinct::Distinct)) => keys.as_slice(),
+        _ => &[],
+    };
+    let name = |key: &Expr| {
+        let mut key = key;
+        while let Expr::Nested(inner) = key {
+            key = inner;
+        }
+        matches!(key, Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_))
+    };
+    match keys.iter().all(|key| name(&key.expr) || is_selected(&key.expr, &select.projection)) {
+        true => ControlFlow::Continue(()),
+        false => {
+            let message = "for SELECT DISTINCT, ORDER BY expressions must appear in select list";
+            refuse(Kind::InvalidColumnReference, message)
         }
     }
 }

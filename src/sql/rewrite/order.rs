@@ -1,13 +1,15 @@
 //! ORDER BY as PostgreSQL reads it: a number is a column of the result, also where the query groups, and so is a name alone; a name
 //! within an expression is a column of what is selected from.
 
-use super::super::names::HIDDEN;
+use super::super::names::{self, HIDDEN};
 use super::super::parser::fold;
+use super::outputs::gives;
 use datafusion::sql::sqlparser::ast::{
-    Distinct, Expr, Ident, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor,
-    TableWithJoins, Value,
+    CastKind, Distinct, Expr, Ident, ObjectNamePart, OrderBy, OrderByExpr, OrderByKind, Query, Select, SelectItem,
+    SetExpr, TableFactor, TableWithJoins, Value, visit_expressions_mut,
 };
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 /// Says the ORDER BY of a query in words that the engine reads so too.
 pub fn spell_out(query: &mut Query) {
@@ -22,6 +24,15 @@ pub fn spell_out(query: &mut Query) {
     let Query { body, order_by: Some(OrderBy { kind: OrderByKind::Expressions(keys), .. }), .. } = query else {
         return;
     };
+    for key in keys.iter_mut() {
+        // A name or a number in parentheses is one all the same.
+        let alone = |inner: &Expr| matches!(inner, Expr::Identifier(_) | Expr::Value(_) | Expr::Nested(_));
+        while let Expr::Nested(inner) = &key.expr
+            && alone(inner)
+        {
+            key.expr = inner.as_ref().clone();
+        }
+    }
     let mut seen = HashSet::new();
     // What was ordered by once is in order.
     keys.retain(|key| seen.insert(key.expr.to_string()));
@@ -46,17 +57,72 @@ fn as_selected(key: &mut Expr, items: &[SelectItem]) {
     }
 }
 
-/// The name that an expression is selected under, instead of it: of what is distinct the engine knows no more.
+/// The name that an expression is selected under, instead of it, or the words that it is selected in: of what is distinct the engine
+/// knows no more.
 fn by_name(key: &mut Expr, items: &[SelectItem]) {
+    if matches!(key, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) {
+        return;
+    }
     let named = |item: &SelectItem| match item {
-        SelectItem::ExprWithAlias { expr, alias } if expr == key && !matches!(key, Expr::Identifier(_)) => {
-            Some(Expr::Identifier(alias.clone()))
-        }
+        SelectItem::ExprWithAlias { expr, alias } if same(expr, key) => Some(Expr::Identifier(alias.clone())),
+        SelectItem::UnnamedExpr(expr) if same(expr, key) => Some(expr.clone()),
         _ => None,
     };
     if let Some(name) = items.iter().find_map(named) {
         *key = name;
     }
+}
+
+/// Whether what is ordered by is selected as well: under its name, or as the same expression.
+pub fn is_selected(key: &Expr, items: &[SelectItem]) -> bool {
+    let called = |name: &str| matches!(key, Expr::Identifier(said) if fold(said) == name);
+    items.iter().any(|item| match item {
+        SelectItem::UnnamedExpr(expr) => called(&names::name(expr)) || same(expr, key),
+        SelectItem::ExprWithAlias { expr, alias } => called(&fold(alias)) || same(expr, key),
+        // Among all columns any may be.
+        _ => matches!(key, Expr::Identifier(_) | Expr::CompoundIdentifier(_)),
+    })
+}
+
+/// Whether two expressions are the same however they are written: in capitals, in parentheses, with `::` or CAST. A column may be said with
+/// its relation and without.
+fn same(one: &Expr, other: &Expr) -> bool {
+    let ((one, relations), (other, others)) = (plain(one), plain(other));
+    let alike = |(a, b): (&Option<String>, &Option<String>)| a.is_none() || b.is_none() || a == b;
+    one == other && relations.iter().zip(&others).all(alike)
+}
+
+/// An expression without what makes no difference, and the relation that each of its columns was said with.
+fn plain(expr: &Expr) -> (Expr, Vec<Option<String>>) {
+    let (mut expr, mut relations) = (expr.clone(), Vec::new());
+    let _ = visit_expressions_mut(&mut expr, |part| {
+        while let Expr::Nested(inner) = part {
+            *part = inner.as_ref().clone();
+        }
+        match part {
+            Expr::Identifier(name) => {
+                relations.push(None);
+                *name = Ident::new(fold(name));
+            }
+            Expr::CompoundIdentifier(path) => {
+                let mut path: Vec<String> = path.iter().map(fold).collect();
+                let name = path.pop().unwrap_or_default();
+                relations.push(path.pop());
+                *part = Expr::Identifier(Ident::new(name));
+            }
+            Expr::Cast { kind, .. } => *kind = CastKind::Cast,
+            Expr::Function(call) => {
+                for name in &mut call.name.0 {
+                    if let ObjectNamePart::Identifier(name) = name {
+                        *name = Ident::new(fold(name));
+                    }
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::<()>::Continue(())
+    });
+    (expr, relations)
 }
 
 /// What is selected at a place, instead of the number of the place.
@@ -113,24 +179,8 @@ pub fn mean_columns(select: &mut Select, keys: &mut [OrderByExpr], outermost: bo
     }
 }
 
-/// HAVING knows no names of the result.
-pub fn mean_columns_in_having(select: &mut Select) {
-    if select.having.is_none() {
-        return;
-    }
-    let Some(relation) = only_relation(select) else { return };
-    let (items, having) = (&select.projection, &mut select.having);
-    super::level::change(having, |expression| {
-        if let Expr::Identifier(name) = expression
-            && items.iter().any(|item| gives(item, &fold(name)))
-        {
-            *expression = Expr::CompoundIdentifier(vec![relation.clone(), name.clone()]);
-        }
-    });
-}
-
 /// The name of the relation of FROM, if there is only one.
-fn only_relation(select: &Select) -> Option<Ident> {
+pub(super) fn only_relation(select: &Select) -> Option<Ident> {
     let [TableWithJoins { relation, joins }] = select.from.as_slice() else { return None };
     if !joins.is_empty() {
         return None;
@@ -141,16 +191,6 @@ fn only_relation(select: &Select) -> Option<Ident> {
         }
         TableFactor::Table { name, .. } => name.0.last().and_then(|part| part.as_ident()).cloned(),
         _ => None,
-    }
-}
-
-/// Whether something else than a column of that name is selected under a name.
-fn gives(item: &SelectItem, name: &str) -> bool {
-    match item {
-        SelectItem::ExprWithAlias { expr, alias } => {
-            fold(alias) == name && !matches!(expr, Expr::Identifier(column) if fold(column) == name)
-        }
-        _ => false,
     }
 }
 

@@ -31,6 +31,11 @@ pub fn compare(expression: &mut Expr) {
     }
 }
 
+/// How many columns `(a, b)` or `ROW(a)` has; none of what is no row.
+pub fn entries(expression: &Expr) -> Option<usize> {
+    row(expression).map(|columns| columns.len())
+}
+
 /// The columns of `(a, b)` or `ROW(a)`.
 fn row(expression: &Expr) -> Option<Vec<&Expr>> {
     match expression {

@@ -3,9 +3,10 @@
 use super::super::parser::fold;
 use super::super::planner::parse_expression;
 use super::level;
+use super::order::only_relation;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Ident, Query, SelectItem, SetExpr, TableAliasColumnDef, TableFactor, UnaryOperator, Value,
-    Visit, VisitMut, Visitor, VisitorMut, visit_expressions,
+    BinaryOperator, Expr, Ident, Query, Select, SelectItem, SetExpr, TableAliasColumnDef, TableFactor, UnaryOperator,
+    Value, Visit, VisitMut, Visitor, VisitorMut, visit_expressions, visit_expressions_mut,
 };
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -60,21 +61,25 @@ impl Visitor for Names {
     }
 }
 
-/// `EXISTS` and `IN` with subqueries among the values of a query: the engine knows them in conditions only.
-pub fn as_values(item: &mut SelectItem) {
-    level::change(item, |expression| {
+/// `EXISTS` and `IN` with subqueries among the values of a query and what it groups by: the engine knows them in conditions only.
+pub fn as_values(select: &mut Select) {
+    let relation = only_relation(select);
+    let mut change = |expression: &mut Expr| {
         super::membership::as_membership(expression);
         super::limits::spell_out(expression);
-        if let Some(value) = value_of(expression) {
+        if let Some(value) = value_of(expression, relation.as_ref()) {
             *expression = value;
         }
-    });
+    };
+    level::change(&mut select.projection, &mut change);
+    level::change(&mut select.group_by, &mut change);
 }
 
-fn value_of(expression: &Expr) -> Option<Expr> {
+/// Such an expression as a value. Where the query is `over` one relation alone, its columns can be said with that.
+fn value_of(expression: &Expr, over: Option<&Ident>) -> Option<Expr> {
     let (value, negated) = match expression {
         Expr::Exists { subquery, negated } => (any_row(subquery, "")?, *negated),
-        Expr::InSubquery { expr, subquery, negated } => (is_among(expr, subquery)?, *negated),
+        Expr::InSubquery { expr, subquery, negated } => (is_among(expr, subquery, over)?, *negated),
         _ => return None,
     };
     Some(match negated {
@@ -83,31 +88,43 @@ fn value_of(expression: &Expr) -> Option<Expr> {
     })
 }
 
+/// Whether a query is no more than a SELECT of columns and literals with a condition.
+fn is_plain(query: &Query) -> bool {
+    let SetExpr::Select(select) = query.body.as_ref() else { return false };
+    let named = |item: &SelectItem| match item {
+        SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => true,
+        SelectItem::UnnamedExpr(e) | SelectItem::ExprWithAlias { expr: e, .. } => {
+            matches!(e, Expr::Value(_) | Expr::Identifier(_) | Expr::CompoundIdentifier(_))
+        }
+        _ => false,
+    };
+    select.distinct.is_none()
+        && select.having.is_none()
+        && !super::groups(select)
+        && select.projection.iter().all(named)
+        && query.with.is_none()
+        && query.limit_clause.is_none()
+        && query.fetch.is_none()
+}
+
+/// A plain query with one more condition.
+fn and_where(select: &mut Select, condition: Expr) {
+    select.selection = Some(match select.selection.take() {
+        Some(before) => Expr::BinaryOp {
+            left: Box::new(Expr::Nested(Box::new(before))),
+            op: BinaryOperator::And,
+            right: Box::new(condition),
+        },
+        None => condition,
+    });
+}
+
 /// `(SELECT count(*) > 0 FROM (query) WHERE condition)`
 fn any_row(query: &Query, condition: &str) -> Option<Expr> {
     // The condition of a plain query, where the outer query's columns usually are, stays next to its count.
     let columns = usize::from(!condition.is_empty());
     let counted = around("SELECT count(*) > 0", query, condition, columns)?;
-    let plain = match query.body.as_ref() {
-        SetExpr::Select(select) => {
-            let named = |item: &SelectItem| match item {
-                SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => true,
-                SelectItem::UnnamedExpr(e) | SelectItem::ExprWithAlias { expr: e, .. } => {
-                    matches!(e, Expr::Value(_) | Expr::Identifier(_) | Expr::CompoundIdentifier(_))
-                }
-                _ => false,
-            };
-            select.distinct.is_none()
-                && select.having.is_none()
-                && !super::groups(select)
-                && select.projection.iter().all(named)
-                && query.with.is_none()
-                && query.limit_clause.is_none()
-                && query.fetch.is_none()
-        }
-        _ => false,
-    };
-    if !plain || !condition.is_empty() {
+    if !is_plain(query) || !condition.is_empty() {
         return Some(Expr::Subquery(counted));
     }
     let (SetExpr::Select(outer), mut inner) = (counted.body.as_ref(), query.clone()) else { return None };
@@ -118,40 +135,75 @@ fn any_row(query: &Query, condition: &str) -> Option<Expr> {
             let (SelectItem::UnnamedExpr(named) | SelectItem::ExprWithAlias { expr: named, .. }) = item else {
                 continue;
             };
-            if matches!(named, Expr::Value(_)) {
-                continue;
+            if !matches!(named, Expr::Value(_)) {
+                and_where(select, parse_expression(&format!("({named} IS NULL OR true)")).ok()?);
             }
-            let there = parse_expression(&format!("({named} IS NULL OR true)")).ok()?;
-            select.selection = Some(match select.selection.take() {
-                Some(condition) => Expr::BinaryOp {
-                    left: Box::new(Expr::Nested(Box::new(condition))),
-                    op: BinaryOperator::And,
-                    right: Box::new(there),
-                },
-                None => there,
-            });
         }
     }
     Some(Expr::Subquery(Box::new(inner)))
 }
 
 /// `x IN (query)`, which is NULL where x or a row of the query is NULL and nothing is equal.
-fn is_among(expr: &Expr, query: &Query) -> Option<Expr> {
+fn is_among(expr: &Expr, query: &Query, over: Option<&Ident>) -> Option<Expr> {
     let mut value =
         parse_expression("CASE WHEN 1 THEN true WHEN (2 IS NULL AND 3) OR 4 THEN NULL ELSE false END").ok()?;
     // Which of its columns are NULL no join of the engine's can tell.
     if matches!(expr, Expr::Tuple(_)) {
         return None;
     }
-    let column = column(0);
-    let parts = [
-        any_row(query, &format!(" WHERE {column} = ({expr})"))?,
-        Expr::Nested(Box::new(expr.clone())),
-        any_row(query, " WHERE true")?,
-        any_row(query, &format!(" WHERE {column} IS NULL"))?,
-    ];
+    let own = Expr::Nested(Box::new(expr.clone()));
+    let parts = match correlated(expr, query, over) {
+        Some([equal, any, null]) => [any_row(&equal, "")?, own, any_row(&any, "")?, any_row(&null, "")?],
+        None => {
+            let column = column(0);
+            [
+                any_row(query, &format!(" WHERE {column} = ({expr})"))?,
+                own,
+                any_row(query, " WHERE true")?,
+                any_row(query, &format!(" WHERE {column} IS NULL"))?,
+            ]
+        }
+    };
     let _ = VisitMut::visit(&mut value, &mut Fill(&parts));
     Some(value)
+}
+
+/// The rows of a plain query that looks outside where its column is `expr`, all of them, and those where it is NULL. The engine joins with
+/// such a query itself only, and not with one around it: so the conditions are put into it, with the columns of `expr` said so that they
+/// are not taken for its own.
+fn correlated(expr: &Expr, query: &Query, over: Option<&Ident>) -> Option<[Query; 3]> {
+    if !is_plain(query) || !looks_outside(query) {
+        return None;
+    }
+    let SetExpr::Select(select) = query.body.as_ref() else { return None };
+    let [SelectItem::UnnamedExpr(item) | SelectItem::ExprWithAlias { expr: item, .. }] = select.projection.as_slice()
+    else {
+        return None;
+    };
+    let mut inside = Names::default();
+    let _ = Visit::visit(query, &mut inside);
+    let (mut clear, mut expr) = (!level::asks(expr), expr.clone());
+    let _ = visit_expressions_mut(&mut expr, |part| {
+        if let (Expr::Identifier(name), Some(over)) = (&*part, over) {
+            *part = Expr::CompoundIdentifier(vec![over.clone(), name.clone()]);
+        }
+        clear &= match &*part {
+            Expr::Identifier(_) => false,
+            Expr::CompoundIdentifier(path) => {
+                path.len().checked_sub(2).is_some_and(|at| !inside.0.contains(&fold(&path[at])))
+            }
+            _ => true,
+        };
+        ControlFlow::<()>::Continue(())
+    });
+    let with = |condition: String| {
+        let mut query = query.clone();
+        let SetExpr::Select(select) = query.body.as_mut() else { return None };
+        and_where(select, Expr::Nested(Box::new(parse_expression(&condition).ok()?)));
+        Some(query)
+    };
+    let [equal, null] = [format!("{item} = ({expr})"), format!("{item} IS NULL")].map(with);
+    clear.then_some([equal?, query.clone(), null?])
 }
 
 /// Puts expressions in place of their numbers.

@@ -1,7 +1,7 @@
-//! What an aggregate has computed before it: subqueries among its arguments, which the engine looks for in projections and conditions
-//! only, and expressions of ROLLUP and CUBE, which it knows again by the words that they had at first.
+//! What an aggregate has computed before it: subqueries among its arguments and its keys, which the engine looks for in projections and
+//! conditions only, and expressions of ROLLUP and CUBE, which it knows again by the words that they had at first.
 
-use super::correlated::is_subquery;
+use super::correlated::{asks, is_subquery};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, Result as DfResult};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
@@ -38,27 +38,31 @@ pub fn computed_beneath(aggregate: Aggregate) -> DfResult<LogicalPlan> {
     over(aggregate.input, computed)?.aggregate(aggregate.group_expr, aggregates)?.build()
 }
 
-/// An aggregate whose grouping sets are of columns, called as the expressions that they had.
+/// An aggregate whose grouping sets, and keys with subqueries in them, are columns called as the expressions that they were.
 pub fn grouped_beneath(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
     let mut computed: Vec<Expr> = Vec::new();
-    let sets = aggregate.group_expr.iter().map(|expr| match expr {
-        Expr::GroupingSet(_) => expr.clone().map_children(|part| {
-            if matches!(part, Expr::Column(_)) {
-                return Ok(Transformed::no(part));
-            }
-            let name = part.schema_name().to_string();
-            if !computed.iter().any(|known| known.schema_name().to_string() == name) {
-                computed.push(part.alias(name.clone()));
-            }
-            Ok(Transformed::yes(Expr::Column(Column::from_name(name))))
+    let mut column = |part: Expr| {
+        let name = part.schema_name().to_string();
+        if !computed.iter().any(|known| known.schema_name().to_string() == name) {
+            computed.push(part.alias(name.clone()));
+        }
+        Expr::Column(Column::from_name(name))
+    };
+    let keys = aggregate.group_expr.iter().map(|key| match key {
+        Expr::GroupingSet(_) => key.clone().map_children(|part| {
+            Ok(match part {
+                part @ Expr::Column(_) => Transformed::no(part),
+                part => Transformed::yes(column(part)),
+            })
         }),
-        other => Ok(Transformed::no(other.clone())),
+        key if asks(key) => Ok(Transformed::yes(column(key.clone()))),
+        key => Ok(Transformed::no(key.clone())),
     });
-    let sets = sets.map(|set| Ok(set?.data)).collect::<DfResult<Vec<_>>>()?;
+    let keys = keys.map(|key| Ok(key?.data)).collect::<DfResult<Vec<_>>>()?;
     if computed.is_empty() {
         return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
     }
-    Ok(Transformed::yes(over(aggregate.input, computed)?.aggregate(sets, aggregate.aggr_expr)?.build()?))
+    Ok(Transformed::yes(over(aggregate.input, computed)?.aggregate(keys, aggregate.aggr_expr)?.build()?))
 }
 
 /// The plan with more columns.

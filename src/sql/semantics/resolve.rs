@@ -23,6 +23,7 @@ use super::super::missing;
 use super::super::parameters::{self, Parameters, is_open};
 use super::beneath::{computed_beneath, grouped_beneath};
 use super::common::{self, Value};
+use super::correlated::asks;
 use super::decimal::Decimals;
 use super::marked::{Marked, has_a_row};
 use super::moment::Extract;
@@ -35,9 +36,9 @@ use super::{
 };
 use crate::catalog::SqlType;
 use crate::error::{Error, Result};
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::{DataType, FieldRef, TimeUnit};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion, TreeNodeRewriter};
-use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
+use datafusion::common::{Column, DFSchema, ExprSchema, Result as DfResult, ScalarValue};
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
@@ -49,18 +50,18 @@ use std::sync::Arc;
 /// Resolves all expressions of a plan and of its subqueries.
 pub fn resolve(plan: LogicalPlan, params: &Parameters) -> DfResult<LogicalPlan> {
     let plan = lateral::as_columns(plan)?;
-    Ok(plan.rewrite_with_subqueries(&mut Plans { params, recursive: 0 })?.data)
+    Ok(plan.rewrite_with_subqueries(&mut Plans { params, recursive: 0, outside: Vec::new() })?.data)
 }
 
 /// Resolves an expression over `schema`.
 pub fn resolve_expression(expr: Expr, schema: &DFSchema, params: &Parameters) -> DfResult<Expr> {
-    Ok(expr.rewrite(&mut Expressions { schema, params, integers: true })?.data)
+    Ok(expr.rewrite(&mut Expressions { schema, params, integers: true, outside: &[] })?.data)
 }
 
 /// Resolves an argument of a table function, which names no column. Its numbers stay as the engine has them.
 pub fn resolve_argument(expr: Expr, params: &Parameters) -> DfResult<Expr> {
     let schema = DFSchema::empty();
-    Ok(expr.rewrite(&mut Expressions { schema: &schema, params, integers: false })?.data)
+    Ok(expr.rewrite(&mut Expressions { schema: &schema, params, integers: false, outside: &[] })?.data)
 }
 
 struct Plans<'a> {
@@ -68,6 +69,52 @@ struct Plans<'a> {
     /// Recursive queries around this plan. Their working table has the types that the engine's planner gave it, so
     /// numbers within keep theirs.
     recursive: usize,
+    /// What the subqueries around this plan may look at outside, the innermost last.
+    outside: Vec<DFSchema>,
+}
+
+impl Plans<'_> {
+    /// The plan with its inputs and subqueries resolved. A subquery comes behind the inputs: what it looks at has the types that it
+    /// has in the end, since a number may have become `integer`.
+    fn inputs_first(&mut self, plan: LogicalPlan) -> DfResult<LogicalPlan> {
+        let plan = match plan {
+            LogicalPlan::Join(mut join) => {
+                join.left = Arc::new(Arc::unwrap_or_clone(join.left).rewrite_with_subqueries(self)?.data);
+                // Behind LATERAL it sees the rows beside it.
+                self.outside.push(join.left.schema().as_ref().clone());
+                let right = Arc::unwrap_or_clone(join.right).rewrite_with_subqueries(self);
+                self.outside.pop();
+                join.right = Arc::new(right?.data);
+                LogicalPlan::Join(join)
+            }
+            plan => plan.map_children(|input| input.rewrite_with_subqueries(self))?.data,
+        };
+        self.outside.push(input_schema(&plan)?);
+        let plan = plan.map_subqueries(|subquery| subquery.rewrite_with_subqueries(self));
+        self.outside.pop();
+        Ok(plan?.data)
+    }
+}
+
+/// Whether a plan has subqueries of its own, or one beside it that may look at its rows.
+fn is_looked_at(plan: &LogicalPlan) -> DfResult<bool> {
+    if let LogicalPlan::Join(join) = plan
+        && join.right.exists(|node| Ok(matches!(node, LogicalPlan::Subquery(_))))?
+    {
+        return Ok(true);
+    }
+    let mut found = false;
+    plan.apply_expressions(|expr| {
+        found |= asks(expr);
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Ok(found)
+}
+
+/// A column outside of a subquery, as it is by now.
+fn outer(field: FieldRef, column: Column, outside: &[DFSchema]) -> Expr {
+    let found = outside.iter().rev().find_map(|schema| schema.field_from_column(&column).ok().cloned());
+    Expr::OuterReferenceColumn(found.unwrap_or(field), column)
 }
 
 impl TreeNodeRewriter for Plans<'_> {
@@ -75,9 +122,13 @@ impl TreeNodeRewriter for Plans<'_> {
 
     fn f_down(&mut self, plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
         self.recursive += usize::from(matches!(plan, LogicalPlan::RecursiveQuery(_)));
-        match plan {
-            LogicalPlan::Aggregate(aggregate) => grouped_beneath(aggregate),
-            plan => Ok(Transformed::no(plan)),
+        let plan = match plan {
+            LogicalPlan::Aggregate(aggregate) => grouped_beneath(aggregate)?.data,
+            plan => plan,
+        };
+        match is_looked_at(&plan)? {
+            true => Ok(Transformed::new(self.inputs_first(plan)?, true, TreeNodeRecursion::Jump)),
+            false => Ok(Transformed::yes(plan)),
         }
     }
 
@@ -86,6 +137,14 @@ impl TreeNodeRewriter for Plans<'_> {
             self.recursive -= 1;
             return Ok(Transformed::yes(LogicalPlan::RecursiveQuery(recursive::settled(query)?)));
         }
+        if let LogicalPlan::Subquery(mut subquery) = plan {
+            let columns = subquery.outer_ref_columns.into_iter().map(|expr| match expr {
+                Expr::OuterReferenceColumn(field, column) => outer(field, column, &self.outside),
+                other => other,
+            });
+            subquery.outer_ref_columns = columns.collect();
+            return Ok(Transformed::yes(LogicalPlan::Subquery(subquery)));
+        }
         // Its numbers are counts of rows, not values.
         if let LogicalPlan::Limit(_) = &plan {
             let plan = plan.map_expressions(|expr| Ok(Transformed::yes(as_count(expr))))?.data;
@@ -93,7 +152,8 @@ impl TreeNodeRewriter for Plans<'_> {
         }
         let schema = input_schema(&plan)?;
         let names = NamePreserver::new(&plan);
-        let mut expressions = Expressions { schema: &schema, params: self.params, integers: self.recursive == 0 };
+        let (params, integers, outside) = (self.params, self.recursive == 0, self.outside.as_slice());
+        let mut expressions = Expressions { schema: &schema, params, integers, outside };
         plan.map_expressions(|expr| {
             let name = names.save(&expr);
             Ok(expr.rewrite(&mut expressions)?.update_data(|expr| name.restore(expr)))
@@ -136,7 +196,7 @@ impl TreeNodeRewriter for Plans<'_> {
             LogicalPlan::Union(union) => {
                 let union = sets::lent(union)?;
                 sets::must_be_alike(&union)?;
-                Ok(unions::with_types(floats::union(unions::texts_together(union)?)?.data))
+                Ok(unions::with_types(floats::union(unions::together(union)?)?.data))
             }
             LogicalPlan::Unnest(_) => match plan.recompute_schema()? {
                 LogicalPlan::Unnest(unnest) => elements::unnested(unnest),
@@ -188,11 +248,14 @@ fn untyped(value: Expr) -> Expr {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Expressions<'a> {
     schema: &'a DFSchema,
     params: &'a Parameters,
     /// Whether whole numbers get their types.
     integers: bool,
+    /// What can be named outside of the query.
+    outside: &'a [DFSchema],
 }
 
 impl TreeNodeRewriter for Expressions<'_> {
@@ -219,6 +282,7 @@ impl TreeNodeRewriter for Expressions<'_> {
                 Ok(n) => Expr::Literal(ScalarValue::Int32(Some(n)), None),
                 Err(_) => Expr::Literal(ScalarValue::Int64(Some(n)), None),
             },
+            Expr::OuterReferenceColumn(field, column) => outer(field, column, self.outside),
             Expr::BinaryExpr(binary) => self.binary(binary)?,
             Expr::Column(column) if column.name.starts_with(NTILE) => {
                 let column = Expr::Column(column);
@@ -315,6 +379,13 @@ impl Expressions<'_> {
                 if let Some(call) = postgres_call("jsonb_contains", sides) {
                     return Ok(call);
                 }
+            }
+            let is_text =
+                |side: &Expr| !is_unknown(side) && self.type_of(side).is_some_and(|t| class(&t) == Class::Text);
+            if is_text(&left) || is_text(&right) {
+                let named = [&left, &right]
+                    .map(|side| if is_unknown(side) { "unknown".to_owned() } else { self.name_of(side) });
+                return Err(missing::operator(&format!("{} {op} {}", named[0], named[1])));
             }
         } else if op == Operator::BitwiseXor && left == right {
             // To the engine it would be zero, also of NULL.

@@ -70,19 +70,20 @@ pub async fn create_model(
     let bytes = trained.to_bytes()?;
     let id = there.as_ref().map_or_else(|| ddl.new_id(), |(id, _)| *id);
     let file = ddl.context.database.manager.store().files().create(FileKind::Model, id, &bytes)?;
-    let metrics = trained
-        .evaluation()
+    let facts = trained.facts();
+    let metrics = facts
+        .evaluation
         .iter()
         .filter_map(|m| Some((m.metric.clone(), m.segment.clone(), m.value?, m.n as u64)))
         .collect();
-    if trained.trained_rows() < MODEL_TRAIN_ROWS_FEW {
+    if facts.trained_rows < MODEL_TRAIN_ROWS_FEW {
         ddl.context.warn(format!(
             "model \"{name}\" was trained on {} rows; below {MODEL_TRAIN_ROWS_FEW} its answers mean little",
-            trained.trained_rows()
+            facts.trained_rows
         ));
     }
-    if trained.skipped_rows() > 0 {
-        ddl.context.notice(format!("model \"{name}\": {} rows without a label were left out", trained.skipped_rows()));
+    if facts.skipped_rows > 0 {
+        ddl.context.notice(format!("model \"{name}\": {} rows without a label were left out", facts.skipped_rows));
     }
     let mut model = match there {
         Some((_, model)) => model,
@@ -109,7 +110,7 @@ pub async fn create_model(
         query: text,
         options: options.clone(),
         snapshot: ddl.txn.snapshot().seq,
-        rows: trained.trained_rows() as u64,
+        rows: facts.trained_rows as u64,
         seconds: started.elapsed().as_secs_f64(),
         metrics,
         created_ms: chrono::Utc::now().timestamp_millis(),

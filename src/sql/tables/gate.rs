@@ -264,19 +264,24 @@ fn relation_facts(context: &Context, id: ObjectId, table: &Table) -> RelationAcc
     }
 }
 
+/// What governance calls a right, if it may be on a relation.
+fn on_relations(privilege: Privilege) -> Option<governance::access::Privilege> {
+    Some(match privilege {
+        Privilege::Select => governance::access::Privilege::Select,
+        Privilege::Insert => governance::access::Privilege::Insert,
+        Privilege::Update => governance::access::Privilege::Update,
+        Privilege::Delete => governance::access::Privilege::Delete,
+        Privilege::Truncate => governance::access::Privilege::Truncate,
+        Privilege::References => governance::access::Privilege::References,
+        Privilege::Trigger => governance::access::Privilege::Trigger,
+        Privilege::Usage | Privilege::Unmask => return None,
+    })
+}
+
 /// Rights that were given, one for each column where they are on columns.
 fn grants_of(context: &Context, grants: &[Grant]) -> Vec<governance::access::Grant> {
     let grants = grants.iter().flat_map(|grant| {
-        let privilege = match grant.privilege {
-            Privilege::Select => governance::access::Privilege::Select,
-            Privilege::Insert => governance::access::Privilege::Insert,
-            Privilege::Update => governance::access::Privilege::Update,
-            Privilege::Delete => governance::access::Privilege::Delete,
-            Privilege::Truncate => governance::access::Privilege::Truncate,
-            Privilege::References => governance::access::Privilege::References,
-            Privilege::Trigger => governance::access::Privilege::Trigger,
-            Privilege::Usage | Privilege::Unmask => return Vec::new(),
-        };
+        let Some(privilege) = on_relations(grant.privilege) else { return Vec::new() };
         let grantee = context.snapshot.catalog.role_name(grant.role);
         let one = |column_name: Option<String>| governance::access::Grant {
             grantee: grantee.clone(),
@@ -321,14 +326,8 @@ pub fn may(context: &Context, owner: ObjectId, grants: &[Grant], privilege: Priv
     if context.has_role(owner) || context.has_grant(grants, privilege) {
         return true;
     }
-    let asked = match privilege {
-        Privilege::Select => governance::access::Privilege::Select,
-        Privilege::Insert => governance::access::Privilege::Insert,
-        Privilege::Update => governance::access::Privilege::Update,
-        Privilege::References => governance::access::Privilege::References,
-        // They are on the whole alone.
-        _ => return false,
-    };
+    // Others are on the whole alone.
+    let Some(asked) = on_relations(privilege).filter(|_| privilege.is_of_columns()) else { return false };
     let owner = context.snapshot.catalog.role_name(owner);
     let relation = RelationAccess { owner, grants: grants_of(context, grants), ..RelationAccess::default() };
     governance::may(&role_facts(context, context.role), &relation, asked, columns)

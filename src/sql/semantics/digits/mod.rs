@@ -418,6 +418,10 @@ impl Scope<'_> {
     fn over(&self, expr: &Expr, pass: &mut Pass) -> DfResult<Option<Of>> {
         let Expr::WindowFunction(call) = expr else { return Ok(None) };
         let Some(arg) = call.params.args.first() else { return Ok(None) };
+        // The least and the greatest of numbers that show the same places show these.
+        if matches!(call.fun.name(), "min" | "max") {
+            return Ok(self.places(arg, pass)?.and_then(Of::known).map(Of::Known));
+        }
         let function = match &call.fun {
             WindowFunctionDefinition::AggregateUDF(function) if function.name() == "sum" => {
                 WindowFunctionDefinition::AggregateUDF(max_udaf())

@@ -94,7 +94,7 @@ impl Expressions<'_> {
     /// What a window function is over. Its numbers behind the first are the engine's.
     fn within_window(&self, params: &mut WindowFunctionParams) -> DfResult<()> {
         let rewrite = |expr: &mut Expr| {
-            let mut within = Expressions { schema: self.schema, params: self.params, integers: self.integers };
+            let mut within = *self;
             *expr = std::mem::take(expr).rewrite(&mut within)?.data;
             DfResult::Ok(())
         };

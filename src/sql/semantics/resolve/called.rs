@@ -37,7 +37,7 @@ impl Expressions<'_> {
         if paths_into_json(&call) {
             // Which was not looked into.
             for arg in call.args.iter_mut().filter(|arg| !matches!(arg, Expr::Literal(..))) {
-                let mut within = Expressions { schema: self.schema, params: self.params, integers: false };
+                let mut within = Expressions { integers: false, ..*self };
                 *arg = std::mem::take(arg).rewrite(&mut within)?.data;
             }
         }
