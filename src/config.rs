@@ -292,6 +292,8 @@ pub const INLINE_BYTES_MAX: usize = 32 * 1024;
 pub const SHAPES_MAX: usize = 64;
 /// Bytes of a text up to which it has a shape.
 pub const SHAPE_BYTES_MAX: usize = 2048;
+/// Bytes in memory up to which small segments that a commit merges are one of the tree of rows.
+pub const MERGED_BYTES_MAX: usize = 128 * 1024;
 /// Small segments of one table before a commit merges some of them.
 pub const SMALL_SEGMENTS_MAX: usize = 128;
 /// Rows from which on a small segment is merged with others of its kind only, and no more with those of single rows.

@@ -24,8 +24,8 @@ use super::statistics::TableSummary;
 use super::transaction::{Transaction, conflict, name_taken};
 use crate::catalog::{FIRST_USER_ID, Object, ObjectId, Table};
 use crate::config::{
-    CHUNK_CACHE_BYTES, FEW_ROWS, FORMAT_VERSION, FORMAT_VERSION_BLOCKS, FORMAT_VERSION_LINEAGE, INLINE_BYTES_MAX,
-    KEY_INDEX_BYTES, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX,
+    CHUNK_CACHE_BYTES, FEW_ROWS, FORMAT_VERSION, FORMAT_VERSION_BLOCKS, FORMAT_VERSION_LINEAGE, KEY_INDEX_BYTES,
+    MERGED_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX,
 };
 use crate::crypto::Scope;
 use crate::encoding::{from_value, id_key, to_value_of};
@@ -477,7 +477,7 @@ impl Manager {
             }
             Ok(())
         };
-        if rows > 0 && whole.get_array_memory_size() <= INLINE_BYTES_MAX {
+        if rows > 0 && whole.get_array_memory_size() <= MERGED_BYTES_MAX {
             // It goes with the commit: a file would keep all who commit waiting for syncs of its own.
             let location = Location::Memory(Arc::new(Held::of(whole.columns().to_vec())));
             let segment = Segment { id: self.new_id(), rows, bytes: 0, location, parts: None, deleted: None };
