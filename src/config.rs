@@ -20,14 +20,19 @@ pub const FORMAT_VERSION_RIGHTS: u8 = 7;
 pub const FORMAT_VERSION_RULES: u8 = 8;
 /// The version of lineage, and of the commit state where there is some: a program that does not know of it would not follow names of columns.
 pub const FORMAT_VERSION_LINEAGE: u8 = 9;
+/// The version of the manifest of a small segment, whose rows may be written column after column, and of the audit log since its blocks
+/// have one MAC each.
+pub const FORMAT_VERSION_SMALL: u8 = 10;
 /// Runs of a relation's quality rules that are kept.
 pub const QUALITY_RUNS_KEPT: usize = 100;
 /// Flows that are kept of one object; of more the two that were seen longest ago become one.
 pub const LINEAGE_FLOWS_MAX: usize = 256;
 /// Milliseconds within which a flow that is seen again by the same role is not written again.
 pub const LINEAGE_REPEAT_MS: i64 = 60_000;
-/// Entries of the audit log in one value at most.
+/// Entries of the audit log under one MAC at most.
 pub const AUDIT_BLOCK_ENTRIES_MAX: usize = 128;
+/// Values of the audit log, each of one commit, that are made one.
+pub const AUDIT_BLOCK_LINKS: usize = 128;
 /// Entries of the audit log that wait in memory, at which what must be logged is refused.
 pub const AUDIT_WAITING_MAX: usize = 1 << 16;
 /// How often what waits for the audit log is written, in milliseconds.
@@ -116,16 +121,19 @@ pub const SLED_FLUSH_PATIENCE_MS: u64 = 200;
 pub const SLED_OPEN_SECONDS_MAX: u64 = 600;
 /// Bytes of one log of the journal; a longer one is followed by a new one.
 pub const JOURNAL_LOG_BYTES: u64 = 16 << 20;
+/// Bytes of zeros that are written ahead of the journal's frames at once.
+pub const JOURNAL_AHEAD_BYTES: u64 = 512 << 10;
 /// Bytes of journal after which the asset store is written out as a checkpoint.
 pub const JOURNAL_CHECKPOINT_BYTES: u64 = 64 << 20;
 /// Batches that may be durable in the journal and not applied before those that follow wait.
-pub const UNAPPLIED_BATCHES_MAX: usize = 256;
+pub const UNAPPLIED_BATCHES_MAX: usize = 2048;
 /// Bytes of stack of threads that run statements: as deep as plans may be.
 pub const THREAD_STACK_BYTES: usize = 16 << 20;
 /// A task waits on its own thread for what takes no longer.
 pub const SOON: Duration = Duration::from_millis(1);
-/// Durable batches that are applied together, and bytes of their values, of which one is enough.
-pub const APPLIED_BATCHES: usize = 64;
+/// Durable batches that are applied together, and bytes of their values, of which one is enough. As most small segments come and go
+/// within so many, they never reach the asset store.
+pub const APPLIED_BATCHES: usize = 512;
 /// See [`APPLIED_BATCHES`].
 pub const APPLIED_BYTES: usize = 4 << 20;
 /// Checkpoints that are kept, with the logs from the oldest of them on.
@@ -284,8 +292,14 @@ pub const INLINE_BYTES_MAX: usize = 32 * 1024;
 pub const SHAPES_MAX: usize = 64;
 /// Bytes of a text up to which it has a shape.
 pub const SHAPE_BYTES_MAX: usize = 2048;
-/// Small segments of one table before a commit merges them into a file.
+/// Bytes in memory up to which small segments that a commit merges are one of the tree of rows.
+pub const MERGED_BYTES_MAX: usize = 128 * 1024;
+/// Small segments of one table before a commit merges some of them.
 pub const SMALL_SEGMENTS_MAX: usize = 128;
+/// Rows from which on a small segment is merged with others of its kind only, and no more with those of single rows.
+pub const FEW_ROWS: usize = 64;
+/// Bytes up to which those of a small segment stay in memory: of all such segments of a table 128 KiB.
+pub const KEPT_BYTES_MAX: usize = 1024;
 /// Different values that a column's profile counts exactly; beyond, it estimates.
 pub const PROFILE_DISTINCT_EXACT_MAX: usize = 100_000;
 /// Numbers that a column's profile keeps for quantiles; the rank of a quantile has a standard error of at most 0.4 %.

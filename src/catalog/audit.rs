@@ -1,7 +1,9 @@
 //! What the audit log keeps: who did what, and when.
 
 use super::object::ObjectId;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
 
 /// How much is logged; each level has what those before it have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -70,6 +72,34 @@ pub enum AuditAction {
 }
 
 impl AuditAction {
+    /// Every action, in the order of their numbers.
+    const ALL: [Self; 14] = [
+        Self::Login,
+        Self::LoginFailed,
+        Self::Ddl,
+        Self::Rights,
+        Self::Policy,
+        Self::Tag,
+        Self::Key,
+        Self::Erasure,
+        Self::Training,
+        Self::System,
+        Self::Write,
+        Self::Read,
+        Self::Denied,
+        Self::Audit,
+    ];
+
+    /// Its number in the log.
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The action of this number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+
     /// The word for it.
     pub fn name(self) -> &'static str {
         match self {
@@ -113,6 +143,16 @@ pub enum AuditState {
 }
 
 impl AuditState {
+    /// Its number in the log.
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The state of this number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        [Self::Done, Self::RolledBack, Self::Failed].get(usize::from(number)).copied()
+    }
+
     /// The word for it.
     pub fn name(self) -> &'static str {
         match self {
@@ -120,6 +160,36 @@ impl AuditState {
             Self::RolledBack => "rolled_back",
             Self::Failed => "failed",
         }
+    }
+}
+
+/// The number of a statement, shown as a UUID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StatementId(pub [u8; 16]);
+
+impl fmt::Display for StatementId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, byte) in self.0.iter().enumerate() {
+            let before = if matches!(at, 4 | 6 | 8 | 10) { "-" } else { "" };
+            write!(f, "{before}{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for StatementId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for StatementId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b'-').collect();
+        let pairs = digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+        let bytes = pairs.collect::<Option<Vec<u8>>>().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Self).ok_or_else(|| D::Error::custom("the number of a statement is no UUID"))
     }
 }
 
@@ -158,9 +228,9 @@ pub struct AuditEntry {
     /// Address of the client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
-    /// The statement's number, as a UUID.
+    /// The statement's number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub statement: Option<String>,
+    pub statement: Option<StatementId>,
     /// The statement's first words.
     pub command: String,
     /// What statements have in common that differ in literals only.
@@ -202,5 +272,29 @@ impl AuditEntry {
             && self.fingerprint == other.fingerprint
             && self.objects == other.objects
             && self.sqlstate == other.sqlstate
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_those_of_the_log() {
+        for (number, action) in AuditAction::ALL.into_iter().enumerate() {
+            assert_eq!(
+                (usize::from(action.number()), AuditAction::from_number(action.number())),
+                (number, Some(action))
+            );
+        }
+        assert_eq!(AuditAction::from_number(14), None);
+        for state in [AuditState::Done, AuditState::RolledBack, AuditState::Failed] {
+            assert_eq!(AuditState::from_number(state.number()), Some(state));
+        }
+        let id = StatementId(std::array::from_fn(|at| at as u8 * 17));
+        let text = "\"00112233-4455-6677-8899-aabbccddeeff\"";
+        assert_eq!(serde_json::to_string(&id).unwrap(), text);
+        assert_eq!(serde_json::from_str::<StatementId>(text).unwrap(), id);
+        assert!(serde_json::from_str::<StatementId>("\"0011\"").is_err());
     }
 }

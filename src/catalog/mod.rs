@@ -25,7 +25,7 @@ mod temporary;
 mod types;
 mod version;
 
-pub use audit::{AuditAction, AuditEntry, AuditLevel, AuditObject, AuditState};
+pub use audit::{AuditAction, AuditEntry, AuditLevel, AuditObject, AuditState, StatementId};
 pub use comment::Comment;
 pub use constraint::{Action, CheckConstraint, CheckOption, ForeignKey};
 pub use deferral::Deferral;

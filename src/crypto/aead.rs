@@ -36,6 +36,18 @@ pub(super) fn seal(key: &LessSafeKey, nonce: [u8; NONCE_LEN], aad: &[u8], buf: &
         .map_err(|_| Error::internal("a value is too long to be sealed at once"))
 }
 
+/// Seals `buf` in place; gives the tag.
+pub(super) fn seal_apart(
+    key: &LessSafeKey,
+    nonce: [u8; NONCE_LEN],
+    aad: &[u8],
+    buf: &mut [u8],
+) -> Result<[u8; BLOCK_TAG_BYTES]> {
+    let too_long = || Error::internal("a value is too long to be sealed at once");
+    let tag = key.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), buf);
+    tag.ok().and_then(|tag| tag.as_ref().try_into().ok()).ok_or_else(too_long)
+}
+
 /// Opens `buf` in place and takes the tag off; on failure `buf` holds nothing of use.
 pub(super) fn open(key: &LessSafeKey, nonce: [u8; NONCE_LEN], aad: &[u8], buf: &mut Vec<u8>) -> Result<()> {
     let length =

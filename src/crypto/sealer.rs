@@ -37,14 +37,14 @@ impl ValueSealer {
         let data_key = self.bunch.current(Scope::of(self.purpose, owner))?;
         let key = self.key(data_key, epoch)?;
         let counter = self.bunch.next_counter().to_be_bytes();
-        let mut text = Vec::with_capacity(plain.len() + aead::BLOCK_TAG_BYTES);
-        text.extend_from_slice(plain);
-        aead::seal(&key, nonce(counter), aad, &mut text)?;
         let mut sealed = Vec::with_capacity(plain.len() + SEAL_BYTES);
         sealed.extend(data_key.to_be_bytes());
         sealed.extend(epoch.to_be_bytes());
         sealed.extend(counter);
-        sealed.append(&mut text);
+        let text = sealed.len();
+        sealed.extend_from_slice(plain);
+        let tag = aead::seal_apart(&key, nonce(counter), aad, &mut sealed[text..])?;
+        sealed.extend(tag);
         Ok(sealed)
     }
 

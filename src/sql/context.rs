@@ -161,7 +161,7 @@ impl Context {
 
     /// The statement's number, as a UUID.
     pub fn statement_id(&self) -> String {
-        self.database.statements.uuid(self.statement)
+        self.database.statements.id(self.statement).to_string()
     }
 
     /// Sends a NOTICE.

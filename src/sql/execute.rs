@@ -438,8 +438,7 @@ pub async fn change_by_key(session: &mut Session) -> Result<Option<Outcome>> {
     loop {
         let Some(change) = session.kept_change() else { return Ok(None) };
         let mut txn = session.transaction()?.clone();
-        let plans = change.plans(&session.transaction()?.snapshot().catalog);
-        let planned = plans.then(|| session.context());
+        let planned = change.plans().then(|| session.context());
         let context = match &planned {
             Some((context, _)) => context.clone(),
             None => Arc::new(session.statement_context()),

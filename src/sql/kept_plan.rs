@@ -32,7 +32,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::sql::sqlparser::ast;
 use parking_lot::Mutex;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A place for the plan of one query, or of one change.
 #[derive(Default)]
@@ -40,6 +40,7 @@ pub struct KeptPlan {
     query: Mutex<Option<Arc<Kept>>>,
     /// The change of one row that a statement is, or that it is none.
     change: Mutex<Option<(Terms, Option<Arc<Change>>)>>,
+    fingerprint: OnceLock<String>,
 }
 
 /// What a plan is kept for: it holds where all of this is the same.
@@ -121,6 +122,11 @@ impl KeptPlan {
             Some(columns) if *as_is => batch(schema.clone(), columns, 1)?,
             Some(columns) => names::renamed_batch(schema, &batch(lookup.schema().clone(), columns, 1)?)?,
         }))
+    }
+
+    /// What the audit log calls all texts that run as this statement; `make` tells it of one of them.
+    pub fn fingerprint(&self, make: impl FnOnce() -> String) -> &str {
+        self.fingerprint.get_or_init(make)
     }
 
     /// The change of one row that is kept.

@@ -509,7 +509,7 @@ impl Session {
 
     /// Commits the session's transaction, and tells those who listen.
     pub(super) async fn commit(&mut self, mut txn: Transaction) -> Result<u64> {
-        let entries = self.take_audit();
+        let entries = Arc::new(self.take_audit());
         // What writes nothing has no batch to go with.
         let goes_with = !txn.is_empty() && !entries.is_empty();
         if goes_with {
@@ -519,7 +519,7 @@ impl Session {
         let committed = channels::commit(&self.database, txn, &self.pending, (&mut self.listener, pid)).await;
         match &committed {
             Ok(_) if goes_with => {}
-            committed => self.note_audit(entries, committed.is_ok()),
+            committed => self.note_audit(Arc::unwrap_or_clone(entries), committed.is_ok()),
         }
         committed
     }

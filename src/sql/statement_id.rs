@@ -1,5 +1,6 @@
 //! Numbers of statements: what lineage and the audit log call one by.
 
+use crate::catalog::StatementId;
 use crate::crypto::random;
 use crate::error::Result;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,14 +25,13 @@ impl Statements {
     }
 
     /// A statement's number as a UUID of version 8 (RFC 9562): the run, which is random, and the number.
-    pub fn uuid(&self, number: u64) -> String {
+    pub fn id(&self, number: u64) -> StatementId {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&self.run);
         bytes[8..].copy_from_slice(&number.to_be_bytes());
         bytes[6] = 0x80 | (bytes[6] & 0x0f);
         bytes[8] = 0x80 | (bytes[8] & 0x3f);
-        let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        [&hex[..4], &hex[4..6], &hex[6..8], &hex[8..10], &hex[10..]].map(|part| part.concat()).join("-")
+        StatementId(bytes)
     }
 }
 
@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn statements_have_numbers_of_their_own() {
         let (one, other) = (Statements::new().unwrap(), Statements::new().unwrap());
-        let ids = [one.uuid(one.next()), one.uuid(one.next()), other.uuid(other.next())];
+        let ids = [one.id(one.next()), one.id(one.next()), other.id(other.next())].map(|id| id.to_string());
         assert!(ids[0] != ids[1] && ids[0] != ids[2]);
         assert!(ids.iter().all(|id| id.len() == 36 && &id[14..15] == "8" && &id[19..20] == "8"));
         assert!(ids[1].ends_with("-8000-000000000002"));

@@ -19,7 +19,7 @@ use super::log_file::{self, Chain, LogKind, LogReader, LogWriter};
 use super::paths::{named, remove_file, sync_folder};
 use super::record::Commit;
 use super::retention::Retention;
-use crate::config::{CHECKPOINTS_KEPT, JOURNAL_LOG_BYTES};
+use crate::config::{CHECKPOINTS_KEPT, JOURNAL_AHEAD_BYTES, JOURNAL_LOG_BYTES};
 use crate::crypto::{Keyring, Purpose};
 use crate::error::{Error, Kind, Result};
 use crate::fail;
@@ -253,7 +253,8 @@ fn begin(dir: &Path, keyring: &Keyring, last: u64, chain: Chain) -> Result<LogWr
     let path = dir.join(format!("{:020}.{LOG}", last + 1));
     // One of that name holds no whole commit: it was begun, and nothing came of it.
     remove_file(&path)?;
-    let log = LogWriter::create(&path, LogKind::Journal, last + 1, chain, keyring)?;
+    let mut log = LogWriter::create(&path, LogKind::Journal, last + 1, chain, keyring)?;
+    log.keep_ahead(JOURNAL_AHEAD_BYTES);
     log.sync()?;
     sync_folder(dir)?;
     Ok(log)

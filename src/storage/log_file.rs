@@ -9,9 +9,13 @@
 //! the chain: SHA-256 over the chain before and the sealed bytes of the frame before; it begins with `previous`, where the log
 //! before this one ended. So no frame can be changed, moved, left out or put in, within a log or between logs. Frame 0 is
 //! empty and vouches for the header. `made` is when the log was begun, in milliseconds since 1970. What a cut-off write leaves behind the last whole frame does not open.
+//!
+//! A log that is synced after each write has zeros ahead of its frames, so that a sync need not tell the file system of a longer file:
+//! that takes several times as long as the frames themselves. They go when the log ends; where a killed process left them they are its end.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::paths::named;
@@ -48,6 +52,10 @@ pub(super) struct LogWriter {
     index: u64,
     chain: Chain,
     bytes: u64,
+    /// Zeros that are kept ahead.
+    ahead: u64,
+    /// Bytes of the file with those ahead.
+    reserved: u64,
     sealed: Vec<u8>,
     /// The data key it is sealed with.
     pub data_key: u32,
@@ -72,7 +80,9 @@ impl LogWriter {
         let mut file = made.map_err(|error| named(path, &error))?;
         file.write_all(&header).map_err(|error| named(path, &error))?;
         let (path, bytes, sealed) = (path.to_path_buf(), HEADER_BYTES as u64, Vec::new());
-        let mut log = Self { path, file, key, header, index: 0, chain: previous, bytes, sealed, data_key };
+        let (index, ahead, reserved) = (0, 0, bytes);
+        let mut log =
+            Self { path, file, key, header, index, chain: previous, bytes, ahead, reserved, sealed, data_key };
         log.append(&[], false)?;
         log.write()?;
         Ok(log)
@@ -94,10 +104,30 @@ impl LogWriter {
         Ok(())
     }
 
+    /// Keeps so many zeros ahead of what is written from now on.
+    pub(super) fn keep_ahead(&mut self, bytes: u64) {
+        self.ahead = bytes;
+        self.reserve(self.bytes);
+    }
+
+    /// Puts zeros behind a place if there are none. Without room for them frames come where the file ends, as they can.
+    fn reserve(&mut self, end: u64) {
+        if self.ahead == 0 || end <= self.reserved && self.reserved > self.bytes {
+            return;
+        }
+        let from = self.reserved.max(self.bytes);
+        let zeros = vec![0; (end + self.ahead - from) as usize];
+        if self.file.write_all_at(&zeros, from).is_ok() {
+            self.reserved = end + self.ahead;
+        }
+    }
+
     /// Writes the frames sealed since the last call.
     pub(super) fn write(&mut self) -> Result<()> {
-        self.file.write_all(&self.sealed).map_err(|error| named(&self.path, &error))?;
-        self.bytes += self.sealed.len() as u64;
+        let end = self.bytes + self.sealed.len() as u64;
+        self.reserve(end);
+        self.file.write_all_at(&self.sealed, self.bytes).map_err(|error| named(&self.path, &error))?;
+        self.bytes = end;
         self.sealed.clear();
         Ok(())
     }
@@ -120,9 +150,18 @@ impl LogWriter {
         &self.path
     }
 
-    /// Bytes in the file.
+    /// Bytes of the file, without the zeros ahead.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
+    }
+}
+
+impl Drop for LogWriter {
+    fn drop(&mut self) {
+        if self.reserved > self.bytes {
+            // Where it fails they stay, and are read as the end.
+            let _ = self.file.set_len(self.bytes);
+        }
     }
 }
 
@@ -189,9 +228,9 @@ impl LogReader {
         }
     }
 
-    /// The next frame, or `None` at the end. `Corruption` when something stands there that does not open.
+    /// The next frame, or `None` at the end, behind which there may be zeros. `Corruption` when something stands there that does not open.
     pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>> {
-        if self.at == self.bytes.len() {
+        if self.bytes[self.at..].iter().all(|byte| *byte == 0) {
             return Ok(None);
         }
         let broken = || {
@@ -297,5 +336,36 @@ mod tests {
             let (read, finished) = frames(&path, &keyring);
             assert!(found.starts_with(&read) && !finished, "cut at {place}");
         }
+    }
+
+    #[test]
+    fn zeros_ahead_are_the_end_and_go_with_the_writer() {
+        let dir = tempfile::tempdir().unwrap();
+        let keyring = keyring(dir.path());
+        let path = dir.path().join("log");
+        let mut log = LogWriter::create(&path, LogKind::Journal, 7, [9; 32], &keyring).unwrap();
+        log.keep_ahead(1000);
+        let (mut lengths, mut grown) = (Vec::new(), 0);
+        for n in 0..20 {
+            log.append(&vec![n; 150], false).unwrap();
+            log.write().unwrap();
+            let length = fs::metadata(&path).unwrap().len();
+            assert!(length > log.bytes(), "there are always some ahead");
+            grown += u64::from(lengths.last() != Some(&length));
+            lengths.push(length);
+            assert_eq!(frames(&path, &keyring).0.len(), usize::from(n) + 2);
+        }
+        assert!((2..8).contains(&grown), "{grown}");
+        // What a cut-off write leaves is no end.
+        let mut bytes = fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() = 1;
+        let torn = dir.path().join("torn");
+        fs::write(&torn, &bytes).unwrap();
+        let mut read = LogReader::open(&torn, LogKind::Journal, &keyring).unwrap();
+        assert_eq!((0..20).filter(|_| read.next().unwrap().is_some()).count(), 20);
+        assert!(read.next().is_err());
+        let end = log.bytes();
+        drop(log);
+        assert_eq!(fs::metadata(&path).unwrap().len(), end);
     }
 }

@@ -78,7 +78,8 @@ impl RowSealer {
     fn seal(&self, owner: u64, tree: Tree, key: &[u8], value: &[u8]) -> Result<Vec<Row>> {
         let (first, rest) = value.split_at(value.len().min(FIRST_BYTES));
         let parts = rest.len().div_ceil(PART_BYTES);
-        let link = random::<LINK_BYTES>()?;
+        // Most values have one part, and need none: to ask the system for it would cost more than to seal them.
+        let link = if parts > 0 { random::<LINK_BYTES>()? } else { [0; LINK_BYTES] };
         let mut plain = Vec::with_capacity(2 + LINK_BYTES + first.len());
         // The bound on values keeps this within 16 bits.
         plain.extend((parts as u16).to_be_bytes());

@@ -341,7 +341,12 @@ impl SealedEngine {
             Ok(())
         };
         let row_key = first_key(&write.key);
-        if transaction.get(tree, &row_key)?.is_some_and(|old| may_have_parts(&old)) {
+        let old = transaction.get(tree, &row_key)?;
+        if old.is_none() && rows.is_empty() {
+            // It came and went within the group.
+            return Ok(());
+        }
+        if old.is_some_and(|old| may_have_parts(&old)) {
             // The new value has rows.len() - 1 parts, which overwrite the old ones. The old value may be beyond opening.
             for part in rows.len().max(1) as u16.. {
                 let part_key = part_key(&write.key, part);

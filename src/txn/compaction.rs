@@ -567,9 +567,13 @@ mod tests {
         let manager = open(folder.path());
         let mut txn = manager.begin(false);
         txn.put_object(TABLE, Object::Table(facts())).unwrap();
-        let most = crate::config::SMALL_SEGMENTS_MAX as i64;
-        (0..most).for_each(|id| manager.append(&mut txn, TABLE, &rows(id..id + 1)).unwrap());
         manager.commit(txn).unwrap();
+        let most = crate::config::SMALL_SEGMENTS_MAX as i64;
+        for id in 0..most {
+            let mut txn = manager.begin(false);
+            manager.append(&mut txn, TABLE, &rows(id..id + 1)).unwrap();
+            manager.commit(txn).unwrap();
+        }
         assert_eq!(manager.current().rows(TABLE).segments.len(), most as usize);
         let mut early = manager.begin(false);
         assert_eq!(delete(&manager, &mut early, |id| id == 5), 1);

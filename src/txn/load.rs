@@ -10,11 +10,11 @@ use super::cluster::sorted;
 use super::hash::Hashes;
 use super::keys::{self, KeyBytes, KeyIndex};
 use super::locks::Items;
-use super::parts::{Part, Parts, cut};
+use super::parts::{Part, Parts, cut, nameless};
 use super::pieces;
 use super::segment::{FileRef, Location, Segment};
 use super::transaction::Transaction;
-use crate::catalog::{KeyConstraint, ObjectId, Table};
+use crate::catalog::{Catalog, KeyConstraint, ObjectId, Table};
 use crate::config::{INLINE_BYTES_MAX, SEGMENT_ROWS_MAX};
 use crate::error::{Error, Result};
 use crate::storage::FileKind;
@@ -95,12 +95,13 @@ impl Prepared {
 impl Manager {
     /// Adds rows to a table within a transaction and checks its keys. The columns must be the table's, in order.
     pub fn append(&self, txn: &mut Transaction, table: ObjectId, batch: &RecordBatch) -> Result<()> {
-        let facts = facts(txn, table)?;
+        let catalog = txn.snapshot().catalog.clone();
+        let facts = facts(&catalog, table)?;
         for piece in pieces::within(batch, self.segment_bytes()) {
             for start in (0..piece.num_rows()).step_by(SEGMENT_ROWS_MAX) {
                 let part = piece.slice(start, SEGMENT_ROWS_MAX.min(piece.num_rows() - start));
-                let prepared = self.prepare(table, &facts, part, Keys::New)?;
-                self.attach(txn, table, &facts, prepared, Keys::New)?;
+                let prepared = self.prepare(table, facts, part, Keys::New)?;
+                self.attach(txn, table, facts, prepared, Keys::New)?;
             }
         }
         Ok(())
@@ -140,12 +141,16 @@ impl Manager {
         prepared: Prepared,
         known: Keys,
     ) -> Result<()> {
-        let id = self.new_id();
         let Prepared { rows, place, keys, .. } = prepared;
-        let place = place.of_segment(id);
-        let mut keys = keys.map(Vec::into_iter);
         // Of rows that took the place of others only those need be noted that an index in memory can follow.
         let noted = known != Keys::Kept || rows <= NOTED_ROWS_MAX || self.may_have_index(txn, table, 0);
+        let growing = match &place {
+            Place::Memory(batch) if noted => txn.growing(table, batch),
+            _ => None,
+        };
+        let (id, first) = growing.unwrap_or_else(|| (self.new_id(), 0));
+        let place = place.of_segment(id);
+        let mut keys = keys.map(Vec::into_iter);
         if !noted {
             txn.leave_unnoted(table, id);
         }
@@ -159,7 +164,7 @@ impl Manager {
                 Keys::Kept => None,
                 Keys::New | Keys::Late => self.held(txn, table, key, columns, &wanted)?.first().copied(),
             };
-            let twice = txn.note_keys(table, &key.name, id, &wanted).filter(|_| known != Keys::Kept);
+            let twice = txn.note_keys(table, &key.name, (id, first), &wanted).filter(|_| known != Keys::Kept);
             if let Some(row) = held.into_iter().chain(twice).min() {
                 return Err(keys::duplicate(facts, key, &columns()?, row));
             }
@@ -233,7 +238,7 @@ impl Manager {
         for segment in added {
             let mut keys = keys::bytes_of(key, &self.read(table, &segment, &key.columns)?)?;
             keys.iter_mut().enumerate().filter(|(row, _)| segment.is_deleted(*row)).for_each(|(_, key)| *key = None);
-            txn.note_keys(table, &key.name, segment.id, &keys);
+            txn.note_keys(table, &key.name, (segment.id, 0), &keys);
         }
         Ok(())
     }
@@ -242,11 +247,11 @@ impl Manager {
     pub(super) fn write_chunk(&self, table: ObjectId, facts: &Table, id: u64, batch: &RecordBatch) -> Result<Segment> {
         let rows = batch.num_rows();
         let page_rows = pieces::page_rows(batch);
-        let cut = cut(facts, batch.columns(), rows)?;
-        let (location, mut bytes) = self.write_file(table, &cut.whole, page_rows)?;
+        let cut = cut(facts, batch.columns(), rows);
+        let (location, mut bytes) = self.write_file(table, &nameless(cut.whole, rows)?, page_rows)?;
         let mut parts = Vec::new();
         for (class, columns, values) in cut.parts {
-            let (location, more) = self.write_file(class, &values, page_rows)?;
+            let (location, more) = self.write_file(class, &nameless(values, rows)?, page_rows)?;
             bytes += more;
             parts.push(Part { class, columns, location });
         }
@@ -263,11 +268,8 @@ impl Manager {
     }
 }
 
-fn facts(txn: &Transaction, table: ObjectId) -> Result<Arc<Table>> {
-    match txn.snapshot().catalog.table_by_id(table) {
-        Some(facts) => Ok(Arc::new(facts.clone())),
-        None => Err(Error::internal("rows for a table that is not in the catalogue")),
-    }
+fn facts(catalog: &Catalog, table: ObjectId) -> Result<&Table> {
+    catalog.table_by_id(table).ok_or_else(|| Error::internal("rows for a table that is not in the catalogue"))
 }
 
 /// Cores of the machine; asking for them costs more than inserting a row.
@@ -305,7 +307,7 @@ impl std::fmt::Debug for Prepared {
 impl Loader {
     /// A loader of a table that the transaction sees.
     pub fn new(manager: Arc<Manager>, txn: &Transaction, table: ObjectId) -> Result<Self> {
-        let facts = facts(txn, table)?;
+        let facts = Arc::new(facts(&txn.snapshot().catalog, table)?.clone());
         let (running, waiting, late) = (VecDeque::new(), Vec::new(), Vec::new());
         Ok(Self {
             bytes_max: manager.segment_bytes(),

@@ -7,6 +7,7 @@
 use super::audit::Audit;
 use super::cache::ColumnCache;
 use super::committing::Committing;
+use super::held::Held;
 use super::history::History;
 use super::key_indexes::KeyIndexes;
 use super::keys::{self, KeyBytes};
@@ -14,17 +15,17 @@ use super::learnt::Learnt;
 use super::lineage::{self, Lineage};
 use super::locks::{Locks, Moves};
 use super::manifest;
-use super::parts::{Cut, Part, Parts, cut, nameless};
+use super::parts::{Cut, Part, Parts, cut};
 use super::past::PastStates;
 use super::plain_indexes::PlainIndexes;
-use super::segment::{self, FileRef, Location, Segment};
+use super::segment::{self, FileRef, InlineRef, Location, Segment};
 use super::snapshot::{Snapshot, TableRows};
 use super::statistics::TableSummary;
 use super::transaction::{Transaction, conflict, name_taken};
 use crate::catalog::{FIRST_USER_ID, Object, ObjectId, Table};
 use crate::config::{
-    CHUNK_CACHE_BYTES, FORMAT_VERSION, FORMAT_VERSION_BLOCKS, FORMAT_VERSION_LINEAGE, INLINE_BYTES_MAX,
-    KEY_INDEX_BYTES, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX,
+    CHUNK_CACHE_BYTES, FEW_ROWS, FORMAT_VERSION, FORMAT_VERSION_BLOCKS, FORMAT_VERSION_LINEAGE, KEY_INDEX_BYTES,
+    MERGED_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX,
 };
 use crate::crypto::Scope;
 use crate::encoding::{from_value, id_key, to_value_of};
@@ -398,7 +399,7 @@ impl Manager {
         Ok(())
     }
 
-    /// Puts segments of memory into the store; merges the small ones when there are many.
+    /// Puts segments of memory into the store; merges small ones when there are many.
     fn settle(
         &self,
         id: ObjectId,
@@ -409,11 +410,10 @@ impl Manager {
         moved: &mut Merged,
     ) -> Result<TableRows> {
         let mut settled = rows.clone();
-        let small = |s: &Segment| !matches!(s.location, Location::File(_));
         if let Some(table) = table
-            && settled.segments.iter().filter(|s| small(s)).count() > SMALL_SEGMENTS_MAX
+            && let Some(merges) = merging(&settled.segments)
         {
-            let (merge, keep): (Vec<_>, Vec<_>) = settled.segments.drain(..).partition(|s| small(s));
+            let (merge, keep): (Vec<_>, Vec<_>) = settled.segments.drain(..).partition(|segment| merges(segment));
             settled.segments = keep;
             let merged = self.merge(id, table, &merge, moved)?;
             moved.rows.note(seq, id, &merge, &merged);
@@ -421,27 +421,28 @@ impl Manager {
             settled.segments.sort_by_key(|s| s.id);
         }
         for slot in &mut settled.segments {
-            if let Location::Memory(columns) = &slot.location {
-                let cut = match table {
-                    Some(table) => cut(table, columns, slot.rows)?,
-                    None => Cut { whole: nameless(columns.to_vec(), slot.rows)?, parts: Vec::new() },
-                };
-                let mut stored = (**slot).clone();
-                let mut put = |owner: ObjectId, values: &RecordBatch| -> Result<Location> {
-                    let bytes = segment::encode(values)?;
-                    stored.bytes += bytes.len() as u64;
-                    batch.put(Tree::Rows, manifest::segment_key(owner, slot.id), bytes);
-                    Ok(Location::Inline(Arc::default()))
-                };
-                let location = put(id, &cut.whole)?;
-                let parts = cut.parts.into_iter().map(|(class, columns, values)| {
-                    let location = put(class, &values)?;
-                    Ok(Part { class, columns, location })
-                });
-                let parts = parts.collect::<Result<Vec<_>>>()?;
-                (stored.location, stored.parts) = (location, Parts::of(parts));
-                *slot = Arc::new(stored);
-            }
+            let Location::Memory(held) = &slot.location else { continue };
+            let columns = held.columns()?;
+            let cut = match table {
+                Some(table) => cut(table, columns, slot.rows),
+                None => Cut { whole: columns.to_vec(), parts: Vec::new() },
+            };
+            let mut stored = (**slot).clone();
+            let mut put = |owner: ObjectId, values: &[ArrayRef]| -> Result<Location> {
+                let bytes = segment::encode(values, slot.rows)?;
+                stored.bytes += bytes.len() as u64;
+                let inline = InlineRef::of(&bytes);
+                batch.put(Tree::Rows, manifest::segment_key(owner, slot.id), bytes);
+                Ok(Location::Inline(Arc::new(inline)))
+            };
+            let location = put(id, &cut.whole)?;
+            let parts = cut.parts.into_iter().map(|(class, columns, values)| {
+                let location = put(class, &values)?;
+                Ok(Part { class, columns, location })
+            });
+            let parts = parts.collect::<Result<Vec<_>>>()?;
+            (stored.location, stored.parts) = (location, Parts::of(parts));
+            *slot = Arc::new(stored);
         }
         Ok(settled)
     }
@@ -476,9 +477,9 @@ impl Manager {
             }
             Ok(())
         };
-        if rows > 0 && whole.get_array_memory_size() <= INLINE_BYTES_MAX {
+        if rows > 0 && whole.get_array_memory_size() <= MERGED_BYTES_MAX {
             // It goes with the commit: a file would keep all who commit waiting for syncs of its own.
-            let location = Location::Memory(Arc::new(whole.columns().to_vec()));
+            let location = Location::Memory(Arc::new(Held::of(whole.columns().to_vec())));
             let segment = Segment { id: self.new_id(), rows, bytes: 0, location, parts: None, deleted: None };
             note(&segment, &whole)?;
             return Ok(vec![Arc::new(segment)]);
@@ -496,8 +497,11 @@ impl Manager {
     /// Makes a commit the checked state, on which the next one builds.
     fn follow(&self, txn: &Transaction, latest: &Snapshot, next: &Arc<Snapshot>, moved: Merged) {
         for (table, rows) in next.tables.iter() {
-            if latest.tables.get(table).is_none_or(|before| !Arc::ptr_eq(before, rows)) {
-                rows.segments.iter().flat_map(|s| s.files()).for_each(|file| file.keep(true));
+            let before = latest.tables.get(table);
+            if before.is_none_or(|before| !Arc::ptr_eq(before, rows)) {
+                let none = TableRows::default();
+                let changes = before.map_or(&none, |before| before.as_ref()).changes(rows);
+                changes.iter().filter_map(|(_, new)| *new).flat_map(|s| s.files()).for_each(|file| file.keep(true));
             }
         }
         let mut indexes = self.keys.lock();
@@ -538,15 +542,11 @@ impl Manager {
         for (table, before) in latest.tables.iter() {
             let rows = next.rows(*table);
             if !Arc::ptr_eq(before, &rows) {
-                for segment in &before.segments {
+                for (segment, now) in before.changes(&rows) {
                     // Of a segment that is still there a class may have gone.
-                    let now = rows.segment(segment.id).filter(|now| !Arc::ptr_eq(now, segment));
-                    let there = rows.segment(segment.id).is_some();
-                    let stays = |file: &FileRef| match now {
-                        Some(now) => now.files().any(|other| other.id == file.id),
-                        None => there,
-                    };
-                    segment.files().filter(|file| !stays(file)).for_each(|file| file.keep(false));
+                    let stays = |file: &FileRef| now.is_some_and(|now| now.files().any(|other| other.id == file.id));
+                    let files = segment.into_iter().flat_map(|segment| segment.files());
+                    files.filter(|file| !stays(file)).for_each(|file| file.keep(false));
                 }
             }
         }
@@ -582,6 +582,15 @@ impl Manager {
         }
         Ok(())
     }
+}
+
+/// Which of a table's segments are to be merged, if there are too many small ones: those of a few rows, as long as these are most of
+/// them, else all. So a row is written again twice before it is in a file, however few rows come at a time.
+fn merging(segments: &[Arc<Segment>]) -> Option<fn(&Segment) -> bool> {
+    let small: fn(&Segment) -> bool = |segment| segment.file().is_none();
+    let few: fn(&Segment) -> bool = |segment| segment.file().is_none() && segment.rows < FEW_ROWS;
+    let count = |which: fn(&Segment) -> bool| segments.iter().filter(|segment| which(segment)).count();
+    (count(small) > SMALL_SEGMENTS_MAX).then(|| if count(few) > SMALL_SEGMENTS_MAX / 2 { few } else { small })
 }
 
 /// What a commit merged.

@@ -15,7 +15,7 @@ use super::parts::{Part, Parts};
 use super::segment::{Deleted, FileRef, Location, Segment};
 use super::snapshot::TableRows;
 use crate::catalog::{Catalog, ObjectId};
-use crate::config::{FORMAT_VERSION, FORMAT_VERSION_CLASSES};
+use crate::config::{FORMAT_VERSION, FORMAT_VERSION_CLASSES, FORMAT_VERSION_SMALL};
 use crate::encoding::{Key, from_value, to_value, to_value_of};
 use crate::error::{Error, Kind, Result};
 use crate::storage::{Engine, FileId, Files, Tree, WriteBatch};
@@ -59,9 +59,15 @@ impl SegmentRow {
         Self { rows: segment.rows, bytes: segment.bytes, file: segment.file().map(id), parts }
     }
 
-    /// A program that does not know of parts must not take the segment for the whole.
+    /// A program that does not know of parts must not take the segment for the whole, and one that does not know how small ones are
+    /// written would take them for damaged.
     fn to_bytes(&self) -> Result<Vec<u8>> {
-        to_value_of(if self.parts.is_empty() { FORMAT_VERSION } else { FORMAT_VERSION_CLASSES }, self)
+        let version = match (self.file, self.parts.is_empty()) {
+            (None, _) => FORMAT_VERSION_SMALL,
+            (Some(_), false) => FORMAT_VERSION_CLASSES,
+            (Some(_), true) => FORMAT_VERSION,
+        };
+        to_value_of(version, self)
     }
 }
 
@@ -139,6 +145,47 @@ fn delete_part(batch: &mut WriteBatch, segment: u64, part: &Part) {
     }
 }
 
+fn delete_segment(batch: &mut WriteBatch, table: ObjectId, gone: &Segment) {
+    batch.delete(Tree::Manifest, manifest_key(SEGMENT, table, gone.id));
+    if let Some(deleted) = &gone.deleted {
+        batch.delete(Tree::Manifest, manifest_key(DELETED, table, gone.id));
+        for (block, _) in deleted.blocks_since(&Deleted::default()) {
+            batch.delete(Tree::Manifest, block_key(table, gone.id, block));
+        }
+    }
+    if matches!(gone.location, Location::Inline(_)) {
+        batch.delete(Tree::Rows, segment_key(table, gone.id));
+    }
+    gone.parts().iter().for_each(|part| delete_part(batch, gone.id, part));
+}
+
+/// Writes a segment that is new, or not what it was; tells whether anything of it is in blocks of deleted rows.
+fn put_segment(batch: &mut WriteBatch, table: ObjectId, old: Option<&Arc<Segment>>, segment: &Segment) -> Result<bool> {
+    let has = |part: &Part| segment.parts().iter().any(|now| now.class == part.class);
+    let erased: Vec<&Part> = old.iter().flat_map(|old| old.parts()).filter(|part| !has(part)).collect();
+    erased.iter().for_each(|part| delete_part(batch, segment.id, part));
+    if old.is_none() || !erased.is_empty() {
+        let row = SegmentRow::of(segment).to_bytes()?;
+        batch.put(Tree::Manifest, manifest_key(SEGMENT, table, segment.id), row);
+    }
+    let mut in_blocks = false;
+    match (&segment.deleted, old) {
+        (Some(deleted), None) => {
+            batch.put(Tree::Manifest, manifest_key(DELETED, table, segment.id), deleted.to_bytes());
+        }
+        // Rows are only ever deleted.
+        (Some(deleted), Some(old)) if old.deleted.as_ref().is_none_or(|old| !Arc::ptr_eq(old, deleted)) => {
+            let none = Deleted::default();
+            for (block, bytes) in deleted.blocks_since(old.deleted.as_deref().unwrap_or(&none)) {
+                batch.put(Tree::Manifest, block_key(table, segment.id, block), bytes);
+                in_blocks = true;
+            }
+        }
+        _ => {}
+    }
+    Ok(in_blocks)
+}
+
 /// Writes what differs between two states of a table's rows; tells whether anything is in blocks of deleted rows, of which not
 /// every program knows.
 pub fn write_difference(
@@ -148,41 +195,11 @@ pub fn write_difference(
     after: &TableRows,
 ) -> Result<bool> {
     let mut in_blocks = false;
-    for gone in before.segments.iter().filter(|s| after.segment(s.id).is_none()) {
-        batch.delete(Tree::Manifest, manifest_key(SEGMENT, table, gone.id));
-        if let Some(deleted) = &gone.deleted {
-            batch.delete(Tree::Manifest, manifest_key(DELETED, table, gone.id));
-            for (block, _) in deleted.blocks_since(&Deleted::default()) {
-                batch.delete(Tree::Manifest, block_key(table, gone.id, block));
-            }
-        }
-        if matches!(gone.location, Location::Inline(_)) {
-            batch.delete(Tree::Rows, segment_key(table, gone.id));
-        }
-        gone.parts().iter().for_each(|part| delete_part(batch, gone.id, part));
-    }
-    for segment in &after.segments {
-        let old = before.segment(segment.id);
-        let has = |part: &Part| segment.parts().iter().any(|now| now.class == part.class);
-        let erased: Vec<&Part> = old.iter().flat_map(|old| old.parts()).filter(|part| !has(part)).collect();
-        erased.iter().for_each(|part| delete_part(batch, segment.id, part));
-        if old.is_none() || !erased.is_empty() {
-            let row = SegmentRow::of(segment).to_bytes()?;
-            batch.put(Tree::Manifest, manifest_key(SEGMENT, table, segment.id), row);
-        }
-        match (&segment.deleted, old) {
-            (Some(deleted), None) => {
-                batch.put(Tree::Manifest, manifest_key(DELETED, table, segment.id), deleted.to_bytes());
-            }
-            // Rows are only ever deleted.
-            (Some(deleted), Some(old)) if old.deleted.as_ref().is_none_or(|old| !Arc::ptr_eq(old, deleted)) => {
-                let none = Deleted::default();
-                for (block, bytes) in deleted.blocks_since(old.deleted.as_deref().unwrap_or(&none)) {
-                    batch.put(Tree::Manifest, block_key(table, segment.id, block), bytes);
-                    in_blocks = true;
-                }
-            }
-            _ => {}
+    for (old, new) in before.changes(after) {
+        match (old, new) {
+            (Some(gone), None) => delete_segment(batch, table, gone),
+            (old, Some(segment)) => in_blocks |= put_segment(batch, table, old, segment)?,
+            (None, None) => {}
         }
     }
     let changed = Key::new().byte(CHANGED).number(table).build();

@@ -15,6 +15,7 @@
 //! ([`validate`]): transactions at this level are equal to their commits one after another.
 
 mod audit;
+mod audit_block;
 mod auditor;
 mod bloom;
 mod cache;
@@ -26,6 +27,7 @@ mod compactor;
 mod condition;
 mod deferred;
 mod hash;
+mod held;
 mod history;
 mod isolation;
 mod key_indexes;
@@ -47,6 +49,7 @@ mod plain_indexes;
 mod prune;
 mod read;
 mod segment;
+mod small;
 mod snapshot;
 mod statistics;
 mod stored;

@@ -67,12 +67,12 @@ impl Segment {
     /// The segment without what it has of a class, whose columns are at these positions; none if that is itself.
     pub(super) fn without(&self, class: ObjectId, columns: &[usize]) -> Option<Self> {
         let mut erased = self.clone();
-        if let Location::Memory(arrays) = &self.location {
+        if let Location::Memory(held) = &self.location {
             let null = |(at, array): (usize, &ArrayRef)| match columns.contains(&at) {
                 true => new_null_array(array.data_type(), array.len()),
                 false => array.clone(),
             };
-            erased.location = Location::Memory(Arc::new(arrays.iter().enumerate().map(null).collect()));
+            erased.location = Location::Memory(Arc::new(held.map(null)));
             return Some(erased);
         }
         if !self.parts().iter().any(|part| part.class == class) {
@@ -85,20 +85,20 @@ impl Segment {
 
 /// What a segment is written as: itself, and for each class its part with the positions of its columns.
 pub(super) struct Cut {
-    pub whole: RecordBatch,
-    pub parts: Vec<(ObjectId, Vec<usize>, RecordBatch)>,
+    pub whole: Vec<ArrayRef>,
+    pub parts: Vec<(ObjectId, Vec<usize>, Vec<ArrayRef>)>,
 }
 
 /// Cuts rows of a table by the classes of its columns.
-pub(super) fn cut(table: &Table, columns: &[ArrayRef], rows: usize) -> Result<Cut> {
+pub(super) fn cut(table: &Table, columns: &[ArrayRef], rows: usize) -> Cut {
     let mut whole = columns.to_vec();
     let mut parts = Vec::new();
     for (class, positions) in table.classes() {
         let apart: Vec<ArrayRef> = positions.iter().map(|&at| columns[at].clone()).collect();
         positions.iter().for_each(|&at| whole[at] = new_null_array(columns[at].data_type(), rows));
-        parts.push((class, positions, nameless(apart, rows)?));
+        parts.push((class, positions, apart));
     }
-    Ok(Cut { whole: nameless(whole, rows)?, parts })
+    Cut { whole, parts }
 }
 
 /// A batch whose columns have no names: a segment has none.

@@ -3,6 +3,7 @@
 //! A state is made anew from the journal and the nearest checkpoint below it ([`Store::state_at`](crate::storage::Store::state_at)); small segments come with
 //! it, large ones lie in files that the retention keeps. A few states stay in memory.
 
+use super::held::Held;
 use super::manager::Manager;
 use super::manifest;
 use super::segment::Location;
@@ -57,7 +58,8 @@ impl PastState {
             let what = format!("segment {} of table {table} as of commit {}", slot.id, self.snapshot.seq);
             let read = |owner, _: &Location| self.engine.get(Tree::Rows, &manifest::segment_key(owner, slot.id));
             let mut whole = (**slot).clone();
-            whole.location = Location::Memory(Arc::new(manager.decode_small(&what, table, slot, &read)?));
+            let columns = manager.decode_small(&what, table, slot, &read)?;
+            whole.location = Location::Memory(Arc::new(Held::of(columns)));
             whole.parts = None;
             *slot = Arc::new(whole);
         }

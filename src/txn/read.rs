@@ -194,7 +194,8 @@ impl Manager {
     /// Columns of a segment that has no file.
     fn small(&self, table: ObjectId, segment: &Segment, positions: &[usize]) -> Result<Vec<Arc<Page>>> {
         let missing = || Error::internal("a small segment lacks a column");
-        if let Location::Memory(columns) = &segment.location {
+        if let Location::Memory(held) = &segment.location {
+            let columns = held.columns()?;
             let pick = |&p: &usize| columns.get(p).map(|c| Arc::new(Page::of(c.clone()))).ok_or_else(missing);
             return positions.iter().map(pick).collect();
         }
@@ -254,26 +255,27 @@ impl Manager {
 
     /// The bytes of a segment that has no file, or of a part of one; none if they are gone.
     fn small_bytes(&self, owner: ObjectId, segment: u64, location: &Location) -> Result<Option<Vec<u8>>> {
-        let stored = self.store().engine().get(Tree::Rows, &manifest::segment_key(owner, segment))?;
-        let kept = || match location {
-            // They were kept before they went.
-            Location::Inline(inline) => inline.kept.get().cloned(),
-            Location::File(_) | Location::Memory(_) => None,
-        };
-        Ok(stored.or_else(kept))
+        if let Location::Inline(inline) = location
+            && let Some(kept) = inline.kept.get()
+        {
+            return Ok(Some(kept.clone()));
+        }
+        self.store().engine().get(Tree::Rows, &manifest::segment_key(owner, segment))
     }
 
     /// Keeps the bytes of small segments, and of their parts, that `after` has no more: a snapshot from before may still be
     /// read.
     pub(super) fn keep_gone(&self, table: ObjectId, before: &TableRows, after: &TableRows) -> Result<()> {
-        for segment in &before.segments {
-            let now = after.segment(segment.id);
+        for (segment, now) in before.changes(after) {
+            let Some(segment) = segment else { continue };
             let gone = |class| now.is_none_or(|now| now.parts().iter().all(|part| part.class != class));
             let parts = segment.parts().iter().filter(|part| gone(part.class));
             let parts = parts.map(|part| (part.class, &part.location));
             let own = now.is_none().then_some((table, &segment.location));
             for (owner, location) in own.into_iter().chain(parts) {
-                if let Location::Inline(inline) = location {
+                if let Location::Inline(inline) = location
+                    && inline.kept.get().is_none()
+                {
                     match self.small_bytes(owner, segment.id, location)? {
                         Some(bytes) => drop(inline.kept.get_or_init(|| bytes)),
                         None if owner != table && self.is_erased(owner) => {}

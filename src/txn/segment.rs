@@ -1,11 +1,14 @@
 //! Segments: immutable runs of rows, and where they are.
 //!
-//! A segment is what one write adds to a table. Small ones are rows of the store's tree `Rows`, one Arrow IPC stream of
-//! all columns behind a form byte (0 as it is, 1 with LZ4); larger ones are sealed files, see [`chunk`](super::chunk). The
-//! values of columns that belong to a class lie beside it, see [`parts`](super::parts).
+//! A segment is what one transaction, or one large write, adds to a table. Small ones are rows of the store's tree `Rows`, all columns
+//! behind a form byte: 3 as [`small`] says, 1 an Arrow IPC stream with LZ4, 0 one without; larger ones are sealed files, see
+//! [`chunk`](super::chunk). The values of columns that belong to a class lie beside it, see [`parts`](super::parts).
 
 use super::chunk::Footer;
-use super::parts::Parts;
+use super::held::Held;
+use super::parts::{Parts, nameless};
+use super::small;
+use crate::config::KEPT_BYTES_MAX;
 use crate::error::{Error, Kind, Result};
 use crate::storage::{FileId, Files};
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
@@ -17,9 +20,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 /// Up to this many rows compression would cost more than it saves.
-const PLAIN_ROWS_MAX: usize = 256;
+pub(super) const PLAIN_ROWS_MAX: usize = 256;
 const FORM_PLAIN: u8 = 0;
 const FORM_COMPRESSED: u8 = 1;
+const FORM_SMALL: u8 = 3;
 
 /// Address of a row: segment id above, offset within the segment below.
 pub type RowId = u64;
@@ -45,13 +49,25 @@ pub enum Location {
     /// A sealed file.
     File(Arc<FileRef>),
     /// Not on disk: the segment belongs to an open transaction.
-    Memory(Arc<Vec<ArrayRef>>),
+    Memory(Arc<Held>),
 }
 
-/// The bytes of a small segment that is gone from the tree, for those who still hold it.
+/// The bytes of a small segment where they are few, so that it is read and merged without the store, or where the segment is gone from
+/// the tree, for those who still hold it.
 #[derive(Debug, Default)]
 pub struct InlineRef {
     pub(super) kept: OnceLock<Vec<u8>>,
+}
+
+impl InlineRef {
+    /// Of a segment that has these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        let kept = OnceLock::new();
+        if bytes.len() <= KEPT_BYTES_MAX {
+            _ = kept.set(bytes.to_vec());
+        }
+        Self { kept }
+    }
 }
 
 /// A sealed file that goes when nobody can read it any more.
@@ -237,15 +253,20 @@ fn to_bytes(words: &[u64]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
-/// The bytes of a small batch.
-pub fn encode(batch: &RecordBatch) -> Result<Vec<u8>> {
+/// The bytes of a few rows.
+pub fn encode(columns: &[ArrayRef], rows: usize) -> Result<Vec<u8>> {
+    let compressed = rows > PLAIN_ROWS_MAX;
+    if !compressed && let Some(mut bytes) = small::encode(columns, rows) {
+        bytes.insert(0, FORM_SMALL);
+        return Ok(bytes);
+    }
     let internal = |e: arrow::error::ArrowError| Error::internal(format!("a segment cannot be encoded: {e}"));
-    let compressed = batch.num_rows() > PLAIN_ROWS_MAX;
+    let batch = nameless(columns.to_vec(), rows)?;
     let mut bytes = vec![if compressed { FORM_COMPRESSED } else { FORM_PLAIN }];
     let compression = compressed.then_some(CompressionType::LZ4_FRAME);
     let options = IpcWriteOptions::default().try_with_compression(compression).map_err(internal)?;
     let mut writer = StreamWriter::try_new_with_options(&mut bytes, &batch.schema(), options).map_err(internal)?;
-    writer.write(batch).and_then(|()| writer.finish()).map_err(internal)?;
+    writer.write(&batch).and_then(|()| writer.finish()).map_err(internal)?;
     drop(writer);
     Ok(bytes)
 }
@@ -253,10 +274,15 @@ pub fn encode(batch: &RecordBatch) -> Result<Vec<u8>> {
 /// All columns out of the bytes that [`encode`] made. `what` names the segment in errors.
 pub fn decode(what: &str, bytes: &[u8]) -> Result<Vec<ArrayRef>> {
     let damaged = || Error::new(Kind::Corruption, format!("{what} cannot be decoded"));
-    let Some((&(FORM_PLAIN | FORM_COMPRESSED), rest)) = bytes.split_first() else { return Err(damaged()) };
-    let mut reader = StreamReader::try_new(rest, None).map_err(|_| damaged())?;
-    let batch = reader.next().ok_or_else(damaged)?.map_err(|_| damaged())?;
-    Ok(batch.columns().to_vec())
+    match bytes.split_first() {
+        Some((&FORM_SMALL, rest)) => small::decode(rest).ok_or_else(damaged),
+        Some((&(FORM_PLAIN | FORM_COMPRESSED), rest)) => {
+            let mut reader = StreamReader::try_new(rest, None).map_err(|_| damaged())?;
+            let batch = reader.next().ok_or_else(damaged)?.map_err(|_| damaged())?;
+            Ok(batch.columns().to_vec())
+        }
+        _ => Err(damaged()),
+    }
 }
 
 /// A batch of these columns; `rows` counts when there is none.
@@ -269,7 +295,8 @@ pub fn batch(schema: SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{Int64Array, StringArray};
+    use arrow::array::{Int64Array, ListArray, StringArray};
+    use arrow::datatypes::Int64Type;
 
     fn sample(rows: i64) -> RecordBatch {
         let ids = Int64Array::from_iter_values(0..rows);
@@ -279,10 +306,13 @@ mod tests {
 
     #[test]
     fn small_segments_come_back() {
-        for rows in [1, 300] {
-            let batch = sample(rows);
-            let bytes = encode(&batch).unwrap();
-            assert_eq!(decode("segment", &bytes).unwrap(), batch.columns());
+        let list = ListArray::from_iter_primitive::<Int64Type, _, _>([Some([Some(1), None])]);
+        let lists: Vec<ArrayRef> = vec![Arc::new(list)];
+        for (form, columns) in
+            [(FORM_SMALL, sample(1).columns()), (FORM_COMPRESSED, sample(300).columns()), (FORM_PLAIN, &lists)]
+        {
+            let bytes = encode(columns, columns[0].len()).unwrap();
+            assert_eq!((bytes[0], decode("segment", &bytes).unwrap().as_slice()), (form, columns));
             for cut in [0, 1, 7, bytes.len() / 2] {
                 assert!(decode("segment", &bytes[..cut]).is_err(), "cut at {cut}");
             }

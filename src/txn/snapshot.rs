@@ -48,6 +48,27 @@ impl TableRows {
         self.segment(segment).is_some_and(|s| !s.is_deleted(offset))
     }
 
+    /// The segments that are not the same in a later state: each as it is here and as it is there.
+    pub(super) fn changes<'a>(&'a self, later: &'a Self) -> Vec<(Option<&'a Arc<Segment>>, Option<&'a Arc<Segment>>)> {
+        let (mut before, mut after) = (self.segments.iter().peekable(), later.segments.iter().peekable());
+        let mut changes = Vec::new();
+        loop {
+            // Most are the same, which needs no look at them.
+            while before.peek().zip(after.peek()).is_some_and(|(before, after)| Arc::ptr_eq(before, after)) {
+                before.next();
+                after.next();
+            }
+            let (gone, new) = match (before.peek(), after.peek()) {
+                (Some(old), Some(new)) => (old.id <= new.id, new.id <= old.id),
+                (old, new) => (old.is_some(), new.is_some()),
+            };
+            if !gone && !new {
+                return changes;
+            }
+            changes.push((before.next_if(|_| gone), after.next_if(|_| new)));
+        }
+    }
+
     /// The segment of this id.
     pub fn segment(&self, id: u64) -> Option<&Arc<Segment>> {
         // Segments are kept in the order of their ids.
@@ -59,5 +80,34 @@ impl Snapshot {
     /// The rows of a table; none if it has never had any.
     pub fn rows(&self, table: ObjectId) -> Arc<TableRows> {
         self.tables.get(&table).cloned().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::segment::Location;
+    use super::*;
+
+    #[test]
+    fn changes_are_what_came_went_and_became_another() {
+        let segment = |id| {
+            let location = Location::Inline(Arc::default());
+            Arc::new(Segment { id, rows: 1, bytes: 0, location, parts: None, deleted: None })
+        };
+        let of = |segments: &[&Arc<Segment>]| TableRows {
+            segments: segments.iter().map(|segment| Arc::clone(segment)).collect(),
+            changed: 0,
+        };
+        let (one, two, three, four) = (segment(1), segment(2), segment(3), segment(4));
+        let other = segment(3);
+        let (before, after) = (of(&[&one, &two, &three]), of(&[&two, &other, &four]));
+        let ids = |before: &TableRows, after: &TableRows| {
+            let changes = before.changes(after).into_iter();
+            changes.map(|(old, new)| (old.map(|s| s.id), new.map(|s| s.id))).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(&before, &after), [(Some(1), None), (Some(3), Some(3)), (None, Some(4))]);
+        assert_eq!(ids(&after, &before), [(None, Some(1)), (Some(3), Some(3)), (Some(4), None)]);
+        assert!(ids(&before, &before).is_empty());
+        assert_eq!(ids(&TableRows::default(), &before).len(), 3);
     }
 }

@@ -1,6 +1,7 @@
 //! A transaction: the snapshot it began with, what it changed, and what it sees.
 
 use super::deferred::Deferred;
+use super::held::Held;
 use super::isolation::{Isolation, Reads};
 use super::keys::{KeyBytes, KeyMap};
 use super::locks::{Moves, Owner};
@@ -36,7 +37,7 @@ pub struct Transaction {
     /// What it makes of lineage, in its order.
     pub(super) lineage: Arc<Vec<LineageChange>>,
     /// What of it goes into the audit log with its commit.
-    pub(super) audit: Vec<AuditEntry>,
+    pub(super) audit: Arc<Vec<AuditEntry>>,
     /// What it looks at later.
     deferred: Deferred,
     read_only: bool,
@@ -63,7 +64,7 @@ impl Transaction {
             keys: HashMap::new(),
             unnoted: BTreeMap::new(),
             lineage: Arc::default(),
-            audit: Vec::new(),
+            audit: Arc::default(),
             deferred: Deferred::default(),
             read_only,
             isolation: Isolation::default(),
@@ -250,7 +251,7 @@ impl Transaction {
     }
 
     /// Has its commit put entries into the audit log.
-    pub fn set_audit(&mut self, entries: Vec<AuditEntry>) {
+    pub fn set_audit(&mut self, entries: Arc<Vec<AuditEntry>>) {
         self.audit = entries;
     }
 
@@ -326,10 +327,39 @@ impl Transaction {
         self.change_rows(table, |rows| rows.segments.push(segment));
     }
 
-    /// Adds rows that stay in memory until commit.
+    /// The segment in memory behind whose rows these may go, and how many it has: the last that the transaction added to the table.
+    pub(super) fn growing(&self, table: ObjectId, batch: &RecordBatch) -> Option<(u64, usize)> {
+        let last = self.added.get(&table)?.last()?;
+        let Location::Memory(held) = &last.location else { return None };
+        let unnoted = self.unnoted.get(&table).is_some_and(|unnoted| unnoted.contains(&last.id));
+        (!unnoted && held.takes(batch.columns())).then_some((last.id, last.rows))
+    }
+
+    /// Adds rows that stay in memory until commit: as a segment of this id, or behind those of the last one if it is that.
     pub(super) fn add_batch(&mut self, table: ObjectId, id: u64, batch: &RecordBatch) {
-        let location = Location::Memory(Arc::new(batch.columns().to_vec()));
-        self.add_segment(table, Segment { id, rows: batch.num_rows(), bytes: 0, location, parts: None, deleted: None });
+        let columns = batch.columns().to_vec();
+        let added = self.added.entry(table).or_default();
+        let grown = match added.last_mut() {
+            Some(last) if last.id == id => match &last.location {
+                Location::Memory(held) => {
+                    let (held, rows) = (Arc::new(held.and(columns)), last.rows + batch.num_rows());
+                    let location = Location::Memory(held);
+                    *last = Arc::new(Segment { rows, location, ..Segment::clone(last) });
+                    last.clone()
+                }
+                _ => return,
+            },
+            _ => {
+                let location = Location::Memory(Arc::new(Held::of(columns)));
+                let segment = Segment { id, rows: batch.num_rows(), bytes: 0, location, parts: None, deleted: None };
+                return self.add_segment(table, segment);
+            }
+        };
+        self.change_rows(table, |rows| match rows.segments.binary_search_by_key(&id, |segment| segment.id) {
+            Ok(at) => rows.segments[at] = grown,
+            // All its rows were deleted.
+            Err(at) => rows.segments.insert(at, grown),
+        });
     }
 
     /// Deletes rows; gives how many were still there.
@@ -461,13 +491,13 @@ impl Transaction {
         unnoted.iter().filter_map(|id| rows.segment(*id).cloned()).collect()
     }
 
-    /// Notes the keys of a segment that is about to be added; gives the first row whose key another row of the transaction
-    /// has, or an earlier one of the segment.
+    /// Notes the keys of rows that are about to be added to a segment, from this one of its rows on; gives the first row whose key
+    /// another row of the transaction has, or an earlier one of these.
     pub(super) fn note_keys(
         &mut self,
         table: ObjectId,
         constraint: &str,
-        segment: u64,
+        (segment, first): (u64, usize),
         keys: &[Option<KeyBytes>],
     ) -> Option<usize> {
         let rows = self.working.rows(table);
@@ -476,9 +506,10 @@ impl Transaction {
         let mut twice = None;
         for (row, key) in keys.iter().enumerate() {
             let Some(key) = key else { continue };
-            if let Some(before) = noted.insert(*key, row_id(segment, row)) {
+            if let Some(before) = noted.insert(*key, row_id(segment, first + row)) {
                 let (holder, offset) = split_row_id(before);
-                let live = holder == segment || rows.segment(holder).is_some_and(|s| !s.is_deleted(offset));
+                let is_new = holder == segment && offset >= first;
+                let live = is_new || rows.segment(holder).is_some_and(|s| !s.is_deleted(offset));
                 twice = twice.or(live.then_some(row));
             }
         }

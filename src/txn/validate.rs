@@ -94,11 +94,8 @@ fn changes(before: &TableRows, now: &TableRows) -> Vec<Changed> {
 /// The live rows of one state that are none of another.
 fn only_in(these: &TableRows, those: &TableRows) -> Vec<Changed> {
     let mut found = Vec::new();
-    for segment in &these.segments {
-        let other = those.segment(segment.id);
-        if other.is_some_and(|other| Arc::ptr_eq(other, segment)) {
-            continue;
-        }
+    for (segment, other) in these.changes(those) {
+        let Some(segment) = segment else { continue };
         let only = |&row: &usize| !segment.is_deleted(row) && other.is_none_or(|other| other.is_deleted(row));
         let offsets: Vec<usize> = (0..segment.rows).filter(only).collect();
         if !offsets.is_empty() {

@@ -1,5 +1,6 @@
 //! What a session writes down of its statements.
 
+use super::super::kept_plan::KeptPlan;
 use super::super::parser::Statement;
 use super::super::session::{Outcome, Session};
 use super::{Noted, action_of, fingerprint};
@@ -28,12 +29,24 @@ pub struct Auditing {
 #[derive(Debug)]
 struct Last {
     text: String,
+    /// Where what is told of its text is kept, if it is a prepared one.
+    kept: Option<Arc<KeptPlan>>,
     id: u64,
     /// What it is logged as, until it is.
     action: Option<AuditAction>,
     mark: Option<Mark>,
     /// That it was refused is logged.
     denied: bool,
+}
+
+impl Last {
+    /// What it has in common with statements that differ in literals only: all that run as one prepared statement do.
+    fn fingerprint(&self) -> String {
+        match &self.kept {
+            Some(kept) => kept.fingerprint(|| fingerprint(&self.text)).to_owned(),
+            None => fingerprint(&self.text),
+        }
+    }
 }
 
 /// What a transaction was before a statement.
@@ -134,7 +147,8 @@ impl Session {
         let mut kept = self.auditing.last.take().map(|last| last.text).unwrap_or_default();
         kept.clear();
         kept.push_str(text);
-        self.auditing.last = Some(Last { text: kept, id, action, mark, denied: false });
+        let text = kept;
+        self.auditing.last = Some(Last { text, kept: self.kept_plan.clone(), id, action, mark, denied: false });
     }
 
     /// A statement has ended so. One that goes on to receive data ends when these have come.
@@ -217,9 +231,9 @@ impl Session {
             role_name: catalog.role_name(self.role),
             pid: activity.connection().map(|connection| connection.pid),
             client: activity.connection().map(|connection| connection.peer.ip().to_string()),
-            statement: last.map(|last| self.database.statements.uuid(last.id)),
+            statement: last.map(|last| self.database.statements.id(last.id)),
             command: last.map(|last| words(&last.text)).unwrap_or_default(),
-            fingerprint: last.map(|last| fingerprint(&last.text)),
+            fingerprint: last.map(Last::fingerprint),
             objects: Vec::new(),
             rows: None,
             sqlstate: None,

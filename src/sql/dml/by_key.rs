@@ -19,6 +19,7 @@ use futures::future::BoxFuture;
 pub struct Change {
     target: Target,
     what: What,
+    plans: bool,
 }
 
 /// What becomes of the row.
@@ -32,6 +33,21 @@ enum What {
 }
 
 impl Change {
+    fn new(catalog: &Catalog, target: &Target, what: What) -> Self {
+        let table = &target.table;
+        let defaults = match &what {
+            What::Insert(_, given) => {
+                let mut left = table.columns.iter().zip(given).filter(|(_, given)| given.is_none());
+                left.any(|(column, _)| column.default.is_some())
+            }
+            _ => false,
+        };
+        let rules = catalog.rules_of(target.id).next().is_some();
+        let checks = rules || !table.checks.is_empty() || table.has_domains();
+        let plans = defaults || checks || table.generated().next().is_some() || !table.referenced_by.is_empty();
+        Self { target: target.clone(), what, plans }
+    }
+
     /// The word that the statement begins with.
     pub fn word(&self) -> &'static str {
         match self.what {
@@ -42,18 +58,8 @@ impl Change {
     }
 
     /// Whether the engine must plan something for each row: checks, defaults, computed columns, what is done to rows that refer.
-    pub fn plans(&self, catalog: &Catalog) -> bool {
-        let table = &self.target.table;
-        let defaults = match &self.what {
-            What::Insert(_, given) => {
-                let left = table.columns.iter().zip(given).filter(|(_, given)| given.is_none());
-                left.into_iter().any(|(column, _)| column.default.is_some())
-            }
-            _ => false,
-        };
-        let rules = catalog.rules_of(self.target.id).next().is_some();
-        let checks = rules || !table.checks.is_empty() || table.has_domains();
-        defaults || checks || table.generated().next().is_some() || !table.referenced_by.is_empty()
+    pub fn plans(&self) -> bool {
+        self.plans
     }
 
     /// Changes the row; gives how many were changed, or nothing if only reading tells which.
@@ -112,7 +118,7 @@ impl KeptPlan {
                 Some(columns) => What::Update(lookup, columns.to_vec()),
                 None => What::Delete(lookup),
             };
-            Some(Change { target: target.clone(), what })
+            Some(Change::new(&work.context.snapshot.catalog, target, what))
         });
     }
 
@@ -124,7 +130,7 @@ impl KeptPlan {
                 return None;
             }
             let row = Row::of(plan, &types(&context.params), work.state)?;
-            Some(Change { target: target.clone(), what: What::Insert(row, given.to_vec()) })
+            Some(Change::new(&context.snapshot.catalog, target, What::Insert(row, given.to_vec())))
         });
     }
 }

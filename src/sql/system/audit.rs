@@ -57,7 +57,7 @@ fn row(number: Option<u64>, entry: AuditEntry) -> Vec<Cell> {
         Cell::Int(entry.rows.map(whole)),
         Cell::text(entry.state.name()),
         Cell::Text(entry.sqlstate),
-        Cell::Text(entry.statement),
+        Cell::Text(entry.statement.map(|id| id.to_string())),
         Cell::Text(entry.fingerprint),
         Cell::Int(entry.pid.map(i64::from)),
         Cell::Text(entry.client),
