@@ -20,6 +20,9 @@ pub const FORMAT_VERSION_RIGHTS: u8 = 7;
 pub const FORMAT_VERSION_RULES: u8 = 8;
 /// The version of lineage, and of the commit state where there is some: a program that does not know of it would not follow names of columns.
 pub const FORMAT_VERSION_LINEAGE: u8 = 9;
+/// The version of facts that a program must not read which knows no classifiers, and not what persons said of a column's category: it would
+/// forget that.
+pub const FORMAT_VERSION_CLASSIFIERS: u8 = 10;
 /// Runs of a relation's quality rules that are kept.
 pub const QUALITY_RUNS_KEPT: usize = 100;
 /// Flows that are kept of one object; of more the two that were seen longest ago become one.
