@@ -143,8 +143,6 @@ fn address(tokens: &Tokens<'_>, first: usize, found: &Found) -> Option<(usize, f
                     words += 1;
                 } else if classes & PARTICLE != 0 && !token.capital && words > 0 || tokens.text_at(at) == "u" {
                     // Within a street's name.
-                } else if tokens.text_at(at) == "nan" {
-                    last = at;
                 } else {
                     break;
                 }

@@ -65,7 +65,8 @@ fn day(tokens: &Tokens<'_>, at: usize) -> Option<usize> {
     let sign = tokens.get(at + 1).filter(|token| token.kind == TokenKind::Sign).map(|token| token.sign);
     if let Some(sign @ (b'-' | b'/' | b'.')) = sign {
         let (second, third) = (value(tokens, at + 2)?, value(tokens, at + 4)?);
-        if !tokens.is_sign(at + 3, sign) || tokens.is(at + 5, TokenKind::Word) {
+        let word = tokens.is(at + 5, TokenKind::Word) && !matches!(tokens.text_at(at + 5), "T" | "t");
+        if !tokens.is_sign(at + 3, sign) || word {
             return None;
         }
         if tokens.is_sign(at + 5, sign) && tokens.is(at + 6, TokenKind::Number) {

@@ -233,14 +233,14 @@ const PEOPLES: &str = "\
 
 const COMMON_WORDS: &str = include_str!("common_words.txt");
 const BUSINESS_WORDS: &str = "\
-    account accounts action adventure animation apple application atm bank banks battery bot business cancel change check checkout comedy \
-    company conference could credit current customer date dates default delete department description details direct directed documentary drama \
-    email emails e-mail entertainment error events export family fantasy file files finance form forms free from hello help horror host info \
-    information inject insert internet invoice job kids limit link list login mail management manager message method monday music musical \
-    mystery name network notes online option options order orders page password payment personal phone photo pin please policy post price \
-    private product products profile project public quality question questions query report request romance sales search select server service \
+    account accounts action apple application atm bank banks bot business cancel change check checkout \
+    company conference could credit current customer date dates default delete department description details direct directed \
+    email emails e-mail error events export family file files finance form forms free from hello help host info \
+    information inject insert internet invoice job kids limit link list login mail management manager message method monday music \
+    name network notes online option options order orders page password payment personal phone photo pin please policy post price \
+    private product products profile project public quality question questions query report request sales search select server service \
     services settings sign site software sql status stock store subject subscription support suspense system table team technology terms test \
-    thanks thriller title transfer update url user users username video web website week weekend wide world";
+    thanks title transfer update url user users username video web website week weekend wide world";
 
 #[cfg(test)]
 mod tests {

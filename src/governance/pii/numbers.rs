@@ -254,7 +254,9 @@ fn checked(tokens: &Tokens<'_>, run: &Run, digits: &[u8], found: &mut Found) {
                     .text
                     .get(run.start.saturating_sub(12)..run.start)
                     .is_some_and(|b| b.to_ascii_lowercase().contains("imei"));
-            if said || !is_other(tokens, run.first) {
+            // Those who give type approvals have their own first digits.
+            let body = matches!(&digits[..2], b"01" | b"35" | b"44" | b"45" | b"49" | b"86" | b"91" | b"98" | b"99");
+            if said || body && !is_other(tokens, run.first) {
                 found.push(PiiType::Imei, run.start, run.end, if said { 0.95 } else { 0.6 });
             }
         }
