@@ -23,6 +23,9 @@ pub const FORMAT_VERSION_LINEAGE: u8 = 9;
 /// The version of the manifest of a small segment, whose rows may be written column after column, and of the audit log since its blocks
 /// have one MAC each.
 pub const FORMAT_VERSION_SMALL: u8 = 10;
+/// The version of facts that a program must not read which knows no classifiers, and not what persons said of a column's category: it would
+/// forget that.
+pub const FORMAT_VERSION_CLASSIFIERS: u8 = 11;
 /// Runs of a relation's quality rules that are kept.
 pub const QUALITY_RUNS_KEPT: usize = 100;
 /// Flows that are kept of one object; of more the two that were seen longest ago become one.

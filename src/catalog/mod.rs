@@ -5,6 +5,7 @@
 //! store's tree `Catalog`: key its id, value the object as versioned JSON, sealed. Names are inside the value.
 
 mod audit;
+mod classifier;
 mod comment;
 mod constraint;
 mod deferral;
@@ -26,6 +27,7 @@ mod types;
 mod version;
 
 pub use audit::{AuditAction, AuditEntry, AuditLevel, AuditObject, AuditState, StatementId};
+pub use classifier::{Classifier, ClassifierTest, TagVerdict};
 pub use comment::Comment;
 pub use constraint::{Action, CheckConstraint, CheckOption, ForeignKey};
 pub use deferral::Deferral;
@@ -163,6 +165,8 @@ impl Catalog {
         model, Model, Model;
         /// The finding about the asset of this name.
         finding, Finding, Finding;
+        /// The classifier of this name.
+        classifier, Classifier, Classifier;
     }
 
     /// All objects of a class in the order of their names.

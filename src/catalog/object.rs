@@ -1,5 +1,6 @@
 //! The facts that Steward keeps: one struct for each kind of object.
 
+use super::classifier::{Classifier, TagVerdict};
 use super::comment::Comment;
 use super::constraint::{CheckConstraint, CheckOption, ForeignKey};
 use super::domain::Domain;
@@ -69,6 +70,8 @@ pub enum Object {
     QualityRule(QualityRule),
     /// What was measured when a relation's quality rules were asked.
     QualityRun(QualityRun),
+    /// A classifier of the user's own.
+    Classifier(Classifier),
 }
 
 /// A namespace of relations.
@@ -169,6 +172,9 @@ pub struct Column {
     /// The domain whose values it takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain: Option<ObjectId>,
+    /// What persons said of its category.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verdicts: Vec<TagVerdict>,
 }
 
 /// A class of sensitivity within a table. Its values are sealed with the data key of this object, not with the table's.
@@ -451,6 +457,7 @@ impl Column {
             generated: None,
             places: None,
             domain: None,
+            verdicts: Vec::new(),
         }
     }
 
@@ -596,6 +603,8 @@ pub enum Class {
     QualityRule,
     /// What was measured of relations, by relation and number.
     QualityRun,
+    /// Classifiers.
+    Classifier,
 }
 
 impl Object {
@@ -622,6 +631,7 @@ impl Object {
             Self::Comment(o) => (Class::Comment, Comment::key(o.object, &o.part)),
             Self::QualityRule(o) => (Class::QualityRule, o.key()),
             Self::QualityRun(o) => (Class::QualityRun, o.key()),
+            Self::Classifier(o) => (Class::Classifier, o.name.clone()),
         }
     }
 
@@ -662,6 +672,7 @@ impl Object {
             Self::Enum(_) | Self::Domain(_) => "type",
             Self::QualityRule(_) => "quality rule",
             Self::QualityRun(_) => "quality run",
+            Self::Classifier(_) => "classifier",
         }
     }
 }

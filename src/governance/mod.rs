@@ -13,6 +13,7 @@
 //! rule + counts  -> rules                   -> Judgement         does it hold, how much does it count; which are missing
 //! role + facts   -> access                  -> Decision          columns, masks, rows; explains itself
 //! value          -> mask                    -> text              what may be shown
+//! running text   -> pii                     -> Span              personal data within, and the text without them
 //! ```
 //!
 //! What it promises: the same facts give the same answer; where facts leave doubt, the lesser right is given; evidence
@@ -22,11 +23,13 @@
 //! Start reading with [`semantic_type`], then [`access`].
 
 pub mod access;
+mod classification;
 mod domain;
 mod freshness;
 mod grade;
 pub mod mask;
 mod naming;
+pub mod pii;
 pub mod profile;
 pub mod quality;
 pub mod rules;
@@ -34,6 +37,7 @@ pub mod semantic_type;
 mod structure;
 
 pub use access::{Decision, decide, may};
+pub use classification::{CustomClassifier, Said, classify_column, sensitivity_of};
 pub use domain::{Domain, DomainVerdict, DomainVote, domain_of};
 pub use freshness::{Freshness, FreshnessSource, LatestMoment, freshness, moment_ms};
 pub use grade::{Grade, GradingRule, Privacy, Sensitivity, default_grading_rules, grade_by};

@@ -385,6 +385,7 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
         }
         Own::Define(definition) => define::define(session, definition).await,
         Own::Rule(rule) => statements::quality(session, rule).await,
+        Own::Classify(classify) => statements::classify(session, classify).await,
         Own::Kept(kept) => statements::keep(session, kept).await,
         Own::Upkeep(upkeep) => statements::upkeep(session, upkeep).await,
         Own::Operate(Operate::SetOwner { what, if_exists, name, role }) => {

@@ -19,6 +19,7 @@ mod block;
 mod called;
 mod caught;
 mod channels;
+mod classification;
 mod context;
 mod copy;
 mod cursor;

@@ -366,6 +366,7 @@ mod tests {
             sampled: 9,
             evidence: Vec::new(),
             alternates: Vec::new(),
+            custom: None,
         });
         for asset in ["articles", "articles_archive", "help_pages", "公告"] {
             let verdict = domain_of(asset, "table", &["article_id", "lang", "title", "body"], &verdicts);
@@ -387,6 +388,7 @@ mod tests {
             sampled: 9,
             evidence: Vec::new(),
             alternates: Vec::new(),
+            custom: None,
         };
         let blank = ColumnVerdict { semantic_type: None, confidence: 0.0, ..address.clone() };
         let verdicts = [blank, address];

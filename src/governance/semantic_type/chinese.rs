@@ -252,7 +252,7 @@ fn name(text: &str, han: usize, found: &mut Candidates) {
 }
 
 /// Characters that end words for things and doings, and hardly a given name.
-const NOT_LAST_IN_A_NAME: [char; 67] = [
+pub const NOT_LAST_IN_A_NAME: [char; 67] = [
     '色', '的', '了', '店', '机', '品', '车', '包', '鞋', '衣', '服', '裤', '裙', '书', '表', '器', '具', '饰', '粉',
     '膏', '液', '油', '酒', '茶', '肉', '果', '菜', '米', '面', '糖', '奶', '水', '帽', '袜', '灯', '椅', '桌', '床',
     '柜', '锅', '杯', '盒', '袋', '镜', '卡', '票', '码', '号', '量', '价', '率', '度', '式', '型', '类', '区', '县',

@@ -14,7 +14,8 @@ use super::facts::SampleFacts;
 use super::fit::{admits, coverage_of, fit, specialised};
 use super::guess::guesses;
 use super::header::{HeaderVote, header_votes};
-use crate::governance::grade::{Grade, Privacy, Sensitivity};
+use crate::governance::classification::sensitivity_of;
+use crate::governance::grade::{Grade, Privacy, Sensitivity, default_grading_rules, grade_by};
 use crate::governance::profile::ColumnProfile;
 
 /// Below this confidence a column has no semantic type.
@@ -43,22 +44,53 @@ pub struct ColumnVerdict {
     pub evidence: Vec<String>,
     /// Other types with their scores, best first.
     pub alternates: Vec<(T, f64)>,
+    /// The category of the user's own, if a classifier or a person says that it is one.
+    pub custom: Option<Custom>,
+}
+
+/// A category of the user's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Custom {
+    /// The classifier that found it.
+    pub classifier: Option<String>,
+    /// Its name.
+    pub category: String,
+    /// What it says about a person.
+    pub privacy: Privacy,
 }
 
 impl ColumnVerdict {
+    /// The category: the user's own, or the built-in type's name.
+    pub fn category(&self) -> Option<&str> {
+        match &self.custom {
+            Some(custom) => Some(&custom.category),
+            None => self.semantic_type.map(T::name),
+        }
+    }
+
     /// The harm of a leak: that of the type.
     pub fn sensitivity(&self) -> Sensitivity {
-        self.semantic_type.map_or(Sensitivity::None, T::sensitivity)
+        match (&self.custom, self.semantic_type) {
+            (Some(custom), None) => sensitivity_of(custom.privacy),
+            (Some(custom), Some(t)) => t.sensitivity().max(sensitivity_of(custom.privacy)),
+            (None, t) => t.map_or(Sensitivity::None, T::sensitivity),
+        }
     }
 
     /// What the column says about a person.
     pub fn privacy(&self) -> Privacy {
-        self.semantic_type.map_or(Privacy::None, T::privacy)
+        match &self.custom {
+            Some(custom) => custom.privacy,
+            None => self.semantic_type.map_or(Privacy::None, T::privacy),
+        }
     }
 
     /// The grade by the default rules.
     pub fn grade(&self) -> Grade {
-        self.semantic_type.map_or(Grade::General1, T::grade)
+        match &self.custom {
+            Some(custom) => grade_by(&default_grading_rules(), &custom.category, custom.privacy, self.sensitivity()).0,
+            None => self.semantic_type.map_or(Grade::General1, T::grade),
+        }
     }
 }
 
@@ -76,6 +108,17 @@ pub fn detect_column(
     data_type: &DataType,
     values: &[&str],
     stats: Option<&ColumnProfile>,
+) -> ColumnVerdict {
+    detect_column_but(name, data_type, values, stats, &[])
+}
+
+/// As [`detect_column`], where some types are known not to be it.
+pub fn detect_column_but(
+    name: &str,
+    data_type: &DataType,
+    values: &[&str],
+    stats: Option<&ColumnProfile>,
+    not: &[T],
 ) -> ColumnVerdict {
     let facts = SampleFacts::of(data_type, values);
     let mut scores: HashMap<T, Score> = HashMap::new();
@@ -113,6 +156,7 @@ pub fn detect_column(
             scores.entry(general).and_modify(|score| score.values *= if score.header > 0.8 { 1.0 } else { 0.8 });
         }
     }
+    scores.retain(|semantic_type, _| !not.contains(semantic_type));
     conclude(name, data_type, &facts, scores, struck)
 }
 
@@ -237,6 +281,7 @@ fn conclude(
         sampled: facts.n,
         evidence,
         alternates,
+        custom: None,
     }
 }
 

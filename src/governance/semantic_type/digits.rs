@@ -49,9 +49,7 @@ pub fn scan(digits: &[u8], found: &mut Candidates) {
                 found.push(T::Imei, 0.8, "fifteen digits with a right Luhn digit");
             }
             card(digits, found);
-            let day = is_province_code(digits[0], digits[1])
-                && is_compact_day(&[b'1', b'9', digits[6], digits[7], digits[8], digits[9], digits[10], digits[11]]);
-            if day {
+            if birth_and_region(digits) {
                 found.push(T::CnIdCard, 0.38, "region and birth date of a first-generation number");
             }
         }
@@ -69,11 +67,21 @@ pub fn scan(digits: &[u8], found: &mut Candidates) {
 
 /// A citizen's identity number: region, a day that exists, and the check character.
 pub fn id_card(text: &[u8], found: &mut Candidates) {
-    let fits =
-        text.len() == 18 && is_province_code(text[0], text[1]) && is_compact_day(&text[6..14]) && cn_id_card(text);
-    if fits {
+    if is_id_card(text) {
         found.push(T::CnIdCard, 0.99, "region, birth date and GB 11643 check character are right");
     }
+}
+
+/// Whether region, day of birth and check character of a citizen's identity number are right.
+pub fn is_id_card(text: &[u8]) -> bool {
+    text.len() == 18 && is_province_code(text[0], text[1]) && is_compact_day(&text[6..14]) && cn_id_card(text)
+}
+
+/// Whether fifteen digits have the region and the day of birth of an identity number of the first generation.
+pub fn birth_and_region(digits: &[u8]) -> bool {
+    digits.len() == 15
+        && is_province_code(digits[0], digits[1])
+        && is_compact_day(&[b'1', b'9', digits[6], digits[7], digits[8], digits[9], digits[10], digits[11]])
 }
 
 /// A payment card: the issuer's range and the Luhn digit.
@@ -109,6 +117,14 @@ pub fn is_card_prefix(digits: &[u8]) -> bool {
         }
         _ => false,
     }
+}
+
+/// As [`is_card_prefix`], with the ranges that are rare in columns and would be chance there: Maestro of twelve to nineteen digits, JCB of
+/// fifteen.
+pub fn is_card_issuer(digits: &[u8]) -> bool {
+    let head = if digits.len() >= 12 { value(&digits[..4]) } else { return false };
+    let maestro = matches!(head, 5018 | 5020 | 5038 | 5893 | 6304 | 6390 | 6759 | 6761..=6763 | 5600..=5899);
+    is_card_prefix(digits) || maestro && digits.len() <= 19 || digits.len() == 15 && matches!(head, 2131 | 1800)
 }
 
 fn six(digits: &[u8], found: &mut Candidates) {

@@ -33,6 +33,16 @@ pub fn is_given_name(word: &str) -> bool {
     GIVEN_NAMES.contains(word)
 }
 
+/// Common given names of the Latin script, in small letters.
+pub fn given_names() -> impl Iterator<Item = &'static str> {
+    GIVEN.split(' ')
+}
+
+/// Countries, states, provinces and great cities, in small letters.
+pub fn places() -> impl Iterator<Item = &'static str> {
+    COUNTRIES.split('|').chain(STATES.split('|')).chain(CITIES.split('|'))
+}
+
 /// Whether the text opens with the name of a Chinese province or prefecture, with or without its suffix.
 pub fn opens_with_place(text: &str) -> bool {
     let mut ends = text.char_indices().map(|(at, _)| at).skip(2).take(4).chain([text.len()]);

@@ -1,6 +1,6 @@
 //! What a statement is to the audit log.
 
-use super::super::parser::{Body, Operate, Own, Statement};
+use super::super::parser::{Body, ClassifyWords, Operate, Own, Statement};
 use crate::catalog::AuditAction;
 use datafusion::sql::sqlparser::ast::{AlterTableOperation as To, Query, SetExpr, Statement as Sql};
 
@@ -21,6 +21,7 @@ fn of_own(own: &Own) -> Option<AuditAction> {
         | Own::DefaultRights { .. }
         | Own::ReassignOwned { .. }
         | Own::DropOwned { .. } => AuditAction::Rights,
+        Own::Classify(ClassifyWords::Said { .. }) => AuditAction::Tag,
         Own::CreateTag { .. } | Own::DropTag { .. } | Own::TagUse { .. } | Own::ColumnClass { .. } => AuditAction::Tag,
         Own::TagMask { .. }
         | Own::ColumnMask { .. }
@@ -36,6 +37,7 @@ fn of_own(own: &Own) -> Option<AuditAction> {
         | Own::RenameModel { .. }
         | Own::DropModel { .. }
         | Own::Rule(_)
+        | Own::Classify(_)
         | Own::Define(_)
         | Own::Kept(_)
         | Own::Upkeep(_) => AuditAction::Ddl,

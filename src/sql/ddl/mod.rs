@@ -3,6 +3,7 @@
 mod access;
 mod alter_table;
 mod class;
+mod classifier;
 mod comment;
 mod constraint;
 mod default_rights;
@@ -40,6 +41,7 @@ mod wildcards;
 pub use access::{alter_role, create_role, drop_role};
 pub use alter_table::alter_table;
 pub use class::{erase_class, may_have_classes, set_class};
+pub use classifier::{classifier, ready, remembered};
 pub use comment::comment_on;
 pub use default_rights::alter_default_rights;
 pub use deferral::alter_constraint;
@@ -57,7 +59,8 @@ pub use materialized::{create_materialized_view, refresh_materialized_view, work
 pub use owned::{drop_owned, reassign_owned};
 pub use owner::{Owned, set_owner};
 pub use policy::{
-    create_masking_policy, create_tag, drop_masking_policy, drop_tag, set_column_mask, set_tag_mask, use_tag,
+    create_masking_policy, create_tag, drop_masking_policy, drop_tag, must_fit_column, set_column_mask, set_tag_mask,
+    tag, use_tag,
 };
 pub use quarantine::{ACTOR as QUARANTINE_ACTOR, RULE as QUARANTINE_RULE, TIME as QUARANTINE_TIME};
 pub use rename::{rename, set_schema};

@@ -79,6 +79,7 @@ fn owner_mut(object: &mut Object) -> Option<&mut ObjectId> {
         Object::Sequence(o) => Some(&mut o.owner),
         Object::Enum(o) => Some(&mut o.owner),
         Object::Domain(o) => Some(&mut o.owner),
+        Object::Classifier(o) => Some(&mut o.owner),
         _ => None,
     }
 }

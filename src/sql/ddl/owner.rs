@@ -28,6 +28,8 @@ pub enum Owned {
     Model,
     /// `MASKING POLICY`
     MaskingPolicy,
+    /// `CLASSIFIER`
+    Classifier,
 }
 
 impl Owned {
@@ -43,6 +45,7 @@ impl Owned {
             Self::Source => "ALTER SOURCE",
             Self::Model => "ALTER MODEL",
             Self::MaskingPolicy => "ALTER MASKING POLICY",
+            Self::Classifier => "ALTER CLASSIFIER",
         }
     }
 }
@@ -69,6 +72,7 @@ pub fn set_owner(
         Owned::Schema | Owned::Source => (Class::Schema, plain.clone()),
         Owned::Model => (Class::Model, plain.clone()),
         Owned::MaskingPolicy => (Class::MaskingPolicy, plain.clone()),
+        Owned::Classifier => (Class::Classifier, plain.clone()),
     };
     let missing = || match class {
         Class::Relation => super::super::tables::undefined(ddl.context, &schema, &plain),
@@ -98,6 +102,7 @@ pub fn set_owner(
         (Object::Source(o), Owned::Source) => &mut o.owner,
         (Object::Model(o), Owned::Model) => &mut o.owner,
         (Object::MaskingPolicy(o), Owned::MaskingPolicy) => &mut o.owner,
+        (Object::Classifier(o), Owned::Classifier) => &mut o.owner,
         _ => return Err(missing()),
     };
     ddl.context.must_own(*held, kind, &plain)?;

@@ -6,7 +6,7 @@ use super::super::planner::{Planner, parse_expression};
 use super::super::tables;
 use super::in_full::in_full;
 use super::{Ddl, check_name, skipping};
-use crate::catalog::{Class, MaskingPolicy, Object, ObjectId, SqlType, Tag, TagSource, TagUse};
+use crate::catalog::{Class, Column, MaskingPolicy, Object, ObjectId, SqlType, Tag, TagSource, TagUse};
 use crate::error::{Error, Kind, Result};
 use datafusion::common::DFSchema;
 use datafusion::sql::sqlparser::ast;
@@ -38,7 +38,8 @@ pub fn create_tag(
     }
 }
 
-fn tag(ddl: &Ddl<'_>, name: &str) -> Result<(ObjectId, Tag)> {
+/// The tag of this name.
+pub fn tag(ddl: &Ddl<'_>, name: &str) -> Result<(ObjectId, Tag)> {
     match ddl.txn.snapshot().catalog.tag(name) {
         Some((id, tag)) => Ok((id, tag.clone())),
         None => Err(Error::new(Kind::UndefinedObject, format!("tag \"{name}\" does not exist"))),
@@ -74,10 +75,25 @@ pub fn drop_tag(ddl: &mut Ddl<'_>, name: &str, if_exists: bool) -> Result<()> {
                 .with_hint("Use ALTER TABLE ... UNSET TAG first."))
         }
         None => {
+            forget(ddl, id)?;
             ddl.txn.drop_object(id);
             Ok(())
         }
     }
+}
+
+/// What was said of columns under a tag goes with it.
+fn forget(ddl: &mut Ddl<'_>, tag: ObjectId) -> Result<()> {
+    let catalog = ddl.txn.snapshot().catalog.clone();
+    for (id, object) in catalog.class(Class::Relation) {
+        let Object::Table(table) = object else { continue };
+        if table.columns.iter().any(|column| column.verdicts.iter().any(|verdict| verdict.tag == tag)) {
+            let mut table = table.clone();
+            table.columns.iter_mut().for_each(|column| column.verdicts.retain(|verdict| verdict.tag != tag));
+            ddl.txn.put_object(id, Object::Table(table))?;
+        }
+    }
+    Ok(())
 }
 
 /// Runs ALTER TAG ... SET or UNSET MASKING POLICY.
@@ -113,6 +129,14 @@ fn must_fit(policy: &MaskingPolicy, table: &str, column: &str, data_type: &SqlTy
                 policy.name, policy.data_type
             ),
         )),
+    }
+}
+
+/// Refuses a tag whose masking policy is for another type than the column's.
+pub fn must_fit_column(ddl: &Ddl<'_>, facts: &Tag, table: &str, column: &Column) -> Result<()> {
+    match facts.mask.and_then(|mask| ddl.txn.snapshot().catalog.get(mask).cloned()).as_deref() {
+        Some(Object::MaskingPolicy(policy)) => must_fit(policy, table, &column.name, &column.data_type),
+        _ => Ok(()),
     }
 }
 

@@ -92,6 +92,7 @@ fn each_text(object: &mut Object, tell: &mut dyn FnMut(&mut String, bool)) {
         | Object::Sequence(_)
         | Object::Comment(_)
         | Object::Enum(_)
+        | Object::Classifier(_)
         | Object::QualityRun(_) => {}
     }
 }

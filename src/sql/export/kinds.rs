@@ -5,10 +5,10 @@
 //! again.
 
 use crate::catalog::{
-    Argument, Catalog, CheckConstraint, Column, ColumnClass, Comment, Domain, EnumType, Finding, ForeignKey, Function,
-    Grant, Index, KeyConstraint, MaskingPolicy, Materialized, MetricTest, Model, ModelVersion, Object, Order,
-    PlainIndex, QualityRule, QualityRun, Reference, Role, RowPolicy, RuleTest, Schema, Sequence, Source, Table, Tag,
-    TagUse, UniqueIndex, View,
+    Argument, Catalog, CheckConstraint, Classifier, Column, ColumnClass, Comment, Domain, EnumType, Finding,
+    ForeignKey, Function, Grant, Index, KeyConstraint, MaskingPolicy, Materialized, MetricTest, Model, ModelVersion,
+    Object, Order, PlainIndex, QualityRule, QualityRun, Reference, Role, RowPolicy, RuleTest, Schema, Sequence, Source,
+    Table, Tag, TagUse, TagVerdict, UniqueIndex, View,
 };
 use crate::crypto::{KeySource, MasterKey};
 use crate::sql::{Birth, Database};
@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 const RICH: &str = include_str!("../../../tests/damage/rich.sql");
 
 /// How many kinds there are.
-const KINDS: usize = 20;
+const KINDS: usize = 21;
 
 /// The number of an object's kind, and whether it is exported. Fields that are left out of an export stand with `_not`.
 fn kind(object: &Object) -> (usize, bool) {
@@ -214,6 +214,19 @@ fn kind(object: &Object) -> (usize, bool) {
         }
         // CHECK QUALITY measures it again.
         Object::QualityRun(QualityRun { .. }) => (19, false),
+        Object::Classifier(classifier) => {
+            let Classifier {
+                name: _,
+                owner: _,
+                test: _,
+                column_name: _,
+                category: _,
+                privacy: _,
+                threshold: _,
+                context: _,
+            } = classifier;
+            (20, true)
+        }
     }
 }
 
@@ -233,8 +246,10 @@ fn column(column: &Column) {
         generated: _,
         places: _,
         domain: _,
+        verdicts,
     } = column;
     tags.iter().for_each(tag_use);
+    verdicts.iter().for_each(|TagVerdict { tag: _, category: _, confirmed: _, because: _ }| {});
 }
 
 fn check(CheckConstraint { name: _, expression: _, not_valid: _ }: &CheckConstraint) {}

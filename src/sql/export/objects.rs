@@ -167,6 +167,7 @@ impl Script<'_> {
                 | Object::Finding(_)
                 | Object::QualityRule(_)
                 | Object::QualityRun(_)
+                | Object::Classifier(_)
                 | Object::Comment(_),
                 _,
             ) => return None,

@@ -2,7 +2,8 @@
 
 use super::script::{Script, ident, literal, relation};
 use crate::catalog::{
-    Class, Grant, MaskingPolicy, Object, ObjectId, PUBLIC, Role, RowPolicy, Schema, Table, Tag, TagSource, TagUse,
+    Class, Classifier, Grant, MaskingPolicy, Object, ObjectId, PUBLIC, Role, RowPolicy, Schema, Table, Tag, TagSource,
+    TagUse, TagVerdict,
 };
 use std::fmt::Write;
 
@@ -92,6 +93,10 @@ impl Script<'_> {
         for column in &table.columns {
             let place = format!("{name} ALTER COLUMN {}", ident(&column.name));
             column.tags.iter().for_each(|used| self.tag_use(out, &place, used));
+            column
+                .verdicts
+                .iter()
+                .for_each(|verdict| self.said(out, &format!("{name}.{}", ident(&column.name)), verdict));
             if let Some(Object::MaskingPolicy(policy)) =
                 column.mask.and_then(|id| self.catalog().get(id)).map(AsRef::as_ref)
             {
@@ -121,6 +126,21 @@ impl Script<'_> {
         {
             _ = writeln!(out, "ALTER TABLE {place} SET TAG {} = {};", ident(&tag.name), literal(&used.value));
         }
+    }
+
+    /// What a person said of a column's category.
+    fn said(&self, out: &mut String, column: &str, verdict: &TagVerdict) {
+        let Some(Object::Tag(tag)) = self.catalog().get(verdict.tag).map(AsRef::as_ref) else { return };
+        let verb = if verdict.confirmed { "CONFIRM" } else { "REJECT" };
+        let because = verdict.because.as_ref().map_or(String::new(), |text| format!(" BECAUSE {}", literal(text)));
+        let (tag, category) = (ident(&tag.name), literal(&verdict.category));
+        _ = writeln!(out, "{verb} TAG {tag} = {category} ON {column}{because};");
+    }
+
+    /// A classifier of the user's own.
+    pub(super) fn classifier(&self, out: &mut String, classifier: &Classifier) {
+        let (name, definition) = (ident(&classifier.name), super::super::system::classifier_definition(classifier));
+        _ = writeln!(out, "CREATE CLASSIFIER {name} {definition};");
     }
 
     fn row_policy(&self, out: &mut String, table: &str, policy: &RowPolicy) {
@@ -178,6 +198,7 @@ impl Script<'_> {
             Object::Sequence(o) if o.owned_by.is_none() => ("SEQUENCE", relation(&o.schema, &o.name), o.owner),
             Object::Enum(o) => ("TYPE", relation(&o.schema, &o.name), o.owner),
             Object::Domain(o) => ("DOMAIN", relation(&o.schema, &o.name), o.owner),
+            Object::Classifier(o) => ("CLASSIFIER", ident(&o.name), o.owner),
             Object::Model(_)
             | Object::Sequence(_)
             | Object::PlainIndex(_)

@@ -213,6 +213,11 @@ impl<'a> Script<'a> {
                 self.tag(out, tag);
             }
         });
+        out += &all(&|out, _, object| {
+            if let Object::Classifier(classifier) = object {
+                self.classifier(out, classifier);
+            }
+        });
         out += &all(&|out, id, object| {
             if let Object::Table(table) = object {
                 self.guards(out, id, table);
@@ -365,6 +370,7 @@ fn is_of_session(catalog: &Catalog, object: &Object) -> bool {
         Object::Role(_)
         | Object::Tag(_)
         | Object::MaskingPolicy(_)
+        | Object::Classifier(_)
         | Object::Model(_)
         | Object::Source(_)
         | Object::Finding(_) => false,

@@ -17,6 +17,7 @@ mod masks;
 mod model_rows;
 mod notify;
 mod one;
+mod pii;
 pub mod postgres;
 mod predict;
 mod predict_ctr;
@@ -35,6 +36,7 @@ pub use lineage_events::all as all_lineage_events;
 pub use one::ONE;
 pub use postgres::takes_anything;
 pub use postgres::{network_operator, vector_operator};
+pub use relation::asset_name;
 
 use super::context::Context;
 use super::missing;
@@ -105,6 +107,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
         .or_else(|| called::scalar(name))
         .or_else(|| masks::scalar(name, context))
         .or_else(|| classify::scalar(name, context))
+        .or_else(|| pii::scalar(name))
         .or_else(|| quality::scalar(name, context))
         .or_else(|| rules::scalar(name, context))
         .or_else(|| predict::scalar(name, context))
@@ -177,6 +180,8 @@ pub fn is_of_one_run(name: &str, function: &ScalarUDF) -> bool {
             | "mask_null"
             | "mask_partial"
             | "tokenize"
+            | "detect_pii"
+            | "redact"
     );
     !same && function.signature().volatility != Volatility::Immutable
 }
@@ -210,6 +215,7 @@ pub fn table(name: &str, args: &[Expr], context: &Arc<Context>) -> Result<Option
         "quality_report" => quality::report(args, context)?,
         "quality_failures" => rules::failures(args, context)?,
         "suggest_rules" => rules::suggest(args, context)?,
+        "classify_table" => relation::classify_table(args, context)?,
         "profile" => relation::profile(args, context)?,
         "inventory" => relation::inventory(args, context)?,
         "tag_references" => relation::tag_references(args, context)?,
@@ -239,6 +245,7 @@ pub fn described(name: &str, args: &[Expr], context: &Arc<Context>) -> Option<Ar
         "quality_report" => super::system::report_columns(),
         "quality_failures" => super::quality::failure_columns(),
         "suggest_rules" => super::quality::suggestion_columns(),
+        "classify_table" => super::classification::classified_columns(),
         "profile" => relation::profile_columns(context)?,
         "inventory" => super::system::asset_columns(),
         "tag_references" => super::system::reference_columns(),

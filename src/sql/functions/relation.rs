@@ -1,5 +1,6 @@
 //! Table functions about relations: PROFILE, inventory, tag_references, effective_policy.
 
+use super::super::classification;
 use super::super::context::Context;
 use super::super::system::rows::{Cell, RowsTable, column};
 use super::super::system::{self, fact_cells};
@@ -177,6 +178,27 @@ pub fn policy_columns() -> Vec<Field> {
         column("masked", DataType::Boolean),
         column("row_filter", DataType::Utf8),
     ]
+}
+
+/// `classify_table(relation [, options])`: what its columns are, by a sample of the rows that the role sees.
+pub fn classify_table(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
+    let written = args::must_text(args, 0, "the relation's name")?;
+    let said = args::text(args, 1, "the options")?.unwrap_or_else(|| "{}".to_owned());
+    let Value::Object(said) = args::json(&said, "options of classify_table", Kind::InvalidParameter)? else {
+        return Err(Error::new(Kind::InvalidParameter, "options of classify_table: not a JSON object"));
+    };
+    let plain = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    };
+    let said: Vec<(String, String)> = said.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
+    let pairs = said.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let options = classification::Options::read(pairs, "classify_table")?;
+    let context = context.clone();
+    Ok(RowsTable::make(classification::classified_columns(), move || {
+        classification::classified_rows(&context, &written, &options)
+    }))
 }
 
 /// Facts in JSON as rows of a table function.

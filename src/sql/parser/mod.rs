@@ -4,6 +4,7 @@
 //! otherwise sqlparser does. What is read is not yet allowed: the session runs only what it knows.
 
 mod as_of;
+mod classify;
 mod conditions;
 mod copy;
 mod created;
@@ -34,6 +35,7 @@ mod view;
 mod words;
 
 pub use as_of::{Written, readable, split_off};
+pub use classify::{ClassifyWords, NewClassifier};
 pub use copy::{Chosen, Copy, CopyForm, CopyFormat, CopyHeader};
 pub use cursor::{ALL, Cursor, Declare, Direction};
 pub use define::{Commented, Define, EnumChange, IdentityChange, Named, Reindexed};

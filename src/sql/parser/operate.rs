@@ -26,7 +26,8 @@ pub enum Operate {
     Scrub,
     /// `CHECKPOINT`
     Checkpoint,
-    /// `ALTER TABLE | VIEW | FUNCTION | SEQUENCE | SCHEMA | SOURCE | MODEL | MASKING POLICY name OWNER TO role`
+    /// `ALTER TABLE | VIEW | FUNCTION | SEQUENCE | SCHEMA | SOURCE | MODEL | MASKING POLICY | CLASSIFIER name
+    /// OWNER TO role`
     SetOwner {
         /// What it is.
         what: Owned,
@@ -85,7 +86,7 @@ fn folder(words: &mut Words) -> Result<(String, BTreeMap<String, String>)> {
 /// ALTER ... OWNER TO; for other forms of ALTER the words are given back.
 fn set_owner(words: &mut Words) -> Result<Option<Operate>> {
     let start = words.parser.index();
-    let kinds: [(&[&str], Owned); 9] = [
+    let kinds: [(&[&str], Owned); 10] = [
         (&["ALTER", "TABLE"], Owned::Table),
         (&["ALTER", "VIEW"], Owned::View),
         (&["ALTER", "SEQUENCE"], Owned::Sequence),
@@ -95,6 +96,7 @@ fn set_owner(words: &mut Words) -> Result<Option<Operate>> {
         (&["ALTER", "FUNCTION"], Owned::Function),
         (&["ALTER", "MODEL"], Owned::Model),
         (&["ALTER", "MASKING", "POLICY"], Owned::MaskingPolicy),
+        (&["ALTER", "CLASSIFIER"], Owned::Classifier),
     ];
     let Some((_, what)) = kinds.into_iter().find(|(written, _)| words.take(written)) else { return Ok(None) };
     let if_exists = words.take(&["IF", "EXISTS"]);

@@ -1,6 +1,7 @@
 //! Grammar of Steward's own statements.
 
 use super::super::ddl::Giving;
+use super::classify::{self, ClassifyWords};
 use super::copy::{self, Copy};
 use super::cursor::{self, Cursor};
 use super::define::{self, Define};
@@ -107,6 +108,8 @@ pub enum Own {
     SetConstraints { names: Option<Vec<Relation>>, deferred: bool },
     /// Quality rules
     Rule(RuleWords),
+    /// CLASSIFY TABLE, classifiers, what is said of their verdicts
+    Classify(ClassifyWords),
     /// `ALTER SYSTEM ROTATE ENCRYPTION KEY`
     RotateKey,
 }
@@ -225,6 +228,9 @@ pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
     }
     if let Some(rule) = rule::parse(words)? {
         return Ok(Some(Own::Rule(rule)));
+    }
+    if let Some(classify) = classify::parse(words)? {
+        return Ok(Some(Own::Classify(classify)));
     }
     let first = words.peek(0).unwrap_or_default();
     match first.as_str() {

@@ -164,6 +164,9 @@ fn columns(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Option<Vec<
     if let Some((_, own, cast)) = set(name) {
         return Some(vec![of(own.unwrap_or(&called), call(name, args.to_vec()), *cast)]);
     }
+    if name == "detect_pii" {
+        return spans(args);
+    }
     let kind = if name.starts_with("jsonb") { "jsonb" } else { "json" };
     match (name, args) {
         ("unnest", [list]) => Some(vec![of(&called, list.clone(), None)]),
@@ -198,6 +201,19 @@ fn columns(name: &str, args: &[Expr], alias: Option<&TableAlias>) -> Option<Vec<
         }
         _ => None,
     }
+}
+
+/// What DETECT_PII finds, a row for each span.
+fn spans(args: &[Expr]) -> Option<Vec<Column>> {
+    const COLUMNS: [(&str, &str); 5] =
+        [("start", "int"), ("end", "int"), ("type", "text"), ("score", "float8"), ("text", "text")];
+    let found = cast(&call("detect_pii", args.to_vec()), "jsonb")?;
+    let one = |(name, data_type): &(&str, &str)| {
+        let list = call("json_recordset_field", vec![found.clone(), text(name), flag(false)]);
+        let value = cast(&call("unnest", vec![list.clone()]), data_type)?;
+        Some(Column { name: (*name).to_owned(), value, list: Some(list) })
+    };
+    COLUMNS.iter().map(one).collect()
 }
 
 /// The name of a relation that is a call of a function with a named column means that column: `SELECT e FROM

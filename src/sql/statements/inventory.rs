@@ -5,17 +5,18 @@
 //! model is learnt; and everything together gives the quality report. An asset whose state has not changed since the
 //! last time is passed over.
 
-use super::super::ddl::Ddl;
-use super::super::parser::{AssetTarget, Inventory};
+use super::super::classification::{Judged, classifiers, stamp};
+use super::super::ddl::{Ddl, remembered};
+use super::super::parser::{AssetTarget, Inventory, Relation};
 use super::super::quality::as_owner;
 use super::super::{run, tables};
-use crate::catalog::{Class, Finding, Object, ObjectId, SqlType, Table, TagUse, is_temporary};
+use crate::catalog::{Catalog, Class, Finding, Object, ObjectId, SqlType, Table, TagUse, is_temporary};
 use crate::config::QUALITY_TRAIN_ROWS;
 use crate::error::{Error, Kind, Result};
 use crate::governance::quality::{AgeFact, CellErrorFact, KeyFact, key_candidates};
 use crate::governance::{
     ColumnProfile, ColumnVerdict, Grade, LatestMoment, Profiler, QualityFacts, RelationQuality, Sensitivity,
-    detect_column, domain_of, freshness, moment_ms, relation_quality, structure_of,
+    classify_column, domain_of, freshness, moment_ms, relation_quality, structure_of,
 };
 use crate::models::RowQualityModel;
 use crate::sources::Form;
@@ -140,6 +141,14 @@ fn hashed(parts: impl Hash) -> u64 {
     hasher.finish()
 }
 
+/// A fingerprint with what judges columns beside their rows: with other classifiers an asset is looked at again.
+fn judged(fingerprint: u64, catalog: &Catalog, owner: ObjectId, table: Option<&Table>) -> u64 {
+    match stamp(catalog, owner, table) {
+        0 => fingerprint,
+        stamp => hashed((fingerprint, stamp)),
+    }
+}
+
 /// The assets meant that are the role's: what is found of an asset is told to all who may read it, so only who owns it says what
 /// that is, as with PostgreSQL's ANALYZE.
 fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
@@ -184,7 +193,12 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
                     bytes: rows.bytes(),
                     modified_ms: None,
                     owner: table.owner,
-                    fingerprint: hashed((rows.changed, rows.live_rows(), columns)),
+                    fingerprint: judged(
+                        hashed((rows.changed, rows.live_rows(), columns)),
+                        catalog,
+                        table.owner,
+                        Some(table),
+                    ),
                     table: Some(table.clone()),
                 });
             }
@@ -201,7 +215,7 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
                         bytes: 0,
                         modified_ms: None,
                         owner: view.owner,
-                        fingerprint: hashed((&view.query, snapshot.seq)),
+                        fingerprint: judged(hashed((&view.query, snapshot.seq)), catalog, view.owner, None),
                         table: None,
                     });
                 }
@@ -230,7 +244,7 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
                     bytes: asset.bytes,
                     modified_ms: modified.map(|d| d.as_millis() as i64),
                     owner: source.owner,
-                    fingerprint: asset.fingerprint,
+                    fingerprint: judged(asset.fingerprint, catalog, source.owner, None),
                     table: None,
                 });
             }
@@ -279,11 +293,14 @@ async fn look(ddl: &mut Ddl<'_>, asset: &Asset, options: &Options) -> Result<Fin
         }
     }
     let profiles = profiler.finish()?;
+    let classifiers = classifiers(&ddl.txn.snapshot().catalog, asset.owner, None)?;
     let verdicts: Vec<ColumnVerdict> = profiles
         .iter()
         .map(|profile| {
             let sample: Vec<&str> = profile.sample.iter().map(String::as_str).collect();
-            detect_column(&profile.name, &profile.data_type, &sample, Some(profile))
+            let column = asset.table.iter().flat_map(|t| &t.columns).find(|column| column.name == profile.name);
+            let said = column.map_or_else(Vec::new, |column| remembered(&column.verdicts));
+            classify_column(&profile.name, &profile.data_type, &sample, Some(profile), &classifiers, &said)
         })
         .collect();
     let sampled = options.sample_rows.is_some_and(|wanted| rows >= wanted);
@@ -455,17 +472,52 @@ fn columns_facts(
             let top: Vec<Value> = p.top.iter().map(|(value, count)| json!({"value": value, "count": count})).collect();
             let data_type = schema.fields().get(n).and_then(|field| SqlType::from_field(field).ok());
             let data_type = data_type.map(|data_type| data_type.to_string()).unwrap_or_default();
-            json!({
-                "asset": asset, "ordinal": n + 1, "column_name": p.name, "data_type": data_type,
-                "semantic_type": v.semantic_type.map(|t| t.name()), "semantic_type_zh": v.semantic_type.map(|t| t.label_zh()),
-                "privacy_category": v.privacy().name(), "sensitivity": v.sensitivity().name(), "grade": v.grade().name(),
-                "confidence": round(v.confidence), "coverage": round(v.coverage), "nulls": p.nulls, "distincts": p.distincts,
-                "distincts_exact": p.distincts_exact, "min": p.min, "max": p.max, "mean": p.mean, "stddev": p.stddev,
-                "pattern": p.pattern.as_ref().map(|(pattern, _)| pattern.clone()), "top": top, "evidence": v.evidence,
-                "quality": quality.column_score(&p.name),
-            })
+            let mut facts = json!({
+                "asset": asset, "ordinal": n + 1, "column_name": p.name, "data_type": data_type, "nulls": p.nulls,
+                "distincts": p.distincts, "distincts_exact": p.distincts_exact, "min": p.min, "max": p.max,
+                "mean": p.mean, "stddev": p.stddev, "pattern": p.pattern.as_ref().map(|(pattern, _)| pattern.clone()),
+                "top": top, "quality": quality.column_score(&p.name),
+            });
+            verdict_facts(&mut facts, v);
+            facts
         })
         .collect()
+}
+
+/// What a column is, among its facts.
+fn verdict_facts(facts: &mut Value, v: &ColumnVerdict) {
+    let alternates: Vec<Value> = v
+        .alternates
+        .iter()
+        .map(|(other, score)| json!({"category": other.name(), "confidence": round(*score)}))
+        .collect();
+    facts["semantic_type"] = json!(v.category());
+    facts["semantic_type_zh"] = json!(v.semantic_type.map(|t| t.label_zh()));
+    facts["privacy_category"] = json!(v.privacy().name());
+    facts["sensitivity"] = json!(v.sensitivity().name());
+    facts["grade"] = json!(v.grade().name());
+    facts["confidence"] = json!(round(v.confidence));
+    facts["coverage"] = json!(round(v.coverage));
+    facts["sampled"] = json!(v.sampled);
+    facts["evidence"] = json!(v.evidence);
+    facts["alternates"] = json!(alternates);
+}
+
+/// Brings what is known of a column up to date.
+pub fn category_facts(facts: &mut Value, judged: &Judged) {
+    verdict_facts(facts, &judged.verdict);
+}
+
+/// A first look at a table that no inventory has seen, by some of its rows. The next inventory looks again.
+pub async fn inventory_of_table(ddl: &mut Ddl<'_>, relation: &Relation, rows: usize) -> Result<Finding> {
+    let assets = assets(ddl, &AssetTarget::Table(relation.clone()))?;
+    let Some(asset) = assets.first() else {
+        return Err(Error::internal("a table vanished while it was looked at"));
+    };
+    let options = Options { sample_rows: Some(rows), quality: false, force: true };
+    let mut finding = look(ddl, asset, &options).await?;
+    finding.fingerprint = !asset.fingerprint;
+    Ok(finding)
 }
 
 fn report_facts(asset: &str, quality: &RelationQuality, now_ms: i64) -> Vec<Value> {

@@ -1,5 +1,6 @@
 //! Statements of Steward's own, one file a family, and those on the session itself.
 
+mod classify;
 mod constraints;
 mod inventory;
 mod kept;
@@ -13,8 +14,9 @@ mod settings;
 mod source;
 mod upkeep;
 
+pub use classify::classify;
 pub use constraints::{set_constraints, settle_before_commit};
-pub use inventory::inventory;
+pub use inventory::{category_facts, inventory, inventory_of_table};
 pub use kept::{discard, keep};
 pub use keys::rotate_key;
 pub use model::{create_model, deploy_model, drop_model, drop_version, rename_model};

@@ -1,5 +1,6 @@
 //! steward.assets, steward.columns, steward.quality_results: what the inventory found.
 
+use super::super::classification::{columns_said, sensitivity_said};
 use super::super::context::Context;
 use super::super::quality;
 use super::super::tables;
@@ -109,7 +110,8 @@ pub fn assets(context: &Context) -> Result<Vec<Vec<Cell>>> {
         });
         let mut left_out = seen.if_some_rows(&["row_count", "size_bytes"]).to_vec();
         left_out.extend(hides_moment.then_some("freshness"));
-        let mut cells = row(&fields, &finding.facts, &left_out);
+        let facts = sensitivity_said(&context.snapshot.catalog, finding);
+        let mut cells = row(&fields, &facts, &left_out);
         // Rules count with what the inventory found.
         let quality = quality::quality_of(&context.snapshot.catalog, Some(finding), Some(finding.object), None);
         for (cell, _) in cells.iter_mut().zip(&fields).filter(|(_, field)| field.name() == "quality") {
@@ -143,6 +145,7 @@ pub fn column_columns() -> Vec<Field> {
         column("pattern", DataType::Utf8),
         jsonb("top"),
         jsonb("evidence"),
+        column("state", DataType::Utf8),
     ]
 }
 
@@ -153,10 +156,15 @@ pub fn columns(context: &Context) -> Result<Vec<Vec<Cell>>> {
     let fields = column_columns();
     let mut rows = Vec::new();
     for seen in visible(context) {
-        for facts in &seen.finding.columns {
+        for facts in columns_said(&context.snapshot.catalog, seen.finding).iter() {
             let mut left_out = seen.if_some_rows(&["nulls", "distincts"]).to_vec();
             left_out.extend(is_hidden(facts, &seen.hidden).then_some(VALUES).into_iter().flatten());
-            rows.push(row(&fields, facts, &left_out));
+            let mut cells = row(&fields, facts, &left_out);
+            // What nobody has said anything of is suggested.
+            if let Some(state @ Cell::Text(None)) = cells.last_mut() {
+                *state = Cell::Text(facts["semantic_type"].as_str().map(|_| "suggested".to_owned()));
+            }
+            rows.push(cells);
         }
     }
     Ok(rows)

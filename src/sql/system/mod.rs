@@ -5,6 +5,7 @@
 
 mod assets;
 mod audit;
+mod classifiers;
 pub mod encryption;
 mod lineage;
 mod models;
@@ -48,6 +49,7 @@ const VIEWS: &[View] = &[
     View { name: "quality_rules", columns: rules::rule_columns, rows: rules::rules },
     View { name: "lineage", columns: lineage::lineage_columns, rows: lineage::lineage },
     View { name: "audit_log", columns: audit::audit_columns, rows: audit::audit_log },
+    View { name: "classifiers", columns: classifiers::columns, rows: classifiers::rows },
 ];
 
 fn find(name: &str) -> Option<&'static View> {
@@ -80,5 +82,6 @@ pub fn open(context: &Arc<Context>, schema: &str, name: &str) -> Option<Arc<dyn 
 pub use assets::{
     asset_columns, assets as asset_rows, columns as column_rows, measured, report_columns, row as fact_cells,
 };
+pub use classifiers::definition as classifier_definition;
 pub use lineage::{lineage_columns, row as lineage_row};
 pub use objects::{reference_columns, references as reference_rows};

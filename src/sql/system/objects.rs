@@ -3,7 +3,7 @@
 use super::super::context::Context;
 use super::super::tables;
 use super::rows::{Cell, column, jsonb};
-use crate::catalog::{Class, Object, ObjectId, TagSource, TagUse};
+use crate::catalog::{Class, Object, ObjectId, TagSource, TagUse, TagVerdict};
 use crate::error::Result;
 use arrow::datatypes::{DataType, Field};
 
@@ -55,9 +55,10 @@ pub fn references(context: &Context) -> Result<Vec<Vec<Cell>>> {
             continue;
         }
         let name = format!("{}.{}", table.schema, table.name);
-        let mut add = |level: &str, column: Option<&str>, used: &TagUse| {
+        let mut add = |level: &str, column: Option<&str>, used: &TagUse, verdicts: &[TagVerdict]| {
             let (source, state) = match used.source {
                 TagSource::Manual => ("manual", "confirmed"),
+                TagSource::Classifier if is_confirmed(verdicts, used) => ("classifier", "confirmed"),
                 TagSource::Classifier => ("classifier", "suggested"),
                 TagSource::Propagated => ("propagated", "confirmed"),
             };
@@ -72,12 +73,31 @@ pub fn references(context: &Context) -> Result<Vec<Vec<Cell>>> {
                 Cell::Float(Some(used.confidence)),
             ]);
         };
-        table.tags.iter().for_each(|used| add("table", None, used));
+        table.tags.iter().for_each(|used| add("table", None, used, &[]));
         for column in &table.columns {
-            column.tags.iter().for_each(|used| add("column", Some(&column.name), used));
+            column.tags.iter().for_each(|used| add("column", Some(&column.name), used, &column.verdicts));
+        }
+        // What was rejected is remembered, and shown as such.
+        let rejected = table.columns.iter().flat_map(|column| column.verdicts.iter().map(move |said| (column, said)));
+        for (column, said) in rejected.filter(|(_, said)| !said.confirmed) {
+            rows.push(vec![
+                Cell::text("column"),
+                Cell::text(&name),
+                Cell::text(&column.name),
+                Cell::text(object_name(context, said.tag)),
+                Cell::text(&said.category),
+                Cell::text("classifier"),
+                Cell::text("rejected"),
+                Cell::Float(Some(0.0)),
+            ]);
         }
     }
     Ok(rows)
+}
+
+/// Whether a person confirmed what a column carries.
+fn is_confirmed(verdicts: &[TagVerdict], used: &TagUse) -> bool {
+    verdicts.iter().any(|said| said.confirmed && said.tag == used.tag && said.category == used.value)
 }
 
 pub fn class_columns() -> Vec<Field> {

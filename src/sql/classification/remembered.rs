@@ -1,0 +1,83 @@
+//! What persons said of columns, over what an inventory found: a rejected category is gone from it, a confirmed one stands.
+
+use crate::catalog::{Catalog, Finding, Object, Table, TagVerdict};
+use crate::governance::{Grade, Privacy, SemanticType, Sensitivity};
+use serde_json::{Value, json};
+use std::borrow::Cow;
+
+/// Whether anything was said of any column of a table.
+fn is_said(table: &Table) -> bool {
+    table.columns.iter().any(|column| !column.verdicts.is_empty())
+}
+
+/// Facts of a finding's columns, with their state, as what was said since makes them.
+pub fn columns_said<'f>(catalog: &Catalog, finding: &'f Finding) -> Cow<'f, [Value]> {
+    let table = match catalog.get(finding.object).map(AsRef::as_ref) {
+        Some(Object::Table(table)) if is_said(table) => table,
+        _ => return Cow::Borrowed(&finding.columns),
+    };
+    let all = finding.columns.iter().map(|facts| {
+        let name = facts["column_name"].as_str().unwrap_or_default();
+        let verdicts = table.columns.iter().find(|column| column.name == name).map(|column| column.verdicts.as_slice());
+        match verdicts {
+            Some(verdicts) if !verdicts.is_empty() => over(facts, verdicts),
+            _ => facts.clone(),
+        }
+    });
+    Cow::Owned(all.collect())
+}
+
+/// Facts of a finding's asset, as sensitive as its most sensitive column is with what was said since.
+pub fn sensitivity_said<'f>(catalog: &Catalog, finding: &'f Finding) -> Cow<'f, Value> {
+    let Cow::Owned(columns) = columns_said(catalog, finding) else { return Cow::Borrowed(&finding.facts) };
+    let named = |name: &'static str| columns.iter().filter_map(move |facts| facts[name].as_str());
+    let sensitivity = named("sensitivity").filter_map(|name| Sensitivity::parse(name).ok()).max();
+    let grade = named("grade").filter_map(|name| Grade::parse(name).ok()).max();
+    let mut facts = finding.facts.clone();
+    if let (Some(sensitivity), Some(grade)) = (sensitivity, grade) {
+        facts["sensitivity"] = json!(sensitivity.name());
+        facts["grade"] = json!(grade.name());
+    }
+    Cow::Owned(facts)
+}
+
+fn over(facts: &Value, verdicts: &[TagVerdict]) -> Value {
+    let mut facts = facts.clone();
+    let found = facts["semantic_type"].as_str().map(str::to_owned);
+    if let Some(confirmed) = verdicts.iter().rev().find(|verdict| verdict.confirmed) {
+        if found.as_deref() != Some(&confirmed.category) {
+            describe(&mut facts, Some(&confirmed.category));
+        }
+        facts["state"] = json!("confirmed");
+        facts["confidence"] = json!(1.0);
+        return facts;
+    }
+    let rejected = verdicts.iter().find(|verdict| found.as_deref() == Some(&verdict.category));
+    if let Some(rejected) = rejected {
+        describe(&mut facts, None);
+        facts["confidence"] = json!(0.0);
+        facts["coverage"] = json!(0.0);
+        let because = rejected.because.as_ref().map_or(String::new(), |because| format!(": {because}"));
+        facts["evidence"] = json!([format!("a person rejected {}{because}", rejected.category)]);
+    }
+    if facts["semantic_type"].is_null() {
+        facts["state"] = json!("rejected");
+    }
+    facts
+}
+
+/// What follows from a category.
+fn describe(facts: &mut Value, category: Option<&str>) {
+    let known = category.and_then(SemanticType::get);
+    facts["semantic_type"] = json!(category);
+    facts["semantic_type_zh"] = json!(known.map(SemanticType::label_zh));
+    // A category of the user's own, of which nothing else is known here, is taken for that of a person's name.
+    let (privacy, sensitivity, grade) = match (category, known) {
+        (_, Some(known)) => (known.privacy(), known.sensitivity(), known.grade()),
+        (Some(_), None) => (Privacy::Identifier, Sensitivity::Medium, Grade::General3),
+        (None, None) => (Privacy::None, Sensitivity::None, Grade::General1),
+    };
+    facts["privacy_category"] = json!(privacy.name());
+    facts["sensitivity"] = json!(sensitivity.name());
+    facts["grade"] = json!(grade.name());
+}
