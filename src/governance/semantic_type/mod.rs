@@ -29,8 +29,12 @@ mod value;
 mod words;
 
 pub use catalogue::{Form, Info, SemanticType};
+pub(super) use checksum::{cn_id_card, cn_uscc, gtin, iban, isbn10, luhn};
 pub use chinese::is_han;
+pub(super) use chinese::plate as is_cn_plate;
 pub use column::{COLUMN_CONFIDENCE_MIN, ColumnVerdict, detect_column};
 pub use facts::is_missing;
+pub(super) use digits::is_cn_mobile;
 pub use header::{HeaderVote, header_votes};
+pub(super) use moment::is_day;
 pub use value::{Candidates, VALUE_CONFIDENCE_MIN, Verdict, candidates, detect_value};
