@@ -8,6 +8,7 @@ use super::function::Function;
 use super::grant::{DefaultRights, Grant};
 use super::index::{PlainIndex, UniqueIndex};
 use super::materialized::Materialized;
+use super::repairs::RepairsOf;
 use super::row_policy::RowPolicy;
 use super::rule::{QualityRule, QualityRun};
 use super::sequence::Sequence;
@@ -127,6 +128,9 @@ pub struct Table {
     /// The table whose rows lie here because its quality rules put them aside: who may see those may see these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantine_of: Option<ObjectId>,
+    /// The table whose repairs are kept here: who may see a column of that may see what was repaired in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repairs_of: Option<RepairsOf>,
 }
 
 /// A column of a table.
@@ -492,6 +496,7 @@ impl Table {
             on_commit: None,
             materialized: None,
             quarantine_of: None,
+            repairs_of: None,
         }
     }
 

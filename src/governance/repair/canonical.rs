@@ -39,7 +39,9 @@ impl Options {
             }
             _ => {
                 let message = format!("option \"{name}\" of REPAIR does not exist");
-                return Err(Error::new(Kind::InvalidParameter, message).with_hint("Options are country, order and unit."));
+                return Err(
+                    Error::new(Kind::InvalidParameter, message).with_hint("Options are country, order and unit.")
+                );
             }
         }
         Ok(())

@@ -110,7 +110,18 @@ fn compact(text: &str) -> Option<(Day, &str)> {
 
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const WHOLE: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
 ];
 
 fn month(word: &str) -> Option<u32> {
@@ -201,7 +212,8 @@ mod tests {
     #[test]
     fn days() {
         let iso = |text: &str| date(text, None);
-        for text in ["2024/1/31", "2024年1月31日", "20240131", "31.1.2024", "1/31/24", "Jan 31st, 2024", "31-Jan-24"] {
+        for text in ["2024/1/31", "2024年1月31日", "20240131", "31.1.2024", "1/31/24", "Jan 31st, 2024", "31-Jan-24"]
+        {
             assert_eq!(iso(text).as_deref(), Some("2024-01-31"), "{text}");
         }
         assert_eq!(iso("Wed, 31 January 2024 7:05 p.m.").as_deref(), Some("2024-01-31 19:05"));

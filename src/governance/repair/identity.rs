@@ -15,7 +15,10 @@ pub fn id_card(text: &str) -> Option<String> {
     let text = match text.len() {
         15 if text.bytes().all(|b| b.is_ascii_digit()) => {
             let longer = format!("{}19{}", text.get(..6)?, text.get(6..)?);
-            b"0123456789X".iter().map(|last| format!("{longer}{}", char::from(*last))).find(|t| cn_id_card(t.as_bytes()))?
+            b"0123456789X"
+                .iter()
+                .map(|last| format!("{longer}{}", char::from(*last)))
+                .find(|t| cn_id_card(t.as_bytes()))?
         }
         _ => text,
     };
@@ -27,7 +30,18 @@ pub fn id_card(text: &str) -> Option<String> {
 /// A 统一社会信用代码 (GB 32100) in capitals; letters that the code has not (I, O) are the digits that they look like.
 pub fn uscc(text: &str) -> Option<String> {
     let text = plain(text);
-    let looked: String = text.chars().map(|c| if c == 'O' { '0' } else if c == 'I' { '1' } else { c }).collect();
+    let looked: String = text
+        .chars()
+        .map(|c| {
+            if c == 'O' {
+                '0'
+            } else if c == 'I' {
+                '1'
+            } else {
+                c
+            }
+        })
+        .collect();
     (looked.is_ascii() && cn_uscc(looked.as_bytes())).then_some(looked)
 }
 

@@ -4,8 +4,34 @@ use super::text::half_width;
 
 /// What stands around an amount of money.
 const CURRENCIES: [&str; 28] = [
-    "us$", "hk$", "nt$", "$", "€", "£", "¥", "￥", "₹", "₽", "₩", "人民币", "rmb", "cny", "usd", "eur", "gbp", "jpy", "hkd",
-    "twd", "inr", "rub", "krw", "元", "块", "圆", "dollars", "euros",
+    "us$",
+    "hk$",
+    "nt$",
+    "$",
+    "€",
+    "£",
+    "¥",
+    "￥",
+    "₹",
+    "₽",
+    "₩",
+    "人民币",
+    "rmb",
+    "cny",
+    "usd",
+    "eur",
+    "gbp",
+    "jpy",
+    "hkd",
+    "twd",
+    "inr",
+    "rub",
+    "krw",
+    "元",
+    "块",
+    "圆",
+    "dollars",
+    "euros",
 ];
 
 /// A number in plain digits with a point, out of a text of an amount: `￥1,299.00` gives `1299.00`, `1.2万` gives `12000`, `(5)` gives

@@ -44,7 +44,9 @@ fn national(digits: &str, country: Option<&str>) -> Option<String> {
     let country = country.map(|country| country.trim_start_matches(['+', '0']));
     match country {
         None | Some("86") if is_cn_mobile(digits.as_bytes()) => Some(format!("86{digits}")),
-        None | Some("86") if digits.len() == 13 && digits.starts_with("86") && is_cn_mobile(&digits.as_bytes()[2..]) => {
+        None | Some("86")
+            if digits.len() == 13 && digits.starts_with("86") && is_cn_mobile(&digits.as_bytes()[2..]) =>
+        {
             Some(digits.to_owned())
         }
         None => None,

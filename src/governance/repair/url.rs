@@ -25,7 +25,8 @@ pub fn url(text: &str) -> Option<String> {
         _ => (host, ""),
     };
     let host = host.trim_end_matches('.').to_lowercase();
-    let is_host = domain(&host).is_some() || host == "localhost" && text.contains("://") || host.parse::<IpAddr>().is_ok();
+    let is_host =
+        domain(&host).is_some() || host == "localhost" && text.contains("://") || host.parse::<IpAddr>().is_ok();
     if !is_host {
         return None;
     }
@@ -57,14 +58,16 @@ pub fn ip(text: &str) -> Option<String> {
 
 /// An address of a network card as six pairs of digits with colons, in small letters.
 pub fn mac(text: &str) -> Option<String> {
-    let digits: String = code(text).chars().filter(|c| !matches!(c, ':' | '-' | '.')).collect::<String>().to_lowercase();
+    let digits: String =
+        code(text).chars().filter(|c| !matches!(c, ':' | '-' | '.')).collect::<String>().to_lowercase();
     let pairs: Vec<&str> = (0..6).filter_map(|n| digits.get(2 * n..2 * n + 2)).collect();
     (digits.len() == 12 && digits.bytes().all(|b| b.is_ascii_hexdigit())).then(|| pairs.join(":"))
 }
 
 /// A UUID in small letters with its four hyphens.
 pub fn uuid(text: &str) -> Option<String> {
-    let digits: String = code(text).chars().filter(|c| !matches!(c, '{' | '}' | '-')).collect::<String>().to_lowercase();
+    let digits: String =
+        code(text).chars().filter(|c| !matches!(c, '{' | '}' | '-')).collect::<String>().to_lowercase();
     if digits.len() != 32 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }

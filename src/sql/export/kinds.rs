@@ -7,8 +7,8 @@
 use crate::catalog::{
     Argument, Catalog, CheckConstraint, Column, ColumnClass, Comment, Domain, EnumType, Finding, ForeignKey, Function,
     Grant, Index, KeyConstraint, MaskingPolicy, Materialized, MetricTest, Model, ModelVersion, Object, Order,
-    PlainIndex, QualityRule, QualityRun, Reference, Role, RowPolicy, RuleTest, Schema, Sequence, Source, Table, Tag,
-    TagUse, UniqueIndex, View,
+    PlainIndex, QualityRule, QualityRun, Reference, RepairsOf, Role, RowPolicy, RuleTest, Schema, Sequence, Source,
+    Table, Tag, TagUse, UniqueIndex, View,
 };
 use crate::crypto::{KeySource, MasterKey};
 use crate::sql::{Birth, Database};
@@ -45,6 +45,7 @@ fn kind(object: &Object) -> (usize, bool) {
                 on_commit: _not_either,
                 materialized,
                 quarantine_of: _,
+                repairs_of,
             } = table;
             columns.iter().for_each(column);
             for KeyConstraint { name: _, columns: _, primary: _, nulls_equal: _, index } in keys {
@@ -68,6 +69,7 @@ fn kind(object: &Object) -> (usize, bool) {
             }
             grants.iter().for_each(grant);
             tags.iter().for_each(tag_use);
+            repairs_of.iter().for_each(|RepairsOf { table: _, columns: _ }| {});
             // Its columns are the table's, and where they come from REFRESH finds again.
             materialized
                 .iter()

@@ -10,6 +10,7 @@ mod lineage;
 mod models;
 mod objects;
 mod operation;
+mod repairs;
 pub mod rows;
 mod rules;
 
@@ -48,6 +49,7 @@ const VIEWS: &[View] = &[
     View { name: "quality_rules", columns: rules::rule_columns, rows: rules::rules },
     View { name: "lineage", columns: lineage::lineage_columns, rows: lineage::lineage },
     View { name: "audit_log", columns: audit::audit_columns, rows: audit::audit_log },
+    View { name: "repairs", columns: repairs::repair_columns, rows: repairs::repairs },
 ];
 
 fn find(name: &str) -> Option<&'static View> {

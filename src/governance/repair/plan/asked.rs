@@ -17,8 +17,12 @@ pub fn find(columns: &[Column], asked: &Asked) -> Vec<Proposal> {
     }
     for (at, column) in columns.iter().enumerate() {
         let Kind::Number { whole } = column.kind else { continue };
-        let mut numbers: Vec<f64> =
-            column.rows.iter().filter_map(|place| column.at(*place)?.parse().ok()).filter(|n: &f64| n.is_finite()).collect();
+        let mut numbers: Vec<f64> = column
+            .rows
+            .iter()
+            .filter_map(|place| column.at(*place)?.parse().ok())
+            .filter(|n: &f64| n.is_finite())
+            .collect();
         if column.fixed || numbers.len() < VALUES_MIN {
             continue;
         }
@@ -44,7 +48,13 @@ pub fn find(columns: &[Column], asked: &Asked) -> Vec<Proposal> {
             let bounded = value.clamp(low - reach, high + reach);
             if clip && reach > 0.0 && bounded != value {
                 // Towards the middle, so that what is rounded is not far out still.
-                let bounded = if !whole { bounded } else if bounded < value { bounded.floor() } else { bounded.ceil() };
+                let bounded = if !whole {
+                    bounded
+                } else if bounded < value {
+                    bounded.floor()
+                } else {
+                    bounded.ceil()
+                };
                 found.push(change(bounded, Method::OutlierClip));
             }
         }

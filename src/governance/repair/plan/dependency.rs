@@ -90,7 +90,8 @@ fn judge(members: &[u32], of: &[u32], strength: f64, mut tell: impl FnMut(u32, S
         *counts.entry(of.get(*row as usize).copied().unwrap_or(ABSENT)).or_default() += 1;
     }
     let full = counts.iter().filter(|(place, _)| **place != ABSENT);
-    let Some((winner, most)) = full.max_by(|a, b| a.1.cmp(b.1).then_with(|| b.0.cmp(a.0))).map(|(p, n)| (*p, *n)) else {
+    let Some((winner, most)) = full.max_by(|a, b| a.1.cmp(b.1).then_with(|| b.0.cmp(a.0))).map(|(p, n)| (*p, *n))
+    else {
         return;
     };
     for row in members {

@@ -51,7 +51,8 @@ pub fn settle_units(values: &mut [Work]) {
     let (mut full, mut plain) = (0u64, 0u64);
     let mut amounts = Vec::new();
     let mut numbers: Vec<(f64, u64)> = Vec::new();
-    for (at, value) in values.iter().enumerate().filter(|(_, value)| !value.is_gone() && !value.text.trim().is_empty()) {
+    for (at, value) in values.iter().enumerate().filter(|(_, value)| !value.is_gone() && !value.text.trim().is_empty())
+    {
         full += u64::from(value.rows);
         if let Some(value_of) = plain_number(&value.text) {
             plain += u64::from(value.rows);
@@ -163,7 +164,8 @@ fn one_measure(values: &mut [Work], amounts: &[Amount], rows: u64) {
 pub fn settle_prices(values: &mut [Work]) {
     let (mut full, mut plain, mut priced) = (0u64, 0u64, 0u64);
     let mut found: Vec<(usize, String)> = Vec::new();
-    for (at, value) in values.iter().enumerate().filter(|(_, value)| !value.is_gone() && !value.text.trim().is_empty()) {
+    for (at, value) in values.iter().enumerate().filter(|(_, value)| !value.is_gone() && !value.text.trim().is_empty())
+    {
         full += u64::from(value.rows);
         if plain_number(&value.text).is_some() {
             plain += u64::from(value.rows);

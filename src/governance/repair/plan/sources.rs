@@ -92,7 +92,8 @@ fn tally(members: &[u32], places: &[u32], weight: impl Fn(u32) -> f64) -> Vec<(u
             *count += 1;
         }
     }
-    let mut values: Vec<(u32, f64, usize)> = votes.into_iter().map(|(place, (sum, count))| (place, sum, count)).collect();
+    let mut values: Vec<(u32, f64, usize)> =
+        votes.into_iter().map(|(place, (sum, count))| (place, sum, count)).collect();
     values.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     values
 }

@@ -32,7 +32,9 @@ pub fn settle(values: &mut [Work], rows: usize, asked: &Asked) {
         }
         for value in values.iter_mut().filter(|value| !value.is_gone() && is_word(&value.text)) {
             let Some(all) = spellings.get(&folded(&value.text)).filter(|all| all.len() > 1) else { continue };
-            let Some((usual, most)) = all.iter().max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(a.0))) else { continue };
+            let Some((usual, most)) = all.iter().max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(a.0))) else {
+                continue;
+            };
             let here = counts.get(&value.text).copied().unwrap_or(1);
             if **usual == value.text || *most < here.saturating_mul(2) {
                 continue;

@@ -98,13 +98,17 @@ fn two_cells_in_one() {
         [texts("city", (0..66).map(town)), texts("state", (0..66).map(|i| if glued(i) { "" } else { towns[i % 3].1 }))];
     let found = sure(&columns);
     assert_eq!(found.len(), 12, "{found:?}");
-    assert!(found.contains(&(60, 0, some("Reno"), Method::Split)) && found.contains(&(61, 1, some("ID"), Method::Split)));
+    assert!(
+        found.contains(&(60, 0, some("Reno"), Method::Split)) && found.contains(&(61, 1, some("ID"), Method::Split))
+    );
 }
 
 #[test]
 fn what_a_column_determines_but_not_what_another_speaks_for() {
     let code = |i: usize| format!("10{}", i % 5);
-    let city = |i: usize| if i == 7 { "Bonn".to_owned() } else { ["Aachen", "Bonn", "Celle", "Dresden", "Emden"][i % 5].to_owned() };
+    let city = |i: usize| {
+        if i == 7 { "Bonn".to_owned() } else { ["Aachen", "Bonn", "Celle", "Dresden", "Emden"][i % 5].to_owned() }
+    };
     let columns = [texts("code", (0..200).map(code)), texts("city", (0..200).map(city))];
     assert_eq!(sure(&columns), vec![(7, 1, some("Celle"), Method::Dependency)]);
     // Row 7 is of another plant of that name, and its number says so.
@@ -149,11 +153,8 @@ fn sources_are_voted_on_and_contested_columns_are_not_trusted() {
 #[test]
 fn rules_tell_values_and_keys() {
     let mut column = texts("state", (0..40).map(|i| ["open", "closed"][i % 2]).chain(["Closed", "clsoed", "lost"]));
-    column.among = vec![Among {
-        rule: "state_known".into(),
-        values: ["open", "closed"].map(str::to_owned).into(),
-        keys: false,
-    }];
+    column.among =
+        vec![Among { rule: "state_known".into(), values: ["open", "closed"].map(str::to_owned).into(), keys: false }];
     let all = plan(&[column], &Asked { min_confidence: 0.9, ..Asked::default() }, &|| Ok(())).unwrap();
     let found: Vec<_> = all.iter().map(|p| (p.row, p.new.as_deref(), p.rule.as_deref())).collect();
     assert_eq!(found.len(), 2, "{all:?}");
@@ -168,7 +169,8 @@ fn nothing_is_made_up_unless_asked() {
     column.push(Some("900"));
     assert_eq!(sure(&[column.clone()]), vec![]);
     let asked = Asked { methods: vec![Method::ImputeMedian, Method::OutlierClip], min_confidence: 0.9 };
-    let found: Vec<_> = planned(&[column], &asked).into_iter().map(|(row, _, new, method, _)| (row, new, method)).collect();
+    let found: Vec<_> =
+        planned(&[column], &asked).into_iter().map(|(row, _, new, method, _)| (row, new, method)).collect();
     assert_eq!(found[0].clone(), (20, some("12"), Method::ImputeMedian));
     assert_eq!((found[1].0, found[1].2), (21, Method::OutlierClip));
 }
