@@ -1,7 +1,7 @@
 //! REPAIR TABLE and UNDO REPAIR: changes of cells, each known by its row's id, made as those of an UPDATE and kept to be undone.
 
 use super::super::lineage;
-use super::super::parser::quoted;
+use super::super::parser::{UndoneRepair, quoted};
 use super::super::planner::parse_expression;
 use super::super::repair::stored::{self, Stored};
 use super::super::repair::{Planned, Reading, Wanted, key_text};
@@ -149,10 +149,14 @@ pub async fn repair(
 }
 
 /// Runs UNDO REPAIR within the transaction; gives how many cells have their old values again.
-pub async fn undo(work: &Work<'_>, txn: &mut Transaction, batch: &str) -> Result<usize> {
+pub async fn undo(work: &Work<'_>, txn: &mut Transaction, which: &UndoneRepair) -> Result<usize> {
     txn.must_write("UNDO REPAIR")?;
-    let (home, numbers, all) = batch_of(work, batch)?;
-    let Some(table) = work.context.snapshot.catalog.table_by_id(numbers.table) else { return Err(no_batch(batch)) };
+    let (home, numbers, all) = match which {
+        UndoneRepair::Batch(batch) => batch_of(work, batch)?,
+        UndoneRepair::LastOn((schema, name)) => last_on(work, schema.as_deref(), name)?,
+    };
+    let batch = all.first().map(|(stored, _)| stored.batch.clone()).unwrap_or_default();
+    let Some(table) = work.context.snapshot.catalog.table_by_id(numbers.table) else { return Err(no_batch(&batch)) };
     let target = Target::of(numbers.table, Arc::new(table.clone()));
     may_be_repaired(&target)?;
     let target = target.policed(work, &[(Rows::Changed, true)])?;
@@ -388,6 +392,27 @@ fn batch_of(work: &Work<'_>, batch: &str) -> Result<OfBatch> {
         }
     }
     Err(no_batch(&batch))
+}
+
+/// The repairs of the last batch of a table that is not undone.
+fn last_on(work: &Work<'_>, schema: Option<&str>, name: &str) -> Result<OfBatch> {
+    let parts: Vec<ast::Ident> = schema.into_iter().chain([name]).map(quoted).collect();
+    let target = work.target(&ast::ObjectName::from(parts), Privilege::Update)?;
+    may_be_repaired(&target)?;
+    let nothing = || {
+        let message = format!("table \"{}\" has no repair that is not undone", target.table.name);
+        Error::new(Kind::UndefinedObject, message)
+    };
+    let catalog = &work.context.snapshot.catalog;
+    let Some((id, table)) = catalog.repairs_of(target.id) else { return Err(nothing()) };
+    let Some(numbers) = table.repairs_of.clone() else { return Err(nothing()) };
+    let mut all = blocking(|| stored::read(work.context, id, None))?;
+    let open = all.iter().filter(|(_, undone)| undone.is_none());
+    let Some(batch) = open.max_by_key(|(stored, _)| stored.at_us).map(|(stored, _)| stored.batch.clone()) else {
+        return Err(nothing());
+    };
+    all.retain(|(stored, _)| stored.batch == batch);
+    Ok(((id, table.clone()), numbers, all))
 }
 
 fn no_batch(batch: &str) -> Error {

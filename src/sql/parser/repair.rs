@@ -23,10 +23,16 @@ pub enum RepairWords {
         options: BTreeMap<String, String>,
     },
     /// `UNDO REPAIR`
-    Undo {
-        /// The batch.
-        batch: String,
-    },
+    Undo(UndoneRepair),
+}
+
+/// Which repair is undone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UndoneRepair {
+    /// `'batch'`: the one of this number.
+    Batch(String),
+    /// `LAST ON table`: the last one of a table that is not undone.
+    LastOn(Relation),
 }
 
 impl RepairWords {
@@ -39,7 +45,10 @@ impl RepairWords {
 /// Reads such a statement, or nothing if it is none.
 pub fn parse(words: &mut Words) -> Result<Option<RepairWords>> {
     if words.take(&["UNDO", "REPAIR"]) {
-        return Ok(Some(RepairWords::Undo { batch: words.string()? }));
+        if words.take(&["LAST", "ON"]) {
+            return Ok(Some(RepairWords::Undo(UndoneRepair::LastOn(words.relation()?))));
+        }
+        return Ok(Some(RepairWords::Undo(UndoneRepair::Batch(words.string()?))));
     }
     if !words.take(&["REPAIR", "TABLE"]) {
         return Ok(None);

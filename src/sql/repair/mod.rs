@@ -24,7 +24,7 @@ pub fn outcome_columns(words: &RepairWords) -> Option<Vec<Field>> {
     match words {
         RepairWords::Table { dry_run: true, .. } => Some(plan_columns()),
         RepairWords::Table { .. } => Some(done_columns()),
-        RepairWords::Undo { .. } => None,
+        RepairWords::Undo(_) => None,
     }
 }
 

@@ -18,9 +18,9 @@ use std::sync::Arc;
 /// Runs a statement about repairs.
 pub async fn repair(session: &mut Session, words: RepairWords) -> Result<Outcome> {
     match words {
-        RepairWords::Undo { batch } => {
+        RepairWords::Undo(which) => {
             let run =
-                async |work: &Work<'_>, txn: &mut Transaction, _: Vec<ast::Expr>| dml::undo(work, txn, &batch).await;
+                async |work: &Work<'_>, txn: &mut Transaction, _: Vec<ast::Expr>| dml::undo(work, txn, &which).await;
             let cells = changing(session, Vec::new(), run).await?;
             session.auditing.affected = Some(cells as u64);
             command(&format!("UNDO REPAIR {cells}"))
