@@ -12,13 +12,19 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Agreement above chance from which on X determines Y.
 const STRENGTH_MIN: f64 = 0.9;
+/// How much faster than the agreement the confidence falls.
+const STRICTNESS: f64 = 5.0;
 /// Rows that must agree on the value of a group.
 const WINNERS_MIN: usize = 3;
 /// Columns that take part, at most: pairs of them are looked at.
 const COLUMNS_MAX: usize = 60;
 
+/// Confidence at most where one of two cells is wrong, and nothing says which.
+const EITHER: f64 = 0.5;
+
 /// What one column says of a cell of another.
 struct Say {
+    by: usize,
     strength: f64,
     winner: u32,
     most: usize,
@@ -38,7 +44,7 @@ pub fn find(columns: &[Column], told: &Told, stop: &dyn Fn() -> Result<()>) -> R
         stop()?;
         let Some(groups) = places.get(x).and_then(|places| groups(column, places)) else { continue };
         for (y, other) in columns.iter().enumerate().take(COLUMNS_MAX) {
-            if x == y || other.fixed || told.trust.contains_key(&y) {
+            if x == y || other.fixed || told.trust.contains_key(&y) || told.named.contains(&y) {
                 continue;
             }
             let Some(of) = places.get(y) else { continue };
@@ -54,7 +60,7 @@ pub fn find(columns: &[Column], told: &Told, stop: &dyn Fn() -> Result<()>) -> R
             stop()?;
             let (Some(groups), Some(of)) = (grouped.get(x), places.get(*y)) else { continue };
             for members in groups {
-                judge(members, of, *strength, |row, say| match first {
+                judge(members, of, (*x, *strength), |row, say| match first {
                     true if say.here < say.most => _ = says.entry((*y, row)).or_default(),
                     true => {}
                     false => {
@@ -66,25 +72,39 @@ pub fn find(columns: &[Column], told: &Told, stop: &dyn Fn() -> Result<()>) -> R
             }
         }
     }
+    let settled: BTreeMap<(usize, u32), Settled> =
+        says.iter().filter_map(|(cell, says)| Some((*cell, settle(says)?))).collect();
     let mut found = Vec::new();
-    for ((y, row), says) in says {
-        let Some(column) = columns.get(y) else { continue };
-        found.extend(settle(&says).and_then(|(winner, confidence)| {
-            Some(Proposal {
-                row: row as usize,
-                column: y,
-                new: Some(column.at(winner)?.to_owned()),
-                method: Method::Dependency,
-                confidence,
-                rule: None,
-            })
-        }));
+    for ((y, row), cell) in &settled {
+        let Some(new) = columns.get(*y).and_then(|column| column.at(cell.winner)) else { continue };
+        // The cells that are wrong if this one is right, and that speak against it.
+        let others = cell.by.iter().filter_map(|x| settled.get(&(*x, *row))).filter(|other| other.by.contains(y));
+        let most = others.map(|other| other.by.len()).max();
+        if most.is_some_and(|most| most > cell.by.len()) {
+            continue;
+        }
+        let doubtful = most == Some(cell.by.len());
+        found.push(Proposal {
+            row: *row as usize,
+            column: *y,
+            new: Some(new.to_owned()),
+            method: Method::Dependency,
+            confidence: if doubtful { cell.confidence.min(EITHER) } else { cell.confidence },
+            rule: None,
+        });
     }
     Ok(found)
 }
 
+/// What a cell should be, how surely, and by which columns.
+struct Settled {
+    winner: u32,
+    confidence: f64,
+    by: Vec<usize>,
+}
+
 /// Tells for each row of a group what the group says of it.
-fn judge(members: &[u32], of: &[u32], strength: f64, mut tell: impl FnMut(u32, Say)) {
+fn judge(members: &[u32], of: &[u32], (by, strength): (usize, f64), mut tell: impl FnMut(u32, Say)) {
     let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
     for row in members {
         *counts.entry(of.get(*row as usize).copied().unwrap_or(ABSENT)).or_default() += 1;
@@ -97,12 +117,12 @@ fn judge(members: &[u32], of: &[u32], strength: f64, mut tell: impl FnMut(u32, S
     for row in members {
         let place = of.get(*row as usize).copied().unwrap_or(ABSENT);
         let here = counts.get(&place).copied().unwrap_or(0);
-        tell(*row, Say { strength, winner, most, here, all: members.len() });
+        tell(*row, Say { by, strength, winner, most, here, all: members.len() });
     }
 }
 
 /// What a cell should be by all that is said of it; nothing if somebody speaks for what it is.
-fn settle(says: &[Say]) -> Option<(u32, f64)> {
+fn settle(says: &[Say]) -> Option<Settled> {
     // A say with as many rows here as at most is one for the cell as it is.
     let is_for = |say: &&Say| say.here == say.most && say.here > 1;
     let against: Vec<&Say> = says.iter().filter(|say| say.here < say.most && say.most >= WINNERS_MIN).collect();
@@ -116,10 +136,13 @@ fn settle(says: &[Say]) -> Option<(u32, f64)> {
             let (most, here) = (say.most as f64, say.here as f64);
             // Laplace's rule, of rows for and against; a group of many values settles nothing.
             let share = most / (say.all as f64 - here).max(most);
-            1.0 - say.strength * share * (1.0 - (here + 0.5) / (most + here + 1.0))
+            // A rule that many rows break is none.
+            let rule = (1.0 - STRICTNESS * (1.0 - say.strength)).max(0.0);
+            1.0 - rule * share * (1.0 - (here + 0.5) / (most + here + 1.0))
         })
         .fold(1.0, f64::min);
     // Several that say the same are hardly independent: the best one counts, and a second makes it a little surer.
     let doubt = if against.len() > 1 { doubt * 0.8 } else { doubt };
-    Some((first.winner, (1.0 - doubt).min(0.98)))
+    let by = against.iter().map(|say| say.by).collect();
+    Some(Settled { winner: first.winner, confidence: (1.0 - doubt).min(0.98), by })
 }

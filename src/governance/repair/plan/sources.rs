@@ -31,8 +31,8 @@ pub struct Told {
     pub proposals: Vec<Proposal>,
     /// For each column that they tell of how far they can be trusted, 0 to 1.
     pub trust: BTreeMap<usize, f64>,
-    /// The columns that say which thing is told of.
-    pub things: Vec<usize>,
+    /// The columns that say which thing is told of, and by whom.
+    pub named: Vec<usize>,
 }
 
 /// Each row's place, words for "missing" and blanks counted as empty.
@@ -123,7 +123,7 @@ pub fn find(columns: &[Column], stop: &dyn Fn() -> Result<()>) -> Result<Told> {
             }
         }
         if any {
-            told.things.push(x);
+            told.named.extend(source.into_iter().chain([x]));
         }
     }
     Ok(told)

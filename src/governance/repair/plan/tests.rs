@@ -111,6 +111,9 @@ fn what_a_column_determines_but_not_what_another_speaks_for() {
     };
     let columns = [texts("code", (0..200).map(code)), texts("city", (0..200).map(city))];
     assert_eq!(sure(&columns), vec![(7, 1, some("Celle"), Method::Dependency)]);
+    // Where each determines the other either may be wrong.
+    let of_code = |i: usize| if i == 7 { "v1".to_owned() } else { format!("v{}", i % 5) };
+    assert_eq!(sure(&[texts("code", (0..200).map(code)), texts("other", (0..200).map(of_code))]), vec![]);
     // Row 7 is of another plant of that name, and its number says so.
     let number = |i: usize| if i % 40 == 7 { 900 } else { i % 5 };
     let place = |i: usize| if i % 40 == 7 { "Bonn".to_owned() } else { city(i) };

@@ -15,12 +15,6 @@ pub struct Change {
     pub rule: Option<String>,
 }
 
-impl Change {
-    pub fn new(new: Option<String>, method: Method, confidence: f64) -> Self {
-        Self { new, method, confidence, rule: None }
-    }
-}
-
 /// The changes of a column's values, by place.
 #[derive(Debug, Default)]
 pub struct Changes(Vec<Option<Change>>);
