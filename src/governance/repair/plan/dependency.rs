@@ -2,7 +2,7 @@
 //!
 //! Rows that share X nearly always share Y: where they do, the few that differ are wrong the more surely, the more rows are against them.
 //! A value that another column speaks for as well is left alone: two brewers of one name in two states are no error where the brewer's
-//! number says so.
+//! number says so. Where two columns determine each other, either of both cells may be the wrong one, and neither change is sure.
 
 use super::column::{ABSENT, Column};
 use super::sources::{Told, agreement, groups, usable};

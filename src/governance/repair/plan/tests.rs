@@ -107,7 +107,7 @@ fn two_cells_in_one() {
 fn what_a_column_determines_but_not_what_another_speaks_for() {
     let code = |i: usize| format!("10{}", i % 5);
     let city = |i: usize| {
-        if i == 7 { "Bonn".to_owned() } else { ["Aachen", "Bonn", "Celle", "Dresden", "Emden"][i % 5].to_owned() }
+        if i == 7 { "Bonn".to_owned() } else { ["Aachen", "Bonn", "Celle", "Aachen", "Bonn"][i % 5].to_owned() }
     };
     let columns = [texts("code", (0..200).map(code)), texts("city", (0..200).map(city))];
     assert_eq!(sure(&columns), vec![(7, 1, some("Celle"), Method::Dependency)]);
