@@ -26,6 +26,15 @@ pub const FORMAT_VERSION_SMALL: u8 = 10;
 /// The version of facts that a program must not read which knows no classifiers, and not what persons said of a column's category: it would
 /// forget that.
 pub const FORMAT_VERSION_CLASSIFIERS: u8 = 11;
+/// The version of facts, and of lineage, that a program must not read which knows no repairs: it would show old values to whom they are
+/// hidden.
+pub const FORMAT_VERSION_REPAIRS: u8 = 12;
+/// Cells that are looked at for repairs at once.
+pub const REPAIR_CELLS_MAX: usize = 40_000_000;
+/// Rows that one REPAIR TABLE changes, and the least confidence of what it changes, unless it is told otherwise.
+pub const REPAIR_ROWS_DEFAULT: usize = 100_000;
+/// See [`REPAIR_ROWS_DEFAULT`].
+pub const REPAIR_CONFIDENCE_DEFAULT: f64 = 0.9;
 /// Runs of a relation's quality rules that are kept.
 pub const QUALITY_RUNS_KEPT: usize = 100;
 /// Flows that are kept of one object; of more the two that were seen longest ago become one.

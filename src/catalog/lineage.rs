@@ -93,6 +93,8 @@ pub enum FlowKind {
     Train,
     /// COPY FROM.
     Import,
+    /// REPAIR TABLE.
+    Repair,
 }
 
 impl FlowKind {
@@ -107,6 +109,7 @@ impl FlowKind {
             Self::Refresh => "refresh",
             Self::Train => "train",
             Self::Import => "import",
+            Self::Repair => "repair",
         }
     }
 }

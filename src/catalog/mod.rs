@@ -19,6 +19,7 @@ mod index;
 mod lineage;
 mod materialized;
 mod object;
+mod repairs;
 mod row_policy;
 mod rule;
 mod sequence;
@@ -45,6 +46,7 @@ pub use object::{
     Class, Column, ColumnClass, FIRST_USER_ID, Finding, Index, KeyConstraint, MaskingPolicy, Model, ModelVersion,
     Object, ObjectId, PUBLIC, Role, Schema, Source, Table, Tag, TagSource, TagUse, View, relation_key,
 };
+pub use repairs::RepairsOf;
 pub use row_policy::{PolicyCommand, RowPolicy};
 pub use rule::{MetricTest, OnViolation, QualityRule, QualityRun, Reference, RuleResult, RuleTest, Severity};
 pub use sequence::Sequence;
@@ -320,6 +322,22 @@ impl Catalog {
     pub fn quarantine_of(&self, table: ObjectId) -> Option<(ObjectId, &Table)> {
         self.class(Class::Relation).find_map(|(id, object)| match object {
             Object::Table(found) if found.quarantine_of == Some(table) => Some((id, found)),
+            _ => None,
+        })
+    }
+
+    /// The relation in which the repairs of a table are kept.
+    pub fn repairs_of(&self, table: ObjectId) -> Option<(ObjectId, &Table)> {
+        self.class(Class::Relation).find_map(|(id, object)| match object {
+            Object::Table(found) if found.repairs_of.as_ref().is_some_and(|of| of.table == table) => Some((id, found)),
+            _ => None,
+        })
+    }
+
+    /// The relations in which repairs are kept.
+    pub fn all_repairs(&self) -> impl Iterator<Item = (ObjectId, &Table, &RepairsOf)> {
+        self.class(Class::Relation).filter_map(|(id, object)| match object {
+            Object::Table(found) => Some((id, found, found.repairs_of.as_ref()?)),
             _ => None,
         })
     }

@@ -9,6 +9,7 @@ use super::function::Function;
 use super::grant::{DefaultRights, Grant};
 use super::index::{PlainIndex, UniqueIndex};
 use super::materialized::Materialized;
+use super::repairs::RepairsOf;
 use super::row_policy::RowPolicy;
 use super::rule::{QualityRule, QualityRun};
 use super::sequence::Sequence;
@@ -133,6 +134,9 @@ pub struct Table {
     /// How often columns were dropped or renamed: two states of a table in which it is alike mean the same column by a name.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub shape: u32,
+    /// The table whose repairs are kept here: who may see a column of that may see what was repaired in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repairs_of: Option<RepairsOf>,
 }
 
 /// A column of a table.
@@ -503,6 +507,7 @@ impl Table {
             materialized: None,
             quarantine_of: None,
             shape: 0,
+            repairs_of: None,
         }
     }
 

@@ -2,14 +2,15 @@
 
 use super::object::Object;
 use crate::config::{
-    FORMAT_VERSION, FORMAT_VERSION_CLASSES, FORMAT_VERSION_CLASSIFIERS, FORMAT_VERSION_OBJECTS, FORMAT_VERSION_RIGHTS,
-    FORMAT_VERSION_RULES, FORMAT_VERSION_TYPES,
+    FORMAT_VERSION, FORMAT_VERSION_CLASSES, FORMAT_VERSION_CLASSIFIERS, FORMAT_VERSION_OBJECTS, FORMAT_VERSION_REPAIRS,
+    FORMAT_VERSION_RIGHTS, FORMAT_VERSION_RULES, FORMAT_VERSION_TYPES,
 };
 
 impl Object {
     /// The version of its facts: what knows no classes must not take a table that has one for a table without.
     pub fn format_version(&self) -> u8 {
         match self {
+            Self::Table(table) if table.repairs_of.is_some() => FORMAT_VERSION_REPAIRS,
             Self::Classifier(_) => FORMAT_VERSION_CLASSIFIERS,
             Self::Table(table) if table.columns.iter().any(|column| !column.verdicts.is_empty()) => {
                 FORMAT_VERSION_CLASSIFIERS

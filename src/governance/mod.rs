@@ -12,6 +12,7 @@
 //! all of it      -> quality                 -> RelationQuality   six dimensions, report rows, one score
 //! rule + counts  -> rules                   -> Judgement         does it hold, how much does it count; which are missing
 //! role + facts   -> access                  -> Decision          columns, masks, rows; explains itself
+//! value, type    -> repair                  -> text              its canonical form; what the cells of a relation should be
 //! value          -> mask                    -> text              what may be shown
 //! running text   -> pii                     -> Span              personal data within, and the text without them
 //! ```
@@ -32,6 +33,7 @@ mod naming;
 pub mod pii;
 pub mod profile;
 pub mod quality;
+pub mod repair;
 pub mod rules;
 pub mod semantic_type;
 mod structure;

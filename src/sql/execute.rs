@@ -386,6 +386,7 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
         Own::Define(definition) => define::define(session, definition).await,
         Own::Rule(rule) => statements::quality(session, rule).await,
         Own::Classify(classify) => statements::classify(session, classify).await,
+        Own::Repair(repair) => statements::repair(session, repair).await,
         Own::Kept(kept) => statements::keep(session, kept).await,
         Own::Upkeep(upkeep) => statements::upkeep(session, upkeep).await,
         Own::Operate(Operate::SetOwner { what, if_exists, name, role }) => {
@@ -406,7 +407,7 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
 
 /// Runs a statement that changes rows. What it changed counts only if all of it went well. One that met what others
 /// changed meanwhile begins anew on what is committed now, with the locks that it has by then.
-async fn changing<S: VisitMut + Clone, T>(
+pub(super) async fn changing<S: VisitMut + Clone, T>(
     session: &mut Session,
     statement: S,
     change: impl AsyncFnOnce(&Work<'_>, &mut Transaction, S) -> Result<T> + Clone,

@@ -59,6 +59,7 @@ mod prepared;
 mod quality;
 mod query_rows;
 mod referred;
+mod repair;
 mod rewrite;
 mod run;
 mod scrub;

@@ -57,7 +57,9 @@ impl Health {
             Some(free) if free < bytes.saturating_add(reserve) => {
                 let hint = match free < LAST_BYTES {
                     true => "Free some space; nothing acknowledged is lost.",
-                    false => "Free some space: DELETE of whole ranges of rows, TRUNCATE and DROP still work. Nothing acknowledged is lost.",
+                    false => {
+                        "Free some space: DELETE of whole ranges of rows, TRUNCATE and DROP still work. Nothing acknowledged is lost."
+                    }
                 };
                 let (dir, free, reserve) = (self.dir.display(), free >> 10, reserve >> 10);
                 let message =

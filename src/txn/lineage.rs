@@ -13,7 +13,7 @@
 //! columns outlive their table.
 
 use crate::catalog::{Catalog, Edge, Flow, FlowKind, Gone, LineageChange, Object, ObjectId, Place, is_temporary};
-use crate::config::{FORMAT_VERSION_LINEAGE, LINEAGE_FLOWS_MAX, LINEAGE_REPEAT_MS};
+use crate::config::{FORMAT_VERSION_LINEAGE, FORMAT_VERSION_REPAIRS, LINEAGE_FLOWS_MAX, LINEAGE_REPEAT_MS};
 use crate::crypto::sha256;
 use crate::encoding::{Key, from_value, to_value_of};
 use crate::error::{Error, Result};
@@ -162,7 +162,11 @@ impl Lineage {
                 let same = of(kept.number)
                     .is_some_and(|old| old.written_ms == kept.written_ms && old.flow.edges == kept.flow.edges);
                 if !same {
-                    let value = to_value_of(FORMAT_VERSION_LINEAGE, &kept.flow)?;
+                    let version = match kept.flow.kind {
+                        FlowKind::Repair => FORMAT_VERSION_REPAIRS,
+                        _ => FORMAT_VERSION_LINEAGE,
+                    };
+                    let value = to_value_of(version, &kept.flow)?;
                     batch.put(Tree::Governance, flow_key(*object, kept.number), value);
                 }
             }

@@ -36,3 +36,5 @@ mod subgroup;
 mod tests;
 
 pub use model::{CellVerdict, RowQualityModel};
+pub use pattern::{SURELY_MISSING, folded, missing_word, number, number_with_unit, pattern};
+pub use spelling::{Spelling, distance};

@@ -5,7 +5,7 @@ const PATTERN_CHARACTERS_MAX: usize = 24;
 
 /// Runs of capitals, small letters, digits, Han characters and blanks become one sign each (`A`, `a`, `9`, `字`, a blank);
 /// every other character stands for itself: `AB-1234 x` gives `A-9 a`.
-pub(super) fn pattern(text: &str) -> String {
+pub fn pattern(text: &str) -> String {
     let mut out = String::new();
     let mut last = None;
     for character in text.trim().chars() {
@@ -34,7 +34,7 @@ pub(super) fn pattern(text: &str) -> String {
 }
 
 /// The number that a text is, or a date as its days since 1970; `None` for anything else.
-pub(super) fn number(text: &str) -> Option<f64> {
+pub fn number(text: &str) -> Option<f64> {
     let text = text.trim();
     let first = text.chars().next()?;
     if !(first.is_ascii_digit() || matches!(first, '-' | '+' | '.')) {
@@ -52,7 +52,7 @@ pub(super) fn day(text: &str) -> Option<f64> {
 
 /// Splits `12.0 oz.` into its number and its unit: at most eight letters, signs of percent or degree, and dots. Ordinals
 /// (`3rd`) are no units.
-pub(super) fn number_with_unit(text: &str) -> Option<(&str, &str)> {
+pub fn number_with_unit(text: &str) -> Option<(&str, &str)> {
     let text = text.trim();
     let end = text.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '-' | '+' | ',')))?;
     let (amount, unit) = text.split_at(end);
@@ -70,7 +70,7 @@ pub(super) fn number_with_unit(text: &str) -> Option<(&str, &str)> {
 }
 
 /// What a text is apart from case and blanks.
-pub(super) fn folded(text: &str) -> String {
+pub fn folded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for word in text.split_whitespace() {
         if !out.is_empty() {
@@ -82,10 +82,10 @@ pub(super) fn folded(text: &str) -> String {
 }
 
 /// From here on a word stands for nothing else than "missing".
-pub(super) const SURELY_MISSING: f64 = 0.9;
+pub const SURELY_MISSING: f64 = 0.9;
 
 /// How surely a text is a word for "missing": 0 where it is none.
-pub(super) fn missing_word(text: &str) -> f64 {
+pub fn missing_word(text: &str) -> f64 {
     const SURE: [&str; 18] = [
         "n/a",
         "na",

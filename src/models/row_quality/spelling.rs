@@ -19,7 +19,7 @@ const TIMES_COMMONER: u32 = 15;
 
 /// An index of common values by what they become with one letter less.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Spelling {
+pub struct Spelling {
     values: Vec<(String, u32)>,
     index: HashMap<u64, Vec<u32>>,
 }
@@ -87,7 +87,7 @@ fn deletions(value: &str) -> Vec<u64> {
 }
 
 /// Edit distance with neighbouring letters swapped counting once (optimal string alignment), if at most `limit`.
-fn distance(a: &str, b: &str, limit: usize) -> Option<usize> {
+pub fn distance(a: &str, b: &str, limit: usize) -> Option<usize> {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     if a.len().abs_diff(b.len()) > limit {
         return None;

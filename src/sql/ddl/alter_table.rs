@@ -11,6 +11,7 @@ use super::enumeration::written_type;
 use super::generated::check_generated;
 use super::quarantine::{self, Follow};
 use super::rename::{forget_finding, rename_column, rename_constraint};
+use super::repairs;
 use super::retype::retype;
 use super::row_policy::{must_not_be_asked_for, rename_in_policies};
 use super::sequence::{must_be_whole, number_column, set_default};
@@ -52,6 +53,7 @@ pub fn alter_table(ddl: &mut Ddl<'_>, alter: ast::AlterTable, beside: &Beside) -
         may_be_done(&table, &operation)?;
         if changes_columns(&operation) {
             quarantine::must_not_follow(ddl, &table)?;
+            repairs::must_not_follow(ddl, &table)?;
         }
         let before = table.clone();
         let using = match &operation {
@@ -70,6 +72,7 @@ pub fn alter_table(ddl: &mut Ddl<'_>, alter: ast::AlterTable, beside: &Beside) -
     may_have_classes(&table)?;
     drop_empty_classes(ddl, id, &table);
     ddl.txn.put_object(id, Object::Table(table))?;
+    repairs::follow(ddl, id, &followed)?;
     quarantine::follow(ddl, id, followed)
 }
 

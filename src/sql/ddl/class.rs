@@ -32,6 +32,14 @@ pub fn set_class(ddl: &mut Ddl<'_>, relation: &Relation, column: &str, class: Op
     if let Some((_, aside)) = ddl.txn.snapshot().catalog.quarantine_of(id).filter(|_| class.is_some()) {
         return Err(refused(column, &format!("quarantine \"{}\" has values of it", aside.name)));
     }
+    if let Some((_, kept)) = ddl.txn.snapshot().catalog.repairs_of(id).filter(|(_, kept)| {
+        class.is_some() && kept.repairs_of.as_ref().is_some_and(|of| of.number_of(column).is_some())
+    }) {
+        return Err(refused(column, &format!("table \"{}\" keeps values of it that were repaired", kept.name)));
+    }
+    if table.repairs_of.is_some() {
+        return Err(refused(column, "the table keeps repairs, whose values are another table's"));
+    }
     if table.quarantine_of.is_some() {
         return Err(refused(column, "the table is a quarantine, whose values are another table's"));
     }

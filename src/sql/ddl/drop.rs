@@ -121,6 +121,11 @@ pub(super) fn drop_relation(
         ddl.context.notice(format!("quarantine \"{}\" goes with table \"{name}\"", aside.name));
         drop_relation(ddl, aside_id, &aside.schema, &aside.name, cascade, going)?;
     }
+    let repairs = ddl.txn.snapshot().catalog.repairs_of(id).map(|(id, table)| (id, table.clone()));
+    if let Some((repairs_id, repairs)) = repairs.filter(|(id, _)| !going.contains(id)) {
+        ddl.context.notice(format!("table \"{}\" of its repairs goes with table \"{name}\"", repairs.name));
+        drop_relation(ddl, repairs_id, &repairs.schema, &repairs.name, cascade, going)?;
+    }
     let catalog = ddl.txn.snapshot().catalog.clone();
     let belongings = catalog.indexes_of(id).map(|(id, _)| id).chain(catalog.policies_of(id).map(|(id, _)| id));
     let belongings = belongings.chain(catalog.classes_of(id).map(|(id, _)| id));

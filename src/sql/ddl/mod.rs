@@ -27,6 +27,7 @@ mod policy;
 mod quarantine;
 mod rename;
 mod renamed;
+mod repairs;
 mod retype;
 mod row_policy;
 mod rule;
@@ -64,6 +65,7 @@ pub use policy::{
 };
 pub use quarantine::{ACTOR as QUARANTINE_ACTOR, RULE as QUARANTINE_RULE, TIME as QUARANTINE_TIME};
 pub use rename::{rename, set_schema};
+pub use repairs::{COLUMNS as REPAIR_COLUMNS, keep_repairs};
 pub use row_policy::{alter_row_policy, create_row_policy, drop_row_policy};
 pub use rule::{own_relation, quality_rule};
 pub use schema::{comment, create_schema};

@@ -117,6 +117,9 @@ pub fn set_owner(
     if let Some((aside, table)) = catalog.quarantine_of(id) {
         ddl.txn.put_object(aside, Object::Table(Table { owner, ..table.clone() }))?;
     }
+    if let Some((repairs, table)) = catalog.repairs_of(id) {
+        ddl.txn.put_object(repairs, Object::Table(Table { owner, ..table.clone() }))?;
+    }
     Ok(())
 }
 

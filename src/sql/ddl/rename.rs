@@ -200,7 +200,8 @@ pub fn set_schema(ddl: &mut Ddl<'_>, what: Named, if_exists: bool, name: &Relati
         .chain(catalog.sequences_of(id).map(|(id, _)| id));
     let moved: Vec<ObjectId> = std::iter::once(id).chain(belongings).collect();
     let aside = catalog.quarantine_of(id).map(|(id, _)| id);
-    for id in moved.into_iter().chain(aside) {
+    let repairs = catalog.repairs_of(id).map(|(id, _)| id);
+    for id in moved.into_iter().chain(aside).chain(repairs) {
         let Some(object) = catalog.get(id) else { continue };
         let (_, key) = object.key();
         ddl.must_be_free(&schema, key.rsplit('\0').next().unwrap_or_default())?;

@@ -39,6 +39,7 @@ pub fn quality_rule(ddl: &mut Ddl<'_>, words: RuleWords) -> Result<()> {
             Ok(())
         }
         RuleWords::Quarantine { quarantine, of } => quarantine::set(ddl, &quarantine, &of),
+        RuleWords::Repairs { repairs, of, columns } => super::repairs::set(ddl, &repairs, &of, columns),
         RuleWords::Check(_) => Err(Error::internal("CHECK QUALITY defines nothing")),
     }
 }

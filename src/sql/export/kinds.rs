@@ -7,8 +7,8 @@
 use crate::catalog::{
     Argument, Catalog, CheckConstraint, Classifier, Column, ColumnClass, Comment, Domain, EnumType, Finding,
     ForeignKey, Function, Grant, Index, KeyConstraint, MaskingPolicy, Materialized, MetricTest, Model, ModelVersion,
-    Object, Order, PlainIndex, QualityRule, QualityRun, Reference, Role, RowPolicy, RuleTest, Schema, Sequence, Source,
-    Table, Tag, TagUse, TagVerdict, UniqueIndex, View,
+    Object, Order, PlainIndex, QualityRule, QualityRun, Reference, RepairsOf, Role, RowPolicy, RuleTest, Schema,
+    Sequence, Source, Table, Tag, TagUse, TagVerdict, UniqueIndex, View,
 };
 use crate::crypto::{KeySource, MasterKey};
 use crate::sql::{Birth, Database};
@@ -47,6 +47,7 @@ fn kind(object: &Object) -> (usize, bool) {
                 quarantine_of: _,
                 // It tells states of before from that of now; an import has no before.
                 shape: _not_of_before,
+                repairs_of,
             } = table;
             columns.iter().for_each(column);
             for KeyConstraint { name: _, columns: _, primary: _, nulls_equal: _, index } in keys {
@@ -70,6 +71,7 @@ fn kind(object: &Object) -> (usize, bool) {
             }
             grants.iter().for_each(grant);
             tags.iter().for_each(tag_use);
+            repairs_of.iter().for_each(|RepairsOf { table: _, columns: _ }| {});
             // Its columns are the table's, and where they come from REFRESH finds again.
             materialized
                 .iter()

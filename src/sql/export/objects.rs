@@ -109,6 +109,20 @@ impl Script<'_> {
         }
     }
 
+    /// Whose repairs a table keeps, and what its rows call the columns by.
+    pub(super) fn repairs(&self, out: &mut String, table: &Table) {
+        let Some(repairs) = &table.repairs_of else { return };
+        if let Some(of) = self.catalog().table_by_id(repairs.table) {
+            let (name, of) = (relation(&table.schema, &table.name), relation(&of.schema, &of.name));
+            let columns = repairs.columns.iter().map(|column| match column {
+                Some(column) => ident(column),
+                None => "NULL".to_owned(),
+            });
+            let columns = columns.collect::<Vec<_>>().join(", ");
+            _ = writeln!(out, "ALTER TABLE {name} SET REPAIRS OF {of} ({columns});");
+        }
+    }
+
     /// A quality rule, and that it is off.
     pub(super) fn quality_rule(&self, out: &mut String, rule: &QualityRule) {
         let of = match self.catalog().get(rule.relation).map(AsRef::as_ref) {

@@ -237,6 +237,7 @@ impl<'a> Script<'a> {
         out += &all(&|out, _, object| {
             if let Object::Table(table) = object {
                 self.quarantine(out, table);
+                self.repairs(out, table);
             }
         });
         // By their relations, whose numbers another database does not have.

@@ -23,6 +23,7 @@ mod predict;
 mod predict_ctr;
 mod quality;
 mod relation;
+mod repair;
 mod rules;
 mod search;
 pub mod sequence;
@@ -110,6 +111,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
         .or_else(|| pii::scalar(name))
         .or_else(|| quality::scalar(name, context))
         .or_else(|| rules::scalar(name, context))
+        .or_else(|| repair::scalar(name))
         .or_else(|| predict::scalar(name, context))
         .or_else(|| predict_ctr::scalar(name, context))
         .or_else(|| postgres::scalar(name))?;
@@ -216,6 +218,7 @@ pub fn table(name: &str, args: &[Expr], context: &Arc<Context>) -> Result<Option
         "quality_failures" => rules::failures(args, context)?,
         "suggest_rules" => rules::suggest(args, context)?,
         "classify_table" => relation::classify_table(args, context)?,
+        "repair_plan" => repair::plan(args, context)?,
         "profile" => relation::profile(args, context)?,
         "inventory" => relation::inventory(args, context)?,
         "tag_references" => relation::tag_references(args, context)?,
@@ -246,6 +249,7 @@ pub fn described(name: &str, args: &[Expr], context: &Arc<Context>) -> Option<Ar
         "quality_failures" => super::quality::failure_columns(),
         "suggest_rules" => super::quality::suggestion_columns(),
         "classify_table" => super::classification::classified_columns(),
+        "repair_plan" => super::repair::plan_columns(),
         "profile" => relation::profile_columns(context)?,
         "inventory" => super::system::asset_columns(),
         "tag_references" => super::system::reference_columns(),

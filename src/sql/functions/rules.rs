@@ -24,7 +24,7 @@ const FAILURES_MAX: usize = 100_000;
 const ARGUMENTS_MAX: usize = 100;
 
 /// The relation that a text names; refused if it is none that may have rules.
-fn must_get_relation(context: &Context, written: &str) -> Result<ObjectId> {
+pub fn must_get_relation(context: &Context, written: &str) -> Result<ObjectId> {
     let asset = asset_name(context, written);
     let (schema, name) = asset.split_once('.').unwrap_or(("public", &asset));
     context.must_reach(schema)?;
@@ -55,7 +55,7 @@ pub fn failures(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TablePr
     Ok(quality::failures(context, id, rule.clone(), limit))
 }
 
-fn must_read(context: &Context, id: ObjectId) -> Result<()> {
+pub fn must_read(context: &Context, id: ObjectId) -> Result<()> {
     match context.snapshot.catalog.table_by_id(id) {
         Some(table) => super::super::tables::must_have(context, table, crate::catalog::Privilege::Select),
         None => Ok(()),

@@ -12,5 +12,5 @@ mod told;
 
 pub use derived::{Derived, VIEW, derived, origins};
 pub use graph::{Direction, Graph, Node, Step};
-pub use note::{Noting, imported};
+pub use note::{Noting, imported, repaired};
 pub use told::Told;

@@ -67,7 +67,11 @@ impl Noting {
     /// relation what that was made of.
     pub fn note(mut self, context: &Context, txn: &mut Transaction) {
         let to = Place::Object(self.to);
-        self.edges.retain(|(from, from_column, column), _| *from != to || column.is_some() && from_column != column);
+        // A repair makes a column of itself, and is told.
+        let of_itself = self.kind == FlowKind::Repair;
+        self.edges.retain(|(from, from_column, column), _| {
+            *from != to || column.is_some() && (of_itself || from_column != column)
+        });
         self.places.remove(&to);
         for place in std::mem::take(&mut self.places) {
             if !self.edges.keys().any(|(from, ..)| *from == place) {
@@ -122,6 +126,21 @@ impl Noting {
             }
         }
     }
+}
+
+/// Notes that values in these columns of a table were repaired.
+pub fn repaired<'a>(
+    context: &Context,
+    txn: &mut Transaction,
+    table: ObjectId,
+    columns: impl IntoIterator<Item = &'a str>,
+) {
+    let mut noting = Noting::new(FlowKind::Repair, table);
+    for column in columns {
+        let name = Some(column.to_owned());
+        noting.put((Place::Object(table), name.clone(), name), Influence::Transformation);
+    }
+    noting.note(context, txn);
 }
 
 /// Notes that data of a place have come into these columns of a table.

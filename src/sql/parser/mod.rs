@@ -20,6 +20,7 @@ pub mod merge;
 mod operate;
 mod own;
 mod refused;
+mod repair;
 mod role;
 mod rule;
 mod sequence;
@@ -46,6 +47,7 @@ pub use locks::{Strength, strength};
 pub use operate::Operate;
 pub use own::{AssetTarget, DefaultTarget, GrantTarget, Inventory, OpenRight, Own, Relation, RoleOption, TagTarget};
 
+pub use repair::{RepairWords, UndoneRepair};
 pub use rule::{NewRule, NewTest, RuleChange, RuleWords, Violation, full_name, referred};
 pub use sequence::SequenceOption;
 pub use spelling::{Beside, Like, Overriding, overriding};

@@ -8,6 +8,7 @@ use super::define::{self, Define};
 use super::grant;
 use super::kept::{self, Kept};
 use super::operate::{self, Operate};
+use super::repair::{self, RepairWords};
 use super::role;
 use super::rule::{self, RuleWords};
 use super::sequence;
@@ -110,6 +111,8 @@ pub enum Own {
     Rule(RuleWords),
     /// CLASSIFY TABLE, classifiers, what is said of their verdicts
     Classify(ClassifyWords),
+    /// `REPAIR TABLE`, `UNDO REPAIR`
+    Repair(RepairWords),
     /// `ALTER SYSTEM ROTATE ENCRYPTION KEY`
     RotateKey,
 }
@@ -231,6 +234,9 @@ pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
     }
     if let Some(classify) = classify::parse(words)? {
         return Ok(Some(Own::Classify(classify)));
+    }
+    if let Some(repair) = repair::parse(words)? {
+        return Ok(Some(Own::Repair(repair)));
     }
     let first = words.peek(0).unwrap_or_default();
     match first.as_str() {
@@ -442,6 +448,11 @@ fn alter_table(words: &mut Words) -> Result<Option<Own>> {
     }
     if words.take(&["SET", "QUARANTINE", "OF"]) {
         return Ok(Some(Own::Rule(RuleWords::Quarantine { quarantine: relation, of: words.relation()? })));
+    }
+    if words.take(&["SET", "REPAIRS", "OF"]) {
+        let of = words.relation()?;
+        let columns = repair::numbered(words)?;
+        return Ok(Some(Own::Rule(RuleWords::Repairs { repairs: relation, of, columns })));
     }
     if words.take(&["ERASE", "CLASS"]) {
         return Ok(Some(Own::EraseClass { table: relation, class: words.name()? }));

@@ -38,6 +38,15 @@ pub enum RuleWords {
         /// Whose rows.
         of: Relation,
     },
+    /// `ALTER TABLE ... SET REPAIRS OF table (column, ...)`
+    Repairs {
+        /// Where repairs are kept.
+        repairs: Relation,
+        /// Of which table.
+        of: Relation,
+        /// Its columns by their numbers; none, written NULL, for one that is gone.
+        columns: Vec<Option<String>>,
+    },
 }
 
 impl RuleWords {
@@ -48,7 +57,7 @@ impl RuleWords {
             Self::Alter { .. } => "ALTER QUALITY RULE",
             Self::Drop { .. } => "DROP QUALITY RULE",
             Self::Check(_) => "CHECK QUALITY",
-            Self::Quarantine { .. } => "ALTER TABLE",
+            Self::Quarantine { .. } | Self::Repairs { .. } => "ALTER TABLE",
         }
     }
 }

@@ -11,6 +11,7 @@ mod lineage;
 mod models;
 mod objects;
 mod operation;
+mod repairs;
 pub mod rows;
 mod rules;
 
@@ -50,6 +51,7 @@ const VIEWS: &[View] = &[
     View { name: "lineage", columns: lineage::lineage_columns, rows: lineage::lineage },
     View { name: "audit_log", columns: audit::audit_columns, rows: audit::audit_log },
     View { name: "classifiers", columns: classifiers::columns, rows: classifiers::rows },
+    View { name: "repairs", columns: repairs::repair_columns, rows: repairs::repairs },
 ];
 
 fn find(name: &str) -> Option<&'static View> {

@@ -80,7 +80,8 @@ impl RowsTable {
     }
 }
 
-fn batch(schema: &SchemaRef, rows: Vec<Vec<Cell>>) -> Result<RecordBatch> {
+/// Rows of cells as a batch.
+pub fn batch(schema: &SchemaRef, rows: Vec<Vec<Cell>>) -> Result<RecordBatch> {
     let count = rows.len();
     let mut columns: Vec<Vec<Cell>> = schema.fields().iter().map(|_| Vec::with_capacity(count)).collect();
     for row in rows {

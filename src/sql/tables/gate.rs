@@ -61,6 +61,7 @@ pub fn access(context: &Context, id: ObjectId, table: &Table) -> Result<Access> 
 
 /// The same, of the rows that a statement meets which does all of `commands` with them.
 pub fn access_of(context: &Context, id: ObjectId, table: &Table, commands: &[Command]) -> Result<Access> {
+    must_not_keep_repairs(context, table)?;
     let rights = decide(context, id, table);
     let viewer = role_facts(context, context.viewer);
     let mut relation = relation_facts(context, id, table);
@@ -296,6 +297,15 @@ fn grants_of(context: &Context, grants: &[Grant]) -> Vec<governance::access::Gra
     grants.collect()
 }
 
+/// What was repaired is shown by `steward.repairs`, which knows who may see which column: the table itself is for superusers.
+fn must_not_keep_repairs(context: &Context, table: &Table) -> Result<()> {
+    let is_superuser = |role| context.snapshot.catalog.is_superuser(role);
+    match table.repairs_of.is_none() || is_superuser(context.role) && is_superuser(context.viewer) {
+        true => Ok(()),
+        false => Err(denied(table).with_hint("steward.repairs shows what was repaired; DROP TABLE forgets it.")),
+    }
+}
+
 /// Refuses a role that lacks a right: on the whole table, or on any of its columns where it may be on columns.
 pub fn must_have(context: &Context, table: &Table, privilege: Privilege) -> Result<()> {
     must_have_on(context, table, privilege, &[])
@@ -303,6 +313,7 @@ pub fn must_have(context: &Context, table: &Table, privilege: Privilege) -> Resu
 
 /// Refuses a role that lacks a right on the table and on one of these columns; on all of them, where none is named.
 pub fn must_have_on(context: &Context, table: &Table, privilege: Privilege, columns: &[&str]) -> Result<()> {
+    must_not_keep_repairs(context, table)?;
     if let Some(of) = table.quarantine_of {
         // What rules put aside is theirs to write.
         if matches!(privilege, Privilege::Insert | Privilege::Update) && !context.is_superuser() {

@@ -64,6 +64,8 @@ const STEWARD: &[Own] = &[
     ("impact", RECORD, true, &[("object", TEXT)]),
     ("audit_verify", RECORD, true, &[]),
     ("lineage_events", RECORD, true, &[]),
+    ("repair", TEXT, false, &[("value", TEXT), ("semantic_type", TEXT)]),
+    ("repair_plan", RECORD, true, &[("relation", TEXT)]),
 ];
 
 const INT4: u32 = 23;
