@@ -128,6 +128,8 @@ pub fn reads_by_name(name: &str, context: &Arc<Context>) -> bool {
         "evaluate",
         "feature_importance",
         "quality_report",
+        "classify_table",
+        "repair_plan",
         "quality_failures",
         "suggest_rules",
         "profile",
