@@ -224,7 +224,7 @@ fn trust(groups: &[Vec<u32>], reports: &[u32]) -> f64 {
         if all < 4 {
             continue;
         }
-        values.sort_by(|a, b| b.2.cmp(&a.2));
+        values.sort_by_key(|(_, _, count)| std::cmp::Reverse(*count));
         told += 1;
         let second = values.get(1).map_or(0, |(_, _, count)| *count);
         contested += usize::from(second >= SECOND_REPORTS && second as f64 >= SECOND_SHARE * all as f64);
