@@ -199,18 +199,15 @@ fn vote(
             _ => 0.5,
         };
         let Some(new) = column.at(winner) else { continue };
-        for row in members {
-            if reports.get(*row as usize) != Some(&winner) {
-                proposals.push(Proposal {
-                    row: *row as usize,
-                    column: at,
-                    new: Some(new.to_owned()),
-                    method: Method::Vote,
-                    confidence: confidence.min(trust),
-                    rule: None,
-                });
-            }
-        }
+        // Those that have it as well: a value that was brought into the column's format is the surer for it.
+        proposals.extend(members.iter().map(|row| Proposal {
+            row: *row as usize,
+            column: at,
+            new: Some(new.to_owned()),
+            method: Method::Vote,
+            confidence: confidence.min(trust),
+            rule: None,
+        }));
     }
     trust
 }
