@@ -374,7 +374,7 @@ async fn keep(work: &Work<'_>, txn: &mut Transaction, (id, table): (ObjectId, Ta
     rows::add(work, txn, id, &batch)
 }
 
-type OfBatch = ((ObjectId, Table), RepairsOf, Vec<(Stored, Option<(i64, String)>)>);
+type OfBatch = ((ObjectId, Table), RepairsOf, Vec<stored::Kept>);
 
 /// The repairs of a batch, among those of tables that the role may change.
 fn batch_of(work: &Work<'_>, batch: &str) -> Result<OfBatch> {

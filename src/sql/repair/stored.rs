@@ -82,12 +82,15 @@ pub fn batch(table: &Table, all: &[Stored]) -> Result<RecordBatch> {
     crate::txn::batch(table.arrow_schema(), columns, all.len())
 }
 
+/// A repair, and when and as which role it was undone, if it was.
+pub type Kept = (Stored, Option<(i64, String)>);
+
 /// The repairs that a table keeps, in the order in which they were made, each with the moment and the role when it was undone, if it was;
 /// of one batch alone, if it is told. They are read past the gate: whoever shows them asks who may see them.
-pub fn read(context: &Context, id: ObjectId, batch: Option<&str>) -> Result<Vec<(Stored, Option<(i64, String)>)>> {
+pub fn read(context: &Context, id: ObjectId, batch: Option<&str>) -> Result<Vec<Kept>> {
     let rows = context.snapshot.rows(id);
     let positions: Vec<usize> = (0..REPAIR_COLUMNS.len()).collect();
-    let mut all: Vec<(Stored, Option<(i64, String)>)> = Vec::new();
+    let mut all: Vec<Kept> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut undone: Vec<(String, i64, String)> = Vec::new();
     for segment in &rows.segments {

@@ -14,23 +14,23 @@ const ONE_FORMAT: f64 = 0.6;
 /// Rows below which nothing is said.
 const ROWS_MIN: u64 = 10;
 
-/// A format that days are written in here.
+/// A format that days are written in here, by what comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Format {
     /// Year, month, day, with this between.
-    YearFirst(char),
+    Year(char),
     /// 31/12/2024 with this between.
-    DayFirst(char),
+    Day(char),
     /// 12/31/2024 with this between.
-    MonthFirst(char),
+    Month(char),
 }
 
 impl Format {
     fn write(self, day: NaiveDate) -> String {
         match self {
-            Self::YearFirst(c) => day.format(&format!("%Y{c}%m{c}%d")).to_string(),
-            Self::DayFirst(c) => day.format(&format!("%d{c}%m{c}%Y")).to_string(),
-            Self::MonthFirst(c) => day.format(&format!("%m{c}%d{c}%Y")).to_string(),
+            Self::Year(c) => day.format(&format!("%Y{c}%m{c}%d")).to_string(),
+            Self::Day(c) => day.format(&format!("%d{c}%m{c}%Y")).to_string(),
+            Self::Month(c) => day.format(&format!("%m{c}%d{c}%Y")).to_string(),
         }
     }
 }
@@ -89,11 +89,11 @@ fn format_of(values: &[Work], settled: &str, order: Option<Order>) -> Option<For
         !of_it.is_empty() && of_it.iter().all(fits)
     };
     if lengths([4, 2, 2]) {
-        return Some(Format::YearFirst(first));
+        return Some(Format::Year(first));
     }
     match order? {
-        Order::DayFirst if lengths([2, 2, 4]) => Some(Format::DayFirst(first)),
-        Order::MonthFirst if lengths([2, 2, 4]) => Some(Format::MonthFirst(first)),
+        Order::DayFirst if lengths([2, 2, 4]) => Some(Format::Day(first)),
+        Order::MonthFirst if lengths([2, 2, 4]) => Some(Format::Month(first)),
         _ => None,
     }
 }

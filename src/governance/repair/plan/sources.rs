@@ -199,18 +199,15 @@ fn vote(
             _ => 0.5,
         };
         let Some(new) = column.at(winner) else { continue };
-        for row in members {
-            if reports.get(*row as usize) != Some(&winner) {
-                proposals.push(Proposal {
-                    row: *row as usize,
-                    column: at,
-                    new: Some(new.to_owned()),
-                    method: Method::Vote,
-                    confidence: confidence.min(trust),
-                    rule: None,
-                });
-            }
-        }
+        // Those that have it as well: a value that was brought into the column's format is the surer for it.
+        proposals.extend(members.iter().map(|row| Proposal {
+            row: *row as usize,
+            column: at,
+            new: Some(new.to_owned()),
+            method: Method::Vote,
+            confidence: confidence.min(trust),
+            rule: None,
+        }));
     }
     trust
 }
@@ -224,7 +221,7 @@ fn trust(groups: &[Vec<u32>], reports: &[u32]) -> f64 {
         if all < 4 {
             continue;
         }
-        values.sort_by(|a, b| b.2.cmp(&a.2));
+        values.sort_by_key(|(_, _, count)| std::cmp::Reverse(*count));
         told += 1;
         let second = values.get(1).map_or(0, |(_, _, count)| *count);
         contested += usize::from(second >= SECOND_REPORTS && second as f64 >= SECOND_SHARE * all as f64);

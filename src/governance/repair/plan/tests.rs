@@ -34,7 +34,7 @@ fn blanks_widths_and_case() {
 fn a_rare_value_near_a_common_one() {
     let names = (0..600).map(|i| ["Birmingham", "Manchester", "Leeds"][i % 3].to_owned());
     let column = texts("town", names.chain(["Birmingxam".into(), "Leads".into(), "Model 12".into()]));
-    assert_eq!(sure(&[column.clone()]), vec![(600, 0, some("Birmingham"), Method::FuzzyMatch)]);
+    assert_eq!(sure(std::slice::from_ref(&column)), vec![(600, 0, some("Birmingham"), Method::FuzzyMatch)]);
     let all = planned(&[column], &Asked::default());
     assert!(all.contains(&(601, 0, some("Leeds"), Method::FuzzyMatch, false)), "short words are near many: {all:?}");
 }
@@ -170,7 +170,7 @@ fn nothing_is_made_up_unless_asked() {
     (0..20).for_each(|n| column.push(Some(&(10 + n % 4).to_string())));
     column.push(None);
     column.push(Some("900"));
-    assert_eq!(sure(&[column.clone()]), vec![]);
+    assert_eq!(sure(std::slice::from_ref(&column)), vec![]);
     let asked = Asked { methods: vec![Method::ImputeMedian, Method::OutlierClip], min_confidence: 0.9 };
     let found: Vec<_> =
         planned(&[column], &asked).into_iter().map(|(row, _, new, method, _)| (row, new, method)).collect();
