@@ -265,6 +265,7 @@ impl Session {
             && error.kind() == Kind::Privilege
         {
             // It will not come to be run.
+            self.kept_plan = None;
             self.statement = self.database.statements.next();
             self.begin_audit(statement, &statement.text, self.statement);
             self.end_audit(Err(error));

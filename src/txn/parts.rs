@@ -119,6 +119,7 @@ mod tests {
     use arrow::array::{AsArray, Int64Array, StringArray};
     use arrow::compute::concat;
     use arrow::datatypes::Int64Type;
+    use std::collections::BTreeSet;
     use std::path::Path;
     use std::time::Duration;
 
@@ -340,8 +341,11 @@ mod tests {
         let columns = vec![Column::new("a", SqlType::Int8)];
         let other = Table { columns, ..Table::new("public", "u", 1) };
         txn.put_object(plain, Object::Table(other.clone())).unwrap();
-        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1]));
-        manager.append(&mut txn, plain, &batch(other.arrow_schema(), vec![numbers], 1).unwrap()).unwrap();
+        for rows in [ROWS, 1] {
+            let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
+            let rows = batch(other.arrow_schema(), vec![numbers], rows as usize).unwrap();
+            manager.append(&mut txn, plain, &rows).unwrap();
+        }
         manager.commit(txn).unwrap();
         let engine = manager.store().engine();
         let version = |tree, key: &[u8]| engine.scan(tree, key).unwrap().iter().map(|(_, value)| value[0]).max();
@@ -349,7 +353,12 @@ mod tests {
         for (object, version_of) in [(TABLE, 3), (CLASS, 3), (plain, 2)] {
             assert_eq!(version(Tree::Catalog, &crate::encoding::id_key(object)), Some(version_of));
         }
-        assert_eq!((version(Tree::Manifest, &row(TABLE)), version(Tree::Manifest, &row(plain))), (Some(3), Some(2)));
+        // Small segments have a version of their own, whatever they have.
+        let versions = |table| {
+            let rows = engine.scan(Tree::Manifest, &row(table)).unwrap();
+            rows.iter().map(|(_, value)| value[0]).collect::<BTreeSet<_>>()
+        };
+        assert_eq!((versions(TABLE), versions(plain)), ([3, 10].into(), [2, 10].into()));
         let text =
             |key: &[u8]| String::from_utf8(engine.scan(Tree::Manifest, key).unwrap()[0].1[1..].to_vec()).unwrap();
         assert!(!text(&row(plain)).contains("parts"), "as it was written before");
