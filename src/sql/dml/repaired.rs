@@ -105,7 +105,7 @@ pub async fn repair(
     let written = write(work, txn, &target, &cells).await?;
     // What is kept is what was written: rules may have made more of it.
     let statements = Statements::new()?;
-    let batch = statements.uuid(statements.next());
+    let batch = statements.id(statements.next()).to_string();
     let (now, actor) = (now_us(), work.context.snapshot.catalog.role_name(work.context.role));
     let number = |at: usize| numbers.number_of(&reading.columns[at]).unwrap_or(usize::MAX);
     let key_columns: Vec<usize> = key.iter().map(|at| number(*at)).collect();
@@ -125,7 +125,7 @@ pub async fn repair(
         }
         kept.push(Stored {
             batch: batch.clone(),
-            id: statements.uuid(statements.next()),
+            id: statements.id(statements.next()).to_string(),
             row_key: planned.row_key(&reading, change.row),
             key_columns: key_columns.clone(),
             column: number(change.column),

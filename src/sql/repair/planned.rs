@@ -205,7 +205,7 @@ pub async fn plan_rows(context: &Arc<Context>, id: ObjectId, wanted: &Wanted) ->
     let cells = planned.changes.iter().map(|change| {
         let key = keys.entry(change.row).or_insert_with(|| planned.row_key(&reading, change.row));
         vec![
-            Cell::text(numbers.uuid(numbers.next())),
+            Cell::text(numbers.id(numbers.next()).to_string()),
             Cell::Text(key.clone()),
             Cell::Text(reading.columns.get(change.column).cloned()),
             Cell::Text(change.old.clone()),
