@@ -63,6 +63,7 @@ fn opens(tokens: &Tokens<'_>, at: usize, found: &Found) -> bool {
     }
     match token.kind {
         TokenKind::Number => is_house(tokens, at),
+        TokenKind::Word if tokens.is(at + 1, TokenKind::Number) => false,
         TokenKind::Word => {
             let unit = token.classes & UNIT != 0 && numbered(tokens, at);
             unit || token.capital
@@ -102,7 +103,8 @@ fn address(tokens: &Tokens<'_>, first: usize, found: &Found) -> Option<(usize, f
             break;
         }
         match token.kind {
-            TokenKind::Number if is_house(tokens, at) => {
+            // Digits glued to letters are a code's.
+            TokenKind::Number if is_house(tokens, at) && !(at > first && tokens.is(at - 1, TokenKind::Word)) => {
                 numbers += 1;
                 between |= number_before_word && words > 0 && commas == 0;
                 number_before_word |= words == 0;

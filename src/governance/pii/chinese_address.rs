@@ -293,6 +293,7 @@ fn one(stretch: &str, from: usize, opens: bool) -> Option<(usize, usize, f32)> {
     let score = if said && score > 0.0 { (score + 0.1).min(0.95) } else { score };
     // The name of a building may stand behind the last word of place.
     let tail = name.get(last..).unwrap_or_default();
+    let tail = tail.char_indices().nth(TAIL_MAX + 1).map_or(tail, |(at, _)| tail.get(..at).unwrap_or_default());
     let stop = tail.char_indices().map(|(at, _)| at).find(|at| tail.get(*at..).is_some_and(ends_here));
     let stop = stop.unwrap_or(tail.len());
     let tail_fits =

@@ -53,15 +53,15 @@ pub fn scan(tokens: &Tokens<'_>, found: &mut Found) {
             at += 1;
             continue;
         }
-        if token.classes & PEOPLE != 0 {
-            found.push(PiiType::Nrp, token.start, token.end, 0.7);
-            at += 1;
-            continue;
-        }
         if let Some(last) = known_place(tokens, at) {
             let end = tokens.get(last).map_or(token.end, |last| last.end);
             found.push(PiiType::Location, token.start, end, 0.85);
             at = last + 1;
+            continue;
+        }
+        if token.classes & PEOPLE != 0 {
+            found.push(PiiType::Nrp, token.start, token.end, 0.7);
+            at += 1;
             continue;
         }
         match chunk(tokens, at) {

@@ -143,7 +143,9 @@ pub fn scan(tokens: &Tokens<'_>, found: &mut Found) {
             Some(run) => {
                 let told = judge(tokens, &run, found);
                 // Where the whole is nothing, its first group alone may be something: a number and another one behind a blank.
-                if !told && !run.is_plain() {
+                // Of a number as long as a card's the parts are no numbers of their own: a wrong check digit stays one.
+                let one = run.digits().len() >= 13 && (run.is_parted_by(b' ') || run.is_parted_by(b'-'));
+                if !told && !run.is_plain() && !one {
                     alone(tokens, at, found);
                     at += 1;
                 } else {
