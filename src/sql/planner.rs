@@ -26,7 +26,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::planner::{ContextProvider, ExprPlanner, RelationPlanner, TypePlanner};
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{
-    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource, WindowUDF,
+    AggregateUDF, Expr, HigherOrderUDF, LogicalPlan, LogicalPlanBuilder, ScalarUDF, TableSource, Volatility, WindowUDF,
 };
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
@@ -49,8 +49,8 @@ pub struct Planner<'a> {
     /// Relations that stand in for what the catalogue has under that name: new rows for RETURNING, a table with row
     /// ids for UPDATE and DELETE.
     overrides: HashMap<(String, String), Arc<dyn TableProvider>>,
-    /// Functions of ours that were given out. Calls are alike to the engine only if they are of one function, and each that is made
-    /// carries a closure of its own.
+    /// Functions of ours that were given out, but for volatile ones. Calls are alike to the engine only if they are of one function, and
+    /// each that is made carries a closure of its own.
     given: Mutex<HashMap<String, Arc<ScalarUDF>>>,
 }
 
@@ -172,12 +172,14 @@ impl<'a> Planner<'a> {
         self.simplifier(schema).simplify(condition)
     }
 
-    /// Our function of this name, the same one at every call.
+    /// Our function of this name, the same one at every call unless each call of it is another.
     fn ours(&self, name: &str) -> Option<Arc<ScalarUDF>> {
         let known = self.given.lock().get(name).cloned();
         known.or_else(|| {
             let function = functions::scalar(name, self.context)?;
-            self.given.lock().insert(name.to_owned(), function.clone());
+            if function.signature().volatility != Volatility::Volatile {
+                self.given.lock().insert(name.to_owned(), function.clone());
+            }
             Some(function)
         })
     }

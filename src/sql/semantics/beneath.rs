@@ -1,7 +1,7 @@
 //! What an aggregate has computed before it: subqueries among its arguments and its keys, which the engine looks for in projections and
 //! conditions only, and expressions of ROLLUP and CUBE, which it knows again by the words that they had at first.
 
-use super::correlated::{asks, is_subquery};
+use super::correlated::is_subquery;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, Result as DfResult};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
@@ -38,7 +38,7 @@ pub fn computed_beneath(aggregate: Aggregate) -> DfResult<LogicalPlan> {
     over(aggregate.input, computed)?.aggregate(aggregate.group_expr, aggregates)?.build()
 }
 
-/// An aggregate whose grouping sets, and keys with subqueries in them, are columns called as the expressions that they were.
+/// An aggregate whose grouping sets, and keys with subqueries in them that look outside, are columns called as the expressions that they were.
 pub fn grouped_beneath(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
     let mut computed: Vec<Expr> = Vec::new();
     let mut column = |part: Expr| {
@@ -55,7 +55,7 @@ pub fn grouped_beneath(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan
                 part => Transformed::yes(column(part)),
             })
         }),
-        key if asks(key) => Ok(Transformed::yes(column(key.clone()))),
+        key if looks_outside(key) => Ok(Transformed::yes(column(key.clone()))),
         key => Ok(Transformed::no(key.clone())),
     });
     let keys = keys.map(|key| Ok(key?.data)).collect::<DfResult<Vec<_>>>()?;
@@ -63,6 +63,15 @@ pub fn grouped_beneath(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan
         return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
     }
     Ok(Transformed::yes(over(aggregate.input, computed)?.aggregate(keys, aggregate.aggr_expr)?.build()?))
+}
+
+/// Whether an expression has a subquery in it that becomes a join. What looks at nothing outside the engine computes among keys as well.
+fn looks_outside(expr: &Expr) -> bool {
+    let joins = |part: &Expr| match part {
+        Expr::ScalarSubquery(query) => !query.outer_ref_columns.is_empty(),
+        part => is_subquery(part),
+    };
+    expr.exists(|part| Ok(joins(part))).unwrap_or(true)
 }
 
 /// The plan with more columns.

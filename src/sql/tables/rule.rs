@@ -10,7 +10,7 @@ use super::super::rewrite::{inline, level};
 use super::super::{parser, run};
 use super::seen::hidden;
 use crate::catalog::{ObjectId, Table};
-use crate::config::POLICIES_WITHIN_MAX;
+use crate::config::{POLICIES_WITHIN_MAX, THREAD_STACK_BYTES};
 use crate::error::{Error, Kind, Result};
 use arrow::array::{BooleanArray, RecordBatch};
 use datafusion::catalog::TableProvider;
@@ -125,6 +125,15 @@ pub fn must_plan_asking(
     run::optimised(&context, state, &plan).map(|_| ())
 }
 
+/// Does work on a thread with a whole stack, and waits for it.
+fn on_its_own_stack<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(THREAD_STACK_BYTES).spawn_scoped(scope, work);
+        let thread = thread.map_err(|error| Error::io("a thread that plans a row policy", &error))?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
 /// The plan of `items` of those of the table's rows, which `rows` stands in for, that a condition with queries holds for; and the context to
 /// run it in.
 pub fn asked(
@@ -144,6 +153,7 @@ pub fn asked(
     let from = vec![ast::TableWithJoins { relation, joins: Vec::new() }];
     let query = select_query(items, from, Some(ast::Expr::Nested(Box::new(condition))))?;
     let planner = Planner::new(&context, state).with_override(POLICED, &table.name, rows);
-    let plan = planner.query(query)?;
+    // It is planned within the plan of what asks for the table, which may lie as deep as a stack allows.
+    let plan = on_its_own_stack(|| planner.query(query))?;
     Ok((context, plan))
 }
