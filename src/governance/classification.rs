@@ -166,10 +166,8 @@ pub fn classify_column(
         .iter()
         .filter(|classifier| !is_rejected(&classifier.category))
         .filter_map(|classifier| Some((classifier, classifier.judge(name, values)?)))
-        .fold(None, |best: Option<(&CustomClassifier, (f64, f64, Vec<String>))>, next| match best {
-            Some(best) if best.1.0 >= next.1.0 => Some(best),
-            _ => Some(next),
-        });
+        .rev()
+        .max_by(|(_, (one, ..)), (_, (other, ..))| one.total_cmp(other));
     if let Some((classifier, (confidence, coverage, evidence))) = own {
         // What is made for these data goes before what is known of all.
         if let Some(semantic_type) = verdict.semantic_type.filter(|t| t.name() != classifier.category) {

@@ -31,6 +31,9 @@ pub struct TableRows {
     pub changed: u64,
 }
 
+/// A segment as it is in one state and in a later one; none where it is not there.
+pub(super) type SegmentChange<'a> = (Option<&'a Arc<Segment>>, Option<&'a Arc<Segment>>);
+
 impl TableRows {
     /// Rows that are there.
     pub fn live_rows(&self) -> usize {
@@ -49,7 +52,7 @@ impl TableRows {
     }
 
     /// The segments that are not the same in a later state: each as it is here and as it is there.
-    pub(super) fn changes<'a>(&'a self, later: &'a Self) -> Vec<(Option<&'a Arc<Segment>>, Option<&'a Arc<Segment>>)> {
+    pub(super) fn changes<'a>(&'a self, later: &'a Self) -> Vec<SegmentChange<'a>> {
         let (mut before, mut after) = (self.segments.iter().peekable(), later.segments.iter().peekable());
         let mut changes = Vec::new();
         loop {

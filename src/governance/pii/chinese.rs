@@ -326,7 +326,7 @@ fn persons(tokens: &Tokens<'_>, at: usize, run: &str, found: &mut Found) {
             && sign.checked_sub(1).is_some_and(|label| {
                 let label = if tokens.is(label, TokenKind::Sign) { label.saturating_sub(1) } else { label };
                 tokens.is(label, TokenKind::Han)
-                    && ends_with(tokens.text_at(label), &BEFORE_PERSON).is_some_and(|word| word.len() > 3)
+                    && ends_with(tokens.text_at(label), BEFORE_PERSON).is_some_and(|word| word.len() > 3)
             })
     });
     let listed = at > 0
@@ -340,7 +340,7 @@ fn persons(tokens: &Tokens<'_>, at: usize, run: &str, found: &mut Found) {
         let rest = run.get(place..).unwrap_or_default();
         let Some(family) = surname_bytes(rest) else { continue };
         let before = run.get(..place).unwrap_or_default();
-        let cue = ends_with(before, &BEFORE_PERSON);
+        let cue = ends_with(before, BEFORE_PERSON);
         let begins = place == 0;
         let strong = cue.is_some_and(|cue| cue.len() > 3) || begins && labelled;
         let Some((length, behind)) = given(rest, family, strong || cue.is_some()) else { continue };
