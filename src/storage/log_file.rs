@@ -347,7 +347,7 @@ mod tests {
         log.keep_ahead(1000);
         let (mut lengths, mut grown) = (Vec::new(), 0);
         for n in 0..20 {
-            log.append(&vec![n; 150], false).unwrap();
+            log.append(&[n; 150], false).unwrap();
             log.write().unwrap();
             let length = fs::metadata(&path).unwrap().len();
             assert!(length > log.bytes(), "there are always some ahead");
