@@ -383,13 +383,20 @@ SELECT count(*) FROM typed
 UPDATE typed SET p = 50 WHERE id IN (1, 5)
 SELECT id, p FROM typed WHERE p = 50
 RESET ROLE
+SELECT id, q, word FROM ruled ORDER BY id
+SELECT id, q, word FROM ruled_quarantine
+SELECT rule, failed_rows FROM QUALITY_REPORT('ruled')
+SELECT src, src_column, dst_column, influence FROM LINEAGE('made', 'more')
+SELECT whole, entries > 0 FROM AUDIT_VERIFY()
+SELECT name, category FROM steward.classifiers
+SELECT column_name, old_value, new_value, method FROM steward.repairs
 ";
 
 /// Makes `tests/compat/format-N` anew: run once for each format, when it is settled, and committed.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "makes a fixture"]
 async fn make_a_store_of_this_format() {
-    let folder = compat().join(format!("format-{}", stewarddb::config::FORMAT_VERSION_RIGHTS));
+    let folder = compat().join(format!("format-{}", stewarddb::config::FORMAT_VERSION_REPAIRS));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     make(&folder.join("data")).await;
@@ -422,6 +429,15 @@ async fn make_a_store_of_this_format() {
             "CREATE POLICY adds ON typed FOR INSERT WITH CHECK (EXISTS (SELECT 1 FROM numbered WHERE numbered.id = typed.id))",
             "ALTER TABLE typed ENABLE ROW LEVEL SECURITY",
             "ALTER DEFAULT PRIVILEGES FOR ROLE boss GRANT SELECT ON TABLES TO clerk",
+            "CREATE TABLE ruled (id int PRIMARY KEY, q int, word text)",
+            "CREATE QUALITY RULE cheap ON ruled CHECK (q < 1000) ON VIOLATION QUARANTINE",
+            "INSERT INTO ruled VALUES (1, 5, 'one'), (2, 5000, 'two'), (3, 7, ' three ')",
+            "INSERT INTO ruled VALUES (4, 8, 'four')",
+            "CHECK QUALITY ruled",
+            "CREATE TABLE made AS SELECT id, q + 1 AS more FROM ruled",
+            "CREATE CLASSIFIER badges (VALUE_REGEX '^EMP-[0-9]{4}$') CATEGORY 'badge_no'",
+            "CREATE QUALITY RULE trimmed ON ruled (word) CHECK (word = trim(word)) ON VIOLATION REPAIR USING trim(word)",
+            "REPAIR TABLE ruled USING RULES (trimmed)",
         ] {
             run(&mut session, sql).await.unwrap();
         }
