@@ -14,22 +14,11 @@ use datafusion::logical_expr::{
 };
 use std::sync::Arc;
 
-/// `NOT EXISTS (subquery whose column = x is true or unknown)`, which says the same; `outside` is the schema of `x`. What can be the key
-/// of a join stays as it is, and what asks a subquery itself, until it is known where it stands.
-pub fn without_rows(membership: InSubquery, outside: &DFSchema) -> DfResult<Expr> {
-    // A constant is no key of a join.
-    let keyed = membership.subquery.outer_ref_columns.is_empty() && !membership.expr.column_refs().is_empty();
-    match keyed && !membership.expr.contains_outer() || asks(&membership.expr) {
-        true => Ok(Expr::InSubquery(membership)),
-        false => as_exists(membership, outside),
-    }
-}
-
-/// The same in an expression that is in no plan yet, where nothing can be computed before.
+/// An expression that is in no plan yet, where nothing can be computed before, with NOT IN as what says the same where it is true.
 pub fn alone(expr: Expr, outside: &DFSchema) -> DfResult<Expr> {
     let each = |expr: Expr| -> DfResult<Transformed<Expr>> {
         let membership = match expr {
-            Expr::InSubquery(membership) if membership.negated && !is_key(&membership.expr) => membership,
+            Expr::InSubquery(membership) if !is_join(&membership) => membership,
             other => return Ok(Transformed::no(other)),
         };
         if asks(&membership.expr) {
@@ -77,7 +66,8 @@ pub fn decided(mut filter: Filter) -> DfResult<LogicalPlan> {
     }
     let schema = filter.input.schema().clone();
     let parts = parts.into_iter().map(|part| match part {
-        Expr::InSubquery(membership) => without_rows(membership, &schema),
+        Expr::InSubquery(membership) if is_join(&membership) => Ok(Expr::InSubquery(membership)),
+        Expr::InSubquery(membership) => as_exists(membership, &schema),
         part => holds(part, &schema),
     });
     filter.predicate = conjunction(parts.collect::<DfResult<Vec<_>>>()?).unwrap_or_else(|| lit(true));
@@ -86,6 +76,11 @@ pub fn decided(mut filter: Filter) -> DfResult<LogicalPlan> {
         true => LogicalPlanBuilder::from(plan).project(own)?.build(),
         false => Ok(plan),
     }
+}
+
+/// Whether the engine's join for it is right as it is: what is compared is its key, or nothing depends on NULL.
+fn is_join(membership: &InSubquery) -> bool {
+    !membership.negated || membership.subquery.outer_ref_columns.is_empty() && is_key(&membership.expr)
 }
 
 /// Whether what is compared has to be a column for the engine to do right; `whole` is a condition by itself.
