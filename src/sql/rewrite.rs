@@ -17,6 +17,7 @@ mod inherited;
 pub(super) mod inline;
 mod joins;
 pub(super) mod level;
+mod lifted;
 mod limits;
 mod meant;
 mod membership;
@@ -328,6 +329,20 @@ fn modulo(expression: &mut Expr) {
     }
 }
 
+/// `array_cat` with NULL is the operator, which tells the type of NULL by the other side.
+fn array_beside_null(expression: &mut Expr) {
+    let Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) = &*expression else { return };
+    let null = |side: &Expr| matches!(side, Expr::Value(value) if value.value == Value::Null);
+    if last(name) == "array_cat"
+        && let [FunctionArg::Unnamed(FunctionArgExpr::Expr(left)), FunctionArg::Unnamed(FunctionArgExpr::Expr(right))] =
+            list.args.as_slice()
+        && (null(left) || null(right))
+    {
+        let [left, right] = [left, right].map(|side| Box::new(Expr::Nested(Box::new(side.clone()))));
+        *expression = Expr::Nested(Box::new(Expr::BinaryOp { left, op: BinaryOperator::StringConcat, right }));
+    }
+}
+
 /// `nextval('s'::regclass)` is told the sequence by its name.
 fn sequence_by_name(expression: &mut Expr) {
     let Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) = expression else { return };
@@ -405,6 +420,7 @@ fn in_engines_words(expression: &mut Expr) {
     similar::as_expression(expression);
     operators::as_functions(expression);
     modulo(expression);
+    array_beside_null(expression);
     grouping::spell_out(expression);
     sequence_by_name(expression);
 }

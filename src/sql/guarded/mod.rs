@@ -11,9 +11,12 @@
 //!   for it sorts them all.
 //! * **Conditions first.** A projection was put below a condition, and computed for the rows that the condition excludes, for which it
 //!   may be an error: it is put back above ([`excluded`]).
+//! * **Columns of conditions.** A projection above a condition that gives out some of its columns was put below it as it is, where the
+//!   columns have other places: such conditions give out all before projections are moved ([`whole`]).
 
 mod excluded;
 mod passing;
+mod whole;
 
 use super::tables::{IntoScans, Sides};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
@@ -37,6 +40,9 @@ pub fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
             rules.push(Arc::new(passing::AllRows));
         }
         let (moves, chooses) = (rule.name() == "ProjectionPushdown", rule.name() == "join_selection");
+        if moves {
+            rules.push(Arc::new(whole::WholeConditions));
+        }
         rules.push(rule);
         if chooses {
             rules.push(Arc::new(Sides));

@@ -29,6 +29,7 @@ mod subscripts;
 mod symmetric;
 mod table;
 mod tokens;
+mod trimmed;
 mod type_names;
 mod unions;
 mod upkeep;
@@ -157,8 +158,9 @@ fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     tokens::must_have_no_zero(&tokens)?;
     cursor::refuse_current_of(&tokens)?;
     let dialect = PostgreSqlDialect {};
-    let tokens =
-        as_of::to_names(merge::spell(table::spell(symmetric::spell(locks::spell(type_names::spell(tokens))))))?;
+    let tokens = as_of::to_names(merge::spell(table::spell(trimmed::spell(symmetric::spell(locks::spell(
+        type_names::spell(tokens),
+    ))))))?;
     let tokens = subscripts::spell(tokens);
     refused::words_within(&tokens)?;
     let (tokens, beside) = spelling::take_out(tokens)?;

@@ -3,6 +3,7 @@
 //! * `NATIONAL CHARACTER(n)`, `NCHAR(n)` are `CHARACTER(n)`.
 //! * `int ARRAY`, `int ARRAY[3]` are `int[]`.
 //! * `pg_catalog.int4 '1'` is `int4 '1'`.
+//! * `inet '10.0.0.1'` is `'10.0.0.1'::inet`.
 //! * `x::text COLLATE "C"`: sqlparser reads COLLATE right behind a name or a literal only. Elsewhere it becomes an operator,
 //!   which [`read_back`] reads back.
 
@@ -11,13 +12,15 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 use std::ops::ControlFlow;
 
 const COLLATE: &str = "collate";
+/// Types that sqlparser does not know, before a literal of theirs.
+const OTHERS: [&str; 2] = ["inet", "cidr"];
 /// Words of types that have several.
 const MORE: [&str; 6] = ["precision", "varying", "with", "without", "time", "zone"];
 
 /// The tokens of a statement in words that sqlparser reads.
 pub fn spell(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     const WORDS: [&str; 5] = ["national", "nchar", "array", "pg_catalog", COLLATE];
-    if !tokens.iter().any(|token| WORDS.iter().any(|wanted| is_word(&token.token, wanted))) {
+    if !tokens.iter().any(|token| WORDS.iter().chain(&OTHERS).any(|wanted| is_word(&token.token, wanted))) {
         return tokens;
     }
     let mut spelt: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
@@ -51,6 +54,12 @@ pub fn spell(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
                 && matches!(next(), Some(Token::SingleQuotedString(_))) =>
             {
                 skipped = 1;
+            }
+            word if OTHERS.iter().any(|other| is_word(word, other))
+                && let Some(literal @ Token::SingleQuotedString(_)) = next() =>
+            {
+                skipped = 1;
+                spelt.extend([literal.clone(), Token::DoubleColon, word.clone()].map(put));
             }
             word if is_word(word, COLLATE)
                 && ends_cast(&spelt)
@@ -175,6 +184,7 @@ mod tests {
             "CREATE TABLE t (a CHARACTER(2), b CHARACTER, national CHAR(3), c INT[], d VARCHAR(5)[3])"
         );
         assert_eq!(read("SELECT pg_catalog.int4 '1', pg_catalog.f('x')"), "SELECT INT4 '1', pg_catalog.f('x')");
+        assert_eq!(read("SELECT inet '::1', inet FROM t"), "SELECT '::1'::inet, inet FROM t");
         assert_eq!(read("SELECT array[1], x::int array, a = array[2]"), "SELECT ARRAY[1], x::INT[], a = ARRAY[2]");
     }
 

@@ -15,7 +15,7 @@ pub fn tell_apart(select: &mut Select, order: &mut [OrderByExpr]) {
     // For each text without casts, what stands there with them.
     let mut texts: HashMap<String, Vec<String>> = HashMap::new();
     each(select, order, |call| {
-        let (plain, text) = (without_casts(call), call.to_string());
+        let (plain, text) = names(call);
         let alike = texts.entry(plain.clone()).or_default();
         if !alike.contains(&text) {
             // What has none keeps its name.
@@ -27,14 +27,24 @@ pub fn tell_apart(select: &mut Select, order: &mut [OrderByExpr]) {
         return;
     }
     each(select, order, |call| {
-        let at =
-            texts.get(&without_casts(call)).and_then(|alike| alike.iter().position(|text| *text == call.to_string()));
+        let (plain, text) = names(call);
+        let at = texts.get(&plain).and_then(|alike| alike.iter().position(|other| *other == text));
         for _ in 0..at.unwrap_or(0) {
             if let Expr::Function(function) = call {
                 show(&mut function.args);
             }
         }
     });
+}
+
+/// An aggregate without its casts and with them; `count(*)` has the name of `count(1)`.
+fn names(call: &Expr) -> (String, String) {
+    const ALL_ROWS: &str = "count(*)";
+    let counted = |text: String| match text.split_at_checked(ALL_ROWS.len()) {
+        Some((head, rest)) if head.eq_ignore_ascii_case(ALL_ROWS) => format!("count(1){rest}"),
+        _ => text,
+    };
+    (counted(without_casts(call)), counted(call.to_string()))
 }
 
 /// The same of what is grouped by: `x::text` beside `x`.

@@ -30,6 +30,14 @@ pub fn positions(query: &mut Query) {
     let SetExpr::Select(select) = query.body.as_mut() else { return };
     let items = &select.projection;
     let GroupByExpr::Expressions(by, modifiers) = &mut select.group_by else { return };
+    // `GROUP BY (a, b)` groups by both.
+    while by.iter().any(|part| matches!(part, Expr::Tuple(parts) if !parts.is_empty())) {
+        let each = |part| match part {
+            Expr::Tuple(parts) if !parts.is_empty() => parts,
+            part => vec![part],
+        };
+        *by = std::mem::take(by).into_iter().flat_map(each).collect();
+    }
     let at = |part: &Expr| -> Option<Expr> {
         let Expr::Value(value) = part else { return None };
         let Value::Number(number, _) = &value.value else { return None };

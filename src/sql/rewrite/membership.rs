@@ -2,6 +2,7 @@
 
 use super::super::planner::parse_expression;
 use super::super::values::array_elements;
+use super::lifted;
 use super::subqueries::{around, column};
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Query, UnaryOperator, Value, ValueWithSpan};
 
@@ -18,8 +19,10 @@ pub fn spell_out(expression: &mut Expr) {
 
 /// An expression that says no more than `IN`, so.
 pub fn as_membership(expression: &mut Expr) {
+    lifted::beside(expression);
     of_literal(expression);
-    if let Some(same) = quantified(expression).or_else(|| negated(expression)).or_else(|| each(expression)) {
+    let same = quantified(expression).or_else(|| negated(expression)).or_else(|| each(expression));
+    if let Some(same) = same.or_else(|| not_all(expression)) {
         *expression = same;
     }
 }
@@ -69,6 +72,24 @@ fn each(expression: &Expr) -> Option<Expr> {
     });
     let all = compared.reduce(|a, b| Expr::BinaryOp { left: Box::new(a), op: joined.clone(), right: Box::new(b) })?;
     Some(Expr::Nested(Box::new(all)))
+}
+
+/// `x < ANY (array)` is `NOT (x >= ALL (array))`: the engine knows of ALL alone what is NULL where an element is.
+fn not_all(expression: &Expr) -> Option<Expr> {
+    let Expr::AnyOp { left, compare_op, right, .. } = expression else { return None };
+    let compare_op = match compare_op {
+        BinaryOperator::NotEq => BinaryOperator::Eq,
+        BinaryOperator::Lt => BinaryOperator::GtEq,
+        BinaryOperator::LtEq => BinaryOperator::Gt,
+        BinaryOperator::Gt => BinaryOperator::LtEq,
+        BinaryOperator::GtEq => BinaryOperator::Lt,
+        _ => return None,
+    };
+    if let Expr::Subquery(_) = right.as_ref() {
+        return None;
+    }
+    let all = Expr::AllOp { left: left.clone(), compare_op, right: right.clone() };
+    Some(Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(Expr::Nested(Box::new(all))) })
 }
 
 /// `x = ANY (query)` is `x IN (query)`, `x <> ALL (query)` is `x NOT IN (query)`.

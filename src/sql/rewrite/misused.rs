@@ -189,6 +189,11 @@ fn called(call: &Function) -> Found {
         return refuse(Kind::WrongObject, message);
     }
     let FunctionArguments::List(list) = &call.args else { return ControlFlow::Continue(()) };
+    let counted = list.duplicate_treatment.is_some()
+        && list.args.iter().any(|arg| matches!(arg, FunctionArg::Unnamed(FunctionArgExpr::Wildcard)));
+    if counted {
+        return refuse(Kind::Syntax, "syntax error at or near \"*\"");
+    }
     let everything = matches!(list.args.as_slice(), [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)]);
     match name.as_str() {
         "count" if list.args.is_empty() => {

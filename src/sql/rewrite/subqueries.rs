@@ -43,7 +43,7 @@ pub(super) fn looks_outside(query: &Query) -> bool {
 
 /// Names and aliases of the relations in FROM.
 #[derive(Default)]
-struct Names(HashSet<String>);
+pub(super) struct Names(pub(super) HashSet<String>);
 
 impl Visitor for Names {
     type Break = ();

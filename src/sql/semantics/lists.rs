@@ -1,5 +1,5 @@
-//! Arrays element by element, where the engine takes a NULL in them for a value: `@>` and `&&`, by which NULL is like nothing, and
-//! `array_remove` and `array_replace`, for which it is like itself. The order of arrays, in which NULL is the greatest.
+//! Arrays element by element, where the engine takes a NULL in them for a value: `@>` and `&&`, by which NULL is like nothing,
+//! `= ANY`, for which it could be like anything, and `array_remove` and `array_replace`, for which it is like itself. The order of arrays, in which NULL is the greatest.
 
 use super::function::Operator;
 use crate::error::{Error, Result};
@@ -52,6 +52,49 @@ impl Operator for Relation {
             })
         };
         Ok(Arc::new((0..left.len()).map(of).collect::<BooleanArray>()))
+    }
+}
+
+/// `x = ANY (array)`: true where an element is equal, else NULL where one could be. Its operands are whether the engine finds x in the
+/// array, the array, and whether x is NULL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Among;
+
+impl Operator for Among {
+    fn name(&self) -> &'static str {
+        "array_among"
+    }
+
+    fn returns(&self) -> Field {
+        Field::new("", DataType::Boolean, true)
+    }
+
+    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
+        let truths = |operand: &ColumnarValue| {
+            let array = operand.to_array(rows)?;
+            array.as_boolean_opt().cloned().ok_or_else(|| Error::internal("a truth is none"))
+        };
+        let (found, unknown) = (truths(&operands[0])?, truths(&operands[2])?);
+        // An array for all rows is not repeated for each.
+        let one = matches!(operands[1], ColumnarValue::Scalar(_));
+        let all = lists(&operands[1], if one { 1 } else { rows })?;
+        let nulls = all.values().null_count() > 0;
+        let of = |row: usize| {
+            let place = if one { 0 } else { row };
+            let mut elements = places(&all, place);
+            if all.is_null(place) {
+                None
+            } else if elements.is_empty() {
+                Some(false)
+            } else if found.is_valid(row) && found.value(row) {
+                Some(true)
+            } else if unknown.value(row) || nulls && elements.any(|at| all.values().is_null(at)) {
+                None
+            } else {
+                Some(false)
+            }
+        };
+        Ok(Arc::new((0..found.len()).map(of).collect::<BooleanArray>()))
     }
 }
 
@@ -170,6 +213,16 @@ mod tests {
         let of = |relation: Relation| relation.evaluate(&[null(), null()], 3).unwrap();
         assert_eq!(of(Relation::Contains).as_boolean(), &BooleanArray::from(vec![Some(false), Some(true), None]));
         assert_eq!(of(Relation::Overlaps).as_boolean(), &BooleanArray::from(vec![Some(true), Some(false), None]));
+    }
+
+    #[test]
+    fn what_could_be_an_element_is_not_known_to_be_none() {
+        let truths = |all: Vec<Option<bool>>| ColumnarValue::Array(Arc::new(BooleanArray::from(all)));
+        let all = vec![Some(vec![Some(1), None]), Some(vec![Some(1), None]), Some(vec![]), None, Some(vec![Some(1)])];
+        let found = truths(vec![Some(true), Some(false), None, None, None]);
+        let unknown = truths(vec![Some(false), Some(false), Some(true), Some(false), Some(true)]);
+        let among = Among.evaluate(&[found, operand(all), unknown], 5).unwrap();
+        assert_eq!(among.as_boolean(), &BooleanArray::from(vec![Some(true), None, Some(false), None, None]));
     }
 
     #[test]

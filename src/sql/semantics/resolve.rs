@@ -28,7 +28,7 @@ use super::decimal::Decimals;
 use super::marked::{Marked, has_a_row};
 use super::moment::Extract;
 use super::never::known;
-use super::not_in::in_conditions;
+use super::not_in::{alone, decided, only_true};
 use super::zone::AtTimeZone;
 use super::{
     above, beneath_windows, candidates, days, elements, floats, function, input_schema, keyed, lateral, listed,
@@ -55,7 +55,7 @@ pub fn resolve(plan: LogicalPlan, params: &Parameters) -> DfResult<LogicalPlan> 
 
 /// Resolves an expression over `schema`.
 pub fn resolve_expression(expr: Expr, schema: &DFSchema, params: &Parameters) -> DfResult<Expr> {
-    Ok(expr.rewrite(&mut Expressions { schema, params, integers: true, outside: &[] })?.data)
+    alone(expr.rewrite(&mut Expressions { schema, params, integers: true, outside: &[] })?.data, schema)
 }
 
 /// Resolves an argument of a table function, which names no column. Its numbers stay as the engine has them.
@@ -163,7 +163,7 @@ impl TreeNodeRewriter for Plans<'_> {
             LogicalPlan::Join(mut join) => {
                 must_have_no_subquery(&join)?;
                 sets::must_be_comparable(&join)?;
-                join.filter = join.filter.map(as_condition);
+                join.filter = join.filter.map(as_condition).map(only_true);
                 join.on = floats::keys(join.on, join.left.schema(), join.right.schema());
                 join.on = keyed::pairs(join.on, join.left.schema(), join.right.schema());
                 LogicalPlan::Join(join).recompute_schema()
@@ -190,8 +190,7 @@ impl TreeNodeRewriter for Plans<'_> {
                 must_have_no_window(&filter)?;
                 must_be_there(std::iter::once(&filter.predicate), filter.input.schema())?;
                 filter.predicate = known(as_condition(filter.predicate));
-                filter.predicate = in_conditions(filter.predicate, filter.input.schema())?;
-                LogicalPlan::Filter(filter).recompute_schema()
+                decided(filter)
             }
             LogicalPlan::Union(union) => {
                 let union = sets::lent(union)?;

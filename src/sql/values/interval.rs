@@ -59,11 +59,17 @@ pub fn interval(text: &str) -> Option<IntervalMonthDayNano> {
     sum.whole(if ago { -1.0 } else { 1.0 })
 }
 
-/// `1y2mon` as `1y 2mon`.
+/// `1y2mon` as `1y 2mon`, and `- 1 day` as `-1 day`.
 fn apart(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 4);
     let mut last = ' ';
     for letter in text.chars() {
+        let sign = out.strip_suffix(['+', '-']);
+        if letter.is_whitespace()
+            && sign.is_some_and(|before| before.is_empty() || before.ends_with(char::is_whitespace))
+        {
+            continue;
+        }
         if last.is_ascii_alphabetic() && (letter.is_ascii_digit() || matches!(letter, '+' | '-')) {
             out.push(' ');
         }
@@ -214,6 +220,8 @@ mod tests {
             ("@ 1 minute", (0, 0, 60)),
             ("P1Y2M3DT4H5M6S", (14, 3, 14_706)),
             ("P0001-02-03T04:05:06", (14, 3, 14_706)),
+            ("1 month - 1 day", (1, -1, 0)),
+            ("- 1 day - 00:00:05", (0, -1, -5)),
             ("P1W", (0, 7, 0)),
             ("PT-1H", (0, 0, -3600)),
             ("1-2", (14, 0, 0)),

@@ -10,7 +10,7 @@ use super::super::exact::ExactCall;
 use super::super::function;
 use super::super::furthest;
 use super::super::length::Bounded;
-use super::super::lists::{Changed, Relation};
+use super::super::lists::{Among, Changed, Relation};
 use super::super::math::{Math, Whole};
 use super::super::moment::{Extract, Round};
 use super::super::wide::decimal;
@@ -20,7 +20,6 @@ use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::ScalarValue;
 use datafusion::functions::core::expr_fn::nullif;
-use datafusion::functions_nested::expr_fn::array_position;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Cast, Expr, cast, lit, when};
@@ -151,23 +150,14 @@ impl Expressions<'_> {
                 call.args[1] = parameters::typed(item.clone(), |id| parameters::beside(&element, id));
                 return self.function(call);
             }
-            // `x = ANY(column)`: where nothing is equal, an element that is NULL might be.
-            ("array_has", [list, _]) if !list.column_refs().is_empty() => {
-                let nulls = array_position(list.clone(), lit(ScalarValue::Null), lit(1_i64)).is_not_null();
-                let has = Expr::ScalarFunction(call.clone());
-                let unknown = Expr::Literal(ScalarValue::Boolean(None), None);
-                // Nothing is among no elements, NULL neither.
-                let none = postgres_call("cardinality", vec![list.clone()]).map(|count| count.eq(lit(0_i32)));
-                let none = none.unwrap_or_else(|| lit(false));
-                Some(when(has.clone(), lit(true)).when(none, lit(false)).when(nulls, unknown).otherwise(has)?)
-            }
-            // `x = ANY($1)`
+            // `x = ANY(array)`: where nothing is equal, an element that is NULL might be.
             ("array_has", [_, item]) => {
                 if let Some(item) = self.type_of(item).and_then(|item| SqlType::from_arrow(&item).ok()) {
                     let list = SqlType::Array(Box::new(item));
                     call.args = call.args.into_iter().map(|arg| parameters::of_type(arg, &list)).collect();
                 }
-                None
+                let (list, item) = (call.args[0].clone(), call.args[1].clone());
+                Some(function::call(Among, vec![Expr::ScalarFunction(call.clone()), list, item.is_null()]))
             }
             ("date_part", [Expr::Literal(ScalarValue::Utf8(Some(part)), _), moment]) => match self.type_of(moment) {
                 Some(from) if class(&from) != Class::Text => {

@@ -4,7 +4,6 @@ use super::super::super::missing;
 use super::super::super::parameters;
 use super::super::super::planner::CAST;
 use super::super::candidates::name_of;
-use super::super::not_in::without_rows;
 use super::super::{common, floats, keyed};
 use super::{Expressions, differ, is_unknown, lend, lend_as, marked, named, no_operator};
 use crate::catalog::SqlType;
@@ -78,7 +77,8 @@ impl Expressions<'_> {
             *membership.expr = key;
             membership.subquery.subquery = Arc::new(keys);
         }
-        without_rows(membership, self.schema)
+        // What it is where something is NULL depends on where it stands: `not_in`.
+        Ok(Expr::InSubquery(membership))
     }
 
     /// `x < ANY (query)` and its like, by the keys of what is compared.
