@@ -87,6 +87,8 @@ fn ends_with_any(text: &str, list: &'static str) -> bool {
 enum Before {
     /// A word that names a person's part: 联系人, 我叫.
     Said,
+    /// What a person is: 记者, 董事长.
+    Part,
     /// A word that persons often stand behind: 由, 找, 和.
     Hinted,
     /// Another name, and a word or sign that joins them.
@@ -132,11 +134,19 @@ pub fn scan(tokens: &Tokens<'_>, at: usize, found: &mut Found) {
             continue;
         }
         let family = class_of(c) & class::SURNAME != 0;
+        // 谢谢师傅 is thanks.
+        if run.get(..place).is_some_and(|before| before.ends_with(c)) {
+            continue;
+        }
         // Most places are those of no name: neither opens one here, nor does a word before it say so.
         if place > 0 && !family && before_class & class::CUE == 0 {
             continue;
         }
         let Some(rest) = run.get(place..) else { break };
+        // 3万余元
+        if place == 0 && c == '万' && at > 0 && tokens.is(at - 1, TokenKind::Number) {
+            continue;
+        }
         let before = match place {
             0 if labelled => Before::Said,
             0 if joined => Before::Joined,
@@ -176,7 +186,9 @@ fn cue(before: &str, joined: bool) -> Before {
     let bare = before.strip_suffix(['是', '为', '叫']).unwrap_or(before);
     if ends_with_any(before, BEFORE) || bare.len() < before.len() && ends_with_any(bare, LABELS) {
         Before::Said
-    } else if ends_with_any(before, LABELS) || ends_with_any(before, BEFORE_WEAK) {
+    } else if ends_with_any(before, LABELS) {
+        Before::Part
+    } else if ends_with_any(before, BEFORE_WEAK) {
         Before::Hinted
     } else {
         Before::Middle
@@ -225,7 +237,7 @@ fn titled(first: u8, family: usize, before: Before, compound: bool) -> Option<Ca
         _ if !plain && !sure => 0.0,
         Before::Said | Before::Joined => 0.9,
         _ if sure => 0.8,
-        Before::Start | Before::Hinted => 0.65,
+        Before::Start | Before::Part | Before::Hinted => 0.65,
         Before::Middle => 0.0,
     };
     (score > 0.0).then_some(Candidate { end: family, score })
@@ -257,9 +269,10 @@ fn weigh(first: u8, compound: bool, name: &str, given: &str, before: Before, beh
     let mut score: f32 = match before {
         Before::Said => 0.5,
         Before::Joined => 0.4,
+        Before::Part => 0.4,
         Before::Hinted => 0.28,
         Before::Start => 0.2,
-        Before::Middle => -0.1,
+        Before::Middle => -0.05,
     };
     let said = before == Before::Said;
     score += match behind {
@@ -269,12 +282,13 @@ fn weigh(first: u8, compound: bool, name: &str, given: &str, before: Before, beh
         Behind::Mark if said || before == Before::Joined => 0.15,
         Behind::Mark => 0.05,
         Behind::Other if said => 0.0,
+        Behind::Other if common && before != Before::Hinted => -0.1,
         Behind::Other => -0.2,
     };
     score += match (compound, common, known) {
         (true, ..) => 0.3,
         (_, true, _) => 0.25,
-        (_, _, true) => 0.08,
+        (_, _, true) => 0.04,
         _ => 0.0,
     };
     let (mut count, mut strange) = (0u8, 0u8);
@@ -288,6 +302,10 @@ fn weigh(first: u8, compound: bool, name: &str, given: &str, before: Before, beh
         (_, true) => -0.15 * f32::from(strange),
         (_, false) => -0.3 * f32::from(strange),
     };
+    // Rare family names are mostly other words, or the end of one: 专家程阳.
+    if before == Before::Middle && !common {
+        return 0.0;
+    }
     // A family name that no list has must be said from one side, and closed on the other.
     if !known && (strange > 0 || behind == Behind::Other || !said && !matches!(behind, Behind::Title | Behind::Word)) {
         return 0.0;
@@ -312,7 +330,8 @@ const LABELS: &str = "\
     被保险人 受益人 持卡人 开户人 户名 法人 法定代表人 代表人 户主 业主 租客 房东 乘客 旅客 司机 车主 患者 病人 顾客 客户 用户 会员 \
     员工 同事 学生 老师 医生 护士 律师 法官 记者 作者 编辑 导演 主演 演员 歌手 教授 主任 经理 总裁 董事长 局长 市长 校长 院长 秘书 \
     朋友 嫌疑人 被告人 原告 被告 证人 父亲 母亲 丈夫 妻子 儿子 女儿 哥哥 弟弟 姐姐 妹妹 家长 监护人 紧急联系人 担保人 借款人 付款人 \
-    收款人 采购员 业务员 快递员 审批人 审核人 制表人 操作人 当事人 介绍人 推荐人 本人 候选人 校对 主编 店长 班长 主管 组长 顾问";
+    收款人 采购员 业务员 快递员 审批人 审核人 制表人 操作人 当事人 介绍人 推荐人 本人 候选人 校对 主编 实习生 副总裁 书记 会长 行长 委员 院士 主席 总理 总统 首相 大使 制片人 教练 主帅 队长 前锋 后卫 门将 球员 球星 选手 冠军 主持人 作家 画家 诗人 \
+    设计师 分析师 摄影师 工程师 研究员 董事 助理 常委 省长 县长 镇长 村长 部长 处长 科长 站长 所长 法师 影星 明星 影帝 影后 创始人 发言人 经纪人 店长 班长 主管 组长 顾问";
 /// Words right before a name that say so.
 const BEFORE: &str = "\
     姓名 联系人 收件人 收货人 寄件人 发件人 经办人 负责人 签收人 申请人 持卡人 户名 法定代表人 客户 患者 乘客 我叫 我是 名叫 叫做 他叫 \
@@ -329,17 +348,17 @@ const BEHIND: &str = "\
     毕业 就职 任职 担任 来电 致电 反映 投诉 申请 的电话 的手机 的身份证 的邮箱 的地址 的银行卡 的住址 的护照 的车 的快递 的包裹 的订单 \
     的账户 的账号 的病历 的简历 的生日 的儿子 的女儿 的妻子 的丈夫 的父亲 的母亲 的同事 的朋友 下单 购买 签收 收货 代收 预订 入住 你好 \
     您好 本人 今年 邮箱 护照 一起 参加 出席 主持 签字 签名 打来 打电话 退货 退款 购买 接听 已付 已签 身份 性别 年龄 地址 账号 卡号 主演 \
-    执导 报道 带着 陪同 等人";
+    执导 报道 带着 陪同 等人 实习 先后 坦言 坚信 补充 解释 直言 笑着 哭着 饰演 出演 导演 领衔 接受 博客 微博 回应 决定 随后";
 /// What may follow a name whose end is seen by it.
 const ENDS: &str = "的在是和与及说住称已将从为向把被给到去于有也又就都要会同跟等对用以因曾并则让来没不想正";
 /// Characters that words of grammar, of time and of kin open with: without a family name that lists have, none of them opens a name.
 const GRAMMAR: &str = "\
     我你您他她它们的了着过是在有不没无这那哪谁什么怎请和与及或跟同被把将给让从向到往为以因于对由就都也还又再才很太最更非常已曾正会能可应该要想\
-    本该某每各全所其此几多少一二三四五六七八九十两半第上下左右前后里外中内今昨明当之而且但若如则等大小老男女父母爸妈哥姐弟妹爷奶叔姨先后找叫号";
+    本该某每各全所其此几多少一二三四五六七八九十两半第上下左右前后里外中内今昨明当之而且但若如则等大小老男女父母爸妈哥姐弟妹爷奶叔姨先后找叫号人点说特只按即比据真送打电吃喝买卖做题店饭菜时天年月日明";
 /// The family names of most people, after the census.
 const COMMON_SURNAMES: &str = "\
     王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭\
-    廖邹熊陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文庞樊兰殷施陶洪翟颜倪严牛温芦季俞章鲁葛伍韦申尤毕聂焦向柳邢\
+    廖邹熊陆郝孔白崔康毛邱秦江史顾侯邵孟龙段雷钱汤尹黎易武乔贺赖龚文庞樊兰殷施陶洪翟颜倪严牛温芦季俞章鲁葛伍韦申尤毕聂焦柳邢\
     岳齐梅莫庄辛管祝左涂肖金闫";
 /// The Hundred Family Names (百家姓) and others that are borne.
 const HUNDRED_FAMILY_NAMES: &str = "\
@@ -353,20 +372,18 @@ const HUNDRED_FAMILY_NAMES: &str = "\
     伯佴言福刀木思来由尧苟计逢朴尉迟原练仝沐侍展宛苑英冒盘晋栗鹿修巨撖";
 /// Characters that people are called by.
 const GIVEN: &str = "\
-    伟刚勇毅俊峰强军平保东文辉力明永健世广志义兴良海山仁波宁贵福生龙元全国胜学祥才发武新利清飞彬富顺信子杰涛昌成康星光天达安岩中茂进林\
-    有坚和彪博诚先敬震振壮会思群豪心邦承乐绍功松善厚庆磊民友裕河哲江超浩亮政谦亨奇固之轮翰朗伯宏言若鸣朋斌梁栋维启克伦翔旭鹏泽晨辰士\
-    以建家致树炎德行时泰盛雄琛钧冠策腾楠榕风航弘秀娟英华慧巧美娜静淑惠珠翠雅芝玉萍红娥玲芬芳燕彩春菊兰凤洁梅琳素云莲真环雪荣爱妹霞香\
-    月莺媛艳瑞凡佳嘉琼勤珍贞莉桂娣叶璧璐娅琦晶妍茜秋珊莎锦黛青倩婷姣婉娴瑾颖露瑶怡婵雁蓓纨仪荷丹蓉眉君琴蕊薇菁梦岚苑婕馨瑗琰韵融园艺咏\
-    卿聪澜纯毓悦昭冰爽琬茗羽希欣飘育滢馥筠柔竹霭凝晓欢霄枫芸菲寒伊亚宜可姬舒影荔枝丽阳佩宇轩梓涵墨佑景宗洋敏帆然奕睿恒煜皓熙诗语彤琪萱\
-    依瑜璇萌妮莹冬雨雷小鑫森淼焱毛宝喜根金银铁钢铭锋锐剑凯喆煊煌耀辉炜炳灿烁灵珂琨瑛璟珺玥玮珏琛嵩岳峻崇崎川泉沛润洲津浦源溪潇涟淳渊湘\
-    桐柏柳楷槐桦椿檀杨桃杏菀芷若茵苗荃莘莞葵蓝薛芮蔓歌笛弦音声书画礼智贤孝忠廉仲叔季伯坤乾尧舜禹汤尹颜渝津京沪闽征远途通达胤嗣祖绪延年寿\
-    康彦彬彭衡蒙凌卓越超昊晟晖晗晋昂昆昱晏暄曦曼朝朔望汉淮渭济沁沐汐泓津润润漪濛玄奎璞甫畅皎盈睦瞳祺禄福禧稷秉程穆颂竣笑筱简纪纲绮\
-    绣缘羿翊翎耘聿胧臻航艾芊荞莫菡萧蔚薏蝶衍裴誉谨谷豫贝赫跃轶辕辛迅逸遥邈郁酉采野铃镇长闻阔陶隆雯霏霖霓靖非韬韶顾飒骏骁骞魁鸿鹤鹭麒麟黎齐\
-    丰东乔仕任伍众优余佐侠俐俪修健傲元兆兰其典冉冲净凤刘初利劲励勋勉化升卉华南印原双叶吉同名向含吟启周和品哲唐善嘉四固坦城培基堂夏多大奋好如\
-    妙姗姝娇婧宁安实宽宾密寅富寒尚尤展屏岑岭巍帅帝常庄序庚廷弘彰影律循微徽忆怀恩恬悠情惟惜意慈愉慎懿成戈扬承振捷授放政敦斐方旋旖旺昌映是显\
-    晴智暖曙曲更朴材来松果柯树格桢梨棋植楚榆模横正步殷民水求沅沙法泊洛浪淇深渝湛滨漫潮澄瀚焕熹爱牧玺珈珞球理琢瑄璋瓒甜田申疆登相知石硕社祐\
-    秦稀立章童端笙策粤精红纬经绍继维罗群耿聆肖胡芃芙芦芯花苏茹荟莲菱萍葆蒋蓬薰虎虹行裳西观言让许诺谊谣豆贇赛赞赟路迎连迪逊道遵邵郎郡里量钊钰\
-    铎锴镜闪防陆雄雅集霜露青静顺领颐飞香马驰骥高鱼鲁鸥麦默龄";
+    伟刚勇毅俊峰强军平保东文辉力明永健世广志义兴良海山仁波宁贵福生龙元全国胜学祥才发武新利清飞彬富顺信子杰涛昌成康星光天达安岩中茂进林有坚和\
+    彪博诚先敬震振壮会思群豪心邦承乐绍功松善厚庆磊民友裕河哲江超浩亮政谦亨奇固之轮翰朗伯宏言若鸣朋斌梁栋维启克伦翔旭鹏泽晨辰士以建家致树炎德\
+    行时泰盛雄琛钧冠策腾楠榕风航弘秀娟英华慧巧美娜静淑惠珠翠雅芝玉萍红娥玲芬芳燕彩春菊兰凤洁梅琳素云莲真环雪荣爱妹霞香月莺媛艳瑞凡佳嘉琼勤珍\
+    贞莉桂娣叶璧璐娅琦晶妍茜秋珊莎锦黛青倩婷姣婉娴瑾颖露瑶怡婵雁蓓纨仪荷丹蓉眉君琴蕊薇菁梦岚苑婕馨瑗琰韵融园艺咏卿聪澜纯毓悦昭冰爽琬茗羽希欣\
+    飘育滢馥筠柔竹霭凝晓欢霄枫芸菲寒伊亚宜可姬舒影荔枝丽阳佩宇轩梓涵墨佑景宗洋敏帆然奕睿恒煜皓熙诗语彤琪萱依瑜璇萌妮莹冬雨雷小鑫森淼焱毛宝喜\
+    根金银铁钢铭锋锐剑凯喆煊煌耀炜炳灿烁灵珂琨瑛璟珺玥玮珏嵩岳峻崇崎川泉沛润洲津浦源溪潇涟淳渊湘桐柏柳楷槐桦椿檀杨桃杏菀芷茵苗荃莘莞葵蓝薛芮\
+    蔓歌笛弦音声书画礼智贤孝忠廉仲叔季坤乾尧舜禹汤尹颜渝京沪闽征远途通胤嗣祖绪延年寿彦彭衡蒙凌卓越昊晟晖晗晋昂昆昱晏暄曦曼朝朔望汉淮渭济沁沐\
+    汐泓漪濛玄奎璞甫畅皎盈睦瞳祺禄禧稷秉程穆颂竣笑筱简纪纲绮绣缘羿翊翎耘聿胧臻艾芊荞莫菡萧蔚薏蝶衍裴誉谨谷豫贝赫跃轶辕辛迅逸遥邈郁酉采野铃镇\
+    长闻阔陶隆雯霏霖霓靖非韬韶顾飒骏骁骞魁鸿鹤鹭麒麟黎齐丰乔仕任伍众优余佐侠俐俪修傲兆其典冉冲净刘初劲励勋勉化升卉南印原双吉同名向含吟周品唐\
+    四坦城培基堂夏大奋好如妙姗姝娇婧实宽宾密寅尚尤展屏岑岭巍帅帝常庄序庚廷彰律循微徽忆怀恩恬悠情惟惜意慈愉慎懿戈扬捷授放敦斐方旋旖旺映显晴暖\
+    曙曲朴材果柯格桢梨棋植楚榆模横正步殷水求沅沙法泊洛浪淇深湛滨漫潮澄瀚焕熹牧玺珈珞球理琢瑄璋瓒甜田申疆登相知石硕社祐秦稀立章童端笙粤精纬经\
+    继罗耿聆肖胡芃芙芦芯花苏茹荟菱葆蒋蓬薰虎虹裳西观让许诺谊谣豆贇赛赞赟路迎连迪逊道遵邵郎郡量钊钰铎锴镜闪防陆集霜领颐马驰骥高鱼鲁鸥麦默龄";
 /// Words that open with a family name and are none.
 const WORDS: &str = "\
     高兴 高级 高度 高价 高中 高考 高铁 高速 高端 高清 高达 高温 高层 高手 高质 高档 高峰 高原 高雅 高效 高等 高低 方便 方法 方式 方面 方案 方向 方才 \
@@ -403,4 +420,4 @@ const WORDS: &str = "\
     涂料 涂抹 左转 左侧 侯门 史前 秦皇岛 秦岭 郝然 康熙 邱北 韩国 韩式 韩语 冯唐 董事 董事长 董事会 袁州 邓州 傅里叶 曾经 曾在 曾有 彭州 吕梁 卢森堡 卢布 蒋坝 谢谢 谢绝 谢意 \
     黄冈 黄石 黄昏 吴忠 胡同 胡须 胡椒 胡萝卜 胡说 胡乱 朱红 何以 何尝 高达 赵州 陈列 陈述 陈旧 陈醋 刘海 梁山 江湖 江河 陆续 陆地 陆军 石子 熊掌 孔子 白白 白糖 白板 严谨 欧洲 \
     欧盟 欧元 欧美 阮囊 项圈 客服 快递 中国 美国 日本 德国 法国 人民 人员 人们 朋友 同事 同学 老师 学生 医生 家里 大家 先生 女士 小姐 物业 店家 卖家 买家 商户 厂家 平均 天气 \
-    天津 天水 天天 质量 新闻 新年 新春 新人 书记 主任 主管 领导 专家 方正 华丽 华为 华东 华南 华北 华人 华侨 华润 清晨 早晨 凌晨 清明 青春 青年 青岛 晚上 早上 工行 建行 农行 银行 银联 银河";
+    天津 天水 天天 质量 新闻 新年 新春 新人 书记 主任 主管 领导 专家 方正 华丽 华为 华东 华南 华北 华人 华侨 华润 清晨 早晨 凌晨 清明 青春 青年 青岛 晚上 早上 工行 建行 农行 银行 银联 银河 全是 干净 严寒 黄叶 汤里 汤很 凭良心 皮厚 牛河 牛柳 苍天 龙珠 骑士 良心 人家 方还 汤汁 汤水 粥";
