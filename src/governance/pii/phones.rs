@@ -65,8 +65,20 @@ pub fn judge(tokens: &Tokens<'_>, run: &Run, found: &mut Found) {
 fn said(tokens: &Tokens<'_>, run: &Run) -> f32 {
     match said_in_chinese(tokens, run) {
         true => 1.0,
-        false => nearness(tokens, run.first, run.last, PHONE),
+        false => nearness(tokens, run.first, run.last, PHONE).max(labelled_behind(tokens, run)),
     }
+}
+
+/// `781 1704 office`: in the foot of a letter what the number is for stands behind it.
+fn labelled_behind(tokens: &Tokens<'_>, run: &Run) -> f32 {
+    let mut at = tokens.next(run.last);
+    if tokens.is_sign(at, b'-') {
+        at = tokens.next(at);
+    }
+    let known = ["office", "desk", "home", "work", "direct", "main"];
+    let word = tokens.text_at(at);
+    let ends = tokens.get(at + 1).is_none_or(|token| token.breaks > 0 || token.kind == TokenKind::Sign);
+    if ends && known.iter().any(|known| known.eq_ignore_ascii_case(word)) { 0.8 } else { 0.0 }
 }
 
 fn said_in_chinese(tokens: &Tokens<'_>, run: &Run) -> bool {
@@ -100,7 +112,7 @@ fn form(run: &Run, digits: &[u8]) -> f32 {
             _ => 0.15,
         };
     }
-    let tidy = run.groups.iter().all(|group| (1..=6).contains(group))
+    let tidy = run.groups.iter().all(|group| (1..=8).contains(group))
         && run.gaps.iter().filter(|gap| **gap == b'(').count() <= 1;
     if !tidy {
         return 0.1;
