@@ -15,6 +15,14 @@ const DIGITS_MAX: usize = 6;
 pub fn scan(tokens: &Tokens<'_>, found: &mut Found) {
     let mut at = 0;
     while at < tokens.list.len() {
+        if let Some(last) = corner(tokens, at) {
+            let first = at.checked_sub(2).filter(|the| tokens.text_at(*the) == "the").unwrap_or(at);
+            if let (Some(from), Some(to)) = (tokens.get(first), tokens.get(last)) {
+                found.push(PiiType::StreetAddress, from.start, to.end, 0.9);
+            }
+            at = last + 1;
+            continue;
+        }
         if !opens(tokens, at, found) {
             at += 1;
             continue;
@@ -35,6 +43,33 @@ pub fn scan(tokens: &Tokens<'_>, found: &mut Found) {
             None => at += 1,
         }
     }
+}
+
+/// The last token of `corner of A and B`, where both are streets.
+fn corner(tokens: &Tokens<'_>, at: usize) -> Option<usize> {
+    let of = tokens.next(at);
+    if tokens.text_at(at) != "corner" || tokens.text_at(of) != "of" {
+        return None;
+    }
+    let part = |at: usize| {
+        tokens.get(at).is_some_and(|token| match token.kind {
+            TokenKind::Number => token.end - token.start <= DIGITS_MAX,
+            TokenKind::Word => token.capital || token.classes & (STREET_LAST | STREET_FIRST | PARTICLE) != 0,
+            _ => false,
+        })
+    };
+    let street = |from: usize| {
+        let (mut last, mut at) = (None, from);
+        while part(at) && at < from + 16 {
+            last = Some(at);
+            at = tokens.next(if tokens.is_sign(at + 1, b'.') && part(tokens.next(at + 1)) { at + 1 } else { at });
+        }
+        last
+    };
+    let first = street(tokens.next(of))?;
+    let dot = if tokens.is_sign(first + 1, b'.') { first + 1 } else { first };
+    let and = tokens.next(dot);
+    matches!(tokens.text_at(and), "and" | "&").then(|| street(tokens.next(and))).flatten()
 }
 
 fn is_house(tokens: &Tokens<'_>, at: usize) -> bool {

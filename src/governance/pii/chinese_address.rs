@@ -6,8 +6,8 @@ use crate::governance::semantic_type::{is_han, opens_with_place};
 
 /// Characters of an address at most.
 const CHARACTERS_MAX: usize = 60;
-/// Characters behind the last word of place that may still belong to it, as names of buildings do.
-const TAIL_MAX: usize = 10;
+/// Characters behind the last word of place that may still belong to it, as names of buildings and firms do.
+const TAIL_MAX: usize = 16;
 
 /// Characters before the first word of place, where nothing tells where the address begins.
 const HEAD_MAX: usize = 6;
@@ -300,6 +300,9 @@ fn one(stretch: &str, from: usize, opens: bool) -> Option<(usize, usize, f32)> {
         tail.get(..stop).is_some_and(|tail| (1..=TAIL_MAX).contains(&tail.chars().count()) && tail.chars().all(fits));
     let closed = stop == tail.len() || stop > 0;
     let end = if score >= 0.6 && tail_fits && closed { last + stop } else { last };
+    // A firm that stands behind its street and number is part of the address.
+    let firm = house && name.get(last..end).is_some_and(|tail| tail.ends_with("公司"));
+    let score = if firm { score.max(0.93) } else { score };
     let (first, end) = (from + begin, from + begin + end);
     // What is wide and nothing more is a place.
     Some((first, end, if levels == 1 && !house { 0.0 } else { score }))
@@ -307,9 +310,11 @@ fn one(stretch: &str, from: usize, opens: bool) -> Option<(usize, usize, f32)> {
 
 /// Whether what follows is no part of an address. One character may be within a name of a place, if a word of place follows soon: 和平路.
 fn ends_here(tail: &str) -> bool {
-    BEHIND
-        .iter()
-        .any(|word| tail.starts_with(word) && (word.len() > 3 || !tail.chars().skip(1).take(3).any(|c| level(c) > 0)))
+    // The form of a firm: 有限公司.
+    !tail.starts_with("有限")
+        && BEHIND.iter().any(|word| {
+            tail.starts_with(word) && (word.len() > 3 || !tail.chars().skip(1).take(3).any(|c| level(c) > 0))
+        })
 }
 
 /// Whether a Chinese numeral stands right before a place.

@@ -196,12 +196,23 @@ fn year(tokens: &Tokens<'_>, at: usize, found: &mut Found) {
             | "late"
             | "circa"
             | "born"
-    ) || tokens.classes(before) & MONTH != 0;
+    ) || tokens.classes(before) & MONTH != 0
+        || describes(tokens, at, before, &word);
     if said && !tokens.is_sign(at + 1, b'-') && !tokens.is_sign(at + 1, b'/') {
         match word == "born" {
             true => found.push(PiiType::DateOfBirth, token.start, token.end, 0.7),
             false => found.push(PiiType::DateTime, token.start, token.end, 0.5),
         }
+    }
+}
+
+/// `the Act of 1974`, `a 2017 Polish film`.
+fn describes(tokens: &Tokens<'_>, at: usize, before: usize, word: &str) -> bool {
+    let capital = |at: usize| tokens.get(at).is_some_and(|token| token.kind == TokenKind::Word && token.capital);
+    match word {
+        "of" => tokens.before(before).is_some_and(capital),
+        "a" | "the" => capital(tokens.next(at)),
+        _ => false,
     }
 }
 

@@ -169,7 +169,7 @@ const LISTS: &[(u32, &str)] = &[
     ),
     (
         PHONE | COMMON,
-        "phone telephone tel mobile cell cellphone fax call calls called calling number contact reach dial text sms whatsapp ring hotline extension ext mob ph messages landline voicemail",
+        "phone telephone tel mobile cell cellphone fax call calls called calling number contact reach dial answering text sms whatsapp ring hotline extension ext mob ph messages landline voicemail",
     ),
     (CARD | COMMON, "card cards credit debit visa mastercard amex discover maestro cc payment charge pan unionpay jcb"),
     (
@@ -191,7 +191,7 @@ const LISTS: &[(u32, &str)] = &[
     ),
     (
         BEFORE_PERSON | COMMON,
-        "name names named called dear hi hello hey hola am i'm im by meet mother father mom mum dad brother sister wife husband son daughter kid friend partner uncle aunt cousin boss manager colleague doctor nurse signed regards sincerely producer director author singer artist surname customer client patient employee user mrs mr ms under who attn contact cc sender recipient buyer seller and tribute not maiden married featuring starring said grandfather grandmother colleague teacher student actor actress president founder written directed",
+        "name names named called dear hi hello hey hola am i'm im by meet mother father mom mum dad brother sister wife husband son daughter kid friend partner uncle aunt cousin boss manager colleague doctor nurse signed regards sincerely producer director author singer artist surname customer client patient employee user mrs mr ms under who attn contact cc sender recipient buyer seller and tribute not maiden married featuring starring said says asked told explained wrote grandfather grandmother colleague teacher student actor actress president founder written directed",
     ),
     (
         BEHIND_PERSON | COMMON,
@@ -233,7 +233,7 @@ const PEOPLES: &str = "\
 
 const COMMON_WORDS: &str = include_str!("common_words.txt");
 const BUSINESS_WORDS: &str = "\
-    account accounts action apple application atm bank banks bot business cancel change check checkout \
+    account accounts action adventure animation battery biography apple application atm bank banks bot business cancel change check checkout comedy crime drama documentary fantasy horror mystery romance thriller weekly magazine \
     company conference could credit current customer date dates default delete department description details direct directed \
     email emails e-mail error events export family file files finance form forms free from hello help host info \
     information inject insert internet invoice job kids limit link list login mail management manager message method monday music \

@@ -19,6 +19,7 @@
 mod address;
 mod chinese;
 mod chinese_address;
+mod chinese_names;
 mod codes;
 mod context;
 mod dates;

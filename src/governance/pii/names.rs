@@ -175,6 +175,9 @@ fn chunk(tokens: &Tokens<'_>, at: usize) -> Option<Chunk> {
         let goes_on = is_name_word(tokens, next)
             || is_initial(tokens, next) && is_name_word(tokens, behind_initial(tokens, next))
             || particles == 0 && (common || tokens.classes(next) & (FIRM | INSTITUTE) != 0) && is_capital(tokens, next)
+            // A common word behind a given name and an initial is a family name: Brad L. Key.
+            || chunk.given && is_initial(tokens, next) && is_capital(tokens, behind_initial(tokens, next))
+            || chunk.given && chunk.initial && is_capital(tokens, next)
             || matches!(tokens.text_at(next), "II" | "III" | "IV" | "Jr" | "Sr");
         if !goes_on {
             break;
@@ -215,6 +218,10 @@ fn titled(tokens: &Tokens<'_>, at: usize, found: &mut Found) -> bool {
 /// A given name in small letters, with the rare word behind it.
 fn small(tokens: &Tokens<'_>, at: usize, found: &mut Found) {
     let Some(token) = tokens.get(at) else { return };
+    // "I am cambodian"
+    if token.classes & PEOPLE != 0 && token.classes & COMMON == 0 && token.end - token.start > 6 {
+        return found.push(PiiType::Nrp, token.start, token.end, 0.6);
+    }
     if token.classes & GIVEN == 0 || token.classes & COMMON != 0 || token.end - token.start < 3 {
         return;
     }
@@ -225,6 +232,11 @@ fn small(tokens: &Tokens<'_>, at: usize, found: &mut Found) {
     let said = tokens.before(at).is_some_and(|before| tokens.classes(before) & BEFORE_PERSON != 0)
         || is_word(tokens, tokens.before(at), &["with", "to", "for", "from"]);
     let end = if rare { tokens.get(next).map_or(token.end, |next| next.end) } else { token.end };
+    let last = if rare { next } else { at };
+    // A line that is nothing else, one who speaks, and what is somebody's.
+    let line = (at == 0 || breaks_before(tokens, at)) && tokens.get(last + 1).is_none_or(|token| token.breaks > 0);
+    let speaks = tokens.opens_sentence(at) && tokens.is_sign(last + 1, b':');
+    let said = said || line && rare || speaks || tokens.is_sign(last + 1, b'\'');
     match (rare, said) {
         (true, true) => found.push(PiiType::Person, token.start, end, 0.65),
         (true, false) => found.push(PiiType::Person, token.start, end, 0.45),
@@ -324,6 +336,28 @@ fn judge(tokens: &Tokens<'_>, chunk: &Chunk, found: &mut Found) {
         person -= 0.2;
         firm += 0.15;
     }
+    if is_word(tokens, before, &["at"]) && employed(tokens, before) {
+        firm += 0.5;
+    }
+    if is_word(tokens, before, &["became"]) || is_word(tokens, before, &["of"]) && addressed(tokens, before) {
+        firm += 0.35;
+    }
+    // Two rare words behind "to" are somebody as often as a place.
+    if is_word(tokens, before, &["to"]) && chunk.words >= 2 && chunk.rare == chunk.words {
+        person += 0.1;
+        place -= 0.2;
+    }
+    match kind_told(tokens, chunk.last) {
+        Told::Firm => {
+            firm += 0.5;
+            person -= 0.2;
+        }
+        Told::Work => person -= 0.4,
+        Told::Nothing => {}
+    }
+    if mentioned(tokens, chunk, found) {
+        person += 0.3;
+    }
     // What stands behind.
     if after & BEHIND_PERSON != 0 {
         person += if opens { 0.25 } else { 0.15 };
@@ -359,7 +393,9 @@ fn judge(tokens: &Tokens<'_>, chunk: &Chunk, found: &mut Found) {
     // A line of its own, as in letters and forms.
     let line = breaks_before(tokens, chunk.first) || chunk.first == 0;
     let line_end = tokens.get(chunk.last + 1).is_none_or(|token| token.breaks > 0);
-    if line && line_end && chunk.words >= 2 && !chunk.upper && !alone {
+    if line && line_end && !chunk.given && !chunk.initial && sits_under_a_name(tokens, chunk, found) {
+        firm += 0.6;
+    } else if line && line_end && chunk.words >= 2 && !chunk.upper && !alone {
         person += 0.2;
     } else if line && line_end && !alone {
         place += 0.2;
@@ -381,6 +417,147 @@ fn judge(tokens: &Tokens<'_>, chunk: &Chunk, found: &mut Found) {
         .into_iter()
         .fold((PiiType::Person, 0.0), |best, next| if next.1 > best.1 { next } else { best });
     found.push(kind, start, end, score.min(0.9));
+}
+
+/// Whether the "at" at a place is that of an employer: a year at, worked at, the assistant at.
+fn employed(tokens: &Tokens<'_>, at: Option<usize>) -> bool {
+    let word = at.and_then(|at| tokens.before(at));
+    is_word(
+        tokens,
+        word,
+        &[
+            "year",
+            "years",
+            "month",
+            "months",
+            "work",
+            "works",
+            "worked",
+            "working",
+            "job",
+            "intern",
+            "internship",
+            "employed",
+            "position",
+            "role",
+            "engineer",
+            "manager",
+            "director",
+            "analyst",
+            "consultant",
+            "ceo",
+            "cto",
+        ],
+    )
+}
+
+/// Whether the "of" at a place is that of an address: the address of, the offices of.
+fn addressed(tokens: &Tokens<'_>, at: Option<usize>) -> bool {
+    let word = at.and_then(|at| tokens.before(at));
+    is_word(tokens, word, &["address", "office", "offices", "headquarters", "ceo", "founder", "shares", "customer"])
+}
+
+/// What a sentence tells a name to be.
+enum Told {
+    /// `is a design agency`
+    Firm,
+    /// `is a 2017 film`
+    Work,
+    Nothing,
+}
+
+/// What follows "is a" behind a name.
+fn kind_told(tokens: &Tokens<'_>, last: usize) -> Told {
+    const FIRMS: &[&str] = &[
+        "agency",
+        "company",
+        "firm",
+        "startup",
+        "start-up",
+        "manufacturer",
+        "provider",
+        "bank",
+        "retailer",
+        "supplier",
+        "non-profit",
+        "nonprofit",
+        "organization",
+        "organisation",
+        "charity",
+        "corporation",
+        "employer",
+        "vendor",
+        "brand",
+        "publisher",
+        "airline",
+        "conglomerate",
+        "subsidiary",
+    ];
+    const WORKS: &[&str] =
+        &["film", "movie", "song", "album", "band", "book", "novel", "series", "show", "game", "magazine", "musical"];
+    let is = tokens.next(last);
+    let article = tokens.next(is);
+    if !matches!(tokens.text_at(is), "is" | "was") || !matches!(tokens.text_at(article), "a" | "an" | "the") {
+        return Told::Nothing;
+    }
+    let mut at = article;
+    for _ in 0..5 {
+        at = tokens.next(at);
+        if tokens.is_sign(at, b'.') || tokens.is_sign(at, b',') {
+            break;
+        }
+        if is_word(tokens, Some(at), FIRMS) {
+            return Told::Firm;
+        }
+        if is_word(tokens, Some(at), WORKS) {
+            return Told::Work;
+        }
+    }
+    Told::Nothing
+}
+
+/// Persons looked back at.
+const PERSONS_BACK: usize = 8;
+
+/// Whether a word of the name stands in one that was told to be a person's: "Maciej Borkowski ... Borkowski".
+fn mentioned(tokens: &Tokens<'_>, chunk: &Chunk, found: &Found) -> bool {
+    let persons = found.spans.iter().rev().take(PERSONS_BACK * 2).filter(|span| span.kind == PiiType::Person);
+    persons.filter(|span| span.score >= 0.5).take(PERSONS_BACK).any(|span| {
+        let name = tokens.text.get(span.start..span.end).unwrap_or_default();
+        (chunk.first..=chunk.last).any(|at| {
+            let word = tokens.text_at(at);
+            tokens.is(at, TokenKind::Word)
+                && word.len() > 2
+                && tokens.classes(at) & COMMON == 0
+                && name.split(' ').any(|part| part == word)
+        })
+    })
+}
+
+/// Whether a line stands between that of a person and one that opens with a number or a flat, or with a name again: the firm in an address.
+fn sits_under_a_name(tokens: &Tokens<'_>, chunk: &Chunk, found: &Found) -> bool {
+    if chunk.words > 4 {
+        return false;
+    }
+    let Some(person) = found.spans.iter().rev().find(|span| span.kind == PiiType::Person) else { return false };
+    let Some(start) = tokens.get(chunk.first).map(|token| token.start) else { return false };
+    let near = tokens.text.get(person.end..start).is_some_and(|between| {
+        between.matches('\n').count() == 1 && between.chars().all(|c| c.is_whitespace() || matches!(c, '>' | '?' | '|'))
+    });
+    if !near {
+        return false;
+    }
+    let mut at = chunk.last + 1;
+    while at < chunk.last + 6
+        && (tokens.is(at, TokenKind::Blank) || tokens.is_sign(at, b'>') || tokens.is_sign(at, b'?'))
+    {
+        at += 1;
+    }
+    let name = tokens.text.get(person.start..person.end).unwrap_or_default();
+    tokens.is(at, TokenKind::Number)
+        || tokens.classes(at) & UNIT != 0
+        || tokens.text_at(at).eq_ignore_ascii_case("the")
+        || tokens.is(at, TokenKind::Word) && name.starts_with(tokens.text_at(at))
 }
 
 /// Whether the end of a line stands before a token.

@@ -26,7 +26,9 @@ fn extension(tokens: &Tokens<'_>, last: usize) -> Option<usize> {
     if tokens.is(at, TokenKind::Blank) {
         at += 1;
     }
-    (tokens.is(at, TokenKind::Number) && tokens.text_at(at).len() <= 6).then_some(at)
+    // What goes on in letters is a code.
+    let closed = !tokens.is(at + 1, TokenKind::Word);
+    (closed && tokens.is(at, TokenKind::Number) && tokens.text_at(at).len() <= 6).then_some(at)
 }
 
 /// Says whether a run is a telephone.
@@ -35,8 +37,14 @@ pub fn judge(tokens: &Tokens<'_>, run: &Run, found: &mut Found) {
     if !(7..=15).contains(&digits.len()) || run.gaps.contains(&b'/') && run.groups.len() > 3 {
         return;
     }
-    // An order's number or a price is none, whatever it looks like.
+    // An order's number or a price is none, whatever it looks like. Nor is what Chinese words call a telephone, has the length of a mobile number
+    // of the mainland, and opens as none of these does.
     let said = said(tokens, run);
+    let mainland =
+        run.is_plain() && !run.plus && digits.len() == 11 && digits.starts_with(b"1") && !is_cn_mobile(digits);
+    if mainland && said_in_chinese(tokens, run) {
+        return;
+    }
     let other = is_other(tokens, run.first) && said < 0.9;
     let form = form(run, digits);
     let extended = extension(tokens, run.last);
@@ -55,14 +63,30 @@ pub fn judge(tokens: &Tokens<'_>, run: &Run, found: &mut Found) {
 }
 
 fn said(tokens: &Tokens<'_>, run: &Run) -> f32 {
-    if has_han(
+    match said_in_chinese(tokens, run) {
+        true => 1.0,
+        false => nearness(tokens, run.first, run.last, PHONE).max(labelled_behind(tokens, run)),
+    }
+}
+
+/// `781 1704 office`: in the foot of a letter what the number is for stands behind it.
+fn labelled_behind(tokens: &Tokens<'_>, run: &Run) -> f32 {
+    let mut at = tokens.next(run.last);
+    if tokens.is_sign(at, b'-') {
+        at = tokens.next(at);
+    }
+    let known = ["office", "desk", "home", "work", "direct", "main"];
+    let word = tokens.text_at(at);
+    let ends = tokens.get(at + 1).is_none_or(|token| token.breaks > 0 || token.kind == TokenKind::Sign);
+    if ends && known.iter().any(|known| known.eq_ignore_ascii_case(word)) { 0.8 } else { 0.0 }
+}
+
+fn said_in_chinese(tokens: &Tokens<'_>, run: &Run) -> bool {
+    has_han(
         tokens,
         run.first,
         &["电话", "手机", "号码", "联系方式", "致电", "拨打", "来电", "座机", "传真", "热线", "微信", "联系"],
-    ) {
-        return 1.0;
-    }
-    nearness(tokens, run.first, run.last, PHONE)
+    )
 }
 
 /// How much the grouping alone speaks for a telephone.
@@ -88,7 +112,7 @@ fn form(run: &Run, digits: &[u8]) -> f32 {
             _ => 0.15,
         };
     }
-    let tidy = run.groups.iter().all(|group| (1..=6).contains(group))
+    let tidy = run.groups.iter().all(|group| (1..=8).contains(group))
         && run.gaps.iter().filter(|gap| **gap == b'(').count() <= 1;
     if !tidy {
         return 0.1;

@@ -151,7 +151,11 @@ fn dot(tokens: &Tokens<'_>, at: usize, found: &mut Found) {
     let behind = tokens.get(at + 2).map_or(0, |token| token.sign);
     let goes_on = behind == b'.' && tokens.is(at + 3, TokenKind::Word) || tokens.is_glued(at + 1);
     let before = start.checked_sub(1).map_or(b' ', |at| bytes[at]);
-    if goes_on || matches!(before, b'@' | b'/' | b':') || token.start - start < 2 {
+    // What hangs on another sign is a piece of something else: name#example.org.
+    if goes_on
+        || matches!(before, b'@' | b'/' | b':' | b'#' | b'$' | b'%' | b'&' | b'=' | b'_')
+        || token.start - start < 2
+    {
         return;
     }
     let end = match behind {
