@@ -176,8 +176,8 @@ fn chunk(tokens: &Tokens<'_>, at: usize) -> Option<Chunk> {
             || is_initial(tokens, next) && is_name_word(tokens, behind_initial(tokens, next))
             || particles == 0 && (common || tokens.classes(next) & (FIRM | INSTITUTE) != 0) && is_capital(tokens, next)
             // A common word behind a given name and an initial is a family name: Brad L. Key.
-            || chunk.given && is_initial(tokens, next) && is_capital(tokens, behind_initial(tokens, next))
-            || chunk.given && chunk.initial && is_capital(tokens, next)
+            || chunk.words == chunk.rare && is_initial(tokens, next) && is_capital(tokens, behind_initial(tokens, next))
+            || chunk.initial && chunk.words == chunk.rare && chunk.words <= 1 && is_capital(tokens, next)
             || matches!(tokens.text_at(next), "II" | "III" | "IV" | "Jr" | "Sr");
         if !goes_on {
             break;
