@@ -417,6 +417,8 @@ fn judge(tokens: &Tokens<'_>, chunk: &Chunk, found: &mut Found) {
     let line_end = tokens.get(chunk.last + 1).is_none_or(|token| token.breaks > 0);
     if line && line_end && !chunk.given && !chunk.initial && sits_under_a_name(tokens, chunk, found) {
         firm += 0.6;
+    } else if line && line_end && !chunk.given && sits_under_an_address(tokens, start, found) {
+        place += 0.4;
     } else if line && line_end && chunk.words >= 2 && !chunk.upper && !alone {
         person += 0.2;
     } else if line && line_end && !alone {
@@ -580,6 +582,22 @@ fn sits_under_a_name(tokens: &Tokens<'_>, chunk: &Chunk, found: &Found) -> bool 
         || tokens.classes(at) & UNIT != 0
         || tokens.text_at(at).eq_ignore_ascii_case("the")
         || tokens.is(at, TokenKind::Word) && name.starts_with(tokens.text_at(at))
+}
+
+/// Candidates looked back at for the line above.
+const SPANS_BACK: usize = 64;
+
+/// Whether the line above ends with an address: the town of it.
+fn sits_under_an_address(tokens: &Tokens<'_>, start: usize, found: &Found) -> bool {
+    found.spans.iter().rev().take(SPANS_BACK).any(|span| {
+        matches!(span.kind, PiiType::StreetAddress | PiiType::Location)
+            && span.end < start
+            && tokens.text.get(span.end..start).is_some_and(|between| {
+                between.len() < 16
+                    && between.contains('\n')
+                    && between.chars().all(|c| c.is_whitespace() || matches!(c, '>' | '?' | '|' | ',' | '.'))
+            })
+    })
 }
 
 /// Whether the end of a line stands before a token.
