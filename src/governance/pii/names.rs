@@ -9,6 +9,11 @@ use super::lexicon::*;
 use super::tokens::{TokenKind, Tokens};
 use super::{Found, PiiType};
 
+/// Candidates looked back at for the line above.
+const SPANS_BACK: usize = 64;
+/// Bytes between two lines of an address at most, with the signs of quoting.
+const BETWEEN_LINES_MAX: usize = 16;
+
 /// Words of a name at most.
 const WORDS_MAX: usize = 6;
 
@@ -563,10 +568,14 @@ fn sits_under_a_name(tokens: &Tokens<'_>, chunk: &Chunk, found: &Found) -> bool 
     if chunk.words > 4 {
         return false;
     }
-    let Some(person) = found.spans.iter().rev().find(|span| span.kind == PiiType::Person) else { return false };
+    let Some(person) = found.spans.iter().rev().take(SPANS_BACK).find(|span| span.kind == PiiType::Person) else {
+        return false;
+    };
     let Some(start) = tokens.get(chunk.first).map(|token| token.start) else { return false };
     let near = tokens.text.get(person.end..start).is_some_and(|between| {
-        between.matches('\n').count() == 1 && between.chars().all(|c| c.is_whitespace() || matches!(c, '>' | '?' | '|'))
+        between.len() < BETWEEN_LINES_MAX
+            && between.matches('\n').count() == 1
+            && between.chars().all(|c| c.is_whitespace() || matches!(c, '>' | '?' | '|'))
     });
     if !near {
         return false;
@@ -584,16 +593,13 @@ fn sits_under_a_name(tokens: &Tokens<'_>, chunk: &Chunk, found: &Found) -> bool 
         || tokens.is(at, TokenKind::Word) && name.starts_with(tokens.text_at(at))
 }
 
-/// Candidates looked back at for the line above.
-const SPANS_BACK: usize = 64;
-
 /// Whether the line above ends with an address: the town of it.
 fn sits_under_an_address(tokens: &Tokens<'_>, start: usize, found: &Found) -> bool {
     found.spans.iter().rev().take(SPANS_BACK).any(|span| {
         matches!(span.kind, PiiType::StreetAddress | PiiType::Location)
             && span.end < start
             && tokens.text.get(span.end..start).is_some_and(|between| {
-                between.len() < 16
+                between.len() < BETWEEN_LINES_MAX
                     && between.contains('\n')
                     && between.chars().all(|c| c.is_whitespace() || matches!(c, '>' | '?' | '|' | ',' | '.'))
             })

@@ -171,7 +171,21 @@ fn spans_lie_between_characters_and_do_not_overlap() {
 
 #[test]
 fn the_time_is_in_proportion_to_the_text() {
-    for piece in ["1-", "a@", "A ", "http://", "1:", "王", "路", "12 Main St, ", "+1 ("] {
+    for piece in [
+        "1-",
+        "a@",
+        "A ",
+        "http://",
+        "1:",
+        "王",
+        "路",
+        "12 Main St, ",
+        "+1 (",
+        "张伟、",
+        "Oslo\n",
+        "Ilka Brandt\n",
+        "corner of A ",
+    ] {
         let text = piece.repeat(20_000);
         let started = std::time::Instant::now();
         let _ = detect(&text, 0.5);
