@@ -5,9 +5,12 @@
 //! whether the other characters are ones that people are called by. Where a word before or behind says that a person must stand there, a
 //! family name that no list has is believed, if the characters behind it are those of names.
 
+use super::lexicon::Fnv;
 use super::tokens::{TokenKind, Tokens};
 use super::{Found, PiiType};
 use crate::governance::semantic_type::{NOT_LAST_IN_A_NAME, opens_with_place, surname_bytes};
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::sync::LazyLock;
 
 /// From this sum of the witnesses on a candidate is a name.
@@ -16,6 +19,9 @@ const NAME_SCORE_MIN: f32 = 0.5;
 const UNSAID_SCORE_MAX: f32 = 0.85;
 /// The most that a name has in the middle of a run.
 const MIDDLE_SCORE_MAX: f32 = 0.58;
+
+/// Bytes within which 一起 stands behind two names.
+const TOGETHER_BYTES_MAX: usize = 24;
 
 /// What is known of a character.
 mod class {
@@ -31,6 +37,8 @@ mod class {
     pub const CUE: u8 = 16;
     /// The first character of what stands behind names.
     pub const BEHIND: u8 = 32;
+    /// A character of grammar that a name's end is seen by.
+    pub const END: u8 = 64;
 }
 
 const FIRST: u32 = 0x4E00;
@@ -49,7 +57,7 @@ static CLASSES: LazyLock<Vec<u8>> = LazyLock::new(|| {
         (class::SURNAME, HUNDRED_FAMILY_NAMES),
         (class::GIVEN, GIVEN),
         (class::GRAMMAR, GRAMMAR),
-        (class::BEHIND, ENDS),
+        (class::BEHIND | class::END, ENDS),
     ];
     for (class, list) in lists {
         list.chars().for_each(|c| add(c, class));
@@ -66,20 +74,59 @@ fn words(list: &'static str) -> impl Iterator<Item = &'static str> {
     list.split_ascii_whitespace()
 }
 
+/// The lists of words by what they are for, a bit each.
+mod list {
+    pub const LABEL: u8 = 1;
+    pub const BEFORE: u8 = 2;
+    pub const BEFORE_WEAK: u8 = 4;
+    pub const TITLE: u8 = 8;
+    pub const BEHIND: u8 = 16;
+    pub const WORD: u8 = 32;
+}
+
+/// Characters of the longest word of the lists.
+const WORD_CHARACTERS_MAX: usize = 6;
+
+/// Every word with its lists.
+static LISTED: LazyLock<HashMap<&'static [u8], u8, BuildHasherDefault<Fnv>>> = LazyLock::new(|| {
+    let mut all: HashMap<&'static [u8], u8, BuildHasherDefault<Fnv>> = HashMap::default();
+    for (bit, text) in [
+        (list::LABEL, LABELS),
+        (list::BEFORE, BEFORE),
+        (list::BEFORE_WEAK, BEFORE_WEAK),
+        (list::TITLE, TITLES),
+        (list::BEHIND, BEHIND),
+        (list::WORD, WORDS),
+    ] {
+        for word in words(text) {
+            *all.entry(word.as_bytes()).or_default() |= bit;
+        }
+    }
+    all
+});
+
+/// The lists that have a word with which a text opens. Its characters are three bytes each, as all of these lists are.
+fn lists_at_start(text: &str) -> u8 {
+    let bytes = text.as_bytes();
+    (1..=WORD_CHARACTERS_MAX)
+        .map_while(|count| bytes.get(..count * 3))
+        .fold(0, |lists, word| lists | LISTED.get(word).copied().unwrap_or(0))
+}
+
+/// The lists that have a word with which a text ends.
+fn lists_at_end(text: &str) -> u8 {
+    let bytes = text.as_bytes();
+    (1..=WORD_CHARACTERS_MAX)
+        .map_while(|count| bytes.len().checked_sub(count * 3).and_then(|from| bytes.get(from..)))
+        .fold(0, |lists, word| lists | LISTED.get(word).copied().unwrap_or(0))
+}
+
 fn class_of(c: char) -> u8 {
     u32::from(c).checked_sub(FIRST).and_then(|at| CLASSES.get(at as usize)).copied().unwrap_or(0)
 }
 
 fn opening(text: &str) -> u8 {
     text.chars().next().map_or(0, class_of)
-}
-
-fn starts_with_any(text: &str, list: &'static str) -> bool {
-    words(list).any(|word| text.starts_with(word))
-}
-
-fn ends_with_any(text: &str, list: &'static str) -> bool {
-    words(list).any(|word| text.ends_with(word))
 }
 
 /// What stands before a candidate.
@@ -173,7 +220,7 @@ fn labelled(tokens: &Tokens<'_>, at: usize) -> bool {
     signs > 0 && tokens.is(label, TokenKind::Han) && {
         let label = tokens.text_at(label);
         // A label is short; the end of a sentence is none.
-        ends_with_any(label, LABELS) || ends_with_any(label, BEFORE) && label.chars().count() <= 8
+        lists_at_end(label) & list::LABEL != 0 || lists_at_end(label) & list::BEFORE != 0 && label.chars().count() <= 8
     }
 }
 
@@ -184,11 +231,11 @@ fn cue(before: &str, joined: bool) -> Before {
     }
     // 负责人是, 姓名为
     let bare = before.strip_suffix(['是', '为', '叫']).unwrap_or(before);
-    if ends_with_any(before, BEFORE) || bare.len() < before.len() && ends_with_any(bare, LABELS) {
+    if lists_at_end(before) & list::BEFORE != 0 || bare.len() < before.len() && lists_at_end(bare) & list::LABEL != 0 {
         Before::Said
-    } else if ends_with_any(before, LABELS) {
+    } else if lists_at_end(before) & list::LABEL != 0 {
         Before::Part
-    } else if ends_with_any(before, BEFORE_WEAK) {
+    } else if lists_at_end(before) & list::BEFORE_WEAK != 0 {
         Before::Hinted
     } else {
         Before::Middle
@@ -200,12 +247,12 @@ fn candidate(rest: &str, before: Before, alone: bool) -> Option<Candidate> {
     let first = opening(rest);
     let compound = surname_bytes(rest).filter(|bytes| *bytes > 3);
     let known = first & class::SURNAME != 0 || compound.is_some();
-    if !known && first & class::GRAMMAR != 0 || before != Before::Said && starts_with_any(rest, WORDS) {
+    if !known && first & class::GRAMMAR != 0 || before != Before::Said && lists_at_start(rest) & list::WORD != 0 {
         return None;
     }
     let family = compound.unwrap_or_else(|| rest.chars().next().map_or(0, char::len_utf8));
     let after = rest.get(family..)?;
-    if known && opening(after) & class::BEHIND != 0 && starts_with_any(after, TITLES) {
+    if known && opening(after) & class::BEHIND != 0 && lists_at_start(after) & list::TITLE != 0 {
         return titled(first, family, before, compound.is_some());
     }
     let mut best: Option<Candidate> = None;
@@ -247,15 +294,20 @@ fn behind(tail: &str) -> Behind {
     if tail.is_empty() {
         return Behind::End;
     }
-    if opening(tail) & class::BEHIND == 0 {
+    let first = opening(tail);
+    if first & class::BEHIND == 0 {
         return Behind::Other;
     }
-    if starts_with_any(tail, TITLES) {
-        Behind::Title
-    } else if starts_with_any(tail, BEHIND) || tail.starts_with(['和', '与', '跟', '同']) && tail.contains("一起")
-    {
+    let lists = lists_at_start(tail);
+    if lists & list::TITLE != 0 {
+        return Behind::Title;
+    }
+    // 张伟和李娜一起
+    let together = tail.starts_with(['和', '与', '跟', '同'])
+        && tail.get(..tail.floor_char_boundary(TOGETHER_BYTES_MAX)).is_some_and(|tail| tail.contains("一起"));
+    if lists & list::BEHIND != 0 || together {
         Behind::Word
-    } else if tail.starts_with(|c| ENDS.contains(c)) {
+    } else if first & class::END != 0 {
         Behind::Mark
     } else {
         Behind::Other
@@ -314,7 +366,7 @@ fn weigh(first: u8, compound: bool, name: &str, given: &str, before: Before, beh
     if !said && behind != Behind::Title && opens_with_place(name) {
         score -= 0.4;
     }
-    if starts_with_any(name, WORDS) || name.ends_with(NOT_LAST_IN_A_NAME) {
+    if lists_at_start(name) & list::WORD != 0 || name.ends_with(NOT_LAST_IN_A_NAME) {
         score -= 0.6;
     }
     // A value of two characters may be any word.

@@ -160,6 +160,7 @@ fn age(tokens: &Tokens<'_>, at: usize, found: &mut Found) {
             tokens.text_at(next).eq_ignore_ascii_case("old")
         }
         "year-old" | "years-old" | "yo" => true,
+        "y" => tokens.is_sign(behind + 1, b'/') && tokens.text_at(behind + 2).eq_ignore_ascii_case("o"),
         _ => false,
     };
     let before = tokens.before(at).map(|at| tokens.text_at(at).to_ascii_lowercase()).unwrap_or_default();

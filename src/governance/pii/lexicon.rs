@@ -81,7 +81,7 @@ classes! {
 
 /// FNV-1a: the words are few and short, and nobody chooses them.
 #[derive(Default)]
-struct Fnv(u64);
+pub struct Fnv(u64);
 
 impl Hasher for Fnv {
     fn finish(&self) -> u64 {

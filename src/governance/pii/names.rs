@@ -9,6 +9,11 @@ use super::lexicon::*;
 use super::tokens::{TokenKind, Tokens};
 use super::{Found, PiiType};
 
+/// Candidates looked back at for the line above.
+const SPANS_BACK: usize = 64;
+/// Bytes between two lines of an address at most, with the signs of quoting.
+const BETWEEN_LINES_MAX: usize = 16;
+
 /// Words of a name at most.
 const WORDS_MAX: usize = 6;
 
@@ -176,8 +181,8 @@ fn chunk(tokens: &Tokens<'_>, at: usize) -> Option<Chunk> {
             || is_initial(tokens, next) && is_name_word(tokens, behind_initial(tokens, next))
             || particles == 0 && (common || tokens.classes(next) & (FIRM | INSTITUTE) != 0) && is_capital(tokens, next)
             // A common word behind a given name and an initial is a family name: Brad L. Key.
-            || chunk.given && is_initial(tokens, next) && is_capital(tokens, behind_initial(tokens, next))
-            || chunk.given && chunk.initial && is_capital(tokens, next)
+            || chunk.words == chunk.rare && is_initial(tokens, next) && is_capital(tokens, behind_initial(tokens, next))
+            || chunk.initial && chunk.words == chunk.rare && chunk.words <= 1 && is_capital(tokens, next)
             || matches!(tokens.text_at(next), "II" | "III" | "IV" | "Jr" | "Sr");
         if !goes_on {
             break;
@@ -222,7 +227,10 @@ fn small(tokens: &Tokens<'_>, at: usize, found: &mut Found) {
     if token.classes & PEOPLE != 0 && token.classes & COMMON == 0 && token.end - token.start > 6 {
         return found.push(PiiType::Nrp, token.start, token.end, 0.6);
     }
-    if token.classes & GIVEN == 0 || token.classes & COMMON != 0 || token.end - token.start < 3 {
+    let named = is_word(tokens, tokens.before(at), &["is"])
+        && is_word(tokens, tokens.before(at).and_then(|is| tokens.before(is)), &["name"])
+        && token.classes == 0;
+    if token.classes & GIVEN == 0 && !named || token.classes & COMMON != 0 || token.end - token.start < 3 {
         return;
     }
     let next = tokens.next(at);
@@ -236,7 +244,7 @@ fn small(tokens: &Tokens<'_>, at: usize, found: &mut Found) {
     // A line that is nothing else, one who speaks, and what is somebody's.
     let line = (at == 0 || breaks_before(tokens, at)) && tokens.get(last + 1).is_none_or(|token| token.breaks > 0);
     let speaks = tokens.opens_sentence(at) && tokens.is_sign(last + 1, b':');
-    let said = said || line && rare || speaks || tokens.is_sign(last + 1, b'\'');
+    let said = said || named || line && rare || speaks || tokens.is_sign(last + 1, b'\'');
     match (rare, said) {
         (true, true) => found.push(PiiType::Person, token.start, end, 0.65),
         (true, false) => found.push(PiiType::Person, token.start, end, 0.45),
@@ -298,6 +306,7 @@ fn judge(tokens: &Tokens<'_>, chunk: &Chunk, found: &mut Found) {
         (true, 1, _) => 0.5,
         (false, 2..=3, rare) if rare == chunk.words && chunk.initial => 0.56,
         (false, 2..=3, rare) if rare == chunk.words => 0.5,
+        (false, 2..=3, 1..) if chunk.initial => 0.5,
         (false, 1, 1) if chunk.initial => 0.5,
         (false, 1, 1) => 0.3,
         _ => 0.1,
@@ -336,16 +345,34 @@ fn judge(tokens: &Tokens<'_>, chunk: &Chunk, found: &mut Found) {
         person -= 0.2;
         firm += 0.15;
     }
-    if is_word(tokens, before, &["at"]) && employed(tokens, before) {
+    if is_word(tokens, before, &["at", "for"]) && employed(tokens, before) {
         firm += 0.5;
     }
     if is_word(tokens, before, &["became"]) || is_word(tokens, before, &["of"]) && addressed(tokens, before) {
         firm += 0.35;
     }
+    // What is somebody's is mostly a thing: a work's title, a place.
+    if is_word(tokens, before, &["s"])
+        && before
+            .and_then(|at| at.checked_sub(1))
+            .is_some_and(|sign| tokens.is_sign(sign, b'\'') || tokens.text_at(sign) == "’")
+    {
+        person -= 0.25;
+    }
     // Two rare words behind "to" are somebody as often as a place.
     if is_word(tokens, before, &["to"]) && chunk.words >= 2 && chunk.rare == chunk.words {
-        person += 0.1;
-        place -= 0.2;
+        let verb = before.and_then(|at| tokens.before(at));
+        match is_word(
+            tokens,
+            verb,
+            &["flew", "returned", "moved", "went", "travelled", "traveled", "drove", "fly", "move"],
+        ) {
+            true => place += 0.2,
+            false => {
+                person += 0.1;
+                place -= 0.2;
+            }
+        }
     }
     match kind_told(tokens, chunk.last) {
         Told::Firm => {
@@ -395,6 +422,8 @@ fn judge(tokens: &Tokens<'_>, chunk: &Chunk, found: &mut Found) {
     let line_end = tokens.get(chunk.last + 1).is_none_or(|token| token.breaks > 0);
     if line && line_end && !chunk.given && !chunk.initial && sits_under_a_name(tokens, chunk, found) {
         firm += 0.6;
+    } else if line && line_end && !chunk.given && sits_under_an_address(tokens, start, found) {
+        place += 0.4;
     } else if line && line_end && chunk.words >= 2 && !chunk.upper && !alone {
         person += 0.2;
     } else if line && line_end && !alone {
@@ -539,10 +568,14 @@ fn sits_under_a_name(tokens: &Tokens<'_>, chunk: &Chunk, found: &Found) -> bool 
     if chunk.words > 4 {
         return false;
     }
-    let Some(person) = found.spans.iter().rev().find(|span| span.kind == PiiType::Person) else { return false };
+    let Some(person) = found.spans.iter().rev().take(SPANS_BACK).find(|span| span.kind == PiiType::Person) else {
+        return false;
+    };
     let Some(start) = tokens.get(chunk.first).map(|token| token.start) else { return false };
     let near = tokens.text.get(person.end..start).is_some_and(|between| {
-        between.matches('\n').count() == 1 && between.chars().all(|c| c.is_whitespace() || matches!(c, '>' | '?' | '|'))
+        between.len() < BETWEEN_LINES_MAX
+            && between.matches('\n').count() == 1
+            && between.chars().all(|c| c.is_whitespace() || matches!(c, '>' | '?' | '|'))
     });
     if !near {
         return false;
@@ -560,9 +593,34 @@ fn sits_under_a_name(tokens: &Tokens<'_>, chunk: &Chunk, found: &Found) -> bool 
         || tokens.is(at, TokenKind::Word) && name.starts_with(tokens.text_at(at))
 }
 
+/// Whether the line above ends with an address: the town of it.
+fn sits_under_an_address(tokens: &Tokens<'_>, start: usize, found: &Found) -> bool {
+    found.spans.iter().rev().take(SPANS_BACK).any(|span| {
+        matches!(span.kind, PiiType::StreetAddress | PiiType::Location)
+            && span.end < start
+            && tokens.text.get(span.end..start).is_some_and(|between| {
+                between.len() < BETWEEN_LINES_MAX
+                    && between.contains('\n')
+                    && between.chars().all(|c| c.is_whitespace() || matches!(c, '>' | '?' | '|' | ',' | '.'))
+            })
+    })
+}
+
 /// Whether the end of a line stands before a token.
-fn breaks_before(tokens: &Tokens<'_>, at: usize) -> bool {
-    at.checked_sub(1).and_then(|before| tokens.get(before)).is_some_and(|token| token.breaks > 0)
+fn breaks_before(tokens: &Tokens<'_>, mut at: usize) -> bool {
+    // Signs of quoting stand before each line of a letter that is answered.
+    for _ in 0..6 {
+        let Some(token) = at.checked_sub(1).and_then(|before| tokens.get(before)) else { return false };
+        if token.breaks > 0 {
+            return true;
+        }
+        let quotes = token.kind == TokenKind::Blank || matches!(token.sign, b'>' | b'?' | b'|');
+        if !quotes {
+            return false;
+        }
+        at -= 1;
+    }
+    false
 }
 
 /// `Weeks-Rivas`

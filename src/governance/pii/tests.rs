@@ -93,6 +93,69 @@ fn chinese_names_addresses_firms_plates() {
 }
 
 #[test]
+fn chinese_names_by_the_words_beside_them() {
+    for (text, name) in [
+        ("请联系张伟，手机 13812345678", "张伟"),
+        ("收货人：李娜", "李娜"),
+        ("姓名 司马光宇，已登记", "司马光宇"),
+        ("由陈思远负责", "陈思远"),
+        ("请找周云办理", "周云"),
+        ("王小明女士来电投诉", "王小明"),
+        ("记者朱楠实习生王昭", "朱楠"),
+        ("我是赵敏，想退货", "赵敏"),
+        ("刘洋和孙丽一起来的", "孙丽"),
+        ("欧阳先生您好", "欧阳"),
+        // A family name that no list has, where a word says that a person stands here.
+        ("联系人：昝慧敏", "昝慧敏"),
+    ] {
+        has(text, PiiType::Person, name);
+    }
+    for text in [
+        "高兴地收到了包裹",
+        "王府井的人很多",
+        "张家口今天下雪",
+        "马上到，方便的时候回个电话",
+        "周末路上车很多",
+        "请联系客服办理",
+        "由本人签收",
+        "联系方式：同上",
+        "谢谢师傅，辛苦了",
+        "突然发现里面有头发",
+        "非常喜欢，人家说不错",
+        "成功下单，平安到家",
+        "3万余元",
+        "银行卡号有误",
+    ] {
+        none(text, PiiType::Person);
+    }
+}
+
+#[test]
+fn numbers_and_pieces_that_are_none() {
+    none("电话：11690640879", PiiType::PhoneNumber);
+    has("Phone: 0378 3549890", PiiType::PhoneNumber, "0378 3549890");
+    has("Ann Berg\n781 1704 office\n", PiiType::PhoneNumber, "781 1704");
+    none("name#example.org", PiiType::Url);
+    has("家住文三路11号示例印刷有限公司的居民", PiiType::StreetAddress, "文三路11号示例印刷有限公司");
+}
+
+#[test]
+fn english_names_by_what_is_told_of_them() {
+    has("Rovantix is a design agency based in Oslo.", PiiType::Organization, "Rovantix");
+    none("Glimmerton is a 1998 Polish film", PiiType::Person);
+    has("Glimmerton is a 1998 Polish film", PiiType::DateTime, "1998");
+    has("Anna spent a year at Rovantix as an assistant", PiiType::Organization, "Rovantix");
+    has("My name is Ilka Brandt but everyone calls me Ilka", PiiType::Person, "Ilka");
+    has("directed by Brad L. Key", PiiType::Person, "Brad L. Key");
+    has("Ilka Brandt\nRovantix\n12 Main Street", PiiType::Organization, "Rovantix");
+    has(
+        "meet me at the corner of 35 Main Street and Oak Avenue",
+        PiiType::StreetAddress,
+        "the corner of 35 Main Street and Oak Avenue",
+    );
+}
+
+#[test]
 fn spans_lie_between_characters_and_do_not_overlap() {
     let odd = "é@中.com ::1 +(( 4111111111111111中A12345 12/ \u{301}’s 王\u{0}O'’";
     for cut in odd.char_indices().map(|(at, _)| at) {
@@ -108,7 +171,21 @@ fn spans_lie_between_characters_and_do_not_overlap() {
 
 #[test]
 fn the_time_is_in_proportion_to_the_text() {
-    for piece in ["1-", "a@", "A ", "http://", "1:", "王", "路", "12 Main St, ", "+1 ("] {
+    for piece in [
+        "1-",
+        "a@",
+        "A ",
+        "http://",
+        "1:",
+        "王",
+        "路",
+        "12 Main St, ",
+        "+1 (",
+        "张伟、",
+        "Oslo\n",
+        "Ilka Brandt\n",
+        "corner of A ",
+    ] {
         let text = piece.repeat(20_000);
         let started = std::time::Instant::now();
         let _ = detect(&text, 0.5);
