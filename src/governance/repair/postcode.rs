@@ -17,10 +17,10 @@ pub fn postcode(text: &str) -> Option<String> {
         // ZIP+4 of the United States.
         9 if digits => format!("{}-{}", plain.get(..5)?, plain.get(5..)?),
         3..=8 if digits => plain,
-        // The United Kingdom's end in a digit and two letters, Canada's in digit, letter, digit.
-        5..=7 if is_like(tail, "9AA") || plain.len() == 6 && is_like(&plain, "A9A9A9") => format!("{head} {tail}"),
         // The Netherlands: four digits and two letters.
         6 if is_like(&plain, "9999AA") => format!("{} {}", plain.get(..4)?, plain.get(4..)?),
+        // The United Kingdom's end in a digit and two letters, Canada's in digit, letter, digit.
+        5..=7 if is_like(tail, "9AA") || plain.len() == 6 && is_like(&plain, "A9A9A9") => format!("{head} {tail}"),
         _ if digits => return None,
         _ => text.split_whitespace().collect::<Vec<_>>().join(" "),
     })

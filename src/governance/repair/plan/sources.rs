@@ -104,6 +104,10 @@ pub fn find(columns: &[Column], stop: &dyn Fn() -> Result<()>) -> Result<Told> {
     let mut told = Told::default();
     for (x, thing) in columns.iter().enumerate() {
         stop()?;
+        // What is told of things names none itself.
+        if told.trust.contains_key(&x) {
+            continue;
+        }
         let Some(groups) = places.get(x).and_then(|places| groups(thing, places)) else { continue };
         let source = (0..columns.len()).find(|s| {
             *s != x && columns.get(*s).zip(places.get(*s)).is_some_and(|(column, p)| are_sources(&groups, column, p))
@@ -111,7 +115,7 @@ pub fn find(columns: &[Column], stop: &dyn Fn() -> Result<()>) -> Result<Told> {
         let Some(sources) = source.and_then(|s| places.get(s)) else { continue };
         let mut any = false;
         for (y, column) in columns.iter().enumerate() {
-            let told_already = told.trust.contains_key(&y);
+            let told_already = told.trust.contains_key(&y) || told.named.contains(&y);
             if y == x || Some(y) == source || column.fixed || told_already {
                 continue;
             }

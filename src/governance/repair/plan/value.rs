@@ -89,9 +89,12 @@ pub fn changes(column: &Column, asked: &Asked) -> Changes {
         if asked.may(Method::Extract) {
             extract(&mut values);
         }
+    }
+    // What rules declare goes before what is guessed.
+    spelling::settle_among(&mut values, &column.among, asked);
+    if column.kind == Kind::Text {
         spelling::settle(&mut values, column.rows.len(), asked);
     }
-    spelling::settle_among(&mut values, &column.among, asked);
     Changes(values.into_iter().map(|value| value.change).collect())
 }
 
