@@ -218,6 +218,15 @@ fn what_is_damaged_is_mended_from_copy_journal_and_backup() {
     }
 }
 
+/// Tells threads to end when it goes.
+struct Ends<'a>(&'a std::sync::atomic::AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
 /// Writers go on while backups are taken: each backup is some moment, whole.
 #[test]
 fn a_backup_of_a_busy_store_is_one_moment() {
@@ -249,6 +258,8 @@ fn a_backup_of_a_busy_store_is_one_moment() {
                 }
             });
         }
+        // However this ends, the others end with it.
+        let _ends = Ends(&going);
         for _ in 0..6 {
             std::thread::sleep(std::time::Duration::from_millis(40));
             store.backup(to.path(), false, quiet).unwrap();
@@ -263,7 +274,6 @@ fn a_backup_of_a_busy_store_is_one_moment() {
                 assert_eq!(copy.files().read(id).unwrap(), vec![thread[0]; 3000]);
             }
         }
-        going.store(false, std::sync::atomic::Ordering::Relaxed);
     });
     assert!(store.files().list_retired().is_empty() || store.files().purge().is_ok());
 }
