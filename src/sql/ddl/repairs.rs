@@ -59,6 +59,8 @@ pub fn keep_repairs(ddl: &mut Ddl<'_>, id: ObjectId, of: &[String]) -> Result<()
 
 /// Runs ALTER TABLE ... SET REPAIRS OF: a table of the right columns, as an import has made it, keeps the repairs of another.
 pub(super) fn set(ddl: &mut Ddl<'_>, name: &Relation, of: &Relation, numbers: Vec<Option<String>>) -> Result<()> {
+    // What is in it is believed: who did what, and what was there before.
+    ddl.context.must_be_superuser("say where the repairs of a table are")?;
     let (id, mut repairs) = ddl.own_table(name.0.as_deref(), &name.1)?;
     let (table_id, table) = ddl.own_table(of.0.as_deref(), &of.1)?;
     if let Some((_, other)) = ddl.txn.snapshot().catalog.repairs_of(table_id).filter(|(there, _)| *there != id) {

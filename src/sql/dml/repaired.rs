@@ -159,6 +159,12 @@ pub async fn undo(work: &Work<'_>, txn: &mut Transaction, which: &UndoneRepair) 
     let Some(table) = work.context.snapshot.catalog.table_by_id(numbers.table) else { return Err(no_batch(&batch)) };
     let target = Target::of(numbers.table, Arc::new(table.clone()));
     may_be_repaired(&target)?;
+    if tables::access(work.context, target.id, &target.table)?.filter.is_some() {
+        // Old values may be of a time when the role did not see their rows.
+        let message = format!("permission denied for repairs of table {}", target.table.name);
+        return Err(Error::new(Kind::Privilege, message)
+            .with_detail("Row policies keep rows of it from the role, and with them all its repairs."));
+    }
     let target = target.policed(work, &[(Rows::Changed, true)])?;
     let open: Vec<&Stored> = all.iter().filter(|(_, undone)| undone.is_none()).map(|(stored, _)| stored).collect();
     if open.is_empty() {

@@ -3,7 +3,7 @@
 use super::super::context::Context;
 use super::super::parser::{full_name, quoted};
 use super::super::planner::Planner;
-use super::super::quality::{Ruled, holds, read_by, ruled};
+use super::super::quality::{Ruled, Sight, holds, read_by, ruled};
 use super::super::{parser, run, tables};
 use super::wanted::Wanted;
 use crate::catalog::{MetricTest, Object, ObjectId, OnViolation, QualityRule, RuleTest, SqlType, Table};
@@ -146,12 +146,15 @@ impl Reading {
     async fn take_values(&mut self, context: &Arc<Context>, state: &SessionState) -> Result<()> {
         let mut among: Vec<Vec<Among>> = vec![Vec::new(); self.columns.len()];
         let catalog = context.snapshot.catalog.clone();
+        // What a rule accepts is told to whom the rule is.
+        let sight = Sight::of(context, self.relation.id);
+        let told = |rule: &QualityRule| sight.as_ref().is_some_and(|sight| sight.sees(&rule.columns));
         if !self.rules_only {
             for (_, rule) in catalog.rules_of(self.relation.id).filter(|(_, rule)| !rule.disabled) {
                 let (RuleTest::Metric(test), [column]) = (&rule.test, rule.columns.as_slice()) else { continue };
                 let Some(place) = self.place(column).filter(|place| !self.fixed[*place]) else { continue };
                 let values = match Metric::from_name(&test.metric) {
-                    Some(Metric::AcceptedValues) => Some((accepted(test), false)),
+                    Some(Metric::AcceptedValues) if told(rule) => Some((accepted(test), false)),
                     Some(Metric::ForeignKey) => keys(context, state, rule).await?.map(|keys| (keys, true)),
                     _ => None,
                 };
