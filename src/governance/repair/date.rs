@@ -1,6 +1,7 @@
 //! Days and moments, as ISO 8601 writes them.
 
 use super::text::half_width;
+use crate::governance::semantic_type::MONTHS;
 use chrono::NaiveDate;
 
 /// Which part of a day written with numbers comes first, where the year does not.
@@ -108,25 +109,9 @@ fn compact(text: &str) -> Option<(Day, &str)> {
     Some((made(i32::try_from(part(0, 4)?).ok()?, part(4, 6)?, part(6, 8)?)?, rest))
 }
 
-const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-const WHOLE: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
-
 fn month(word: &str) -> Option<u32> {
     let word = word.trim_end_matches('.').to_lowercase();
-    let at = MONTHS.iter().position(|m| *m == word).or_else(|| WHOLE.iter().position(|m| *m == word));
+    let at = MONTHS.iter().position(|month| *month == word || month.get(..3) == Some(&word));
     let at = at.or_else(|| (word == "sept").then_some(8))?;
     u32::try_from(at + 1).ok()
 }

@@ -37,7 +37,7 @@ pub use digits::{birth_and_region, is_card_issuer, is_cn_mobile, is_id_card as i
 pub use facts::is_missing;
 pub use header::{HeaderVote, header_votes};
 pub use latin::email as is_email;
-pub(super) use moment::is_day;
+pub(super) use moment::{MONTHS, is_day};
 pub use signs::{ip as is_ip, mac as is_mac};
 pub use value::{Candidates, VALUE_CONFIDENCE_MIN, Verdict, candidates, detect_value};
 pub use words::{given_names, opens_with_place, places, surname_bytes};
