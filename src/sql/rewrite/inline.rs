@@ -8,6 +8,7 @@
 //! are marked ([`READER`]); and what is told by name what to read is refused there, for the name is all that a plan has of it.
 
 use super::super::context::Context;
+use super::super::ddl::names_in_full;
 use super::super::functions::{self, ARGUMENT, CALLED, GIVEN, names_volatile};
 use super::super::parser::{self, fold, split};
 use super::aggregates;
@@ -15,8 +16,8 @@ use crate::catalog::{Class, Function, Object, Returns, SqlType, relation_key};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{
     self, BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName, Query, SelectItem,
-    SetExpr, TableAlias, TableAliasColumnDef, TableFactor, Value, Visit, VisitMut, Visitor, VisitorMut,
-    visit_expressions, visit_expressions_mut, visit_relations, visit_relations_mut,
+    SetExpr, TableAlias, TableAliasColumnDef, TableFactor, Value, VisitMut, VisitorMut, visit_expressions,
+    visit_expressions_mut, visit_relations, visit_relations_mut,
 };
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -130,7 +131,7 @@ impl Calls<'_> {
         let uses = uses(&query, given.len());
         within(&mut query, self.context, self.depth + 1)?;
         if self.context.is_within_view() {
-            must_not_read_by_name(function, &query, self.context)?;
+            must_not_read_by_name(function, &mut query, self.context)?;
             read_as_reader(&mut query);
         }
         let reads = visit_relations(&query, |_| ControlFlow::Break(())).is_break();
@@ -277,21 +278,14 @@ fn read_as_reader(query: &mut Query) {
 }
 
 /// Refuses a function within a view that calls what reads by name.
-fn must_not_read_by_name(function: &Function, query: &Query, context: &Context) -> Result<()> {
+fn must_not_read_by_name(function: &Function, query: &mut Query, context: &Context) -> Result<()> {
     let (mut found, asked) = (None, Arc::new(context.clone()));
-    let mut note = |name: &ObjectName| {
+    names_in_full(query, &mut |class, name| {
         let called = parser::last(name);
-        if find(context, name).is_none() && functions::reads_by_name(&called, &asked) {
+        if class == Class::Function && find(context, name).is_none() && functions::reads_by_name(&called, &asked) {
             found.get_or_insert(called);
         }
-    };
-    let _ = visit_expressions(query, |expression| {
-        if let Expr::Function(call) = expression {
-            note(&call.name);
-        }
-        ControlFlow::<()>::Continue(())
     });
-    let _ = Visit::visit(query, &mut TableFunctions(&mut note));
     match found {
         None => Ok(()),
         Some(called) => {
@@ -302,20 +296,6 @@ fn must_not_read_by_name(function: &Function, query: &Query, context: &Context) 
             Err(Error::new(Kind::Unsupported, message)
                 .with_hint(format!("Call {called} in the view itself, where it reads as the view's owner.")))
         }
-    }
-}
-
-/// Tells of the functions in FROM.
-struct TableFunctions<'a>(&'a mut dyn FnMut(&ObjectName));
-
-impl Visitor for TableFunctions<'_> {
-    type Break = ();
-
-    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
-        if let TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } = factor {
-            (self.0)(name);
-        }
-        ControlFlow::Continue(())
     }
 }
 
