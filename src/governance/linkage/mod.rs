@@ -364,7 +364,14 @@ fn belief(corpus: &Corpus, features: &[Feature], alone: bool) -> Belief {
         };
         corpus.rows() as f64 * if is_strong { strong } else { weak }
     });
-    Belief { pairs: pairs.collect(), levels: features.iter().map(|feature| corpus.belief(*feature)).collect() }
+    // Articles of one maker differ in their numbers alone, and everything else speaks for them at once.
+    let doubts = features.iter().map(|feature| match feature {
+        Feature::Codes if !alone => 1.5,
+        Feature::Numerals(at) if !alone && telling.contains(at) => 2.0,
+        _ => 1.0,
+    });
+    let levels = features.iter().map(|feature| corpus.belief(*feature)).collect();
+    Belief { pairs: pairs.collect(), levels, doubts: doubts.collect() }
 }
 
 /// A first probability of each pair, from how alike all its fields are. Of partners only those that are each other's best are likely.

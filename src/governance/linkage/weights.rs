@@ -41,6 +41,8 @@ pub struct Belief {
     pub pairs: Vec<f64>,
     /// Of each comparison the shares of its levels.
     pub levels: Vec<[f64; LEVELS]>,
+    /// How many times as much each comparison says where it speaks against a match.
+    pub doubts: Vec<f32>,
 }
 
 /// What was learnt.
@@ -131,7 +133,8 @@ fn maximise(compared: &Compared, probabilities: &[f32], belief: &Belief) -> Weig
             count[0] += belief.pairs[at] * share;
         }
         for (level, ratio) in monotone(counts).into_iter().enumerate() {
-            ratios[at * LEVELS + 1 + level] = ratio;
+            let against = if ratio < 0.0 { belief.doubts[at] } else { 1.0 };
+            ratios[at * LEVELS + 1 + level] = ratio * against;
         }
     }
     let all = probabilities.len() as f64;
