@@ -65,7 +65,6 @@ impl Bags {
     pub fn keys(&self, places: std::ops::Range<usize>) -> &[u32] {
         &self.keys[places]
     }
-
 }
 
 /// Where records are found by their keys.

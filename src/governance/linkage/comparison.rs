@@ -122,14 +122,12 @@ impl Corpus {
         };
         let words: Vec<Word> = (0..vocabulary.len()).map(word).collect();
         let fields = fields.into_iter().map(|(kind, column)| {
-            let numerals = (0..rows).map(|row| {
-                column.words(row).iter().filter(|word| words[**word as usize].numeral).count() as u16
-            });
+            let numerals = (0..rows)
+                .map(|row| column.words(row).iter().filter(|word| words[**word as usize].numeral).count() as u16);
             Field { kind, numerals: numerals.collect(), column, sums: Vec::new() }
         });
         let fields = fields.collect();
-        let mut corpus =
-            Self { vocabulary, fields, bags, words, places, norms: Vec::new(), codes: Vec::new() };
+        let mut corpus = Self { vocabulary, fields, bags, words, places, norms: Vec::new(), codes: Vec::new() };
         corpus.sum();
         corpus
     }
@@ -155,8 +153,10 @@ impl Corpus {
             field.sums = (0..field.column.rows()).map(|row| field.column.words(row).iter().map(weight).sum()).collect();
         }
         let rows = self.bags.rows();
-        self.norms = (0..rows).map(|row| self.bags.of(row).iter().map(|w| weight(w).powi(2)).sum::<f32>().sqrt()).collect();
-        self.codes = (0..rows).map(|row| self.bags.of(row).iter().map(|w| self.words[*w as usize].code).sum()).collect();
+        self.norms =
+            (0..rows).map(|row| self.bags.of(row).iter().map(|w| weight(w).powi(2)).sum::<f32>().sqrt()).collect();
+        self.codes =
+            (0..rows).map(|row| self.bags.of(row).iter().map(|w| self.words[*w as usize].code).sum()).collect();
     }
 
     /// The comparisons that are made.
@@ -233,7 +233,14 @@ impl Corpus {
     }
 
     /// The levels of all comparisons of two rows, one after the other into `levels`.
-    pub fn compare(&self, features: &[Feature], left: usize, right: usize, scratch: &mut Scratch, levels: &mut Vec<u8>) {
+    pub fn compare(
+        &self,
+        features: &[Feature],
+        left: usize,
+        right: usize,
+        scratch: &mut Scratch,
+        levels: &mut Vec<u8>,
+    ) {
         self.mark(left, scratch);
         let fields = self.fields.len();
         scratch.shared[..fields].fill(0.0);
@@ -278,7 +285,9 @@ impl Corpus {
                     let sums = &self.fields[*at].sums;
                     match sums[left].min(sums[right]) {
                         0.0 => 0,
-                        _ => of_similarity((scratch.within[0][*at] / sums[left]).max(scratch.within[1][*at] / sums[right])),
+                        _ => of_similarity(
+                            (scratch.within[0][*at] / sums[left]).max(scratch.within[1][*at] / sums[right]),
+                        ),
                     }
                 }
             });
@@ -420,7 +429,8 @@ pub fn keep_most_telling(fields: &mut Vec<(Kind, Column)>, most: usize) {
     if fields.len() <= most {
         return;
     }
-    let mut told: Vec<(f64, usize)> = fields.iter().enumerate().map(|(at, (_, column))| (information(column), at)).collect();
+    let mut told: Vec<(f64, usize)> =
+        fields.iter().enumerate().map(|(at, (_, column))| (information(column), at)).collect();
     told.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let kept: HashSet<usize> = told.into_iter().take(most).map(|(_, at)| at).collect();
     let mut at = 0;

@@ -178,8 +178,7 @@ pub fn link(
         Some(named) => named.to_vec(),
         None => alignment::aligned(&left, &right, &vocabulary),
     };
-    let said: Vec<String> =
-        pairs.iter().map(|(l, r)| format!("{} = {}", left[*l].name, right[*r].name)).collect();
+    let said: Vec<String> = pairs.iter().map(|(l, r)| format!("{} = {}", left[*l].name, right[*r].name)).collect();
     (watch.tell)(&format!("columns that are compared: {}", said.join(", ")));
     let (split, rows) = (left.first().map_or(0, Column::rows), right.first().map_or(0, Column::rows));
     let alone = match partners {
@@ -241,7 +240,8 @@ impl Scored {
             return Ok(None);
         }
         if rows.saturating_mul(CANDIDATES_MIN) > LINKAGE_PAIRS_MAX {
-            let message = format!("{rows} rows cannot be compared at once, {} at most", LINKAGE_PAIRS_MAX / CANDIDATES_MIN);
+            let message =
+                format!("{rows} rows cannot be compared at once, {} at most", LINKAGE_PAIRS_MAX / CANDIDATES_MIN);
             return Err(Error::new(ErrorKind::LimitExceeded, message)
                 .with_hint("Name a view of some of the rows, such as those of one region or year."));
         }
@@ -377,7 +377,8 @@ fn belief(corpus: &Corpus, features: &[Feature], alone: bool) -> Belief {
 /// A first probability of each pair, from how alike all its fields are. Of partners only those that are each other's best are likely.
 fn first_guess(compared: &Compared, rows: usize, alone: bool) -> Vec<f32> {
     let alike = |pair: usize| {
-        let told: Vec<f32> = compared.of(pair).iter().filter(|level| **level > 0).map(|level| f32::from(*level)).collect();
+        let told: Vec<f32> =
+            compared.of(pair).iter().filter(|level| **level > 0).map(|level| f32::from(*level)).collect();
         told.iter().sum::<f32>() / (told.len().max(1) as f32 * (comparison::LEVELS - 1) as f32)
     };
     let alike: Vec<f32> = (0..compared.pairs.len()).map(alike).collect();
@@ -407,7 +408,8 @@ fn reweigh(corpus: &mut Corpus, pairs: &[(u32, u32)], probabilities: &[f32]) {
         left.iter().chain(right).for_each(|word| all[*word as usize] += probability);
         comparison::each_shared(left, right, |word| shared[word as usize] += 2.0 * probability);
     }
-    let usual = shared.iter().map(|x| f64::from(*x)).sum::<f64>() / all.iter().map(|x| f64::from(*x)).sum::<f64>().max(1.0);
+    let usual =
+        shared.iter().map(|x| f64::from(*x)).sum::<f64>() / all.iter().map(|x| f64::from(*x)).sum::<f64>().max(1.0);
     let usual = (usual as f32).max(0.05);
     corpus.reweigh(|word| {
         let word = word as usize;

@@ -98,7 +98,15 @@ impl Column {
     /// An empty column.
     pub fn new(name: &str, declared: Declared) -> Self {
         let name = name.to_owned();
-        Self { name, declared, ends: Vec::new(), words: Vec::new(), numbers: Vec::new(), whole: Vec::new(), unspaced: 0 }
+        Self {
+            name,
+            declared,
+            ends: Vec::new(),
+            words: Vec::new(),
+            numbers: Vec::new(),
+            whole: Vec::new(),
+            unspaced: 0,
+        }
     }
 
     /// The next row's cell.
@@ -232,7 +240,21 @@ impl Column {
 fn is_empty_sign(text: &str) -> bool {
     matches!(
         text,
-        "" | "-" | "--" | "?" | "N/A" | "n/a" | "NA" | "NULL" | "null" | "None" | "none" | "nan" | "NaN" | "无" | "未知" | "暂无"
+        "" | "-"
+            | "--"
+            | "?"
+            | "N/A"
+            | "n/a"
+            | "NA"
+            | "NULL"
+            | "null"
+            | "None"
+            | "none"
+            | "nan"
+            | "NaN"
+            | "无"
+            | "未知"
+            | "暂无"
     )
 }
 

@@ -36,7 +36,8 @@ pub fn jaro_winkler(left: &[u8], right: &[u8]) -> f32 {
         rest_long &= rest_long - 1;
     }
     let common = common as f32;
-    let jaro = (common / long.len() as f32 + common / short.len() as f32 + (common - crossed as f32 / 2.0) / common) / 3.0;
+    let jaro =
+        (common / long.len() as f32 + common / short.len() as f32 + (common - crossed as f32 / 2.0) / common) / 3.0;
     let prefix = left.iter().zip(right).take(4).take_while(|(a, b)| a == b).count() as f32;
     jaro + prefix * 0.1 * (1.0 - jaro)
 }

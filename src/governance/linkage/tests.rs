@@ -13,12 +13,33 @@ const QUIET: Watch<'static> = Watch { check: &|| Ok(()), tell: &|_| () };
 /// Persons: names of many parts, a day of birth, a town of few.
 fn persons(from: usize, count: usize, spoil: bool) -> Vec<Vec<Option<String>>> {
     const FIRST: [&str; 12] = [
-        "margaret", "gustav", "leopold", "beatrice", "samuel", "charlotte", "winston", "philippa", "oscar", "henrietta", "tobias",
+        "margaret",
+        "gustav",
+        "leopold",
+        "beatrice",
+        "samuel",
+        "charlotte",
+        "winston",
+        "philippa",
+        "oscar",
+        "henrietta",
+        "tobias",
         "ursula",
     ];
     const LAST: [&str; 13] = [
-        "abernathy", "blackwood", "castellan", "dunsmore", "eastwick", "farnham", "goldsmith", "hawthorne", "ingleby", "jefferson",
-        "kingsley", "lancaster", "montague",
+        "abernathy",
+        "blackwood",
+        "castellan",
+        "dunsmore",
+        "eastwick",
+        "farnham",
+        "goldsmith",
+        "hawthorne",
+        "ingleby",
+        "jefferson",
+        "kingsley",
+        "lancaster",
+        "montague",
     ];
     const TOWN: [&str; 4] = ["york", "leeds", "bath", "derby"];
     let rows = (from..from + count).map(|n| {
@@ -39,7 +60,8 @@ fn persons(from: usize, count: usize, spoil: bool) -> Vec<Vec<Option<String>>> {
 }
 
 fn table(rows: &[Vec<Option<String>>], vocabulary: &mut Vocabulary) -> Vec<Column> {
-    let names = [("id", Declared::Number), ("name", Declared::Text), ("born", Declared::Moment), ("town", Declared::Text)];
+    let names =
+        [("id", Declared::Number), ("name", Declared::Text), ("born", Declared::Moment), ("town", Declared::Text)];
     let columns = names.iter().enumerate().map(|(at, (name, declared))| {
         let cells: Vec<Option<String>> = rows.iter().map(|row| row[at].clone()).collect();
         column(name, *declared, &cells, vocabulary)
@@ -85,11 +107,19 @@ fn partners_of_two_relations_of_other_names_and_order() {
 #[test]
 fn titles_of_two_scripts() {
     let titles = |brand: &str| {
-        let kinds = ["手机 128G 黑色", "手机 256G 白色", "平板电脑 11英寸", "笔记本电脑 16G内存", "无线蓝牙耳机", "智能手表 46mm"];
+        let kinds = [
+            "手机 128G 黑色",
+            "手机 256G 白色",
+            "平板电脑 11英寸",
+            "笔记本电脑 16G内存",
+            "无线蓝牙耳机",
+            "智能手表 46mm",
+        ];
         kinds.iter().enumerate().map(|(n, kind)| Some(format!("{brand} X{n}0{n} {kind}"))).collect::<Vec<_>>()
     };
     let left: Vec<Option<String>> = ["华为", "小米", "荣耀", "联想"].iter().flat_map(|brand| titles(brand)).collect();
-    let right: Vec<Option<String>> = left.iter().rev().map(|t| t.as_ref().map(|t| format!("【正品】{t} 官方旗舰店"))).collect();
+    let right: Vec<Option<String>> =
+        left.iter().rev().map(|t| t.as_ref().map(|t| format!("【正品】{t} 官方旗舰店"))).collect();
     let mut vocabulary = Vocabulary::default();
     let left = vec![column("标题", Declared::Text, &left, &mut vocabulary)];
     let right = vec![column("标题", Declared::Text, &right, &mut vocabulary)];

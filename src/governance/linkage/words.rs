@@ -11,7 +11,8 @@ const LENGTH_MAX: usize = 40;
 
 /// Calls `each` with every word of a text, in order; a word may come several times.
 pub fn words(text: &str, each: &mut dyn FnMut(&str)) {
-    let mut reader = Reader { word: String::new(), joined: String::new(), parts: 0, last_han: None, left: WORDS_MAX, each };
+    let mut reader =
+        Reader { word: String::new(), joined: String::new(), parts: 0, last_han: None, left: WORDS_MAX, each };
     for sign in text.chars() {
         if reader.left == 0 {
             return;

@@ -66,6 +66,8 @@ const STEWARD: &[Own] = &[
     ("lineage_events", RECORD, true, &[]),
     ("repair", TEXT, false, &[("value", TEXT), ("semantic_type", TEXT)]),
     ("repair_plan", RECORD, true, &[("relation", TEXT)]),
+    ("dedupe", RECORD, true, &[("relation", TEXT)]),
+    ("match", RECORD, true, &[("left", TEXT), ("right", TEXT)]),
 ];
 
 const INT4: u32 = 23;
