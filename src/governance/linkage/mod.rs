@@ -119,12 +119,12 @@ pub fn dedupe(
         .collect();
     let mut scratch = found.corpus.scratch();
     let mut levels = Vec::new();
-    let groups = clusters::groups(&mut edges, &mut |left, right| {
+    let mut ask = |left: u32, right: u32| {
         levels.clear();
         found.corpus.compare(&found.features, left as usize, right as usize, &mut scratch, &mut levels);
         found.weights.odds(&levels)
-    });
-    (watch.check)()?;
+    };
+    let groups = clusters::groups(&mut edges, &mut ask, watch.check)?;
     let mut of_row: HashMap<u32, usize> = HashMap::new();
     for (cluster, rows) in groups.iter().enumerate() {
         rows.iter().for_each(|row| {
@@ -318,6 +318,9 @@ fn candidates(
     let mut known: Vec<Option<Box<[u32]>>> = vec![None; base as usize];
     let mut keys = Vec::new();
     for row in 0..bags.rows() {
+        if row % PAIRS_BETWEEN_CHECKS == 0 {
+            check()?;
+        }
         keys.clear();
         for word in bags.of(row) {
             keys.push(*word);
