@@ -314,7 +314,7 @@ fn candidates(
         return blocking::candidates(bags, split, most, check);
     }
     let (mut grams, mut with) = (Grams::default(), Bags::default());
-    let base = corpus.vocabulary.len() as u32;
+    let base = corpus.vocabulary.count() as u32;
     let mut known: Vec<Option<Box<[u32]>>> = vec![None; base as usize];
     let mut keys = Vec::new();
     for row in 0..bags.rows() {
@@ -333,7 +333,7 @@ fn candidates(
         }
         with.push(&mut keys);
     }
-    with.weigh(base as usize + grams.len());
+    with.weigh(base as usize + grams.count());
     blocking::candidates(&with, split, most, check)
 }
 
@@ -404,7 +404,7 @@ fn first_guess(compared: &Compared, rows: usize, alone: bool) -> Vec<f32> {
 
 /// Makes words worth less that matches often have on one side only, and those worth more that they share.
 fn reweigh(corpus: &mut Corpus, pairs: &[(u32, u32)], probabilities: &[f32]) {
-    let words = corpus.vocabulary.len();
+    let words = corpus.vocabulary.count();
     let (mut shared, mut all) = (vec![0.0f32; words], vec![0.0f32; words]);
     for ((left, right), probability) in pairs.iter().zip(probabilities).filter(|(_, p)| **p >= SPEAKS_MIN) {
         let (left, right) = (corpus.bags.of(*left as usize), corpus.bags.of(*right as usize));
