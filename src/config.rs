@@ -29,6 +29,9 @@ pub const FORMAT_VERSION_CLASSIFIERS: u8 = 11;
 /// The version of facts, and of lineage, that a program must not read which knows no repairs: it would show old values to whom they are
 /// hidden.
 pub const FORMAT_VERSION_REPAIRS: u8 = 12;
+/// The version of the audit log's head, and of what names its files, once blocks lie in files: a program that does not know of them would remove
+/// them as nobody's.
+pub const FORMAT_VERSION_ARCHIVE: u8 = 13;
 /// Cells that are looked at for repairs at once.
 pub const REPAIR_CELLS_MAX: usize = 40_000_000;
 /// Rows that one REPAIR TABLE changes, and the least confidence of what it changes, unless it is told otherwise.
@@ -45,6 +48,8 @@ pub const LINEAGE_REPEAT_MS: i64 = 60_000;
 pub const AUDIT_BLOCK_ENTRIES_MAX: usize = 128;
 /// Values of the audit log, each of one commit, that are made one.
 pub const AUDIT_BLOCK_LINKS: usize = 128;
+/// Bytes of the audit log in the asset store at which old blocks move into a file.
+pub const AUDIT_FILE_BYTES: u64 = 4 << 20;
 /// Entries of the audit log that wait in memory, at which what must be logged is refused.
 pub const AUDIT_WAITING_MAX: usize = 1 << 16;
 /// How often what waits for the audit log is written, in milliseconds.
