@@ -82,8 +82,7 @@ impl TextClassifier {
         let damaged = || Error::new(Kind::Corruption, "the stored model does not hang together");
         let header = &unpacked.header;
         header.options.check().map_err(|_| damaged())?;
-        let hashes: Vec<u64> =
-            unpacked.longs(HASHES).unwrap_or_default().into_iter().map(|hash| hash as u64).collect();
+        let hashes: Vec<u64> = unpacked.longs(HASHES).unwrap_or_default().into_iter().map(|hash| hash as u64).collect();
         let classes = header.names.len();
         let is_sound = (2..=CLASSES_MAX).contains(&classes)
             && header.rates.len() == classes
@@ -97,7 +96,8 @@ impl TextClassifier {
         }
         let mut idf = vec![0.0; header.features];
         let mut sparse = Softmax::new(header.features, classes);
-        let mut dense = header.units.split_first().map(|(width, hidden)| DenseHead::new(&[], *width, hidden, classes, 0));
+        let mut dense =
+            header.units.split_first().map(|(width, hidden)| DenseHead::new(&[], *width, hidden, classes, 0));
         for (name, values) in blocks(&mut idf, &mut sparse, dense.as_mut()) {
             *values = unpacked.floats(&name, values.len())?;
         }

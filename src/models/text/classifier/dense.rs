@@ -84,7 +84,12 @@ impl DenseHead {
     }
 
     /// Goes once over all rows; gives their mean loss as it was when each was seen.
-    pub fn epoch(&mut self, lesson: &mut DenseLesson, epoch: usize, stop: &mut dyn FnMut() -> Result<()>) -> Result<f64> {
+    pub fn epoch(
+        &mut self,
+        lesson: &mut DenseLesson,
+        epoch: usize,
+        stop: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<f64> {
         let width = lesson.width.max(1);
         // Steps shrink from epoch to epoch.
         let rate = RATE / (1.0 + epoch as f32 / SLOWER);
@@ -108,7 +113,13 @@ impl DenseHead {
                 slopes.iter_mut().for_each(|slope| *slope /= batch.len() as f32);
             }
             lesson.gradients.clear(&self.tower);
-            self.tower.backward(batch.len(), &input, &slopes, &mut lesson.work, (&mut lesson.gradients, &mut input_slope));
+            self.tower.backward(
+                batch.len(),
+                &input,
+                &slopes,
+                &mut lesson.work,
+                (&mut lesson.gradients, &mut input_slope),
+            );
             lesson.steps = lesson.steps.saturating_add(1);
             self.tower.step(&lesson.gradients, &Step::new(rate, lesson.steps), DECAY);
         }

@@ -105,7 +105,11 @@ impl TextClassifier {
     }
 
     /// The likeliest class of each row; none where there is no text.
-    pub fn predict_label(&self, batch: &RecordBatch, cancel: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Option<String>>> {
+    pub fn predict_label(
+        &self,
+        batch: &RecordBatch,
+        cancel: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Vec<Option<String>>> {
         let of = |row: Vec<f32>| self.names.get(likeliest(&row, row.len()).first().copied()?).cloned();
         Ok(self.predict_proba(batch, cancel)?.into_iter().map(|row| row.and_then(of)).collect())
     }

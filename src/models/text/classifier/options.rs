@@ -121,8 +121,7 @@ mod tests {
 
     #[test]
     fn impossible_options_are_refused_by_name() {
-        let good =
-            TextOptions { text_col: Some("t".into()), label_col: Some("y".into()), ..TextOptions::default() };
+        let good = TextOptions { text_col: Some("t".into()), label_col: Some("y".into()), ..TextOptions::default() };
         assert!(good.check().is_ok());
         let bad = [
             (TextOptions { text_col: None, ..good.clone() }, "text_col"),

@@ -88,8 +88,7 @@ fn spread(mut all: Vec<Suggestion>, vectors: &[Vec<f32>], count: usize) -> Vec<S
         });
         let Some(best) = best else { break };
         for (at, (apart, vector)) in apart.iter_mut().zip(vectors).enumerate() {
-            let cosine: f32 =
-                vectors.get(best).map_or(0.0, |other| vector.iter().zip(other).map(|(a, b)| a * b).sum());
+            let cosine: f32 = vectors.get(best).map_or(0.0, |other| vector.iter().zip(other).map(|(a, b)| a * b).sum());
             if *apart >= 0.0 {
                 *apart = if at == best { -1.0 } else { apart.min((1.0 - cosine).max(0.0)) };
             }

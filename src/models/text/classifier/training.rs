@@ -110,7 +110,8 @@ impl TextClassifier {
                 Ok(steps.words_for(&train, None, &model.vocabulary, classes, epochs)?.0)
             })?;
             if let Some((head, epochs)) = &mut dense {
-                *head = steps.again(*epochs, |steps, epochs| Ok(steps.vectors_for(&train, None, classes, epochs)?.0))?;
+                *head =
+                    steps.again(*epochs, |steps, epochs| Ok(steps.vectors_for(&train, None, classes, epochs)?.0))?;
             }
         }
         model.dense = dense.map(|(head, _)| head);
@@ -169,9 +170,7 @@ fn plan(source: &mut dyn Source, options: &TextOptions, watch: &Watch<'_>) -> Re
         if let Some(time_col) = &options.time_col {
             times.extend(read_times(batch, time_col)?);
         }
-        is_text &= batch
-            .column_by_name(options.label_col())
-            .is_none_or(|labels| !labels.data_type().is_numeric());
+        is_text &= batch.column_by_name(options.label_col()).is_none_or(|labels| !labels.data_type().is_numeric());
         texts_and_labels(batch, options, &mut |_, text, label| {
             usable.push(text.is_some() && label.is_some());
             let Some(label) = label else {
@@ -201,7 +200,9 @@ fn plan(source: &mut dyn Source, options: &TextOptions, watch: &Watch<'_>) -> Re
     }
     if names.len() < 2 {
         let message = format!("every row has the same label in column \"{column}\"");
-        return Err(Error::new(Kind::InvalidParameter, message).with_hint("A model of classes needs rows of two or more."));
+        return Err(
+            Error::new(Kind::InvalidParameter, message).with_hint("A model of classes needs rows of two or more.")
+        );
     }
     // In the order of their names, whatever the rows' order.
     let mut order: Vec<usize> = (0..names.len()).collect();
@@ -424,9 +425,9 @@ impl Steps<'_, '_, '_> {
         let mut head = Softmax::new(vocabulary.len(), classes);
         let cancel = self.watch.cancel;
         let epoch = |head: &mut Softmax, _: usize| head.epoch(&mut lesson, &mut || cancel());
-        let judge = validation.filter(|part| part.rows.len() > 0).map(|part| {
-            move |head: &Softmax| judged(&log_rows(head, &part.rows), &part.classes)
-        });
+        let judge = validation
+            .filter(|part| part.rows.len() > 0)
+            .map(|part| move |head: &Softmax| judged(&log_rows(head, &part.rows), &part.classes));
         let judge = judge.as_ref().map(|judge| judge as &dyn Fn(&Softmax) -> [(&'static str, f64); 2]);
         let epochs = self.fit(&mut head, epochs, epoch, judge)?;
         Ok((head, epochs))
@@ -447,9 +448,9 @@ impl Steps<'_, '_, '_> {
         let mut lesson = DenseLesson::new(&head, &train.vectors, of_rows, options.seed);
         let cancel = self.watch.cancel;
         let epoch = |head: &mut DenseHead, epoch: usize| head.epoch(&mut lesson, epoch, &mut || cancel());
-        let judge = validation.filter(|part| part.rows.len() > 0).map(|part| {
-            move |head: &DenseHead| judged(&log_vectors(head, &part.vectors, classes), &part.classes)
-        });
+        let judge = validation
+            .filter(|part| part.rows.len() > 0)
+            .map(|part| move |head: &DenseHead| judged(&log_vectors(head, &part.vectors, classes), &part.classes));
         let judge = judge.as_ref().map(|judge| judge as &dyn Fn(&DenseHead) -> [(&'static str, f64); 2]);
         let epochs = self.fit(&mut head, epochs, epoch, judge)?;
         head.tower.finish();

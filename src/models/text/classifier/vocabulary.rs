@@ -98,7 +98,10 @@ impl Counter {
         kept.sort_unstable_by_key(|(hash, _)| *hash);
         let texts = self.texts as f64;
         let idf = |count: u32| (1.0 + ((texts + 1.0) / (f64::from(count) + 1.0)).ln()) as f32;
-        Vocabulary::new(kept.iter().map(|(hash, _)| *hash).collect(), kept.iter().map(|(_, count)| idf(*count)).collect())
+        Vocabulary::new(
+            kept.iter().map(|(hash, _)| *hash).collect(),
+            kept.iter().map(|(_, count)| idf(*count)).collect(),
+        )
     }
 }
 
