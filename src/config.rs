@@ -209,7 +209,7 @@ pub const TEXT_WEIGHTS_MAX: usize = 1 << 23;
 /// Rows that judge a text classifier whose encoder has to read them, at most; as many again settle its choices.
 pub const TEXT_HELD_OUT_ROWS_MAX: usize = 4_000;
 /// Rows among which SUGGEST_LABELS chooses; of a larger relation an even part.
-pub const SUGGEST_ROWS_MAX: usize = 20_000;
+pub const SUGGEST_ROWS_MAX: usize = 3_000;
 /// Rows that SUGGEST_LABELS gives at most.
 pub const SUGGESTED_ROWS_MAX: usize = 1_000;
 /// Rows that a row-quality model learns from; of a larger relation an even sample.
