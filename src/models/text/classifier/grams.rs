@@ -1,7 +1,7 @@
 //! What a text is made of: words and characters, alone and in a row, each as a hash.
 //!
 //! A *unit* is a word (a run of letters and digits), or one character where the script writes no spaces between words (Chinese, Japanese),
-//! or one sign. Runs of up to four units are features, of up to two where a word is among them; of a word also its parts of three to
+//! or one sign. Runs of up to four units are features, of up to two where a word is among them, and two units with one between them; of a word also its parts of three to
 //! five characters, with its ends marked, so that `shoe` and `shoes` are near. Letter case, width of letters and white space tell
 //! nothing.
 
@@ -15,6 +15,8 @@ const RUN_WITH_WORD_MAX: usize = 2;
 const PART: std::ops::RangeInclusive<usize> = 3..=5;
 /// Characters of a word whose parts are features; what is longer is no word of a language.
 const PARTED_WORD_MAX: usize = 32;
+/// Tells two units that stand apart from two that follow each other.
+const APART: u64 = 0xA9A7;
 /// Marks the ends of a word.
 const END: char = '\u{1}';
 
@@ -44,6 +46,11 @@ pub(super) fn grams(text: &str, into: &mut Vec<u64>) {
         }
     }
     end_word(&mut word, &mut units, into);
+    for apart in units.windows(3) {
+        if let [first, _, third] = apart {
+            into.push(mix(mix(first.hash ^ APART) ^ third.hash));
+        }
+    }
     for from in 0..units.len() {
         let (mut hash, mut words) = (0, 0);
         for (length, unit) in units.iter().skip(from).take(RUN_MAX).enumerate() {
@@ -107,11 +114,11 @@ mod tests {
 
     #[test]
     fn runs_of_characters_and_parts_of_words() {
-        // Four characters: 4 alone, 3 pairs, 2 of three, 1 of four.
-        assert_eq!(of("红色跑鞋").len(), 10);
+        // Four characters: 4 alone, 3 pairs, 2 of three, 1 of four, 2 pairs with one between.
+        assert_eq!(of("红色跑鞋").len(), 12);
         // Two words and their pair; parts of <red> (3 of three, 2 of four) and <cap>.
         assert_eq!(of("red cap").len(), 3 + 2 * 5);
-        assert_eq!(of(" \t\u{1}"), []);
+        assert!(of(" \t\u{1}").is_empty());
     }
 
     #[test]
