@@ -205,6 +205,18 @@ pub const LINEAR_SUMS_COLUMNS_MAX: usize = 1024;
 pub const TABULAR_WEIGHTS_MAX: usize = 1 << 23;
 /// Rows that judge a model over rows, at most.
 pub const TABULAR_HELD_OUT_ROWS_MAX: usize = 200_000;
+/// Different features of texts that are counted at once; of more, those that one text has had so far are forgotten.
+pub const TEXT_COUNTED_MAX: usize = 1 << 23;
+/// Features in all texts that a text classifier learns from, 8 bytes each; of more texts a part is taken by chance.
+pub const TEXT_ENTRIES_MAX: usize = 1 << 25;
+/// Weights of words and characters in a text classifier.
+pub const TEXT_WEIGHTS_MAX: usize = 1 << 23;
+/// Rows that judge a text classifier whose encoder has to read them, at most; as many again settle its choices.
+pub const TEXT_HELD_OUT_ROWS_MAX: usize = 4_000;
+/// Rows among which SUGGEST_LABELS chooses; of a larger relation an even part.
+pub const SUGGEST_ROWS_MAX: usize = 3_000;
+/// Rows that SUGGEST_LABELS gives at most.
+pub const SUGGESTED_ROWS_MAX: usize = 1_000;
 /// Rows that a row-quality model learns from; of a larger relation an even sample.
 pub const QUALITY_TRAIN_ROWS: usize = 100_000;
 /// Bytes of memory that one text index may gather before it writes a part of itself; given back at its commit.

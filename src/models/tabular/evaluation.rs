@@ -23,7 +23,7 @@ pub(super) fn numbers(predicted: &[f64], actual: &[f64], constant: f64, segment:
 }
 
 /// The mean log-loss of probabilities (`rows x classes`) given to the labels. A class that was not there in training has none.
-pub(super) fn logloss(probabilities: &[f32], labels: &[usize], classes: usize) -> f64 {
+pub(in crate::models) fn logloss(probabilities: &[f32], labels: &[usize], classes: usize) -> f64 {
     let of = probabilities.chunks_exact(classes.max(1)).zip(labels);
     let sum: f64 = of
         .map(|(row, label)| -f64::from(row.get(*label).copied().unwrap_or(0.0)).clamp(PROBABILITY_MIN, 1.0).ln())
@@ -32,7 +32,7 @@ pub(super) fn logloss(probabilities: &[f32], labels: &[usize], classes: usize) -
 }
 
 /// The most probable class of each row; of equal ones the first.
-pub(super) fn likeliest(probabilities: &[f32], classes: usize) -> Vec<usize> {
+pub(in crate::models) fn likeliest(probabilities: &[f32], classes: usize) -> Vec<usize> {
     let first_most = |row: &[f32]| {
         let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         row.iter().position(|probability| *probability == most).unwrap_or(0)
@@ -42,7 +42,7 @@ pub(super) fn likeliest(probabilities: &[f32], classes: usize) -> Vec<usize> {
 
 /// Of classes, beside always saying `rates`, their shares of the training rows. AUC and F1 of two classes are those of the second; of
 /// more, the mean over the classes that occur.
-pub(super) fn classes(probabilities: &[f32], labels: &[usize], rates: &[f64], segment: &str) -> Vec<Metric> {
+pub(in crate::models) fn classes(probabilities: &[f32], labels: &[usize], rates: &[f64], segment: &str) -> Vec<Metric> {
     let count = rates.len();
     let n = labels.len();
     let always: Vec<f32> = labels.iter().flat_map(|_| rates.iter().map(|rate| *rate as f32)).collect();

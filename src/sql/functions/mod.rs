@@ -8,6 +8,8 @@ mod args;
 mod audit;
 mod called;
 mod classify;
+mod classify_options;
+mod classify_trained;
 mod domain;
 mod enumeration;
 mod evaluate;
@@ -29,6 +31,7 @@ mod search;
 pub mod sequence;
 mod session_info;
 mod sleep;
+mod suggest_labels;
 mod udf;
 
 pub use called::{ARGUMENT, CALLED, GIVEN, called_name};
@@ -132,6 +135,7 @@ pub fn reads_by_name(name: &str, context: &Arc<Context>) -> bool {
         "repair_plan",
         "quality_failures",
         "suggest_rules",
+        "suggest_labels",
         "profile",
         "inventory",
         "tag_references",
@@ -219,6 +223,7 @@ pub fn table(name: &str, args: &[Expr], context: &Arc<Context>) -> Result<Option
         "quality_report" => quality::report(args, context)?,
         "quality_failures" => rules::failures(args, context)?,
         "suggest_rules" => rules::suggest(args, context)?,
+        "suggest_labels" => suggest_labels::table(args, context)?,
         "classify_table" => relation::classify_table(args, context)?,
         "repair_plan" => repair::plan(args, context)?,
         "profile" => relation::profile(args, context)?,
@@ -250,6 +255,7 @@ pub fn described(name: &str, args: &[Expr], context: &Arc<Context>) -> Option<Ar
         "quality_report" => super::system::report_columns(),
         "quality_failures" => super::quality::failure_columns(),
         "suggest_rules" => super::quality::suggestion_columns(),
+        "suggest_labels" => suggest_labels::columns(),
         "classify_table" => super::classification::classified_columns(),
         "repair_plan" => super::repair::plan_columns(),
         "profile" => relation::profile_columns(context)?,
@@ -262,7 +268,7 @@ pub fn described(name: &str, args: &[Expr], context: &Arc<Context>) -> Option<Ar
         _ => return None,
     };
     for (at, arg) in args.iter().enumerate() {
-        let count = at == 2 && matches!(name, "search" | "text_search" | "quality_failures");
+        let count = at == 2 && matches!(name, "search" | "text_search" | "quality_failures" | "suggest_labels");
         let count = count || at == 3 && name == "lineage";
         context.params.note(&parameters::of_type(arg.clone(), if count { &SqlType::Int4 } else { &SqlType::Text }));
     }

@@ -63,7 +63,12 @@ pub async fn create_model(
     let trained = tokio::task::spawn_blocking(move || {
         let mut teller = Teller::new(&context, &label, &recipe);
         let cancel = || context.cancel.check();
-        recipe.train(&mut rows, &mut Watch { progress: &mut |progress| teller.tell(progress), cancel: &cancel })
+        let mut told = |said: &str| {
+            context.notice(format!("model \"{label}\": {said}"));
+            Ok(())
+        };
+        let mut progress = |progress| teller.tell(progress);
+        recipe.train(&mut rows, &mut Watch { progress: &mut progress, cancel: &cancel, told: &mut told })
     });
     let trained = trained.await.map_err(|e| Error::internal(format!("training stopped: {e}")))??;
     let model_type = trained.model_type().to_owned();

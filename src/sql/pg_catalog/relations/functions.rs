@@ -66,6 +66,7 @@ const STEWARD: &[Own] = &[
     ("lineage_events", RECORD, true, &[]),
     ("repair", TEXT, false, &[("value", TEXT), ("semantic_type", TEXT)]),
     ("repair_plan", RECORD, true, &[("relation", TEXT)]),
+    ("suggest_labels", RECORD, true, &[("relation", TEXT), ("model", TEXT)]),
 ];
 
 const INT4: u32 = 23;
