@@ -38,6 +38,18 @@ pub const REPAIR_CELLS_MAX: usize = 40_000_000;
 pub const REPAIR_ROWS_DEFAULT: usize = 100_000;
 /// See [`REPAIR_ROWS_DEFAULT`].
 pub const REPAIR_CONFIDENCE_DEFAULT: f64 = 0.9;
+/// Candidates of a row for which DEDUPE and MATCH ask whether they are the same thing; fewer of very many rows.
+pub const LINKAGE_CANDIDATES: usize = 20;
+/// Pairs of rows that they compare at most.
+pub const LINKAGE_PAIRS_MAX: usize = 12_000_000;
+/// Comparisons of fields of all these pairs, a byte each.
+pub const LINKAGE_LEVELS_MAX: usize = 256 << 20;
+/// Bytes of words and numbers that they hold of the rows.
+pub const LINKAGE_BYTES_MAX: usize = 2 << 30;
+/// The least probability of what DEDUPE tells, unless it is told otherwise: somebody may delete rows by it.
+pub const DEDUPE_PROBABILITY_DEFAULT: f64 = 0.9;
+/// The least probability of what MATCH tells, unless it is told otherwise.
+pub const MATCH_PROBABILITY_DEFAULT: f64 = 0.5;
 /// Runs of a relation's quality rules that are kept.
 pub const QUALITY_RUNS_KEPT: usize = 100;
 /// Flows that are kept of one object; of more the two that were seen longest ago become one.

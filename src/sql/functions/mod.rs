@@ -15,6 +15,7 @@ mod enumeration;
 mod evaluate;
 mod lineage;
 mod lineage_events;
+mod linkage;
 mod masks;
 mod model_rows;
 mod notify;
@@ -133,6 +134,8 @@ pub fn reads_by_name(name: &str, context: &Arc<Context>) -> bool {
         "quality_report",
         "classify_table",
         "repair_plan",
+        "dedupe",
+        "match",
         "quality_failures",
         "suggest_rules",
         "suggest_labels",
@@ -226,6 +229,8 @@ pub fn table(name: &str, args: &[Expr], context: &Arc<Context>) -> Result<Option
         "suggest_labels" => suggest_labels::table(args, context)?,
         "classify_table" => relation::classify_table(args, context)?,
         "repair_plan" => repair::plan(args, context)?,
+        "dedupe" => linkage::dedupe(args, context)?,
+        "match" => linkage::matches(args, context)?,
         "profile" => relation::profile(args, context)?,
         "inventory" => relation::inventory(args, context)?,
         "tag_references" => relation::tag_references(args, context)?,
@@ -238,6 +243,21 @@ pub fn table(name: &str, args: &[Expr], context: &Arc<Context>) -> Result<Option
         _ => return Ok(None),
     };
     Ok(Some(table))
+}
+
+/// Names of the arguments of a table function that may be called by them.
+pub fn argument_names(name: &str) -> Option<&'static [&'static str]> {
+    Some(match bare(name) {
+        "dedupe" | "repair_plan" | "classify_table" => &["relation", "options"],
+        "match" => &["left", "right", "options"],
+        "quality_failures" => &["relation", "rule", "n"],
+        "quality_report" | "suggest_rules" | "profile" => &["relation"],
+        "effective_policy" => &["relation", "role"],
+        "lineage" => &["object", "column_name", "direction", "depth"],
+        "impact" => &["object", "column_name"],
+        "inventory" => &["domain", "structure", "search"],
+        _ => return None,
+    })
 }
 
 /// The columns of a table function whose arguments are not known yet, as a relation without rows; none if they are known, or
@@ -258,6 +278,8 @@ pub fn described(name: &str, args: &[Expr], context: &Arc<Context>) -> Option<Ar
         "suggest_labels" => suggest_labels::columns(),
         "classify_table" => super::classification::classified_columns(),
         "repair_plan" => super::repair::plan_columns(),
+        "dedupe" => super::linkage::dedupe_columns(),
+        "match" => super::linkage::match_columns(),
         "profile" => relation::profile_columns(context)?,
         "inventory" => super::system::asset_columns(),
         "tag_references" => super::system::reference_columns(),

@@ -67,6 +67,8 @@ const STEWARD: &[Own] = &[
     ("repair", TEXT, false, &[("value", TEXT), ("semantic_type", TEXT)]),
     ("repair_plan", RECORD, true, &[("relation", TEXT)]),
     ("suggest_labels", RECORD, true, &[("relation", TEXT), ("model", TEXT)]),
+    ("dedupe", RECORD, true, &[("relation", TEXT)]),
+    ("match", RECORD, true, &[("left", TEXT), ("right", TEXT)]),
 ];
 
 const INT4: u32 = 23;
