@@ -3,9 +3,10 @@
 use arrow::array::RecordBatch;
 
 use super::ctr::{CtrModel, CtrOptions};
+use super::drift::{Drift, DriftOptions, Tally};
 use super::evaluation::Metric;
 use super::facts::Facts;
-use super::features::InputColumn;
+use super::features::{FeatureSpec, InputColumn};
 use super::rows::Source;
 use super::tabular::{ModelType, TabularModel, TabularOptions, Watch};
 use crate::error::{Error, Kind, Result};
@@ -116,7 +117,7 @@ impl Trained {
     /// One number for each row; see [`TabularModel::predict`]. Of a click model the probability.
     pub fn predict(&self, batch: &RecordBatch) -> Result<Vec<f64>> {
         match self {
-            Self::Ctr(model) => Ok(model.predict(batch)?.into_iter().map(f64::from).collect()),
+            Self::Ctr(model) => model.predict(batch),
             Self::Tabular(model) => model.predict(batch),
         }
     }
@@ -126,6 +127,61 @@ impl Trained {
         match self {
             Self::Ctr(model) => model.facts(),
             Self::Tabular(model) => model.facts(),
+        }
+    }
+
+    /// [`Kind::Unsupported`] for a type that cannot go on learning from new rows alone; the hint names the remedy.
+    pub fn must_take_steps(&self) -> Result<()> {
+        match self {
+            Self::Ctr(_) => Ok(()),
+            Self::Tabular(model) => model.must_take_steps(),
+        }
+    }
+
+    /// The measures of `EVALUATE` on rows that the model has not seen, before it learns from them.
+    pub fn progressive(&self, batches: &[RecordBatch]) -> Result<Vec<Metric>> {
+        match self {
+            Self::Ctr(model) => model.progressive(batches),
+            Self::Tabular(model) => model.progressive(&mut { batches }),
+        }
+    }
+
+    /// The model one step on; see [`CtrModel::updated`] and [`TabularModel::updated`].
+    pub fn updated(&self, batches: &[RecordBatch], judged: Vec<Metric>, watch: &mut Watch<'_>) -> Result<Self> {
+        Ok(match self {
+            Self::Ctr(model) => Self::Ctr(Box::new(model.updated(batches, judged, watch.progress)?)),
+            Self::Tabular(model) => Self::Tabular(Box::new(model.updated(batches, judged, watch)?)),
+        })
+    }
+
+    /// Whether it is known how the rows of its training are spread.
+    pub fn has_spreads(&self) -> bool {
+        self.spec().has_spreads()
+    }
+
+    /// Adds the rows of a batch to `to`, by the parts of each column's values in training. Columns that are missing or that the model
+    /// does not know are left out.
+    pub fn tally(&self, batch: &RecordBatch, to: &mut Tally) -> Result<()> {
+        self.spec().tally(batch, to)
+    }
+
+    /// How far the rows of `tally` are from those of training, for each column that they had.
+    pub fn drift(&self, tally: &Tally, options: &DriftOptions) -> Vec<Drift> {
+        self.spec().drift(tally, options)
+    }
+
+    /// The option `time_col`: when a row was.
+    pub fn time_col(&self) -> Option<&String> {
+        match self {
+            Self::Ctr(model) => model.options().time_col.as_ref(),
+            Self::Tabular(model) => model.options().time_col.as_ref(),
+        }
+    }
+
+    fn spec(&self) -> &FeatureSpec {
+        match self {
+            Self::Ctr(model) => model.spec(),
+            Self::Tabular(model) => model.spec(),
         }
     }
 
@@ -139,7 +195,7 @@ impl Trained {
 }
 
 /// All batches of a source.
-fn gathered(source: &mut dyn Source) -> Result<Vec<RecordBatch>> {
+pub fn gathered(source: &mut dyn Source) -> Result<Vec<RecordBatch>> {
     let mut batches = Vec::new();
     source.read(&mut |batch| {
         batches.push(batch.clone());

@@ -9,6 +9,7 @@ use super::options::CtrOptions;
 use super::plan::Plan;
 use crate::error::{Error, Kind, Result};
 use crate::models::Facts;
+use crate::models::drift::Tally;
 use crate::models::evaluation::Metric;
 use crate::models::features::FeatureSpec;
 use crate::models::weights::{pack_blocks, unpack};
@@ -29,6 +30,9 @@ struct Header {
     trained_rows: usize,
     skipped_rows: usize,
     epochs: usize,
+    /// See [`Facts::seen`]; none in a model from before there were updates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    seen: Tally,
 }
 
 impl CtrModel {
@@ -55,6 +59,7 @@ impl CtrModel {
             trained_rows: self.facts.trained_rows,
             skipped_rows: self.facts.skipped_rows,
             epochs: self.facts.epochs,
+            seen: self.facts.seen.clone(),
         };
         let mut network = self.network.clone();
         pack_blocks(MAGIC, VERSION, &header, &network.blocks(), &self.spec.vocabularies())
@@ -88,6 +93,7 @@ impl CtrModel {
             trained_rows: header.trained_rows,
             skipped_rows: header.skipped_rows,
             epochs: header.epochs,
+            seen: header.seen.clone(),
         };
         let (options, calibration) = (header.options.clone(), header.calibration.clone());
         Ok(Self { options, spec, network, calibration, rate: header.rate, facts })

@@ -35,6 +35,7 @@ mod options;
 #[cfg(test)]
 mod tests;
 mod training;
+mod update;
 mod watch;
 
 pub use model::TabularModel;

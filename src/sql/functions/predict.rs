@@ -41,8 +41,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
             each(&context, "PREDICT_PROBA", (args, rows), &mut |reference, model, batch, members| {
                 let (names, probabilities) = of_classes(reference, model)?.predict_proba(batch)?;
                 for (&row, said) in members.iter().zip(probabilities.chunks_exact(names.len().max(1))) {
-                    let said: Map<String, Value> =
-                        names.iter().cloned().zip(said.iter().map(|p| json!(rounded(*p)))).collect();
+                    let said: Map<String, Value> = names.iter().cloned().zip(said.iter().map(|p| json!(p))).collect();
                     answers[row] = Some(Value::Object(said).to_string());
                 }
                 Ok(())
@@ -51,11 +50,6 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
         }),
         _ => return None,
     })
-}
-
-/// A probability in six places, which is what a float tells of it.
-fn rounded(probability: f32) -> f64 {
-    (f64::from(probability) * 1e6).round() / 1e6
 }
 
 /// The model, which must be one over rows: of a click model PREDICT gives the probability.

@@ -66,6 +66,8 @@ const STEWARD: &[Own] = &[
     ("lineage_events", RECORD, true, &[]),
     ("repair", TEXT, false, &[("value", TEXT), ("semantic_type", TEXT)]),
     ("repair_plan", RECORD, true, &[("relation", TEXT)]),
+    ("model_metrics", RECORD, true, &[("model", TEXT)]),
+    ("drift", RECORD, true, &[("model", TEXT)]),
 ];
 
 const INT4: u32 = 23;
