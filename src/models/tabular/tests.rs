@@ -143,7 +143,7 @@ fn classes_are_told_apart_two_or_more() -> Result<()> {
         let asked = of(&unseen, &["weight", "colour"]);
         let labels = model.predict_label(&asked)?;
         let (names, probabilities) = model.predict_proba(&asked)?;
-        let sums = probabilities.chunks_exact(names.len()).map(|row| row.iter().sum::<f32>());
+        let sums = probabilities.chunks_exact(names.len()).map(|row| row.iter().sum::<f64>());
         assert!(sums.into_iter().all(|sum| (sum - 1.0).abs() < 1e-5), "{name}");
         if label == "sold" {
             assert_eq!(names, ["false", "true"]);
