@@ -32,6 +32,14 @@ pub const FORMAT_VERSION_REPAIRS: u8 = 12;
 /// The version of the audit log's head, and of what names its files, once blocks lie in files: a program that does not know of them would remove
 /// them as nobody's.
 pub const FORMAT_VERSION_ARCHIVE: u8 = 13;
+/// The version of facts that a program must not read which knows no updates of models: it would forget what guards them.
+pub const FORMAT_VERSION_LIVES: u8 = 15;
+/// Updates of a model whose figures are kept.
+pub const MODEL_UPDATES_KEPT: usize = 500;
+/// Updates whose figures a guard takes together as what a model is wont to do, and the rows of an update from which it judges.
+pub const MODEL_GUARD_UPDATES: usize = 5;
+/// See [`MODEL_GUARD_UPDATES`].
+pub const MODEL_GUARD_ROWS_MIN: u64 = 100;
 /// Cells that are looked at for repairs at once.
 pub const REPAIR_CELLS_MAX: usize = 40_000_000;
 /// Rows that one REPAIR TABLE changes, and the least confidence of what it changes, unless it is told otherwise.

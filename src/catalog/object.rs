@@ -9,6 +9,7 @@ use super::function::Function;
 use super::grant::{DefaultRights, Grant};
 use super::index::{PlainIndex, UniqueIndex};
 use super::materialized::Materialized;
+use super::model::Model;
 use super::repairs::RepairsOf;
 use super::row_policy::RowPolicy;
 use super::rule::{QualityRule, QualityRun};
@@ -137,6 +138,11 @@ pub struct Table {
     /// The table whose repairs are kept here: who may see a column of that may see what was repaired in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repairs_of: Option<RepairsOf>,
+}
+
+/// Whether nothing need be kept of a number.
+pub(super) fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A column of a table.
@@ -329,80 +335,6 @@ impl MaskingPolicy {
         let numeric = |data_type: &SqlType| matches!(data_type, SqlType::Numeric(..));
         self.data_type.arrow() == column.arrow() || numeric(&self.data_type) && numeric(column)
     }
-}
-
-/// A trained model with its versions.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Model {
-    /// Name.
-    pub name: String,
-    /// Who owns it.
-    pub owner: ObjectId,
-    /// `model_type`.
-    pub model_type: String,
-    /// OPTIONS as given for the newest version.
-    pub options: BTreeMap<String, String>,
-    /// Versions, oldest first.
-    pub versions: Vec<ModelVersion>,
-    /// The version that predictions use.
-    pub deployed: u32,
-    /// Rights given away.
-    pub grants: Vec<Grant>,
-    /// Relations that the newest version learnt from; [`ObjectId::MAX`] for one that was gone when the model came from another
-    /// database.
-    pub trained_on: Vec<ObjectId>,
-    /// The highest number of a version that was dropped, which no other gets; 0 if there is none.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub dropped: u32,
-}
-
-/// Whether nothing need be kept of a number.
-fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
-impl Model {
-    /// The highest number that a version has or had; 0 before the first.
-    pub fn newest(&self) -> u32 {
-        self.versions.last().map_or(0, |version| version.number).max(self.dropped)
-    }
-
-    /// The options of a version, if they are known.
-    pub fn options_of<'a>(&'a self, version: &'a ModelVersion) -> Option<&'a BTreeMap<String, String>> {
-        let newest = self.versions.last().is_some_and(|last| last.number == version.number);
-        match version.options.is_empty() {
-            false => Some(&version.options),
-            true => newest.then_some(&self.options),
-        }
-    }
-}
-
-/// One training of a model.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ModelVersion {
-    /// 1, 2, 3...
-    pub number: u32,
-    /// The sealed file of its weights.
-    pub file: u64,
-    /// Bytes of the weights.
-    pub bytes: u64,
-    /// The training query.
-    pub query: String,
-    /// OPTIONS as given for it; empty in one from before they were kept.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub options: BTreeMap<String, String>,
-    /// Commit whose data it saw.
-    pub snapshot: u64,
-    /// Rows it learnt from.
-    pub rows: u64,
-    /// Seconds of training.
-    #[serde(deserialize_with = "super::exact::one")]
-    pub seconds: f64,
-    /// Evaluation on rows it had not seen: metric, segment, value, rows.
-    #[serde(deserialize_with = "super::exact::metrics")]
-    pub metrics: Vec<(String, String, f64, u64)>,
-    /// Milliseconds since 1970.
-    pub created_ms: i64,
 }
 
 /// A place outside that holds assets.

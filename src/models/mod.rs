@@ -20,6 +20,7 @@
 
 pub mod ctr;
 pub mod device;
+pub mod drift;
 pub mod encoder;
 pub mod evaluation;
 mod exact;
@@ -36,11 +37,12 @@ mod trained;
 mod weights;
 
 pub use ctr::{Architecture, CalibrationMethod, CtrModel, CtrOptions};
+pub use drift::{Divergence, Drift, DriftOptions, Tally, add_tally};
 pub use evaluation::{Metric, Progress};
 pub use facts::Facts;
 pub use row_quality::RowQualityModel;
 pub use rows::{Source, Split};
 pub use tabular::{TabularModel, TabularOptions, Task, Watch};
 pub use text::{TextClassifier, TextOptions};
-pub use trained::{Recipe, Trained, model_types};
+pub use trained::{Recipe, Trained, gathered, model_types};
 pub use weights::{from_safetensors, to_safetensors};

@@ -3,9 +3,10 @@
 use arrow::array::RecordBatch;
 
 use super::ctr::{CtrModel, CtrOptions};
+use super::drift::{Drift, DriftOptions, Tally};
 use super::evaluation::Metric;
 use super::facts::Facts;
-use super::features::InputColumn;
+use super::features::{FeatureSpec, InputColumn};
 use super::rows::Source;
 use super::tabular::{ModelType, TabularModel, TabularOptions, Watch};
 use super::text::{TextClassifier, TextOptions};
@@ -92,6 +93,11 @@ impl Recipe {
     }
 }
 
+fn cannot_take_steps() -> Error {
+    Error::new(Kind::Unsupported, format!("a {TEXT} model cannot be updated"))
+        .with_hint("CREATE OR REPLACE MODEL trains a version anew, on old and new rows.")
+}
+
 impl Trained {
     /// Reads what [`to_bytes`](Self::to_bytes) wrote; [`Kind::Corruption`] for anything else.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
@@ -133,7 +139,7 @@ impl Trained {
     /// that of the second, none where there is no text. `cancel` is asked between batches of texts.
     pub fn predict(&self, batch: &RecordBatch, cancel: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Option<f64>>> {
         Ok(match self {
-            Self::Ctr(model) => model.predict(batch)?.into_iter().map(|p| Some(f64::from(p))).collect(),
+            Self::Ctr(model) => model.predict(batch)?.into_iter().map(Some).collect(),
             Self::Tabular(model) => model.predict(batch)?.into_iter().map(Some).collect(),
             Self::Text(model) => model.predict(batch, cancel)?,
         })
@@ -148,6 +154,67 @@ impl Trained {
         }
     }
 
+    /// [`Kind::Unsupported`] for a type that cannot go on learning from new rows alone; the hint names the remedy.
+    pub fn must_take_steps(&self) -> Result<()> {
+        match self {
+            Self::Ctr(_) => Ok(()),
+            Self::Tabular(model) => model.must_take_steps(),
+            Self::Text(_) => Err(cannot_take_steps()),
+        }
+    }
+
+    /// The measures of `EVALUATE` on rows that the model has not seen, before it learns from them.
+    pub fn progressive(&self, batches: &[RecordBatch]) -> Result<Vec<Metric>> {
+        match self {
+            Self::Ctr(model) => model.progressive(batches),
+            Self::Tabular(model) => model.progressive(&mut { batches }),
+            Self::Text(_) => Err(cannot_take_steps()),
+        }
+    }
+
+    /// The model one step on; see [`CtrModel::updated`] and [`TabularModel::updated`].
+    pub fn updated(&self, batches: &[RecordBatch], judged: Vec<Metric>, watch: &mut Watch<'_>) -> Result<Self> {
+        Ok(match self {
+            Self::Ctr(model) => Self::Ctr(Box::new(model.updated(batches, judged, watch.progress)?)),
+            Self::Tabular(model) => Self::Tabular(Box::new(model.updated(batches, judged, watch)?)),
+            Self::Text(_) => return Err(cannot_take_steps()),
+        })
+    }
+
+    /// Whether it is known how the rows of its training are spread.
+    pub fn has_spreads(&self) -> bool {
+        self.spec().is_some_and(FeatureSpec::has_spreads)
+    }
+
+    /// Adds the rows of a batch to `to`, by the parts of each column's values in training. Columns that are missing or that the model
+    /// does not know are left out.
+    pub fn tally(&self, batch: &RecordBatch, to: &mut Tally) -> Result<()> {
+        self.spec().map_or(Ok(()), |spec| spec.tally(batch, to))
+    }
+
+    /// How far the rows of `tally` are from those of training, for each column that they had.
+    pub fn drift(&self, tally: &Tally, options: &DriftOptions) -> Vec<Drift> {
+        self.spec().map(|spec| spec.drift(tally, options)).unwrap_or_default()
+    }
+
+    /// The option `time_col`: when a row was.
+    pub fn time_col(&self) -> Option<&String> {
+        match self {
+            Self::Ctr(model) => model.options().time_col.as_ref(),
+            Self::Tabular(model) => model.options().time_col.as_ref(),
+            Self::Text(model) => model.options().time_col.as_ref(),
+        }
+    }
+
+    /// How its columns are encoded; a text has no column of its own for each of its words.
+    fn spec(&self) -> Option<&FeatureSpec> {
+        match self {
+            Self::Ctr(model) => Some(model.spec()),
+            Self::Tabular(model) => Some(model.spec()),
+            Self::Text(_) => None,
+        }
+    }
+
     /// The measures of `EVALUATE` on any rows with labels; rows without one are left out. `cancel` is asked between batches of texts.
     pub fn evaluate(&self, source: &mut dyn Source, cancel: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Metric>> {
         match self {
@@ -159,7 +226,7 @@ impl Trained {
 }
 
 /// All batches of a source.
-fn gathered(source: &mut dyn Source) -> Result<Vec<RecordBatch>> {
+pub fn gathered(source: &mut dyn Source) -> Result<Vec<RecordBatch>> {
     let mut batches = Vec::new();
     source.read(&mut |batch| {
         batches.push(batch.clone());

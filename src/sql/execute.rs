@@ -375,6 +375,7 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
             defining(session, async |ddl| statements::rename_model(ddl, &name, to)).await?;
             command("ALTER MODEL")
         }
+        Own::Model(words) => statements::model_life(session, words).await,
         Own::DropModel { name, if_exists, version } => {
             let drop = async |ddl: &mut Ddl<'_>| match version {
                 Some(version) => statements::drop_version(ddl, &name, if_exists, version),

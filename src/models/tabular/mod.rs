@@ -35,6 +35,7 @@ mod options;
 #[cfg(test)]
 mod tests;
 mod training;
+mod update;
 mod watch;
 
 pub(in crate::models) use evaluation::{classes as measured_classes, likeliest, logloss};

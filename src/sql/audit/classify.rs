@@ -28,7 +28,7 @@ fn of_own(own: &Own) -> Option<AuditAction> {
         | Own::CreateMaskingPolicy { .. }
         | Own::DropMaskingPolicy { .. } => AuditAction::Policy,
         Own::EraseClass { .. } => AuditAction::Erasure,
-        Own::CreateModel { .. } | Own::DeployModel { .. } => AuditAction::Training,
+        Own::CreateModel { .. } | Own::DeployModel { .. } | Own::Model(_) => AuditAction::Training,
         Own::RotateKey => AuditAction::Key,
         Own::CreateSource { .. }
         | Own::DropSource { .. }

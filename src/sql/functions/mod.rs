@@ -11,6 +11,7 @@ mod classify;
 mod classify_options;
 mod classify_trained;
 mod domain;
+mod drift;
 mod enumeration;
 mod evaluate;
 mod lineage;
@@ -131,6 +132,8 @@ pub fn reads_by_name(name: &str, context: &Arc<Context>) -> bool {
         "text_search",
         "evaluate",
         "feature_importance",
+        "model_metrics",
+        "drift",
         "quality_report",
         "classify_table",
         "repair_plan",
@@ -223,6 +226,8 @@ pub fn table(name: &str, args: &[Expr], context: &Arc<Context>) -> Result<Option
         "search" | "text_search" => search::search(args, context)?,
         "evaluate" => evaluate::evaluate(args, context)?,
         "feature_importance" => evaluate::feature_importance(args, context)?,
+        "model_metrics" => evaluate::model_metrics(args, context)?,
+        "drift" => drift::drift(args, context)?,
         "quality_report" => quality::report(args, context)?,
         "quality_failures" => rules::failures(args, context)?,
         "suggest_rules" => rules::suggest(args, context)?,
@@ -272,6 +277,8 @@ pub fn described(name: &str, args: &[Expr], context: &Arc<Context>) -> Option<Ar
         "search" | "text_search" => search::columns(),
         "evaluate" => evaluate::measures(),
         "feature_importance" => evaluate::importances(),
+        "model_metrics" => evaluate::progress(),
+        "drift" => drift::columns(),
         "quality_report" => super::system::report_columns(),
         "quality_failures" => super::quality::failure_columns(),
         "suggest_rules" => super::quality::suggestion_columns(),
@@ -292,7 +299,9 @@ pub fn described(name: &str, args: &[Expr], context: &Arc<Context>) -> Option<Ar
     for (at, arg) in args.iter().enumerate() {
         let count = at == 2 && matches!(name, "search" | "text_search" | "quality_failures" | "suggest_labels");
         let count = count || at == 3 && name == "lineage";
-        context.params.note(&parameters::of_type(arg.clone(), if count { &SqlType::Int4 } else { &SqlType::Text }));
+        let length = at == 1 && name == "model_metrics" || at == 2 && name == "drift";
+        let sql_type = if length { &SqlType::Interval } else { &SqlType::Text };
+        context.params.note(&parameters::of_type(arg.clone(), if count { &SqlType::Int4 } else { sql_type }));
     }
     Some(super::system::rows::RowsTable::make(columns, || Ok(Vec::new())))
 }

@@ -43,8 +43,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
                 let (names, said) = probabilities(&context, reference, model, batch)?;
                 for (&row, said) in members.iter().zip(said) {
                     let Some(said) = said else { continue };
-                    let said: Map<String, Value> =
-                        names.iter().cloned().zip(said.iter().map(|p| json!(rounded(*p)))).collect();
+                    let said: Map<String, Value> = names.iter().cloned().zip(said.iter().map(|p| json!(p))).collect();
                     answers[row] = Some(Value::Object(said).to_string());
                 }
                 Ok(())
@@ -53,11 +52,6 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
         }),
         _ => return None,
     })
-}
-
-/// A probability in six places, which is what a float tells of it.
-fn rounded(probability: f32) -> f64 {
-    (f64::from(probability) * 1e6).round() / 1e6
 }
 
 /// The class of each row, by a model that has classes; none where there is no text to classify.
@@ -70,7 +64,7 @@ fn labels(context: &Context, reference: &str, model: &Trained, batch: &RecordBat
 }
 
 /// The names of a model's classes and how probable each is for each row.
-type Probabilities<'a> = (&'a [String], Vec<Option<Vec<f32>>>);
+type Probabilities<'a> = (&'a [String], Vec<Option<Vec<f64>>>);
 
 fn probabilities<'a>(
     context: &Context,
@@ -83,7 +77,11 @@ fn probabilities<'a>(
             let (names, said) = model.predict_proba(batch)?;
             Ok((names, said.chunks_exact(names.len().max(1)).map(|row| Some(row.to_vec())).collect()))
         }
-        Trained::Text(model) => Ok((model.labels(), model.predict_proba(batch, &|| context.cancel.is_cancelled())?)),
+        Trained::Text(model) => {
+            let said = model.predict_proba(batch, &|| context.cancel.is_cancelled())?;
+            let doubles = |row: Vec<f32>| row.into_iter().map(f64::from).collect();
+            Ok((model.labels(), said.into_iter().map(|row| row.map(doubles)).collect()))
+        }
         other => Err(no_classes(reference, other)),
     }
 }

@@ -17,6 +17,7 @@ mod keeping;
 mod kept;
 mod locks;
 pub mod merge;
+mod model;
 mod operate;
 mod own;
 mod refused;
@@ -45,6 +46,7 @@ pub use domain::{DomainChange, DomainPart, DomainWords};
 pub use keeping::{Keeping, Kept as KeepingWords};
 pub use kept::Kept;
 pub use locks::{Strength, strength};
+pub use model::ModelWords;
 pub use operate::Operate;
 pub use own::{AssetTarget, DefaultTarget, GrantTarget, Inventory, OpenRight, Own, Relation, RoleOption, TagTarget};
 

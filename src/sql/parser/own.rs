@@ -7,6 +7,7 @@ use super::cursor::{self, Cursor};
 use super::define::{self, Define};
 use super::grant;
 use super::kept::{self, Kept};
+use super::model::{self, ModelWords};
 use super::operate::{self, Operate};
 use super::repair::{self, RepairWords};
 use super::role;
@@ -47,6 +48,8 @@ pub enum Own {
     DeployModel { name: String, version: Option<u32> },
     /// `ALTER MODEL ... RENAME TO`
     RenameModel { name: String, to: String },
+    /// What becomes of a trained model
+    Model(ModelWords),
     /// `DROP MODEL`; with a version that one alone
     DropModel { name: String, if_exists: bool, version: Option<u32> },
     /// `CREATE TAG`
@@ -401,6 +404,9 @@ fn alter(words: &mut Words) -> Result<Option<Own>> {
         }
         if words.take(&["RENAME", "TO"]) {
             return Ok(Some(Own::RenameModel { name, to: words.name()? }));
+        }
+        if let Some(words) = model::alter(words, &name)? {
+            return Ok(Some(Own::Model(words)));
         }
         words.expect(&["DEPLOY", "VERSION"])?;
         return Ok(Some(Own::DeployModel { name, version: Some(version(words)?) }));

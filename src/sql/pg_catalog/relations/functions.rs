@@ -69,6 +69,8 @@ const STEWARD: &[Own] = &[
     ("suggest_labels", RECORD, true, &[("relation", TEXT), ("model", TEXT)]),
     ("dedupe", RECORD, true, &[("relation", TEXT)]),
     ("match", RECORD, true, &[("left", TEXT), ("right", TEXT)]),
+    ("model_metrics", RECORD, true, &[("model", TEXT)]),
+    ("drift", RECORD, true, &[("model", TEXT)]),
 ];
 
 const INT4: u32 = 23;
