@@ -44,7 +44,7 @@ pub use lineage::{Edge, Flow, FlowKind, Gone, Influence, LineageChange, Place, c
 pub use materialized::{Materialized, Origin};
 pub use object::{
     Class, Column, ColumnClass, FIRST_USER_ID, Finding, Index, KeyConstraint, MaskingPolicy, Model, ModelVersion,
-    Object, ObjectId, PUBLIC, Role, Schema, Source, Table, Tag, TagSource, TagUse, View, relation_key,
+    Object, ObjectId, PUBLIC, Role, Schema, Secret, Source, Table, Tag, TagSource, TagUse, View, relation_key,
 };
 pub use repairs::RepairsOf;
 pub use row_policy::{PolicyCommand, RowPolicy};
