@@ -111,11 +111,13 @@ pub(super) fn sniff(root: &Path, path: &Path, options: &FileOptions) -> (Form, S
 /// The form of what gzip has packed: texts are read, nothing else.
 fn packed(root: &Path, path: &Path, options: &FileOptions) -> (Form, String) {
     let mut head = Vec::new();
-    let content = input::content(root, path).ok();
-    let read = content.and_then(|content| content.take(SOURCE_SNIFF_BYTES as u64).read_to_end(&mut head).ok());
-    match read.map(|_| by_head(&head, &extension(&input::unpacked_name(path)), options)) {
-        Some((Form::Image | Form::Parquet | Form::Xlsx | Form::Unknown, _)) | None => (Form::Unknown, "gzip".into()),
-        Some(told) => told,
+    if let Ok(content) = input::content(root, path) {
+        // Where it is damaged what comes before tells the form, and a scan the damage.
+        _ = content.take(SOURCE_SNIFF_BYTES as u64).read_to_end(&mut head);
+    }
+    match by_head(&head, &extension(&input::unpacked_name(path)), options) {
+        (Form::Image | Form::Parquet | Form::Xlsx | Form::Unknown, _) => (Form::Unknown, "gzip".into()),
+        told => told,
     }
 }
 
