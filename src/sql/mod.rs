@@ -28,8 +28,6 @@ mod ddl;
 mod define;
 mod describe;
 mod dml;
-mod engine_words;
-mod error;
 mod execute;
 mod explaining;
 pub mod export;
@@ -42,7 +40,6 @@ mod locking;
 mod logins;
 mod lookup;
 mod memory;
-mod missing;
 mod model_calls;
 mod model_card;
 mod models;
@@ -79,6 +76,8 @@ mod temporary;
 mod text_indexes;
 mod types;
 mod values;
+
+use crate::wording::{self as error, missing};
 
 pub use activity::{Connection, Encryption, Stop};
 pub use audit::Visit;
