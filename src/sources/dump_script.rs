@@ -210,6 +210,8 @@ impl Dump {
                 Word::Sign(b')') => depth -= 1,
                 Word::Sign(b',') if depth == 0 => break true,
                 Word::Name(word) if depth == 0 => kind.push(word.to_ascii_lowercase()),
+                // Some write types in quotes, too.
+                Word::Quoted(word) if depth == 0 && kind.is_empty() => kind.push(word.to_ascii_lowercase()),
                 Word::Number(number) if depth == 1 && kind.len() == 1 => numbers.push(number),
                 Word::End => return Err(self.words.broken("a table's definition does not end")),
                 _ => {}

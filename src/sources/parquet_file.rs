@@ -27,7 +27,7 @@ use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
-use parquet::basic::{ConvertedType, LogicalType, Type as PhysicalType};
+use parquet::basic::{Compression, ConvertedType, LogicalType, Type as PhysicalType};
 use std::collections::HashMap;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -224,6 +224,7 @@ impl ParquetRows {
             }
         }
         let groups = groups(&metadata, &layout, filters);
+        packed(&metadata, &groups, wanted, &shown)?;
         let rows: i64 =
             groups.iter().filter_map(|group| metadata.metadata().row_groups().get(*group)).map(|g| g.num_rows()).sum();
         let rows = usize::try_from(rows).map_err(|_| broken(&shown, "a row group has a negative number of rows"))?;
@@ -329,6 +330,27 @@ fn batch(schema: &SchemaRef, arrays: Vec<ArrayRef>, rows: usize) -> Result<Recor
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(schema.clone(), arrays, &options)
         .map_err(|error| Error::internal(format!("columns of a source do not agree: {error}")))
+}
+
+/// Refuses what is packed in a way that is not read.
+fn packed(metadata: &ArrowReaderMetadata, groups: &[usize], wanted: &[usize], shown: &str) -> Result<()> {
+    let schema = metadata.parquet_schema();
+    for group in groups.iter().filter_map(|group| metadata.metadata().row_groups().get(*group)) {
+        for (leaf, chunk) in group.columns().iter().enumerate() {
+            let is_read =
+                matches!(chunk.compression(), Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::ZSTD(_));
+            if !is_read && leaf < schema.num_columns() && wanted.contains(&schema.get_column_root_idx(leaf)) {
+                let (name, how) = (schema.get_column_root(leaf).name(), chunk.compression());
+                let how = format!("{how:?}").split('(').next().unwrap_or_default().to_ascii_lowercase();
+                return Err(Error::new(
+                    Kind::Unsupported,
+                    format!("{shown}: column \"{name}\" is packed with {how}, which is not read"),
+                )
+                .with_hint("Write the file with snappy or zstd, or without compression."));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn has_nanoseconds(data_type: &DataType) -> bool {

@@ -139,6 +139,7 @@ async fn listed(
     for (table, kind) in tables.iter_mut().zip(kinds) {
         let mut hash = Fnv::new();
         hash.write(options.shown().as_bytes());
+        hash.write(table.name.as_bytes());
         for column in &table.columns {
             hash.write(column.name.as_bytes());
             hash.write(column.type_name.as_bytes());

@@ -77,7 +77,9 @@ fn failed(options: &RemoteOptions, what: &str, error: &tokio_postgres::Error) ->
     let Some(told) = error.as_db_error() else {
         // Such errors are of the network and the handshake, and tell no value.
         let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        let lost = format!("cannot read {what} of {place}: {error}").replace(&cause, "") + &cause;
+        let told = error.to_string();
+        let lost = if told.ends_with(&cause) { told } else { told + &cause };
+        let lost = format!("cannot reach {place}: {lost}");
         return Error::new(Kind::ForeignConnection, lost)
             .with_hint("Is the server there, and are host, port and sslmode of the source right?");
     };
