@@ -134,13 +134,10 @@ pub(super) fn inspect(place: &Place, options: &FileOptions, table: Option<&str>)
     let named = names::columns(&given, options.normalize_names);
     let kind = |(declared, (guess, holds)): (Option<Type>, &(Guess, bool))| match declared {
         _ if options.all_varchar => Type::Text,
-        Some(kind) => {
-            if *holds {
-                kind
-            } else {
-                Type::Text
-            }
-        }
+        Some(kind) if *holds => kind,
+        // 7/4/1996 is a day, in another order than is usual.
+        Some(Type::Date(_) | Type::Timestamp(_) | Type::TimestampTz(_)) => guess.decide_moment(),
+        Some(_) => Type::Text,
         None => guess.decide(),
     };
     let specs = named.into_iter().zip(columns.iter().map(|(_, kind)| *kind).zip(&guesses));

@@ -418,7 +418,8 @@ fn declared(kind: &[String], numbers: &[String]) -> Option<Type> {
             let places: i8 = numbers.get(1).map_or(Some(0), |places| places.parse().ok())?;
             Type::Decimal(digits, Some(places).filter(|places| i16::from(*places) <= i16::from(digits))?)
         }
-        "boolean" | "bool" => Type::Bool,
+        "boolean" | "bool" | "bit" => Type::Bool,
+        "money" | "smallmoney" => return None,
         "date" => Type::Date(Order::Year),
         "timestamptz" => Type::TimestampTz(Order::Year),
         "timestamp" if has("with") && has("zone") && !has("without") => Type::TimestampTz(Order::Year),
