@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio_postgres::{CancelToken, Client, Config, NoTls};
 
 /// What every session is told first: texts of values look the same whatever that server's own settings are.
-const SETTINGS: &str = "SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; SET timezone = 'UTC'; \
+const SETTINGS: &str = "SET datestyle = 'ISO'; SET intervalstyle = 'postgres'; SET timezone = 'UTC'; \
                         SET extra_float_digits = 3; SET bytea_output = 'hex'; SET search_path = pg_catalog";
 /// Answers that may wait to be taken.
 const WAITING: usize = 1;

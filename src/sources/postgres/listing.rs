@@ -6,6 +6,7 @@ use crate::config::SOURCE_FILES_MAX;
 use crate::error::{Error, Kind, Result};
 use crate::sources::Predicate;
 use crate::sources::input::Fnv;
+use std::time::{SystemTime, UNIX_EPOCH};
 use tokio_postgres::SimpleQueryMessage;
 
 /// A column of a table there.
@@ -144,20 +145,18 @@ async fn listed(
             hash.write(column.name.as_bytes());
             hash.write(column.type_name.as_bytes());
         }
-        match changes.iter().find(|(name, ..)| *name == table.name) {
-            Some((_, bytes, count)) if kind != "v" => {
-                table.bytes = *bytes;
-                hash.write(&bytes.to_le_bytes());
-                hash.write(count.as_bytes());
+        let change = changes.iter().find(|(name, ..)| *name == table.name).filter(|_| kind != "v");
+        table.bytes = change.map_or(0, |(_, bytes, _)| *bytes);
+        match change.and_then(|(.., counts)| counts.as_ref()) {
+            Some(counts) => {
+                hash.write(&table.bytes.to_le_bytes());
+                hash.write(counts.as_bytes());
             }
-            // What a view shows may change without it: it is looked at each time.
-            _ => hash.write(
-                &std::time::SystemTime::now()
-                    .duration_since(std::time::UNIX_EPOCH)
-                    .unwrap_or_default()
-                    .as_nanos()
-                    .to_le_bytes(),
-            ),
+            // Nobody knows whether it has changed, as a view may without being touched: it is looked at each time.
+            None => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                hash.write(&now.as_nanos().to_le_bytes());
+            }
         }
         table.fingerprint = hash.finish();
     }
@@ -165,8 +164,8 @@ async fn listed(
     Ok(())
 }
 
-/// Size of each table, and the counts of changes that the server keeps. A server without such counts has none.
-async fn changes(options: &RemoteOptions, connection: &Connection) -> Vec<(String, u64, String)> {
+/// Size of each table, and the counts of changes that the server keeps, if it does.
+async fn changes(options: &RemoteOptions, connection: &Connection) -> Vec<(String, u64, Option<String>)> {
     let query = format!(
         "SELECT relname, pg_catalog.pg_total_relation_size(relid), n_tup_ins, n_tup_upd, n_tup_del \
          FROM pg_catalog.pg_stat_user_tables WHERE schemaname = {}",
@@ -175,10 +174,9 @@ async fn changes(options: &RemoteOptions, connection: &Connection) -> Vec<(Strin
     let Ok(rows) = connection.client.simple_query(&query).await else { return Vec::new() };
     let of_row = |message: &SimpleQueryMessage| {
         let SimpleQueryMessage::Row(row) = message else { return None };
-        let bytes = row.get(1)?.parse().ok()?;
-        // Without counts nobody knows whether something changed.
-        let counts = [row.get(2)?, row.get(3)?, row.get(4)?].join("/");
-        Some((row.get(0)?.to_owned(), bytes, counts))
+        let counts: Option<Vec<&str>> = (2..5).map(|at| row.get(at)).collect();
+        let bytes = row.get(1).and_then(|bytes| bytes.parse().ok()).unwrap_or(0);
+        Some((row.get(0)?.to_owned(), bytes, counts.map(|counts| counts.join("/"))))
     };
     rows.iter().filter_map(of_row).collect()
 }
