@@ -26,6 +26,8 @@ pub const FORMAT_VERSION_SMALL: u8 = 10;
 /// The version of facts that a program must not read which knows no classifiers, and not what persons said of a column's category: it would
 /// forget that.
 pub const FORMAT_VERSION_CLASSIFIERS: u8 = 11;
+/// The version of facts that a program must not read which knows no sources of other databases: it would not keep their passwords.
+pub const FORMAT_VERSION_REMOTES: u8 = 17;
 /// The version of facts, and of lineage, that a program must not read which knows no repairs: it would show old values to whom they are
 /// hidden.
 pub const FORMAT_VERSION_REPAIRS: u8 = 12;
@@ -269,6 +271,14 @@ pub const SOURCE_BATCH_BYTES: usize = 32 << 20;
 pub const SOURCE_COLUMNS_MAX: usize = 2048;
 /// Levels of nesting in JSON and XML, and of folders below a source's root.
 pub const SOURCE_DEPTH_MAX: usize = 100;
+/// Seconds that another database has to let a source in.
+pub const REMOTE_CONNECT_SECONDS: u64 = 10;
+/// Rows that a source asks another database for at once.
+pub const REMOTE_FETCH_ROWS: usize = 2000;
+/// Seconds for which the list of another database's tables is believed.
+pub const REMOTE_LIST_SECONDS: u64 = 30;
+/// Rows of another database's table that an inventory looks at, unless it is told otherwise.
+pub const REMOTE_SAMPLE_ROWS: usize = 10_000;
 /// Files that one source may hold.
 pub const SOURCE_FILES_MAX: usize = 1_000_000;
 /// Characters of visible text kept of an HTML page.

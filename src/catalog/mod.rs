@@ -46,7 +46,7 @@ pub use materialized::{Materialized, Origin};
 pub use model::{Model, ModelGuard, ModelUpdate, ModelVersion, OnGuard};
 pub use object::{
     Class, Column, ColumnClass, FIRST_USER_ID, Finding, Index, KeyConstraint, MaskingPolicy, Object, ObjectId, PUBLIC,
-    Role, Schema, Source, Table, Tag, TagSource, TagUse, View, relation_key,
+    Role, Schema, Secret, Source, Table, Tag, TagSource, TagUse, View, relation_key,
 };
 pub use repairs::RepairsOf;
 pub use row_policy::{PolicyCommand, RowPolicy};

@@ -19,7 +19,9 @@ use super::types::SqlType;
 use arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Identity of an object, given at creation and never used again; also its PostgreSQL OID.
 pub type ObjectId = u64;
@@ -342,16 +344,61 @@ impl MaskingPolicy {
 pub struct Source {
     /// Name; its assets are `name.asset`.
     pub name: String,
-    /// `files`
+    /// `files` or `postgres`
     pub source_type: String,
-    /// OPTIONS as given.
+    /// OPTIONS as given, without secrets.
     pub options: BTreeMap<String, String>,
+    /// Those of the options that nobody is shown.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, Secret>,
     /// Who owns it.
     pub owner: ObjectId,
     /// Rights given away.
     pub grants: Vec<Grant>,
     /// Tags by asset and column.
     pub tags: Vec<(String, Option<String>, TagUse)>,
+}
+
+impl Source {
+    /// Whether its assets are another database's tables.
+    pub fn is_remote(&self) -> bool {
+        self.source_type == "postgres"
+    }
+}
+
+/// A text that is kept sealed, as all facts are, and that no statement, message or log shows.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Keeps a text.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The text, for whoever must show it to the other side.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<Secret> for String {
+    fn from(secret: Secret) -> Self {
+        secret.as_str().to_owned()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
 }
 
 /// What the inventory found about one asset.

@@ -3,7 +3,7 @@
 use super::object::Object;
 use crate::config::{
     FORMAT_VERSION, FORMAT_VERSION_CLASSES, FORMAT_VERSION_CLASSIFIERS, FORMAT_VERSION_LIVES, FORMAT_VERSION_OBJECTS,
-    FORMAT_VERSION_REPAIRS, FORMAT_VERSION_RIGHTS, FORMAT_VERSION_RULES, FORMAT_VERSION_TYPES,
+    FORMAT_VERSION_REMOTES, FORMAT_VERSION_REPAIRS, FORMAT_VERSION_RIGHTS, FORMAT_VERSION_RULES, FORMAT_VERSION_TYPES,
 };
 
 impl Object {
@@ -12,6 +12,7 @@ impl Object {
         match self {
             Self::Table(table) if table.repairs_of.is_some() => FORMAT_VERSION_REPAIRS,
             Self::Model(model) if model.is_of_life() => FORMAT_VERSION_LIVES,
+            Self::Source(source) if source.is_remote() => FORMAT_VERSION_REMOTES,
             Self::Classifier(_) => FORMAT_VERSION_CLASSIFIERS,
             Self::Table(table) if table.columns.iter().any(|column| !column.verdicts.is_empty()) => {
                 FORMAT_VERSION_CLASSIFIERS

@@ -348,6 +348,10 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
             defining(session, make).await?;
             command("CREATE SOURCE")
         }
+        Own::AlterSource { name, options } => {
+            defining(session, async |ddl| statements::alter_source(ddl, &name, options)).await?;
+            command("ALTER SOURCE")
+        }
         Own::DropSource { name, if_exists, cascade } => {
             defining(session, async |ddl| statements::drop_source(ddl, &name, if_exists, cascade)).await?;
             command("DROP SOURCE")

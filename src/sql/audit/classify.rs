@@ -31,6 +31,7 @@ fn of_own(own: &Own) -> Option<AuditAction> {
         Own::CreateModel { .. } | Own::DeployModel { .. } | Own::Model(_) => AuditAction::Training,
         Own::RotateKey => AuditAction::Key,
         Own::CreateSource { .. }
+        | Own::AlterSource { .. }
         | Own::DropSource { .. }
         | Own::RefreshSource { .. }
         | Own::Inventory(_)

@@ -142,7 +142,15 @@ fn kind(object: &Object) -> (usize, bool) {
             (8, true)
         }
         // Nothing tags the assets of a source.
-        Object::Source(Source { name: _, source_type: _, options: _, owner: _, grants, tags: _not }) => {
+        Object::Source(Source {
+            name: _,
+            source_type: _,
+            options: _,
+            secrets: _untold,
+            owner: _,
+            grants,
+            tags: _not,
+        }) => {
             grants.iter().for_each(grant);
             (9, true)
         }

@@ -30,6 +30,8 @@ pub type Relation = (Option<String>, String);
 pub enum Own {
     /// `CREATE SOURCE`
     CreateSource { name: String, if_not_exists: bool, source_type: String, options: BTreeMap<String, String> },
+    /// `ALTER SOURCE name [SET] OPTIONS`
+    AlterSource { name: String, options: BTreeMap<String, String> },
     /// `DROP SOURCE`
     DropSource { name: String, if_exists: bool, cascade: bool },
     /// `REFRESH SOURCE`
@@ -256,6 +258,13 @@ pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
             words.take(&["RESTRICT"]);
             Ok(Some(Own::DropOwned { roles, cascade }))
         }
+        "ALTER" if is_source_options(words) => {
+            words.take(&["ALTER", "SOURCE"]);
+            let name = words.name()?;
+            words.take(&["SET"]);
+            words.expect(&["OPTIONS"])?;
+            Ok(Some(Own::AlterSource { name, options: words.options()? }))
+        }
         "ALTER" => alter(words),
         "DROP" => drop(words),
         "INVENTORY" => inventory(words).map(Some),
@@ -290,6 +299,13 @@ pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
         }
         _ => Ok(None),
     }
+}
+
+/// Whether options of a source are changed: `ALTER SOURCE name SET OPTIONS`, or OPTIONS alone as for PostgreSQL's servers.
+fn is_source_options(words: &Words) -> bool {
+    let word = |at: usize| words.peek(at).unwrap_or_default();
+    let at = if word(3) == "SET" { 4 } else { 3 };
+    words.ahead(&["ALTER", "SOURCE"]) && word(at) == "OPTIONS"
 }
 
 fn set_constraints(words: &mut Words) -> Result<Own> {

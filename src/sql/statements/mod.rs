@@ -29,5 +29,5 @@ pub use quality::quality;
 pub use repair::repair;
 pub use set_config::set_config;
 pub use settings::{reset, set, set_role, set_session_authorization, show};
-pub use source::{create_source, drop_source, refresh_source};
+pub use source::{alter_source, create_source, drop_source, refresh_source};
 pub use upkeep::upkeep;
