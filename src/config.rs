@@ -29,6 +29,12 @@ pub const FORMAT_VERSION_CLASSIFIERS: u8 = 11;
 /// The version of facts, and of lineage, that a program must not read which knows no repairs: it would show old values to whom they are
 /// hidden.
 pub const FORMAT_VERSION_REPAIRS: u8 = 12;
+/// The version of facts that a program must not read which knows no certificates of erasures: it would show a past that is erased.
+pub const FORMAT_VERSION_ERASURES: u8 = 16;
+/// How long FORGET SUBJECT waits for those who read what it erases, and for the keys to go; what is left then goes on by itself.
+pub const ERASURE_PATIENCE_MS: u64 = 60_000;
+/// How often an erasure that is not ended is tried again.
+pub const ERASURE_RETRY_MS: u64 = 10_000;
 /// Cells that are looked at for repairs at once.
 pub const REPAIR_CELLS_MAX: usize = 40_000_000;
 /// Rows that one REPAIR TABLE changes, and the least confidence of what it changes, unless it is told otherwise.

@@ -11,6 +11,7 @@ mod constraint;
 mod deferral;
 mod domain;
 mod enumeration;
+mod erasure;
 mod exact;
 mod function;
 mod giving;
@@ -35,6 +36,7 @@ pub use deferral::Deferral;
 pub use domain::Domain;
 use enumeration::written_name;
 pub use enumeration::{EnumType, Enumerated};
+pub use erasure::{ErasedTable, Erasure, Remainder};
 pub use exact::Exact;
 pub use function::{Argument, Function, Returns};
 pub use giving::{Right, Rights};
@@ -340,6 +342,19 @@ impl Catalog {
             Object::Table(found) => Some((id, found, found.repairs_of.as_ref()?)),
             _ => None,
         })
+    }
+
+    /// The certificates of erasures.
+    pub fn erasures(&self) -> impl Iterator<Item = (ObjectId, &Erasure)> {
+        self.class(Class::Erasure).filter_map(|(id, object)| match object {
+            Object::Erasure(erasure) => Some((id, erasure)),
+            _ => None,
+        })
+    }
+
+    /// Whether a subject was erased from a table since an earlier state: what that has of the table is not to be seen any more.
+    pub fn erased_since(&self, then: &Self, table: ObjectId) -> bool {
+        self.erasures().any(|(id, erasure)| erasure.is_of(table) && then.get(id).is_none())
     }
 
     /// The classes of sensitivity of a table.

@@ -5,6 +5,7 @@ use super::comment::Comment;
 use super::constraint::{CheckConstraint, CheckOption, ForeignKey};
 use super::domain::Domain;
 use super::enumeration::EnumType;
+use super::erasure::Erasure;
 use super::function::Function;
 use super::grant::{DefaultRights, Grant};
 use super::index::{PlainIndex, UniqueIndex};
@@ -73,6 +74,8 @@ pub enum Object {
     QualityRun(QualityRun),
     /// A classifier of the user's own.
     Classifier(Classifier),
+    /// A certificate of an erasure.
+    Erasure(Erasure),
 }
 
 /// A namespace of relations.
@@ -610,6 +613,8 @@ pub enum Class {
     QualityRun,
     /// Classifiers.
     Classifier,
+    /// Certificates of erasures, by their numbers.
+    Erasure,
 }
 
 impl Object {
@@ -637,6 +642,7 @@ impl Object {
             Self::QualityRule(o) => (Class::QualityRule, o.key()),
             Self::QualityRun(o) => (Class::QualityRun, o.key()),
             Self::Classifier(o) => (Class::Classifier, o.name.clone()),
+            Self::Erasure(o) => (Class::Erasure, o.number.clone()),
         }
     }
 
@@ -678,6 +684,7 @@ impl Object {
             Self::QualityRule(_) => "quality rule",
             Self::QualityRun(_) => "quality run",
             Self::Classifier(_) => "classifier",
+            Self::Erasure(_) => "erasure",
         }
     }
 }

@@ -4,6 +4,7 @@ use super::block;
 use super::ddl::{self, Ddl};
 use super::define;
 use super::dml::{self, Changed, Work};
+use super::erasure;
 use super::explaining;
 use super::kept_plan::Planned;
 use super::lateral;
@@ -387,6 +388,7 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
         Own::Rule(rule) => statements::quality(session, rule).await,
         Own::Classify(classify) => statements::classify(session, classify).await,
         Own::Repair(repair) => statements::repair(session, repair).await,
+        Own::Forget(words) => Box::pin(erasure::forget(session, words)).await,
         Own::Kept(kept) => statements::keep(session, kept).await,
         Own::Upkeep(upkeep) => statements::upkeep(session, upkeep).await,
         Own::Operate(Operate::SetOwner { what, if_exists, name, role }) => {

@@ -29,6 +29,7 @@ mod define;
 mod describe;
 mod dml;
 mod engine_words;
+mod erasure;
 mod error;
 mod execute;
 mod explaining;

@@ -56,7 +56,7 @@ pub use grant::{Giving, grant};
 pub use in_full::names_in_full;
 pub use index::{create_index, reindex};
 pub use keeping::keeping;
-pub use materialized::{create_materialized_view, refresh_materialized_view, works};
+pub use materialized::{create_materialized_view, empty_materialized_view, refresh_materialized_view, works};
 pub use owned::{drop_owned, reassign_owned};
 pub use owner::{Owned, set_owner};
 pub use policy::{

@@ -210,6 +210,7 @@ impl Script<'_> {
             | Object::Finding(_)
             | Object::QualityRule(_)
             | Object::QualityRun(_)
+            | Object::Erasure(_)
             | Object::ColumnClass(_) => return,
         };
         _ = writeln!(out, "ALTER {what} {name} OWNER TO {};", self.name_of(owner));

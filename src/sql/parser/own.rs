@@ -5,6 +5,7 @@ use super::classify::{self, ClassifyWords};
 use super::copy::{self, Copy};
 use super::cursor::{self, Cursor};
 use super::define::{self, Define};
+use super::forget::{self, ForgetWords};
 use super::grant;
 use super::kept::{self, Kept};
 use super::operate::{self, Operate};
@@ -113,6 +114,8 @@ pub enum Own {
     Classify(ClassifyWords),
     /// `REPAIR TABLE`, `UNDO REPAIR`
     Repair(RepairWords),
+    /// `FORGET SUBJECT`
+    Forget(ForgetWords),
     /// `ALTER SYSTEM ROTATE ENCRYPTION KEY`
     RotateKey,
 }
@@ -237,6 +240,9 @@ pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
     }
     if let Some(repair) = repair::parse(words)? {
         return Ok(Some(Own::Repair(repair)));
+    }
+    if let Some(forget) = forget::parse(words)? {
+        return Ok(Some(Own::Forget(forget)));
     }
     let first = words.peek(0).unwrap_or_default();
     match first.as_str() {
