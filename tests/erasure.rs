@@ -9,8 +9,6 @@
 //! A search that finds nothing proves little unless it would have found something: before, it must find the person in commits, in
 //! files and in removed files. And the search goes on to find the neighbours that stay.
 
-mod common;
-
 use std::path::Path;
 use stewarddb::storage::Store;
 use stewarddb::{Database, KeySource, MasterKey, Session, cell_text};
@@ -159,7 +157,6 @@ async fn what_was_cut_off_is_ended_after_the_next_start() {
     let mut reader = database.session("steward").unwrap();
     run(&mut reader, "BEGIN ISOLATION LEVEL REPEATABLE READ").await;
     run(&mut reader, "SELECT count(*) FROM people").await;
-    session.cancel_handle();
     let cancel = session.cancel_handle();
     let stopping = tokio::spawn(async move {
         tokio::time::sleep(std::time::Duration::from_secs(3)).await;
