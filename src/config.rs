@@ -29,7 +29,8 @@ pub const FORMAT_VERSION_CLASSIFIERS: u8 = 11;
 /// The version of facts, and of lineage, that a program must not read which knows no repairs: it would show old values to whom they are
 /// hidden.
 pub const FORMAT_VERSION_REPAIRS: u8 = 12;
-/// The version of facts that a program must not read which knows no certificates of erasures: it would show a past that is erased.
+/// The version of facts that a program must not read which knows no certificates of erasures, and no tags that go with values: it would show
+/// a past that is erased, and leave masks behind.
 pub const FORMAT_VERSION_ERASURES: u8 = 16;
 /// How long FORGET SUBJECT waits for those who read what it erases, and for the keys to go; what is left then goes on by itself.
 pub const ERASURE_PATIENCE_MS: u64 = 60_000;

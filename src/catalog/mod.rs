@@ -24,6 +24,7 @@ mod repairs;
 mod row_policy;
 mod rule;
 mod sequence;
+mod tag;
 mod temporary;
 mod types;
 mod version;
@@ -46,12 +47,13 @@ pub use lineage::{Edge, Flow, FlowKind, Gone, Influence, LineageChange, Place, c
 pub use materialized::{Materialized, Origin};
 pub use object::{
     Class, Column, ColumnClass, FIRST_USER_ID, Finding, Index, KeyConstraint, MaskingPolicy, Model, ModelVersion,
-    Object, ObjectId, PUBLIC, Role, Schema, Source, Table, Tag, TagSource, TagUse, View, relation_key,
+    Object, ObjectId, PUBLIC, Role, Schema, Source, Table, View, relation_key,
 };
 pub use repairs::RepairsOf;
 pub use row_policy::{PolicyCommand, RowPolicy};
 pub use rule::{MetricTest, OnViolation, QualityRule, QualityRun, Reference, RuleResult, RuleTest, Severity};
 pub use sequence::Sequence;
+pub use tag::{CONFLICT, OnConflict, Propagation, Tag, TagSource, TagUse};
 pub use temporary::{OnCommit, is_temporary, temporary_schema};
 pub use types::{ENUM_ARRAY_MARK, ENUM_MARK, SqlType, TYPE_METADATA};
 

@@ -14,6 +14,7 @@ use super::repairs::RepairsOf;
 use super::row_policy::RowPolicy;
 use super::rule::{QualityRule, QualityRun};
 use super::sequence::Sequence;
+use super::tag::{Tag, TagUse};
 use super::temporary::OnCommit;
 use super::types::SqlType;
 use arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
@@ -210,30 +211,6 @@ pub struct KeyConstraint {
     pub index: Option<UniqueIndex>,
 }
 
-/// A tag on a table or column.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TagUse {
-    /// Which tag.
-    pub tag: ObjectId,
-    /// Its value here.
-    pub value: String,
-    /// Who said so.
-    pub source: TagSource,
-    /// How sure, 0 to 1.
-    pub confidence: f64,
-}
-
-/// Who put a tag where it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TagSource {
-    /// A person.
-    Manual,
-    /// The classifier.
-    Classifier,
-    /// It came along with the data.
-    Propagated,
-}
-
 /// A named query.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct View {
@@ -295,21 +272,6 @@ pub struct Role {
     pub defaults: Vec<DefaultRights>,
 }
 
-/// A label with the policy bound to it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Tag {
-    /// Name.
-    pub name: String,
-    /// Values it may have; empty means any.
-    pub allowed_values: Vec<String>,
-    /// Masks every column that carries the tag.
-    pub mask: Option<ObjectId>,
-    /// Roles that see through it.
-    pub unmask: Vec<ObjectId>,
-    /// COMMENT.
-    pub comment: Option<String>,
-}
-
 /// How a value is shown to those who may not see it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MaskingPolicy {
@@ -357,6 +319,9 @@ pub struct Model {
     /// The highest number of a version that was dropped, which no other gets; 0 if there is none.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub dropped: u32,
+    /// Tags of the model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<TagUse>,
 }
 
 /// Whether nothing need be kept of a number.

@@ -12,6 +12,9 @@ impl Object {
         match self {
             Self::Table(table) if table.repairs_of.is_some() => FORMAT_VERSION_REPAIRS,
             Self::Erasure(_) => FORMAT_VERSION_ERASURES,
+            // It would leave masks behind.
+            Self::Tag(tag) if tag.propagate.is_some() => FORMAT_VERSION_ERASURES,
+            Self::Model(model) if !model.tags.is_empty() => FORMAT_VERSION_ERASURES,
             Self::Classifier(_) => FORMAT_VERSION_CLASSIFIERS,
             Self::Table(table) if table.columns.iter().any(|column| !column.verdicts.is_empty()) => {
                 FORMAT_VERSION_CLASSIFIERS

@@ -301,12 +301,13 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
             defining(session, async |ddl| ddl::drop_owned(ddl, &roles, cascade)).await?;
             command("DROP OWNED")
         }
-        Own::CreateTag { name, or_replace, if_not_exists, allowed_values, comment } => {
-            let make = async |ddl: &mut Ddl<'_>| {
-                ddl::create_tag(ddl, &name, or_replace, if_not_exists, allowed_values, comment)
-            };
-            defining(session, make).await?;
+        Own::CreateTag(tag) => {
+            defining(session, async |ddl| ddl::create_tag(ddl, tag)).await?;
             command("CREATE TAG")
+        }
+        Own::ModelTag { name, tag, value } => {
+            defining(session, async |ddl| statements::tag_model(ddl, &name, &tag, value)).await?;
+            command("ALTER MODEL")
         }
         Own::DropTag { name, if_exists } => {
             defining(session, async |ddl| ddl::drop_tag(ddl, &name, if_exists)).await?;

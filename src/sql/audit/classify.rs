@@ -22,7 +22,11 @@ fn of_own(own: &Own) -> Option<AuditAction> {
         | Own::ReassignOwned { .. }
         | Own::DropOwned { .. } => AuditAction::Rights,
         Own::Classify(ClassifyWords::Said { .. }) => AuditAction::Tag,
-        Own::CreateTag { .. } | Own::DropTag { .. } | Own::TagUse { .. } | Own::ColumnClass { .. } => AuditAction::Tag,
+        Own::CreateTag(_)
+        | Own::DropTag { .. }
+        | Own::TagUse { .. }
+        | Own::ModelTag { .. }
+        | Own::ColumnClass { .. } => AuditAction::Tag,
         Own::TagMask { .. }
         | Own::ColumnMask { .. }
         | Own::CreateMaskingPolicy { .. }

@@ -95,6 +95,7 @@ impl VersionIn {
                 grants: Vec::new(),
                 trained_on: Vec::new(),
                 dropped: 0,
+                tags: Vec::new(),
             };
             return Ok((self.context.database.manager.new_id(), model));
         };

@@ -99,7 +99,10 @@ fn kind(object: &Object) -> (usize, bool) {
             defaults.iter().flat_map(|defaults| &defaults.grants).for_each(grant);
             (4, true)
         }
-        Object::Tag(Tag { name: _, allowed_values: _, mask: _, unmask: _, comment: _ }) => (5, true),
+        Object::Tag(tag) => {
+            let Tag { name: _, allowed_values: _, mask: _, unmask: _, comment: _, propagate: _, on_conflict: _ } = tag;
+            (5, true)
+        }
         Object::MaskingPolicy(MaskingPolicy { name: _, argument: _, data_type: _, body: _, owner: _ }) => (6, true),
         Object::RowPolicy(policy) => {
             let RowPolicy { name: _, table: _, roles: _, using: _, check: _, permissive: _, command: _ } = policy;
@@ -117,7 +120,9 @@ fn kind(object: &Object) -> (usize, bool) {
                 trained_on: _,
                 // A number that is free again where all begins anew.
                 dropped: _not,
+                tags,
             } = model;
+            tags.iter().for_each(tag_use);
             for version in versions {
                 let ModelVersion {
                     number: _,

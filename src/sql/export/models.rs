@@ -51,5 +51,6 @@ impl Script<'_> {
             _ = writeln!(out, "ALTER MODEL {name} DEPLOY VERSION {};", model.deployed);
         }
         self.grants(out, &model.grants, &format!("MODEL {name}"));
+        model.tags.iter().for_each(|used| self.tag_use(out, &format!("MODEL {name}"), used));
     }
 }

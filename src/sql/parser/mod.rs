@@ -29,6 +29,7 @@ mod spelling;
 mod subscripts;
 mod symmetric;
 mod table;
+mod tag;
 mod tokens;
 mod trimmed;
 mod type_names;
@@ -54,6 +55,7 @@ pub use repair::{RepairWords, UndoneRepair};
 pub use rule::{NewRule, NewTest, RuleChange, RuleWords, Violation, full_name, referred};
 pub use sequence::SequenceOption;
 pub use spelling::{Beside, Like, Overriding, overriding};
+pub use tag::{NewTag, TagWithin};
 pub use tokens::{cut_name, long_names};
 pub use unions::tree;
 

@@ -5,6 +5,7 @@
 
 mod assets;
 mod audit;
+mod carried;
 mod classifiers;
 pub mod encryption;
 mod erasures;
