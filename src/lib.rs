@@ -9,20 +9,13 @@
     rustdoc::private_intra_doc_links,
     reason = "front pages of rooms lead through their private files; read them with --document-private-items"
 )]
-pub mod catalog;
 pub mod cli;
-pub mod config;
-pub mod crypto;
-pub mod encoding;
-pub mod error;
-pub mod governance;
-pub mod models;
-pub mod search;
 pub mod server;
-pub mod sources;
 pub mod sql;
-pub mod storage;
-pub mod txn;
+
+pub use stewarddb_core::{
+    catalog, config, crypto, encoding, error, fail, governance, models, search, sources, storage, txn, wording,
+};
 
 pub use arrow;
 pub use crypto::{KeySource, MasterKey};

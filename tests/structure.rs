@@ -1,7 +1,7 @@
 //! The house keeps its order: which room may use which, which outside library belongs to whom, and a tidy tree.
 //!
-//! What could go wrong: inside one crate the compiler lets any module use any other, and one arrow backwards ties rooms
-//! into a knot that nobody unties later. So this test reads the sources: it resolves every `crate::NAME` (through the
+//! What could go wrong: inside a crate (there are two: `core.rs`, `lib.rs`) the compiler lets any module use any other, and
+//! one arrow backwards ties rooms into a knot that nobody unties later. So this test reads the sources: it resolves every `crate::NAME` (through the
 //! re-exports of `lib.rs`) to a room, and every `LIBRARY::` to its owner. Comments may speak of any room.
 //!
 //! An exception stands in a list here with its reason, and must still be needed.
@@ -11,13 +11,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms, lowest first: each may use those before it.
-const ROOMS: [&str; 14] = [
+const ROOMS: [&str; 15] = [
     "error",
     "config",
     "encoding",
     "crypto",
     "storage",
     "catalog",
+    "wording",
     "txn",
     "search",
     "models",
@@ -39,6 +40,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("models", &["candle_core", "candle_nn", "gemm", "tokenizers", "rayon"]),
     ("encoding", &["encoding_rs"]),
     ("sources", &["csv", "quick_xml", "scraper", "imagesize", "chardetng"]),
+    ("wording", &["datafusion_common", "sqlparser"]),
     ("sql", &["datafusion", "datafusion_functions_json", "parquet"]),
     ("server", &["pgwire", "tokio_rustls", "x509_certificate"]),
     ("cli", &["clap", "tracing_subscriber"]),
@@ -70,12 +72,12 @@ struct Source {
 }
 
 impl Source {
-    /// The room it belongs to; none for `lib.rs` and `main.rs`, which may name every room.
+    /// The room it belongs to; none for `lib.rs`, `core.rs` and `main.rs`, which may name every room.
     fn room(&self) -> Option<&str> {
         let rest = self.path.strip_prefix("src/")?;
         let first = rest.split('/').next()?;
         let first = first.strip_suffix(".rs").unwrap_or(first);
-        (!matches!(first, "lib" | "main")).then_some(first)
+        (!matches!(first, "lib" | "core" | "main")).then_some(first)
     }
 
     /// The text without comments. A `//` within a string is taken for one too, which hides at most the rest of that line.

@@ -28,9 +28,7 @@ mod ddl;
 mod define;
 mod describe;
 mod dml;
-mod engine_words;
 mod erasure;
-mod error;
 mod execute;
 mod explaining;
 pub mod export;
@@ -43,7 +41,6 @@ mod locking;
 mod logins;
 mod lookup;
 mod memory;
-mod missing;
 mod model_calls;
 mod model_card;
 mod models;
@@ -80,6 +77,8 @@ mod temporary;
 mod text_indexes;
 mod types;
 mod values;
+
+use crate::wording::{self as error, missing};
 
 pub use activity::{Connection, Encryption, Stop};
 pub use audit::Visit;

@@ -9,6 +9,7 @@ use super::types::sql_type;
 use super::values::shown;
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
+pub use crate::wording::hidden::{HIDDEN, hidden, shown_as};
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
@@ -19,11 +20,6 @@ use datafusion::sql::sqlparser::ast::{
 use futures::StreamExt;
 use std::collections::HashSet;
 use std::sync::Arc;
-
-/// Begins the name that an item of a query has in the plan where its own will not do; the item's number follows.
-pub const HIDDEN: char = '\u{1}';
-/// Before what a hidden name is shown as.
-const SHOWN: char = '\u{2}';
 
 /// The schema of a query's result with PostgreSQL's names, where its text tells them.
 pub fn named(query: &Query, schema: &SchemaRef) -> SchemaRef {
@@ -46,16 +42,6 @@ pub fn named(query: &Query, schema: &SchemaRef) -> SchemaRef {
         }
     });
     Arc::new(Schema::new(fields.collect::<Vec<Arc<Field>>>()))
-}
-
-/// A name that nobody writes for a column that is shown under `name`: that of place `at`.
-pub fn hidden(at: usize, name: &str) -> String {
-    format!("{HIDDEN}{at}{SHOWN}{name}")
-}
-
-/// What is shown of a name, if it is a hidden one of [`hidden`].
-pub fn shown_as(name: &str) -> Option<&str> {
-    name.strip_prefix(HIDDEN)?.split_once(SHOWN).map(|(_, shown)| shown)
 }
 
 /// The name of a column as its query has it: the engine numbers the second of one name, `code:1`.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// `AUDIT_VERIFY()`: computes the chain anew; one row.
 pub fn verify(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
     if !args.is_empty() {
-        return Err(super::undefined("audit_verify with arguments"));
+        return Err(crate::wording::missing::named("audit_verify with arguments"));
     }
     context.must_be_superuser("verify the audit log")?;
     let context = context.clone();

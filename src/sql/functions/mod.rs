@@ -44,7 +44,7 @@ use super::missing;
 use super::parameters::{self, Parameters};
 use super::parser::last;
 use crate::catalog::SqlType;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use arrow::datatypes::DataType;
 use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::TreeNode;
@@ -337,15 +337,6 @@ pub fn names_volatile(node: &impl ast::Visit) -> bool {
         _ => ControlFlow::Continue(()),
     });
     found.is_break()
-}
-
-/// The error for a function that is not there.
-pub fn undefined(name: &str) -> Error {
-    if super::semantics::is_window(name) {
-        return Error::new(Kind::WrongObject, format!("window function {name} requires an OVER clause"));
-    }
-    Error::new(Kind::UndefinedFunction, format!("function {name} does not exist"))
-        .with_hint("No function matches the given name. docs/sql.md lists Steward's functions.")
 }
 
 /// The error for a table function that is not there.

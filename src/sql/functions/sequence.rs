@@ -99,7 +99,7 @@ impl Counting {
         if self.name == "lastval" {
             return Ok(Arc::new(Int64Array::from(vec![sequences::latest(context)?; rows])));
         }
-        let Some(names) = arrays.first() else { return Err(super::undefined(self.name)) };
+        let Some(names) = arrays.first() else { return Err(crate::wording::missing::named(self.name)) };
         let names = args::texts(names)?;
         if self.name == "nextval"
             && names.null_count() == 0

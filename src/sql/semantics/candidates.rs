@@ -219,7 +219,7 @@ pub static AGGREGATES: LazyLock<Declared> = LazyLock::new(|| read(super::signatu
 
 /// Whether a function of PostgreSQL's makes one value of one row, and nothing else is called so.
 pub fn is_scalar(name: &str) -> bool {
-    FUNCTIONS.contains_key(name) && !AGGREGATES.contains_key(name) && !super::windows::is_window(name)
+    FUNCTIONS.contains_key(name) && !AGGREGATES.contains_key(name) && !super::super::missing::is_window(name)
 }
 
 /// The function of several that takes such arguments.

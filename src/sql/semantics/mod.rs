@@ -93,7 +93,6 @@ pub use resolve::{is_unknown as is_open_literal, lend_as, resolve, resolve_argum
 pub use rules::rules;
 pub use session_zone::SessionZone;
 pub use wide::WIDE;
-pub use windows::is_window;
 
 use datafusion::common::{DFSchema, Result as DfResult};
 use datafusion::logical_expr::LogicalPlan;

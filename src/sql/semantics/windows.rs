@@ -4,37 +4,18 @@ use super::super::missing;
 use super::super::values::read_one;
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
+use crate::wording::missing::WINDOW_FUNCTIONS;
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::planner::{PlannerResult, RawWindowExpr};
 use datafusion::logical_expr::{Expr, WindowFunctionDefinition, lit, when};
-
-/// Window functions, with the least and the most arguments that they take, and the place of the one that is a whole number.
-const FUNCTIONS: &[(&str, usize, usize, Option<usize>)] = &[
-    ("cume_dist", 0, 0, None),
-    ("dense_rank", 0, 0, None),
-    ("first_value", 1, 1, None),
-    ("lag", 1, 3, Some(1)),
-    ("last_value", 1, 1, None),
-    ("lead", 1, 3, Some(1)),
-    ("nth_value", 2, 2, Some(1)),
-    ("ntile", 1, 1, Some(0)),
-    ("percent_rank", 0, 0, None),
-    ("rank", 0, 0, None),
-    ("row_number", 0, 0, None),
-];
-
-/// Whether a name is that of a window function.
-pub fn is_window(name: &str) -> bool {
-    FUNCTIONS.iter().any(|(known, ..)| *known == name)
-}
 
 /// The call with a quoted number read as one; what stands for it where that number is NULL.
 pub fn checked(mut call: RawWindowExpr) -> Result<PlannerResult<RawWindowExpr>> {
     let original = |call| Ok(PlannerResult::Original(call));
     let WindowFunctionDefinition::WindowUDF(function) = &call.func_def else { return original(call) };
     let name = function.name().to_owned();
-    let Some((_, least, most, whole)) = FUNCTIONS.iter().find(|(known, ..)| *known == name) else {
+    let Some((_, least, most, whole)) = WINDOW_FUNCTIONS.iter().find(|(known, ..)| *known == name) else {
         return original(call);
     };
     let count = call.args.len();

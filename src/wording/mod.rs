@@ -1,12 +1,14 @@
 //! From the engine's errors to ours: meaning, PostgreSQL's wording, place in the statement.
 
-use super::engine_words;
-use super::names;
+mod engine;
+pub mod hidden;
+pub mod missing;
+
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind};
 use arrow::error::ArrowError;
-use datafusion::common::{Column, DataFusionError, SchemaError};
-use datafusion::sql::sqlparser::parser::ParserError;
+use datafusion_common::{Column, DataFusionError, SchemaError};
+use sqlparser::parser::ParserError;
 
 impl From<Error> for DataFusionError {
     fn from(error: Error) -> Self {
@@ -69,8 +71,8 @@ fn unsupported(message: &str) -> Error {
             Error::new(Kind::Unsupported, "a subquery is not supported at this place")
                 .with_hint("Join with it, or compute it in a WITH query.")
         }
-        _ => engine_words::translated(message)
-            .unwrap_or_else(|| Error::new(Kind::Unsupported, engine_words::plain(&first_line(message)))),
+        _ => engine::translated(message)
+            .unwrap_or_else(|| Error::new(Kind::Unsupported, engine::plain(&first_line(message)))),
     }
 }
 
@@ -211,9 +213,9 @@ fn cast(message: &str) -> Error {
         return Error::new(Kind::InvalidText, "invalid input syntax").with_detail(message);
     }
     if message.contains("Casting from") || message.contains("not supported") {
-        return Error::new(Kind::DatatypeMismatch, engine_words::plain(&message));
+        return Error::new(Kind::DatatypeMismatch, engine::plain(&message));
     }
-    Error::new(Kind::InvalidText, engine_words::plain(&message))
+    Error::new(Kind::InvalidText, engine::plain(&message))
 }
 
 /// The error for a cast that PostgreSQL has not.
@@ -241,7 +243,8 @@ fn schema(error: &SchemaError) -> Error {
                 (Some(said), Some(of)) => said.table() == of.table(),
                 (said, _) => said.is_none(),
             };
-            if valid_fields.iter().filter(same).any(|valid| names::shown_as(&valid.name) == Some(field.name.as_str())) {
+            if valid_fields.iter().filter(same).any(|valid| hidden::shown_as(&valid.name) == Some(field.name.as_str()))
+            {
                 let text = format!("column reference \"{}\" is ambiguous", field.name);
                 return Error::new(Kind::AmbiguousColumn, text);
             }
@@ -294,9 +297,9 @@ fn plan(message: &str) -> Error {
     let message = first_line(message.strip_prefix("Error during planning: ").unwrap_or(message));
     if let Some(rest) = message.strip_prefix("Invalid function '") {
         let name = rest.split('\'').next().unwrap_or_default();
-        return super::functions::undefined(name);
+        return missing::named(name);
     }
-    if let Some(error) = engine_words::translated(&message) {
+    if let Some(error) = engine::translated(&message) {
         return error;
     }
     let any = |words: &[&str]| words.iter().any(|word| message.contains(word));
@@ -342,7 +345,7 @@ fn plan(message: &str) -> Error {
         return Error::new(Kind::UndefinedTable, format!("missing FROM-clause entry for table \"{name}\""));
     }
     if let Some((_, of)) = message.split_once("Cannot create filter with non-boolean predicate ") {
-        let of = of.rsplit(" returning ").next().and_then(engine_words::name_of);
+        let of = of.rsplit(" returning ").next().and_then(engine::name_of);
         let not = of.map_or_else(String::new, |of| format!(", not type {of}"));
         return Error::new(Kind::DatatypeMismatch, format!("argument of WHERE must be type boolean{not}"));
     }
@@ -377,7 +380,7 @@ fn plan(message: &str) -> Error {
         Kind::Syntax
     };
     let message = message.split(" You might need to add explicit").next().unwrap_or(&message);
-    let error = Error::new(kind, engine_words::plain(message));
+    let error = Error::new(kind, engine::plain(message));
     match kind {
         Kind::UndefinedFunction => error
             .with_hint("No operator or function matches the given argument types. You might need to add type casts."),
@@ -402,7 +405,7 @@ fn execution(message: &str) -> Error {
     if line.contains("verflow") {
         return Error::new(Kind::NumericOutOfRange, "value out of range").with_detail(line);
     }
-    engine_words::translated(&line).unwrap_or_else(|| Error::new(Kind::InvalidParameter, engine_words::plain(&line)))
+    engine::translated(&line).unwrap_or_else(|| Error::new(Kind::InvalidParameter, engine::plain(&line)))
 }
 
 #[cfg(test)]
