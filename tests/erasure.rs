@@ -83,7 +83,7 @@ async fn nothing_that_opens_has_the_person_any_more() {
             "ALTER SYSTEM SET steward.retention = '1d'".to_owned(),
             "CREATE TABLE people (id int PRIMARY KEY, mail text UNIQUE, town text, notes text, born text)".to_owned(),
             "CREATE TABLE visits (id int PRIMARY KEY, person int REFERENCES people ON DELETE CASCADE, note text)".to_owned(),
-            "CREATE INDEX words ON people USING text (notes) WITH (key_field = 'id')".to_owned(),
+            "CREATE INDEX words ON people USING steward (notes) WITH (key_field = 'id')".to_owned(),
             "CREATE QUALITY RULE short ON visits CHECK (length(note) < 1000) ON VIOLATION QUARANTINE".to_owned(),
             "CREATE MATERIALIZED VIEW towns AS SELECT town, count(*) AS n FROM people GROUP BY town".to_owned(),
             // Many rows lie in files, few in the journal and in the trees.
@@ -148,7 +148,7 @@ async fn what_was_cut_off_is_ended_after_the_next_start() {
     for sql in [
         "ALTER SYSTEM SET steward.retention = '1d'",
         "CREATE TABLE people (id int PRIMARY KEY, mail text)",
-        "INSERT INTO people SELECT n, 'p' || n FROM generate_series(1, 3000) AS g (n)",
+        "INSERT INTO people SELECT n, 'p' || n FROM generate_series(1, 50000) AS g (n)",
         "INSERT INTO people VALUES (9001, 'quokka.arboretum'), (9002, 'kakapodrome.papageiduo')",
     ] {
         run(&mut session, sql).await;

@@ -55,6 +55,9 @@ pub struct Reach {
     pub outside: BTreeSet<Place>,
 }
 
+/// Why a column is searched that the statement names.
+const NAMED: &str = "named";
+
 /// A column of an object.
 type Way = (ObjectId, String);
 
@@ -73,7 +76,7 @@ pub fn reach(context: &Context, words: &ForgetWords) -> Result<Reach> {
             let message = format!("column \"{}\" of \"{}\" is named twice", column.column, table.name);
             return Err(Error::new(Kind::DuplicateColumn, message));
         }
-        reach.columns.push(held(&way, column.set_null, "named"));
+        reach.columns.push(held(&way, column.set_null, NAMED));
         named.push((way, column.set_null));
     }
     let catalog = &context.snapshot.catalog;
@@ -136,9 +139,12 @@ fn held((id, column): &Way, set_null: bool, why: &'static str) -> Held {
     Held { id: *id, column: column.clone(), set_null, why }
 }
 
+/// Takes a column that the statement does not name. Of a copy of several that are named rows stay only where they stay in all.
 fn take(reach: &mut Reach, way: &Way, set_null: bool, why: &'static str) {
-    if !reach.columns.iter().any(|known| (known.id, &known.column) == (way.0, &way.1)) {
-        reach.columns.push(held(way, set_null, why));
+    match reach.columns.iter_mut().find(|known| (known.id, &known.column) == (way.0, &way.1)) {
+        None => reach.columns.push(held(way, set_null, why)),
+        Some(known) if known.why != NAMED => known.set_null &= set_null,
+        Some(_) => {}
     }
 }
 

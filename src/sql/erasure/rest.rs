@@ -153,7 +153,7 @@ pub fn end(ddl: &mut Ddl<'_>, words: &ForgetWords, erased: &Erased, views: &[Kep
     }
     lines.extend(forget_findings(ddl, &catalog, &of_tables, &made));
     for table in &of_tables {
-        let why = "the past of the table is gone: old commits, checkpoints and removed files cannot be opened";
+        let why = "old commits, checkpoints and removed files of it cannot be opened any more";
         lines.push(Line::of(&table.name, "data key", "shred", None, why));
     }
     let models: Vec<(ObjectId, String)> = made
