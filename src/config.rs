@@ -26,8 +26,6 @@ pub const FORMAT_VERSION_SMALL: u8 = 10;
 /// The version of facts that a program must not read which knows no classifiers, and not what persons said of a column's category: it would
 /// forget that.
 pub const FORMAT_VERSION_CLASSIFIERS: u8 = 11;
-/// The version of facts that a program must not read which knows no sources of other databases: it would not keep their passwords.
-pub const FORMAT_VERSION_REMOTES: u8 = 17;
 /// The version of facts, and of lineage, that a program must not read which knows no repairs: it would show old values to whom they are
 /// hidden.
 pub const FORMAT_VERSION_REPAIRS: u8 = 12;
@@ -35,13 +33,22 @@ pub const FORMAT_VERSION_REPAIRS: u8 = 12;
 /// them as nobody's.
 pub const FORMAT_VERSION_ARCHIVE: u8 = 13;
 /// The version of facts that a program must not read which knows no updates of models: it would forget what guards them.
-pub const FORMAT_VERSION_LIVES: u8 = 15;
+pub const FORMAT_VERSION_LIVES: u8 = 14;
+/// The version of facts that a program must not read which knows no sources of other databases: it would not keep their passwords.
+pub const FORMAT_VERSION_REMOTES: u8 = 15;
+/// The version of facts that a program must not read which knows no certificates of erasures, and no tags that go with values: it would show
+/// a past that is erased, and leave masks behind.
+pub const FORMAT_VERSION_ERASURES: u8 = 16;
 /// Updates of a model whose figures are kept.
 pub const MODEL_UPDATES_KEPT: usize = 500;
 /// Updates whose figures a guard takes together as what a model is wont to do, and the rows of an update from which it judges.
 pub const MODEL_GUARD_UPDATES: usize = 5;
 /// See [`MODEL_GUARD_UPDATES`].
 pub const MODEL_GUARD_ROWS_MIN: u64 = 100;
+/// How long FORGET SUBJECT waits for those who read what it erases, and for the keys to go; what is left then goes on by itself.
+pub const ERASURE_PATIENCE_MS: u64 = 60_000;
+/// How often an erasure that is not ended is tried again.
+pub const ERASURE_RETRY_MS: u64 = 10_000;
 /// Cells that are looked at for repairs at once.
 pub const REPAIR_CELLS_MAX: usize = 40_000_000;
 /// Rows that one REPAIR TABLE changes, and the least confidence of what it changes, unless it is told otherwise.

@@ -5,6 +5,7 @@ use super::comment::Comment;
 use super::constraint::{CheckConstraint, CheckOption, ForeignKey};
 use super::domain::Domain;
 use super::enumeration::EnumType;
+use super::erasure::Erasure;
 use super::function::Function;
 use super::grant::{DefaultRights, Grant};
 use super::index::{PlainIndex, UniqueIndex};
@@ -14,6 +15,7 @@ use super::repairs::RepairsOf;
 use super::row_policy::RowPolicy;
 use super::rule::{QualityRule, QualityRun};
 use super::sequence::Sequence;
+use super::tag::{Tag, TagUse};
 use super::temporary::OnCommit;
 use super::types::SqlType;
 use arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
@@ -76,6 +78,8 @@ pub enum Object {
     QualityRun(QualityRun),
     /// A classifier of the user's own.
     Classifier(Classifier),
+    /// A certificate of an erasure.
+    Erasure(Erasure),
 }
 
 /// A namespace of relations.
@@ -215,30 +219,6 @@ pub struct KeyConstraint {
     pub index: Option<UniqueIndex>,
 }
 
-/// A tag on a table or column.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TagUse {
-    /// Which tag.
-    pub tag: ObjectId,
-    /// Its value here.
-    pub value: String,
-    /// Who said so.
-    pub source: TagSource,
-    /// How sure, 0 to 1.
-    pub confidence: f64,
-}
-
-/// Who put a tag where it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TagSource {
-    /// A person.
-    Manual,
-    /// The classifier.
-    Classifier,
-    /// It came along with the data.
-    Propagated,
-}
-
 /// A named query.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct View {
@@ -298,21 +278,6 @@ pub struct Role {
     /// What its new objects are given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub defaults: Vec<DefaultRights>,
-}
-
-/// A label with the policy bound to it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Tag {
-    /// Name.
-    pub name: String,
-    /// Values it may have; empty means any.
-    pub allowed_values: Vec<String>,
-    /// Masks every column that carries the tag.
-    pub mask: Option<ObjectId>,
-    /// Roles that see through it.
-    pub unmask: Vec<ObjectId>,
-    /// COMMENT.
-    pub comment: Option<String>,
 }
 
 /// How a value is shown to those who may not see it.
@@ -589,6 +554,8 @@ pub enum Class {
     QualityRun,
     /// Classifiers.
     Classifier,
+    /// Certificates of erasures, by their numbers.
+    Erasure,
 }
 
 impl Object {
@@ -616,6 +583,7 @@ impl Object {
             Self::QualityRule(o) => (Class::QualityRule, o.key()),
             Self::QualityRun(o) => (Class::QualityRun, o.key()),
             Self::Classifier(o) => (Class::Classifier, o.name.clone()),
+            Self::Erasure(o) => (Class::Erasure, o.number.clone()),
         }
     }
 
@@ -657,6 +625,7 @@ impl Object {
             Self::QualityRule(_) => "quality rule",
             Self::QualityRun(_) => "quality run",
             Self::Classifier(_) => "classifier",
+            Self::Erasure(_) => "erasure",
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::super::context::Context;
 use super::super::dml::{Referring, Target, Work, rows};
 use super::super::lineage::{Noting, derived};
-use super::super::parser::{Beside, fold};
+use super::super::parser::{Beside, TagTarget, TagWithin, fold};
 use super::super::planner::{Planner, parse_expression};
 use super::super::rewrite::level;
 use super::super::run;
@@ -16,6 +16,7 @@ use super::foreign_key::add_foreign_key;
 use super::generated::check_generated;
 use super::in_full::in_full;
 use super::like::take_over;
+use super::policy::use_tag;
 use super::sequence::{number_column, set_default};
 use super::{Ddl, check_name, skipping};
 use crate::catalog::{
@@ -52,9 +53,12 @@ pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable, beside: &
         return Ok(create.query.map(|_| 0));
     }
     let grants = ddl.default_grants(ddl.context.role, &schema, DefaultsOf::Tables);
+    let place = (Some(schema.clone()), name.clone());
     let mut table = Table { on_commit, grants, ..Table::new(schema, name, ddl.context.role) };
     if let Some(query) = create.query {
-        return create_table_as(ddl, table, &create.columns, *query).await.map(Some);
+        let rows = create_table_as(ddl, table, &create.columns, *query).await?;
+        tag_all(ddl, &place, beside)?;
+        return Ok(Some(rows));
     }
     ddl.must_be_free(&table.schema, &table.name)?;
     let id = ddl.new_id();
@@ -80,7 +84,17 @@ pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable, beside: &
         add_foreign_key(ddl, id, &mut table, definition)?;
     }
     ddl.txn.put_object(id, Object::Table(table))?;
+    tag_all(ddl, &place, beside)?;
     Ok(None)
+}
+
+/// Puts the tags on a new table that its definition names.
+fn tag_all(ddl: &mut Ddl<'_>, place: &(Option<String>, String), beside: &Beside) -> Result<()> {
+    for TagWithin { column, tag, value } in &beside.created.tags {
+        let target = TagTarget { relation: place.clone(), column: column.clone() };
+        use_tag(ddl, &target, tag, Some(value.clone()))?;
+    }
+    Ok(())
 }
 
 /// What COMMIT does to a table of this schema.

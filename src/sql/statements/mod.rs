@@ -22,7 +22,7 @@ pub use constraints::{set_constraints, settle_before_commit};
 pub use inventory::{category_facts, inventory, inventory_of_table};
 pub use kept::{discard, keep};
 pub use keys::rotate_key;
-pub use model::{create_model, deploy_model, drop_model, drop_version, rename_model};
+pub use model::{create_model, deploy_model, drop_model, drop_version, rename_model, tag_model};
 pub use model_life::model_life;
 pub use operate::operate;
 pub use quality::quality;
