@@ -62,7 +62,7 @@ pub const LINKAGE_PAIRS_MAX: usize = 12_000_000;
 /// Comparisons of fields of all these pairs, a byte each.
 pub const LINKAGE_LEVELS_MAX: usize = 256 << 20;
 /// Bytes of words and numbers that they hold of the rows.
-pub const LINKAGE_BYTES_MAX: usize = 2 << 30;
+pub const LINKAGE_BYTES_MAX: usize = 1 << 30;
 /// The least probability of what DEDUPE tells, unless it is told otherwise: somebody may delete rows by it.
 pub const DEDUPE_PROBABILITY_DEFAULT: f64 = 0.9;
 /// The least probability of what MATCH tells, unless it is told otherwise.
