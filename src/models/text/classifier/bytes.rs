@@ -111,6 +111,7 @@ impl TextClassifier {
             trained_rows: header.trained_rows,
             skipped_rows: header.skipped_rows,
             epochs: header.epochs,
+            ..Facts::default()
         };
         Ok(Self {
             options: header.options.clone(),
