@@ -102,7 +102,8 @@ async fn update(ddl: &mut Ddl<'_>, name: &str, mut query: ast::Query) -> Result<
             Verdict::Unasked(why) => Some(why),
             Verdict::Passed => None,
         };
-        let mut watch = Watch { progress: &mut |progress| teller.tell(progress), cancel: &cancel };
+        let mut watch =
+            Watch { progress: &mut |progress| teller.tell(progress), cancel: &cancel, told: &mut |_| Ok(()) };
         let learnt = trained.updated(&batches, judged, &mut watch)?;
         cancel()?;
         Ok(Came::Learnt(Box::new(learnt), unasked))
