@@ -31,6 +31,8 @@ pub const FORMAT_VERSION_CLASSIFIERS: u8 = 11;
 pub const FORMAT_VERSION_REPAIRS: u8 = 12;
 /// The version of facts that a program must not read which knows no updates of models: it would forget what guards them.
 pub const FORMAT_VERSION_LIVES: u8 = 15;
+/// Versions of models that are kept in memory, at which all are let go.
+pub const MODELS_IN_MEMORY: usize = 64;
 /// Updates of a model whose figures are kept.
 pub const MODEL_UPDATES_KEPT: usize = 500;
 /// Updates whose figures a guard takes together as what a model is wont to do, and the rows of an update from which it judges.
