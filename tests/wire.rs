@@ -15,6 +15,8 @@ mod charsets;
 mod errors;
 #[path = "wire/forms.rs"]
 mod forms;
+#[path = "wire/remote.rs"]
+mod remote;
 
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt, TryStreamExt};

@@ -2,6 +2,7 @@
 
 use super::grant::Grant;
 use super::object::{ObjectId, is_zero};
+use super::tag::TagUse;
 use crate::config::MODEL_UPDATES_KEPT;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -38,6 +39,9 @@ pub struct Model {
     /// Its updates, oldest first: the newest ones only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub updates: Vec<ModelUpdate>,
+    /// Tags of the model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<TagUse>,
 }
 
 /// What is watched when a model is updated.

@@ -5,6 +5,7 @@ use super::comment::Comment;
 use super::constraint::{CheckConstraint, CheckOption, ForeignKey};
 use super::domain::Domain;
 use super::enumeration::EnumType;
+use super::erasure::Erasure;
 use super::function::Function;
 use super::grant::{DefaultRights, Grant};
 use super::index::{PlainIndex, UniqueIndex};
@@ -14,12 +15,15 @@ use super::repairs::RepairsOf;
 use super::row_policy::RowPolicy;
 use super::rule::{QualityRule, QualityRun};
 use super::sequence::Sequence;
+use super::tag::{Tag, TagUse};
 use super::temporary::OnCommit;
 use super::types::SqlType;
 use arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Identity of an object, given at creation and never used again; also its PostgreSQL OID.
 pub type ObjectId = u64;
@@ -74,6 +78,8 @@ pub enum Object {
     QualityRun(QualityRun),
     /// A classifier of the user's own.
     Classifier(Classifier),
+    /// A certificate of an erasure.
+    Erasure(Erasure),
 }
 
 /// A namespace of relations.
@@ -213,30 +219,6 @@ pub struct KeyConstraint {
     pub index: Option<UniqueIndex>,
 }
 
-/// A tag on a table or column.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TagUse {
-    /// Which tag.
-    pub tag: ObjectId,
-    /// Its value here.
-    pub value: String,
-    /// Who said so.
-    pub source: TagSource,
-    /// How sure, 0 to 1.
-    pub confidence: f64,
-}
-
-/// Who put a tag where it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TagSource {
-    /// A person.
-    Manual,
-    /// The classifier.
-    Classifier,
-    /// It came along with the data.
-    Propagated,
-}
-
 /// A named query.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct View {
@@ -298,21 +280,6 @@ pub struct Role {
     pub defaults: Vec<DefaultRights>,
 }
 
-/// A label with the policy bound to it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Tag {
-    /// Name.
-    pub name: String,
-    /// Values it may have; empty means any.
-    pub allowed_values: Vec<String>,
-    /// Masks every column that carries the tag.
-    pub mask: Option<ObjectId>,
-    /// Roles that see through it.
-    pub unmask: Vec<ObjectId>,
-    /// COMMENT.
-    pub comment: Option<String>,
-}
-
 /// How a value is shown to those who may not see it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MaskingPolicy {
@@ -342,16 +309,61 @@ impl MaskingPolicy {
 pub struct Source {
     /// Name; its assets are `name.asset`.
     pub name: String,
-    /// `files`
+    /// `files` or `postgres`
     pub source_type: String,
-    /// OPTIONS as given.
+    /// OPTIONS as given, without secrets.
     pub options: BTreeMap<String, String>,
+    /// Those of the options that nobody is shown.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, Secret>,
     /// Who owns it.
     pub owner: ObjectId,
     /// Rights given away.
     pub grants: Vec<Grant>,
     /// Tags by asset and column.
     pub tags: Vec<(String, Option<String>, TagUse)>,
+}
+
+impl Source {
+    /// Whether its assets are another database's tables.
+    pub fn is_remote(&self) -> bool {
+        self.source_type == "postgres"
+    }
+}
+
+/// A text that is kept sealed, as all facts are, and that no statement, message or log shows.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Keeps a text.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The text, for whoever must show it to the other side.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<Secret> for String {
+    fn from(secret: Secret) -> Self {
+        secret.as_str().to_owned()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
 }
 
 /// What the inventory found about one asset.
@@ -542,6 +554,8 @@ pub enum Class {
     QualityRun,
     /// Classifiers.
     Classifier,
+    /// Certificates of erasures, by their numbers.
+    Erasure,
 }
 
 impl Object {
@@ -569,6 +583,7 @@ impl Object {
             Self::QualityRule(o) => (Class::QualityRule, o.key()),
             Self::QualityRun(o) => (Class::QualityRun, o.key()),
             Self::Classifier(o) => (Class::Classifier, o.name.clone()),
+            Self::Erasure(o) => (Class::Erasure, o.number.clone()),
         }
     }
 
@@ -610,6 +625,7 @@ impl Object {
             Self::QualityRule(_) => "quality rule",
             Self::QualityRun(_) => "quality run",
             Self::Classifier(_) => "classifier",
+            Self::Erasure(_) => "erasure",
         }
     }
 }

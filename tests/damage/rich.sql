@@ -161,6 +161,7 @@ CREATE QUALITY RULE many ON over_it METRIC row_count EXPECTATION (VALUE > 0);
 ALTER QUALITY RULE many ON over_it DISABLE;
 INSERT INTO ruled VALUES (1, 1, 'B', 1), (2, -2, 'b', 2);
 CHECK QUALITY ruled;
+FORGET SUBJECT 'nobody at all' IN ruled."odd Name";
 REFRESH MATERIALIZED VIEW zz_base;
 REFRESH MATERIALIZED VIEW aa_over;
 INVENTORY TABLE docs;

@@ -20,32 +20,37 @@ pub(super) fn numbers(predicted: &[f64], actual: &[f64], constant: f64, segment:
 }
 
 /// The mean log-loss of probabilities (`rows x classes`) given to the labels. A class that was not there in training has none.
-pub(super) fn logloss(probabilities: &[f64], labels: &[usize], classes: usize) -> f64 {
+pub(in crate::models) fn logloss<P: Copy + Into<f64>>(probabilities: &[P], labels: &[usize], classes: usize) -> f64 {
     let of = probabilities.chunks_exact(classes.max(1)).zip(labels);
     let sum: f64 =
-        of.map(|(row, label)| -row.get(*label).copied().unwrap_or(0.0).clamp(PROBABILITY_MIN, 1.0).ln()).sum();
+        of.map(|(row, label)| -row.get(*label).map_or(0.0, |p| (*p).into()).clamp(PROBABILITY_MIN, 1.0).ln()).sum();
     sum / labels.len() as f64
 }
 
 /// The most probable class of each row; of equal ones the first.
-pub(super) fn likeliest(probabilities: &[f64], classes: usize) -> Vec<usize> {
-    let first_most = |row: &[f64]| {
-        let most = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        row.iter().position(|probability| *probability == most).unwrap_or(0)
+pub(in crate::models) fn likeliest<P: Copy + Into<f64>>(probabilities: &[P], classes: usize) -> Vec<usize> {
+    let first_most = |row: &[P]| {
+        let most = row.iter().copied().map(P::into).fold(f64::NEG_INFINITY, f64::max);
+        row.iter().position(|probability| (*probability).into() == most).unwrap_or(0)
     };
     probabilities.chunks_exact(classes.max(1)).map(first_most).collect()
 }
 
 /// Of classes, beside always saying `rates`, their shares of the training rows. AUC and F1 of two classes are those of the second; of
 /// more, the mean over the classes that occur.
-pub(super) fn classes(probabilities: &[f64], labels: &[usize], rates: &[f64], segment: &str) -> Vec<Metric> {
+pub(in crate::models) fn classes<P: Copy + Into<f64>>(
+    probabilities: &[P],
+    labels: &[usize],
+    rates: &[f64],
+    segment: &str,
+) -> Vec<Metric> {
     let count = rates.len();
     let n = labels.len();
     let always: Vec<f64> = labels.iter().flat_map(|_| rates.iter().copied()).collect();
     let mut all = Measured::of(segment);
     all.add("logloss", n, logloss(probabilities, labels, count), Some(logloss(&always, labels, count)));
     let auc_of = |class: usize| {
-        let scores: Vec<f64> = probabilities.iter().skip(class).step_by(count.max(1)).copied().collect();
+        let scores: Vec<f64> = probabilities.iter().skip(class).step_by(count.max(1)).map(|p| (*p).into()).collect();
         let is_it: Vec<bool> = labels.iter().map(|label| *label == class).collect();
         metrics::auc(&scores, &is_it)
     };

@@ -257,7 +257,11 @@ fn number_labels(batch: &RecordBatch, name: &str) -> Result<Vec<f64>> {
 }
 
 /// Calls `each` with the label of every row as a text: numbers as PostgreSQL writes them.
-fn class_texts(batch: &RecordBatch, name: &str, mut each: impl FnMut(Option<&str>)) -> Result<()> {
+pub(in crate::models) fn class_texts(
+    batch: &RecordBatch,
+    name: &str,
+    mut each: impl FnMut(Option<&str>),
+) -> Result<()> {
     let array = column(batch, name)?;
     match family_of(batch, name)? {
         Family::Text => texts(name, array, |_, text| each(text))?,

@@ -308,7 +308,7 @@ fn a_training_is_cancelled_within_its_epochs() {
         _ => Err(Error::new(Kind::Cancelled, "enough")),
     };
     let mut told = |_| Ok(());
-    let mut watch = Watch { progress: &mut told, cancel: &cancel };
+    let mut watch = Watch { progress: &mut told, cancel: &cancel, told: &mut |_| Ok(()) };
     let ended = TabularModel::train(&mut &[rows][..], &options(ModelType::Mlp, "kind"), &mut watch).unwrap_err();
     assert_eq!(ended.kind(), Kind::Cancelled);
     assert!(asked.into_inner() < 25);

@@ -190,7 +190,8 @@ impl Session {
             _ => Vec::new(),
         };
         let told = tag.rsplit(' ').next().and_then(|last| last.parse().ok());
-        let rows = self.auditing.affected.or(told).filter(|_| action == AuditAction::Write);
+        let rows = self.auditing.affected.or(told);
+        let rows = rows.filter(|_| matches!(action, AuditAction::Write | AuditAction::Erasure));
         let mut entry = self.entry(action);
         let is_word = |word: &&str| word.bytes().all(|byte| byte.is_ascii_alphabetic());
         entry.command = tag.split(' ').take_while(is_word).collect::<Vec<_>>().join(" ");

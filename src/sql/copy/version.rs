@@ -100,6 +100,7 @@ impl VersionIn {
                 frozen: false,
                 guard: None,
                 updates: Vec::new(),
+                tags: Vec::new(),
             };
             return Ok((self.context.database.manager.new_id(), model));
         };

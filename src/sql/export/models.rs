@@ -61,5 +61,6 @@ impl Script<'_> {
             _ = writeln!(out, "ALTER MODEL {name} FREEZE;");
         }
         self.grants(out, &model.grants, &format!("MODEL {name}"));
+        model.tags.iter().for_each(|used| self.tag_use(out, &format!("MODEL {name}"), used));
     }
 }

@@ -30,7 +30,8 @@ pub fn evaluate(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TablePr
             Some(query) => {
                 let state = context.database.state();
                 let plan = Planner::new(&context, &state).relation_of(parser::query(query)?, &[])?;
-                model.evaluate(&mut QueryRows::new(&context, state, plan)?)?
+                let cancel = || context.cancel.is_cancelled();
+                model.evaluate(&mut QueryRows::new(&context, state, plan)?, &cancel)?
             }
         };
         Ok(measured

@@ -8,12 +8,15 @@ mod args;
 mod audit;
 mod called;
 mod classify;
+mod classify_options;
+mod classify_trained;
 mod domain;
 mod drift;
 mod enumeration;
 mod evaluate;
 mod lineage;
 mod lineage_events;
+mod linkage;
 mod masks;
 mod model_rows;
 mod notify;
@@ -30,6 +33,7 @@ mod search;
 pub mod sequence;
 mod session_info;
 mod sleep;
+mod suggest_labels;
 mod udf;
 
 pub use called::{ARGUMENT, CALLED, GIVEN, called_name};
@@ -133,8 +137,11 @@ pub fn reads_by_name(name: &str, context: &Arc<Context>) -> bool {
         "quality_report",
         "classify_table",
         "repair_plan",
+        "dedupe",
+        "match",
         "quality_failures",
         "suggest_rules",
+        "suggest_labels",
         "profile",
         "inventory",
         "tag_references",
@@ -224,8 +231,11 @@ pub fn table(name: &str, args: &[Expr], context: &Arc<Context>) -> Result<Option
         "quality_report" => quality::report(args, context)?,
         "quality_failures" => rules::failures(args, context)?,
         "suggest_rules" => rules::suggest(args, context)?,
+        "suggest_labels" => suggest_labels::table(args, context)?,
         "classify_table" => relation::classify_table(args, context)?,
         "repair_plan" => repair::plan(args, context)?,
+        "dedupe" => linkage::dedupe(args, context)?,
+        "match" => linkage::matches(args, context)?,
         "profile" => relation::profile(args, context)?,
         "inventory" => relation::inventory(args, context)?,
         "tag_references" => relation::tag_references(args, context)?,
@@ -238,6 +248,21 @@ pub fn table(name: &str, args: &[Expr], context: &Arc<Context>) -> Result<Option
         _ => return Ok(None),
     };
     Ok(Some(table))
+}
+
+/// Names of the arguments of a table function that may be called by them.
+pub fn argument_names(name: &str) -> Option<&'static [&'static str]> {
+    Some(match bare(name) {
+        "dedupe" | "repair_plan" | "classify_table" => &["relation", "options"],
+        "match" => &["left", "right", "options"],
+        "quality_failures" => &["relation", "rule", "n"],
+        "quality_report" | "suggest_rules" | "profile" => &["relation"],
+        "effective_policy" => &["relation", "role"],
+        "lineage" => &["object", "column_name", "direction", "depth"],
+        "impact" => &["object", "column_name"],
+        "inventory" => &["domain", "structure", "search"],
+        _ => return None,
+    })
 }
 
 /// The columns of a table function whose arguments are not known yet, as a relation without rows; none if they are known, or
@@ -257,8 +282,11 @@ pub fn described(name: &str, args: &[Expr], context: &Arc<Context>) -> Option<Ar
         "quality_report" => super::system::report_columns(),
         "quality_failures" => super::quality::failure_columns(),
         "suggest_rules" => super::quality::suggestion_columns(),
+        "suggest_labels" => suggest_labels::columns(),
         "classify_table" => super::classification::classified_columns(),
         "repair_plan" => super::repair::plan_columns(),
+        "dedupe" => super::linkage::dedupe_columns(),
+        "match" => super::linkage::match_columns(),
         "profile" => relation::profile_columns(context)?,
         "inventory" => super::system::asset_columns(),
         "tag_references" => super::system::reference_columns(),
@@ -269,7 +297,7 @@ pub fn described(name: &str, args: &[Expr], context: &Arc<Context>) -> Option<Ar
         _ => return None,
     };
     for (at, arg) in args.iter().enumerate() {
-        let count = at == 2 && matches!(name, "search" | "text_search" | "quality_failures");
+        let count = at == 2 && matches!(name, "search" | "text_search" | "quality_failures" | "suggest_labels");
         let count = count || at == 3 && name == "lineage";
         let length = at == 1 && name == "model_metrics" || at == 2 && name == "drift";
         let sql_type = if length { &SqlType::Interval } else { &SqlType::Text };

@@ -1,13 +1,13 @@
 //! CREATE MODEL, ALTER MODEL, DROP MODEL.
 
 use super::super::context::Context;
-use super::super::ddl::{Ddl, check_name, qualify};
+use super::super::ddl::{self, Ddl, check_name, qualify};
 use super::super::lineage::{Noting, derived};
 use super::super::planner::Planner;
 use super::super::query_rows::QueryRows;
 use super::super::run;
 use super::model_options::{MODEL_TYPE, recipe};
-use crate::catalog::{FlowKind, Model, ModelVersion, Object, ObjectId};
+use crate::catalog::{FlowKind, Model, ModelVersion, Object, ObjectId, TagSource, TagUse};
 use crate::config::MODEL_TRAIN_ROWS_FEW;
 use crate::error::{Error, Kind, Result};
 use crate::models::{Progress, Watch};
@@ -63,7 +63,12 @@ pub async fn create_model(
     let trained = tokio::task::spawn_blocking(move || {
         let mut teller = Teller::new(&context, &label, recipe.is_of_many_iterations());
         let cancel = || context.cancel.check();
-        recipe.train(&mut rows, &mut Watch { progress: &mut |progress| teller.tell(progress), cancel: &cancel })
+        let mut told = |said: &str| {
+            context.notice(format!("model \"{label}\": {said}"));
+            Ok(())
+        };
+        let mut progress = |progress| teller.tell(progress);
+        recipe.train(&mut rows, &mut Watch { progress: &mut progress, cancel: &cancel, told: &mut told })
     });
     let trained = trained.await.map_err(|e| Error::internal(format!("training stopped: {e}")))??;
     let model_type = trained.model_type().to_owned();
@@ -100,6 +105,7 @@ pub async fn create_model(
             frozen: false,
             guard: None,
             updates: Vec::new(),
+            tags: Vec::new(),
         },
     };
     let mut noting = Noting::new(FlowKind::Train, id);
@@ -228,6 +234,21 @@ pub fn rename_model(ddl: &mut Ddl<'_>, name: &str, to: String) -> Result<()> {
         return Err(Error::new(Kind::DuplicateObject, format!("model \"{to}\" already exists")));
     }
     model.name = to;
+    ddl.txn.put_object(id, Object::Model(model))
+}
+
+/// Runs ALTER MODEL ... SET TAG, or UNSET TAG if there is no value.
+pub fn tag_model(ddl: &mut Ddl<'_>, name: &str, tag: &str, value: Option<String>) -> Result<()> {
+    ddl.txn.must_write("ALTER MODEL")?;
+    let (id, mut model) = must_get(ddl, name)?;
+    let (tag, facts) = ddl::tag(ddl, tag)?;
+    if let Some(value) = &value {
+        ddl::must_be_allowed(&facts, value)?;
+    }
+    model.tags.retain(|used| used.tag != tag);
+    if let Some(value) = value {
+        model.tags.push(TagUse { tag, value, source: TagSource::Manual, confidence: 1.0 });
+    }
     ddl.txn.put_object(id, Object::Model(model))
 }
 
