@@ -19,6 +19,7 @@ mod grant;
 mod index;
 mod lineage;
 mod materialized;
+mod model;
 mod object;
 mod repairs;
 mod row_policy;
@@ -45,9 +46,10 @@ pub use grant::{DefaultRights, DefaultsOf, Grant, Privilege};
 pub use index::{IndexPart, Order, PlainIndex, UniqueIndex};
 pub use lineage::{Edge, Flow, FlowKind, Gone, Influence, LineageChange, Place, column_shown, dropped_column};
 pub use materialized::{Materialized, Origin};
+pub use model::{Model, ModelGuard, ModelUpdate, ModelVersion, OnGuard};
 pub use object::{
-    Class, Column, ColumnClass, FIRST_USER_ID, Finding, Index, KeyConstraint, MaskingPolicy, Model, ModelVersion,
-    Object, ObjectId, PUBLIC, Role, Schema, Source, Table, View, relation_key,
+    Class, Column, ColumnClass, FIRST_USER_ID, Finding, Index, KeyConstraint, MaskingPolicy, Object, ObjectId, PUBLIC,
+    Role, Schema, Secret, Source, Table, View, relation_key,
 };
 pub use repairs::RepairsOf;
 pub use row_policy::{PolicyCommand, RowPolicy};

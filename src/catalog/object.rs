@@ -10,6 +10,7 @@ use super::function::Function;
 use super::grant::{DefaultRights, Grant};
 use super::index::{PlainIndex, UniqueIndex};
 use super::materialized::Materialized;
+use super::model::Model;
 use super::repairs::RepairsOf;
 use super::row_policy::RowPolicy;
 use super::rule::{QualityRule, QualityRun};
@@ -20,7 +21,9 @@ use super::types::SqlType;
 use arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// Identity of an object, given at creation and never used again; also its PostgreSQL OID.
 pub type ObjectId = u64;
@@ -141,6 +144,11 @@ pub struct Table {
     /// The table whose repairs are kept here: who may see a column of that may see what was repaired in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repairs_of: Option<RepairsOf>,
+}
+
+/// Whether nothing need be kept of a number.
+pub(super) fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A column of a table.
@@ -296,98 +304,66 @@ impl MaskingPolicy {
     }
 }
 
-/// A trained model with its versions.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Model {
-    /// Name.
-    pub name: String,
-    /// Who owns it.
-    pub owner: ObjectId,
-    /// `model_type`.
-    pub model_type: String,
-    /// OPTIONS as given for the newest version.
-    pub options: BTreeMap<String, String>,
-    /// Versions, oldest first.
-    pub versions: Vec<ModelVersion>,
-    /// The version that predictions use.
-    pub deployed: u32,
-    /// Rights given away.
-    pub grants: Vec<Grant>,
-    /// Relations that the newest version learnt from; [`ObjectId::MAX`] for one that was gone when the model came from another
-    /// database.
-    pub trained_on: Vec<ObjectId>,
-    /// The highest number of a version that was dropped, which no other gets; 0 if there is none.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub dropped: u32,
-    /// Tags of the model.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tags: Vec<TagUse>,
-}
-
-/// Whether nothing need be kept of a number.
-fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
-impl Model {
-    /// The highest number that a version has or had; 0 before the first.
-    pub fn newest(&self) -> u32 {
-        self.versions.last().map_or(0, |version| version.number).max(self.dropped)
-    }
-
-    /// The options of a version, if they are known.
-    pub fn options_of<'a>(&'a self, version: &'a ModelVersion) -> Option<&'a BTreeMap<String, String>> {
-        let newest = self.versions.last().is_some_and(|last| last.number == version.number);
-        match version.options.is_empty() {
-            false => Some(&version.options),
-            true => newest.then_some(&self.options),
-        }
-    }
-}
-
-/// One training of a model.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ModelVersion {
-    /// 1, 2, 3...
-    pub number: u32,
-    /// The sealed file of its weights.
-    pub file: u64,
-    /// Bytes of the weights.
-    pub bytes: u64,
-    /// The training query.
-    pub query: String,
-    /// OPTIONS as given for it; empty in one from before they were kept.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub options: BTreeMap<String, String>,
-    /// Commit whose data it saw.
-    pub snapshot: u64,
-    /// Rows it learnt from.
-    pub rows: u64,
-    /// Seconds of training.
-    #[serde(deserialize_with = "super::exact::one")]
-    pub seconds: f64,
-    /// Evaluation on rows it had not seen: metric, segment, value, rows.
-    #[serde(deserialize_with = "super::exact::metrics")]
-    pub metrics: Vec<(String, String, f64, u64)>,
-    /// Milliseconds since 1970.
-    pub created_ms: i64,
-}
-
 /// A place outside that holds assets.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Source {
     /// Name; its assets are `name.asset`.
     pub name: String,
-    /// `files`
+    /// `files` or `postgres`
     pub source_type: String,
-    /// OPTIONS as given.
+    /// OPTIONS as given, without secrets.
     pub options: BTreeMap<String, String>,
+    /// Those of the options that nobody is shown.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, Secret>,
     /// Who owns it.
     pub owner: ObjectId,
     /// Rights given away.
     pub grants: Vec<Grant>,
     /// Tags by asset and column.
     pub tags: Vec<(String, Option<String>, TagUse)>,
+}
+
+impl Source {
+    /// Whether its assets are another database's tables.
+    pub fn is_remote(&self) -> bool {
+        self.source_type == "postgres"
+    }
+}
+
+/// A text that is kept sealed, as all facts are, and that no statement, message or log shows.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Keeps a text.
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// The text, for whoever must show it to the other side.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<Secret> for String {
+    fn from(secret: Secret) -> Self {
+        secret.as_str().to_owned()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
 }
 
 /// What the inventory found about one asset.

@@ -16,6 +16,7 @@ use super::semantics::{self, Arrays, Checked, Lists, Operators, Relations};
 use super::sequences::Counters;
 use super::session::Session;
 use super::statement_id::Statements;
+use super::tables::Remotes;
 use super::temporary;
 use super::text_indexes::TextIndexes;
 use crate::catalog::{Class, Object, ObjectId, Role, Schema};
@@ -94,6 +95,8 @@ pub struct Inner {
     pub(super) channels: Arc<Channels>,
     /// Files that no statement may touch.
     pub(super) private: Private,
+    /// What databases of sources have.
+    pub(super) remotes: Remotes,
     /// What the sessions are doing.
     pub(super) activities: Arc<Activities>,
     /// How many sessions there have been.
@@ -167,6 +170,7 @@ impl Database {
             on_reload: Mutex::default(),
             channels: Arc::default(),
             activities: Arc::default(),
+            remotes: Remotes::default(),
             private: Private::default(),
             sessions: AtomicU64::new(1),
             statements: Statements::new()?,

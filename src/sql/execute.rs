@@ -350,6 +350,10 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
             defining(session, make).await?;
             command("CREATE SOURCE")
         }
+        Own::AlterSource { name, options } => {
+            defining(session, async |ddl| statements::alter_source(ddl, &name, options)).await?;
+            command("ALTER SOURCE")
+        }
         Own::DropSource { name, if_exists, cascade } => {
             defining(session, async |ddl| statements::drop_source(ddl, &name, if_exists, cascade)).await?;
             command("DROP SOURCE")
@@ -377,6 +381,7 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
             defining(session, async |ddl| statements::rename_model(ddl, &name, to)).await?;
             command("ALTER MODEL")
         }
+        Own::Model(words) => statements::model_life(session, words).await,
         Own::DropModel { name, if_exists, version } => {
             let drop = async |ddl: &mut Ddl<'_>| match version {
                 Some(version) => statements::drop_version(ddl, &name, if_exists, version),

@@ -37,6 +37,7 @@ mod guarded;
 mod kept_plan;
 mod lateral;
 mod lineage;
+mod linkage;
 mod locking;
 mod logins;
 mod lookup;

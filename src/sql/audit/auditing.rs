@@ -199,6 +199,17 @@ impl Session {
         self.auditing.pending.push(entry);
     }
 
+    /// The guard of a model was broken; `what` names the model and tells figures, and no values.
+    pub(in crate::sql) fn note_guard(&mut self, what: &str) {
+        if !self.database.manager.audit().logs(AuditAction::Training) {
+            return;
+        }
+        let mut entry = self.entry(AuditAction::Training);
+        entry.command = "ALTER MODEL".to_owned();
+        entry.objects = vec![AuditObject { name: what.to_owned(), columns: Vec::new(), masked: Vec::new() }];
+        self.auditing.pending.push(entry);
+    }
+
     /// What the last statement has read is known by now.
     fn finish_reads(&mut self) {
         let objects = self.auditing.noted.take();

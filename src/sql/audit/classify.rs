@@ -32,9 +32,10 @@ fn of_own(own: &Own) -> Option<AuditAction> {
         | Own::CreateMaskingPolicy { .. }
         | Own::DropMaskingPolicy { .. } => AuditAction::Policy,
         Own::EraseClass { .. } => AuditAction::Erasure,
-        Own::CreateModel { .. } | Own::DeployModel { .. } => AuditAction::Training,
+        Own::CreateModel { .. } | Own::DeployModel { .. } | Own::Model(_) => AuditAction::Training,
         Own::RotateKey => AuditAction::Key,
         Own::CreateSource { .. }
+        | Own::AlterSource { .. }
         | Own::DropSource { .. }
         | Own::RefreshSource { .. }
         | Own::Inventory(_)

@@ -29,6 +29,8 @@ use datafusion::common::DFSchema;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{self, ColumnOption, GeneratedAs, TableConstraint};
 use futures::TryStreamExt;
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Runs CREATE TABLE; gives the rows of CREATE TABLE AS.
@@ -207,7 +209,10 @@ pub(super) fn add_constraint(table: &mut Table, constraint: TableConstraint) -> 
             let nulls_equal = matches!(key.nulls_distinct, ast::NullsDistinctOption::NotDistinct);
             add_key(table, columns, key.name.as_ref().map(fold), false, nulls_equal)
         }
-        TableConstraint::Check(check) => add_check(table, check.name.as_ref().map(fold), None, check.expr.to_string()),
+        TableConstraint::Check(check) => {
+            let column = only_column(table, &check.expr);
+            add_check(table, check.name.as_ref().map(fold), column.as_deref(), check.expr.to_string())
+        }
         other => Err(Error::new(Kind::Unsupported, format!("constraint {other} is not supported"))),
     }
 }
@@ -250,6 +255,21 @@ fn add_key(
     }
     table.keys.push(KeyConstraint { name, columns, primary, nulls_equal, index: None });
     Ok(())
+}
+
+/// The column of a condition that looks at one column alone, after which PostgreSQL names the constraint.
+fn only_column(table: &Table, condition: &ast::Expr) -> Option<String> {
+    let mut columns = BTreeSet::new();
+    let _ = ast::visit_expressions(condition, |part| {
+        let name = match part {
+            ast::Expr::Identifier(name) => Some(name),
+            ast::Expr::CompoundIdentifier(names) => names.last(),
+            _ => None,
+        };
+        columns.extend(name.map(fold).filter(|name| table.column_index(name).is_some()));
+        ControlFlow::<()>::Continue(())
+    });
+    columns.pop_first().filter(|_| columns.is_empty())
 }
 
 fn add_check(table: &mut Table, name: Option<String>, column: Option<&str>, expression: String) -> Result<()> {

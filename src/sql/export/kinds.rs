@@ -6,9 +6,9 @@
 
 use crate::catalog::{
     Argument, Catalog, CheckConstraint, Classifier, Column, ColumnClass, Comment, Domain, EnumType, Erasure, Finding,
-    ForeignKey, Function, Grant, Index, KeyConstraint, MaskingPolicy, Materialized, MetricTest, Model, ModelVersion,
-    Object, Order, PlainIndex, QualityRule, QualityRun, Reference, RepairsOf, Role, RowPolicy, RuleTest, Schema,
-    Sequence, Source, Table, Tag, TagUse, TagVerdict, UniqueIndex, View,
+    ForeignKey, Function, Grant, Index, KeyConstraint, MaskingPolicy, Materialized, MetricTest, Model, ModelUpdate,
+    ModelVersion, Object, Order, PlainIndex, QualityRule, QualityRun, Reference, RepairsOf, Role, RowPolicy, RuleTest,
+    Schema, Sequence, Source, Table, Tag, TagUse, TagVerdict, UniqueIndex, View,
 };
 use crate::crypto::{KeySource, MasterKey};
 use crate::sql::{Birth, Database};
@@ -120,6 +120,9 @@ fn kind(object: &Object) -> (usize, bool) {
                 trained_on: _,
                 // A number that is free again where all begins anew.
                 dropped: _not,
+                frozen: _,
+                guard: _,
+                updates,
                 tags,
             } = model;
             tags.iter().for_each(tag_use);
@@ -136,13 +139,23 @@ fn kind(object: &Object) -> (usize, bool) {
                     seconds: _,
                     metrics: _,
                     created_ms: _,
+                    base: _,
                 } = version;
             }
+            for ModelUpdate { at_ms: _, version: _, made: _, metrics: _ } in updates {}
             grants.iter().for_each(grant);
             (8, true)
         }
         // Nothing tags the assets of a source.
-        Object::Source(Source { name: _, source_type: _, options: _, owner: _, grants, tags: _not }) => {
+        Object::Source(Source {
+            name: _,
+            source_type: _,
+            options: _,
+            secrets: _untold,
+            owner: _,
+            grants,
+            tags: _not,
+        }) => {
             grants.iter().for_each(grant);
             (9, true)
         }

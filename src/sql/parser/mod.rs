@@ -18,6 +18,7 @@ mod keeping;
 mod kept;
 mod locks;
 pub mod merge;
+mod model;
 mod operate;
 mod own;
 mod refused;
@@ -48,6 +49,7 @@ pub use forget::{ForgetWords, ForgottenColumn};
 pub use keeping::{Keeping, Kept as KeepingWords};
 pub use kept::Kept;
 pub use locks::{Strength, strength};
+pub use model::ModelWords;
 pub use operate::Operate;
 pub use own::{AssetTarget, DefaultTarget, GrantTarget, Inventory, OpenRight, Own, Relation, RoleOption, TagTarget};
 

@@ -8,6 +8,7 @@ use super::define::{self, Define};
 use super::forget::{self, ForgetWords};
 use super::grant;
 use super::kept::{self, Kept};
+use super::model::{self, ModelWords};
 use super::operate::{self, Operate};
 use super::repair::{self, RepairWords};
 use super::role;
@@ -31,6 +32,8 @@ pub type Relation = (Option<String>, String);
 pub enum Own {
     /// `CREATE SOURCE`
     CreateSource { name: String, if_not_exists: bool, source_type: String, options: BTreeMap<String, String> },
+    /// `ALTER SOURCE name [SET] OPTIONS`
+    AlterSource { name: String, options: BTreeMap<String, String> },
     /// `DROP SOURCE`
     DropSource { name: String, if_exists: bool, cascade: bool },
     /// `REFRESH SOURCE`
@@ -49,6 +52,8 @@ pub enum Own {
     DeployModel { name: String, version: Option<u32> },
     /// `ALTER MODEL ... RENAME TO`
     RenameModel { name: String, to: String },
+    /// What becomes of a trained model
+    Model(ModelWords),
     /// `DROP MODEL`; with a version that one alone
     DropModel { name: String, if_exists: bool, version: Option<u32> },
     /// `CREATE TAG`
@@ -256,6 +261,13 @@ pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
             words.take(&["RESTRICT"]);
             Ok(Some(Own::DropOwned { roles, cascade }))
         }
+        "ALTER" if is_source_options(words) => {
+            words.take(&["ALTER", "SOURCE"]);
+            let name = words.name()?;
+            words.take(&["SET"]);
+            words.expect(&["OPTIONS"])?;
+            Ok(Some(Own::AlterSource { name, options: words.options()? }))
+        }
         "ALTER" => alter(words),
         "DROP" => drop(words),
         "INVENTORY" => inventory(words).map(Some),
@@ -290,6 +302,13 @@ pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
         }
         _ => Ok(None),
     }
+}
+
+/// Whether options of a source are changed: `ALTER SOURCE name SET OPTIONS`, or OPTIONS alone as for PostgreSQL's servers.
+fn is_source_options(words: &Words) -> bool {
+    let word = |at: usize| words.peek(at).unwrap_or_default();
+    let at = if word(3) == "SET" { 4 } else { 3 };
+    words.ahead(&["ALTER", "SOURCE"]) && word(at) == "OPTIONS"
 }
 
 fn set_constraints(words: &mut Words) -> Result<Own> {
@@ -387,6 +406,9 @@ fn alter(words: &mut Words) -> Result<Option<Own>> {
         }
         if let Some((tag, value)) = tag::set_or_unset(words)? {
             return Ok(Some(Own::ModelTag { name, tag, value }));
+        }
+        if let Some(words) = model::alter(words, &name)? {
+            return Ok(Some(Own::Model(words)));
         }
         words.expect(&["DEPLOY", "VERSION"])?;
         return Ok(Some(Own::DeployModel { name, version: Some(version(words)?) }));

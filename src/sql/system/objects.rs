@@ -197,7 +197,7 @@ pub fn sources(context: &Context) -> Result<Vec<Vec<Cell>>> {
             Cell::text(&source.name),
             Cell::text(&source.source_type),
             Cell::text(catalog.role_name(source.owner)),
-            Cell::Int(tables::assets(context, source).ok().map(|assets| assets.len() as i64)),
+            Cell::Int(tables::count_assets(context, source).map(|count| count as i64)),
             Cell::text(serde_json::json!(source.options).to_string()),
             Cell::Text(catalog.comment(id, "").map(str::to_owned)),
         ]),
