@@ -191,6 +191,10 @@ pub enum Kind {
     Io,
     /// No such file on the server.
     UndefinedFile,
+    /// Another database, which a source reads, says no.
+    Foreign,
+    /// Another database, which a source reads, cannot be reached or entered.
+    ForeignConnection,
     /// The statement was cancelled, or ran into its timeout.
     Cancelled,
     /// The transaction has failed and waits for ROLLBACK.

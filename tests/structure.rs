@@ -39,7 +39,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("search", &["tantivy", "jieba_rs", "frostem", "unicode_normalization"]),
     ("models", &["candle_core", "candle_nn", "gemm", "tokenizers", "rayon"]),
     ("encoding", &["encoding_rs"]),
-    ("sources", &["csv", "quick_xml", "scraper", "imagesize", "chardetng"]),
+    ("sources", &["csv", "quick_xml", "scraper", "imagesize", "chardetng", "libflate", "tokio_postgres"]),
     ("wording", &["datafusion_common", "sqlparser"]),
     ("sql", &["datafusion", "datafusion_functions_json", "parquet"]),
     ("server", &["pgwire", "tokio_rustls", "x509_certificate"]),
@@ -53,6 +53,8 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "datafusion",
         "rows leave `sql` as DataFusion's stream, and parameters enter it as its ScalarValue; both are types, no engine",
     ),
+    ("sources", "parquet", "files of sources are read below SQL, and exports are written above it"),
+    ("sources", "tokio_rustls", "other databases are entered encrypted by what encrypts our own server"),
     ("sources", "encoding_rs", "files are in more encodings than clients speak, and are decoded as they are read"),
 ];
 

@@ -2,11 +2,15 @@
 
 use super::columns::{self, Rows, Scan, Spec, Writer};
 use super::csv_file::{self, CsvLayout, CsvRows, Place};
+use super::dump::{self, DumpLayout, DumpRows};
 use super::html::{self, PageRows};
 use super::input::{Fnv, relative};
 use super::json::{self, JsonLayout};
 use super::objects::{self, ObjectRows, Objects};
 use super::options::FileOptions;
+use super::parquet_file::{self, ParquetLayout, ParquetRows};
+use super::predicate::Predicate;
+use super::xlsx::{self, XlsxLayout};
 use super::xml::{self, XmlLayout};
 use crate::error::Result;
 use crate::fail;
@@ -27,6 +31,12 @@ pub enum Form {
     JsonLines,
     /// XML.
     Xml,
+    /// Parquet.
+    Parquet,
+    /// A workbook of Excel.
+    Xlsx,
+    /// Statements of SQL that make tables and fill them, as pg_dump and mysqldump write them.
+    Sql,
     /// HTML pages.
     Html,
     /// Images.
@@ -45,6 +55,9 @@ impl Form {
             Form::Json => "json",
             Form::JsonLines => "jsonl",
             Form::Xml => "xml",
+            Form::Parquet => "parquet",
+            Form::Xlsx => "xlsx",
+            Form::Sql => "sql",
             Form::Html => "html",
             Form::Image => "image",
             Form::Text => "text",
@@ -55,7 +68,7 @@ impl Form {
     /// How far the form itself gives columns to its contents.
     pub fn structure(self) -> Structure {
         match self {
-            Form::Csv => Structure::Structured,
+            Form::Csv | Form::Parquet | Form::Xlsx | Form::Sql => Structure::Structured,
             Form::Json | Form::JsonLines | Form::Xml | Form::Html => Structure::SemiStructured,
             Form::Image | Form::Text | Form::Unknown => Structure::Unstructured,
         }
@@ -101,7 +114,7 @@ pub struct Asset {
     pub structure: Structure,
     /// Its files, in the order of their rows.
     pub paths: Vec<PathBuf>,
-    /// The member of a JSON object that it is, where one file holds several tables.
+    /// The member of a JSON object, the sheet of a workbook, the table of a dump that it is, where one file holds several tables.
     pub member: Option<String>,
     /// Bytes of all files.
     pub bytes: u64,
@@ -120,6 +133,9 @@ enum Layout {
     Csv(CsvLayout),
     Json(JsonLayout),
     Xml(XmlLayout),
+    Parquet(ParquetLayout),
+    Xlsx(XlsxLayout),
+    Sql(DumpLayout),
     Fixed(Vec<Spec>),
 }
 
@@ -129,6 +145,10 @@ impl Layout {
             Layout::Csv(layout) => &layout.specs,
             Layout::Json(layout) => &layout.records.specs,
             Layout::Xml(layout) => &layout.records.specs,
+            Layout::Xlsx(layout) => &layout.records.specs,
+            Layout::Sql(layout) => &layout.specs,
+            // Its columns are the file's own.
+            Layout::Parquet(_) => &[],
             Layout::Fixed(specs) => specs,
         }
     }
@@ -156,13 +176,30 @@ impl Asset {
     /// metadata. Fails with `InvalidText` where the file breaks its own format, `LimitExceeded` where it is too
     /// large, deep or wide, `Io`.
     pub fn schema(&self) -> Result<SchemaRef> {
-        Ok(columns::schema(self.layout()?.specs()))
+        Ok(match &*self.layout()? {
+            Layout::Parquet(layout) => layout.schema.clone(),
+            layout => columns::schema(layout.specs()),
+        })
     }
 
     /// The rows in batches of at most [`crate::config::BATCH_ROWS`], with the columns at the positions `projection`
     /// in its order (all when `None`), and at most `limit` rows. CSV, JSON lines and XML are streamed.
     pub fn scan(&self, projection: Option<&[usize]>, limit: Option<usize>) -> Result<Scan> {
+        self.scan_where(projection, &[], limit)
+    }
+
+    /// As [`Asset::scan`]; rows for which not all of `filters` are true may be left out, and need not be.
+    pub fn scan_where(
+        &self,
+        projection: Option<&[usize]>,
+        filters: &[Predicate],
+        limit: Option<usize>,
+    ) -> Result<Scan> {
         let layout = self.layout()?;
+        if let Layout::Parquet(layout) = &*layout {
+            let rows = ParquetRows::open(&self.place()?, &self.options, layout, projection, filters)?;
+            return Ok(Scan::of_batches(Box::new(rows), limit));
+        }
         let writer = Writer::new(layout.specs(), projection)?;
         Ok(Scan::new(self.rows(&layout)?, writer, limit))
     }
@@ -188,6 +225,9 @@ impl Asset {
                 Layout::Json(json::inspect(&self.place()?, &self.options, self.member.as_deref())?)
             }
             Form::Xml => Layout::Xml(xml::inspect(&self.place()?, &self.options)?),
+            Form::Parquet => Layout::Parquet(parquet_file::inspect(&self.place()?, &self.options)?),
+            Form::Xlsx => Layout::Xlsx(xlsx::inspect(&self.place()?, &self.options, self.member.as_deref())?),
+            Form::Sql => Layout::Sql(dump::inspect(&self.place()?, &self.options, self.member.as_deref())?),
             Form::Html => Layout::Fixed(html::specs()),
             Form::Image => Layout::Fixed(objects::image_specs()),
             Form::Text => Layout::Fixed(objects::text_specs()),
@@ -210,6 +250,9 @@ impl Asset {
             (Layout::Csv(layout), _) => Box::new(CsvRows::open(&self.place()?, layout)?),
             (Layout::Json(layout), _) => Box::new(json::rows(&self.place()?, &self.options, layout)?),
             (Layout::Xml(layout), _) => Box::new(xml::rows(&self.place()?, &self.options, layout)?),
+            (Layout::Xlsx(layout), _) => Box::new(xlsx::rows(layout)?),
+            (Layout::Sql(layout), _) => Box::new(DumpRows::open(&self.place()?, &self.options, layout)?),
+            (Layout::Parquet(_), _) => fail!(Internal, "Parquet is read by the batch"),
             (Layout::Fixed(_), Form::Html) => Box::new(PageRows {
                 root: self.root.clone(),
                 paths: self.paths.iter().cloned().collect(),

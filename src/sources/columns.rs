@@ -5,8 +5,8 @@ use crate::config::{BATCH_ROWS, SOURCE_BATCH_BYTES};
 use crate::encoding::pg_text::TYPE_METADATA;
 use crate::error::{Error, Kind, Result};
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, RecordBatch, RecordBatchOptions,
-    StringBuilder, TimestampMicrosecondBuilder,
+    ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int64Builder, RecordBatch,
+    RecordBatchOptions, StringBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use chrono::NaiveDate;
@@ -31,6 +31,7 @@ impl Spec {
             Type::Bool => DataType::Boolean,
             Type::Int => DataType::Int64,
             Type::Float => DataType::Float64,
+            Type::Decimal(digits, places) => DataType::Decimal128(digits, places),
             Type::Date(_) => DataType::Date32,
             Type::Timestamp(_) => DataType::Timestamp(TimeUnit::Microsecond, None),
             Type::TimestampTz(_) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
@@ -71,6 +72,7 @@ pub(super) enum Column {
     Bool(BooleanBuilder),
     Int(Int64Builder),
     Float(Float64Builder),
+    Decimal { values: Decimal128Builder, digits: u8, places: i8 },
     Date(Date32Builder, infer::Order),
     Timestamp { values: TimestampMicrosecondBuilder, order: infer::Order, zoned: bool },
     Text(StringBuilder),
@@ -86,6 +88,10 @@ impl Column {
             Type::Bool => Column::Bool(BooleanBuilder::new()),
             Type::Int => Column::Int(Int64Builder::new()),
             Type::Float => Column::Float(Float64Builder::new()),
+            Type::Decimal(digits, places) => {
+                let values = Decimal128Builder::new().with_data_type(DataType::Decimal128(digits, places));
+                Column::Decimal { values, digits, places }
+            }
             Type::Date(order) => Column::Date(Date32Builder::new(), order),
             Type::Timestamp(order) => {
                 Column::Timestamp { values: TimestampMicrosecondBuilder::new(), order, zoned: false }
@@ -105,6 +111,7 @@ impl Column {
             Column::Bool(values) => values.append_null(),
             Column::Int(values) => values.append_null(),
             Column::Float(values) => values.append_null(),
+            Column::Decimal { values, .. } => values.append_null(),
             Column::Date(values, _) => values.append_null(),
             Column::Timestamp { values, .. } => values.append_null(),
             Column::Text(values) | Column::Json(values) => values.append_null(),
@@ -130,6 +137,9 @@ impl Column {
             Column::Bool(values) => values.append_value(infer::boolean(cell).ok_or(Misfit)?),
             Column::Int(values) => values.append_value(infer::integer(cell).ok_or(Misfit)?),
             Column::Float(values) => values.append_value(infer::float(cell).ok_or(Misfit)?),
+            Column::Decimal { values, digits, places } => {
+                values.append_value(infer::decimal(cell, *digits, *places).ok_or(Misfit)?);
+            }
             Column::Date(values, order) => {
                 let moment = infer::moment(cell, *order).filter(|moment| !moment.timed).ok_or(Misfit)?;
                 let days = moment.at.date().signed_duration_since(NaiveDate::default()).num_days();
@@ -177,6 +187,7 @@ impl Column {
             Column::Bool(values) => Arc::new(values.finish()),
             Column::Int(values) => Arc::new(values.finish()),
             Column::Float(values) => Arc::new(values.finish()),
+            Column::Decimal { values, .. } => Arc::new(values.finish()),
             Column::Date(values, _) => Arc::new(values.finish()),
             Column::Timestamp { values, .. } => Arc::new(values.finish()),
             Column::Text(values) | Column::Json(values) => Arc::new(values.finish()),
@@ -267,43 +278,87 @@ pub(super) trait Rows: Send {
     }
 }
 
+/// Something that gives rows by the batch, with the columns asked for.
+pub(super) trait Batches: Send {
+    /// The schema of every batch.
+    fn schema(&self) -> SchemaRef;
+    /// The next rows; none at the end.
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>>;
+    /// As of [`Rows::remarks`].
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// How a form is read.
+enum Reading {
+    ByRow(Box<dyn Rows>, Writer),
+    ByBatch(Box<dyn Batches>),
+}
+
 /// The batches of a scan. After an error it ends.
 pub struct Scan {
-    rows: Box<dyn Rows>,
-    writer: Writer,
+    reading: Reading,
     left: usize,
     done: bool,
 }
 
 impl Scan {
     pub(super) fn new(rows: Box<dyn Rows>, writer: Writer, limit: Option<usize>) -> Self {
-        Self { rows, writer, left: limit.unwrap_or(usize::MAX), done: false }
+        Self { reading: Reading::ByRow(rows, writer), left: limit.unwrap_or(usize::MAX), done: false }
+    }
+
+    pub(super) fn of_batches(batches: Box<dyn Batches>, limit: Option<usize>) -> Self {
+        Self { reading: Reading::ByBatch(batches), left: limit.unwrap_or(usize::MAX), done: false }
     }
 
     /// The schema of every batch: the asset's own, projected.
     pub fn schema(&self) -> SchemaRef {
-        self.writer.schema.clone()
+        match &self.reading {
+            Reading::ByRow(_, writer) => writer.schema.clone(),
+            Reading::ByBatch(batches) => batches.schema(),
+        }
     }
 
     /// What the rows so far cannot show of the file: what was padded, replaced or overridden in it. A sentence each.
     pub fn remarks(&self) -> Vec<String> {
-        self.rows.remarks()
+        match &self.reading {
+            Reading::ByRow(rows, _) => rows.remarks(),
+            Reading::ByBatch(batches) => batches.remarks(),
+        }
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        while !self.writer.is_full() && self.writer.rows() < self.left {
-            if !self.rows.next_row(&mut self.writer)? {
+        if self.left == 0 {
+            self.done = true;
+            return Ok(None);
+        }
+        let (rows, writer) = match &mut self.reading {
+            Reading::ByRow(rows, writer) => (rows, writer),
+            Reading::ByBatch(batches) => {
+                let Some(batch) = batches.next_batch()? else {
+                    self.done = true;
+                    return Ok(None);
+                };
+                let rows = batch.num_rows().min(self.left);
+                self.left -= rows;
+                self.done = self.left == 0;
+                return Ok(Some(batch.slice(0, rows)));
+            }
+        };
+        while !writer.is_full() && writer.rows() < self.left {
+            if !rows.next_row(writer)? {
                 self.done = true;
                 break;
             }
         }
-        if self.writer.rows() == 0 {
+        if writer.rows() == 0 {
             self.done = true;
             return Ok(None);
         }
-        self.left = self.left.saturating_sub(self.writer.rows());
+        self.left = self.left.saturating_sub(writer.rows());
         self.done |= self.left == 0;
-        self.writer.finish().map(Some)
+        writer.finish().map(Some)
     }
 }
 

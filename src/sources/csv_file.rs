@@ -7,7 +7,7 @@ use super::charset::{self, Charset, Replaced, Utf8Reader};
 use super::columns::{Misfit, Rows, Spec, Writer, misfit};
 use super::dialect::{self, Dialect};
 use super::infer::{Guess, Type};
-use super::input::{self, Budget, Guarded, io_error};
+use super::input::{self, Budget, Content, Guarded, io_error};
 use super::names;
 use super::options::FileOptions;
 use super::remarks::{Met, told};
@@ -32,8 +32,14 @@ impl Place {
         input::relative(&self.root, &self.path)
     }
 
-    pub(super) fn open(&self) -> Result<File> {
+    /// The file itself, which can be read from anywhere.
+    pub(super) fn file(&self) -> Result<File> {
         input::open(&self.root, &self.path)
+    }
+
+    /// What it holds, unpacked.
+    pub(super) fn open(&self) -> Result<Content> {
+        input::content(&self.root, &self.path)
     }
 
     /// The character set that `options` name, or that the file shows.
@@ -45,7 +51,7 @@ impl Place {
     }
 
     /// The file as UTF-8 from its start.
-    pub(super) fn text(&self, charset: Charset) -> Result<Utf8Reader<File>> {
+    pub(super) fn text(&self, charset: Charset) -> Result<Utf8Reader<Content>> {
         Ok(Utf8Reader::new(self.open()?, charset, &self.shown()))
     }
 }
@@ -60,7 +66,7 @@ pub(super) struct CsvLayout {
     pub(super) specs: Vec<Spec>,
 }
 
-type Reader = csv::Reader<Chain<Guarded<Utf8Reader<File>>, &'static [u8]>>;
+type Reader = csv::Reader<Chain<Guarded<Utf8Reader<Content>>, &'static [u8]>>;
 
 /// Read behind every file.
 const BEHIND: &[u8] = b"\n\x03\x02\x03";
@@ -121,7 +127,7 @@ pub(super) fn inspect(place: &Place, options: &FileOptions) -> Result<CsvLayout>
 }
 
 fn extension(path: &Path) -> String {
-    path.extension().map(|text| text.to_string_lossy().to_lowercase()).unwrap_or_default()
+    input::unpacked_name(path).extension().map(|text| text.to_string_lossy().to_lowercase()).unwrap_or_default()
 }
 
 fn too_wide(shown: &str) -> Error {
@@ -144,7 +150,7 @@ fn used_fields(record: &ByteRecord) -> usize {
     record.len() - empty
 }
 
-fn is_header(first: &[String], columns: &[Guess], rows: usize, again: usize) -> bool {
+pub(super) fn is_header(first: &[String], columns: &[Guess], rows: usize, again: usize) -> bool {
     let cells: Vec<&str> = first.iter().map(|cell| cell.trim()).collect();
     if cells.iter().all(|cell| cell.is_empty()) {
         return false;

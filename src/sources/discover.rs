@@ -6,12 +6,15 @@
 
 use super::asset::{Asset, FileFacts, Form};
 use super::csv_file::Place;
+use super::dump;
 use super::glob;
-use super::input::relative;
+use super::input::{relative, unpacked_name};
 use super::json;
+use super::known;
 use super::names::{Unique, identifier, of_path};
 use super::options::FileOptions;
 use super::sniff;
+use super::xlsx;
 use crate::config::{SOURCE_DEPTH_MAX, SOURCE_FILES_MAX, SOURCE_JSON_BYTES_MAX};
 use crate::error::{Error, Kind, Result};
 use crate::fail;
@@ -117,8 +120,9 @@ fn assets(root: &Path, files: &[Found], options: &FileOptions) -> Vec<Asset> {
     let mut unique = Unique::default();
     let mut assets = Vec::new();
     for file in files.iter().filter(|file| is_data(file.form)) {
-        let extension = file.facts.path.extension().map(|text| identifier(&text.to_string_lossy()));
-        let stem = of_path(&relative(root, &file.facts.path.with_extension("")));
+        let path = unpacked_name(&file.facts.path);
+        let extension = path.extension().map(|text| identifier(&text.to_string_lossy()));
+        let stem = of_path(&relative(root, &path.with_extension("")));
         let tables = tables(root, file, options);
         if tables.is_empty() {
             let name = unique.take(&stem, extension.as_deref());
@@ -151,15 +155,24 @@ fn assets(root: &Path, files: &[Found], options: &FileOptions) -> Vec<Asset> {
 
 /// Forms of which each file is an asset of its own.
 fn is_data(form: Form) -> bool {
-    matches!(form, Form::Csv | Form::Json | Form::JsonLines | Form::Xml)
+    use Form::{Csv, Json, JsonLines, Parquet, Sql, Xlsx, Xml};
+    matches!(form, Csv | Json | JsonLines | Xml | Parquet | Xlsx | Sql)
 }
 
 fn tables(root: &Path, file: &Found, options: &FileOptions) -> Vec<String> {
-    if file.form != Form::Json || file.facts.bytes > SOURCE_JSON_BYTES_MAX {
+    if !matches!(file.form, Form::Json | Form::Xlsx | Form::Sql) {
         return Vec::new();
     }
+    let place = Place { root: root.to_owned(), path: file.facts.path.clone() };
     // What is broken is one asset, whose scan tells the error.
-    json::tables(&Place { root: root.to_owned(), path: file.facts.path.clone() }, options).unwrap_or_default()
+    let tables = || match file.form {
+        Form::Json if file.facts.bytes <= SOURCE_JSON_BYTES_MAX => json::tables(&place, options).unwrap_or_default(),
+        Form::Xlsx => xlsx::tables(&place)
+            .map_or_else(|_| Vec::new(), |sheets| if sheets.len() > 1 { sheets } else { Vec::new() }),
+        Form::Sql => dump::tables(&place, options).unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    known::tables(&file.facts, options, tables)
 }
 
 /// The files of `form` by the folder whose asset they are.

@@ -13,6 +13,8 @@ pub(super) enum Type {
     Bool,
     Int,
     Float,
+    /// Digits, and how many of them stand behind the point. Declared, never inferred.
+    Decimal(u8, i8),
     Date(Order),
     Timestamp(Order),
     TimestampTz(Order),
@@ -36,6 +38,7 @@ impl Type {
             Type::Bool => "boolean",
             Type::Int => "bigint",
             Type::Float => "double precision",
+            Type::Decimal(..) => "numeric",
             Type::Date(_) => "date",
             Type::Timestamp(_) => "timestamp",
             Type::TimestampTz(_) => "timestamp with time zone",
@@ -204,6 +207,24 @@ pub(super) fn float(cell: &str) -> Option<f64> {
         }
     }
     cell.parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+/// A decimal number as a whole number of its last place; none if it has more digits than it may.
+pub(super) fn decimal(cell: &str, digits: u8, places: i8) -> Option<i128> {
+    let places = usize::try_from(places).ok()?;
+    let (negative, unsigned) = match cell.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, cell),
+    };
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let fraction = if fraction.len() > places { fraction.trim_end_matches('0') } else { fraction };
+    let all = format!("{whole}{fraction:0<places$}");
+    let fits = !unsigned.is_empty() && fraction.len() <= places && all.bytes().all(|byte| byte.is_ascii_digit());
+    if !fits || all.trim_start_matches('0').len() > usize::from(digits) {
+        return None;
+    }
+    let value: i128 = if all.is_empty() { 0 } else { all.parse().ok()? };
+    Some(if negative { -value } else { value })
 }
 
 /// A date, and a time of day if there was one; with a zone already reckoned to UTC.

@@ -2,8 +2,9 @@
 
 use crate::config::SOURCE_RECORD_BYTES_MAX;
 use crate::error::{Error, Kind, Result};
+use libflate::gzip::MultiDecoder;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,11 +32,64 @@ pub(super) fn open(root: &Path, path: &Path) -> Result<File> {
     Ok(file)
 }
 
+/// A file's content, unpacked if it is packed by gzip.
+pub(super) enum Content {
+    Plain(File),
+    Packed { decoder: Box<MultiDecoder<BufReader<File>>>, shown: String },
+}
+
+/// The first bytes of a gzip file.
+pub(super) const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// Opens what a file holds, as [`open`] does.
+pub(super) fn content(root: &Path, path: &Path) -> Result<Content> {
+    use std::io::Seek;
+    let shown = relative(root, path);
+    let mut file = open(root, path)?;
+    let mut head = [0; 2];
+    let packed = file.read_exact(&mut head).is_ok() && head == GZIP;
+    file.rewind().map_err(|error| io_error(&shown, &error))?;
+    if !packed {
+        return Ok(Content::Plain(file));
+    }
+    let decoder =
+        MultiDecoder::new(BufReader::with_capacity(64 << 10, file)).map_err(|error| unpacked(&shown, &error))?;
+    Ok(Content::Packed { decoder: Box::new(decoder), shown })
+}
+
+/// `path` without the ending that says gzip: what the file would be called unpacked.
+pub(super) fn unpacked_name(path: &Path) -> PathBuf {
+    match path.extension() {
+        Some(ending) if ending.eq_ignore_ascii_case("gz") => path.with_extension(""),
+        _ => path.to_owned(),
+    }
+}
+
+fn unpacked(shown: &str, error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput => {
+            Error::new(Kind::InvalidText, format!("{shown}: what gzip has packed is cut off or damaged"))
+        }
+        _ => Error::io(shown, error),
+    }
+}
+
+impl Read for Content {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Content::Plain(file) => file.read(buffer),
+            Content::Packed { decoder, shown } => {
+                decoder.read(buffer).map_err(|error| io::Error::other(unpacked(shown, &error)))
+            }
+        }
+    }
+}
+
 /// Reads a whole file of at most `limit` bytes, or `LimitExceeded`.
 pub(super) fn read_bounded(root: &Path, path: &Path, limit: u64) -> Result<Vec<u8>> {
     let shown = relative(root, path);
     let mut bytes = Vec::new();
-    open(root, path)?.take(limit + 1).read_to_end(&mut bytes).map_err(|error| io_error(&shown, &error))?;
+    content(root, path)?.take(limit + 1).read_to_end(&mut bytes).map_err(|error| io_error(&shown, &error))?;
     if bytes.len() as u64 > limit {
         return Err(too_big(&shown, "the file", limit));
     }

@@ -129,7 +129,7 @@ fn is_lines(place: &Place, options: &FileOptions) -> Result<bool> {
 
 /// JSON lines, streamed.
 struct Lines {
-    reader: BufReader<Guarded<super::charset::Utf8Reader<std::fs::File>>>,
+    reader: BufReader<Guarded<super::charset::Utf8Reader<super::input::Content>>>,
     budget: Budget,
     shown: String,
     line: String,

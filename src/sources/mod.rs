@@ -1,4 +1,4 @@
-//! Readers of what lies outside: a folder of files, read in place.
+//! Readers of what lies outside: a folder of files, or another PostgreSQL database, read in place.
 //!
 //! `CREATE SOURCE` names a folder on the server's machine; [`discover()`] walks it and gives an [`Asset`] for every table
 //! that it finds, without copying anything. An asset knows its [`Form`], its [`Asset::schema`] and how to
@@ -9,6 +9,9 @@
 //! | CSV of any dialect | a file | its records |
 //! | JSON, JSON lines | a file, or a member of its object | elements, lines, members |
 //! | XML | a file | the element that repeats |
+//! | Parquet | a file | its rows |
+//! | XLSX | a sheet | its rows |
+//! | SQL dump | a table that it makes or fills | what COPY and INSERT put there |
 //! | HTML | the pages of a folder | the products that pages describe, or the page |
 //! | images | the images below a folder without data | the images, their folder as label |
 //! | text | the texts of a folder | path and content |
@@ -26,17 +29,22 @@
 //! are opened only below the root, links included. Nothing in a file is run, fetched or expanded, and no file,
 //! however broken, stops the server.
 //!
-//! **Left out.** Parquet, Avro, spreadsheets and compressed files are listed, with their format, but not read; nor
-//! are other databases. Images are not decoded: their size comes from the header, their hash from the bytes. Where
+//! Texts that gzip has packed are read as what they are. Other databases are [`postgres`].
+//!
+//! **Left out.** Avro, the older spreadsheets and archives are listed, with their format, but not read. Images are not decoded: their size comes from the header, their hash from the bytes. Where
 //! the encoding had to be guessed (neither a mark nor UTF-8), what does not fit the guess becomes U+FFFD. Of pages
 //! only what they say to machines is columns; a price that is no number is NULL beside its JSON-LD.
 
+mod archive;
 mod asset;
 mod charset;
 mod columns;
 mod csv_file;
 mod dialect;
 mod discover;
+mod dump;
+mod dump_script;
+mod dump_words;
 mod glob;
 mod html;
 mod html_depth;
@@ -45,16 +53,23 @@ mod input;
 mod json;
 mod json_document;
 mod json_value;
+mod known;
 mod markup;
 mod names;
 mod objects;
 mod options;
+mod parquet_file;
+pub mod postgres;
+mod predicate;
 mod products;
 mod records;
 mod remarks;
 mod sniff;
 #[cfg(test)]
 mod testing;
+mod xlsx;
+mod xlsx_sheet;
+mod xlsx_style;
 mod xml;
 mod xml_element;
 
@@ -62,3 +77,4 @@ pub use asset::{Asset, Form, Structure};
 pub use columns::Scan;
 pub use discover::discover;
 pub use options::FileOptions;
+pub use predicate::{Comparison, Predicate, Scalar};

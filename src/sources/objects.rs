@@ -156,8 +156,31 @@ mod tests {
 
     #[test]
     fn unreadable_files_are_told_by_their_format() {
-        let folder = Folder::new(&[("a.csv", "PAR1\u{15}\u{4}"), ("empty.csv", "")]);
-        assert!(cells(&folder.asset("a"))[0].starts_with("a.csv|parquet|6|"));
+        let folder = Folder::new(&[("a.csv", "ORC\u{15}\u{4}"), ("empty.csv", "")]);
+        assert!(cells(&folder.asset("a"))[0].starts_with("a.csv|orc|5|"));
         assert!(cells(&folder.asset("empty"))[0].starts_with("empty.csv|empty|0|"));
+    }
+
+    #[test]
+    fn what_gzip_packed_is_read_as_what_it_is() {
+        let packed = |text: &str| {
+            let mut encoder = libflate::gzip::Encoder::new(Vec::new()).unwrap();
+            std::io::Write::write_all(&mut encoder, text.as_bytes()).unwrap();
+            encoder.finish().into_result().unwrap()
+        };
+        let folder = Folder::new(&[]);
+        let rows = packed("id,name\n1,a\n2,b\n");
+        folder.write("list.csv.gz", &rows);
+        // Two packed files one behind the other are one, as gzip itself has it.
+        folder.write("two.csv.gz", &[rows.clone(), packed("3,c\n")].concat());
+        folder.write("lines.jsonl.gz", &packed("{\"a\":1}\n{\"a\":2}\n"));
+        folder.write("cut.csv.gz", &rows[..rows.len() - 9]);
+        folder.write("blob.gz", &packed("\0\u{1}\u{2}\0\0"));
+        assert_eq!(cells(&folder.asset("list")), ["1|a", "2|b"]);
+        assert_eq!(cells(&folder.asset("two")), ["1|a", "2|b", "3|c"]);
+        assert_eq!(cells(&folder.asset("lines")), ["1", "2"]);
+        assert!(cells(&folder.asset("blob"))[0].starts_with("blob.gz|gzip|"));
+        let error = folder.asset("cut").schema().unwrap_err();
+        assert_eq!(error.message(), "cut.csv.gz: what gzip has packed is cut off or damaged");
     }
 }

@@ -30,10 +30,17 @@ pub(super) trait RecordSource: Send {
 }
 
 /// Keys as the file has them, and the columns they become, in the order of first appearance.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct RecordLayout {
     keys: Vec<String>,
     pub(super) specs: Vec<Spec>,
+}
+
+impl RecordLayout {
+    /// Every column is text.
+    pub(super) fn all_text(&mut self) {
+        self.specs.iter_mut().for_each(|spec| spec.kind = Type::Text);
+    }
 }
 
 /// What values of one key have been seen.

@@ -3,7 +3,8 @@
 use super::asset::Form;
 use super::charset;
 use super::dialect;
-use super::input;
+use super::dump;
+use super::input::{self, GZIP};
 use super::options::FileOptions;
 use crate::config::SOURCE_SNIFF_BYTES;
 use serde::de::IgnoredAny;
@@ -11,15 +12,13 @@ use std::io::Read;
 use std::path::Path;
 
 /// First bytes of formats that are known but not read.
-const UNREAD: [(&[u8], &str); 16] = [
-    (b"PAR1", "parquet"),
+const UNREAD: [(&[u8], &str); 14] = [
     (b"Obj\x01", "avro"),
     (b"ARROW1", "arrow"),
     (b"ORC", "orc"),
     (b"SQLite format 3\0", "sqlite"),
     (b"PK\x03\x04", "zip"),
     (b"PK\x05\x06", "zip"),
-    (b"\x1f\x8b", "gzip"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"BZh", "bzip2"),
     (b"\xfd7zXZ\0", "xz"),
@@ -35,11 +34,10 @@ const IMAGES: [&str; 14] =
     ["jpg", "jpeg", "jfif", "png", "gif", "webp", "bmp", "tif", "tiff", "heic", "heif", "avif", "ico", "svg"];
 
 /// Extensions of texts that are never tables, whatever their commas.
-const TEXTS: [&str; 30] = [
+const TEXTS: [&str; 29] = [
     "md",
     "rst",
     "log",
-    "sql",
     "tex",
     "adoc",
     "py",
@@ -104,8 +102,22 @@ pub(super) fn sniff(root: &Path, path: &Path, options: &FileOptions) -> (Form, S
         Some(head)
     });
     match head {
+        Some(head) if head.starts_with(&GZIP) => packed(root, path, options),
         Some(head) => by_head(&head, &extension(path), options),
         None => (Form::Unknown, "unreadable".into()),
+    }
+}
+
+/// The form of what gzip has packed: texts are read, nothing else.
+fn packed(root: &Path, path: &Path, options: &FileOptions) -> (Form, String) {
+    let mut head = Vec::new();
+    if let Ok(content) = input::content(root, path) {
+        // Where it is damaged what comes before tells the form, and a scan the damage.
+        _ = content.take(SOURCE_SNIFF_BYTES as u64).read_to_end(&mut head);
+    }
+    match by_head(&head, &extension(&input::unpacked_name(path)), options) {
+        (Form::Image | Form::Parquet | Form::Xlsx | Form::Unknown, _) => (Form::Unknown, "gzip".into()),
+        told => told,
     }
 }
 
@@ -114,8 +126,14 @@ fn by_head(head: &[u8], extension: &str, options: &FileOptions) -> (Form, String
     if head.is_empty() {
         return told(Form::Unknown, "empty");
     }
+    if head.starts_with(b"PAR1") {
+        return told(Form::Parquet, "parquet");
+    }
     if let Some((_, name)) = UNREAD.iter().find(|(magic, _)| head.starts_with(magic)) {
-        let office = *name == "zip" && ["xlsx", "docx", "pptx", "ods", "odt", "jar"].contains(&extension);
+        if *name == "zip" && ["xlsx", "xlsm"].contains(&extension) {
+            return told(Form::Xlsx, "xlsx");
+        }
+        let office = *name == "zip" && ["docx", "pptx", "ods", "odt", "jar"].contains(&extension);
         return told(Form::Unknown, if office { extension } else { name });
     }
     if let Some(name) = image_format(head) {
@@ -173,6 +191,7 @@ fn by_text(text: &str, extension: &str, whole: bool, options: &FileOptions) -> F
         "csv" | "tsv" | "tab" | "psv" if !(html || xml) => return json().unwrap_or(Form::Csv),
         "html" | "htm" | "xhtml" if start.contains('<') => return Form::Html,
         "xml" | "rss" | "atom" if start.starts_with('<') && !html => return Form::Xml,
+        "sql" => return if dump::is_dump(text) { Form::Sql } else { Form::Text },
         _ if TEXTS.contains(&extension) => return Form::Text,
         _ => {}
     }

@@ -16,7 +16,6 @@ use crate::error::{Error, Kind, Result};
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{BufReader, Read};
 
 /// Different paths of elements that the first reading counts.
@@ -46,7 +45,7 @@ pub(super) fn rows(place: &Place, options: &FileOptions, layout: &XmlLayout) -> 
 
 /// Events of a file, with the bounds that hold for each.
 struct Events {
-    reader: Reader<BufReader<Guarded<charset::Utf8Reader<File>>>>,
+    reader: Reader<BufReader<Guarded<charset::Utf8Reader<super::input::Content>>>>,
     budget: Budget,
     shown: String,
     buffer: Vec<u8>,

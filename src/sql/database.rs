@@ -3,6 +3,7 @@
 use super::activity::Activities;
 use super::channels::Channels;
 use super::context::{Notice, NoticeSink};
+use super::erasure;
 use super::guarded;
 use super::logins::OnReload;
 use super::memory::{Memory, memory_default};
@@ -15,6 +16,7 @@ use super::semantics::{self, Arrays, Checked, Lists, Operators, Relations};
 use super::sequences::Counters;
 use super::session::Session;
 use super::statement_id::Statements;
+use super::tables::Remotes;
 use super::temporary;
 use super::text_indexes::TextIndexes;
 use crate::catalog::{Class, Object, ObjectId, Role, Schema};
@@ -93,12 +95,16 @@ pub struct Inner {
     pub(super) channels: Arc<Channels>,
     /// Files that no statement may touch.
     pub(super) private: Private,
+    /// What databases of sources have.
+    pub(super) remotes: Remotes,
     /// What the sessions are doing.
     pub(super) activities: Arc<Activities>,
     /// How many sessions there have been.
     sessions: AtomicU64,
     /// Numbers of statements.
     pub(super) statements: Statements,
+    /// What goes on with erasures.
+    pub(super) erasing: erasure::Erasing,
 }
 
 impl fmt::Debug for Inner {
@@ -164,14 +170,18 @@ impl Database {
             on_reload: Mutex::default(),
             channels: Arc::default(),
             activities: Arc::default(),
+            remotes: Remotes::default(),
             private: Private::default(),
             sessions: AtomicU64::new(1),
             statements: Statements::new()?,
+            erasing: erasure::Erasing::default(),
             _compactor: compactor,
             _auditor: auditor,
         };
         let database = Self(Arc::new(inner));
         database.set_memory_limit(memory_default());
+        // What a process that ended had not come to.
+        erasure::resume(database.inner());
         Ok(database)
     }
 
@@ -408,7 +418,7 @@ impl Inner {
 
     /// Removes weights that no finding needs any more. Values of a table are in them: they go before the key under which
     /// they lie is replaced or destroyed.
-    fn forget(&self, weights: Vec<FileId>) -> Result<()> {
+    pub(super) fn forget(&self, weights: Vec<FileId>) -> Result<()> {
         let used: HashSet<FileId> = referred_files(&self.manager)?.into_iter().map(|(id, _)| id).collect();
         for file in weights.into_iter().filter(|file| !used.contains(file)) {
             self.models.forget_quality(file.as_u64());

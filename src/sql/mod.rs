@@ -28,6 +28,7 @@ mod ddl;
 mod define;
 mod describe;
 mod dml;
+mod erasure;
 mod execute;
 mod explaining;
 pub mod export;

@@ -6,9 +6,9 @@ use crate::catalog::{Catalog, Class, DefaultsOf, Grant, Object, ObjectId, Role};
 use crate::crypto::ScramVerifier;
 use crate::error::{Error, Kind, Result};
 
-/// Roles whose members may use files of the server by COPY. PostgreSQL has them from the beginning; here they are made when they
-/// are wanted.
-const FILE_ROLES: [&str; 2] = ["pg_read_server_files", "pg_write_server_files"];
+/// Roles whose members may use files of the server, and make connections from it. PostgreSQL has such roles from the beginning; here
+/// they are made when they are wanted.
+const OUTSIDE_ROLES: [&str; 3] = ["pg_read_server_files", "pg_write_server_files", "pg_create_connection"];
 
 /// Runs CREATE ROLE and CREATE USER.
 pub fn create_role(
@@ -26,7 +26,7 @@ pub fn create_role(
         return Ok(());
     }
     let reserved = name == "public" || name == "none" || name.starts_with("pg_");
-    if reserved && !FILE_ROLES.contains(&name) {
+    if reserved && !OUTSIDE_ROLES.contains(&name) {
         return Err(Error::new(Kind::InvalidParameter, format!("role name \"{name}\" is reserved")));
     }
     let mut role = Role {
@@ -229,6 +229,7 @@ pub(super) fn owner(object: &Object) -> Option<ObjectId> {
         | Object::Finding(_)
         | Object::QualityRule(_)
         | Object::QualityRun(_)
+        | Object::Erasure(_)
         | Object::ColumnClass(_) => None,
     }
 }

@@ -31,6 +31,7 @@ mod update;
 mod upsert;
 pub mod with;
 
+pub use apply::remove;
 pub use assigned::other_than;
 pub use by_key::Change;
 pub use deferred::settle;
@@ -86,6 +87,8 @@ pub struct Work<'a> {
     pub kept: Option<Arc<KeptPlan>>,
     /// What quality rules did to its rows.
     pub rules: ruled::Kept,
+    /// Rows go since a subject is forgotten, and whether those that a foreign key would keep go, too.
+    pub(super) erases: Option<bool>,
     /// What it counts of the memory that it holds.
     held: held::Held,
 }
@@ -243,6 +246,7 @@ impl<'a> Work<'a> {
             again: Arc::default(),
             kept: None,
             rules: ruled::Kept::default(),
+            erases: None,
             held: held::Held::default(),
         }
     }
@@ -257,10 +261,15 @@ impl<'a> Work<'a> {
         Self { rules, ..self }
     }
 
+    /// The same work of a statement that forgets a subject. With `cascade` rows go that a foreign key would keep.
+    pub fn erasing(self, cascade: bool) -> Self {
+        Self { erases: Some(cascade), ..self }
+    }
+
     /// The same work in another context.
     pub fn within<'b>(&'b self, context: &'b Arc<Context>) -> Work<'b> {
         let (again, kept, rules) = (self.again.clone(), self.kept.clone(), self.rules.clone());
-        Work { context, state: self.state, again, kept, rules, held: self.held.clone() }
+        Work { context, state: self.state, again, kept, rules, erases: self.erases, held: self.held.clone() }
     }
 
     /// The table of this name, if the role may do `privilege` on it.
@@ -280,6 +289,11 @@ impl<'a> Work<'a> {
                     Kind::Unsupported,
                     format!("cannot change rows of {} \"{name}\"", other.kind_name()),
                 ));
+            }
+            None if self.context.snapshot.catalog.source(&schema).is_some() => {
+                let message = format!("cannot change rows of foreign table \"{name}\"");
+                return Err(Error::new(Kind::Unsupported, message)
+                    .with_hint("Assets of a source are read in place; CREATE TABLE ... AS brings them in."));
             }
             None if schema == "steward" && super::system::exists(&name) => {
                 return Err(Error::new(

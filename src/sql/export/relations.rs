@@ -179,6 +179,9 @@ impl Script<'_> {
         let options: Vec<_> =
             source.options.iter().map(|(name, value)| format!("{} = {}", ident(name), literal(value))).collect();
         let (name, kind) = (ident(&source.name), ident(&source.source_type));
+        for secret in source.secrets.keys() {
+            _ = writeln!(out, "-- Its {secret} is not told: ALTER SOURCE {name} SET OPTIONS ({secret} = '...');");
+        }
         _ = writeln!(out, "CREATE SOURCE {name} TYPE {kind} OPTIONS ({});", options.join(", "));
         self.grants(out, &source.grants, &format!("SOURCE {name}"));
     }

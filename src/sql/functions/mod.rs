@@ -8,7 +8,10 @@ mod args;
 mod audit;
 mod called;
 mod classify;
+mod classify_options;
+mod classify_trained;
 mod domain;
+mod drift;
 mod enumeration;
 mod evaluate;
 mod lineage;
@@ -30,6 +33,7 @@ mod search;
 pub mod sequence;
 mod session_info;
 mod sleep;
+mod suggest_labels;
 mod udf;
 
 pub use called::{ARGUMENT, CALLED, GIVEN, called_name};
@@ -128,6 +132,8 @@ pub fn reads_by_name(name: &str, context: &Arc<Context>) -> bool {
         "text_search",
         "evaluate",
         "feature_importance",
+        "model_metrics",
+        "drift",
         "quality_report",
         "classify_table",
         "repair_plan",
@@ -135,6 +141,7 @@ pub fn reads_by_name(name: &str, context: &Arc<Context>) -> bool {
         "match",
         "quality_failures",
         "suggest_rules",
+        "suggest_labels",
         "profile",
         "inventory",
         "tag_references",
@@ -219,9 +226,12 @@ pub fn table(name: &str, args: &[Expr], context: &Arc<Context>) -> Result<Option
         "search" | "text_search" => search::search(args, context)?,
         "evaluate" => evaluate::evaluate(args, context)?,
         "feature_importance" => evaluate::feature_importance(args, context)?,
+        "model_metrics" => evaluate::model_metrics(args, context)?,
+        "drift" => drift::drift(args, context)?,
         "quality_report" => quality::report(args, context)?,
         "quality_failures" => rules::failures(args, context)?,
         "suggest_rules" => rules::suggest(args, context)?,
+        "suggest_labels" => suggest_labels::table(args, context)?,
         "classify_table" => relation::classify_table(args, context)?,
         "repair_plan" => repair::plan(args, context)?,
         "dedupe" => linkage::dedupe(args, context)?,
@@ -267,9 +277,12 @@ pub fn described(name: &str, args: &[Expr], context: &Arc<Context>) -> Option<Ar
         "search" | "text_search" => search::columns(),
         "evaluate" => evaluate::measures(),
         "feature_importance" => evaluate::importances(),
+        "model_metrics" => evaluate::progress(),
+        "drift" => drift::columns(),
         "quality_report" => super::system::report_columns(),
         "quality_failures" => super::quality::failure_columns(),
         "suggest_rules" => super::quality::suggestion_columns(),
+        "suggest_labels" => suggest_labels::columns(),
         "classify_table" => super::classification::classified_columns(),
         "repair_plan" => super::repair::plan_columns(),
         "dedupe" => super::linkage::dedupe_columns(),
@@ -284,9 +297,11 @@ pub fn described(name: &str, args: &[Expr], context: &Arc<Context>) -> Option<Ar
         _ => return None,
     };
     for (at, arg) in args.iter().enumerate() {
-        let count = at == 2 && matches!(name, "search" | "text_search" | "quality_failures");
+        let count = at == 2 && matches!(name, "search" | "text_search" | "quality_failures" | "suggest_labels");
         let count = count || at == 3 && name == "lineage";
-        context.params.note(&parameters::of_type(arg.clone(), if count { &SqlType::Int4 } else { &SqlType::Text }));
+        let length = at == 1 && name == "model_metrics" || at == 2 && name == "drift";
+        let sql_type = if length { &SqlType::Interval } else { &SqlType::Text };
+        context.params.note(&parameters::of_type(arg.clone(), if count { &SqlType::Int4 } else { sql_type }));
     }
     Some(super::system::rows::RowsTable::make(columns, || Ok(Vec::new())))
 }

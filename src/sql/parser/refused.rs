@@ -35,7 +35,10 @@ const KINDS: &[&[&str]] = &[
 const STATEMENTS: &[(&[&str], &str)] = &[
     (&["DO"], "Write its statements one by one, or as a function in SQL."),
     (&["SECURITY", "LABEL"], "CREATE TAG and ALTER TABLE ... SET TAG label columns and tables."),
-    (&["IMPORT", "FOREIGN", "SCHEMA"], "CREATE SOURCE registers a folder of files."),
+    (
+        &["IMPORT", "FOREIGN", "SCHEMA"],
+        "CREATE SOURCE registers a folder of files, or a schema of another PostgreSQL database.",
+    ),
     (&["PREPARE", "TRANSACTION"], ""),
     (&["COMMIT", "PREPARED"], ""),
     (&["ROLLBACK", "PREPARED"], ""),
@@ -56,8 +59,18 @@ pub fn must_not_be(words: &Words) -> Result<()> {
     let start = (1..5).find(|n| !BETWEEN.contains(&word(*n).as_str())).unwrap_or(1);
     let is_kind = |kind: &&&[&str]| kind.iter().enumerate().all(|(n, part)| word(start + n) == **part);
     match KINDS.iter().find(is_kind) {
-        Some(kind) => Err(refused(&format!("{verb} {}", kind.join(" ")), "")),
+        Some(kind) => Err(refused(&format!("{verb} {}", kind.join(" ")), instead(kind))),
         None => Ok(()),
+    }
+}
+
+/// What is here instead of a kind of objects.
+fn instead(kind: &[&str]) -> &'static str {
+    match kind {
+        ["FOREIGN", ..] | ["SERVER"] | ["USER", "MAPPING"] => {
+            "CREATE SOURCE name TYPE postgres OPTIONS (host = ..., user = ...) makes the tables of another database readable."
+        }
+        _ => "",
     }
 }
 

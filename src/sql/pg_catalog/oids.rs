@@ -28,6 +28,8 @@ pub const TEXT_CLASS: u32 = 15002;
 pub const DATABASE: u32 = 15003;
 /// The wrapper of sources of files.
 pub const FILES: u32 = 15004;
+/// The wrapper of other PostgreSQL databases.
+pub const POSTGRES: u32 = 15005;
 /// The first cast, as PostgreSQL numbers them; the others follow.
 pub const CASTS: u32 = 10000;
 /// The first view of schema `steward`; the others follow.

@@ -11,7 +11,7 @@ use super::super::parser::{AssetTarget, Inventory, Relation};
 use super::super::quality::as_owner;
 use super::super::{run, tables};
 use crate::catalog::{Catalog, Class, Finding, Object, ObjectId, SqlType, Table, TagUse, is_temporary};
-use crate::config::QUALITY_TRAIN_ROWS;
+use crate::config::{QUALITY_TRAIN_ROWS, REMOTE_SAMPLE_ROWS};
 use crate::error::{Error, Kind, Result};
 use crate::governance::quality::{AgeFact, CellErrorFact, KeyFact, key_candidates};
 use crate::governance::{
@@ -28,6 +28,9 @@ use futures::TryStreamExt;
 use serde_json::{Value, json};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+/// The kind of an asset that is another database's table.
+const FOREIGN_TABLE: &str = "foreign table";
+
 /// An asset that is to be looked at.
 struct Asset {
     schema: String,
@@ -36,6 +39,8 @@ struct Asset {
     kind: &'static str,
     form: String,
     bytes: u64,
+    /// How many rows it is said to have, where they are not all looked at.
+    rows: Option<u64>,
     modified_ms: Option<i64>,
     owner: ObjectId,
     fingerprint: u64,
@@ -191,6 +196,7 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
                     kind: "table",
                     form: "table".to_owned(),
                     bytes: rows.bytes(),
+                    rows: None,
                     modified_ms: None,
                     owner: table.owner,
                     fingerprint: judged(
@@ -213,6 +219,7 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
                         kind: "view",
                         form: "view".to_owned(),
                         bytes: 0,
+                        rows: None,
                         modified_ms: None,
                         owner: view.owner,
                         fingerprint: judged(hashed((&view.query, snapshot.seq)), catalog, view.owner, None),
@@ -232,19 +239,33 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
             others += 1;
             continue;
         }
-        for asset in tables::assets(ddl.context, source)? {
-            if meant(&source.name, &asset.name) {
-                let modified = asset.modified.duration_since(std::time::UNIX_EPOCH).ok();
+        if source.is_remote() {
+            // Whether a table has changed is asked of its own server now.
+            ddl.context.database.remotes.forget(&source.name);
+        }
+        let there = match tables::assets(ddl.context, source) {
+            Ok(there) => there,
+            // A source that cannot be reached is no end of the others.
+            Err(error) if wanted.is_none() && is_about_the_asset(&error) => {
+                ddl.context.notice(format!("source \"{}\" cannot be read: {}", source.name, error.message()));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        for asset in there {
+            if meant(&source.name, asset.name()) {
+                let modified = asset.modified().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
                 assets.push(Asset {
                     schema: source.name.clone(),
-                    name: asset.name.clone(),
+                    name: asset.name().to_owned(),
                     object: id,
-                    kind: "file",
-                    form: asset.form.as_str().to_owned(),
-                    bytes: asset.bytes,
+                    kind: asset.kind(),
+                    form: asset.form().to_owned(),
+                    bytes: asset.bytes(),
+                    rows: asset.rows(),
                     modified_ms: modified.map(|d| d.as_millis() as i64),
                     owner: source.owner,
-                    fingerprint: judged(asset.fingerprint, catalog, source.owner, None),
+                    fingerprint: judged(asset.fingerprint(), catalog, source.owner, None),
                     table: None,
                 });
             }
@@ -276,7 +297,10 @@ async fn look(ddl: &mut Ddl<'_>, asset: &Asset, options: &Options) -> Result<Fin
     let source = tables::open(context, state, &asset.schema, &asset.name)?;
     let schema = source.schema();
     let plan = LogicalPlanBuilder::scan(&*asset.name, source, None)?;
-    let plan = match options.sample_rows {
+    // What comes over a network is looked at by some of its rows, unless more are asked for.
+    let usual = (asset.kind == FOREIGN_TABLE).then_some(REMOTE_SAMPLE_ROWS);
+    let sample_rows = options.sample_rows.or(usual);
+    let plan = match sample_rows {
         Some(rows) => plan.limit(0, Some(rows))?,
         None => plan,
     };
@@ -303,7 +327,7 @@ async fn look(ddl: &mut Ddl<'_>, asset: &Asset, options: &Options) -> Result<Fin
             classify_column(&profile.name, &profile.data_type, &sample, Some(profile), &classifiers, &said)
         })
         .collect();
-    let sampled = options.sample_rows.is_some_and(|wanted| rows >= wanted);
+    let sampled = sample_rows.is_some_and(|wanted| rows >= wanted);
     let learnt = match options.quality && rows > 0 && asset.is_read() {
         true => Some(learn(ddl, asset.object, kept).await?),
         false => None,
@@ -369,7 +393,9 @@ fn finding(
 ) -> Finding {
     let now_ms = chrono::Utc::now().timestamp_millis();
     // A sample is not all there is; of a table all is known.
-    let row_count = asset.table.as_ref().map_or(rows, |_| ddl.txn.snapshot().rows(asset.object).live_rows());
+    let said = asset.rows.filter(|_| sampled).and_then(|said| usize::try_from(said).ok());
+    let told = said.map_or(rows, |said| said.max(rows));
+    let row_count = asset.table.as_ref().map_or(told, |_| ddl.txn.snapshot().rows(asset.object).live_rows());
     let name = format!("{}.{}", asset.schema, asset.name);
     let columns: Vec<&str> = profiles.iter().map(|p| p.name.as_str()).collect();
     let domain = domain_of(&asset.name, &asset.form, &columns, verdicts);

@@ -1,8 +1,9 @@
-//! Assets of a source as relations: files read in place.
+//! Assets of a source as relations: files and tables of other databases, read in place.
 
 use super::super::context::Context;
 use super::super::parser::cut_name;
-use super::lazy::LazyTable;
+use super::lazy::{Batches, LazyTable, Wanted};
+use super::remote::{self, Remote};
 use crate::catalog::{Place, Privilege, Source};
 use crate::config::NAME_BYTES_MAX;
 use crate::error::{Error, Kind, Result};
@@ -10,9 +11,88 @@ use crate::sources::{Asset, FileOptions, discover};
 use arrow::datatypes::{Schema, SchemaRef};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
+
+/// What a source offers as one table.
+#[derive(Debug, Clone)]
+pub enum Outside {
+    /// Files.
+    Files(Asset),
+    /// A table of another database, with its columns as they are here.
+    Remote(Arc<Remote>),
+}
+
+impl Outside {
+    /// Its name below the source.
+    pub fn name(&self) -> &str {
+        match self {
+            Outside::Files(asset) => &asset.name,
+            Outside::Remote(remote) => &remote.table.name,
+        }
+    }
+
+    /// What it is: a word for the inventory.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Outside::Files(_) => "file",
+            Outside::Remote(_) => "foreign table",
+        }
+    }
+
+    /// What its content looks like.
+    pub fn form(&self) -> &'static str {
+        match self {
+            Outside::Files(asset) => asset.form.as_str(),
+            Outside::Remote(_) => "table",
+        }
+    }
+
+    /// Bytes of it.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Outside::Files(asset) => asset.bytes,
+            Outside::Remote(remote) => remote.table.bytes,
+        }
+    }
+
+    /// How many rows it is said to have.
+    pub fn rows(&self) -> Option<u64> {
+        match self {
+            Outside::Files(_) => None,
+            Outside::Remote(remote) => remote.table.rows,
+        }
+    }
+
+    /// When it was changed, if that is known.
+    pub fn modified(&self) -> Option<SystemTime> {
+        match self {
+            Outside::Files(asset) => Some(asset.modified),
+            Outside::Remote(_) => None,
+        }
+    }
+
+    /// Equal while nothing seems to have changed.
+    pub fn fingerprint(&self) -> u64 {
+        match self {
+            Outside::Files(asset) => asset.fingerprint,
+            Outside::Remote(remote) => remote.table.fingerprint,
+        }
+    }
+
+    /// Its columns.
+    pub fn schema(&self) -> Result<SchemaRef> {
+        match self {
+            Outside::Files(asset) => asset.schema(),
+            Outside::Remote(remote) => Ok(remote.schema.clone()),
+        }
+    }
+}
 
 /// The assets of a source that are there now, without files of the database's own that lie among them.
-pub fn assets(context: &Context, source: &Source) -> Result<Vec<Asset>> {
+pub fn assets(context: &Context, source: &Source) -> Result<Vec<Outside>> {
+    if source.is_remote() {
+        return Ok(remote::all(context, source)?.iter().cloned().map(Outside::Remote).collect());
+    }
     let mut options = FileOptions::default();
     for (name, value) in source.options.iter().filter(|(name, _)| *name != "path") {
         options.set(name, value)?;
@@ -22,7 +102,15 @@ pub fn assets(context: &Context, source: &Source) -> Result<Vec<Asset>> {
     let own = context.database.own_files();
     let is_own = |path: &PathBuf| path.canonicalize().is_ok_and(|real| own.hold(&real));
     found.retain(|asset| !asset.paths.iter().any(is_own));
-    Ok(found)
+    Ok(found.into_iter().map(Outside::Files).collect())
+}
+
+/// How many assets a source has, as far as that can be told without asking another server.
+pub fn count(context: &Context, source: &Source) -> Option<usize> {
+    match source.is_remote() {
+        true => context.database.remotes.known(source),
+        false => assets(context, source).ok().map(|assets| assets.len()),
+    }
 }
 
 /// Whether the role may read the source's assets.
@@ -31,7 +119,7 @@ pub fn may_read(context: &Context, source: &Source) -> bool {
 }
 
 /// One asset of a source.
-pub fn must_get(context: &Context, schema: &str, name: &str) -> Result<Asset> {
+pub fn must_get(context: &Context, schema: &str, name: &str) -> Result<Outside> {
     let Some((_, source)) = context.snapshot.catalog.source(schema) else {
         return Err(super::undefined(context, schema, name));
     };
@@ -39,7 +127,7 @@ pub fn must_get(context: &Context, schema: &str, name: &str) -> Result<Asset> {
         return Err(Error::new(Kind::Privilege, format!("permission denied for source {schema}"))
             .with_hint(format!("The owner can say GRANT USAGE ON SOURCE {schema} TO ...")));
     }
-    let found = assets(context, source)?.into_iter().find(|asset| asset.name == name);
+    let found = assets(context, source)?.into_iter().find(|asset| asset.name() == name);
     found.ok_or_else(|| super::undefined(context, schema, name))
 }
 
@@ -47,28 +135,39 @@ pub fn must_get(context: &Context, schema: &str, name: &str) -> Result<Asset> {
 pub fn open(context: &Arc<Context>, schema: &str, name: &str) -> Result<Arc<LazyTable>> {
     let asset = must_get(context, schema, name)?;
     let columns = called(asset.schema()?);
-    let named = columns.clone();
     let source = context.snapshot.catalog.source(schema).map_or(0, |(id, _)| id);
     let place = Place::Asset(source, name.to_owned());
-    let context = context.clone();
-    let rows = LazyTable::new(columns, move || {
-        let (context, named) = (context.clone(), named.clone());
-        let mut scan = asset.scan(None, None)?;
-        Ok(Box::new(std::iter::from_fn(move || {
-            if let Err(error) = context.cancel.check() {
-                return Some(Err(error));
-            }
-            let batch = scan.next();
-            if batch.is_none() {
-                scan.remarks().into_iter().for_each(|remark| context.notice(remark));
-            }
-            batch.map(|batch| {
-                let batch = batch?;
-                crate::txn::batch(named.clone(), batch.columns().to_vec(), batch.num_rows())
-            })
-        })))
+    let (context, named) = (context.clone(), columns.clone());
+    let rows = LazyTable::asking(columns, move |wanted| {
+        let named = match &wanted.columns {
+            Some(columns) => Arc::new(named.project(columns)?),
+            None => named.clone(),
+        };
+        match &asset {
+            Outside::Files(asset) => files(&context, asset, named, wanted),
+            Outside::Remote(remote) => remote.read(&context, named, wanted),
+        }
     });
     Ok(Arc::new(rows.at(place)))
+}
+
+/// The rows of files.
+fn files(context: &Arc<Context>, asset: &Asset, named: SchemaRef, wanted: &Wanted) -> Result<Batches> {
+    let context = context.clone();
+    let mut scan = asset.scan_where(wanted.columns.as_deref(), &wanted.filters, wanted.limit)?;
+    Ok(Box::new(std::iter::from_fn(move || {
+        if let Err(error) = context.cancel.check() {
+            return Some(Err(error));
+        }
+        let batch = scan.next();
+        if batch.is_none() {
+            scan.remarks().into_iter().for_each(|remark| context.notice(remark));
+        }
+        batch.map(|batch| {
+            let batch = batch?;
+            crate::txn::batch(named.clone(), batch.columns().to_vec(), batch.num_rows())
+        })
+    })))
 }
 
 /// The columns under names that a statement can say: those that are too long are cut as they are there.

@@ -1,14 +1,16 @@
 //! A relation whose rows are made when it is read: system views, table functions, assets outside.
 
+use super::predicate::predicate;
 use crate::catalog::Place;
 use crate::error::Result;
+use crate::sources::Predicate;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{DataFusionError, Result as DfResult};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{Expr, TableType};
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
@@ -19,13 +21,26 @@ use std::sync::Arc;
 
 /// Rows one batch after the other.
 pub type Batches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
-type Make = Arc<dyn Fn() -> Result<Batches> + Send + Sync>;
+type Make = Arc<dyn Fn(&Wanted) -> Result<Batches> + Send + Sync>;
+
+/// What a statement wants of a relation.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// The positions of the columns, in their order; all when none are said.
+    pub columns: Option<Vec<usize>>,
+    /// Rows for which not all of these are true may be left out, and need not be.
+    pub filters: Vec<Predicate>,
+    /// How many rows are enough.
+    pub limit: Option<usize>,
+}
 
 /// A relation whose rows are made when it is read, off the threads that serve others.
 #[derive(Clone)]
 pub struct LazyTable {
     schema: SchemaRef,
     make: Make,
+    /// What is wanted, where the reader can be told.
+    wanted: Option<Wanted>,
     /// Its rows are those that who looks may see, and others may not.
     of_viewer: bool,
     /// What it reads, if that is one thing.
@@ -35,7 +50,13 @@ pub struct LazyTable {
 impl LazyTable {
     /// A relation of this schema; `make` is called at each reading.
     pub fn new(schema: SchemaRef, make: impl Fn() -> Result<Batches> + Send + Sync + 'static) -> Self {
-        Self { schema, make: Arc::new(make), of_viewer: false, place: None }
+        Self { schema, make: Arc::new(move |_| make()), wanted: None, of_viewer: false, place: None }
+    }
+
+    /// A relation of this schema whose reader is told what is wanted, and gives just those columns.
+    pub fn asking(schema: SchemaRef, make: impl Fn(&Wanted) -> Result<Batches> + Send + Sync + 'static) -> Self {
+        let wanted = Some(Wanted::default());
+        Self { schema, make: Arc::new(make), wanted, of_viewer: false, place: None }
     }
 
     /// The same relation, whose rows depend on who looks.
@@ -79,11 +100,29 @@ impl TableProvider for LazyTable {
         &self,
         _: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _: &[Expr],
+        filters: &[Expr],
         limit: Option<usize>,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        if self.wanted.is_some() {
+            let filters = filters.iter().filter_map(|filter| predicate(filter, &self.schema)).collect();
+            let schema = match projection {
+                Some(columns) => Arc::new(self.schema.project(columns)?),
+                None => self.schema.clone(),
+            };
+            let wanted = Some(Wanted { columns: projection.cloned(), filters, limit });
+            let partition: Arc<dyn PartitionStream> = Arc::new(Self { schema: schema.clone(), wanted, ..self.clone() });
+            return Ok(Arc::new(StreamingTableExec::try_new(schema, vec![partition], None, [], false, limit)?));
+        }
         let partition: Arc<dyn PartitionStream> = Arc::new(self.clone());
         Ok(Arc::new(StreamingTableExec::try_new(self.schema.clone(), vec![partition], projection, [], false, limit)?))
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DfResult<Vec<TableProviderFilterPushDown>> {
+        let told = |filter: &&Expr| match &self.wanted {
+            Some(_) if predicate(filter, &self.schema).is_some() => TableProviderFilterPushDown::Inexact,
+            _ => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(told).collect())
     }
 }
 
@@ -93,15 +132,15 @@ impl PartitionStream for LazyTable {
     }
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let make = self.make.clone();
+        let (make, wanted) = (self.make.clone(), Arc::new(self.wanted.clone().unwrap_or_default()));
         // Each batch is made on a blocking thread: readers of files and models may take their time.
         let stream = stream::try_unfold(None::<Batches>, move |state| {
-            let make = make.clone();
+            let (make, wanted) = (make.clone(), wanted.clone());
             async move {
                 let next = tokio::task::spawn_blocking(move || {
                     let mut batches = match state {
                         Some(batches) => batches,
-                        None => make()?,
+                        None => make(&wanted)?,
                     };
                     Ok::<_, crate::error::Error>(batches.next().transpose()?.map(|batch| (batch, Some(batches))))
                 });

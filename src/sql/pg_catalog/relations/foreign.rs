@@ -1,5 +1,5 @@
 //! pg_foreign_data_wrapper, pg_foreign_server, pg_foreign_table: sources as PostgreSQL's clients know such things. A source is a
-//! schema and a server, its assets are foreign tables; that files are read is its wrapper.
+//! schema and a server, its assets are foreign tables; what is read is its wrapper.
 
 use super::super::super::tables as relations;
 use super::super::entry::What;
@@ -10,11 +10,12 @@ use crate::catalog::{Class, Object};
 
 /// pg_foreign_data_wrapper
 pub fn wrappers(facts: &Facts, rows: &mut Rows) {
-    let mut schemas = facts.catalog().class(Class::Schema);
-    if !schemas.any(|(_, object)| matches!(object, Object::Source(_))) {
-        return;
+    for (oid, name, remote) in [(oids::FILES, "files", false), (oids::POSTGRES, "postgres", true)] {
+        let is_one = |object: &Object| matches!(object, Object::Source(source) if source.is_remote() == remote);
+        if facts.catalog().class(Class::Schema).any(|(_, object)| is_one(object)) {
+            row!(rows, oid: oid, fdwname: name, fdwowner: facts.first_superuser(), fdwhandler: 0, fdwvalidator: 0);
+        }
     }
-    row!(rows, oid: oids::FILES, fdwname: "files", fdwowner: facts.first_superuser(), fdwhandler: 0, fdwvalidator: 0);
 }
 
 /// pg_foreign_server
@@ -27,7 +28,7 @@ pub fn servers(facts: &Facts, rows: &mut Rows) {
                 oid: oids::of(id),
                 srvname: source.name.as_str(),
                 srvowner: oids::of(source.owner),
-                srvfdw: oids::FILES,
+                srvfdw: if source.is_remote() { oids::POSTGRES } else { oids::FILES },
                 srvtype: source.source_type.as_str(),
                 srvoptions: options,
             );
