@@ -182,6 +182,14 @@ pub fn link(
         Some(named) => named.to_vec(),
         None => alignment::aligned(&left, &right, &vocabulary),
     };
+    if pairs.is_empty() && [&left, &right].iter().all(|columns| columns.first().is_some_and(|column| column.rows() > 0))
+    {
+        return Err(Error::new(
+            ErrorKind::InvalidParameter,
+            "no column of the one relation goes with one of the other",
+        )
+        .with_hint("Name them with the option \"columns\", as in {\"title\": \"label\"}."));
+    }
     let said: Vec<String> = pairs.iter().map(|(l, r)| format!("{} = {}", left[*l].name, right[*r].name)).collect();
     (watch.tell)(&format!("columns that are compared: {}", said.join(", ")));
     let (split, rows) = (left.first().map_or(0, Column::rows), right.first().map_or(0, Column::rows));
