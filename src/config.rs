@@ -39,6 +39,8 @@ pub const FORMAT_VERSION_REMOTES: u8 = 15;
 /// The version of facts that a program must not read which knows no certificates of erasures, and no tags that go with values: it would show
 /// a past that is erased, and leave masks behind.
 pub const FORMAT_VERSION_ERASURES: u8 = 16;
+/// Versions of models that are kept in memory, at which all are let go.
+pub const MODELS_IN_MEMORY: usize = 64;
 /// Updates of a model whose figures are kept.
 pub const MODEL_UPDATES_KEPT: usize = 500;
 /// Updates whose figures a guard takes together as what a model is wont to do, and the rows of an update from which it judges.
@@ -62,7 +64,7 @@ pub const LINKAGE_PAIRS_MAX: usize = 12_000_000;
 /// Comparisons of fields of all these pairs, a byte each.
 pub const LINKAGE_LEVELS_MAX: usize = 256 << 20;
 /// Bytes of words and numbers that they hold of the rows.
-pub const LINKAGE_BYTES_MAX: usize = 2 << 30;
+pub const LINKAGE_BYTES_MAX: usize = 1 << 30;
 /// The least probability of what DEDUPE tells, unless it is told otherwise: somebody may delete rows by it.
 pub const DEDUPE_PROBABILITY_DEFAULT: f64 = 0.9;
 /// The least probability of what MATCH tells, unless it is told otherwise.

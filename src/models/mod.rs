@@ -10,6 +10,7 @@
 //! * [`features`] turns columns into slots and numbers, by themselves; [`ctr`] learns the probability of a click over
 //!   them, [`tabular`] numbers, classes, groups and anomalies; [`rows`] says where training rows come from and which are set aside,
 //!   [`metrics`] how good a model is. To the rest of the house both are a [`Trained`] by a [`Recipe`].
+//! * [`drift`] tells how far rows are from those that a model was trained on.
 //! * [`row_quality`] learns what a right row of a table looks like.
 //! * [`device`] is what the encoder and the click models run on: the processor, or a CUDA device through a plugin.
 //!

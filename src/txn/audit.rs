@@ -480,7 +480,7 @@ impl Audit {
     pub fn entries(&self) -> Result<Vec<(Option<u64>, AuditEntry)>> {
         let _alone = self.retiring.lock();
         let mut entries = Vec::new();
-        let mut add = |blocks: Vec<(u64, Vec<u8>)>| {
+        let mut add = |blocks: Vec<(u64, Vec<u8>)>| -> Result<()> {
             blocks.into_iter().try_for_each(|(first, value)| {
                 entries.extend((first..).map(Some).zip(Block::of_value(first, &value)?.entries()?));
                 Ok(())

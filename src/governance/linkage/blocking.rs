@@ -190,7 +190,7 @@ impl Grams {
     }
 
     /// How many different ones there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.numbers.len()
     }
 }

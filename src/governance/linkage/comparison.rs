@@ -112,7 +112,7 @@ impl Corpus {
             }
             bags.push(&mut keys);
         }
-        bags.weigh(vocabulary.len());
+        bags.weigh(vocabulary.count());
         let word = |number: usize| {
             let text = vocabulary.word(number as u32);
             let digits = text.iter().filter(|b| b.is_ascii_digit()).count();
@@ -120,7 +120,7 @@ impl Corpus {
             let weight = bags.weights[number];
             Word { weight, code: if is_code { weight } else { 0.0 }, numeral: digits > 0 }
         };
-        let words: Vec<Word> = (0..vocabulary.len()).map(word).collect();
+        let words: Vec<Word> = (0..vocabulary.count()).map(word).collect();
         let fields = fields.into_iter().map(|(kind, column)| {
             let numerals = (0..rows)
                 .map(|row| column.words(row).iter().filter(|word| words[**word as usize].numeral).count() as u16);

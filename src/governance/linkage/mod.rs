@@ -119,12 +119,12 @@ pub fn dedupe(
         .collect();
     let mut scratch = found.corpus.scratch();
     let mut levels = Vec::new();
-    let groups = clusters::groups(&mut edges, &mut |left, right| {
+    let mut ask = |left: u32, right: u32| {
         levels.clear();
         found.corpus.compare(&found.features, left as usize, right as usize, &mut scratch, &mut levels);
         found.weights.odds(&levels)
-    });
-    (watch.check)()?;
+    };
+    let groups = clusters::groups(&mut edges, &mut ask, watch.check)?;
     let mut of_row: HashMap<u32, usize> = HashMap::new();
     for (cluster, rows) in groups.iter().enumerate() {
         rows.iter().for_each(|row| {
@@ -314,10 +314,13 @@ fn candidates(
         return blocking::candidates(bags, split, most, check);
     }
     let (mut grams, mut with) = (Grams::default(), Bags::default());
-    let base = corpus.vocabulary.len() as u32;
+    let base = corpus.vocabulary.count() as u32;
     let mut known: Vec<Option<Box<[u32]>>> = vec![None; base as usize];
     let mut keys = Vec::new();
     for row in 0..bags.rows() {
+        if row % PAIRS_BETWEEN_CHECKS == 0 {
+            check()?;
+        }
         keys.clear();
         for word in bags.of(row) {
             keys.push(*word);
@@ -330,7 +333,7 @@ fn candidates(
         }
         with.push(&mut keys);
     }
-    with.weigh(base as usize + grams.len());
+    with.weigh(base as usize + grams.count());
     blocking::candidates(&with, split, most, check)
 }
 
@@ -401,7 +404,7 @@ fn first_guess(compared: &Compared, rows: usize, alone: bool) -> Vec<f32> {
 
 /// Makes words worth less that matches often have on one side only, and those worth more that they share.
 fn reweigh(corpus: &mut Corpus, pairs: &[(u32, u32)], probabilities: &[f32]) {
-    let words = corpus.vocabulary.len();
+    let words = corpus.vocabulary.count();
     let (mut shared, mut all) = (vec![0.0f32; words], vec![0.0f32; words]);
     for ((left, right), probability) in pairs.iter().zip(probabilities).filter(|(_, p)| **p >= SPEAKS_MIN) {
         let (left, right) = (corpus.bags.of(*left as usize), corpus.bags.of(*right as usize));

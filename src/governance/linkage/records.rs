@@ -28,7 +28,7 @@ impl Vocabulary {
     }
 
     /// How many words there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.ends.len()
     }
 

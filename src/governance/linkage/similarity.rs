@@ -14,8 +14,8 @@ pub fn jaro_winkler(left: &[u8], right: &[u8]) -> f32 {
     for (at, byte) in short.iter().enumerate() {
         let from = at.saturating_sub(reach);
         let to = (at + reach + 1).min(long.len());
-        for place in from..to {
-            if of_long >> place & 1 == 0 && long[place] == *byte {
+        for (place, other) in long.iter().enumerate().take(to).skip(from) {
+            if of_long >> place & 1 == 0 && other == byte {
                 of_long |= 1 << place;
                 of_short |= 1 << at;
                 common += 1;

@@ -34,13 +34,7 @@ pub fn drift(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvi
     let context = context.clone();
     Ok(RowsTable::make(columns(), move || {
         let model = models::trained(&context, &reference)?;
-        if !model.has_spreads() {
-            return Err(Error::new(
-                Kind::NotReady,
-                format!("model \"{reference}\" keeps no statistics of its training"),
-            )
-            .with_hint("It is from before they were kept: CREATE OR REPLACE MODEL trains a version that has them."));
-        }
+        must_have_statistics(&model, &reference)?;
         let tally = match &query {
             Some(query) => of_query(&context, &model, query.clone(), window_us)?,
             None => of_updates(&context, &reference, window_us.unwrap_or(DAY_US))?,
@@ -65,6 +59,19 @@ pub fn drift(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvi
         };
         Ok(drifts.into_iter().map(row).collect())
     }))
+}
+
+fn must_have_statistics(model: &Trained, reference: &str) -> Result<()> {
+    if model.has_spreads() {
+        return Ok(());
+    }
+    if let Trained::Text(_) = model {
+        let message =
+            format!("model \"{reference}\" is of type {}, which has no columns to compare", model.model_type());
+        return Err(Error::new(Kind::Unsupported, message));
+    }
+    Err(Error::new(Kind::NotReady, format!("model \"{reference}\" keeps no statistics of its training"))
+        .with_hint("It is from before they were kept: CREATE OR REPLACE MODEL trains a version that has them."))
 }
 
 /// Columns of DRIFT.

@@ -138,7 +138,7 @@ impl Reading {
             return Ok(found);
         }
         let items = self.items();
-        let places: Vec<usize> = self.key.iter().filter_map(|key| items.iter().position(|item| item == key)).collect();
+        let places: Vec<usize> = self.key.iter().filter_map(|key| items.iter().position(|item| *item == key)).collect();
         let mut batches = self.stream(context, state).await?;
         let (mut before, mut next) = (0, 0);
         while let Some(batch) = batches.next().await.transpose()? {

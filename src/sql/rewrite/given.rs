@@ -33,7 +33,10 @@ pub fn by_place(factor: &mut TableFactor) -> Result<()> {
                 let message = format!("argument name \"{}\" used more than once", names[place]);
                 return Err(Error::new(Kind::Syntax, message));
             }
-            None => return Err(functions::undefined(&called)),
+            None => {
+                let message = format!("function {called} takes {} arguments at most", names.len());
+                return Err(Error::new(Kind::UndefinedFunction, message));
+            }
         }
     }
     while placed.last().is_some_and(Option::is_none) {

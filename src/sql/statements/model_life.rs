@@ -33,9 +33,9 @@ pub async fn model_life(session: &mut Session, words: ModelWords) -> Result<Outc
             }
         }
         ModelWords::SetOptions { name, options } => {
-            defining(session, async |ddl| {
-                let (id, mut model) = must_get(ddl, &name)?;
+            defining(session, async |ddl: &mut Ddl<'_>| {
                 ddl.txn.must_write("ALTER MODEL")?;
+                let (id, mut model) = must_get(ddl, &name)?;
                 deployed(ddl, &model)?.1.must_take_steps()?;
                 set_options(&mut model, &options)?;
                 ddl.txn.put_object(id, Object::Model(model))
@@ -43,7 +43,7 @@ pub async fn model_life(session: &mut Session, words: ModelWords) -> Result<Outc
             .await?;
         }
         ModelWords::Frozen { name, frozen } => {
-            defining(session, async |ddl| {
+            defining(session, async |ddl: &mut Ddl<'_>| {
                 ddl.txn.must_write("ALTER MODEL")?;
                 let (id, mut model) = must_get(ddl, &name)?;
                 model.frozen = frozen;
