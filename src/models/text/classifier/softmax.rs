@@ -65,7 +65,7 @@ impl Softmax {
         let (mut slopes, mut loss) = (Vec::with_capacity(width), 0.0);
         lesson.random.shuffle(&mut lesson.order);
         for (at, row) in lesson.order.iter().enumerate() {
-            if at % 4096 == 0 {
+            if at.is_multiple_of(4096) {
                 stop()?;
             }
             let (ids, values) = lesson.rows.row(*row as usize);
