@@ -10,7 +10,7 @@
 //!
 //! A tenth of the rows is set aside to judge, another tenth ends each part's training and settles the powers; then both parts learn
 //! again from all but the rows that judge. Measured on four tasks (training on four fifths, judged on the rest; the encoder read all
-//! training rows of the first, a quarter of the others, and was judged on the 3152 and 2782 test rows that it had read):
+//! training rows of the first, a quarter to a third of the others, and was judged on the 3152 and 2782 test rows that it had read):
 //!
 //! | accuracy | majority | words | vectors | both | linear SVM of characters (scikit-learn) |
 //! | --- | --- | --- | --- | --- | --- |
