@@ -26,17 +26,49 @@ pub const FORMAT_VERSION_SMALL: u8 = 10;
 /// The version of facts that a program must not read which knows no classifiers, and not what persons said of a column's category: it would
 /// forget that.
 pub const FORMAT_VERSION_CLASSIFIERS: u8 = 11;
-/// The version of facts that a program must not read which knows no sources of other databases: it would not keep their passwords.
-pub const FORMAT_VERSION_REMOTES: u8 = 17;
 /// The version of facts, and of lineage, that a program must not read which knows no repairs: it would show old values to whom they are
 /// hidden.
 pub const FORMAT_VERSION_REPAIRS: u8 = 12;
+/// The version of the audit log's head, and of what names its files, once blocks lie in files: a program that does not know of them would remove
+/// them as nobody's.
+pub const FORMAT_VERSION_ARCHIVE: u8 = 13;
+/// The version of facts that a program must not read which knows no updates of models: it would forget what guards them.
+pub const FORMAT_VERSION_LIVES: u8 = 14;
+/// The version of facts that a program must not read which knows no sources of other databases: it would not keep their passwords.
+pub const FORMAT_VERSION_REMOTES: u8 = 15;
+/// The version of facts that a program must not read which knows no certificates of erasures, and no tags that go with values: it would show
+/// a past that is erased, and leave masks behind.
+pub const FORMAT_VERSION_ERASURES: u8 = 16;
+/// Versions of models that are kept in memory, at which all are let go.
+pub const MODELS_IN_MEMORY: usize = 64;
+/// Updates of a model whose figures are kept.
+pub const MODEL_UPDATES_KEPT: usize = 500;
+/// Updates whose figures a guard takes together as what a model is wont to do, and the rows of an update from which it judges.
+pub const MODEL_GUARD_UPDATES: usize = 5;
+/// See [`MODEL_GUARD_UPDATES`].
+pub const MODEL_GUARD_ROWS_MIN: u64 = 100;
+/// How long FORGET SUBJECT waits for those who read what it erases, and for the keys to go; what is left then goes on by itself.
+pub const ERASURE_PATIENCE_MS: u64 = 60_000;
+/// How often an erasure that is not ended is tried again.
+pub const ERASURE_RETRY_MS: u64 = 10_000;
 /// Cells that are looked at for repairs at once.
 pub const REPAIR_CELLS_MAX: usize = 40_000_000;
 /// Rows that one REPAIR TABLE changes, and the least confidence of what it changes, unless it is told otherwise.
 pub const REPAIR_ROWS_DEFAULT: usize = 100_000;
 /// See [`REPAIR_ROWS_DEFAULT`].
 pub const REPAIR_CONFIDENCE_DEFAULT: f64 = 0.9;
+/// Candidates of a row for which DEDUPE and MATCH ask whether they are the same thing; fewer of very many rows.
+pub const LINKAGE_CANDIDATES: usize = 20;
+/// Pairs of rows that they compare at most.
+pub const LINKAGE_PAIRS_MAX: usize = 12_000_000;
+/// Comparisons of fields of all these pairs, a byte each.
+pub const LINKAGE_LEVELS_MAX: usize = 256 << 20;
+/// Bytes of words and numbers that they hold of the rows.
+pub const LINKAGE_BYTES_MAX: usize = 1 << 30;
+/// The least probability of what DEDUPE tells, unless it is told otherwise: somebody may delete rows by it.
+pub const DEDUPE_PROBABILITY_DEFAULT: f64 = 0.9;
+/// The least probability of what MATCH tells, unless it is told otherwise.
+pub const MATCH_PROBABILITY_DEFAULT: f64 = 0.5;
 /// Runs of a relation's quality rules that are kept.
 pub const QUALITY_RUNS_KEPT: usize = 100;
 /// Flows that are kept of one object; of more the two that were seen longest ago become one.
@@ -47,6 +79,8 @@ pub const LINEAGE_REPEAT_MS: i64 = 60_000;
 pub const AUDIT_BLOCK_ENTRIES_MAX: usize = 128;
 /// Values of the audit log, each of one commit, that are made one.
 pub const AUDIT_BLOCK_LINKS: usize = 128;
+/// Bytes of the audit log in the asset store at which old blocks move into a file.
+pub const AUDIT_FILE_BYTES: u64 = 4 << 20;
 /// Entries of the audit log that wait in memory, at which what must be logged is refused.
 pub const AUDIT_WAITING_MAX: usize = 1 << 16;
 /// How often what waits for the audit log is written, in milliseconds.
@@ -202,6 +236,18 @@ pub const LINEAR_SUMS_COLUMNS_MAX: usize = 1024;
 pub const TABULAR_WEIGHTS_MAX: usize = 1 << 23;
 /// Rows that judge a model over rows, at most.
 pub const TABULAR_HELD_OUT_ROWS_MAX: usize = 200_000;
+/// Different features of texts that are counted at once; of more, those that one text has had so far are forgotten.
+pub const TEXT_COUNTED_MAX: usize = 1 << 23;
+/// Features in all texts that a text classifier learns from, 8 bytes each; of more texts a part is taken by chance.
+pub const TEXT_ENTRIES_MAX: usize = 1 << 25;
+/// Weights of words and characters in a text classifier.
+pub const TEXT_WEIGHTS_MAX: usize = 1 << 23;
+/// Rows that judge a text classifier whose encoder has to read them, at most; as many again settle its choices.
+pub const TEXT_HELD_OUT_ROWS_MAX: usize = 4_000;
+/// Rows among which SUGGEST_LABELS chooses; of a larger relation an even part.
+pub const SUGGEST_ROWS_MAX: usize = 3_000;
+/// Rows that SUGGEST_LABELS gives at most.
+pub const SUGGESTED_ROWS_MAX: usize = 1_000;
 /// Rows that a row-quality model learns from; of a larger relation an even sample.
 pub const QUALITY_TRAIN_ROWS: usize = 100_000;
 /// Bytes of memory that one text index may gather before it writes a part of itself; given back at its commit.

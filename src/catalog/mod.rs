@@ -11,6 +11,7 @@ mod constraint;
 mod deferral;
 mod domain;
 mod enumeration;
+mod erasure;
 mod exact;
 mod function;
 mod giving;
@@ -18,11 +19,13 @@ mod grant;
 mod index;
 mod lineage;
 mod materialized;
+mod model;
 mod object;
 mod repairs;
 mod row_policy;
 mod rule;
 mod sequence;
+mod tag;
 mod temporary;
 mod types;
 mod version;
@@ -35,6 +38,7 @@ pub use deferral::Deferral;
 pub use domain::Domain;
 use enumeration::written_name;
 pub use enumeration::{EnumType, Enumerated};
+pub use erasure::{ErasedTable, Erasure, Remainder};
 pub use exact::Exact;
 pub use function::{Argument, Function, Returns};
 pub use giving::{Right, Rights};
@@ -42,14 +46,16 @@ pub use grant::{DefaultRights, DefaultsOf, Grant, Privilege};
 pub use index::{IndexPart, Order, PlainIndex, UniqueIndex};
 pub use lineage::{Edge, Flow, FlowKind, Gone, Influence, LineageChange, Place, column_shown, dropped_column};
 pub use materialized::{Materialized, Origin};
+pub use model::{Model, ModelGuard, ModelUpdate, ModelVersion, OnGuard};
 pub use object::{
-    Class, Column, ColumnClass, FIRST_USER_ID, Finding, Index, KeyConstraint, MaskingPolicy, Model, ModelVersion,
-    Object, ObjectId, PUBLIC, Role, Schema, Secret, Source, Table, Tag, TagSource, TagUse, View, relation_key,
+    Class, Column, ColumnClass, FIRST_USER_ID, Finding, Index, KeyConstraint, MaskingPolicy, Object, ObjectId, PUBLIC,
+    Role, Schema, Secret, Source, Table, View, relation_key,
 };
 pub use repairs::RepairsOf;
 pub use row_policy::{PolicyCommand, RowPolicy};
 pub use rule::{MetricTest, OnViolation, QualityRule, QualityRun, Reference, RuleResult, RuleTest, Severity};
 pub use sequence::Sequence;
+pub use tag::{CONFLICT, OnConflict, Propagation, Tag, TagSource, TagUse};
 pub use temporary::{OnCommit, is_temporary, temporary_schema};
 pub use types::{ENUM_ARRAY_MARK, ENUM_MARK, SqlType, TYPE_METADATA};
 
@@ -340,6 +346,19 @@ impl Catalog {
             Object::Table(found) => Some((id, found, found.repairs_of.as_ref()?)),
             _ => None,
         })
+    }
+
+    /// The certificates of erasures.
+    pub fn erasures(&self) -> impl Iterator<Item = (ObjectId, &Erasure)> {
+        self.class(Class::Erasure).filter_map(|(id, object)| match object {
+            Object::Erasure(erasure) => Some((id, erasure)),
+            _ => None,
+        })
+    }
+
+    /// Whether a subject was erased from a table since an earlier state: what that has of the table is not to be seen any more.
+    pub fn erased_since(&self, then: &Self, table: ObjectId) -> bool {
+        self.erasures().any(|(id, erasure)| erasure.is_of(table) && then.get(id).is_none())
     }
 
     /// The classes of sensitivity of a table.

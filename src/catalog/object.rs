@@ -5,14 +5,17 @@ use super::comment::Comment;
 use super::constraint::{CheckConstraint, CheckOption, ForeignKey};
 use super::domain::Domain;
 use super::enumeration::EnumType;
+use super::erasure::Erasure;
 use super::function::Function;
 use super::grant::{DefaultRights, Grant};
 use super::index::{PlainIndex, UniqueIndex};
 use super::materialized::Materialized;
+use super::model::Model;
 use super::repairs::RepairsOf;
 use super::row_policy::RowPolicy;
 use super::rule::{QualityRule, QualityRun};
 use super::sequence::Sequence;
+use super::tag::{Tag, TagUse};
 use super::temporary::OnCommit;
 use super::types::SqlType;
 use arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
@@ -75,6 +78,8 @@ pub enum Object {
     QualityRun(QualityRun),
     /// A classifier of the user's own.
     Classifier(Classifier),
+    /// A certificate of an erasure.
+    Erasure(Erasure),
 }
 
 /// A namespace of relations.
@@ -139,6 +144,11 @@ pub struct Table {
     /// The table whose repairs are kept here: who may see a column of that may see what was repaired in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repairs_of: Option<RepairsOf>,
+}
+
+/// Whether nothing need be kept of a number.
+pub(super) fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A column of a table.
@@ -209,30 +219,6 @@ pub struct KeyConstraint {
     pub index: Option<UniqueIndex>,
 }
 
-/// A tag on a table or column.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TagUse {
-    /// Which tag.
-    pub tag: ObjectId,
-    /// Its value here.
-    pub value: String,
-    /// Who said so.
-    pub source: TagSource,
-    /// How sure, 0 to 1.
-    pub confidence: f64,
-}
-
-/// Who put a tag where it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TagSource {
-    /// A person.
-    Manual,
-    /// The classifier.
-    Classifier,
-    /// It came along with the data.
-    Propagated,
-}
-
 /// A named query.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct View {
@@ -294,21 +280,6 @@ pub struct Role {
     pub defaults: Vec<DefaultRights>,
 }
 
-/// A label with the policy bound to it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Tag {
-    /// Name.
-    pub name: String,
-    /// Values it may have; empty means any.
-    pub allowed_values: Vec<String>,
-    /// Masks every column that carries the tag.
-    pub mask: Option<ObjectId>,
-    /// Roles that see through it.
-    pub unmask: Vec<ObjectId>,
-    /// COMMENT.
-    pub comment: Option<String>,
-}
-
 /// How a value is shown to those who may not see it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MaskingPolicy {
@@ -331,80 +302,6 @@ impl MaskingPolicy {
         let numeric = |data_type: &SqlType| matches!(data_type, SqlType::Numeric(..));
         self.data_type.arrow() == column.arrow() || numeric(&self.data_type) && numeric(column)
     }
-}
-
-/// A trained model with its versions.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Model {
-    /// Name.
-    pub name: String,
-    /// Who owns it.
-    pub owner: ObjectId,
-    /// `model_type`.
-    pub model_type: String,
-    /// OPTIONS as given for the newest version.
-    pub options: BTreeMap<String, String>,
-    /// Versions, oldest first.
-    pub versions: Vec<ModelVersion>,
-    /// The version that predictions use.
-    pub deployed: u32,
-    /// Rights given away.
-    pub grants: Vec<Grant>,
-    /// Relations that the newest version learnt from; [`ObjectId::MAX`] for one that was gone when the model came from another
-    /// database.
-    pub trained_on: Vec<ObjectId>,
-    /// The highest number of a version that was dropped, which no other gets; 0 if there is none.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub dropped: u32,
-}
-
-/// Whether nothing need be kept of a number.
-fn is_zero(number: &u32) -> bool {
-    *number == 0
-}
-
-impl Model {
-    /// The highest number that a version has or had; 0 before the first.
-    pub fn newest(&self) -> u32 {
-        self.versions.last().map_or(0, |version| version.number).max(self.dropped)
-    }
-
-    /// The options of a version, if they are known.
-    pub fn options_of<'a>(&'a self, version: &'a ModelVersion) -> Option<&'a BTreeMap<String, String>> {
-        let newest = self.versions.last().is_some_and(|last| last.number == version.number);
-        match version.options.is_empty() {
-            false => Some(&version.options),
-            true => newest.then_some(&self.options),
-        }
-    }
-}
-
-/// One training of a model.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct ModelVersion {
-    /// 1, 2, 3...
-    pub number: u32,
-    /// The sealed file of its weights.
-    pub file: u64,
-    /// Bytes of the weights.
-    pub bytes: u64,
-    /// The training query.
-    pub query: String,
-    /// OPTIONS as given for it; empty in one from before they were kept.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub options: BTreeMap<String, String>,
-    /// Commit whose data it saw.
-    pub snapshot: u64,
-    /// Rows it learnt from.
-    pub rows: u64,
-    /// Seconds of training.
-    #[serde(deserialize_with = "super::exact::one")]
-    pub seconds: f64,
-    /// Evaluation on rows it had not seen: metric, segment, value, rows.
-    #[serde(deserialize_with = "super::exact::metrics")]
-    pub metrics: Vec<(String, String, f64, u64)>,
-    /// Milliseconds since 1970.
-    pub created_ms: i64,
 }
 
 /// A place outside that holds assets.
@@ -657,6 +554,8 @@ pub enum Class {
     QualityRun,
     /// Classifiers.
     Classifier,
+    /// Certificates of erasures, by their numbers.
+    Erasure,
 }
 
 impl Object {
@@ -684,6 +583,7 @@ impl Object {
             Self::QualityRule(o) => (Class::QualityRule, o.key()),
             Self::QualityRun(o) => (Class::QualityRun, o.key()),
             Self::Classifier(o) => (Class::Classifier, o.name.clone()),
+            Self::Erasure(o) => (Class::Erasure, o.number.clone()),
         }
     }
 
@@ -725,6 +625,7 @@ impl Object {
             Self::QualityRule(_) => "quality rule",
             Self::QualityRun(_) => "quality run",
             Self::Classifier(_) => "classifier",
+            Self::Erasure(_) => "erasure",
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use super::object::Object;
 use crate::config::{
-    FORMAT_VERSION, FORMAT_VERSION_CLASSES, FORMAT_VERSION_CLASSIFIERS, FORMAT_VERSION_OBJECTS, FORMAT_VERSION_REMOTES,
-    FORMAT_VERSION_REPAIRS, FORMAT_VERSION_RIGHTS, FORMAT_VERSION_RULES, FORMAT_VERSION_TYPES,
+    FORMAT_VERSION, FORMAT_VERSION_CLASSES, FORMAT_VERSION_CLASSIFIERS, FORMAT_VERSION_ERASURES, FORMAT_VERSION_LIVES,
+    FORMAT_VERSION_OBJECTS, FORMAT_VERSION_REMOTES, FORMAT_VERSION_REPAIRS, FORMAT_VERSION_RIGHTS,
+    FORMAT_VERSION_RULES, FORMAT_VERSION_TYPES,
 };
 
 impl Object {
@@ -11,6 +12,11 @@ impl Object {
     pub fn format_version(&self) -> u8 {
         match self {
             Self::Table(table) if table.repairs_of.is_some() => FORMAT_VERSION_REPAIRS,
+            Self::Erasure(_) => FORMAT_VERSION_ERASURES,
+            // It would leave masks behind.
+            Self::Tag(tag) if tag.propagate.is_some() => FORMAT_VERSION_ERASURES,
+            Self::Model(model) if !model.tags.is_empty() => FORMAT_VERSION_ERASURES,
+            Self::Model(model) if model.is_of_life() => FORMAT_VERSION_LIVES,
             Self::Source(source) if source.is_remote() => FORMAT_VERSION_REMOTES,
             Self::Classifier(_) => FORMAT_VERSION_CLASSIFIERS,
             Self::Table(table) if table.columns.iter().any(|column| !column.verdicts.is_empty()) => {

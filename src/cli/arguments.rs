@@ -1,5 +1,6 @@
 //! What may be written after `steward`, and the help that teaches it.
 
+use super::report::Language;
 use crate::config::{CONNECTIONS_MAX, CONNECTIONS_RESERVED, DATABASE_DEFAULT, LISTEN_DEFAULT, MEMORY_BYTES_MIN};
 use crate::models::device::Choice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -117,6 +118,16 @@ Example:
 import.sql makes schemas, tables, roles, rights, tags, policies, views, sources, text indexes and models again; data/
 holds the rows as Parquet, or with --format csv as text. None of it is sealed: who reads it needs no key.";
 
+const REPORT_HELP: &str = "\
+Examples:
+  steward report --data ./shop.db --html report.html
+  steward report --data ./shop.db --html 报告.html --language zh --user analyst
+
+One file for a browser or for paper, without scripts and with nothing to load: totals, assets by domain and form, where
+sensitive columns lie and who sees them, quality by dimension, the worst problems with the SQL that shows each, lineage, all
+assets. It tells what INVENTORY and CHECK QUALITY found last, as the role may see it, and holds no value of a row. No server
+may run on the folder at the same time.";
+
 /// The command line.
 #[derive(Debug, Parser)]
 #[command(name = "steward", version, about = ABOUT, after_help = AFTER_HELP, arg_required_else_help = true)]
@@ -164,6 +175,26 @@ pub enum Command {
     Export(Export),
     /// Make a database from what export wrote
     Import(Import),
+    /// Write what there is, how good it is and who sees it, as one page of HTML
+    #[command(after_help = REPORT_HELP)]
+    Report(Report),
+}
+
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Folder of the database
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// File to write; one that is there is replaced
+    #[arg(long, value_name = "FILE")]
+    pub html: PathBuf,
+    /// Language of the report
+    #[arg(long, value_enum, value_name = "LANGUAGE", default_value = "en")]
+    pub language: Language,
+    /// Role whose view is reported; a superuser unless said
+    #[arg(long, value_name = "ROLE")]
+    pub user: Option<String>,
 }
 
 /// Arguments of `backup`.

@@ -1,4 +1,4 @@
-//! The command line: `steward init | serve | demo | sql | check | rotate-key | backup | restore | repair | export | import`.
+//! The command line: `steward init | serve | demo | sql | check | rotate-key | backup | restore | repair | export | import | report`.
 //!
 //! [`run`] is the whole program: it reads the arguments ([`arguments`]), sets up logging and the runtime, calls the one
 //! file of the command, and turns what came of it into an exit code. A command returns [`Ending`] or an error; only here
@@ -30,6 +30,7 @@ mod key;
 mod memory;
 mod password;
 mod repair;
+mod report;
 mod rotate_key;
 mod script;
 mod serve;
@@ -125,6 +126,7 @@ fn execute(command: Command, console: &Arc<Console>) -> Result<Ending> {
             Command::Repair(arguments) => repair::run(&arguments, console),
             Command::Export(arguments) => export::export(&arguments, console).await,
             Command::Import(arguments) => export::import(&arguments, console).await,
+            Command::Report(arguments) => report::run(&arguments, console).await,
         }
     });
     runtime.shutdown_timeout(Duration::from_secs(RUNTIME_END_SECONDS));

@@ -5,7 +5,8 @@
 //! its output. Its standard error stream is ours, so that the service's own words reach whoever starts the program.
 
 use std::io::Read;
-use std::process::{Command, ExitStatus, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -37,6 +38,7 @@ impl MasterKey {
             .env_remove("STEWARD_PASSPHRASE")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .process_group(0)
             .spawn()
             .map_err(|error| refuse(format!("cannot be run: {error}")))?;
         let (sender, output) = mpsc::channel();
@@ -54,7 +56,7 @@ impl MasterKey {
                 Ok(Some(status)) => break status,
                 Ok(None) if begun.elapsed() < patience => thread::sleep(Duration::from_millis(10)),
                 Ok(None) => {
-                    let _ = child.kill();
+                    end_group(&child);
                     let _ = child.wait();
                     return Err(late());
                 }
@@ -83,6 +85,12 @@ impl MasterKey {
         key.copy_from_slice(bytes.get(..32).filter(|_| bytes.len() == 32)?);
         Some(Self::from_bytes(*key))
     }
+}
+
+/// Ends a command that leads a process group, and whatever it started.
+fn end_group(leader: &Child) {
+    // SAFETY: the call takes numbers only. The leader was not waited for, so nobody else has its number.
+    unsafe { libc::kill(-(leader.id() as libc::pid_t), libc::SIGKILL) };
 }
 
 fn shown(status: ExitStatus) -> String {
@@ -129,6 +137,7 @@ fn base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     const HEX: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
     const BASE64: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -162,7 +171,23 @@ mod tests {
             assert!(error.message().contains(told), "{error}");
             assert!(!error.to_string().contains("geheim"), "{error}");
         }
-        let error = MasterKey::from_command_within("sleep 600", Duration::from_millis(50)).unwrap_err();
+    }
+
+    #[test]
+    fn a_late_command_ends_with_all_that_it_started() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let file = dir.path().join("number");
+        let command = format!("sleep 600 & echo $! > {}; wait", file.display());
+        let error = MasterKey::from_command_within(&command, Duration::from_millis(500)).unwrap_err();
         assert!(error.message().contains("did not end"), "{error}");
+        let number = std::fs::read_to_string(file).unwrap();
+        let gone = || !Path::new("/proc").join(number.trim()).join("exe").exists();
+        assert!(
+            (0..500).any(|_| gone() || {
+                thread::sleep(Duration::from_millis(10));
+                false
+            }),
+            "it still runs"
+        );
     }
 }

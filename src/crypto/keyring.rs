@@ -246,6 +246,22 @@ impl Keyring {
         Ok(())
     }
 
+    /// Destroys those of these keys that others have replaced, durable on return; their objects go on with the newer ones. What they
+    /// sealed must have been sealed anew, or is to be gone.
+    pub fn destroy_replaced(&self, keys: &BTreeSet<u32>) -> Result<()> {
+        let now = self.bunch.state();
+        let goes = |id: u32| keys.contains(&id) && now.is_outdated(id);
+        if !now.secrets.keys.iter().any(|key| goes(key.id)) {
+            return Ok(());
+        }
+        self.bunch.change(true, |secrets| {
+            secrets.keys.iter_mut().filter(|key| goes(key.id)).for_each(|key| key.key = None);
+            Ok(())
+        })?;
+        self.forget();
+        Ok(())
+    }
+
     /// Drops these keys, which must be replaced or destroyed and named by nothing any more; and all earlier epochs but those that
     /// something does name. Durable on return.
     pub fn drop_unused(&self, unused_keys: &BTreeSet<u32>, used_epochs: &BTreeSet<u32>) -> Result<()> {
@@ -505,6 +521,22 @@ mod tests {
             assert!(!keyring.bunch.state().secrets.keys.iter().any(|key| key.key.as_deref() == secret.first_chunk()));
             assert_ne!(keyring.data_key_id(Purpose::Chunks, 8).unwrap(), data_key, "a number never comes twice");
         }
+    }
+
+    #[test]
+    fn a_replaced_key_is_destroyed_and_the_newer_one_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let keyring = Keyring::create(dir.path(), &key(1)).unwrap().begin_epoch(&key(1)).unwrap();
+        let old = keyring.data_key_id(Purpose::Rows, 20_000).unwrap();
+        keyring.renew(20_000).unwrap();
+        let new = keyring.data_key_id(Purpose::Rows, 20_000).unwrap();
+        assert_ne!(old, new);
+        // A key that is in use is none of those, whoever names it.
+        keyring.destroy_replaced(&BTreeSet::from([old, new])).unwrap();
+        assert!(keyring.is_destroyed(old) && !keyring.is_destroyed(new));
+        drop(keyring);
+        let keyring = Keyring::open(dir.path(), &key(1)).unwrap();
+        assert!(keyring.is_destroyed(old) && !keyring.is_destroyed(new));
     }
 
     #[test]

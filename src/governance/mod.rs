@@ -13,6 +13,7 @@
 //! rule + counts  -> rules                   -> Judgement         does it hold, how much does it count; which are missing
 //! role + facts   -> access                  -> Decision          columns, masks, rows; explains itself
 //! value, type    -> repair                  -> text              its canonical form; what the cells of a relation should be
+//! rows           -> linkage                 -> Link, Member      which rows are the same thing, within a relation and between two
 //! value          -> mask                    -> text              what may be shown
 //! running text   -> pii                     -> Span              personal data within, and the text without them
 //! ```
@@ -28,6 +29,7 @@ mod classification;
 mod domain;
 mod freshness;
 mod grade;
+pub mod linkage;
 pub mod mask;
 mod naming;
 pub mod pii;

@@ -12,11 +12,15 @@ pub struct Metric {
     /// Its value; `None` where the rows cannot tell (AUC of one class).
     #[serde(deserialize_with = "exactly")]
     pub value: Option<f64>,
-    /// Which rows: `test` (set aside in training), `train` (too few rows to set any aside) or `given`.
+    /// Which rows: `test` (set aside in training), `train` (too few rows to set any aside), `given`, or `progressive`: those of an
+    /// update, by the version before it.
     pub segment: String,
     /// Rows that counted.
     pub n: usize,
 }
+
+/// The segment of rows that are measured before a model learns from them.
+pub(in crate::models) const PROGRESSIVE: &str = "progressive";
 
 /// Reads a value to the last bit.
 fn exactly<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {

@@ -1,5 +1,6 @@
 //! What is known of a training besides what it learnt.
 
+use super::drift::Tally;
 use super::evaluation::Metric;
 
 /// The facts of a trained model.
@@ -17,4 +18,6 @@ pub struct Facts {
     pub skipped_rows: usize,
     /// Epochs or iterations that the final model was trained for.
     pub epochs: usize,
+    /// Of an update its rows, by the parts of each column's values in training; empty for a training.
+    pub seen: Tally,
 }

@@ -7,14 +7,15 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// Probabilities are kept this far from 0 and 1 before a logarithm is taken, as scikit-learn did for float32.
-const PROBABILITY_MIN: f64 = 1e-7;
+/// Probabilities are kept this far from 0 and 1 before a logarithm is taken, as scikit-learn's `log_loss` keeps those of its type:
+/// by the type's epsilon.
+pub(in crate::models) const PROBABILITY_MIN: f64 = f64::EPSILON;
 
 /// Area under the ROC curve: the chance that a random positive is scored above a random negative, ties counting half.
 /// By ranks (Mann and Whitney), O(n log n). NaN when only one class is present or a score is NaN.
-pub fn auc(scores: &[f32], labels: &[bool]) -> f64 {
+pub fn auc<S: Copy + Into<f64>>(scores: &[S], labels: &[bool]) -> f64 {
     let rows = scores.len().min(labels.len());
-    let mut order: Vec<(f32, bool)> = scores.iter().copied().zip(labels.iter().copied()).collect();
+    let mut order: Vec<(f64, bool)> = scores.iter().map(|score| (*score).into()).zip(labels.iter().copied()).collect();
     if order.iter().any(|(score, _)| score.is_nan()) {
         return f64::NAN;
     }
@@ -37,8 +38,8 @@ pub fn auc(scores: &[f32], labels: &[bool]) -> f64 {
 /// AUC within each group (user), averaged with the groups' sizes as weights; groups of one class are left out, as in
 /// the measure's first use (Zhu et al., "Optimized Cost per Click in Taobao", 2017). Gives the measure and the number
 /// of rows that counted.
-pub fn gauc<G: Eq + Hash + Copy>(scores: &[f32], labels: &[bool], groups: &[G]) -> (f64, usize) {
-    let mut by_group: HashMap<G, (Vec<f32>, Vec<bool>)> = HashMap::new();
+pub fn gauc<G: Eq + Hash + Copy>(scores: &[f64], labels: &[bool], groups: &[G]) -> (f64, usize) {
+    let mut by_group: HashMap<G, (Vec<f64>, Vec<bool>)> = HashMap::new();
     for ((score, label), group) in scores.iter().zip(labels).zip(groups) {
         let (group_scores, group_labels) = by_group.entry(*group).or_default();
         group_scores.push(*score);
@@ -55,16 +56,16 @@ pub fn gauc<G: Eq + Hash + Copy>(scores: &[f32], labels: &[bool], groups: &[G]) 
 }
 
 /// Mean cross-entropy in nats of probabilities against labels.
-pub fn logloss(probabilities: &[f32], labels: &[bool]) -> f64 {
+pub fn logloss(probabilities: &[f64], labels: &[bool]) -> f64 {
     mean(probabilities.iter().zip(labels).map(|(p, label)| {
-        let p = (*p as f64).clamp(PROBABILITY_MIN, 1.0 - PROBABILITY_MIN);
+        let p = p.clamp(PROBABILITY_MIN, 1.0 - PROBABILITY_MIN);
         if *label { -p.ln() } else { -(1.0 - p).ln() }
     }))
 }
 
 /// Log-loss divided by the log-loss of always saying the rows' own click rate (He et al., "Practical Lessons from
 /// Predicting Clicks on Ads at Facebook", 2014): below 1 is better than knowing only the rate.
-pub fn normalised_entropy(probabilities: &[f32], labels: &[bool]) -> f64 {
+pub fn normalised_entropy(probabilities: &[f64], labels: &[bool]) -> f64 {
     let rate = rate(labels);
     let entropy = -(rate * rate.ln() + (1.0 - rate) * (1.0 - rate).ln());
     logloss(probabilities, labels) / entropy
@@ -72,14 +73,14 @@ pub fn normalised_entropy(probabilities: &[f32], labels: &[bool]) -> f64 {
 
 /// Expected calibration error: rows in `bins` bins of equal width by probability; the distance between mean probability
 /// and rate of positives in each, weighted by its rows.
-pub fn ece(probabilities: &[f32], labels: &[bool], bins: usize) -> f64 {
+pub fn ece(probabilities: &[f64], labels: &[bool], bins: usize) -> f64 {
     let bins = bins.max(1);
     let mut sums = vec![(0.0f64, 0.0f64); bins];
     let mut rows = 0usize;
     for (p, label) in probabilities.iter().zip(labels) {
-        let place = ((*p as f64 * bins as f64) as usize).min(bins - 1);
+        let place = ((p * bins as f64) as usize).min(bins - 1);
         if let Some((said, seen)) = sums.get_mut(place) {
-            *said += *p as f64;
+            *said += p;
             *seen += *label as u8 as f64;
         }
         rows += 1;
@@ -200,7 +201,7 @@ mod tests {
             assert!((auc(&scores, &labels) - auc_by_pairs(&scores, &labels)).abs() < 1e-12);
         }
         assert!(auc(&[0.1, 0.2], &[true, true]).is_nan());
-        assert!(auc(&[], &[]).is_nan());
+        assert!(auc::<f64>(&[], &[]).is_nan());
         assert_eq!(auc(&[0.0, -0.0], &[true, false]), 0.5);
     }
 
@@ -214,7 +215,9 @@ mod tests {
 
     #[test]
     fn logloss_and_entropy_by_hand() {
-        assert!((logloss(&[0.8, 0.4], &[true, false]) - (-(0.8f64.ln()) - 0.6f64.ln()) / 2.0).abs() < 1e-7);
+        assert!((logloss(&[0.8, 0.4], &[true, false]) - (-(0.8f64.ln()) - 0.6f64.ln()) / 2.0).abs() < 1e-12);
+        // As sure as a double can be, and wrong: as scikit-learn's.
+        assert!((logloss(&[0.0, 1.0], &[true, true]) - 36.04365338911715 / 2.0).abs() < 1e-9);
         assert!((normalised_entropy(&[0.25; 4], &[true, false, false, false]) - 1.0).abs() < 1e-9);
         assert!(logloss(&[0.0], &[true]).is_finite());
         assert!(logloss(&[], &[]).is_nan());

@@ -5,10 +5,12 @@
 //!
 //! * [`encoder`] turns texts into unit vectors of 384 numbers with a network that is compiled into the binary, so that
 //!   the first statement on a machine without a network can use it. Read [`encoder::Encoder::encode`] first.
-//! * [`text`] compares those vectors: which of these labels fits this text best, and how sure is that.
+//! * [`text`] compares those vectors: which of these labels fits this text best, and how sure is that; and learns classes of texts
+//!   from labelled rows.
 //! * [`features`] turns columns into slots and numbers, by themselves; [`ctr`] learns the probability of a click over
 //!   them, [`tabular`] numbers, classes, groups and anomalies; [`rows`] says where training rows come from and which are set aside,
 //!   [`metrics`] how good a model is. To the rest of the house both are a [`Trained`] by a [`Recipe`].
+//! * [`drift`] tells how far rows are from those that a model was trained on.
 //! * [`row_quality`] learns what a right row of a table looks like.
 //! * [`device`] is what the encoder and the click models run on: the processor, or a CUDA device through a plugin.
 //!
@@ -19,6 +21,7 @@
 
 pub mod ctr;
 pub mod device;
+pub mod drift;
 pub mod encoder;
 pub mod evaluation;
 mod exact;
@@ -35,10 +38,12 @@ mod trained;
 mod weights;
 
 pub use ctr::{Architecture, CalibrationMethod, CtrModel, CtrOptions};
+pub use drift::{Divergence, Drift, DriftOptions, Tally, add_tally};
 pub use evaluation::{Metric, Progress};
 pub use facts::Facts;
 pub use row_quality::RowQualityModel;
 pub use rows::{Source, Split};
 pub use tabular::{TabularModel, TabularOptions, Task, Watch};
-pub use trained::{Recipe, Trained, model_types};
+pub use text::{TextClassifier, TextOptions};
+pub use trained::{Recipe, Trained, gathered, model_types};
 pub use weights::{from_safetensors, to_safetensors};

@@ -3,15 +3,19 @@
 use arrow::array::RecordBatch;
 
 use super::ctr::{CtrModel, CtrOptions};
+use super::drift::{Drift, DriftOptions, Tally};
 use super::evaluation::Metric;
 use super::facts::Facts;
-use super::features::InputColumn;
+use super::features::{FeatureSpec, InputColumn};
 use super::rows::Source;
 use super::tabular::{ModelType, TabularModel, TabularOptions, Watch};
+use super::text::{TextClassifier, TextOptions};
 use crate::error::{Error, Kind, Result};
 
 /// The type of click models in SQL.
 const CTR: &str = "ctr";
+/// The type of text classifiers in SQL.
+const TEXT: &str = "text_classifier";
 
 /// What is to be trained.
 #[derive(Debug, Clone)]
@@ -20,6 +24,8 @@ pub enum Recipe {
     Ctr(CtrOptions),
     /// A model over rows.
     Tabular(TabularOptions),
+    /// A text classifier.
+    Text(TextOptions),
 }
 
 /// A trained model.
@@ -29,11 +35,13 @@ pub enum Trained {
     Ctr(Box<CtrModel>),
     /// A model over rows.
     Tabular(Box<TabularModel>),
+    /// A text classifier.
+    Text(Box<TextClassifier>),
 }
 
 /// The names of all types in SQL.
 pub fn model_types() -> Vec<&'static str> {
-    std::iter::once(CTR).chain(ModelType::ALL.iter().map(|(name, _)| *name)).collect()
+    [CTR].into_iter().chain(ModelType::ALL.iter().map(|(name, _)| *name)).chain([TEXT]).collect()
 }
 
 impl Recipe {
@@ -42,6 +50,7 @@ impl Recipe {
         match ModelType::of(model_type) {
             Some(known) => Ok(Self::Tabular(TabularOptions::new(known))),
             None if model_type == CTR => Ok(Self::Ctr(CtrOptions::default())),
+            None if model_type == TEXT => Ok(Self::Text(TextOptions::default())),
             None => Err(Error::new(Kind::Unsupported, format!("model_type \"{model_type}\" is not supported"))
                 .with_hint(format!("Available types: {}.", model_types().join(", ")))),
         }
@@ -52,6 +61,7 @@ impl Recipe {
         match self {
             Self::Ctr(options) => options.check(),
             Self::Tabular(options) => options.check(),
+            Self::Text(options) => options.check(),
         }
     }
 
@@ -60,30 +70,39 @@ impl Recipe {
         match self {
             Self::Ctr(options) => options.architecture.name(),
             Self::Tabular(options) => options.model_type.name(),
+            Self::Text(_) => TEXT,
         }
     }
 
     /// Whether each iteration is a pass over all rows and there may be hundreds, too many to tell of each.
     pub fn is_of_many_iterations(&self) -> bool {
         match self {
-            Self::Ctr(_) => false,
+            Self::Ctr(_) | Self::Text(_) => false,
             Self::Tabular(options) => matches!(options.model_type, ModelType::LogisticReg | ModelType::LinearReg),
         }
     }
 
-    /// Trains on the rows of `source`; errors as of [`CtrModel::train`] and [`TabularModel::train`].
+    /// Trains on the rows of `source`; errors as of [`CtrModel::train`], [`TabularModel::train`] and
+    /// [`TextClassifier::train`].
     pub fn train(&self, source: &mut dyn Source, watch: &mut Watch<'_>) -> Result<Trained> {
         Ok(match self {
             Self::Ctr(options) => Trained::Ctr(Box::new(CtrModel::train(&gathered(source)?, options, watch.progress)?)),
             Self::Tabular(options) => Trained::Tabular(Box::new(TabularModel::train(source, options, watch)?)),
+            Self::Text(options) => Trained::Text(Box::new(TextClassifier::train(source, options, watch)?)),
         })
     }
+}
+
+fn cannot_take_steps() -> Error {
+    Error::new(Kind::Unsupported, format!("a {TEXT} model cannot be updated"))
+        .with_hint("CREATE OR REPLACE MODEL trains a version anew, on old and new rows.")
 }
 
 impl Trained {
     /// Reads what [`to_bytes`](Self::to_bytes) wrote; [`Kind::Corruption`] for anything else.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         match () {
+            () if TextClassifier::is_in(bytes) => Ok(Self::Text(Box::new(TextClassifier::from_bytes(bytes)?))),
             () if TabularModel::is_in(bytes) => Ok(Self::Tabular(Box::new(TabularModel::from_bytes(bytes)?))),
             () => Ok(Self::Ctr(Box::new(CtrModel::from_bytes(bytes)?))),
         }
@@ -94,6 +113,7 @@ impl Trained {
         match self {
             Self::Ctr(model) => model.to_bytes(),
             Self::Tabular(model) => model.to_bytes(),
+            Self::Text(model) => model.to_bytes(),
         }
     }
 
@@ -102,6 +122,7 @@ impl Trained {
         match self {
             Self::Ctr(_) => CTR,
             Self::Tabular(model) => model.options().model_type.name(),
+            Self::Text(_) => TEXT,
         }
     }
 
@@ -110,15 +131,18 @@ impl Trained {
         match self {
             Self::Ctr(model) => model.inputs(),
             Self::Tabular(model) => model.inputs(),
+            Self::Text(model) => model.inputs(),
         }
     }
 
-    /// One number for each row; see [`TabularModel::predict`]. Of a click model the probability.
-    pub fn predict(&self, batch: &RecordBatch) -> Result<Vec<f64>> {
-        match self {
-            Self::Ctr(model) => Ok(model.predict(batch)?.into_iter().map(f64::from).collect()),
-            Self::Tabular(model) => model.predict(batch),
-        }
+    /// One number for each row; see [`TabularModel::predict`]. Of a click model the probability; of a text classifier of two classes
+    /// that of the second, none where there is no text. `cancel` is asked between batches of texts.
+    pub fn predict(&self, batch: &RecordBatch, cancel: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Option<f64>>> {
+        Ok(match self {
+            Self::Ctr(model) => model.predict(batch)?.into_iter().map(Some).collect(),
+            Self::Tabular(model) => model.predict(batch)?.into_iter().map(Some).collect(),
+            Self::Text(model) => model.predict(batch, cancel)?,
+        })
     }
 
     /// What is known of its training.
@@ -126,20 +150,83 @@ impl Trained {
         match self {
             Self::Ctr(model) => model.facts(),
             Self::Tabular(model) => model.facts(),
+            Self::Text(model) => model.facts(),
         }
     }
 
-    /// The measures of `EVALUATE` on any rows with labels; rows without one are left out.
-    pub fn evaluate(&self, source: &mut dyn Source) -> Result<Vec<Metric>> {
+    /// [`Kind::Unsupported`] for a type that cannot go on learning from new rows alone; the hint names the remedy.
+    pub fn must_take_steps(&self) -> Result<()> {
+        match self {
+            Self::Ctr(_) => Ok(()),
+            Self::Tabular(model) => model.must_take_steps(),
+            Self::Text(_) => Err(cannot_take_steps()),
+        }
+    }
+
+    /// The measures of `EVALUATE` on rows that the model has not seen, before it learns from them.
+    pub fn progressive(&self, batches: &[RecordBatch]) -> Result<Vec<Metric>> {
+        match self {
+            Self::Ctr(model) => model.progressive(batches),
+            Self::Tabular(model) => model.progressive(&mut { batches }),
+            Self::Text(_) => Err(cannot_take_steps()),
+        }
+    }
+
+    /// The model one step on; see [`CtrModel::updated`] and [`TabularModel::updated`].
+    pub fn updated(&self, batches: &[RecordBatch], judged: Vec<Metric>, watch: &mut Watch<'_>) -> Result<Self> {
+        Ok(match self {
+            Self::Ctr(model) => Self::Ctr(Box::new(model.updated(batches, judged, watch.progress)?)),
+            Self::Tabular(model) => Self::Tabular(Box::new(model.updated(batches, judged, watch)?)),
+            Self::Text(_) => return Err(cannot_take_steps()),
+        })
+    }
+
+    /// Whether it is known how the rows of its training are spread.
+    pub fn has_spreads(&self) -> bool {
+        self.spec().is_some_and(FeatureSpec::has_spreads)
+    }
+
+    /// Adds the rows of a batch to `to`, by the parts of each column's values in training. Columns that are missing or that the model
+    /// does not know are left out.
+    pub fn tally(&self, batch: &RecordBatch, to: &mut Tally) -> Result<()> {
+        self.spec().map_or(Ok(()), |spec| spec.tally(batch, to))
+    }
+
+    /// How far the rows of `tally` are from those of training, for each column that they had.
+    pub fn drift(&self, tally: &Tally, options: &DriftOptions) -> Vec<Drift> {
+        self.spec().map(|spec| spec.drift(tally, options)).unwrap_or_default()
+    }
+
+    /// The option `time_col`: when a row was.
+    pub fn time_col(&self) -> Option<&String> {
+        match self {
+            Self::Ctr(model) => model.options().time_col.as_ref(),
+            Self::Tabular(model) => model.options().time_col.as_ref(),
+            Self::Text(model) => model.options().time_col.as_ref(),
+        }
+    }
+
+    /// How its columns are encoded; a text has no column of its own for each of its words.
+    fn spec(&self) -> Option<&FeatureSpec> {
+        match self {
+            Self::Ctr(model) => Some(model.spec()),
+            Self::Tabular(model) => Some(model.spec()),
+            Self::Text(_) => None,
+        }
+    }
+
+    /// The measures of `EVALUATE` on any rows with labels; rows without one are left out. `cancel` is asked between batches of texts.
+    pub fn evaluate(&self, source: &mut dyn Source, cancel: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Metric>> {
         match self {
             Self::Ctr(model) => model.evaluate(&gathered(source)?),
             Self::Tabular(model) => model.evaluate(source),
+            Self::Text(model) => model.evaluate(source, cancel),
         }
     }
 }
 
 /// All batches of a source.
-fn gathered(source: &mut dyn Source) -> Result<Vec<RecordBatch>> {
+pub fn gathered(source: &mut dyn Source) -> Result<Vec<RecordBatch>> {
     let mut batches = Vec::new();
     source.read(&mut |batch| {
         batches.push(batch.clone());

@@ -3,6 +3,7 @@
 use super::activity::Activities;
 use super::channels::Channels;
 use super::context::{Notice, NoticeSink};
+use super::erasure;
 use super::guarded;
 use super::logins::OnReload;
 use super::memory::{Memory, memory_default};
@@ -102,6 +103,8 @@ pub struct Inner {
     sessions: AtomicU64,
     /// Numbers of statements.
     pub(super) statements: Statements,
+    /// What goes on with erasures.
+    pub(super) erasing: erasure::Erasing,
 }
 
 impl fmt::Debug for Inner {
@@ -171,11 +174,14 @@ impl Database {
             private: Private::default(),
             sessions: AtomicU64::new(1),
             statements: Statements::new()?,
+            erasing: erasure::Erasing::default(),
             _compactor: compactor,
             _auditor: auditor,
         };
         let database = Self(Arc::new(inner));
         database.set_memory_limit(memory_default());
+        // What a process that ended had not come to.
+        erasure::resume(database.inner());
         Ok(database)
     }
 
@@ -412,7 +418,7 @@ impl Inner {
 
     /// Removes weights that no finding needs any more. Values of a table are in them: they go before the key under which
     /// they lie is replaced or destroyed.
-    fn forget(&self, weights: Vec<FileId>) -> Result<()> {
+    pub(super) fn forget(&self, weights: Vec<FileId>) -> Result<()> {
         let used: HashSet<FileId> = referred_files(&self.manager)?.into_iter().map(|(id, _)| id).collect();
         for file in weights.into_iter().filter(|file| !used.contains(file)) {
             self.models.forget_quality(file.as_u64());

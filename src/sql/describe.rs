@@ -6,7 +6,7 @@ use super::parameters::{self, Parameters};
 use super::parser::{Body, Cursor, Own, Statement, fold, last};
 use super::planner::Planner;
 use super::session::Description;
-use super::{names, origins, pg_catalog, repair, semantics};
+use super::{erasure, names, origins, pg_catalog, repair, semantics};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -34,6 +34,10 @@ pub fn describe(
             }
             Own::Repair(words) => {
                 let columns = repair::outcome_columns(words).map(|columns| Arc::new(Schema::new(columns)));
+                Ok(Description { params: all_told(declared)?, columns })
+            }
+            Own::Forget(_) => {
+                let columns = Some(Arc::new(Schema::new(erasure::columns())));
                 Ok(Description { params: all_told(declared)?, columns })
             }
             _ => Ok(Description { params: all_told(declared)?, columns: None }),

@@ -4,6 +4,7 @@ use super::block;
 use super::ddl::{self, Ddl};
 use super::define;
 use super::dml::{self, Changed, Work};
+use super::erasure;
 use super::explaining;
 use super::kept_plan::Planned;
 use super::lateral;
@@ -300,12 +301,13 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
             defining(session, async |ddl| ddl::drop_owned(ddl, &roles, cascade)).await?;
             command("DROP OWNED")
         }
-        Own::CreateTag { name, or_replace, if_not_exists, allowed_values, comment } => {
-            let make = async |ddl: &mut Ddl<'_>| {
-                ddl::create_tag(ddl, &name, or_replace, if_not_exists, allowed_values, comment)
-            };
-            defining(session, make).await?;
+        Own::CreateTag(tag) => {
+            defining(session, async |ddl| ddl::create_tag(ddl, tag)).await?;
             command("CREATE TAG")
+        }
+        Own::ModelTag { name, tag, value } => {
+            defining(session, async |ddl| statements::tag_model(ddl, &name, &tag, value)).await?;
+            command("ALTER MODEL")
         }
         Own::DropTag { name, if_exists } => {
             defining(session, async |ddl| ddl::drop_tag(ddl, &name, if_exists)).await?;
@@ -379,6 +381,7 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
             defining(session, async |ddl| statements::rename_model(ddl, &name, to)).await?;
             command("ALTER MODEL")
         }
+        Own::Model(words) => statements::model_life(session, words).await,
         Own::DropModel { name, if_exists, version } => {
             let drop = async |ddl: &mut Ddl<'_>| match version {
                 Some(version) => statements::drop_version(ddl, &name, if_exists, version),
@@ -391,6 +394,7 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
         Own::Rule(rule) => statements::quality(session, rule).await,
         Own::Classify(classify) => statements::classify(session, classify).await,
         Own::Repair(repair) => statements::repair(session, repair).await,
+        Own::Forget(words) => Box::pin(erasure::forget(session, words)).await,
         Own::Kept(kept) => statements::keep(session, kept).await,
         Own::Upkeep(upkeep) => statements::upkeep(session, upkeep).await,
         Own::Operate(Operate::SetOwner { what, if_exists, name, role }) => {

@@ -43,19 +43,47 @@ fn asked(context: &Context, call: &ScalarFunction) -> Result<Option<String>> {
         "predict" | "predict_label" | "predict_proba" => Some(0),
         "predict_ctr" | "predict_ctr_detail" if call.args.len() == 2 => Some(1),
         "predict_ctr" | "predict_ctr_detail" => Some(3),
-        "classify" | "classify_detail" if call.args.len() > 1 => None,
+        "classify" | "classify_detail" if call.args.len() > 1 => {
+            match call.args.last().and_then(literal).and_then(options_model) {
+                Some(reference) => return Ok(Some(named(context, &reference)?)),
+                None => None,
+            }
+        }
         "embed" | "similarity" => None,
         _ => return Ok(None),
     };
     let Some(name_at) = name_at else { return Ok(Some(ENCODER.to_owned())) };
     let reference = match call.args.get(name_at) {
         None => "ctr",
-        Some(Expr::Literal(
-            ScalarValue::Utf8(Some(name)) | ScalarValue::LargeUtf8(Some(name)) | ScalarValue::Utf8View(Some(name)),
-            _,
-        )) => name,
-        Some(_) => return Ok(Some("the model that each row names".to_owned())),
+        Some(name) => match literal(name) {
+            Some(name) => name,
+            None => return Ok(Some("the model that each row names".to_owned())),
+        },
     };
+    Ok(Some(named(context, reference)?))
+}
+
+/// The model that a reference means, its version and type.
+fn named(context: &Context, reference: &str) -> Result<String> {
     let (_, model, version) = models::resolve(context, reference)?;
-    Ok(Some(format!("{}@{} ({})", model.name, version.number, model.model_type)))
+    Ok(format!("{}@{} ({})", model.name, version.number, model.model_type))
+}
+
+/// The text that an argument is.
+fn literal(argument: &Expr) -> Option<&str> {
+    match argument {
+        Expr::Literal(
+            ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) | ScalarValue::Utf8View(Some(text)),
+            _,
+        ) => Some(text),
+        Expr::Cast(cast) => literal(&cast.expr),
+        Expr::Alias(alias) => literal(&alias.expr),
+        _ => None,
+    }
+}
+
+/// The text classifier that options of CLASSIFY name.
+fn options_model(text: &str) -> Option<String> {
+    let options: serde_json::Value = serde_json::from_str(text).ok()?;
+    Some(options.get("model")?.as_str()?.to_owned())
 }

@@ -1,6 +1,6 @@
 //! What is known of a version of a model beside its weights, as JSON: it leaves with them, and comes back with them.
 
-use crate::catalog::{Catalog, Exact, Model, ModelVersion, ObjectId};
+use crate::catalog::{Catalog, Exact, Model, ModelUpdate, ModelVersion, ObjectId};
 use crate::error::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -31,6 +31,28 @@ pub struct Card {
     pub metrics: Vec<Measured>,
     /// Milliseconds since 1970.
     pub created_ms: i64,
+    /// The version that it goes on from; 0 if it was trained from the start.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub base: u32,
+    /// Updates whose rows it predicted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub updates: Vec<Updated>,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// An update of the model.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Updated {
+    /// Milliseconds since 1970.
+    pub at_ms: i64,
+    /// The version that has learnt from its rows; 0 if the guard was broken.
+    pub made: u32,
+    /// How well they were predicted.
+    pub metrics: Vec<Measured>,
 }
 
 /// One number of an evaluation.
@@ -60,6 +82,12 @@ impl Card {
             value: Exact(*value),
             n: *n,
         };
+        let updated = |update: &ModelUpdate| Updated {
+            at_ms: update.at_ms,
+            made: update.made,
+            metrics: update.metrics.iter().map(measured).collect(),
+        };
+        let updates = model.updates.iter().filter(|update| update.version == version.number);
         Self {
             name: model.name.clone(),
             model_type: model.model_type.clone(),
@@ -72,6 +100,8 @@ impl Card {
             seconds: Exact(version.seconds),
             metrics: version.metrics.iter().map(measured).collect(),
             created_ms: version.created_ms,
+            base: version.base,
+            updates: updates.map(updated).collect(),
         }
     }
 
@@ -87,14 +117,25 @@ impl Card {
         })
     }
 
-    /// The version, whose weights are these bytes of a file; and what the model learnt from.
-    pub fn into_version(self, catalog: &Catalog, (file, bytes): (u64, u64)) -> (ModelVersion, Vec<ObjectId>) {
+    /// The version, whose weights are these bytes of a file; the updates whose rows it predicted; and what the model learnt from.
+    pub fn into_version(
+        self,
+        catalog: &Catalog,
+        (file, bytes): (u64, u64),
+    ) -> (ModelVersion, Vec<ModelUpdate>, Vec<ObjectId>) {
         let id_of = |name: &Option<(String, String)>| {
             let found = name.as_ref().and_then(|(schema, name)| catalog.relation(schema, name));
             found.map_or(ObjectId::MAX, |(id, _)| id)
         };
         let trained_on = self.trained_on.iter().map(id_of).collect();
         let measured = |m: Measured| (m.metric, m.segment, m.value.0, m.n);
+        let updated = |update: Updated| ModelUpdate {
+            at_ms: update.at_ms,
+            version: self.version,
+            made: update.made,
+            metrics: update.metrics.into_iter().map(measured).collect(),
+        };
+        let updates = self.updates.into_iter().map(updated).collect();
         let version = ModelVersion {
             number: self.version,
             file,
@@ -106,7 +147,8 @@ impl Card {
             seconds: self.seconds.0,
             metrics: self.metrics.into_iter().map(measured).collect(),
             created_ms: self.created_ms,
+            base: self.base,
         };
-        (version, trained_on)
+        (version, updates, trained_on)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use crate::catalog::{Model, ModelVersion, ObjectId, Privilege};
+use crate::config::MODELS_IN_MEMORY;
 use crate::error::{Error, Kind, Result};
 use crate::models::{RowQualityModel, Trained};
 use crate::storage::{FileId, Store};
@@ -31,7 +32,12 @@ impl Models {
         }
         let bytes = self.store.files().read(FileId::from_u64(file))?;
         let model = Arc::new(Trained::from_bytes(&bytes)?);
-        self.trained.lock().insert(file, model.clone());
+        let mut trained = self.trained.lock();
+        // Every update makes a version: those that are asked come back.
+        if trained.len() >= MODELS_IN_MEMORY {
+            trained.clear();
+        }
+        trained.insert(file, model.clone());
         Ok(model)
     }
 

@@ -11,6 +11,7 @@ mod counts;
 pub(super) mod domains;
 mod expansion;
 mod gathered;
+mod given;
 mod grouping;
 mod hypothetical;
 mod inherited;
@@ -193,6 +194,9 @@ impl VisitorMut for Rewriter<'_> {
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
         sets::as_relation(factor);
         series::name(factor);
+        if let Err(error) = given::by_place(factor) {
+            self.refused.get_or_insert(error);
+        }
         ControlFlow::Continue(())
     }
 

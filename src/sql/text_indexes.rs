@@ -53,7 +53,6 @@ impl TextIndexes {
         table: &Table,
         snapshot: &Snapshot,
     ) -> Result<Arc<View>> {
-        let text = self.index(id, index)?;
         let stored: Vec<Arc<Segment>> = snapshot
             .rows(index.table)
             .segments
@@ -62,6 +61,8 @@ impl TextIndexes {
             .cloned()
             .collect();
         let _one = self.following.lock();
+        // Only now: nobody removes it while it is followed.
+        let text = self.index(id, index)?;
         let view = text.view();
         let missing: Vec<_> = stored.iter().filter(|s| !view.segments().contains(&s.id)).collect();
         // Dropped only when the newest state lacks them: an older snapshot may still be searched by others.
@@ -110,6 +111,7 @@ impl TextIndexes {
 
     /// Removes an index with its files.
     pub fn remove(&self, id: ObjectId) -> Result<()> {
+        let _one = self.following.lock();
         self.open.lock().remove(&id);
         remove_index(&*self.sealed(), id)
     }

@@ -77,11 +77,13 @@ pub enum FileKind {
     Model = 3,
     /// What a query spilled.
     Spill = 4,
+    /// Old blocks of the audit log.
+    Audit = 5,
 }
 
 impl FileKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Chunk, Self::Index, Self::Model, Self::Spill];
+    pub const ALL: [Self; 5] = [Self::Chunk, Self::Index, Self::Model, Self::Spill, Self::Audit];
 
     /// The name in reports.
     pub fn name(self) -> &'static str {
@@ -90,6 +92,7 @@ impl FileKind {
             Self::Index => "index",
             Self::Model => "model",
             Self::Spill => "spill",
+            Self::Audit => "audit",
         }
     }
 
@@ -99,6 +102,7 @@ impl FileKind {
             Self::Index => Purpose::Search,
             Self::Model => Purpose::Models,
             Self::Spill => Purpose::Spill,
+            Self::Audit => Purpose::Governance,
         }
     }
 }

@@ -107,9 +107,22 @@ impl Files {
 
     /// The data keys that files are sealed with, those being written included. An error when one cannot be told.
     pub(super) fn data_keys(&self) -> Result<BTreeSet<u32>> {
-        // In this order: what is written no more is listed.
+        // In this order: what is written no more is listed, and what is listed no more is retired.
+        let mut keys = self.current_data_keys()?;
+        keys.extend(self.keys_of(self.list_retired())?);
+        Ok(keys)
+    }
+
+    /// The same without those that were removed and are kept for a while.
+    pub(super) fn current_data_keys(&self) -> Result<BTreeSet<u32>> {
         let mut keys: BTreeSet<u32> = self.writing.lock().keys().copied().collect();
-        for id in self.list()?.into_iter().chain(self.list_retired()) {
+        keys.extend(self.keys_of(self.list()?)?);
+        Ok(keys)
+    }
+
+    fn keys_of(&self, files: Vec<FileId>) -> Result<BTreeSet<u32>> {
+        let mut keys = BTreeSet::new();
+        for id in files {
             match self.data_key(id) {
                 Ok(key) => keys.extend([key]),
                 // Removed since the listing.
@@ -243,6 +256,23 @@ impl Files {
     /// Files that were removed and are still kept, in no order.
     pub fn list_retired(&self) -> Vec<FileId> {
         self.retired.list()
+    }
+
+    /// Gives up removed files that nobody can open any more, since their data keys were destroyed; gives their number.
+    pub(super) fn purge_shredded(&self) -> Result<usize> {
+        let gone: BTreeSet<FileId> = self.list_retired().into_iter().filter(|id| self.is_shredded(*id)).collect();
+        self.retired.give_up(&gone, |id| self.forget(id))?;
+        Ok(gone.len())
+    }
+
+    /// Files of these objects that lie in the folder, whatever is in them; removed ones do not count.
+    pub fn list_owned(&self, owners: &BTreeSet<u64>) -> Result<Vec<FileId>> {
+        let facts = self.keyring.facts().into_iter();
+        let theirs = facts.filter(|fact| matches!(fact.scope, Scope::Object(owner) if owners.contains(&owner)));
+        let keys: BTreeSet<u32> = theirs.map(|fact| fact.id).collect();
+        let mut found = self.list()?;
+        found.retain(|id| self.data_key(*id).is_ok_and(|key| keys.contains(&key)));
+        Ok(found)
     }
 
     /// Every finished file, in no order.

@@ -36,6 +36,11 @@ impl Past {
         self.ops.iter().rev().find(|op| op.tree == tree && op.key == key)?.value.as_deref()
     }
 
+    /// Whether any value that it wrote, as far as it opens, is what is asked for.
+    pub fn contains(&self, is: &dyn Fn(&[u8]) -> bool) -> bool {
+        self.ops.iter().filter_map(|op| op.value.as_deref()).any(is)
+    }
+
     /// How many values it wrote or deleted.
     pub fn writes(&self) -> usize {
         self.ops.len()

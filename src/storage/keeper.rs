@@ -48,6 +48,8 @@ struct Orders {
     rotate: bool,
     /// Objects whose keys go as soon as nobody reads their files any more.
     doomed: BTreeSet<u64>,
+    /// Objects whose replaced keys are destroyed even where the past is kept.
+    shredded: BTreeSet<u64>,
     /// The thread is at it.
     busy: bool,
 }
@@ -83,6 +85,27 @@ impl Keeper {
         self.shared.changed.notify_all();
     }
 
+    /// Tells the thread to destroy the keys of objects that were replaced, once nothing current is under them.
+    pub(super) fn shred(&self, owners: impl IntoIterator<Item = u64>) {
+        let mut orders = self.shared.orders.lock();
+        orders.shredded.extend(owners);
+        orders.rotate = true;
+        drop(orders);
+        self.shared.changed.notify_all();
+    }
+
+    /// Waits until the replaced keys of these objects are destroyed, or `patience` is over; tells which.
+    pub(super) fn wait_for_shreds(&self, owners: &BTreeSet<u64>, patience: Duration) -> bool {
+        let until = std::time::Instant::now() + patience;
+        let mut orders = self.shared.orders.lock();
+        while !orders.shredded.is_disjoint(owners) {
+            if self.shared.changed.wait_until(&mut orders, until).timed_out() {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Waits until there is nothing to do, or `patience` is over; tells which.
     pub(super) fn wait(&self, patience: Duration) -> bool {
         let until = std::time::Instant::now() + patience;
@@ -110,7 +133,7 @@ impl Shared {
     fn run(&self) {
         let mut pause = Duration::from_millis(KEEPER_PAUSE_MS);
         loop {
-            let (rotate, doomed) = {
+            let (rotate, doomed, shredded) = {
                 let mut orders = self.orders.lock();
                 while !orders.stop && !orders.rotate && orders.doomed.is_empty() {
                     self.changed.wait(&mut orders);
@@ -123,9 +146,9 @@ impl Shared {
                     return;
                 }
                 orders.busy = true;
-                (std::mem::take(&mut orders.rotate), orders.doomed.clone())
+                (std::mem::take(&mut orders.rotate), orders.doomed.clone(), orders.shredded.clone())
             };
-            let done = self.work(rotate, &doomed);
+            let done = self.work(rotate, &doomed, &shredded);
             let mut orders = self.orders.lock();
             orders.busy = false;
             pause = Duration::from_millis(KEEPER_PAUSE_MS);
@@ -151,10 +174,10 @@ impl Shared {
     }
 
     /// Gives the objects whose keys were destroyed.
-    fn work(&self, rotate: bool, doomed: &BTreeSet<u64>) -> Result<BTreeSet<u64>> {
+    fn work(&self, rotate: bool, doomed: &BTreeSet<u64>, shredded: &BTreeSet<u64>) -> Result<BTreeSet<u64>> {
         let destroyed = self.destroy(doomed)?;
         if rotate {
-            self.renew()?;
+            self.renew(shredded)?;
         }
         Ok(destroyed)
     }
@@ -195,8 +218,8 @@ impl Shared {
         Ok(done)
     }
 
-    /// Seals everything with the newest keys, then lets go of the others.
-    fn renew(&self) -> Result<()> {
+    /// Seals everything with the newest keys, then lets go of the others. Those of `shredded` are destroyed though the past may need them.
+    fn renew(&self, shredded: &BTreeSet<u64>) -> Result<()> {
         let go_on = || self.goes_on();
         // Only what is old already: a key that is replaced meanwhile may be in use where we have looked before.
         let old = self.keyring.facts().into_iter().filter(|fact| fact.state != KeyState::Current);
@@ -213,6 +236,7 @@ impl Shared {
             self.engine.renew_journal()?;
             *self.left.lock() = waiting;
         }
+        self.shred(shredded, &old)?;
         let usage = Usage::of(&self.dir, &self.keyring, &self.engine, &self.files)?;
         self.keyring.drop_unused(&old.difference(&usage.keys).copied().collect(), &usage.epochs)?;
         // Such as what was being written with one of them while we went through, or what is kept for a while.
@@ -220,6 +244,37 @@ impl Shared {
             true => Err(Error::new(Kind::InUse, "something is still sealed with them")),
             false => Ok(()),
         }
+    }
+
+    /// Destroys those of the replaced keys `old` that belong to these objects. Everything is under newer ones by now, the last checkpoints
+    /// included, and durable: what a recovery begins with needs none of them. What the past has under them is gone with them.
+    fn shred(&self, owners: &BTreeSet<u64>, old: &BTreeSet<u32>) -> Result<()> {
+        if owners.is_empty() {
+            return Ok(());
+        }
+        let theirs = |fact: &KeyFact| owner(fact.scope).is_some_and(|owner| owners.contains(&owner));
+        let facts = self.keyring.facts().into_iter();
+        let keys = facts.filter(|fact| fact.state == KeyState::Outdated && old.contains(&fact.id) && theirs(fact));
+        let keys: BTreeSet<u32> = keys.map(|fact| fact.id).collect();
+        if !keys.is_empty() {
+            let used = Usage::current(&self.dir, &self.keyring, &self.engine, &self.files)?.keys;
+            if !used.is_disjoint(&keys) {
+                // Such as a checkpoint for which there was no room: the next time writes it again.
+                self.left.lock().clear();
+                return Err(Error::new(Kind::InUse, "something current is still sealed with them"));
+            }
+            self.keyring.destroy_replaced(&keys)?;
+            self.files.forget_handles();
+        }
+        self.files.purge_shredded()?;
+        // One that was ordered once more meanwhile has another key to lose.
+        let facts = self.keyring.facts();
+        let has_old = |object: u64| {
+            facts.iter().any(|fact| fact.state == KeyState::Outdated && fact.scope == Scope::Object(object))
+        };
+        self.orders.lock().shredded.retain(|owner| !owners.contains(owner) || has_old(*owner));
+        self.changed.notify_all();
+        Ok(())
     }
 
     /// Seals values and files with the newest keys.

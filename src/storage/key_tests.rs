@@ -295,3 +295,45 @@ fn the_master_key_is_replaced_while_nobody_has_the_folder() {
     assert!(is_master_key(dir.path(), &new).unwrap() && !is_master_key(dir.path(), &key()).unwrap());
     assert!(content(&Store::open(dir.path(), &new).unwrap()) == before);
 }
+
+#[test]
+fn a_past_that_is_shredded_opens_nowhere_and_the_present_stays() {
+    let dir = TempDir::new().unwrap();
+    let store = open(dir.path());
+    fill(&store);
+    store.set_kept(86_400_000).unwrap();
+    let old = store.files().create(FileKind::Chunk, OWNER, &[9; 100_000]).unwrap();
+    store.files().remove(old).unwrap();
+    store.engine().commit(WriteBatch::new()).unwrap();
+    let before = content(&store);
+    let first = store.span().unwrap().first;
+    let mut last = first;
+    let note = |past: Past| {
+        last = past.number;
+        Ok(true)
+    };
+    store.commits(first, note).unwrap();
+    let owned = |number: u64| {
+        let state = store.state_at(number).unwrap();
+        let rows = state.scan(Tree::Rows, &OWNER.to_be_bytes()).unwrap().len();
+        (rows, state.scan(Tree::Search, b"").unwrap().len())
+    };
+    assert_eq!((owned(last), store.files().list_retired().len()), ((30, 30), 1));
+    // A plain new key leaves the past to who may read it.
+    store.renew_keys_of([OWNER]).unwrap();
+    assert!(!store.wait_for_keys(Duration::from_secs(2)));
+    assert_eq!(owned(last), (30, 30));
+    let owners = BTreeSet::from([OWNER]);
+    store.shred_past_of(&owners).unwrap();
+    assert!(store.wait_for_shreds(&owners, PATIENCE));
+    assert_eq!((owned(last), store.files().list_retired().len()), ((0, 30), 0));
+    assert!(content(&store) == before);
+    assert!(store.check().iter().all(|finding| finding.ok), "{:?}", store.check());
+    drop(store);
+    let store = open(dir.path());
+    assert!(content(&store) == before);
+    drop(store);
+    // What a recovery begins with is of the present.
+    fs::remove_dir_all(dir.path().join("assets")).unwrap();
+    assert!(content(&open(dir.path())) == before);
+}

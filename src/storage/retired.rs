@@ -3,7 +3,7 @@
 //! They were removed by commits that are durable, so that nothing current refers to them; states of the past and backups
 //! under way may. A rename that a power cut undoes leaves a file that nothing refers to, which the next open removes again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -73,6 +73,19 @@ impl Retired {
     /// The files.
     pub(super) fn list(&self) -> Vec<FileId> {
         self.files.lock().keys().copied().collect()
+    }
+
+    /// Gives up some of them, whatever their time; `forget` hears of each.
+    pub(super) fn give_up(&self, gone: &BTreeSet<FileId>, forget: impl Fn(FileId)) -> Result<()> {
+        let mut files = self.files.lock();
+        for id in gone {
+            if let Some(time_ms) = files.get(id).copied() {
+                forget(*id);
+                paths::remove_file(&self.place(*id, time_ms))?;
+                files.remove(id);
+            }
+        }
+        Ok(())
     }
 
     /// Gives up what was removed before `horizon_ms`; `forget` hears of each.

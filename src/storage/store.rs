@@ -1,6 +1,6 @@
 //! The folder as a whole: made, opened, locked.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -218,6 +218,20 @@ impl Store {
         owners.into_iter().try_for_each(|owner| self.keyring.renew(owner))?;
         self.keeper.rotated();
         Ok(())
+    }
+
+    /// New keys for some objects, as by [`Store::renew_keys_of`]. Those before are destroyed as soon as nothing current is under them, even
+    /// where the past is kept: what it has of these objects cannot be opened any more, wherever it lies. [`Store::wait_for_shreds`]
+    /// waits for that; a process that is killed before has kept them, and must be told again.
+    pub fn shred_past_of(&self, owners: &BTreeSet<u64>) -> Result<()> {
+        owners.iter().try_for_each(|owner| self.keyring.renew(*owner))?;
+        self.keeper.shred(owners.iter().copied());
+        Ok(())
+    }
+
+    /// Waits until the replaced keys of these objects are destroyed; `false` when that takes longer.
+    pub fn wait_for_shreds(&self, owners: &BTreeSet<u64>, patience: Duration) -> bool {
+        self.keeper.wait_for_shreds(owners, patience)
     }
 
     /// Destroys the keys of objects that are gone, as soon as nobody reads their files any more. A process that is killed

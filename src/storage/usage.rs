@@ -12,6 +12,7 @@ use super::log_file::{LogKind, LogReader};
 use super::record::Commit;
 use super::recovery;
 use super::sealed::SealedEngine;
+use crate::config::CHECKPOINTS_KEPT;
 use crate::crypto::{Keyring, sealed_with};
 use crate::error::{Error, Kind, Result};
 
@@ -51,9 +52,32 @@ impl Usage {
         Ok(usage)
     }
 
+    /// What a recovery may need: files that are no longer removed, small values, the last checkpoints, and the logs behind them. What is
+    /// kept for the past alone does not count.
+    pub(super) fn current(dir: &Path, keyring: &Keyring, engine: &SealedEngine, files: &Files) -> Result<Self> {
+        let mut usage = Self { keys: files.current_data_keys()?, epochs: BTreeSet::new() };
+        for tree in Tree::ALL {
+            engine.assets()?.scan(tree, b"", |_, sealed| {
+                usage.value(sealed);
+                Ok(())
+            })?;
+        }
+        let mut listing = Listing::read(dir)?;
+        listing.checkpoints.drain(..listing.checkpoints.len().saturating_sub(CHECKPOINTS_KEPT));
+        if let Some((oldest, _)) = listing.checkpoints.first() {
+            let needed = listing.logs.iter().rposition(|(first, _)| *first <= oldest + 1).unwrap_or(0);
+            listing.logs.drain(..needed);
+        }
+        usage.journal(&listing, keyring)?;
+        Ok(usage)
+    }
+
     /// The journal's files, and the rows in them.
     fn logs(&mut self, dir: &Path, keyring: &Keyring) -> Result<()> {
-        let listing = Listing::read(dir)?;
+        self.journal(&Listing::read(dir)?, keyring)
+    }
+
+    fn journal(&mut self, listing: &Listing, keyring: &Keyring) -> Result<()> {
         for (_, path) in &listing.checkpoints {
             self.keys.insert(LogReader::open(path, LogKind::Checkpoint, keyring)?.data_key);
             checkpoint::read(path, keyring, |rows| {

@@ -7,27 +7,30 @@
 //! | 3, number | a [`Block`]: entries from that number on, in links with a MAC each |
 //! | 4 | the [`Head`]: what comes next, the MAC of the last link, and where the log begins |
 //! | 5 | the [`Rules`]: level and retention |
+//! | 6, number | an [`Archived`]: which sealed file holds the blocks from that number on |
 //!
 //! A link's MAC is HMAC-SHA256 over the MAC before it, the number of its first entry and its bytes, under a key that is the
 //! database's for life. What a transaction did is a link in the batch of its commit: if that is durable the entries are, too. When there
 //! are many blocks of one link they become one block, by a later commit: most of them never reach the asset store. All else
 //! (reads, refusals, logins, what was rolled back) waits in memory and is written a few times a second by a thread, the same thing of
-//! the same connection as one entry with a count. Where so much waits that it cannot be written, what must be logged is refused.
+//! the same connection as one entry with a count. The same thread moves old blocks into files, so that the asset store, which each
+//! checkpoint writes out whole, holds a bounded part of the log. Where so much waits that it cannot be written, what must be logged is refused.
 //!
 //! Whoever has the disk alone can read nothing, forge nothing and take no entry out; to put the whole folder back to an earlier state is
 //! seen by nobody who has not kept the head elsewhere. Whoever has the master key can write the chain anew: against him, too, only a
 //! head that was kept elsewhere helps ([`Verdict::head`]).
 
 use super::audit_block::{self, Block, Link};
+use super::audit_file::{self, Archived};
 use crate::catalog::{AuditAction, AuditEntry, AuditLevel, AuditState};
 use crate::config::{
-    AUDIT_BLOCK_ENTRIES_MAX, AUDIT_BLOCK_LINKS, AUDIT_RETENTION_DEFAULT_MS, AUDIT_WAITING_MAX, FORMAT_VERSION_LINEAGE,
-    FORMAT_VERSION_SMALL,
+    AUDIT_BLOCK_ENTRIES_MAX, AUDIT_BLOCK_LINKS, AUDIT_FILE_BYTES, AUDIT_RETENTION_DEFAULT_MS, AUDIT_WAITING_MAX,
+    FORMAT_VERSION_ARCHIVE, FORMAT_VERSION_LINEAGE, FORMAT_VERSION_SMALL,
 };
 use crate::crypto::{MacKey, Purpose};
 use crate::encoding::{Key, from_value, to_value_of};
 use crate::error::{Error, Kind, Result};
-use crate::storage::{Store, Tree, WriteBatch};
+use crate::storage::{FileId, FileKind, Store, Tree, WriteBatch};
 use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -36,6 +39,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const BLOCK: u8 = 3;
 const HEAD: u8 = 4;
 const RULES: u8 = 5;
+const FILE: u8 = 6;
 
 /// A MAC; none before the first entry.
 pub type Mac = Option<[u8; 32]>;
@@ -73,6 +77,8 @@ struct Head {
     first: u64,
     /// The MAC before it.
     before: Mac,
+    /// Whether some of it lies in files, which a program that does not know of them would take for orphans.
+    archived: bool,
 }
 
 /// A head of version 9, its MACs in digits.
@@ -86,15 +92,15 @@ struct Written {
 
 impl Default for Head {
     fn default() -> Self {
-        Self { next: 1, mac: None, first: 1, before: None }
+        Self { next: 1, mac: None, first: 1, before: None, archived: false }
     }
 }
 
 impl Head {
-    /// `version u8 = 10 | next u64 | first u64 | each MAC: 1 u8 and its bytes, or 0 u8`
+    /// `version u8 = 10, or 13 where there are files | next u64 | first u64 | each MAC: 1 u8 and its bytes, or 0 u8`
     fn to_value(&self) -> Vec<u8> {
         let mut value = Vec::with_capacity(83);
-        value.push(FORMAT_VERSION_SMALL);
+        value.push(if self.archived { FORMAT_VERSION_ARCHIVE } else { FORMAT_VERSION_SMALL });
         value.extend(self.next.to_be_bytes());
         value.extend(self.first.to_be_bytes());
         for mac in [&self.mac, &self.before] {
@@ -106,19 +112,20 @@ impl Head {
 
     fn of_value(value: &[u8]) -> Result<Self> {
         const WHAT: &str = "the head of the audit log";
-        if let Some((&FORMAT_VERSION_SMALL, rest)) = value.split_first() {
+        if let Some((&version @ (FORMAT_VERSION_SMALL | FORMAT_VERSION_ARCHIVE), rest)) = value.split_first() {
+            let archived = version == FORMAT_VERSION_ARCHIVE;
             let read = |rest: &[u8]| -> Option<Self> {
                 let (next, rest) = rest.split_first_chunk()?;
                 let (first, rest) = rest.split_first_chunk()?;
                 let (mac, rest) = split_mac(rest)?;
                 let (before, rest) = split_mac(rest)?;
                 let (next, first) = (u64::from_be_bytes(*next), u64::from_be_bytes(*first));
-                rest.is_empty().then_some(Self { next, mac, first, before })
+                rest.is_empty().then_some(Self { next, mac, first, before, archived })
             };
             return read(rest).ok_or_else(|| Error::new(Kind::Corruption, format!("{WHAT} cannot be decoded")));
         }
         let Written { next, mac, first, before } = from_value(WHAT, value)?;
-        Ok(Self { next, mac: mac_of(&mac)?, first, before: mac_of(&before)? })
+        Ok(Self { next, mac: mac_of(&mac)?, first, before: mac_of(&before)?, archived: false })
     }
 }
 
@@ -170,8 +177,10 @@ pub struct Audit {
     waiting: Mutex<Vec<AuditEntry>>,
     /// Entries for which there was no room.
     lost: AtomicU64,
-    /// Held while the beginning of the log must stay, or goes.
+    /// Held while the beginning of the log must stay where it is, or moves, or goes.
     retiring: Mutex<()>,
+    /// Bytes of blocks in the asset store, about; none while nobody has counted.
+    stored_bytes: Mutex<Option<u64>>,
 }
 
 /// Where the log is written.
@@ -187,6 +196,7 @@ pub struct Appending<'a> {
     end: MutexGuard<'a, End>,
     next: Head,
     added: Vec<Link>,
+    stored_bytes: &'a Mutex<Option<u64>>,
     /// They are in one block with all single ones.
     united: bool,
 }
@@ -195,6 +205,9 @@ impl Appending<'_> {
     /// The batch is taken: what comes next follows its entries.
     pub fn done(mut self) {
         self.end.head = self.next;
+        if let Some(bytes) = self.stored_bytes.lock().as_mut() {
+            *bytes += self.added.iter().map(|link| link.bytes.len() as u64).sum::<u64>();
+        }
         match self.united {
             true => self.end.single.clear(),
             false => self.end.single.append(&mut self.added),
@@ -217,6 +230,7 @@ impl Audit {
             waiting: Mutex::default(),
             lost: AtomicU64::new(0),
             retiring: Mutex::default(),
+            stored_bytes: Mutex::default(),
         })
     }
 
@@ -286,7 +300,7 @@ impl Audit {
             }),
         }
         batch.put(Tree::Governance, [HEAD], next.to_value());
-        Ok(Appending { end, next, added, united })
+        Ok(Appending { end, next, added, stored_bytes: &self.stored_bytes, united })
     }
 
     /// Writes what waits, and waits until it is durable. What cannot be written goes on waiting.
@@ -340,9 +354,21 @@ impl Audit {
         let oldest_us = now_us.saturating_sub(i64::try_from(ms.saturating_mul(1000)).unwrap_or(i64::MAX));
         let mut batch = WriteBatch::new();
         let _alone = self.retiring.lock();
+        let mut gone = Vec::new();
+        let archived = self.archived()?;
         let mut end = self.end.lock();
         let mut next = end.head.clone();
-        for (key, value) in self.store.engine().scan(Tree::Governance, &[BLOCK])? {
+        for old in archived.iter().take_while(|one| one.last_us < oldest_us) {
+            (next.first, next.before) = (old.next, old.mac);
+            batch.delete(Tree::Governance, file_key(old.first));
+            gone.push(old.file);
+        }
+        // Where a file stays, all behind it does.
+        let blocks = match gone.len() == archived.len() {
+            true => self.store.engine().scan(Tree::Governance, &[BLOCK])?,
+            false => Vec::new(),
+        };
+        for (key, value) in blocks {
             let first = number_of(&key)?;
             let block = Block::of_value(first, &value)?;
             let entries = block.entries()?;
@@ -364,16 +390,104 @@ impl Audit {
         end.head = next;
         drop(end);
         self.store.engine().settle(ticket)?;
+        gone.into_iter().try_for_each(|file| self.store.files().remove(file))?;
         Ok(removed)
+    }
+
+    /// Moves old blocks into files once there are enough of them in the asset store; gives how many files that were.
+    pub fn archive(&self) -> Result<usize> {
+        self.archive_by(AUDIT_FILE_BYTES)
+    }
+
+    /// As [`Self::archive`], with files of at least so many bytes.
+    pub fn archive_by(&self, file_bytes: u64) -> Result<usize> {
+        if self.stored_bytes.lock().is_some_and(|bytes| bytes < file_bytes) {
+            return Ok(0);
+        }
+        let _alone = self.retiring.lock();
+        // What becomes one block with others stays.
+        let bound = {
+            let end = self.end.lock();
+            *self.stored_bytes.lock() = Some(0);
+            end.single.first().map_or(end.head.next, |link| link.first)
+        };
+        let (mut blocks, mut bytes, mut files) = (Vec::new(), 0, 0);
+        for (key, value) in self.store.engine().scan(Tree::Governance, &[BLOCK])? {
+            let first = number_of(&key)?;
+            if first >= bound {
+                break;
+            }
+            bytes += value.len() as u64;
+            blocks.push((first, value));
+            if bytes >= file_bytes {
+                self.put_away(&std::mem::take(&mut blocks))?;
+                (bytes, files) = (0, files + 1);
+            }
+        }
+        if let Some(since) = self.stored_bytes.lock().as_mut() {
+            *since += bytes;
+        }
+        Ok(files)
+    }
+
+    /// Puts blocks into a file, and the file in their place, by one commit.
+    fn put_away(&self, blocks: &[(u64, Vec<u8>)]) -> Result<()> {
+        let bytes = audit_file::encode(blocks);
+        let file = self.store.files().create(FileKind::Audit, 0, &bytes)?;
+        let committed = Archived::of(file, blocks).and_then(|archived| {
+            let mut batch = WriteBatch::new();
+            blocks.iter().for_each(|(first, _)| batch.delete(Tree::Governance, block_key(*first)));
+            batch.put(Tree::Governance, file_key(archived.first), archived.to_value());
+            let mut end = self.end.lock();
+            let head = Head { archived: true, ..end.head.clone() };
+            batch.put(Tree::Governance, [HEAD], head.to_value());
+            let ticket = self.store.engine().submit(batch)?;
+            end.head = head;
+            Ok(ticket)
+        });
+        match committed {
+            Ok(ticket) => self.store.engine().settle(ticket),
+            Err(error) => {
+                self.store.files().discard(file)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// The files that hold the oldest blocks, in order.
+    fn archived(&self) -> Result<Vec<Archived>> {
+        let kept = self.store.engine().scan(Tree::Governance, &[FILE])?;
+        kept.iter().map(|(key, value)| Archived::of_value(number_of(key)?, value)).collect()
+    }
+
+    /// The files of the log.
+    pub fn files(&self) -> Result<Vec<FileId>> {
+        Ok(self.archived()?.into_iter().map(|archived| archived.file).collect())
+    }
+
+    /// The blocks of a file, each with the number of its first entry.
+    fn blocks_of(&self, archived: &Archived) -> Result<Vec<(u64, Vec<u8>)>> {
+        audit_file::decode(&self.store.files().read(archived.file)?)
+    }
+
+    /// The blocks in the asset store.
+    fn blocks(&self) -> Result<Vec<(u64, Vec<u8>)>> {
+        let kept = self.store.engine().scan(Tree::Governance, &[BLOCK])?;
+        kept.into_iter().map(|(key, value)| Ok((number_of(&key)?, value))).collect()
     }
 
     /// All entries that are kept, with their numbers, those that still wait last and without one.
     pub fn entries(&self) -> Result<Vec<(Option<u64>, AuditEntry)>> {
+        let _alone = self.retiring.lock();
         let mut entries = Vec::new();
-        for (key, value) in self.store.engine().scan(Tree::Governance, &[BLOCK])? {
-            let first = number_of(&key)?;
-            entries.extend((first..).map(Some).zip(Block::of_value(first, &value)?.entries()?));
-        }
+        let mut add = |blocks: Vec<(u64, Vec<u8>)>| -> Result<()> {
+            blocks.into_iter().try_for_each(|(first, value)| {
+                entries.extend((first..).map(Some).zip(Block::of_value(first, &value)?.entries()?));
+                Ok(())
+            })
+        };
+        self.archived()?.iter().try_for_each(|archived| add(self.blocks_of(archived)?))?;
+        add(self.blocks()?)?;
         entries.extend(self.waiting.lock().iter().map(|entry| (None, entry.clone())));
         Ok(entries)
     }
@@ -381,33 +495,34 @@ impl Audit {
     /// Computes the chain anew.
     pub fn verify(&self) -> Result<Verdict> {
         let _alone = self.retiring.lock();
-        let head = self.end.lock().head.clone();
-        let (mut number, mut mac, mut broken) = (head.first, head.before, None);
-        for (key, value) in self.store.engine().scan(Tree::Governance, &[BLOCK])? {
-            // What has come meanwhile is behind.
-            if number == head.next {
+        // Both of one moment: single blocks become one meanwhile.
+        let (head, blocks) = {
+            let end = self.end.lock();
+            (end.head.clone(), self.blocks()?)
+        };
+        let (mut number, mut mac) = (head.first, head.before);
+        let mut broken = None;
+        for archived in self.archived()? {
+            let old = self.blocks_of(&archived).map_err(|error| (number, error.to_string()));
+            let followed = old.and_then(|blocks| self.follow_all(&mut mac, &mut number, &blocks));
+            let whole = followed.and_then(|()| match number == archived.next {
+                true => Ok(()),
+                false => Err((number, format!("it is missing; its file goes on to {}", archived.next - 1))),
+            });
+            if let Err(found) = whole {
+                broken = Some(found);
                 break;
             }
-            let first = number_of(&key)?;
-            if first != number {
-                broken = Some((number, format!("it is missing; the next one that is there is {first}")));
-                break;
-            }
-            let block = Block::of_value(first, &value).map_err(|error| (number, error.message().to_owned()));
-            match block.and_then(|block| self.follow(&mut mac, number, &block)) {
-                Ok(next) => number = next,
-                Err(found) => {
-                    number = found.0;
-                    broken = Some(found);
-                    break;
-                }
-            }
+        }
+        if broken.is_none() {
+            broken = self.follow_all(&mut mac, &mut number, &blocks).err();
         }
         if broken.is_none() && (number, &mac) != (head.next, &head.mac) {
             broken = Some((number, format!("it is missing; the log goes on to {}", head.next.saturating_sub(1))));
         }
+        let reached = broken.as_ref().map_or(number, |(number, _)| *number);
         Ok(Verdict {
-            entries: number - head.first,
+            entries: reached - head.first,
             first: head.first,
             last: head.next.saturating_sub(1),
             broken,
@@ -415,8 +530,20 @@ impl Audit {
         })
     }
 
+    /// Follows the chain through blocks.
+    fn follow_all(&self, mac: &mut Mac, number: &mut u64, blocks: &[(u64, Vec<u8>)]) -> Followed<()> {
+        for (first, value) in blocks {
+            if first != number {
+                return Err((*number, format!("it is missing; the next one that is there is {first}")));
+            }
+            let block = Block::of_value(*first, value).map_err(|error| (*number, error.message().to_owned()))?;
+            *number = self.follow(mac, *number, &block)?;
+        }
+        Ok(())
+    }
+
     /// Follows the chain through a block; gives the number behind it, or the number of the first entry of what is broken, and how.
-    fn follow(&self, mac: &mut Mac, first: u64, block: &Block) -> std::result::Result<u64, (u64, String)> {
+    fn follow(&self, mac: &mut Mac, first: u64, block: &Block) -> Followed<u64> {
         let unlike = |number| (number, "its MAC does not fit it and the entries before".to_owned());
         let mut number = first;
         match block {
@@ -448,6 +575,13 @@ impl Audit {
     }
 }
 
+/// Or the number of an entry from which on the chain is broken, and how.
+type Followed<T> = std::result::Result<T, (u64, String)>;
+
+fn file_key(first: u64) -> Vec<u8> {
+    Key::new().byte(FILE).number(first).build()
+}
+
 fn block_key(first: u64) -> Vec<u8> {
     Key::new().byte(BLOCK).number(first).build()
 }
@@ -459,190 +593,4 @@ fn number_of(key: &[u8]) -> Result<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::catalog::AuditState;
-    use crate::crypto::{KeySource, MasterKey};
-
-    fn store(folder: &tempfile::TempDir) -> Arc<Store> {
-        Arc::new(Store::open(folder.path(), &KeySource::from(MasterKey::from_bytes([7; 32]))).unwrap())
-    }
-
-    fn entry(at_us: i64) -> AuditEntry {
-        AuditEntry {
-            at_us,
-            action: AuditAction::Write,
-            state: AuditState::Done,
-            login: 1,
-            login_name: "ann".to_owned(),
-            role_name: "ann".to_owned(),
-            pid: None,
-            client: None,
-            statement: None,
-            command: format!("INSERT {at_us}"),
-            fingerprint: None,
-            objects: Vec::new(),
-            rows: Some(1),
-            sqlstate: None,
-            times: 1,
-        }
-    }
-
-    fn write(audit: &Audit, times: std::ops::Range<i64>) {
-        times.for_each(|at| audit.note(entry(at)));
-        audit.flush().unwrap();
-    }
-
-    fn blocks(audit: &Audit) -> Vec<(Vec<u8>, Vec<u8>)> {
-        audit.store.engine().scan(Tree::Governance, &[BLOCK]).unwrap()
-    }
-
-    #[test]
-    fn a_chain_goes_on_over_restarts_and_names_the_first_broken_link() {
-        let folder = tempfile::tempdir().unwrap();
-        {
-            let audit = Audit::open(&store(&folder)).unwrap();
-            assert_eq!(audit.verify().unwrap().broken, None);
-            write(&audit, 0..3);
-            write(&audit, 3..300);
-        }
-        let audit = Audit::open(&store(&folder)).unwrap();
-        write(&audit, 300..301);
-        let verdict = audit.verify().unwrap();
-        assert_eq!((verdict.entries, verdict.first, verdict.last, verdict.broken), (301, 1, 301, None));
-        assert_eq!(verdict.head.len(), 64);
-        assert_eq!(audit.entries().unwrap().len(), 301);
-        // Somebody with the key changes an entry in the middle of a block, and leaves its MAC as it was.
-        let (key, value) = blocks(&audit)[1].clone();
-        let mut changed = value.clone();
-        let at = changed.windows(8).position(|text| text == b"INSERT 5").unwrap();
-        changed[at..at + 6].copy_from_slice(b"SELECT");
-        let put = |key: &[u8], value: Option<Vec<u8>>| {
-            let mut batch = WriteBatch::new();
-            match value {
-                Some(value) => batch.put(Tree::Governance, key, value),
-                None => batch.delete(Tree::Governance, key),
-            }
-            audit.store.engine().commit(batch).unwrap();
-        };
-        put(&key, Some(changed));
-        assert_eq!(audit.verify().unwrap().broken.map(|(number, _)| number), Some(4));
-        put(&key, Some(value));
-        assert_eq!(audit.verify().unwrap().broken, None);
-        // A block is taken out, in the middle or at the end.
-        for at in [1, blocks(&audit).len() - 1] {
-            let (key, value) = blocks(&audit)[at].clone();
-            put(&key, None);
-            let first = number_of(&key).unwrap();
-            assert_eq!(audit.verify().unwrap().broken.map(|(number, _)| number), Some(first));
-            put(&key, Some(value));
-        }
-    }
-
-    /// Blocks of one link become one block, and the chain through them stays what it was, over a restart in between too.
-    #[test]
-    fn single_links_become_one_block() {
-        let folder = tempfile::tempdir().unwrap();
-        let links = AUDIT_BLOCK_LINKS as i64;
-        let count = |audit: &Audit, numbers: std::ops::Range<i64>| {
-            numbers.for_each(|at| write(audit, at..at + 1));
-            let (verdict, read) = (audit.verify().unwrap(), audit.entries().unwrap());
-            assert_eq!((verdict.entries, verdict.broken), (read.len() as u64, None));
-            let all = read.into_iter().enumerate();
-            all.for_each(|(n, told)| assert_eq!(told, (Some(n as u64 + 1), entry(n as i64))));
-            blocks(audit).len()
-        };
-        {
-            let audit = Audit::open(&store(&folder)).unwrap();
-            assert_eq!(count(&audit, 0..links - 1), AUDIT_BLOCK_LINKS - 1);
-            assert_eq!(count(&audit, links - 1..links), 1);
-            assert_eq!(count(&audit, links..links + 3), 4);
-        }
-        let audit = Audit::open(&store(&folder)).unwrap();
-        assert_eq!(count(&audit, links + 3..2 * links + 3), 5);
-        let (key, mut changed) = blocks(&audit)[4].clone();
-        let text = format!("INSERT {}", links + 9);
-        let at = changed.windows(text.len()).position(|part| part == text.as_bytes()).unwrap();
-        changed[at] = b'U';
-        let mut batch = WriteBatch::new();
-        batch.put(Tree::Governance, key, changed);
-        audit.store.engine().commit(batch).unwrap();
-        assert_eq!(audit.verify().unwrap().broken.map(|(number, _)| number), Some(links as u64 + 10));
-    }
-
-    #[test]
-    fn what_is_too_old_goes_and_the_chain_holds() {
-        let folder = tempfile::tempdir().unwrap();
-        let audit = Audit::open(&store(&folder)).unwrap();
-        write(&audit, 0..10);
-        write(&audit, 5_000_000..5_000_010);
-        assert_eq!(audit.retire(9_000_000).unwrap(), 0);
-        let rules = Rules { level: AuditLevel::Write, retention_ms: 5000 };
-        audit.set_rules(rules, entry(5_000_020)).unwrap();
-        assert_eq!(audit.retire(9_000_000).unwrap(), 10);
-        let verdict = audit.verify().unwrap();
-        assert_eq!((verdict.entries, verdict.first, verdict.last, verdict.broken), (11, 11, 21, None));
-        drop(audit);
-        let audit = Audit::open(&store(&folder)).unwrap();
-        assert_eq!(audit.rules(), rules);
-        assert_eq!(audit.verify().unwrap().broken, None);
-    }
-
-    /// The same again of one connection is one entry; what cannot be written waits, and then sensitive reads are refused.
-    #[test]
-    fn what_waits_is_counted_and_bounded() {
-        let folder = tempfile::tempdir().unwrap();
-        let audit = Audit::open(&store(&folder)).unwrap();
-        (0..5).for_each(|_| audit.note(entry(1)));
-        assert_eq!(
-            audit.entries().unwrap().iter().map(|(_, entry)| (entry.times, entry.rows)).collect::<Vec<_>>(),
-            [(5, Some(5))]
-        );
-        audit.must_have_room().unwrap();
-        (0..2 * AUDIT_WAITING_MAX as i64 + 7).for_each(|at| audit.note(entry(at + 10)));
-        assert_eq!(audit.must_have_room().unwrap_err().kind(), Kind::DiskFull);
-        audit.flush().unwrap();
-        audit.must_have_room().unwrap();
-        let lost: Vec<u64> = audit
-            .entries()
-            .unwrap()
-            .iter()
-            .filter(|(_, entry)| entry.command == "LOST")
-            .map(|(_, entry)| entry.times)
-            .collect();
-        assert_eq!(lost, [8]);
-    }
-
-    /// A log that an earlier program began, with a MAC for each entry, goes on and is still verified entry by entry.
-    #[test]
-    fn a_chain_of_single_entries_goes_on() {
-        let folder = tempfile::tempdir().unwrap();
-        let entries = (1..4).map(|at| serde_json::to_string(&entry(at)).unwrap()).collect::<Vec<_>>();
-        {
-            let audit = Audit::open(&store(&folder)).unwrap();
-            let (mut mac, mut kept) = (None, Vec::new());
-            for (number, entry) in (1..).zip(&entries) {
-                mac = Some(audit.tag(digits(&mac).as_bytes(), number, entry.as_bytes()));
-                kept.push(format!("{{\"e\":{entry},\"m\":\"{}\"}}", digits(&mac)));
-            }
-            let head = format!("{{\"next\":4,\"mac\":\"{}\",\"first\":1,\"before\":\"\"}}", digits(&mac));
-            let value = |text: String| [&[FORMAT_VERSION_LINEAGE], text.as_bytes()].concat();
-            let mut batch = WriteBatch::new();
-            batch.put(Tree::Governance, block_key(1), value(format!("[{}]", kept.join(","))));
-            batch.put(Tree::Governance, [HEAD], value(head));
-            audit.store.engine().commit(batch).unwrap();
-        }
-        let audit = Audit::open(&store(&folder)).unwrap();
-        write(&audit, 4..6);
-        let verdict = audit.verify().unwrap();
-        assert_eq!((verdict.entries, verdict.last, verdict.broken), (5, 5, None));
-        let read = audit.entries().unwrap();
-        assert_eq!(read, (1..6).map(|at| (Some(at as u64), entry(at))).collect::<Vec<_>>());
-        let (key, value) = blocks(&audit)[0].clone();
-        let changed = String::from_utf8(value[1..].to_vec()).unwrap().replace("INSERT 2", "SELECT 2");
-        let mut batch = WriteBatch::new();
-        batch.put(Tree::Governance, key, [&value[..1], changed.as_bytes()].concat());
-        audit.store.engine().commit(batch).unwrap();
-        assert_eq!(audit.verify().unwrap().broken.map(|(number, _)| number), Some(2));
-    }
-}
+mod tests;

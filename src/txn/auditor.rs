@@ -1,4 +1,4 @@
-//! The thread that writes what waits for the audit log.
+//! The thread that writes what waits for the audit log, and moves its old blocks into files.
 
 use super::Manager;
 use crate::config::{AUDIT_EVERY_MS, AUDIT_RETIRE_EVERY_MS};
@@ -26,6 +26,9 @@ impl Auditor {
             while !stopped.load(Ordering::Acquire) {
                 thread::park_timeout(Duration::from_millis(AUDIT_EVERY_MS));
                 write(&of);
+                if let Err(error) = of.audit().archive() {
+                    tracing::warn!("old blocks of the audit log stay in the asset store: {error}");
+                }
                 if retired.is_none_or(|at| at.elapsed() >= every) {
                     retired = Some(Instant::now());
                     if let Err(error) = of.audit().retire(chrono::Utc::now().timestamp_micros()) {

@@ -44,6 +44,11 @@ impl ColumnCache {
         self.bytes_max.store(bytes_max, Ordering::Relaxed);
     }
 
+    /// Lets go of all.
+    pub fn clear(&self) {
+        *self.state.lock() = State::default();
+    }
+
     /// The column, if it is here.
     pub fn get(&self, place: Place) -> Option<Arc<Page>> {
         let mut state = self.state.lock();

@@ -163,6 +163,8 @@ mod tests {
                 mask: None,
                 unmask: Vec::new(),
                 comment: None,
+                propagate: None,
+                on_conflict: None,
             };
             txn.put_object(manager.new_id(), Object::Tag(tag)).unwrap();
             manager.begin_commit(txn).unwrap()

@@ -230,7 +230,15 @@ impl Manager {
             }
         }
         for object in txn.objects.values().flatten() {
-            // What was found of values must not outlive them.
+            // What was found of values, or learnt of them, must not outlive them.
+            let of = match object.as_ref() {
+                Object::Finding(finding) => std::slice::from_ref(&finding.object),
+                Object::Model(model) => model.trained_on.as_slice(),
+                _ => &[],
+            };
+            if of.iter().any(|table| latest.catalog.erased_since(&txn.base.catalog, *table)) {
+                return Err(conflict());
+            }
             if let Object::Finding(finding) = object.as_ref() {
                 let classes = |snapshot: &Snapshot| snapshot.catalog.table_by_id(finding.object).map(Table::classes);
                 if classes(&txn.base) != classes(latest) && !txn.objects.contains_key(&finding.object) {

@@ -16,6 +16,7 @@
 
 mod audit;
 mod audit_block;
+mod audit_file;
 mod auditor;
 mod bloom;
 mod cache;

@@ -122,6 +122,13 @@ impl Manager {
         Ok(state)
     }
 
+    /// Lets go of what memory has of rows that are gone: states of the past, and decoded pages.
+    pub fn forget_values(&self) {
+        self.past.0.lock().clear();
+        self.cache.clear();
+        self.summaries.lock().clear();
+    }
+
     /// The earliest moment that [`Self::as_of`] can read, in milliseconds since 1970.
     pub fn reaches_back_ms(&self) -> Result<u64> {
         Ok(self.store().kept()?.from_ms().max(self.store().span()?.first_ms))

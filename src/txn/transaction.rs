@@ -261,6 +261,21 @@ impl Transaction {
         self.added.keys().copied().chain(deleted).chain(self.truncated.iter().copied()).collect()
     }
 
+    /// Rows of its base that it has deleted, by table and in the order of their ids; those of tables that it emptied as a whole are not
+    /// told.
+    pub fn removed_rows(&self) -> BTreeMap<ObjectId, Vec<RowId>> {
+        let mut removed: BTreeMap<ObjectId, Vec<RowId>> = BTreeMap::new();
+        for ((table, segment), gone) in &self.deleted {
+            removed.entry(*table).or_default().extend(gone.offsets().map(|offset| row_id(*segment, offset)));
+        }
+        removed
+    }
+
+    /// How many rows of a table that are there are its own.
+    pub fn added_rows(&self, table: ObjectId) -> usize {
+        self.added.get(&table).into_iter().flatten().map(|segment| segment.live_rows()).sum()
+    }
+
     /// An object as it was when the transaction's base was committed.
     pub fn base_object(&self, id: ObjectId) -> Option<Arc<Object>> {
         self.base.catalog.get(id).cloned()

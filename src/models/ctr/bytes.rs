@@ -7,8 +7,10 @@ use super::model::CtrModel;
 use super::network::Network;
 use super::options::CtrOptions;
 use super::plan::Plan;
+use crate::catalog::Exact;
 use crate::error::{Error, Kind, Result};
 use crate::models::Facts;
+use crate::models::drift::Tally;
 use crate::models::evaluation::Metric;
 use crate::models::features::FeatureSpec;
 use crate::models::weights::{pack_blocks, unpack};
@@ -24,11 +26,14 @@ struct Header {
     plan: Plan,
     calibration: Calibration,
     evaluation: Vec<Metric>,
-    importance: Vec<(String, Option<f64>)>,
-    rate: f64,
+    importance: Vec<(String, Option<Exact>)>,
+    rate: Exact,
     trained_rows: usize,
     skipped_rows: usize,
     epochs: usize,
+    /// See [`Facts::seen`]; none in a model from before there were updates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    seen: Tally,
 }
 
 impl CtrModel {
@@ -49,12 +54,13 @@ impl CtrModel {
                 .facts
                 .importance
                 .iter()
-                .map(|(name, by)| (name.clone(), by.is_finite().then_some(*by)))
+                .map(|(name, by)| (name.clone(), by.is_finite().then_some(Exact(*by))))
                 .collect(),
-            rate: self.rate,
+            rate: Exact(self.rate),
             trained_rows: self.facts.trained_rows,
             skipped_rows: self.facts.skipped_rows,
             epochs: self.facts.epochs,
+            seen: self.facts.seen.clone(),
         };
         let mut network = self.network.clone();
         pack_blocks(MAGIC, VERSION, &header, &network.blocks(), &self.spec.vocabularies())
@@ -81,15 +87,16 @@ impl CtrModel {
         for (name, values) in network.blocks() {
             *values = unpacked.floats(&name, values.len())?;
         }
-        let known = |(name, by): &(String, Option<f64>)| (name.clone(), by.unwrap_or(f64::NAN));
+        let known = |(name, by): &(String, Option<Exact>)| (name.clone(), by.map_or(f64::NAN, |by| by.0));
         let facts = Facts {
             evaluation: header.evaluation.clone(),
             importance: header.importance.iter().map(known).collect(),
             trained_rows: header.trained_rows,
             skipped_rows: header.skipped_rows,
             epochs: header.epochs,
+            seen: header.seen.clone(),
         };
         let (options, calibration) = (header.options.clone(), header.calibration.clone());
-        Ok(Self { options, spec, network, calibration, rate: header.rate, facts })
+        Ok(Self { options, spec, network, calibration, rate: header.rate.0, facts })
     }
 }

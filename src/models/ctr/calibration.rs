@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::network::sigmoid;
+use super::network::probability;
 use super::options::CalibrationMethod;
 
 /// Rows of either class below which a staircase or a curve would follow noise.
@@ -34,10 +34,10 @@ impl Calibration {
     }
 
     /// The probability for a logit.
-    pub fn apply(&self, logit: f32) -> f32 {
+    pub fn apply(&self, logit: f32) -> f64 {
         match self {
-            Self::None => sigmoid(logit),
-            Self::Platt { slope, shift } => sigmoid(slope * logit + shift),
+            Self::None => probability(logit),
+            Self::Platt { slope, shift } => probability(slope * logit + shift),
             Self::Isotonic { logits, probabilities } => between(logits, probabilities, logit),
         }
     }
@@ -127,14 +127,17 @@ fn isotonic(logits: &[f32], labels: &[bool]) -> Calibration {
     Calibration::Isotonic { logits, probabilities }
 }
 
-fn between(logits: &[f32], probabilities: &[f32], logit: f32) -> f32 {
+fn between(logits: &[f32], probabilities: &[f32], logit: f32) -> f64 {
     let after = logits.partition_point(|step| *step < logit);
     let right = logits.get(after).zip(probabilities.get(after));
     let left = after.checked_sub(1).and_then(|before| logits.get(before).zip(probabilities.get(before)));
     match (left, right) {
-        (Some((z0, p0)), Some((z1, p1))) if z1 > z0 => p0 + (p1 - p0) * (logit - z0) / (z1 - z0),
-        (_, Some((_, p))) | (Some((_, p)), None) => *p,
-        (None, None) => sigmoid(logit),
+        (Some((z0, p0)), Some((z1, p1))) if z1 > z0 => {
+            let share = f64::from(logit - z0) / f64::from(z1 - z0);
+            f64::from(*p0) + f64::from(p1 - p0) * share
+        }
+        (_, Some((_, p))) | (Some((_, p)), None) => f64::from(*p),
+        (None, None) => probability(logit),
     }
 }
 
@@ -146,7 +149,7 @@ mod tests {
     fn overconfident() -> (Vec<f32>, Vec<bool>) {
         let mut random = Random::new(2);
         let truth: Vec<f32> = (0..20_000).map(|_| random.normal(1.0) - 1.0).collect();
-        let labels = truth.iter().map(|z| random.uniform() < sigmoid(*z) as f64).collect();
+        let labels = truth.iter().map(|z| random.uniform() < probability(*z)).collect();
         (truth.iter().map(|z| 2.0 * z + 1.0).collect(), labels)
     }
 

@@ -6,13 +6,13 @@ use crate::models::metrics;
 /// Every measure of `probabilities` against `labels`: `auc`, `gauc`, `logloss`, `normalised_entropy`, `calibration` (expected
 /// calibration error, ten bins), `ctr` (the rate that was), `predicted_ctr`; and `baseline_*` of the constant predictor. `users` (hashes) for `gauc`, `constant` the training rows' rate.
 pub(super) fn measure(
-    probabilities: &[f32],
+    probabilities: &[f64],
     labels: &[bool],
     users: Option<&[u64]>,
     constant: f64,
     segment: &str,
 ) -> Vec<Metric> {
-    let always = vec![constant as f32; labels.len()];
+    let always = vec![constant; labels.len()];
     let mut all = Measured::of(segment);
     let mut add = |metric: &str, n, value, baseline| all.add(metric, n, value, baseline);
     let n = labels.len();
@@ -22,7 +22,7 @@ pub(super) fn measure(
         let (gauc, counted) = metrics::gauc(probabilities, labels, users);
         add("gauc", counted, gauc, Some(if gauc.is_nan() { f64::NAN } else { 0.5 }));
     }
-    type Measure = fn(&[f32], &[bool]) -> f64;
+    type Measure = fn(&[f64], &[bool]) -> f64;
     let pairs: [(&str, Measure); 3] = [
         ("logloss", metrics::logloss),
         ("normalised_entropy", metrics::normalised_entropy),
@@ -32,7 +32,7 @@ pub(super) fn measure(
         add(name, n, measure(probabilities, labels), Some(measure(&always, labels)));
     }
     add("ctr", n, metrics::rate(labels), Some(constant));
-    let predicted = probabilities.iter().map(|p| *p as f64).sum::<f64>() / n as f64;
+    let predicted = probabilities.iter().sum::<f64>() / n as f64;
     add("predicted_ctr", n, predicted, None);
     all.lines()
 }

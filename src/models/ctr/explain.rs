@@ -3,7 +3,7 @@
 use arrow::array::RecordBatch;
 
 use super::model::CtrModel;
-use super::network::sigmoid;
+use super::network::probability;
 use super::training::{Rows, logits};
 use crate::error::Result;
 use crate::models::features::permutation;
@@ -16,14 +16,14 @@ const TOP_FEATURES: usize = 5;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Detail {
     /// The calibrated probability.
-    pub ctr: f32,
+    pub ctr: f64,
     /// The network's probability before calibration.
-    pub raw: f32,
+    pub raw: f64,
     /// Whether the user or the item was not known from training.
     pub cold_start: bool,
     /// Columns that moved the probability most, with the change they made: `ctr` minus what it would be had the column
     /// its commonest value.
-    pub top_features: Vec<(String, f32)>,
+    pub top_features: Vec<(String, f64)>,
 }
 
 impl CtrModel {
@@ -34,7 +34,7 @@ impl CtrModel {
             .into_iter()
             .map(|logit| Detail {
                 ctr: self.calibration.apply(logit),
-                raw: sigmoid(logit),
+                raw: probability(logit),
                 cold_start: false,
                 top_features: Vec::new(),
             })

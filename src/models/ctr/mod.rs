@@ -35,6 +35,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod training;
+mod update;
 
 pub use explain::Detail;
 pub use model::CtrModel;

@@ -93,7 +93,7 @@ impl CtrModel {
     }
 
     /// The calibrated probability of a click for each row. The label and time columns may be there or not.
-    pub fn predict(&self, batch: &RecordBatch) -> Result<Vec<f32>> {
+    pub fn predict(&self, batch: &RecordBatch) -> Result<Vec<f64>> {
         Ok(self.probabilities(&self.spec.encode(batch)?))
     }
 
@@ -104,6 +104,10 @@ impl CtrModel {
 
     /// The measures of `EVALUATE` on any rows with labels; rows without one are left out.
     pub fn evaluate(&self, batches: &[RecordBatch]) -> Result<Vec<Metric>> {
+        self.measured(batches, "given")
+    }
+
+    pub(super) fn measured(&self, batches: &[RecordBatch], segment: &str) -> Result<Vec<Metric>> {
         let (mut probabilities, mut labels) = (Vec::new(), Vec::new());
         let mut users = self.users(batches)?;
         let mut keep = Vec::new();
@@ -121,7 +125,7 @@ impl CtrModel {
             let mut kept = keep.iter();
             users.retain(|_| kept.next().copied().unwrap_or(false));
         }
-        Ok(measure(&probabilities, &labels, users.as_deref(), self.rate, "given"))
+        Ok(measure(&probabilities, &labels, users.as_deref(), self.rate, segment))
     }
 
     /// The columns wanted by [`predict`](Self::predict).
@@ -129,12 +133,16 @@ impl CtrModel {
         self.spec.inputs()
     }
 
+    pub(in crate::models) fn spec(&self) -> &FeatureSpec {
+        &self.spec
+    }
+
     /// The options it was trained with.
     pub fn options(&self) -> &CtrOptions {
         &self.options
     }
 
-    pub(super) fn probabilities(&self, encoded: &Encoded) -> Vec<f32> {
+    pub(super) fn probabilities(&self, encoded: &Encoded) -> Vec<f64> {
         logits(&self.network, encoded).into_iter().map(|logit| self.calibration.apply(logit)).collect()
     }
 

@@ -122,6 +122,13 @@ impl Network {
         all
     }
 
+    /// The network for a table whose rows begin as these rows of its own.
+    pub fn grown(&self, plan: Plan, from: &[u32]) -> Self {
+        let linear = if self.plan.is_linear() { self.linear.taken(from) } else { self.linear.clone() };
+        let vectors = self.vectors.taken(from);
+        Self { plan, linear, vectors, resident: Resident::default(), ..self.clone() }
+    }
+
     /// Room for training.
     pub fn prepare(&mut self, l2: f32, counts: &[u32]) {
         self.linear.prepare(l2, counts);
@@ -271,6 +278,11 @@ impl Network {
 #[inline(always)]
 pub(super) fn sigmoid(logit: f32) -> f32 {
     1.0 / (1.0 + (-logit).exp())
+}
+
+/// [`sigmoid`] as a double, which tells more of what is nearly sure.
+pub(super) fn probability(logit: f32) -> f64 {
+    1.0 / (1.0 + (-f64::from(logit)).exp())
 }
 
 /// -ln of the probability given to the label, without overflow.

@@ -177,3 +177,92 @@ fn a_split_by_time_keeps_the_latest_rows_unseen() -> Result<()> {
     assert_eq!(model.inputs().len(), 1);
     Ok(())
 }
+
+/// Rows after the taste has turned: users like the other half of the items, and there are new ones.
+fn turned(rows: usize, seed: u64) -> RecordBatch {
+    let mut random = Random::new(seed);
+    let (mut users, mut items, mut labels) = (vec![], vec![], vec![]);
+    for _ in 0..rows {
+        // Users 100 and more were not there before.
+        let (user, item) = (random.below(20) + 100 * random.below(2), random.below(30));
+        let chance = if user % 2 == item % 2 { 0.1 } else { 0.7 };
+        users.push(user as i64);
+        items.push(format!("sku-{item}"));
+        labels.push((random.uniform() < chance) as i64);
+    }
+    let prices = items.iter().map(|item| item.trim_start_matches("sku-").parse::<f64>().ok().map(|item| item * 2.5));
+    RecordBatch::try_from_iter([
+        ("user_id", Arc::new(Int64Array::from(users)) as ArrayRef),
+        ("price", Arc::new(Float64Array::from_iter(prices))),
+        ("item_id", Arc::new(StringArray::from(items))),
+        ("place", Arc::new(StringArray::from(vec!["top"; rows]))),
+        ("clicked", Arc::new(Int64Array::from(labels))),
+    ])
+    .unwrap()
+}
+
+#[test]
+fn an_update_is_judged_before_and_learns_what_is_new() -> Result<()> {
+    let step = |model: &CtrModel, batch: &RecordBatch| -> Result<CtrModel> {
+        let batches = std::slice::from_ref(batch);
+        model.updated(batches, model.progressive(batches)?, &mut |_| Ok(()))
+    };
+    for (name, architecture) in Architecture::ALL {
+        let first = train(architecture)?;
+        let (mut model, mut twin) = (first.clone(), CtrModel::from_bytes(&first.to_bytes()?)?);
+        for seed in 20..30 {
+            let batch = turned(1000, seed);
+            let before = model.progressive(std::slice::from_ref(&batch))?;
+            assert!(before.iter().all(|metric| metric.segment == "progressive" && metric.n <= 1000));
+            model = step(&model, &batch)?;
+            assert_eq!(model.facts().evaluation, before);
+            twin = CtrModel::from_bytes(&step(&twin, &batch)?.to_bytes()?)?;
+        }
+        assert!(model.to_bytes()? == twin.to_bytes()?, "{name}: the same steps give the same model");
+        let trained = first.facts().trained_rows;
+        assert_eq!((model.facts().trained_rows, model.facts().seen.is_empty()), (trained + 10_000, false));
+        let unseen = turned(3000, 99);
+        let loss =
+            |model: &CtrModel| -> Result<f64> { Ok(value(&model.evaluate(std::slice::from_ref(&unseen))?, "logloss")) };
+        let (old, new) = (loss(&first)?, loss(&model)?);
+        // What meets what is nothing that a weighted sum could learn.
+        let less = if architecture == Architecture::Lr { -0.01 } else { 0.05 };
+        assert!(new < old - less, "{name}: {old} {new}");
+        // Those who are new have entries of their own.
+        let details = model.predict_detail(&unseen)?;
+        assert!(details.iter().all(|detail| !detail.cold_start), "{name}");
+        assert!(first.predict_detail(&unseen)?.iter().any(|detail| detail.cold_start), "{name}");
+        assert!(first.facts().evaluation != model.facts().evaluation && loss(&first)? == old);
+    }
+    Ok(())
+}
+
+#[test]
+fn an_update_that_cannot_be_is_refused_and_leaves_the_model_alone() -> Result<()> {
+    let model = train(Architecture::Fm)?;
+    let bytes = model.to_bytes()?;
+    let refuse = |batch: RecordBatch| model.updated(&[batch], Vec::new(), &mut |_| Ok(())).unwrap_err();
+    let less = refuse(turned(100, 1).project(&[0, 1, 2, 4]).unwrap());
+    assert!(less.kind() == Kind::UndefinedColumn && less.message().contains("\"place\""));
+    let unlabelled = turned(100, 1).project(&[0, 1, 2, 3]).unwrap();
+    assert_eq!(refuse(unlabelled).kind(), Kind::UndefinedColumn);
+    assert_eq!(refuse(turned(0, 1)).kind(), Kind::InvalidParameter);
+    let stop = |_| Err(Error::new(Kind::Cancelled, "stop"));
+    let cancelled = model.updated(&[turned(100, 1)], Vec::new(), &mut { stop }).unwrap_err();
+    assert_eq!(cancelled.kind(), Kind::Cancelled);
+    assert!(model.to_bytes()? == bytes);
+    Ok(())
+}
+
+#[test]
+fn a_model_without_counts_takes_steps_too() -> Result<()> {
+    let mut model = train(Architecture::DeepFm)?;
+    model.spec.counted(Vec::new());
+    let old = CtrModel::from_bytes(&model.to_bytes()?)?;
+    assert!(old.spec.counts().is_empty());
+    let batch = turned(2000, 3);
+    let batches = std::slice::from_ref(&batch);
+    let new = old.updated(batches, old.progressive(batches)?, &mut |_| Ok(()))?;
+    assert!(value(&new.evaluate(batches)?, "logloss") < value(&old.evaluate(batches)?, "logloss"));
+    Ok(())
+}

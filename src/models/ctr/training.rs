@@ -75,7 +75,7 @@ pub(super) fn fit(
                 Some(device) => device.validate()?,
                 None => forward_all(&network, &validation.encoded),
             };
-            let probabilities: Vec<f32> = logits.iter().map(|logit| super::network::sigmoid(*logit)).collect();
+            let probabilities: Vec<f64> = logits.iter().map(|logit| super::network::probability(*logit)).collect();
             eval_logloss = metrics::logloss(&probabilities, &validation.labels);
             eval_auc = metrics::auc(&logits, &validation.labels);
         }

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use arrow::array::ArrayRef;
 
-use super::column::{numbers, text_hashes, texts};
+use super::column::{numbers, text_hashes, texts, times};
 use super::learn::{WORDS_CHARACTERS, WORDS_TEXTS_SURE};
+use super::spread::{hour, length};
 use crate::error::Result;
 
 /// Values looked at when quantiles are taken, at least, where there are so many.
@@ -16,8 +17,8 @@ const SAMPLE_VALUES: usize = 200_000;
 pub(super) enum Gathered {
     /// Of the type that has no values.
     Nothing,
-    /// Times are encoded without being looked at.
-    Time,
+    /// Times are encoded without being looked at; how many rows are of no time, and of each hour.
+    Time(Vec<u64>),
     Numbers(Sample),
     Category(Counts),
     /// Texts, of which it is not known yet whether they are names or words. Without counts they are surely words.
@@ -26,6 +27,7 @@ pub(super) enum Gathered {
         characters: usize,
         texts: usize,
         rows: usize,
+        lengths: Sample,
     },
 }
 
@@ -38,6 +40,8 @@ pub(super) struct Sample {
     /// Numbers to leave out before the next that is kept.
     wait: usize,
     pub missing: usize,
+    /// Numbers that went by.
+    pub numbers: usize,
     extremes: Option<(f64, f64)>,
 }
 
@@ -52,12 +56,18 @@ pub(super) struct Counts {
 impl Gathered {
     pub fn see(&mut self, name: &str, array: &ArrayRef) -> Result<()> {
         match self {
-            Self::Nothing | Self::Time => {}
+            Self::Nothing => {}
+            Self::Time(hours) => times(name, array)?.into_iter().for_each(|time| {
+                if let Some(count) = hours.get_mut(hour(time)) {
+                    *count += 1;
+                }
+            }),
             Self::Numbers(sample) => numbers(name, array)?.into_iter().for_each(|value| sample.see(value)),
             Self::Category(counts) => counts.see(name, array)?,
-            Self::Texts { counts, characters, texts: seen, rows } => {
+            Self::Texts { counts, characters, texts: seen, rows, lengths } => {
                 *rows += array.len();
                 texts(name, array, |_, text| {
+                    lengths.see(length(text));
                     if let Some(text) = text {
                         *characters += text.chars().count();
                         *seen += 1;
@@ -81,6 +91,7 @@ impl Sample {
             self.missing += 1;
             return;
         }
+        self.numbers += 1;
         let (low, high) = self.extremes.unwrap_or((value, value));
         self.extremes = Some((low.min(value), high.max(value)));
         if self.wait > 0 {

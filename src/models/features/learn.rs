@@ -8,6 +8,7 @@ use arrow::datatypes::Schema;
 use super::column::Family;
 use super::gather::{Counts, Gathered, Sample};
 use super::spec::{ColumnSpec, FeatureSpec, Shape, Side, squash};
+use super::spread::{Spread, no_hours};
 use crate::config;
 use crate::error::Result;
 use crate::fail;
@@ -100,10 +101,16 @@ impl Learner {
             };
             let gathered = match family {
                 Family::Nothing => Gathered::Nothing,
-                Family::Time => Gathered::Time,
+                Family::Time => Gathered::Time(no_hours()),
                 Family::Integer if names_an_id(name, options) => Gathered::Category(Counts::default()),
                 Family::Integer | Family::Float | Family::Bool => Gathered::Numbers(Sample::default()),
-                Family::Text => Gathered::Texts { counts: Some(Counts::default()), characters: 0, texts: 0, rows: 0 },
+                Family::Text => Gathered::Texts {
+                    counts: Some(Counts::default()),
+                    characters: 0,
+                    texts: 0,
+                    rows: 0,
+                    lengths: Sample::default(),
+                },
             };
             columns.push((place, name.clone(), family, gathered));
         }
@@ -129,16 +136,18 @@ impl Learner {
             bags: 0,
             dense_width: 0,
             table_rows: 0,
+            spreads: Vec::new(),
             counts: Vec::new(),
         };
         for (_, name, family, gathered) in self.columns {
+            spec.spreads.push(Spread::of(&gathered));
             let mut vocabulary = HashMap::new();
             let shape = match gathered {
                 Gathered::Nothing => Shape::Nothing,
-                Gathered::Time => spec.time(),
+                Gathered::Time(_) => spec.time(),
                 Gathered::Numbers(sample) => spec.number(sample, self.options.numbers),
                 Gathered::Category(counts) => spec.category(counts, &self.options, &mut vocabulary),
-                Gathered::Texts { counts, characters, texts, rows } => match counts {
+                Gathered::Texts { counts, characters, texts, rows, .. } => match counts {
                     Some(counts) if characters as f64 / texts.max(1) as f64 <= WORDS_CHARACTERS => {
                         spec.category(counts, &self.options, &mut vocabulary)
                     }

@@ -21,11 +21,14 @@ mod change;
 mod column;
 mod encoded;
 mod gather;
+mod grow;
 mod importance;
 mod learn;
 mod spec;
+mod spread;
 
 pub use encoded::{Bag, Encoded};
+pub(in crate::models) use grow::Grown;
 pub(in crate::models) use importance::permutation;
 pub use learn::{FeatureOptions, Learner, NumberForm};
 pub use spec::{FeatureSpec, InputColumn, Side};

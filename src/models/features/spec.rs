@@ -7,8 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::column::{Family, numbers, text_hashes, texts, times, word_hashes};
 use super::encoded::{Bag, Encoded};
+use super::spread::Spread;
 use crate::error::{Error, Kind, Result};
 use crate::fail;
+
+/// The name of the counts of the table's rows in the model file.
+const COUNTS: &str = "counts";
 
 /// Whose property a column is, for models that set a user beside an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,7 +92,11 @@ pub struct FeatureSpec {
     pub(super) bags: usize,
     pub(super) dense_width: usize,
     pub(super) table_rows: usize,
-    /// How often each row of the table was used in training; for penalties by rarity.
+    /// How the training rows are spread over the values of each column; none in a model from before they were kept.
+    #[serde(default)]
+    pub(super) spreads: Vec<Option<Spread>>,
+    /// How often each row of the table was used in training; for penalties by rarity. Kept out of the header, see
+    /// [`FeatureSpec::vocabularies`]; empty in a model from before they were kept.
     #[serde(skip)]
     pub(super) counts: Vec<u32>,
 }
@@ -137,7 +145,7 @@ impl FeatureSpec {
         (slots, dense_sides)
     }
 
-    /// How often each row of the table occurred in training. Empty after loading: only training asks.
+    /// How often each row of the table occurred in training. Empty in a model from before that was kept.
     pub(crate) fn counts(&self) -> &[u32] {
         &self.counts
     }
@@ -194,19 +202,35 @@ impl FeatureSpec {
                 )
                 .with_hint(format!("It takes: {}.", self.names())));
             };
-            let family = Family::of(array.data_type());
-            if !family.is_some_and(|family| column.takes(family)) {
-                fail!(
-                    DatatypeMismatch,
-                    "column \"{}\" was {} when the model was trained and is {} now",
-                    column.name,
-                    column.family.name(),
-                    family.map_or_else(|| array.data_type().to_string(), |family| family.name().to_string())
-                );
-            }
+            column.must_take(array)?;
             arrays.push(array);
         }
         Ok(arrays)
+    }
+
+    /// Whether it is known how the training rows are spread.
+    pub fn has_spreads(&self) -> bool {
+        !self.spreads.is_empty()
+    }
+
+    /// The columns whose spread is known, with it and their place.
+    pub(crate) fn spreads(&self) -> impl Iterator<Item = (usize, &str, &Spread)> {
+        let columns = self.columns.iter().zip(&self.spreads).enumerate();
+        columns.filter_map(|(place, (column, spread))| Some((place, column.name.as_str(), spread.as_ref()?)))
+    }
+
+    /// Adds the rows of a batch to `to`, which has for each column the rows of each part of its [`Spread`]. A column that the batch has
+    /// not is left as it is, one of another type is [`Kind::DatatypeMismatch`].
+    pub(crate) fn tally(&self, batch: &RecordBatch, to: &mut Vec<Vec<u64>>) -> Result<()> {
+        to.resize(self.columns.len(), Vec::new());
+        for (place, name, spread) in self.spreads() {
+            let (Some(array), Some(column)) = (batch.column_by_name(name), self.columns.get(place)) else { continue };
+            column.must_take(array)?;
+            if let Some(to) = to.get_mut(place) {
+                spread.count(name, array, to)?;
+            }
+        }
+        Ok(())
     }
 
     fn names(&self) -> String {
@@ -224,7 +248,7 @@ impl FeatureSpec {
         }
     }
 
-    /// The vocabularies, as hashes in the order of their places, for the model file.
+    /// The vocabularies, as hashes in the order of their places, and the counts of the table's rows, for the model file.
     pub(crate) fn vocabularies(&self) -> Vec<(String, Vec<i64>)> {
         let mut all = Vec::new();
         for (place, column) in self.columns.iter().enumerate() {
@@ -233,6 +257,9 @@ impl FeatureSpec {
             if !entries.is_empty() {
                 all.push((format!("vocabulary.{place}"), entries.into_iter().map(|(_, hash)| hash as i64).collect()));
             }
+        }
+        if !self.counts.is_empty() {
+            all.push((COUNTS.to_owned(), self.counts.iter().map(|count| i64::from(*count)).collect()));
         }
         all
     }
@@ -249,7 +276,15 @@ impl FeatureSpec {
                 return Err(damaged());
             }
         }
-        if self.columns.iter().all(|column| self.fits(column)) { Ok(()) } else { Err(damaged()) }
+        if let Some(counts) = vocabulary(COUNTS) {
+            self.counts =
+                counts.iter().map(|count| u32::try_from(*count)).collect::<Result<_, _>>().map_err(|_| damaged())?;
+        }
+        let is_sound = self.columns.iter().all(|column| self.fits(column))
+            && [0, self.table_rows].contains(&self.counts.len())
+            && [0, self.columns.len()].contains(&self.spreads.len())
+            && self.spreads.iter().flatten().all(Spread::is_sound);
+        if is_sound { Ok(()) } else { Err(damaged()) }
     }
 
     /// Whether a column's places lie within the spec's bounds.
@@ -277,6 +312,19 @@ impl FeatureSpec {
     }
 }
 
+impl Shape {
+    /// The first row of the table that is the column's, and how many are.
+    pub fn span(&self) -> (u32, u32) {
+        match self {
+            Self::Nothing | Self::Number { slot: None, .. } => (0, 0),
+            Self::Number { base, edges, .. } => (*base, edges.len() as u32 + 2),
+            Self::Category { base, buckets, known, .. } => (*base, 1 + buckets + known),
+            Self::Time { base, .. } => (*base, 33),
+            Self::Words { base, buckets, .. } => (*base, *buckets),
+        }
+    }
+}
+
 impl ColumnSpec {
     /// Whether a column of `family` can stand where this one was in training.
     fn takes(&self, family: Family) -> bool {
@@ -287,6 +335,20 @@ impl ColumnSpec {
             || (matches!(self.shape, Shape::Number { .. })
                 && numbers.contains(&family)
                 && numbers.contains(&self.family))
+    }
+
+    fn must_take(&self, array: &ArrayRef) -> Result<()> {
+        let family = Family::of(array.data_type());
+        if !family.is_some_and(|family| self.takes(family)) {
+            fail!(
+                DatatypeMismatch,
+                "column \"{}\" was {} when the model was trained and is {} now",
+                self.name,
+                self.family.name(),
+                family.map_or_else(|| array.data_type().to_string(), |family| family.name().to_string())
+            );
+        }
+        Ok(())
     }
 
     pub(super) fn encode(&self, array: &ArrayRef, into: &mut Encoded) -> Result<()> {
@@ -344,8 +406,13 @@ impl ColumnSpec {
     fn place(&self, hash: u64, buckets: u32) -> u32 {
         match self.vocabulary.get(&hash) {
             Some(known) => 1 + buckets + known,
-            None => 1 + (hash % buckets.max(1) as u64) as u32,
+            None => Self::shared(hash, buckets),
         }
+    }
+
+    /// Place of a value that has none of its own.
+    pub(super) fn shared(hash: u64, buckets: u32) -> u32 {
+        1 + (hash % buckets.max(1) as u64) as u32
     }
 }
 

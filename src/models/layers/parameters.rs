@@ -154,6 +154,11 @@ impl Table {
         }
     }
 
+    /// The table whose rows begin as these rows of this one.
+    pub fn taken(&self, from: &[u32]) -> Self {
+        Self::new(self.width, from.iter().flat_map(|id| self.row(*id)).copied().collect())
+    }
+
     /// The gradient gathered since the last step.
     #[cfg(test)]
     pub fn gradient(&self) -> &[f32] {

@@ -13,6 +13,7 @@ use crate::catalog::Exact;
 use crate::config::TABULAR_WEIGHTS_MAX;
 use crate::error::{Error, Kind, Result};
 use crate::models::Facts;
+use crate::models::drift::Tally;
 use crate::models::evaluation::Metric;
 use crate::models::features::FeatureSpec;
 use crate::models::weights::{pack_blocks, unpack};
@@ -36,6 +37,9 @@ struct Header {
     trained_rows: usize,
     skipped_rows: usize,
     epochs: usize,
+    /// See [`Facts::seen`]; none in a model from before there were updates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    seen: Tally,
 }
 
 impl TabularModel {
@@ -63,6 +67,7 @@ impl TabularModel {
             trained_rows: self.facts.trained_rows,
             skipped_rows: self.facts.skipped_rows,
             epochs: self.facts.epochs,
+            seen: self.facts.seen.clone(),
         };
         let mut body = self.body.clone();
         pack_blocks(MAGIC, VERSION, &header, &body.blocks(), &self.spec.vocabularies())
@@ -91,6 +96,7 @@ impl TabularModel {
             trained_rows: header.trained_rows,
             skipped_rows: header.skipped_rows,
             epochs: header.epochs,
+            seen: header.seen.clone(),
         };
         Ok(Self { options: header.options.clone(), spec, target: header.target.clone(), body, facts })
     }

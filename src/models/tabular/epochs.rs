@@ -36,6 +36,49 @@ pub(super) struct Lesson<'a> {
     pub judge: Option<Judge<'a>>,
 }
 
+/// How a trained network goes on.
+pub(super) struct Passes {
+    /// Passes over the rows.
+    pub epochs: usize,
+    /// Size of the steps, as a share of the first ones of a training.
+    pub rate: f64,
+    /// Rows that it has learnt from then.
+    pub of_rows: usize,
+    /// Says in which order they come.
+    pub seed: u64,
+}
+
+/// Goes on from a trained network on new rows.
+pub(super) fn step_on(
+    mut network: Network,
+    lesson: &Lesson<'_>,
+    options: &TabularOptions,
+    passes: &Passes,
+    watch: &mut Watch<'_>,
+) -> Result<Network> {
+    let rows = lesson.rows.rows;
+    let l2 = options.l2_reg.unwrap_or(L2) as f32;
+    let decay = l2 / passes.of_rows.max(1) as f32;
+    let batch_rows = options.batch_size.unwrap_or_else(|| (rows / 100).clamp(32, 512));
+    let rate = (options.learn_rate.unwrap_or(RATE) * passes.rate) as f32;
+    network.prepare(l2, lesson.counts);
+    let mut random = Random::new(passes.seed);
+    let mut order: Vec<usize> = (0..rows).collect();
+    let (mut shards, mut steps) = (Vec::new(), 0u32);
+    for epoch in 1..=passes.epochs {
+        random.shuffle(&mut order);
+        let mut loss = 0.0;
+        for batch in order.chunks(batch_rows) {
+            watch.check()?;
+            steps = steps.saturating_add(1);
+            loss += network.learn(lesson.rows, batch, lesson.loss, (&Step::new(rate, steps), decay), &mut shards);
+        }
+        watch.tell(epoch, passes.epochs, (lesson.name, loss / rows.max(1) as f64), Vec::new())?;
+    }
+    network.finish();
+    Ok(network)
+}
+
 /// Trains the network; gives the weights of the best epoch, and its number.
 pub(super) fn fit(
     mut network: Network,

@@ -3,11 +3,8 @@
 use super::clusters::silhouette;
 use crate::models::evaluation::{Measured, Metric};
 use crate::models::features::Encoded;
-use crate::models::metrics;
+use crate::models::metrics::{self, PROBABILITY_MIN};
 use crate::models::random::Random;
-
-/// Probabilities are kept this far from 0 before a logarithm is taken.
-const PROBABILITY_MIN: f64 = 1e-7;
 
 /// Of numbers, beside always saying `constant`, the training rows' mean.
 pub(super) fn numbers(predicted: &[f64], actual: &[f64], constant: f64, segment: &str) -> Vec<Metric> {
@@ -23,33 +20,37 @@ pub(super) fn numbers(predicted: &[f64], actual: &[f64], constant: f64, segment:
 }
 
 /// The mean log-loss of probabilities (`rows x classes`) given to the labels. A class that was not there in training has none.
-pub(super) fn logloss(probabilities: &[f32], labels: &[usize], classes: usize) -> f64 {
+pub(in crate::models) fn logloss<P: Copy + Into<f64>>(probabilities: &[P], labels: &[usize], classes: usize) -> f64 {
     let of = probabilities.chunks_exact(classes.max(1)).zip(labels);
-    let sum: f64 = of
-        .map(|(row, label)| -f64::from(row.get(*label).copied().unwrap_or(0.0)).clamp(PROBABILITY_MIN, 1.0).ln())
-        .sum();
+    let sum: f64 =
+        of.map(|(row, label)| -row.get(*label).map_or(0.0, |p| (*p).into()).clamp(PROBABILITY_MIN, 1.0).ln()).sum();
     sum / labels.len() as f64
 }
 
 /// The most probable class of each row; of equal ones the first.
-pub(super) fn likeliest(probabilities: &[f32], classes: usize) -> Vec<usize> {
-    let first_most = |row: &[f32]| {
-        let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        row.iter().position(|probability| *probability == most).unwrap_or(0)
+pub(in crate::models) fn likeliest<P: Copy + Into<f64>>(probabilities: &[P], classes: usize) -> Vec<usize> {
+    let first_most = |row: &[P]| {
+        let most = row.iter().copied().map(P::into).fold(f64::NEG_INFINITY, f64::max);
+        row.iter().position(|probability| (*probability).into() == most).unwrap_or(0)
     };
     probabilities.chunks_exact(classes.max(1)).map(first_most).collect()
 }
 
 /// Of classes, beside always saying `rates`, their shares of the training rows. AUC and F1 of two classes are those of the second; of
 /// more, the mean over the classes that occur.
-pub(super) fn classes(probabilities: &[f32], labels: &[usize], rates: &[f64], segment: &str) -> Vec<Metric> {
+pub(in crate::models) fn classes<P: Copy + Into<f64>>(
+    probabilities: &[P],
+    labels: &[usize],
+    rates: &[f64],
+    segment: &str,
+) -> Vec<Metric> {
     let count = rates.len();
     let n = labels.len();
-    let always: Vec<f32> = labels.iter().flat_map(|_| rates.iter().map(|rate| *rate as f32)).collect();
+    let always: Vec<f64> = labels.iter().flat_map(|_| rates.iter().copied()).collect();
     let mut all = Measured::of(segment);
     all.add("logloss", n, logloss(probabilities, labels, count), Some(logloss(&always, labels, count)));
     let auc_of = |class: usize| {
-        let scores: Vec<f32> = probabilities.iter().skip(class).step_by(count.max(1)).copied().collect();
+        let scores: Vec<f64> = probabilities.iter().skip(class).step_by(count.max(1)).map(|p| (*p).into()).collect();
         let is_it: Vec<bool> = labels.iter().map(|label| *label == class).collect();
         metrics::auc(&scores, &is_it)
     };
@@ -133,7 +134,7 @@ pub(super) fn anomalies(
         errors.iter().zip(known).filter_map(|(error, label)| Some((*error, (*label)? == 1))).collect();
     if !told.is_empty() {
         let labels: Vec<bool> = told.iter().map(|(_, label)| *label).collect();
-        let scores: Vec<f32> = told.iter().map(|(error, _)| *error as f32).collect();
+        let scores: Vec<f64> = told.iter().map(|(error, _)| *error).collect();
         let auc = metrics::auc(&scores, &labels);
         all.add("auc", told.len(), auc, Some(if auc.is_nan() { f64::NAN } else { 0.5 }));
         let flagged: Vec<bool> = told.iter().map(|(error, _)| *error > threshold).collect();
@@ -166,7 +167,7 @@ mod tests {
         assert!((value(&all, "logloss") - expected).abs() < 1e-6);
         // A class that was not there in training: as wrong as can be, and no panic.
         let all = classes(&[0.4, 0.6], &[2], &[0.5, 0.5], "given");
-        assert!(value(&all, "logloss") > 16.0 && value(&all, "accuracy") == 0.0);
+        assert!(value(&all, "logloss") > 36.0 && value(&all, "accuracy") == 0.0);
         assert!(numbers(&[], &[], 0.0, "given").iter().all(|metric| metric.value.is_none()));
     }
 }

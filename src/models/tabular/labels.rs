@@ -73,6 +73,27 @@ impl Target {
     }
 }
 
+impl Target {
+    /// What the simplest predictor says, once `labels` are added to the `before` rows that it knows: the mean, the shares of classes.
+    pub fn settle_on(&mut self, labels: &Labels, before: usize) {
+        let mean = |old: f64, sum: f64, rows: usize| (old * before as f64 + sum) / (before + rows).max(1) as f64;
+        match (self, labels) {
+            (Self::Number { scale }, Labels::Numbers(values)) => {
+                if let Some(constant) = scale.get_mut(2) {
+                    *constant = mean(*constant, values.iter().sum(), values.len());
+                }
+            }
+            (Self::Classes { rates, .. }, Labels::Classes(places)) => {
+                for (class, rate) in rates.iter_mut().enumerate() {
+                    let there = places.iter().filter(|place| **place == Some(class)).count();
+                    *rate = mean(*rate, there as f64, places.len());
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 impl Labels {
     /// Keeps those of the rows for which `keep` holds.
     pub fn retain(&mut self, keep: &[bool]) {
@@ -236,7 +257,11 @@ fn number_labels(batch: &RecordBatch, name: &str) -> Result<Vec<f64>> {
 }
 
 /// Calls `each` with the label of every row as a text: numbers as PostgreSQL writes them.
-fn class_texts(batch: &RecordBatch, name: &str, mut each: impl FnMut(Option<&str>)) -> Result<()> {
+pub(in crate::models) fn class_texts(
+    batch: &RecordBatch,
+    name: &str,
+    mut each: impl FnMut(Option<&str>),
+) -> Result<()> {
     let array = column(batch, name)?;
     match family_of(batch, name)? {
         Family::Text => texts(name, array, |_, text| each(text))?,

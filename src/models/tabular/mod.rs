@@ -35,8 +35,11 @@ mod options;
 #[cfg(test)]
 mod tests;
 mod training;
+mod update;
 mod watch;
 
+pub(in crate::models) use evaluation::{classes as measured_classes, likeliest, logloss};
+pub(in crate::models) use labels::class_texts;
 pub use model::TabularModel;
 pub use options::{ModelType, TabularOptions, Task};
 pub use watch::Watch;

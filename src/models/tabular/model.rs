@@ -10,7 +10,7 @@ use super::network::Network;
 use super::options::{ModelType, TabularOptions};
 use crate::error::{Error, Kind, Result};
 use crate::models::Facts;
-use crate::models::evaluation::Metric;
+use crate::models::evaluation::{Metric, PROGRESSIVE};
 use crate::models::features::{Encoded, FeatureSpec, InputColumn, permutation};
 use crate::models::rows::Source;
 
@@ -49,7 +49,7 @@ impl TabularModel {
                 errors(network, &encoded, self.spec.table_rows()).into_iter().map(|error| error / threshold).collect()
             }
             (Target::Classes { names, .. }, _) if names.len() == 2 => {
-                self.probabilities(&encoded).into_iter().skip(1).step_by(2).map(f64::from).collect()
+                self.probabilities(&encoded).into_iter().skip(1).step_by(2).collect()
             }
             (Target::Classes { names, .. }, _) => {
                 let message =
@@ -86,7 +86,7 @@ impl TabularModel {
 
     /// The names of the classes, and the probability of each for each row (`rows x classes`). Of what has no classes there is none
     /// ([`DatatypeMismatch`](Kind::DatatypeMismatch)).
-    pub fn predict_proba(&self, batch: &RecordBatch) -> Result<(&[String], Vec<f32>)> {
+    pub fn predict_proba(&self, batch: &RecordBatch) -> Result<(&[String], Vec<f64>)> {
         let Target::Classes { names, .. } = &self.target else {
             let message =
                 format!("a {} model of this kind has no probabilities of classes", self.options.model_type.name());
@@ -102,6 +102,15 @@ impl TabularModel {
 
     /// The measures of `EVALUATE` on any rows; those without a label are left out, and so are columns that the model does not know.
     pub fn evaluate(&self, source: &mut dyn Source) -> Result<Vec<Metric>> {
+        self.measured(source, "given")
+    }
+
+    /// The measures of `EVALUATE` on rows that the model has not seen, before it learns from them.
+    pub fn progressive(&self, source: &mut dyn Source) -> Result<Vec<Metric>> {
+        self.measured(source, PROGRESSIVE)
+    }
+
+    fn measured(&self, source: &mut dyn Source, segment: &str) -> Result<Vec<Metric>> {
         let (mut encoded, mut labels) = (Encoded::default(), Labels::Nothing);
         source.read(&mut |batch| {
             let mut read = self.labels(batch)?;
@@ -113,12 +122,16 @@ impl TabularModel {
             labels.append(read);
             Ok(())
         })?;
-        Ok(self.measure(&encoded, &labels, "given"))
+        Ok(self.measure(&encoded, &labels, segment))
     }
 
     /// The columns wanted by [`predict`](Self::predict).
     pub fn inputs(&self) -> Vec<InputColumn> {
         self.spec.inputs()
+    }
+
+    pub(in crate::models) fn spec(&self) -> &FeatureSpec {
+        &self.spec
     }
 
     /// The options it was trained with.
@@ -195,8 +208,8 @@ impl TabularModel {
         numbers(&self.target, &self.outputs(encoded))
     }
 
-    fn probabilities(&self, encoded: &Encoded) -> Vec<f32> {
-        probabilities(&self.target, self.outputs(encoded))
+    fn probabilities(&self, encoded: &Encoded) -> Vec<f64> {
+        probabilities(&self.target, &self.outputs(encoded))
     }
 }
 
@@ -221,22 +234,18 @@ pub(super) fn numbers(target: &Target, outputs: &[f32]) -> Vec<f64> {
 }
 
 /// Logits as the probability of every class (`rows x classes`).
-pub(super) fn probabilities(target: &Target, mut outputs: Vec<f32>) -> Vec<f32> {
+pub(super) fn probabilities(target: &Target, outputs: &[f32]) -> Vec<f64> {
     let width = target.outputs();
     if width == 1 {
-        let both = outputs.into_iter().flat_map(|logit| {
-            let second = 1.0 / (1.0 + (-f64::from(logit)).exp());
-            [(1.0 - second) as f32, second as f32]
-        });
-        return both.collect();
+        let sigmoid = |logit: f64| 1.0 / (1.0 + (-logit).exp());
+        // One minus the second would lose what is left of a small first.
+        return outputs.iter().flat_map(|logit| [sigmoid(-f64::from(*logit)), sigmoid(f64::from(*logit))]).collect();
     }
-    let mut wide = vec![0.0f64; width];
-    for row in outputs.chunks_exact_mut(width) {
-        wide.iter_mut().zip(row.iter()).for_each(|(to, logit)| *to = f64::from(*logit));
-        super::descent::softmax(&mut wide);
-        row.iter_mut().zip(&wide).for_each(|(to, probability)| *to = *probability as f32);
+    let mut all: Vec<f64> = outputs.iter().map(|logit| f64::from(*logit)).collect();
+    for row in all.chunks_exact_mut(width.max(1)) {
+        super::descent::softmax(row);
     }
-    outputs
+    all
 }
 
 /// What is to be small on held-out rows: the root of the mean squared error in the label's own units, or the log-loss.
@@ -247,7 +256,7 @@ pub(super) fn loss(target: &Target, outputs: &[f32], labels: &Labels) -> f64 {
         }
         (Target::Classes { names, .. }, Labels::Classes(places)) => {
             let places: Vec<usize> = places.iter().map(|place| place.unwrap_or(names.len())).collect();
-            evaluation::logloss(&probabilities(target, outputs.to_vec()), &places, names.len())
+            evaluation::logloss(&probabilities(target, outputs), &places, names.len())
         }
         _ => f64::NAN,
     }

@@ -69,6 +69,16 @@ impl Network {
         }
     }
 
+    /// The network for an encoding whose table begins as these rows of its own.
+    pub fn grown(&self, spec: &FeatureSpec, from: &[u32]) -> Self {
+        Self {
+            slots: spec.slots(),
+            dense: spec.dense_width(),
+            table: self.table.taken(from),
+            tower: self.tower.clone(),
+        }
+    }
+
     /// Weights of such a network.
     pub fn size(spec: &FeatureSpec, shape: &Shape, outputs: usize) -> usize {
         let Shape { dim, hidden, .. } = shape;

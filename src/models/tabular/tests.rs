@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 
 use super::*;
 use crate::error::{Error, Kind, Result};
@@ -143,7 +143,7 @@ fn classes_are_told_apart_two_or_more() -> Result<()> {
         let asked = of(&unseen, &["weight", "colour"]);
         let labels = model.predict_label(&asked)?;
         let (names, probabilities) = model.predict_proba(&asked)?;
-        let sums = probabilities.chunks_exact(names.len()).map(|row| row.iter().sum::<f32>());
+        let sums = probabilities.chunks_exact(names.len()).map(|row| row.iter().sum::<f64>());
         assert!(sums.into_iter().all(|sum| (sum - 1.0).abs() < 1e-5), "{name}");
         if label == "sold" {
             assert_eq!(names, ["false", "true"]);
@@ -308,8 +308,85 @@ fn a_training_is_cancelled_within_its_epochs() {
         _ => Err(Error::new(Kind::Cancelled, "enough")),
     };
     let mut told = |_| Ok(());
-    let mut watch = Watch { progress: &mut told, cancel: &cancel };
+    let mut watch = Watch { progress: &mut told, cancel: &cancel, told: &mut |_| Ok(()) };
     let ended = TabularModel::train(&mut &[rows][..], &options(ModelType::Mlp, "kind"), &mut watch).unwrap_err();
     assert_eq!(ended.kind(), Kind::Cancelled);
     assert!(asked.into_inner() < 25);
+}
+
+#[test]
+fn a_network_is_judged_and_then_learns_what_is_new() -> Result<()> {
+    // Prices go up by half, and a colour comes that was not there.
+    let dearer = |rows: usize, seed: u64| {
+        let batch = of(&goods(rows, seed), &["weight", "colour", "price"]);
+        let prices = batch.column(2).as_primitive::<arrow::datatypes::Float64Type>();
+        let colours: Vec<&str> = (0..rows).map(|row| ["gold", "red", "blue"][row % 3]).collect();
+        let changed = prices
+            .iter()
+            .zip(&colours)
+            .map(|(price, colour)| price.map(|price| price * 1.5 + if *colour == "gold" { 40.0 } else { 0.0 }));
+        RecordBatch::try_from_iter([
+            ("colour", Arc::new(StringArray::from(colours.clone())) as ArrayRef),
+            ("weight", batch.column(0).clone()),
+            ("price", Arc::new(changed.collect::<Float64Array>())),
+        ])
+        .unwrap()
+    };
+    let trained = train(&[of(&goods(4000, 1), &["weight", "colour", "price"])], &options(ModelType::Mlp, "price"))?;
+    let mut model = trained.clone();
+    for seed in 10..20 {
+        let batches = [dearer(1000, seed)];
+        let before = model.progressive(&mut &batches[..])?;
+        assert!(before.iter().all(|metric| metric.segment == "progressive" && metric.n == 960));
+        let next = model.updated(&batches, before, &mut Watch::nobody())?;
+        let twin = TabularModel::from_bytes(&model.to_bytes()?)?;
+        let twin = twin.updated(&batches, next.facts().evaluation.clone(), &mut Watch::nobody())?;
+        assert!(twin.to_bytes()? == next.to_bytes()?);
+        model = next;
+    }
+    let unseen = [dearer(2000, 99)];
+    let rmse = |model: &TabularModel| -> Result<f64> { Ok(value(&model.evaluate(&mut &unseen[..])?, "rmse")) };
+    assert!(rmse(&model)? < rmse(&trained)? / 3.0, "{} {}", rmse(&trained)?, rmse(&model)?);
+    assert_eq!(model.facts().trained_rows, trained.facts().trained_rows + 9600);
+    Ok(())
+}
+
+#[test]
+fn only_what_takes_steps_is_updated_and_no_class_is_new() -> Result<()> {
+    let columns = ["weight", "colour", "kind"];
+    let batch = of(&goods(1000, 1), &columns);
+    let model = train(std::slice::from_ref(&batch), &options(ModelType::LogisticReg, "kind"))?;
+    let error = model.updated(std::slice::from_ref(&batch), Vec::new(), &mut Watch::nobody()).unwrap_err();
+    assert!(error.kind() == Kind::Unsupported && error.hint().unwrap_or_default().contains("CREATE OR REPLACE MODEL"));
+
+    let model = train(std::slice::from_ref(&batch), &options(ModelType::Mlp, "kind"))?;
+    let next = model.updated(std::slice::from_ref(&batch), Vec::new(), &mut Watch::nobody())?;
+    assert_eq!(next.predict_proba(&of(&batch, &columns[..2]))?.0.len(), 3);
+    let huge = StringArray::from(vec!["huge"; 1000]);
+    let unknown = RecordBatch::try_from_iter([
+        ("weight", batch.column(0).clone()),
+        ("colour", batch.column(1).clone()),
+        ("kind", Arc::new(huge) as ArrayRef),
+    ])
+    .unwrap();
+    let error = model.updated(&[unknown], Vec::new(), &mut Watch::nobody()).unwrap_err();
+    assert!(error.kind() == Kind::InvalidParameter && !error.message().contains("huge"));
+    Ok(())
+}
+
+#[test]
+fn what_is_no_number_counts_as_missing() -> Result<()> {
+    let batch = of(&goods(2000, 1), &["weight", "colour", "price"]);
+    let model = train(&[batch], &options(ModelType::Mlp, "price"))?;
+    let odd = |weight: Option<f64>| {
+        let columns = [
+            ("weight", Arc::new(Float64Array::from(vec![weight])) as ArrayRef),
+            ("colour", Arc::new(StringArray::from(vec!["red"]))),
+        ];
+        model.predict(&RecordBatch::try_from_iter(columns).unwrap())
+    };
+    for weight in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        assert_eq!(odd(Some(weight))?, odd(None)?);
+    }
+    Ok(())
 }

@@ -73,9 +73,10 @@ impl TabularModel {
         options.check()?;
         let (plan, skipped_rows) = plan(source, options, watch)?;
         let mut rows = read(source, options, &plan, watch)?;
-        let Plan { spec, mut target, .. } = plan;
+        let Plan { mut spec, mut target, .. } = plan;
         settle(&mut target, &rows);
         let (body, epochs) = learn(options, &spec, &target, &mut rows, watch)?;
+        spec.counted(std::mem::take(&mut rows.counts));
         let facts = Facts { trained_rows: rows.trained, skipped_rows, epochs, ..Facts::default() };
         let mut model = Self { options: options.clone(), spec, target, body, facts };
         let (judged, segment) = if rows.test.encoded.rows > 0 { (&rows.test, "test") } else { (&rows.train, "train") };
@@ -276,7 +277,7 @@ fn standardised(target: &Target, values: &[f64]) -> Vec<f64> {
 }
 
 /// Labels as training wants them: numbers in deviations from the mean.
-fn lesson_labels(target: &Target, labels: &Labels) -> Labels {
+pub(super) fn lesson_labels(target: &Target, labels: &Labels) -> Labels {
     match labels {
         Labels::Numbers(values) => Labels::Numbers(standardised(target, values)),
         other => other.clone(),
@@ -373,22 +374,14 @@ fn mlp(
     let network = Network::new(spec, &shape(options, spec), outputs, options.seed);
     let labels = lesson_labels(target, &rows.train.labels);
     let is_number = matches!(target, Target::Number { .. });
-    let of_rows = |rows: &[usize], said: &[f32], slopes: &mut Vec<f32>| {
-        let mut sum = 0.0;
-        let mut one = vec![0.0f64; outputs];
-        for (row, said) in rows.iter().zip(said.chunks_exact(outputs)) {
-            one.iter_mut().zip(said).for_each(|(to, from)| *to = f64::from(*from));
-            sum += descent::row_loss(&labels, *row, &mut one);
-            slopes.extend(one.iter().map(|slope| *slope as f32));
-        }
-        sum
-    };
+    let of_rows =
+        |rows: &[usize], said: &[f32], slopes: &mut Vec<f32>| network_loss(&labels, outputs, rows, said, slopes);
     let validation = &rows.validation;
     let judge = |network: &Network| {
         let said = network.forward(&validation.encoded);
         let held_out = loss(target, &said, &validation.labels);
         let Labels::Classes(places) = &validation.labels else { return vec![("RMSE", held_out)] };
-        let likeliest = evaluation::likeliest(&probabilities(target, said), spec_classes(target));
+        let likeliest = evaluation::likeliest(&probabilities(target, &said), spec_classes(target));
         let likeliest: Vec<Option<usize>> = likeliest.into_iter().map(Some).collect();
         vec![("log-loss", held_out), ("accuracy", metrics::accuracy(&likeliest, places))]
     };
@@ -401,6 +394,24 @@ fn mlp(
     };
     let (network, epochs) = epochs::fit(network, &lesson, options, watch)?;
     Ok((Body::Network(network), epochs))
+}
+
+/// The sum of the losses of rows given a network's outputs, whose slopes are added to `slopes`.
+pub(super) fn network_loss(
+    labels: &Labels,
+    outputs: usize,
+    rows: &[usize],
+    said: &[f32],
+    slopes: &mut Vec<f32>,
+) -> f64 {
+    let mut sum = 0.0;
+    let mut one = vec![0.0f64; outputs];
+    for (row, said) in rows.iter().zip(said.chunks_exact(outputs)) {
+        one.iter_mut().zip(said).for_each(|(to, from)| *to = f64::from(*from));
+        sum += descent::row_loss(labels, *row, &mut one);
+        slopes.extend(one.iter().map(|slope| *slope as f32));
+    }
+    sum
 }
 
 fn spec_classes(target: &Target) -> usize {

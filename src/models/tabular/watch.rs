@@ -9,14 +9,16 @@ pub struct Watch<'a> {
     pub progress: &'a mut dyn FnMut(Progress) -> Result<()>,
     /// Asked within epochs; its error ends the training.
     pub cancel: &'a (dyn Fn() -> Result<()> + Sync),
+    /// Told in words what takes long besides epochs; its error ends the training.
+    pub told: &'a mut dyn FnMut(&str) -> Result<()>,
 }
 
 impl Watch<'_> {
-    pub(super) fn check(&self) -> Result<()> {
+    pub(in crate::models) fn check(&self) -> Result<()> {
         (self.cancel)()
     }
 
-    pub(super) fn tell(
+    pub(in crate::models) fn tell(
         &mut self,
         epoch: usize,
         epochs: usize,
@@ -31,6 +33,7 @@ impl Watch<'_> {
 impl Watch<'static> {
     /// Nobody does.
     pub fn nobody() -> Self {
-        Self { progress: Box::leak(Box::new(|_: Progress| Ok(()))), cancel: &|| Ok(()) }
+        let progress = Box::leak(Box::new(|_: Progress| Ok(())));
+        Self { progress, cancel: &|| Ok(()), told: Box::leak(Box::new(|_: &str| Ok(()))) }
     }
 }

@@ -1,4 +1,5 @@
-//! What a text is about: choosing the label that fits it best, without training or from a few examples.
+//! What a text is about: choosing the label that fits it best, without training or from a few examples ([`ZeroShot`]), or learnt
+//! from labelled rows ([`classifier`]).
 //!
 //! [`ZeroShot`] embeds each label once and each text once, and asks which label points most nearly the same way. Three
 //! things make that more than a comparison of words:
@@ -13,7 +14,9 @@
 //! points on average and 19 on the hardest; the probability says which answers to distrust.
 
 mod background;
+pub mod classifier;
 mod prompts;
 mod zero_shot;
 
+pub use classifier::{TextClassifier, TextOptions};
 pub use zero_shot::{Verdict, ZeroShot};

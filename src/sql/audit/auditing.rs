@@ -190,11 +190,23 @@ impl Session {
             _ => Vec::new(),
         };
         let told = tag.rsplit(' ').next().and_then(|last| last.parse().ok());
-        let rows = self.auditing.affected.or(told).filter(|_| action == AuditAction::Write);
+        let rows = self.auditing.affected.or(told);
+        let rows = rows.filter(|_| matches!(action, AuditAction::Write | AuditAction::Erasure));
         let mut entry = self.entry(action);
         let is_word = |word: &&str| word.bytes().all(|byte| byte.is_ascii_alphabetic());
         entry.command = tag.split(' ').take_while(is_word).collect::<Vec<_>>().join(" ");
         (entry.objects, entry.rows) = (objects, rows);
+        self.auditing.pending.push(entry);
+    }
+
+    /// The guard of a model was broken; `what` names the model and tells figures, and no values.
+    pub(in crate::sql) fn note_guard(&mut self, what: &str) {
+        if !self.database.manager.audit().logs(AuditAction::Training) {
+            return;
+        }
+        let mut entry = self.entry(AuditAction::Training);
+        entry.command = "ALTER MODEL".to_owned();
+        entry.objects = vec![AuditObject { name: what.to_owned(), columns: Vec::new(), masked: Vec::new() }];
         self.auditing.pending.push(entry);
     }
 

@@ -22,13 +22,17 @@ fn of_own(own: &Own) -> Option<AuditAction> {
         | Own::ReassignOwned { .. }
         | Own::DropOwned { .. } => AuditAction::Rights,
         Own::Classify(ClassifyWords::Said { .. }) => AuditAction::Tag,
-        Own::CreateTag { .. } | Own::DropTag { .. } | Own::TagUse { .. } | Own::ColumnClass { .. } => AuditAction::Tag,
+        Own::CreateTag(_)
+        | Own::DropTag { .. }
+        | Own::TagUse { .. }
+        | Own::ModelTag { .. }
+        | Own::ColumnClass { .. } => AuditAction::Tag,
         Own::TagMask { .. }
         | Own::ColumnMask { .. }
         | Own::CreateMaskingPolicy { .. }
         | Own::DropMaskingPolicy { .. } => AuditAction::Policy,
         Own::EraseClass { .. } => AuditAction::Erasure,
-        Own::CreateModel { .. } | Own::DeployModel { .. } => AuditAction::Training,
+        Own::CreateModel { .. } | Own::DeployModel { .. } | Own::Model(_) => AuditAction::Training,
         Own::RotateKey => AuditAction::Key,
         Own::CreateSource { .. }
         | Own::AlterSource { .. }
@@ -44,6 +48,8 @@ fn of_own(own: &Own) -> Option<AuditAction> {
         | Own::Upkeep(_) => AuditAction::Ddl,
         Own::Repair(words) if words.writes() => AuditAction::Write,
         Own::Repair(_) => return None,
+        Own::Forget(words) if words.dry_run => return None,
+        Own::Forget(_) => AuditAction::Erasure,
         Own::Operate(Operate::SetOwner { .. }) => AuditAction::Rights,
         // That one writes its own entry.
         Own::Operate(Operate::SetSystem { name, .. }) if name.starts_with("steward.audit") => return None,

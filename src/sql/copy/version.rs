@@ -67,9 +67,11 @@ impl VersionIn {
         let store = self.context.database.manager.store();
         let file = store.files().create(FileKind::Model, id, &bytes)?;
         let number = card.version;
-        let (version, trained_on) = card.into_version(&txn.snapshot().catalog, (file.as_u64(), bytes.len() as u64));
+        let (version, updates, trained_on) =
+            card.into_version(&txn.snapshot().catalog, (file.as_u64(), bytes.len() as u64));
         model.options.clone_from(&version.options);
         model.trained_on = trained_on;
+        updates.into_iter().for_each(|update| model.note_update(update));
         model.versions.push(version);
         model.deployed = number;
         locking::object(&self.context, txn, id, Mode::Update).await?;
@@ -95,6 +97,10 @@ impl VersionIn {
                 grants: Vec::new(),
                 trained_on: Vec::new(),
                 dropped: 0,
+                frozen: false,
+                guard: None,
+                updates: Vec::new(),
+                tags: Vec::new(),
             };
             return Ok((self.context.database.manager.new_id(), model));
         };

@@ -229,6 +229,7 @@ pub(super) fn owner(object: &Object) -> Option<ObjectId> {
         | Object::Finding(_)
         | Object::QualityRule(_)
         | Object::QualityRun(_)
+        | Object::Erasure(_)
         | Object::ColumnClass(_) => None,
     }
 }

@@ -161,6 +161,17 @@ fn must_fit(table: &Table, plan: &LogicalPlan) -> Result<()> {
     }
 }
 
+/// Takes all rows of a materialized view away, until it is filled anew.
+pub fn empty_materialized_view(ddl: &mut Ddl<'_>, id: ObjectId) -> Result<()> {
+    let Some(mut table) = ddl.txn.snapshot().catalog.table_by_id(id).cloned() else { return Ok(()) };
+    if let Some(of) = &mut table.materialized {
+        of.populated = false;
+    }
+    ddl.txn.put_object(id, Object::Table(table))?;
+    ddl.txn.truncate(id);
+    Ok(())
+}
+
 /// Takes the rows of materialized views away that come from these columns of a table, since those are gone for good.
 pub(super) fn forget_values(ddl: &mut Ddl<'_>, id: ObjectId, columns: &[usize]) -> Result<()> {
     let catalog = ddl.txn.snapshot().catalog.clone();

@@ -56,12 +56,12 @@ pub use grant::{Giving, grant};
 pub use in_full::names_in_full;
 pub use index::{create_index, reindex};
 pub use keeping::keeping;
-pub use materialized::{create_materialized_view, refresh_materialized_view, works};
+pub use materialized::{create_materialized_view, empty_materialized_view, refresh_materialized_view, works};
 pub use owned::{drop_owned, reassign_owned};
 pub use owner::{Owned, set_owner};
 pub use policy::{
-    create_masking_policy, create_tag, drop_masking_policy, drop_tag, must_fit_column, set_column_mask, set_tag_mask,
-    tag, use_tag,
+    create_masking_policy, create_tag, drop_masking_policy, drop_tag, must_be_allowed, must_fit_column,
+    set_column_mask, set_tag_mask, tag, use_tag,
 };
 pub use quarantine::{ACTOR as QUARANTINE_ACTOR, RULE as QUARANTINE_RULE, TIME as QUARANTINE_TIME};
 pub use rename::{rename, set_schema};

@@ -1,7 +1,8 @@
 //! Tags and masking policies.
 
 use super::super::context::Context;
-use super::super::parser::TagTarget;
+use super::super::lineage::tags;
+use super::super::parser::{NewTag, TagTarget};
 use super::super::planner::{Planner, parse_expression};
 use super::super::tables;
 use super::in_full::in_full;
@@ -12,27 +13,24 @@ use datafusion::common::DFSchema;
 use datafusion::sql::sqlparser::ast;
 
 /// Runs CREATE TAG.
-pub fn create_tag(
-    ddl: &mut Ddl<'_>,
-    name: &str,
-    or_replace: bool,
-    if_not_exists: bool,
-    allowed_values: Vec<String>,
-    comment: Option<String>,
-) -> Result<()> {
+pub fn create_tag(ddl: &mut Ddl<'_>, new: NewTag) -> Result<()> {
     ddl.txn.must_write("CREATE TAG")?;
     ddl.context.must_be_superuser("create tags")?;
-    check_name(name)?;
-    let there = ddl.txn.snapshot().catalog.tag(name).map(|(id, tag)| (id, tag.clone()));
+    let NewTag { name, or_replace, if_not_exists, allowed_values, comment, propagate, on_conflict } = new;
+    check_name(&name)?;
+    let there = ddl.txn.snapshot().catalog.tag(&name).map(|(id, tag)| (id, tag.clone()));
     match there {
         Some(_) if if_not_exists => {
-            skipping(ddl.context, "tag", name, true);
+            skipping(ddl.context, "tag", &name, true);
             Ok(())
         }
-        Some((id, old)) if or_replace => ddl.txn.put_object(id, Object::Tag(Tag { allowed_values, comment, ..old })),
+        Some((id, old)) if or_replace => {
+            let tag = Tag { allowed_values, comment, propagate, on_conflict, ..old };
+            ddl.txn.put_object(id, Object::Tag(tag))
+        }
         _ => {
-            let id = ddl.new_id();
-            let tag = Tag { name: name.to_owned(), allowed_values, mask: None, unmask: Vec::new(), comment };
+            let (id, mask, unmask) = (ddl.new_id(), None, Vec::new());
+            let tag = Tag { name, allowed_values, mask, unmask, comment, propagate, on_conflict };
             ddl.txn.put_object(id, Object::Tag(tag))
         }
     }
@@ -65,14 +63,15 @@ pub fn drop_tag(ddl: &mut Ddl<'_>, name: &str, if_exists: bool) -> Result<()> {
     let used = ddl.txn.snapshot().catalog.objects().find_map(|(_, object)| match object.as_ref() {
         Object::Table(t) => {
             let on_table = t.tags.iter().chain(t.columns.iter().flat_map(|c| &c.tags)).any(|u| u.tag == id);
-            on_table.then(|| t.name.clone())
+            on_table.then(|| format!("table {}", t.name))
         }
+        Object::Model(m) => m.tags.iter().any(|u| u.tag == id).then(|| format!("model {}", m.name)),
         _ => None,
     });
     match used {
-        Some(table) => {
-            Err(Error::new(Kind::Dependent, format!("cannot drop tag {name} because table {table} carries it"))
-                .with_hint("Use ALTER TABLE ... UNSET TAG first."))
+        Some(carrier) => {
+            Err(Error::new(Kind::Dependent, format!("cannot drop tag {name} because {carrier} carries it"))
+                .with_hint("Use ALTER TABLE or ALTER MODEL ... UNSET TAG first."))
         }
         None => {
             forget(ddl, id)?;
@@ -108,7 +107,9 @@ pub fn set_tag_mask(ddl: &mut Ddl<'_>, name: &str, policy: Option<&str>) -> Resu
             // A policy of another type would fail at every reading: said here instead.
             for (_, object) in ddl.txn.snapshot().catalog.class(Class::Relation) {
                 if let Object::Table(table) = object {
-                    for column in table.columns.iter().filter(|c| c.tags.iter().any(|u| u.tag == id)) {
+                    // What came with values and is of another type is hidden instead.
+                    let said = |u: &TagUse| u.tag == id && u.source != TagSource::Propagated;
+                    for column in table.columns.iter().filter(|c| c.tags.iter().any(said)) {
                         must_fit(&facts, &table.name, &column.name, &column.data_type)?;
                     }
                 }
@@ -146,18 +147,14 @@ pub fn use_tag(ddl: &mut Ddl<'_>, target: &TagTarget, name: &str, value: Option<
     let (schema, relation) = &target.relation;
     let (id, mut table) = ddl.own_table(schema.as_deref(), relation)?;
     let (tag_id, facts) = tag(ddl, name)?;
-    if let Some(value) = &value
-        && !facts.allowed_values.is_empty()
-        && !facts.allowed_values.contains(value)
-    {
-        return Err(Error::new(Kind::InvalidParameter, format!("value \"{value}\" is not allowed for tag \"{name}\""))
-            .with_hint(format!("Allowed values: {}.", facts.allowed_values.join(", "))));
+    if let Some(value) = &value {
+        must_be_allowed(&facts, value)?;
     }
     let policy = match facts.mask.and_then(|mask| ddl.txn.snapshot().catalog.get(mask).cloned()).as_deref() {
         Some(Object::MaskingPolicy(policy)) => Some(policy.clone()),
         _ => None,
     };
-    let tags = match &target.column {
+    let used = match &target.column {
         None => &mut table.tags,
         Some(column) => {
             let Some(at) = table.column_index(column) else {
@@ -172,11 +169,26 @@ pub fn use_tag(ddl: &mut Ddl<'_>, target: &TagTarget, name: &str, value: Option<
             &mut table.columns[at].tags
         }
     };
-    tags.retain(|u| u.tag != tag_id);
+    used.retain(|u| u.tag != tag_id);
     if let Some(value) = value {
-        tags.push(TagUse { tag: tag_id, value, source: TagSource::Manual, confidence: 1.0 });
+        used.push(TagUse { tag: tag_id, value, source: TagSource::Manual, confidence: 1.0 });
     }
-    ddl.txn.put_object(id, Object::Table(table))
+    let columns: Vec<String> = match &target.column {
+        Some(column) => vec![column.clone()],
+        None => table.columns.iter().map(|column| column.name.clone()).collect(),
+    };
+    ddl.txn.put_object(id, Object::Table(table))?;
+    tags::follow(ddl.txn, id, &columns);
+    Ok(())
+}
+
+/// Refuses a value that a tag does not have.
+pub fn must_be_allowed(tag: &Tag, value: &str) -> Result<()> {
+    if tag.allowed_values.is_empty() || tag.allowed_values.iter().any(|allowed| allowed == value) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::InvalidParameter, format!("value \"{value}\" is not allowed for tag \"{}\"", tag.name))
+        .with_hint(format!("Allowed values: {}.", tag.allowed_values.join(", "))))
 }
 
 /// Runs CREATE MASKING POLICY.

@@ -93,6 +93,7 @@ fn each_text(object: &mut Object, tell: &mut dyn FnMut(&mut String, bool)) {
         | Object::Comment(_)
         | Object::Enum(_)
         | Object::Classifier(_)
+        | Object::Erasure(_)
         | Object::QualityRun(_) => {}
     }
 }

@@ -3,7 +3,7 @@
 use super::super::context::Context;
 use super::super::dml::{Referring, Target, Work, rows};
 use super::super::lineage::{Noting, derived};
-use super::super::parser::{Beside, fold};
+use super::super::parser::{Beside, TagTarget, TagWithin, fold};
 use super::super::planner::{Planner, parse_expression};
 use super::super::rewrite::level;
 use super::super::run;
@@ -16,6 +16,7 @@ use super::foreign_key::add_foreign_key;
 use super::generated::check_generated;
 use super::in_full::in_full;
 use super::like::take_over;
+use super::policy::use_tag;
 use super::sequence::{number_column, set_default};
 use super::{Ddl, check_name, skipping};
 use crate::catalog::{
@@ -28,6 +29,8 @@ use datafusion::common::DFSchema;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::sqlparser::ast::{self, ColumnOption, GeneratedAs, TableConstraint};
 use futures::TryStreamExt;
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Runs CREATE TABLE; gives the rows of CREATE TABLE AS.
@@ -50,9 +53,12 @@ pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable, beside: &
         return Ok(create.query.map(|_| 0));
     }
     let grants = ddl.default_grants(ddl.context.role, &schema, DefaultsOf::Tables);
+    let place = (Some(schema.clone()), name.clone());
     let mut table = Table { on_commit, grants, ..Table::new(schema, name, ddl.context.role) };
     if let Some(query) = create.query {
-        return create_table_as(ddl, table, &create.columns, *query).await.map(Some);
+        let rows = create_table_as(ddl, table, &create.columns, *query).await?;
+        tag_all(ddl, &place, beside)?;
+        return Ok(Some(rows));
     }
     ddl.must_be_free(&table.schema, &table.name)?;
     let id = ddl.new_id();
@@ -78,7 +84,17 @@ pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable, beside: &
         add_foreign_key(ddl, id, &mut table, definition)?;
     }
     ddl.txn.put_object(id, Object::Table(table))?;
+    tag_all(ddl, &place, beside)?;
     Ok(None)
+}
+
+/// Puts the tags on a new table that its definition names.
+fn tag_all(ddl: &mut Ddl<'_>, place: &(Option<String>, String), beside: &Beside) -> Result<()> {
+    for TagWithin { column, tag, value } in &beside.created.tags {
+        let target = TagTarget { relation: place.clone(), column: column.clone() };
+        use_tag(ddl, &target, tag, Some(value.clone()))?;
+    }
+    Ok(())
 }
 
 /// What COMMIT does to a table of this schema.
@@ -193,7 +209,10 @@ pub(super) fn add_constraint(table: &mut Table, constraint: TableConstraint) -> 
             let nulls_equal = matches!(key.nulls_distinct, ast::NullsDistinctOption::NotDistinct);
             add_key(table, columns, key.name.as_ref().map(fold), false, nulls_equal)
         }
-        TableConstraint::Check(check) => add_check(table, check.name.as_ref().map(fold), None, check.expr.to_string()),
+        TableConstraint::Check(check) => {
+            let column = only_column(table, &check.expr);
+            add_check(table, check.name.as_ref().map(fold), column.as_deref(), check.expr.to_string())
+        }
         other => Err(Error::new(Kind::Unsupported, format!("constraint {other} is not supported"))),
     }
 }
@@ -236,6 +255,21 @@ fn add_key(
     }
     table.keys.push(KeyConstraint { name, columns, primary, nulls_equal, index: None });
     Ok(())
+}
+
+/// The column of a condition that looks at one column alone, after which PostgreSQL names the constraint.
+fn only_column(table: &Table, condition: &ast::Expr) -> Option<String> {
+    let mut columns = BTreeSet::new();
+    let _ = ast::visit_expressions(condition, |part| {
+        let name = match part {
+            ast::Expr::Identifier(name) => Some(name),
+            ast::Expr::CompoundIdentifier(names) => names.last(),
+            _ => None,
+        };
+        columns.extend(name.map(fold).filter(|name| table.column_index(name).is_some()));
+        ControlFlow::<()>::Continue(())
+    });
+    columns.pop_first().filter(|_| columns.is_empty())
 }
 
 fn add_check(table: &mut Table, name: Option<String>, column: Option<&str>, expression: String) -> Result<()> {

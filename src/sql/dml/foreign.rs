@@ -349,9 +349,14 @@ async fn follow(
         places.map(|place| batch.column(place).clone()).collect()
     };
     let manager = &work.context.database.manager;
-    let action = if new.is_some() { key.on_update } else { key.on_delete };
+    let action = match (new.is_some(), work.erases) {
+        (true, _) => key.on_update,
+        (false, Some(true)) if matches!(key.on_delete, Action::NoAction | Action::Restrict) => Action::Cascade,
+        (false, _) => key.on_delete,
+    };
     let values = columns_of(old);
-    if action == Action::NoAction && put_off(txn, child, key, (parent.id, false), &values)? {
+    // Whether a subject can be forgotten is said at once.
+    if action == Action::NoAction && work.erases.is_none() && put_off(txn, child, key, (parent.id, false), &values)? {
         return Ok(());
     }
     let kept = match new {
@@ -375,12 +380,19 @@ async fn follow(
     let child = table(txn, child)?;
     let found = referring(work, txn, parent, &child, key, &lost, action)?;
     let Some((_, first)) = found.first().copied() else { return Ok(()) };
+    if work.erases.is_some() {
+        work.context.must_own(child.table.owner, "table", &child.table.name)?;
+    }
     let ids: Vec<RowId> = found.iter().map(|(id, _)| *id).collect();
     let nulls = |column: usize| new_null_array(&child.table.columns[column].data_type.arrow(), ids.len());
     let set: Vec<ArrayRef> = match (action, new) {
         (Action::NoAction | Action::Restrict, _) => {
             let named = named_key(work, parent, &constraint.columns, &values, first);
-            return Err(still_referenced((&child, key), parent, &named));
+            let error = still_referenced((&child, key), parent, &named);
+            return Err(match work.erases {
+                Some(_) => error.with_hint("CASCADE erases the rows that refer to it as well."),
+                None => error,
+            });
         }
         (Action::Cascade, None) => return remove(work, txn, &child, &ids).await.map(drop),
         (Action::Cascade, Some(new)) => {

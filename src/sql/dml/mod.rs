@@ -31,6 +31,7 @@ mod update;
 mod upsert;
 pub mod with;
 
+pub use apply::remove;
 pub use assigned::other_than;
 pub use by_key::Change;
 pub use deferred::settle;
@@ -86,6 +87,8 @@ pub struct Work<'a> {
     pub kept: Option<Arc<KeptPlan>>,
     /// What quality rules did to its rows.
     pub rules: ruled::Kept,
+    /// Rows go since a subject is forgotten, and whether those that a foreign key would keep go, too.
+    pub(super) erases: Option<bool>,
     /// What it counts of the memory that it holds.
     held: held::Held,
 }
@@ -243,6 +246,7 @@ impl<'a> Work<'a> {
             again: Arc::default(),
             kept: None,
             rules: ruled::Kept::default(),
+            erases: None,
             held: held::Held::default(),
         }
     }
@@ -257,10 +261,15 @@ impl<'a> Work<'a> {
         Self { rules, ..self }
     }
 
+    /// The same work of a statement that forgets a subject. With `cascade` rows go that a foreign key would keep.
+    pub fn erasing(self, cascade: bool) -> Self {
+        Self { erases: Some(cascade), ..self }
+    }
+
     /// The same work in another context.
     pub fn within<'b>(&'b self, context: &'b Arc<Context>) -> Work<'b> {
         let (again, kept, rules) = (self.again.clone(), self.kept.clone(), self.rules.clone());
-        Work { context, state: self.state, again, kept, rules, held: self.held.clone() }
+        Work { context, state: self.state, again, kept, rules, erases: self.erases, held: self.held.clone() }
     }
 
     /// The table of this name, if the role may do `privilege` on it.

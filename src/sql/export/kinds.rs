@@ -5,10 +5,10 @@
 //! again.
 
 use crate::catalog::{
-    Argument, Catalog, CheckConstraint, Classifier, Column, ColumnClass, Comment, Domain, EnumType, Finding,
-    ForeignKey, Function, Grant, Index, KeyConstraint, MaskingPolicy, Materialized, MetricTest, Model, ModelVersion,
-    Object, Order, PlainIndex, QualityRule, QualityRun, Reference, RepairsOf, Role, RowPolicy, RuleTest, Schema,
-    Sequence, Source, Table, Tag, TagUse, TagVerdict, UniqueIndex, View,
+    Argument, Catalog, CheckConstraint, Classifier, Column, ColumnClass, Comment, Domain, EnumType, Erasure, Finding,
+    ForeignKey, Function, Grant, Index, KeyConstraint, MaskingPolicy, Materialized, MetricTest, Model, ModelUpdate,
+    ModelVersion, Object, Order, PlainIndex, QualityRule, QualityRun, Reference, RepairsOf, Role, RowPolicy, RuleTest,
+    Schema, Sequence, Source, Table, Tag, TagUse, TagVerdict, UniqueIndex, View,
 };
 use crate::crypto::{KeySource, MasterKey};
 use crate::sql::{Birth, Database};
@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 const RICH: &str = include_str!("../../../tests/damage/rich.sql");
 
 /// How many kinds there are.
-const KINDS: usize = 21;
+const KINDS: usize = 22;
 
 /// The number of an object's kind, and whether it is exported. Fields that are left out of an export stand with `_not`.
 fn kind(object: &Object) -> (usize, bool) {
@@ -99,7 +99,10 @@ fn kind(object: &Object) -> (usize, bool) {
             defaults.iter().flat_map(|defaults| &defaults.grants).for_each(grant);
             (4, true)
         }
-        Object::Tag(Tag { name: _, allowed_values: _, mask: _, unmask: _, comment: _ }) => (5, true),
+        Object::Tag(tag) => {
+            let Tag { name: _, allowed_values: _, mask: _, unmask: _, comment: _, propagate: _, on_conflict: _ } = tag;
+            (5, true)
+        }
         Object::MaskingPolicy(MaskingPolicy { name: _, argument: _, data_type: _, body: _, owner: _ }) => (6, true),
         Object::RowPolicy(policy) => {
             let RowPolicy { name: _, table: _, roles: _, using: _, check: _, permissive: _, command: _ } = policy;
@@ -117,7 +120,12 @@ fn kind(object: &Object) -> (usize, bool) {
                 trained_on: _,
                 // A number that is free again where all begins anew.
                 dropped: _not,
+                frozen: _,
+                guard: _,
+                updates,
+                tags,
             } = model;
+            tags.iter().for_each(tag_use);
             for version in versions {
                 let ModelVersion {
                     number: _,
@@ -131,8 +139,10 @@ fn kind(object: &Object) -> (usize, bool) {
                     seconds: _,
                     metrics: _,
                     created_ms: _,
+                    base: _,
                 } = version;
             }
+            for ModelUpdate { at_ms: _, version: _, made: _, metrics: _ } in updates {}
             grants.iter().for_each(grant);
             (8, true)
         }
@@ -237,6 +247,8 @@ fn kind(object: &Object) -> (usize, bool) {
             } = classifier;
             (20, true)
         }
+        // A line of erasures.jsonl: what was erased in this database is no fact of another.
+        Object::Erasure(Erasure { .. }) => (21, true),
     }
 }
 

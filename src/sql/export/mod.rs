@@ -7,6 +7,7 @@
 //! models/NAME.1.safetensors        the first version of a model: weights, and as texts beside them all that is known of it
 //! lineage.jsonl                    lineage as events of OpenLineage, one a line
 //! audit.jsonl                      the audit log, an entry a line
+//! erasures.jsonl                   certificates of erasures, one a line
 //! ```
 //!
 //! The export is one snapshot. Nothing of it is sealed: whoever may write it may read everything, and what is written
@@ -52,6 +53,8 @@ pub const SCRIPT: &str = "import.sql";
 const LINEAGE: &str = "lineage.jsonl";
 /// The audit log, an entry a line.
 const AUDIT: &str = "audit.jsonl";
+/// Certificates of erasures, one a line.
+const ERASURES: &str = "erasures.jsonl";
 
 /// What rows are written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -139,6 +142,7 @@ pub fn export(context: &Arc<Context>, state: &SessionState, to: &Path, format: F
     write_lines(&to.join(LINEAGE), functions::all_lineage_events(context)?)?;
     let line = |(number, entry)| json!({ "number": number, "entry": entry });
     write_lines(&to.join(AUDIT), audit.entries()?.into_iter().map(line).collect())?;
+    write_lines(&to.join(ERASURES), catalog.erasures().map(|(_, erasure)| json!(erasure)).collect())?;
     for folder in &folders {
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| named(folder, &error))?;
     }

@@ -5,7 +5,7 @@ use super::super::model_card::Card;
 use super::super::tables::Damage;
 use super::script::{Script, Versions, ident};
 use super::{Names, write_file};
-use crate::catalog::{Model, ObjectId};
+use crate::catalog::{Model, ModelGuard, ObjectId};
 use crate::error::{Kind, Result};
 use crate::models::to_safetensors;
 use crate::storage::FileId;
@@ -50,6 +50,17 @@ impl Script<'_> {
         if there && versions.last().is_some_and(|(last, _)| *last != model.deployed) {
             _ = writeln!(out, "ALTER MODEL {name} DEPLOY VERSION {};", model.deployed);
         }
+        if let Some(ModelGuard { metric, drop, on_guard }) = &model.guard {
+            let on_guard = on_guard.name();
+            _ = writeln!(
+                out,
+                "ALTER MODEL {name} SET OPTIONS (guard_metric = '{metric}', guard_drop = {drop}, on_guard = '{on_guard}');"
+            );
+        }
+        if model.frozen {
+            _ = writeln!(out, "ALTER MODEL {name} FREEZE;");
+        }
         self.grants(out, &model.grants, &format!("MODEL {name}"));
+        model.tags.iter().for_each(|used| self.tag_use(out, &format!("MODEL {name}"), used));
     }
 }

@@ -182,6 +182,7 @@ impl Script<'_> {
                 | Object::QualityRule(_)
                 | Object::QualityRun(_)
                 | Object::Classifier(_)
+                | Object::Erasure(_)
                 | Object::Comment(_),
                 _,
             ) => return None,

@@ -2,8 +2,8 @@
 
 use super::script::{Script, ident, literal, relation};
 use crate::catalog::{
-    Class, Classifier, Grant, MaskingPolicy, Object, ObjectId, PUBLIC, Role, RowPolicy, Schema, Table, Tag, TagSource,
-    TagUse, TagVerdict,
+    Class, Classifier, Grant, MaskingPolicy, Object, ObjectId, OnConflict, PUBLIC, Role, RowPolicy, Schema, Table, Tag,
+    TagSource, TagUse, TagVerdict,
 };
 use std::fmt::Write;
 
@@ -71,6 +71,14 @@ impl Script<'_> {
         if let Some(comment) = &tag.comment {
             options += &format!(" COMMENT = {}", literal(comment));
         }
+        if let Some(propagate) = tag.propagate {
+            options += &format!(" PROPAGATE = {}", propagate.words());
+        }
+        match &tag.on_conflict {
+            Some(OnConflict::Value(value)) => options += &format!(" ON_CONFLICT = {}", literal(value)),
+            Some(OnConflict::AllowedValuesSequence) => options += " ON_CONFLICT = ALLOWED_VALUES_SEQUENCE",
+            None => {}
+        }
         _ = writeln!(out, "CREATE TAG {}{options};", ident(&tag.name));
         if let Some(Object::MaskingPolicy(policy)) = tag.mask.and_then(|id| self.catalog().get(id)).map(AsRef::as_ref) {
             _ = writeln!(out, "ALTER TAG {} SET MASKING POLICY {};", ident(&tag.name), ident(&policy.name));
@@ -89,9 +97,10 @@ impl Script<'_> {
     /// Rights, tags, masks and row policies of a table.
     pub(super) fn guards(&self, out: &mut String, id: ObjectId, table: &Table) {
         let name = relation(&table.schema, &table.name);
-        table.tags.iter().for_each(|used| self.tag_use(out, &name, used));
+        let name_of = format!("TABLE {name}");
+        table.tags.iter().for_each(|used| self.tag_use(out, &name_of, used));
         for column in &table.columns {
-            let place = format!("{name} ALTER COLUMN {}", ident(&column.name));
+            let place = format!("TABLE {name} ALTER COLUMN {}", ident(&column.name));
             column.tags.iter().for_each(|used| self.tag_use(out, &place, used));
             column
                 .verdicts
@@ -100,7 +109,7 @@ impl Script<'_> {
             if let Some(Object::MaskingPolicy(policy)) =
                 column.mask.and_then(|id| self.catalog().get(id)).map(AsRef::as_ref)
             {
-                _ = writeln!(out, "ALTER TABLE {place} SET MASKING POLICY {};", ident(&policy.name));
+                _ = writeln!(out, "ALTER {place} SET MASKING POLICY {};", ident(&policy.name));
             }
         }
         self.grants(out, &table.grants, &format!("TABLE {name}"));
@@ -120,11 +129,11 @@ impl Script<'_> {
     }
 
     /// What a person said; what the classifier suggested an inventory suggests again.
-    fn tag_use(&self, out: &mut String, place: &str, used: &TagUse) {
+    pub(super) fn tag_use(&self, out: &mut String, place: &str, used: &TagUse) {
         if let Some(Object::Tag(tag)) = self.catalog().get(used.tag).map(AsRef::as_ref)
             && used.source != TagSource::Classifier
         {
-            _ = writeln!(out, "ALTER TABLE {place} SET TAG {} = {};", ident(&tag.name), literal(&used.value));
+            _ = writeln!(out, "ALTER {place} SET TAG {} = {};", ident(&tag.name), literal(&used.value));
         }
     }
 
@@ -210,6 +219,7 @@ impl Script<'_> {
             | Object::Finding(_)
             | Object::QualityRule(_)
             | Object::QualityRun(_)
+            | Object::Erasure(_)
             | Object::ColumnClass(_) => return,
         };
         _ = writeln!(out, "ALTER {what} {name} OWNER TO {};", self.name_of(owner));

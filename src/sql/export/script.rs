@@ -372,6 +372,7 @@ fn is_of_session(catalog: &Catalog, object: &Object) -> bool {
         | Object::Tag(_)
         | Object::MaskingPolicy(_)
         | Object::Classifier(_)
+        | Object::Erasure(_)
         | Object::Model(_)
         | Object::Source(_)
         | Object::Finding(_) => false,

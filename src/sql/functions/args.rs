@@ -1,11 +1,11 @@
 //! Arguments of functions as plain values.
 
-use super::super::values::array_elements;
+use super::super::values::{array_elements, interval};
 use super::ROW_OF;
 use crate::error::{Error, Kind, Result};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StructArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, IntervalMonthDayNano, Schema};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 use std::sync::Arc;
@@ -97,6 +97,28 @@ pub fn text(args: &[Expr], n: usize, what: &str) -> Result<Option<String>> {
         },
         Some(_) => Err(Error::new(Kind::Unsupported, format!("{what} must be a constant here"))),
     }
+}
+
+/// The n-th argument of a table function as a length of time, in microseconds; a month has 30 days.
+pub fn length(args: &[Expr], n: usize, what: &str) -> Result<Option<i64>> {
+    let given = match args.get(n) {
+        Some(Expr::Literal(ScalarValue::IntervalMonthDayNano(length), _)) => *length,
+        _ => match text(args, n, what)? {
+            None => None,
+            Some(text) => Some(interval(&text).ok_or_else(|| {
+                Error::new(Kind::InvalidText, format!("invalid input syntax for type interval: \"{text}\""))
+            })?),
+        },
+    };
+    let in_microseconds = |length: IntervalMonthDayNano| {
+        let days = i128::from(length.months) * 30 + i128::from(length.days);
+        let microseconds = days * 86_400_000_000 + i128::from(length.nanoseconds) / 1000;
+        i64::try_from(microseconds)
+            .ok()
+            .filter(|length| *length >= 0)
+            .ok_or_else(|| Error::new(Kind::InvalidParameter, format!("{what} must be a length of time from 0 on")))
+    };
+    given.map(in_microseconds).transpose()
 }
 
 /// The n-th argument of a table function as a text that must be given.

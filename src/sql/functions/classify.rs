@@ -1,7 +1,9 @@
-//! CLASSIFY, CLASSIFY_DETAIL, EMBED, SIMILARITY: texts through the built-in encoder.
+//! CLASSIFY, CLASSIFY_DETAIL, EMBED, SIMILARITY: texts through the built-in encoder, or a text classifier of one's own.
 
 use super::super::context::Context;
 use super::args;
+use super::classify_options::Options;
+use super::classify_trained;
 use super::udf::{Udf, any_of};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
@@ -48,49 +50,12 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
     })
 }
 
-struct Answer {
-    label: String,
-    detail: Value,
-}
-
-/// What CLASSIFY's third argument may say.
-#[derive(Default)]
-struct Options {
-    description: Option<String>,
-    examples: Vec<(String, String)>,
-    min_confidence: f64,
-}
-
-impl Options {
-    fn read(text: &str) -> Result<Self> {
-        let invalid = |what: &str| Error::new(Kind::InvalidParameter, format!("options of CLASSIFY: {what}"));
-        let value = args::json(text, "options of CLASSIFY", Kind::InvalidParameter)?;
-        let Value::Object(map) = value else { return Err(invalid("not a JSON object")) };
-        let mut options = Self::default();
-        for (name, value) in map {
-            match (name.as_str(), value) {
-                ("task_description", Value::String(text)) => options.description = Some(text),
-                ("min_confidence", value) => {
-                    options.min_confidence = value.as_f64().ok_or_else(|| invalid("min_confidence is not a number"))?;
-                }
-                ("examples", Value::Array(examples)) => {
-                    for example in examples {
-                        let get = |key: &str| example.get(key).and_then(Value::as_str).map(str::to_owned);
-                        let label = get("label").or_else(|| {
-                            example.get("labels").and_then(|l| l.get(0)).and_then(Value::as_str).map(str::to_owned)
-                        });
-                        match (get("input"), label) {
-                            (Some(input), Some(label)) => options.examples.push((input, label)),
-                            _ => return Err(invalid("an example needs input and label")),
-                        }
-                    }
-                }
-                ("output_mode", Value::String(mode)) if mode == "single" => {}
-                (other, _) => return Err(invalid(&format!("\"{other}\" is unknown or has a value it cannot have"))),
-            }
-        }
-        Ok(options)
-    }
+/// What is said of one text.
+pub struct Answer {
+    /// Its label.
+    pub label: String,
+    /// What CLASSIFY_DETAIL says.
+    pub detail: Value,
 }
 
 fn answers(context: &Context, args: &[ArrayRef], rows: usize) -> Result<Vec<Option<Answer>>> {
@@ -103,21 +68,27 @@ fn answers(context: &Context, args: &[ArrayRef], rows: usize) -> Result<Vec<Opti
     let Some(labels) = args.get(1) else {
         return Ok(inputs.iter().map(|text| text.map(semantic_type)).collect());
     };
-    let options = args.get(2).map(args::texts).transpose()?;
     // Rows with the same labels and options share one classifier; in practice that is all of them.
-    let mut groups: HashMap<(Vec<String>, String), Vec<usize>> = HashMap::new();
+    let mut groups: HashMap<(Option<Vec<String>>, String), Vec<usize>> = HashMap::new();
     for row in 0..rows {
-        let Some(list) = args::text_list(labels, row)? else { continue };
-        if inputs.is_valid(row) && options.as_ref().is_none_or(|options| options.is_valid(row)) {
-            let said = options.as_ref().map_or("{}", |options| options.value(row));
-            groups.entry((list, said.to_owned())).or_default().push(row);
+        if inputs.is_valid(row)
+            && let Some(asked) = asked(labels, args.get(2), row)?
+        {
+            groups.entry(asked).or_default().push(row);
         }
     }
-    let encoder = Encoder::builtin()?;
     let cancel = || context.cancel.is_cancelled();
     let mut answers: Vec<Option<Answer>> = (0..rows).map(|_| None).collect();
     for ((labels, said), members) in groups {
         let options = Options::read(&said)?;
+        let texts: Vec<&str> = members.iter().map(|&row| inputs.value(row)).collect();
+        if let Some(reference) = &options.model {
+            let said =
+                classify_trained::answers(context, reference, labels.as_deref(), &texts, options.min_confidence)?;
+            members.iter().zip(said).for_each(|(&row, said)| answers[row] = said);
+            continue;
+        }
+        let Some(labels) = labels else { continue };
         let examples = options
             .examples
             .iter()
@@ -129,13 +100,39 @@ fn answers(context: &Context, args: &[ArrayRef], rows: usize) -> Result<Vec<Opti
                 )),
             })
             .collect::<Result<Vec<_>>>()?;
+        let encoder = Encoder::builtin()?;
         let classifier = ZeroShot::new(encoder, &labels, options.description.as_deref(), &examples, &cancel)?;
-        let texts: Vec<&str> = members.iter().map(|&row| inputs.value(row)).collect();
         for (&row, verdict) in members.iter().zip(classifier.classify(&texts, &cancel)?) {
             answers[row] = answer(&labels, &verdict, options.min_confidence);
         }
     }
     Ok(answers)
+}
+
+/// Labels and options of a row's call. With a model of one's own there need be no labels: the second argument may be the options.
+/// None where an argument is NULL.
+fn asked(labels: &ArrayRef, options: Option<&ArrayRef>, row: usize) -> Result<Option<(Option<Vec<String>>, String)>> {
+    let is_text = matches!(labels.data_type(), DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8);
+    if options.is_none() && is_text && labels.is_valid(row) {
+        let second = args::texts(&labels.slice(row, 1))?;
+        if Options::are_in(second.value(0)) {
+            return match Options::read(second.value(0))?.model {
+                Some(_) => Ok(Some((None, second.value(0).to_owned()))),
+                None => Err(Error::new(Kind::InvalidParameter, "CLASSIFY without labels needs the option model")
+                    .with_hint("Write CLASSIFY(text, ARRAY['a', 'b']), or CLASSIFY(text, '{\"model\": \"m\"}').")),
+            };
+        }
+    }
+    let list = args::text_list(labels, row)?;
+    let said = match options {
+        Some(options) if options.is_null(row) => return Ok(None),
+        Some(options) => args::texts(&options.slice(row, 1))?.value(0).to_owned(),
+        None => "{}".to_owned(),
+    };
+    match list {
+        Some(_) => Ok(Some((list, said))),
+        None => Ok(Options::read(&said)?.model.map(|_| (None, said))),
+    }
 }
 
 fn answer(labels: &[String], verdict: &Verdict, min_confidence: f64) -> Option<Answer> {

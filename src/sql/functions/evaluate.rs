@@ -7,6 +7,7 @@ use super::super::planner::Planner;
 use super::super::query_rows::QueryRows;
 use super::super::system::rows::{Cell, RowsTable, column};
 use super::args;
+use crate::catalog::ModelUpdate;
 use crate::error::Result;
 use crate::models::Metric;
 use arrow::datatypes::{DataType, Field};
@@ -29,7 +30,8 @@ pub fn evaluate(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TablePr
             Some(query) => {
                 let state = context.database.state();
                 let plan = Planner::new(&context, &state).relation_of(parser::query(query)?, &[])?;
-                model.evaluate(&mut QueryRows::new(&context, state, plan)?)?
+                let cancel = || context.cancel.is_cancelled();
+                model.evaluate(&mut QueryRows::new(&context, state, plan)?, &cancel)?
             }
         };
         Ok(measured
@@ -62,6 +64,49 @@ pub fn feature_importance(args: &[Expr], context: &Arc<Context>) -> Result<Arc<d
             .map(|(name, worth)| vec![Cell::text(name.clone()), Cell::Float(Some(*worth))])
             .collect())
     }))
+}
+
+/// `MODEL_METRICS(model [, since])`: how well the rows of updates were predicted before the model learnt from them.
+pub fn model_metrics(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
+    let reference = args::must_text(args, 0, "the model's name")?;
+    let since_us = args::length(args, 1, "since")?.unwrap_or(DAY_US);
+    models::resolve(context, &reference)?;
+    let context = context.clone();
+    Ok(RowsTable::make(progress(), move || {
+        let (_, model, version) = models::resolve(&context, &reference)?;
+        // Of `name@version` that version alone, of `name` all.
+        let one = reference.contains('@').then_some(version.number);
+        let from_us = chrono::Utc::now().timestamp_micros().saturating_sub(since_us);
+        let is_asked = |update: &&ModelUpdate| {
+            update.at_ms.saturating_mul(1000) >= from_us && one.is_none_or(|one| update.version == one)
+        };
+        let rows = model.updates.iter().filter(is_asked).flat_map(|update| {
+            update.metrics.iter().map(|(metric, _, value, n)| {
+                vec![
+                    Cell::Int(Some(update.at_ms * 1000)),
+                    Cell::Int(Some(i64::from(update.version))),
+                    Cell::text(metric),
+                    Cell::Float(Some(*value)),
+                    Cell::Int(Some(*n as i64)),
+                ]
+            })
+        });
+        Ok(rows.collect())
+    }))
+}
+
+/// Microseconds of a day.
+pub const DAY_US: i64 = 86_400_000_000;
+
+/// Columns of MODEL_METRICS.
+pub fn progress() -> Vec<Field> {
+    vec![
+        column("at", super::super::system::rows::timestamp()),
+        column("version", DataType::Int32),
+        column("metric", DataType::Utf8),
+        column("value", DataType::Float64),
+        column("window_rows", DataType::Int64),
+    ]
 }
 
 /// Columns of EVALUATE.

@@ -8,11 +8,15 @@ mod args;
 mod audit;
 mod called;
 mod classify;
+mod classify_options;
+mod classify_trained;
 mod domain;
+mod drift;
 mod enumeration;
 mod evaluate;
 mod lineage;
 mod lineage_events;
+mod linkage;
 mod masks;
 mod model_rows;
 mod notify;
@@ -29,6 +33,7 @@ mod search;
 pub mod sequence;
 mod session_info;
 mod sleep;
+mod suggest_labels;
 mod udf;
 
 pub use called::{ARGUMENT, CALLED, GIVEN, called_name};
@@ -127,11 +132,16 @@ pub fn reads_by_name(name: &str, context: &Arc<Context>) -> bool {
         "text_search",
         "evaluate",
         "feature_importance",
+        "model_metrics",
+        "drift",
         "quality_report",
         "classify_table",
         "repair_plan",
+        "dedupe",
+        "match",
         "quality_failures",
         "suggest_rules",
+        "suggest_labels",
         "profile",
         "inventory",
         "tag_references",
@@ -216,11 +226,16 @@ pub fn table(name: &str, args: &[Expr], context: &Arc<Context>) -> Result<Option
         "search" | "text_search" => search::search(args, context)?,
         "evaluate" => evaluate::evaluate(args, context)?,
         "feature_importance" => evaluate::feature_importance(args, context)?,
+        "model_metrics" => evaluate::model_metrics(args, context)?,
+        "drift" => drift::drift(args, context)?,
         "quality_report" => quality::report(args, context)?,
         "quality_failures" => rules::failures(args, context)?,
         "suggest_rules" => rules::suggest(args, context)?,
+        "suggest_labels" => suggest_labels::table(args, context)?,
         "classify_table" => relation::classify_table(args, context)?,
         "repair_plan" => repair::plan(args, context)?,
+        "dedupe" => linkage::dedupe(args, context)?,
+        "match" => linkage::matches(args, context)?,
         "profile" => relation::profile(args, context)?,
         "inventory" => relation::inventory(args, context)?,
         "tag_references" => relation::tag_references(args, context)?,
@@ -235,6 +250,21 @@ pub fn table(name: &str, args: &[Expr], context: &Arc<Context>) -> Result<Option
     Ok(Some(table))
 }
 
+/// Names of the arguments of a table function that may be called by them.
+pub fn argument_names(name: &str) -> Option<&'static [&'static str]> {
+    Some(match bare(name) {
+        "dedupe" | "repair_plan" | "classify_table" => &["relation", "options"],
+        "match" => &["left", "right", "options"],
+        "quality_failures" => &["relation", "rule", "n"],
+        "quality_report" | "suggest_rules" | "profile" => &["relation"],
+        "effective_policy" => &["relation", "role"],
+        "lineage" => &["object", "column_name", "direction", "depth"],
+        "impact" => &["object", "column_name"],
+        "inventory" => &["domain", "structure", "search"],
+        _ => return None,
+    })
+}
+
 /// The columns of a table function whose arguments are not known yet, as a relation without rows; none if they are known, or
 /// if it is not one of ours. Parameters hear which types they have.
 pub fn described(name: &str, args: &[Expr], context: &Arc<Context>) -> Option<Arc<dyn TableProvider>> {
@@ -247,11 +277,16 @@ pub fn described(name: &str, args: &[Expr], context: &Arc<Context>) -> Option<Ar
         "search" | "text_search" => search::columns(),
         "evaluate" => evaluate::measures(),
         "feature_importance" => evaluate::importances(),
+        "model_metrics" => evaluate::progress(),
+        "drift" => drift::columns(),
         "quality_report" => super::system::report_columns(),
         "quality_failures" => super::quality::failure_columns(),
         "suggest_rules" => super::quality::suggestion_columns(),
+        "suggest_labels" => suggest_labels::columns(),
         "classify_table" => super::classification::classified_columns(),
         "repair_plan" => super::repair::plan_columns(),
+        "dedupe" => super::linkage::dedupe_columns(),
+        "match" => super::linkage::match_columns(),
         "profile" => relation::profile_columns(context)?,
         "inventory" => super::system::asset_columns(),
         "tag_references" => super::system::reference_columns(),
@@ -262,9 +297,11 @@ pub fn described(name: &str, args: &[Expr], context: &Arc<Context>) -> Option<Ar
         _ => return None,
     };
     for (at, arg) in args.iter().enumerate() {
-        let count = at == 2 && matches!(name, "search" | "text_search" | "quality_failures");
+        let count = at == 2 && matches!(name, "search" | "text_search" | "quality_failures" | "suggest_labels");
         let count = count || at == 3 && name == "lineage";
-        context.params.note(&parameters::of_type(arg.clone(), if count { &SqlType::Int4 } else { &SqlType::Text }));
+        let length = at == 1 && name == "model_metrics" || at == 2 && name == "drift";
+        let sql_type = if length { &SqlType::Interval } else { &SqlType::Text };
+        context.params.note(&parameters::of_type(arg.clone(), if count { &SqlType::Int4 } else { sql_type }));
     }
     Some(super::system::rows::RowsTable::make(columns, || Ok(Vec::new())))
 }

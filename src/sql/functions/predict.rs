@@ -7,7 +7,7 @@ use super::model_rows;
 use super::udf::{Udf, any_of};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
-use crate::models::{TabularModel, Trained};
+use crate::models::Trained;
 use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field};
 use datafusion::logical_expr::ScalarUDF;
@@ -22,7 +22,8 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
         "predict" => Udf::make(name, any_of(&[2]), Field::new(name, DataType::Float64, true), move |args, rows| {
             let mut answers: Vec<Option<f64>> = vec![None; rows];
             each(&context, "PREDICT", (args, rows), &mut |_, model, batch, members| {
-                members.iter().zip(model.predict(batch)?).for_each(|(&row, said)| answers[row] = Some(said));
+                let said = model.predict(batch, &|| context.cancel.is_cancelled())?;
+                members.iter().zip(said).for_each(|(&row, said)| answers[row] = said);
                 Ok(())
             })?;
             Ok(Arc::new(Float64Array::from(answers)) as ArrayRef)
@@ -30,8 +31,8 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
         "predict_label" => Udf::make(name, any_of(&[2]), Field::new(name, DataType::Utf8, true), move |args, rows| {
             let mut answers: Vec<Option<String>> = vec![None; rows];
             each(&context, "PREDICT_LABEL", (args, rows), &mut |reference, model, batch, members| {
-                let said = of_classes(reference, model)?.predict_label(batch)?;
-                members.iter().zip(said).for_each(|(&row, said)| answers[row] = Some(said));
+                let said = labels(&context, reference, model, batch)?;
+                members.iter().zip(said).for_each(|(&row, said)| answers[row] = said);
                 Ok(())
             })?;
             Ok(Arc::new(StringArray::from(answers)) as ArrayRef)
@@ -39,10 +40,10 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
         "predict_proba" => Udf::make(name, any_of(&[2]), SqlType::Jsonb.field(name), move |args, rows| {
             let mut answers: Vec<Option<String>> = vec![None; rows];
             each(&context, "PREDICT_PROBA", (args, rows), &mut |reference, model, batch, members| {
-                let (names, probabilities) = of_classes(reference, model)?.predict_proba(batch)?;
-                for (&row, said) in members.iter().zip(probabilities.chunks_exact(names.len().max(1))) {
-                    let said: Map<String, Value> =
-                        names.iter().cloned().zip(said.iter().map(|p| json!(rounded(*p)))).collect();
+                let (names, said) = probabilities(&context, reference, model, batch)?;
+                for (&row, said) in members.iter().zip(said) {
+                    let Some(said) = said else { continue };
+                    let said: Map<String, Value> = names.iter().cloned().zip(said.iter().map(|p| json!(p))).collect();
                     answers[row] = Some(Value::Object(said).to_string());
                 }
                 Ok(())
@@ -53,20 +54,42 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
     })
 }
 
-/// A probability in six places, which is what a float tells of it.
-fn rounded(probability: f32) -> f64 {
-    (f64::from(probability) * 1e6).round() / 1e6
+/// The class of each row, by a model that has classes; none where there is no text to classify.
+fn labels(context: &Context, reference: &str, model: &Trained, batch: &RecordBatch) -> Result<Vec<Option<String>>> {
+    match model {
+        Trained::Tabular(model) => Ok(model.predict_label(batch)?.into_iter().map(Some).collect()),
+        Trained::Text(model) => model.predict_label(batch, &|| context.cancel.is_cancelled()),
+        other => Err(no_classes(reference, other)),
+    }
 }
 
-/// The model, which must be one over rows: of a click model PREDICT gives the probability.
-fn of_classes<'a>(reference: &str, model: &'a Trained) -> Result<&'a TabularModel> {
+/// The names of a model's classes and how probable each is for each row.
+type Probabilities<'a> = (&'a [String], Vec<Option<Vec<f64>>>);
+
+fn probabilities<'a>(
+    context: &Context,
+    reference: &str,
+    model: &'a Trained,
+    batch: &RecordBatch,
+) -> Result<Probabilities<'a>> {
     match model {
-        Trained::Tabular(model) => Ok(model),
-        other => {
-            let error = models::wrong_type(reference, other, "one of classes");
-            Err(error.with_hint("PREDICT and PREDICT_CTR give its probability."))
+        Trained::Tabular(model) => {
+            let (names, said) = model.predict_proba(batch)?;
+            Ok((names, said.chunks_exact(names.len().max(1)).map(|row| Some(row.to_vec())).collect()))
         }
+        Trained::Text(model) => {
+            let said = model.predict_proba(batch, &|| context.cancel.is_cancelled())?;
+            let doubles = |row: Vec<f32>| row.into_iter().map(f64::from).collect();
+            Ok((model.labels(), said.into_iter().map(|row| row.map(doubles)).collect()))
+        }
+        other => Err(no_classes(reference, other)),
     }
+}
+
+/// Of a click model PREDICT gives the probability.
+fn no_classes(reference: &str, model: &Trained) -> Error {
+    let error = models::wrong_type(reference, model, "one of classes");
+    error.with_hint("PREDICT and PREDICT_CTR give its probability.")
 }
 
 /// What is done with a model, the rows that it is asked about, and their places.

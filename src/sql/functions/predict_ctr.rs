@@ -31,7 +31,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
                 for (reference, model, batch, members) in requests(&context, args, rows)? {
                     context.cancel.check()?;
                     for (&row, probability) in members.iter().zip(ctr_of(&reference, &model)?.predict(&batch)?) {
-                        answers[row] = Some(f64::from(probability));
+                        answers[row] = Some(probability);
                     }
                 }
                 Ok(Arc::new(Float64Array::from(answers)) as ArrayRef)

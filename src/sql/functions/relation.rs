@@ -117,11 +117,20 @@ pub fn inventory(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableP
     }))
 }
 
-/// `tag_references(relation)`.
+/// `tag_references(object)`: of a table, a view or a model.
 pub fn tag_references(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
     let written = args::must_text(args, 0, "the relation's name")?;
-    must_get_table(context, &written)?;
+    let catalog = &context.snapshot.catalog;
     let asset = asset_name(context, &written);
+    let relation = asset.split_once('.').and_then(|(schema, name)| catalog.relation(schema, name));
+    let asset = match relation {
+        Some((_, Object::View(_))) => asset,
+        None if catalog.model(&written).is_some() => written,
+        _ => {
+            must_get_table(context, &written)?;
+            asset
+        }
+    };
     let context = context.clone();
     Ok(RowsTable::make(system::reference_columns(), move || {
         let rows = system::reference_rows(&context)?;

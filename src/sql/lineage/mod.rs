@@ -8,6 +8,7 @@ mod derived;
 mod expression;
 mod graph;
 mod note;
+pub mod tags;
 mod told;
 
 pub use derived::{Derived, VIEW, derived, origins};

@@ -2,6 +2,7 @@
 
 use super::super::context::Context;
 use super::derived::{Derived, Source, Sources};
+use super::tags;
 use crate::catalog::{Catalog, Edge, Flow, FlowKind, Influence, LineageChange, Object, ObjectId, Place, is_temporary};
 use crate::txn::{Lineage, Transaction};
 use std::collections::{BTreeMap, BTreeSet};
@@ -81,6 +82,11 @@ impl Noting {
         self.look_through(&txn.snapshot().catalog, &txn.snapshot().lineage);
         if self.edges.is_empty() {
             return;
+        }
+        if matches!(self.kind, FlowKind::SelectInto | FlowKind::Insert | FlowKind::Update | FlowKind::Merge) {
+            let direct = self.edges.iter().filter(|(_, influence)| influence.is_direct());
+            let ways = direct.map(|((from, from_column, column), _)| (from, from_column.as_deref(), column.as_deref()));
+            tags::moved(txn, self.to, ways);
         }
         let edge = |((from, from_column, column), influence)| Edge { from, from_column, column, influence };
         let now = chrono::Utc::now().timestamp_millis();

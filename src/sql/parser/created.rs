@@ -1,11 +1,13 @@
 //! What CREATE TABLE and CREATE VIEW say that sqlparser does not read, taken out among the tokens or written in other words.
 //!
 //! * `CREATE UNLOGGED TABLE`: the word goes, and a notice says so.
+//! * `CREATE TABLE t (a int WITH TAG (k = 'v')) WITH TAG (k = 'v')`: tags of columns and of the table.
 //! * `CREATE TABLE t (a, b) AS query`: the names of the columns are kept beside.
 //! * `CREATE RECURSIVE VIEW v (a) AS query` is `CREATE VIEW v (a) AS WITH RECURSIVE v (a) AS (query) SELECT a FROM v`.
 //! * `CREATE VIEW v WITH (security_barrier) AS query`: options without a value are true.
 //! * `CREATE VIEW v AS query WITH LOCAL CHECK OPTION` is `CREATE VIEW v WITH (check_option = local) AS query`.
 
+use super::tag::{self, TagWithin};
 use super::tokens::keyword_at;
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{ColumnDef, DataType, Ident};
@@ -18,6 +20,8 @@ use std::ops::Range;
 pub struct Taken {
     /// `UNLOGGED`
     pub unlogged: bool,
+    /// `WITH TAG (...)`
+    pub tags: Vec<TagWithin>,
     /// The names of a table's columns that its query gives.
     columns: Vec<Ident>,
 }
@@ -43,7 +47,10 @@ pub fn spell(tokens: &mut Vec<TokenWithSpan>) -> Result<Taken> {
     }
     let kind = (1..6).find(|at| matches!(keyword_at(tokens, *at), Some(Keyword::TABLE | Keyword::VIEW)));
     match kind.map(|at| (at, keyword_at(tokens, at))) {
-        Some((at, Some(Keyword::TABLE))) => taken.columns = columns(tokens, at + 1),
+        Some((at, Some(Keyword::TABLE))) => {
+            taken.tags = tag::within(tokens)?;
+            taken.columns = columns(tokens, at + 1);
+        }
         Some((at, Some(Keyword::VIEW))) => {
             check_option(tokens, at)?;
             recursive(tokens, at)?;

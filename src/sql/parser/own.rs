@@ -5,13 +5,16 @@ use super::classify::{self, ClassifyWords};
 use super::copy::{self, Copy};
 use super::cursor::{self, Cursor};
 use super::define::{self, Define};
+use super::forget::{self, ForgetWords};
 use super::grant;
 use super::kept::{self, Kept};
+use super::model::{self, ModelWords};
 use super::operate::{self, Operate};
 use super::repair::{self, RepairWords};
 use super::role;
 use super::rule::{self, RuleWords};
 use super::sequence;
+use super::tag::{self, NewTag};
 use super::upkeep::{self, Upkeep};
 use super::words::Words;
 use crate::catalog::{DefaultsOf, Privilege, SqlType};
@@ -49,16 +52,12 @@ pub enum Own {
     DeployModel { name: String, version: Option<u32> },
     /// `ALTER MODEL ... RENAME TO`
     RenameModel { name: String, to: String },
+    /// What becomes of a trained model
+    Model(ModelWords),
     /// `DROP MODEL`; with a version that one alone
     DropModel { name: String, if_exists: bool, version: Option<u32> },
     /// `CREATE TAG`
-    CreateTag {
-        name: String,
-        or_replace: bool,
-        if_not_exists: bool,
-        allowed_values: Vec<String>,
-        comment: Option<String>,
-    },
+    CreateTag(NewTag),
     /// `DROP TAG`
     DropTag { name: String, if_exists: bool },
     /// `ALTER TAG ... SET MASKING POLICY`; none means UNSET
@@ -71,6 +70,8 @@ pub enum Own {
     ColumnClass { table: Relation, column: String, class: Option<String> },
     /// `ALTER TABLE ... ERASE CLASS`
     EraseClass { table: Relation, class: String },
+    /// `ALTER MODEL ... SET TAG`; no value means UNSET
+    ModelTag { name: String, tag: String, value: Option<String> },
     /// `CREATE MASKING POLICY`
     CreateMaskingPolicy { name: String, or_replace: bool, argument: String, data_type: SqlType, body: String },
     /// `DROP MASKING POLICY`
@@ -115,6 +116,8 @@ pub enum Own {
     Classify(ClassifyWords),
     /// `REPAIR TABLE`, `UNDO REPAIR`
     Repair(RepairWords),
+    /// `FORGET SUBJECT`
+    Forget(ForgetWords),
     /// `ALTER SYSTEM ROTATE ENCRYPTION KEY`
     RotateKey,
 }
@@ -240,6 +243,9 @@ pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
     if let Some(repair) = repair::parse(words)? {
         return Ok(Some(Own::Repair(repair)));
     }
+    if let Some(forget) = forget::parse(words)? {
+        return Ok(Some(Own::Forget(forget)));
+    }
     let first = words.peek(0).unwrap_or_default();
     match first.as_str() {
         "CREATE" => create(words, text),
@@ -352,7 +358,7 @@ fn create(words: &mut Words, text: &str) -> Result<Option<Own>> {
             super::read_back(&mut query)?;
             Own::CreateModel { name, or_replace: replace, if_not_exists, options, query }
         }
-        "TAG" => create_tag(words, replace)?,
+        "TAG" => Own::CreateTag(tag::create(words, replace)?),
         "MASKING" => create_masking_policy(words, replace, text)?,
         _ => {
             let if_not_exists = words.take(&["IF", "NOT", "EXISTS"]);
@@ -360,26 +366,6 @@ fn create(words: &mut Words, text: &str) -> Result<Option<Own>> {
             Own::CreateRole { name, if_not_exists, login: object == "USER", options: role::options(words)? }
         }
     }))
-}
-
-fn create_tag(words: &mut Words, or_replace: bool) -> Result<Own> {
-    let if_not_exists = words.take(&["IF", "NOT", "EXISTS"]);
-    let name = words.name()?;
-    let mut allowed_values = Vec::new();
-    let mut comment = None;
-    loop {
-        if words.take(&["ALLOWED_VALUES"]) {
-            allowed_values.push(words.string()?);
-            while words.token(&Token::Comma) {
-                allowed_values.push(words.string()?);
-            }
-        } else if words.take(&["COMMENT"]) {
-            words.token(&Token::Eq);
-            comment = Some(words.string()?);
-        } else {
-            return Ok(Own::CreateTag { name, or_replace, if_not_exists, allowed_values, comment });
-        }
-    }
 }
 
 fn create_masking_policy(words: &mut Words, or_replace: bool, text: &str) -> Result<Own> {
@@ -417,6 +403,12 @@ fn alter(words: &mut Words) -> Result<Option<Own>> {
         }
         if words.take(&["RENAME", "TO"]) {
             return Ok(Some(Own::RenameModel { name, to: words.name()? }));
+        }
+        if let Some((tag, value)) = tag::set_or_unset(words)? {
+            return Ok(Some(Own::ModelTag { name, tag, value }));
+        }
+        if let Some(words) = model::alter(words, &name)? {
+            return Ok(Some(Own::Model(words)));
         }
         words.expect(&["DEPLOY", "VERSION"])?;
         return Ok(Some(Own::DeployModel { name, version: Some(version(words)?) }));

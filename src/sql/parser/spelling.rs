@@ -87,6 +87,7 @@ pub fn take_out(mut tokens: Vec<TokenWithSpan>) -> Result<(Vec<TokenWithSpan>, B
             let at = tokens.iter().position(|token| !is_blank(token));
             at.into_iter().for_each(|at| tokens[at].token = Token::make_keyword("ROLLBACK"));
         }
+        Some(Keyword::RESET) => reset_zone(&mut tokens),
         Some(Keyword::INSERT) => overridden(&mut tokens, &mut beside),
         _ => {}
     }
@@ -96,7 +97,7 @@ pub fn take_out(mut tokens: Vec<TokenWithSpan>) -> Result<(Vec<TokenWithSpan>, B
 impl Beside {
     /// Whether nothing was taken out of a definition.
     pub fn is_empty(&self) -> bool {
-        self.identities.is_empty() && self.likes.is_empty() && !self.created.unlogged
+        self.identities.is_empty() && self.likes.is_empty() && !self.created.unlogged && self.created.tags.is_empty()
     }
 
     /// The options of an identity column whose place the parser was given instead.
@@ -135,6 +136,21 @@ fn is_word(token: &TokenWithSpan, wanted: &str) -> bool {
 /// The places of the tokens that mean something.
 fn meaningful(tokens: &[TokenWithSpan]) -> Vec<usize> {
     (0..tokens.len()).filter(|at| !is_blank(&tokens[*at])).collect()
+}
+
+/// `RESET TIME ZONE` is RESET of the setting; SET and SHOW of it are read as they are.
+fn reset_zone(tokens: &mut Vec<TokenWithSpan>) {
+    let places: Vec<usize> = (0..tokens.len()).filter(|at| !is_blank(&tokens[*at])).take(3).collect();
+    let word = |at: usize| match &tokens[at].token {
+        Token::Word(word) if word.quote_style.is_none() => Some(word.keyword),
+        _ => None,
+    };
+    if let [_, time, zone] = places[..]
+        && (word(time), word(zone)) == (Some(Keyword::TIME), Some(Keyword::ZONE))
+    {
+        tokens[time].token = Token::make_word("timezone", None);
+        tokens.remove(zone);
+    }
 }
 
 fn overridden(tokens: &mut Vec<TokenWithSpan>, beside: &mut Beside) {

@@ -50,10 +50,7 @@ async fn find(context: &Arc<Context>, id: ObjectId, rule: &QualityRule, limit: u
         return Ok(Vec::new());
     };
     let of: &[String] = if rule.columns.is_empty() { &read } else { &rule.columns };
-    let key = match relation.key.is_empty() || !relation.key.iter().all(|name| readable.contains(name)) {
-        true => object(&readable),
-        false => text(&relation.key),
-    };
+    let key = row_key(&relation, &readable);
     let order = match relation.key.iter().all(|name| readable.contains(name)) && !relation.key.is_empty() {
         true => relation.key.iter().map(|name| format!("t.{}", ask::column(name))).collect::<Vec<_>>().join(", "),
         false => "1".to_owned(),
@@ -100,8 +97,16 @@ fn object(columns: &[String]) -> String {
     }
 }
 
+/// What names a row called `t`: its key, or all that the role may read of it where that cannot be.
+pub fn row_key(relation: &Ruled, readable: &[String]) -> String {
+    match relation.key.is_empty() || !relation.key.iter().all(|name| readable.contains(name)) {
+        true => object(readable),
+        false => text(&relation.key),
+    }
+}
+
 /// The columns that the role may read.
-fn readable(context: &Context, id: ObjectId, relation: &Ruled) -> Result<Vec<String>> {
+pub fn readable(context: &Context, id: ObjectId, relation: &Ruled) -> Result<Vec<String>> {
     let names = relation.columns.fields().iter().map(|field| field.name().clone());
     match context.snapshot.catalog.table_by_id(id) {
         Some(table) => {

@@ -13,8 +13,8 @@ mod relation;
 mod shown;
 mod suggest;
 
-pub use ask::{holds, read_by};
-pub use failures::{columns as failure_columns, failures};
+pub use ask::{column as column_name, holds, read_by};
+pub use failures::{columns as failure_columns, failures, readable, row_key};
 pub use measure::{dimension_of, measure, must_work, results, threshold};
 pub use relation::{Ruled, as_owner, must_be_of_kind, ruled};
 pub use shown::{Sight, asset_of, definition, quality_of, seen_results};

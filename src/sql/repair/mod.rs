@@ -11,7 +11,7 @@ pub mod stored;
 mod wanted;
 
 pub use planned::{Planned, key_text, plan_columns, plan_rows, plan_table};
-pub use reading::Reading;
+pub use reading::{Reading, is_read as is_compared};
 pub use wanted::Wanted;
 
 use super::parser::RepairWords;

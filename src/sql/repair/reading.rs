@@ -254,7 +254,7 @@ pub fn seen(context: &Context, id: ObjectId, relation: &Ruled) -> Result<(Vec<St
 }
 
 /// Whether values of a type take part: those that a person writes.
-fn is_read(data_type: &SqlType) -> bool {
+pub fn is_read(data_type: &SqlType) -> bool {
     let by_arrow = matches!(
         data_type.arrow(),
         DataType::Utf8 | DataType::Boolean | DataType::Date32 | DataType::Timestamp(..) | DataType::Decimal128(..)

@@ -4,6 +4,7 @@ use super::super::context::Context;
 use super::super::ddl::REPAIR_COLUMNS;
 use crate::catalog::{ObjectId, SqlType, Table};
 use crate::error::{Error, Result};
+use crate::txn::{RowId, Snapshot, row_id};
 use arrow::array::{
     Array, ArrayRef, AsArray, Float64Array, Int32Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
@@ -110,6 +111,19 @@ pub fn read(context: &Context, id: ObjectId, batch: Option<&str>) -> Result<Vec<
         if let Some((_, undone)) = places.get(&id).and_then(|at| all.get_mut(*at)) {
             *undone = Some((at_us, actor));
         }
+    }
+    Ok(all)
+}
+
+/// All that a table keeps, each with the id of its row. They are read past the gate, as by [`read`].
+pub fn with_ids(context: &Context, snapshot: &Snapshot, id: ObjectId) -> Result<Vec<(RowId, Stored)>> {
+    let positions: Vec<usize> = (0..REPAIR_COLUMNS.len()).collect();
+    let mut all = Vec::new();
+    for segment in &snapshot.rows(id).segments {
+        context.cancel.check()?;
+        let columns = context.database.manager.read(id, segment, &positions)?;
+        let rows = rows_of(&columns, None)?.into_iter().enumerate();
+        all.extend(rows.filter(|(at, _)| !segment.is_deleted(*at)).map(|(at, s)| (row_id(segment.id, at), s)));
     }
     Ok(all)
 }

@@ -1,16 +1,16 @@
 //! CREATE MODEL, ALTER MODEL, DROP MODEL.
 
 use super::super::context::Context;
-use super::super::ddl::{Ddl, check_name, qualify};
+use super::super::ddl::{self, Ddl, check_name, qualify};
 use super::super::lineage::{Noting, derived};
 use super::super::planner::Planner;
 use super::super::query_rows::QueryRows;
 use super::super::run;
 use super::model_options::{MODEL_TYPE, recipe};
-use crate::catalog::{FlowKind, Model, ModelVersion, Object, ObjectId};
+use crate::catalog::{FlowKind, Model, ModelVersion, Object, ObjectId, TagSource, TagUse};
 use crate::config::MODEL_TRAIN_ROWS_FEW;
 use crate::error::{Error, Kind, Result};
-use crate::models::{Progress, Recipe, Watch};
+use crate::models::{Progress, Watch};
 use crate::storage::FileKind;
 use datafusion::sql::sqlparser::ast;
 use std::collections::BTreeMap;
@@ -61,9 +61,14 @@ pub async fn create_model(
     let context = ddl.context.clone();
     let label = name.to_owned();
     let trained = tokio::task::spawn_blocking(move || {
-        let mut teller = Teller::new(&context, &label, &recipe);
+        let mut teller = Teller::new(&context, &label, recipe.is_of_many_iterations());
         let cancel = || context.cancel.check();
-        recipe.train(&mut rows, &mut Watch { progress: &mut |progress| teller.tell(progress), cancel: &cancel })
+        let mut told = |said: &str| {
+            context.notice(format!("model \"{label}\": {said}"));
+            Ok(())
+        };
+        let mut progress = |progress| teller.tell(progress);
+        recipe.train(&mut rows, &mut Watch { progress: &mut progress, cancel: &cancel, told: &mut told })
     });
     let trained = trained.await.map_err(|e| Error::internal(format!("training stopped: {e}")))??;
     let model_type = trained.model_type().to_owned();
@@ -97,6 +102,10 @@ pub async fn create_model(
             grants: Vec::new(),
             trained_on: Vec::new(),
             dropped: 0,
+            frozen: false,
+            guard: None,
+            updates: Vec::new(),
+            tags: Vec::new(),
         },
     };
     let mut noting = Noting::new(FlowKind::Train, id);
@@ -114,6 +123,7 @@ pub async fn create_model(
         seconds: started.elapsed().as_secs_f64(),
         metrics,
         created_ms: chrono::Utc::now().timestamp_millis(),
+        base: 0,
     });
     model.deployed = number;
     model.options = options;
@@ -137,7 +147,7 @@ fn check_model_name(name: &str) -> Result<()> {
 const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// Tells how far a training is.
-struct Teller<'a> {
+pub(super) struct Teller<'a> {
     context: &'a Arc<Context>,
     name: &'a str,
     is_sparing: bool,
@@ -147,11 +157,13 @@ struct Teller<'a> {
 }
 
 impl<'a> Teller<'a> {
-    fn new(context: &'a Arc<Context>, name: &'a str, recipe: &Recipe) -> Self {
-        Self { context, name, is_sparing: recipe.is_of_many_iterations(), shown: 0, at: None }
+    /// Tells of the training of the model of this name; sparingly, if it is of many iterations.
+    pub(super) fn new(context: &'a Arc<Context>, name: &'a str, is_sparing: bool) -> Self {
+        Self { context, name, is_sparing, shown: 0, at: None }
     }
 
-    fn tell(&mut self, progress: Progress) -> Result<()> {
+    /// Tells of an epoch or iteration; the error of a statement that was cancelled.
+    pub(super) fn tell(&mut self, progress: Progress) -> Result<()> {
         self.context.cancel.check()?;
         let Progress { epoch, epochs, loss: (loss, value), held_out } = progress;
         // Once the number of epochs is settled the model may be trained again with the held-out rows: said once.
@@ -185,7 +197,8 @@ fn shown(value: f64) -> String {
     if value.abs() < 1000.0 { format!("{value:.5}") } else { format!("{value:.1}") }
 }
 
-fn must_get(ddl: &Ddl<'_>, name: &str) -> Result<(ObjectId, Model)> {
+/// The model of this name, which the role must own.
+pub(super) fn must_get(ddl: &Ddl<'_>, name: &str) -> Result<(ObjectId, Model)> {
     match ddl.txn.snapshot().catalog.model(name) {
         Some((id, model)) => {
             ddl.context.must_own(model.owner, "model", name)?;
@@ -221,6 +234,21 @@ pub fn rename_model(ddl: &mut Ddl<'_>, name: &str, to: String) -> Result<()> {
         return Err(Error::new(Kind::DuplicateObject, format!("model \"{to}\" already exists")));
     }
     model.name = to;
+    ddl.txn.put_object(id, Object::Model(model))
+}
+
+/// Runs ALTER MODEL ... SET TAG, or UNSET TAG if there is no value.
+pub fn tag_model(ddl: &mut Ddl<'_>, name: &str, tag: &str, value: Option<String>) -> Result<()> {
+    ddl.txn.must_write("ALTER MODEL")?;
+    let (id, mut model) = must_get(ddl, name)?;
+    let (tag, facts) = ddl::tag(ddl, tag)?;
+    if let Some(value) = &value {
+        ddl::must_be_allowed(&facts, value)?;
+    }
+    model.tags.retain(|used| used.tag != tag);
+    if let Some(value) = value {
+        model.tags.push(TagUse { tag, value, source: TagSource::Manual, confidence: 1.0 });
+    }
     ddl.txn.put_object(id, Object::Model(model))
 }
 

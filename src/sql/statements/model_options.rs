@@ -1,7 +1,9 @@
 //! OPTIONS of CREATE MODEL as a recipe: names, values, and what is wrong with them.
 
 use crate::error::{Error, Kind, Result};
-use crate::models::{Architecture, CalibrationMethod, CtrOptions, Recipe, Split, TabularOptions, Task, model_types};
+use crate::models::{
+    Architecture, CalibrationMethod, CtrOptions, Recipe, Split, TabularOptions, Task, TextOptions, model_types,
+};
 use std::collections::BTreeMap;
 
 /// The option that says what is trained.
@@ -38,6 +40,7 @@ pub fn recipe(options: &BTreeMap<String, String>) -> Result<Recipe> {
     let known = match &recipe {
         Recipe::Ctr(_) => CTR.to_vec(),
         Recipe::Tabular(options) => TabularOptions::names(options.model_type),
+        Recipe::Text(_) => TextOptions::names(),
     };
     for (name, value) in options.iter().filter(|(name, _)| *name != MODEL_TYPE) {
         if !known.contains(&name.as_str()) {
@@ -48,6 +51,7 @@ pub fn recipe(options: &BTreeMap<String, String>) -> Result<Recipe> {
         match &mut recipe {
             Recipe::Ctr(ctr) => set_ctr(ctr, name, value)?,
             Recipe::Tabular(tabular) => set_tabular(tabular, name, value)?,
+            Recipe::Text(text) => set_text(text, name, value)?,
         }
     }
     recipe.check()?;
@@ -119,6 +123,26 @@ fn set_tabular(tabular: &mut TabularOptions, name: &str, value: &str) -> Result<
     Ok(())
 }
 
+fn set_text(text: &mut TextOptions, name: &str, value: &str) -> Result<()> {
+    match name {
+        "text_col" => text.text_col = Some(value.to_owned()),
+        "label_col" => text.label_col = Some(value.to_owned()),
+        "time_col" => text.time_col = Some(value.to_owned()),
+        "split" => text.split = Some(split(name, value)?),
+        "eval_fraction" => text.eval_fraction = number(name, value)?,
+        "seed" => text.seed = number(name, value)?,
+        "l2_reg" => text.l2_reg = Some(number(name, value)?),
+        "max_iterations" => text.max_iterations = Some(number(name, value)?),
+        "hidden_units" => {
+            let units = columns(value);
+            text.hidden_units = Some(units.iter().map(|units| number(name, units)).collect::<Result<_>>()?);
+        }
+        "encoder_rows" => text.encoder_rows = number(name, value)?,
+        _ => return Err(Error::internal(format!("option {name} is known and not read"))),
+    }
+    Ok(())
+}
+
 /// The names in a list with commas.
 fn columns(text: &str) -> Vec<String> {
     text.split(',').map(|column| column.trim().to_owned()).filter(|column| !column.is_empty()).collect()
@@ -157,6 +181,7 @@ mod tests {
             "calibration" => "platt",
             "task" => "regression",
             "hidden_units" => "16, 8",
+            "label_col" => "b",
             name if name.ends_with("_col") || name.ends_with("_cols") || name.ends_with("_features") => "a",
             "eval_fraction" | "contamination" | "learn_rate" => "0.2",
             _ => "2",
@@ -165,6 +190,7 @@ mod tests {
             let names = match Recipe::of(model_type)? {
                 Recipe::Ctr(_) => CTR.to_vec(),
                 Recipe::Tabular(options) => TabularOptions::names(options.model_type),
+                Recipe::Text(_) => TextOptions::names(),
             };
             let all: Vec<(&str, &str)> =
                 names.iter().map(|name| (*name, value(name))).chain([(MODEL_TYPE, model_type)]).collect();

@@ -5,8 +5,10 @@
 
 mod assets;
 mod audit;
+mod carried;
 mod classifiers;
 pub mod encryption;
+mod erasures;
 mod lineage;
 mod models;
 mod objects;
@@ -52,6 +54,7 @@ const VIEWS: &[View] = &[
     View { name: "audit_log", columns: audit::audit_columns, rows: audit::audit_log },
     View { name: "classifiers", columns: classifiers::columns, rows: classifiers::rows },
     View { name: "repairs", columns: repairs::repair_columns, rows: repairs::repairs },
+    View { name: "erasures", columns: erasures::erasure_columns, rows: erasures::erasures },
 ];
 
 fn find(name: &str) -> Option<&'static View> {

@@ -3,7 +3,7 @@
 use super::super::context::Context;
 use super::super::parser::readable;
 use super::rows::{Cell, column, jsonb, timestamp};
-use crate::catalog::{Class, Model, Object, ObjectId, Privilege};
+use crate::catalog::{Class, Model, ModelGuard, Object, ObjectId, Privilege};
 use crate::error::Result;
 use arrow::datatypes::{DataType, Field};
 
@@ -26,6 +26,8 @@ pub fn model_columns() -> Vec<Field> {
         jsonb("options"),
         jsonb("trained_on"),
         column("comment", DataType::Utf8),
+        column("frozen", DataType::Boolean),
+        jsonb("guard"),
     ]
 }
 
@@ -45,9 +47,16 @@ pub fn models(context: &Context) -> Result<Vec<Vec<Cell>>> {
             Cell::text(serde_json::json!(model.options).to_string()),
             Cell::text(serde_json::json!(trained).to_string()),
             Cell::Text(catalog.comment(id, "").map(str::to_owned)),
+            Cell::Bool(Some(model.frozen)),
+            Cell::Text(model.guard.as_ref().map(guard)),
         ]
     });
     Ok(rows.collect())
+}
+
+fn guard(guard: &ModelGuard) -> String {
+    let ModelGuard { metric, drop, on_guard } = guard;
+    serde_json::json!({"guard_metric": metric, "guard_drop": drop, "on_guard": on_guard.name()}).to_string()
 }
 
 pub fn version_columns() -> Vec<Field> {
@@ -62,6 +71,7 @@ pub fn version_columns() -> Vec<Field> {
         column("query", DataType::Utf8),
         column("created_at", timestamp()),
         jsonb("options"),
+        column("base_version", DataType::Int32),
     ]
 }
 
@@ -79,6 +89,7 @@ pub fn versions(context: &Context) -> Result<Vec<Vec<Cell>>> {
                 Cell::text(readable(&version.query)),
                 Cell::Int(Some(version.created_ms * 1000)),
                 Cell::Text(model.options_of(version).map(|options| serde_json::json!(options).to_string())),
+                Cell::Int(Some(i64::from(version.base)).filter(|base| *base != 0)),
             ]
         })
     });

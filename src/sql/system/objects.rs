@@ -3,7 +3,7 @@
 use super::super::context::Context;
 use super::super::tables;
 use super::rows::{Cell, column, jsonb};
-use crate::catalog::{Class, Object, ObjectId, TagSource, TagUse, TagVerdict};
+use crate::catalog::{Class, Object, ObjectId, OnConflict, TagSource, TagUse, TagVerdict};
 use crate::error::Result;
 use arrow::datatypes::{DataType, Field};
 
@@ -18,6 +18,8 @@ pub fn tag_columns() -> Vec<Field> {
         column("masking_policy", DataType::Utf8),
         jsonb("unmask"),
         column("comment", DataType::Utf8),
+        column("propagate", DataType::Utf8),
+        column("on_conflict", DataType::Utf8),
     ]
 }
 
@@ -32,6 +34,11 @@ pub fn tags(context: &Context) -> Result<Vec<Vec<Cell>>> {
                 serde_json::json!(tag.unmask.iter().map(|id| catalog.role_name(*id)).collect::<Vec<_>>()).to_string(),
             ),
             Cell::Text(tag.comment.clone()),
+            Cell::Text(tag.propagate.map(|propagate| propagate.words().to_owned())),
+            Cell::Text(tag.on_conflict.as_ref().map(|on_conflict| match on_conflict {
+                OnConflict::Value(value) => value.clone(),
+                OnConflict::AllowedValuesSequence => "ALLOWED_VALUES_SEQUENCE".to_owned(),
+            })),
         ]),
         _ => None,
     });
@@ -92,6 +99,7 @@ pub fn references(context: &Context) -> Result<Vec<Vec<Cell>>> {
             ]);
         }
     }
+    super::carried::rows(context, &mut rows)?;
     Ok(rows)
 }
 

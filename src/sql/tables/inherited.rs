@@ -2,7 +2,7 @@
 //!
 //! A tag or a mask of such a column counts as one of the view's own column where the mask takes values of its type. Where it
 //! does not (the length of a masked text), where two masks meet, or where the column is gone that values came from, the
-//! values are hidden altogether.
+//! values are hidden altogether. The last holds for any table to which a tag came with values.
 
 use crate::catalog::{Catalog, Column, Object, ObjectId, SqlType, Table, TagSource, TagUse};
 use std::collections::BTreeSet;
@@ -19,7 +19,7 @@ fn protection_within(catalog: &Catalog, table: &Table, depth: usize) -> (Option<
     if let Some(of) = table.quarantine_of {
         return of_quarantine(catalog, table, of);
     }
-    let Some(of) = &table.materialized else { return (None, Vec::new()) };
+    let Some(of) = &table.materialized else { return (None, unfit(catalog, table)) };
     let mut protected = table.clone();
     let mut hidden = Vec::new();
     for (at, column) in protected.columns.iter_mut().enumerate() {
@@ -70,7 +70,18 @@ fn of_quarantine(catalog: &Catalog, quarantine: &Table, of: ObjectId) -> (Option
             None => hidden.push(column.name.clone()),
         }
     }
+    hidden.extend(unfit(catalog, &protected));
     (Some(protected), hidden)
+}
+
+/// Columns to which a tag came with their values whose mask is for another type: of what is masked nothing is seen there.
+fn unfit(catalog: &Catalog, table: &Table) -> Vec<String> {
+    let is_unfit = |column: &&Column| {
+        let came = column.tags.iter().filter(|used| used.source == TagSource::Propagated);
+        column.mask.is_none()
+            && came.filter_map(|used| mask_of(catalog, used)).any(|mask| !takes(catalog, mask, column))
+    };
+    table.columns.iter().filter(is_unfit).map(|column| column.name.clone()).collect()
 }
 
 /// Columns of a quarantine before those of its table: the rule, the time, the role.

@@ -37,7 +37,7 @@ pub fn open(
     let moment = evaluate(context, state, moment)?;
     let past = blocking(|| context.database.manager.as_of(moment))?;
     let mut snapshot = context.snapshot.clone();
-    let (catalog, withheld) = catalog(context, &past);
+    let (catalog, withheld, erased) = catalog(context, &past);
     snapshot.catalog = Arc::new(catalog);
     let mut context = Context { snapshot, ..(**context).clone() };
     let (schema, name) = context.resolve(schema, name);
@@ -46,6 +46,9 @@ pub fn open(
             return Err(Error::new(Kind::Privilege, format!("permission denied for table {name} as it was"))
                 .with_detail("Columns of it were renamed or dropped since, and rights and masks of now go by names.")
                 .with_hint("Its owner may read it."));
+        }
+        if erased.iter().any(|(s, n)| *s == schema && *n == name) {
+            return Err(erased_since(&name));
         }
         let shown = super::undefined(&context, &schema, &name);
         return Err(Error::new(shown.kind(), shown.message())
@@ -58,6 +61,7 @@ pub fn open(
     };
     fill(&context.database.manager, &mut context.snapshot, &past, &ids)?;
     super::open(&Arc::new(context), state, &schema, &name).map_err(|error| match withheld.as_slice() {
+        [] if error.kind() == Kind::UndefinedTable && !erased.is_empty() => erased_since(&name),
         [_, ..] if error.kind() == Kind::UndefinedTable => error.with_detail(
             "Tables whose columns were renamed or dropped since can be read as they were by their owners only.",
         ),
@@ -65,15 +69,30 @@ pub fn open(
     })
 }
 
-/// The facts of now about the tables of then; and by schema and name the tables that the role may not see as they were.
-fn catalog(context: &Context, past: &PastState) -> (Catalog, Vec<(String, String)>) {
+/// The error for a state of before an erasure.
+fn erased_since(name: &str) -> Error {
+    Error::new(Kind::SnapshotTooOld, format!("the past of \"{name}\" is no longer kept"))
+        .with_detail("A subject was erased from it, or from what it reads, since then: FORGET SUBJECT takes the past of a table with it.")
+}
+
+/// Tables by schema and name.
+type Names = Vec<(String, String)>;
+
+/// The facts of now about the tables of then; and by schema and name the tables that the role may not see as they were, and those from
+/// which a subject was erased since, which nobody sees.
+fn catalog(context: &Context, past: &PastState) -> (Catalog, Names, Names) {
     let (now, then) = (&context.snapshot.catalog, &past.snapshot.catalog);
-    let (mut catalog, mut withheld) = ((**now).clone(), Vec::new());
+    let (mut catalog, mut withheld, mut erased) = ((**now).clone(), Vec::new(), Vec::new());
     // Who looks, also behind a view whose owner may read more.
     let looks = context.as_reader();
     for (id, object) in now.class(Class::Relation) {
         if let Object::Table(table) = object {
             match then.table_by_id(id) {
+                // Nor is it, once its key of then is destroyed.
+                _ if now.erased_since(then, id) => {
+                    erased.push((table.schema.clone(), table.name.clone()));
+                    catalog.remove(id);
+                }
                 Some(before) if before.shape == table.shape || looks.has_role(table.owner) => {
                     catalog.put(id, Arc::new(Object::Table(merged(before, table))));
                 }
@@ -90,11 +109,12 @@ fn catalog(context: &Context, past: &PastState) -> (Catalog, Vec<(String, String
             && now.get(id).is_none()
             && catalog.relation(&table.schema, &table.name).is_none()
             && !is_temporary(&table.schema)
+            && !now.erased_since(then, id)
         {
             catalog.put(id, Arc::new(object.clone()));
         }
     }
-    (catalog, withheld)
+    (catalog, withheld, erased)
 }
 
 /// The columns of then with the rights of now.

@@ -66,6 +66,11 @@ const STEWARD: &[Own] = &[
     ("lineage_events", RECORD, true, &[]),
     ("repair", TEXT, false, &[("value", TEXT), ("semantic_type", TEXT)]),
     ("repair_plan", RECORD, true, &[("relation", TEXT)]),
+    ("suggest_labels", RECORD, true, &[("relation", TEXT), ("model", TEXT)]),
+    ("dedupe", RECORD, true, &[("relation", TEXT)]),
+    ("match", RECORD, true, &[("left", TEXT), ("right", TEXT)]),
+    ("model_metrics", RECORD, true, &[("model", TEXT)]),
+    ("drift", RECORD, true, &[("model", TEXT)]),
 ];
 
 const INT4: u32 = 23;
