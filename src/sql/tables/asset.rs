@@ -19,7 +19,7 @@ use std::time::SystemTime;
 #[derive(Debug, Clone)]
 pub enum Outside {
     /// Files.
-    Files(Asset),
+    Files(Box<Asset>),
     /// A table of another database, with its columns as they are here.
     Remote(Arc<Remote>),
 }
@@ -104,7 +104,7 @@ pub fn assets(context: &Context, source: &Source) -> Result<Vec<Outside>> {
     let own = context.database.own_files();
     let is_own = |path: &PathBuf| path.canonicalize().is_ok_and(|real| own.hold(&real));
     found.retain(|asset| !asset.paths.iter().any(is_own));
-    Ok(found.into_iter().map(Outside::Files).collect())
+    Ok(found.into_iter().map(|asset| Outside::Files(Box::new(asset))).collect())
 }
 
 /// How many assets a source has, as far as that can be told without asking another server.
