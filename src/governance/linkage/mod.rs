@@ -54,7 +54,7 @@ const SPEAKS_MIN: f32 = 0.05;
 /// Pairs of imagined matches behind the worth of a word.
 const WORD_SMOOTHING: f32 = 4.0;
 /// Share of rows that have an equal one within their relation from which on it is not free of duplicates.
-const EQUAL_ROWS_MAX: f64 = 0.02;
+const EQUAL_ROWS_MAX: f64 = 0.2;
 
 /// Whoever waits for the work.
 pub struct Watch<'a> {
@@ -160,9 +160,9 @@ pub fn dedupe(
 pub enum Partners {
     /// One of the other relation at most.
     One,
-    /// Any number.
+    /// Any number of those for which it is the best one.
     Many,
-    /// One, if neither relation has rows that are equal; else any number.
+    /// One, unless many rows of a relation are equal to others of it.
     Found,
 }
 
@@ -215,7 +215,7 @@ pub fn link(
     let odds: Vec<f32> = (0..found.compared.pairs.len()).map(|pair| found.odds(pair)).collect();
     let mut chosen = match alone {
         true => clusters::partners(&found.compared.pairs, &odds, split + rows),
-        false => (0..odds.len()).collect(),
+        false => clusters::nearest(&found.compared.pairs, &odds, split + rows),
     };
     let least = logit(min_probability);
     chosen.retain(|pair| odds[*pair] >= least);

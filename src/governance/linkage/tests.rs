@@ -171,3 +171,15 @@ fn relations_that_speak_of_nothing_common_are_refused() {
     let refused = link(vocabulary, left, right, None, (0.5, Partners::Found), &QUIET).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::InvalidParameter);
 }
+
+#[test]
+fn many_rows_of_one_partner() {
+    let mut left = persons(0, 80, true);
+    left.extend(persons(0, 80, true));
+    let mut vocabulary = Vocabulary::default();
+    let (left, right) = (table(&left, &mut vocabulary), table(&persons(0, 80, false), &mut vocabulary));
+    let found = link(vocabulary, left, right, None, (0.5, Partners::Found), &QUIET).unwrap();
+    let right = found.iter().filter(|link| link.left % 80 == link.right).count();
+    assert!(right >= 150, "{right} of 160");
+    assert!(found.len() - right <= 4, "{} others", found.len() - right);
+}
