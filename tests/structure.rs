@@ -53,6 +53,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "datafusion",
         "rows leave `sql` as DataFusion's stream, and parameters enter it as its ScalarValue; both are types, no engine",
     ),
+    ("server", "tokio_postgres", "its tests are a client's"),
     ("sources", "parquet", "files of sources are read below SQL, and exports are written above it"),
     ("sources", "tokio_rustls", "other databases are entered encrypted by what encrypts our own server"),
     ("sources", "encoding_rs", "files are in more encodings than clients speak, and are decoded as they are read"),

@@ -190,7 +190,7 @@ mod tests {
             (Divergence::Psi.between(&[50_000, 30_000, 20_000], &[20_000, 30_000, 50_000]) - 0.549_774).abs() < 1e-3
         );
         for (name, divergence) in Divergence::ALL {
-            assert_eq!(divergence.between(&base, &[500, 300, 200]).abs() < 1e-2, true, "{name}");
+            assert!(divergence.between(&base, &[500, 300, 200]).abs() < 1e-2, "{name}");
             assert!(divergence.between(&base, &[0, 0, 0]).is_nan(), "{name}");
         }
         assert_eq!(Divergence::JensenShannon.between(&[9, 0], &[0, 4]), 1.0);

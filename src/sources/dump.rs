@@ -89,7 +89,8 @@ pub(super) fn inspect(place: &Place, options: &FileOptions, table: Option<&str>)
         }));
     };
     let mut dump = Dump::open(place, options, Some(table), true)?;
-    let (mut columns, mut guesses): (Vec<(String, Option<Type>)>, Vec<(Guess, bool)>) = (Vec::new(), Vec::new());
+    let mut columns: Vec<(String, Option<Type>)> = Vec::new();
+    let mut guesses: Vec<(Guess, bool)> = Vec::new();
     let mut positions: HashMap<String, usize> = HashMap::new();
     let (mut rows, mut bytes) = (0usize, 0u64);
     while rows < options.sample_rows.unwrap_or(usize::MAX) && bytes < SOURCE_SAMPLE_BYTES {

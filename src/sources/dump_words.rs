@@ -283,12 +283,12 @@ impl Words {
         let mut digits = vec![first];
         self.while_true(&mut digits, |byte| byte.is_ascii_alphanumeric() || byte == b'.')?;
         // 1e-5: the sign belongs to the exponent.
-        if digits.ends_with(b"e") || digits.ends_with(b"E") {
-            if let Some(sign) = self.look()?.filter(|byte| matches!(byte, b'-' | b'+')) {
-                digits.push(sign);
-                self.byte()?;
-                self.while_true(&mut digits, |byte| byte.is_ascii_digit())?;
-            }
+        if (digits.ends_with(b"e") || digits.ends_with(b"E"))
+            && let Some(sign) = self.look()?.filter(|byte| matches!(byte, b'-' | b'+'))
+        {
+            digits.push(sign);
+            self.byte()?;
+            self.while_true(&mut digits, |byte| byte.is_ascii_digit())?;
         }
         self.text(digits).map(Word::Number)
     }

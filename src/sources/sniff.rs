@@ -111,12 +111,26 @@ pub(super) fn sniff(root: &Path, path: &Path, options: &FileOptions) -> (Form, S
 /// The form of what gzip has packed: texts are read, nothing else.
 fn packed(root: &Path, path: &Path, options: &FileOptions) -> (Form, String) {
     let mut head = Vec::new();
-    if let Ok(content) = input::content(root, path) {
-        // Where it is damaged what comes before tells the form, and a scan the damage.
-        _ = content.take(SOURCE_SNIFF_BYTES as u64).read_to_end(&mut head);
-    }
-    match by_head(&head, &extension(&input::unpacked_name(path)), options) {
-        (Form::Image | Form::Parquet | Form::Xlsx | Form::Unknown, _) => (Form::Unknown, "gzip".into()),
+    let content = input::content(root, path);
+    let damaged = content.and_then(|content| {
+        let read = content.take(SOURCE_SNIFF_BYTES as u64).read_to_end(&mut head);
+        read.map_err(|error| input::io_error("", &error))
+    });
+    let extension = extension(&input::unpacked_name(path));
+    match by_head(&head, &extension, options) {
+        (Form::Image | Form::Parquet | Form::Xlsx | Form::Unknown, _) => {
+            // Where nothing came out of it the name says what is meant, and a scan tells the damage.
+            let meant = match extension.as_str() {
+                _ if damaged.is_ok() => Form::Unknown,
+                "csv" | "tsv" | "tab" | "psv" => Form::Csv,
+                "json" | "geojson" => Form::Json,
+                "jsonl" | "ndjson" | "jsonlines" => Form::JsonLines,
+                "xml" | "rss" | "atom" => Form::Xml,
+                "sql" => Form::Sql,
+                _ => Form::Unknown,
+            };
+            (meant, if meant == Form::Unknown { "gzip" } else { meant.as_str() }.to_owned())
+        }
         told => told,
     }
 }

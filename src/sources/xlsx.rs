@@ -406,7 +406,7 @@ mod tests {
             let folder = Folder::new(&[]);
             folder.write("shop.xlsx", &broken);
             for asset in super::super::discover::discover(folder.path(), &FileOptions::default()).unwrap() {
-                let _ = asset.scan(None, None).map(|scan| scan.for_each(|batch| drop(batch)));
+                let _ = asset.scan(None, None).map(|scan| scan.for_each(drop));
             }
         }
     }

@@ -118,8 +118,8 @@ mod tests {
         assert_eq!(shown(1.0), "1900-01-01");
         assert_eq!(shown(59.0), "1900-02-28");
         assert_eq!(shown(61.0), "1900-03-01");
-        assert_eq!(shown(40513.351388888892), "2010-12-01 08:26:00");
-        assert_eq!(shown(40513.999999999), "2010-12-02");
+        assert_eq!(shown(40_513.351_388_888_89), "2010-12-01 08:26:00");
+        assert_eq!(shown(40_513.999_999_999), "2010-12-02");
         assert_eq!(moment(0.0, true).unwrap(), "1904-01-01");
         assert_eq!(moment(-1.0, false), None);
         assert_eq!(moment(f64::NAN, false), None);

@@ -43,13 +43,12 @@ fn asked(context: &Context, call: &ScalarFunction) -> Result<Option<String>> {
         "predict" | "predict_label" | "predict_proba" => Some(0),
         "predict_ctr" | "predict_ctr_detail" if call.args.len() == 2 => Some(1),
         "predict_ctr" | "predict_ctr_detail" => Some(3),
-        "classify" | "classify_detail" if call.args.len() > 1 => match call.args.last().and_then(literal) {
-            Some(said) => match options_model(said) {
+        "classify" | "classify_detail" if call.args.len() > 1 => {
+            match call.args.last().and_then(literal).and_then(options_model) {
                 Some(reference) => return Ok(Some(named(context, &reference)?)),
                 None => None,
-            },
-            None => None,
-        },
+            }
+        }
         "embed" | "similarity" => None,
         _ => return Ok(None),
     };

@@ -51,7 +51,7 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let key = KeySource::from(MasterKey::from_bytes([7; 32]));
         let open = || Database::open(folder.path().join("d"), &key).unwrap();
-        let count = |database: &Database| database.0.manager.audit().files().unwrap().len();
+        let count = |database: &Database| database.inner().manager.audit().files().unwrap().len();
         let ask = async |database: &Database, sql: &str| {
             let mut session = database.session("steward").unwrap();
             let rows = session.query(sql).await.unwrap();
@@ -62,7 +62,7 @@ mod tests {
             let mut session = database.session("steward").unwrap();
             session.query(&format!("CREATE TABLE t{n} (a int)")).await.unwrap();
         }
-        database.0.manager.audit().archive_by(1).unwrap();
+        database.inner().manager.audit().archive_by(1).unwrap();
         let files = count(&database);
         let logged = ask(&database, "SELECT count(*) FROM steward.audit_log WHERE command LIKE 'CREATE TABLE%'").await;
         assert!(files > 0);

@@ -63,7 +63,7 @@ async fn tables_of_another_database_are_read_in_place() {
         .collect();
     assert_eq!(found[..2], ["far.late foreign table table", "far.orders foreign table table"]);
     let error = client.batch_execute("INSERT INTO far.orders (id) VALUES (-1)").await.unwrap_err();
-    assert_eq!(code(&error), "42809");
+    assert_eq!(code(&error), "0A000");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

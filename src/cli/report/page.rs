@@ -42,7 +42,7 @@ pub fn page(facts: &Facts, language: Language) -> String {
 }
 
 fn section(html: &mut String, title: &str, body: &str) {
-    let _ = write!(html, "<section><h2>{title}</h2>\n{body}</section>\n");
+    let _ = writeln!(html, "<section><h2>{title}</h2>\n{body}</section>");
 }
 
 fn totals(facts: &Facts, language: Language, html: &mut String) {
@@ -157,7 +157,7 @@ fn sensitivity(facts: &Facts, language: Language, html: &mut String) {
              to it or to a tag of it.",
             "此处为有读取权限的角色，不含所有者和超级用户。若他人可见明文，请为该列或其标签绑定脱敏策略。",
         );
-        let _ = write!(body, "<p class=\"note\">{note}</p>\n");
+        let _ = writeln!(body, "<p class=\"note\">{note}</p>");
     }
     section(html, language.say("Sensitivity", "敏感数据"), &body);
 }
@@ -188,7 +188,7 @@ fn quality(facts: &Facts, language: Language, html: &mut String) {
                 "Over time: one day only so far. CHECK QUALITY keeps a result each time it runs.",
                 "时间趋势：目前只有一天的结果。每次执行 CHECK QUALITY 都会保留结果。",
             );
-            let _ = write!(body, "<p class=\"note\">{note}</p>\n");
+            let _ = writeln!(body, "<p class=\"note\">{note}</p>");
         }
         false => body.push_str(&over_time),
     }
@@ -216,9 +216,9 @@ fn problems(facts: &Facts, language: Language, html: &mut String) {
                 _ => problem.metric.clone(),
             },
         };
-        let _ = write!(
+        let _ = writeln!(
             body,
-            "<li><b>{}</b> <span class=\"tag\">{}</span><br>{}: {}<pre>{}</pre></li>\n",
+            "<li><b>{}</b> <span class=\"tag\">{}</span><br>{}: {}<pre>{}</pre></li>",
             escaped(&place),
             escaped(&language.word(&problem.dimension)),
             escaped(&problem.wanted(language)),
@@ -230,7 +230,7 @@ fn problems(facts: &Facts, language: Language, html: &mut String) {
     let more = facts.problems.len().saturating_sub(PROBLEMS_MAX);
     if more > 0 {
         let text = language.say("more in", "个其余问题见");
-        let _ = write!(body, "<p class=\"note\">{more} {text} <code>steward.quality_results</code></p>\n");
+        let _ = writeln!(body, "<p class=\"note\">{more} {text} <code>steward.quality_results</code></p>");
     }
     section(html, language.say("Top problems", "主要问题"), &body);
 }
@@ -262,7 +262,7 @@ fn flow(facts: &Facts, language: Language, html: &mut String) {
         legend(arrows, language, &mut body);
         if drawing.left_out > 0 {
             let text = language.say("names are left out of the drawing.", "个对象未画出。");
-            let _ = write!(body, "<p class=\"note\">{} {text}</p>\n", drawing.left_out);
+            let _ = writeln!(body, "<p class=\"note\">{} {text}</p>", drawing.left_out);
         }
         section(html, title, &body);
     }
@@ -308,10 +308,10 @@ fn assets(facts: &Facts, language: Language, html: &mut String) {
             Language::En => format!("{days:.0} days ago"),
             Language::Zh => format!("{days:.0} 天前"),
         });
-        let _ = write!(
+        let _ = writeln!(
             body,
             "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"{}\">{}</td>\
-             <td>{}</td><td>{}</td><td class=\"n\">{}</td><td>{}</td><td>{}</td></tr>\n",
+             <td>{}</td><td>{}</td><td class=\"n\">{}</td><td>{}</td><td>{}</td></tr>",
             escaped(&asset.name),
             escaped(&language.word(&asset.domain)),
             escaped(&language.word(&form)),

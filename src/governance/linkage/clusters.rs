@@ -5,6 +5,8 @@ use std::collections::HashMap;
 
 /// Pairs between two groups that are looked at before these become one.
 const ASKED_MAX: usize = 40;
+/// Logarithms of odds that differ by less than this are as good as each other.
+const AS_GOOD: f32 = 0.5;
 /// Pairs between two looks whether the work goes on.
 const EDGES_BETWEEN_CHECKS: usize = 1_024;
 
@@ -67,6 +69,21 @@ pub fn groups(
     groups.iter_mut().for_each(|group| group.sort_unstable());
     groups.sort_unstable();
     Ok(groups)
+}
+
+/// Of pairs the places of those that are the best one of either of their rows, or nearly so.
+pub fn nearest(pairs: &[(u32, u32)], odds: &[f32], rows: usize) -> Vec<usize> {
+    let mut best = vec![f32::MIN; rows];
+    for ((left, right), odds) in pairs.iter().zip(odds) {
+        for row in [left, right] {
+            best[*row as usize] = best[*row as usize].max(*odds);
+        }
+    }
+    let is_best = |pair: &usize| {
+        let (left, right) = pairs[*pair];
+        odds[*pair] >= best[left as usize].min(best[right as usize]) - AS_GOOD
+    };
+    (0..pairs.len()).filter(is_best).collect()
 }
 
 /// Of pairs the places of those that remain where a row has one partner at most, the surest first.

@@ -45,12 +45,16 @@ const WORDS_FEW: usize = 12;
 const CANDIDATES_MIN: usize = 4;
 /// Pairs between two looks whether the work goes on.
 const PAIRS_BETWEEN_CHECKS: usize = 8_192;
+/// How alike all fields of two rows of one relation are where a match is as likely as none, before anything is learnt.
+const SEEDS_ALIKE: f32 = 0.8;
+/// Pairs that are picked blindly at most.
+const STRANGERS_MAX: usize = 20_000;
 /// Probability from which on a pair takes part in learning what words are worth.
 const SPEAKS_MIN: f32 = 0.05;
 /// Pairs of imagined matches behind the worth of a word.
 const WORD_SMOOTHING: f32 = 4.0;
 /// Share of rows that have an equal one within their relation from which on it is not free of duplicates.
-const EQUAL_ROWS_MAX: f64 = 0.02;
+const EQUAL_ROWS_MAX: f64 = 0.2;
 
 /// Whoever waits for the work.
 pub struct Watch<'a> {
@@ -156,9 +160,9 @@ pub fn dedupe(
 pub enum Partners {
     /// One of the other relation at most.
     One,
-    /// Any number.
+    /// Any number of those for which it is the best one.
     Many,
-    /// One, if neither relation has rows that are equal; else any number.
+    /// One, unless many rows of a relation are equal to others of it.
     Found,
 }
 
@@ -178,6 +182,14 @@ pub fn link(
         Some(named) => named.to_vec(),
         None => alignment::aligned(&left, &right, &vocabulary),
     };
+    if pairs.is_empty() && [&left, &right].iter().all(|columns| columns.first().is_some_and(|column| column.rows() > 0))
+    {
+        return Err(Error::new(
+            ErrorKind::InvalidParameter,
+            "no column of the one relation goes with one of the other",
+        )
+        .with_hint("Name them with the option \"columns\", as in {\"title\": \"label\"}."));
+    }
     let said: Vec<String> = pairs.iter().map(|(l, r)| format!("{} = {}", left[*l].name, right[*r].name)).collect();
     (watch.tell)(&format!("columns that are compared: {}", said.join(", ")));
     let (split, rows) = (left.first().map_or(0, Column::rows), right.first().map_or(0, Column::rows));
@@ -203,7 +215,7 @@ pub fn link(
     let odds: Vec<f32> = (0..found.compared.pairs.len()).map(|pair| found.odds(pair)).collect();
     let mut chosen = match alone {
         true => clusters::partners(&found.compared.pairs, &odds, split + rows),
-        false => (0..odds.len()).collect(),
+        false => clusters::nearest(&found.compared.pairs, &odds, split + rows),
     };
     let least = logit(min_probability);
     chosen.retain(|pair| odds[*pair] >= least);
@@ -374,7 +386,32 @@ fn belief(corpus: &Corpus, features: &[Feature], alone: bool) -> Belief {
         _ => 1.0,
     });
     let levels = features.iter().map(|feature| corpus.belief(*feature)).collect();
-    Belief { pairs: pairs.collect(), levels, doubts: doubts.collect() }
+    let others = if alone { Vec::new() } else { strangers(corpus, features) };
+    Belief { pairs: pairs.collect(), levels, others, doubts: doubts.collect() }
+}
+
+/// Of each comparison how many pairs of rows that were picked blindly have each level. Where a thing is there so often that all candidates of
+/// its rows are true ones, these alone tell what is none.
+fn strangers(corpus: &Corpus, features: &[Feature]) -> Vec<[f64; comparison::LEVELS]> {
+    let mut counts = vec![[0.0; comparison::LEVELS]; features.len()];
+    let rows = corpus.rows();
+    let picked = rows.min(STRANGERS_MAX);
+    let (mut scratch, mut levels) = (corpus.scratch(), Vec::new());
+    let mut place = 0u64;
+    for n in 0..picked {
+        // A sequence without order, the same each time.
+        place = place.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let (left, right) = (n * rows / picked, (place >> 33) as usize % rows);
+        if left == right {
+            continue;
+        }
+        levels.clear();
+        corpus.compare(features, left, right, &mut scratch, &mut levels);
+        for (counts, level) in counts.iter_mut().zip(&levels) {
+            counts[*level as usize] += rows as f64 / picked as f64;
+        }
+    }
+    counts
 }
 
 /// A first probability of each pair, from how alike all its fields are. Of partners only those that are each other's best are likely.
@@ -386,7 +423,7 @@ fn first_guess(compared: &Compared, rows: usize, alone: bool) -> Vec<f32> {
     };
     let alike: Vec<f32> = (0..compared.pairs.len()).map(alike).collect();
     if !alone {
-        return alike.into_iter().map(|alike| sigmoid((alike - 0.7) * 20.0)).collect();
+        return alike.into_iter().map(|alike| sigmoid((alike - SEEDS_ALIKE) * 20.0)).collect();
     }
     let mut best = vec![0.0f32; rows];
     for ((left, right), alike) in compared.pairs.iter().zip(&alike) {

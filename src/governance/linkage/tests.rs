@@ -161,3 +161,25 @@ fn equal_rows_are_duplicates_and_no_relation_of_partners() {
     assert_eq!(found.len(), 120);
     assert!(found.iter().all(|member| member.link.right == member.link.left + 60));
 }
+
+#[test]
+fn relations_that_speak_of_nothing_common_are_refused() {
+    let mut vocabulary = Vocabulary::default();
+    let cells = |text: &str| (0..5).map(|n| Some(format!("{text}{n}"))).collect::<Vec<_>>();
+    let left = vec![column("title", Declared::Text, &cells("a"), &mut vocabulary)];
+    let right = vec![column("label", Declared::Text, &cells("b"), &mut vocabulary)];
+    let refused = link(vocabulary, left, right, None, (0.5, Partners::Found), &QUIET).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidParameter);
+}
+
+#[test]
+fn many_rows_of_one_partner() {
+    let mut left = persons(0, 80, true);
+    left.extend(persons(0, 80, true));
+    let mut vocabulary = Vocabulary::default();
+    let (left, right) = (table(&left, &mut vocabulary), table(&persons(0, 80, false), &mut vocabulary));
+    let found = link(vocabulary, left, right, None, (0.5, Partners::Found), &QUIET).unwrap();
+    let right = found.iter().filter(|link| link.left % 80 == link.right).count();
+    assert!(right >= 150, "{right} of 160");
+    assert!(found.len() - right <= 4, "{} others", found.len() - right);
+}

@@ -41,6 +41,8 @@ pub struct Belief {
     pub pairs: Vec<f64>,
     /// Of each comparison the shares of its levels.
     pub levels: Vec<[f64; LEVELS]>,
+    /// Of each comparison how many pairs that are no matches have each level; none where the candidates tell enough.
+    pub others: Vec<[f64; LEVELS]>,
     /// How many times as much each comparison says where it speaks against a match.
     pub doubts: Vec<f32>,
 }
@@ -131,6 +133,9 @@ fn maximise(compared: &Compared, probabilities: &[f32], belief: &Belief) -> Weig
         let counts = &mut counts[at * LEVELS + 1..(at + 1) * LEVELS];
         for (count, share) in counts.iter_mut().zip(&belief.levels[at][1..]) {
             count[0] += belief.pairs[at] * share;
+        }
+        if let Some(others) = belief.others.get(at) {
+            counts.iter_mut().zip(&others[1..]).for_each(|(count, more)| count[1] += more);
         }
         for (level, ratio) in monotone(counts).into_iter().enumerate() {
             let against = if ratio < 0.0 { belief.doubts[at] } else { 1.0 };

@@ -51,7 +51,10 @@ fn constant(column: &RemoteColumn, value: &Scalar, equal: bool) -> Option<String
     match value {
         Scalar::Bool(value) if kind == "boolean" => Some(value.to_string()),
         Scalar::Int(value) if whole => Some(value.to_string()),
-        Scalar::Decimal(value, places) if kind == "numeric" => decimal(*value, *places),
+        // Without places there are more there than are kept here: what is equal here need not be there.
+        Scalar::Decimal(value, places) if kind == "numeric" && column.type_name.contains('(') => {
+            decimal(*value, *places)
+        }
         Scalar::Float(value) if ["real", "double precision"].contains(&kind) => {
             Some(format!("'{value:e}'::double precision")).filter(|_| value.is_finite())
         }
@@ -94,6 +97,7 @@ mod tests {
             column("day", "date"),
             column("mood", "shop.mood"),
             column("score", "double precision"),
+            column("any", "numeric"),
         ];
         use Comparison::{AtLeast, Equal, Less, NotEqual};
         let said = |filter: Predicate| condition(&[filter], &columns);
@@ -108,6 +112,7 @@ mod tests {
         assert_eq!(compare(5, Equal, Scalar::Text("x".into())), None);
         assert_eq!(compare(6, Less, Scalar::Float(0.1)).unwrap(), "\"score\" < '1e-1'::double precision");
         assert_eq!(compare(6, Less, Scalar::Float(f64::NAN)), None);
+        assert_eq!(compare(7, Less, Scalar::Decimal(1, 9)), None);
         assert_eq!(compare(9, Less, Scalar::Int(1)), None);
         let (known, unknown) = (Predicate::Null(0, false), Predicate::Compare(5, Equal, Scalar::Int(1)));
         assert_eq!(said(Predicate::All(vec![known.clone(), unknown.clone()])).unwrap(), "(\"id\" IS NOT NULL)");

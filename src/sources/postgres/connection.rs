@@ -13,6 +13,10 @@ use tokio_postgres::{CancelToken, Client, Config, NoTls};
 /// What every session is told first: texts of values look the same whatever that server's own settings are.
 const SETTINGS: &str = "SET datestyle = 'ISO'; SET intervalstyle = 'postgres'; SET timezone = 'UTC'; \
                         SET extra_float_digits = 3; SET bytea_output = 'hex'; SET search_path = pg_catalog";
+/// How often the other server is asked to stop what it does for nobody.
+const CANCELS_MAX: usize = 20;
+/// How long it has to do so before it is asked again.
+const CANCEL_PAUSE: Duration = Duration::from_millis(250);
 /// Answers that may wait to be taken.
 const WAITING: usize = 1;
 
@@ -121,14 +125,17 @@ pub(super) fn work<T: Send + 'static>(
                 _ = &mut unwanted => return Ok(()),
             };
             let cancel = connection.cancel.clone();
-            let done = tokio::select! {
-                done = task(&options, &mut connection, &answers) => Some(done),
-                _ = &mut unwanted => None,
-            };
-            match done {
-                Some(done) => done,
-                None => {
-                    cancel.cancel().await;
+            let mut doing = task(&options, &mut connection, &answers);
+            tokio::select! {
+                done = &mut doing => done,
+                _ = &mut unwanted => {
+                    // A request that comes between two statements stops neither: it is made until the work has ended.
+                    for _ in 0..CANCELS_MAX {
+                        cancel.cancel().await;
+                        if tokio::time::timeout(CANCEL_PAUSE, &mut doing).await.is_ok() {
+                            break;
+                        }
+                    }
                     Ok(())
                 }
             }

@@ -15,7 +15,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream as Stream;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use tokio_rustls::rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use tokio_rustls::rustls::crypto::ring::default_provider;
+use tokio_rustls::rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
@@ -83,7 +84,7 @@ impl ServerCertVerifier for Verifier {
 impl Encryption {
     /// As the options ask: `require` encrypts, and asks for the certificate where authorities are named, as libpq does.
     pub(super) fn new(options: &RemoteOptions) -> Result<Self> {
-        let provider = Arc::new(ring::default_provider());
+        let provider = Arc::new(default_provider());
         let roots = options.sslrootcert.as_deref().map(|path| authorities(path, &provider)).transpose()?;
         let verifier = Verifier { roots, names: options.sslmode == SslMode::VerifyFull, provider: provider.clone() };
         let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();

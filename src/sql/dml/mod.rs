@@ -290,6 +290,11 @@ impl<'a> Work<'a> {
                     format!("cannot change rows of {} \"{name}\"", other.kind_name()),
                 ));
             }
+            None if self.context.snapshot.catalog.source(&schema).is_some() => {
+                let message = format!("cannot change rows of foreign table \"{name}\"");
+                return Err(Error::new(Kind::Unsupported, message)
+                    .with_hint("Assets of a source are read in place; CREATE TABLE ... AS brings them in."));
+            }
             None if schema == "steward" && super::system::exists(&name) => {
                 return Err(Error::new(
                     Kind::Privilege,

@@ -69,7 +69,7 @@ fn answers(context: &Context, args: &[ArrayRef], rows: usize) -> Result<Vec<Opti
         return Ok(inputs.iter().map(|text| text.map(semantic_type)).collect());
     };
     // Rows with the same labels and options share one classifier; in practice that is all of them.
-    let mut groups: HashMap<(Option<Vec<String>>, String), Vec<usize>> = HashMap::new();
+    let mut groups: HashMap<Asked, Vec<usize>> = HashMap::new();
     for row in 0..rows {
         if inputs.is_valid(row)
             && let Some(asked) = asked(labels, args.get(2), row)?
@@ -109,9 +109,12 @@ fn answers(context: &Context, args: &[ArrayRef], rows: usize) -> Result<Vec<Opti
     Ok(answers)
 }
 
+/// Labels, if there are any, and options.
+type Asked = (Option<Vec<String>>, String);
+
 /// Labels and options of a row's call. With a model of one's own there need be no labels: the second argument may be the options.
 /// None where an argument is NULL.
-fn asked(labels: &ArrayRef, options: Option<&ArrayRef>, row: usize) -> Result<Option<(Option<Vec<String>>, String)>> {
+fn asked(labels: &ArrayRef, options: Option<&ArrayRef>, row: usize) -> Result<Option<Asked>> {
     let is_text = matches!(labels.data_type(), DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8);
     if options.is_none() && is_text && labels.is_valid(row) {
         let second = args::texts(&labels.slice(row, 1))?;

@@ -177,6 +177,7 @@ mod tests {
             frozen: false,
             guard: None,
             updates: Vec::new(),
+            tags: Vec::new(),
         }
     }
 

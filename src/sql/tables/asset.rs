@@ -2,13 +2,15 @@
 
 use super::super::context::Context;
 use super::super::parser::cut_name;
+use super::super::values;
 use super::lazy::{Batches, LazyTable, Wanted};
 use super::remote::{self, Remote};
-use crate::catalog::{Place, Privilege, Source};
+use crate::catalog::{Place, Privilege, Source, SqlType};
 use crate::config::NAME_BYTES_MAX;
 use crate::error::{Error, Kind, Result};
-use crate::sources::{Asset, FileOptions, discover};
-use arrow::datatypes::{Schema, SchemaRef};
+use crate::sources::{Asset, FileOptions, Form, discover};
+use arrow::array::{ArrayRef, AsArray};
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -17,7 +19,7 @@ use std::time::SystemTime;
 #[derive(Debug, Clone)]
 pub enum Outside {
     /// Files.
-    Files(Asset),
+    Files(Box<Asset>),
     /// A table of another database, with its columns as they are here.
     Remote(Arc<Remote>),
 }
@@ -102,7 +104,7 @@ pub fn assets(context: &Context, source: &Source) -> Result<Vec<Outside>> {
     let own = context.database.own_files();
     let is_own = |path: &PathBuf| path.canonicalize().is_ok_and(|real| own.hold(&real));
     found.retain(|asset| !asset.paths.iter().any(is_own));
-    Ok(found.into_iter().map(Outside::Files).collect())
+    Ok(found.into_iter().map(|asset| Outside::Files(Box::new(asset))).collect())
 }
 
 /// How many assets a source has, as far as that can be told without asking another server.
@@ -154,6 +156,8 @@ pub fn open(context: &Arc<Context>, schema: &str, name: &str) -> Result<Arc<Lazy
 /// The rows of files.
 fn files(context: &Arc<Context>, asset: &Asset, named: SchemaRef, wanted: &Wanted) -> Result<Batches> {
     let context = context.clone();
+    // These may hold what a database wrote as `jsonb`: it is again what compares as such.
+    let is_normal = !matches!(asset.form, Form::Parquet | Form::Sql);
     let mut scan = asset.scan_where(wanted.columns.as_deref(), &wanted.filters, wanted.limit)?;
     Ok(Box::new(std::iter::from_fn(move || {
         if let Err(error) = context.cancel.check() {
@@ -165,9 +169,21 @@ fn files(context: &Arc<Context>, asset: &Asset, named: SchemaRef, wanted: &Wante
         }
         batch.map(|batch| {
             let batch = batch?;
-            crate::txn::batch(named.clone(), batch.columns().to_vec(), batch.num_rows())
+            let arrays = match is_normal {
+                true => batch.columns().to_vec(),
+                false => named.fields().iter().zip(batch.columns()).map(normal).collect::<Result<_>>()?,
+            };
+            crate::txn::batch(named.clone(), arrays, batch.num_rows())
         })
     })))
+}
+
+/// A column whose JSON is written as `jsonb` is.
+fn normal((field, array): (&FieldRef, &ArrayRef)) -> Result<ArrayRef> {
+    match SqlType::from_field(field) {
+        Ok(SqlType::Jsonb) => values::read(array.as_string::<i32>(), &SqlType::Jsonb),
+        _ => Ok(array.clone()),
+    }
 }
 
 /// The columns under names that a statement can say: those that are too long are cut as they are there.

@@ -12,9 +12,9 @@ use crate::config::REMOTE_LIST_SECONDS;
 use crate::error::{Error, Kind, Result};
 use crate::sources::postgres::{RemoteOptions, RemoteTable, Stop, list};
 use arrow::array::AsArray;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -98,28 +98,52 @@ fn remote(source: &str, table: RemoteTable) -> Remote {
     Remote { table, schema: Arc::new(Schema::new(fields)), types, name }
 }
 
+/// Whether a number has more places than a `numeric` keeps that says nothing of them.
+fn is_longer(text: &str) -> bool {
+    let places = match SqlType::Numeric(None).arrow() {
+        DataType::Decimal128(_, places) => usize::try_from(places).unwrap_or(0),
+        _ => 0,
+    };
+    text.split_once('.').is_some_and(|(_, fraction)| fraction.trim_end_matches('0').len() > places)
+}
+
 impl Remote {
     /// The rows with the columns wanted, as the types that they have here.
-    pub fn read(self: &Arc<Self>, context: &Context, named: SchemaRef, wanted: &Wanted) -> Result<Batches> {
+    pub fn read(self: &Arc<Self>, context: &Arc<Context>, named: SchemaRef, wanted: &Wanted) -> Result<Batches> {
         let all: Vec<usize> = (0..self.types.len()).collect();
         let columns = wanted.columns.clone().unwrap_or(all);
         let mut scan = self.table.scan(&columns, &wanted.filters, wanted.limit, stop(context))?;
-        let (remote, cancel) = (self.clone(), context.cancel.clone());
+        let (remote, context) = (self.clone(), context.clone());
+        let mut rounded: BTreeSet<usize> = BTreeSet::new();
         Ok(Box::new(std::iter::from_fn(move || {
-            if let Err(error) = cancel.check() {
+            if let Err(error) = context.cancel.check() {
                 return Some(Err(error));
             }
-            let batch = scan.next()?;
+            let Some(batch) = scan.next() else {
+                rounded.iter().for_each(|column| context.notice(remote.rounds(*column)));
+                rounded.clear();
+                return None;
+            };
             Some(batch.and_then(|batch| {
                 let arrays = columns.iter().zip(batch.columns()).map(|(column, texts)| {
-                    let kind = &remote.types[*column];
-                    values::read(texts.as_string::<i32>(), kind)
-                        .map_err(|error| remote.unreadable(*column, kind, &error))
+                    let (kind, texts) = (&remote.types[*column], texts.as_string::<i32>());
+                    if *kind == SqlType::Numeric(None) && texts.iter().flatten().any(is_longer) {
+                        rounded.insert(*column);
+                    }
+                    values::read(texts, kind).map_err(|error| remote.unreadable(*column, kind, &error))
                 });
                 let arrays = arrays.collect::<Result<Vec<_>>>()?;
                 crate::txn::batch(named.clone(), arrays, batch.num_rows())
             }))
         })))
+    }
+
+    fn rounds(&self, column: usize) -> String {
+        let name = self.table.columns.get(column).map_or("", |column| column.name.as_str());
+        format!(
+            "{}: column \"{name}\" has more places behind the point than type numeric keeps here; it is rounded",
+            self.name
+        )
     }
 
     /// A value that the type here cannot hold; the value itself is not told.

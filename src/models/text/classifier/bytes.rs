@@ -141,7 +141,7 @@ fn blocks<'a>(
         all.push(("vectors.mean".to_owned(), &mut dense.mean));
         all.push(("vectors.scale".to_owned(), &mut dense.scale));
         for (place, block) in dense.tower.blocks().enumerate() {
-            let kind = if place % 2 == 0 { "weight" } else { "bias" };
+            let kind = if place.is_multiple_of(2) { "weight" } else { "bias" };
             all.push((format!("vectors.{}.{kind}", place / 2), &mut block.values));
         }
     }

@@ -96,7 +96,7 @@ impl DenseHead {
         let (mut input, mut input_slope, mut loss) = (Vec::new(), Vec::new(), 0.0);
         lesson.random.shuffle(&mut lesson.order);
         for (at, batch) in lesson.order.chunks(BATCH_ROWS).enumerate() {
-            if at % 16 == 0 {
+            if at.is_multiple_of(16) {
                 stop()?;
             }
             input.clear();

@@ -9,9 +9,18 @@
 //!   [`encoder_rows`](TextOptions::encoder_rows) of the training rows; that is what bounds the cost of a training.
 //!
 //! A tenth of the rows is set aside to judge, another tenth ends each part's training and settles the powers; then both parts learn
-//! again from all but the rows that judge. Each part alone and both, accuracy on the recorded splits:
+//! again from all but the rows that judge. Measured on four tasks (training on four fifths, judged on the rest; the encoder read all
+//! training rows of the first, a quarter to a third of the others, and was judged on the 3152 and 2782 test rows that it had read):
 //!
-//! FIGURES
+//! | accuracy | majority | words | vectors | both | linear SVM of characters (scikit-learn) |
+//! | --- | --- | --- | --- | --- | --- |
+//! | opinions on meals, Chinese, 2 classes, 9,555 rows | 0.671 | 0.903 | 0.898 | 0.905 | 0.904 |
+//! | opinions on goods, Chinese, 2 classes, 50,262 rows | 0.501 | 0.935 | 0.912 | 0.938 | 0.936 |
+//! | the same reviews, 10 kinds of goods | 0.160 | 0.906 | 0.872 | 0.911 | 0.903 |
+//! | names of groceries, English, 11 shelves, 22,006 rows | 0.289 | 0.879 | 0.786 | 0.883 | 0.850 |
+//!
+//! Words alone on all test rows of the last three: 0.941, 0.903, 0.883 (the SVM: 0.940, 0.903, 0.854). A hidden layer of 32, 128 or 512
+//! units made no difference beyond chance, none cost half a point.
 //!
 //! **Same seed, same rows in the same order: same model.** [`suggest`] tells which rows without a label would teach most.
 

@@ -13,7 +13,7 @@ const RATE: f32 = 0.5;
 /// What the sum of squared slopes starts with.
 const SQUARES: f32 = 0.01;
 /// Weight of the penalty beside the sum of losses.
-const L2: f32 = 0.02;
+const L2: f32 = 0.005;
 
 /// A head over sparse rows. Of two classes one output, the logit of the second.
 #[derive(Debug, Clone, Default)]
@@ -65,7 +65,7 @@ impl Softmax {
         let (mut slopes, mut loss) = (Vec::with_capacity(width), 0.0);
         lesson.random.shuffle(&mut lesson.order);
         for (at, row) in lesson.order.iter().enumerate() {
-            if at % 4096 == 0 {
+            if at.is_multiple_of(4096) {
                 stop()?;
             }
             let (ids, values) = lesson.rows.row(*row as usize);

@@ -35,7 +35,7 @@ fn reviews(rows: usize, from: usize) -> RecordBatch {
         let mix = crate::models::random::mix(row as u64) as usize;
         let kind = mix % 3;
         let own = said[kind][mix / 3 % 4];
-        let goods = if mix / 12 % 2 == 0 { goods[kind] } else { "东西" };
+        let goods = if (mix / 12).is_multiple_of(2) { goods[kind] } else { "东西" };
         texts.push(Some(format!("{goods} {own}，第{}件", mix % 89)));
         labels.push(Some(names[kind]));
     }

@@ -142,12 +142,11 @@ impl TextClassifier {
     }
 }
 
+/// What is done with a row, its text and its label.
+type EachLabelled<'a> = &'a mut dyn FnMut(usize, Option<&str>, Option<&str>) -> Result<()>;
+
 /// Calls `each` with the row, text and label of every row of a batch.
-pub(super) fn texts_and_labels(
-    batch: &RecordBatch,
-    options: &TextOptions,
-    each: &mut dyn FnMut(usize, Option<&str>, Option<&str>) -> Result<()>,
-) -> Result<()> {
+pub(super) fn texts_and_labels(batch: &RecordBatch, options: &TextOptions, each: EachLabelled<'_>) -> Result<()> {
     let mut labels: Vec<Option<String>> = Vec::with_capacity(batch.num_rows());
     class_texts(batch, options.label_col(), |label| labels.push(label.map(str::to_owned)))?;
     let name = options.text_col();
@@ -373,6 +372,10 @@ impl Part {
     }
 }
 
+/// Measures of a part on rows held out, each with its name; the first is to become small.
+type Judged = [(&'static str, f64); 2];
+type Judge<'a, H> = &'a dyn Fn(&H) -> Judged;
+
 /// The loops over epochs of both parts, told of as one training.
 struct Steps<'a, 'w, 't> {
     options: &'a TextOptions,
@@ -428,7 +431,7 @@ impl Steps<'_, '_, '_> {
         let judge = validation
             .filter(|part| part.rows.len() > 0)
             .map(|part| move |head: &Softmax| judged(&log_rows(head, &part.rows), &part.classes));
-        let judge = judge.as_ref().map(|judge| judge as &dyn Fn(&Softmax) -> [(&'static str, f64); 2]);
+        let judge = judge.as_ref().map(|judge| judge as Judge<'_, Softmax>);
         let epochs = self.fit(&mut head, epochs, epoch, judge)?;
         Ok((head, epochs))
     }
@@ -451,7 +454,7 @@ impl Steps<'_, '_, '_> {
         let judge = validation
             .filter(|part| part.rows.len() > 0)
             .map(|part| move |head: &DenseHead| judged(&log_vectors(head, &part.vectors, classes), &part.classes));
-        let judge = judge.as_ref().map(|judge| judge as &dyn Fn(&DenseHead) -> [(&'static str, f64); 2]);
+        let judge = judge.as_ref().map(|judge| judge as Judge<'_, DenseHead>);
         let epochs = self.fit(&mut head, epochs, epoch, judge)?;
         head.tower.finish();
         Ok((head, epochs))
@@ -463,7 +466,7 @@ impl Steps<'_, '_, '_> {
         head: &mut H,
         epochs: usize,
         mut epoch: impl FnMut(&mut H, usize) -> Result<f64>,
-        judge: Option<&dyn Fn(&H) -> [(&'static str, f64); 2]>,
+        judge: Option<Judge<'_, H>>,
     ) -> Result<usize> {
         let mut best: Option<(f64, usize, H)> = None;
         let mut done = 0;
@@ -494,7 +497,7 @@ impl Steps<'_, '_, '_> {
 }
 
 /// Log-loss and accuracy of log-probabilities.
-fn judged(said: &[Vec<f32>], classes: &[u32]) -> [(&'static str, f64); 2] {
+fn judged(said: &[Vec<f32>], classes: &[u32]) -> Judged {
     let all: Vec<f32> = said.iter().flatten().map(|log| log.exp()).collect();
     let labels: Vec<usize> = classes.iter().map(|class| *class as usize).collect();
     let count = said.first().map_or(1, Vec::len);
