@@ -183,3 +183,17 @@ fn many_rows_of_one_partner() {
     assert!(right >= 150, "{right} of 160");
     assert!(found.len() - right <= 4, "{} others", found.len() - right);
 }
+
+#[test]
+fn a_chain_of_likeness_is_not_one_thing() {
+    // Each row shares its first word with one other row and its second with another one, and so on all through.
+    let rows: Vec<Option<String>> =
+        (0..400usize).map(|n| Some(format!("left{:05} right{:05}", n / 2, n.div_ceil(2)))).collect();
+    let mut vocabulary = Vocabulary::default();
+    let columns = vec![column("name", Declared::Text, &rows, &mut vocabulary)];
+    let found = dedupe(vocabulary, columns, 0.9, &QUIET).unwrap();
+    let mut sizes: HashMap<usize, usize> = HashMap::new();
+    found.iter().for_each(|member| *sizes.entry(member.cluster).or_default() += 1);
+    let largest = sizes.values().copied().max().unwrap_or(0);
+    assert!(largest <= 4, "{largest} rows of a chain are one");
+}

@@ -142,7 +142,9 @@ fn maximise(compared: &Compared, probabilities: &[f32], belief: &Belief) -> Weig
             ratios[at * LEVELS + 1 + level] = ratio * against;
         }
     }
-    let all = probabilities.len() as f64;
+    // Rows that were picked blindly are no matches either: without them a relation whose candidates all match would take any two rows for one.
+    let blind: f64 = belief.others.first().map_or(0.0, |others| others.iter().sum());
+    let all = probabilities.len() as f64 + blind;
     let share = (matched / all.max(1.0)).clamp(1e-6, 1.0 - 1e-6);
     Weights { ratios, prior: (share / (1.0 - share)).ln() as f32 }
 }
