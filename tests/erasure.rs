@@ -149,7 +149,7 @@ async fn what_was_cut_off_is_ended_after_the_next_start() {
         "ALTER SYSTEM SET steward.retention = '1d'",
         "CREATE TABLE people (id int PRIMARY KEY, mail text)",
         "INSERT INTO people SELECT n, 'p' || n FROM generate_series(1, 50000) AS g (n)",
-        "INSERT INTO people VALUES (9001, 'quokka.arboretum'), (9002, 'kakapodrome.papageiduo')",
+        "INSERT INTO people VALUES (90001, 'quokka.arboretum'), (90002, 'kakapodrome.papageiduo')",
     ] {
         run(&mut session, sql).await;
     }
@@ -167,8 +167,8 @@ async fn what_was_cut_off_is_ended_after_the_next_start() {
     assert!(told.iter().any(|line| line.starts_with("|data folder|remains|")), "{told:?}");
     assert_eq!(run(&mut session, "SELECT state FROM steward.erasures").await, ["under way"]);
     // It is gone for everybody all the same, but for who began before.
-    assert_eq!(run(&mut session, "SELECT count(*) FROM people WHERE id = 9001").await, ["0"]);
-    assert_eq!(run(&mut reader, "SELECT count(*) FROM people WHERE id = 9001").await, ["1"]);
+    assert_eq!(run(&mut session, "SELECT count(*) FROM people WHERE id = 90001").await, ["0"]);
+    assert_eq!(run(&mut reader, "SELECT count(*) FROM people WHERE id = 90001").await, ["1"]);
     drop((reader, session, database));
     let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
     let database = loop {
