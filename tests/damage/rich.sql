@@ -40,11 +40,11 @@ CREATE MODEL ctr OPTIONS (model_type = 'ctr', architecture = 'lr', label_col = '
 CREATE OR REPLACE MODEL ctr OPTIONS (model_type = 'ctr', architecture = 'fm', label_col = 'clicked', user_col = 'u', item_col = 'it', max_iterations = 2) AS SELECT u, it, clicked FROM gone WHERE u > 1;
 DROP TABLE gone;
 INSERT INTO trained SELECT g % 3, g % 2, true FROM generate_series(1, 900) AS g;
+ALTER MODEL by_path UPDATE AS SELECT * FROM trained;
 RESET search_path;
 ALTER MODEL ctr ROLLBACK;
 COMMENT ON MODEL ctr IS 'of what is gone';
 GRANT USAGE ON MODEL ctr TO ana;
-ALTER MODEL by_path UPDATE AS SELECT * FROM trained;
 ALTER MODEL by_path SET OPTIONS (guard_metric = 'log_loss', guard_drop = 0.1, on_guard = 'rollback');
 ALTER MODEL by_path FREEZE;
 ALTER MODEL by_path OWNER TO boss;

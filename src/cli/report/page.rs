@@ -153,9 +153,9 @@ fn sensitivity(facts: &Facts, language: Language, html: &mut String) {
         }
         body.push_str("</table>\n");
         let note = language.say(
-            "Roles with a right to read, besides owners and superusers. A column that others see plain: bind a masking policy \
+            "Roles with a right to read, besides owners and superusers, as far as the reporting role may know them. A column that others see plain: bind a masking policy \
              to it or to a tag of it.",
-            "此处为有读取权限的角色，不含所有者和超级用户。若他人可见明文，请为该列或其标签绑定脱敏策略。",
+            "此处为报告角色可知的有读取权限的角色，不含所有者和超级用户。若他人可见明文，请为该列或其标签绑定脱敏策略。",
         );
         let _ = writeln!(body, "<p class=\"note\">{note}</p>");
     }

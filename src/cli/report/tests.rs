@@ -62,12 +62,29 @@ async fn the_sql_of_each_problem_shows_rows() {
     let (_database, mut session) = database(&folder).await;
     let facts = facts::gathered(&mut session).await.unwrap();
     assert!(facts.problems.iter().any(|problem| problem.is_of_user), "the rule");
-    for metric in ["null_percent", "positive_percent", "valid_percent"] {
+    for metric in ["null_percent", "valid_percent"] {
         assert!(facts.problems.iter().any(|problem| problem.metric == metric), "{metric}: {:?}", facts.problems);
     }
     for problem in &facts.problems {
         let rows = session.query(&problem.sql()).await.unwrap_or_else(|error| panic!("{}: {error}", problem.sql()));
         assert!(rows.iter().any(|batch| batch.num_rows() > 0), "{} shows nothing", problem.sql());
+    }
+    let metrics =
+        ["null_percent", "positive_percent", "duplicate_count", "valid_percent", "regex", "mean_p_right", "?"];
+    for (metric, column) in metrics.iter().flat_map(|metric| [(metric, Some("price")), (metric, None)]) {
+        let problem = problem::Problem {
+            asset: "public.orders".to_owned(),
+            rule: String::new(),
+            dimension: String::new(),
+            column: column.map(str::to_owned),
+            metric: metric.to_string(),
+            value: None,
+            threshold: None,
+            failed_rows: None,
+            total_rows: None,
+            is_of_user: false,
+        };
+        session.query(&problem.sql()).await.unwrap_or_else(|error| panic!("{}: {error}", problem.sql()));
     }
 }
 

@@ -68,6 +68,8 @@ pub async fn forget(session: &mut Session, words: ForgetWords) -> Result<Outcome
         let cancel = session.cancel_handle();
         let patience = Duration::from_millis(ERASURE_PATIENCE_MS);
         let left = blocking(|| physical::finish(&inner, certificate, patience, &|| cancel.is_cancelled()));
+        // It is committed: whoever asked to stop waiting for the rest is to hear what was done.
+        cancel.begin(0);
         if let Some(reason) = physical::told(&inner, certificate, left) {
             lines.push(Line::remains(None, "data folder", reason, None));
         }

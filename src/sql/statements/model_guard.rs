@@ -51,9 +51,8 @@ pub fn set_options(model: &mut Model, options: &BTreeMap<String, String>) -> Res
     let mut guard = model.guard.clone();
     if let Some(given) = options.get("guard_metric") {
         let known = METRICS.iter().find(|(name, ..)| name == given).map(|(_, metric, _)| *metric);
-        let metric = known.filter(|metric| latest(model, metric).is_some()).ok_or_else(|| {
-            let there =
-                METRICS.iter().filter(|(name, metric, _)| *name != "logloss" && latest(model, metric).is_some());
+        let metric = known.filter(|metric| is_measured(model, metric)).ok_or_else(|| {
+            let there = METRICS.iter().filter(|(name, metric, _)| *name != "logloss" && is_measured(model, metric));
             let names: Vec<&str> = there.map(|(name, ..)| *name).chain(["none"]).collect();
             bad("guard_metric", given, format!("Available values: {}.", names.join(", ")))
         })?;
@@ -79,10 +78,9 @@ pub fn set_options(model: &mut Model, options: &BTreeMap<String, String>) -> Res
     Ok(())
 }
 
-/// The figure of the deployed version.
-fn latest(model: &Model, metric: &str) -> Option<f64> {
-    let version = model.versions.iter().find(|version| version.number == model.deployed)?;
-    version.metrics.iter().find(|(name, ..)| name == metric).map(|(_, _, value, _)| *value)
+/// Whether a version of the model has such a figure. The deployed one may have none, as of rows of one class.
+fn is_measured(model: &Model, metric: &str) -> bool {
+    model.versions.iter().flat_map(|version| &version.metrics).any(|(name, ..)| name == metric)
 }
 
 /// What a guard says of an update.
