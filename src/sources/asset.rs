@@ -6,6 +6,7 @@ use super::dump::{self, DumpLayout, DumpRows};
 use super::html::{self, PageRows};
 use super::input::{Fnv, relative};
 use super::json::{self, JsonLayout};
+use super::known::{self, Kept};
 use super::objects::{self, ObjectRows, Objects};
 use super::options::FileOptions;
 use super::parquet_file::{self, ParquetLayout, ParquetRows};
@@ -127,6 +128,16 @@ pub struct Asset {
     layout: Arc<OnceLock<Arc<Layout>>>,
 }
 
+/// What was found out about files at earlier statements: by folder, state, table and options.
+static LAYOUTS: Kept<LayoutKey, Arc<Layout>> = Kept::new();
+type LayoutKey = (PathBuf, u64, Option<String>, FileOptions);
+
+/// Forgets what was found out about files at earlier statements: they are looked into anew.
+pub fn forget() {
+    LAYOUTS.clear();
+    known::forget();
+}
+
 /// What was found out by looking into the file.
 #[derive(Debug)]
 enum Layout {
@@ -219,6 +230,11 @@ impl Asset {
         if let Some(layout) = self.layout.get() {
             return Ok(layout.clone());
         }
+        // What was found out at an earlier statement holds while the file seems to be the same.
+        let key = (self.root.clone(), self.fingerprint, self.member.clone(), self.options.clone());
+        if let Some(layout) = LAYOUTS.get(&key) {
+            return Ok(self.layout.get_or_init(|| layout).clone());
+        }
         let layout = Arc::new(match self.form {
             Form::Csv => Layout::Csv(csv_file::inspect(&self.place()?, &self.options)?),
             Form::Json | Form::JsonLines => {
@@ -233,6 +249,7 @@ impl Asset {
             Form::Text => Layout::Fixed(objects::text_specs()),
             Form::Unknown => Layout::Fixed(objects::unknown_specs()),
         });
+        LAYOUTS.keep(key, layout.clone());
         Ok(self.layout.get_or_init(|| layout).clone())
     }
 

@@ -73,7 +73,7 @@ mod xlsx_style;
 mod xml;
 mod xml_element;
 
-pub use asset::{Asset, Form, Structure};
+pub use asset::{Asset, Form, Structure, forget};
 pub use columns::Scan;
 pub use discover::discover;
 pub use options::FileOptions;

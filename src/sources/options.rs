@@ -4,7 +4,7 @@ use crate::error::{Error, Kind, Result};
 use crate::fail;
 
 /// Options of a folder of files. The defaults find out everything by themselves.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct FileOptions {
     /// Which files: `*.csv` is matched with the file's name, a pattern with a `/` with its path below the root.
     pub pattern: Option<String>,

@@ -248,7 +248,7 @@ pub(super) fn tables(place: &Place) -> Result<Vec<String>> {
 /// What is known of a sheet before its rows are read.
 #[derive(Debug, Clone)]
 pub(super) struct XlsxLayout {
-    book: Arc<Book>,
+    place: Place,
     sheet: Option<String>,
     /// Rows above the first of the table.
     above: usize,
@@ -298,7 +298,7 @@ pub(super) fn inspect(place: &Place, options: &FileOptions, sheet: Option<&str>)
     // Keys are told apart here; what columns are called is decided with all keys at hand.
     let keys = super::names::columns(&given, false);
     let mut layout = XlsxLayout {
-        book,
+        place: place.clone(),
         sheet: sheet.map(str::to_owned),
         above,
         header,
@@ -306,7 +306,7 @@ pub(super) fn inspect(place: &Place, options: &FileOptions, sheet: Option<&str>)
         first,
         records: RecordLayout::default(),
     };
-    let mut source = open(&layout)?;
+    let mut source = open(book, &layout)?;
     let sample = options.sample_rows.unwrap_or(usize::MAX);
     layout.records = records::inspect(&mut source, sample, SOURCE_SAMPLE_BYTES, false, options.normalize_names)?;
     if options.all_varchar {
@@ -315,14 +315,15 @@ pub(super) fn inspect(place: &Place, options: &FileOptions, sheet: Option<&str>)
     Ok(layout)
 }
 
-fn open(layout: &XlsxLayout) -> Result<SheetRecords> {
-    let cells = layout.book.cells(layout.sheet.as_deref())?;
+fn open(book: Arc<Book>, layout: &XlsxLayout) -> Result<SheetRecords> {
+    let cells = book.cells(layout.sheet.as_deref())?;
     SheetRecords::new(cells, layout.above + usize::from(layout.header), layout.keys.clone(), layout.first)
 }
 
 /// The rows of a sheet.
 pub(super) fn rows(layout: &XlsxLayout) -> Result<RecordRows> {
-    Ok(RecordRows::new(Box::new(open(layout)?), &layout.records, false))
+    let book = Arc::new(Book::whole(&layout.place)?);
+    Ok(RecordRows::new(Box::new(open(book, layout)?), &layout.records, false))
 }
 
 #[cfg(test)]

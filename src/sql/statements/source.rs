@@ -5,7 +5,7 @@ use super::super::ddl::{self, Ddl, check_name};
 use super::super::tables;
 use crate::catalog::{Class, Object, Secret, Source};
 use crate::error::{Error, Kind, Result};
-use crate::sources::postgres::RemoteOptions;
+use crate::sources::{self, postgres::RemoteOptions};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -197,6 +197,7 @@ pub fn refresh_source(ddl: &mut Ddl<'_>, name: &str) -> Result<()> {
     };
     ddl.context.must_own(source.owner, "source", name)?;
     ddl.context.database.remotes.forget(name);
+    sources::forget();
     let there: Vec<String> =
         tables::assets(ddl.context, source)?.into_iter().map(|asset| format!("{name}.{}", asset.name())).collect();
     let mut gone = 0;

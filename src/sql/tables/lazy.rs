@@ -17,7 +17,7 @@ use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::TryStreamExt;
 use futures::stream;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// Rows one batch after the other.
 pub type Batches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
@@ -32,6 +32,8 @@ pub struct Wanted {
     pub filters: Vec<Predicate>,
     /// How many rows are enough.
     pub limit: Option<usize>,
+    /// Dead when nobody waits for the rows any more: a reader that waits itself has to look.
+    pub asked: Weak<()>,
 }
 
 /// A relation whose rows are made when it is read, off the threads that serve others.
@@ -109,7 +111,7 @@ impl TableProvider for LazyTable {
                 Some(columns) => Arc::new(self.schema.project(columns)?),
                 None => self.schema.clone(),
             };
-            let wanted = Some(Wanted { columns: projection.cloned(), filters, limit });
+            let wanted = Some(Wanted { columns: projection.cloned(), filters, limit, asked: Weak::new() });
             let partition: Arc<dyn PartitionStream> = Arc::new(Self { schema: schema.clone(), wanted, ..self.clone() });
             return Ok(Arc::new(StreamingTableExec::try_new(schema, vec![partition], None, [], false, limit)?));
         }
@@ -132,9 +134,14 @@ impl PartitionStream for LazyTable {
     }
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let (make, wanted) = (self.make.clone(), Arc::new(self.wanted.clone().unwrap_or_default()));
+        // Goes with the stream; what runs on another thread does not.
+        let asked = Arc::new(());
+        let wanted = self.wanted.clone().unwrap_or_default();
+        let wanted = Arc::new(Wanted { asked: Arc::downgrade(&asked), ..wanted });
+        let make = self.make.clone();
         // Each batch is made on a blocking thread: readers of files and models may take their time.
         let stream = stream::try_unfold(None::<Batches>, move |state| {
+            let _is_kept = &asked;
             let (make, wanted) = (make.clone(), wanted.clone());
             async move {
                 let next = tokio::task::spawn_blocking(move || {

@@ -112,7 +112,13 @@ impl Remote {
     pub fn read(self: &Arc<Self>, context: &Arc<Context>, named: SchemaRef, wanted: &Wanted) -> Result<Batches> {
         let all: Vec<usize> = (0..self.types.len()).collect();
         let columns = wanted.columns.clone().unwrap_or(all);
-        let mut scan = self.table.scan(&columns, &wanted.filters, wanted.limit, stop(context))?;
+        // The session may be at its next statement before a reader has seen that this one was cancelled.
+        let (cancel, asked) = (context.cancel.clone(), wanted.asked.clone());
+        let stop = Stop::new(move || match asked.strong_count() {
+            0 => Err(Error::new(Kind::Cancelled, "nobody waits for the rows any more")),
+            _ => cancel.check(),
+        });
+        let mut scan = self.table.scan(&columns, &wanted.filters, wanted.limit, stop)?;
         let (remote, context) = (self.clone(), context.clone());
         let mut rounded: BTreeSet<usize> = BTreeSet::new();
         Ok(Box::new(std::iter::from_fn(move || {
