@@ -125,9 +125,9 @@ impl RemoteOptions {
         })
     }
 
-    /// Whether a password is known.
+    /// Whether a password is known; an empty one is none.
     pub fn has_password(&self) -> bool {
-        self.password.is_some()
+        self.password.as_ref().is_some_and(|password| !password.is_empty())
     }
 
     /// The file of trusted certificates, which is read with the server's rights.

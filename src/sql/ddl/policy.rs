@@ -142,12 +142,12 @@ pub fn must_fit_column(ddl: &Ddl<'_>, facts: &Tag, table: &str, column: &Column)
 }
 
 /// Runs ALTER TABLE ... SET or UNSET TAG.
-pub fn use_tag(ddl: &mut Ddl<'_>, target: &TagTarget, name: &str, value: Option<String>) -> Result<()> {
+pub fn use_tag(ddl: &mut Ddl<'_>, target: &TagTarget, name: &str, value: Option<(String, TagSource)>) -> Result<()> {
     ddl.txn.must_write("ALTER TABLE")?;
     let (schema, relation) = &target.relation;
     let (id, mut table) = ddl.own_table(schema.as_deref(), relation)?;
     let (tag_id, facts) = tag(ddl, name)?;
-    if let Some(value) = &value {
+    if let Some((value, _)) = &value {
         must_be_allowed(&facts, value)?;
     }
     let policy = match facts.mask.and_then(|mask| ddl.txn.snapshot().catalog.get(mask).cloned()).as_deref() {
@@ -163,15 +163,16 @@ pub fn use_tag(ddl: &mut Ddl<'_>, target: &TagTarget, name: &str, value: Option<
                     format!("column \"{column}\" of relation \"{relation}\" does not exist"),
                 ));
             };
-            if let (Some(policy), Some(_)) = (&policy, &value) {
+            // Where a tag came with values its mask gives NULL if it does not fit.
+            if let (Some(policy), Some((_, TagSource::Manual))) = (&policy, &value) {
                 must_fit(policy, &table.name, column, &table.columns[at].data_type)?;
             }
             &mut table.columns[at].tags
         }
     };
     used.retain(|u| u.tag != tag_id);
-    if let Some(value) = value {
-        used.push(TagUse { tag: tag_id, value, source: TagSource::Manual, confidence: 1.0 });
+    if let Some((value, source)) = value {
+        used.push(TagUse { tag: tag_id, value, source, confidence: 1.0 });
     }
     let columns: Vec<String> = match &target.column {
         Some(column) => vec![column.clone()],

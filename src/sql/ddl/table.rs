@@ -21,7 +21,7 @@ use super::sequence::{number_column, set_default};
 use super::{Ddl, check_name, skipping};
 use crate::catalog::{
     CheckConstraint, Column, DefaultsOf, FlowKind, KeyConstraint, Object, ObjectId, OnCommit, SqlType, Table,
-    is_temporary,
+    TagSource, is_temporary,
 };
 use crate::error::{Error, Kind, Result};
 use crate::txn::Loader;
@@ -92,7 +92,7 @@ pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable, beside: &
 fn tag_all(ddl: &mut Ddl<'_>, place: &(Option<String>, String), beside: &Beside) -> Result<()> {
     for TagWithin { column, tag, value } in &beside.created.tags {
         let target = TagTarget { relation: place.clone(), column: column.clone() };
-        use_tag(ddl, &target, tag, Some(value.clone()))?;
+        use_tag(ddl, &target, tag, Some((value.clone(), TagSource::Manual)))?;
     }
     Ok(())
 }

@@ -128,12 +128,13 @@ impl Script<'_> {
         }
     }
 
-    /// What a person said; what the classifier suggested an inventory suggests again.
+    /// What a person said, or what came with values; what the classifier suggested an inventory suggests again.
     pub(super) fn tag_use(&self, out: &mut String, place: &str, used: &TagUse) {
         if let Some(Object::Tag(tag)) = self.catalog().get(used.tag).map(AsRef::as_ref)
             && used.source != TagSource::Classifier
         {
-            _ = writeln!(out, "ALTER {place} SET TAG {} = {};", ident(&tag.name), literal(&used.value));
+            let came = if used.source == TagSource::Propagated { " PROPAGATED" } else { "" };
+            _ = writeln!(out, "ALTER {place} SET TAG {} = {}{came};", ident(&tag.name), literal(&used.value));
         }
     }
 

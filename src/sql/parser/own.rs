@@ -63,7 +63,7 @@ pub enum Own {
     /// `ALTER TAG ... SET MASKING POLICY`; none means UNSET
     TagMask { tag: String, policy: Option<String> },
     /// `ALTER TABLE ... SET TAG`; no value means UNSET
-    TagUse { target: TagTarget, tag: String, value: Option<String> },
+    TagUse { target: TagTarget, tag: String, value: Option<tag::Said> },
     /// `ALTER TABLE ... ALTER COLUMN ... SET MASKING POLICY`; none means UNSET
     ColumnMask { table: Relation, column: String, policy: Option<String> },
     /// `ALTER TABLE ... ALTER COLUMN ... SET CLASS`; none means RESET
@@ -71,7 +71,7 @@ pub enum Own {
     /// `ALTER TABLE ... ERASE CLASS`
     EraseClass { table: Relation, class: String },
     /// `ALTER MODEL ... SET TAG`; no value means UNSET
-    ModelTag { name: String, tag: String, value: Option<String> },
+    ModelTag { name: String, tag: String, value: Option<tag::Said> },
     /// `CREATE MASKING POLICY`
     CreateMaskingPolicy { name: String, or_replace: bool, argument: String, data_type: SqlType, body: String },
     /// `DROP MASKING POLICY`
@@ -477,15 +477,9 @@ fn alter_table(words: &mut Words) -> Result<Option<Own>> {
     let (set, unset) = (words.take(&["SET"]), words.take(&["UNSET"]));
     if set || unset {
         if words.take(&["TAG"]) {
-            let tag = words.name()?;
-            let value = match set {
-                true => {
-                    words.expect_token(&Token::Eq)?;
-                    Some(words.string()?)
-                }
-                false => None,
-            };
-            return Ok(Some(Own::TagUse { target: TagTarget { relation, column }, tag, value }));
+            let name = words.name()?;
+            let value = if set { Some(tag::said(words)?) } else { None };
+            return Ok(Some(Own::TagUse { target: TagTarget { relation, column }, tag: name, value }));
         }
         if let Some(column) = column
             && words.take(&["MASKING", "POLICY"])

@@ -1,7 +1,7 @@
 //! Grammar of tags.
 
 use super::words::{Words, fold};
-use crate::catalog::{OnConflict, Propagation};
+use crate::catalog::{OnConflict, Propagation, TagSource};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::Ident;
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan};
@@ -84,12 +84,22 @@ pub fn create(words: &mut Words, or_replace: bool) -> Result<NewTag> {
     }
 }
 
+/// What a tag is set to, and where that comes from.
+pub type Said = (String, TagSource);
+
+/// `= 'value' [PROPAGATED]`: the word is an export's, of a tag that came with the values.
+pub fn said(words: &mut Words) -> Result<Said> {
+    words.expect_token(&Token::Eq)?;
+    let value = words.string()?;
+    let source = if words.take(&["PROPAGATED"]) { TagSource::Propagated } else { TagSource::Manual };
+    Ok((value, source))
+}
+
 /// `SET TAG name = 'value'` or `UNSET TAG name`, if it is one of them.
-pub fn set_or_unset(words: &mut Words) -> Result<Option<(String, Option<String>)>> {
+pub fn set_or_unset(words: &mut Words) -> Result<Option<(String, Option<Said>)>> {
     if words.take(&["SET", "TAG"]) {
         let tag = words.name()?;
-        words.expect_token(&Token::Eq)?;
-        return Ok(Some((tag, Some(words.string()?))));
+        return Ok(Some((tag, Some(said(words)?))));
     }
     match words.take(&["UNSET", "TAG"]) {
         true => Ok(Some((words.name()?, None))),
@@ -189,7 +199,10 @@ mod tests {
             assert_eq!(parse(wrong).unwrap_err().kind(), Kind::Syntax, "{wrong}");
         }
         let Own::ModelTag { name, tag, value } = own("ALTER MODEL m SET TAG pii = 'a'") else { panic!() };
-        assert_eq!((name.as_str(), tag.as_str(), value.as_deref()), ("m", "pii", Some("a")));
+        let said = Some(("a".to_owned(), TagSource::Manual));
+        assert_eq!((name.as_str(), tag.as_str(), value), ("m", "pii", said));
+        let Own::ModelTag { value, .. } = own("ALTER MODEL m SET TAG pii = 'a' PROPAGATED") else { panic!() };
+        assert_eq!(value.map(|(_, source)| source), Some(TagSource::Propagated));
     }
 
     #[test]

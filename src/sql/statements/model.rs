@@ -238,16 +238,16 @@ pub fn rename_model(ddl: &mut Ddl<'_>, name: &str, to: String) -> Result<()> {
 }
 
 /// Runs ALTER MODEL ... SET TAG, or UNSET TAG if there is no value.
-pub fn tag_model(ddl: &mut Ddl<'_>, name: &str, tag: &str, value: Option<String>) -> Result<()> {
+pub fn tag_model(ddl: &mut Ddl<'_>, name: &str, tag: &str, value: Option<(String, TagSource)>) -> Result<()> {
     ddl.txn.must_write("ALTER MODEL")?;
     let (id, mut model) = must_get(ddl, name)?;
     let (tag, facts) = ddl::tag(ddl, tag)?;
-    if let Some(value) = &value {
+    if let Some((value, _)) = &value {
         ddl::must_be_allowed(&facts, value)?;
     }
     model.tags.retain(|used| used.tag != tag);
-    if let Some(value) = value {
-        model.tags.push(TagUse { tag, value, source: TagSource::Manual, confidence: 1.0 });
+    if let Some((value, source)) = value {
+        model.tags.push(TagUse { tag, value, source, confidence: 1.0 });
     }
     ddl.txn.put_object(id, Object::Model(model))
 }

@@ -106,6 +106,7 @@ async fn update(ddl: &mut Ddl<'_>, name: &str, mut query: ast::Query) -> Result<
             Watch { progress: &mut |progress| teller.tell(progress), cancel: &cancel, told: &mut |_| Ok(()) };
         let learnt = trained.updated(&batches, judged, &mut watch)?;
         cancel()?;
+        must_give_numbers(&label, &learnt.progressive(&batches)?)?;
         Ok(Came::Learnt(Box::new(learnt), unasked))
     });
     let came: Result<Came> = came.await.map_err(|e| Error::internal(format!("an update stopped: {e}")))?;
@@ -173,4 +174,17 @@ async fn update(ddl: &mut Ddl<'_>, name: &str, mut query: ast::Query) -> Result<
 /// The figures that are known, as the catalogue keeps them.
 fn kept(judged: &[Metric]) -> Vec<(String, String, f64, u64)> {
     judged.iter().filter_map(|m| Some((m.metric.clone(), m.segment.clone(), m.value?, m.n as u64))).collect()
+}
+
+/// Refuses a step that led a model out of what numbers can hold: a label that is far off does so.
+fn must_give_numbers(name: &str, judged: &[Metric]) -> Result<()> {
+    let loss = judged.iter().find(|metric| matches!(metric.metric.as_str(), "logloss" | "rmse"));
+    match loss.is_none_or(|loss| loss.value.is_some_and(f64::is_finite)) {
+        true => Ok(()),
+        false => {
+            Err(Error::new(Kind::NumericOutOfRange, format!("model \"{name}\" would give no numbers after these rows"))
+                .with_detail("A label or a column is too far off.")
+                .with_hint("Leave such rows out of the query; the model is as it was."))
+        }
+    }
 }
