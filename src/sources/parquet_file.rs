@@ -258,6 +258,12 @@ impl ParquetRows {
             let message = format!("{}, rows from {}: column \"{}\" {what}", self.shown, self.rows + 1, field.name());
             Error::new(Kind::InvalidText, message)
         };
+        // The reader leaves the months of such a value out, without a word.
+        if matches!(array.data_type(), DataType::Interval(IntervalUnit::DayTime)) {
+            let message =
+                format!("{}: column \"{}\" is of Parquet's type INTERVAL, which is not read", self.shown, field.name());
+            return Err(Error::new(Kind::Unsupported, message).with_hint("Leave the column out, or write it as text."));
+        }
         match change {
             Change::Cast => {
                 let options = CastOptions { safe: false, format_options: FormatOptions::default() };

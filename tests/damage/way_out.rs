@@ -279,7 +279,7 @@ async fn every_kind_of_object_comes_back() {
         files.sort();
         files
     };
-    assert_eq!(models(&at("one")).len(), 8);
+    assert_eq!(models(&at("one")).len(), 9);
     assert_eq!(models(&at("one")), models(&at("two")));
     let database = Database::open(at("copy"), &key()).unwrap();
     let mut session = database.session("steward").unwrap();

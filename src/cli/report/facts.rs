@@ -21,6 +21,8 @@ pub struct Facts {
     pub role: String,
     /// Every asset.
     pub assets: Vec<Asset>,
+    /// Relations that the role may read and nobody looked at.
+    pub unseen: Vec<String>,
     /// Columns found to be sensitive.
     pub sensitive: Vec<Sensitive>,
     /// Results by dimension.
@@ -166,6 +168,16 @@ pub async fn gathered(session: &mut Session) -> Result<Facts> {
         },
     )
     .await?;
+    let relations = told(
+        session,
+        "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relkind IN ('r', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'steward')
+           AND has_table_privilege(c.oid, 'SELECT') ORDER BY 1",
+        Cells::text,
+    )
+    .await?;
+    let seen: BTreeSet<&str> = facts.assets.iter().map(|asset| asset.name.as_str()).collect();
+    facts.unseen = relations.into_iter().filter(|name| !seen.contains(name.as_str())).collect();
     facts.dimensions = told(
         session,
         "SELECT dimension, count(*), count(*) FILTER (WHERE passed),

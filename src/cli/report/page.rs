@@ -33,6 +33,7 @@ pub fn page(facts: &Facts, language: Language) -> String {
             "<p class=\"empty\">{} <code>INVENTORY ALL;</code></p>",
             language.say("Nothing was inventoried yet. Run", "尚未盘点。请先执行")
         );
+        unseen(facts, language, &mut html);
     } else {
         let parts = [totals, domains, sensitivity, quality, problems, flow, assets];
         parts.iter().for_each(|part| part(facts, language, &mut html));
@@ -66,7 +67,25 @@ fn totals(facts: &Facts, language: Language, html: &mut String) {
     ];
     let tiles: String =
         tiles.iter().map(|(name, value)| format!("<div><b>{value}</b><span>{name}</span></div>")).collect();
-    section(html, language.say("At a glance", "概览"), &format!("<div class=\"tiles\">{tiles}</div>\n"));
+    let mut body = format!("<div class=\"tiles\">{tiles}</div>\n");
+    unseen(facts, language, &mut body);
+    section(html, language.say("At a glance", "概览"), &body);
+}
+
+/// How many relations the report says nothing of.
+fn unseen(facts: &Facts, language: Language, html: &mut String) {
+    let Some(first) = facts.unseen.first() else { return };
+    let (count, first) = (count(facts.unseen.len() as i64), escaped(first));
+    let _ = match language {
+        Language::En => writeln!(
+            html,
+            "<p class=\"note\">{count} more relations, such as {first}, were not looked at: <code>INVENTORY ALL;</code></p>"
+        ),
+        Language::Zh => writeln!(
+            html,
+            "<p class=\"note\">另有 {count} 个对象（如 {first}）尚未盘点：<code>INVENTORY ALL;</code></p>"
+        ),
+    };
 }
 
 /// Assets by what they are about, and by their form.

@@ -29,6 +29,7 @@ async fn database(folder: &TempDir) -> (Database, Session) {
     session.query(MADE).await.unwrap();
     session.query("INVENTORY ALL").await.unwrap();
     session.query("CHECK QUALITY orders").await.unwrap();
+    session.query("CREATE TABLE later (a int)").await.unwrap();
     (database, session)
 }
 
@@ -37,7 +38,7 @@ async fn it_tells_what_there_is_and_no_value() {
     let folder = TempDir::new().unwrap();
     let (_database, mut session) = database(&folder).await;
     let facts = facts::gathered(&mut session).await.unwrap();
-    assert_eq!(facts.assets.len(), 3);
+    assert_eq!((facts.assets.len(), facts.unseen.as_slice()), (3, &["public.later".to_owned()][..]));
     assert_eq!(facts.references.len(), 1, "{:?}", facts.references);
     assert!(facts.lineage.iter().any(|arrow| arrow.from == "public.orders" && arrow.kind == "view"));
     let email = facts.sensitive.iter().find(|column| column.column == "email").unwrap();

@@ -136,7 +136,12 @@ impl Remote {
                     if *kind == SqlType::Numeric(None) && texts.iter().flatten().any(is_longer) {
                         rounded.insert(*column);
                     }
-                    values::read(texts, kind).map_err(|error| remote.unreadable(*column, kind, &error))
+                    let read = values::read(texts, kind).and_then(|array| match kind {
+                        // It comes filled up with blanks, which no column of ours keeps.
+                        SqlType::Char(_) => values::assign(&array, kind),
+                        _ => Ok(array),
+                    });
+                    read.map_err(|error| remote.unreadable(*column, kind, &error))
                 });
                 let arrays = arrays.collect::<Result<Vec<_>>>()?;
                 crate::txn::batch(named.clone(), arrays, batch.num_rows())
