@@ -22,7 +22,7 @@
 //! Words alone on all test rows of the last three: 0.941, 0.903, 0.883 (the SVM: 0.940, 0.903, 0.854). A hidden layer of 32, 128 or 512
 //! units made no difference beyond chance, none cost half a point.
 //!
-//! **Same seed, same rows in the same order: same model.** [`suggest`] tells which rows without a label would teach most.
+//! **Same seed, same rows in the same order: same model.** [`suggest()`] tells which rows without a label would teach most.
 
 mod blend;
 mod bytes;
