@@ -22,7 +22,7 @@
 //!
 //! ```
 //! use std::sync::Arc;
-//! use stewarddb::search::{MemoryFiles, Query, TextIndex, snippet};
+//! use stewarddb_core::search::{MemoryFiles, Query, TextIndex, snippet};
 //!
 //! let titles = ["Red running shoes", "红色手机壳 适用 iPhone13", "Blue phone case"];
 //! let index = TextIndex::open_or_create(Arc::new(MemoryFiles::default()), 1, &["title".to_string()])?;
@@ -33,7 +33,7 @@
 //! let hits = index.search(&query, None, 10, &|_row| true)?;
 //! assert_eq!(hits[0].row_id, 7 << 32 | 1);
 //! assert_eq!(snippet(titles[1], &query, 80), "红色<b>手机</b>壳 适用 <b>iPhone</b>13");
-//! # Ok::<(), stewarddb::Error>(())
+//! # Ok::<(), stewarddb_core::Error>(())
 //! ```
 //!
 //! # What it promises
