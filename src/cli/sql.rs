@@ -6,7 +6,7 @@ use super::console::Console;
 use super::key::Key;
 use super::script::{self, Report, Runner, Style};
 use crate::error::{Error, Kind, Result};
-use crate::sql::Birth;
+use crate::sql::{Birth, Database};
 use crate::storage::Store;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,12 +25,7 @@ pub async fn run(arguments: &Sql, console: &Arc<Console>) -> Result<Ending> {
     let text = if from_file { script::read(path)? } else { String::new() };
 
     let database = Key::find(data, console)?.open(data, &Birth::default())?;
-    let user = match &arguments.user {
-        Some(user) => user.clone(),
-        None => database.superusers().into_iter().next().ok_or_else(|| {
-            Error::new(Kind::Configuration, "the database has no superuser").with_hint("Name a role with --user.")
-        })?,
-    };
+    let user = role(arguments.user.as_deref(), &database)?;
     let style = Style {
         name: arguments.file.as_ref().filter(|path| path.as_os_str() != "-").map(|path| path.display().to_string()),
         echo: arguments.echo,
@@ -50,4 +45,11 @@ pub async fn run(arguments: &Sql, console: &Arc<Console>) -> Result<Ending> {
         }
     }
     Ok(if report.failures.is_empty() { Ending::Well } else { Ending::Badly })
+}
+
+/// The role that was named, or a superuser.
+pub fn role(named: Option<&str>, database: &Database) -> Result<String> {
+    named.map(str::to_owned).or_else(|| database.superusers().into_iter().next()).ok_or_else(|| {
+        Error::new(Kind::Configuration, "the database has no superuser").with_hint("Name a role with --user.")
+    })
 }

@@ -47,6 +47,12 @@ pub(in crate::models) enum Role {
     Test,
 }
 
+/// The error for a query that was read again and gave other rows.
+pub(in crate::models) fn changed() -> Error {
+    Error::new(Kind::InvalidParameter, "the training query gives other rows each time that it is run")
+        .with_hint("Leave out what is random or changes with the clock, or keep the rows in a table first.")
+}
+
 /// The role of each row. `usable` says which count at all; `times` orders them (empty for [`Split::Random`]); `fraction` of them is
 /// for the last judgement, and as many again for choices, where that is twenty rows or more. Rows of no time count as oldest;
 /// rows of equal time keep their order.

@@ -91,6 +91,7 @@ pub use database::{Birth, Database};
 pub use datafusion::common::ScalarValue;
 pub use origins::{COMPUTED_METADATA, ORIGIN_METADATA};
 pub use parser::{ALL, Cursor, Declare, Direction, Statement};
+pub use pg_catalog::identifier::{literal, quoted};
 pub use pg_catalog::{array_type_of, element_type_of};
 pub use prepared::Prepared;
 pub use referred::referred_files;

@@ -4,7 +4,7 @@ use super::graph::Arrow;
 use super::problem::Problem;
 use crate::encoding::pg_text::cell_text_of;
 use crate::error::{Kind, Result};
-use crate::sql::Session;
+use crate::sql::{Session, literal};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Roles whose view of sensitive columns is told at most.
@@ -270,7 +270,7 @@ async fn sensitive(session: &mut Session) -> Result<Vec<Sensitive>> {
             let masked = match role.as_str() {
                 "PUBLIC" => Vec::new(),
                 role => {
-                    let (asset, role) = (quoted(&asset), quoted(role));
+                    let (asset, role) = (literal(&asset), literal(role));
                     let sql = format!("SELECT column_name FROM effective_policy({asset}, {role}) WHERE masked");
                     match told(session, &sql, Cells::text).await {
                         Ok(masked) => masked,
@@ -310,9 +310,4 @@ async fn problems(session: &mut Session) -> Result<Vec<Problem>> {
         },
     )
     .await
-}
-
-/// A text as a literal of SQL.
-pub fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }

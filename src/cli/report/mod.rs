@@ -19,6 +19,7 @@ use super::arguments::Report;
 use super::backup::must_exist;
 use super::console::Console;
 use super::key::Key;
+use super::sql::role;
 use crate::error::{Error, Kind, Result};
 use crate::sql::Birth;
 use std::fs::{self, OpenOptions};
@@ -35,12 +36,7 @@ pub async fn run(arguments: &Report, console: &Console) -> Result<Ending> {
             .with_hint("While a server runs, report on a copy: BACKUP DATABASE TO '/folder', then steward restore."),
         _ => error,
     })?;
-    let user = match &arguments.user {
-        Some(user) => user.clone(),
-        None => database.superusers().into_iter().next().ok_or_else(|| {
-            Error::new(Kind::Configuration, "the database has no superuser").with_hint("Name a role with --user.")
-        })?,
-    };
+    let user = role(arguments.user.as_deref(), &database)?;
     let facts = facts::gathered(&mut database.session(&user)?).await?;
     let html = page::page(&facts, arguments.language);
     write_whole(&arguments.html, &html)?;

@@ -1,7 +1,7 @@
 //! One thing that is wrong, with the SQL that shows it.
 
-use super::facts::quoted;
 use super::language::Language;
+use crate::sql::{literal, quoted};
 
 /// A check that was not passed.
 #[derive(Debug)]
@@ -56,10 +56,10 @@ impl Problem {
     pub fn sql(&self) -> String {
         let relation = relation(&self.asset);
         if self.is_of_user {
-            return format!("SELECT * FROM QUALITY_FAILURES({}, {}, 20);", quoted(&self.asset), quoted(&self.rule));
+            return format!("SELECT * FROM QUALITY_FAILURES({}, {}, 20);", literal(&self.asset), literal(&self.rule));
         }
-        let Some(column) = self.column.as_deref().map(identifier) else {
-            return format!("SELECT * FROM QUALITY_REPORT({}) WHERE NOT passed;", quoted(&self.asset));
+        let Some(column) = self.column.as_deref().map(quoted) else {
+            return format!("SELECT * FROM QUALITY_REPORT({}) WHERE NOT passed;", literal(&self.asset));
         };
         match self.metric.as_str() {
             "null_percent" => {
@@ -79,10 +79,10 @@ impl Problem {
             ),
             "mean_p_right" => format!(
                 "SELECT QUALITY_DETAIL(t) -> {} AS why, t.* FROM {relation} t WHERE QUALITY_DETAIL(t) -> {} IS NOT NULL LIMIT 20;",
-                quoted(self.column.as_deref().unwrap_or_default()),
-                quoted(self.column.as_deref().unwrap_or_default())
+                literal(self.column.as_deref().unwrap_or_default()),
+                literal(self.column.as_deref().unwrap_or_default())
             ),
-            _ => format!("SELECT * FROM QUALITY_REPORT({}) WHERE NOT passed;", quoted(&self.asset)),
+            _ => format!("SELECT * FROM QUALITY_REPORT({}) WHERE NOT passed;", literal(&self.asset)),
         }
     }
 }
@@ -90,88 +90,10 @@ impl Problem {
 /// `schema.name` as SQL reads it; the first dot parts the two.
 fn relation(asset: &str) -> String {
     match asset.split_once('.') {
-        Some((schema, name)) => format!("{}.{}", identifier(schema), identifier(name)),
-        None => identifier(asset),
+        Some((schema, name)) => format!("{}.{}", quoted(schema), quoted(name)),
+        None => quoted(asset),
     }
 }
-
-/// A name as SQL reads it.
-fn identifier(name: &str) -> String {
-    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-        && !RESERVED.contains(&name);
-    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
-}
-
-/// Words of PostgreSQL's grammar that are no names (SQL keywords, appendix C of its manual): what a column is called now and then.
-const RESERVED: &[&str] = &[
-    "all",
-    "analyse",
-    "analyze",
-    "and",
-    "any",
-    "array",
-    "as",
-    "asc",
-    "both",
-    "case",
-    "cast",
-    "check",
-    "collate",
-    "column",
-    "constraint",
-    "create",
-    "default",
-    "desc",
-    "distinct",
-    "do",
-    "else",
-    "end",
-    "except",
-    "false",
-    "fetch",
-    "for",
-    "foreign",
-    "from",
-    "grant",
-    "group",
-    "having",
-    "in",
-    "initially",
-    "intersect",
-    "into",
-    "lateral",
-    "leading",
-    "limit",
-    "not",
-    "null",
-    "offset",
-    "on",
-    "only",
-    "or",
-    "order",
-    "placing",
-    "primary",
-    "references",
-    "returning",
-    "select",
-    "some",
-    "symmetric",
-    "table",
-    "then",
-    "to",
-    "trailing",
-    "true",
-    "union",
-    "unique",
-    "user",
-    "using",
-    "variadic",
-    "when",
-    "where",
-    "window",
-    "with",
-];
 
 #[cfg(test)]
 mod tests {

@@ -20,7 +20,7 @@ use crate::fail;
 use crate::models::Facts;
 use crate::models::features::{Encoded, FeatureOptions, FeatureSpec, Learner, NumberForm};
 use crate::models::metrics;
-use crate::models::rows::{Role, Source, Split, not_features, of_role, read_times, roles};
+use crate::models::rows::{Role, Source, Split, changed, not_features, of_role, read_times, roles};
 
 /// Hidden layers of `mlp`, unless the options say otherwise.
 const MLP_UNITS: [usize; 2] = [64, 32];
@@ -177,10 +177,6 @@ fn by_role(
     watch: &Watch<'_>,
     each: &mut dyn FnMut(Role, &RecordBatch) -> Result<()>,
 ) -> Result<()> {
-    let changed = || {
-        Error::new(Kind::InvalidParameter, "the training query gives other rows each time that it is run")
-            .with_hint("Leave out what is random or changes with the clock, or keep the rows in a table first.")
-    };
     let mut before = 0;
     source.read(&mut |batch| {
         watch.check()?;

@@ -22,7 +22,7 @@ use crate::models::features::texts;
 use crate::models::layers::TowerWork;
 use crate::models::metrics;
 use crate::models::random::Random;
-use crate::models::rows::{Role, Source, Split, read_times, roles};
+use crate::models::rows::{Role, Source, Split, changed, read_times, roles};
 use crate::models::tabular::{class_texts, likeliest, logloss, measured_classes};
 use crate::models::{Facts, Watch};
 
@@ -236,10 +236,6 @@ fn each_text(
     watch: &Watch<'_>,
     each: &mut dyn FnMut(usize, Role, &str),
 ) -> Result<()> {
-    let changed = || {
-        Error::new(Kind::InvalidParameter, "the training query gives other rows each time that it is run")
-            .with_hint("Leave out what is random or changes with the clock, or keep the rows in a table first.")
-    };
     let mut before = 0;
     source.read(&mut |batch| {
         watch.check()?;
