@@ -190,7 +190,7 @@ impl Row {
         let (mut time, number) = (None, types.len() + 1);
         let timed =
             plan.clone().transform_up(|node| node.map_expressions(|inner| at_time(inner, number, &mut time))).ok()?;
-        let time = time.unwrap_or(DataType::Timestamp(TimeUnit::Nanosecond, None));
+        let time = time.unwrap_or(DataType::Timestamp(TimeUnit::Microsecond, None));
         let types: Vec<DataType> = types.iter().cloned().chain([time]).collect();
         let analysed = state.analyzer().execute_and_check(timed.data, state.config_options(), |_, _| {}).ok()?;
         let row = match &analysed {
@@ -224,7 +224,7 @@ impl Row {
             DataType::Timestamp(_, zone) => zone.clone(),
             _ => None,
         });
-        let now = ScalarValue::TimestampNanosecond(chrono::Utc::now().timestamp_nanos_opt(), zone);
+        let now = ScalarValue::TimestampMicrosecond(Some(chrono::Utc::now().timestamp_micros()), zone);
         let columns = params.iter().chain([&now]).map(ScalarValue::to_array).collect::<Result<Vec<_>, _>>()?;
         let given = batch(self.params.clone(), columns, 1)?;
         let columns = self.expressions.iter().map(|e| Ok(e.evaluate(&given)?.into_array(1)?));

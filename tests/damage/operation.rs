@@ -390,6 +390,11 @@ SELECT src, src_column, dst_column, influence FROM LINEAGE('made', 'more')
 SELECT whole, entries > 0 FROM AUDIT_VERIFY()
 SELECT name, category FROM steward.classifiers
 SELECT column_name, old_value, new_value, method FROM steward.repairs
+SELECT column_name, tag, value, source FROM tag_references('copied')
+SELECT frozen, guard FROM steward.models WHERE name = 'worth'
+SELECT version, deployed, base_version, trained_rows FROM steward.model_versions WHERE model = 'worth' ORDER BY 1
+SELECT round(PREDICT('worth', visits)::numeric, 2) FROM visits WHERE id = 100
+SELECT actor, columns, rows_deleted FROM steward.erasures
 ";
 
 /// Makes `tests/compat/format-N` anew: run once for each format, when it is settled, and committed.
@@ -438,6 +443,19 @@ async fn make_a_store_of_this_format() {
             "CREATE CLASSIFIER badges (VALUE_REGEX '^EMP-[0-9]{4}$') CATEGORY 'badge_no'",
             "CREATE QUALITY RULE trimmed ON ruled (word) CHECK (word = trim(word)) ON VIOLATION REPAIR USING trim(word)",
             "REPAIR TABLE ruled USING RULES (trimmed)",
+            "CREATE TAG secret PROPAGATE = ON_DEPENDENCY_AND_DATA_MOVEMENT",
+            "ALTER TABLE made ALTER COLUMN more SET TAG secret = 'yes'",
+            "CREATE TABLE copied AS SELECT id, more FROM made",
+            "CREATE TABLE visits AS SELECT g AS id, g * 0.5 AS spent, g % 7 AS visits, g * 1.5 + g % 7 AS worth
+                FROM generate_series(1, 400) AS g(g)",
+            "CREATE MODEL worth OPTIONS (model_type = 'mlp', label_col = 'worth', max_iterations = 2, seed = 1)
+                AS SELECT spent, visits, worth FROM visits",
+            "ALTER MODEL worth UPDATE AS SELECT spent + 1 AS spent, visits, worth + 1.5 AS worth FROM visits",
+            "ALTER MODEL worth SET OPTIONS (guard_metric = 'rmse', guard_drop = 0.5)",
+            "ALTER MODEL worth FREEZE",
+            "CREATE TABLE people (id int PRIMARY KEY, mail text)",
+            "INSERT INTO people VALUES (1, 'ada@example.org'), (2, 'bob@example.org')",
+            "FORGET SUBJECT 'ada@example.org' IN people.mail",
         ] {
             run(&mut session, sql).await.unwrap();
         }

@@ -20,6 +20,7 @@ mod linkage;
 mod masks;
 mod model_rows;
 mod notify;
+mod now;
 mod one;
 mod pii;
 pub mod postgres;
@@ -40,7 +41,7 @@ pub use called::{ARGUMENT, CALLED, GIVEN, called_name};
 pub use domain::{cast_to_domain, domain_cast, domain_cast_name};
 pub use lineage_events::all as all_lineage_events;
 pub use one::ONE;
-pub use postgres::takes_anything;
+pub use postgres::{Unit, takes_anything};
 pub use postgres::{network_operator, vector_operator};
 pub use relation::asset_name;
 
@@ -109,6 +110,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
         .or_else(|| notify::scalar(name, context))
         .or_else(|| advisory::scalar(name, context))
         .or_else(|| sleep::scalar(name, context))
+        .or_else(|| now::scalar(name))
         .or_else(|| one::scalar(name))
         .or_else(|| called::scalar(name))
         .or_else(|| masks::scalar(name, context))
@@ -165,7 +167,7 @@ pub fn tells_values(name: &str) -> bool {
     rules::is_metric(bare(name))
 }
 
-/// The engine's clock: what it gives is the same all through a statement.
+/// The clock of a statement: what it gives is the same all through it.
 pub const NOW: &str = "now";
 
 /// The engine's function that makes an array of its arguments, under a name that nobody writes.

@@ -63,6 +63,7 @@ mod rules;
 mod session_zone;
 mod signatures;
 mod sums;
+mod truncated;
 mod whole_groups;
 mod wide;
 mod windows;

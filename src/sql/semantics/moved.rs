@@ -1,13 +1,13 @@
 //! Moments moved by intervals, and the time between two: the engine's arithmetic, which knows no ends of time.
 
 use super::super::values::ends;
-use super::function::{self, Operator as Function};
+use super::function::Operator as Function;
 use crate::error::{Error, Kind, Result};
 use arrow::array::{Array, ArrayRef};
 use arrow::compute::cast;
 use arrow::compute::kernels::numeric;
 use arrow::datatypes::{DataType, Field};
-use datafusion::logical_expr::{ColumnarValue, Expr, Operator};
+use datafusion::logical_expr::{ColumnarValue, Operator};
 
 /// `moment + interval`, `interval + moment` or `moment - interval`: an end of time stays where it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -98,60 +98,6 @@ impl Function for Apart {
             }
             _ => Ok(numeric::sub(&left, &right)?),
         }
-    }
-}
-
-/// What one of the engine's functions makes of moments, and ends of time as they are: it is given NULL in place of these.
-pub fn around(moments: Expr, data_type: DataType, change: impl FnOnce(Expr) -> Expr) -> Expr {
-    let finite = function::call(Finite { data_type: data_type.clone() }, vec![moments.clone()]);
-    function::call(Restored { data_type }, vec![change(finite), moments])
-}
-
-/// Moments with NULL in place of ends of time.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Finite {
-    data_type: DataType,
-}
-
-impl Function for Finite {
-    fn name(&self) -> &'static str {
-        "finite"
-    }
-
-    fn returns(&self) -> Field {
-        Field::new("", self.data_type.clone(), true)
-    }
-
-    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
-        let moments = operands[0].to_array(rows)?;
-        match ends::of(&moments) {
-            Some(ends) => ends::without(&moments, &ends),
-            None => Ok(moments),
-        }
-    }
-}
-
-/// What was made of moments, with the ends of time that were among them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Restored {
-    data_type: DataType,
-}
-
-impl Function for Restored {
-    fn name(&self) -> &'static str {
-        "restored"
-    }
-
-    fn returns(&self) -> Field {
-        Field::new("", self.data_type.clone(), true)
-    }
-
-    fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
-        let (made, moments) = (operands[0].to_array(rows)?, operands[1].to_array(rows)?);
-        Ok(match ends::of(&moments) {
-            Some(ends) => ends::put(&made, &ends),
-            None => made,
-        })
     }
 }
 

@@ -8,6 +8,7 @@ use super::super::values::{Zone, clock_of, has_moments, moment_of};
 use super::cast::Cast;
 use super::function::{self, Operator};
 use super::moment::Extract;
+use super::truncated::Truncated;
 use crate::catalog::SqlType;
 use crate::encoding::pg_text::is_infinite_moment;
 use crate::error::{Error, Kind, Result};
@@ -84,6 +85,7 @@ pub fn is_asked(expr: &Expr, schema: &DFSchema) -> DfResult<bool> {
     Ok(match expr {
         Expr::ScalarFunction(call) => {
             makes_moment(call).is_some()
+                || truncates(call).is_some()
                 || moment_at(call, schema)?.is_some()
                 || writes_moments(call, schema)?
                 || counts_both(call, schema)?
@@ -106,6 +108,12 @@ fn makes_moment(call: &ScalarFunction) -> Option<&'static str> {
         ("make_timestamptz", 6) => Some("make_timestamptz_in_zone"),
         _ => None,
     }
+}
+
+/// At what a call cuts moments, if it does.
+fn truncates(call: &ScalarFunction) -> Option<&str> {
+    let truncated = function::operator_of::<Truncated>(call)?;
+    is_moment(&truncated.data_type).then_some(truncated.unit.as_str())
 }
 
 /// Whether a call is of two moments whose clocks count: `age`, or a series of them.
@@ -189,6 +197,10 @@ fn by_clock(expr: Expr, schema: &DFSchema, zone: &Zone) -> DfResult<Expr> {
             let args = call.args.iter().cloned().chain([lit(zone.name())]).collect();
             Ok(functions::postgres_call(name, args).unwrap_or(Expr::ScalarFunction(call)))
         }
+        Expr::ScalarFunction(call) if let Some(unit) = truncates(&call) => {
+            let args = [lit(unit)].into_iter().chain(call.args.iter().cloned()).chain([lit(zone.name())]).collect();
+            Ok(functions::postgres_call("date_trunc_in_zone", args).unwrap_or(Expr::ScalarFunction(call)))
+        }
         Expr::ScalarFunction(mut call) if writes_moments(&call, schema)? => {
             for (at, argument) in call.args.iter_mut().enumerate() {
                 let shown = zone.shown_type(&argument.get_type(schema)?);
@@ -199,9 +211,10 @@ fn by_clock(expr: Expr, schema: &DFSchema, zone: &Zone) -> DfResult<Expr> {
             }
             Ok(Expr::ScalarFunction(call))
         }
-        Expr::ScalarFunction(call) if call.name() == SERIES => {
-            Ok(function::call(Series { zone: zone.name().to_owned() }, call.args))
-        }
+        Expr::ScalarFunction(call) if call.name() == SERIES => Ok(function::call(
+            Series { zone: zone.name().to_owned(), data_type: SqlType::Timestamptz.arrow() },
+            call.args,
+        )),
         Expr::ScalarFunction(mut call) if counts_both(&call, schema)? => {
             for argument in &mut call.args {
                 let to_clock =
@@ -314,13 +327,18 @@ impl Later {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Series {
     zone: String,
+    /// What its values are: `timestamptz`, or `timestamp` where the zone is that of no place.
+    data_type: DataType,
+}
+
+/// The moments, or the timestamps, from one to another, each by an interval later: the engine's series begins in 1677 and ends in
+/// 2262. Days are those of UTC, until the session's zone is known.
+pub fn series(args: Vec<Expr>, of_moments: bool) -> Expr {
+    let of = if of_moments { SqlType::Timestamptz } else { SqlType::Timestamp };
+    function::call(Series { zone: "UTC".to_owned(), data_type: of.arrow() }, args)
 }
 
 impl Series {
-    fn moment() -> DataType {
-        DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
-    }
-
     fn one(&self, zone: Tz, (from, to): (i64, i64), step: IntervalMonthDayNano, out: &mut Vec<i64>) -> Result<()> {
         let parts = (step.months, step.days, step.nanoseconds);
         let ahead = step_sign(step);
@@ -353,12 +371,12 @@ impl Operator for Series {
     }
 
     fn returns(&self) -> Field {
-        Field::new("", DataType::new_list(Self::moment(), true), true)
+        Field::new("", DataType::new_list(self.data_type.clone(), true), true)
     }
 
     fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
         let zone: Tz = self.zone.parse()?;
-        let bound = |at: usize| -> Result<ArrayRef> { Ok(cast(&operands[at].to_array(rows)?, &Self::moment())?) };
+        let bound = |at: usize| -> Result<ArrayRef> { Ok(cast(&operands[at].to_array(rows)?, &self.data_type)?) };
         let (from, to) = (bound(0)?, bound(1)?);
         let (from, to) =
             (from.as_primitive::<TimestampMicrosecondType>(), to.as_primitive::<TimestampMicrosecondType>());
@@ -374,7 +392,7 @@ impl Operator for Series {
             lengths.push(values.len() - before);
             valid.push(known);
         }
-        let values: ArrayRef = Arc::new(TimestampMicrosecondArray::from(values).with_timezone("UTC"));
+        let values: ArrayRef = Arc::new(TimestampMicrosecondArray::from(values).with_data_type(self.data_type.clone()));
         let DataType::List(item) = self.returns().data_type().clone() else {
             return Err(Error::internal("a series is no list"));
         };

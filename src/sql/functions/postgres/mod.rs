@@ -23,11 +23,13 @@ mod ranked;
 mod regexps;
 mod template;
 mod texts;
+mod truncation;
 mod vectors;
 
 pub use call::{Postgres, no_operator};
 pub use choose::Given;
 pub use networks::of_operator as network_operator;
+pub use truncation::Unit;
 pub use vectors::of_operator as vector_operator;
 
 use datafusion::logical_expr::ScalarUDF;
@@ -58,6 +60,7 @@ fn declarations() -> impl Iterator<Item = &'static Declaration> {
         regexps::FUNCTIONS,
         intervals::FUNCTIONS,
         moments::FUNCTIONS,
+        truncation::FUNCTIONS,
         template::FUNCTIONS,
         vectors::FUNCTIONS,
         networks::FUNCTIONS,

@@ -18,23 +18,6 @@ pub const FUNCTIONS: &[Declaration] = &[
         "make_timestamptz_in_zone(int4, int4, int4, int4, int4, float8, text) timestamptz",
         Each(|row| Ok(Made::Moment(TimeZone::of_engine(row.text(6))?.moment(moment(row)?)?))),
     ),
-    (
-        "date_trunc(text, timestamp) timestamp",
-        Each(|row| Ok(Made::Moment(truncated(row.text(0), row.moment(1), "timestamp without time zone")?))),
-    ),
-    (
-        "date_trunc(text, timestamptz) timestamptz",
-        Each(|row| Ok(Made::Moment(truncated(row.text(0), row.moment(1), "timestamp with time zone")?))),
-    ),
-    (
-        "date_trunc(text, timestamptz, text) timestamptz",
-        Each(|row| truncated_there(row, TimeZone::named(row.text(2))?)),
-    ),
-    (
-        "date_trunc_in_zone(text, timestamptz, text) timestamptz",
-        Each(|row| truncated_there(row, TimeZone::of_engine(row.text(2))?)),
-    ),
-    ("date_trunc(text, interval) interval", Each(truncated_span)),
     ("date_bin(interval, timestamp, timestamp) timestamp", Each(binned)),
     ("date_bin(interval, timestamptz, timestamptz) timestamptz", Each(binned)),
     ("time_scale(timestamp, int4) timestamp", Each(rounded_moment)),
@@ -109,40 +92,6 @@ fn timestamptz(row: &Args<'_>) -> Result<Made> {
     Ok(Made::Moment(moved))
 }
 
-/// Microseconds cut at a unit.
-fn truncated(unit: &str, micros: i64, of: &str) -> Result<i64> {
-    if is_infinite_moment(micros) {
-        return Ok(micros);
-    }
-    let folded = unit.trim().to_ascii_lowercase();
-    let cut = |length: i64| micros - micros.rem_euclid(length);
-    let midnight = micros - micros.rem_euclid(DAY_MICROS);
-    let day = civil(midnight)?.date();
-    let first = |year: i32, month: u32| {
-        NaiveDate::from_ymd_opt(year, month, 1)
-            .map(|date| i64::from(date.to_epoch_days()) * DAY_MICROS)
-            .ok_or_else(|| out_of_range("timestamp out of range".to_owned()))
-    };
-    // The years of a century are counted from its first: 2001 to 2100.
-    let since = |years: i32| (day.year() - 1).div_euclid(years) * years + 1;
-    Ok(match singular(&folded) {
-        "microsecond" | "us" | "usec" => micros,
-        "millisecond" | "ms" | "msec" => cut(1000),
-        "second" | "sec" | "s" => cut(1_000_000),
-        "minute" | "min" | "m" => cut(60_000_000),
-        "hour" | "hr" | "h" => cut(HOUR_MICROS),
-        "day" | "d" => midnight,
-        "week" | "w" => midnight - i64::from(day.weekday().num_days_from_monday()) * DAY_MICROS,
-        "month" | "mon" => first(day.year(), day.month())?,
-        "quarter" | "qtr" => first(day.year(), day.month0() / 3 * 3 + 1)?,
-        "year" | "yr" | "y" => first(day.year(), 1)?,
-        "decade" | "dec" => first(day.year().div_euclid(10) * 10, 1)?,
-        "century" | "cent" | "c" => first(since(100), 1)?,
-        "millennium" | "mil" => first(since(1000), 1)?,
-        _ => return Err(no_unit(unit, of)),
-    })
-}
-
 /// The beginning of the stretch that a moment is in, where such stretches follow each other from an origin on.
 fn binned(row: &Args<'_>) -> Result<Made> {
     let Span { months, days, micros } = row.span(0);
@@ -165,83 +114,6 @@ fn binned(row: &Args<'_>) -> Result<Made> {
     }
     let past = moment.checked_sub(origin).ok_or_else(too_long)?.rem_euclid(stride);
     moment.checked_sub(past).map(Made::Moment).ok_or_else(|| out_of_range("timestamp out of range".to_owned()))
-}
-
-/// A unit's name without the `s` of more than one.
-fn singular(unit: &str) -> &str {
-    match unit {
-        "centuries" => "century",
-        "millennia" | "millenniums" | "mils" => "millennium",
-        "s" | "ms" | "us" => unit,
-        unit => unit.strip_suffix('s').unwrap_or(unit),
-    }
-}
-
-fn no_unit(unit: &str, of: &str) -> Error {
-    match unit.trim().to_ascii_lowercase().as_str() {
-        known @ ("timezone" | "timezone_hour" | "timezone_minute" | "dow" | "doy" | "isodow" | "isoyear" | "epoch"
-        | "julian") => Error::new(Kind::Unsupported, format!("unit \"{known}\" not supported for type {of}")),
-        other => Error::new(Kind::InvalidParameter, format!("unit \"{other}\" not recognized for type {of}")),
-    }
-}
-
-/// Cut at a unit as the clocks of a zone show it.
-fn truncated_there(row: &Args<'_>, zone: TimeZone) -> Result<Made> {
-    let (unit, moment) = (row.text(0), row.moment(1));
-    let clock = zone.clock(moment)?;
-    let cut = truncated(unit, clock, "timestamp with time zone")?;
-    // Within a day the clock goes on as it goes at that moment, also where it shows a time for the second time.
-    let of_day = !is_infinite_moment(moment) && clock - cut < HOUR_MICROS && is_within_day(unit);
-    Ok(Made::Moment(if of_day { cut - (clock - moment) } else { zone.moment(cut)? }))
-}
-
-fn is_within_day(unit: &str) -> bool {
-    let unit = unit.trim().to_ascii_lowercase();
-    matches!(
-        singular(&unit),
-        "microsecond"
-            | "us"
-            | "usec"
-            | "millisecond"
-            | "ms"
-            | "msec"
-            | "second"
-            | "sec"
-            | "s"
-            | "minute"
-            | "min"
-            | "m"
-            | "hour"
-            | "hr"
-            | "h"
-    )
-}
-
-fn truncated_span(row: &Args<'_>) -> Result<Made> {
-    let Span { months, days, micros } = row.span(1);
-    let unit = row.text(0).trim().to_ascii_lowercase();
-    let of_months = |count: i32| Span { months: months / count * count, ..Span::default() };
-    let of_micros = |length: i64| Span { months, days, micros: micros / length * length };
-    Ok(match singular(&unit) {
-        "millennium" | "mil" => of_months(12_000),
-        "century" | "cent" | "c" => of_months(1200),
-        "decade" | "dec" => of_months(120),
-        "year" | "yr" | "y" => of_months(12),
-        "quarter" | "qtr" => of_months(3),
-        "month" | "mon" => of_months(1),
-        "day" | "d" => Span { months, days, micros: 0 },
-        "hour" | "hr" | "h" => of_micros(HOUR_MICROS),
-        "minute" | "min" | "m" => of_micros(60_000_000),
-        "second" | "sec" | "s" => of_micros(1_000_000),
-        "millisecond" | "ms" | "msec" => of_micros(1000),
-        "microsecond" | "us" | "usec" => of_micros(1),
-        "week" | "w" => {
-            return Err(Error::new(Kind::Unsupported, "unit \"week\" not supported for type interval")
-                .with_detail("Months usually have fractional weeks."));
-        }
-        _ => return Err(no_unit(&unit, "interval")),
-    }
-    .into())
 }
 
 /// Microseconds with so many places after the seconds, half-way cases away from zero.

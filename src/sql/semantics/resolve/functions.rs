@@ -13,11 +13,12 @@ use super::super::length::Bounded;
 use super::super::lists::{Among, Changed, Relation};
 use super::super::math::{Math, Whole};
 use super::super::moment::{Extract, Round};
+use super::super::session_zone;
 use super::super::wide::decimal;
-use super::{Class, Expressions, class, named};
+use super::{Class, Expressions, class, lend, named};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Field, IntervalUnit};
 use datafusion::common::ScalarValue;
 use datafusion::functions::core::expr_fn::nullif;
 use datafusion::logical_expr::expr::InList;
@@ -189,6 +190,13 @@ impl Expressions<'_> {
                 call.args[1] = when(place.clone().gt_eq(lit(1)), place.clone()).end()?;
                 None
             }
+            ("generate_series", [from, to, step]) if let Some(of_moments) = self.of_moments([from, to]) => {
+                let moment = if of_moments { SqlType::Timestamptz } else { SqlType::Timestamp }.arrow();
+                let length = DataType::Interval(IntervalUnit::MonthDayNano);
+                let lent =
+                    [(from, &moment), (to, &moment), (step, &length)].map(|(arg, of)| lend(arg.clone(), Some(of)));
+                Some(session_zone::series(lent.into_iter().collect::<Result<_>>()?, of_moments))
+            }
             // Whose moments would be days.
             ("generate_series" | "range", args)
                 if args.iter().any(|arg| self.type_of(arg) == Some(DataType::Date32)) =>
@@ -272,6 +280,15 @@ impl Expressions<'_> {
     fn are_lists(&self, one: &Expr, other: &Expr) -> bool {
         let types = (self.type_of(one), self.type_of(other));
         matches!(&types, (Some(DataType::List(a)), Some(DataType::List(b))) if a.data_type() == b.data_type())
+    }
+
+    /// Whether the bounds of a series have a time zone; nothing where neither is a moment or a timestamp.
+    fn of_moments(&self, bounds: [&Expr; 2]) -> Option<bool> {
+        let zoned = bounds.iter().filter_map(|bound| match self.type_of(bound)? {
+            DataType::Timestamp(_, zone) => Some(zone.is_some()),
+            _ => None,
+        });
+        zoned.reduce(|one, other| one || other)
     }
 
     fn is_small(&self, number: &Expr) -> bool {

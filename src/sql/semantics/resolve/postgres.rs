@@ -1,17 +1,18 @@
 //! Arguments of PostgreSQL's functions that are ours: literals take the types that these want, everything else is cast to them.
 
+use super::super::super::functions::Unit;
 use super::super::super::functions::postgres::{Given, Postgres, no_operator};
 use super::super::super::planner::CAST;
 use super::super::super::values::read_one;
 use super::super::candidates::name_of;
-use super::super::moved;
+use super::super::function;
+use super::super::truncated::Truncated;
 use super::super::wide::{WIDE, decimal};
 use super::{Expressions, is_unknown, lend_as};
 use crate::catalog::SqlType;
 use crate::error::Result;
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::ScalarValue;
-use datafusion::functions::datetime::expr_fn::date_trunc;
 use datafusion::logical_expr::expr::{Placeholder, ScalarFunction};
 use datafusion::logical_expr::{Cast, Expr, ExprSchemable};
 use std::any::Any;
@@ -53,10 +54,10 @@ impl Expressions<'_> {
         }
         Ok(match (call.name(), args.as_slice()) {
             ("date_trunc", [Expr::Literal(ScalarValue::Utf8(Some(unit)), _), _])
-                if is_engines(unit) && chosen_gives != SqlType::Interval =>
+                if Unit::named(unit).is_some() && chosen_gives != SqlType::Interval =>
             {
-                let unit = args[0].clone();
-                moved::around(args[1].clone(), chosen_gives.arrow(), |moments| date_trunc(unit, moments))
+                let truncated = Truncated { unit: unit.clone(), data_type: chosen_gives.arrow() };
+                function::call(truncated, vec![args[1].clone()])
             }
             _ => Expr::ScalarFunction(ScalarFunction { func: call.func.clone(), args }),
         })
@@ -110,9 +111,4 @@ fn must_be_json(function: &str, given: &[Given]) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// Whether the engine cuts moments at a unit as PostgreSQL does; it does so faster.
-fn is_engines(unit: &str) -> bool {
-    matches!(unit, "second" | "minute" | "hour" | "day" | "week" | "month" | "quarter" | "year")
 }
