@@ -248,6 +248,10 @@ fn changed(
     } else if may.len() < asked.len() && !how.all {
         ddl.context.warn(format!("not all privileges {done} for \"{name}\""));
     }
+    if how.revoke && !how.option && roles.contains(&owner) {
+        ddl.context
+            .warn(format!("the owner of \"{name}\" keeps all rights on it; ALTER ... OWNER TO gives them to another"));
+    }
     change(&mut rights, giver, roles, &may, how)?;
     Ok(rights.done())
 }

@@ -150,10 +150,14 @@ fn lend_types(source: &mut ast::Query, target: &Target, columns: &[usize]) {
         let text = data_type.arrow() == DataType::Utf8;
         let data_type = if text { &SqlType::Text } else { data_type };
         for value in values.rows.iter_mut().filter_map(|row| row.content.get_mut(at)) {
-            let given = kind(value);
-            if (given == Given::Number || given == Given::Quoted && !text)
-                && let Ok(read) = super::super::planner::parse_expression(&format!("({value})::{data_type}"))
-            {
+            // What a column of this type does not take by itself stays as it is, and is refused.
+            let reads = match kind(value) {
+                Given::Quoted => !text,
+                Given::Number => text || data_type.arrow().is_numeric(),
+                Given::Other => text,
+                Given::Open => false,
+            };
+            if reads && let Ok(read) = super::super::planner::parse_expression(&format!("({value})::{data_type}")) {
                 *value = read;
             }
         }

@@ -6,7 +6,7 @@ use super::made::{Args, Made, Span};
 use crate::encoding::pg_text::{Cell, is_infinite_moment};
 use crate::error::{Error, Kind, Result};
 use crate::sql::values::TimeZone;
-use chrono::{Datelike, NaiveDate, NaiveDateTime, Utc};
+use chrono::{NaiveDate, NaiveDateTime, Utc};
 
 /// The functions of this file.
 pub const FUNCTIONS: &[Declaration] = &[

@@ -24,6 +24,7 @@ use datafusion::functions::core::expr_fn::nullif;
 use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::expr::ScalarFunction;
 use datafusion::logical_expr::{Cast, Expr, cast, lit, when};
+use std::ops::BitAnd;
 use std::sync::Arc;
 
 /// Functions whose first argument is text, which the engine would make of anything.
@@ -179,6 +180,11 @@ impl Expressions<'_> {
             }
             ("array_remove_all", [list, sought]) => self.changed_list(list, &[sought]),
             ("array_replace_all", [list, sought, instead]) => self.changed_list(list, &[sought, instead]),
+            // Of four bytes it has eight digits, which the engine would fill up to sixteen.
+            ("to_hex", [number]) if self.is_small(number) => {
+                call.args[0] = cast(number.clone(), DataType::Int64).bitand(lit(0xffff_ffff_i64));
+                None
+            }
             // The engine says a type of theirs that their values do not have.
             ("left" | "right", _) => Some(cast(Expr::ScalarFunction(call.clone()), DataType::Utf8)),
             // Of whole numbers of four bytes it is one of them.
