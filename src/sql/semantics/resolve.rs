@@ -396,11 +396,11 @@ impl Expressions<'_> {
                 if matches!((class(&a), class(&b)), (Class::Number, Class::Text) | (Class::Text, Class::Number)) {
                     return Err(no_operator(&a, &op.to_string(), &b));
                 }
-                // A day beside a moment begins by the session's clock.
+                // A day beside a moment begins by the session's clock; beside a timestamp the engine would count nanoseconds.
                 let clock = |side: Expr| cast(side, SqlType::Timestamp.arrow());
                 match (op, &a, &b) {
-                    (Operator::Minus, DataType::Timestamp(_, Some(_)), DataType::Date32) => right = clock(right),
-                    (Operator::Minus, DataType::Date32, DataType::Timestamp(_, Some(_))) => left = clock(left),
+                    (Operator::Minus, DataType::Timestamp(..), DataType::Date32) => right = clock(right),
+                    (Operator::Minus, DataType::Date32, DataType::Timestamp(..)) => left = clock(left),
                     _ => {}
                 }
                 let opens = [self.is_open_numeric(&left), self.is_open_numeric(&right)];

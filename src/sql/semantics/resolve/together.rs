@@ -21,7 +21,7 @@ impl Expressions<'_> {
         for item in items {
             all.push(self.comparable(&all[0], item, "=")?);
         }
-        let mut list = keyed::together(self.numbers(all), self.schema);
+        let mut list = keyed::together(self.numbers(self.moments(all)), self.schema);
         let expr = Box::new(list.remove(0));
         Ok(Expr::InList(InList { expr, list, negated }))
     }

@@ -54,17 +54,18 @@ fn texts<'a>(fields: impl Iterator<Item = &'a FieldRef>) -> Option<SqlType> {
     Some(common("UNION", &types).ok().flatten().unwrap_or(SqlType::Text))
 }
 
-/// The type of days and moments below each other.
+/// The type of days and moments below each other; the engine would count those of both kinds in nanoseconds, which end in 2262.
 fn moments<'a>(fields: impl Iterator<Item = &'a FieldRef>) -> Option<SqlType> {
-    let mut zoned = false;
+    let mut found = None;
     for field in fields {
         match field.data_type() {
-            DataType::Timestamp(_, Some(_)) => zoned = true,
-            DataType::Timestamp(_, None) | DataType::Date32 | DataType::Null => {}
+            DataType::Timestamp(_, Some(_)) => found = Some(SqlType::Timestamptz),
+            DataType::Timestamp(_, None) => found = found.or(Some(SqlType::Timestamp)),
+            DataType::Date32 | DataType::Null => {}
             _ => return None,
         }
     }
-    zoned.then_some(SqlType::Timestamptz)
+    found
 }
 
 /// A UNION with the types that its parts have together by now: numbers among them may have become `integer`.
