@@ -111,9 +111,9 @@ fn makes_moment(call: &ScalarFunction) -> Option<&'static str> {
 }
 
 /// At what a call cuts moments, if it does.
-fn truncates(call: &ScalarFunction) -> Option<&str> {
+fn truncates(call: &ScalarFunction) -> Option<String> {
     let truncated = function::operator_of::<Truncated>(call)?;
-    is_moment(&truncated.data_type).then_some(truncated.unit.as_str())
+    is_moment(&truncated.data_type).then(|| truncated.unit.clone())
 }
 
 /// Whether a call is of two moments whose clocks count: `age`, or a series of them.
