@@ -150,7 +150,7 @@ pub fn column_columns() -> Vec<Field> {
 }
 
 /// Facts that hold values of the column.
-const VALUES: &[&str] = &["min", "max", "mean", "stddev", "top"];
+pub const VALUES: &[&str] = &["min", "max", "mean", "stddev", "top"];
 
 pub fn columns(context: &Context) -> Result<Vec<Vec<Cell>>> {
     let fields = column_columns();
