@@ -128,7 +128,7 @@ pub fn must_have_finding<'a>(context: &'a Context, asset: &str) -> Result<&'a cr
         }
         _ => return Err(tables::undefined(context, schema, name)),
     }
-    match catalog.finding(asset) {
+    match catalog.finding(asset).filter(|(_, finding)| !finding.is_hint()) {
         Some((_, finding)) => Ok(finding),
         None => Err(Error::new(Kind::NotReady, format!("relation \"{asset}\" has not been looked at"))
             .with_hint(format!("Run INVENTORY TABLE {asset} first."))),
