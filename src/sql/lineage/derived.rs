@@ -9,7 +9,7 @@ use super::super::once::Once;
 use super::super::tables::{LazyTable, ROW_ID, SomeColumns, TableScan};
 use super::expression::Over;
 use super::models;
-use super::reads::{From, Reading};
+use super::reads::{Reading, Taken};
 use super::told::Told;
 use crate::catalog::{Influence, ObjectId, Origin, Place};
 use datafusion::catalog::TableProvider;
@@ -345,7 +345,7 @@ impl Walk {
     fn function(&mut self, function: &Reading) -> Derived {
         let (reads, schema) = (function.reads(), function.schema());
         let inputs: Vec<Derived> = reads.inputs.iter().map(|input| self.plan(input)).collect();
-        let below = |from: &From| {
+        let below = |from: &Taken| {
             let at = reads.inputs.get(from.input)?.schema().index_of_column_by_name(None, &from.column)?;
             inputs.get(from.input)?.columns.get(at)
         };

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 /// A column of an input that has a part in a column of the function.
 #[derive(Debug, Clone)]
-pub(super) struct From {
+pub(super) struct Taken {
     /// The number of the input.
     pub input: usize,
     /// The column of the input.
@@ -35,8 +35,8 @@ pub(super) struct From {
 #[derive(Debug, Clone, Default)]
 pub struct Reads {
     pub(super) inputs: Vec<LogicalPlan>,
-    pub(super) columns: Vec<From>,
-    pub(super) rows: Vec<From>,
+    pub(super) columns: Vec<Taken>,
+    pub(super) rows: Vec<Taken>,
     pub(super) models: Vec<(String, String)>,
 }
 
@@ -67,7 +67,7 @@ impl Reads {
 
     /// One of its columns has values of these columns of an input.
     pub fn column(mut self, to: &str, input: usize, from: &[String], influence: Influence) -> Self {
-        let of = |column: &String| From { input, column: column.clone(), to: to.to_owned(), influence };
+        let of = |column: &String| Taken { input, column: column.clone(), to: to.to_owned(), influence };
         self.columns.extend(from.iter().map(of));
         self
     }
@@ -80,7 +80,7 @@ impl Reads {
 
     /// These columns of an input decide which rows there are.
     pub fn rows(mut self, input: usize, from: &[String], influence: Influence) -> Self {
-        let of = |column: &String| From { input, column: column.clone(), to: String::new(), influence };
+        let of = |column: &String| Taken { input, column: column.clone(), to: String::new(), influence };
         self.rows.extend(from.iter().map(of));
         self
     }
