@@ -58,14 +58,14 @@ pub async fn erase(work: &Work<'_>, txn: &mut Transaction, words: &ForgetWords) 
     let own = work.within(&context).erasing(words.cascade);
     let (before, before_added) = (txn.removed_rows(), added(txn, work.context));
     let mut changed: BTreeMap<ObjectId, usize> = BTreeMap::new();
-    let mut found: BTreeSet<(ObjectId, &str)> = BTreeSet::new();
+    let mut found: BTreeSet<(ObjectId, Option<&str>)> = BTreeSet::new();
     for held in ordered(&reach.columns, &context.snapshot.catalog) {
         let rows = remove(&own, txn, held, &words.subjects).await?;
         if held.set_null {
             *changed.entry(held.id).or_default() += rows;
         }
         if rows > 0 {
-            found.insert((held.id, held.column.as_str()));
+            found.insert((held.id, held.set_null.then_some(held.column.as_str())));
         }
     }
     let suspected = suspected(&own, txn, &reach, &found, &words.subjects).await?;
@@ -103,7 +103,7 @@ async fn suspected(
     work: &Work<'_>,
     txn: &Transaction,
     reach: &Reach,
-    found: &BTreeSet<(ObjectId, &str)>,
+    found: &BTreeSet<(ObjectId, Option<&str>)>,
     subjects: &[String],
 ) -> Result<Vec<(columns::Suspect, Option<u64>)>> {
     let mut left = work.context.as_ref().clone();
@@ -118,10 +118,10 @@ async fn suspected(
             Some(condition) => Some(count(&work, suspect.id, &condition).await?),
             None => None,
         };
-        // Where what was computed shows the subject in no row, nobody knows whether it tells of it in another way.
-        let is_hidden = suspect.sign == columns::Sign::Within
-            && rows == Some(0)
-            && !found.contains(&(suspect.id, suspect.column.as_str()));
+        // Where what was computed shows the subject in no row, and showed it in none that went, nobody knows whether it tells of it in
+        // another way.
+        let showed = [None, Some(suspect.column.as_str())].iter().any(|column| found.contains(&(suspect.id, *column)));
+        let is_hidden = suspect.sign == columns::Sign::Within && rows == Some(0) && !showed;
         match rows {
             Some(0) if !is_hidden => {}
             rows => suspected.push((suspect.clone(), rows.filter(|_| !is_hidden))),
