@@ -52,7 +52,7 @@ fn is_tagged_alike(before: Option<&Object>, now: Option<&Object>) -> bool {
         }
         (Some(Object::Tag(before)), Some(Object::Tag(now))) => before.propagate == now.propagate,
         (Some(Object::Model(before)), Some(Object::Model(now))) => before.tags == now.tags,
-        (Some(_), Some(_)) | (None, None) => true,
+        (Some(_), Some(_)) | (None, None) | (Some(Object::Tag(_)), None) => true,
         // What is gone may have had another tag before.
         _ => false,
     }
