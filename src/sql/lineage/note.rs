@@ -217,16 +217,18 @@ pub fn by_rule(context: &Context, txn: &mut Transaction, rule: &QualityRule) {
     let Some(facts) = catalog.table_by_id(rule.relation) else { return };
     let Some(column) = rule.columns.first() else { return };
     let mut noting = Noting::new(FlowKind::Repair, rule.relation);
-    if let Some(OnViolation::Repair(value)) = &rule.on_violation
-        && let Ok(value) = expression(value)
-    {
-        for name in named_in(&value.to_string()).iter().filter(|name| facts.column_index(name).is_some()) {
-            noting.column(&Place::Object(rule.relation), name, column, way_of(&value));
+    match &rule.on_violation {
+        Some(OnViolation::Repair(value)) => {
+            let Ok(value) = expression(value) else { return };
+            for name in named_in(&value.to_string()).iter().filter(|name| facts.column_index(name).is_some()) {
+                noting.column(&Place::Object(rule.relation), name, column, way_of(&value));
+            }
         }
-    }
-    if let Some(to) = rule.reference() {
-        for name in &to.columns {
-            noting.column(&Place::Object(to.relation), name, column, Influence::Identity);
+        _ => {
+            let columns = rule.reference().into_iter().flat_map(|to| to.columns.iter().map(|name| (to.relation, name)));
+            for (relation, name) in columns {
+                noting.column(&Place::Object(relation), name, column, Influence::Identity);
+            }
         }
     }
     if !noting.edges.is_empty() {

@@ -121,6 +121,10 @@ pub fn moved<'a>(txn: &mut Transaction, to: ObjectId, ways: impl Iterator<Item =
     for (from, from_column, column) in ways {
         let at = column.and_then(|column| table.column_index(column));
         let (Place::Object(from), Some(at)) = (from, at) else { continue };
+        // What a column is made of itself says nothing new of it.
+        if *from == to && from_column == column {
+            continue;
+        }
         let start = (*from, from_column.map(str::to_owned));
         let (tags, asked) = gather((&catalog, &lineage), start, Propagation::moves);
         relied.extend(asked);
