@@ -225,7 +225,8 @@ pub fn by_rule(context: &Context, txn: &mut Transaction, rule: &QualityRule) {
             }
         }
         _ => {
-            let columns = rule.reference().into_iter().flat_map(|to| to.columns.iter().map(|name| (to.relation, name)));
+            let columns =
+                rule.reference().into_iter().flat_map(|to| to.columns.iter().map(move |name| (to.relation, name)));
             for (relation, name) in columns {
                 noting.column(&Place::Object(relation), name, column, Influence::Identity);
             }
