@@ -39,6 +39,8 @@ pub const FORMAT_VERSION_REMOTES: u8 = 15;
 /// The version of facts that a program must not read which knows no certificates of erasures, and no tags that go with values: it would show
 /// a past that is erased, and leave masks behind.
 pub const FORMAT_VERSION_ERASURES: u8 = 16;
+/// The version of lineage that a program must not read which knows no flows into generated columns: it could not tell what made them.
+pub const FORMAT_VERSION_GENERATED: u8 = 19;
 /// Versions of models that are kept in memory, at which all are let go.
 pub const MODELS_IN_MEMORY: usize = 64;
 /// Updates of a model whose figures are kept.

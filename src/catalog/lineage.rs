@@ -93,8 +93,10 @@ pub enum FlowKind {
     Train,
     /// COPY FROM.
     Import,
-    /// REPAIR TABLE.
+    /// REPAIR TABLE, and rules that repair.
     Repair,
+    /// The expression of a generated column.
+    Generate,
 }
 
 impl FlowKind {
@@ -110,6 +112,7 @@ impl FlowKind {
             Self::Train => "train",
             Self::Import => "import",
             Self::Repair => "repair",
+            Self::Generate => "generate",
         }
     }
 }

@@ -387,6 +387,48 @@ pub struct Finding {
     pub scanned_ms: i64,
 }
 
+impl Finding {
+    /// Facts of columns that say what kind of thing is in them, and nothing of their values.
+    const KINDS: &[&str] = &[
+        "asset",
+        "ordinal",
+        "column_name",
+        "data_type",
+        "semantic_type",
+        "semantic_type_zh",
+        "privacy_category",
+        "sensitivity",
+        "grade",
+        "confidence",
+        "coverage",
+        "sampled",
+    ];
+
+    /// What may be kept of it when values must be forgotten: which kind of thing each column holds.
+    pub fn hint(&self) -> Self {
+        let kinds = |facts: &serde_json::Value| {
+            let kept = Self::KINDS.iter().map(|name| ((*name).to_owned(), facts[*name].clone()));
+            serde_json::Value::Object(kept.collect())
+        };
+        Self {
+            asset: self.asset.clone(),
+            object: self.object,
+            // No state of the asset is one that was looked at.
+            fingerprint: u64::MAX,
+            facts: serde_json::Value::Null,
+            columns: self.columns.iter().map(kinds).collect(),
+            quality: Vec::new(),
+            quality_model: 0,
+            scanned_ms: self.scanned_ms,
+        }
+    }
+
+    /// Whether that is all there is: then the asset counts as not looked at.
+    pub fn is_hint(&self) -> bool {
+        self.facts.is_null()
+    }
+}
+
 impl Column {
     /// A column of this type, and nothing more said of it.
     pub fn new(name: impl Into<String>, data_type: SqlType) -> Self {

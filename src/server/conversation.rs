@@ -14,7 +14,7 @@ use super::portal::{Portal, Rows};
 use super::sqlstate::error_response;
 use crate::config::{ANSWER_CHUNK_BYTES, CANCEL_GRACE_MS};
 use crate::error::{Error, Kind, Result};
-use crate::sql::BINARY_ROWS;
+use crate::sql::{BINARY_ROWS, COMMITTED_ROWS};
 use datafusion::common::ScalarValue;
 use futures::StreamExt;
 use pgwire::messages::response::{
@@ -287,6 +287,13 @@ impl Conversation {
         }
         let guard = self.guard();
         let outcome = guard.work(self.session.execute(statement, params)).await;
+        if let Ok(Outcome::Rows { schema, .. }) = &outcome
+            && schema.metadata().contains_key(COMMITTED_ROWS)
+        {
+            // It is done: whoever asked to stop what was left is to hear that.
+            self.cancel.reset();
+            self.deadline = None;
+        }
         self.outbox.speak(self.session.charset());
         outcome
     }

@@ -86,7 +86,7 @@ pub use audit::Visit;
 pub use channels::Notification;
 pub use context::{Cancel, Notice, NoticeSink};
 pub use copy::BinaryForm;
-pub use cursor::BINARY_ROWS;
+pub use cursor::{BINARY_ROWS, COMMITTED_ROWS};
 pub use database::{Birth, Database};
 pub use datafusion::common::ScalarValue;
 pub use origins::{COMPUTED_METADATA, ORIGIN_METADATA};

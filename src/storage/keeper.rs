@@ -164,9 +164,15 @@ impl Shared {
                     if !orders.stop && error.kind() != Kind::Shutdown {
                         tracing::warn!("old data keys are kept for now: {}", error.message());
                     }
-                    // What failed is tried again later, and after the next start in any case.
+                    // What failed is tried again later, and after the next start in any case; at once what was ordered meanwhile, which
+                    // nobody was there to hear, and soon what somebody waits for.
+                    let is_ordered = orders.rotate || !orders.shredded.is_subset(&shredded);
                     orders.rotate |= rotate && error.kind() != Kind::NotReady;
-                    pause = Duration::from_millis(KEEPER_RETRY_MS);
+                    pause = Duration::from_millis(match (is_ordered, orders.shredded.is_empty()) {
+                        (true, _) => KEEPER_PAUSE_MS,
+                        (false, false) => KEEPER_RETRY_MS / 10,
+                        (false, true) => KEEPER_RETRY_MS,
+                    });
                 }
             }
             self.changed.notify_all();

@@ -13,7 +13,9 @@
 //! columns outlive their table.
 
 use crate::catalog::{Catalog, Edge, Flow, FlowKind, Gone, LineageChange, Object, ObjectId, Place, is_temporary};
-use crate::config::{FORMAT_VERSION_LINEAGE, FORMAT_VERSION_REPAIRS, LINEAGE_FLOWS_MAX, LINEAGE_REPEAT_MS};
+use crate::config::{
+    FORMAT_VERSION_GENERATED, FORMAT_VERSION_LINEAGE, FORMAT_VERSION_REPAIRS, LINEAGE_FLOWS_MAX, LINEAGE_REPEAT_MS,
+};
 use crate::crypto::sha256;
 use crate::encoding::{Key, from_value, to_value_of};
 use crate::error::{Error, Result};
@@ -164,6 +166,7 @@ impl Lineage {
                 if !same {
                     let version = match kept.flow.kind {
                         FlowKind::Repair => FORMAT_VERSION_REPAIRS,
+                        FlowKind::Generate => FORMAT_VERSION_GENERATED,
                         _ => FORMAT_VERSION_LINEAGE,
                     };
                     let value = to_value_of(version, &kept.flow)?;

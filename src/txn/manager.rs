@@ -184,6 +184,11 @@ impl Manager {
         if let Some(reads) = txn.reads() {
             self.must_hold(reads, &txn.base, &latest)?;
         }
+        if !txn.relied.holds(&txn.objects, &latest) {
+            return Err(conflict()
+                .with_detail("Tags of columns were set while their values were copied.")
+                .with_hint("The transaction might succeed if retried."));
+        }
         self.recheck_keys(&txn, &latest)?;
         let mut next = Self::apply(&txn, &latest);
         next.pin = self.history.pin(next.seq);

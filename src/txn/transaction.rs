@@ -4,7 +4,9 @@ use super::deferred::Deferred;
 use super::held::Held;
 use super::isolation::{Isolation, Reads};
 use super::keys::{KeyBytes, KeyMap};
+use super::lineage::Lineage;
 use super::locks::{Moves, Owner};
+use super::relied::{Relied, TagPlace};
 use super::segment::{Deleted, Location, RowId, Segment, row_id, split_row_id};
 use super::snapshot::{Snapshot, TableRows};
 use crate::catalog::{AuditEntry, Class, LineageChange, Object, ObjectId};
@@ -36,6 +38,8 @@ pub struct Transaction {
     unnoted: BTreeMap<ObjectId, BTreeSet<u64>>,
     /// What it makes of lineage, in its order.
     pub(super) lineage: Arc<Vec<LineageChange>>,
+    /// What it has made of tags.
+    pub(super) relied: Relied,
     /// What of it goes into the audit log with its commit.
     pub(super) audit: Arc<Vec<AuditEntry>>,
     /// What it looks at later.
@@ -64,6 +68,7 @@ impl Transaction {
             keys: HashMap::new(),
             unnoted: BTreeMap::new(),
             lineage: Arc::default(),
+            relied: Relied::default(),
             audit: Arc::default(),
             deferred: Deferred::default(),
             read_only,
@@ -290,6 +295,20 @@ impl Transaction {
     pub fn note_lineage(&mut self, change: LineageChange) {
         Arc::make_mut(&mut self.working.lineage).change(&change);
         Arc::make_mut(&mut self.lineage).push(change);
+    }
+
+    /// It has written values elsewhere whose tags are those of these objects: another's change of these is a conflict.
+    pub fn rely_on_tags(&mut self, ids: impl IntoIterator<Item = ObjectId>) {
+        for id in ids {
+            if !self.objects.contains_key(&id) {
+                self.relied.on_tags(&self.working.catalog, id);
+            }
+        }
+    }
+
+    /// It has put tags on all that comes of these places by this lineage: what another makes of them meanwhile is a conflict.
+    pub fn rely_on_edges(&mut self, lineage: Arc<Lineage>, from: BTreeSet<TagPlace>) {
+        self.relied.on_edges(lineage, from);
     }
 
     /// Removes an object with the comments on it, and its rows if it is a table.

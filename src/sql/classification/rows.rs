@@ -46,7 +46,7 @@ pub fn rows(context: &Arc<Context>, written: &str, options: &Options) -> Result<
     let handle =
         tokio::runtime::Handle::try_current().map_err(|_| Error::internal("classify_table needs a runtime"))?;
     // Columns that were found are not looked at again where nobody wants it.
-    let finding = catalog.finding(&asset).map(|(_, finding)| finding);
+    let finding = catalog.finding(&asset).map(|(_, finding)| finding).filter(|finding| !finding.is_hint());
     let found = finding.map(|finding| columns_said(catalog, finding));
     let known = |name: &str| found.iter().flat_map(|found| found.iter()).find(|facts| facts["column_name"] == name);
     let count = if options.reevaluate || finding.is_none() { options.sample_count } else { 0 };

@@ -17,7 +17,9 @@ pub async fn classify(ddl: &mut Ddl<'_>, relation: &Relation, columns: &[String]
     let asset = format!("{}.{}", table.schema, table.name);
     let catalog = ddl.txn.snapshot().catalog.clone();
     let classifiers = classifiers(&catalog, table.owner, options.classifiers.as_deref())?;
-    let finding = catalog.finding(&asset).map(|(id, finding)| (id, finding.clone()));
+    let before = catalog.finding(&asset).map(|(id, _)| id);
+    let finding = catalog.finding(&asset).filter(|(_, finding)| !finding.is_hint());
+    let finding = finding.map(|(id, finding)| (id, finding.clone()));
     let tag = match options.auto_tag {
         true => Some(ddl::tag(ddl, &options.tag)?),
         false => None,
@@ -28,7 +30,10 @@ pub async fn classify(ddl: &mut Ddl<'_>, relation: &Relation, columns: &[String]
     let judged = judge(&context, ddl.state, at, columns, count, &classifiers).await?;
     let (finding_id, mut finding) = match finding {
         Some(found) => found,
-        None => (ddl.new_id(), inventory_of_table(ddl, relation, options.sample_count.max(1)).await?),
+        None => (
+            before.unwrap_or_else(|| ddl.new_id()),
+            inventory_of_table(ddl, relation, options.sample_count.max(1)).await?,
+        ),
     };
     let fresh = |name: &str| finding.columns.iter().any(|facts| facts["column_name"] == name);
     // What was found before stays where nobody wants it looked at again.

@@ -27,6 +27,8 @@ use tokio::sync::Mutex;
 
 /// Key in a schema's metadata of rows that go in the binary form when nobody says how: those of a BINARY cursor.
 pub const BINARY_ROWS: &str = "\u{1}binary";
+/// In the metadata of rows that tell what is committed already: nothing that stops the statement keeps them from the client.
+pub const COMMITTED_ROWS: &str = "\u{1}committed";
 
 /// What `pg_cursors` shows of a cursor.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 //! their own.
 
 use super::super::dml::Work;
+use super::super::lineage;
 use super::super::parser::{self, Beside, Named, SequenceOption, ViewChange, fold, split};
 use super::class::{drop_empty_classes, may_have_classes};
 use super::constraint::{self, contains_nulls};
@@ -49,6 +50,11 @@ pub fn alter_table(ddl: &mut Ddl<'_>, alter: ast::AlterTable, beside: &Beside) -
     let (id, mut table) = ddl.own_table(schema.as_deref(), &name)?;
     ddl.must_not_wait("ALTER TABLE", id, &table.name)?;
     let mut followed = Vec::new();
+    let mut computed = Vec::new();
+    let generated = |table: &Table| -> Vec<(String, Option<String>)> {
+        table.columns.iter().map(|column| (column.name.clone(), column.generated.clone())).collect()
+    };
+    let generated_before = generated(&table);
     for operation in alter.operations {
         may_be_done(&table, &operation)?;
         if changes_columns(&operation) {
@@ -66,12 +72,22 @@ pub fn alter_table(ddl: &mut Ddl<'_>, alter: ast::AlterTable, beside: &Beside) -
             operation,
             AlterTableOperation::DropColumn { drop_behavior: Some(ast::DropBehavior::Cascade), .. }
         );
+        if let (AlterTableOperation::AlterColumn { column_name, .. }, Some(using)) = (&operation, &using) {
+            computed.push((fold(column_name), using.clone()));
+        }
         change(ddl, id, &mut table, operation, beside)?;
         followed.extend(to_follow(&before, &table, using, cascade));
     }
     may_have_classes(&table)?;
     drop_empty_classes(ddl, id, &table);
+    let is_generated_anew = generated_before != generated(&table);
     ddl.txn.put_object(id, Object::Table(table))?;
+    for (column, using) in &computed {
+        lineage::computed(ddl.context, ddl.txn, (id, column), using);
+    }
+    if is_generated_anew {
+        lineage::generated(ddl.context, ddl.txn, id);
+    }
     repairs::follow(ddl, id, &followed)?;
     quarantine::follow(ddl, id, followed)
 }

@@ -1,5 +1,6 @@
 //! CREATE and DROP CLASSIFIER; CONFIRM and REJECT TAG.
 
+use super::super::lineage::tags;
 use super::super::parser::{ClassifyWords, NewClassifier, Relation};
 use super::super::values::array_elements;
 use super::policy::{must_fit_column, tag};
@@ -188,5 +189,10 @@ fn said(
         }
         (false, _) => tags.retain(|used| used.tag != tag_id || used.value != category),
     }
-    ddl.txn.put_object(id, Object::Table(table))
+    ddl.txn.put_object(id, Object::Table(table))?;
+    if confirmed {
+        // From now on it is more than a guess, and goes with the values.
+        tags::follow(ddl.txn, [(id, Some(column.to_owned()))]);
+    }
+    Ok(())
 }

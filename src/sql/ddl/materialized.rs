@@ -58,7 +58,7 @@ pub async fn create_materialized_view(
     for field in plan.schema().fields() {
         table.columns.push(Column::new(field.name(), SqlType::from_field(field)?));
     }
-    note_origins(&mut table, &plan);
+    note_origins(&context, &mut table, &plan);
     let id = ddl.new_id();
     ddl.txn.put_object(id, Object::Table(table.clone()))?;
     note_query(ddl, FlowKind::Refresh, id, &plan);
@@ -112,7 +112,7 @@ async fn refresh(
     }
     let (context, plan) = query_of(ddl.context, ddl.state, &table)?;
     must_fit(&table, &plan)?;
-    note_origins(&mut table, &plan);
+    note_origins(&context, &mut table, &plan);
     if let Some(of) = &mut table.materialized {
         of.populated = with_data;
     }
@@ -142,9 +142,9 @@ pub fn works(context: &Context, state: &SessionState, table: &Table) -> bool {
     query_of(context, state, table).and_then(|(_, plan)| must_fit(table, &plan)).is_ok()
 }
 
-fn note_origins(table: &mut Table, plan: &LogicalPlan) {
+fn note_origins(context: &Context, table: &mut Table, plan: &LogicalPlan) {
     if let Some(of) = &mut table.materialized {
-        of.origins = lineage::origins(plan);
+        of.origins = lineage::origins(context, plan);
     }
 }
 

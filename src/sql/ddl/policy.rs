@@ -9,6 +9,7 @@ use super::in_full::in_full;
 use super::{Ddl, check_name, skipping};
 use crate::catalog::{Class, Column, MaskingPolicy, Object, ObjectId, SqlType, Tag, TagSource, TagUse};
 use crate::error::{Error, Kind, Result};
+use crate::txn::TagPlace;
 use datafusion::common::DFSchema;
 use datafusion::sql::sqlparser::ast;
 
@@ -26,7 +27,10 @@ pub fn create_tag(ddl: &mut Ddl<'_>, new: NewTag) -> Result<()> {
         }
         Some((id, old)) if or_replace => {
             let tag = Tag { allowed_values, comment, propagate, on_conflict, ..old };
-            ddl.txn.put_object(id, Object::Tag(tag))
+            ddl.txn.put_object(id, Object::Tag(tag))?;
+            let carriers = carriers(ddl, id);
+            tags::follow(ddl.txn, carriers);
+            Ok(())
         }
         _ => {
             let (id, mask, unmask) = (ddl.new_id(), None, Vec::new());
@@ -34,6 +38,24 @@ pub fn create_tag(ddl: &mut Ddl<'_>, new: NewTag) -> Result<()> {
             ddl.txn.put_object(id, Object::Tag(tag))
         }
     }
+}
+
+/// Columns and models that carry a tag.
+fn carriers(ddl: &Ddl<'_>, tag: ObjectId) -> Vec<TagPlace> {
+    let is = |tags: &[TagUse]| tags.iter().any(|used| used.tag == tag);
+    let mut found = Vec::new();
+    for (id, object) in ddl.txn.snapshot().catalog.objects() {
+        match object.as_ref() {
+            Object::Table(table) => {
+                let whole = is(&table.tags);
+                let columns = table.columns.iter().filter(|column| whole || is(&column.tags));
+                found.extend(columns.map(|column| (id, Some(column.name.clone()))));
+            }
+            Object::Model(model) if is(&model.tags) => found.push((id, None)),
+            _ => {}
+        }
+    }
+    found
 }
 
 /// The tag of this name.
@@ -179,7 +201,7 @@ pub fn use_tag(ddl: &mut Ddl<'_>, target: &TagTarget, name: &str, value: Option<
         None => table.columns.iter().map(|column| column.name.clone()).collect(),
     };
     ddl.txn.put_object(id, Object::Table(table))?;
-    tags::follow(ddl.txn, id, &columns);
+    tags::follow(ddl.txn, columns.into_iter().map(|column| (id, Some(column))));
     Ok(())
 }
 

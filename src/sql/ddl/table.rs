@@ -2,7 +2,7 @@
 
 use super::super::context::Context;
 use super::super::dml::{Referring, Target, Work, rows};
-use super::super::lineage::{Noting, derived};
+use super::super::lineage::{self, Noting, derived};
 use super::super::parser::{Beside, TagTarget, TagWithin, fold};
 use super::super::planner::{Planner, parse_expression};
 use super::super::rewrite::level;
@@ -84,6 +84,7 @@ pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable, beside: &
         add_foreign_key(ddl, id, &mut table, definition)?;
     }
     ddl.txn.put_object(id, Object::Table(table))?;
+    lineage::generated(ddl.context, ddl.txn, id);
     tag_all(ddl, &place, beside)?;
     Ok(None)
 }

@@ -4,11 +4,12 @@
 //! Who refers to a key locks it, so that nobody removes it before that transaction has ended; who removes a key waits for
 //! those, and then looks for rows that refer to it in what is committed by now. So neither misses the other.
 
+use super::super::lineage::Noting;
 use super::super::locking::{self, changed_meanwhile};
 use super::apply::{assign_bound, named_key, remove};
 use super::deferred::put_off;
 use super::{Target, Work};
-use crate::catalog::{Action, ForeignKey, KeyConstraint, ObjectId};
+use crate::catalog::{Action, FlowKind, ForeignKey, Influence, KeyConstraint, ObjectId, Place};
 use crate::error::{Error, Kind, Result};
 use crate::txn::{Holder, Isolation, KeyBytes, Mode, RowId, Transaction, pieces, row_id};
 use arrow::array::{ArrayRef, RecordBatch, UInt64Array, new_null_array};
@@ -350,6 +351,8 @@ async fn follow(
     };
     let manager = &work.context.database.manager;
     let action = match (new.is_some(), work.erases) {
+        // What named the subject goes from what refers to it as well.
+        (true, Some(true)) if matches!(key.on_update, Action::NoAction | Action::Restrict) => Action::SetNull,
         (true, _) => key.on_update,
         (false, Some(true)) if matches!(key.on_delete, Action::NoAction | Action::Restrict) => Action::Cascade,
         (false, _) => key.on_delete,
@@ -384,6 +387,9 @@ async fn follow(
         work.context.must_own(child.table.owner, "table", &child.table.name)?;
     }
     let ids: Vec<RowId> = found.iter().map(|(id, _)| *id).collect();
+    if new.is_some() && work.erases == Some(true) && key.columns.iter().any(|at| child.table.columns[*at].not_null) {
+        return remove(work, txn, &child, &ids).await.map(drop);
+    }
     let nulls = |column: usize| new_null_array(&child.table.columns[column].data_type.arrow(), ids.len());
     let set: Vec<ArrayRef> = match (action, new) {
         (Action::NoAction | Action::Restrict, _) => {
@@ -416,6 +422,14 @@ async fn follow(
     let looked_at = action == Action::SetDefault;
     for after in assign_bound(work, txn, &child, &key.columns, (&ids, &set), looked_at).await? {
         must_refer(work, txn, &child, key, &after).await?;
+    }
+    if action == Action::Cascade {
+        let mut noting = Noting::new(FlowKind::Update, child.id);
+        for (&to, &from) in key.columns.iter().zip(&constraint.columns) {
+            let (from, to) = (&parent.table.columns[from].name, &child.table.columns[to].name);
+            noting.column(&Place::Object(parent.id), from, to, Influence::Identity);
+        }
+        noting.note(work.context, txn);
     }
     Ok(())
 }

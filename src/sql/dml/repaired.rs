@@ -3,6 +3,7 @@
 use super::super::lineage;
 use super::super::parser::{UndoneRepair, quoted};
 use super::super::planner::parse_expression;
+use super::super::quality::ruled;
 use super::super::repair::stored::{self, Stored};
 use super::super::repair::{Planned, Reading, Wanted, key_text};
 use super::super::run::blocking;
@@ -67,7 +68,8 @@ pub async fn repair(
     may_be_repaired(&target)?;
     let target = target.policed(work, &[(Rows::Changed, true)])?;
     work.use_table(txn, &target).await?;
-    let reading = Reading::of(work.context, work.state, target.id, wanted).await?;
+    let relation = ruled(work.context, work.state, target.id)?;
+    let reading = Reading::of(work.context, work.state, relation, wanted).await?;
     let (ids, found) = met(work, txn, &target, &reading.expressions()).await?;
     let _held = work.hold_rows(&found)?;
     let planned = blocking(|| Planned::of(work.context, &reading, (std::slice::from_ref(&found), 1), wanted))?;
@@ -144,6 +146,11 @@ pub async fn repair(
     keep(work, txn, home, &kept).await?;
     if cells > 0 {
         lineage::repaired(work.context, txn, target.id, of.iter().filter_map(|number| numbers.column(*number)));
+        let rules: HashSet<&str> = kept.iter().filter_map(|stored| stored.rule.as_deref()).collect();
+        let catalog = work.context.snapshot.catalog.clone();
+        for (_, rule) in catalog.rules_of(target.id).filter(|(_, rule)| rules.contains(rule.name.as_str())) {
+            lineage::by_rule(work.context, txn, rule);
+        }
     }
     Ok(Attempt::Done(Repaired { batch: (cells > 0).then_some(batch), rows, cells, left }))
 }

@@ -10,6 +10,7 @@
 //! into the quarantine within the statement's transaction.
 
 use super::super::ddl::{QUARANTINE_ACTOR, QUARANTINE_RULE, QUARANTINE_TIME, named_in};
+use super::super::lineage;
 use super::super::quality::{holds, read_by};
 use super::super::tables;
 use super::super::values::assign;
@@ -332,6 +333,9 @@ impl Work<'_> {
                         self.context.notice(format!("{told} put aside in \"{aside}\""));
                     }
                     What::Repaired => {
+                        if let Some((_, rule)) = catalog.rules_of(id).find(|(_, known)| known.name == rule) {
+                            lineage::by_rule(self.context, txn, rule);
+                        }
                         self.context.notice(format!("{told} repaired"));
                         if left > 0 {
                             let told = format!("quality rule \"{rule}\" on table \"{name}\"");

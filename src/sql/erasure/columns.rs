@@ -6,12 +6,12 @@
 //! is a guess (the same category by INVENTORY's eyes) is never erased; that something is there is told.
 
 use super::super::context::Context;
-use super::super::lineage::{Graph, Node};
 use super::super::parser::{ForgetWords, ForgottenColumn};
 use super::super::tables;
 use super::super::values::first_unreadable;
+use super::beside::TELLING_CHARS_MIN;
 use crate::catalog::{
-    Catalog, Class, Influence, Object, ObjectId, Place, Table, TagSource, TagUse, is_temporary, relation_key,
+    Catalog, Class, Influence, Object, ObjectId, Place, SqlType, Table, TagSource, TagUse, is_temporary, relation_key,
 };
 use crate::error::{Error, Kind, Result};
 use crate::txn::Lineage;
@@ -27,6 +27,8 @@ pub struct Held {
     pub column: String,
     /// Its rows stay, without the value.
     pub set_null: bool,
+    /// It was computed from a named column: a text of it that is the value, but for cases and blanks around it, is the subject's.
+    pub computed: bool,
     /// Why it is looked at.
     pub why: &'static str,
 }
@@ -38,8 +40,23 @@ pub struct Suspect {
     pub id: ObjectId,
     /// The column's name.
     pub column: String,
+    /// How the values that are counted are told.
+    pub sign: Sign,
     /// Why it may.
     pub why: &'static str,
+    /// What ends that.
+    pub ends: &'static str,
+}
+
+/// How a column shows that it holds a subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// By the value.
+    Value,
+    /// By a text that has the value in it, and is more than that.
+    Within,
+    /// By nothing that can be asked for.
+    None,
 }
 
 /// Where a statement looks.
@@ -51,12 +68,21 @@ pub struct Reach {
     pub suspects: Vec<Suspect>,
     /// Temporary tables of any session that have copies.
     pub temporary: usize,
+    /// Columns of tables of others that have copies, or values computed from a named column: theirs to erase, or a superuser's.
+    pub others: BTreeSet<(ObjectId, String)>,
     /// Sources and files that the named columns were filled from.
     pub outside: BTreeSet<Place>,
 }
 
 /// Why a column is searched that the statement names.
 const NAMED: &str = "named";
+/// Why one is that has its values.
+const COPIED: &str = "copied from a named column";
+/// Why one is that has something made of them.
+const COMPUTED: &str = "computed from a named column";
+/// What ends that a column has a subject.
+const NAME_IT: &str = "it is erased if the statement names it";
+const BY_HAND: &str = "change or delete its rows by hand, or make them anew from what is left";
 
 /// A column of an object.
 type Way = (ObjectId, String);
@@ -81,22 +107,28 @@ pub fn reach(context: &Context, words: &ForgetWords) -> Result<Reach> {
     }
     let catalog = &context.snapshot.catalog;
     let lineage = &context.snapshot.lineage;
-    let graph = Graph::new(context);
     for (way, set_null) in &named {
-        for copy in walk(lineage, way, Direction::Down) {
-            match catalog.table_by_id(copy.0) {
-                Some(table) if is_temporary(&table.schema) => reach.temporary += 1,
-                Some(table) if is_plain(table) && table.column_index(&copy.1).is_some() => {
-                    must_own(context, &graph, &copy, table)?;
-                    take(&mut reach, &copy, *set_null, "copied from a named column");
-                }
-                _ => {}
+        let same: BTreeSet<Way> = walk(lineage, way, Direction::Down, Influence::Identity).into_iter().collect();
+        let of_rows = walk(lineage, way, Direction::Down, Influence::Transformation);
+        let of_rows: BTreeSet<Way> = of_rows.into_iter().collect();
+        for copy in walk(lineage, way, Direction::Down, Influence::Aggregation) {
+            let Some((table, at)) = catalog.table_by_id(copy.0).and_then(|t| Some((t, t.column_index(&copy.1)?)))
+            else {
+                continue;
+            };
+            match () {
+                () if is_temporary(&table.schema) => reach.temporary += 1,
+                // What is computed from its row goes with it, or anew.
+                () if !is_plain(table) || table.columns[at].generated.is_some() => {}
+                () if !context.has_role(table.owner) => _ = reach.others.insert(copy),
+                () if same.contains(&copy) => take(&mut reach, &copy, *set_null, COPIED),
+                () => computed(&mut reach, words, &copy, (table, at), *set_null, !of_rows.contains(&copy)),
             }
         }
     }
     let mut more: BTreeMap<Way, (&'static str, bool)> = BTreeMap::new();
     for (way, set_null) in &named {
-        for origin in walk(lineage, way, Direction::Up) {
+        for origin in walk(lineage, way, Direction::Up, Influence::Identity) {
             more.entry(origin).or_insert(("a named column was filled from it", *set_null));
         }
         reach.outside.extend(outside(lineage, way));
@@ -121,7 +153,7 @@ pub fn reach(context: &Context, words: &ForgetWords) -> Result<Reach> {
         }
         match words.cascade {
             true => take(&mut reach, &way, set_null, why),
-            false => suspect(&mut reach, way, why),
+            false => suspect(&mut reach, way, Sign::Value, why, NAME_IT),
         }
     }
     for way in guessed {
@@ -129,30 +161,58 @@ pub fn reach(context: &Context, words: &ForgetWords) -> Result<Reach> {
             .table_by_id(way.0)
             .is_some_and(|table| is_plain(table) && !is_temporary(&table.schema) && context.has_role(table.owner));
         if owned && readable(&way) {
-            suspect(&mut reach, way, "INVENTORY takes its values for the same kind of identifier");
+            let why = "INVENTORY takes its values for the same kind of identifier";
+            suspect(&mut reach, way, Sign::Value, why, NAME_IT);
         }
     }
     Ok(reach)
 }
 
+/// A column that was computed from a named one. Where a text of it is the value, its row is a copy; of a value computed from many rows the
+/// row is about others as well, and stays without it. What has the value within, or shows nothing of it, is told.
+fn computed(
+    reach: &mut Reach,
+    words: &ForgetWords,
+    way: &Way,
+    (table, at): (&Table, usize),
+    set_null: bool,
+    is_of_many: bool,
+) {
+    let column = &table.columns[at];
+    let is_text = matches!(column.data_type, SqlType::Text | SqlType::Varchar(_) | SqlType::Char(_));
+    let has_text = is_text || matches!(column.data_type, SqlType::Json | SqlType::Jsonb | SqlType::Array(_));
+    let is_telling = words.subjects.iter().any(|value| value.chars().count() >= TELLING_CHARS_MIN);
+    let in_key = table.keys.iter().any(|key| key.columns.contains(&at));
+    let may_go = !is_of_many || !column.not_null && !in_key;
+    if is_text && is_telling && may_go && !reach.columns.iter().any(|held| (held.id, &held.column) == (way.0, &way.1)) {
+        let set_null = set_null || is_of_many;
+        reach.columns.push(Held { computed: true, ..held(way, set_null, COMPUTED) });
+    }
+    let sign = if has_text && is_telling { Sign::Within } else { Sign::None };
+    suspect(reach, way.clone(), sign, COMPUTED, BY_HAND);
+}
+
 fn held((id, column): &Way, set_null: bool, why: &'static str) -> Held {
-    Held { id: *id, column: column.clone(), set_null, why }
+    Held { id: *id, column: column.clone(), set_null, computed: false, why }
 }
 
 /// Takes a column that the statement does not name. Of a copy of several that are named rows stay only where they stay in all.
 fn take(reach: &mut Reach, way: &Way, set_null: bool, why: &'static str) {
     match reach.columns.iter_mut().find(|known| (known.id, &known.column) == (way.0, &way.1)) {
         None => reach.columns.push(held(way, set_null, why)),
+        // The value as it is goes before what was computed from it.
+        Some(known) if known.computed => *known = held(way, set_null, why),
         Some(known) if known.why != NAMED => known.set_null &= set_null,
         Some(_) => {}
     }
 }
 
-fn suspect(reach: &mut Reach, (id, column): Way, why: &'static str) {
-    let known = reach.columns.iter().any(|held| (held.id, &held.column) == (id, &column))
+fn suspect(reach: &mut Reach, (id, column): Way, sign: Sign, why: &'static str, ends: &'static str) {
+    let held = |held: &Held| !held.computed && (held.id, &held.column) == (id, &column);
+    let known = reach.columns.iter().any(held)
         || reach.suspects.iter().any(|suspect| (suspect.id, &suspect.column) == (id, &column));
     if !known {
-        reach.suspects.push(Suspect { id, column, why });
+        reach.suspects.push(Suspect { id, column, sign, why, ends });
     }
 }
 
@@ -190,30 +250,14 @@ fn is_plain(table: &Table) -> bool {
     table.materialized.is_none() && table.quarantine_of.is_none() && table.repairs_of.is_none()
 }
 
-/// A copy that is another's is another's to erase, or a superuser's. It is named to who sees it.
-fn must_own(context: &Context, graph: &Graph<'_>, way: &Way, table: &Table) -> Result<()> {
-    if context.has_role(table.owner) {
-        return Ok(());
-    }
-    let node = Node { place: Place::Object(way.0), column: Some(way.1.clone()) };
-    match graph.sees(&node)? {
-        true => context.must_own(table.owner, "table", &table.name),
-        false => Err(Error::new(
-            Kind::Privilege,
-            "permission denied: values of a named column were copied to tables of others",
-        )
-        .with_hint("A superuser may erase there as well.")),
-    }
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Direction {
     Down,
     Up,
 }
 
-/// Columns that have the same values as one, copied from it or into it over any number of steps, without itself.
-fn walk(lineage: &Lineage, start: &Way, direction: Direction) -> Vec<Way> {
+/// Columns that have values of one, copied from it or into it over any number of steps, or computed in at most this way; without itself.
+fn walk(lineage: &Lineage, start: &Way, direction: Direction, most: Influence) -> Vec<Way> {
     let mut seen = BTreeSet::from([start.clone()]);
     let mut queue = VecDeque::from([start.clone()]);
     let mut found = Vec::new();
@@ -229,7 +273,7 @@ fn walk(lineage: &Lineage, start: &Way, direction: Direction) -> Vec<Way> {
             Direction::Up => lineage.flows_into(id).map(|flow| (id, flow)).collect(),
         };
         for (to, flow) in flows {
-            for edge in flow.edges.iter().filter(|edge| edge.influence == Influence::Identity) {
+            for edge in flow.edges.iter().filter(|edge| edge.influence <= most) {
                 let (Place::Object(from), Some(from_column), Some(to_column)) =
                     (&edge.from, &edge.from_column, &edge.column)
                 else {

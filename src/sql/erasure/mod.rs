@@ -22,6 +22,7 @@ mod rows;
 
 pub use physical::{Erasing, resume};
 
+use super::cursor::COMMITTED_ROWS;
 use super::ddl::{self, Ddl};
 use super::define::must_be_alone;
 use super::dml::Work;
@@ -80,7 +81,11 @@ pub async fn forget(session: &mut Session, words: ForgetWords) -> Result<Outcome
         };
         session.notify("NOTICE", None, format!("the certificate is steward.erasures WHERE erasure_id = '{number}'"));
     }
-    let schema = Arc::new(Schema::new(columns()));
+    let schema = Schema::new(columns());
+    let schema = Arc::new(match words.dry_run {
+        true => schema,
+        false => schema.with_metadata([(COMMITTED_ROWS.to_owned(), String::new())].into()),
+    });
     let cells = lines.into_iter().map(Line::cells).collect::<Vec<Vec<Cell>>>();
     let batch = batch(&schema, cells)?;
     let tag = "FORGET SUBJECT".to_owned();
@@ -91,8 +96,9 @@ pub async fn forget(session: &mut Session, words: ForgetWords) -> Result<Outcome
 async fn logical(session: &mut Session, words: &ForgetWords) -> Result<(Vec<Line>, ObjectId, u64)> {
     let run = async |work: &Work<'_>, txn: &mut Transaction, _: Vec<ast::Expr>| rows::erase(work, txn, words).await;
     let erased: Erased = changing(session, Vec::new(), run).await?;
-    let views = rest::materialized(&session.context().0, &erased)?;
-    for view in &views {
+    let forgotten = defining(session, async |ddl: &mut Ddl<'_>| rest::begin(ddl, &erased)).await?;
+    let views = rest::materialized(&session.context().0, &erased);
+    for view in &views.0 {
         let name = (Some(view.schema.clone()), view.name.clone());
         let fill = async |ddl: &mut Ddl<'_>| ddl::refresh_materialized_view(ddl, &name, false, true).await;
         match defining(session, fill).await {
@@ -111,7 +117,7 @@ async fn logical(session: &mut Session, words: &ForgetWords) -> Result<(Vec<Line
             }
         }
     }
-    let ending = async |ddl: &mut Ddl<'_>| rest::end(ddl, words, &erased, &views);
+    let ending = async |ddl: &mut Ddl<'_>| rest::end(ddl, words, &erased, &views, &forgotten);
     let (lines, certificate) = defining(session, ending).await?;
     let rows = erased.removed.values().map(|rows| rows.len() as u64).sum();
     Ok((lines, certificate, rows))

@@ -9,7 +9,8 @@ use super::super::system::rows::Cell;
 use super::beside::{TELLING_CHARS_MIN, tells};
 use super::rows::Erased;
 use crate::catalog::{
-    Catalog, Class, ErasedTable, Erasure, FlowKind, Object, ObjectId, Place, Remainder, Table, is_temporary,
+    Catalog, Class, ErasedTable, Erasure, Finding, FlowKind, Object, ObjectId, Origin, Place, Remainder, Table,
+    is_temporary,
 };
 use crate::error::Result;
 use crate::governance::mask;
@@ -59,8 +60,8 @@ pub struct Kept {
     pub name: String,
 }
 
-/// The materialized views to fill anew, in an order in which each reads those before it alone. The role must own them.
-pub fn materialized(context: &Context, erased: &Erased) -> Result<Vec<Kept>> {
+/// The materialized views to fill anew, in an order in which each reads those before it alone, and then those of others.
+pub fn materialized(context: &Context, erased: &Erased) -> (Vec<Kept>, Vec<ObjectId>) {
     let catalog = &context.snapshot.catalog;
     let reached = downstream(&context.snapshot.lineage, catalog, &erased.tables());
     let mut left: Vec<(ObjectId, &Table)> = reached
@@ -68,7 +69,7 @@ pub fn materialized(context: &Context, erased: &Erased) -> Result<Vec<Kept>> {
         .filter_map(|id| Some((*id, catalog.table_by_id(*id)?)))
         .filter(|(_, table)| table.materialized.as_ref().is_some_and(|of| of.populated))
         .collect();
-    let mut ordered = Vec::new();
+    let (mut ordered, mut others) = (Vec::new(), Vec::new());
     while !left.is_empty() {
         let reads = |from: ObjectId, of: ObjectId| {
             downstream(&context.snapshot.lineage, catalog, &BTreeSet::from([of])).contains(&from)
@@ -76,10 +77,12 @@ pub fn materialized(context: &Context, erased: &Erased) -> Result<Vec<Kept>> {
         let free = |(id, _): &(ObjectId, &Table)| left.iter().all(|(other, _)| other == id || !reads(*id, *other));
         let at = left.iter().position(free).unwrap_or(0);
         let (id, table) = left.remove(at);
-        context.must_own(table.owner, "materialized view", &table.name)?;
-        ordered.push(Kept { id, schema: table.schema.clone(), name: table.name.clone() });
+        match context.has_role(table.owner) {
+            true => ordered.push(Kept { id, schema: table.schema.clone(), name: table.name.clone() }),
+            false => others.push(id),
+        }
     }
-    Ok(ordered)
+    (ordered, others)
 }
 
 /// Views, materialized ones and models that are made of these tables, over any number of steps.
@@ -101,21 +104,27 @@ fn downstream(lineage: &Lineage, catalog: &Catalog, tables: &BTreeSet<ObjectId>)
 
 fn is_made_of(object: &Object, from: ObjectId) -> bool {
     match object {
-        Object::Table(table) => {
-            table.materialized.as_ref().is_some_and(|of| of.origins.iter().flatten().any(|origin| origin.table == from))
-        }
+        // What nobody knows the origins of may be of anything.
+        Object::Table(table) => table.materialized.as_ref().is_some_and(|of| {
+            of.origins.iter().flatten().any(|origin| origin.table == from || *origin == Origin::unknown())
+        }),
         Object::Model(model) => model.trained_on.contains(&from),
         _ => false,
     }
 }
 
-/// Forgets what was found, writes the certificate, and tells all that was done and what is left.
-pub fn end(ddl: &mut Ddl<'_>, words: &ForgetWords, erased: &Erased, views: &[Kept]) -> Result<(Vec<Line>, ObjectId)> {
-    let context = ddl.context.clone();
+/// Takes away what inventories and rules have found in what is erased from, before views that show it are filled anew; tells what.
+pub fn begin(ddl: &mut Ddl<'_>, erased: &Erased) -> Result<Vec<Line>> {
     let catalog = ddl.txn.snapshot().catalog.clone();
     let lineage = ddl.txn.snapshot().lineage.clone();
+    let tables = concerned(&catalog, erased);
+    let made = downstream(&lineage, &catalog, &tables);
+    forget_findings(ddl, &catalog, &tables, &made)
+}
+
+/// The tables that are erased from, with what is kept beside them: that may have had the subject before.
+fn concerned(catalog: &Catalog, erased: &Erased) -> BTreeSet<ObjectId> {
     let mut tables = erased.tables();
-    // What is kept beside them may have had the subject before.
     tables.extend(catalog.class(Class::Relation).filter_map(|(id, object)| match object {
         Object::Table(table) => {
             let of = table.quarantine_of.or(table.repairs_of.as_ref().map(|numbers| numbers.table));
@@ -123,6 +132,24 @@ pub fn end(ddl: &mut Ddl<'_>, words: &ForgetWords, erased: &Erased, views: &[Kep
         }
         _ => None,
     }));
+    tables
+}
+
+/// Materialized views that were made of what is erased: those that are filled anew, and those of others.
+pub type Views = (Vec<Kept>, Vec<ObjectId>);
+
+/// Writes the certificate, and tells all that was done and what is left; of findings that is `forgotten`.
+pub fn end(
+    ddl: &mut Ddl<'_>,
+    words: &ForgetWords,
+    erased: &Erased,
+    (views, of_others): &Views,
+    forgotten: &[Line],
+) -> Result<(Vec<Line>, ObjectId)> {
+    let context = ddl.context.clone();
+    let catalog = ddl.txn.snapshot().catalog.clone();
+    let lineage = ddl.txn.snapshot().lineage.clone();
+    let tables = concerned(&catalog, erased);
     let made = downstream(&lineage, &catalog, &tables);
     let mut lines = Vec::new();
     let mut of_tables = Vec::new();
@@ -151,7 +178,7 @@ pub fn end(ddl: &mut Ddl<'_>, words: &ForgetWords, erased: &Erased, views: &[Kep
         lines.push(Line::of(name, "text index", "rebuild", None, "it has words of what is erased"));
         indexes.push(id);
     }
-    lines.extend(forget_findings(ddl, &catalog, &of_tables, &made));
+    lines.extend(forgotten.iter().cloned());
     for table in &of_tables {
         let why = "old commits, checkpoints and removed files of it cannot be opened any more";
         lines.push(Line::of(&table.name, "data key", "shred", None, why));
@@ -164,7 +191,7 @@ pub fn end(ddl: &mut Ddl<'_>, words: &ForgetWords, erased: &Erased, views: &[Kep
         })
         .collect();
     lines.extend(of_models(&context, &models)?);
-    let remains = remaining(&context, &catalog, words, erased);
+    let remains = remaining(&context, &catalog, words, erased, of_others);
     let told = |line: &Line| Remainder {
         object: line.object.clone(),
         kind: line.kind.clone(),
@@ -217,24 +244,24 @@ fn kind_of(table: &Table, erased: &Erased, id: ObjectId) -> (&'static str, &'sta
 fn forget_findings(
     ddl: &mut Ddl<'_>,
     catalog: &Catalog,
-    tables: &[ErasedTable],
+    tables: &BTreeSet<ObjectId>,
     made: &BTreeSet<ObjectId>,
-) -> Vec<Line> {
-    let concerns = |id: ObjectId| made.contains(&id) || tables.iter().any(|table| table.table == id);
+) -> Result<Vec<Line>> {
+    let concerns = |id: ObjectId| made.contains(&id) || tables.contains(&id);
     let mut lines = Vec::new();
-    let findings: Vec<(ObjectId, String, bool)> = catalog
+    let findings: Vec<(ObjectId, &Finding)> = catalog
         .class(Class::Finding)
         .filter_map(|(id, object)| match object {
-            Object::Finding(finding) if concerns(finding.object) => {
-                Some((id, finding.asset.clone(), finding.quality_model != 0))
-            }
+            Object::Finding(finding) if concerns(finding.object) && !finding.is_hint() => Some((id, finding)),
             _ => None,
         })
         .collect();
-    for (id, asset, has_model) in findings {
-        ddl.txn.drop_object(id);
+    for (id, finding) in findings {
+        let (asset, has_model) = (&finding.asset, finding.quality_model != 0);
+        // Which columns hold identifiers is no value, and is asked by the next erasure.
+        ddl.txn.put_object(id, Object::Finding(finding.hint()))?;
         let why = "extremes and frequent values; INVENTORY makes it anew";
-        lines.push(Line::of(&asset, "inventory finding", "delete", None, why));
+        lines.push(Line::of(asset, "inventory finding", "delete", None, why));
         if has_model {
             let why = "it keeps usual values; INVENTORY and QUALITY() learn it anew";
             lines.push(Line::of(asset, "row quality model", "delete", None, why));
@@ -257,7 +284,7 @@ fn forget_findings(
         lines.push(Line::of(name, "quality run", "delete", Some(count), "it measured extremes"));
     }
     runs.into_iter().for_each(|(id, _)| ddl.txn.drop_object(id));
-    lines
+    Ok(lines)
 }
 
 /// Models that learnt from what is erased, by name where the role sees them.
@@ -281,12 +308,33 @@ fn of_models(context: &Context, models: &[(ObjectId, String)]) -> Result<Vec<Lin
 }
 
 /// What no statement reaches, or this one does not.
-fn remaining(context: &Context, catalog: &Catalog, words: &ForgetWords, erased: &Erased) -> Vec<Line> {
+fn remaining(
+    context: &Context,
+    catalog: &Catalog,
+    words: &ForgetWords,
+    erased: &Erased,
+    views: &[ObjectId],
+) -> Vec<Line> {
     let mut lines = Vec::new();
     for (suspect, rows) in &erased.suspected {
         let name = column_name(catalog, suspect.id, &suspect.column);
-        let why = format!("{}; it is erased if the statement names it", suspect.why);
-        lines.push(Line::remains(name, "column", why, Some(*rows)));
+        let unknown = if rows.is_none() { ", and no value of the subject is to be seen in it" } else { "" };
+        let why = format!("{}{unknown}; {}", suspect.why, suspect.ends);
+        lines.push(Line::remains(name, "column", why, *rows));
+    }
+    // Who owns values is to know where they went; whether the subject is among them is the others' to tell.
+    for (id, column) in &erased.reach.others {
+        let owner = catalog.table_by_id(*id).map(|table| catalog.role_name(table.owner)).unwrap_or_default();
+        let why = format!(
+            "values of a named column were copied to this table of {owner}'s, or computed into it: {owner} or a superuser erases there"
+        );
+        lines.push(Line::remains(column_name(catalog, *id, column), "column", why, None));
+    }
+    for table in views.iter().filter_map(|id| catalog.table_by_id(*id)) {
+        let owner = catalog.role_name(table.owner);
+        let why = format!("it reads what is erased, and is {owner}'s: REFRESH by {owner} or a superuser fills it anew");
+        let name = format!("{}.{}", table.schema, table.name);
+        lines.push(Line::remains(Some(name), "materialized view", why, None));
     }
     for name in naming(context, catalog, words) {
         lines.push(Line::remains(Some(name.1), name.0, "its definition has the value in it; change it by hand", None));
@@ -336,11 +384,27 @@ fn naming(context: &Context, catalog: &Catalog, words: &ForgetWords) -> Vec<(&'s
         }
         let facts = serde_json::to_value(object.as_ref()).unwrap_or_default();
         if values.iter().any(|value| has(&facts, value)) {
-            found.push((object.kind_name(), object.key().1.replace('\0', ".")));
+            found.push((object.kind_name(), called(catalog, object)));
         }
     }
     found.sort();
     found
+}
+
+/// An object by its name; what belongs to a relation with that before.
+fn called(catalog: &Catalog, object: &Object) -> String {
+    let of = |relation: ObjectId, name: &str| {
+        let relation = catalog.get(relation).map(|object| object.key().1.replace('\0', "."));
+        relation.map_or_else(|| name.to_owned(), |relation| format!("{relation}.{name}"))
+    };
+    match object {
+        Object::RowPolicy(policy) => of(policy.table, &policy.name),
+        Object::QualityRule(rule) => of(rule.relation, &rule.name),
+        Object::ColumnClass(class) => of(class.table, &class.name),
+        Object::QualityRun(run) => of(run.relation, ""),
+        Object::Comment(comment) => catalog.get(comment.object).map_or_else(String::new, |of| called(catalog, of)),
+        other => other.key().1.replace('\0', "."),
+    }
 }
 
 /// Whether a text in these facts has a value in it.

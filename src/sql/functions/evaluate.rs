@@ -1,13 +1,14 @@
 //! EVALUATE and FEATURE_IMPORTANCE: how good a model is, and what it looks at.
 
 use super::super::context::Context;
+use super::super::lineage::Reads;
 use super::super::models;
 use super::super::parser;
 use super::super::planner::Planner;
 use super::super::query_rows::QueryRows;
 use super::super::system::rows::{Cell, RowsTable, column};
 use super::args;
-use crate::catalog::ModelUpdate;
+use crate::catalog::{Influence, ModelUpdate};
 use crate::error::Result;
 use crate::models::Metric;
 use arrow::datatypes::{DataType, Field};
@@ -23,7 +24,14 @@ pub fn evaluate(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TablePr
     let (_, _, version) = models::resolve(context, &reference)?;
     let (number, created) = (version.number, version.created_ms);
     let context = context.clone();
-    Ok(RowsTable::make(measures(), move || {
+    let mut reads = Reads::default().model("value", &reference);
+    if let Some(query) = &query {
+        let state = context.database.state();
+        reads = reads.query(Planner::new(&context, &state).relation_of(parser::query(query)?, &[])?);
+        let all = reads.columns_of(0);
+        reads = reads.column("value", 0, &all, Influence::Aggregation);
+    }
+    Ok(reads.by(RowsTable::make(measures(), move || {
         let model = models::trained(&context, &reference)?;
         let measured: Vec<Metric> = match &query {
             None => model.facts().evaluation.clone(),
@@ -47,7 +55,7 @@ pub fn evaluate(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TablePr
                 ]
             })
             .collect())
-    }))
+    })))
 }
 
 /// `FEATURE_IMPORTANCE(model)`: how much worse held-out rows are predicted without each column.

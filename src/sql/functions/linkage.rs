@@ -3,8 +3,7 @@
 use super::super::context::Context;
 use super::super::linkage::{DedupeWanted, MatchWanted, dedupe_table, match_table};
 use super::args;
-use super::rules::{must_get_relation, must_read};
-use crate::catalog::ObjectId;
+use super::relation::must_get_relation;
 use crate::error::{Kind, Result};
 use datafusion::catalog::TableProvider;
 use datafusion::logical_expr::Expr;
@@ -13,23 +12,17 @@ use std::sync::Arc;
 
 /// `DEDUPE(relation [, options])`.
 pub fn dedupe(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
-    let id = relation(args, 0, "the relation's name", context)?;
+    let relation = must_get_relation(context, &args::must_text(args, 0, "the relation's name")?)?;
     let wanted = DedupeWanted::of(options(args, 1, "DEDUPE")?.as_ref())?;
-    Ok(dedupe_table(context, id, wanted))
+    dedupe_table(context, relation, wanted)
 }
 
 /// `MATCH(left, right [, options])`.
 pub fn matches(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
-    let left = relation(args, 0, "the left relation's name", context)?;
-    let right = relation(args, 1, "the right relation's name", context)?;
+    let left = must_get_relation(context, &args::must_text(args, 0, "the left relation's name")?)?;
+    let right = must_get_relation(context, &args::must_text(args, 1, "the right relation's name")?)?;
     let wanted = MatchWanted::of(options(args, 2, "MATCH")?.as_ref())?;
-    Ok(match_table(context, (left, right), wanted))
-}
-
-fn relation(args: &[Expr], at: usize, what: &str, context: &Arc<Context>) -> Result<ObjectId> {
-    let id = must_get_relation(context, &args::must_text(args, at, what)?)?;
-    must_read(context, id)?;
-    Ok(id)
+    match_table(context, (left, right), wanted)
 }
 
 fn options(args: &[Expr], at: usize, function: &str) -> Result<Option<Value>> {

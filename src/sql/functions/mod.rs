@@ -63,6 +63,9 @@ use std::sync::Arc;
 /// First field name of a struct that is a row of a relation; its value is the relation's name.
 pub const ROW_OF: &str = "\u{1}relation";
 
+/// The schema of our functions.
+pub const SCHEMA: &str = "steward";
+
 /// A name without the schema of our functions.
 fn bare(name: &str) -> &str {
     name.trim_start_matches("steward.")
@@ -125,41 +128,69 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
     Some(Arc::new(function))
 }
 
+/// Our functions that give rows.
+const TABLES: &[&str] = &[
+    "search",
+    "text_search",
+    "evaluate",
+    "feature_importance",
+    "model_metrics",
+    "drift",
+    "quality_report",
+    "classify_table",
+    "repair_plan",
+    "dedupe",
+    "match",
+    "quality_failures",
+    "suggest_rules",
+    "suggest_labels",
+    "profile",
+    "inventory",
+    "tag_references",
+    "effective_policy",
+    "lineage",
+    "impact",
+    "lineage_events",
+    "audit_verify",
+    "encryption_status",
+];
+
+/// Whether a function of this name gives rows and is ours.
+pub fn is_table(name: &str) -> bool {
+    TABLES.contains(&bare(name))
+}
+
 /// Whether a function is told by name what it reads, and reads it with the rights of whom the plan is made for.
 pub fn reads_by_name(name: &str, context: &Arc<Context>) -> bool {
     let name = name.to_lowercase();
     let name = bare(&name);
-    const RELATIONS: &[&str] = &[
-        "search",
-        "text_search",
-        "evaluate",
-        "feature_importance",
-        "model_metrics",
-        "drift",
-        "quality_report",
-        "classify_table",
-        "repair_plan",
-        "dedupe",
-        "match",
-        "quality_failures",
-        "suggest_rules",
-        "suggest_labels",
-        "profile",
-        "inventory",
-        "tag_references",
-        "effective_policy",
-        "lineage",
-        "impact",
-        "lineage_events",
-        "audit_verify",
-        "encryption_status",
-    ];
-    RELATIONS.contains(&name)
+    is_table(name)
         || sequence::scalar(name, context).is_some()
         || quality::scalar(name, context).is_some()
         || rules::scalar(name, context).is_some()
         || predict::scalar(name, context).is_some()
         || predict_ctr::scalar(name, context).is_some()
+}
+
+/// Where a call names the model that it asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// In its first argument.
+    Named,
+    /// In its fourth argument, or in its second after a row; else it is this one.
+    Click(&'static str),
+    /// In an option of JSON, if it asks one at all.
+    Option,
+}
+
+/// Where a function is told which model to ask; none if it asks none.
+pub fn asks_model(name: &str) -> Option<Asks> {
+    match bare(name) {
+        "predict" | "predict_label" | "predict_proba" => Some(Asks::Named),
+        "predict_ctr" | "predict_ctr_detail" => Some(Asks::Click(predict_ctr::DEFAULT_MODEL)),
+        "classify" | "classify_detail" => Some(Asks::Option),
+        _ => None,
+    }
 }
 
 /// Whether a function tells values of the columns of a relation that it is given by name.

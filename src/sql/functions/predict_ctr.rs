@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The model asked when none is named.
-const DEFAULT_MODEL: &str = "ctr";
+pub const DEFAULT_MODEL: &str = "ctr";
 
 /// The function of this name.
 pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {

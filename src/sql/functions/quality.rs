@@ -5,7 +5,7 @@ use super::super::quality::{quality_of, seen_results};
 use super::super::system;
 use super::super::tables;
 use super::args::{self, Row};
-use super::relation::{asset_name, facts_table, must_have_finding};
+use super::relation::{asset_name, facts_table, must_have_finding, told_of_all};
 use super::udf::{Udf, any_of};
 use crate::catalog::{Finding, Object, ObjectId, SqlType};
 use crate::config::QUALITY_TRAIN_ROWS;
@@ -179,5 +179,6 @@ pub fn report(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProv
     let (finding, ruled) = known(context, &asset)?;
     let mut facts = ruled.map_or_else(Vec::new, |id| seen_results(context, id, true));
     facts.extend(finding.into_iter().flat_map(|finding| system::measured(context, finding)));
-    Ok(facts_table(system::report_columns(), facts))
+    let relation = asset.split_once('.').unwrap_or(("public", &asset));
+    Ok(told_of_all(context, relation, &["value"], facts_table(system::report_columns(), facts)))
 }

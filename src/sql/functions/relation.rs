@@ -2,11 +2,13 @@
 
 use super::super::classification;
 use super::super::context::Context;
+use super::super::lineage::Reads;
+use super::super::quality::{Ruled, of_asset, ruled};
 use super::super::system::rows::{Cell, RowsTable, column};
 use super::super::system::{self, fact_cells};
 use super::super::tables;
 use super::args;
-use crate::catalog::{Object, ObjectId, Table};
+use crate::catalog::{Influence, Object, ObjectId, Table};
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, Field};
 use datafusion::catalog::TableProvider;
@@ -43,19 +45,65 @@ fn must_get_table(context: &Context, written: &str) -> Result<(ObjectId, Table)>
     }
 }
 
+/// The relation that a text names, as the role sees it: a table, a view, or an asset of a source as `source.asset`. Refused to whom it is
+/// not to read.
+pub fn must_get_relation(context: &Arc<Context>, written: &str) -> Result<Ruled> {
+    let asset = asset_name(context, written);
+    let (schema, name) = asset.split_once('.').unwrap_or(("public", &asset));
+    context.must_reach(schema)?;
+    let catalog = &context.snapshot.catalog;
+    let state = context.database.state();
+    match catalog.relation(schema, name) {
+        Some((id, object @ (Object::Table(_) | Object::View(_)))) => {
+            if let Object::Table(table) = object {
+                tables::must_have(context, table, crate::catalog::Privilege::Select)?;
+            }
+            ruled(context, &state, id)
+        }
+        Some((_, other)) => {
+            let message = format!("\"{name}\" is a {}, not a table or view", other.kind_name());
+            Err(Error::new(Kind::WrongObject, message))
+        }
+        None => match catalog.source(schema) {
+            Some((id, _)) => of_asset(context, &state, id, (schema, name)),
+            None => Err(tables::undefined(context, schema, name)),
+        },
+    }
+}
+
+/// Rows that tell of all columns of a relation, of whose values they have some in these columns; where it does not work any more, nobody
+/// knows of which.
+pub fn told_of_all(
+    context: &Arc<Context>,
+    (schema, name): (&str, &str),
+    columns: &[&str],
+    rows: Arc<dyn TableProvider>,
+) -> Arc<dyn TableProvider> {
+    let Ok(mut reads) = Reads::default().relation(context, &context.database.state(), schema, name) else {
+        return rows;
+    };
+    let all = reads.columns_of(0);
+    for column in columns {
+        reads = reads.column(column, 0, &all, Influence::Aggregation);
+    }
+    reads.by(rows)
+}
+
 /// `PROFILE(relation)`: what the last inventory found of each column.
 pub fn profile(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
     let asset = asset_name(context, &args::must_text(args, 0, "the relation's name")?);
     must_have_finding(context, &asset)?;
     let fields = profile_columns(context).ok_or_else(|| Error::internal("steward.columns is gone"))?;
-    let context = context.clone();
-    Ok(RowsTable::make(fields, move || {
-        let rows = system::column_rows(&context)?;
+    let (of, wanted) = (context.clone(), asset.clone());
+    let rows = RowsTable::make(fields, move || {
+        let rows = system::column_rows(&of)?;
         Ok(rows
             .into_iter()
-            .filter(|row| matches!(row.first(), Some(Cell::Text(Some(name))) if *name == asset))
+            .filter(|row| matches!(row.first(), Some(Cell::Text(Some(name))) if *name == wanted))
             .collect())
-    }))
+    });
+    let relation = asset.split_once('.').unwrap_or(("public", &asset));
+    Ok(told_of_all(context, relation, system::COLUMN_VALUES, rows))
 }
 
 /// Columns of PROFILE: those of `steward.columns`.
@@ -80,7 +128,7 @@ pub fn must_have_finding<'a>(context: &'a Context, asset: &str) -> Result<&'a cr
         }
         _ => return Err(tables::undefined(context, schema, name)),
     }
-    match catalog.finding(asset) {
+    match catalog.finding(asset).filter(|(_, finding)| !finding.is_hint()) {
         Some((_, finding)) => Ok(finding),
         None => Err(Error::new(Kind::NotReady, format!("relation \"{asset}\" has not been looked at"))
             .with_hint(format!("Run INVENTORY TABLE {asset} first."))),

@@ -3,7 +3,7 @@
 use super::super::context::Context;
 use super::super::repair::{Wanted, plan_table};
 use super::args;
-use super::rules::{must_get_relation, must_read};
+use super::relation::must_get_relation;
 use super::udf::{Udf, any_of};
 use crate::error::{Error, Kind, Result};
 use crate::governance::repair::{Options, canonical};
@@ -57,13 +57,12 @@ fn options(text: &str) -> Result<Options> {
 
 /// `REPAIR_PLAN(relation [, options])`.
 pub fn plan(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
-    let id = must_get_relation(context, &args::must_text(args, 0, "the relation's name")?)?;
-    must_read(context, id)?;
+    let relation = must_get_relation(context, &args::must_text(args, 0, "the relation's name")?)?;
     let wanted = match args::text(args, 1, "options of REPAIR_PLAN")? {
         Some(text) => {
             Wanted::default().with_json(&args::json(&text, "options of REPAIR_PLAN", Kind::InvalidParameter)?)?
         }
         None => Wanted::default(),
     };
-    Ok(plan_table(context, id, wanted))
+    plan_table(context, relation, wanted)
 }

@@ -3,12 +3,12 @@
 //! A metric's function runs its query as whoever calls it: `null_count('t', 'c')` is what that role would count.
 
 use super::super::context::Context;
-use super::super::quality::{self, measure, ruled};
+use super::super::quality::{self, measure};
 use super::super::run::blocking;
 use super::args;
-use super::relation::asset_name;
+use super::relation::must_get_relation;
 use super::udf::{Udf, any_of};
-use crate::catalog::{MetricTest, Object, ObjectId, QualityRule, Reference, RuleTest, Severity, SqlType};
+use crate::catalog::{MetricTest, QualityRule, Reference, RuleTest, Severity, SqlType};
 use crate::error::{Error, Kind, Result};
 use crate::governance::rules::{Columns, Metric, Value};
 use arrow::array::{Array, ArrayRef, Float64Array, Int64Array, new_null_array};
@@ -23,51 +23,24 @@ const FAILURES_MAX: usize = 100_000;
 /// Arguments that a metric's function takes at most.
 const ARGUMENTS_MAX: usize = 100;
 
-/// The relation that a text names; refused if it is none that may have rules.
-pub fn must_get_relation(context: &Context, written: &str) -> Result<ObjectId> {
-    let asset = asset_name(context, written);
-    let (schema, name) = asset.split_once('.').unwrap_or(("public", &asset));
-    context.must_reach(schema)?;
-    match context.snapshot.catalog.relation(schema, name) {
-        Some((id, Object::Table(_) | Object::View(_))) => Ok(id),
-        Some((_, other)) => {
-            let message = format!("\"{name}\" is a {}, not a table or view", other.kind_name());
-            Err(Error::new(Kind::WrongObject, message))
-        }
-        None => Err(super::super::tables::undefined(context, schema, name)),
-    }
-}
-
 /// `QUALITY_FAILURES(relation, rule [, n])`.
 pub fn failures(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
-    let id = must_get_relation(context, &args::must_text(args, 0, "the relation's name")?)?;
+    // Whether there is such a rule is told to those who may read the relation.
+    let relation = must_get_relation(context, &args::must_text(args, 0, "the relation's name")?)?;
     let name = args::must_text(args, 1, "the rule's name")?;
     let limit = args::number(args, 2, "n", 100, FAILURES_MAX)?;
-    // Whether there is such a rule is told to those who may read the relation.
-    let state = context.database.state();
-    let relation = ruled(context, &state, id)?;
-    must_read(context, id)?;
-    let found = context.snapshot.catalog.rules_of(id).find(|(_, rule)| rule.name == name);
+    let found = context.snapshot.catalog.rules_of(relation.id).find(|(_, rule)| rule.name == name);
     let Some((_, rule)) = found else {
         let message = format!("quality rule \"{name}\" for relation \"{}\" does not exist", relation.name);
         return Err(Error::new(Kind::UndefinedObject, message));
     };
-    Ok(quality::failures(context, id, rule.clone(), limit))
-}
-
-pub fn must_read(context: &Context, id: ObjectId) -> Result<()> {
-    match context.snapshot.catalog.table_by_id(id) {
-        Some(table) => super::super::tables::must_have(context, table, crate::catalog::Privilege::Select),
-        None => Ok(()),
-    }
+    quality::failures(context, &relation, rule.clone(), limit)
 }
 
 /// `SUGGEST_RULES(relation)`.
 pub fn suggest(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
-    let id = must_get_relation(context, &args::must_text(args, 0, "the relation's name")?)?;
-    must_read(context, id)?;
-    ruled(context, &context.database.state(), id)?;
-    Ok(quality::suggestions(context, id))
+    let relation = must_get_relation(context, &args::must_text(args, 0, "the relation's name")?)?;
+    quality::suggestions(context, relation)
 }
 
 /// Metrics whose names are those of aggregates that say the same.
@@ -136,8 +109,7 @@ fn literal(arg: &ArrayRef) -> Result<String> {
 /// The value of a metric for these arguments: the relation, the column, then what the metric takes.
 fn one(context: &Arc<Context>, metric: Metric, args: &[ArrayRef], data_type: &DataType) -> Result<ArrayRef> {
     let name = metric.name();
-    let id = must_get_relation(context, &text(&args[0])?)?;
-    must_read(context, id)?;
+    let relation = must_get_relation(context, &text(&args[0])?)?;
     let mut rest = &args[1..];
     let mut columns = Vec::new();
     if metric.columns() != Columns::None {
@@ -157,7 +129,6 @@ fn one(context: &Arc<Context>, metric: Metric, args: &[ArrayRef], data_type: &Da
         return Err(Error::new(Kind::InvalidParameter, format!("{name} takes {} after the column", takes.what)));
     }
     let state = context.database.state();
-    let relation = ruled(context, &state, id)?;
     let mut test = MetricTest {
         metric: name.to_owned(),
         arguments: Vec::new(),
@@ -167,8 +138,7 @@ fn one(context: &Arc<Context>, metric: Metric, args: &[ArrayRef], data_type: &Da
     };
     match metric {
         Metric::ForeignKey => {
-            let to = must_get_relation(context, &text(&rest[0])?)?;
-            let other = ruled(context, &state, to)?;
+            let other = must_get_relation(context, &text(&rest[0])?)?;
             let of = match rest.get(1) {
                 Some(column) => vec![text(column)?],
                 None => other.key.clone(),
@@ -178,7 +148,7 @@ fn one(context: &Arc<Context>, metric: Metric, args: &[ArrayRef], data_type: &Da
                 let message = format!("{name} needs the column of \"{}\" that is referred to", other.name);
                 return Err(Error::new(Kind::InvalidParameter, message));
             }
-            test.references = Some(Reference { relation: to, columns: of });
+            test.references = Some(Reference { relation: other.id, columns: of });
         }
         Metric::FunctionalDependency => {
             let determinant = text(&rest[0])?;
@@ -193,7 +163,7 @@ fn one(context: &Arc<Context>, metric: Metric, args: &[ArrayRef], data_type: &Da
     quality::must_be_of_kind(&relation, metric, &columns)?;
     let rule = QualityRule {
         name: name.to_owned(),
-        relation: id,
+        relation: relation.id,
         columns,
         test: RuleTest::Metric(test),
         dimension: None,

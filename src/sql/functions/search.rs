@@ -5,12 +5,13 @@
 //! that the role sees masked, or not at all, are not searched.
 
 use super::super::context::Context;
+use super::super::lineage::Reads;
 use super::super::run;
 use super::super::system::rows::{Cell, RowsTable, column};
 use super::super::tables::{self, ROW_ID, TableScan};
 use super::args;
 use super::relation::asset_name;
-use crate::catalog::{Index, Object, ObjectId, Table};
+use crate::catalog::{Index, Influence, Object, ObjectId, Table};
 use crate::error::{Error, Kind, Result};
 use crate::governance::access::Command;
 use crate::search::{Hit, Query, snippet};
@@ -50,7 +51,15 @@ pub fn search(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProv
     };
     let query = Query::parse(&words)?;
     let context = context.clone();
-    Ok(RowsTable::make(columns(), move || find(&context, id, &table, index_id, &index, &query, k)))
+    let key = std::slice::from_ref(&index.key_field);
+    let reads = Reads::default()
+        .relation(&context, &context.database.state(), schema, name)?
+        .column("key", 0, key, Influence::Identity)
+        .column("snippet", 0, &index.columns, Influence::Transformation)
+        .column("score", 0, &index.columns, Influence::Transformation)
+        .column("rank", 0, &index.columns, Influence::Window)
+        .rows(0, &index.columns, Influence::Filter);
+    Ok(reads.by(RowsTable::make(columns(), move || find(&context, id, &table, index_id, &index, &query, k))))
 }
 
 /// What it gives of each hit.

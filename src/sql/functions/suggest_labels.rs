@@ -1,17 +1,18 @@
 //! SUGGEST_LABELS: the rows most worth a label, as the one who asks sees them.
 
 use super::super::context::Context;
+use super::super::lineage::Reads;
 use super::super::models;
 use super::super::parser;
 use super::super::planner::Planner;
-use super::super::quality::{Ruled, column_name, readable, row_key, ruled};
+use super::super::quality::{Ruled, column_name, named_by, readable, row_key};
 use super::super::query_rows::QueryRows;
 use super::super::run;
 use super::super::system::rows::{Cell, RowsTable, column};
 use super::args;
 use super::model_rows;
-use super::rules::{must_get_relation, must_read};
-use crate::catalog::ObjectId;
+use super::relation::must_get_relation;
+use crate::catalog::Influence;
 use crate::config::{SUGGEST_ROWS_MAX, SUGGESTED_ROWS_MAX};
 use crate::error::{Error, Kind, Result};
 use crate::models::text::classifier::suggest;
@@ -40,18 +41,37 @@ pub fn columns() -> Vec<Field> {
 
 /// `SUGGEST_LABELS(relation, model [, k])`: rows without a label, where the relation has the model's column of labels.
 pub fn table(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
-    let id = must_get_relation(context, &args::must_text(args, 0, "the relation's name")?)?;
-    must_read(context, id)?;
+    let relation = must_get_relation(context, &args::must_text(args, 0, "the relation's name")?)?;
     let reference = args::must_text(args, 1, "the model's name")?;
     let count = args::number(args, 2, "k", ROWS, SUGGESTED_ROWS_MAX)?;
-    let relation = ruled(context, &context.database.state(), id)?;
     let trained = models::trained(context, &reference)?;
-    let query = query(context, id, &relation, of_texts(&reference, &trained)?)?;
+    let model = of_texts(&reference, &trained)?;
+    let query = query(context, &relation, model)?;
+    let reads = reads(context, &relation, model, &reference)?;
     let context = context.clone();
-    Ok(RowsTable::make(columns(), move || match trained.as_ref() {
+    Ok(reads.by(RowsTable::make(columns(), move || match trained.as_ref() {
         Trained::Text(model) => find(&context, model, &query, count),
         _ => Ok(Vec::new()),
-    }))
+    })))
+}
+
+/// What it reads, and which of it its columns come from.
+fn reads(context: &Arc<Context>, relation: &Ruled, model: &TextClassifier, reference: &str) -> Result<Reads> {
+    let readable = readable(context, relation.id, relation)?;
+    let options = model.options();
+    let (text, label): (Vec<String>, Vec<String>) =
+        (options.text_col.iter().cloned().collect(), options.label_col.iter().cloned().collect());
+    let mut reads = Reads::default()
+        .relation(context, &context.database.state(), &relation.schema, &relation.name)?
+        .key("row_key", 0, named_by(relation, &readable))
+        .column("text", 0, &text, Influence::Identity)
+        .column("rank", 0, &text, Influence::Window)
+        .rows(0, &text, Influence::Sort)
+        .rows(0, &label, Influence::Filter);
+    for said in ["label", "probability", "uncertainty"] {
+        reads = reads.column(said, 0, &text, Influence::Transformation).model(said, reference);
+    }
+    Ok(reads)
 }
 
 fn of_texts<'a>(reference: &str, trained: &'a Trained) -> Result<&'a TextClassifier> {
@@ -62,8 +82,8 @@ fn of_texts<'a>(reference: &str, trained: &'a Trained) -> Result<&'a TextClassif
 }
 
 /// The query for what names a row and its text.
-fn query(context: &Context, id: ObjectId, relation: &Ruled, model: &TextClassifier) -> Result<String> {
-    let readable = readable(context, id, relation)?;
+fn query(context: &Context, relation: &Ruled, model: &TextClassifier) -> Result<String> {
+    let readable = readable(context, relation.id, relation)?;
     let text = model.options().text_col.clone().unwrap_or_default();
     if relation.columns.field_with_name(&text).is_err() {
         let message = format!("relation \"{}\" has no column \"{text}\", which the model reads", relation.name);

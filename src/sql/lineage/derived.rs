@@ -4,11 +4,15 @@
 //! are (conditions, keys of joins and groups, the order where not all rows are taken) has a part in the rows, not in a column. Where the
 //! plan does not tell, a column comes from all that is below.
 
+use super::super::context::Context;
 use super::super::once::Once;
 use super::super::tables::{LazyTable, ROW_ID, SomeColumns, TableScan};
 use super::expression::Over;
+use super::models;
+use super::reads::{Reading, Taken};
 use super::told::Told;
 use crate::catalog::{Influence, ObjectId, Origin, Place};
+use datafusion::catalog::TableProvider;
 use datafusion::common::{DFSchemaRef, JoinType};
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::{Distinct, Expr, LogicalPlan, TableScan as Scan};
@@ -22,6 +26,8 @@ pub const VIEW: &str = "\u{1}view";
 pub enum Source {
     /// A column that has a place.
     Column(Place, String),
+    /// What a model of this name learnt from; whichever model there is where the name is not known.
+    Learnt(Option<String>),
     /// Rows that were one viewer's to see: nobody knows what is in them.
     Unknown,
 }
@@ -97,15 +103,17 @@ pub fn derived(plan: &LogicalPlan) -> Derived {
 }
 
 /// For each column of the plan the columns of tables that its values come from, for whoever protects them.
-pub fn origins(plan: &LogicalPlan) -> Vec<Vec<Origin>> {
+pub fn origins(context: &Context, plan: &LogicalPlan) -> Vec<Vec<Origin>> {
     let of = |(source, part): (&Source, &Part)| match source {
-        _ if !part.hands_on() => None,
-        Source::Column(Place::Object(table), column) => Some(Origin { table: *table, column: column.clone() }),
-        Source::Column(..) => None,
-        Source::Unknown => Some(Origin::unknown()),
+        _ if !part.hands_on() => Vec::new(),
+        Source::Column(Place::Object(table), column) => vec![Origin { table: *table, column: column.clone() }],
+        Source::Column(..) => Vec::new(),
+        Source::Learnt(model) => models::learnt_columns(context, model.as_deref()),
+        Source::Unknown => vec![Origin::unknown()],
     };
-    let mut derived = Walk { through_views: true, ..Walk::default() }.plan(plan);
-    derived.columns.drain(..).map(|sources| sources.iter().filter_map(of).collect()).collect()
+    let derived = Walk { through_views: true, ..Walk::default() }.plan(plan);
+    let all = derived.columns.iter().map(|sources| sources.iter().flat_map(of).collect::<BTreeSet<Origin>>());
+    all.map(|origins| origins.into_iter().collect()).collect()
 }
 
 /// A walk through a plan.
@@ -313,6 +321,9 @@ impl Walk {
         if let Some(once) = provider.downcast_ref::<Once>() {
             return chosen(self.plan(once.plan()));
         }
+        if let Some(function) = provider.downcast_ref::<Reading>() {
+            return chosen(self.function(function));
+        }
         if let Some(told) = provider.downcast_ref::<Told>() {
             self.places.extend(told.derived().places.iter().cloned());
             return chosen(told.derived().clone());
@@ -328,6 +339,33 @@ impl Walk {
             }
             _ => nothing(),
         }
+    }
+
+    /// The rows of a function, which says what each of its columns comes from.
+    fn function(&mut self, function: &Reading) -> Derived {
+        let (reads, schema) = (function.reads(), function.schema());
+        let inputs: Vec<Derived> = reads.inputs.iter().map(|input| self.plan(input)).collect();
+        let below = |from: &Taken| {
+            let at = reads.inputs.get(from.input)?.schema().index_of_column_by_name(None, &from.column)?;
+            inputs.get(from.input)?.columns.get(at)
+        };
+        let mut found = Derived { columns: vec![Sources::new(); schema.fields().len()], ..Derived::default() };
+        for (sources, field) in found.columns.iter_mut().zip(schema.fields()) {
+            for from in reads.columns.iter().filter(|from| from.to == *field.name()) {
+                below(from).into_iter().for_each(|below| add_all(sources, below, Part::Value(from.influence)));
+            }
+            for (_, model) in reads.models.iter().filter(|(column, _)| column == field.name()) {
+                add(sources, Source::Learnt(Some(model.clone())), Part::Value(Influence::Transformation));
+            }
+        }
+        for input in &inputs {
+            add_all(&mut found.rows, &input.rows, AS_IT_IS);
+        }
+        for from in &reads.rows {
+            let part = Part::Rows(from.influence.max(Influence::Filter));
+            below(from).into_iter().for_each(|below| add_all(&mut found.rows, below, part));
+        }
+        found
     }
 
     /// Each column from everything that a plan reads.

@@ -2,6 +2,7 @@
 
 use super::super::functions;
 use super::derived::{Part, Source, Sources, Walk, add_all};
+use super::models;
 use crate::catalog::Influence;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchemaRef};
@@ -92,10 +93,13 @@ impl Walk {
             Expr::Exists(asked) => _ = self.rows_of(&asked.subquery, over, Part::Rows(Influence::Filter), found),
             other => {
                 // What it reads by name was its owner's to see, and no plan tells it.
-                if let Expr::ScalarFunction(call) = other
-                    && functions::tells_values(call.func.name())
-                {
-                    found.entry(Source::Unknown).or_insert(part.within(COMPUTED));
+                if let Expr::ScalarFunction(call) = other {
+                    if functions::tells_values(call.func.name()) {
+                        found.entry(Source::Unknown).or_insert(part.within(COMPUTED));
+                    }
+                    for model in models::asked(call.func.name(), &call.args) {
+                        found.entry(Source::Learnt(model)).or_insert(part.within(COMPUTED));
+                    }
                 }
                 // Nothing in it fails.
                 let _ = other.apply_children(|inner| {

@@ -7,11 +7,14 @@
 mod derived;
 mod expression;
 mod graph;
+mod models;
 mod note;
+mod reads;
 pub mod tags;
 mod told;
 
 pub use derived::{Derived, VIEW, derived, origins};
 pub use graph::{Direction, Graph, Node, Step};
-pub use note::{Noting, imported, repaired};
+pub use note::{Noting, by_rule, computed, generated, imported, repaired};
+pub use reads::Reads;
 pub use told::Told;

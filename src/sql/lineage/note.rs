@@ -1,10 +1,16 @@
 //! Edges of a statement, on their way into the transaction.
 
 use super::super::context::Context;
+use super::super::ddl::named_in;
+use super::super::parser::expression;
 use super::derived::{Derived, Source, Sources};
-use super::tags;
-use crate::catalog::{Catalog, Edge, Flow, FlowKind, Influence, LineageChange, Object, ObjectId, Place, is_temporary};
+use super::{models, tags};
+use crate::catalog::{
+    Catalog, Edge, Flow, FlowKind, Influence, LineageChange, Object, ObjectId, OnViolation, Place, QualityRule,
+    is_temporary,
+};
 use crate::txn::{Lineage, Transaction};
+use datafusion::sql::sqlparser::ast;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// An edge without its influence.
@@ -16,12 +22,14 @@ pub struct Noting {
     to: ObjectId,
     edges: BTreeMap<Way, Influence>,
     places: BTreeSet<Place>,
+    /// What models of these names say goes into these columns.
+    said: BTreeMap<(Option<String>, Option<String>), Influence>,
 }
 
 impl Noting {
     /// Nothing yet.
     pub fn new(kind: FlowKind, to: ObjectId) -> Self {
-        Self { kind, to, edges: BTreeMap::new(), places: BTreeSet::new() }
+        Self { kind, to, edges: BTreeMap::new(), places: BTreeSet::new(), said: BTreeMap::new() }
     }
 
     /// The columns of a query go into these of the object, in their order; where that is none, nowhere.
@@ -42,12 +50,24 @@ impl Noting {
 
     fn all(&mut self, sources: &Sources, column: Option<&str>) {
         for (source, part) in sources {
-            if let (Source::Column(place, from), Some(influence)) = (source, part.influence()) {
-                // Which row is meant is no value.
-                let influence = if column.is_none() { influence.max(Influence::Filter) } else { influence };
-                self.put((place.clone(), Some(from.clone()), column.map(str::to_owned)), influence);
+            let Some(influence) = part.influence() else { continue };
+            // Which row is meant is no value.
+            let influence = if column.is_none() { influence.max(Influence::Filter) } else { influence };
+            let column = column.map(str::to_owned);
+            match source {
+                Source::Column(place, from) => self.put((place.clone(), Some(from.clone()), column), influence),
+                Source::Learnt(model) => {
+                    let slot = self.said.entry((model.clone(), column)).or_insert(influence);
+                    *slot = influence.min(*slot);
+                }
+                Source::Unknown => {}
             }
         }
+    }
+
+    /// A column of a place goes into one of the object in this way.
+    pub fn column(&mut self, place: &Place, from: &str, to: &str, influence: Influence) {
+        self.put((place.clone(), Some(from.to_owned()), Some(to.to_owned())), influence);
     }
 
     fn put(&mut self, way: Way, influence: Influence) {
@@ -68,6 +88,14 @@ impl Noting {
     /// relation what that was made of.
     pub fn note(mut self, context: &Context, txn: &mut Transaction) {
         let to = Place::Object(self.to);
+        for ((model, column), influence) in std::mem::take(&mut self.said) {
+            let is_known = model.is_some();
+            // Where any model may have been asked, those that have nothing to protect say nothing of where it comes from.
+            let tells = |model: &ObjectId| is_known || !tags::learnt(context, *model).is_empty();
+            for model in models::named(context, model.as_deref()).into_iter().filter(tells) {
+                self.put((Place::Object(model), None, column.clone()), influence);
+            }
+        }
         // A repair makes a column of itself, and is told.
         let of_itself = self.kind == FlowKind::Repair;
         self.edges.retain(|(from, from_column, column), _| {
@@ -83,7 +111,7 @@ impl Noting {
         if self.edges.is_empty() {
             return;
         }
-        if matches!(self.kind, FlowKind::SelectInto | FlowKind::Insert | FlowKind::Update | FlowKind::Merge) {
+        if !matches!(self.kind, FlowKind::View | FlowKind::Refresh | FlowKind::Train | FlowKind::Import) {
             let direct = self.edges.iter().filter(|(_, influence)| influence.is_direct());
             let ways = direct.map(|((from, from_column, column), _)| (from, from_column.as_deref(), column.as_deref()));
             tags::moved(txn, self.to, ways);
@@ -147,6 +175,66 @@ pub fn repaired<'a>(
         noting.put((Place::Object(table), name.clone(), name), Influence::Transformation);
     }
     noting.note(context, txn);
+}
+
+/// Notes what the generated columns of a table are computed from.
+pub fn generated(context: &Context, txn: &mut Transaction, table: ObjectId) {
+    let Some(facts) = txn.snapshot().catalog.table_by_id(table).cloned() else { return };
+    let mut noting = Noting::new(FlowKind::Generate, table);
+    for (at, named) in tags::generated(&facts) {
+        for name in named.iter().filter(|name| facts.column_index(name).is_some()) {
+            noting.column(&Place::Object(table), name, &facts.columns[at].name, Influence::Transformation);
+        }
+    }
+    if !noting.edges.is_empty() {
+        noting.note(context, txn);
+    }
+}
+
+/// Notes that a column of a table was computed anew by an expression over its row.
+pub fn computed(context: &Context, txn: &mut Transaction, (table, column): (ObjectId, &str), from: &ast::Expr) {
+    let Some(facts) = txn.snapshot().catalog.table_by_id(table).cloned() else { return };
+    let mut noting = Noting::new(FlowKind::Update, table);
+    for name in named_in(&from.to_string()).iter().filter(|name| facts.column_index(name).is_some()) {
+        noting.column(&Place::Object(table), name, column, way_of(from));
+    }
+    noting.note(context, txn);
+}
+
+/// How the column that an expression names has a part in it: as it is, if it is all of it.
+fn way_of(expression: &ast::Expr) -> Influence {
+    match expression {
+        ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_) => Influence::Identity,
+        // Another type of it.
+        ast::Expr::Nested(inner) | ast::Expr::Cast { expr: inner, .. } => way_of(inner),
+        _ => Influence::Transformation,
+    }
+}
+
+/// Notes where the values come from that a rule sets in its table: from other columns of the row, or from the column that it refers to.
+pub fn by_rule(context: &Context, txn: &mut Transaction, rule: &QualityRule) {
+    let catalog = txn.snapshot().catalog.clone();
+    let Some(facts) = catalog.table_by_id(rule.relation) else { return };
+    let Some(column) = rule.columns.first() else { return };
+    let mut noting = Noting::new(FlowKind::Repair, rule.relation);
+    match &rule.on_violation {
+        Some(OnViolation::Repair(value)) => {
+            let Ok(value) = expression(value) else { return };
+            for name in named_in(&value.to_string()).iter().filter(|name| facts.column_index(name).is_some()) {
+                noting.column(&Place::Object(rule.relation), name, column, way_of(&value));
+            }
+        }
+        _ => {
+            let columns =
+                rule.reference().into_iter().flat_map(|to| to.columns.iter().map(move |name| (to.relation, name)));
+            for (relation, name) in columns {
+                noting.column(&Place::Object(relation), name, column, Influence::Identity);
+            }
+        }
+    }
+    if !noting.edges.is_empty() {
+        noting.note(context, txn);
+    }
 }
 
 /// Notes that data of a place have come into these columns of a table.

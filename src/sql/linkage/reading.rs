@@ -1,12 +1,13 @@
 //! The rows of a relation for linkage: their cells as its caller sees them, and later what tells those rows apart that were found.
 
 use super::super::context::Context;
+use super::super::lineage::Reads;
 use super::super::parser::{self, full_name, quoted};
 use super::super::planner::Planner;
-use super::super::quality::{Ruled, ruled};
+use super::super::quality::Ruled;
 use super::super::repair::{is_compared, key_text};
 use super::super::{run, tables};
-use crate::catalog::{ObjectId, SqlType};
+use crate::catalog::{Influence, ObjectId, SqlType};
 use crate::config::LINKAGE_BYTES_MAX;
 use crate::encoding::pg_text::cell_text_of;
 use crate::error::{Error, Kind, Result};
@@ -25,14 +26,15 @@ pub struct Reading {
     pub columns: Vec<(String, SqlType)>,
     /// The columns that tell a row apart: those of its key if the caller may read these, else all that he may read.
     key: Vec<String>,
+    /// Those of the compared columns that the caller sees masked.
+    masked: Vec<String>,
 }
 
 impl Reading {
     /// What is to be read of a relation where these columns are named, or of none; refused where one is not there or not to be read, or
-    /// none is left. Says which columns are compared as masks.
-    pub fn of(context: &Arc<Context>, state: &SessionState, id: ObjectId, named: Option<&[String]>) -> Result<Self> {
-        let relation = ruled(context, state, id)?;
-        let (readable, masked) = sight(context, id, &relation)?;
+    /// none is left.
+    pub fn of(context: &Context, relation: Ruled, named: Option<&[String]>) -> Result<Self> {
+        let (readable, masked) = sight(context, relation.id, &relation)?;
         let is_key = |name: &String| relation.key.len() == 1 && relation.key.contains(name);
         let mut columns = Vec::new();
         match named {
@@ -66,19 +68,30 @@ impl Reading {
             return Err(Error::new(Kind::InvalidParameter, message)
                 .with_hint("Texts, numbers, dates, timestamps and truth values are, beside the key."));
         }
-        let masks: Vec<&str> =
-            columns.iter().map(|(name, _)| name.as_str()).filter(|name| masked.iter().any(|m| m == name)).collect();
-        if !masks.is_empty() {
-            context.notice(format!("masked values of {} are compared as you see them", masks.join(", ")));
-        }
+        let masked = columns.iter().map(|(name, _)| name).filter(|name| masked.contains(name)).cloned().collect();
         let key = match !relation.key.is_empty() && relation.key.iter().all(|name| readable.contains(name)) {
             true => relation.key.clone(),
             false => readable,
         };
-        Ok(Self { relation, columns, key })
+        Ok(Self { relation, columns, key, masked })
     }
 
-    /// The columns of all rows, in the order in which [`Self::keys`] counts them.
+    /// The same for lineage: a function reads this relation next to what it read before, tells its rows apart in the column `key`, and
+    /// makes the columns `judged` of those that are compared.
+    pub fn told(&self, context: &Arc<Context>, reads: Reads, keys: &[&str], judged: &[&str]) -> Result<Reads> {
+        let (state, input) = (context.database.state(), reads.inputs());
+        let mut reads = reads.relation(context, &state, &self.relation.schema, &self.relation.name)?;
+        let compared: Vec<String> = self.columns.iter().map(|(name, _)| name.clone()).collect();
+        for key in keys {
+            reads = reads.key(key, input, &self.key);
+        }
+        for column in judged {
+            reads = reads.column(column, input, &compared, Influence::Transformation);
+        }
+        Ok(reads.rows(input, &compared, Influence::Join))
+    }
+
+    /// The columns of all rows, in the order in which [`Self::keys`] counts them. Says which of them are compared as masks.
     pub async fn read(
         &self,
         context: &Arc<Context>,
@@ -86,6 +99,9 @@ impl Reading {
         vocabulary: &mut Vocabulary,
         others: usize,
     ) -> Result<Vec<Column>> {
+        if !self.masked.is_empty() {
+            context.notice(format!("masked values of {} are compared as you see them", self.masked.join(", ")));
+        }
         let declared = |data_type: &SqlType| match data_type.arrow() {
             DataType::Date32 | DataType::Timestamp(..) => Declared::Moment,
             arrow if arrow.is_numeric() || matches!(data_type, SqlType::Numeric(_)) => Declared::Number,
@@ -173,7 +189,7 @@ impl Reading {
 }
 
 /// The columns that a role may read, and those of them that it sees masked.
-fn sight(context: &Arc<Context>, id: ObjectId, relation: &Ruled) -> Result<(Vec<String>, Vec<String>)> {
+fn sight(context: &Context, id: ObjectId, relation: &Ruled) -> Result<(Vec<String>, Vec<String>)> {
     let names: Vec<String> = relation.columns.fields().iter().map(|field| field.name().clone()).collect();
     let Some(table) = context.snapshot.catalog.table_by_id(id) else { return Ok((names, Vec::new())) };
     let access = tables::access(context, id, table)?;

@@ -1,11 +1,12 @@
 //! What DEDUPE and MATCH tell, as relations.
 
 use super::super::context::Context;
+use super::super::lineage::Reads;
+use super::super::quality::Ruled;
 use super::super::run;
 use super::super::system::rows::{Cell, RowsTable, column, jsonb};
 use super::reading::Reading;
 use super::{Compared, DedupeWanted, MatchWanted};
-use crate::catalog::ObjectId;
 use crate::error::{Error, Result};
 use crate::governance::linkage::{Column, Evidence, Link, Vocabulary, Watch, dedupe, link};
 use arrow::datatypes::{DataType, Field};
@@ -38,34 +39,51 @@ pub fn match_columns() -> Vec<Field> {
 }
 
 /// Rows of a relation that are there several times, as a relation.
-pub fn dedupe_table(context: &Arc<Context>, id: ObjectId, wanted: DedupeWanted) -> Arc<dyn TableProvider> {
+pub fn dedupe_table(context: &Arc<Context>, relation: Ruled, wanted: DedupeWanted) -> Result<Arc<dyn TableProvider>> {
     let context = context.clone();
-    RowsTable::make(dedupe_columns(), move || {
+    let named = match &wanted.columns {
+        Compared::Named(names) => Some(names.as_slice()),
+        _ => None,
+    };
+    let reading = Reading::of(&context, relation, named)?;
+    // Which rows are one cluster is no value of theirs.
+    let reads = reading.told(&context, Reads::default(), &["row_key", "nearest_key"], &["probability", "evidence"])?;
+    Ok(reads.by(RowsTable::make(dedupe_columns(), move || {
         let handle = tokio::runtime::Handle::try_current().map_err(|_| Error::internal("DEDUPE needs a runtime"))?;
-        handle.block_on(dedupe_rows(&context, id, &wanted))
-    })
+        handle.block_on(dedupe_rows(&context, &reading, &wanted))
+    })))
 }
 
 /// Rows of two relations that are the same thing, as a relation.
 pub fn match_table(
     context: &Arc<Context>,
-    (left, right): (ObjectId, ObjectId),
+    (left, right): (Ruled, Ruled),
     wanted: MatchWanted,
-) -> Arc<dyn TableProvider> {
+) -> Result<Arc<dyn TableProvider>> {
     let context = context.clone();
-    RowsTable::make(match_columns(), move || {
+    let (of_left, of_right) = match &wanted.columns {
+        Compared::All => (None, None),
+        Compared::Named(names) => (Some(names.clone()), Some(names.clone())),
+        Compared::Paired(pairs) => {
+            let (left, right): (Vec<String>, Vec<String>) = pairs.iter().cloned().unzip();
+            (Some(left), Some(right))
+        }
+    };
+    let left = Reading::of(&context, left, of_left.as_deref())?;
+    let right = Reading::of(&context, right, of_right.as_deref())?;
+    let judged = ["probability", "evidence"];
+    let reads = left.told(&context, Reads::default(), &["left_key"], &judged)?;
+    let reads = right.told(&context, reads, &["right_key"], &judged)?;
+    // Named columns are read in the order in which they were named.
+    let named: Option<Vec<(usize, usize)>> = of_left.map(|names| (0..names.len()).map(|at| (at, at)).collect());
+    Ok(reads.by(RowsTable::make(match_columns(), move || {
         let handle = tokio::runtime::Handle::try_current().map_err(|_| Error::internal("MATCH needs a runtime"))?;
-        handle.block_on(match_rows(&context, (left, right), &wanted))
-    })
+        handle.block_on(match_rows(&context, (&left, &right), named.as_deref(), &wanted))
+    })))
 }
 
-async fn dedupe_rows(context: &Arc<Context>, id: ObjectId, wanted: &DedupeWanted) -> Result<Vec<Vec<Cell>>> {
+async fn dedupe_rows(context: &Arc<Context>, reading: &Reading, wanted: &DedupeWanted) -> Result<Vec<Vec<Cell>>> {
     let state = context.database.state();
-    let named = match &wanted.columns {
-        Compared::Named(names) => Some(names.as_slice()),
-        _ => None,
-    };
-    let reading = Reading::of(context, &state, id, named)?;
     let mut vocabulary = Vocabulary::default();
     let columns = reading.read(context, &state, &mut vocabulary, 0).await?;
     let rows = columns.first().map_or(0, Column::rows);
@@ -90,31 +108,20 @@ async fn dedupe_rows(context: &Arc<Context>, id: ObjectId, wanted: &DedupeWanted
 
 async fn match_rows(
     context: &Arc<Context>,
-    (left, right): (ObjectId, ObjectId),
+    (left, right): (&Reading, &Reading),
+    named: Option<&[(usize, usize)]>,
     wanted: &MatchWanted,
 ) -> Result<Vec<Vec<Cell>>> {
     let state = context.database.state();
-    let (of_left, of_right) = match &wanted.columns {
-        Compared::All => (None, None),
-        Compared::Named(names) => (Some(names.clone()), Some(names.clone())),
-        Compared::Paired(pairs) => {
-            let (left, right): (Vec<String>, Vec<String>) = pairs.iter().cloned().unzip();
-            (Some(left), Some(right))
-        }
-    };
-    let left = Reading::of(context, &state, left, of_left.as_deref())?;
-    let right = Reading::of(context, &state, right, of_right.as_deref())?;
     let mut vocabulary = Vocabulary::default();
     let ours = left.read(context, &state, &mut vocabulary, 0).await?;
     let held = ours.iter().map(Column::bytes).sum();
     let theirs = right.read(context, &state, &mut vocabulary, held).await?;
     let rows: usize = [&ours, &theirs].map(|columns| columns.first().map_or(0, Column::rows)).iter().sum();
-    // Named columns are read in the order in which they were named.
-    let named: Option<Vec<(usize, usize)>> = of_left.map(|names| (0..names.len()).map(|at| (at, at)).collect());
     let links = run::blocking(|| {
         let (check, tell) = (|| context.cancel.check(), |what: &str| say(context, rows, what));
         let how = (wanted.min_probability, wanted.partners);
-        link(vocabulary, ours, theirs, named.as_deref(), how, &Watch { check: &check, tell: &tell })
+        link(vocabulary, ours, theirs, named, how, &Watch { check: &check, tell: &tell })
     })?;
     let left_keys = left.keys(context, &state, links.iter().map(|link| link.left)).await?;
     let right_keys = right.keys(context, &state, links.iter().map(|link| link.right)).await?;

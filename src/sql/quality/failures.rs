@@ -4,6 +4,7 @@
 //! of the mask, so that nobody learns by it whether a value that he may not see is right. A notice says so.
 
 use super::super::context::Context;
+use super::super::lineage::Reads;
 use super::super::parser;
 use super::super::planner::Planner;
 use super::super::run;
@@ -12,7 +13,7 @@ use super::super::tables;
 use super::ask;
 use super::measure::measure;
 use super::relation::{Ruled, ruled};
-use crate::catalog::{Object, ObjectId, QualityRule, RuleTest};
+use crate::catalog::{Influence, Object, ObjectId, QualityRule, RuleTest};
 use crate::error::{Error, Result};
 use crate::governance::rules::Metric;
 use arrow::array::{AsArray, RecordBatch};
@@ -28,22 +29,42 @@ pub fn columns() -> Vec<Field> {
 }
 
 /// At most `limit` rows of a relation that are not as a rule wants them.
-pub fn failures(context: &Arc<Context>, relation: ObjectId, rule: QualityRule, limit: usize) -> Arc<dyn TableProvider> {
-    let context = context.clone();
-    RowsTable::make(columns(), move || {
+pub fn failures(
+    context: &Arc<Context>,
+    relation: &Ruled,
+    rule: QualityRule,
+    limit: usize,
+) -> Result<Arc<dyn TableProvider>> {
+    let (context, id) = (context.clone(), relation.id);
+    let readable = readable(&context, id, relation)?;
+    let read = read_of(relation, &rule);
+    let of: &[String] = if rule.columns.is_empty() { &read } else { &rule.columns };
+    // Of several columns the value is one text.
+    let influence = if of.len() == 1 { Influence::Identity } else { Influence::Transformation };
+    let reads = Reads::default()
+        .relation(&context, &context.database.state(), &relation.schema, &relation.name)?
+        .key("row_key", 0, named_by(relation, &readable))
+        .column("value", 0, of, influence)
+        .rows(0, &read, Influence::Filter);
+    Ok(reads.by(RowsTable::make(columns(), move || {
         let handle =
             tokio::runtime::Handle::try_current().map_err(|_| Error::internal("QUALITY_FAILURES needs a runtime"))?;
-        handle.block_on(find(&context, relation, &rule, limit))
-    })
+        handle.block_on(find(&context, id, &rule, limit))
+    })))
+}
+
+/// The columns of a relation that a rule reads.
+fn read_of(relation: &Ruled, rule: &QualityRule) -> Vec<String> {
+    let named = ask::read_by(rule);
+    let names = relation.columns.fields().iter().map(|field| field.name().clone());
+    names.filter(|name| named.contains(name)).collect()
 }
 
 async fn find(context: &Arc<Context>, id: ObjectId, rule: &QualityRule, limit: usize) -> Result<Vec<Vec<Cell>>> {
     let state = context.database.state();
     let relation = ruled(context, &state, id)?;
     let readable = readable(context, id, &relation)?;
-    let named = ask::read_by(rule);
-    let names = relation.columns.fields().iter().map(|field| field.name().clone());
-    let read: Vec<String> = names.filter(|name| named.contains(name)).collect();
+    let read = read_of(&relation, rule);
     tell_of_masks(context, id, rule, &read)?;
     let far = far_from(context, &state, &relation, rule).await?;
     let Some(rows) = ask::failing(rule, &relation, &context.snapshot.catalog, (far.as_deref(), &readable))? else {
@@ -51,7 +72,7 @@ async fn find(context: &Arc<Context>, id: ObjectId, rule: &QualityRule, limit: u
     };
     let of: &[String] = if rule.columns.is_empty() { &read } else { &rule.columns };
     let key = row_key(&relation, &readable);
-    let order = match relation.key.iter().all(|name| readable.contains(name)) && !relation.key.is_empty() {
+    let order = match is_keyed(&relation, &readable) {
         true => relation.key.iter().map(|name| format!("t.{}", ask::column(name))).collect::<Vec<_>>().join(", "),
         false => "1".to_owned(),
     };
@@ -99,10 +120,19 @@ fn object(columns: &[String]) -> String {
 
 /// What names a row called `t`: its key, or all that the role may read of it where that cannot be.
 pub fn row_key(relation: &Ruled, readable: &[String]) -> String {
-    match relation.key.is_empty() || !relation.key.iter().all(|name| readable.contains(name)) {
-        true => object(readable),
-        false => text(&relation.key),
+    match is_keyed(relation, readable) {
+        true => text(&relation.key),
+        false => object(readable),
     }
+}
+
+fn is_keyed(relation: &Ruled, readable: &[String]) -> bool {
+    !relation.key.is_empty() && relation.key.iter().all(|name| readable.contains(name))
+}
+
+/// The columns that name a row so.
+pub fn named_by<'a>(relation: &'a Ruled, readable: &'a [String]) -> &'a [String] {
+    if is_keyed(relation, readable) { &relation.key } else { readable }
 }
 
 /// The columns that the role may read.

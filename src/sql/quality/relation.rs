@@ -18,7 +18,7 @@ pub struct Ruled {
     pub schema: String,
     /// Its name.
     pub name: String,
-    /// `table`, `view` or `materialized view`.
+    /// `table`, `view`, `materialized view` or `asset`.
     pub kind: &'static str,
     /// Its columns.
     pub columns: SchemaRef,
@@ -55,6 +55,18 @@ pub fn ruled(context: &Arc<Context>, state: &SessionState, id: ObjectId) -> Resu
     let (schema, name, kind, key) = facts(&context.snapshot.catalog, id)?;
     let columns = tables::open(context, state, &schema, &name)?.schema();
     Ok(Ruled { id, schema, name, kind, columns, key })
+}
+
+/// An asset of a source; it has the source's id, and no key.
+pub fn of_asset(
+    context: &Arc<Context>,
+    state: &SessionState,
+    source: ObjectId,
+    (schema, name): (&str, &str),
+) -> Result<Ruled> {
+    let columns = tables::open(context, state, schema, name)?.schema();
+    let (schema, name) = (schema.to_owned(), name.to_owned());
+    Ok(Ruled { id: source, schema, name, kind: "asset", columns, key: Vec::new() })
 }
 
 type Facts = (String, String, &'static str, Vec<String>);

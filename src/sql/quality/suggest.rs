@@ -4,15 +4,16 @@
 //! as CHECK QUALITY would. Columns that the role sees masked are left out: what their masks are like suggests nothing.
 
 use super::super::context::Context;
+use super::super::lineage::Reads;
 use super::super::parser::{full_name, quoted};
 use super::super::run;
 use super::super::system::rows::{Cell, RowsTable, column};
 use super::super::tables;
 use super::measure::measure;
-use super::relation::{Ruled, ruled};
+use super::relation::Ruled;
 use super::shown::definition;
 use crate::catalog::{
-    Class, MetricTest, Object, ObjectId, QualityRule, Reference, RuleTest, Severity, Table, is_temporary,
+    Class, Influence, MetricTest, Object, ObjectId, QualityRule, Reference, RuleTest, Severity, Table, is_temporary,
 };
 use crate::config::{NAME_BYTES_MAX, QUALITY_TRAIN_ROWS};
 use crate::error::{Error, Result};
@@ -37,13 +38,19 @@ pub fn columns() -> Vec<Field> {
 }
 
 /// Rules for a relation, column by column.
-pub fn suggestions(context: &Arc<Context>, id: ObjectId) -> Arc<dyn TableProvider> {
+pub fn suggestions(context: &Arc<Context>, relation: Ruled) -> Result<Arc<dyn TableProvider>> {
     let context = context.clone();
-    RowsTable::make(columns(), move || {
+    let seen = seen(&context, relation.id, &relation)?;
+    // A rule says what values are accepted, and within which bounds.
+    let reads = Reads::default()
+        .relation(&context, &context.database.state(), &relation.schema, &relation.name)?
+        .column("rule_sql", 0, &seen, Influence::Aggregation)
+        .column("reason", 0, &seen, Influence::Aggregation);
+    Ok(reads.by(RowsTable::make(columns(), move || {
         let handle =
             tokio::runtime::Handle::try_current().map_err(|_| Error::internal("SUGGEST_RULES needs a runtime"))?;
-        handle.block_on(find(&context, id))
-    })
+        handle.block_on(find(&context, &relation))
+    })))
 }
 
 /// What is declared of a relation, by names of columns.
@@ -64,10 +71,10 @@ fn declared(table: &Table) -> Declared {
     }
 }
 
-async fn find(context: &Arc<Context>, id: ObjectId) -> Result<Vec<Vec<Cell>>> {
+async fn find(context: &Arc<Context>, relation: &Ruled) -> Result<Vec<Vec<Cell>>> {
     let state = context.database.state();
-    let relation = ruled(context, &state, id)?;
-    let seen = seen(context, id, &relation)?;
+    let id = relation.id;
+    let seen = seen(context, id, relation)?;
     if seen.is_empty() {
         return Ok(Vec::new());
     }
@@ -108,7 +115,7 @@ async fn find(context: &Arc<Context>, id: ObjectId) -> Result<Vec<Vec<Cell>>> {
         dependencies: &dependencies,
     };
     let found = candidates(&facts);
-    support(context, &state, &relation, found).await
+    support(context, &state, relation, found).await
 }
 
 /// The columns that the role sees as they are.

@@ -1,12 +1,14 @@
 //! The changes that are proposed, as rows.
 
 use super::super::context::Context;
+use super::super::lineage::Reads;
+use super::super::quality::{Ruled, ruled};
 use super::super::statement_id::Statements;
 use super::super::system::rows::{Cell, RowsTable, column};
 use super::super::values::read_one;
-use super::reading::Reading;
+use super::reading::{Reading, seen};
 use super::wanted::Wanted;
-use crate::catalog::{ObjectId, SqlType};
+use crate::catalog::{Influence, ObjectId, SqlType};
 use crate::error::{Error, Kind, Result};
 use crate::governance::repair::{Column, Method, plan};
 use arrow::array::RecordBatch;
@@ -182,19 +184,34 @@ pub fn plan_columns() -> Vec<Field> {
 }
 
 /// The changes that a relation suggests to the role, as a relation.
-pub fn plan_table(context: &Arc<Context>, id: ObjectId, wanted: Wanted) -> Arc<dyn TableProvider> {
+pub fn plan_table(context: &Arc<Context>, relation: Ruled, wanted: Wanted) -> Result<Arc<dyn TableProvider>> {
     let context = context.clone();
-    RowsTable::make(plan_columns(), move || {
+    let (seen, _) = seen(&context, relation.id, &relation)?;
+    let meant: &[String] = wanted.columns.as_deref().unwrap_or(&seen);
+    let key = [&wanted.key, &relation.key].into_iter().find(|key| !key.is_empty()).unwrap_or(&seen);
+    let reads = Reads::default()
+        .relation(&context, &context.database.state(), &relation.schema, &relation.name)?
+        .key("row_key", 0, key)
+        .column("old_value", 0, meant, Influence::Identity)
+        // What is proposed is usual in the column, or told by the others.
+        .column("new_value", 0, meant, Influence::Identity)
+        .column("new_value", 0, &seen, Influence::Transformation)
+        .rows(0, &seen, Influence::Filter);
+    Ok(reads.by(RowsTable::make(plan_columns(), move || {
         let handle =
             tokio::runtime::Handle::try_current().map_err(|_| Error::internal("REPAIR_PLAN needs a runtime"))?;
-        handle.block_on(plan_rows(&context, id, &wanted))
-    })
+        handle.block_on(planned_rows(&context, relation.clone(), &wanted))
+    })))
 }
 
 /// The same as rows of cells.
 pub async fn plan_rows(context: &Arc<Context>, id: ObjectId, wanted: &Wanted) -> Result<Vec<Vec<Cell>>> {
+    planned_rows(context, ruled(context, &context.database.state(), id)?, wanted).await
+}
+
+async fn planned_rows(context: &Arc<Context>, relation: Ruled, wanted: &Wanted) -> Result<Vec<Vec<Cell>>> {
     let state = context.database.state();
-    let reading = Reading::of(context, &state, id, wanted).await?;
+    let reading = Reading::of(context, &state, relation, wanted).await?;
     let batches = reading.rows(context, &state).await?;
     let planned = super::super::run::blocking(|| Planned::of(context, &reading, (&batches, 0), wanted))?;
     if planned.left > 0 {

@@ -55,8 +55,8 @@ pub struct Reading {
 impl Reading {
     /// What is to be read for what is asked for; refused where that names a column that is not there or not to be seen, or a rule that
     /// is not there.
-    pub async fn of(context: &Arc<Context>, state: &SessionState, id: ObjectId, wanted: &Wanted) -> Result<Self> {
-        let relation = ruled(context, state, id)?;
+    pub async fn of(context: &Arc<Context>, state: &SessionState, relation: Ruled, wanted: &Wanted) -> Result<Self> {
+        let id = relation.id;
         let table = context.snapshot.catalog.table_by_id(id);
         let (seen, hidden) = seen(context, id, &relation)?;
         for name in wanted.columns.iter().flatten().chain(&wanted.key) {

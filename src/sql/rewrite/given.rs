@@ -1,18 +1,26 @@
 //! Arguments by name of Steward's functions that give rows: `DEDUPE(relation => 'products', options => '{...}')`.
 
 use super::super::functions;
+use super::super::parser::fold;
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{
     Expr, FunctionArg, FunctionArgExpr, FunctionArgOperator, Ident, ObjectName, TableFactor, Value,
 };
 
-/// Puts the arguments of a call in FROM where their places are; what is left out between others is NULL, which is its default.
+/// Puts the arguments of a call in FROM where their places are; what is left out between others is NULL, which is its default. The
+/// schema of our functions goes from the name: the engine knows none.
 pub fn by_place(factor: &mut TableFactor) -> Result<()> {
     let (name, args) = match factor {
-        TableFactor::Table { name, args: Some(args), .. } => (&*name, &mut args.args),
-        TableFactor::Function { name, args, .. } => (&*name, args),
+        TableFactor::Table { name, args: Some(args), .. } => (name, &mut args.args),
+        TableFactor::Function { name, args, .. } => (name, args),
         _ => return Ok(()),
     };
+    if let [schema, called] = name.0.as_slice()
+        && schema.as_ident().is_some_and(|schema| fold(schema) == functions::SCHEMA)
+        && called.as_ident().is_some_and(|called| functions::is_table(&fold(called)))
+    {
+        name.0.remove(0);
+    }
     if args.iter().all(|arg| matches!(arg, FunctionArg::Unnamed(_))) {
         return Ok(());
     }

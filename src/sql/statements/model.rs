@@ -2,7 +2,7 @@
 
 use super::super::context::Context;
 use super::super::ddl::{self, Ddl, check_name, qualify};
-use super::super::lineage::{Noting, derived};
+use super::super::lineage::{Noting, derived, tags};
 use super::super::planner::Planner;
 use super::super::query_rows::QueryRows;
 use super::super::run;
@@ -249,7 +249,9 @@ pub fn tag_model(ddl: &mut Ddl<'_>, name: &str, tag: &str, value: Option<(String
     if let Some((value, source)) = value {
         model.tags.push(TagUse { tag, value, source, confidence: 1.0 });
     }
-    ddl.txn.put_object(id, Object::Model(model))
+    ddl.txn.put_object(id, Object::Model(model))?;
+    tags::follow(ddl.txn, [(id, None)]);
+    Ok(())
 }
 
 /// Runs DROP MODEL.

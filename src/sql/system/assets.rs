@@ -31,7 +31,7 @@ impl Visible<'_> {
 fn visible(context: &Context) -> Vec<Visible<'_>> {
     let catalog = &context.snapshot.catalog;
     let findings = catalog.class(Class::Finding).filter_map(|(_, object)| match object {
-        Object::Finding(finding) => Some(finding),
+        Object::Finding(finding) if !finding.is_hint() => Some(finding),
         _ => None,
     });
     let mut relations = catalog.class(Class::Relation);
@@ -150,7 +150,7 @@ pub fn column_columns() -> Vec<Field> {
 }
 
 /// Facts that hold values of the column.
-const VALUES: &[&str] = &["min", "max", "mean", "stddev", "top"];
+pub const VALUES: &[&str] = &["min", "max", "mean", "stddev", "top"];
 
 pub fn columns(context: &Context) -> Result<Vec<Vec<Cell>>> {
     let fields = column_columns();

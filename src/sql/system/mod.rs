@@ -85,7 +85,8 @@ pub fn open(context: &Arc<Context>, schema: &str, name: &str) -> Option<Arc<dyn 
 }
 
 pub use assets::{
-    asset_columns, assets as asset_rows, columns as column_rows, measured, report_columns, row as fact_cells,
+    VALUES as COLUMN_VALUES, asset_columns, assets as asset_rows, columns as column_rows, measured, report_columns,
+    row as fact_cells,
 };
 pub use classifiers::definition as classifier_definition;
 pub use lineage::{lineage_columns, row as lineage_row};

@@ -4,6 +4,7 @@
 mod deferred;
 mod hermitage;
 mod serial;
+mod tags;
 mod waits;
 
 use super::super::{Database, Session};
