@@ -37,7 +37,7 @@ pub mod text;
 mod trained;
 mod weights;
 
-pub use ctr::{Architecture, CalibrationMethod, CtrModel, CtrOptions};
+pub use ctr::{Architecture, CalibrationMethod, CtrModel, CtrOptions, Target};
 pub use drift::{Divergence, Drift, DriftOptions, Tally, add_tally};
 pub use evaluation::{Metric, Progress};
 pub use facts::Facts;

@@ -86,7 +86,7 @@ impl Recipe {
     /// [`TextClassifier::train`].
     pub fn train(&self, source: &mut dyn Source, watch: &mut Watch<'_>) -> Result<Trained> {
         Ok(match self {
-            Self::Ctr(options) => Trained::Ctr(Box::new(CtrModel::train(&gathered(source)?, options, watch.progress)?)),
+            Self::Ctr(options) => Trained::Ctr(Box::new(CtrModel::train(source, options, watch)?)),
             Self::Tabular(options) => Trained::Tabular(Box::new(TabularModel::train(source, options, watch)?)),
             Self::Text(options) => Trained::Text(Box::new(TextClassifier::train(source, options, watch)?)),
         })
@@ -175,7 +175,7 @@ impl Trained {
     /// The model one step on; see [`CtrModel::updated`] and [`TabularModel::updated`].
     pub fn updated(&self, batches: &[RecordBatch], judged: Vec<Metric>, watch: &mut Watch<'_>) -> Result<Self> {
         Ok(match self {
-            Self::Ctr(model) => Self::Ctr(Box::new(model.updated(batches, judged, watch.progress)?)),
+            Self::Ctr(model) => Self::Ctr(Box::new(model.updated(batches, judged, watch)?)),
             Self::Tabular(model) => Self::Tabular(Box::new(model.updated(batches, judged, watch)?)),
             Self::Text(_) => return Err(cannot_take_steps()),
         })
@@ -218,7 +218,7 @@ impl Trained {
     /// The measures of `EVALUATE` on any rows with labels; rows without one are left out. `cancel` is asked between batches of texts.
     pub fn evaluate(&self, source: &mut dyn Source, cancel: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Metric>> {
         match self {
-            Self::Ctr(model) => model.evaluate(&gathered(source)?),
+            Self::Ctr(model) => model.evaluate(source),
             Self::Tabular(model) => model.evaluate(source),
             Self::Text(model) => model.evaluate(source, cancel),
         }

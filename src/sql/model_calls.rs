@@ -40,9 +40,13 @@ pub fn lines(context: &Context, state: &SessionState, plan: &LogicalPlan) -> Res
 /// The model that a call asks; none if it is no call of a model.
 fn asked(context: &Context, call: &ScalarFunction) -> Result<Option<String>> {
     let name_at = match call.name() {
-        "predict" | "predict_label" | "predict_proba" => Some(0),
-        "predict_ctr" | "predict_ctr_detail" if call.args.len() == 2 => Some(1),
-        "predict_ctr" | "predict_ctr_detail" => Some(3),
+        "predict" | "predict_label" | "predict_proba" | "user_vector" | "item_vector" => Some(0),
+        "predict_ctr"
+        | "predict_ctr_detail"
+        | "predict_cvr"
+        | "predict_cvr_detail"
+        | "predict_ctcvr"
+        | "predict_ctcvr_detail" => Some(if call.args.len() == 2 { 1 } else { 3 }),
         "classify" | "classify_detail" if call.args.len() > 1 => {
             match call.args.last().and_then(literal).and_then(options_model) {
                 Some(reference) => return Ok(Some(named(context, &reference)?)),

@@ -31,7 +31,8 @@ impl Accelerated {
         (train, validation): (&Rows, Option<&Rows>),
         (l2, counts, batch_rows): (f32, &[u32], usize),
     ) -> Option<Self> {
-        let device = device::current().filter(|_| train.labels.len() >= config::CTR_DEVICE_TRAIN_ROWS_MIN)?;
+        let device = device::current()
+            .filter(|_| is_known(network) && train.labels.len() >= config::CTR_DEVICE_TRAIN_ROWS_MIN)?;
         // The device counts the numbers of a batch in 32 bits.
         u32::try_from(network.plan.row_width().checked_mul(batch_rows)?).ok()?;
         let begun = Self::put(device, network, (train, validation), l2, counts);
@@ -88,7 +89,8 @@ impl Resident {
     /// The logits of `encoded` by the device; none where the processor has to do it: without a device, for few rows, and after a
     /// failure, which the log tells.
     pub(super) fn logits(&self, network: &Network, encoded: &Encoded) -> Option<Vec<f32>> {
-        let device = device::current().filter(|_| encoded.rows >= config::CTR_DEVICE_PREDICT_ROWS_MIN)?;
+        let device =
+            device::current().filter(|_| is_known(network) && encoded.rows >= config::CTR_DEVICE_PREDICT_ROWS_MIN)?;
         let told = |error: &crate::error::Error| {
             tracing::warn!("a click model predicts on the processor: {}", error.message());
         };
@@ -108,6 +110,11 @@ impl fmt::Debug for Resident {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Resident({})", self.0.get().is_some())
     }
+}
+
+/// Whether devices have the network's parts.
+fn is_known(network: &Network) -> bool {
+    !network.plan.is_matrix_cross() && network.factors.values.is_empty()
 }
 
 fn put_rows(device: &Arc<Device>, encoded: &Encoded, labels: Option<&[bool]>) -> Result<ClickRows> {
@@ -192,6 +199,9 @@ mod tests {
         let order: Vec<usize> = (0..1000).rev().collect();
         let (l2, decay, counts) = (4.0, 4.0 / 1000.0, vec![25; 160]);
         for (name, architecture) in Architecture::ALL {
+            if architecture == Architecture::DcnV2 {
+                continue;
+            }
             let dim = if architecture == Architecture::Lr { 0 } else { 3 };
             let (user, item) = ((0..6).chain([12]).collect(), (6..12).chain([13]).collect());
             let plan = Plan { architecture, table_rows: 160, slots: 4, dense: 2, dim, user, item };

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::calibration::Calibration;
-use super::model::CtrModel;
-use super::network::Network;
-use super::options::CtrOptions;
+use super::model::{Conversion, CtrModel};
+use super::options::{Architecture, CtrOptions};
 use super::plan::Plan;
+use super::tasks::Tasks;
 use crate::catalog::Exact;
 use crate::error::{Error, Kind, Result};
 use crate::models::Facts;
@@ -16,7 +16,11 @@ use crate::models::features::FeatureSpec;
 use crate::models::weights::{pack_blocks, unpack};
 
 const MAGIC: &[u8; 8] = b"STWDCTR\0";
-const VERSION: u32 = 1;
+/// The form that every Steward with click models reads, and that of models which need a newer one: with conversions, arrays, objects.
+const VERSION_FIRST: u32 = 1;
+const VERSION: u32 = 2;
+/// Before the names of the blocks of the conversion's network.
+const CONVERSION: &str = "conversion.";
 
 /// All but the weights and vocabularies.
 #[derive(Debug, Serialize, Deserialize)]
@@ -34,6 +38,16 @@ struct Header {
     /// See [`Facts::seen`]; none in a model from before there were updates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     seen: Tally,
+    /// Of conversions: how their logits are read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    conversion: Option<After>,
+}
+
+/// See [`Conversion`].
+#[derive(Debug, Serialize, Deserialize)]
+struct After {
+    calibration: Calibration,
+    rate: Exact,
 }
 
 impl CtrModel {
@@ -47,7 +61,7 @@ impl CtrModel {
         let header = Header {
             options: self.options.clone(),
             spec: self.spec.clone(),
-            plan: self.network.plan.clone(),
+            plan: self.tasks.click.plan.clone(),
             calibration: self.calibration.clone(),
             evaluation: self.facts.evaluation.clone(),
             importance: self
@@ -61,9 +75,21 @@ impl CtrModel {
             skipped_rows: self.facts.skipped_rows,
             epochs: self.facts.epochs,
             seen: self.facts.seen.clone(),
+            conversion: self
+                .conversion
+                .as_ref()
+                .map(|after| After { calibration: after.calibration.clone(), rate: Exact(after.rate) }),
         };
-        let mut network = self.network.clone();
-        pack_blocks(MAGIC, VERSION, &header, &network.blocks(), &self.spec.vocabularies())
+        let mut tasks = self.tasks.clone();
+        let mut blocks = tasks.click.blocks();
+        if let Some(conversion) = &mut tasks.conversion {
+            blocks.extend(conversion.blocks().into_iter().map(|(name, block)| (format!("{CONVERSION}{name}"), block)));
+        }
+        let is_newer = self.conversion.is_some()
+            || self.spec.is_of_newer_form()
+            || self.options.architecture == Architecture::DcnV2;
+        let version = if is_newer { VERSION } else { VERSION_FIRST };
+        pack_blocks(MAGIC, version, &header, &blocks, &self.spec.vocabularies())
     }
 
     /// Reads what [`to_bytes`](Self::to_bytes) wrote. Damaged bytes are [`Kind::Corruption`], those of a newer Steward
@@ -79,13 +105,18 @@ impl CtrModel {
         let sound = header.plan.architecture == header.options.architecture
             && header.plan.fits(&spec, header.options.embedding_dim)
             && header.plan.table_rows.saturating_mul(header.plan.dim.max(1)) <= bytes.len()
-            && header.calibration.is_sound();
+            && header.calibration.is_sound()
+            && header.conversion.is_some() == header.options.conversion_col.is_some()
+            && header.conversion.as_ref().is_none_or(|after| after.calibration.is_sound());
         if !sound {
             return Err(damaged());
         }
-        let mut network = Network::new(header.plan.clone(), 0);
-        for (name, values) in network.blocks() {
+        let mut tasks = Tasks::new(&header.plan, 0, header.conversion.is_some());
+        for (name, values) in tasks.click.blocks() {
             *values = unpacked.floats(&name, values.len())?;
+        }
+        for (name, values) in tasks.conversion.iter_mut().flat_map(|network| network.blocks()) {
+            *values = unpacked.floats(&format!("{CONVERSION}{name}"), values.len())?;
         }
         let known = |(name, by): &(String, Option<Exact>)| (name.clone(), by.map_or(f64::NAN, |by| by.0));
         let facts = Facts {
@@ -97,6 +128,10 @@ impl CtrModel {
             seen: header.seen.clone(),
         };
         let (options, calibration) = (header.options.clone(), header.calibration.clone());
-        Ok(Self { options, spec, network, calibration, rate: header.rate.0, facts })
+        let conversion = header
+            .conversion
+            .as_ref()
+            .map(|after| Conversion { calibration: after.calibration.clone(), rate: after.rate.0 });
+        Ok(Self { options, spec, tasks, calibration, rate: header.rate.0, conversion, facts })
     }
 }

@@ -9,7 +9,9 @@
 //!   after the other, its dense numbers, and a constant 1 (so that each side also counts alone). Trained like the rest by
 //!   gradient descent on cross-entropy with a penalty on the squares. The sides follow `user_col`/`user_features` and
 //!   `item_col`/`item_features`, else names, see [`FeatureSpec::learn`](super::features::FeatureSpec::learn).
-//! * `fm`, `mlp`, `deepfm`, `dcn`: see [`Architecture`].
+//! * `fm`, `mlp`, `deepfm`, `dcn`, `dcnv2`: see [`Architecture`].
+//!
+//! With `conversion_col` two networks learn clicks and what follows them by one objective over all rows: see `tasks`.
 //!
 //! **Three parts of the rows.** A tenth (`eval_fraction`) is set aside for its [evaluation](crate::models::Facts::evaluation) and touched by nothing
 //! else; another tenth stops the training early and calibrates; the rest trains. After the epochs are known the network is
@@ -24,6 +26,7 @@
 mod accelerated;
 mod bytes;
 mod calibration;
+mod cross;
 mod evaluation;
 mod explain;
 mod model;
@@ -32,11 +35,14 @@ mod options;
 mod parts;
 mod plan;
 mod rows;
+mod streamed;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod training;
 mod update;
+mod vectors;
 
 pub use explain::Detail;
-pub use model::CtrModel;
+pub use model::{CtrModel, Target};
 pub use options::{Architecture, CalibrationMethod, CtrOptions};

@@ -26,10 +26,12 @@ pub(super) struct Network {
     /// weights.
     pub(super) bilinear: Block,
     pub(super) tower: Vec<Layer>,
-    /// Weight and bias of each cross layer.
+    /// Weight and bias of each cross layer; of `dcnv2` the weight is V, then U.
     pub(super) cross: Vec<(Block, Block)>,
     /// From the last cross layer to the logit.
     pub(super) cross_out: Block,
+    /// What each number of the vectors counts in the products of `fm`; empty where all count 1.
+    pub(super) factors: Block,
     /// The finished weights on a device, if models run on one.
     pub(super) resident: Resident,
 }
@@ -76,7 +78,8 @@ impl Network {
         let layers = if plan.has_cross() { CROSS_LAYERS } else { 0 };
         cross = (0..layers)
             .map(|_| {
-                let weight = (0..width).map(|_| random.normal(1.0 / (width.max(1) as f64).sqrt())).collect();
+                let weights = plan.cross_weights();
+                let weight = (0..weights).map(|_| random.normal(1.0 / (width.max(1) as f64).sqrt())).collect();
                 (Block::new(weight), Block::new(vec![0.0; width]))
             })
             .collect();
@@ -89,9 +92,19 @@ impl Network {
             tower,
             cross,
             cross_out: Block::new(vec![0.0; if plan.has_cross() { width } else { 0 }]),
+            factors: Block::default(),
             resident: Resident::default(),
             plan,
         }
+    }
+
+    /// A network like that of `plan` over the vectors of another one: it has none of its own, and weighs their products by itself.
+    pub fn beside(plan: Plan, seed: u64) -> Self {
+        let factors = if plan.is_factorised() { vec![1.0; plan.dim] } else { Vec::new() };
+        let mut network = Self::new(plan, seed);
+        network.vectors = Table::new(network.plan.dim, Vec::new());
+        network.factors = Block::new(factors);
+        network
     }
 
     /// Starts from the training rows' rate, so that the first epoch need not learn it.
@@ -118,6 +131,9 @@ impl Network {
         for (place, (weight, bias)) in self.cross.iter_mut().enumerate() {
             all.push((format!("cross.{place}.weight"), &mut weight.values));
             all.push((format!("cross.{place}.bias"), &mut bias.values));
+        }
+        if !self.factors.values.is_empty() {
+            all.push(("factors".to_string(), &mut self.factors.values));
         }
         all
     }
@@ -151,7 +167,7 @@ impl Network {
 
     /// The dense blocks that a penalty shrinks: all but the bias.
     fn dense_blocks(&mut self) -> Vec<&mut Block> {
-        let mut all = vec![&mut self.dense, &mut self.bilinear, &mut self.cross_out];
+        let mut all = vec![&mut self.dense, &mut self.bilinear, &mut self.cross_out, &mut self.factors];
         all.extend(self.tower.iter_mut().flat_map(|layer| [&mut layer.weight, &mut layer.bias]));
         all.extend(self.cross.iter_mut().flat_map(|(weight, bias)| [weight, bias]));
         all
@@ -159,6 +175,14 @@ impl Network {
 
     /// Logits of the given rows, left in `work.logits`.
     pub fn forward(&self, encoded: &Encoded, rows: &[usize], work: &mut Work) {
+        if self.plan.dim > 0 {
+            self.gather(encoded, rows, work);
+        }
+        self.forward_parts(encoded, rows, work);
+    }
+
+    /// [`forward`](Self::forward) where the rows were gathered into `work.row` already.
+    pub(super) fn forward_parts(&self, encoded: &Encoded, rows: &[usize], work: &mut Work) {
         let bias = self.bias.values.first().copied().unwrap_or(0.0);
         work.logits.clear();
         work.logits.resize(rows.len(), bias);
@@ -172,7 +196,6 @@ impl Network {
         if self.plan.dim == 0 {
             return;
         }
-        self.gather(encoded, rows, work);
         if self.plan.is_factorised() {
             self.factorised(work);
         }
@@ -226,17 +249,28 @@ impl Network {
             })
             .collect();
         self.backward(encoded, rows, &slopes, work);
+        self.step(step, decay);
+        loss
+    }
+
+    /// Takes one step along the gradients, with the penalty's gradient `decay * weight` added to the dense ones.
+    pub(super) fn step(&mut self, step: &Step, decay: f32) {
         self.linear.step(step);
         self.vectors.step(step);
         self.bias.step(step, 0.0);
         for block in self.dense_blocks() {
             block.step(step, decay);
         }
-        loss
     }
 
     /// Adds the loss's gradient, given its slope at each logit, to every block touched.
     fn backward(&mut self, encoded: &Encoded, rows: &[usize], slopes: &[f32], work: &mut Work) {
+        self.backward_parts(encoded, rows, slopes, work);
+        self.scatter(encoded, rows, &work.row_slope);
+    }
+
+    /// [`backward`](Self::backward) but for the vectors: the slope at the gathered rows is left in `work.row_slope`.
+    pub(super) fn backward_parts(&mut self, encoded: &Encoded, rows: &[usize], slopes: &[f32], work: &mut Work) {
         self.bias.gradient.iter_mut().for_each(|sum| *sum += slopes.iter().sum::<f32>());
         let count = rows.len().max(1) as f32;
         if self.plan.is_linear() {
@@ -263,8 +297,16 @@ impl Network {
         if self.plan.has_cross() {
             self.cross_back(slopes, work);
         }
+    }
+
+    /// Hands the slope at the gathered rows to the vectors that they were gathered from.
+    pub(super) fn scatter(&mut self, encoded: &Encoded, rows: &[usize], row_slope: &[f32]) {
         let (width, dim) = (self.plan.row_width().max(1), self.plan.dim);
-        for (row, slope) in rows.iter().zip(work.row_slope.chunks_exact(width)) {
+        if dim == 0 {
+            return;
+        }
+        let count = rows.len().max(1) as f32;
+        for (row, slope) in rows.iter().zip(row_slope.chunks_exact(width)) {
             encoded.entries(*row, |slot, id, weight| {
                 if let Some(slope) = slope.get(slot * dim..(slot + 1) * dim) {
                     self.vectors.add(id, slope, weight, count);
@@ -286,9 +328,28 @@ pub(super) fn probability(logit: f32) -> f64 {
 }
 
 /// -ln of the probability given to the label, without overflow.
-fn cross_entropy(logit: f32, label: bool) -> f32 {
+pub(super) fn cross_entropy(logit: f32, label: bool) -> f32 {
     let towards = if label { logit } else { -logit };
     (-towards.abs()).exp().ln_1p() + (-towards).max(0.0)
+}
+
+/// The gradients of each block, in the order of [`Network::blocks`].
+#[cfg(test)]
+pub(super) fn gradients(network: &Network) -> Vec<Vec<f32>> {
+    let mut all = vec![
+        network.linear.gradient().to_vec(),
+        network.vectors.gradient().to_vec(),
+        network.dense.gradient.clone(),
+        network.bias.gradient.clone(),
+        network.bilinear.gradient.clone(),
+        network.cross_out.gradient.clone(),
+    ];
+    all.extend(network.tower.iter().flat_map(|layer| [layer.weight.gradient.clone(), layer.bias.gradient.clone()]));
+    all.extend(network.cross.iter().flat_map(|(weight, bias)| [weight.gradient.clone(), bias.gradient.clone()]));
+    if !network.factors.values.is_empty() {
+        all.push(network.factors.gradient.clone());
+    }
+    all
 }
 
 #[cfg(test)]
@@ -351,21 +412,6 @@ mod tests {
             }
             assert!(checked > 18, "{name}");
         }
-    }
-
-    /// In the order of `blocks`.
-    fn gradients(network: &Network) -> Vec<Vec<f32>> {
-        let mut all = vec![
-            network.linear.gradient().to_vec(),
-            network.vectors.gradient().to_vec(),
-            network.dense.gradient.clone(),
-            network.bias.gradient.clone(),
-            network.bilinear.gradient.clone(),
-            network.cross_out.gradient.clone(),
-        ];
-        all.extend(network.tower.iter().flat_map(|layer| [layer.weight.gradient.clone(), layer.bias.gradient.clone()]));
-        all.extend(network.cross.iter().flat_map(|(weight, bias)| [weight.gradient.clone(), bias.gradient.clone()]));
-        all
     }
 
     #[test]

@@ -22,17 +22,20 @@ pub enum Architecture {
     DeepFm,
     /// Two cross layers and `mlp` side by side, with `lr` (Wang et al., "Deep & Cross Network", 2017).
     Dcn,
+    /// The same with a matrix of low rank in each cross layer (Wang et al., "DCN V2", 2021).
+    DcnV2,
 }
 
 impl Architecture {
     /// Every architecture with its name in SQL.
-    pub const ALL: [(&'static str, Self); 6] = [
+    pub const ALL: [(&'static str, Self); 7] = [
         ("lr", Self::Lr),
         ("bilinear", Self::Bilinear),
         ("fm", Self::Fm),
         ("mlp", Self::Mlp),
         ("deepfm", Self::DeepFm),
         ("dcn", Self::Dcn),
+        ("dcnv2", Self::DcnV2),
     ];
 
     /// The architecture called `name`, whatever its case; [`Kind::InvalidParameter`] lists the known ones.
@@ -68,6 +71,9 @@ pub enum CalibrationMethod {
 pub struct CtrOptions {
     /// The column to predict: 0 and 1, -1 and 1, or boolean.
     pub label_col: String,
+    /// What may follow a click, in the same forms: a purchase. With it the model learns both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversion_col: Option<String>,
     /// Who was shown something; its whole numbers are names.
     pub user_col: Option<String>,
     /// What was shown.
@@ -104,6 +110,7 @@ impl Default for CtrOptions {
     fn default() -> Self {
         Self {
             label_col: String::new(),
+            conversion_col: None,
             user_col: None,
             item_col: None,
             time_col: None,
@@ -128,6 +135,9 @@ impl CtrOptions {
     pub fn check(&self) -> Result<()> {
         if self.label_col.is_empty() {
             fail!(InvalidParameter, "option label_col is needed: the column to predict");
+        }
+        if self.conversion_col.as_ref() == Some(&self.label_col) {
+            fail!(InvalidParameter, "option conversion_col must be another column than label_col");
         }
         if !(0.0..0.5).contains(&self.eval_fraction) {
             fail!(InvalidParameter, "option eval_fraction must be at least 0 and below 0.5");
@@ -167,7 +177,7 @@ impl CtrOptions {
     /// Weight of the squared parameters.
     pub(super) fn l2(&self) -> f32 {
         let default = match self.architecture {
-            Architecture::Lr | Architecture::Fm | Architecture::Dcn => 4.0,
+            Architecture::Lr | Architecture::Fm | Architecture::Dcn | Architecture::DcnV2 => 4.0,
             _ => 8.0,
         };
         self.l2_reg.unwrap_or(default) as f32

@@ -3,8 +3,9 @@
 //! Each part is a pair: `x` reads the gathered rows in `work.row` and adds to `work.logits`; `x_back` takes the loss's slope
 //! at each logit, adds to its own gradients and to `work.row_slope`. They rely on what the forward half left in `work`.
 
+use super::cross::CrossLayer;
 use super::network::{Network, Work};
-use crate::models::layers::{multiply, plain, transposed};
+use crate::models::layers::{Block, multiply, plain, transposed};
 
 impl Network {
     /// Half of (square of the sum - sum of squares) over the slots' vectors: every pair's product in linear time.
@@ -13,6 +14,21 @@ impl Network {
         work.sums.clear();
         work.sums.resize(work.logits.len() * dim, 0.0);
         let rows = work.row.chunks_exact(width).zip(work.sums.chunks_exact_mut(dim));
+        if !self.factors.values.is_empty() {
+            // The same for each number of the vectors, and then a weighted sum.
+            for ((row, sums), logit) in rows.zip(&mut work.logits) {
+                let mut squares = 0.0;
+                for vector in row.chunks_exact(dim).take(self.plan.slots) {
+                    for ((sum, value), factor) in sums.iter_mut().zip(vector).zip(&self.factors.values) {
+                        *sum += value;
+                        squares += factor * value * value;
+                    }
+                }
+                let of_sums = sums.iter().zip(&self.factors.values).map(|(sum, factor)| factor * sum * sum);
+                *logit += 0.5 * (of_sums.sum::<f32>() - squares);
+            }
+            return;
+        }
         for ((row, sums), logit) in rows.zip(&mut work.logits) {
             let mut squares = 0.0;
             for vector in row.chunks_exact(dim).take(self.plan.slots) {
@@ -68,6 +84,11 @@ impl Network {
             let input = before.last().unwrap_or(&work.row);
             let Some(output) = rest.first_mut() else { continue };
             output.clear();
+            if self.plan.is_matrix_cross() {
+                let mut layer = CrossLayer::new(&self.plan, &weight.values, &bias.values);
+                layer.forward(&work.row, input, output);
+                continue;
+            }
             for (input, first) in input.chunks_exact(width).zip(work.row.chunks_exact(width)) {
                 let scale: f32 = input.iter().zip(&weight.values).map(|(x, w)| x * w).sum();
                 let terms = input.iter().zip(first).zip(&bias.values);
@@ -80,9 +101,25 @@ impl Network {
         }
     }
 
-    pub(super) fn factorised_back(&self, slopes: &[f32], work: &mut Work) {
+    pub(super) fn factorised_back(&mut self, slopes: &[f32], work: &mut Work) {
         let (width, dim) = (self.plan.row_width().max(1), self.plan.dim);
         let rows = work.row.chunks_exact(width).zip(work.row_slope.chunks_exact_mut(width));
+        let Block { values: factors, gradient, .. } = &mut self.factors;
+        if !factors.is_empty() {
+            for (((row, row_slope), sums), slope) in rows.zip(work.sums.chunks_exact(dim)).zip(slopes) {
+                gradient.iter_mut().zip(sums).for_each(|(to, sum)| *to += 0.5 * slope * sum * sum);
+                let vectors = row.chunks_exact(dim).zip(row_slope.chunks_exact_mut(dim)).take(self.plan.slots);
+                for (vector, vector_slope) in vectors {
+                    let weighed = factors.iter().zip(gradient.iter_mut());
+                    let numbers = vector.iter().zip(vector_slope).zip(sums);
+                    for (((value, to), sum), (factor, gradient)) in numbers.zip(weighed) {
+                        *to += slope * factor * (sum - value);
+                        *gradient -= 0.5 * slope * value * value;
+                    }
+                }
+            }
+            return;
+        }
         for (((row, row_slope), sums), slope) in rows.zip(work.sums.chunks_exact(dim)).zip(slopes) {
             let vectors = row.chunks_exact(dim).zip(row_slope.chunks_exact_mut(dim)).take(self.plan.slots);
             for (vector, vector_slope) in vectors {
@@ -150,6 +187,12 @@ impl Network {
         }
         for (place, (weight, bias)) in self.cross.iter_mut().enumerate().rev() {
             let input = place.checked_sub(1).and_then(|before| work.crossed.get(before)).unwrap_or(&work.row);
+            if self.plan.is_matrix_cross() {
+                let mut layer = CrossLayer::new(&self.plan, &weight.values, &bias.values);
+                let gradients = (weight.gradient.as_mut_slice(), bias.gradient.as_mut_slice());
+                layer.backward((&work.row, input), &mut out_slope, &mut work.row_slope, gradients);
+                continue;
+            }
             let rows = input.chunks_exact(width).zip(work.row.chunks_exact(width));
             let rows = rows.zip(out_slope.chunks_exact_mut(width).zip(work.row_slope.chunks_exact_mut(width)));
             for ((input, first), (slope, first_slope)) in rows {

@@ -9,6 +9,8 @@ use crate::models::features::{FeatureSpec, Side};
 pub(super) const HIDDEN: [usize; 2] = [32, 64];
 /// Cross layers of `dcn`.
 pub(super) const CROSS_LAYERS: usize = 2;
+/// Rank of the matrices of `dcnv2`: a quarter of the row's numbers, within these bounds.
+const CROSS_RANK: (usize, usize) = (8, 64);
 
 /// Sizes and sides, from which every block's shape follows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,10 +76,25 @@ impl Plan {
     }
 
     pub fn has_tower(&self) -> bool {
-        matches!(self.architecture, Architecture::Mlp | Architecture::DeepFm | Architecture::Dcn)
+        matches!(self.architecture, Architecture::Mlp | Architecture::DeepFm | Architecture::Dcn | Architecture::DcnV2)
     }
 
     pub fn has_cross(&self) -> bool {
-        self.architecture == Architecture::Dcn
+        matches!(self.architecture, Architecture::Dcn | Architecture::DcnV2)
+    }
+
+    /// Whether the cross layers have matrices, and not a vector each.
+    pub fn is_matrix_cross(&self) -> bool {
+        self.architecture == Architecture::DcnV2
+    }
+
+    /// Columns of the two matrices of a cross layer of `dcnv2`.
+    pub fn cross_rank(&self) -> usize {
+        (self.row_width() / 4).clamp(CROSS_RANK.0, CROSS_RANK.1)
+    }
+
+    /// Weights of one cross layer.
+    pub fn cross_weights(&self) -> usize {
+        if self.is_matrix_cross() { 2 * self.row_width() * self.cross_rank() } else { self.row_width() }
     }
 }

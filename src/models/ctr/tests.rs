@@ -8,6 +8,7 @@ use super::*;
 use crate::error::{Error, Kind, Result};
 use crate::models::evaluation::Metric;
 use crate::models::random::Random;
+use crate::models::tabular::Watch;
 
 /// Clicks that follow from how a user's kind meets an item's: no column alone tells.
 fn clicks(rows: usize, seed: u64) -> RecordBatch {
@@ -44,8 +45,12 @@ fn options(architecture: Architecture) -> CtrOptions {
     }
 }
 
+fn learn(batches: &[RecordBatch], options: &CtrOptions) -> Result<CtrModel> {
+    CtrModel::train(&mut { batches }, options, &mut Watch::nobody())
+}
+
 fn train(architecture: Architecture) -> Result<CtrModel> {
-    CtrModel::train(&[clicks(4000, 1), clicks(4000, 2)], &options(architecture), &mut |_| Ok(()))
+    learn(&[clicks(4000, 1), clicks(4000, 2)], &options(architecture))
 }
 
 fn value(metrics: &[Metric], name: &str) -> f64 {
@@ -56,7 +61,7 @@ fn value(metrics: &[Metric], name: &str) -> f64 {
 fn every_architecture_that_crosses_columns_finds_the_crossing() -> Result<()> {
     for (name, architecture) in Architecture::ALL {
         let model = train(architecture)?;
-        let unseen = model.evaluate(&[clicks(3000, 9)])?;
+        let unseen = model.evaluate(&mut { &[clicks(3000, 9)][..] })?;
         let auc = value(&unseen, "auc");
         let floor = if architecture == Architecture::Lr { 0.5 } else { 0.75 };
         assert!(auc > floor, "{name}: {auc}");
@@ -107,7 +112,7 @@ fn a_row_is_explained() -> Result<()> {
         ("price", Arc::new(Float64Array::from(vec![2.5, 2.5]))),
     ])
     .unwrap();
-    let details = model.predict_detail(&strange)?;
+    let details = model.predict_detail(&strange, Target::Ctr)?;
     assert_eq!(details.iter().map(|detail| detail.cold_start).collect::<Vec<_>>(), [false, true]);
     assert_eq!(details.iter().map(|detail| detail.ctr).collect::<Vec<_>>(), model.predict(&strange)?);
     assert!(details[0].ctr > 0.4 && !details[0].top_features.is_empty());
@@ -118,8 +123,7 @@ fn a_row_is_explained() -> Result<()> {
 
 #[test]
 fn what_cannot_be_learnt_is_refused() {
-    let refuse =
-        |batch: RecordBatch, options: &CtrOptions| CtrModel::train(&[batch], options, &mut |_| Ok(())).unwrap_err();
+    let refuse = |batch: RecordBatch, options: &CtrOptions| learn(&[batch], options).unwrap_err();
     let options = options(Architecture::Lr);
     let with_label = |label: ArrayRef| {
         let batch = clicks(100, 1);
@@ -139,9 +143,11 @@ fn what_cannot_be_learnt_is_refused() {
     assert_eq!(absent.kind(), Kind::UndefinedColumn);
     let no_user = refuse(clicks(100, 1), &CtrOptions { user_col: Some("who".into()), ..options.clone() });
     assert_eq!(no_user.kind(), Kind::UndefinedColumn);
-    assert_eq!(CtrModel::train(&[], &options, &mut |_| Ok(())).unwrap_err().kind(), Kind::InvalidParameter);
-    let stop = |_| Err(Error::new(Kind::Cancelled, "stop"));
-    assert_eq!(CtrModel::train(&[clicks(100, 1)], &options, &mut { stop }).unwrap_err().kind(), Kind::Cancelled);
+    assert_eq!(learn(&[], &options).unwrap_err().kind(), Kind::InvalidParameter);
+    let mut stop = |_| Err(Error::new(Kind::Cancelled, "stop"));
+    let mut watch = Watch { progress: &mut stop, ..Watch::nobody() };
+    let cancelled = CtrModel::train(&mut { &[clicks(100, 1)][..] }, &options, &mut watch).unwrap_err();
+    assert_eq!(cancelled.kind(), Kind::Cancelled);
 }
 
 #[test]
@@ -152,7 +158,7 @@ fn minus_one_and_boolean_labels_and_a_handful_of_rows_train() -> Result<()> {
     ])
     .unwrap();
     let options = CtrOptions { label_col: "clicked".into(), ..CtrOptions::default() };
-    let model = CtrModel::train(std::slice::from_ref(&batch), &options, &mut |_| Ok(()))?;
+    let model = learn(std::slice::from_ref(&batch), &options)?;
     assert!(model.facts().evaluation.iter().all(|metric| metric.segment == "train"));
     let probabilities = model.predict(&batch)?;
     assert!(probabilities[0] > probabilities[1]);
@@ -172,7 +178,7 @@ fn a_split_by_time_keeps_the_latest_rows_unseen() -> Result<()> {
     ])
     .unwrap();
     let options = CtrOptions { label_col: "clicked".into(), time_col: Some("at".into()), ..CtrOptions::default() };
-    let model = CtrModel::train(&[batch], &options, &mut |_| Ok(()))?;
+    let model = learn(&[batch], &options)?;
     assert!(value(&model.facts().evaluation, "auc") < 0.1);
     assert_eq!(model.inputs().len(), 1);
     Ok(())
@@ -205,7 +211,7 @@ fn turned(rows: usize, seed: u64) -> RecordBatch {
 fn an_update_is_judged_before_and_learns_what_is_new() -> Result<()> {
     let step = |model: &CtrModel, batch: &RecordBatch| -> Result<CtrModel> {
         let batches = std::slice::from_ref(batch);
-        model.updated(batches, model.progressive(batches)?, &mut |_| Ok(()))
+        model.updated(batches, model.progressive(batches)?, &mut Watch::nobody())
     };
     for (name, architecture) in Architecture::ALL {
         let first = train(architecture)?;
@@ -222,16 +228,17 @@ fn an_update_is_judged_before_and_learns_what_is_new() -> Result<()> {
         let trained = first.facts().trained_rows;
         assert_eq!((model.facts().trained_rows, model.facts().seen.is_empty()), (trained + 10_000, false));
         let unseen = turned(3000, 99);
-        let loss =
-            |model: &CtrModel| -> Result<f64> { Ok(value(&model.evaluate(std::slice::from_ref(&unseen))?, "logloss")) };
+        let loss = |model: &CtrModel| -> Result<f64> {
+            Ok(value(&model.evaluate(&mut { std::slice::from_ref(&unseen) })?, "logloss"))
+        };
         let (old, new) = (loss(&first)?, loss(&model)?);
         // What meets what is nothing that a weighted sum could learn.
         let less = if architecture == Architecture::Lr { -0.01 } else { 0.05 };
         assert!(new < old - less, "{name}: {old} {new}");
         // Those who are new have entries of their own.
-        let details = model.predict_detail(&unseen)?;
+        let details = model.predict_detail(&unseen, Target::Ctr)?;
         assert!(details.iter().all(|detail| !detail.cold_start), "{name}");
-        assert!(first.predict_detail(&unseen)?.iter().any(|detail| detail.cold_start), "{name}");
+        assert!(first.predict_detail(&unseen, Target::Ctr)?.iter().any(|detail| detail.cold_start), "{name}");
         assert!(first.facts().evaluation != model.facts().evaluation && loss(&first)? == old);
     }
     Ok(())
@@ -241,14 +248,15 @@ fn an_update_is_judged_before_and_learns_what_is_new() -> Result<()> {
 fn an_update_that_cannot_be_is_refused_and_leaves_the_model_alone() -> Result<()> {
     let model = train(Architecture::Fm)?;
     let bytes = model.to_bytes()?;
-    let refuse = |batch: RecordBatch| model.updated(&[batch], Vec::new(), &mut |_| Ok(())).unwrap_err();
+    let refuse = |batch: RecordBatch| model.updated(&[batch], Vec::new(), &mut Watch::nobody()).unwrap_err();
     let less = refuse(turned(100, 1).project(&[0, 1, 2, 4]).unwrap());
     assert!(less.kind() == Kind::UndefinedColumn && less.message().contains("\"place\""));
     let unlabelled = turned(100, 1).project(&[0, 1, 2, 3]).unwrap();
     assert_eq!(refuse(unlabelled).kind(), Kind::UndefinedColumn);
     assert_eq!(refuse(turned(0, 1)).kind(), Kind::InvalidParameter);
-    let stop = |_| Err(Error::new(Kind::Cancelled, "stop"));
-    let cancelled = model.updated(&[turned(100, 1)], Vec::new(), &mut { stop }).unwrap_err();
+    let mut stop = |_| Err(Error::new(Kind::Cancelled, "stop"));
+    let mut watch = Watch { progress: &mut stop, ..Watch::nobody() };
+    let cancelled = model.updated(&[turned(100, 1)], Vec::new(), &mut watch).unwrap_err();
     assert_eq!(cancelled.kind(), Kind::Cancelled);
     assert!(model.to_bytes()? == bytes);
     Ok(())
@@ -262,7 +270,154 @@ fn a_model_without_counts_takes_steps_too() -> Result<()> {
     assert!(old.spec.counts().is_empty());
     let batch = turned(2000, 3);
     let batches = std::slice::from_ref(&batch);
-    let new = old.updated(batches, old.progressive(batches)?, &mut |_| Ok(()))?;
-    assert!(value(&new.evaluate(batches)?, "logloss") < value(&old.evaluate(batches)?, "logloss"));
+    let new = old.updated(batches, old.progressive(batches)?, &mut Watch::nobody())?;
+    assert!(value(&new.evaluate(&mut { batches })?, "logloss") < value(&old.evaluate(&mut { batches })?, "logloss"));
+    Ok(())
+}
+
+/// Clicks as [`clicks`] has them, and purchases after them: cheap items, of users of one half.
+fn purchases(rows: usize, seed: u64) -> RecordBatch {
+    let batch = clicks(rows, seed);
+    let mut random = Random::new(seed ^ 77);
+    let items = batch.column(1).as_any().downcast_ref::<StringArray>().unwrap();
+    let labels = batch.column(4).as_any().downcast_ref::<Int64Array>().unwrap();
+    let bought = (0..rows).map(|row| {
+        let item: usize = items.value(row).trim_start_matches("sku-").parse().unwrap();
+        let chance = if item < 10 { 0.7 } else { 0.1 };
+        // One in forty clicks does not say; some rows claim a purchase without a click.
+        (row % 40 != 7).then_some((labels.value(row) == 1 && random.uniform() < chance || row % 500 == 3) as i64)
+    });
+    let bought: Int64Array = bought.collect();
+    let schema = batch.schema();
+    let columns = schema.fields().iter().map(|field| field.name().as_str()).zip(batch.columns().iter().cloned());
+    RecordBatch::try_from_iter(columns.chain([("bought", Arc::new(bought) as ArrayRef)])).unwrap()
+}
+
+fn joint(architecture: Architecture) -> CtrOptions {
+    CtrOptions { conversion_col: Some("bought".into()), ..options(architecture) }
+}
+
+#[test]
+fn clicks_and_what_follows_them_are_learnt_together() -> Result<()> {
+    for (name, architecture) in Architecture::ALL {
+        let mut said = Vec::new();
+        let mut told = |text: &str| {
+            said.push(text.to_owned());
+            Ok(())
+        };
+        let mut watch = Watch { told: &mut told, ..Watch::nobody() };
+        let batches = [purchases(4000, 1), purchases(4000, 2)];
+        let model = CtrModel::train(&mut { &batches[..] }, &joint(architecture), &mut watch)?;
+        assert!(said.len() == 2 && said[0].contains("they count as neither") && said[1].contains("clicks alone"));
+        let unseen = purchases(4000, 9);
+        let measured = model.evaluate(&mut { std::slice::from_ref(&unseen) })?;
+        for (metric, floor) in [("auc", 0.74), ("cvr_auc", 0.74), ("ctcvr_auc", 0.78)] {
+            let floor = if architecture == Architecture::Lr && metric == "auc" { 0.5 } else { floor };
+            assert!(value(&measured, metric) > floor.min(0.99), "{name} {metric}: {}", value(&measured, metric));
+        }
+        for metric in ["calibration", "cvr_calibration", "ctcvr_calibration"] {
+            assert!(value(&measured, metric) < 0.08, "{name} {metric}: {}", value(&measured, metric));
+        }
+        for metric in ["logloss", "cvr_logloss", "ctcvr_logloss"] {
+            let baseline = value(&measured, &format!("baseline_{metric}"));
+            assert!(value(&measured, metric) < baseline, "{name} {metric}");
+        }
+        let (clicks, conversions, both) = (
+            model.predict(&unseen)?,
+            model.predict_target(&unseen, Target::Cvr)?,
+            model.predict_target(&unseen, Target::Ctcvr)?,
+        );
+        assert!(clicks.iter().zip(&conversions).zip(&both).all(|((click, after), both)| click * after == *both));
+        let loaded = CtrModel::from_bytes(&model.to_bytes()?)?;
+        assert_eq!(loaded.predict_target(&unseen, Target::Cvr)?, conversions, "{name}");
+        assert_eq!(loaded.facts().evaluation, model.facts().evaluation);
+        let details = model.predict_detail(&unseen.slice(0, 50), Target::Cvr)?;
+        assert!(details.iter().zip(&conversions).all(|(detail, after)| detail.probability == *after));
+        assert!(details.iter().any(|detail| detail.top_features.iter().any(|(name, _)| name == "item_id")), "{name}");
+        // What is learnt later of conversions alone changes them.
+        let later = purchases(2000, 30);
+        let batches = std::slice::from_ref(&later);
+        let next = model.updated(batches, model.progressive(batches)?, &mut Watch::nobody())?;
+        assert!(next.predict_target(&unseen, Target::Cvr)? != conversions && next.has_conversion());
+        let before = value(&measured, "ctcvr_logloss");
+        let after = value(&next.evaluate(&mut { std::slice::from_ref(&unseen) })?, "ctcvr_logloss");
+        assert!(after < before + 0.01, "{name}: {before} {after}");
+    }
+    Ok(())
+}
+
+#[test]
+fn conversions_that_cannot_be_learnt_are_refused() -> Result<()> {
+    let batch = purchases(1000, 1);
+    let none = CtrOptions { conversion_col: Some("sold".into()), ..options(Architecture::Lr) };
+    assert_eq!(learn(std::slice::from_ref(&batch), &none).unwrap_err().kind(), Kind::UndefinedColumn);
+    let same = CtrOptions { conversion_col: Some("clicked".into()), ..options(Architecture::Lr) };
+    assert_eq!(learn(std::slice::from_ref(&batch), &same).unwrap_err().kind(), Kind::InvalidParameter);
+    let schema = batch.schema();
+    let zeros: ArrayRef = Arc::new(Int64Array::from(vec![0; 1000]));
+    let columns = schema.fields().iter().map(|field| field.name().as_str()).zip(batch.columns().iter().cloned());
+    let never = columns.take(5).chain([("bought", zeros)]);
+    let never = RecordBatch::try_from_iter(never).unwrap();
+    let error = learn(&[never], &joint(Architecture::Lr)).unwrap_err();
+    assert!(error.kind() == Kind::InvalidParameter && error.message().contains("\"bought\""));
+    let clicks_alone = train(Architecture::Lr)?;
+    assert!(
+        !clicks_alone.has_conversion() && clicks_alone.facts().evaluation.iter().all(|m| !m.metric.contains("cvr"))
+    );
+    Ok(())
+}
+
+#[test]
+fn arrays_objects_and_vectors_are_features() -> Result<()> {
+    use arrow::array::{Float32Builder, ListBuilder, StringBuilder};
+    use arrow::datatypes::{Field, Schema};
+    let rows = 3000usize;
+    let mut random = Random::new(3);
+    let (mut tags, mut vectors) = (ListBuilder::new(StringBuilder::new()), ListBuilder::new(Float32Builder::new()));
+    let (mut contexts, mut labels) = (Vec::new(), Vec::new());
+    for row in 0..rows {
+        let (a, b, c) = (random.below(2), random.below(2), random.normal(1.0));
+        if row % 50 == 0 {
+            tags.append(false);
+        } else {
+            tags.values().append_value(if a == 1 { "sale" } else { "new" });
+            tags.values().append_value(format!("t{}", random.below(20)));
+            tags.append(true);
+        }
+        contexts
+            .push((row % 30 != 0).then(|| format!(r#"{{"device": {{"os": "{}"}}, "n": {row}}}"#, ["ios", "web"][b])));
+        vectors.values().append_slice(&[c, 0.5, -c]);
+        vectors.append(row % 40 != 0);
+        let chance = 0.1 + 0.25 * a as f64 + 0.25 * b as f64 + if c > 0.0 { 0.3 } else { 0.0 };
+        labels.push((random.uniform() < chance) as i64);
+    }
+    let mark = [(crate::catalog::TYPE_METADATA.to_owned(), "jsonb".to_owned())];
+    let batch = RecordBatch::try_from_iter([
+        ("tags", Arc::new(tags.finish()) as ArrayRef),
+        ("context", Arc::new(StringArray::from(contexts))),
+        ("picture", Arc::new(vectors.finish())),
+        ("clicked", Arc::new(Int64Array::from(labels))),
+    ])
+    .unwrap();
+    let fields: Vec<Field> = batch.schema().fields().iter().map(|field| field.as_ref().clone()).collect();
+    let fields = fields.into_iter().map(|field| match field.name().as_str() {
+        "context" => field.with_metadata(mark.clone().into()),
+        _ => field,
+    });
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let batch = RecordBatch::try_new(schema, batch.columns().to_vec()).unwrap();
+    for (name, architecture) in Architecture::ALL {
+        let options = CtrOptions { label_col: "clicked".into(), architecture, ..CtrOptions::default() };
+        let model = learn(std::slice::from_ref(&batch), &options)?;
+        assert!(value(&model.facts().evaluation, "auc") > 0.7, "{name}: {}", value(&model.facts().evaluation, "auc"));
+        assert!(model.facts().importance.iter().all(|(_, by)| *by > 0.005), "{name}: {:?}", model.facts().importance);
+        let types: Vec<&str> = model.inputs().iter().map(|input| input.type_name).collect();
+        assert_eq!(types, ["text[]", "jsonb", "real[]"]);
+        let loaded = CtrModel::from_bytes(&model.to_bytes()?)?;
+        assert_eq!(loaded.predict(&batch)?, model.predict(&batch)?, "{name}");
+        let batches = std::slice::from_ref(&batch);
+        let next = model.updated(batches, model.progressive(batches)?, &mut Watch::nobody())?;
+        assert!(value(&next.evaluate(&mut { batches })?, "auc") > 0.7, "{name}");
+    }
     Ok(())
 }

@@ -7,17 +7,17 @@
 
 use arrow::array::RecordBatch;
 
-use super::model::CtrModel;
-use super::network::Work;
+use super::model::{Conversion, CtrModel};
 use super::plan::Plan;
-use super::training::Rows;
+use super::rows::{Labels, Odd};
+use super::tasks::TasksWork;
+use super::training::{Rates, Rows};
 use crate::error::{Error, Kind, Result};
 use crate::models::Facts;
-use crate::models::evaluation::{Metric, PROGRESSIVE, Progress};
+use crate::models::evaluation::{Metric, PROGRESSIVE};
 use crate::models::layers::Step;
-use crate::models::metrics;
 use crate::models::random::{Random, mix};
-use crate::models::rows::truths;
+use crate::models::tabular::Watch;
 
 /// Passes over the rows of an update.
 const EPOCHS: usize = 2;
@@ -27,31 +27,28 @@ const RATE: f32 = 0.3;
 impl CtrModel {
     /// The measures of `EVALUATE` on rows that the model has not seen, before it learns from them.
     pub fn progressive(&self, batches: &[RecordBatch]) -> Result<Vec<Metric>> {
-        self.measured(batches, PROGRESSIVE)
+        self.measured(&mut { batches }, PROGRESSIVE)
     }
 
     /// The model one step on: it has learnt from `batches` as well, of which `judged` was measured before. Rows without a label are
-    /// left out. `progress` is told after each pass and cancels by returning an error.
+    /// left out. `watch` is told after each pass.
     ///
     /// Errors: [`InvalidParameter`](Kind::InvalidParameter) for labels other than 0 and 1, or no rows with one;
     /// [`UndefinedColumn`](Kind::UndefinedColumn) and [`DatatypeMismatch`](Kind::DatatypeMismatch) for columns other than those of the training.
-    pub fn updated(
-        &self,
-        batches: &[RecordBatch],
-        judged: Vec<Metric>,
-        progress: &mut dyn FnMut(Progress) -> Result<()>,
-    ) -> Result<Self> {
+    pub fn updated(&self, batches: &[RecordBatch], judged: Vec<Metric>, watch: &mut Watch<'_>) -> Result<Self> {
         let before = self.facts.trained_rows;
         let grown = self.spec.grown(batches, before)?;
-        let (mut new, mut skipped) = (Rows::default(), 0);
+        let (mut new, mut odd) = (Rows::default(), Odd::default());
         for batch in batches {
-            let labels = truths(batch, &self.options.label_col)?;
-            let places: Vec<usize> =
-                (0..labels.len()).filter(|row| labels.get(*row).is_some_and(Option::is_some)).collect();
-            skipped += labels.len() - places.len();
-            new.encoded.append(&grown.spec.encode(batch)?.take(&places));
-            new.labels.extend(labels.into_iter().flatten());
+            let labels = Labels::read(batch, &self.options)?;
+            odd.add(labels.odd);
+            let rows = 0..labels.clicks.len();
+            let places: Vec<usize> = rows.filter(|row| labels.clicks.get(*row).is_some_and(Option::is_some)).collect();
+            let encoded = grown.spec.encode(batch)?.take(&places);
+            let (labels, conversions) = labels.of(places.into_iter());
+            new.append(&Rows { encoded, labels, conversions });
         }
+        odd.tell(&self.options, watch.told)?;
         let rows = new.labels.len();
         if rows == 0 {
             let message =
@@ -59,30 +56,30 @@ impl CtrModel {
             return Err(Error::new(Kind::InvalidParameter, message));
         }
         let plan = Plan::new(self.options.architecture, &grown.spec, self.options.embedding_dim);
-        let mut network = self.network.grown(plan, &grown.from);
+        let mut tasks = self.tasks.grown(&plan, &grown.from);
         let l2 = self.options.l2();
-        network.prepare(l2, grown.spec.counts());
+        tasks.prepare(l2, grown.spec.counts());
         let decay = l2 / (before + rows) as f32;
-        let rate = RATE * self.options.learn_rate(network.plan.slots);
+        let rate = RATE * self.options.learn_rate(plan.slots);
         let batch_rows = self.options.batch_rows(rows);
         // Another order for each update, and the same for the same one.
         let mut random = Random::new(mix(self.options.seed ^ before as u64));
         let mut order: Vec<usize> = (0..rows).collect();
-        let (mut work, mut steps) = (Work::default(), 0u32);
+        let (mut work, mut steps) = (TasksWork::default(), 0u32);
         for epoch in 1..=EPOCHS {
             random.shuffle(&mut order);
             let mut loss = 0.0;
             for chunk in order.chunks(batch_rows) {
                 steps = steps.saturating_add(1);
-                loss += network.learn(&new.encoded, &new.labels, chunk, &Step::new(rate, steps), decay, &mut work);
+                loss += tasks.learn(&new, chunk, &Step::new(rate, steps), decay, &mut work);
             }
-            progress(Progress { epoch, epochs: EPOCHS, loss: ("log-loss", loss / rows as f64), held_out: Vec::new() })?;
+            watch.tell(epoch, EPOCHS, ("log-loss", loss / rows as f64), Vec::new())?;
         }
-        network.finish();
-        let clicks = metrics::rate(&new.labels) * rows as f64;
+        tasks.finish();
+        let rates = new.rates();
         let facts = Facts {
             trained_rows: before + rows,
-            skipped_rows: skipped,
+            skipped_rows: odd.unlabelled,
             epochs: EPOCHS,
             evaluation: judged,
             importance: Vec::new(),
@@ -91,12 +88,22 @@ impl CtrModel {
         let mut model = Self {
             options: self.options.clone(),
             spec: grown.spec,
-            network,
+            tasks,
             calibration: self.calibration.clone(),
-            rate: (self.rate * before as f64 + clicks) / (before + rows) as f64,
+            rate: (self.rate * before as f64 + rates.clicks as f64) / (before + rows) as f64,
+            conversion: self.conversion.as_ref().map(|after| after.after(self.rate * before as f64, &rates)),
             facts,
         };
         model.facts.importance = model.permutation_importance(&new)?;
         Ok(model)
+    }
+}
+
+impl Conversion {
+    /// The same with the rate of so many clicks before and of those of an update.
+    fn after(&self, before: f64, rates: &Rates) -> Self {
+        let clicks = before + rates.judged as f64;
+        let rate = if clicks > 0.0 { (self.rate * before + rates.conversions as f64) / clicks } else { self.rate };
+        Self { calibration: self.calibration.clone(), rate }
     }
 }

@@ -24,7 +24,7 @@ impl FeatureSpec {
             }
             copy_stride(&mut changed.ids, &other.ids, self.width, place);
         }
-        if let Some(place) = dense {
+        for place in dense {
             copy_stride(&mut changed.dense, &other.dense, self.dense_width, place);
         }
         changed
@@ -51,7 +51,7 @@ impl FeatureSpec {
                 *to = id(column, row, which).unwrap_or(*to);
             }
         }
-        if let Some(place) = dense {
+        for place in dense {
             for (row, to) in changed.dense.iter_mut().skip(place).step_by(self.dense_width.max(1)).enumerate() {
                 *to = number(row);
             }

@@ -2,9 +2,10 @@
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::{cast, cast_with_options};
-use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit};
+use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, TimeUnit};
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::TYPE_METADATA;
 use crate::error::{Error, Kind, Result};
 use crate::models::random::{hash_bytes, mix};
 
@@ -23,6 +24,14 @@ pub(crate) enum Family {
     Time,
     /// A column without any value, of Arrow's null type.
     Nothing,
+    /// An array of texts or booleans.
+    TextList,
+    /// An array of whole numbers.
+    IntegerList,
+    /// An array of floats.
+    Vector,
+    /// An object of JSON.
+    Json,
 }
 
 impl Family {
@@ -40,6 +49,27 @@ impl Family {
         })
     }
 
+    /// The same of a column of features, which may hold several values a row.
+    pub fn of_feature(data_type: &DataType) -> Option<Self> {
+        let items = match data_type {
+            DataType::List(items) | DataType::LargeList(items) | DataType::FixedSizeList(items, _) => items,
+            _ => return Self::of(data_type),
+        };
+        match Self::of(items.data_type())? {
+            Self::Text | Self::Bool => Some(Self::TextList),
+            Self::Integer => Some(Self::IntegerList),
+            Self::Float => Some(Self::Vector),
+            _ => None,
+        }
+    }
+
+    /// The same of a field, which may say that its texts are JSON.
+    pub fn of_field(field: &Field) -> Option<Self> {
+        let family = Self::of_feature(field.data_type())?;
+        let is_json = field.metadata().get(TYPE_METADATA).is_some_and(|mark| mark == "jsonb" || mark == "json");
+        Some(if is_json && family == Self::Text { Self::Json } else { family })
+    }
+
     /// The family's name in messages, in SQL's words.
     pub fn name(self) -> &'static str {
         match self {
@@ -49,6 +79,10 @@ impl Family {
             Self::Text => "text",
             Self::Time => "timestamp",
             Self::Nothing => "unknown",
+            Self::TextList => "text[]",
+            Self::IntegerList => "bigint[]",
+            Self::Vector => "real[]",
+            Self::Json => "jsonb",
         }
     }
 }

@@ -4,13 +4,20 @@ use std::collections::HashMap;
 
 use arrow::array::ArrayRef;
 
-use super::column::{numbers, text_hashes, texts, times};
+use super::column::{Family, numbers, text_hashes, texts, times};
+use super::elements::{element_hashes, vectors};
 use super::learn::{WORDS_CHARACTERS, WORDS_TEXTS_SURE};
 use super::spread::{hour, length};
-use crate::error::Result;
+use crate::config;
+use crate::error::{Error, Kind, Result};
 
 /// Values looked at when quantiles are taken, at least, where there are so many.
 const SAMPLE_VALUES: usize = 200_000;
+
+/// Different values of a column that are counted.
+const COUNTED_MAX: usize = 4 * config::MODEL_VOCABULARY_MAX;
+/// Numbers of a vector, at most.
+const VECTOR_LENGTH_MAX: usize = 4096;
 
 /// What is known of a column so far.
 #[derive(Debug)]
@@ -29,11 +36,19 @@ pub(super) enum Gathered {
         rows: usize,
         lengths: Sample,
     },
+    /// How often each value of arrays or objects occurs.
+    Elements(Family, Counts),
+    /// The length of vectors, which is one for all, and the sum of their squares.
+    Vectors {
+        length: Option<usize>,
+        squares: f64,
+        numbers: usize,
+    },
 }
 
 /// Every so many-th number of a column, and the extremes of all.
 #[derive(Debug, Default)]
-pub(super) struct Sample {
+pub(in crate::models) struct Sample {
     pub values: Vec<f64>,
     /// Numbers to leave out after each that is kept.
     skip: usize,
@@ -80,13 +95,36 @@ impl Gathered {
                     counts.see(name, array)?;
                 }
             }
+            Self::Elements(family, counts) => element_hashes(name, *family, array, |hashes| {
+                counts.rows += 1;
+                match hashes {
+                    Some(hashes) => hashes.iter().for_each(|hash| counts.add(*hash)),
+                    None => counts.missing += 1,
+                }
+            })?,
+            Self::Vectors { length, squares, numbers } => vectors(name, array, |vector| {
+                let Some(vector) = vector else { return Ok(()) };
+                let known = *length.get_or_insert(vector.len());
+                if vector.len() != known || known > VECTOR_LENGTH_MAX {
+                    return Err(Error::new(
+                        Kind::InvalidParameter,
+                        format!("column \"{name}\" has arrays of floats of {known} and of {} numbers", vector.len()),
+                    )
+                    .with_hint(format!(
+                        "Vectors are of one length, at most {VECTOR_LENGTH_MAX}; an array of names is cast to text[]."
+                    )));
+                }
+                *squares += vector.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
+                *numbers += known;
+                Ok(())
+            })?,
         }
         Ok(())
     }
 }
 
 impl Sample {
-    fn see(&mut self, value: f64) {
+    pub fn see(&mut self, value: f64) {
         if value.is_nan() {
             self.missing += 1;
             return;
@@ -121,14 +159,22 @@ impl Sample {
 }
 
 impl Counts {
+    /// Counts a value. When there are too many different ones the rarest are forgotten: such as would be among the known ones come again.
+    fn add(&mut self, hash: u64) {
+        let count = self.of.entry(hash).or_default();
+        *count = count.saturating_add(1);
+        let mut rare = 1;
+        while self.of.len() > COUNTED_MAX {
+            self.of.retain(|_, count| *count > rare);
+            rare *= 2;
+        }
+    }
+
     fn see(&mut self, name: &str, array: &ArrayRef) -> Result<()> {
         for hash in text_hashes(name, array)? {
             self.rows += 1;
             match hash {
-                Some(hash) => {
-                    let count = self.of.entry(hash).or_default();
-                    *count = count.saturating_add(1);
-                }
+                Some(hash) => self.add(hash),
                 None => self.missing += 1,
             }
         }

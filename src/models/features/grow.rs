@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use arrow::array::RecordBatch;
 
 use super::column::text_hashes;
+use super::elements::element_hashes;
 use super::spec::{ColumnSpec, FeatureSpec, Shape};
 use crate::config;
 use crate::error::Result;
@@ -34,10 +35,11 @@ impl FeatureSpec {
             from.extend(old_base..old_base + old_rows);
             match &mut column.shape {
                 Shape::Nothing => {}
-                Shape::Number { base: at, .. } | Shape::Time { base: at, .. } | Shape::Words { base: at, .. } => {
-                    *at = base
-                }
-                Shape::Category { base: at, buckets, known, .. } => {
+                Shape::Number { base: at, .. }
+                | Shape::Time { base: at, .. }
+                | Shape::Words { base: at, .. }
+                | Shape::Vector { base: at, .. } => *at = base,
+                Shape::Category { base: at, buckets, known, .. } | Shape::Elements { base: at, buckets, known, .. } => {
                     *at = base;
                     for hash in fresh {
                         column.vocabulary.insert(hash, *known);
@@ -77,13 +79,20 @@ impl FeatureSpec {
 impl ColumnSpec {
     /// The values of a category that get an entry, the commonest first.
     fn fresh(&self, batches: &[RecordBatch]) -> Result<Vec<u64>> {
-        let Shape::Category { known, .. } = self.shape else { return Ok(Vec::new()) };
+        let (Shape::Category { known, .. } | Shape::Elements { known, .. }) = self.shape else { return Ok(Vec::new()) };
         let mut counts: HashMap<u64, u32> = HashMap::new();
         for array in batches.iter().filter_map(|batch| batch.column_by_name(&self.name)) {
-            for hash in text_hashes(&self.name, array)?.into_iter().flatten() {
-                if !self.vocabulary.contains_key(&hash) {
-                    *counts.entry(hash).or_default() += 1;
+            let mut see = |hash: &u64| {
+                if !self.vocabulary.contains_key(hash) {
+                    *counts.entry(*hash).or_default() += 1;
                 }
+            };
+            if matches!(self.shape, Shape::Elements { .. }) {
+                element_hashes(&self.name, self.family, array, |hashes| {
+                    hashes.unwrap_or_default().iter().for_each(&mut see);
+                })?;
+            } else {
+                text_hashes(&self.name, array)?.iter().flatten().for_each(see);
             }
         }
         let mut fresh: Vec<(u64, u32)> = counts.into_iter().filter(|(_, count)| *count >= COUNT_MIN).collect();

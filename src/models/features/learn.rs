@@ -92,7 +92,7 @@ impl Learner {
             if columns.iter().any(|(_, known, ..)| known == name) {
                 fail!(DuplicateColumn, "column \"{name}\" is given twice");
             }
-            let Some(family) = Family::of(field.data_type()) else {
+            let Some(family) = Family::of_field(field) else {
                 fail!(
                     DatatypeMismatch,
                     "column \"{name}\" has type {}, which a model cannot read; leave it out or cast it",
@@ -111,6 +111,8 @@ impl Learner {
                     rows: 0,
                     lengths: Sample::default(),
                 },
+                Family::TextList | Family::IntegerList | Family::Json => Gathered::Elements(family, Counts::default()),
+                Family::Vector => Gathered::Vectors { length: None, squares: 0.0, numbers: 0 },
             };
             columns.push((place, name.clone(), family, gathered));
         }
@@ -153,6 +155,8 @@ impl Learner {
                     }
                     _ => spec.words(rows),
                 },
+                Gathered::Elements(_, counts) => spec.elements(counts, &self.options, &mut vocabulary),
+                Gathered::Vectors { length, squares, numbers } => spec.vector(length, squares / numbers.max(1) as f64),
             };
             let side = if self.options.user.contains(&name) {
                 Side::User
@@ -235,20 +239,34 @@ impl FeatureSpec {
         if of.is_empty() || (of.len() == 1 && missing == 0) {
             return Shape::Nothing;
         }
-        let count_min = match options.count_min {
-            0 => (rows / 20_000).clamp(2, 8) as u32,
-            given => given,
-        };
-        let mut known: Vec<(u64, u32)> =
-            of.iter().filter(|(_, count)| **count >= count_min).map(|(h, c)| (*h, *c)).collect();
-        known.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-        known.truncate(config::MODEL_VOCABULARY_MAX);
-        let buckets = ((of.len() - known.len()) / 500).clamp(1, 64) as u32;
-        vocabulary.extend(known.iter().enumerate().map(|(place, (hash, _))| (*hash, place as u32)));
-        let shape =
-            Shape::Category { slot: self.width, base: self.table_rows as u32, buckets, known: known.len() as u32 };
+        let (buckets, known) = known_of(&of, rows, options, vocabulary);
+        let shape = Shape::Category { slot: self.width, base: self.table_rows as u32, buckets, known };
         self.width += 1;
-        self.table_rows += 1 + buckets as usize + known.len();
+        self.table_rows += (1 + buckets + known) as usize;
+        shape
+    }
+
+    fn elements(&mut self, counts: Counts, options: &FeatureOptions, vocabulary: &mut HashMap<u64, u32>) -> Shape {
+        let Counts { of, rows, .. } = counts;
+        if of.is_empty() {
+            return Shape::Nothing;
+        }
+        let (buckets, known) = known_of(&of, rows, options, vocabulary);
+        let shape = Shape::Elements { bag: self.bags, base: self.table_rows as u32, buckets, known };
+        self.bags += 1;
+        self.table_rows += (1 + buckets + known) as usize;
+        shape
+    }
+
+    /// `square` is the mean square of the numbers: they are scaled to one of 1.
+    fn vector(&mut self, length: Option<usize>, square: f64) -> Shape {
+        let Some(length) = length.filter(|length| *length > 0) else { return Shape::Nothing };
+        let scale = if square > 0.0 { 1.0 / square.sqrt() } else { 1.0 };
+        let (slot, base) = (self.width, self.table_rows as u32);
+        let shape = Shape::Vector { slot, base, dense: self.dense_width, length, scale: scale as f32 };
+        self.width += 1;
+        self.table_rows += 2;
+        self.dense_width += length;
         shape
     }
 
@@ -280,7 +298,10 @@ impl FeatureSpec {
         };
         for column in &mut self.columns {
             column.commonest = match &column.shape {
-                Shape::Nothing | Shape::Words { .. } | Shape::Number { slot: None, .. } => Vec::new(),
+                Shape::Nothing | Shape::Words { .. } | Shape::Elements { .. } | Shape::Number { slot: None, .. } => {
+                    Vec::new()
+                }
+                Shape::Vector { base, .. } => vec![commonest(*base, 2)],
                 Shape::Number { base, edges, .. } => vec![commonest(*base, edges.len() as u32 + 2)],
                 Shape::Category { base, buckets, known, .. } => vec![commonest(*base, 1 + buckets + known)],
                 Shape::Time { base, .. } => vec![commonest(*base, 25), commonest(base + 25, 8)],
@@ -288,6 +309,26 @@ impl FeatureSpec {
         }
         self.counts = counts;
     }
+}
+
+/// Chooses the values that get a place of their own, the commonest first; gives the buckets that the others share, and how many are known.
+fn known_of(
+    of: &HashMap<u64, u32>,
+    rows: usize,
+    options: &FeatureOptions,
+    vocabulary: &mut HashMap<u64, u32>,
+) -> (u32, u32) {
+    let count_min = match options.count_min {
+        0 => (rows / 20_000).clamp(2, 8) as u32,
+        given => given,
+    };
+    let mut known: Vec<(u64, u32)> =
+        of.iter().filter(|(_, count)| **count >= count_min).map(|(h, c)| (*h, *c)).collect();
+    known.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    known.truncate(config::MODEL_VOCABULARY_MAX);
+    let buckets = ((of.len() - known.len()) / 500).clamp(1, 64) as u32;
+    vocabulary.extend(known.iter().enumerate().map(|(place, (hash, _))| (*hash, place as u32)));
+    (buckets, known.len() as u32)
 }
 
 /// Upper edges of bins over sorted values: between neighbours where few are distinct, else quantiles.

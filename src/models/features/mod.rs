@@ -9,6 +9,8 @@
 //! | text of at most 40 characters on average; whole numbers named as ids | one slot: its place in the vocabulary; rare and unseen values share hashed buckets; missing has its own |
 //! | time | two slots: hour and weekday |
 //! | longer text | one slot holding several entries: its hashed words (Chinese: pairs of characters) |
+//! | array of texts, booleans or whole numbers; object of JSON | one slot holding several entries, each with its place in a vocabulary as a name's has ([`elements`]); missing has its own |
+//! | array of floats, all of one length | so many dense numbers, and a slot that says whether it is there |
 //! | empty or constant | nothing, but it must still be there |
 //!
 //! A slot's entries point into one shared table (of weights or of vectors), whose rows [`FeatureSpec::table_rows`]
@@ -19,6 +21,7 @@
 
 mod change;
 mod column;
+mod elements;
 mod encoded;
 mod gather;
 mod grow;
@@ -28,6 +31,7 @@ mod spec;
 mod spread;
 
 pub use encoded::{Bag, Encoded};
+pub(in crate::models) use gather::Sample;
 pub(in crate::models) use grow::Grown;
 pub(in crate::models) use importance::permutation;
 pub use learn::{FeatureOptions, Learner, NumberForm};

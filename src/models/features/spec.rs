@@ -1,11 +1,13 @@
 //! What was learnt about each column, and encoding by it.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use serde::{Deserialize, Serialize};
 
 use super::column::{Family, numbers, text_hashes, texts, times, word_hashes};
+use super::elements::{element_hashes, vectors};
 use super::encoded::{Bag, Encoded};
 use super::spread::Spread;
 use crate::error::{Error, Kind, Result};
@@ -61,6 +63,10 @@ pub(super) enum Shape {
     Time { slot: usize, base: u32 },
     /// One bag of `buckets` rows.
     Words { bag: usize, base: u32, buckets: u32 },
+    /// One bag: missing, `buckets` for rare and unseen values, then the vocabulary.
+    Elements { bag: usize, base: u32, buckets: u32, known: u32 },
+    /// One slot of two rows (missing, there) and `length` dense numbers, each times `scale`.
+    Vector { slot: usize, base: u32, dense: usize, length: usize, scale: f32 },
 }
 
 /// The bound of models from before there were others.
@@ -138,9 +144,7 @@ impl FeatureSpec {
                     *side = column.side;
                 }
             }
-            if let Some(side) = dense.and_then(|place| dense_sides.get_mut(place)) {
-                *side = column.side;
-            }
+            dense_sides.get_mut(dense).into_iter().flatten().for_each(|side| *side = column.side);
         }
         (slots, dense_sides)
     }
@@ -237,15 +241,42 @@ impl FeatureSpec {
         self.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
     }
 
-    /// Places of a column's slots (bags after plain slots) and of its dense number.
-    pub(super) fn places(&self, column: &ColumnSpec) -> (Vec<usize>, Option<usize>) {
+    /// Places of a column's slots (bags after plain slots) and of its dense numbers.
+    pub(super) fn places(&self, column: &ColumnSpec) -> (Vec<usize>, Range<usize>) {
         match column.shape {
-            Shape::Nothing => (Vec::new(), None),
-            Shape::Number { slot, dense, .. } => (slot.into_iter().collect(), Some(dense)),
-            Shape::Category { slot, .. } => (vec![slot], None),
-            Shape::Time { slot, .. } => (vec![slot, slot + 1], None),
-            Shape::Words { bag, .. } => (vec![self.width + bag], None),
+            Shape::Nothing => (Vec::new(), 0..0),
+            Shape::Number { slot, dense, .. } => (slot.into_iter().collect(), dense..dense + 1),
+            Shape::Category { slot, .. } => (vec![slot], 0..0),
+            Shape::Time { slot, .. } => (vec![slot, slot + 1], 0..0),
+            Shape::Words { bag, .. } | Shape::Elements { bag, .. } => (vec![self.width + bag], 0..0),
+            Shape::Vector { slot, dense, length, .. } => (vec![slot], dense..dense.saturating_add(length)),
         }
+    }
+
+    /// Whether a column has a shape that Stewards before format 2 of click models do not know.
+    pub(crate) fn is_of_newer_form(&self) -> bool {
+        self.columns.iter().any(|column| matches!(column.shape, Shape::Elements { .. } | Shape::Vector { .. }))
+    }
+
+    /// The slot of a column of names.
+    pub(crate) fn slot_of(&self, name: &str) -> Option<usize> {
+        match self.columns.iter().find(|column| column.name == name)?.shape {
+            Shape::Category { slot, .. } => Some(slot),
+            _ => None,
+        }
+    }
+
+    /// The slot of a column of names, and for each value its entry, if it has one of its own; none for a column of another kind.
+    pub(crate) fn own_entries(&self, name: &str, values: &ArrayRef) -> Result<Option<(usize, Vec<Option<u32>>)>> {
+        let column = self.columns.iter().find(|column| column.name == name);
+        let Some((column, Shape::Category { slot, base, buckets, .. })) = column.map(|column| (column, &column.shape))
+        else {
+            return Ok(None);
+        };
+        column.must_take(values)?;
+        let own = |hash: u64| column.vocabulary.get(&hash).map(|known| base + 1 + buckets + known);
+        let hashes = text_hashes(name, values)?;
+        Ok(Some((*slot, hashes.into_iter().map(|hash| hash.and_then(own)).collect())))
     }
 
     /// The vocabularies, as hashes in the order of their places, and the counts of the table's rows, for the model file.
@@ -268,7 +299,7 @@ impl FeatureSpec {
     pub(crate) fn restore(&mut self, mut vocabulary: impl FnMut(&str) -> Option<Vec<i64>>) -> Result<()> {
         let damaged = || Error::new(Kind::Corruption, "the model's vocabulary does not fit its header");
         for (place, column) in self.columns.iter_mut().enumerate() {
-            let Shape::Category { known, .. } = column.shape else { continue };
+            let (Shape::Category { known, .. } | Shape::Elements { known, .. }) = column.shape else { continue };
             let hashes =
                 if known == 0 { Vec::new() } else { vocabulary(&format!("vocabulary.{place}")).ok_or_else(damaged)? };
             column.vocabulary = hashes.iter().enumerate().map(|(at, hash)| (*hash as u64, at as u32)).collect();
@@ -296,10 +327,15 @@ impl FeatureSpec {
             Shape::Category { base, buckets, known, .. } => *base as usize + 1 + *buckets as usize + *known as usize,
             Shape::Time { base, .. } => *base as usize + 33,
             Shape::Words { base, buckets, .. } => *base as usize + *buckets as usize,
+            Shape::Elements { base, buckets, known, .. } => *base as usize + 1 + *buckets as usize + *known as usize,
+            Shape::Vector { base, .. } => *base as usize + 2,
         };
         let (places, dense) = self.places(column);
         let buckets_there = match column.shape {
-            Shape::Category { buckets, .. } | Shape::Words { buckets, .. } => buckets > 0,
+            Shape::Category { buckets, .. } | Shape::Words { buckets, .. } | Shape::Elements { buckets, .. } => {
+                buckets > 0
+            }
+            Shape::Vector { scale, .. } => scale.is_finite(),
             Shape::Number { bound, .. } => bound > 0.0,
             _ => true,
         };
@@ -307,7 +343,7 @@ impl FeatureSpec {
             && end <= self.table_rows
             && self.table_rows < u32::MAX as usize
             && places.iter().all(|place| *place < self.slots())
-            && dense.is_none_or(|place| place < self.dense_width)
+            && dense.end <= self.dense_width
             && column.commonest.iter().all(|id| (*id as usize) < self.table_rows.max(1))
     }
 }
@@ -321,6 +357,8 @@ impl Shape {
             Self::Category { base, buckets, known, .. } => (*base, 1 + buckets + known),
             Self::Time { base, .. } => (*base, 33),
             Self::Words { base, buckets, .. } => (*base, *buckets),
+            Self::Elements { base, buckets, known, .. } => (*base, 1 + buckets + known),
+            Self::Vector { base, .. } => (*base, 2),
         }
     }
 }
@@ -332,13 +370,14 @@ impl ColumnSpec {
         family == self.family
             || family == Family::Nothing
             || matches!(self.shape, Shape::Nothing)
+            || (self.family == Family::Json && family == Family::Text)
             || (matches!(self.shape, Shape::Number { .. })
                 && numbers.contains(&family)
                 && numbers.contains(&self.family))
     }
 
     fn must_take(&self, array: &ArrayRef) -> Result<()> {
-        let family = Family::of(array.data_type());
+        let family = Family::of_feature(array.data_type());
         if !family.is_some_and(|family| self.takes(family)) {
             fail!(
                 DatatypeMismatch,
@@ -397,6 +436,42 @@ impl ColumnSpec {
                 if let Some(to) = into.bags.get_mut(*bag) {
                     *to = filled;
                 }
+            }
+            Shape::Elements { bag, base, buckets, .. } => {
+                let mut filled = Bag { starts: vec![0], ids: Vec::new() };
+                element_hashes(&self.name, self.family, array, |hashes| {
+                    match hashes {
+                        Some(hashes) => filled.ids.extend(hashes.iter().map(|hash| base + self.place(*hash, *buckets))),
+                        None => filled.ids.push(*base),
+                    }
+                    filled.starts.push(filled.ids.len() as u32);
+                })?;
+                if let Some(to) = into.bags.get_mut(*bag) {
+                    *to = filled;
+                }
+            }
+            Shape::Vector { slot, base, dense, length, scale } => {
+                let mut row = 0;
+                let (rows_dense, rows_ids) = (into.dense_width, into.width);
+                vectors(&self.name, array, |vector| {
+                    if let Some(id) = into.ids.get_mut(row * rows_ids + slot) {
+                        *id = base + u32::from(vector.is_some());
+                    }
+                    let from = row * rows_dense + dense;
+                    row += 1;
+                    let Some(vector) = vector else { return Ok(()) };
+                    if vector.len() != *length {
+                        fail!(
+                            InvalidParameter,
+                            "column \"{}\" has a vector of {} numbers, and had {length} when the model was trained",
+                            self.name,
+                            vector.len()
+                        );
+                    }
+                    let to = into.dense.get_mut(from..from + length).unwrap_or_default();
+                    to.iter_mut().zip(vector).for_each(|(to, value)| *to = (value * scale).clamp(-10.0, 10.0));
+                    Ok(())
+                })?;
             }
         }
         Ok(())

@@ -53,7 +53,7 @@ impl Spread {
     /// The spread of what was gathered of a column; none of one without values.
     pub(super) fn of(gathered: &Gathered) -> Option<Self> {
         match gathered {
-            Gathered::Nothing => None,
+            Gathered::Nothing | Gathered::Elements(..) | Gathered::Vectors { .. } => None,
             Gathered::Time(hours) => Some(Self { cut: Cut::Hour, counts: hours.clone() }),
             Gathered::Numbers(sample) => {
                 let (edges, counts) = bins(sample);

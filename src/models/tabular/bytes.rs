@@ -19,7 +19,9 @@ use crate::models::features::FeatureSpec;
 use crate::models::weights::{pack_blocks, unpack};
 
 const MAGIC: &[u8; 8] = b"STWDTAB\0";
-const VERSION: u32 = 1;
+const VERSION_FIRST: u32 = 1;
+/// That of models with arrays, objects or vectors among their columns.
+const VERSION: u32 = 2;
 
 /// All but the weights and vocabularies.
 #[derive(Debug, Serialize, Deserialize)]
@@ -70,7 +72,8 @@ impl TabularModel {
             seen: self.facts.seen.clone(),
         };
         let mut body = self.body.clone();
-        pack_blocks(MAGIC, VERSION, &header, &body.blocks(), &self.spec.vocabularies())
+        let version = if self.spec.is_of_newer_form() { VERSION } else { VERSION_FIRST };
+        pack_blocks(MAGIC, version, &header, &body.blocks(), &self.spec.vocabularies())
     }
 
     /// Reads what [`to_bytes`](Self::to_bytes) wrote. Damaged bytes are [`Kind::Corruption`], those of a newer Steward

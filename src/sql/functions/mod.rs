@@ -14,6 +14,7 @@ mod domain;
 mod drift;
 mod enumeration;
 mod evaluate;
+mod id_vectors;
 mod lineage;
 mod lineage_events;
 mod linkage;
@@ -79,6 +80,10 @@ pub fn takes_row(name: &str) -> bool {
             | "quality_detail"
             | "predict_ctr"
             | "predict_ctr_detail"
+            | "predict_cvr"
+            | "predict_cvr_detail"
+            | "predict_ctcvr"
+            | "predict_ctcvr_detail"
             | "predict"
             | "predict_label"
             | "predict_proba"
@@ -124,6 +129,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
         .or_else(|| repair::scalar(name))
         .or_else(|| predict::scalar(name, context))
         .or_else(|| predict_ctr::scalar(name, context))
+        .or_else(|| id_vectors::scalar(name, context))
         .or_else(|| postgres::scalar(name))?;
     Some(Arc::new(function))
 }
@@ -170,6 +176,7 @@ pub fn reads_by_name(name: &str, context: &Arc<Context>) -> bool {
         || rules::scalar(name, context).is_some()
         || predict::scalar(name, context).is_some()
         || predict_ctr::scalar(name, context).is_some()
+        || id_vectors::scalar(name, context).is_some()
 }
 
 /// Where a call names the model that it asks.

@@ -91,7 +91,9 @@ pub fn from_objects(
                 match object.get(&input.name) {
                     None => Err(missing(reference, &input.name, what)),
                     Some(Value::Null) => Ok(None),
+                    Some(value) if input.type_name == "jsonb" => Ok(Some(value.to_string())),
                     Some(Value::String(text)) => Ok(Some(text.clone())),
+                    Some(Value::Array(items)) if input.type_name.ends_with("[]") => Ok(Some(array_literal(items))),
                     Some(other) => Ok(Some(other.to_string())),
                 }
             })
@@ -106,13 +108,28 @@ pub fn from_objects(
     crate::txn::batch(Arc::new(Schema::new(fields)), columns, objects.len())
 }
 
+/// An array of JSON as PostgreSQL writes one.
+fn array_literal(items: &[Value]) -> String {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    let items = items.iter().map(|item| match item {
+        Value::Null => "NULL".to_owned(),
+        Value::String(text) => quoted(text),
+        other => quoted(&other.to_string()),
+    });
+    format!("{{{}}}", items.collect::<Vec<_>>().join(","))
+}
+
 /// The type of a model's column as the catalogue has it.
-fn input_type(name: &str) -> SqlType {
+pub fn input_type(name: &str) -> SqlType {
     match name {
         "integer" => SqlType::Int8,
         "float8" => SqlType::Float8,
         "boolean" => SqlType::Bool,
         "timestamp" => SqlType::Timestamp,
+        "text[]" => SqlType::Array(Box::new(SqlType::Text)),
+        "bigint[]" => SqlType::Array(Box::new(SqlType::Int8)),
+        "real[]" => SqlType::Array(Box::new(SqlType::Float4)),
+        "jsonb" => SqlType::Jsonb,
         _ => SqlType::Text,
     }
 }

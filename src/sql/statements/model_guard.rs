@@ -18,6 +18,9 @@ const METRICS: &[(&str, &str, bool)] = &[
     ("log_loss", "logloss", false),
     ("logloss", "logloss", false),
     ("auc", "auc", true),
+    ("ctcvr_normalised_entropy", "ctcvr_normalised_entropy", false),
+    ("ctcvr_log_loss", "ctcvr_logloss", false),
+    ("ctcvr_auc", "ctcvr_auc", true),
     ("rmse", "rmse", false),
 ];
 

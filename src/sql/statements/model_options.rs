@@ -12,6 +12,7 @@ pub const MODEL_TYPE: &str = "model_type";
 /// Options of click models.
 const CTR: &[&str] = &[
     "label_col",
+    "conversion_col",
     "user_col",
     "item_col",
     "time_col",
@@ -61,6 +62,7 @@ pub fn recipe(options: &BTreeMap<String, String>) -> Result<Recipe> {
 fn set_ctr(ctr: &mut CtrOptions, name: &str, value: &str) -> Result<()> {
     match name {
         "label_col" => ctr.label_col = value.to_owned(),
+        "conversion_col" => ctr.conversion_col = Some(value.to_owned()),
         "user_col" => ctr.user_col = Some(value.to_owned()),
         "item_col" => ctr.item_col = Some(value.to_owned()),
         "time_col" => ctr.time_col = Some(value.to_owned()),

@@ -2,7 +2,7 @@
 
 use super::super::facts::Facts;
 use super::super::oids;
-use super::types;
+use super::types::{self, VECTOR};
 use crate::catalog::{self, Class, Object, ObjectId, Returns};
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -71,6 +71,10 @@ const STEWARD: &[Own] = &[
     ("match", RECORD, true, &[("left", TEXT), ("right", TEXT)]),
     ("model_metrics", RECORD, true, &[("model", TEXT)]),
     ("drift", RECORD, true, &[("model", TEXT)]),
+    ("predict_cvr", FLOAT8, false, &[("row", RECORD)]),
+    ("predict_ctcvr", FLOAT8, false, &[("row", RECORD)]),
+    ("user_vector", VECTOR, false, &[("model", TEXT), ("user", TEXT)]),
+    ("item_vector", VECTOR, false, &[("model", TEXT), ("item", TEXT)]),
 ];
 
 const INT4: u32 = 23;

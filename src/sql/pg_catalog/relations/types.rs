@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 /// The collation of a text that says nothing of it.
 pub const DEFAULT_COLLATION: u32 = 100;
 /// pgvector's type, which PostgreSQL numbers when it is made.
-const VECTOR: u32 = 16_100;
+pub const VECTOR: u32 = 16_100;
 /// The collation that compares bytes.
 pub const C_COLLATION: u32 = 950;
 
