@@ -42,6 +42,22 @@ pub struct Model {
     /// Tags of the model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<TagUse>,
+    /// How it learns by itself, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub online: Option<Online>,
+}
+
+/// How a model learns by itself: its training query is run over the rows that a table has gained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Online {
+    /// The table.
+    pub source: ObjectId,
+    /// So many new rows it waits for.
+    pub batch_rows: u64,
+    /// Its place among the rows of the table: those before it have been learnt.
+    pub place: u64,
+    /// Since when, in milliseconds since 1970.
+    pub since_ms: i64,
 }
 
 /// What is watched when a model is updated.

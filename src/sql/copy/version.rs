@@ -101,6 +101,7 @@ impl VersionIn {
                 guard: None,
                 updates: Vec::new(),
                 tags: Vec::new(),
+                online: None,
             };
             return Ok((self.context.database.manager.new_id(), model));
         };

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "the fields are the words of the grammar in docs/sql.md")]
 pub enum ModelWords {
-    /// `ALTER MODEL ... UPDATE AS query`
-    Update { name: String, query: Box<ast::Query> },
+    /// `ALTER MODEL ... UPDATE AS query`; without one from what its source has gained
+    Update { name: String, query: Option<Box<ast::Query>> },
     /// `ALTER MODEL ... SET OPTIONS (...)`
     SetOptions { name: String, options: BTreeMap<String, String> },
     /// `ALTER MODEL ... FREEZE`, or RESUME
@@ -21,9 +21,14 @@ pub enum ModelWords {
 pub fn alter(words: &mut Words, name: &str) -> Result<Option<ModelWords>> {
     let name = name.to_owned();
     if words.take(&["UPDATE"]) {
-        words.expect(&["AS"])?;
-        let mut query = words.parser.parse_query().map_err(Error::from)?;
-        super::read_back(&mut query)?;
+        let query = match words.take(&["AS"]) {
+            true => {
+                let mut query = words.parser.parse_query().map_err(Error::from)?;
+                super::read_back(&mut query)?;
+                Some(query)
+            }
+            false => None,
+        };
         return Ok(Some(ModelWords::Update { name, query }));
     }
     if words.take(&["SET", "OPTIONS"]) {
