@@ -100,7 +100,7 @@ async fn a_run_is_seen_and_stopped_by_who_may() {
     client
         .batch_execute(
             "CREATE TABLE done (n int); CREATE ROLE reader LOGIN PASSWORD 'lies mich';
-             CREATE JOB slow EVERY '1 second' AS INSERT INTO done SELECT 1 FROM pg_sleep(600)",
+             CREATE JOB slow EVERY '1 second' AS INSERT INTO done SELECT length(pg_sleep(600)::text)",
         )
         .await
         .unwrap();

@@ -17,4 +17,4 @@ mod task;
 pub use run::Jobs;
 pub use scheduler::Scheduler;
 pub use statements::{create_model_later, jobs, later_columns};
-pub use task::{Task, TaskKind, task_of, tasks};
+pub use task::{Task, TaskKind, tasks};

@@ -213,7 +213,9 @@ async fn work(session: &mut Session, task: &Task) -> Result<Done> {
     session.begin_implicit();
     let rows = match session.execute(&statement, Vec::new()).await {
         Ok(Outcome::Rows { stream, .. }) => {
-            let count = |rows: u64, batch: arrow::array::RecordBatch| async move { Ok(rows + batch.num_rows() as u64) };
+            let count = |rows: u64, batch: arrow::array::RecordBatch| async move {
+                Ok::<u64, Error>(rows + batch.num_rows() as u64)
+            };
             stream.map_err(Error::from).try_fold(0u64, count).await.map(Some)
         }
         Ok(Outcome::Command(tag)) => Ok(tag.rsplit(' ').next().and_then(|last| last.parse().ok())),
@@ -267,13 +269,14 @@ fn after(database: &Arc<Inner>, task: &Task, run: &JobRun) -> Result<()> {
         return Ok(());
     }
     let mut txn = database.manager.begin(false);
-    let Some(Object::Job(job)) = txn.snapshot().catalog.get(task.id).map(AsRef::as_ref) else { return Ok(()) };
+    let catalog = txn.snapshot().catalog.clone();
+    let Some(Object::Job(job)) = catalog.get(task.id).map(AsRef::as_ref) else { return Ok(()) };
     if job.once {
         txn.drop_object(task.id);
         database.commit_now(txn)?;
         return Ok(());
     }
-    let Some(now) = task_of(&txn.snapshot().catalog, task.id) else { return Ok(()) };
+    let Some(now) = task_of(&catalog, task.id) else { return Ok(()) };
     let (most, failures) = (now.failures_max(), now.failures(&database.manager.job_runs().of(task.id)));
     if run.state == RunState::Failed
         && run.trigger != Trigger::Execute
