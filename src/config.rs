@@ -41,6 +41,8 @@ pub const FORMAT_VERSION_REMOTES: u8 = 15;
 pub const FORMAT_VERSION_ERASURES: u8 = 16;
 /// The version of facts that a program must not read which knows no jobs: what runs by itself would stay undone, and nobody be told.
 pub const FORMAT_VERSION_JOBS: u8 = 17;
+/// Times that CHECK DRIFT was asked of a model, with what it found, that are kept.
+pub const MODEL_DRIFTS_KEPT: usize = 100;
 /// How often it is looked which jobs are due, in milliseconds.
 pub const JOBS_EVERY_MS: u64 = 200;
 /// Jobs that run at the same time; others wait.

@@ -49,7 +49,7 @@ pub use index::{IndexPart, Order, PlainIndex, UniqueIndex};
 pub use job::{Job, JobRun, RuleSchedule, RunState, Suspended, Timing, Trigger};
 pub use lineage::{Edge, Flow, FlowKind, Gone, Influence, LineageChange, Place, column_shown, dropped_column};
 pub use materialized::{Materialized, Origin};
-pub use model::{Model, ModelGuard, ModelUpdate, ModelVersion, OnGuard, Online};
+pub use model::{DriftCheck, Model, ModelGuard, ModelUpdate, ModelVersion, OnGuard, Online};
 pub use object::{
     Class, Column, ColumnClass, FIRST_USER_ID, Finding, Index, KeyConstraint, MaskingPolicy, Object, ObjectId, PUBLIC,
     Role, Schema, Secret, Source, Table, View, relation_key,

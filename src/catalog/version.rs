@@ -15,7 +15,7 @@ impl Object {
             Self::Job(_) => FORMAT_VERSION_JOBS,
             Self::QualityRule(rule) if rule.schedule.is_some() => FORMAT_VERSION_JOBS,
             Self::QualityRun(run) if run.partial => FORMAT_VERSION_JOBS,
-            Self::Model(model) if model.online.is_some() => FORMAT_VERSION_JOBS,
+            Self::Model(model) if model.online.is_some() || !model.drifts.is_empty() => FORMAT_VERSION_JOBS,
             Self::Erasure(_) => FORMAT_VERSION_ERASURES,
             // It would leave masks behind.
             Self::Tag(tag) if tag.propagate.is_some() => FORMAT_VERSION_ERASURES,

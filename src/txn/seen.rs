@@ -335,6 +335,7 @@ mod tests {
             updates: Vec::new(),
             tags: Vec::new(),
             online: Some(Online { source: TABLE, batch_rows: 1, place: behind.place, since_ms: 0 }),
+            drifts: Vec::new(),
         };
         txn.put_object(MODEL, Object::Model(model)).unwrap();
         manager.commit(txn).unwrap();

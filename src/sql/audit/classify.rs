@@ -1,6 +1,6 @@
 //! What a statement is to the audit log.
 
-use super::super::parser::{Body, ClassifyWords, JobWords, Operate, Own, Statement};
+use super::super::parser::{Body, ClassifyWords, JobWords, ModelWords, Operate, Own, Statement};
 use crate::catalog::AuditAction;
 use datafusion::sql::sqlparser::ast::{AlterTableOperation as To, Query, SetExpr, Statement as Sql};
 
@@ -32,6 +32,8 @@ fn of_own(own: &Own) -> Option<AuditAction> {
         | Own::CreateMaskingPolicy { .. }
         | Own::DropMaskingPolicy { .. } => AuditAction::Policy,
         Own::EraseClass { .. } => AuditAction::Erasure,
+        // It changes nothing that a model does.
+        Own::Model(ModelWords::CheckDrift { .. }) => return None,
         Own::CreateModel { .. } | Own::DeployModel { .. } | Own::Model(_) => AuditAction::Training,
         Own::RotateKey => AuditAction::Key,
         Own::CreateSource { .. }

@@ -102,6 +102,7 @@ impl VersionIn {
                 updates: Vec::new(),
                 tags: Vec::new(),
                 online: None,
+                drifts: Vec::new(),
             };
             return Ok((self.context.database.manager.new_id(), model));
         };

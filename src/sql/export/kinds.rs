@@ -125,6 +125,8 @@ fn kind(object: &Object) -> (usize, bool) {
                 updates,
                 tags,
                 online,
+                // CHECK DRIFT finds it again.
+                drifts: _not_drifts,
             } = model;
             // What is there when it is taken in counts as learnt.
             for Online { source: _, batch_rows: _, place: _not, since_ms: _not_either } in online {}

@@ -240,6 +240,9 @@ pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
     if let Some(kept) = kept::parse(words)? {
         return Ok(Some(Own::Kept(kept)));
     }
+    if let Some(words) = model::check(words)? {
+        return Ok(Some(Own::Model(words)));
+    }
     if let Some(rule) = rule::parse(words)? {
         return Ok(Some(Own::Rule(rule)));
     }

@@ -6,6 +6,7 @@ mod inventory;
 mod kept;
 mod keys;
 mod model;
+mod model_drift;
 mod model_guard;
 mod model_life;
 mod model_online;

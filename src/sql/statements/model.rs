@@ -126,6 +126,7 @@ pub async fn create_model(
             updates: Vec::new(),
             tags: Vec::new(),
             online: None,
+            drifts: Vec::new(),
         },
     };
     let mut noting = Noting::new(FlowKind::Train, id);

@@ -170,6 +170,7 @@ mod tests {
             updates: Vec::new(),
             tags: Vec::new(),
             online: None,
+            drifts: Vec::new(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! ALTER MODEL ... UPDATE, SET OPTIONS, FREEZE, RESUME: what becomes of a model after its training.
+//! ALTER MODEL ... UPDATE, SET OPTIONS, FREEZE, RESUME, CHECK DRIFT: what becomes of a model after its training.
 //!
 //! An update is one step: the deployed version predicts the new rows, which it has not seen, and those figures are kept (progressive
 //! validation); then a copy of it learns from them and becomes a version. A guard stands between the two.
@@ -14,7 +14,7 @@ use super::super::run;
 use super::super::session::{Outcome, Session};
 use super::model::{Teller, must_get};
 use super::model_guard::{Verdict, judge, set_options};
-use super::model_online;
+use super::{model_drift, model_online};
 use crate::catalog::{FlowKind, Model, ModelUpdate, ModelVersion, Object, OnGuard};
 use crate::error::{Error, Kind, Result};
 use crate::models::{Metric, Trained, Watch, gathered};
@@ -27,6 +27,10 @@ use std::time::Instant;
 /// Runs one of these statements.
 pub async fn model_life(session: &mut Session, words: ModelWords) -> Result<Outcome> {
     match words {
+        ModelWords::CheckDrift { name, on } => {
+            let anomalies = defining(session, async |ddl| model_drift::check(ddl, &name, on.as_ref()).await).await?;
+            return command(&format!("CHECK DRIFT {anomalies}"));
+        }
         ModelWords::Update { name, query } => {
             let query = query.map(|query| *query);
             let broken = defining(session, async |ddl| update(ddl, &name, query).await).await?;

@@ -58,6 +58,7 @@ const VIEWS: &[View] = &[
     View { name: "erasures", columns: erasures::erasure_columns, rows: erasures::erasures },
     View { name: "jobs", columns: jobs::job_columns, rows: jobs::jobs },
     View { name: "job_runs", columns: jobs::run_columns, rows: jobs::runs },
+    View { name: "drift", columns: models::drift_columns, rows: models::drift },
 ];
 
 fn find(name: &str) -> Option<&'static View> {
