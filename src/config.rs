@@ -39,8 +39,36 @@ pub const FORMAT_VERSION_REMOTES: u8 = 15;
 /// The version of facts that a program must not read which knows no certificates of erasures, and no tags that go with values: it would show
 /// a past that is erased, and leave masks behind.
 pub const FORMAT_VERSION_ERASURES: u8 = 16;
+/// The version of facts that a program must not read which knows no jobs: what runs by itself would stay undone, and nobody be told.
+pub const FORMAT_VERSION_JOBS: u8 = 17;
 /// The version of lineage that a program must not read which knows no flows into generated columns: it could not tell what made them.
 pub const FORMAT_VERSION_GENERATED: u8 = 19;
+/// The last version that this program reads.
+pub const FORMAT_VERSION_LATEST: u8 = FORMAT_VERSION_GENERATED;
+/// Times that CHECK DRIFT was asked of a model, with what it found, that are kept.
+pub const MODEL_DRIFTS_KEPT: usize = 100;
+/// How often it is looked which jobs are due, in milliseconds.
+pub const JOBS_EVERY_MS: u64 = 200;
+/// Jobs that run at the same time; others wait.
+pub const JOBS_AT_ONCE_MAX: usize = 4;
+/// Runs of a job that are kept.
+pub const JOB_RUNS_KEPT: usize = 100;
+/// Runs of jobs that are gone that are kept, of all such jobs together.
+pub const JOB_RUNS_GONE_KEPT: usize = 100;
+/// Milliseconds after the start of those who run jobs within which what was due before it is told as missed.
+pub const JOB_LATE_MS: i64 = 60_000;
+/// Bytes of a message that is kept of a run.
+pub const JOB_ERROR_BYTES: usize = 2000;
+/// Tables that a job watches at most.
+pub const JOB_TABLES_MAX: usize = 32;
+/// Failures in a row that suspend a job, unless `steward.job_failures_max` says otherwise.
+pub const JOB_FAILURES_DEFAULT: u64 = 10;
+/// The longest wait between a rule or model that fails and its next run beside its times.
+pub const JOB_RETRY_MS_MAX: i64 = 3_600_000;
+/// Milliseconds for which who takes a place among rows waits for commits that are on their way.
+pub const PUBLISH_PATIENCE_MS: u64 = 10_000;
+/// Numbers of the sessions of jobs begin here, above those of connections.
+pub const JOB_PID_FIRST: i32 = 1 << 30;
 /// Versions of models that are kept in memory, at which all are let go.
 pub const MODELS_IN_MEMORY: usize = 64;
 /// Updates of a model whose figures are kept.

@@ -15,6 +15,8 @@ mod charsets;
 mod errors;
 #[path = "wire/forms.rs"]
 mod forms;
+#[path = "wire/jobs.rs"]
+mod jobs;
 #[path = "wire/remote.rs"]
 mod remote;
 #[path = "wire/training.rs"]

@@ -8,6 +8,7 @@ mod audit;
 mod classifier;
 mod comment;
 mod constraint;
+mod cron;
 mod deferral;
 mod domain;
 mod enumeration;
@@ -17,6 +18,7 @@ mod function;
 mod giving;
 mod grant;
 mod index;
+mod job;
 mod lineage;
 mod materialized;
 mod model;
@@ -44,9 +46,10 @@ pub use function::{Argument, Function, Returns};
 pub use giving::{Right, Rights};
 pub use grant::{DefaultRights, DefaultsOf, Grant, Privilege};
 pub use index::{IndexPart, Order, PlainIndex, UniqueIndex};
+pub use job::{Job, JobRun, RuleSchedule, RunState, Suspended, Timing, Trigger};
 pub use lineage::{Edge, Flow, FlowKind, Gone, Influence, LineageChange, Place, column_shown, dropped_column};
 pub use materialized::{Materialized, Origin};
-pub use model::{Model, ModelGuard, ModelUpdate, ModelVersion, OnGuard};
+pub use model::{DriftCheck, Model, ModelGuard, ModelUpdate, ModelVersion, OnGuard, Online};
 pub use object::{
     Class, Column, ColumnClass, FIRST_USER_ID, Finding, Index, KeyConstraint, MaskingPolicy, Object, ObjectId, PUBLIC,
     Role, Schema, Secret, Source, Table, View, relation_key,
@@ -175,6 +178,8 @@ impl Catalog {
         finding, Finding, Finding;
         /// The classifier of this name.
         classifier, Classifier, Classifier;
+        /// The job of this name.
+        job, Job, Job;
     }
 
     /// All objects of a class in the order of their names.
@@ -314,6 +319,21 @@ impl Catalog {
             Object::QualityRun(run) => Some((id, run)),
             _ => None,
         })
+    }
+
+    /// What the rules of a relation gave last, each with the run that it is of: the last run in which all were asked, and what was
+    /// asked of some since.
+    pub fn last_results(&self, relation: ObjectId) -> Vec<(&QualityRun, &RuleResult)> {
+        let mut last: Vec<(&QualityRun, &RuleResult)> = Vec::new();
+        for (_, run) in self.runs_of(relation).rev() {
+            let new = run.results.iter().filter(|result| !last.iter().any(|(_, known)| known.rule == result.rule));
+            let new: Vec<_> = new.map(|result| (run, result)).collect();
+            last.extend(new);
+            if !run.partial {
+                break;
+            }
+        }
+        last
     }
 
     /// Objects of a class whose names begin with their relation.

@@ -1,9 +1,10 @@
 //! Models as facts: their versions, what watches them, how their updates went.
 
+use super::exact::Exact;
 use super::grant::Grant;
 use super::object::{ObjectId, is_zero};
 use super::tag::TagUse;
-use crate::config::MODEL_UPDATES_KEPT;
+use crate::config::{MODEL_DRIFTS_KEPT, MODEL_UPDATES_KEPT};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -42,6 +43,39 @@ pub struct Model {
     /// Tags of the model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<TagUse>,
+    /// How it learns by itself, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub online: Option<Online>,
+    /// What CHECK DRIFT found, oldest first: the newest ones only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drifts: Vec<DriftCheck>,
+}
+
+/// How far rows were from those of a training when CHECK DRIFT asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DriftCheck {
+    /// Milliseconds since 1970.
+    pub at_ms: i64,
+    /// The version whose training they were compared with.
+    pub version: u32,
+    /// The relation whose rows they were; none for those of the model's updates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serving: Option<String>,
+    /// Of each column: its name, the measure, the value, the threshold.
+    pub columns: Vec<(String, String, Exact, Exact)>,
+}
+
+/// How a model learns by itself: its training query is run over the rows that a table has gained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Online {
+    /// The table.
+    pub source: ObjectId,
+    /// So many new rows it waits for.
+    pub batch_rows: u64,
+    /// Its place among the rows of the table: those before it have been learnt.
+    pub place: u64,
+    /// Since when, in milliseconds since 1970.
+    pub since_ms: i64,
 }
 
 /// What is watched when a model is updated.
@@ -118,6 +152,13 @@ impl Model {
         self.updates.push(update);
         let more = self.updates.len().saturating_sub(MODEL_UPDATES_KEPT);
         self.updates.drain(..more);
+    }
+
+    /// Adds what CHECK DRIFT found; of much the oldest is forgotten.
+    pub fn note_drift(&mut self, check: DriftCheck) {
+        self.drifts.push(check);
+        let more = self.drifts.len().saturating_sub(MODEL_DRIFTS_KEPT);
+        self.drifts.drain(..more);
     }
 
     /// The options of a version, if they are known.

@@ -9,6 +9,7 @@ use super::erasure::Erasure;
 use super::function::Function;
 use super::grant::{DefaultRights, Grant};
 use super::index::{PlainIndex, UniqueIndex};
+use super::job::Job;
 use super::materialized::Materialized;
 use super::model::Model;
 use super::repairs::RepairsOf;
@@ -80,6 +81,8 @@ pub enum Object {
     Classifier(Classifier),
     /// A certificate of an erasure.
     Erasure(Erasure),
+    /// A statement that runs by itself.
+    Job(Job),
 }
 
 /// A namespace of relations.
@@ -598,6 +601,8 @@ pub enum Class {
     Classifier,
     /// Certificates of erasures, by their numbers.
     Erasure,
+    /// Jobs.
+    Job,
 }
 
 impl Object {
@@ -626,6 +631,7 @@ impl Object {
             Self::QualityRun(o) => (Class::QualityRun, o.key()),
             Self::Classifier(o) => (Class::Classifier, o.name.clone()),
             Self::Erasure(o) => (Class::Erasure, o.number.clone()),
+            Self::Job(o) => (Class::Job, o.name.clone()),
         }
     }
 
@@ -668,6 +674,7 @@ impl Object {
             Self::QualityRun(_) => "quality run",
             Self::Classifier(_) => "classifier",
             Self::Erasure(_) => "erasure",
+            Self::Job(_) => "job",
         }
     }
 }

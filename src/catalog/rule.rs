@@ -3,6 +3,7 @@
 //! A rule belongs to its relation, as a row policy does: names are unique within it, and it goes with it. A [`QualityRun`] is what
 //! CHECK QUALITY measured at one moment; the last ones of each relation are kept.
 
+use super::job::RuleSchedule;
 use super::object::{ObjectId, relation_key};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,9 @@ pub struct QualityRule {
     /// Nobody asks for it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
+    /// When it is asked by itself, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<RuleSchedule>,
 }
 
 /// What a rule asks.
@@ -172,6 +176,9 @@ pub struct QualityRun {
     pub at_ms: i64,
     /// The role that asked.
     pub actor: String,
+    /// Only some of the rules were asked: of the others what was measured before holds.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
     /// What each rule gave.
     pub results: Vec<RuleResult>,
 }

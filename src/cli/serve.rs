@@ -74,8 +74,10 @@ pub async fn until_asked_to_end(database: Database, listener: TcpListener, admis
         );
     }
     database.scrub_in_background()?;
+    let jobs = database.run_jobs();
     let trimming = tokio::spawn(memory::give_back());
     let ended = server::serve_as(Arc::new(database), listener, server::shutdown_signal(), admission).await;
+    jobs.stop().await;
     trimming.abort();
     ended
 }

@@ -81,8 +81,9 @@ impl Backend for Database {
         let address = Some(startup.peer.ip().to_canonical());
         session.set_connection(Connection {
             pid: startup.pid,
-            peer: startup.peer,
+            peer: Some(startup.peer),
             encryption: startup.encryption,
+            job: None,
             stop: Box::new(move |what| match what {
                 Stop::Statement => handle.cancel(),
                 Stop::Connection => handle.end(),

@@ -26,14 +26,16 @@ pub struct Activity {
     now: Mutex<Now>,
 }
 
-/// The connection that a session belongs to; a session of a program that embeds the database has none.
+/// The connection that a session belongs to, or the job; a session of a program that embeds the database has none.
 pub struct Connection {
     /// Its number.
     pub pid: i32,
-    /// Where the client is.
-    pub peer: SocketAddr,
+    /// Where the client is; a job has none.
+    pub peer: Option<SocketAddr>,
     /// How it is encrypted, if it is.
     pub encryption: Option<Encryption>,
+    /// What runs by itself, if that is what it is: `job nightly`.
+    pub job: Option<String>,
     /// Stops what it does, or the connection itself.
     pub stop: Box<dyn Fn(Stop) + Send + Sync>,
 }

@@ -5,6 +5,7 @@ use super::channels::Channels;
 use super::context::{Notice, NoticeSink};
 use super::erasure;
 use super::guarded;
+use super::jobs::Jobs;
 use super::logins::OnReload;
 use super::memory::{Memory, memory_default};
 use super::models::Models;
@@ -105,6 +106,8 @@ pub struct Inner {
     pub(super) statements: Statements,
     /// What goes on with erasures.
     pub(super) erasing: erasure::Erasing,
+    /// The jobs that run now.
+    pub(super) jobs: Jobs,
 }
 
 impl fmt::Debug for Inner {
@@ -175,6 +178,7 @@ impl Database {
             sessions: AtomicU64::new(1),
             statements: Statements::new()?,
             erasing: erasure::Erasing::default(),
+            jobs: Jobs::default(),
             _compactor: compactor,
             _auditor: auditor,
         };
@@ -213,10 +217,7 @@ impl Database {
     /// A session of a role.
     pub fn session_with_notices(&self, role: &str, notices: NoticeSink) -> Result<Session> {
         match self.0.manager.current().catalog.role(role) {
-            Some((id, _)) => {
-                let number = self.0.sessions.fetch_add(1, Ordering::Relaxed);
-                Ok(Session::new(self.0.clone(), id, number, notices))
-            }
+            Some((id, _)) => Ok(self.0.session_of(id, notices)),
             None => Err(Error::new(Kind::UndefinedObject, format!("role \"{role}\" does not exist"))),
         }
     }
@@ -342,6 +343,12 @@ fn remove_orphans(manager: &Manager) -> Result<()> {
 }
 
 impl Inner {
+    /// A session of a role.
+    pub(super) fn session_of(self: &Arc<Self>, role: ObjectId, notices: NoticeSink) -> Session {
+        let number = self.sessions.fetch_add(1, Ordering::Relaxed);
+        Session::new(self.clone(), role, number, notices)
+    }
+
     /// The engine as each statement gets it: for what asks for no time.
     pub(super) fn template(&self) -> &SessionState {
         &self.template

@@ -6,7 +6,7 @@ use super::parameters::{self, Parameters};
 use super::parser::{Body, Cursor, Own, Statement, fold, last};
 use super::planner::Planner;
 use super::session::Description;
-use super::{erasure, names, origins, pg_catalog, repair, semantics};
+use super::{erasure, jobs, names, origins, pg_catalog, repair, semantics, statements};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -38,6 +38,10 @@ pub fn describe(
             }
             Own::Forget(_) => {
                 let columns = Some(Arc::new(Schema::new(erasure::columns())));
+                Ok(Description { params: all_told(declared)?, columns })
+            }
+            Own::CreateModel { options, .. } if statements::wants_later(options) => {
+                let columns = Some(Arc::new(Schema::new(jobs::later_columns())));
                 Ok(Description { params: all_told(declared)?, columns })
             }
             _ => Ok(Description { params: all_told(declared)?, columns: None }),

@@ -6,6 +6,7 @@ use super::define;
 use super::dml::{self, Changed, Work};
 use super::erasure;
 use super::explaining;
+use super::jobs;
 use super::kept_plan::Planned;
 use super::lateral;
 use super::locking;
@@ -366,7 +367,11 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
             let count = defining(session, async |ddl| statements::inventory(ddl, inventory).await).await?;
             Ok(Outcome::Command(format!("INVENTORY {count}")))
         }
-        Own::CreateModel { name, or_replace, if_not_exists, options, query } => {
+        Own::CreateModel { name, or_replace, if_not_exists, mut options, query } => {
+            if statements::is_later(&mut options)? {
+                let how = (or_replace, if_not_exists);
+                return Box::pin(jobs::create_model_later(session, &name, how, options, *query)).await;
+            }
             let make = async |ddl: &mut Ddl<'_>| {
                 statements::create_model(ddl, &name, or_replace, if_not_exists, options, *query).await
             };
@@ -395,6 +400,7 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
         Own::Classify(classify) => statements::classify(session, classify).await,
         Own::Repair(repair) => statements::repair(session, repair).await,
         Own::Forget(words) => Box::pin(erasure::forget(session, words)).await,
+        Own::Job(words) => Box::pin(jobs::jobs(session, words)).await,
         Own::Kept(kept) => statements::keep(session, kept).await,
         Own::Upkeep(upkeep) => statements::upkeep(session, upkeep).await,
         Own::Operate(Operate::SetOwner { what, if_exists, name, role }) => {

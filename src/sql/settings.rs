@@ -139,6 +139,7 @@ const KNOWN: &[Known] = known! {
     "steward.check_definitions" "on" Check::Bool, false, "What is defined must work when it is made; off, for imports, a warning is enough.";
     "steward.device" "" Check::AtStart(device::name), false, "What models run on: cpu, or a CUDA device as cuda:0.";
     "steward.device_detail" "" Check::AtStart(device::told), false, "What models run on, in words, with the reason.";
+    "steward.job_failures_max" "10" Check::Number { max: 1_000_000 }, false, "Failures in a row after which a job is suspended; 0 for never. Kept with a job when it is made.";
     "steward.language" "en" Check::OneOf(&["en", "zh"]), false, "Language of labels: en or zh.";
     "steward.max_model_rows" "1000000" Check::Number { max: i64::MAX as u64 }, false, "Rows that model functions may see in one statement.";
     "synchronize_seqscans" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; a scan begins at the first row.";

@@ -1,6 +1,9 @@
 //! A commit on its way to the disk.
 
+use super::keys::KeyBytes;
+use super::locks::Moves;
 use super::manager::Manager;
+use super::seen::Followed;
 use super::snapshot::Snapshot;
 use super::transaction::Transaction;
 use crate::catalog::ObjectId;
@@ -11,6 +14,17 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+
+/// What a commit merged.
+#[derive(Default)]
+pub(super) struct Merged {
+    /// Where rows are now.
+    pub(super) rows: Moves,
+    /// The keys of the rows of new segments: table, constraint, segment, key of each row.
+    pub(super) keys: Vec<(ObjectId, String, u64, Vec<Option<KeyBytes>>)>,
+    /// Places that move along.
+    pub(super) seen: Followed,
+}
 
 impl Manager {
     /// Checks a transaction and hands it to the store: what others commit from now on is built on it. It is shown once it is durable,

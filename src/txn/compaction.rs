@@ -224,11 +224,14 @@ impl Manager {
         let mut batch = WriteBatch::default();
         self.keep_gone(table, &before, &rows)?;
         self.write_difference(&mut batch, table, &before, &rows)?;
+        let moves = moves_of(table, next.seq, &rewritten);
+        let seen = self.seen.followed(&moves, &mut batch)?;
         Arc::make_mut(&mut next.tables).insert(table, Arc::new(rows));
         self.put_state(&mut batch, next.seq)?;
         let ticket = self.store().engine().submit(batch)?;
         let next = Arc::new(next);
-        self.follow_rewritten(table, &next, &rewritten);
+        self.seen.follow(seen);
+        self.follow_rewritten(table, &next, &rewritten, moves);
         drop(one_at_a_time);
         self.store().engine().settle(ticket)?;
         self.publish(&latest, next)?;
@@ -236,7 +239,7 @@ impl Manager {
     }
 
     /// What is kept beside the checked state learns where the rows are now.
-    fn follow_rewritten(&self, table: ObjectId, next: &Arc<Snapshot>, rewritten: &Rewritten) {
+    fn follow_rewritten(&self, table: ObjectId, next: &Arc<Snapshot>, rewritten: &Rewritten, moves: Moves) {
         let rows = next.rows(table);
         rows.segments.iter().flat_map(|s| s.files()).for_each(|file| file.keep(true));
         let mut indexes = self.keys.lock();
@@ -252,22 +255,27 @@ impl Manager {
             true
         });
         indexes.shrink();
-        let gone = rewritten.sources.iter().map(|source| (source.id, vec![GONE; source.rows]));
-        let mut places: HashMap<u64, Vec<RowId>> = gone.collect();
-        for part in &rewritten.parts {
-            for (offset, origin) in part.origins.iter().enumerate() {
-                let (segment, old) = split_row_id(*origin);
-                if let Some(places) = places.get_mut(&segment) {
-                    places[old] = row_id(part.segment.id, offset);
-                }
-            }
-        }
-        let mut moves = Moves::default();
-        places.into_iter().for_each(|(segment, rows)| moves.put(next.seq, table, segment, rows));
         self.summaries.lock().remove(&table);
         self.checked.store(next.clone());
         self.locks.moved(moves);
     }
+}
+
+/// Where the rows of old segments are in the new ones.
+fn moves_of(table: ObjectId, seq: u64, rewritten: &Rewritten) -> Moves {
+    let gone = rewritten.sources.iter().map(|source| (source.id, vec![GONE; source.rows]));
+    let mut places: HashMap<u64, Vec<RowId>> = gone.collect();
+    for part in &rewritten.parts {
+        for (offset, origin) in part.origins.iter().enumerate() {
+            let (segment, old) = split_row_id(*origin);
+            if let Some(places) = places.get_mut(&segment) {
+                places[old] = row_id(part.segment.id, offset);
+            }
+        }
+    }
+    let mut moves = Moves::default();
+    places.into_iter().for_each(|(segment, rows)| moves.put(seq, table, segment, rows));
+    moves
 }
 
 fn unmergeable(error: &ArrowError) -> Error {

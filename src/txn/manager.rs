@@ -6,9 +6,10 @@
 
 use super::audit::Audit;
 use super::cache::ColumnCache;
-use super::committing::Committing;
+use super::committing::{Committing, Merged};
 use super::held::Held;
 use super::history::History;
+use super::job_runs::JobRuns;
 use super::key_indexes::KeyIndexes;
 use super::keys::{self, KeyBytes};
 use super::learnt::Learnt;
@@ -18,6 +19,7 @@ use super::manifest;
 use super::parts::{Cut, Part, Parts, cut};
 use super::past::PastStates;
 use super::plain_indexes::PlainIndexes;
+use super::seen::SeenRows;
 use super::segment::{self, FileRef, InlineRef, Location, Segment};
 use super::snapshot::{Snapshot, TableRows};
 use super::statistics::TableSummary;
@@ -68,6 +70,9 @@ pub struct Manager {
     /// States of the past that AS OF read.
     pub(super) past: PastStates,
     audit: Audit,
+    pub(super) job_runs: JobRuns,
+    /// Places among rows that move along with them.
+    pub(super) seen: SeenRows,
 }
 
 impl Manager {
@@ -96,8 +101,12 @@ impl Manager {
         let (catalog, tables) = (Arc::new(catalog), Arc::new(tables));
         let snapshot = Arc::new(Snapshot { seq, catalog, tables, lineage, pin });
         let audit = Audit::open(&store)?;
+        let job_runs = JobRuns::open(store.clone())?;
+        let seen = SeenRows::open(&store, &snapshot.catalog)?;
         Ok(Self {
             audit,
+            job_runs,
+            seen,
             store,
             current: ArcSwap::new(snapshot.clone()),
             checked: ArcSwap::new(snapshot),
@@ -378,6 +387,7 @@ impl Manager {
             next.lineage.write_difference(&latest.lineage, &mut batch)?;
             self.has_lineage.store(true, Ordering::Relaxed);
         }
+        moved.seen = self.seen.followed(&moved.rows, &mut batch)?;
         self.put_state(&mut batch, next.seq)?;
         if txn.only_takes_away() {
             batch.take_away();
@@ -546,6 +556,7 @@ impl Manager {
             }
         }
         indexes.shrink();
+        self.seen.follow(moved.seen);
         self.checked.store(next.clone());
         self.locks.moved(moved.rows);
     }
@@ -604,15 +615,6 @@ fn merging(segments: &[Arc<Segment>]) -> Option<fn(&Segment) -> bool> {
     let few: fn(&Segment) -> bool = |segment| segment.file().is_none() && segment.rows < FEW_ROWS;
     let count = |which: fn(&Segment) -> bool| segments.iter().filter(|segment| which(segment)).count();
     (count(small) > SMALL_SEGMENTS_MAX).then(|| if count(few) > SMALL_SEGMENTS_MAX / 2 { few } else { small })
-}
-
-/// What a commit merged.
-#[derive(Default)]
-struct Merged {
-    /// Where rows are now.
-    rows: Moves,
-    /// The keys of the rows of new segments: table, constraint, segment, key of each row.
-    keys: Vec<(ObjectId, String, u64, Vec<Option<KeyBytes>>)>,
 }
 
 /// Whether a table's key of this name is the same in two states.

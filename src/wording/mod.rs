@@ -3,6 +3,9 @@
 mod engine;
 pub mod hidden;
 pub mod missing;
+mod sqlstate;
+
+pub use sqlstate::sqlstate;
 
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind};

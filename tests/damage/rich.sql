@@ -162,6 +162,11 @@ CREATE QUALITY RULE by_parent ON ruled (price) METRIC functional_dependency (par
 CREATE QUALITY RULE shape ON ruled METRIC schema_drift;
 CREATE QUALITY RULE many ON over_it METRIC row_count EXPECTATION (VALUE > 0);
 ALTER QUALITY RULE many ON over_it DISABLE;
+ALTER QUALITY RULE shape ON ruled SET SCHEDULE '0 4 * * mon' TIME ZONE 'Asia/Shanghai';
+ALTER QUALITY RULE parent_there ON ruled SET SCHEDULE ON CHANGE;
+CREATE JOB "Odd job" SCHEDULE '0 3 * * *' ON CHANGE OF ruled, s1.kids TIME ZONE 'Asia/Shanghai' WITH (search_path = 's1, public') AS CHECK QUALITY public.ruled;
+CREATE JOB often EVERY '90 seconds' AS INSERT INTO ruled (id, "odd Name") SELECT max(id) + 1, 'it''s' FROM ruled;
+ALTER JOB often OWNER TO boss;
 INSERT INTO ruled VALUES (1, 1, 'B', 1), (2, -2, 'b', 2);
 CHECK QUALITY ruled;
 FORGET SUBJECT 'nobody at all' IN ruled."odd Name";

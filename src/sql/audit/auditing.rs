@@ -242,7 +242,7 @@ impl Session {
             login_name: catalog.role_name(self.login),
             role_name: catalog.role_name(self.role),
             pid: activity.connection().map(|connection| connection.pid),
-            client: activity.connection().map(|connection| connection.peer.ip().to_string()),
+            client: activity.connection().and_then(|of| of.job.clone().or(of.peer.map(|peer| peer.ip().to_string()))),
             statement: last.map(|last| self.database.statements.id(last.id)),
             command: last.map(|last| words(&last.text)).unwrap_or_default(),
             fingerprint: last.map(Last::fingerprint),

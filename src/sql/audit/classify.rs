@@ -1,6 +1,6 @@
 //! What a statement is to the audit log.
 
-use super::super::parser::{Body, ClassifyWords, Operate, Own, Statement};
+use super::super::parser::{Body, ClassifyWords, JobWords, ModelWords, Operate, Own, Statement};
 use crate::catalog::AuditAction;
 use datafusion::sql::sqlparser::ast::{AlterTableOperation as To, Query, SetExpr, Statement as Sql};
 
@@ -32,6 +32,8 @@ fn of_own(own: &Own) -> Option<AuditAction> {
         | Own::CreateMaskingPolicy { .. }
         | Own::DropMaskingPolicy { .. } => AuditAction::Policy,
         Own::EraseClass { .. } => AuditAction::Erasure,
+        // It changes nothing that a model does.
+        Own::Model(ModelWords::CheckDrift { .. }) => return None,
         Own::CreateModel { .. } | Own::DeployModel { .. } | Own::Model(_) => AuditAction::Training,
         Own::RotateKey => AuditAction::Key,
         Own::CreateSource { .. }
@@ -42,6 +44,7 @@ fn of_own(own: &Own) -> Option<AuditAction> {
         | Own::RenameModel { .. }
         | Own::DropModel { .. }
         | Own::Rule(_)
+        | Own::Job(JobWords::Create(_) | JobWords::Alter { .. } | JobWords::Drop { .. })
         | Own::Classify(_)
         | Own::Define(_)
         | Own::Kept(_)
@@ -50,6 +53,8 @@ fn of_own(own: &Own) -> Option<AuditAction> {
         Own::Repair(_) => return None,
         Own::Forget(words) if words.dry_run => return None,
         Own::Forget(_) => AuditAction::Erasure,
+        // What it runs is logged as what it is.
+        Own::Job(JobWords::Execute(_)) => AuditAction::System,
         Own::Operate(Operate::SetOwner { .. }) => AuditAction::Rights,
         // That one writes its own entry.
         Own::Operate(Operate::SetSystem { name, .. }) if name.starts_with("steward.audit") => return None,

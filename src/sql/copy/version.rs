@@ -101,6 +101,8 @@ impl VersionIn {
                 guard: None,
                 updates: Vec::new(),
                 tags: Vec::new(),
+                online: None,
+                drifts: Vec::new(),
             };
             return Ok((self.context.database.manager.new_id(), model));
         };

@@ -220,6 +220,7 @@ pub(super) fn owner(object: &Object) -> Option<ObjectId> {
         Object::Enum(o) => Some(o.owner),
         Object::Domain(o) => Some(o.owner),
         Object::Classifier(o) => Some(o.owner),
+        Object::Job(o) => Some(o.owner),
         Object::Index(_)
         | Object::PlainIndex(_)
         | Object::Comment(_)

@@ -80,6 +80,7 @@ fn owner_mut(object: &mut Object) -> Option<&mut ObjectId> {
         Object::Enum(o) => Some(&mut o.owner),
         Object::Domain(o) => Some(&mut o.owner),
         Object::Classifier(o) => Some(&mut o.owner),
+        Object::Job(o) => Some(&mut o.owner),
         _ => None,
     }
 }

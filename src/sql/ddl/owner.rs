@@ -30,6 +30,8 @@ pub enum Owned {
     MaskingPolicy,
     /// `CLASSIFIER`
     Classifier,
+    /// `JOB`
+    Job,
 }
 
 impl Owned {
@@ -46,6 +48,7 @@ impl Owned {
             Self::Model => "ALTER MODEL",
             Self::MaskingPolicy => "ALTER MASKING POLICY",
             Self::Classifier => "ALTER CLASSIFIER",
+            Self::Job => "ALTER JOB",
         }
     }
 }
@@ -73,6 +76,7 @@ pub fn set_owner(
         Owned::Model => (Class::Model, plain.clone()),
         Owned::MaskingPolicy => (Class::MaskingPolicy, plain.clone()),
         Owned::Classifier => (Class::Classifier, plain.clone()),
+        Owned::Job => (Class::Job, plain.clone()),
     };
     let missing = || match class {
         Class::Relation => super::super::tables::undefined(ddl.context, &schema, &plain),
@@ -103,6 +107,7 @@ pub fn set_owner(
         (Object::Model(o), Owned::Model) => &mut o.owner,
         (Object::MaskingPolicy(o), Owned::MaskingPolicy) => &mut o.owner,
         (Object::Classifier(o), Owned::Classifier) => &mut o.owner,
+        (Object::Job(o), Owned::Job) => &mut o.owner,
         _ => return Err(missing()),
     };
     ddl.context.must_own(*held, kind, &plain)?;

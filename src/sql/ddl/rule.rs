@@ -1,7 +1,9 @@
 //! CREATE, ALTER and DROP QUALITY RULE; what becomes of rules when their relations change.
 
 use super::super::functions;
-use super::super::parser::{self, NewRule, NewTest, RuleChange, RuleWords, Violation, fold, quoted, referred};
+use super::super::parser::{
+    self, NewRule, NewSchedule, NewTest, RuleChange, RuleWords, Violation, fold, quoted, referred,
+};
 use super::super::planner::{Planner, parse_expression};
 use super::super::quality::{Ruled, as_owner, must_be_of_kind, must_work, ruled};
 use super::super::semantics;
@@ -11,9 +13,10 @@ use super::generated::{named_in, with_column_renamed};
 use super::in_full::in_full;
 use super::policy::refuse_subqueries;
 use super::retype::changes_by_itself;
-use super::{Ddl, check_name, quarantine, skipping};
+use super::{Ddl, check_name, now_ms, quarantine, skipping};
 use crate::catalog::{
-    MetricTest, Object, ObjectId, OnViolation, QualityRule, Reference, RuleTest, Severity, SqlType, Table, is_temporary,
+    MetricTest, Object, ObjectId, OnViolation, QualityRule, Reference, RuleSchedule, RuleTest, Severity, SqlType,
+    Table, is_temporary,
 };
 use crate::error::{Error, Kind, Result};
 use crate::governance::quality::Dimension;
@@ -40,7 +43,7 @@ pub fn quality_rule(ddl: &mut Ddl<'_>, words: RuleWords) -> Result<()> {
         }
         RuleWords::Quarantine { quarantine, of } => quarantine::set(ddl, &quarantine, &of),
         RuleWords::Repairs { repairs, of, columns } => super::repairs::set(ddl, &repairs, &of, columns),
-        RuleWords::Check(_) => Err(Error::internal("CHECK QUALITY defines nothing")),
+        RuleWords::Check { .. } => Err(Error::internal("CHECK QUALITY defines nothing")),
     }
 }
 
@@ -107,7 +110,14 @@ fn find(ddl: &Ddl<'_>, name: &str, on: Option<&Relation>) -> Result<Option<(Obje
 fn alter(ddl: &mut Ddl<'_>, name: &str, on: Option<&Relation>, change: RuleChange) -> Result<()> {
     let Some((id, mut rule)) = find(ddl, name, on)? else { return Err(missing(name)) };
     match change {
-        RuleChange::Enable(enabled) => rule.disabled = !enabled,
+        RuleChange::Enable(enabled) => {
+            rule.disabled = !enabled;
+            // What came while nobody asked was not missed.
+            if let Some(schedule) = rule.schedule.as_mut().filter(|_| enabled) {
+                (schedule.since_ms, schedule.since_seq) = (now_ms(), ddl.txn.snapshot().seq);
+            }
+        }
+        RuleChange::Schedule(new) => rule.schedule = new.map(|new| schedule(ddl, rule.relation, new)).transpose()?,
         RuleChange::Rename(to) => {
             check_name(&to)?;
             rule.name = to;
@@ -170,6 +180,7 @@ fn create(ddl: &mut Ddl<'_>, new: NewRule) -> Result<()> {
         severity,
         on_violation: None,
         disabled: false,
+        schedule: new.schedule.map(|new| schedule(ddl, relation_id, new)).transpose()?,
     };
     if let (RuleTest::Metric(test), Some(_)) = (&rule.test, rule.threshold)
         && !Metric::from_name(&test.metric).is_some_and(Metric::tells_rows)
@@ -186,6 +197,28 @@ fn create(ddl: &mut Ddl<'_>, new: NewRule) -> Result<()> {
         quarantine::must_be_there(ddl, relation_id)?;
     }
     ddl.txn.put_object(id, Object::QualityRule(rule))
+}
+
+/// A schedule as it is kept.
+fn schedule(ddl: &Ddl<'_>, relation: ObjectId, new: NewSchedule) -> Result<RuleSchedule> {
+    let mut settings = ddl.context.settings.as_ref().clone();
+    let timing = match new {
+        NewSchedule::At(timing, zone) => {
+            if let Some(zone) = zone {
+                settings.set("timezone", &zone)?;
+            }
+            Some(timing)
+        }
+        NewSchedule::OnChange if ddl.txn.snapshot().catalog.table_by_id(relation).is_none() => {
+            return Err(Error::new(Kind::Unsupported, "SCHEDULE ON CHANGE of a rule on a view is not supported")
+                .with_hint(
+                    "CREATE JOB ... ON CHANGE OF table AS CHECK QUALITY view names the tables whose changes count.",
+                ));
+        }
+        NewSchedule::OnChange => None,
+    };
+    let zone = settings.get("timezone")?.to_owned();
+    Ok(RuleSchedule { timing, zone, since_ms: now_ms(), since_seq: ddl.txn.snapshot().seq })
 }
 
 fn ruled_owner(ddl: &Ddl<'_>, relation: ObjectId) -> Result<ObjectId> {

@@ -64,6 +64,8 @@ pub async fn forget(session: &mut Session, words: ForgetWords) -> Result<Outcome
     if !words.dry_run {
         session.auditing.affected = Some(rows);
         session.note_done("FORGET SUBJECT");
+        // What failed runs of jobs told may have values in it. Before the commit: the keys that sealed it go after.
+        session.database.manager.job_runs().forget_texts()?;
         session.commit_implicit().await?;
         let inner = session.database.clone();
         let cancel = session.cancel_handle();

@@ -3,9 +3,9 @@
 use super::super::context::Context;
 use super::super::model_card::Card;
 use super::super::tables::Damage;
-use super::script::{Script, Versions, ident};
+use super::script::{Script, Versions, ident, literal};
 use super::{Names, write_file};
-use crate::catalog::{Model, ModelGuard, ObjectId};
+use crate::catalog::{Model, ModelGuard, ObjectId, Online};
 use crate::error::{Kind, Result};
 use crate::models::to_safetensors;
 use crate::storage::FileId;
@@ -55,6 +55,15 @@ impl Script<'_> {
             _ = writeln!(
                 out,
                 "ALTER MODEL {name} SET OPTIONS (guard_metric = '{metric}', guard_drop = {drop}, on_guard = '{on_guard}');"
+            );
+        }
+        if let Some(Online { source, batch_rows, .. }) = &model.online
+            && let Some(table) = self.catalog().table_by_id(*source)
+        {
+            let source = literal(&format!("\"{}\".\"{}\"", table.schema, table.name));
+            _ = writeln!(
+                out,
+                "ALTER MODEL {name} SET OPTIONS (update_mode = 'online', source = {source}, batch_rows = {batch_rows});"
             );
         }
         if model.frozen {

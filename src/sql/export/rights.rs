@@ -2,8 +2,8 @@
 
 use super::script::{Script, ident, literal, relation};
 use crate::catalog::{
-    Class, Classifier, Grant, MaskingPolicy, Object, ObjectId, OnConflict, PUBLIC, Role, RowPolicy, Schema, Table, Tag,
-    TagSource, TagUse, TagVerdict,
+    Class, Classifier, Grant, Job, MaskingPolicy, Object, ObjectId, OnConflict, PUBLIC, Role, RowPolicy, Schema, Table,
+    Tag, TagSource, TagUse, TagVerdict, Timing,
 };
 use std::fmt::Write;
 
@@ -153,6 +153,28 @@ impl Script<'_> {
         _ = writeln!(out, "CREATE CLASSIFIER {name} {definition};");
     }
 
+    /// A job, which is suspended where it is taken in: nothing runs by itself before somebody has looked.
+    pub(super) fn job(&self, out: &mut String, job: &Job) {
+        let tables: Vec<String> = job
+            .on_change
+            .iter()
+            .filter_map(|table| self.catalog().table_by_id(*table))
+            .map(|table| relation(&table.schema, &table.name))
+            .collect();
+        if job.once || job.timing.is_none() && tables.is_empty() {
+            return;
+        }
+        let timing = job.timing.as_ref().map_or(String::new(), |timing| match timing {
+            Timing::Cron(text) => format!(" SCHEDULE {}", literal(text)),
+            every @ Timing::Every(_) => format!(" EVERY {}", literal(&every.to_string())),
+        });
+        let tables = if tables.is_empty() { String::new() } else { format!(" ON CHANGE OF {}", tables.join(", ")) };
+        let settings = job.settings.iter().map(|(name, value)| format!("\"{name}\" = {}", literal(value)));
+        let settings = settings.collect::<Vec<_>>().join(", ");
+        let (name, statement) = (ident(&job.name), &job.statement);
+        _ = writeln!(out, "CREATE JOB {name}{timing}{tables} WITH ({settings}) SUSPENDED AS {statement};");
+    }
+
     fn row_policy(&self, out: &mut String, table: &str, policy: &RowPolicy) {
         let kind = if policy.permissive { "PERMISSIVE" } else { "RESTRICTIVE" };
         let roles: Vec<_> = policy.roles.iter().map(|role| self.name_of(*role)).collect();
@@ -209,6 +231,7 @@ impl Script<'_> {
             Object::Enum(o) => ("TYPE", relation(&o.schema, &o.name), o.owner),
             Object::Domain(o) => ("DOMAIN", relation(&o.schema, &o.name), o.owner),
             Object::Classifier(o) => ("CLASSIFIER", ident(&o.name), o.owner),
+            Object::Job(o) if !o.once => ("JOB", ident(&o.name), o.owner),
             Object::Model(_)
             | Object::Sequence(_)
             | Object::PlainIndex(_)
@@ -221,6 +244,7 @@ impl Script<'_> {
             | Object::QualityRule(_)
             | Object::QualityRun(_)
             | Object::Erasure(_)
+            | Object::Job(_)
             | Object::ColumnClass(_) => return,
         };
         _ = writeln!(out, "ALTER {what} {name} OWNER TO {};", self.name_of(owner));

@@ -248,6 +248,11 @@ impl<'a> Script<'a> {
                 rules.into_iter().for_each(|rule| self.quality_rule(out, rule));
             }
         });
+        out += &all(&|out, _, object| {
+            if let Object::Job(job) = object {
+                self.job(out, job);
+            }
+        });
         out += &self.comments(&objects);
         out += &all(&|out, id, object| self.owner(out, id, object));
         // Last: what is made before is not to have them.
@@ -373,6 +378,7 @@ fn is_of_session(catalog: &Catalog, object: &Object) -> bool {
         | Object::MaskingPolicy(_)
         | Object::Classifier(_)
         | Object::Erasure(_)
+        | Object::Job(_)
         | Object::Model(_)
         | Object::Source(_)
         | Object::Finding(_) => false,

@@ -171,6 +171,7 @@ fn one(context: &Arc<Context>, metric: Metric, args: &[ArrayRef], data_type: &Da
         severity: Severity::Warn,
         on_violation: None,
         disabled: false,
+        schedule: None,
     };
     let handle = tokio::runtime::Handle::try_current().map_err(|_| Error::internal("a metric needs a runtime"))?;
     if handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::CurrentThread {

@@ -26,7 +26,7 @@ pub enum Operate {
     Scrub,
     /// `CHECKPOINT`
     Checkpoint,
-    /// `ALTER TABLE | VIEW | FUNCTION | SEQUENCE | SCHEMA | SOURCE | MODEL | MASKING POLICY | CLASSIFIER name
+    /// `ALTER TABLE | VIEW | FUNCTION | SEQUENCE | SCHEMA | SOURCE | MODEL | MASKING POLICY | CLASSIFIER | JOB name
     /// OWNER TO role`
     SetOwner {
         /// What it is.
@@ -86,7 +86,7 @@ fn folder(words: &mut Words) -> Result<(String, BTreeMap<String, String>)> {
 /// ALTER ... OWNER TO; for other forms of ALTER the words are given back.
 fn set_owner(words: &mut Words) -> Result<Option<Operate>> {
     let start = words.parser.index();
-    let kinds: [(&[&str], Owned); 10] = [
+    let kinds: [(&[&str], Owned); 11] = [
         (&["ALTER", "TABLE"], Owned::Table),
         (&["ALTER", "VIEW"], Owned::View),
         (&["ALTER", "SEQUENCE"], Owned::Sequence),
@@ -97,6 +97,7 @@ fn set_owner(words: &mut Words) -> Result<Option<Operate>> {
         (&["ALTER", "MODEL"], Owned::Model),
         (&["ALTER", "MASKING", "POLICY"], Owned::MaskingPolicy),
         (&["ALTER", "CLASSIFIER"], Owned::Classifier),
+        (&["ALTER", "JOB"], Owned::Job),
     ];
     let Some((_, what)) = kinds.into_iter().find(|(written, _)| words.take(written)) else { return Ok(None) };
     let if_exists = words.take(&["IF", "EXISTS"]);

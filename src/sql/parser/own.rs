@@ -7,6 +7,7 @@ use super::cursor::{self, Cursor};
 use super::define::{self, Define};
 use super::forget::{self, ForgetWords};
 use super::grant;
+use super::job::{self, JobWords};
 use super::kept::{self, Kept};
 use super::model::{self, ModelWords};
 use super::operate::{self, Operate};
@@ -118,6 +119,8 @@ pub enum Own {
     Repair(RepairWords),
     /// `FORGET SUBJECT`
     Forget(ForgetWords),
+    /// Jobs
+    Job(JobWords),
     /// `ALTER SYSTEM ROTATE ENCRYPTION KEY`
     RotateKey,
 }
@@ -225,6 +228,9 @@ pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
     if let Some(operate) = operate::parse(words)? {
         return Ok(Some(Own::Operate(operate)));
     }
+    if let Some(job) = job::parse(words, text)? {
+        return Ok(Some(Own::Job(job)));
+    }
     if let Some(cursor) = cursor::parse(words)? {
         return Ok(Some(Own::Cursor(cursor)));
     }
@@ -233,6 +239,9 @@ pub fn parse(words: &mut Words, text: &str) -> Result<Option<Own>> {
     }
     if let Some(kept) = kept::parse(words)? {
         return Ok(Some(Own::Kept(kept)));
+    }
+    if let Some(words) = model::check(words)? {
+        return Ok(Some(Own::Model(words)));
     }
     if let Some(rule) = rule::parse(words)? {
         return Ok(Some(Own::Rule(rule)));

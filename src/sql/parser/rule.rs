@@ -2,6 +2,7 @@
 
 use super::own::Relation;
 use super::words::{Words, fold, quoted};
+use crate::catalog::Timing;
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::tokenizer::Token;
@@ -30,7 +31,12 @@ pub enum RuleWords {
         if_exists: bool,
     },
     /// `CHECK QUALITY`
-    Check(Relation),
+    Check {
+        /// The relation.
+        on: Relation,
+        /// `USING RULES`; all if none are named.
+        rules: Vec<String>,
+    },
     /// `ALTER TABLE ... SET QUARANTINE OF table`
     Quarantine {
         /// Where rows are put aside.
@@ -56,7 +62,7 @@ impl RuleWords {
             Self::Create(_) => "CREATE QUALITY RULE",
             Self::Alter { .. } => "ALTER QUALITY RULE",
             Self::Drop { .. } => "DROP QUALITY RULE",
-            Self::Check(_) => "CHECK QUALITY",
+            Self::Check { .. } => "CHECK QUALITY",
             Self::Quarantine { .. } | Self::Repairs { .. } => "ALTER TABLE",
         }
     }
@@ -85,6 +91,17 @@ pub struct NewRule {
     pub severity: Option<String>,
     /// `ON VIOLATION`
     pub on_violation: Option<Violation>,
+    /// `SCHEDULE`
+    pub schedule: Option<NewSchedule>,
+}
+
+/// When a rule is asked by itself, as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NewSchedule {
+    /// At times, by the clocks of a zone if one is named.
+    At(Timing, Option<String>),
+    /// `ON CHANGE`
+    OnChange,
 }
 
 /// What a rule asks, as it is written.
@@ -118,13 +135,22 @@ pub enum RuleChange {
     Enable(bool),
     /// `RENAME TO`
     Rename(String),
+    /// `SET SCHEDULE`; none means `DROP SCHEDULE`
+    Schedule(Option<NewSchedule>),
 }
 
 /// Reads a statement about rules, or nothing if it is none.
 pub fn parse(words: &mut Words) -> Result<Option<RuleWords>> {
     if words.take(&["CHECK", "QUALITY"]) {
         words.take(&["TABLE"]);
-        return Ok(Some(RuleWords::Check(words.relation()?)));
+        let on = words.relation()?;
+        let mut rules = Vec::new();
+        if words.take(&["USING", "RULES"]) {
+            words.expect_token(&Token::LParen)?;
+            rules = words.names()?;
+            words.expect_token(&Token::RParen)?;
+        }
+        return Ok(Some(RuleWords::Check { on, rules }));
     }
     let or_replace = words.take(&["CREATE", "OR", "REPLACE", "QUALITY", "RULE"]);
     if or_replace || words.take(&["CREATE", "QUALITY", "RULE"]) {
@@ -145,7 +171,9 @@ pub fn parse(words: &mut Words) -> Result<Option<RuleWords>> {
             () if words.take(&["ENABLE"]) => RuleChange::Enable(true),
             () if words.take(&["DISABLE"]) => RuleChange::Enable(false),
             () if words.take(&["RENAME", "TO"]) => RuleChange::Rename(words.name()?),
-            () => return Err(words.unexpected("ENABLE, DISABLE or RENAME TO")),
+            () if words.take(&["SET", "SCHEDULE"]) => RuleChange::Schedule(Some(schedule(words)?)),
+            () if words.take(&["DROP", "SCHEDULE"]) => RuleChange::Schedule(None),
+            () => return Err(words.unexpected("ENABLE, DISABLE, SET SCHEDULE, DROP SCHEDULE or RENAME TO")),
         };
         return Ok(Some(RuleWords::Alter { name, on, change }));
     }
@@ -181,6 +209,7 @@ fn create(words: &mut Words, or_replace: bool) -> Result<RuleWords> {
         threshold: None,
         severity: None,
         on_violation: None,
+        schedule: None,
     };
     loop {
         let twice = |is_there: bool, what: &str| match is_there {
@@ -200,12 +229,22 @@ fn create(words: &mut Words, or_replace: bool) -> Result<RuleWords> {
             twice(rule.on_violation.is_some(), "ON VIOLATION")?;
             rule.on_violation = Some(violation(words)?);
         } else if words.take(&["SCHEDULE"]) {
-            return Err(Error::new(Kind::Unsupported, "SCHEDULE of a quality rule is not supported")
-                .with_hint("Have a scheduler run CHECK QUALITY, or ask rows as they are written with ON VIOLATION."));
+            twice(rule.schedule.is_some(), "SCHEDULE")?;
+            rule.schedule = Some(schedule(words)?);
         } else {
             return Ok(RuleWords::Create(Box::new(rule)));
         }
     }
+}
+
+/// `'0 3 * * *'`, `'60 min'`, `ON CHANGE`; with TIME ZONE behind the times.
+fn schedule(words: &mut Words) -> Result<NewSchedule> {
+    if words.take(&["ON", "CHANGE"]) {
+        return Ok(NewSchedule::OnChange);
+    }
+    let (timing, zone) = Timing::parse(&words.string()?)?;
+    let zone = if words.take(&["TIME", "ZONE"]) { Some(words.value()?) } else { zone };
+    Ok(NewSchedule::At(timing, zone))
 }
 
 fn threshold(text: &str) -> Result<f64> {

@@ -17,5 +17,5 @@ pub use ask::{column as column_name, holds, read_by};
 pub use failures::{columns as failure_columns, failures, named_by, readable, row_key};
 pub use measure::{dimension_of, measure, must_work, results, threshold};
 pub use relation::{Ruled, as_owner, must_be_of_kind, of_asset, ruled};
-pub use shown::{Sight, asset_of, definition, quality_of, seen_results};
+pub use shown::{Sight, asset_of, definition, quality_of, schedule_words, seen_results};
 pub use suggest::{columns as suggestion_columns, suggestions};

@@ -8,7 +8,7 @@ use super::super::parser::full_name;
 use super::super::tables;
 use super::ask::column;
 use super::measure::is_error;
-use crate::catalog::{Catalog, Finding, Object, ObjectId, QualityRule, QualityRun, RuleResult, RuleTest};
+use crate::catalog::{Catalog, Finding, Object, ObjectId, QualityRule, QualityRun, RuleResult, RuleSchedule, RuleTest};
 use crate::governance::quality::Dimension;
 use crate::governance::rules::{Judgement, Metric, Value, Weighed, weighed};
 use serde_json::json;
@@ -100,9 +100,12 @@ pub fn seen_results(context: &Context, id: ObjectId, last: bool) -> Vec<serde_js
     let catalog = &context.snapshot.catalog;
     let Some(sight) = Sight::of(context, id) else { return Vec::new() };
     let Some(asset) = asset_of(catalog, id) else { return Vec::new() };
-    let runs = catalog.runs_of(id).rev().take(if last { 1 } else { usize::MAX });
+    if last {
+        let results = catalog.last_results(id).into_iter();
+        return results.map(|(run, result)| fact(&asset, run, result, &sight)).collect();
+    }
     let mut facts = Vec::new();
-    for (_, run) in runs {
+    for (_, run) in catalog.runs_of(id).rev() {
         facts.extend(run.results.iter().map(|result| fact(&asset, run, result, &sight)));
     }
     facts
@@ -116,15 +119,15 @@ pub fn quality_of(
     relation: Option<ObjectId>,
     of_column: Option<&str>,
 ) -> Option<f64> {
-    let run = relation.and_then(|id| catalog.runs_of(id).next_back()).map(|(_, run)| run);
-    let results = run.map_or(&[][..], |run| &run.results);
+    let results = relation.map_or_else(Vec::new, |id| catalog.last_results(id));
     let is_meant = |columns: &[String]| of_column.is_none_or(|wanted| columns.iter().any(|column| column == wanted));
-    let rules = results.iter().filter(|result| is_meant(&result.columns)).filter_map(|result| {
-        let share = result.failed_rows.filter(|_| result.total_rows > 0);
-        let share = share.map(|failed| result.total_rows.saturating_sub(failed) as f64 / result.total_rows as f64);
-        let judgement = Judgement { value: result.value, passed: result.passed, share };
-        Weighed::rule(Dimension::from_name(&result.dimension)?, &judgement, is_error(result.severity))
-    });
+    let rules =
+        results.iter().map(|(_, result)| *result).filter(|result| is_meant(&result.columns)).filter_map(|result| {
+            let share = result.failed_rows.filter(|_| result.total_rows > 0);
+            let share = share.map(|failed| result.total_rows.saturating_sub(failed) as f64 / result.total_rows as f64);
+            let judgement = Judgement { value: result.value, passed: result.passed, share };
+            Weighed::rule(Dimension::from_name(&result.dimension)?, &judgement, is_error(result.severity))
+        });
     let rules: Vec<Weighed> = rules.collect();
     // Without rules the inventory's own score stands as it is.
     if rules.is_empty() {
@@ -145,6 +148,14 @@ pub fn quality_of(
         Some(Weighed { dimension, value: facts["value"].as_f64()?, weight: 1.0 })
     });
     weighed(&found.chain(rules).collect::<Vec<_>>())
+}
+
+/// When a rule is asked by itself, in words.
+pub fn schedule_words(schedule: &RuleSchedule) -> String {
+    match &schedule.timing {
+        Some(timing) => format!("{timing} {}", schedule.zone),
+        None => "ON CHANGE".to_owned(),
+    }
 }
 
 /// A rule as the statement that makes it, without its end.
@@ -182,6 +193,13 @@ pub fn definition(rule: &QualityRule, catalog: &Catalog) -> String {
     match &rule.on_violation {
         Some(crate::catalog::OnViolation::Repair(value)) => text += &format!(" ON VIOLATION REPAIR USING ({value})"),
         Some(what) => text += &format!(" ON VIOLATION {}", what.words()),
+        None => {}
+    }
+    match &rule.schedule {
+        Some(RuleSchedule { timing: Some(timing), zone, .. }) => {
+            text += &format!(" SCHEDULE '{timing}' TIME ZONE '{}'", zone.replace('\'', "''"));
+        }
+        Some(RuleSchedule { timing: None, .. }) => text += " SCHEDULE ON CHANGE",
         None => {}
     }
     text

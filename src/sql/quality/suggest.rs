@@ -254,5 +254,6 @@ fn rule_of(context: &Context, relation: &Ruled, candidate: &Candidate) -> Result
         severity: Severity::Warn,
         on_violation: None,
         disabled: false,
+        schedule: None,
     }))
 }

@@ -6,6 +6,8 @@ use super::super::lineage::{Noting, derived, tags};
 use super::super::planner::Planner;
 use super::super::query_rows::QueryRows;
 use super::super::run;
+use super::super::run::blocking;
+use super::model_online;
 use super::model_options::{MODEL_TYPE, recipe};
 use crate::catalog::{FlowKind, Model, ModelVersion, Object, ObjectId, TagSource, TagUse};
 use crate::config::MODEL_TRAIN_ROWS_FEW;
@@ -42,6 +44,10 @@ pub async fn create_model(
         }
         None => {}
     }
+    let mut options = options;
+    let said = model_online::Said::take(&mut options)?;
+    let now = there.as_ref().and_then(|(_, model)| model.online.clone());
+    let source = said.source(ddl, now.as_ref())?;
     let recipe = recipe(&options)?;
     if let (Some((_, model)), Some(asked)) = (&there, options.get(MODEL_TYPE))
         && model.model_type != *asked
@@ -54,9 +60,19 @@ pub async fn create_model(
     qualify(&mut query, ddl.context);
     let text = query.to_string();
     let started = Instant::now();
-    let plan = Planner::new(ddl.context, ddl.state).relation_of(query, &[])?;
+    let (looking, online) = match source {
+        Some(source) => {
+            model_online::must_read(ddl.context, &query, source, name)?;
+            let manager = ddl.context.database.manager.clone();
+            let behind = blocking(|| manager.take_place(ddl.txn, None, source))?;
+            // What it learns from now is what is before that place.
+            (ddl.looking(), Some(said.online(source, behind.place, now.as_ref())))
+        }
+        None => (ddl.context.clone(), None),
+    };
+    let plan = Planner::new(&looking, ddl.state).relation_of(query, &[])?;
     let (from, columns) = (derived(&plan), plan.schema().clone());
-    let mut rows = QueryRows::new(ddl.context, run::in_order(ddl.state), plan)?;
+    let mut rows = QueryRows::new(&looking, run::in_order(ddl.state), plan)?;
     ddl.context.notice(format!("model \"{name}\": training {}", recipe.word()));
     let context = ddl.context.clone();
     let label = name.to_owned();
@@ -71,6 +87,9 @@ pub async fn create_model(
         recipe.train(&mut rows, &mut Watch { progress: &mut progress, cancel: &cancel, told: &mut told })
     });
     let trained = trained.await.map_err(|e| Error::internal(format!("training stopped: {e}")))??;
+    if online.is_some() {
+        trained.must_take_steps()?;
+    }
     let model_type = trained.model_type().to_owned();
     let bytes = trained.to_bytes()?;
     let id = there.as_ref().map_or_else(|| ddl.new_id(), |(id, _)| *id);
@@ -106,6 +125,8 @@ pub async fn create_model(
             guard: None,
             updates: Vec::new(),
             tags: Vec::new(),
+            online: None,
+            drifts: Vec::new(),
         },
     };
     let mut noting = Noting::new(FlowKind::Train, id);
@@ -129,6 +150,7 @@ pub async fn create_model(
     model.options = options;
     model.model_type = model_type;
     model.trained_on = trained_on;
+    model.online = online;
     ddl.txn.put_object(id, Object::Model(model))?;
     noting.note(ddl.context, ddl.txn);
     ddl.context.notice(format!("model \"{name}\": version {number} is deployed"));

@@ -10,8 +10,6 @@ use std::collections::BTreeMap;
 const DROP: f64 = 0.05;
 /// Options of a guard.
 const OPTIONS: &[&str] = &["guard_metric", "guard_drop", "on_guard"];
-/// Options of updates that run by themselves.
-const ONLINE: &[&str] = &["source", "batch_rows"];
 /// Metrics that can be guarded: their names, those that EVALUATE has for them, and whether more is better.
 const METRICS: &[(&str, &str, bool)] = &[
     ("normalised_entropy", "normalised_entropy", false),
@@ -29,20 +27,15 @@ pub fn set_options(model: &mut Model, options: &BTreeMap<String, String>) -> Res
     let bad = |name: &str, value: &str, hint: String| {
         Error::new(Kind::InvalidParameter, format!("option {name} cannot be \"{value}\"")).with_hint(hint)
     };
-    for (name, value) in options {
+    for name in options.keys() {
         match name.as_str() {
-            "update_mode" if value == "manual" => {}
-            "update_mode" if value != "online" => return Err(bad(name, value, "Available values: manual.".to_owned())),
-            name if name == "update_mode" || ONLINE.contains(&name) => {
-                return Err(Error::new(Kind::Unsupported, "updates that run by themselves are not supported")
-                    .with_hint("Run ALTER MODEL ... UPDATE AS SELECT ... when there are new rows."));
-            }
             name if OPTIONS.contains(&name) => {}
             name => {
                 return Err(Error::new(Kind::InvalidParameter, format!("option \"{name}\" of a model cannot be set"))
                     .with_hint(format!(
-                        "Available options: {}. Options of the training are those of CREATE OR REPLACE MODEL.",
-                        OPTIONS.join(", ")
+                        "Available options: {}, {}. Options of the training are those of CREATE OR REPLACE MODEL.",
+                        OPTIONS.join(", "),
+                        super::model_online::OPTIONS.join(", ")
                     )));
             }
         }
@@ -179,6 +172,8 @@ mod tests {
             guard: None,
             updates: Vec::new(),
             tags: Vec::new(),
+            online: None,
+            drifts: Vec::new(),
         }
     }
 
@@ -200,9 +195,8 @@ mod tests {
         assert_eq!(refused(&mut model, &[("guard_drop", "0.1")]).0, Kind::InvalidParameter);
         let (kind, hint) = refused(&mut model, &[("guard_metric", "normalised_entropy")]);
         assert_eq!((kind, hint.as_str()), (Kind::InvalidParameter, "Available values: log_loss, auc, none."));
-        assert_eq!(refused(&mut model, &[("update_mode", "online"), ("source", "t")]).0, Kind::Unsupported);
         assert_eq!(refused(&mut model, &[("learn_rate", "1")]).0, Kind::InvalidParameter);
-        assert!(set(&mut model, &[("guard_metric", "log_loss"), ("update_mode", "manual")]).is_ok());
+        assert!(set(&mut model, &[("guard_metric", "log_loss")]).is_ok());
         assert!(set(&mut model, &[("on_guard", "rollback"), ("guard_drop", "0.2")]).is_ok());
         let kept = ModelGuard { metric: "logloss".to_owned(), drop: 0.2, on_guard: OnGuard::Rollback };
         assert_eq!(model.guard.as_ref(), Some(&kept));

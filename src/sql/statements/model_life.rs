@@ -1,4 +1,4 @@
-//! ALTER MODEL ... UPDATE, SET OPTIONS, FREEZE, RESUME: what becomes of a model after its training.
+//! ALTER MODEL ... UPDATE, SET OPTIONS, FREEZE, RESUME, CHECK DRIFT: what becomes of a model after its training.
 //!
 //! An update is one step: the deployed version predicts the new rows, which it has not seen, and those figures are kept (progressive
 //! validation); then a copy of it learns from them and becomes a version. A guard stands between the two.
@@ -14,6 +14,7 @@ use super::super::run;
 use super::super::session::{Outcome, Session};
 use super::model::{Teller, must_get};
 use super::model_guard::{Verdict, judge, set_options};
+use super::{model_drift, model_online};
 use crate::catalog::{FlowKind, Model, ModelUpdate, ModelVersion, Object, OnGuard};
 use crate::error::{Error, Kind, Result};
 use crate::models::{Metric, Trained, Watch, gathered};
@@ -26,8 +27,13 @@ use std::time::Instant;
 /// Runs one of these statements.
 pub async fn model_life(session: &mut Session, words: ModelWords) -> Result<Outcome> {
     match words {
+        ModelWords::CheckDrift { name, on } => {
+            let anomalies = defining(session, async |ddl| model_drift::check(ddl, &name, on.as_ref()).await).await?;
+            return command(&format!("CHECK DRIFT {anomalies}"));
+        }
         ModelWords::Update { name, query } => {
-            let broken = defining(session, async |ddl| update(ddl, &name, *query).await).await?;
+            let query = query.map(|query| *query);
+            let broken = defining(session, async |ddl| update(ddl, &name, query).await).await?;
             if let Some(broken) = broken {
                 session.note_guard(&format!("guard of model {name}: {broken}"));
             }
@@ -37,6 +43,9 @@ pub async fn model_life(session: &mut Session, words: ModelWords) -> Result<Outc
                 ddl.txn.must_write("ALTER MODEL")?;
                 let (id, mut model) = must_get(ddl, &name)?;
                 deployed(ddl, &model)?.1.must_take_steps()?;
+                let mut options = options;
+                let said = model_online::Said::take(&mut options)?;
+                model_online::set(ddl, &mut model, &said)?;
                 set_options(&mut model, &options)?;
                 ddl.txn.put_object(id, Object::Model(model))
             })
@@ -69,10 +78,13 @@ enum Came {
     Broken(Vec<Metric>, String),
     /// A model one step on; a notice, if the guard could not be asked.
     Learnt(Box<Trained>, Option<String>),
+    /// There were none.
+    Nothing,
 }
 
-/// Runs ALTER MODEL ... UPDATE AS; gives how the guard was broken, if it was.
-async fn update(ddl: &mut Ddl<'_>, name: &str, mut query: ast::Query) -> Result<Option<String>> {
+/// Runs ALTER MODEL ... UPDATE with the rows of a query, or with those that its source has gained; gives how the guard was broken, if it
+/// was.
+async fn update(ddl: &mut Ddl<'_>, name: &str, query: Option<ast::Query>) -> Result<Option<String>> {
     ddl.txn.must_write("ALTER MODEL")?;
     let (id, mut model) = must_get(ddl, name)?;
     if model.frozen {
@@ -83,19 +95,39 @@ async fn update(ddl: &mut Ddl<'_>, name: &str, mut query: ast::Query) -> Result<
     locking::object(ddl.context, ddl.txn, id, Mode::Update).await?;
     let (base, trained) = deployed(ddl, &model)?;
     trained.must_take_steps()?;
-    qualify(&mut query, ddl.context);
+    let (looking, query, online) = match query {
+        Some(mut query) => {
+            qualify(&mut query, ddl.context);
+            (ddl.context.clone(), query, None)
+        }
+        None => {
+            let new = model_online::gained(ddl, &model)?;
+            if new.rows == 0 {
+                ddl.context.notice(format!("model \"{name}\": its source has no new rows"));
+                if new.is_rewritten {
+                    model_online::passed(ddl, id, model, new.online)?;
+                }
+                return Ok(None);
+            }
+            (new.context, new.query, Some(new.online))
+        }
+    };
     let text = query.to_string();
     let started = Instant::now();
-    let plan = Planner::new(ddl.context, ddl.state).relation_of(query, &[])?;
+    let plan = Planner::new(&looking, ddl.state).relation_of(query, &[])?;
     let (from, columns) = (derived(&plan), plan.schema().clone());
-    let mut rows = QueryRows::new(ddl.context, run::in_order(ddl.state), plan)?;
+    let mut rows = QueryRows::new(&looking, run::in_order(ddl.state), plan)?;
     ddl.context.notice(format!("model \"{name}\": updating version {}", base.number));
     let (context, label, judged_as) = (ddl.context.clone(), name.to_owned(), model.clone());
+    let from_source = online.is_some();
     let came = tokio::task::spawn_blocking(move || -> Result<Came> {
         let mut teller = Teller::new(&context, &label, false);
         let cancel = || context.cancel.check();
         let batches = gathered(&mut rows)?;
         cancel()?;
+        if from_source && batches.iter().all(|batch| batch.num_rows() == 0) {
+            return Ok(Came::Nothing);
+        }
         let judged = trained.progressive(&batches)?;
         let unasked = match judge(&judged_as, &judged) {
             Verdict::Broken(how) => return Ok(Came::Broken(judged, how)),
@@ -111,7 +143,18 @@ async fn update(ddl: &mut Ddl<'_>, name: &str, mut query: ast::Query) -> Result<
     });
     let came: Result<Came> = came.await.map_err(|e| Error::internal(format!("an update stopped: {e}")))?;
     let at_ms = chrono::Utc::now().timestamp_millis();
-    let learnt = match came? {
+    let came = came?;
+    // Whatever comes of them, the rows are behind it.
+    if let Some(online) = online {
+        model.online = Some(online);
+    }
+    let learnt = match came {
+        Came::Nothing => {
+            ddl.context
+                .notice(format!("model \"{name}\": its query gives no rows of those that its source has gained"));
+            ddl.txn.put_object(id, Object::Model(model))?;
+            return Ok(None);
+        }
         Came::Learnt(learnt, unasked) => {
             if let Some(why) = unasked {
                 ddl.context.notice(format!("model \"{name}\": the guard is not asked: {why}"));

@@ -7,14 +7,14 @@ use super::super::quality::{as_owner, measure, results, ruled};
 use super::super::session::{Outcome, Session};
 use crate::catalog::{Object, ObjectId, QualityRule, QualityRun, RuleResult, Severity};
 use crate::config::QUALITY_RUNS_KEPT;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// Runs a statement about quality rules.
 pub async fn quality(session: &mut Session, words: RuleWords) -> Result<Outcome> {
     let tag = words.tag();
     match words {
-        RuleWords::Check(relation) => {
-            let count = defining(session, async |ddl| check(ddl, &relation).await).await?;
+        RuleWords::Check { on, rules } => {
+            let count = defining(session, async |ddl| check(ddl, &on, &rules).await).await?;
             command(&format!("{tag} {count}"))
         }
         words => {
@@ -24,8 +24,8 @@ pub async fn quality(session: &mut Session, words: RuleWords) -> Result<Outcome>
     }
 }
 
-/// Asks the rules of a relation as its owner, and keeps the results; gives how many rules were asked. Each that fails is told.
-async fn check(ddl: &mut Ddl<'_>, relation: &Relation) -> Result<usize> {
+/// Asks the rules of a relation, or those that are named, as its owner, and keeps the results; gives how many rules were asked. Each that fails is told.
+async fn check(ddl: &mut Ddl<'_>, relation: &Relation, named: &[String]) -> Result<usize> {
     ddl.txn.must_write("CHECK QUALITY")?;
     let id = ddl::own_relation(ddl, relation)?;
     let catalog = ddl.txn.snapshot().catalog.clone();
@@ -34,7 +34,15 @@ async fn check(ddl: &mut Ddl<'_>, relation: &Relation) -> Result<usize> {
         Some(Object::View(view)) => view.owner,
         _ => return Err(Error::internal("a relation vanished while its rules were asked")),
     };
-    let rules: Vec<&QualityRule> = catalog.rules_of(id).map(|(_, rule)| rule).filter(|rule| !rule.disabled).collect();
+    if let Some(name) = named.iter().find(|name| !catalog.rules_of(id).any(|(_, rule)| rule.name == **name)) {
+        return Err(Error::new(
+            Kind::UndefinedObject,
+            format!("quality rule \"{name}\" on \"{}\" does not exist", relation.1),
+        ));
+    }
+    let all: Vec<&QualityRule> = catalog.rules_of(id).map(|(_, rule)| rule).filter(|rule| !rule.disabled).collect();
+    let meant = |rule: &&QualityRule| named.is_empty() || named.contains(&rule.name);
+    let rules: Vec<&QualityRule> = all.iter().copied().filter(meant).collect();
     if rules.is_empty() {
         let name = &relation.1;
         ddl.context.notice(format!("relation \"{name}\" has no quality rules; SUGGEST_RULES('{name}') suggests some"));
@@ -51,6 +59,7 @@ async fn check(ddl: &mut Ddl<'_>, relation: &Relation) -> Result<usize> {
         number,
         at_ms: chrono::Utc::now().timestamp_millis(),
         actor: catalog.role_name(ddl.context.role),
+        partial: rules.len() < all.len(),
         results,
     };
     ddl.txn.put_object(number, Object::QualityRun(run))?;

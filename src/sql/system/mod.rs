@@ -9,6 +9,7 @@ mod carried;
 mod classifiers;
 pub mod encryption;
 mod erasures;
+mod jobs;
 mod lineage;
 mod models;
 mod objects;
@@ -55,6 +56,9 @@ const VIEWS: &[View] = &[
     View { name: "classifiers", columns: classifiers::columns, rows: classifiers::rows },
     View { name: "repairs", columns: repairs::repair_columns, rows: repairs::repairs },
     View { name: "erasures", columns: erasures::erasure_columns, rows: erasures::erasures },
+    View { name: "jobs", columns: jobs::job_columns, rows: jobs::jobs },
+    View { name: "job_runs", columns: jobs::run_columns, rows: jobs::runs },
+    View { name: "drift", columns: models::drift_columns, rows: models::drift },
 ];
 
 fn find(name: &str) -> Option<&'static View> {

@@ -54,6 +54,43 @@ pub fn models(context: &Context) -> Result<Vec<Vec<Cell>>> {
     Ok(rows.collect())
 }
 
+pub fn drift_columns() -> Vec<Field> {
+    vec![
+        column("model", DataType::Utf8),
+        column("version", DataType::Int32),
+        column("at", timestamp()),
+        column("serving", DataType::Utf8),
+        column("feature", DataType::Utf8),
+        column("metric", DataType::Utf8),
+        column("value", DataType::Float64),
+        column("threshold", DataType::Float64),
+        column("is_anomaly", DataType::Boolean),
+    ]
+}
+
+/// What CHECK DRIFT found, of the models that the role owns: only they may ask DRIFT.
+pub fn drift(context: &Context) -> Result<Vec<Vec<Cell>>> {
+    let mut rows = Vec::new();
+    for (_, model) in visible(context).filter(|(_, model)| context.has_role(model.owner)) {
+        for check in model.drifts.iter().rev() {
+            rows.extend(check.columns.iter().map(|(feature, metric, value, threshold)| {
+                vec![
+                    Cell::text(&model.name),
+                    Cell::Int(Some(i64::from(check.version))),
+                    Cell::Int(Some(check.at_ms * 1000)),
+                    Cell::Text(check.serving.clone()),
+                    Cell::text(feature),
+                    Cell::text(metric),
+                    Cell::Float(Some(value.0).filter(|value| value.is_finite())),
+                    Cell::Float(Some(threshold.0)),
+                    Cell::Bool(Some(value.0.is_nan() || value.0 > threshold.0)),
+                ]
+            }));
+        }
+    }
+    Ok(rows)
+}
+
 fn guard(guard: &ModelGuard) -> String {
     let ModelGuard { metric, drop, on_guard } = guard;
     serde_json::json!({"guard_metric": metric, "guard_drop": drop, "on_guard": on_guard.name()}).to_string()

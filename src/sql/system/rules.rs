@@ -1,7 +1,7 @@
 //! steward.quality_rules: the rules of relations, and what they gave last.
 
 use super::super::context::Context;
-use super::super::quality::{Sight, asset_of, definition, dimension_of, read_by, threshold};
+use super::super::quality::{Sight, asset_of, definition, dimension_of, read_by, schedule_words, threshold};
 use super::rows::{Cell, column, timestamp};
 use crate::catalog::{Class, Object, OnViolation, RuleTest};
 use crate::error::Result;
@@ -22,6 +22,7 @@ pub fn rule_columns() -> Vec<Field> {
         column("enabled", DataType::Boolean),
         column("passed", DataType::Boolean),
         column("checked_at", timestamp()),
+        column("schedule", DataType::Utf8),
     ]
 }
 
@@ -35,8 +36,7 @@ pub fn rules(context: &Context) -> Result<Vec<Vec<Cell>>> {
         let Some(sight) = Sight::of(context, rule.relation) else { continue };
         let Some(relation) = asset_of(catalog, rule.relation) else { continue };
         let sees = sight.sees(&read_by(rule));
-        let last = catalog.runs_of(rule.relation).next_back().map(|(_, run)| run);
-        let result = last.and_then(|run| Some((run, run.results.iter().find(|result| result.rule == rule.name)?)));
+        let result = catalog.last_results(rule.relation).into_iter().find(|(_, result)| result.rule == rule.name);
         let dimension = dimension_of(rule);
         rows.push(vec![
             Cell::text(relation),
@@ -58,6 +58,7 @@ pub fn rules(context: &Context) -> Result<Vec<Vec<Cell>>> {
             Cell::Bool(Some(!rule.disabled)),
             Cell::Bool(result.and_then(|(_, result)| result.passed)),
             Cell::Int(result.map(|(run, _)| run.at_ms * 1000)),
+            Cell::Text(rule.schedule.as_ref().map(schedule_words)),
         ]);
     }
     Ok(rows)

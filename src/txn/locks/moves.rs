@@ -55,6 +55,12 @@ impl Moves {
         }
     }
 
+    /// The segments of a table that are no more, with the new ids of their rows.
+    pub fn of_table(&self, table: ObjectId) -> impl Iterator<Item = (u64, &[RowId])> {
+        let of = self.rows.iter().filter(move |((of, _), _)| *of == table);
+        of.map(|((_, segment), (_, rows))| (*segment, rows.as_slice()))
+    }
+
     /// Segments that are no more.
     pub fn segments(&self) -> impl Iterator<Item = (ObjectId, u64)> {
         self.rows.keys().copied()

@@ -57,8 +57,12 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
         "set_config" => set_config(args)?,
         "version" => format!("PostgreSQL {SERVER_VERSION}").into(),
         "pg_backend_pid" => context.activity.pid().into(),
-        "inet_client_addr" => context.activity.connection().map(|of| of.peer.ip().to_canonical().to_string()).into(),
-        "inet_client_port" => context.activity.connection().map(|of| i64::from(of.peer.port())).into(),
+        "inet_client_addr" => {
+            context.activity.connection().and_then(|of| of.peer).map(|of| of.ip().to_canonical().to_string()).into()
+        }
+        "inet_client_port" => {
+            context.activity.connection().and_then(|of| of.peer).map(|of| i64::from(of.port())).into()
+        }
         "current_query" => context.activity.now().query.into(),
         "getdatabaseencoding" => "UTF8".into(),
         "pg_client_encoding" => context.settings.charset().name().into(),

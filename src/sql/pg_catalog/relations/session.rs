@@ -44,6 +44,7 @@ pub fn activity(facts: &Facts, rows: &mut Rows) {
     for of in context.database.activities.all() {
         let (now, connection) = (of.now(), of.connection());
         let own = Arc::ptr_eq(&of, &context.activity);
+        let (peer, job) = (connection.and_then(|of| of.peer), connection.is_some_and(|of| of.job.is_some()));
         let told = own || context.has_role(of.role);
         let moment = |us: Option<i64>| us.filter(|_| told).map_or(Value::Null, Value::Moment);
         row!(rows,
@@ -52,9 +53,9 @@ pub fn activity(facts: &Facts, rows: &mut Rows) {
             pid: of.pid(),
             usesysid: oids::of(of.role),
             usename: facts.catalog().role_name(of.role),
-            application_name: if own { context.settings.get("application_name").unwrap_or_default() } else { &now.application },
-            client_addr: connection.filter(|_| told).map(|of| of.peer.ip().to_canonical().to_string()),
-            client_port: connection.filter(|_| told).map(|of| i64::from(of.peer.port())),
+            application_name: if own { context.settings.get("application_name").unwrap_or_default() } else { application(&now.application, job && !told) },
+            client_addr: peer.filter(|_| told).map(|peer| peer.ip().to_canonical().to_string()),
+            client_port: peer.filter(|_| told).map(|peer| i64::from(peer.port())),
             backend_start: moment(Some(of.begun_us)),
             xact_start: moment(now.transaction_us),
             query_start: moment(now.query_us),
@@ -63,9 +64,14 @@ pub fn activity(facts: &Facts, rows: &mut Rows) {
             wait_event: (told && now.state != State::Active).then_some("ClientRead"),
             state: told.then(|| now.state.word()),
             query: if told { now.query.as_str() } else { "<insufficient privilege>" },
-            backend_type: "client backend",
+            backend_type: if job { "job worker" } else { "client backend" },
         );
     }
+}
+
+/// The name that a session gives itself; that of a job tells of the job, and nothing to others.
+fn application(name: &str, hidden: bool) -> &str {
+    if hidden { "" } else { name }
 }
 
 /// pg_stat_ssl: how each connection is encrypted.
