@@ -115,11 +115,16 @@ impl AtOnce {
         if !are_good(target, &columns) {
             return Ok(None);
         }
-        for (source, value) in self.sources.iter().zip(&mut columns) {
+        let numbered = self.sources.iter().zip(&target.table.columns).zip(&mut columns);
+        for ((source, column), value) in numbered {
             if let Source::Number(id, sequence) = source {
-                match sequences::at_hand(&now.database.counters, now.taken, (*id, sequence)) {
-                    Some(number) => *value = Arc::new(Int64Array::from(vec![number?])),
-                    None => return Ok(None),
+                let Some(number) = sequences::at_hand(&now.database.counters, now.taken, (*id, sequence)) else {
+                    return Ok(None);
+                };
+                let number: ArrayRef = Arc::new(Int64Array::from(vec![number?]));
+                match now.zone.assign(&number, &column.data_type) {
+                    Ok(number) => *value = number,
+                    Err(_) => return Ok(None),
                 }
             }
         }

@@ -20,7 +20,7 @@ impl Session {
     }
 
     /// The change of one row that a prepared statement is, if that is kept.
-    pub(super) fn kept_change(&self) -> Option<Arc<Change>> {
+    pub(in crate::sql) fn kept_change(&self) -> Option<Arc<Change>> {
         let (kept, txn) = self.keeps()?;
         kept.change(&self.asks(txn))
     }
