@@ -209,6 +209,10 @@ pub const UNAPPLIED_BATCHES_MAX: usize = 2048;
 pub const THREAD_STACK_BYTES: usize = 16 << 20;
 /// A task waits on its own thread for what takes no longer.
 pub const SOON: Duration = Duration::from_millis(1);
+/// How long a short commit waits for one who commits before its thread is given to others meanwhile.
+pub const SHORT_COMMIT: Duration = Duration::from_micros(500);
+/// For so many milliseconds a session that has run a statement counts as at work: where two are, commits are written by a thread apart.
+pub const AT_WORK_MS: u64 = 100;
 /// Durable batches that are applied together, and bytes of their values, of which one is enough. As most small segments come and go
 /// within so many, they never reach the asset store.
 pub const APPLIED_BATCHES: usize = 512;

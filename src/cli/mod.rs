@@ -111,6 +111,7 @@ fn execute(command: Command, console: &Arc<Console>) -> Result<Ending> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_stack_size(THREAD_STACK_BYTES)
+        .on_thread_start(memory::set_aside)
         .build()
         .map_err(|error| Error::io("starting threads", &error))?;
     let result = runtime.block_on(async {

@@ -5,9 +5,9 @@
 pub struct Key(Vec<u8>);
 
 impl Key {
-    /// An empty key.
+    /// An empty key, with room for a byte and three numbers.
     pub fn new() -> Self {
-        Self::default()
+        Self(Vec::with_capacity(25))
     }
 
     /// Appends one byte, usually the kind of what follows.

@@ -12,7 +12,9 @@ pub fn to_value<T: Serialize>(value: &T) -> Result<Vec<u8>> {
 
 /// As [`to_value`], of a value that only programs can read which know this version.
 pub fn to_value_of<T: Serialize>(version: u8, value: &T) -> Result<Vec<u8>> {
-    let mut bytes = vec![version];
+    // Most that are written often have no more.
+    let mut bytes = Vec::with_capacity(64);
+    bytes.push(version);
     serde_json::to_writer(&mut bytes, value).map_err(|e| Error::internal(format!("a value cannot be encoded: {e}")))?;
     Ok(bytes)
 }

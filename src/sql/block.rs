@@ -78,7 +78,7 @@ async fn commit_block(session: &mut Session) -> Result<Outcome> {
         Status::Block => {
             let committed = match settled.and(held).and_then(|()| temporary::before_commit(session)) {
                 Ok(()) => match session.txn.take() {
-                    Some(txn) => session.commit(txn).await,
+                    Some(txn) => session.commit(Box::new(txn)).await,
                     None => Ok(0),
                 },
                 Err(error) => Err(error),

@@ -8,7 +8,7 @@ use super::context::Context;
 use super::database::Inner;
 use crate::config::{NAME_BYTES_MAX, NOTIFICATION_BYTES_MAX, NOTIFICATIONS_MAX};
 use crate::error::{Error, Kind, Result};
-use crate::txn::Transaction;
+use crate::txn::{Committing, Transaction};
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -207,16 +207,16 @@ fn too_many() -> Error {
         .with_hint("A session that listens is in a transaction or does not read what it is sent.")
 }
 
-/// Commits a transaction, and then does what it asked for.
-pub async fn commit(
-    database: &Inner,
+/// Begins to commit a transaction. One that asked for something is committed when this returns, and that is done.
+pub fn begin_commit<'a>(
+    database: &'a Inner,
     txn: Transaction,
     pending: &Pending,
     (listener, pid): (&mut Listener, i32),
-) -> Result<u64> {
+) -> Result<Committing<'a>> {
     let asked = pending.take();
     if asked.is_empty() {
-        return database.commit(txn).await;
+        return database.begin_commit(txn);
     }
     let mut said = HashSet::new();
     let messages: Vec<Notification> = (asked.iter())
@@ -242,7 +242,7 @@ pub async fn commit(
     }
     channels.send(messages);
     drop(order);
-    Ok(seq)
+    Ok(database.manager.committed(seq))
 }
 
 /// NOTIFY by a function.

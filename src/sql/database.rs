@@ -1,6 +1,7 @@
 //! A database: the store, the engine's template, the sessions on it.
 
 use super::activity::Activities;
+use super::at_work::AtWork;
 use super::channels::Channels;
 use super::context::{Notice, NoticeSink};
 use super::erasure;
@@ -26,7 +27,7 @@ use crate::crypto::{KeySource, MacKey, Purpose, ScramVerifier};
 use crate::encoding::{from_value, to_value};
 use crate::error::{Error, Kind, Result};
 use crate::storage::{FileId, FileKind, Store, Tree, WriteBatch};
-use crate::txn::{Auditor, Compactor, Manager, Transaction};
+use crate::txn::{Auditor, Committing, Compactor, Manager, Transaction};
 use datafusion::common::config::SpillCompression;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -35,9 +36,7 @@ use datafusion::prelude::SessionConfig;
 use parking_lot::Mutex;
 use std::collections::HashSet;
 use std::fmt;
-use std::future::{Future, poll_fn};
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -100,6 +99,8 @@ pub struct Inner {
     pub(super) remotes: Remotes,
     /// What the sessions are doing.
     pub(super) activities: Arc<Activities>,
+    /// Whether more than one is at work.
+    pub(super) at_work: AtWork,
     /// How many sessions there have been.
     sessions: AtomicU64,
     /// Numbers of statements.
@@ -173,6 +174,7 @@ impl Database {
             on_reload: Mutex::default(),
             channels: Arc::default(),
             activities: Arc::default(),
+            at_work: AtWork::default(),
             remotes: Remotes::default(),
             private: Private::default(),
             sessions: AtomicU64::new(1),
@@ -361,23 +363,23 @@ impl Inner {
         state
     }
 
-    /// Commits; what is durable at once, or has nothing to do but rows, gives its thread away while it waits.
-    pub(super) async fn commit(&self, txn: Transaction) -> Result<u64> {
+    /// Begins to commit; [`Self::wait`] waits for it.
+    pub(super) fn begin_commit(&self, txn: Transaction) -> Result<Committing<'_>> {
         if txn.dropped().next().is_some() || !txn.renewed().is_empty() || !txn.forgotten().is_empty() {
-            return self.commit_now(txn);
+            return self.commit_now(txn).map(|seq| self.manager.committed(seq));
         }
-        let mut committing = match self.manager.begin_short_commit(txn)? {
-            Ok(committing) => committing,
+        match self.manager.begin_short_commit(txn)? {
+            Ok(committing) => Ok(committing),
             // Others go on while this one waits, or merges what there is.
-            Err(txn) => blocking(|| self.manager.begin_commit(txn))?,
-        };
-        let store = self.manager.store();
-        poll_fn(|context| match store.commits_soon() {
-            true => Pin::new(&mut committing).poll(context),
-            // One of those who wait writes for all: its thread is another's meanwhile.
-            false => blocking(|| Pin::new(&mut committing).poll(context)),
-        })
-        .await
+            Err(txn) => blocking(|| self.manager.begin_commit(txn)),
+        }
+    }
+
+    /// Waits until a commit is durable. One who is alone writes on this thread; where others are at work, or the disk is slow, a thread
+    /// of the store writes for all, and nobody's is kept.
+    pub(super) async fn wait(&self, committing: Committing<'_>) -> Result<u64> {
+        let alone = self.at_work.is_one() && self.manager.store().commits_soon();
+        committing.apart(!alone).await
     }
 
     /// Commits on this thread, and removes the files of text indexes that were dropped.

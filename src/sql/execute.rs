@@ -474,9 +474,7 @@ pub async fn change_by_key(session: &mut Session) -> Result<Option<Outcome>> {
             Ok(Some(rows)) => {
                 context.cancel.check()?;
                 *session.transaction()? = txn;
-                let tag = change.word();
-                let tag = if tag == "INSERT" { "INSERT 0" } else { tag };
-                return Ok(Some(Outcome::Command(format!("{tag} {rows}"))));
+                return Ok(Some(Outcome::Command(change.tag(rows))));
             }
         }
     }

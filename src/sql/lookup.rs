@@ -21,12 +21,14 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, Result as DfResult, ScalarValue};
 use datafusion::datasource::source_as_provider;
 use datafusion::execution::SessionState;
+use datafusion::logical_expr::ColumnarValue;
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{
     BinaryExpr, Expr, ExprSchemable, FetchType, LogicalPlan, Operator, SkipType, TableScan as Scan,
 };
+use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_expr::{PhysicalExpr, expressions};
 use datafusion::physical_expr_common::physical_expr::is_volatile;
 use std::sync::Arc;
@@ -178,10 +180,45 @@ fn row_of(
 /// One row of values that nothing but parameters and the time tell.
 #[derive(Debug)]
 pub struct Row {
-    expressions: Vec<Arc<dyn PhysicalExpr>>,
+    cells: Vec<Cell>,
     /// The parameters as columns, and the time behind them.
     params: SchemaRef,
     schema: SchemaRef,
+}
+
+/// What stands in a place of such a row.
+#[derive(Debug)]
+enum Cell {
+    /// The same each time.
+    Constant(ArrayRef),
+    /// The value of a parameter.
+    Parameter(usize),
+    /// It is computed.
+    Computed(Arc<dyn PhysicalExpr>),
+}
+
+impl Cell {
+    /// What an expression over so many parameters and the time makes.
+    fn of(expression: Arc<dyn PhysicalExpr>, params: &SchemaRef) -> Self {
+        let count = params.fields().len().saturating_sub(1);
+        if let Some(at) = taken(&expression).filter(|at| *at < count) {
+            return Self::Parameter(at);
+        }
+        let constant = || {
+            let asks = !collect_columns(&expression).is_empty();
+            // What fails is to fail when it is run.
+            let row = RecordBatch::new_empty(params.clone());
+            let value = (!asks).then(|| expression.evaluate(&row).ok()).flatten()?;
+            match value {
+                ColumnarValue::Scalar(value) => value.to_array().ok(),
+                ColumnarValue::Array(_) => None,
+            }
+        };
+        match constant() {
+            Some(value) => Self::Constant(value),
+            None => Self::Computed(expression),
+        }
+    }
 }
 
 impl Row {
@@ -212,23 +249,61 @@ impl Row {
         let fields = analysed.schema().fields();
         let expressions = row.iter().zip(fields).map(|(expression, field)| {
             let physical = maker.physical(expression, &DFSchema::empty())?;
-            (physical.data_type(&params).ok()? == *field.data_type()).then_some(physical)
+            (physical.data_type(&params).ok()? == *field.data_type()).then(|| Cell::of(physical, &params))
         });
-        let expressions = expressions.collect::<Option<_>>()?;
-        Some(Self { expressions, schema: Arc::new(analysed.schema().as_arrow().clone()), params })
+        let cells = expressions.collect::<Option<_>>()?;
+        Some(Self { cells, schema: Arc::new(analysed.schema().as_arrow().clone()), params })
+    }
+
+    /// The value in a place, if it is always the same.
+    pub fn constant(&self, at: usize) -> Option<&ArrayRef> {
+        match self.cells.get(at)? {
+            Cell::Constant(value) => Some(value),
+            Cell::Parameter(_) | Cell::Computed(_) => None,
+        }
+    }
+
+    /// The type of the values in a place.
+    pub fn data_type(&self, at: usize) -> Option<&DataType> {
+        self.schema.fields().get(at).map(|field| field.data_type())
     }
 
     /// The row with these values of the parameters, now.
     pub fn of_values(&self, params: &[ScalarValue]) -> Result<RecordBatch> {
+        batch(self.schema.clone(), self.values(params)?, 1)
+    }
+
+    /// As [`Self::of_values`], by its columns.
+    pub fn values(&self, params: &[ScalarValue]) -> Result<Vec<ArrayRef>> {
+        let mut beside = None;
+        let mut values = Vec::with_capacity(self.cells.len());
+        for cell in &self.cells {
+            values.push(match cell {
+                Cell::Constant(value) => value.clone(),
+                Cell::Parameter(at) => {
+                    params.get(*at).ok_or_else(|| Error::internal("a parameter is missing"))?.to_array()?
+                }
+                Cell::Computed(expression) => {
+                    let beside = match &mut beside {
+                        Some(beside) => beside,
+                        none => none.insert(self.beside(params)?),
+                    };
+                    expression.evaluate(beside)?.into_array(1)?
+                }
+            });
+        }
+        Ok(values)
+    }
+
+    /// The parameters and the time as columns.
+    fn beside(&self, params: &[ScalarValue]) -> Result<RecordBatch> {
         let zone = self.params.fields().last().and_then(|time| match time.data_type() {
             DataType::Timestamp(_, zone) => zone.clone(),
             _ => None,
         });
         let now = ScalarValue::TimestampMicrosecond(Some(chrono::Utc::now().timestamp_micros()), zone);
         let columns = params.iter().chain([&now]).map(ScalarValue::to_array).collect::<Result<Vec<_>, _>>()?;
-        let given = batch(self.params.clone(), columns, 1)?;
-        let columns = self.expressions.iter().map(|e| Ok(e.evaluate(&given)?.into_array(1)?));
-        batch(self.schema.clone(), columns.collect::<Result<_>>()?, 1)
+        batch(self.params.clone(), columns, 1)
     }
 }
 

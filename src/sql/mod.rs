@@ -13,6 +13,7 @@
 
 mod activity;
 mod advisory;
+mod at_work;
 mod audit;
 mod bags;
 mod block;

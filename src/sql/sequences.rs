@@ -201,6 +201,13 @@ struct Last {
 }
 
 impl Taken {
+    /// Notes the last number that was taken of a sequence.
+    fn note(&self, id: ObjectId, number: i64) {
+        let mut last = self.0.lock();
+        last.of.insert(id, number);
+        last.latest = Some(id);
+    }
+
     /// Forgets all of it, as DISCARD does.
     pub fn forget(&self) {
         *self.0.lock() = Last::default();
@@ -248,11 +255,29 @@ pub fn next(context: &Context, (id, sequence): (ObjectId, &Sequence), rows: usiz
         None => super::run::blocking(|| counters.next(id, sequence, rows))?,
     };
     if let Some(last) = numbers.last() {
-        let mut taken = context.taken.0.lock();
-        taken.of.insert(id, *last);
-        taken.latest = Some(id);
+        context.taken.note(id, *last);
     }
     Ok(numbers)
+}
+
+/// The sequence that numbers a column, if the role may have it do so.
+pub fn may_number(context: &Context, id: ObjectId) -> Option<&Sequence> {
+    let (_, sequence) = by_id(context, id).ok()?;
+    let may = sequence.identity || must_have(context, sequence, &[Privilege::Usage, Privilege::Update]).is_ok();
+    may.then_some(sequence)
+}
+
+/// The next number of a sequence that a role may have, which its session has then taken, if that needs no wait.
+pub fn at_hand(counters: &Counters, taken: &Taken, (id, sequence): (ObjectId, &Sequence)) -> Option<Result<i64>> {
+    let number = counters.at_hand(id, sequence, 1)?.map(|numbers| numbers.first().copied());
+    Some(match number {
+        Ok(Some(number)) => {
+            taken.note(id, number);
+            Ok(number)
+        }
+        Ok(None) => Err(Error::internal("a sequence gave no number")),
+        Err(error) => Err(error),
+    })
 }
 
 /// The next numbers for a column that a sequence numbers.

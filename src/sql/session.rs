@@ -5,6 +5,7 @@
 //! error undoes the implicit transaction and breaks an explicit one, as in PostgreSQL.
 
 mod modes;
+mod short;
 
 use super::activity::{Connection, Seat};
 use super::advisory::Advisory;
@@ -16,9 +17,8 @@ use super::copy::{BinaryForm, Lent, Receiving};
 use super::cursor::Cursors;
 use super::database::Inner;
 use super::describe::describe;
-use super::dml::Change;
 use super::execute;
-use super::kept_plan::{Asks, KeptPlan};
+use super::kept_plan::KeptPlan;
 use super::parameters::{self, Parameters};
 use super::parser::{self, Body, Statement};
 use super::position::position;
@@ -165,6 +165,8 @@ pub struct Session {
     pub(super) temporary: Arc<str>,
     /// What it writes down for the audit log.
     pub(super) auditing: Auditing,
+    /// Its own number.
+    number: u64,
     /// The number of the statement that runs.
     statement: u64,
     cancel: Cancel,
@@ -200,6 +202,7 @@ impl Session {
             in_string: false,
             taken: Arc::default(),
             auditing: Auditing::default(),
+            number,
             statement: 0,
             cancel: Cancel::default(),
             copy: None,
@@ -311,6 +314,7 @@ impl Session {
 
     async fn run(&mut self, statement: &Statement) -> Result<Outcome> {
         self.refuse_if_failed(statement)?;
+        self.database.at_work.note(self.number);
         self.statement = self.database.statements.next();
         self.cancel.begin(self.settings.milliseconds("statement_timeout"));
         let text = self.text.take();
@@ -347,7 +351,10 @@ impl Session {
     async fn done(&mut self, statement: &Statement) -> Result<Outcome> {
         let short = match execute::is_query(statement) {
             true => self.look_up()?,
-            false if self.kept_plan.is_some() => Box::pin(execute::change_by_key(self)).await?,
+            false if self.kept_plan.is_some() => match self.change_at_once()? {
+                None => Box::pin(execute::change_by_key(self)).await?,
+                done => done,
+            },
             false => None,
         };
         match short {
@@ -357,38 +364,6 @@ impl Session {
                 // On the heap: what the short ways do not need is none of theirs to carry.
                 Box::pin(execute::execute(self, statement, params)).await
             }
-        }
-    }
-
-    /// What a prepared query gives that one key answers.
-    fn look_up(&self) -> Result<Option<Outcome>> {
-        let Some((kept, txn)) = self.keeps() else { return Ok(None) };
-        Ok(kept.look_up(&self.asks(txn), &self.database.manager, txn)?.map(|rows| {
-            let schema = rows.schema();
-            let stream = execute::batches_stream(schema.clone(), vec![rows]);
-            Outcome::Rows { schema, stream, tag: "SELECT".to_owned() }
-        }))
-    }
-
-    /// The change of one row that a prepared statement is, if that is kept.
-    pub(super) fn kept_change(&self) -> Option<Arc<Change>> {
-        let (kept, txn) = self.keeps()?;
-        kept.change(&self.asks(txn))
-    }
-
-    /// What is kept of a prepared statement that runs. A serializable transaction notes what it reads by conditions, which are
-    /// not kept.
-    fn keeps(&self) -> Option<(&KeptPlan, &Transaction)> {
-        let txn = self.txn.as_ref().filter(|txn| txn.reads().is_none())?;
-        Some((self.kept_plan.as_deref()?, txn))
-    }
-
-    fn asks<'a>(&'a self, txn: &'a Transaction) -> Asks<'a> {
-        Asks {
-            catalog: &txn.snapshot().catalog,
-            roles: [self.role, self.role, self.login],
-            settings: &self.settings,
-            params: &self.params,
         }
     }
 
@@ -491,14 +466,16 @@ impl Session {
         if self.status != Status::Idle {
             return Ok(());
         }
-        if let Err(error) =
-            Box::pin(statements::settle_before_commit(self)).await.and_then(|()| temporary::before_commit(self))
-        {
+        let settled = match self.txn.as_ref().is_some_and(|txn| !txn.deferred().is_empty()) {
+            true => Box::pin(statements::settle_before_commit(self)).await,
+            false => Ok(()),
+        };
+        if let Err(error) = settled.and_then(|()| temporary::before_commit(self)) {
             self.rollback_implicit();
             return Err(error);
         }
         let committed = match self.txn.take() {
-            Some(txn) => self.commit(txn).await,
+            Some(txn) => self.commit(Box::new(txn)).await,
             None => Ok(0),
         };
         match committed {
@@ -509,7 +486,7 @@ impl Session {
     }
 
     /// Commits the session's transaction, and tells those who listen.
-    pub(super) async fn commit(&mut self, mut txn: Transaction) -> Result<u64> {
+    pub(super) async fn commit(&mut self, mut txn: Box<Transaction>) -> Result<u64> {
         let entries = Arc::new(self.take_audit());
         // What writes nothing has no batch to go with.
         let goes_with = !txn.is_empty() && !entries.is_empty();
@@ -517,7 +494,10 @@ impl Session {
             txn.set_audit(entries.clone());
         }
         let pid = self.seat.activity().pid();
-        let committed = channels::commit(&self.database, txn, &self.pending, (&mut self.listener, pid)).await;
+        let committed = match channels::begin_commit(&self.database, *txn, &self.pending, (&mut self.listener, pid)) {
+            Ok(committing) => self.database.wait(committing).await,
+            Err(error) => Err(error),
+        };
         match &committed {
             Ok(_) if goes_with => {}
             committed => self.note_audit(Arc::unwrap_or_clone(entries), committed.is_ok()),

@@ -7,6 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::models::device;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A setting that exists.
 #[derive(Debug)]
@@ -159,11 +160,13 @@ const KNOWN: &[Known] = known! {
 };
 
 /// The values of one session. Custom settings (`app.region`) hold any text.
+///
+/// Each statement has them as they are when it begins: a clone is as good as free, and told equal without a look at the values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
-    values: BTreeMap<String, String>,
+    values: Arc<BTreeMap<String, String>>,
     /// Bytes of memory that the server has, as it is shown.
-    memory: String,
+    memory: Arc<str>,
 }
 
 fn known(name: &str) -> Option<&'static Known> {
@@ -185,12 +188,12 @@ fn unknown(name: &str) -> Error {
 impl Settings {
     /// The defaults on a server that has so many bytes of memory.
     pub fn of_server(memory_bytes: u64) -> Self {
-        Self { values: BTreeMap::new(), memory: show_bytes(memory_bytes) }
+        Self { values: Arc::default(), memory: show_bytes(memory_bytes).into() }
     }
 
     /// The defaults on the same server.
     pub fn fresh(&self) -> Self {
-        Self { values: BTreeMap::new(), memory: self.memory.clone() }
+        Self { values: Arc::default(), memory: self.memory.clone() }
     }
 
     fn default_of(&self, known: &Known) -> &str {
@@ -218,21 +221,21 @@ impl Settings {
             if !name.contains('.') {
                 return Err(unknown(&name));
             }
-            self.values.insert(name, value.to_owned());
+            Arc::make_mut(&mut self.values).insert(name, value.to_owned());
             return Ok(None);
         };
         let value = match known.check {
             Check::Memory => checked_memory(known, value, parse_bytes(&self.memory).unwrap_or(u64::MAX))?,
             _ => checked(known, value)?,
         };
-        self.values.insert(name.clone(), value.clone());
+        Arc::make_mut(&mut self.values).insert(name.clone(), value.clone());
         Ok(known.reported.then(|| (reported_name(&name), value)))
     }
 
     /// Puts a setting back to its default.
     pub fn reset(&mut self, name: &str) -> Result<Option<(String, String)>> {
         let name = name.to_lowercase();
-        self.values.remove(&name);
+        Arc::make_mut(&mut self.values).remove(&name);
         match known(&name) {
             Some(known) => Ok(known.reported.then(|| (reported_name(&name), self.default_of(known).to_owned()))),
             None if name.contains('.') => Ok(None),
@@ -287,7 +290,8 @@ impl Settings {
 
     /// A setting in milliseconds; 0 means none.
     pub fn milliseconds(&self, name: &str) -> u64 {
-        self.get(name).ok().and_then(parse_milliseconds).unwrap_or(0)
+        // Most are none, which is asked several times for each statement.
+        self.get(name).ok().filter(|value| *value != "0").and_then(parse_milliseconds).unwrap_or(0)
     }
 
     /// A setting in bytes; `None` where the default holds.

@@ -93,13 +93,13 @@ impl Head {
         let record = Record { generation: self.generation + 1, commits, keyring, closed };
         let slot = record.generation % 2;
         let sealed = sealer.seal(0, &aad(slot), &record.encode())?;
-        let mut bytes = Vec::with_capacity(SLOT_BYTES);
-        bytes.extend((sealed.len() as u32).to_be_bytes());
-        bytes.extend(sealed);
-        if bytes.len() > SLOT_BYTES {
-            fail!(Internal, "{} bytes do not fit into a slot of \"{}\"", bytes.len(), self.path.display());
-        }
-        bytes.resize(SLOT_BYTES, 0);
+        // On the stack: each commit writes one.
+        let mut bytes = [0; SLOT_BYTES];
+        let Some(room) = bytes.get_mut(4..4 + sealed.len()) else {
+            fail!(Internal, "{} bytes do not fit into a slot of \"{}\"", 4 + sealed.len(), self.path.display());
+        };
+        room.copy_from_slice(&sealed);
+        bytes[..4].copy_from_slice(&(sealed.len() as u32).to_be_bytes());
         let mut written = self.file.write_all_at(&bytes, slot * SLOT_BYTES as u64);
         if sync {
             written = written.and_then(|()| self.file.sync_all());

@@ -84,6 +84,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod writers;
 
 pub use backup::{Backup, Copying};
 pub use check::{Finding, check, check_and_open};

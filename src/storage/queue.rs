@@ -8,6 +8,10 @@
 //! they tasks or threads: to hand a thread over costs as much as a short commit. Whoever has submitted a batch must ask for it until
 //! it is settled, since the next leader is one of those who wait.
 //!
+//! That is the shortest way for one who is alone. Where several are at work a thread that waits for the disk is one that computes
+//! nothing: there two threads of their own ([`super::writers`]) make durable and apply, and no other leads as long as they are there
+//! unless it asks to.
+//!
 //! Who waits is told as soon as a batch is durable. What is durable is applied when there is enough of it, by one of those who made
 //! it so, while the next ones are on their way to the disk: to apply many batches costs little more than to apply one, since most
 //! of them change the same rows. Until then it is read from here.
@@ -44,6 +48,10 @@ pub(super) struct Queue {
     state: Mutex<State>,
     /// Something was applied, or will never be.
     applied: Condvar,
+    /// Something waits to be made durable, for the thread that does so.
+    called: Condvar,
+    /// Enough is durable to be applied, for the thread that does so.
+    due: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +70,8 @@ struct State {
     applying: bool,
     /// Who could lead, but has to wait until something is applied.
     held_up: Vec<Waker>,
+    /// There are threads that lead and apply.
+    has_writers: bool,
 }
 
 /// Batches that become durable together.
@@ -113,7 +123,7 @@ impl Queue {
                 others.into_iter().for_each(Waker::wake);
                 return Poll::Ready(Err(error));
             }
-            let is_held_up = state.applying && state.durable.len() > UNAPPLIED_BATCHES_MAX;
+            let is_held_up = state.is_held_up();
             let State { leading, waiting, held_up, .. } = &mut *state;
             let wakers = match leading {
                 Some(leading) if ticket.0 <= leading.reached => Some(&mut leading.wakers),
@@ -131,8 +141,10 @@ impl Queue {
                 return Poll::Ready(Err(error));
             }
         }
-        let enough = |state: &State| state.durable.len() >= APPLIED_BATCHES || state.durable_bytes >= APPLIED_BYTES;
-        while !state.applying && enough(&state) && go_on().is_ok() {
+        if state.has_writers {
+            return Poll::Ready(Ok(()));
+        }
+        while !state.applying && state.has_enough() && go_on().is_ok() {
             if let Err(error) = self.apply(&mut state, &apply) {
                 return Poll::Ready(Err(error));
             }
@@ -142,6 +154,92 @@ impl Queue {
             }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// As [`Queue::poll_settle`] where threads lead and apply: who asks never does. Nothing if there are no such threads.
+    pub(super) fn poll_told(
+        &self,
+        ticket: Ticket,
+        waker: &Waker,
+        go_on: impl Fn() -> Result<()>,
+    ) -> Option<Poll<Result<()>>> {
+        let mut state = self.state.lock();
+        if state.settled >= ticket.0 {
+            return Some(Poll::Ready(Ok(())));
+        }
+        if let Err(error) = go_on() {
+            return Some(Poll::Ready(Err(error)));
+        }
+        if !state.has_writers {
+            return None;
+        }
+        let is_led = state.leading.is_some();
+        let State { leading, waiting, .. } = &mut *state;
+        let wakers = match leading {
+            Some(leading) if ticket.0 <= leading.reached => &mut leading.wakers,
+            _ => &mut waiting.wakers,
+        };
+        if !wakers.iter().any(|one| one.will_wake(waker)) {
+            wakers.push(waker.clone());
+        }
+        drop(state);
+        // Who leads now calls when it is done.
+        if !is_led {
+            self.called.notify_one();
+        }
+        Some(Poll::Pending)
+    }
+
+    /// From now on threads lead, in [`Queue::lead_all`], and apply, in [`Queue::apply_all`]; or they do no more, and end.
+    pub(super) fn set_writers(&self, has_writers: bool) {
+        let mut state = self.state.lock();
+        state.has_writers = has_writers;
+        let woken = match has_writers {
+            true => Vec::new(),
+            // One of them leads next.
+            false => std::mem::take(&mut state.waiting.wakers),
+        };
+        drop(state);
+        self.called.notify_all();
+        self.due.notify_all();
+        self.applied.notify_all();
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    /// Leads, on a thread that does nothing else, until there are to be no such threads any more.
+    pub(super) fn lead_all(&self, go_on: impl Fn() -> Result<()>, write: impl Fn(&[Arc<Submitted>]) -> Result<()>) {
+        let mut state = self.state.lock();
+        while state.has_writers {
+            if state.leading.is_some() || state.waiting.batches.is_empty() {
+                self.called.wait(&mut state);
+            } else if go_on().is_err() {
+                // Those who wait hear why when they ask again.
+                match std::mem::take(&mut state.waiting.wakers) {
+                    none if none.is_empty() => self.called.wait(&mut state),
+                    woken => MutexGuard::unlocked(&mut state, || woken.into_iter().for_each(Waker::wake)),
+                }
+            } else if state.is_held_up() {
+                self.applied.wait(&mut state);
+            } else {
+                // Those for whom it fails hear of it.
+                _ = self.lead(&mut state, &write);
+            }
+        }
+    }
+
+    /// Applies what is durable whenever there is enough of it, on a thread that does nothing else, until there are to be no such
+    /// threads any more.
+    pub(super) fn apply_all(&self, go_on: impl Fn() -> Result<()>, apply: impl Fn(&[Arc<Submitted>]) -> Result<()>) {
+        let mut state = self.state.lock();
+        while state.has_writers {
+            if state.applying || !state.has_enough() || go_on().is_err() {
+                self.due.wait(&mut state);
+            } else if self.apply(&mut state, &apply).is_err() {
+                // Nothing more is written: who waits for that is to hear of it.
+                let woken = std::mem::take(&mut state.waiting.wakers);
+                MutexGuard::unlocked(&mut state, || woken.into_iter().for_each(Waker::wake));
+            }
+        }
     }
 
     /// Makes all that wait durable.
@@ -158,13 +256,26 @@ impl Queue {
                 state.durable_bytes += batches.iter().map(|batch| batch.bytes()).sum::<usize>();
                 state.durable.extend(batches);
                 // One of those who came meanwhile leads next.
-                woken.extend(state.waiting.wakers.pop());
+                match state.has_writers {
+                    true => self.call(&*state),
+                    false => woken.extend(state.waiting.wakers.pop()),
+                }
             }
             // Nothing more will be written: all are to hear of it.
             Err(_) => woken.append(&mut state.waiting.wakers),
         }
         MutexGuard::unlocked(state, || woken.into_iter().for_each(Waker::wake));
         result
+    }
+
+    /// Has the threads that lead and apply look for what there is to do.
+    fn call(&self, state: &State) {
+        if !state.waiting.batches.is_empty() {
+            self.called.notify_one();
+        }
+        if state.has_enough() && !state.applying {
+            self.due.notify_one();
+        }
     }
 
     /// As [`Queue::poll_settle`], on a thread that has nothing else to do.
@@ -243,6 +354,16 @@ impl Queue {
 }
 
 impl State {
+    /// Whether so much is durable that it is to be applied.
+    fn has_enough(&self) -> bool {
+        self.durable.len() >= APPLIED_BATCHES || self.durable_bytes >= APPLIED_BYTES
+    }
+
+    /// Whether nothing more may become durable before something is applied.
+    fn is_held_up(&self) -> bool {
+        self.applying && self.durable.len() > UNAPPLIED_BATCHES_MAX
+    }
+
     /// In order.
     fn batches(&self) -> impl DoubleEndedIterator<Item = &Arc<Submitted>> {
         let leading = self.leading.iter().flat_map(|group| &group.batches);
@@ -320,5 +441,52 @@ mod tests {
             assert!(leader.join().unwrap().is_ok());
             assert!(behind.into_iter().all(|one| one.join().unwrap().is_err()));
         });
+    }
+
+    /// With threads that lead and apply nobody else does; when they end, those who wait lead again.
+    #[test]
+    fn threads_make_durable_what_others_wait_for() {
+        use std::sync::atomic::AtomicU64;
+        struct Counted(AtomicUsize, Thread);
+        impl Wake for Counted {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::SeqCst);
+                self.1.unpark();
+            }
+        }
+        let (queue, me) = (Queue::default(), thread::current().id());
+        let (written, applied, ended) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+        let go_on = || Ok(());
+        let write = |group: &[Arc<Submitted>]| {
+            assert!(ended.load(Ordering::SeqCst) || thread::current().id() != me);
+            written.fetch_add(group.len() as u64, Ordering::SeqCst);
+            Ok(())
+        };
+        let apply = |group: &[Arc<Submitted>]| {
+            applied.fetch_add(group.len() as u64, Ordering::SeqCst);
+            Ok(())
+        };
+        let counted = Arc::new(Counted(AtomicUsize::new(0), thread::current()));
+        let waker = Waker::from(counted.clone());
+        assert!(queue.poll_told(queue.submit(Submitted::default()), &waker, go_on).is_none(), "there are no threads");
+        queue.set_writers(true);
+        thread::scope(|scope| {
+            let threads = [scope.spawn(|| queue.lead_all(go_on, write)), scope.spawn(|| queue.apply_all(go_on, apply))];
+            for _ in 0..3 * APPLIED_BATCHES {
+                let ticket = queue.submit(Submitted::default());
+                while queue.poll_told(ticket, &waker, go_on).unwrap().is_pending() {
+                    thread::park_timeout(Duration::from_secs(5));
+                }
+            }
+            assert!(counted.0.load(Ordering::SeqCst) > 0);
+            queue.set_writers(false);
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+        });
+        assert_eq!(written.load(Ordering::SeqCst), 3 * APPLIED_BATCHES as u64 + 1);
+        assert!(applied.load(Ordering::SeqCst) >= APPLIED_BATCHES as u64);
+        ended.store(true, Ordering::SeqCst);
+        queue.settle(queue.submit(Submitted::default()), go_on, write, apply).unwrap();
+        queue.apply_durable(go_on, apply).unwrap();
+        assert_eq!(applied.load(Ordering::SeqCst), written.load(Ordering::SeqCst));
     }
 }

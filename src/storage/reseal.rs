@@ -6,7 +6,7 @@
 
 use super::engine::{Op, Tree};
 use super::record::Write;
-use super::rows::first_key;
+use super::rows::{Scratch, first_key};
 use super::sealed::SealedEngine;
 use crate::config::{CHECKPOINTS_KEPT, RESEAL_VALUES};
 use crate::error::Result;
@@ -56,7 +56,8 @@ impl SealedEngine {
                 let value = self.sealer.open(tree, key, &first, |row_key| assets.get(tree, row_key))?;
                 let owner = self.sealer.owner(tree, &first);
                 let op = Op { tree, key: key.clone(), value: Some(value), owner };
-                writes.push(Write { tree, key: key.clone(), rows: self.sealer.seal_op(&op)? });
+                let rows = self.sealer.seal_op(&op, &mut Scratch::default())?;
+                writes.push(Write { tree, key: key.clone(), rows });
             }
         }
         let next = assets.transact(|transaction| {

@@ -59,6 +59,13 @@ pub(super) fn may_have_parts(sealed: &[u8]) -> bool {
 /// A row's key and its sealed value.
 pub(super) type Row = (Vec<u8>, Vec<u8>);
 
+/// Room to seal in, used again for one value after another: a commit has several, each of a few bytes.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    plain: Vec<u8>,
+    aad: Vec<u8>,
+}
+
 /// Seals and opens rows, a sealer a tree.
 #[derive(Debug)]
 pub(super) struct RowSealer([Arc<ValueSealer>; Tree::ALL.len()]);
@@ -71,16 +78,17 @@ impl RowSealer {
     }
 
     /// The rows that a write makes of its key: none for a deletion, else the first row of the value, then its parts.
-    pub(super) fn seal_op(&self, op: &Op) -> Result<Vec<Row>> {
-        op.value.as_ref().map_or(Ok(Vec::new()), |value| self.seal(op.owner, op.tree, &op.key, value))
+    pub(super) fn seal_op(&self, op: &Op, scratch: &mut Scratch) -> Result<Vec<Row>> {
+        op.value.as_ref().map_or(Ok(Vec::new()), |value| self.seal(op.owner, op.tree, &op.key, value, scratch))
     }
 
-    fn seal(&self, owner: u64, tree: Tree, key: &[u8], value: &[u8]) -> Result<Vec<Row>> {
+    fn seal(&self, owner: u64, tree: Tree, key: &[u8], value: &[u8], scratch: &mut Scratch) -> Result<Vec<Row>> {
         let (first, rest) = value.split_at(value.len().min(FIRST_BYTES));
         let parts = rest.len().div_ceil(PART_BYTES);
         // Most values have one part, and need none: to ask the system for it would cost more than to seal them.
         let link = if parts > 0 { random::<LINK_BYTES>()? } else { [0; LINK_BYTES] };
-        let mut plain = Vec::with_capacity(2 + LINK_BYTES + first.len());
+        let Scratch { plain, aad } = scratch;
+        plain.clear();
         // The bound on values keeps this within 16 bits.
         plain.extend((parts as u16).to_be_bytes());
         if parts > 0 {
@@ -88,15 +96,24 @@ impl RowSealer {
         }
         plain.extend(first);
         let mut rows = Vec::with_capacity(1 + parts);
-        rows.push(self.seal_row(owner, tree, first_key(key), &[], &plain)?);
+        rows.push(self.seal_row((owner, tree), first_key(key), &[], plain, aad)?);
         for (part, bytes) in (1..).zip(rest.chunks(PART_BYTES)) {
-            rows.push(self.seal_row(owner, tree, part_key(key, part), &link, bytes)?);
+            rows.push(self.seal_row((owner, tree), part_key(key, part), &link, bytes, aad)?);
         }
         Ok(rows)
     }
 
-    fn seal_row(&self, owner: u64, tree: Tree, row_key: Vec<u8>, link: &[u8], plain: &[u8]) -> Result<Row> {
-        let sealed = self.0[tree as usize].seal(owner, &aad(tree, &row_key, link), plain)?;
+    fn seal_row(
+        &self,
+        (owner, tree): (u64, Tree),
+        row_key: Vec<u8>,
+        link: &[u8],
+        plain: &[u8],
+        aad: &mut Vec<u8>,
+    ) -> Result<Row> {
+        aad.clear();
+        put_aad(tree, &row_key, link, aad);
+        let sealed = self.0[tree as usize].seal(owner, aad, plain)?;
         // Beyond this sled would put it into a file that it never syncs.
         assert!(sealed.len() <= VALUE_BYTES_MAX, "a row of {} bytes", sealed.len());
         Ok((row_key, sealed))
@@ -104,7 +121,7 @@ impl RowSealer {
 
     /// The counts as a row of tree sys.
     pub(super) fn seal_tally(&self, plain: &[u8]) -> Result<Row> {
-        self.seal_row(0, Tree::Sys, TALLY_KEY.to_vec(), &[], plain)
+        self.seal_row((0, Tree::Sys), TALLY_KEY.to_vec(), &[], plain, &mut Vec::new())
     }
 
     /// Opens the row of the counts.
@@ -167,7 +184,15 @@ impl RowSealer {
 }
 
 fn aad(tree: Tree, row_key: &[u8], link: &[u8]) -> Vec<u8> {
-    [&[FORMAT_VERSION, tree as u8, link.len() as u8], link, row_key].concat()
+    let mut aad = Vec::with_capacity(3 + link.len() + row_key.len());
+    put_aad(tree, row_key, link, &mut aad);
+    aad
+}
+
+fn put_aad(tree: Tree, row_key: &[u8], link: &[u8], aad: &mut Vec<u8>) {
+    aad.extend([FORMAT_VERSION, tree as u8, link.len() as u8]);
+    aad.extend_from_slice(link);
+    aad.extend_from_slice(row_key);
 }
 
 /// Number of parts and link of an opened first row.
@@ -198,8 +223,9 @@ mod tests {
         let keyring = Keyring::create(dir.path(), &MasterKey::from_bytes([1; 32])).unwrap();
         let sealer = RowSealer::new(&keyring).unwrap();
         let value = vec![7; 40_000];
-        let (one, other) =
-            (sealer.seal(5, Tree::Rows, b"k", &value).unwrap(), sealer.seal(5, Tree::Rows, b"k", &value).unwrap());
+        let mut scratch = Scratch::default();
+        let mut seal = || sealer.seal(5, Tree::Rows, b"k", &value, &mut scratch).unwrap();
+        let (one, other) = (seal(), seal());
         assert_eq!((one.len(), one[0].1.len()), (3, VALUE_BYTES_MAX));
         assert!(may_have_parts(&one[0].1) && !may_have_parts(&one[2].1));
         let open = |tree, key: &[u8], parts: &[Row]| {

@@ -20,7 +20,7 @@ use super::lock::FolderLock;
 use super::paths::remove_file;
 use super::queue::{Queue, Submitted};
 use super::record::{Commit, Write};
-use super::rows::{FIRST, PART, RowSealer, TALLY_KEY, broken, first_key, may_have_parts, part_key};
+use super::rows::{FIRST, PART, RowSealer, Scratch, TALLY_KEY, broken, first_key, may_have_parts, part_key};
 use super::tally::{Tallies, Tally};
 use crate::config::JOURNAL_CHECKPOINT_BYTES;
 use crate::crypto::{Keyring, MacKey, Purpose};
@@ -208,6 +208,26 @@ impl SealedEngine {
             self.checkpoint_due.store(true, Ordering::Release);
         }
         head.note(reached)
+    }
+
+    /// Says whether threads lead and apply: [`SealedEngine::lead_all`] and [`SealedEngine::apply_all`].
+    pub(super) fn set_writers(&self, has_writers: bool) {
+        self.queue.set_writers(has_writers);
+    }
+
+    /// Makes durable what others wait for, until [`SealedEngine::set_writers`] ends that.
+    pub(super) fn lead_all(&self) {
+        self.queue.lead_all(|| self.health.still_writes(), |group| self.write_or_fail(group));
+    }
+
+    /// Applies what is durable, until [`SealedEngine::set_writers`] ends that.
+    pub(super) fn apply_all(&self) {
+        self.queue.apply_all(|| self.health.still_writes(), |group| self.apply_or_fail(group));
+    }
+
+    /// As [`Engine::poll_settle`] where threads lead; nothing where there are none.
+    pub(super) fn poll_told(&self, ticket: Ticket, waker: &Waker) -> Option<Poll<Result<()>>> {
+        self.queue.poll_told(ticket, waker, || self.health.still_writes())
     }
 
     /// As [`SealedEngine::write`]; an error of it is the last that is written.
@@ -440,8 +460,10 @@ impl Engine for SealedEngine {
             false => self.health.may_commit(2 * batch.bytes())?,
         }
         let _sealing = self.sealing.read();
-        let write = |op: &Op| Ok(Write { tree: op.tree, key: op.key.clone(), rows: self.sealer.seal_op(op)? });
-        let writes = batch.ops.iter().map(write).collect::<Result<_>>()?;
+        let mut scratch = Scratch::default();
+        let mut write =
+            |op: &Op| Ok(Write { tree: op.tree, key: op.key.clone(), rows: self.sealer.seal_op(op, &mut scratch)? });
+        let writes = batch.ops.iter().map(&mut write).collect::<Result<_>>()?;
         Ok(self.queue.submit(Submitted { ops: batch.ops, writes }))
     }
 

@@ -3,11 +3,12 @@
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::assets::{self, Assets};
-use super::engine::Engine;
+use super::engine::{Engine, Ticket};
 use super::files::{self, Files};
 use super::head::{Head, HeadWriter, Record};
 use super::health::Health;
@@ -18,6 +19,7 @@ use super::paths::{named, remove_file, remove_folder, sync_folder};
 use super::recovery::{self, Folder};
 use super::sealed::{Ledger, SealedEngine};
 use super::spill::{self, SpillArea};
+use super::writers::Writers;
 use crate::config::SOON;
 use crate::crypto::{KeySource, KeyState, Keyring, Purpose, Scope, passphrase_salt, random};
 use crate::error::{Error, Kind, Result};
@@ -30,7 +32,8 @@ const CREATING: &str = "CREATING";
 /// all of that is dropped too.
 #[derive(Debug)]
 pub struct Store {
-    /// First, so that it has ended before anything else goes.
+    /// First, with the keeper, so that they have ended before anything else goes.
+    writers: OnceLock<Option<Writers>>,
     keeper: Keeper,
     dir: PathBuf,
     keyring: Arc<Keyring>,
@@ -178,7 +181,8 @@ impl Store {
         let spill = Arc::new(SpillArea::new(dir, health.clone()));
         let keeper = Keeper::start(dir.to_path_buf(), keyring.clone(), sealed.clone(), files.clone(), health.clone())?;
         let dir = dir.to_path_buf();
-        let store = Self { keeper, dir, keyring, engine: sealed.clone(), sealed, files, spill, health };
+        let writers = OnceLock::new();
+        let store = Self { writers, keeper, dir, keyring, engine: sealed.clone(), sealed, files, spill, health };
         store.begin_retention()?;
         Ok(store)
     }
@@ -266,6 +270,16 @@ impl Store {
     /// Whether commits become durable so soon that to wait for one is no more than to compute for a while, as the last ones tell.
     pub fn commits_soon(&self) -> bool {
         self.sealed.last_write() < SOON
+    }
+
+    /// As [`Engine::poll_settle`] where others are at work meanwhile: threads of the store's own write, which begin with the first
+    /// call, and the thread that asks never waits for the disk.
+    pub fn poll_settle_apart(&self, ticket: Ticket, waker: &Waker) -> Poll<Result<()>> {
+        self.writers.get_or_init(|| Writers::start(&self.sealed));
+        match self.sealed.poll_told(ticket, waker) {
+            Some(told) => told,
+            None => self.engine.poll_settle(ticket, waker),
+        }
     }
 
     /// Writes a checkpoint now, from which the assets can be made anew without older logs.

@@ -7,7 +7,7 @@ use super::seen::Followed;
 use super::snapshot::Snapshot;
 use super::transaction::Transaction;
 use crate::catalog::ObjectId;
-use crate::config::SMALL_SEGMENTS_MAX;
+use crate::config::{SHORT_COMMIT, SMALL_SEGMENTS_MAX};
 use crate::error::Result;
 use crate::storage::Ticket;
 use std::future::Future;
@@ -36,12 +36,18 @@ impl Manager {
         }
     }
 
-    /// As [`Manager::begin_commit`] if that neither waits for another who commits nor writes a file; else the transaction comes back.
+    /// A commit that is durable, and shown: the one of this number.
+    pub fn committed(&self, seq: u64) -> Committing<'_> {
+        Committing::nothing(self, seq)
+    }
+
+    /// As [`Manager::begin_commit`] if that neither waits long for another who commits nor writes a file; else the transaction comes back.
     pub fn begin_short_commit(&self, txn: Transaction) -> Result<std::result::Result<Committing<'_>, Transaction>> {
         if txn.is_empty() {
             return Ok(Ok(Committing::nothing(self, txn.base.seq)));
         }
-        match self.commit.try_lock() {
+        // To hand this thread to others takes longer than most commits have this.
+        match self.commit.try_lock_for(SHORT_COMMIT) {
             Some(alone) if self.is_short(&txn) => self.submit(txn, alone).map(Ok),
             _ => Ok(Err(txn)),
         }
@@ -72,6 +78,8 @@ impl Manager {
 pub struct Committing<'a> {
     manager: &'a Manager,
     end: End,
+    /// A thread of the store writes for it.
+    apart: bool,
 }
 
 enum End {
@@ -91,7 +99,7 @@ struct Waiting {
 impl<'a> Committing<'a> {
     /// Of a transaction that changed nothing, on the state of this commit.
     pub(super) fn nothing(manager: &'a Manager, seq: u64) -> Self {
-        Self { manager, end: End::Reached(seq) }
+        Self { manager, end: End::Reached(seq), apart: false }
     }
 
     /// Of a transaction whose batch has this ticket, between these states.
@@ -101,7 +109,14 @@ impl<'a> Committing<'a> {
         states: (Arc<Snapshot>, Arc<Snapshot>),
         txn: Transaction,
     ) -> Self {
-        Self { manager, end: End::Waiting(Box::new(Waiting { ticket, states, _txn: txn })) }
+        Self { manager, end: End::Waiting(Box::new(Waiting { ticket, states, _txn: txn })), apart: false }
+    }
+
+    /// The same that never writes on the thread that asks, where others are at work meanwhile.
+    pub fn apart(self, apart: bool) -> Self {
+        let mut committing = self;
+        committing.apart = apart;
+        committing
     }
 
     /// Its number, once it is durable.
@@ -141,7 +156,12 @@ impl Future for Committing<'_> {
             End::Reached(seq) => return Poll::Ready(Ok(*seq)),
             End::Waiting(waiting) => waiting.ticket,
         };
-        match self.manager.store().engine().poll_settle(ticket, context.waker()) {
+        let store = self.manager.store();
+        let asked = match self.apart {
+            true => store.poll_settle_apart(ticket, context.waker()),
+            false => store.engine().poll_settle(ticket, context.waker()),
+        };
+        match asked {
             Poll::Ready(settled) => Poll::Ready(self.show(settled)),
             Poll::Pending => Poll::Pending,
         }
@@ -191,5 +211,11 @@ mod tests {
         let told = Pin::new(&mut second).poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(told, Poll::Ready(Ok(seq)) if seq == before + 2));
         assert!(manager.current().catalog.tag("b").is_some());
+        let (third, fourth) = (begin("c").apart(true), begin("d").apart(true));
+        drop(third);
+        assert!(manager.current().catalog.tag("c").is_some());
+        let waited = tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(fourth);
+        assert_eq!(waited.unwrap(), before + 4);
+        assert!(manager.current().catalog.tag("d").is_some());
     }
 }

@@ -107,6 +107,27 @@ impl Manager {
         Ok(())
     }
 
+    /// A few rows that are to be one segment in memory; nothing if they have too many bytes for that. Their keys are to be locked before
+    /// they are given to [`Manager::add_few`].
+    pub fn prepare_few(
+        &self,
+        txn: &Transaction,
+        table: ObjectId,
+        rows: RecordBatch,
+        known: Keys,
+    ) -> Result<Option<Prepared>> {
+        if rows.get_array_memory_size() > INLINE_BYTES_MAX {
+            return Ok(None);
+        }
+        self.prepare(table, facts(&txn.snapshot().catalog, table)?, rows, known).map(Some)
+    }
+
+    /// Adds what [`Manager::prepare_few`] gave.
+    pub fn add_few(&self, txn: &mut Transaction, table: ObjectId, prepared: Prepared, known: Keys) -> Result<()> {
+        let catalog = txn.snapshot().catalog.clone();
+        self.attach(txn, table, facts(&catalog, table)?, prepared, known)
+    }
+
     /// Encodes and seals what is to be one segment.
     fn prepare(&self, table: ObjectId, facts: &Table, batch: RecordBatch, known: Keys) -> Result<Prepared> {
         let batch = sorted(&self.clustering(table, facts), batch)?;

@@ -24,7 +24,7 @@ use super::segment::{self, FileRef, InlineRef, Location, Segment};
 use super::snapshot::{Snapshot, TableRows};
 use super::statistics::TableSummary;
 use super::transaction::{Transaction, conflict, name_taken};
-use crate::catalog::{FIRST_USER_ID, Object, ObjectId, Table};
+use crate::catalog::{Catalog, FIRST_USER_ID, Object, ObjectId, Table};
 use crate::config::{
     CHUNK_CACHE_BYTES, FEW_ROWS, FORMAT_VERSION, FORMAT_VERSION_BLOCKS, FORMAT_VERSION_LINEAGE, KEY_INDEX_BYTES,
     MERGED_BYTES_MAX, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, SEGMENT_ROWS_MAX, SMALL_SEGMENTS_MAX,
@@ -37,7 +37,7 @@ use arc_swap::ArcSwap;
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::concat;
 use parking_lot::{Mutex, MutexGuard};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
@@ -167,6 +167,11 @@ impl Manager {
     /// The last committed state.
     pub fn current(&self) -> Arc<Snapshot> {
         self.current.load_full()
+    }
+
+    /// Whether this is the catalogue of the last committed state.
+    pub fn has_catalog(&self, catalog: &Arc<Catalog>) -> bool {
+        Arc::ptr_eq(&self.current.load().catalog, catalog)
     }
 
     /// A new transaction on the last committed state.
@@ -339,8 +344,12 @@ impl Manager {
         }
         for (table, segments) in &txn.added {
             touch(tables, *table, &|rows| {
+                let last = rows.segments.last().map_or(0, |last| last.id);
                 rows.segments.extend(segments.iter().filter(|s| s.live_rows() > 0).cloned());
-                rows.segments.sort_by_key(|s| s.id);
+                // What is new comes last, unless somebody got a later number and came first.
+                if segments.iter().any(|segment| segment.id < last) || segments.len() > 1 {
+                    rows.segments.sort_by_key(|s| s.id);
+                }
             });
         }
         // A segment without live rows has nothing left to say.
@@ -368,20 +377,14 @@ impl Manager {
                 None => batch.delete(Tree::Catalog, id_key(*id)),
             }
         }
-        let touched: HashSet<ObjectId> = (txn.added.keys().copied())
-            .chain(txn.deleted.keys().map(|(table, _)| *table))
-            .chain(txn.truncated.iter().copied())
-            .chain(txn.erased.keys().map(|(table, _)| *table))
-            .chain(txn.objects.iter().filter(|(_, o)| o.is_none()).map(|(id, _)| *id))
-            .collect();
-        for &table in &touched {
-            if let Some(rows) = next.tables.get(&table).cloned() {
-                let facts = next.catalog.table_by_id(table);
-                let settled = self.settle(table, &rows, next.seq, facts, &mut batch, moved)?;
-                Arc::make_mut(&mut next.tables).insert(table, Arc::new(settled));
+        for table in txn.touched() {
+            let facts = next.catalog.table_by_id(table);
+            if let Some(rows) = Arc::make_mut(&mut next.tables).get_mut(&table) {
+                self.settle(table, Arc::make_mut(rows), next.seq, facts, &mut batch, moved)?;
             }
-            self.keep_gone(table, &latest.rows(table), &next.rows(table))?;
-            self.write_difference(&mut batch, table, &latest.rows(table), &next.rows(table))?;
+            let (before, after) = (latest.rows(table), next.rows(table));
+            self.keep_gone(table, &before, &after)?;
+            self.write_difference(&mut batch, table, &before, &after)?;
         }
         if !Arc::ptr_eq(&latest.lineage, &next.lineage) {
             next.lineage.write_difference(&latest.lineage, &mut batch)?;
@@ -426,13 +429,12 @@ impl Manager {
     fn settle(
         &self,
         id: ObjectId,
-        rows: &TableRows,
+        settled: &mut TableRows,
         seq: u64,
         table: Option<&Table>,
         batch: &mut WriteBatch,
         moved: &mut Merged,
-    ) -> Result<TableRows> {
-        let mut settled = rows.clone();
+    ) -> Result<()> {
         if let Some(table) = table
             && let Some(merges) = merging(&settled.segments)
         {
@@ -467,7 +469,7 @@ impl Manager {
             (stored.location, stored.parts) = (location, Parts::of(parts));
             *slot = Arc::new(stored);
         }
-        Ok(settled)
+        Ok(())
     }
 
     /// Some segments as one, or as few; `moved` hears which keys their rows have.
@@ -519,27 +521,27 @@ impl Manager {
 
     /// Makes a commit the checked state, on which the next one builds.
     fn follow(&self, txn: &Transaction, latest: &Snapshot, next: &Arc<Snapshot>, moved: Merged) {
-        for (table, rows) in next.tables.iter() {
-            let before = latest.tables.get(table);
-            if before.is_none_or(|before| !Arc::ptr_eq(before, rows)) {
-                let none = TableRows::default();
-                let changes = before.map_or(&none, |before| before.as_ref()).changes(rows);
-                changes.iter().filter_map(|(_, new)| *new).flat_map(|s| s.files()).for_each(|file| file.keep(true));
-            }
+        for table in txn.touched() {
+            let changes = latest.rows(table);
+            let rows = next.rows(table);
+            let new = changes.changes(&rows).into_iter().filter_map(|(_, new)| new);
+            new.flat_map(|segment| segment.files()).for_each(|file| file.keep(true));
         }
         let mut indexes = self.keys.lock();
-        // The index of a key that is no longer what it was is built anew when next asked, though another may have its name.
-        let same = |table: ObjectId, key: &str| match (latest.catalog.get(table), next.catalog.get(table)) {
-            (Some(before), Some(now)) if Arc::ptr_eq(before, now) => true,
-            _ => same_key(latest, next, table, key),
-        };
-        indexes.retain(|(table, key), _| same(*table, key));
-        self.summaries.lock().retain(|table, _| next.catalog.get(*table).is_some());
         if !txn.objects.is_empty() {
+            // The index of a key that is no longer what it was is built anew when next asked, though another may have its name.
+            let same = |table: ObjectId, key: &str| match (latest.catalog.get(table), next.catalog.get(table)) {
+                (Some(before), Some(now)) if Arc::ptr_eq(before, now) => true,
+                _ => same_key(latest, next, table, key),
+            };
+            indexes.retain(|(table, key), _| same(*table, key));
+            self.summaries.lock().retain(|table, _| next.catalog.get(*table).is_some());
             self.learnt.retain(|table| next.catalog.get(table).is_some());
         }
         // What is not noted cannot be followed.
-        indexes.retain(|(table, _), _| !txn.has_unnoted(*table));
+        if txn.has_any_unnoted() {
+            indexes.retain(|(table, _), _| !txn.has_unnoted(*table));
+        }
         for ((table, constraint), noted) in &txn.keys {
             if let Some(index) = indexes.get_mut(&(*table, constraint.clone())) {
                 // Rows that the transaction deleted again must not hide what others committed meanwhile.
@@ -563,10 +565,11 @@ impl Manager {
 
     /// Shows a durable commit, and lets go of the files that it needs no more.
     pub(super) fn publish(&self, latest: &Snapshot, next: Arc<Snapshot>) -> Result<u64> {
+        let none = Arc::default();
         for (table, before) in latest.tables.iter() {
-            let rows = next.rows(*table);
-            if !Arc::ptr_eq(before, &rows) {
-                for (segment, now) in before.changes(&rows) {
+            let rows = next.tables.get(table).unwrap_or(&none);
+            if !Arc::ptr_eq(before, rows) {
+                for (segment, now) in before.changes(rows) {
                     // Of a segment that is still there a class may have gone.
                     let stays = |file: &FileRef| now.is_some_and(|now| now.files().any(|other| other.id == file.id));
                     let files = segment.into_iter().flat_map(|segment| segment.files());
@@ -611,6 +614,9 @@ impl Manager {
 /// Which of a table's segments are to be merged, if there are too many small ones: those of a few rows, as long as these are most of
 /// them, else all. So a row is written again twice before it is in a file, however few rows come at a time.
 fn merging(segments: &[Arc<Segment>]) -> Option<fn(&Segment) -> bool> {
+    if segments.len() <= SMALL_SEGMENTS_MAX {
+        return None;
+    }
     let small: fn(&Segment) -> bool = |segment| segment.file().is_none();
     let few: fn(&Segment) -> bool = |segment| segment.file().is_none() && segment.rows < FEW_ROWS;
     let count = |which: fn(&Segment) -> bool| segments.iter().filter(|segment| which(segment)).count();

@@ -21,8 +21,10 @@ pub fn within(batch: &RecordBatch, bytes_max: usize) -> Vec<RecordBatch> {
 }
 
 fn cut(batch: &RecordBatch, bytes_max: usize, pieces: &mut Vec<RecordBatch>) {
-    let (rows, all) = (batch.num_rows(), bytes(batch.columns()));
-    if rows <= 1 || all <= bytes_max {
+    let rows = batch.num_rows();
+    // One row is not cut, whatever it weighs.
+    let all = if rows <= 1 { 0 } else { bytes(batch.columns()) };
+    if all <= bytes_max {
         pieces.push(batch.clone());
         return;
     }

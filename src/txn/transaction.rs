@@ -260,6 +260,19 @@ impl Transaction {
         self.audit = entries;
     }
 
+    /// Tables of which anything is another after its commit, those that it drops included.
+    pub(super) fn touched(&self) -> Vec<ObjectId> {
+        let mut touched: Vec<ObjectId> = (self.added.keys().copied())
+            .chain(self.deleted.keys().map(|(table, _)| *table))
+            .chain(self.truncated.iter().copied())
+            .chain(self.erased.keys().map(|(table, _)| *table))
+            .chain(self.objects.iter().filter(|(_, object)| object.is_none()).map(|(id, _)| *id))
+            .collect();
+        touched.sort_unstable();
+        touched.dedup();
+        touched
+    }
+
     /// Tables whose rows it has changed.
     pub fn written(&self) -> BTreeSet<ObjectId> {
         let deleted = self.deleted.keys().map(|(table, _)| *table);
@@ -516,6 +529,11 @@ impl Transaction {
     /// Whether it added rows to a table without noting their keys.
     pub(super) fn has_unnoted(&self, table: ObjectId) -> bool {
         self.unnoted.contains_key(&table)
+    }
+
+    /// Whether it added rows to any table without noting their keys.
+    pub(super) fn has_any_unnoted(&self) -> bool {
+        !self.unnoted.is_empty()
     }
 
     /// The segments that it added to a table without noting their keys.

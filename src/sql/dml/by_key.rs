@@ -4,9 +4,11 @@
 //! statement for as long as catalogue, role and settings are the same ([`KeptPlan`]). Each run finds the row through a [`Lookup`],
 //! and then goes the way of every change: locks, constraints, what refers to the row.
 
+use super::super::context::Context;
 use super::super::kept_plan::{KeptPlan, is_same_always, types};
 use super::super::lookup::{Lookup, Row};
 use super::super::run::optimised;
+use super::at_once::{AtOnce, Now};
 use super::found::Met;
 use super::{Referring, Target, Work, apply, rows};
 use crate::catalog::{AuditAction, Catalog};
@@ -20,6 +22,8 @@ pub struct Change {
     target: Target,
     what: What,
     plans: bool,
+    /// How it is done without a wait, if it can be.
+    at_once: Option<AtOnce>,
 }
 
 /// What becomes of the row.
@@ -33,19 +37,36 @@ enum What {
 }
 
 impl Change {
-    fn new(catalog: &Catalog, target: &Target, what: What) -> Self {
-        let table = &target.table;
+    fn new(context: &Context, target: &Target, what: What) -> Self {
+        let (catalog, table): (&Catalog, _) = (&context.snapshot.catalog, &target.table);
         let defaults = match &what {
             What::Insert(_, given) => {
                 let mut left = table.columns.iter().zip(given).filter(|(_, given)| given.is_none());
-                left.any(|(column, _)| column.default.is_some())
+                // To take a number of a sequence nothing is planned.
+                left.any(|(column, _)| column.default.is_some() && column.sequence.is_none())
             }
             _ => false,
         };
         let rules = catalog.rules_of(target.id).next().is_some();
         let checks = rules || !table.checks.is_empty() || table.has_domains();
         let plans = defaults || checks || table.generated().next().is_some() || !table.referenced_by.is_empty();
-        Self { target: target.clone(), what, plans }
+        let at_once = match &what {
+            _ if plans || target.through.is_some() || target.is_policed() => None,
+            What::Insert(row, given) => AtOnce::added(context, target, row, given),
+            What::Update(_, columns) => AtOnce::changed(target, columns),
+            What::Delete(_) => None,
+        };
+        Self { target: target.clone(), what, plans, at_once }
+    }
+
+    /// Changes the row if that waits for nobody; gives how many were changed, or nothing if [`Self::run`] is to do it.
+    pub fn run_at_once(&self, now: &Now<'_>, txn: &mut Transaction) -> Result<Option<usize>> {
+        let Some(at_once) = &self.at_once else { return Ok(None) };
+        match &self.what {
+            What::Insert(row, _) => at_once.add(now, txn, &self.target, row),
+            What::Update(lookup, columns) => at_once.assign(now, txn, &self.target, (lookup, columns)),
+            What::Delete(_) => Ok(None),
+        }
     }
 
     /// The word that the statement begins with.
@@ -55,6 +76,13 @@ impl Change {
             What::Delete(_) => "DELETE",
             What::Insert(..) => "INSERT",
         }
+    }
+
+    /// The tag of the statement that has changed so many rows.
+    pub fn tag(&self, rows: usize) -> String {
+        let word = self.word();
+        let before_count = if matches!(self.what, What::Insert(..)) { " 0" } else { "" };
+        format!("{word}{before_count} {rows}")
     }
 
     /// Whether the engine must plan something for each row: checks, defaults, computed columns, what is done to rows that refer.
@@ -118,7 +146,7 @@ impl KeptPlan {
                 Some(columns) => What::Update(lookup, columns.to_vec()),
                 None => What::Delete(lookup),
             };
-            Some(Change::new(&work.context.snapshot.catalog, target, what))
+            Some(Change::new(work.context, target, what))
         });
     }
 
@@ -130,7 +158,7 @@ impl KeptPlan {
                 return None;
             }
             let row = Row::of(plan, &types(&context.params), work.state)?;
-            Some(Change::new(&context.snapshot.catalog, target, What::Insert(row, given.to_vec())))
+            Some(Change::new(context, target, What::Insert(row, given.to_vec())))
         });
     }
 }

@@ -7,6 +7,7 @@
 mod adding;
 mod apply;
 mod assigned;
+mod at_once;
 mod by_key;
 mod defaults;
 mod deferred;
@@ -33,6 +34,7 @@ pub mod with;
 
 pub use apply::remove;
 pub use assigned::other_than;
+pub use at_once::Now;
 pub use by_key::Change;
 pub use deferred::settle;
 pub use delete::{delete, truncate};

@@ -37,7 +37,9 @@ pub struct Items {
 impl Items {
     /// The set of one number.
     pub fn one(item: u64) -> Self {
-        Self::from_iter([item])
+        let mut one = Self::default();
+        one.insert(item);
+        one
     }
 
     /// Whether there is none.
@@ -123,8 +125,12 @@ fn meet(a: &[u64], b: &[u64]) -> bool {
 
 impl FromIterator<u64> for Items {
     fn from_iter<T: IntoIterator<Item = u64>>(items: T) -> Self {
-        let mut all: Vec<u64> = items.into_iter().collect();
-        let mut set = Self::default();
+        let (items, mut set) = (items.into_iter(), Self::default());
+        if items.size_hint().1.is_some_and(|most| most < RUN_MIN) {
+            items.for_each(|item| set.insert(item));
+            return set;
+        }
+        let mut all: Vec<u64> = items.collect();
         if all.len() < RUN_MIN {
             all.into_iter().for_each(|item| set.insert(item));
         } else {

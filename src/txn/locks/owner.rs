@@ -97,6 +97,12 @@ impl Owner {
     pub fn take(&self, space: Space, items: Items, mode: Mode, wait: bool) -> Result<Taking> {
         self.has_asked.store(true, Ordering::Release);
         let mut state = self.locks.state.lock();
+        if !state.may_be_parted(space) {
+            return match state.take(self.id, space, mode, &items) {
+                Ok(()) => Ok(Taking::Taken),
+                Err(blockers) => self.wait_for(&mut state, (space, items, mode), &blockers, wait),
+            };
+        }
         // In the order of segments: two who want the same rows of a table do not wait for each other.
         let mut parts: Vec<_> = state.parted(space, &items).into_iter().collect();
         parts.sort_by_key(|(space, _)| match space {
@@ -104,17 +110,34 @@ impl Owner {
             Space::Object(_) | Space::Keys(_) | Space::ManyRows(_) | Space::Advisory(..) => 0,
         });
         for (space, items) in parts {
-            let Err(blockers) = state.take(self.id, space, mode, &items) else { continue };
-            if !wait {
-                return Ok(Taking::Busy(None));
+            if let Err(blockers) = state.take(self.id, space, mode, &items) {
+                return self.wait_for(&mut state, (space, items, mode), &blockers, wait);
             }
-            if state.closes_circle(self.id, &blockers) {
-                return Err(deadlock());
-            }
-            let bell = state.wait(self.id, space, mode, items);
-            return Ok(Taking::Busy(Some(Waiting { owner: self.id, locks: self.locks.clone(), bell })));
         }
         Ok(Taking::Taken)
+    }
+
+    /// Others exclude it: with `wait` it stands in their queue.
+    fn wait_for(
+        &self,
+        state: &mut State,
+        (space, items, mode): (Space, Items, Mode),
+        blockers: &[OwnerId],
+        wait: bool,
+    ) -> Result<Taking> {
+        if !wait {
+            return Ok(Taking::Busy(None));
+        }
+        if state.closes_circle(self.id, blockers) {
+            return Err(deadlock());
+        }
+        let bell = state.wait(self.id, space, mode, items);
+        Ok(Taking::Busy(Some(Waiting { owner: self.id, locks: self.locks.clone(), bell })))
+    }
+
+    /// As [`Self::take`], if nobody is to be waited for: whether it is there.
+    pub fn try_take(&self, space: Space, items: Items, mode: Mode) -> Result<bool> {
+        Ok(matches!(self.take(space, items, mode, false)?, Taking::Taken))
     }
 
     /// Takes rows of a table.

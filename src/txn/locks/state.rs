@@ -282,6 +282,11 @@ impl State {
         }
     }
 
+    /// Whether items of a space may be in others by now.
+    pub fn may_be_parted(&self, space: Space) -> bool {
+        matches!(space, Space::Rows(..)) && !self.moves.is_empty()
+    }
+
     /// Items of a space of rows by the spaces where the rows are now.
     pub fn parted(&self, space: Space, items: &Items) -> HashMap<Space, Items> {
         let Space::Rows(table, segment) = space else { return HashMap::from([(space, items.clone())]) };
