@@ -39,6 +39,10 @@ pub const FORMAT_VERSION_REMOTES: u8 = 15;
 /// The version of facts that a program must not read which knows no certificates of erasures, and no tags that go with values: it would show
 /// a past that is erased, and leave masks behind.
 pub const FORMAT_VERSION_ERASURES: u8 = 16;
+/// The version of facts that a program must not read which knows no rule table of grades: it would give other grades.
+pub const FORMAT_VERSION_GRADING: u8 = 22;
+/// Rules of grades.
+pub const GRADING_RULES_MAX: usize = 1000;
 /// Versions of models that are kept in memory, at which all are let go.
 pub const MODELS_IN_MEMORY: usize = 64;
 /// Updates of a model whose figures are kept.

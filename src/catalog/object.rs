@@ -7,6 +7,7 @@ use super::domain::Domain;
 use super::enumeration::EnumType;
 use super::erasure::Erasure;
 use super::function::Function;
+use super::grading::Grading;
 use super::grant::{DefaultRights, Grant};
 use super::index::{PlainIndex, UniqueIndex};
 use super::materialized::Materialized;
@@ -80,6 +81,8 @@ pub enum Object {
     Classifier(Classifier),
     /// A certificate of an erasure.
     Erasure(Erasure),
+    /// The rule table of grades.
+    Grading(Grading),
 }
 
 /// A namespace of relations.
@@ -556,6 +559,8 @@ pub enum Class {
     Classifier,
     /// Certificates of erasures, by their numbers.
     Erasure,
+    /// The rule table of grades, of which there is one.
+    Grading,
 }
 
 impl Object {
@@ -584,6 +589,7 @@ impl Object {
             Self::QualityRun(o) => (Class::QualityRun, o.key()),
             Self::Classifier(o) => (Class::Classifier, o.name.clone()),
             Self::Erasure(o) => (Class::Erasure, o.number.clone()),
+            Self::Grading(_) => (Class::Grading, Grading::NAME.to_owned()),
         }
     }
 
@@ -626,6 +632,7 @@ impl Object {
             Self::QualityRun(_) => "quality run",
             Self::Classifier(_) => "classifier",
             Self::Erasure(_) => "erasure",
+            Self::Grading(_) => "rule table of grades",
         }
     }
 }

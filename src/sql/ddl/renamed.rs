@@ -94,6 +94,7 @@ fn each_text(object: &mut Object, tell: &mut dyn FnMut(&mut String, bool)) {
         | Object::Enum(_)
         | Object::Classifier(_)
         | Object::Erasure(_)
+        | Object::Grading(_)
         | Object::QualityRun(_) => {}
     }
 }

@@ -183,6 +183,7 @@ impl Script<'_> {
                 | Object::QualityRun(_)
                 | Object::Classifier(_)
                 | Object::Erasure(_)
+                | Object::Grading(_)
                 | Object::Comment(_),
                 _,
             ) => return None,

@@ -2,8 +2,8 @@
 
 use super::script::{Script, ident, literal, relation};
 use crate::catalog::{
-    Class, Classifier, Grant, MaskingPolicy, Object, ObjectId, OnConflict, PUBLIC, Role, RowPolicy, Schema, Table, Tag,
-    TagSource, TagUse, TagVerdict,
+    Class, Classifier, Grading, Grant, MaskingPolicy, Object, ObjectId, OnConflict, PUBLIC, Role, RowPolicy, Schema,
+    Table, Tag, TagSource, TagUse, TagVerdict,
 };
 use std::fmt::Write;
 
@@ -153,6 +153,18 @@ impl Script<'_> {
         _ = writeln!(out, "CREATE CLASSIFIER {name} {definition};");
     }
 
+    /// The rule table of grades, in place of the one that a database starts with.
+    pub(super) fn grading(&self, out: &mut String, grading: &Grading) {
+        let text = |text: &Option<String>| text.as_deref().map_or("NULL".to_owned(), literal);
+        _ = writeln!(out, "DELETE FROM steward.grading_rules;");
+        for rule in &grading.rules {
+            let values =
+                [&rule.semantic_type, &rule.privacy, &rule.sensitivity, &Some(rule.grade.clone()), &rule.basis];
+            let values = values.map(text).join(", ");
+            _ = writeln!(out, "INSERT INTO steward.grading_rules VALUES ({}, {values});", rule.ordinal);
+        }
+    }
+
     fn row_policy(&self, out: &mut String, table: &str, policy: &RowPolicy) {
         let kind = if policy.permissive { "PERMISSIVE" } else { "RESTRICTIVE" };
         let roles: Vec<_> = policy.roles.iter().map(|role| self.name_of(*role)).collect();
@@ -221,6 +233,7 @@ impl Script<'_> {
             | Object::QualityRule(_)
             | Object::QualityRun(_)
             | Object::Erasure(_)
+            | Object::Grading(_)
             | Object::ColumnClass(_) => return,
         };
         _ = writeln!(out, "ALTER {what} {name} OWNER TO {};", self.name_of(owner));

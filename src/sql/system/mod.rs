@@ -16,6 +16,7 @@ mod operation;
 mod repairs;
 pub mod rows;
 mod rules;
+mod vocabulary;
 
 use super::context::Context;
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -55,6 +56,8 @@ const VIEWS: &[View] = &[
     View { name: "classifiers", columns: classifiers::columns, rows: classifiers::rows },
     View { name: "repairs", columns: repairs::repair_columns, rows: repairs::repairs },
     View { name: "erasures", columns: erasures::erasure_columns, rows: erasures::erasures },
+    View { name: "grading_rules", columns: vocabulary::rule_columns, rows: vocabulary::rules },
+    View { name: "vocabulary", columns: vocabulary::word_columns, rows: vocabulary::words },
 ];
 
 fn find(name: &str) -> Option<&'static View> {
