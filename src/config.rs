@@ -43,8 +43,10 @@ pub const FORMAT_VERSION_ERASURES: u8 = 16;
 pub const FORMAT_VERSION_JOBS: u8 = 17;
 /// The version of lineage that a program must not read which knows no flows into generated columns: it could not tell what made them.
 pub const FORMAT_VERSION_GENERATED: u8 = 19;
+/// The version of facts that a program must not read which knows no rule table of grades: it would give other grades.
+pub const FORMAT_VERSION_GRADING: u8 = 22;
 /// The last version that this program reads.
-pub const FORMAT_VERSION_LATEST: u8 = FORMAT_VERSION_GENERATED;
+pub const FORMAT_VERSION_LATEST: u8 = FORMAT_VERSION_GRADING;
 /// Times that CHECK DRIFT was asked of a model, with what it found, that are kept.
 pub const MODEL_DRIFTS_KEPT: usize = 100;
 /// How often it is looked which jobs are due, in milliseconds.
@@ -69,6 +71,8 @@ pub const JOB_RETRY_MS_MAX: i64 = 3_600_000;
 pub const PUBLISH_PATIENCE_MS: u64 = 10_000;
 /// Numbers of the sessions of jobs begin here, above those of connections.
 pub const JOB_PID_FIRST: i32 = 1 << 30;
+/// Rules of grades.
+pub const GRADING_RULES_MAX: usize = 1000;
 /// Versions of models that are kept in memory, at which all are let go.
 pub const MODELS_IN_MEMORY: usize = 64;
 /// Updates of a model whose figures are kept.

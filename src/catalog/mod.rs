@@ -16,6 +16,7 @@ mod erasure;
 mod exact;
 mod function;
 mod giving;
+mod grading;
 mod grant;
 mod index;
 mod job;
@@ -44,6 +45,7 @@ pub use erasure::{ErasedTable, Erasure, Remainder};
 pub use exact::Exact;
 pub use function::{Argument, Function, Returns};
 pub use giving::{Right, Rights};
+pub use grading::{Grading, GradingRow};
 pub use grant::{DefaultRights, DefaultsOf, Grant, Privilege};
 pub use index::{IndexPart, Order, PlainIndex, UniqueIndex};
 pub use job::{Job, JobRun, RuleSchedule, RunState, Suspended, Timing, Trigger};
@@ -374,6 +376,14 @@ impl Catalog {
             Object::Erasure(erasure) => Some((id, erasure)),
             _ => None,
         })
+    }
+
+    /// The rule table of grades, if somebody has edited it.
+    pub fn grading(&self) -> Option<(ObjectId, &Grading)> {
+        match self.find(Class::Grading, Grading::NAME)? {
+            (id, Object::Grading(grading)) => Some((id, grading)),
+            _ => None,
+        }
     }
 
     /// Whether a subject was erased from a table since an earlier state: what that has of the table is not to be seen any more.

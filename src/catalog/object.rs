@@ -7,6 +7,7 @@ use super::domain::Domain;
 use super::enumeration::EnumType;
 use super::erasure::Erasure;
 use super::function::Function;
+use super::grading::Grading;
 use super::grant::{DefaultRights, Grant};
 use super::index::{PlainIndex, UniqueIndex};
 use super::job::Job;
@@ -83,6 +84,8 @@ pub enum Object {
     Erasure(Erasure),
     /// A statement that runs by itself.
     Job(Job),
+    /// The rule table of grades.
+    Grading(Grading),
 }
 
 /// A namespace of relations.
@@ -603,6 +606,8 @@ pub enum Class {
     Erasure,
     /// Jobs.
     Job,
+    /// The rule table of grades, of which there is one.
+    Grading,
 }
 
 impl Object {
@@ -632,6 +637,7 @@ impl Object {
             Self::Classifier(o) => (Class::Classifier, o.name.clone()),
             Self::Erasure(o) => (Class::Erasure, o.number.clone()),
             Self::Job(o) => (Class::Job, o.name.clone()),
+            Self::Grading(_) => (Class::Grading, Grading::NAME.to_owned()),
         }
     }
 
@@ -675,6 +681,7 @@ impl Object {
             Self::Classifier(_) => "classifier",
             Self::Erasure(_) => "erasure",
             Self::Job(_) => "job",
+            Self::Grading(_) => "rule table of grades",
         }
     }
 }

@@ -14,6 +14,9 @@ pub enum Structure {
 }
 
 impl Structure {
+    /// Every one.
+    pub const ALL: [Structure; 3] = [Self::Structured, Self::SemiStructured, Self::Unstructured];
+
     /// The name in SQL.
     pub fn name(self) -> &'static str {
         match self {

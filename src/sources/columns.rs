@@ -1,6 +1,8 @@
 //! Columns being filled: specifications, typed builders, and the batches they end in.
 
+use super::declared::{self, Declared};
 use super::infer::{self, Type};
+use crate::catalog::SqlType;
 use crate::config::{BATCH_ROWS, SOURCE_BATCH_BYTES};
 use crate::encoding::pg_text::TYPE_METADATA;
 use crate::error::{Error, Kind, Result};
@@ -19,14 +21,29 @@ use std::sync::Arc;
 pub(super) struct Spec {
     pub(super) name: String,
     pub(super) kind: Type,
+    /// The type that a script gives the column, where that is another.
+    pub(super) declared: Option<SqlType>,
 }
 
 impl Spec {
     pub(super) fn new(name: impl Into<String>, kind: Type) -> Self {
-        Self { name: name.into(), kind }
+        Self { name: name.into(), kind, declared: None }
+    }
+
+    /// A column of a declared type.
+    pub(super) fn of(name: impl Into<String>, declared: SqlType) -> Self {
+        Self { name: name.into(), kind: declared::base(&declared), declared: Some(declared) }
+    }
+
+    /// The type's name that people know from PostgreSQL.
+    pub(super) fn type_name(&self) -> String {
+        self.declared.as_ref().map_or_else(|| self.kind.name().to_owned(), ToString::to_string)
     }
 
     fn field(&self) -> Field {
+        if let Some(declared) = &self.declared {
+            return declared.field(&self.name);
+        }
         let data_type = match self.kind {
             Type::Bool => DataType::Boolean,
             Type::Int => DataType::Int64,
@@ -59,6 +76,7 @@ pub(super) enum Cell {
     Float(f64),
     /// Microseconds since 1970, UTC.
     Time(i64),
+    Bytes(Vec<u8>),
 }
 
 impl From<Option<String>> for Cell {
@@ -77,14 +95,18 @@ pub(super) enum Column {
     Timestamp { values: TimestampMicrosecondBuilder, order: infer::Order, zoned: bool },
     Text(StringBuilder),
     Json(StringBuilder),
+    Declared(Declared),
 }
 
 /// The cell does not fit its column.
 pub(super) struct Misfit;
 
 impl Column {
-    fn new(kind: Type) -> Self {
-        match kind {
+    fn new(spec: &Spec) -> Self {
+        if let Some(declared) = spec.declared.as_ref().and_then(Declared::new) {
+            return Column::Declared(declared);
+        }
+        match spec.kind {
             Type::Bool => Column::Bool(BooleanBuilder::new()),
             Type::Int => Column::Int(Int64Builder::new()),
             Type::Float => Column::Float(Float64Builder::new()),
@@ -115,6 +137,7 @@ impl Column {
             Column::Date(values, _) => values.append_null(),
             Column::Timestamp { values, .. } => values.append_null(),
             Column::Text(values) | Column::Json(values) => values.append_null(),
+            Column::Declared(values) => values.push_null(),
         }
     }
 
@@ -149,7 +172,19 @@ impl Column {
                 let moment = infer::moment(cell, *order).filter(|moment| moment.zoned == *zoned).ok_or(Misfit)?;
                 values.append_value(moment.at.and_utc().timestamp_micros());
             }
+            Column::Declared(values) => values.push(cell)?,
             Column::Text(_) | Column::Json(_) => return Err(Misfit),
+        }
+        Ok(())
+    }
+
+    /// Adds a text that is one even where it is empty: no such text is of another type.
+    pub(super) fn push_declared(&mut self, text: &str) -> Result<(), Misfit> {
+        match self {
+            Column::Text(values) | Column::Json(values) => values.append_value(text),
+            Column::Declared(values) => values.push(text)?,
+            _ if text.trim().is_empty() => return Err(Misfit),
+            column => column.push_text(text)?,
         }
         Ok(())
     }
@@ -177,6 +212,7 @@ impl Column {
             (Column::Int(values), Cell::Int(value)) => values.append_value(*value),
             (Column::Float(values), Cell::Float(value)) => values.append_value(*value),
             (Column::Timestamp { values, .. }, Cell::Time(value)) => values.append_value(*value),
+            (Column::Declared(values), Cell::Bytes(bytes)) => values.push_bytes(bytes)?,
             _ => return Err(Misfit),
         }
         Ok(())
@@ -191,6 +227,7 @@ impl Column {
             Column::Date(values, _) => Arc::new(values.finish()),
             Column::Timestamp { values, .. } => Arc::new(values.finish()),
             Column::Text(values) | Column::Json(values) => Arc::new(values.finish()),
+            Column::Declared(values) => values.finish(),
         }
     }
 }
@@ -213,7 +250,7 @@ impl Writer {
         for index in projection.unwrap_or(&all) {
             let spec = specs.get(*index).ok_or_else(|| Error::internal(format!("no column at position {index}")))?;
             kept.push(spec.clone());
-            columns.push((*index, Column::new(spec.kind)));
+            columns.push((*index, Column::new(spec)));
         }
         Ok(Self { schema: schema(&kept), columns, rows: 0, bytes: 0 })
     }
@@ -238,9 +275,11 @@ impl Writer {
         let mut bytes = 0;
         for (index, column) in &mut self.columns {
             let cell = row.get(*index).unwrap_or(&Cell::Null);
-            if let Cell::Text(text) = cell {
-                bytes += text.len();
-            }
+            bytes += match cell {
+                Cell::Text(text) => text.len(),
+                Cell::Bytes(held) => held.len(),
+                _ => 0,
+            };
             column.push_cell(cell).map_err(|Misfit| Error::internal("a fixed column got a cell of another type"))?;
         }
         self.end_row(bytes);
@@ -377,12 +416,16 @@ impl Iterator for Scan {
 
 /// A cell beyond the sample does not fit its column: names file, place, column and type, never the value.
 pub(super) fn misfit(shown: &str, place: &str, column: &str, kind: Type) -> Error {
-    let kind = kind.name();
-    Error::new(Kind::InvalidText, format!("{shown}, {place}: column \"{column}\" holds a value that is no {kind}"))
+    misfit_of(shown, place, column, kind.name())
         .with_detail("The column's type was inferred from the start of the file.")
         .with_hint(
             "Set all_varchar = true (CSV) or a larger sample_rows on the source; REFRESH SOURCE if the file has changed.",
         )
+}
+
+/// As [`misfit`], of a type that is not inferred.
+pub(super) fn misfit_of(shown: &str, place: &str, column: &str, kind: &str) -> Error {
+    Error::new(Kind::InvalidText, format!("{shown}, {place}: column \"{column}\" holds a value that is no {kind}"))
 }
 
 #[cfg(test)]

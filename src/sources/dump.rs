@@ -1,19 +1,20 @@
 //! Dumps: scripts of SQL that make tables and fill them, as `pg_dump`, `mysqldump` and others write them.
 //!
 //! Nothing is run. Each table that a script makes or fills is an asset; its columns are those of CREATE TABLE, its rows those
-//! of COPY ... FROM stdin and INSERT ... VALUES. A declared type holds as long as the rows that are looked at have it, and is
-//! text otherwise (`0000-00-00` is no date). Whatever else a script does (UPDATE, DELETE, INSERT ... SELECT) is passed over.
+//! of COPY ... FROM stdin and INSERT ... VALUES. A declared type holds as long as the rows that are looked at have it; then the next wider
+//! one does, or text (`0000-00-00` is no date). Whatever else a script does (UPDATE, DELETE, INSERT ... SELECT) is passed over.
 
-use super::columns::{Misfit, Rows, Spec, Writer, misfit};
+use super::columns::{Misfit, Rows, Spec, Writer, misfit_of};
 use super::csv_file::Place;
+use super::declared::{boolean, fits};
 use super::dump_script::{Dump, Found};
-use super::infer::{self, Guess, Type};
+use super::infer::{Guess, Type};
 use super::names;
 use super::options::FileOptions;
+use crate::catalog::SqlType;
 use crate::config::SOURCE_SAMPLE_BYTES;
 use crate::error::{Error, Kind, Result};
 use crate::fail;
-use serde_json::Value;
 use std::collections::HashMap;
 
 /// Whether a script looks like a dump: rows are written in it, or it says so.
@@ -27,30 +28,6 @@ pub(super) fn is_dump(text: &str) -> bool {
         says || copies
             || ["INSERT INTO ", "INSERT IGNORE INTO ", "INSERT \"", "INSERT ["].iter().any(|words| starts(line, words))
     })
-}
-
-fn fits(kind: Type, text: &str) -> bool {
-    let moment = |order| infer::moment(text, order);
-    match kind {
-        Type::Bool => boolean(text).is_some(),
-        Type::Int => infer::integer(text).is_some(),
-        Type::Float => infer::float(text).is_some(),
-        Type::Decimal(digits, places) => infer::decimal(text, digits, places).is_some(),
-        Type::Date(order) => moment(order).is_some_and(|moment| !moment.timed),
-        Type::Timestamp(order) => moment(order).is_some_and(|moment| !moment.zoned),
-        Type::TimestampTz(order) => moment(order).is_some_and(|moment| moment.zoned),
-        Type::Json => serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok(),
-        Type::Text => true,
-    }
-}
-
-/// As PostgreSQL and MySQL write it.
-fn boolean(text: &str) -> Option<&'static str> {
-    match text {
-        "t" | "true" | "1" => Some("true"),
-        "f" | "false" | "0" => Some("false"),
-        _ => None,
-    }
 }
 
 /// The tables that a dump makes or fills.
@@ -89,8 +66,9 @@ pub(super) fn inspect(place: &Place, options: &FileOptions, table: Option<&str>)
         }));
     };
     let mut dump = Dump::open(place, options, Some(table), true)?;
-    let mut columns: Vec<(String, Option<Type>)> = Vec::new();
-    let mut guesses: Vec<(Guess, bool)> = Vec::new();
+    let mut columns: Vec<(String, Vec<SqlType>)> = Vec::new();
+    // What the values of each column allow: by themselves, and how many of its declared types they rule out.
+    let mut guesses: Vec<(Guess, usize)> = Vec::new();
     let mut positions: HashMap<String, usize> = HashMap::new();
     let (mut rows, mut bytes) = (0usize, 0u64);
     while rows < options.sample_rows.unwrap_or(usize::MAX) && bytes < SOURCE_SAMPLE_BYTES {
@@ -109,20 +87,24 @@ pub(super) fn inspect(place: &Place, options: &FileOptions, table: Option<&str>)
                 for at in columns.len()..given.as_ref().map_or(values.len(), |given| given.len()) {
                     if positions.is_empty() || given.is_none() {
                         let name = given.as_ref().and_then(|given| given.get(at)).cloned().unwrap_or_default();
-                        columns.push((name, None));
+                        columns.push((name, Vec::new()));
                     }
                 }
                 if positions.is_empty() && given.is_some() {
                     positions = columns.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)).collect();
                 }
-                guesses.resize(columns.len().max(guesses.len()), (Guess::new(), true));
+                guesses.resize(columns.len().max(guesses.len()), (Guess::new(), 0));
                 for (at, value) in
                     placed(given.as_deref(), &positions, &values).map_err(|name| unknown(&dump, table, &name))?
                 {
-                    let (Some(text), Some((guess, holds))) = (value, guesses.get_mut(at)) else { continue };
+                    let (Some(text), Some((guess, out))) = (value, guesses.get_mut(at)) else { continue };
                     // An empty text is a value here, and none of another type's.
                     guess.see(if text.trim().is_empty() { "-" } else { text });
-                    *holds = *holds && columns.get(at).and_then(|(_, kind)| *kind).is_none_or(|kind| fits(kind, text));
+                    if let Some((_, types)) = columns.get(at) {
+                        while types.get(*out).is_some_and(|declared| !fits(declared, text)) {
+                            *out += 1;
+                        }
+                    }
                 }
             }
         }
@@ -130,19 +112,23 @@ pub(super) fn inspect(place: &Place, options: &FileOptions, table: Option<&str>)
     if columns.is_empty() {
         fail!(InvalidText, "{}: nothing tells the columns of table {table}", place.shown());
     }
-    guesses.resize(columns.len(), (Guess::new(), true));
+    guesses.resize(columns.len(), (Guess::new(), 0));
     let given: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
     let named = names::columns(&given, options.normalize_names);
-    let kind = |(declared, (guess, holds)): (Option<Type>, &(Guess, bool))| match declared {
-        _ if options.all_varchar => Type::Text,
-        Some(kind) if *holds => kind,
-        // 7/4/1996 is a day, in another order than is usual.
-        Some(Type::Date(_) | Type::Timestamp(_) | Type::TimestampTz(_)) => guess.decide_moment(),
-        Some(_) => Type::Text,
-        None => guess.decide(),
+    let spec = |(name, ((_, types), (guess, out))): (String, (&(String, Vec<SqlType>), &(Guess, usize)))| {
+        let moment = types.iter().any(|is| matches!(is, SqlType::Date | SqlType::Timestamp | SqlType::Timestamptz));
+        match types.get(*out) {
+            _ if options.all_varchar => Spec::new(name, Type::Text),
+            Some(declared) => Spec::of(name, declared.clone()),
+            None if types.is_empty() => Spec::new(name, guess.decide()),
+            // 7/4/1996 is a day, in another order than is usual.
+            None if moment => Spec::new(name, guess.decide_moment()),
+            // Without digits of its own a numeric is what its values are.
+            None if types.contains(&SqlType::Numeric(None)) => Spec::new(name, guess.decide()),
+            None => Spec::new(name, Type::Text),
+        }
     };
-    let specs = named.into_iter().zip(columns.iter().map(|(_, kind)| *kind).zip(&guesses));
-    let specs = specs.map(|(name, told)| Spec::new(name, kind(told))).collect();
+    let specs = named.into_iter().zip(columns.iter().zip(&guesses)).map(spec).collect();
     Ok(DumpLayout { table: table.to_owned(), positions, specs })
 }
 
@@ -209,16 +195,17 @@ impl Rows for DumpRows {
                     column.push_null();
                     Ok(())
                 }
-                // An empty text is a value here.
-                (Some(text), Type::Text) => column.push_value(&Value::from(*text)),
                 (Some(text), Type::Bool) => boolean(text).ok_or(Misfit).and_then(|text| column.push_text(text)),
-                (Some(""), _) => Err(Misfit),
-                (Some(text), Type::Json) if !fits(Type::Json, text) => Err(Misfit),
-                (Some(text), _) => column.push_text(text),
+                (Some(text), Type::Json) if !fits(&SqlType::Json, text) => Err(Misfit),
+                // An empty text is a value here.
+                (Some(text), _) => column.push_declared(text),
             };
             if pushed.is_err_and(|Misfit| true) {
                 let place = format!("line {}", self.dump.words.line());
-                return Err(misfit(self.dump.words.shown(), &place, &spec.name, spec.kind));
+                let error = misfit_of(self.dump.words.shown(), &place, &spec.name, &spec.type_name());
+                return Err(
+                    error.with_hint("Set all_varchar = true on the source; REFRESH SOURCE if the file has changed.")
+                );
             }
         }
         writer.end_row(usize::try_from(self.dump.words.bytes() - before).unwrap_or(usize::MAX));

@@ -1,10 +1,12 @@
 //! The statements of a dump: the tables that it makes, and the rows that it fills them with.
 
 use super::csv_file::Place;
+use super::dump_cast;
+use super::dump_types::declared;
 use super::dump_words::{Dialect, Word, Words};
-use super::infer::{Order, Type};
 use super::input::io_error;
 use super::options::FileOptions;
+use crate::catalog::SqlType;
 use crate::config::{SOURCE_COLUMNS_MAX, SOURCE_SNIFF_BYTES};
 use crate::error::{Error, Result};
 use crate::fail;
@@ -13,8 +15,8 @@ use std::sync::Arc;
 
 /// What is found in a dump.
 pub(super) enum Found {
-    /// A table with its columns, and their types where there are some for them here.
-    Table(String, Vec<(String, Option<Type>)>),
+    /// A table with its columns, and the types that [`declared`] finds for them.
+    Table(String, Vec<(String, Vec<SqlType>)>),
     /// A row, whose values stand for these columns.
     Row(String, Option<Arc<Vec<String>>>, Vec<Option<String>>),
 }
@@ -182,7 +184,7 @@ impl Dump {
     }
 
     /// Reads one element of CREATE TABLE's list; whether there are more.
-    fn column(&mut self, columns: &mut Vec<(String, Option<Type>)>) -> Result<bool> {
+    fn column(&mut self, columns: &mut Vec<(String, Vec<SqlType>)>) -> Result<bool> {
         const OTHERS: [&str; 12] = [
             "CONSTRAINT",
             "PRIMARY",
@@ -202,23 +204,29 @@ impl Dump {
         }
         let is_column = !OTHERS.iter().any(|other| matches!(self.words.peek(), Ok(word) if word.is(other)));
         let name = if is_column { self.name()? } else { String::new() };
-        let (mut kind, mut numbers, mut depth) = (Vec::new(), Vec::new(), 0usize);
+        let (mut kind, mut numbers, mut depth, mut parts) = (Vec::new(), Vec::new(), 0usize, 0usize);
+        let mut is_array = false;
         let more = loop {
             match self.words.next()? {
-                Word::Sign(b'(') => depth += 1,
+                Word::Sign(b'(') => {
+                    parts += usize::from(depth == 0);
+                    depth += 1;
+                }
+                Word::Sign(b'[') if depth == 0 => is_array = true,
                 Word::Sign(b')') if depth == 0 => break false,
                 Word::Sign(b')') => depth -= 1,
                 Word::Sign(b',') if depth == 0 => break true,
                 Word::Name(word) if depth == 0 => kind.push(word.to_ascii_lowercase()),
                 // Some write types in quotes, too.
                 Word::Quoted(word) if depth == 0 && kind.is_empty() => kind.push(word.to_ascii_lowercase()),
-                Word::Number(number) if depth == 1 && kind.len() == 1 => numbers.push(number),
+                Word::Number(number) if depth == 1 && parts == 1 && has_length(&kind) => numbers.push(number),
                 Word::End => return Err(self.words.broken("a table's definition does not end")),
                 _ => {}
             }
         };
         if is_column {
-            columns.push((name, declared(&kind, &numbers)));
+            let types = if is_array { vec![SqlType::Text] } else { declared(&kind, &numbers, self.words.dialect()) };
+            columns.push((name, types));
         }
         Ok(more)
     }
@@ -311,16 +319,16 @@ impl Dump {
     fn value(&mut self, table: &str) -> Result<Option<String>> {
         let value = match self.words.next()? {
             Word::Text(text) => Some(text),
-            Word::Number(number) => Some(match number.strip_prefix("0x") {
-                Some(hex) => format!("\\x{}", hex.to_ascii_lowercase()),
-                None => number,
-            }),
+            Word::Number(number) => Some(written(number)),
             Word::Sign(sign @ (b'-' | b'+')) => match self.words.next()? {
                 Word::Number(number) if sign == b'-' => Some(format!("-{number}")),
                 Word::Number(number) => Some(number),
                 _ => return Err(self.not_written_out(table)),
             },
             word if word.is("NULL") || word.is("DEFAULT") => None,
+            word if word.is("CAST") || word.is("CONVERT") || word.is("TRY_CAST") => {
+                return dump_cast::value(&mut self.words, &word)?.ok_or_else(|| self.not_written_out(table));
+            }
             word if word.is("TRUE") => Some("true".to_owned()),
             word if word.is("FALSE") => Some("false".to_owned()),
             // A text with its type or character set before it: X'00', N'text', _binary 'text', DATE '2020-01-01'.
@@ -345,6 +353,18 @@ impl Dump {
     }
 }
 
+/// Whether what stands in parentheses behind these words of a column belongs to its type.
+fn has_length(kind: &[String]) -> bool {
+    let words: Vec<&str> = kind.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        [_] => true,
+        ["character" | "char" | "nchar" | "bit" | "binary", "varying"]
+        | ["national", "character" | "char" | "varchar"] => true,
+        ["national", "character" | "char", "varying"] => true,
+        _ => false,
+    }
+}
+
 fn dialect(head: &str) -> Dialect {
     let says = head.contains("MySQL dump") || head.contains("MariaDB dump") || head.contains("phpMyAdmin");
     if says || head.contains("ENGINE=") || head.contains("INSERT INTO `") || head.contains("CREATE TABLE `") {
@@ -353,6 +373,14 @@ fn dialect(head: &str) -> Dialect {
     match head.lines().any(|line| line.trim().eq_ignore_ascii_case("go")) {
         true => Dialect::Transact,
         false => Dialect::Standard,
+    }
+}
+
+/// A number as it is, and bytes as PostgreSQL writes them.
+pub(super) fn written(number: String) -> String {
+    match number.strip_prefix("0x").or_else(|| number.strip_prefix("0X")) {
+        Some(hex) => format!("\\x{}", hex.to_ascii_lowercase()),
+        None => number,
     }
 }
 
@@ -404,27 +432,4 @@ fn unescaped(field: &[u8]) -> Option<String> {
         }
     }
     String::from_utf8(text).ok()
-}
-
-/// The type that columns have here for one that a script declares; none where the values must tell.
-fn declared(kind: &[String], numbers: &[String]) -> Option<Type> {
-    let has = |word: &str| kind.iter().any(|other| other == word);
-    Some(match kind.first()?.as_str() {
-        "smallint" | "integer" | "int" | "bigint" | "int2" | "int4" | "int8" | "serial" | "bigserial"
-        | "smallserial" | "mediumint" | "tinyint" | "year" => Type::Int,
-        "real" | "float" | "double" | "float4" | "float8" => Type::Float,
-        "numeric" | "decimal" | "dec" | "number" => {
-            let digits: u8 = numbers.first()?.parse().ok().filter(|digits| (1..=38).contains(digits))?;
-            let places: i8 = numbers.get(1).map_or(Some(0), |places| places.parse().ok())?;
-            Type::Decimal(digits, Some(places).filter(|places| i16::from(*places) <= i16::from(digits))?)
-        }
-        "boolean" | "bool" | "bit" => Type::Bool,
-        "money" | "smallmoney" => return None,
-        "date" => Type::Date(Order::Year),
-        "timestamptz" => Type::TimestampTz(Order::Year),
-        "timestamp" if has("with") && has("zone") && !has("without") => Type::TimestampTz(Order::Year),
-        "timestamp" | "datetime" | "datetime2" => Type::Timestamp(Order::Year),
-        "json" | "jsonb" => Type::Json,
-        _ => Type::Text,
-    })
 }

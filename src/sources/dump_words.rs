@@ -57,6 +57,11 @@ impl Words {
         Self { reader, budget, dialect, shown: shown.to_owned(), peeked: None, line: 1, bytes: 0 }
     }
 
+    /// Whose script it is.
+    pub(super) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     /// The file's name.
     pub(super) fn shown(&self) -> &str {
         &self.shown

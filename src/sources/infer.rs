@@ -281,7 +281,7 @@ fn number(text: &str) -> Option<(&str, &str)> {
     if end == 0 { None } else { text.split_at_checked(end) }
 }
 
-fn time_of_day(text: &str) -> Option<(NaiveTime, &str)> {
+pub(super) fn time_of_day(text: &str) -> Option<(NaiveTime, &str)> {
     let (hour, rest) = number(text)?;
     let (minute, mut rest) = number(rest.strip_prefix(':')?)?;
     let (mut second, mut nanos) = ("0", 0u32);

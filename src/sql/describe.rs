@@ -7,9 +7,9 @@ use super::parser::{Body, Cursor, Own, Statement, fold, last};
 use super::planner::Planner;
 use super::session::Description;
 use super::{erasure, jobs, names, origins, pg_catalog, repair, semantics, statements};
-use crate::catalog::Privilege;
+use crate::catalog::{Privilege, SqlType};
 use crate::error::{Error, Kind, Result};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::execution::SessionState;
 use datafusion::sql::sqlparser::ast::{self, Statement as Sql};
 use std::sync::Arc;
@@ -58,6 +58,15 @@ fn of_sql(
     let text = |name: &str| Some(Arc::new(Schema::new(vec![Field::new(name, DataType::Utf8, true)])));
     match statement {
         Sql::Query(query) => of_query(context, state, query, declared),
+        // Whatever is given is read as a text.
+        edit if statements::edits_grades(edit) => {
+            let known = parameters::declared(declared, &parameters::numbers_in(edit)?);
+            let field = |(at, known): (usize, Option<FieldRef>)| match known {
+                Some(field) => field.as_ref().clone(),
+                None => parameters::as_parameter(&SqlType::Text, at + 1),
+            };
+            Ok(Description { params: known.into_iter().enumerate().map(field).collect(), columns: None })
+        }
         Sql::Insert(insert) => {
             let params = dml::insert_parameters(context, state, insert, declared)?;
             let context = knowing(context, &params);

@@ -84,6 +84,15 @@ async fn execute_sql(session: &mut Session, statement: Sql, params: &[ScalarValu
     match statement {
         Sql::Query(query) if let Some(set) = statements::set_config(session, &query, params) => set,
         Sql::Query(query) => Box::pin(self::query(session, *query, params)).await,
+        edit if statements::edits_grades(&edit) => {
+            let rows = defining(session, async |ddl| statements::edit_grades(ddl, &edit).await).await?;
+            let verb = match edit {
+                Sql::Insert(_) => "INSERT 0",
+                Sql::Update(_) => "UPDATE",
+                _ => "DELETE",
+            };
+            command(&format!("{verb} {rows}"))
+        }
         Sql::Insert(insert) => {
             let changed =
                 changing(session, insert, async |work, txn, insert| dml::insert(work, txn, insert).await).await?;

@@ -172,5 +172,6 @@ CHECK QUALITY ruled;
 FORGET SUBJECT 'nobody at all' IN ruled."odd Name";
 REFRESH MATERIALIZED VIEW zz_base;
 REFRESH MATERIALIZED VIEW aa_over;
+INSERT INTO steward.grading_rules VALUES (5, 'email', NULL, NULL, 'important', 'it''s ours');
 INVENTORY TABLE docs;
 ALTER SYSTEM SET steward.retention = '2h';

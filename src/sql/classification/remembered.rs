@@ -1,5 +1,6 @@
 //! What persons said of columns, over what an inventory found: a rejected category is gone from it, a confirmed one stands.
 
+use super::grading;
 use crate::catalog::{Catalog, Finding, Object, Table, TagVerdict};
 use crate::governance::{Grade, Privacy, SemanticType, Sensitivity};
 use serde_json::{Value, json};
@@ -10,8 +11,12 @@ fn is_said(table: &Table) -> bool {
     table.columns.iter().any(|column| !column.verdicts.is_empty())
 }
 
-/// Facts of a finding's columns, with their state, as what was said since makes them.
+/// Facts of a finding's columns, with their state, as what was said since makes them, and with the grades that hold now.
 pub fn columns_said<'f>(catalog: &Catalog, finding: &'f Finding) -> Cow<'f, [Value]> {
+    grading::graded(catalog, finding, said(catalog, finding))
+}
+
+fn said<'f>(catalog: &Catalog, finding: &'f Finding) -> Cow<'f, [Value]> {
     let table = match catalog.get(finding.object).map(AsRef::as_ref) {
         Some(Object::Table(table)) if is_said(table) => table,
         _ => return Cow::Borrowed(&finding.columns),
@@ -29,10 +34,14 @@ pub fn columns_said<'f>(catalog: &Catalog, finding: &'f Finding) -> Cow<'f, [Val
 
 /// Facts of a finding's asset, as sensitive as its most sensitive column is with what was said since.
 pub fn sensitivity_said<'f>(catalog: &Catalog, finding: &'f Finding) -> Cow<'f, Value> {
-    let Cow::Owned(columns) = columns_said(catalog, finding) else { return Cow::Borrowed(&finding.facts) };
+    let (columns, whole) = (columns_said(catalog, finding), grading::of_relation(catalog, finding));
+    if matches!(columns, Cow::Borrowed(_)) && whole.is_none() {
+        return Cow::Borrowed(&finding.facts);
+    }
     let named = |name: &'static str| columns.iter().filter_map(move |facts| facts[name].as_str());
     let sensitivity = named("sensitivity").filter_map(|name| Sensitivity::parse(name).ok()).max();
     let grade = named("grade").filter_map(|name| Grade::parse(name).ok()).max();
+    let (sensitivity, grade) = whole.unwrap_or_default().raise(sensitivity, grade);
     let mut facts = finding.facts.clone();
     if let (Some(sensitivity), Some(grade)) = (sensitivity, grade) {
         facts["sensitivity"] = json!(sensitivity.name());

@@ -231,6 +231,7 @@ pub(super) fn owner(object: &Object) -> Option<ObjectId> {
         | Object::QualityRule(_)
         | Object::QualityRun(_)
         | Object::Erasure(_)
+        | Object::Grading(_)
         | Object::ColumnClass(_) => None,
     }
 }

@@ -95,6 +95,7 @@ fn each_text(object: &mut Object, tell: &mut dyn FnMut(&mut String, bool)) {
         | Object::Classifier(_)
         | Object::Erasure(_)
         | Object::Job(_)
+        | Object::Grading(_)
         | Object::QualityRun(_) => {}
     }
 }

@@ -184,6 +184,7 @@ impl Script<'_> {
                 | Object::Classifier(_)
                 | Object::Erasure(_)
                 | Object::Job(_)
+                | Object::Grading(_)
                 | Object::Comment(_),
                 _,
             ) => return None,

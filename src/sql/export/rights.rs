@@ -2,8 +2,8 @@
 
 use super::script::{Script, ident, literal, relation};
 use crate::catalog::{
-    Class, Classifier, Grant, Job, MaskingPolicy, Object, ObjectId, OnConflict, PUBLIC, Role, RowPolicy, Schema, Table,
-    Tag, TagSource, TagUse, TagVerdict, Timing,
+    Class, Classifier, Grading, Grant, Job, MaskingPolicy, Object, ObjectId, OnConflict, PUBLIC, Role, RowPolicy,
+    Schema, Table, Tag, TagSource, TagUse, TagVerdict, Timing,
 };
 use std::fmt::Write;
 
@@ -175,6 +175,18 @@ impl Script<'_> {
         _ = writeln!(out, "CREATE JOB {name}{timing}{tables} WITH ({settings}) SUSPENDED AS {statement};");
     }
 
+    /// The rule table of grades, in place of the one that a database starts with.
+    pub(super) fn grading(&self, out: &mut String, grading: &Grading) {
+        let text = |text: &Option<String>| text.as_deref().map_or("NULL".to_owned(), literal);
+        _ = writeln!(out, "DELETE FROM steward.grading_rules;");
+        for rule in &grading.rules {
+            let values =
+                [&rule.semantic_type, &rule.privacy, &rule.sensitivity, &Some(rule.grade.clone()), &rule.basis];
+            let values = values.map(text).join(", ");
+            _ = writeln!(out, "INSERT INTO steward.grading_rules VALUES ({}, {values});", rule.ordinal);
+        }
+    }
+
     fn row_policy(&self, out: &mut String, table: &str, policy: &RowPolicy) {
         let kind = if policy.permissive { "PERMISSIVE" } else { "RESTRICTIVE" };
         let roles: Vec<_> = policy.roles.iter().map(|role| self.name_of(*role)).collect();
@@ -245,6 +257,7 @@ impl Script<'_> {
             | Object::QualityRun(_)
             | Object::Erasure(_)
             | Object::Job(_)
+            | Object::Grading(_)
             | Object::ColumnClass(_) => return,
         };
         _ = writeln!(out, "ALTER {what} {name} OWNER TO {};", self.name_of(owner));

@@ -218,6 +218,11 @@ impl<'a> Script<'a> {
                 self.classifier(out, classifier);
             }
         });
+        out += &all(&|out, _, object| {
+            if let Object::Grading(grading) = object {
+                self.grading(out, grading);
+            }
+        });
         out += &all(&|out, id, object| {
             if let Object::Table(table) = object {
                 self.guards(out, id, table);
@@ -379,6 +384,7 @@ fn is_of_session(catalog: &Catalog, object: &Object) -> bool {
         | Object::Classifier(_)
         | Object::Erasure(_)
         | Object::Job(_)
+        | Object::Grading(_)
         | Object::Model(_)
         | Object::Source(_)
         | Object::Finding(_) => false,

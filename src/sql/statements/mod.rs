@@ -2,6 +2,7 @@
 
 mod classify;
 mod constraints;
+mod grading;
 mod inventory;
 mod kept;
 mod keys;
@@ -21,6 +22,7 @@ mod upkeep;
 
 pub use classify::classify;
 pub use constraints::{set_constraints, settle_before_commit};
+pub use grading::{edit_grades, edits_grades};
 pub use inventory::{category_facts, inventory, inventory_of_table};
 pub use kept::{discard, keep};
 pub use keys::rotate_key;

@@ -5,6 +5,7 @@ use super::super::context::Context;
 use super::super::quality;
 use super::super::tables;
 use super::rows::{Cell, column, jsonb, timestamp};
+use super::vocabulary::Language;
 use crate::catalog::{Class, Finding, Object};
 use crate::error::Result;
 use arrow::datatypes::{DataType, Field};
@@ -96,11 +97,14 @@ pub fn asset_columns() -> Vec<Field> {
         column("last_scan", timestamp()),
         column("confidence", DataType::Float64),
         jsonb("evidence"),
+        column("domain_label", DataType::Utf8),
+        column("sensitivity_label", DataType::Utf8),
+        column("grade_label", DataType::Utf8),
     ]
 }
 
 pub fn assets(context: &Context) -> Result<Vec<Vec<Cell>>> {
-    let fields = asset_columns();
+    let (fields, language) = (asset_columns(), Language::of(context));
     let rows = visible(context).into_iter().map(|seen| {
         let (finding, hidden) = (seen.finding, &seen.hidden);
         // Freshness is the age of the latest moment in the rows: one that the role must not see may be it.
@@ -110,7 +114,9 @@ pub fn assets(context: &Context) -> Result<Vec<Vec<Cell>>> {
         });
         let mut left_out = seen.if_some_rows(&["row_count", "size_bytes"]).to_vec();
         left_out.extend(hides_moment.then_some("freshness"));
-        let facts = sensitivity_said(&context.snapshot.catalog, finding);
+        let mut facts = sensitivity_said(&context.snapshot.catalog, finding);
+        language.label(facts.to_mut(), "domain", "domain_label");
+        language.label_grades(facts.to_mut());
         let mut cells = row(&fields, &facts, &left_out);
         // Rules count with what the inventory found.
         let quality = quality::quality_of(&context.snapshot.catalog, Some(finding), Some(finding.object), None);
@@ -146,6 +152,9 @@ pub fn column_columns() -> Vec<Field> {
         jsonb("top"),
         jsonb("evidence"),
         column("state", DataType::Utf8),
+        column("semantic_type_label", DataType::Utf8),
+        column("sensitivity_label", DataType::Utf8),
+        column("grade_label", DataType::Utf8),
     ]
 }
 
@@ -153,18 +162,20 @@ pub fn column_columns() -> Vec<Field> {
 pub const VALUES: &[&str] = &["min", "max", "mean", "stddev", "top"];
 
 pub fn columns(context: &Context) -> Result<Vec<Vec<Cell>>> {
-    let fields = column_columns();
+    let (fields, language) = (column_columns(), Language::of(context));
     let mut rows = Vec::new();
     for seen in visible(context) {
-        for facts in columns_said(&context.snapshot.catalog, seen.finding).iter() {
+        for facts in columns_said(&context.snapshot.catalog, seen.finding).into_owned() {
             let mut left_out = seen.if_some_rows(&["nulls", "distincts"]).to_vec();
-            left_out.extend(is_hidden(facts, &seen.hidden).then_some(VALUES).into_iter().flatten());
-            let mut cells = row(&fields, facts, &left_out);
+            left_out.extend(is_hidden(&facts, &seen.hidden).then_some(VALUES).into_iter().flatten());
+            let mut facts = facts;
             // What nobody has said anything of is suggested.
-            if let Some(state @ Cell::Text(None)) = cells.last_mut() {
-                *state = Cell::Text(facts["semantic_type"].as_str().map(|_| "suggested".to_owned()));
+            if facts["state"].is_null() && facts["semantic_type"].is_string() {
+                facts["state"] = "suggested".into();
             }
-            rows.push(cells);
+            language.label(&mut facts, "semantic_type", "semantic_type_label");
+            language.label_grades(&mut facts);
+            rows.push(row(&fields, &facts, &left_out));
         }
     }
     Ok(rows)

@@ -17,6 +17,7 @@ mod operation;
 mod repairs;
 pub mod rows;
 mod rules;
+mod vocabulary;
 
 use super::context::Context;
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -59,6 +60,8 @@ const VIEWS: &[View] = &[
     View { name: "jobs", columns: jobs::job_columns, rows: jobs::jobs },
     View { name: "job_runs", columns: jobs::run_columns, rows: jobs::runs },
     View { name: "drift", columns: models::drift_columns, rows: models::drift },
+    View { name: "grading_rules", columns: vocabulary::rule_columns, rows: vocabulary::rules },
+    View { name: "vocabulary", columns: vocabulary::word_columns, rows: vocabulary::words },
 ];
 
 fn find(name: &str) -> Option<&'static View> {
