@@ -16,16 +16,37 @@ use crate::encoding::{from_value, to_value_of};
 use crate::error::Result;
 use crate::storage::{Store, Tree, WriteBatch};
 use parking_lot::Mutex;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 const PREFIX: &[u8] = b"run\0";
 
-/// All runs that are kept, by their numbers.
+/// All runs that are kept.
 #[derive(Debug)]
 pub struct JobRuns {
     store: Arc<Store>,
-    runs: Mutex<BTreeMap<u64, Arc<JobRun>>>,
+    runs: Mutex<Kept>,
+}
+
+/// Runs by their jobs and numbers.
+#[derive(Debug, Default)]
+struct Kept {
+    runs: BTreeMap<(ObjectId, u64), Arc<JobRun>>,
+    /// The highest number.
+    last: u64,
+}
+
+impl Kept {
+    fn put(&mut self, run: JobRun) {
+        self.last = self.last.max(run.number);
+        self.runs.insert((run.job, run.number), Arc::new(run));
+    }
+
+    /// The runs of a job, later ones first.
+    fn of(&self, job: ObjectId) -> impl Iterator<Item = &Arc<JobRun>> {
+        self.runs.range((job, 0)..=(job, u64::MAX)).rev().map(|(_, run)| run)
+    }
 }
 
 fn key(number: u64) -> Vec<u8> {
@@ -35,7 +56,7 @@ fn key(number: u64) -> Vec<u8> {
 impl JobRuns {
     /// The runs that the store has. What went on when the process ended is interrupted; it is written down so with the next run.
     pub fn open(store: Arc<Store>) -> Result<Self> {
-        let mut runs = BTreeMap::new();
+        let mut runs = Kept::default();
         for (_, value) in store.engine().scan(Tree::Sys, PREFIX)? {
             let mut run: JobRun = from_value("a job's run", &value)?;
             if run.state == RunState::Running {
@@ -43,7 +64,7 @@ impl JobRuns {
                 run.error = Some("the server ended while it ran".to_owned());
                 run.sqlstate = Some("57P02".to_owned());
             }
-            runs.insert(run.number, Arc::new(run));
+            runs.put(run);
         }
         Ok(Self { store, runs: Mutex::new(runs) })
     }
@@ -51,16 +72,16 @@ impl JobRuns {
     /// A run begins, under the number that it is given; durable on return. `lives` tells of which jobs there still are.
     pub fn begin(&self, mut run: JobRun, lives: impl Fn(ObjectId) -> bool) -> Result<JobRun> {
         let mut runs = self.runs.lock();
-        run.number = runs.last_key_value().map_or(1, |(last, _)| last + 1);
+        run.number = runs.last + 1;
         let mut batch = WriteBatch::default();
         let gone = too_many(&runs, run.job, lives);
-        gone.iter().for_each(|number| batch.delete(Tree::Sys, key(*number)));
+        gone.iter().for_each(|(_, number)| batch.delete(Tree::Sys, key(*number)));
         batch.put(Tree::Sys, key(run.number), to_value_of(FORMAT_VERSION_JOBS, &run)?);
         self.store.engine().commit(batch)?;
-        gone.iter().for_each(|number| {
-            runs.remove(number);
+        gone.iter().for_each(|run| {
+            runs.runs.remove(run);
         });
-        runs.insert(run.number, Arc::new(run.clone()));
+        runs.put(run.clone());
         Ok(run)
     }
 
@@ -68,7 +89,7 @@ impl JobRuns {
     pub fn end(&self, run: JobRun) -> Result<()> {
         let mut batch = WriteBatch::default();
         batch.put(Tree::Sys, key(run.number), to_value_of(FORMAT_VERSION_JOBS, &run)?);
-        self.runs.lock().insert(run.number, Arc::new(run));
+        self.runs.lock().put(run);
         self.store.engine().commit(batch)
     }
 
@@ -76,8 +97,8 @@ impl JobRuns {
     pub fn forget_texts(&self) -> Result<()> {
         let mut runs = self.runs.lock();
         let mut batch = WriteBatch::default();
-        for run in runs.values_mut().filter(|run| run.error.is_some() || run.progress.is_some()) {
-            let quiet = JobRun { error: None, progress: None, ..run.as_ref().clone() };
+        for run in runs.runs.values_mut().filter(|run| run.error.is_some() || run.progress.is_some()) {
+            let quiet = JobRun { error: None, progress: None, ..JobRun::clone(run) };
             if quiet.state != RunState::Running {
                 batch.put(Tree::Sys, key(quiet.number), to_value_of(FORMAT_VERSION_JOBS, &quiet)?);
             }
@@ -91,17 +112,19 @@ impl JobRuns {
 
     /// All runs, earlier ones first.
     pub fn all(&self) -> Vec<Arc<JobRun>> {
-        self.runs.lock().values().cloned().collect()
+        let mut all: Vec<_> = self.runs.lock().runs.values().cloned().collect();
+        all.sort_by_key(|run| run.number);
+        all
     }
 
     /// The runs of a job, later ones first.
     pub fn of(&self, job: ObjectId) -> Vec<Arc<JobRun>> {
-        self.runs.lock().values().rev().filter(|run| run.job == job).cloned().collect()
+        self.runs.lock().of(job).cloned().collect()
     }
 
     /// The last run of a job.
     pub fn last(&self, job: ObjectId) -> Option<Arc<JobRun>> {
-        self.runs.lock().values().rev().find(|run| run.job == job).cloned()
+        self.runs.lock().of(job).next().cloned()
     }
 }
 
@@ -112,12 +135,14 @@ impl Manager {
     }
 }
 
-/// The numbers of the runs that go when a job begins another one.
-fn too_many(runs: &BTreeMap<u64, Arc<JobRun>>, job: ObjectId, lives: impl Fn(ObjectId) -> bool) -> Vec<u64> {
+/// The runs that go when a job begins another one.
+fn too_many(kept: &Kept, job: ObjectId, lives: impl Fn(ObjectId) -> bool) -> Vec<(ObjectId, u64)> {
     let ended = |run: &&Arc<JobRun>| run.state != RunState::Running;
-    let own = runs.values().rev().filter(ended).filter(|run| run.job == job).skip(JOB_RUNS_KEPT - 1);
-    let others = runs.values().rev().filter(ended).filter(|run| run.job != job && !lives(run.job));
-    own.chain(others.skip(JOB_RUNS_GONE_KEPT)).map(|run| run.number).collect()
+    let own = kept.of(job).filter(ended).skip(JOB_RUNS_KEPT - 1).map(|run| (run.job, run.number));
+    let others = kept.runs.values().filter(ended).filter(|run| run.job != job && !lives(run.job));
+    let mut others: Vec<_> = others.map(|run| (run.job, run.number)).collect();
+    others.sort_by_key(|(_, number)| Reverse(*number));
+    own.chain(others.into_iter().skip(JOB_RUNS_GONE_KEPT)).collect()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! | `seen` NUL, number | the place, as versioned JSON |
 
 use super::Manager;
+use super::isolation::Isolation;
 use super::locks::{GONE, Moves};
 use super::segment::{Deleted, RowId, Segment, split_row_id};
 use super::snapshot::{Snapshot, TableRows};
@@ -45,7 +46,11 @@ struct Seen {
 
 /// All places.
 #[derive(Debug, Default)]
-pub(super) struct SeenRows(Mutex<HashMap<u64, Arc<Seen>>>);
+pub(super) struct SeenRows {
+    places: Mutex<HashMap<u64, Arc<Seen>>>,
+    /// Places that nobody names any more: they go with the next that is taken.
+    stale: Mutex<Vec<u64>>,
+}
 
 /// What a place is in another state.
 pub(super) type Followed = Vec<(u64, SeenChange)>;
@@ -144,24 +149,20 @@ fn ranges(numbers: &BTreeSet<u32>) -> Vec<(u32, u32)> {
 }
 
 impl SeenRows {
-    /// The places that the store has and that the catalogue names; others go.
+    /// The places that the store has and that the catalogue names.
     pub fn open(store: &Store, catalog: &Catalog) -> Result<Self> {
         let named: BTreeSet<u64> = named(catalog).collect();
-        let (mut places, mut batch) = (HashMap::new(), WriteBatch::default());
+        let (mut places, mut stale) = (HashMap::new(), Vec::new());
         for (row, value) in store.engine().scan(Tree::Sys, PREFIX)? {
-            let number =
-                row.get(PREFIX.len()..).and_then(|bytes| bytes.first_chunk()).map(|bytes| u64::from_be_bytes(*bytes));
-            match number.filter(|number| named.contains(number)) {
-                Some(number) => {
-                    places.insert(number, Arc::new(from_value("a place among rows", &value)?));
-                }
-                None => batch.delete(Tree::Sys, row),
+            let number = row.get(PREFIX.len()..).and_then(|bytes| bytes.first_chunk());
+            let Some(number) = number.map(|bytes| u64::from_be_bytes(*bytes)) else { continue };
+            if named.contains(&number) {
+                places.insert(number, Arc::new(from_value("a place among rows", &value)?));
+            } else {
+                stale.push(number);
             }
         }
-        if !batch.is_empty() {
-            store.engine().commit(batch)?;
-        }
-        Ok(Self(Mutex::new(places)))
+        Ok(Self { places: Mutex::new(places), stale: Mutex::new(stale) })
     }
 
     /// The places that move along when rows do, written into the batch that moves them.
@@ -170,7 +171,7 @@ impl SeenRows {
             return Ok(Vec::new());
         }
         let mut changes = Vec::new();
-        for (place, seen) in self.0.lock().iter() {
+        for (place, seen) in self.places.lock().iter() {
             if let Some(next) = seen.followed(moves) {
                 batch.put(Tree::Sys, key(*place), to_value_of(FORMAT_VERSION_JOBS, &next)?);
                 changes.push((*place, SeenChange(Arc::new(next))));
@@ -184,7 +185,7 @@ impl SeenRows {
         if changes.is_empty() {
             return;
         }
-        let mut places = self.0.lock();
+        let mut places = self.places.lock();
         for (place, change) in changes {
             // One that was let go of meanwhile does not come back.
             if let Some(seen) = places.get_mut(&place) {
@@ -211,7 +212,7 @@ fn columns_of(snapshot: &Snapshot, table: ObjectId) -> u64 {
 impl Manager {
     /// How many rows of a table are behind a place; none if there is no such place.
     pub fn rows_behind(&self, place: u64, table: ObjectId) -> u64 {
-        let Some(seen) = self.seen.0.lock().get(&place).cloned() else { return 0 };
+        let Some(seen) = self.seen.places.lock().get(&place).cloned() else { return 0 };
         let rows = self.current().rows(table);
         let rest = rows.segments.iter().filter_map(|segment| seen.without(segment));
         rest.map(|segment| segment.live_rows() as u64).sum()
@@ -231,14 +232,14 @@ impl Manager {
             }
             thread::sleep(Duration::from_millis(1));
         }
-        self.refresh(txn)?;
         let latest = self.current();
-        let mut snapshot = txn.snapshot().clone();
-        if snapshot.seq != latest.seq {
-            return Err(Error::new(Kind::Serialization, "could not serialize access: rows were added meanwhile"));
+        if txn.isolation() != Isolation::ReadCommitted && !Arc::ptr_eq(&txn.base, &latest) {
+            return Err(Error::new(Kind::Serialization, "could not serialize access due to concurrent update"));
         }
+        self.refresh(txn)?;
+        let mut snapshot = txn.snapshot().clone();
         let (all, columns) = (latest.rows(table), columns_of(&latest, table));
-        let mut places = self.seen.0.lock();
+        let mut places = self.seen.places.lock();
         let before = match from {
             Some(from) => Some(
                 places
@@ -267,7 +268,8 @@ impl Manager {
         let old = before.as_ref().and_then(|seen| seen.from);
         let gone =
             places.iter().filter(|(number, seen)| from.is_some() && (seen.from == from || Some(**number) == old));
-        let gone: Vec<u64> = gone.map(|(number, _)| *number).collect();
+        let mut gone: Vec<u64> = gone.map(|(number, _)| *number).collect();
+        gone.append(&mut self.seen.stale.lock());
         gone.iter().for_each(|number| batch.delete(Tree::Sys, key(*number)));
         batch.put(Tree::Sys, key(place), to_value_of(FORMAT_VERSION_JOBS, &taken)?);
         let ticket = self.store().engine().submit(batch)?;

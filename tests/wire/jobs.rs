@@ -141,7 +141,8 @@ async fn a_run_is_seen_and_stopped_by_who_may() {
     client.batch_execute("ALTER JOB slow RESUME").await.unwrap();
     until(&client, "EXISTS (SELECT FROM steward.job_runs WHERE state = 'running')").await;
     jobs.stop().await;
-    assert!(!one::<bool>(&client, "SELECT EXISTS (SELECT FROM steward.job_runs WHERE state = 'running')").await);
+    let last = "SELECT state FROM steward.job_runs ORDER BY run DESC LIMIT 1";
+    assert_eq!(texts(&client, last).await, [[some("interrupted")]]);
     assert_eq!(one::<i64>(&client, "SELECT count(*) FROM done").await, 0);
 }
 
@@ -178,11 +179,7 @@ async fn models_are_trained_later_and_learn_by_themselves() {
     client.batch_execute(&more("30")).await.unwrap();
     never(&client, "EXISTS (SELECT FROM steward.model_versions WHERE model = 'm' AND version = 2)").await;
     client.batch_execute(&more("30")).await.unwrap();
-    until(
-        &client,
-        "EXISTS (SELECT FROM steward.model_versions WHERE model = 'm' AND version = 2 AND trained_rows = 60)",
-    )
-    .await;
+    until(&client, "EXISTS (SELECT FROM MODEL_METRICS('m') WHERE metric = 'logloss' AND window_rows = 60)").await;
     // What fails is told, and the job is gone all the same.
     let rows = texts(&client, &create.replace("MODEL m", "MODEL bad").replace("'clicked'", "'liked'")).await;
     let job = rows[0][0].clone().unwrap();

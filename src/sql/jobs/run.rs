@@ -38,15 +38,36 @@ struct Running {
     progress: Arc<Mutex<Option<String>>>,
 }
 
-/// Says that a task runs, for as long as it lives.
-struct Guard<'a> {
-    jobs: &'a Jobs,
+/// Says that a task runs, for as long as it lives. A run that is let go of before its end was cancelled.
+struct Guard {
+    database: Arc<Inner>,
     id: ObjectId,
+    run: Option<JobRun>,
 }
 
-impl Drop for Guard<'_> {
+impl Guard {
+    /// The run has ended so.
+    fn end(&mut self, run: JobRun) {
+        self.run = None;
+        if let Err(error) = self.database.manager.job_runs().end(run) {
+            tracing::warn!("the end of a job's run could not be written down: {}", error.message());
+        }
+    }
+}
+
+impl Drop for Guard {
     fn drop(&mut self) {
-        self.jobs.running.lock().remove(&self.id);
+        if let Some(run) = self.run.take() {
+            let error = cancelled();
+            self.end(JobRun {
+                state: RunState::Cancelled,
+                ended_ms: Some(now_ms()),
+                sqlstate: Some(sqlstate(error.kind()).to_owned()),
+                error: Some(error.message().to_owned()),
+                ..run
+            });
+        }
+        self.database.jobs.running.lock().remove(&self.id);
     }
 }
 
@@ -88,15 +109,16 @@ impl Jobs {
         all.insert(task.id, (anchor_ms, task.since_ms, next));
         next
     }
+}
 
-    fn enter(&self, id: ObjectId, running: Running) -> Option<Guard<'_>> {
-        let mut all = self.running.lock();
-        if all.contains_key(&id) {
-            return None;
-        }
-        all.insert(id, running);
-        Some(Guard { jobs: self, id })
+/// Has a task run, unless it does.
+fn enter(database: &Arc<Inner>, id: ObjectId, running: Running) -> Option<Guard> {
+    let mut all = database.jobs.running.lock();
+    if all.contains_key(&id) {
+        return None;
     }
+    all.insert(id, running);
+    Some(Guard { database: database.clone(), id, run: None })
 }
 
 /// Runs a task now and waits for its end. `told` hears its notices. The error is the statement's; [`Kind::InUse`] if the task runs
@@ -131,7 +153,7 @@ pub fn run(
         let stop = Box::new(move |_: Stop| stop.cancel());
         session.set_connection(Connection { pid, peer: None, encryption: None, job: Some(label), stop });
         let running = Running { cancel: cancel.clone(), progress: progress.clone() };
-        let Some(_guard) = database.jobs.enter(task.id, running) else {
+        let Some(mut guard) = enter(&database, task.id, running) else {
             return Err(Error::new(Kind::InUse, format!("{} \"{}\" runs already", task.kind.word(), task.name))
                 .with_hint("steward.job_runs shows it; pg_cancel_backend(pid) stops it."));
         };
@@ -156,6 +178,7 @@ pub fn run(
             },
             |job| catalog.get(job).is_some(),
         )?;
+        guard.run = Some(run.clone());
         let ended = {
             let work = caught(work(&mut session, &task));
             tokio::pin!(work);
@@ -174,14 +197,19 @@ pub fn run(
                 run.seen = done.seen(&run, &task);
             }
             Err(error) => {
-                run.state = if error.kind() == Kind::Cancelled { RunState::Cancelled } else { RunState::Failed };
+                let is_stopped = error.kind() == Kind::Cancelled && cancel.flag().load(Ordering::Acquire);
+                let goes_down = trigger != Trigger::Execute && !database.jobs.are_scheduled();
+                run.state = match (is_stopped, goes_down) {
+                    (true, true) => RunState::Interrupted,
+                    (true, false) => RunState::Cancelled,
+                    // A timeout among them.
+                    (false, _) => RunState::Failed,
+                };
                 run.sqlstate = Some(sqlstate(error.kind()).to_owned());
                 run.error = Some(cut(error.message()));
             }
         }
-        if let Err(error) = database.manager.job_runs().end(run.clone()) {
-            tracing::warn!("the end of a job's run could not be written down: {}", error.message());
-        }
+        guard.end(run.clone());
         if let Err(error) = after(&database, &task, &run) {
             tracing::warn!("a job stays as it was: {}", error.message());
         }

@@ -169,10 +169,9 @@ impl Task {
         failed.count() as u64
     }
 
-    /// Whether a table that it watches has changed since its last run, or, before the first, since it became what it is.
-    fn is_changed(&self, database: &Inner, snapshot: &Snapshot, last: Option<&JobRun>) -> bool {
+    /// Whether a table that it watches has changed since a commit.
+    fn is_changed(&self, database: &Inner, snapshot: &Snapshot, seen: u64) -> bool {
         let changed = |table: &ObjectId| snapshot.tables.get(table).map_or(0, |rows| rows.changed);
-        let seen = last.map_or(self.since_seq, |run| run.seen.max(self.since_seq));
         match self.waits {
             Some((rows, place)) => {
                 let source = self.on_change.first().copied().unwrap_or_default();
@@ -189,15 +188,16 @@ impl Task {
             return None;
         }
         let runs = database.manager.job_runs();
-        let last = runs.last(self.id);
+        let runs = runs.of(self.id);
+        let last = runs.first();
         if self.once {
             return last.is_none().then_some(Trigger::Once);
         }
-        let last = last.as_deref();
+        let last = last.map(AsRef::as_ref);
         // A job is suspended when it fails too often; others wait longer and longer.
         if let Some(run) = last.filter(|_| self.kind != TaskKind::Job && self.timing.is_none()) {
-            let failures = self.failures(&runs.of(self.id)).min(20);
-            let wait_ms = if failures == 0 { 0 } else { (1000 << failures).min(JOB_RETRY_MS_MAX) };
+            let failures = self.failures(&runs).min(20);
+            let wait_ms = if failures == 0 { 0 } else { (1000i64 << failures).min(JOB_RETRY_MS_MAX) };
             if now_ms() < run.started_ms + wait_ms {
                 return None;
             }
@@ -212,6 +212,8 @@ impl Task {
             }
             None => Trigger::Change,
         };
-        (self.on_change.is_empty() || self.is_changed(database, snapshot, last)).then_some(due)
+        // What the end of a server interrupted has not seen what it was to see.
+        let seen = runs.iter().find(|run| run.state != RunState::Interrupted).map_or(0, |run| run.seen);
+        (self.on_change.is_empty() || self.is_changed(database, snapshot, seen.max(self.since_seq))).then_some(due)
     }
 }
