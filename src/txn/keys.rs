@@ -10,7 +10,8 @@
 
 use super::hash::Hashes;
 use super::segment::{RowId, row_id};
-use crate::catalog::{KeyConstraint, Table};
+use super::snapshot::Snapshot;
+use crate::catalog::{KeyConstraint, ObjectId, Table};
 use crate::error::{Error, Kind, Result};
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray};
 use arrow::datatypes::{DataType, Float32Type, Float64Type, Int16Type, Int32Type, Int64Type};
@@ -187,6 +188,17 @@ fn named(table: &Table, key: &KeyConstraint, columns: &[ArrayRef], row: usize) -
         .filter_map(|column| ArrayFormatter::try_new(column, &options).ok().map(|f| f.value(row).to_string()))
         .collect();
     format!("Key ({})=({})", names.join(", "), values.join(", "))
+}
+
+/// Whether a table's key of this name is the same in two states.
+pub(super) fn same_key(before: &Snapshot, now: &Snapshot, table: ObjectId, key: &str) -> bool {
+    let of = |snapshot: &Snapshot| {
+        let table = snapshot.catalog.table_by_id(table)?;
+        let key = table.key(key)?;
+        let types = key.columns.iter().map(|&column| table.columns[column].data_type.clone());
+        Some((key.columns.clone(), key.nulls_equal, types.collect::<Vec<_>>()))
+    };
+    of(before).is_some_and(|before| of(now) == Some(before))
 }
 
 #[cfg(test)]

@@ -532,7 +532,7 @@ impl Manager {
             // The index of a key that is no longer what it was is built anew when next asked, though another may have its name.
             let same = |table: ObjectId, key: &str| match (latest.catalog.get(table), next.catalog.get(table)) {
                 (Some(before), Some(now)) if Arc::ptr_eq(before, now) => true,
-                _ => same_key(latest, next, table, key),
+                _ => keys::same_key(latest, next, table, key),
             };
             indexes.retain(|(table, key), _| same(*table, key));
             self.summaries.lock().retain(|table, _| next.catalog.get(*table).is_some());
@@ -621,17 +621,6 @@ fn merging(segments: &[Arc<Segment>]) -> Option<fn(&Segment) -> bool> {
     let few: fn(&Segment) -> bool = |segment| segment.file().is_none() && segment.rows < FEW_ROWS;
     let count = |which: fn(&Segment) -> bool| segments.iter().filter(|segment| which(segment)).count();
     (count(small) > SMALL_SEGMENTS_MAX).then(|| if count(few) > SMALL_SEGMENTS_MAX / 2 { few } else { small })
-}
-
-/// Whether a table's key of this name is the same in two states.
-fn same_key(before: &Snapshot, now: &Snapshot, table: ObjectId, key: &str) -> bool {
-    let of = |snapshot: &Snapshot| {
-        let table = snapshot.catalog.table_by_id(table)?;
-        let key = table.key(key)?;
-        let types = key.columns.iter().map(|&column| table.columns[column].data_type.clone());
-        Some((key.columns.clone(), key.nulls_equal, types.collect::<Vec<_>>()))
-    };
-    of(before).is_some_and(|before| of(now) == Some(before))
 }
 
 #[cfg(test)]
