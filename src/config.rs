@@ -71,6 +71,8 @@ pub const JOB_RETRY_MS_MAX: i64 = 3_600_000;
 pub const PUBLISH_PATIENCE_MS: u64 = 10_000;
 /// Numbers of the sessions of jobs begin here, above those of connections.
 pub const JOB_PID_FIRST: i32 = 1 << 30;
+/// Bytes of a file that holds an image whose look is asked for.
+pub const SOURCE_IMAGE_BYTES_MAX: u64 = 64 << 20;
 /// Rules of grades.
 pub const GRADING_RULES_MAX: usize = 1000;
 /// Versions of models that are kept in memory, at which all are let go.

@@ -261,6 +261,7 @@ impl Asset {
                 paths: self.paths.iter().cloned().collect(),
                 options: self.options.clone(),
                 top: self.top(),
+                unseen: Default::default(),
             })
         };
         Ok(match (layout, self.form) {

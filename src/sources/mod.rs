@@ -31,7 +31,8 @@
 //!
 //! Texts that gzip has packed are read as what they are. Other databases are [`postgres`].
 //!
-//! **Left out.** Avro, the older spreadsheets and archives are listed, with their format, but not read. Images are not decoded: their size comes from the header, their hash from the bytes. Where
+//! **Left out.** Avro, the older spreadsheets and archives are listed, with their format, but not read. Images are decoded where their look is asked for, and then only
+//! PNG, JPEG, GIF and BMP ([`image`]); their size comes from the header. Where
 //! the encoding had to be guessed (neither a mark nor UTF-8), what does not fit the guess becomes U+FFFD. Of pages
 //! only what they say to machines is columns; a price that is no number is NULL beside its JSON-LD.
 
@@ -51,6 +52,7 @@ mod dump_words;
 mod glob;
 mod html;
 mod html_depth;
+pub mod image;
 mod infer;
 mod input;
 mod json;

@@ -2,11 +2,14 @@
 
 use super::charset;
 use super::columns::{Cell, Rows, Spec, Writer};
+use super::image::{self, Trouble};
 use super::infer::{Order, Type};
 use super::input::{Fnv, io_error, open, read_bounded, relative};
 use super::options::FileOptions;
+use super::remarks::Met;
 use super::sniff;
-use crate::config::SOURCE_TEXT_BYTES_MAX;
+use crate::catalog::SqlType;
+use crate::config::{SOURCE_IMAGE_BYTES_MAX, SOURCE_TEXT_BYTES_MAX};
 use crate::error::Result;
 use std::collections::VecDeque;
 use std::io::{BufReader, Read, Seek};
@@ -17,9 +20,14 @@ use std::time::UNIX_EPOCH;
 pub(super) fn image_specs() -> Vec<Spec> {
     let mut specs: Vec<Spec> = ["path", "folder", "format"].map(|name| Spec::new(name, Type::Text)).into();
     specs.extend(["width", "height", "bytes"].map(|name| Spec::new(name, Type::Int)));
-    specs.push(Spec::new("content_hash", Type::Text));
+    specs.extend(["content_hash", "phash"].map(|name| Spec::new(name, Type::Text)));
+    specs.push(Spec::of("thumbnail", SqlType::Bytea));
     specs
 }
+
+/// Places of columns that only a look at the picture tells.
+const PHASH: usize = 7;
+const THUMBNAIL: usize = 8;
 
 /// The columns of plain texts.
 pub(super) fn text_specs() -> Vec<Spec> {
@@ -50,6 +58,15 @@ pub(super) struct ObjectRows {
     pub(super) options: FileOptions,
     /// The folder that all images lie under.
     pub(super) top: PathBuf,
+    pub(super) unseen: Unseen,
+}
+
+/// Images whose look was asked for and is not known.
+#[derive(Debug, Default)]
+pub(super) struct Unseen {
+    damaged: Met,
+    large: Met,
+    other: Met,
 }
 
 impl Rows for ObjectRows {
@@ -63,6 +80,19 @@ impl Rows for ObjectRows {
         writer.push_row(&row)?;
         Ok(true)
     }
+
+    fn remarks(&self) -> Vec<String> {
+        let so = "phash and thumbnail are NULL";
+        let Unseen { damaged, large, other } = &self.unseen;
+        [
+            damaged.remark("image", "something in it that is damaged or cut off", so),
+            large.remark("image", "more pixels or bytes than are read", so),
+            other.remark("image", "a format that is not decoded", so),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
 }
 
 fn integer(value: impl TryInto<i64>) -> Cell {
@@ -70,7 +100,7 @@ fn integer(value: impl TryInto<i64>) -> Cell {
 }
 
 impl ObjectRows {
-    fn image(&self, path: &Path, writer: &Writer) -> Result<Vec<Cell>> {
+    fn image(&mut self, path: &Path, writer: &Writer) -> Result<Vec<Cell>> {
         let shown = relative(&self.root, path);
         let folder = path.parent().unwrap_or(&self.root);
         let below = relative(&self.top, folder);
@@ -78,7 +108,7 @@ impl ObjectRows {
             if below.is_empty() { folder.file_name().map(|name| name.to_string_lossy().into()) } else { Some(below) };
         let mut row = vec![Cell::Text(shown.clone()), label.into()];
         // Opening each file is only worth it for what lies in it.
-        if (2..=6).any(|column| writer.wants(column)) {
+        if (2..=THUMBNAIL).any(|column| writer.wants(column)) {
             let fail = |error: std::io::Error| io_error(&shown, &error);
             let file = open(&self.root, path)?;
             let bytes = file.metadata().map_err(fail)?.len();
@@ -88,13 +118,38 @@ impl ObjectRows {
             let format = sniff::image_format(&head).map(str::to_owned).or_else(|| sniff::image_extension(path));
             reader.rewind().map_err(fail)?;
             let size = imagesize::reader_size(&mut reader).ok();
-            row.push(format.into());
+            row.push(format.clone().into());
             row.push(size.map_or(Cell::Null, |size| integer(size.width)));
             row.push(size.map_or(Cell::Null, |size| integer(size.height)));
             row.push(integer(bytes));
             if writer.wants(6) {
                 reader.rewind().map_err(fail)?;
-                row.push(Cell::Text(format!("{:016x}", content_hash(reader).map_err(fail)?)));
+                row.push(Cell::Text(format!("{:016x}", content_hash(&mut reader).map_err(fail)?)));
+            } else {
+                row.push(Cell::Null);
+            }
+            if writer.wants(PHASH) || writer.wants(THUMBNAIL) {
+                let picture = match bytes <= SOURCE_IMAGE_BYTES_MAX {
+                    true => {
+                        reader.rewind().map_err(fail)?;
+                        let mut content = Vec::new();
+                        reader.take(SOURCE_IMAGE_BYTES_MAX).read_to_end(&mut content).map_err(fail)?;
+                        image::read(format.as_deref().unwrap_or_default(), &content)
+                    }
+                    false => Err(Trouble::TooLarge),
+                };
+                let place = || shown.clone();
+                match &picture {
+                    Ok(_) => {}
+                    Err(Trouble::Damaged) => self.unseen.damaged.note(place),
+                    Err(Trouble::TooLarge) => self.unseen.large.note(place),
+                    Err(Trouble::NotRead(_)) => self.unseen.other.note(place),
+                }
+                let picture = picture.ok();
+                let hash = picture.as_ref().filter(|_| writer.wants(PHASH)).map(image::phash);
+                row.push(hash.map(|hash| format!("{hash:016x}")).into());
+                let small = picture.as_ref().filter(|_| writer.wants(THUMBNAIL)).map(image::thumbnail);
+                row.push(small.map_or(Cell::Null, Cell::Bytes));
             }
         }
         Ok(row)
