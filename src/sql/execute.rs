@@ -6,6 +6,7 @@ use super::define;
 use super::dml::{self, Changed, Work};
 use super::erasure;
 use super::explaining;
+use super::foreign_scans;
 use super::jobs;
 use super::kept_plan::Planned;
 use super::lateral;
@@ -589,6 +590,7 @@ async fn explain(session: &mut Session, statement: Sql, analyze: bool, verbose: 
             .to_string(),
         false => datafusion::physical_plan::displayable(physical.as_ref()).indent(verbose).to_string(),
     };
-    let lines = text.lines().map(str::to_owned).chain(model_calls).collect();
+    let sent = foreign_scans::lines(&optimized)?;
+    let lines = text.lines().map(str::to_owned).chain(sent).chain(model_calls).collect();
     text_rows("QUERY PLAN", lines, "EXPLAIN")
 }

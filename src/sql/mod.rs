@@ -32,6 +32,7 @@ mod dml;
 mod erasure;
 mod execute;
 mod explaining;
+mod foreign_scans;
 pub mod export;
 mod functions;
 mod guarded;

@@ -48,6 +48,11 @@ impl RemoteTable {
         reading::scan(self, projection, filters, limit, stop)
     }
 
+    /// The query that [`RemoteTable::scan`] sends: what of `filters` can be said there is in it.
+    pub fn query(&self, projection: &[usize], filters: &[Predicate], limit: Option<usize>) -> Result<String> {
+        reading::query(self, projection, filters, limit)
+    }
+
     /// The database for people.
     pub fn place(&self) -> String {
         self.options.shown()

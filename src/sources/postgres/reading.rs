@@ -32,18 +32,14 @@ impl Iterator for RemoteScan {
     }
 }
 
-pub(super) fn scan(
+/// The query that reads a table there.
+pub(super) fn query(
     table: &RemoteTable,
     projection: &[usize],
     filters: &[Predicate],
     limit: Option<usize>,
-    stop: Stop,
-) -> Result<RemoteScan> {
-    let mut names = Vec::new();
-    for index in projection {
-        let column = table.columns.get(*index);
-        names.push(column.ok_or_else(|| Error::internal(format!("no column at position {index}")))?.name.clone());
-    }
+) -> Result<String> {
+    let names = names(table, projection)?;
     let columns = names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
     let mut query = format!("SELECT {} FROM {}", if names.is_empty() { "NULL" } else { &columns }, table.written());
     if let Some(condition) = condition(filters, &table.columns) {
@@ -52,6 +48,25 @@ pub(super) fn scan(
     if let Some(limit) = limit {
         query = format!("{query} LIMIT {limit}");
     }
+    Ok(query)
+}
+
+fn names(table: &RemoteTable, projection: &[usize]) -> Result<Vec<String>> {
+    let name = |index: &usize| {
+        let column = table.columns.get(*index).map(|column| column.name.clone());
+        column.ok_or_else(|| Error::internal(format!("no column at position {index}")))
+    };
+    projection.iter().map(name).collect()
+}
+
+pub(super) fn scan(
+    table: &RemoteTable,
+    projection: &[usize],
+    filters: &[Predicate],
+    limit: Option<usize>,
+    stop: Stop,
+) -> Result<RemoteScan> {
+    let (query, names) = (query(table, projection, filters, limit)?, names(table, projection)?);
     let fields: Vec<Field> = names.iter().map(|name| Field::new(name, DataType::Utf8, true)).collect();
     let reading =
         Reading { query, what: format!("table {}", quoted(&table.name)), schema: Arc::new(Schema::new(fields)) };

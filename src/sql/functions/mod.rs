@@ -14,6 +14,7 @@ mod domain;
 mod drift;
 mod enumeration;
 mod evaluate;
+mod image;
 mod id_vectors;
 mod lineage;
 mod lineage_events;
@@ -124,6 +125,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
         .or_else(|| masks::scalar(name, context))
         .or_else(|| classify::scalar(name, context))
         .or_else(|| pii::scalar(name))
+        .or_else(|| image::scalar(name))
         .or_else(|| quality::scalar(name, context))
         .or_else(|| rules::scalar(name, context))
         .or_else(|| repair::scalar(name))
@@ -236,6 +238,7 @@ pub fn is_of_one_run(name: &str, function: &ScalarUDF) -> bool {
             | "tokenize"
             | "detect_pii"
             | "redact"
+            | "image_similarity"
     );
     !same && function.signature().volatility != Volatility::Immutable
 }

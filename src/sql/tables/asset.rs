@@ -140,6 +140,10 @@ pub fn open(context: &Arc<Context>, schema: &str, name: &str) -> Result<Arc<Lazy
     let source = context.snapshot.catalog.source(schema).map_or(0, |(id, _)| id);
     let place = Place::Asset(source, name.to_owned());
     let (context, named) = (context.clone(), columns.clone());
+    let far = match &asset {
+        Outside::Remote(remote) => Some(remote.clone()),
+        Outside::Files(_) => None,
+    };
     let rows = LazyTable::asking(columns, move |wanted| {
         let named = match &wanted.columns {
             Some(columns) => Arc::new(named.project(columns)?),
@@ -150,7 +154,11 @@ pub fn open(context: &Arc<Context>, schema: &str, name: &str) -> Result<Arc<Lazy
             Outside::Remote(remote) => remote.read(&context, named, wanted),
         }
     });
-    Ok(Arc::new(rows.at(place)))
+    let rows = rows.at(place);
+    Ok(Arc::new(match far {
+        Some(remote) => rows.that_asks(move |wanted| remote.asked(wanted)),
+        None => rows,
+    }))
 }
 
 /// The rows of files.

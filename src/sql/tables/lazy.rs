@@ -21,6 +21,7 @@ use std::sync::{Arc, Weak};
 
 /// Rows one batch after the other.
 pub type Batches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
+type Asks = Arc<dyn Fn(&Wanted) -> Result<String> + Send + Sync>;
 type Make = Arc<dyn Fn(&Wanted) -> Result<Batches> + Send + Sync>;
 
 /// What a statement wants of a relation.
@@ -47,18 +48,20 @@ pub struct LazyTable {
     of_viewer: bool,
     /// What it reads, if that is one thing.
     place: Option<Place>,
+    /// What another server is asked, where its rows come from one.
+    asks: Option<Asks>,
 }
 
 impl LazyTable {
     /// A relation of this schema; `make` is called at each reading.
     pub fn new(schema: SchemaRef, make: impl Fn() -> Result<Batches> + Send + Sync + 'static) -> Self {
-        Self { schema, make: Arc::new(move |_| make()), wanted: None, of_viewer: false, place: None }
+        Self { schema, make: Arc::new(move |_| make()), wanted: None, of_viewer: false, place: None, asks: None }
     }
 
     /// A relation of this schema whose reader is told what is wanted, and gives just those columns.
     pub fn asking(schema: SchemaRef, make: impl Fn(&Wanted) -> Result<Batches> + Send + Sync + 'static) -> Self {
         let wanted = Some(Wanted::default());
-        Self { schema, make: Arc::new(make), wanted, of_viewer: false, place: None }
+        Self { schema, make: Arc::new(make), wanted, of_viewer: false, place: None, asks: None }
     }
 
     /// The same relation, whose rows depend on who looks.
@@ -74,6 +77,23 @@ impl LazyTable {
     /// What it reads, if that is one thing.
     pub fn place(&self) -> Option<&Place> {
         self.place.as_ref()
+    }
+
+    /// The same relation, which says what it asks another server.
+    pub fn that_asks(self, asks: impl Fn(&Wanted) -> Result<String> + Send + Sync + 'static) -> Self {
+        Self { asks: Some(Arc::new(asks)), ..self }
+    }
+
+    /// What another server is asked by a scan of these columns with these conditions; none where there is no other.
+    pub fn asked(
+        &self,
+        columns: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Option<Result<String>> {
+        let filters = filters.iter().filter_map(|filter| predicate(filter, &self.schema)).collect();
+        let wanted = Wanted { columns: columns.cloned(), filters, limit, asked: Weak::new() };
+        self.asks.as_ref().map(|asks| asks(&wanted))
     }
 
     /// Whether its rows depend on who looks.

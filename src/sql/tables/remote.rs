@@ -149,6 +149,13 @@ impl Remote {
         })))
     }
 
+    /// The table, where it is, and the query that is sent there.
+    pub fn asked(&self, wanted: &Wanted) -> Result<String> {
+        let all: Vec<usize> = (0..self.types.len()).collect();
+        let query = self.table.query(wanted.columns.as_ref().unwrap_or(&all), &wanted.filters, wanted.limit)?;
+        Ok(format!("{}, in {}: {query}", self.name, self.table.place()))
+    }
+
     fn rounds(&self, column: usize) -> String {
         let name = self.table.columns.get(column).map_or("", |column| column.name.as_str());
         format!(

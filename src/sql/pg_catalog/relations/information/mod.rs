@@ -6,6 +6,7 @@
 mod columns;
 mod constraints;
 mod domains;
+mod foreign;
 mod privileges;
 mod routines;
 mod tables;
@@ -30,6 +31,10 @@ pub fn filling(name: &str) -> Option<fn(&Facts, &mut Rows)> {
         "domain_udt_usage" => domains::types,
         "domains" => domains::domains,
         "enabled_roles" => privileges::enabled_roles,
+        "foreign_data_wrappers" => foreign::wrappers,
+        "foreign_server_options" => foreign::server_options,
+        "foreign_servers" => foreign::servers,
+        "foreign_tables" => foreign::tables,
         "information_schema_catalog_name" => tables::catalog_name,
         "key_column_usage" => constraints::key_columns,
         "parameters" => routines::parameters,
