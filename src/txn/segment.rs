@@ -157,53 +157,76 @@ impl Segment {
 
 /// Words of a block of [`Deleted`]: who deletes a row writes one of these, and not all that are deleted.
 const BLOCK_WORDS: usize = 64;
+/// Offsets of a block.
+const BLOCK_OFFSETS: usize = 64 * BLOCK_WORDS;
 
-/// The set of deleted offsets of one segment.
+/// A bit for each of so many offsets.
+type Block = [u64; BLOCK_WORDS];
+
+/// The set of deleted offsets of one segment. Blocks are shared by the sets that come one after another: who deletes a row of many
+/// makes one anew, and not all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Deleted {
-    words: Vec<u64>,
+    /// None has no bit set; the last is not empty.
+    blocks: Vec<Option<Arc<Block>>>,
     count: usize,
 }
 
 impl Deleted {
     /// Adds an offset; tells whether it was new.
     pub fn insert(&mut self, offset: usize) -> bool {
-        let (word, bit) = (offset / 64, 1u64 << (offset % 64));
-        if self.words.len() <= word {
-            self.words.resize(word + 1, 0);
+        let (block, word, bit) = (offset / BLOCK_OFFSETS, offset % BLOCK_OFFSETS / 64, 1u64 << (offset % 64));
+        if self.blocks.len() <= block {
+            self.blocks.resize(block + 1, None);
         }
-        let new = self.words[word] & bit == 0;
-        self.words[word] |= bit;
-        self.count += usize::from(new);
+        let block = self.blocks[block].get_or_insert_with(|| Arc::new([0; BLOCK_WORDS]));
+        let new = block[word] & bit == 0;
+        if new {
+            Arc::make_mut(block)[word] |= bit;
+            self.count += 1;
+        }
         new
     }
 
     /// Whether the offset is in the set.
     pub fn contains(&self, offset: usize) -> bool {
-        self.words.get(offset / 64).is_some_and(|word| word & (1 << (offset % 64)) != 0)
+        let block = self.blocks.get(offset / BLOCK_OFFSETS).and_then(Option::as_ref);
+        block.is_some_and(|block| block[offset % BLOCK_OFFSETS / 64] & (1 << (offset % 64)) != 0)
     }
 
     /// Adds all offsets of another set.
     pub fn extend(&mut self, other: &Self) {
-        if self.words.len() < other.words.len() {
-            self.words.resize(other.words.len(), 0);
+        if self.blocks.len() < other.blocks.len() {
+            self.blocks.resize(other.blocks.len(), None);
         }
-        for (word, more) in self.words.iter_mut().zip(&other.words) {
-            self.count += (more & !*word).count_ones() as usize;
-            *word |= more;
+        for (block, more) in self.blocks.iter_mut().zip(&other.blocks) {
+            let Some(more) = more else { continue };
+            let Some(block) = block else {
+                self.count += ones(more);
+                *block = Some(more.clone());
+                continue;
+            };
+            if !Arc::ptr_eq(block, more) {
+                let before = ones(block);
+                Arc::make_mut(block).iter_mut().zip(more.iter()).for_each(|(word, more)| *word |= more);
+                self.count += ones(block) - before;
+            }
         }
     }
 
     /// Whether the sets have an offset in common.
     pub fn meets(&self, other: &Self) -> bool {
-        self.words.iter().zip(&other.words).any(|(a, b)| a & b != 0)
+        let both = self.blocks.iter().zip(&other.blocks).filter_map(|(a, b)| a.as_ref().zip(b.as_ref()));
+        both.into_iter().any(|(a, b)| a.iter().zip(b.iter()).any(|(a, b)| a & b != 0))
     }
 
     /// Every offset, in order.
     pub fn offsets(&self) -> impl Iterator<Item = usize> {
         let bits = |word: u64| (0..64).filter(move |bit| word & (1 << bit) != 0);
-        let words = self.words.iter().enumerate().filter(|(_, word)| **word != 0);
-        words.flat_map(move |(n, word)| bits(*word).map(move |bit| n * 64 + bit))
+        let blocks = self.blocks.iter().enumerate().filter_map(|(n, block)| Some((n, block.as_ref()?)));
+        let words = blocks
+            .flat_map(|(n, block)| block.iter().enumerate().map(move |(word, bits)| (n * BLOCK_WORDS + word, *bits)));
+        words.filter(|(_, word)| *word != 0).flat_map(move |(n, word)| bits(word).map(move |bit| n * 64 + bit))
     }
 
     /// How many there are.
@@ -213,44 +236,61 @@ impl Deleted {
 
     /// Bytes for the store.
     pub fn to_bytes(&self) -> Vec<u8> {
-        to_bytes(&self.words)
+        let none = [0; BLOCK_WORDS];
+        let words = self.blocks.iter().flat_map(|block| block.as_deref().unwrap_or(&none));
+        let mut bytes: Vec<u8> = words.flat_map(|word| word.to_le_bytes()).collect();
+        bytes.truncate(bytes_used(&bytes));
+        bytes
     }
 
     /// The blocks that are not what they are in `before`: their numbers, and their bytes for the store.
     pub fn blocks_since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = (u64, Vec<u8>)> + 'a {
-        let changed = move |(block, words): &(usize, &[u64])| {
-            let old = before.words.get(block * BLOCK_WORDS..).unwrap_or_default();
-            words.iter().enumerate().any(|(n, word)| *word != old.get(n).copied().unwrap_or_default())
-        };
-        let blocks = self.words.chunks(BLOCK_WORDS).enumerate().filter(changed);
-        blocks.map(|(block, words)| (block as u64, to_bytes(words)))
+        let old = |n: usize| before.blocks.get(n).and_then(Option::as_ref);
+        let blocks = self.blocks.iter().enumerate().filter_map(|(n, block)| Some((n, block.as_ref()?)));
+        let changed = blocks.filter(move |(n, block)| {
+            old(*n).is_none_or(|old| !Arc::ptr_eq(old, block) && old.as_ref() != block.as_ref())
+        });
+        changed.map(|(n, block)| {
+            let mut bytes: Vec<u8> = block.iter().flat_map(|word| word.to_le_bytes()).collect();
+            bytes.truncate(bytes_used(&bytes));
+            (n as u64, bytes)
+        })
     }
 
     /// Adds the offsets of a block that [`Self::blocks_since`] gave.
     pub fn add_block(&mut self, block: u64, bytes: &[u8]) {
-        let mut words = vec![0; block as usize * BLOCK_WORDS];
-        words.extend(Self::from_bytes(bytes).words);
-        let count = words.iter().map(|word| word.count_ones() as usize).sum();
-        self.extend(&Self { words, count });
+        let first = block as usize;
+        for (n, bytes) in bytes.chunks(BLOCK_WORDS * 8).enumerate() {
+            let mut words = [0; BLOCK_WORDS];
+            for (word, chunk) in words.iter_mut().zip(bytes.chunks(8)) {
+                let mut whole = [0; 8];
+                whole[..chunk.len()].copy_from_slice(chunk);
+                *word = u64::from_le_bytes(whole);
+            }
+            let count = ones(&words);
+            if count > 0 {
+                let mut blocks = vec![None; first + n];
+                blocks.push(Some(Arc::new(words)));
+                self.extend(&Self { blocks, count });
+            }
+        }
     }
 
     /// The set that [`Self::to_bytes`] made.
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        let words: Vec<u64> = bytes
-            .chunks(8)
-            .map(|chunk| {
-                let mut word = [0; 8];
-                word[..chunk.len()].copy_from_slice(chunk);
-                u64::from_le_bytes(word)
-            })
-            .collect();
-        let count = words.iter().map(|word| word.count_ones() as usize).sum();
-        Self { words, count }
+        let mut set = Self::default();
+        set.add_block(0, bytes);
+        set
     }
 }
 
-fn to_bytes(words: &[u64]) -> Vec<u8> {
-    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+fn ones(block: &Block) -> usize {
+    block.iter().map(|word| word.count_ones() as usize).sum()
+}
+
+/// Bytes up to the end of the last word that is not zero.
+fn bytes_used(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| (last / 8 + 1) * 8)
 }
 
 /// The bytes of a few rows.

@@ -44,6 +44,9 @@ pub struct Transaction {
     pub(super) audit: Arc<Vec<AuditEntry>>,
     /// What it looks at later.
     deferred: Deferred,
+    /// How often it has changed rows, and for each table which time was the last.
+    changes: u64,
+    versions: BTreeMap<ObjectId, u64>,
     read_only: bool,
     isolation: Isolation,
     /// A statement has seen the base.
@@ -71,6 +74,8 @@ impl Transaction {
             relied: Relied::default(),
             audit: Arc::default(),
             deferred: Deferred::default(),
+            changes: 0,
+            versions: BTreeMap::new(),
             read_only,
             isolation: Isolation::default(),
             begun: false,
@@ -273,6 +278,12 @@ impl Transaction {
         touched
     }
 
+    /// For each table of which it has changed rows a number that is another each time. Nothing else tells what it has changed since: its
+    /// rows are others, too, when it sees what others have committed.
+    pub fn versions(&self) -> &BTreeMap<ObjectId, u64> {
+        &self.versions
+    }
+
     /// Tables whose rows it has changed.
     pub fn written(&self) -> BTreeSet<ObjectId> {
         let deleted = self.deleted.keys().map(|(table, _)| *table);
@@ -417,17 +428,15 @@ impl Transaction {
             by_segment.entry(segment).or_default().push(offset);
         }
         let mut count = 0;
-        let current = self.working.rows(table);
         for (id, offsets) in by_segment {
-            let Some(segment) = current.segment(id) else {
+            // Let go before the rows are changed, which are copied else.
+            let Some(segment) = self.working.rows(table).segment(id).cloned() else {
                 return Err(Error::internal(format!("segment {id} is not in the transaction's snapshot")));
             };
             let mut all = segment.deleted.as_deref().cloned().unwrap_or_default();
             let fresh: Vec<usize> = offsets.into_iter().filter(|&offset| all.insert(offset)).collect();
             count += fresh.len();
-            let mut changed = (**segment).clone();
-            changed.deleted = Some(Arc::new(all));
-            let changed = Arc::new(changed);
+            let changed = Arc::new(Segment { deleted: Some(Arc::new(all)), ..Segment::clone(&segment) });
             if let Some(own) = self.added.get_mut(&table).and_then(|own| own.iter_mut().find(|s| s.id == id)) {
                 *own = changed.clone();
             } else {
@@ -437,8 +446,8 @@ impl Transaction {
                 });
             }
             self.change_rows(table, |rows| {
-                if let Some(slot) = rows.segments.iter_mut().find(|s| s.id == id) {
-                    *slot = changed;
+                if let Ok(at) = rows.segments.binary_search_by_key(&id, |segment| segment.id) {
+                    rows.segments[at] = changed;
                 }
             });
         }
@@ -569,6 +578,8 @@ impl Transaction {
     }
 
     fn change_rows(&mut self, table: ObjectId, change: impl FnOnce(&mut TableRows)) {
+        self.changes += 1;
+        self.versions.insert(table, self.changes);
         let tables = Arc::make_mut(&mut self.working.tables);
         let rows = Arc::make_mut(tables.entry(table).or_default());
         change(rows);

@@ -6,8 +6,8 @@ use super::super::session::{Outcome, Session};
 use super::{Noted, action_of, fingerprint};
 use crate::catalog::{AuditAction, AuditEntry, AuditObject, AuditState, Catalog, Object, ObjectId, is_temporary};
 use crate::error::{Error, Kind};
-use crate::txn::{TableRows, Transaction};
-use std::collections::{BTreeMap, HashMap};
+use crate::txn::Transaction;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Objects of one entry at most; of more their number is told.
@@ -52,24 +52,21 @@ impl Last {
 /// What a transaction was before a statement.
 #[derive(Debug)]
 struct Mark {
-    tables: Arc<HashMap<ObjectId, Arc<TableRows>>>,
+    versions: BTreeMap<ObjectId, u64>,
     objects: BTreeMap<ObjectId, Option<Arc<Object>>>,
 }
 
 impl Mark {
     fn of(txn: &Transaction) -> Self {
-        Self { tables: txn.snapshot().tables.clone(), objects: txn.objects().clone() }
+        Self { versions: txn.versions().clone(), objects: txn.objects().clone() }
     }
 
     /// What a transaction has changed since.
     fn changed(&self, txn: &Transaction) -> Vec<AuditObject> {
-        let (now, before) = (txn.snapshot(), &self.tables);
+        let now = txn.snapshot();
         let mut names = Vec::new();
         for id in txn.written() {
-            let same = match (before.get(&id), now.tables.get(&id)) {
-                (Some(before), Some(now)) => Arc::ptr_eq(before, now),
-                (before, now) => before.is_none() && now.is_none(),
-            };
+            let same = self.versions.get(&id) == txn.versions().get(&id);
             if let Some(object) = now.catalog.get(id).filter(|_| !same) {
                 names.push(name_of(object, &now.catalog));
             }
