@@ -56,7 +56,9 @@ async fn commit_block(session: &mut Session) -> Result<Outcome> {
     }
     // An error of it is one of the transaction.
     let settled = match session.status {
-        Status::Block => statements::settle_before_commit(session).await,
+        Status::Block if session.txn.as_ref().is_some_and(|txn| !txn.deferred().is_empty()) => {
+            Box::pin(statements::settle_before_commit(session)).await
+        }
         _ => Ok(()),
     };
     session.savepoints.clear();

@@ -10,6 +10,7 @@ mod short;
 use super::activity::{Connection, Seat};
 use super::advisory::Advisory;
 use super::audit::Auditing;
+use super::block;
 use super::caught;
 use super::channels::{self, Listener, Notification, Pending};
 use super::context::{Cancel, Context, Notice, NoticeSink};
@@ -349,10 +350,20 @@ impl Session {
     }
 
     async fn done(&mut self, statement: &Statement) -> Result<Outcome> {
+        if let Body::Sql(sql) = &statement.body {
+            // Of most blocks every statement is short.
+            match sql.as_ref() {
+                ast::Statement::StartTransaction { modes, begin, .. } => return block::begin_block(self, modes, *begin),
+                ast::Statement::Commit { chain, .. } => {
+                    return Box::pin(block::end_block(self, *chain, "COMMIT")).await;
+                }
+                _ => {}
+            }
+        }
         let short = match execute::is_query(statement) {
             true => self.look_up()?,
             false if self.kept_plan.is_some() => match self.change_at_once()? {
-                None => Box::pin(execute::change_by_key(self)).await?,
+                None if self.kept_change().is_some() => Box::pin(execute::change_by_key(self)).await?,
                 done => done,
             },
             false => None,

@@ -28,6 +28,10 @@ impl Session {
 
     /// The settings from now on; the client hears of those it must.
     pub(in crate::sql) fn replace_settings(&mut self, settings: Settings) {
+        if self.settings == settings {
+            // As they are after most blocks.
+            return;
+        }
         let before = std::mem::replace(&mut self.settings, settings).reported();
         let now = self.settings.reported();
         self.changes.extend(now.into_iter().filter(|setting| !before.contains(setting)));
