@@ -353,7 +353,9 @@ impl Session {
         if let Body::Sql(sql) = &statement.body {
             // Of most blocks every statement is short.
             match sql.as_ref() {
-                ast::Statement::StartTransaction { modes, begin, .. } => return block::begin_block(self, modes, *begin),
+                ast::Statement::StartTransaction { modes, begin, .. } => {
+                    return block::begin_block(self, modes, *begin);
+                }
                 ast::Statement::Commit { chain, .. } => {
                     return Box::pin(block::end_block(self, *chain, "COMMIT")).await;
                 }
