@@ -259,7 +259,7 @@ pub const CTR_DEVICE_TRAIN_ROWS_MIN: usize = 2_000;
 /// Rows from which on a click model's predictions are made on a CUDA device.
 pub const CTR_DEVICE_PREDICT_ROWS_MIN: usize = 1_000;
 /// Bytes of a click model's training rows that are kept in memory; of more the query is run again for each epoch.
-pub const CTR_KEPT_BYTES_MAX: usize = TRAINING_ROWS_BYTES;
+pub const CTR_KEPT_BYTES_MAX: usize = 96 << 20;
 /// Bytes of encoded rows that are shuffled at once where the query is run again for each epoch.
 pub const CTR_SHUFFLED_BYTES: usize = 32 << 20;
 /// Rows of each held-out part of a click model there, at most.

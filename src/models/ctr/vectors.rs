@@ -126,7 +126,7 @@ mod tests {
             architecture,
             ..CtrOptions::default()
         };
-        CtrModel::train(&mut { &[batch][..] }, &options, &mut Watch::nobody())
+        CtrModel::train(&mut std::slice::from_ref(&batch), &options, &mut Watch::nobody())
     }
 
     #[test]
@@ -145,7 +145,7 @@ mod tests {
                     let vector = of_items[item].as_ref().unwrap();
                     of_user.iter().zip(vector).map(|(a, b)| f64::from(a * b)).sum()
                 };
-                let ordered = by_model.windows(2).all(|pair| product(pair[0].0) >= product(pair[1].0) - 1e-5);
+                let ordered = by_model.windows(2).all(|pair| product(pair[0].0) >= product(pair[1].0) - 1e-4);
                 assert!(ordered, "{architecture:?} {user}");
             }
         }
