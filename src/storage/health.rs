@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -12,6 +13,11 @@ use crate::error::{Error, Kind, Result};
 /// What of the reserve is left when commits that make room stop too.
 const LAST_BYTES: u64 = DISK_RESERVE_BYTES / 4;
 
+/// With so much more than is needed the system is not asked anew for every commit.
+const PLENTY_BYTES: u64 = 1 << 30;
+/// But as long after it was asked as nobody can have written that much.
+const PLENTY_FOR: Duration = Duration::from_millis(20);
+
 /// Shared by the engine and the files of one folder.
 #[derive(Debug)]
 pub(super) struct Health {
@@ -19,6 +25,8 @@ pub(super) struct Health {
     /// What must stay although it was removed.
     pub(super) retention: Retention,
     failed: Mutex<Option<Error>>,
+    /// When the system was last asked, and what was free then, less what was written since.
+    known: Mutex<Option<(Instant, u64)>>,
     /// Free bytes to believe in instead of asking the system; `u64::MAX` asks.
     pretended: AtomicU64,
 }
@@ -26,7 +34,7 @@ pub(super) struct Health {
 impl Health {
     pub(super) fn new(dir: &Path) -> Self {
         let (dir, retention) = (dir.to_path_buf(), Retention::default());
-        Self { dir, retention, failed: Mutex::new(None), pretended: AtomicU64::new(u64::MAX) }
+        Self { dir, retention, failed: Mutex::new(None), known: Mutex::default(), pretended: AtomicU64::new(u64::MAX) }
     }
 
     /// Whether a commit of `bytes` may go on: not when an earlier write failed, or when it would leave less than
@@ -50,7 +58,7 @@ impl Health {
     fn may_write(&self, bytes: u64, reserve: u64) -> Result<()> {
         self.still_writes()?;
         let free = match self.pretended.load(Ordering::Relaxed) {
-            u64::MAX => free_bytes(&self.dir),
+            u64::MAX => self.free(bytes.saturating_add(reserve)),
             pretended => Some(pretended),
         };
         match free {
@@ -68,6 +76,22 @@ impl Health {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Free bytes, if the system can tell; where it was asked a moment ago and told of plenty, what it said then, less the `bytes` that
+    /// were asked for since.
+    fn free(&self, bytes: u64) -> Option<u64> {
+        let mut known = self.known.lock();
+        if let Some((asked, free)) = &mut *known
+            && *free > bytes.saturating_add(PLENTY_BYTES)
+            && asked.elapsed() < PLENTY_FOR
+        {
+            *free -= bytes;
+            return Some(*free);
+        }
+        let free = free_bytes(&self.dir);
+        *known = free.map(|free| (Instant::now(), free));
+        free
     }
 
     /// Refuses when an earlier write failed.
