@@ -233,7 +233,7 @@ mod tests {
         let orders = folder.asset("shop_orders");
         assert_eq!(
             types(&orders),
-            "id Int64, note Utf8, price Decimal128(10, 2), At Timestamp(µs, \"UTC\"), paid Boolean, facts jsonb"
+            "id Int32, note Utf8, price Decimal128(10, 2), At Timestamp(µs, \"UTC\"), paid Boolean, facts jsonb"
         );
         assert_eq!(
             cells(&orders),
@@ -253,10 +253,40 @@ mod tests {
             INSERT IGNORE INTO `other` (`b`,`a`) VALUES (1,'x') ON DUPLICATE KEY UPDATE a = 'y';\n";
         let folder = Folder::new(&[("shop.sql", text)]);
         let item = folder.asset("shop_item");
-        assert_eq!(types(&item), "id Int64, name Utf8, made Utf8, at Timestamp(µs), raw Utf8");
+        assert_eq!(types(&item), "id Int32, name varchar(20), made Utf8, at Timestamp(µs), raw Utf8");
         assert_eq!(cells(&item), ["1|O'Neil\n|2020-01-02|2020-01-02T03:04:05|\\xabcd", "2|a;),(b|0000-00-00||x"]);
         assert_eq!(types(&folder.asset("shop_other")), "b Int64, a Utf8");
         assert_eq!(discover_names(&folder), ["shop_item", "shop_other"]);
+    }
+
+    #[test]
+    fn declared_types_hold_or_become_the_next_wider() {
+        let text = "-- MySQL dump 10.13\nCREATE TABLE `t` (`on` tinyint(1), `kind` tinyint(1), `small` smallint(6), `wide` int(10) unsigned NOT NULL AUTO_INCREMENT,\n\
+            `ratio` float, `exact` float, `code` char(4), `name` varchar(3), `mood` enum('a','b'), `at` time, `flag` bit(1), `big` bigint(20) unsigned);\n\
+            INSERT INTO `t` VALUES (1,3,-5,4294967295,0.1,0.1,'ab','xyz','a','10:11:12',b'1',18446744073709551615);\n\
+            INSERT INTO `t` VALUES (0,0,40000,1,NULL,0.123456789,'abcd  ','more','b','838:59:59',b'0',1);\n";
+        let folder = Folder::new(&[("m.sql", text)]);
+        let table = folder.asset("m_t");
+        assert_eq!(
+            types(&table),
+            "on Boolean, kind Int16, small Int64, wide Int64, ratio Float32, exact Float64, code char(4), name Utf8, mood Utf8, at Utf8, \
+             flag Boolean, big Decimal128(20, 0)"
+        );
+        assert_eq!(
+            cells(&table),
+            [
+                "true|3|-5|4294967295|0.1|0.1|ab|xyz|a|10:11:12|true|18446744073709551615",
+                "false|0|40000|1||0.123456789|abcd|more|b|838:59:59|false|1"
+            ]
+        );
+        // PostgreSQL's: blanks at the end of a char(n) are no part of it, an array is none of the type of its elements.
+        let text = "CREATE TABLE public.t (c character(3), v character varying(5) DEFAULT 'a'::character varying CHECK (length((v)::text) > 0), \
+            r real, s smallint, a integer[], u uuid, b bytea, n numeric);\nCOPY public.t (c, v, r, s, a, u, b, n) FROM stdin;\n\
+            a  \tab \t1.5\t3\t{1,2}\t6f9619ff-8b86-d011-b42d-00c04fc964ff\t\\\\x00ff\t1.25\n\\.\n";
+        let folder = Folder::new(&[("p.sql", text)]);
+        let table = folder.asset("p_t");
+        assert_eq!(types(&table), "c char(3), v varchar(5), r Float32, s Int16, a Utf8, u uuid, b Binary, n numeric");
+        assert_eq!(cells(&table), ["a|ab |1.5|3|{1,2}|6f9619ff-8b86-d011-b42d-00c04fc964ff|00ff|1.250000000"]);
     }
 
     fn discover_names(folder: &Folder) -> Vec<String> {

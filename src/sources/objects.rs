@@ -210,6 +210,38 @@ mod tests {
     }
 
     #[test]
+    fn images_are_looked_at_where_their_look_is_asked_for() {
+        let plain = include_bytes!("../../tests/fixtures/images/shoe/plain.jpg");
+        let folder = Folder::new(&[("cut.png", "\u{89}PNG")]);
+        folder.write("plain.jpg", plain);
+        folder.write("cut.jpg", &plain[..plain.len() / 2]);
+        folder.write("small.png", include_bytes!("../../tests/fixtures/images/shoe/small.png"));
+        folder.write("bomb.png", include_bytes!("../../tests/fixtures/images/odd/bomb.png"));
+        folder.write("other.webp", include_bytes!("../../tests/fixtures/images/odd/other.webp"));
+        let asset = super::super::discover::discover(folder.path(), &Default::default()).unwrap().remove(0);
+        let looked = |columns: &[usize]| {
+            let mut scan = asset.scan(Some(columns), None).unwrap();
+            let batches: Vec<_> = (&mut scan).map(Result::unwrap).collect();
+            (batches, scan.remarks())
+        };
+        let (batches, remarks) = looked(&[0, 3, super::PHASH, super::THUMBNAIL]);
+        assert_eq!(
+            remarks,
+            [
+                "2 images have something in it that is damaged or cut off, first at cut.jpg; phash and thumbnail are NULL",
+                "1 image has more pixels or bytes than are read, first at bomb.png; phash and thumbnail are NULL",
+                "1 image has a format that is not decoded, first at other.webp; phash and thumbnail are NULL",
+            ]
+        );
+        let hashes = arrow::array::AsArray::as_string::<i32>(batches[0].column(2)).iter().flatten().collect::<Vec<_>>();
+        assert_eq!(hashes, ["bfc1c03f954a6195"; 2]);
+        let small = arrow::array::AsArray::as_binary::<i32>(batches[0].column(3)).iter().flatten().collect::<Vec<_>>();
+        assert!(small.iter().all(|png| png.starts_with(b"\x89PNG") && png.len() < 28_500), "{small:?}");
+        // Nobody looks into them for their sizes.
+        assert_eq!(looked(&[0, 2, 3, 6]).1, [""; 0]);
+    }
+
+    #[test]
     fn unreadable_files_are_told_by_their_format() {
         let folder = Folder::new(&[("a.csv", "ORC\u{15}\u{4}"), ("empty.csv", "")]);
         assert!(cells(&folder.asset("a"))[0].starts_with("a.csv|orc|5|"));

@@ -393,7 +393,7 @@ fn refinement(
     let one = 1i16 << scan.low;
     let refine = |bits: &mut Bits<'_>, value: &mut i16| -> Result<(), Trouble> {
         if bits.take(1)? == 1 && *value & one == 0 {
-            *value += if *value > 0 { one } else { -one };
+            *value = value.wrapping_add(if *value > 0 { one } else { -one });
         }
         Ok(())
     };

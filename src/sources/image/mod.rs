@@ -128,3 +128,6 @@ impl Shrinking {
         Picture { width: self.kept, height: self.rgb.len() / (self.kept * 3), rgb: self.rgb }
     }
 }
+
+#[cfg(test)]
+mod tests;
