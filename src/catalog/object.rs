@@ -393,27 +393,27 @@ pub struct Finding {
     pub scanned_ms: i64,
 }
 
-impl Finding {
-    /// Facts of columns that say what kind of thing is in them, and nothing of their values.
-    const KINDS: &[&str] = &[
-        "asset",
-        "ordinal",
-        "column_name",
-        "data_type",
-        "semantic_type",
-        "semantic_type_zh",
-        "privacy_category",
-        "sensitivity",
-        "grade",
-        "confidence",
-        "coverage",
-        "sampled",
-    ];
+/// Facts of columns that say what kind of thing is in them, and nothing of their values.
+const KINDS_OF_COLUMN: &[&str] = &[
+    "asset",
+    "ordinal",
+    "column_name",
+    "data_type",
+    "semantic_type",
+    "semantic_type_zh",
+    "privacy_category",
+    "sensitivity",
+    "grade",
+    "confidence",
+    "coverage",
+    "sampled",
+];
 
+impl Finding {
     /// What may be kept of it when values must be forgotten: which kind of thing each column holds.
     pub fn hint(&self) -> Self {
         let kinds = |facts: &serde_json::Value| {
-            let kept = Self::KINDS.iter().map(|name| ((*name).to_owned(), facts[*name].clone()));
+            let kept = KINDS_OF_COLUMN.iter().map(|name| ((*name).to_owned(), facts[*name].clone()));
             serde_json::Value::Object(kept.collect())
         };
         Self {

@@ -2,8 +2,9 @@
 //!
 //! A foreign key leads from row to row, and is followed where rows go. Copies have none. What lineage knows to be the same values is
 //! searched as well, downstream only: a copy was made of what is named, while what that was made of is another collection, which whoever runs
-//! the statement may not have meant. CASCADE takes that in, and the columns that a person gave the same tag with the same value. What
-//! is a guess (the same category by INVENTORY's eyes) is never erased; that something is there is told.
+//! the statement may not have meant. CASCADE takes that in, and the columns that a person gave the same tag with the same value. Of what was
+//! computed from a named column those rows are the subject's whose text is the value but for cases and blanks; what else it may tell is told, and
+//! so are copies that others own. What is a guess (the same category by INVENTORY's eyes) is never erased; that something is there is told.
 
 use super::super::context::Context;
 use super::super::parser::{ForgetWords, ForgottenColumn};
@@ -87,7 +88,7 @@ const BY_HAND: &str = "change or delete its rows by hand, or make them anew from
 /// A column of an object.
 type Way = (ObjectId, String);
 
-/// Says where to look, for a role that owns all of it.
+/// Says where to look: in columns that the role owns, as it must what is named.
 pub fn reach(context: &Context, words: &ForgetWords) -> Result<Reach> {
     let mut reach = Reach::default();
     let mut named: Vec<(Way, bool)> = Vec::new();

@@ -1,7 +1,7 @@
 //! FORGET SUBJECT: a person is erased from everything that the database has, and a certificate is left.
 //!
 //! ```text
-//! columns     which columns hold the subject: those named, and what was copied from them
+//! columns     which columns hold the subject: those named, what was copied from them and what was computed
 //! rows        their rows go, and with them what refers to them
 //! beside      so do rows in quarantines and repairs
 //! rest        what was made of the tables: materialized views, findings, models, definitions; the plan, the certificate

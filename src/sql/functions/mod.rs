@@ -48,6 +48,7 @@ pub use postgres::{network_operator, vector_operator};
 pub use relation::asset_name;
 
 use super::context::Context;
+use super::lineage::Reads;
 use super::missing;
 use super::parameters::{self, Parameters};
 use super::parser::last;
@@ -290,8 +291,27 @@ pub fn table(name: &str, args: &[Expr], context: &Arc<Context>) -> Result<Option
         "lineage_events" => lineage_events::events(args, context)?,
         _ => return Ok(None),
     };
-    Ok(Some(table))
+    Ok(Some(match TELL_FACTS.contains(&name) || Reads::are_told(&table) {
+        true => table,
+        false => relation::told_of_named(context, args, table),
+    }))
 }
+
+/// Those of our functions that give rows and tell what the catalogue knows, or figures of a model, and no values.
+const TELL_FACTS: &[&str] = &[
+    "inventory",
+    "tag_references",
+    "encryption_status",
+    "effective_policy",
+    "lineage",
+    "impact",
+    "lineage_events",
+    "audit_verify",
+    "classify_table",
+    "feature_importance",
+    "model_metrics",
+    "drift",
+];
 
 /// Names of the arguments of a table function that may be called by them.
 pub fn argument_names(name: &str) -> Option<&'static [&'static str]> {

@@ -89,6 +89,34 @@ pub fn told_of_all(
     reads.by(rows)
 }
 
+/// Rows of a function that does not say what it reads: each column may have values of all that it was told by name, relations and models.
+pub fn told_of_named(context: &Arc<Context>, args: &[Expr], rows: Arc<dyn TableProvider>) -> Arc<dyn TableProvider> {
+    let columns: Vec<String> = rows.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let catalog = &context.snapshot.catalog;
+    let state = context.database.state();
+    let mut reads = Reads::default();
+    for at in 0..args.len() {
+        let Ok(Some(named)) = args::text(args, at, "an argument") else { continue };
+        let is_model = catalog.model(named.split('@').next().unwrap_or_default()).is_some();
+        for column in columns.iter().filter(|_| is_model) {
+            reads = reads.model(column, &named);
+        }
+        let asset = asset_name(context, &named);
+        let Some((schema, name)) = asset.split_once('.') else { continue };
+        if catalog.relation(schema, name).is_none() && catalog.source(schema).is_none() {
+            continue;
+        }
+        let Ok(more) = reads.clone().relation(context, &state, schema, name) else { continue };
+        let input = more.inputs() - 1;
+        let all = more.columns_of(input);
+        reads = columns.iter().fold(more, |reads, column| reads.column(column, input, &all, Influence::Transformation));
+    }
+    match reads.is_empty() {
+        true => rows,
+        false => reads.by(rows),
+    }
+}
+
 /// `PROFILE(relation)`: what the last inventory found of each column.
 pub fn profile(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProvider>> {
     let asset = asset_name(context, &args::must_text(args, 0, "the relation's name")?);

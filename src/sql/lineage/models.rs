@@ -3,9 +3,10 @@
 use super::super::context::Context;
 use super::super::functions;
 use crate::catalog::{Class, FlowKind, Object, ObjectId, Origin, Place, Privilege};
-use crate::txn::Lineage;
+use crate::txn::{Lineage, TagPlace};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
+use std::collections::BTreeSet;
 
 /// The models that a call of a function may ask, by name; nothing stands for one that is known with the rows only.
 pub(super) fn asked(function: &str, args: &[Expr]) -> Vec<Option<String>> {
@@ -79,23 +80,33 @@ pub(super) fn named(context: &Context, reference: Option<&str>) -> Vec<ObjectId>
     }
 }
 
-/// The columns that a model learnt from, with the relations that they are of.
-pub(super) fn learnt_from(lineage: &Lineage, model: ObjectId) -> Vec<(ObjectId, String)> {
+/// The columns that a model learnt from, with the relations that they are of, and models whose answers it learnt from.
+pub(super) fn learnt_from(lineage: &Lineage, model: ObjectId) -> Vec<TagPlace> {
     let flows = lineage.flows_into(model).filter(|flow| flow.kind == FlowKind::Train);
     let edges = flows.flat_map(|flow| &flow.edges).filter(|edge| edge.influence.is_direct());
-    let of = |edge: &crate::catalog::Edge| match (&edge.from, &edge.from_column) {
-        (Place::Object(from), Some(column)) => Some((*from, column.clone())),
+    let of = |edge: &crate::catalog::Edge| match &edge.from {
+        Place::Object(from) => Some((*from, edge.from_column.clone())),
         _ => None,
     };
     edges.filter_map(of).collect()
 }
 
-/// The columns of tables that models of this name learnt from.
+/// The columns of tables that models of this name learnt from, over models whose answers they learnt from.
 pub(super) fn learnt_columns(context: &Context, reference: Option<&str>) -> Vec<Origin> {
     let (catalog, lineage) = (&context.snapshot.catalog, &context.snapshot.lineage);
-    let all = named(context, reference).into_iter().flat_map(|model| learnt_from(lineage, model));
-    let is_there = |(table, column): &(ObjectId, String)| {
-        catalog.table_by_id(*table).is_some_and(|table| table.column_index(column).is_some())
-    };
-    all.filter(is_there).map(|(table, column)| Origin { table, column }).collect()
+    let mut left = named(context, reference);
+    let mut seen: BTreeSet<ObjectId> = left.iter().copied().collect();
+    let mut found = Vec::new();
+    while let Some(model) = left.pop() {
+        for (from, column) in learnt_from(lineage, model) {
+            match (catalog.table_by_id(from), column) {
+                (Some(table), Some(column)) if table.column_index(&column).is_some() => {
+                    found.push(Origin { table: from, column });
+                }
+                (None, None) if seen.insert(from) => left.push(from),
+                _ => {}
+            }
+        }
+    }
+    found
 }

@@ -3,7 +3,7 @@
 //! Such a function is told by name what to read, and runs queries of its own: the plan of the statement that calls it shows nothing
 //! of them. So it says ([`Reads`]) of which columns of which relations each of its columns has values, in the way in which an
 //! expression would have them, and [`derived`](super::derived()) goes on with the plans of these relations, through views down to tables.
-//! What says nothing is of the viewer: nobody knows what is in it.
+//! So do the views of schema `steward` that show values. What says nothing is of the viewer: nobody knows what is in it.
 
 use super::super::context::Context;
 use super::super::tables;
@@ -16,7 +16,8 @@ use datafusion::common::{Result as DfResult, Statistics};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, TableType};
 use datafusion::physical_plan::ExecutionPlan;
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 /// A column of an input that has a part in a column of the function.
 #[derive(Debug, Clone)]
@@ -52,6 +53,11 @@ impl Reads {
     pub fn query(mut self, plan: LogicalPlan) -> Self {
         self.inputs.push(plan);
         self
+    }
+
+    /// Whether it reads nothing.
+    pub fn is_empty(&self) -> bool {
+        self.inputs.is_empty() && self.models.is_empty()
     }
 
     /// How many relations and queries it reads so far.
@@ -93,21 +99,44 @@ impl Reads {
 
     /// The rows of the function, which come from there.
     pub fn by(self, rows: Arc<dyn TableProvider>) -> Arc<dyn TableProvider> {
-        Arc::new(Reading { rows, reads: self })
+        Arc::new(Reading { rows, reads: OnceLock::from(self), make: None })
+    }
+
+    /// Whether these rows say where they come from.
+    pub fn are_told(rows: &Arc<dyn TableProvider>) -> bool {
+        rows.downcast_ref::<Reading>().is_some()
+    }
+
+    /// The rows of what reads so much that it is only asked when somebody wants to know.
+    pub fn later(
+        context: &Arc<Context>,
+        make: fn(&Arc<Context>) -> Self,
+        rows: Arc<dyn TableProvider>,
+    ) -> Arc<dyn TableProvider> {
+        Arc::new(Reading { rows, reads: OnceLock::new(), make: Some((context.clone(), make)) })
     }
 }
 
-/// The rows of a function that says what it reads.
-#[derive(Debug)]
+/// Makes what is read of a statement's context.
+type Make = (Arc<Context>, fn(&Arc<Context>) -> Reads);
+
+/// The rows of a function or view that says what it reads.
 pub(super) struct Reading {
     rows: Arc<dyn TableProvider>,
-    reads: Reads,
+    reads: OnceLock<Reads>,
+    make: Option<Make>,
+}
+
+impl fmt::Debug for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reading").field("rows", &self.rows).finish_non_exhaustive()
+    }
 }
 
 impl Reading {
     /// What it reads.
     pub fn reads(&self) -> &Reads {
-        &self.reads
+        self.reads.get_or_init(|| self.make.as_ref().map(|(context, make)| make(context)).unwrap_or_default())
     }
 }
 

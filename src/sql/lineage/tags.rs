@@ -59,7 +59,7 @@ fn gather(
         match (object, &column) {
             (Some(Object::Model(model)), _) => {
                 model.tags.iter().for_each(|used| take(catalog, &mut found, used, goes));
-                next.extend(models::learnt_from(lineage, id).into_iter().map(|(from, column)| (from, Some(column))));
+                next.extend(models::learnt_from(lineage, id));
             }
             (Some(Object::Table(table)), Some(column)) => {
                 if let Some(at) = table.column_index(column) {

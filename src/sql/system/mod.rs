@@ -17,9 +17,11 @@ mod operation;
 mod repairs;
 pub mod rows;
 mod rules;
+mod told;
 mod vocabulary;
 
 use super::context::Context;
+use super::lineage::Reads;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
 use rows::{Cell, RowsTable};
@@ -87,8 +89,12 @@ pub fn columns(schema: &str, name: &str) -> Option<SchemaRef> {
 /// The view of this name in schema `steward`.
 pub fn open(context: &Arc<Context>, schema: &str, name: &str) -> Option<Arc<dyn TableProvider>> {
     let view = find(name).filter(|_| schema == "steward")?;
-    let context = context.clone();
-    Some(RowsTable::make((view.columns)(), move || (view.rows)(&context)))
+    let of = context.clone();
+    let rows = RowsTable::make((view.columns)(), move || (view.rows)(&of));
+    Some(match told::reads(view.name) {
+        Some(reads) => Reads::later(context, reads, rows),
+        None => rows,
+    })
 }
 
 pub use assets::{
