@@ -196,7 +196,7 @@ pub enum Asks {
 /// Where a function is told which model to ask; none if it asks none.
 pub fn asks_model(name: &str) -> Option<Asks> {
     match bare(name) {
-        "predict" | "predict_label" | "predict_proba" => Some(Asks::Named),
+        "predict" | "predict_label" | "predict_proba" | "user_vector" | "item_vector" => Some(Asks::Named),
         "predict_ctr" | "predict_ctr_detail" => Some(Asks::Click(predict_ctr::DEFAULT_MODEL)),
         "classify" | "classify_detail" => Some(Asks::Option),
         _ => None,
