@@ -36,6 +36,7 @@ pub fn from_value<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::FORMAT_VERSION_CLASSES;
 
     #[test]
     fn values_come_back_and_strangers_are_told() {
