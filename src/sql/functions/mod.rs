@@ -197,7 +197,8 @@ pub enum Asks {
 pub fn asks_model(name: &str) -> Option<Asks> {
     match bare(name) {
         "predict" | "predict_label" | "predict_proba" | "user_vector" | "item_vector" => Some(Asks::Named),
-        "predict_ctr" | "predict_ctr_detail" => Some(Asks::Click(predict_ctr::DEFAULT_MODEL)),
+        "predict_ctr" | "predict_ctr_detail" | "predict_cvr" | "predict_cvr_detail" | "predict_ctcvr"
+        | "predict_ctcvr_detail" => Some(Asks::Click(predict_ctr::DEFAULT_MODEL)),
         "classify" | "classify_detail" => Some(Asks::Option),
         _ => None,
     }
