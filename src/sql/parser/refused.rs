@@ -90,7 +90,8 @@ pub fn words_within(tokens: &[TokenWithSpan]) -> Result<()> {
         if word(at, "rows") && word(at + 1, "from") && is(at + 2, &Token::LParen) {
             return Err(refused("ROWS FROM", "Name the functions one by one, or unnest their arrays together."));
         }
-        if word(at, "as") && word(at + 1, "execute") && word(0, "create") {
+        let of_job = word(1, "job") || word(3, "job");
+        if word(at, "as") && word(at + 1, "execute") && word(0, "create") && !of_job {
             return Err(refused("CREATE TABLE AS EXECUTE", "Write the query itself."));
         }
         let assigns = word(at, "set") && (word(0, "update") || word(0, "insert"));
