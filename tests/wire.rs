@@ -47,6 +47,17 @@ struct House {
 
 impl House {
     async fn open() -> Self {
+        Self::open_with(server::Admission::default()).await
+    }
+
+    /// One that encrypts, if it is asked to.
+    async fn open_encrypted(certificate: &std::path::Path, key: &std::path::Path) -> Self {
+        let files =
+            server::TlsFiles { certificate: certificate.to_owned(), key: key.to_owned(), client_authorities: None };
+        Self::open_with(server::Admission::load(Some(&files), None, false).unwrap()).await
+    }
+
+    async fn open_with(admission: server::Admission) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = KeySource::from(MasterKey::generate().unwrap());
         let birth =
@@ -55,8 +66,9 @@ impl House {
         let listener = server::listen("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let backend = Arc::new(database.clone());
-        let server =
-            tokio::spawn(async move { server::serve(backend, listener, std::future::pending()).await.unwrap() });
+        let server = tokio::spawn(async move {
+            server::serve_as(backend, listener, std::future::pending(), admission).await.unwrap()
+        });
         Self { server, port, database, _folder: folder }
     }
 

@@ -171,3 +171,101 @@ async fn what_the_other_server_does_not_do_is_told() {
         assert!(error.as_db_error().unwrap().hint().unwrap_or_default().contains("CREATE SOURCE"), "{other}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn explain_says_what_another_database_is_asked() {
+    let house = House::open().await;
+    let client = goods(&house).await;
+    client.batch_execute(&source(&house, "far", "")).await.unwrap();
+    let place = format!("Foreign scan: far.orders, in database \"shop\" at 127.0.0.1:{}: ", house.port);
+    for (query, sent) in [
+        (
+            "SELECT id FROM far.orders WHERE id < 5 AND note = 'x'",
+            "SELECT \"id\", \"note\" FROM \"goods\".\"orders\" WHERE \"id\" < 5 AND \"note\" = 'x'",
+        ),
+        ("SELECT note FROM far.orders LIMIT 3", "SELECT \"note\" FROM \"goods\".\"orders\" LIMIT 3"),
+        // How texts are ordered is each database's own affair.
+        ("SELECT id FROM far.orders WHERE note < 'x'", "SELECT \"id\", \"note\" FROM \"goods\".\"orders\""),
+    ] {
+        let lines = texts(&client, &format!("EXPLAIN {query}")).await;
+        let lines: Vec<String> = lines.into_iter().flatten().flatten().collect();
+        let told: Vec<&str> = lines.iter().filter_map(|line| line.split_once(&place)).map(|(_, sent)| sent).collect();
+        assert_eq!(told, [sent], "{query}: {lines:?}");
+        assert!(!lines.iter().any(|line| line.contains(PASSWORD)), "{lines:?}");
+    }
+    let servers =
+        "SELECT foreign_server_name || ' ' || foreign_data_wrapper_name FROM information_schema.foreign_servers";
+    assert_eq!(one::<String>(&client, servers).await, "far postgres");
+    let options =
+        "SELECT string_agg(option_name || '=' || option_value, ' ') FROM information_schema.foreign_server_options";
+    assert!(!one::<String>(&client, options).await.contains("password"));
+}
+
+/// Runs openssl; whether there is one.
+fn openssl(folder: &std::path::Path, arguments: &str) -> bool {
+    let done = std::process::Command::new("openssl").args(arguments.split(' ')).current_dir(folder).output();
+    match done {
+        Ok(done) if done.status.success() => true,
+        Ok(done) => panic!("openssl {arguments}: {}", String::from_utf8_lossy(&done.stderr)),
+        Err(_) => false,
+    }
+}
+
+/// A server with a certificate for `localhost`, which an authority vouches for, and another authority that does not.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_other_servers_certificate_is_asked_for_as_libpq_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let authority = |name: &str| {
+        format!(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN={name} -keyout {name}.key -out {name}.pem"
+        )
+    };
+    if !openssl(path, &authority("ours")) {
+        eprintln!("there is no openssl here: nothing was tried");
+        return;
+    }
+    openssl(path, &authority("theirs"));
+    std::fs::write(path.join("names"), "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n").unwrap();
+    openssl(
+        path,
+        "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -keyout server.key -out server.csr",
+    );
+    openssl(
+        path,
+        "x509 -req -in server.csr -CA ours.pem -CAkey ours.key -CAcreateserial -days 2 -extfile names -out server.pem",
+    );
+    let house = House::open_encrypted(&path.join("server.pem"), &path.join("server.key")).await;
+    let client = goods(&house).await;
+    let roots = |name: &str| format!(", sslrootcert = '{}'", path.join(format!("{name}.pem")).display());
+    let (ours, theirs) = (roots("ours"), roots("theirs"));
+    for (n, (host, sslmode, roots, goes)) in [
+        ("localhost", "verify-full", &ours, true),
+        ("localhost", "verify-ca", &ours, true),
+        // The certificate is not this host's.
+        ("127.0.0.1", "verify-full", &ours, false),
+        ("127.0.0.1", "verify-ca", &ours, true),
+        // Somebody else vouches.
+        ("localhost", "verify-full", &theirs, false),
+        ("localhost", "verify-ca", &theirs, false),
+        ("localhost", "require", &theirs, false),
+        ("localhost", "require", &String::new(), true),
+        ("localhost", "prefer", &String::new(), true),
+        ("localhost", "disable", &String::new(), true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let made = source(&house, &format!("far{n}"), &format!(", sslmode = '{sslmode}'{roots}"));
+        let made = made.replace("host = '127.0.0.1'", &format!("host = '{host}'"));
+        let opened = client.batch_execute(&made).await;
+        assert_eq!(opened.is_ok(), goes, "{host} {sslmode}: {opened:?}");
+        match opened {
+            Ok(()) => {
+                let count = format!("SELECT count(*) FROM far{n}.orders");
+                assert_eq!(one::<i64>(&client, &count).await, 5001, "{host} {sslmode}");
+            }
+            Err(error) => assert_eq!(code(&error), "08001", "{host} {sslmode}"),
+        }
+    }
+}

@@ -298,10 +298,14 @@ impl<'a> Work<'a> {
                     .with_hint("Assets of a source are read in place; CREATE TABLE ... AS brings them in."));
             }
             None if schema == "steward" && super::system::exists(&name) => {
-                return Err(Error::new(
-                    Kind::Privilege,
-                    format!("\"{schema}.{name}\" is a system view and cannot be changed"),
-                ));
+                let message = format!("\"{schema}.{name}\" is a system view and cannot be changed");
+                let error = Error::new(Kind::Privilege, message);
+                return Err(match name == crate::catalog::Grading::NAME {
+                    true => {
+                        error.with_hint("INSERT INTO, UPDATE and DELETE FROM steward.grading_rules edit its rules.")
+                    }
+                    false => error,
+                });
             }
             None => return Err(tables::undefined(self.context, &schema, &name)),
         };
