@@ -19,6 +19,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
+use tokio::task::JoinHandle;
 
 /// The tasks of a database that run now.
 #[derive(Default)]
@@ -179,12 +180,14 @@ pub fn run(
             |job| catalog.get(job).is_some(),
         )?;
         guard.run = Some(run.clone());
+        // On a task of its own: a statement may keep this one for as long as it runs.
+        let _told = asked.map(|asked| Watch(tokio::spawn(hand_on(asked, cancel.clone()))));
         let ended = {
             let work = caught(work(&mut session, &task));
             tokio::pin!(work);
             tokio::select! {
                 ended = &mut work => ended,
-                () = late(&cancel, asked.as_ref()) => Err(cancelled()),
+                () = late(&cancel) => Err(cancelled()),
             }
         };
         // What it held goes before others hear that it has ended.
@@ -271,13 +274,30 @@ async fn work(session: &mut Session, task: &Task) -> Result<Done> {
     Ok(Done { rows, own })
 }
 
-/// Ready when a run was asked to stop and did not within its grace; hands on what another asks of it.
-async fn late(cancel: &Cancel, asked: Option<&Cancel>) {
+/// A task that goes when nobody needs it any more.
+struct Watch(JoinHandle<()>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Hands on that somebody was asked to stop.
+async fn hand_on(asked: Cancel, cancel: Cancel) {
     loop {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        if asked.is_some_and(Cancel::is_cancelled) {
+        // Again and again: a statement that begins forgets what was asked before.
+        if asked.is_cancelled() {
             cancel.cancel();
         }
+    }
+}
+
+/// Ready when a run was asked to stop and did not within its grace.
+async fn late(cancel: &Cancel) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(20)).await;
         if cancel.is_cancelled() {
             tokio::time::sleep(Duration::from_millis(CANCEL_GRACE_MS)).await;
             if cancel.is_cancelled() {

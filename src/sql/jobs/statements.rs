@@ -30,7 +30,12 @@ pub async fn jobs(session: &mut Session, words: JobWords) -> Result<Outcome> {
                 task_of(&catalog, id).ok_or_else(|| ddl::missing_job(&name))?
             };
             let (sink, cancel) = (session.notices.clone(), session.cancel_handle());
-            run(session.database.clone(), task, Trigger::Execute, Some(sink), Some(cancel)).await?;
+            let ran = run(session.database.clone(), task, Trigger::Execute, Some(sink), Some(cancel.clone())).await;
+            ran.map_err(|error| match error.kind() {
+                // Why, as this statement has it: its own time may be over.
+                Kind::Cancelled => cancel.check().err().unwrap_or(error),
+                _ => error,
+            })?;
         }
         words => defining(session, async |ddl| ddl::define_job(ddl, words)).await?,
     }
