@@ -39,6 +39,21 @@ pub const FORMAT_VERSION_REMOTES: u8 = 15;
 /// The version of facts that a program must not read which knows no certificates of erasures, and no tags that go with values: it would show
 /// a past that is erased, and leave masks behind.
 pub const FORMAT_VERSION_ERASURES: u8 = 16;
+/// The version of facts that a program must not read which knows no runs of inventories: it would not forget what these have of a table
+/// that is dropped or erased.
+pub const FORMAT_VERSION_INVENTORIES: u8 = 18;
+/// Runs of INVENTORY that are kept, with the states of assets that they found.
+pub const INVENTORY_RUNS_KEPT: usize = 30;
+/// Hashes in the sketch of a column's values: 8 bytes each.
+pub const SKETCH_VALUES: usize = 1024;
+/// Hashes that an inventory holds of all values of two columns, to see whether one refers to the other.
+pub const INCLUSION_VALUES_MAX: usize = 8_000_000;
+/// Bytes of a file of lines up to which its rows are counted, and by how many of them they are estimated beyond.
+pub const COUNTED_BYTES_MAX: u64 = 1 << 30;
+/// See [`COUNTED_BYTES_MAX`].
+pub const COUNTED_SAMPLE_BYTES: u64 = 16 << 20;
+/// Bytes of an asset's files up to which their content is hashed, so that files that were only written anew are not looked at.
+pub const HASHED_BYTES_MAX: u64 = 1 << 30;
 /// Versions of models that are kept in memory, at which all are let go.
 pub const MODELS_IN_MEMORY: usize = 64;
 /// Updates of a model whose figures are kept.

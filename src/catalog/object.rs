@@ -9,6 +9,7 @@ use super::erasure::Erasure;
 use super::function::Function;
 use super::grant::{DefaultRights, Grant};
 use super::index::{PlainIndex, UniqueIndex};
+use super::inventory::{AssetState, InventoryRun};
 use super::materialized::Materialized;
 use super::model::Model;
 use super::repairs::RepairsOf;
@@ -80,6 +81,10 @@ pub enum Object {
     Classifier(Classifier),
     /// A certificate of an erasure.
     Erasure(Erasure),
+    /// A run of INVENTORY.
+    InventoryRun(InventoryRun),
+    /// An asset as a run found it.
+    AssetState(AssetState),
 }
 
 /// A namespace of relations.
@@ -556,6 +561,10 @@ pub enum Class {
     Classifier,
     /// Certificates of erasures, by their numbers.
     Erasure,
+    /// Runs of INVENTORY, by their numbers.
+    InventoryRun,
+    /// What they found, by asset and run.
+    AssetState,
 }
 
 impl Object {
@@ -584,6 +593,8 @@ impl Object {
             Self::QualityRun(o) => (Class::QualityRun, o.key()),
             Self::Classifier(o) => (Class::Classifier, o.name.clone()),
             Self::Erasure(o) => (Class::Erasure, o.number.clone()),
+            Self::InventoryRun(o) => (Class::InventoryRun, o.key()),
+            Self::AssetState(o) => (Class::AssetState, o.key()),
         }
     }
 
@@ -626,6 +637,8 @@ impl Object {
             Self::QualityRun(_) => "quality run",
             Self::Classifier(_) => "classifier",
             Self::Erasure(_) => "erasure",
+            Self::InventoryRun(_) => "inventory run",
+            Self::AssetState(_) => "state of an asset",
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::config::{
     FORMAT_VERSION, FORMAT_VERSION_BLOCKS, FORMAT_VERSION_CLASSES, FORMAT_VERSION_CLASSIFIERS, FORMAT_VERSION_ERASURES,
-    FORMAT_VERSION_LINEAGE, FORMAT_VERSION_LIVES, FORMAT_VERSION_OBJECTS, FORMAT_VERSION_REMOTES,
-    FORMAT_VERSION_REPAIRS, FORMAT_VERSION_RIGHTS, FORMAT_VERSION_RULES, FORMAT_VERSION_SMALL, FORMAT_VERSION_TYPES,
+    FORMAT_VERSION_INVENTORIES, FORMAT_VERSION_LINEAGE, FORMAT_VERSION_LIVES, FORMAT_VERSION_OBJECTS,
+    FORMAT_VERSION_REMOTES, FORMAT_VERSION_REPAIRS, FORMAT_VERSION_RIGHTS, FORMAT_VERSION_RULES, FORMAT_VERSION_SMALL,
+    FORMAT_VERSION_TYPES,
 };
 use crate::error::{Error, Kind, Result};
 use serde::Serialize;
@@ -39,13 +40,14 @@ pub fn from_value<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T> {
             | FORMAT_VERSION_REPAIRS
             | FORMAT_VERSION_LIVES
             | FORMAT_VERSION_REMOTES
-            | FORMAT_VERSION_ERASURES),
+            | FORMAT_VERSION_ERASURES
+            | FORMAT_VERSION_INVENTORIES),
             rest,
         )) => serde_json::from_slice(rest)
             .map_err(|e| Error::new(Kind::Corruption, format!("{what} cannot be decoded (line {})", e.line()))),
         Some((&version, _)) => Err(Error::new(
             Kind::FormatVersion,
-            format!("{what} has format version {version}; this program reads up to {FORMAT_VERSION_ERASURES}"),
+            format!("{what} has format version {version}; this program reads up to {FORMAT_VERSION_INVENTORIES}"),
         )),
         None => Err(Error::new(Kind::Corruption, format!("{what} is empty"))),
     }
@@ -62,7 +64,7 @@ mod tests {
         let later = to_value_of(FORMAT_VERSION_CLASSES, &vec![1, 2, 3]).unwrap();
         assert_eq!((later[0], from_value::<Vec<i32>>("list", &later).unwrap()), (3, vec![1, 2, 3]));
         assert_eq!(
-            from_value::<Vec<i32>>("list", &[FORMAT_VERSION_ERASURES + 1, 1]).unwrap_err().kind(),
+            from_value::<Vec<i32>>("list", &[FORMAT_VERSION_INVENTORIES + 1, 1]).unwrap_err().kind(),
             Kind::FormatVersion
         );
         assert_eq!(from_value::<Vec<i32>>("list", &bytes[..3]).unwrap_err().kind(), Kind::Corruption);

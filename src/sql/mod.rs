@@ -34,6 +34,7 @@ mod explaining;
 pub mod export;
 mod functions;
 mod guarded;
+mod inventory;
 mod kept_plan;
 mod lateral;
 mod lineage;

@@ -230,6 +230,8 @@ pub(super) fn owner(object: &Object) -> Option<ObjectId> {
         | Object::QualityRule(_)
         | Object::QualityRun(_)
         | Object::Erasure(_)
+        | Object::InventoryRun(_)
+        | Object::AssetState(_)
         | Object::ColumnClass(_) => None,
     }
 }

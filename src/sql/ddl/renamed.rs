@@ -94,6 +94,8 @@ fn each_text(object: &mut Object, tell: &mut dyn FnMut(&mut String, bool)) {
         | Object::Enum(_)
         | Object::Classifier(_)
         | Object::Erasure(_)
+        | Object::InventoryRun(_)
+        | Object::AssetState(_)
         | Object::QualityRun(_) => {}
     }
 }

@@ -5,10 +5,10 @@
 //! again.
 
 use crate::catalog::{
-    Argument, Catalog, CheckConstraint, Classifier, Column, ColumnClass, Comment, Domain, EnumType, Erasure, Finding,
-    ForeignKey, Function, Grant, Index, KeyConstraint, MaskingPolicy, Materialized, MetricTest, Model, ModelUpdate,
-    ModelVersion, Object, Order, PlainIndex, QualityRule, QualityRun, Reference, RepairsOf, Role, RowPolicy, RuleTest,
-    Schema, Sequence, Source, Table, Tag, TagUse, TagVerdict, UniqueIndex, View,
+    Argument, AssetState, Catalog, CheckConstraint, Classifier, Column, ColumnClass, Comment, Domain, EnumType,
+    Erasure, Finding, ForeignKey, Function, Grant, Index, KeyConstraint, MaskingPolicy, Materialized, MetricTest,
+    Model, ModelUpdate, ModelVersion, Object, Order, PlainIndex, QualityRule, QualityRun, Reference, RepairsOf, Role,
+    RowPolicy, RuleTest, Schema, Sequence, Source, Table, Tag, TagUse, TagVerdict, UniqueIndex, View,
 };
 use crate::crypto::{KeySource, MasterKey};
 use crate::sql::{Birth, Database};
@@ -249,6 +249,9 @@ fn kind(object: &Object) -> (usize, bool) {
         }
         // A line of erasures.jsonl: what was erased in this database is no fact of another.
         Object::Erasure(Erasure { .. }) => (21, true),
+        // INVENTORY begins anew: what was found of this database in the course of time is no fact of another.
+        Object::InventoryRun(InventoryRun { .. }) => (22, false),
+        Object::AssetState(AssetState { .. }) => (23, false),
     }
 }
 

@@ -183,6 +183,8 @@ impl Script<'_> {
                 | Object::QualityRun(_)
                 | Object::Classifier(_)
                 | Object::Erasure(_)
+                | Object::InventoryRun(_)
+                | Object::AssetState(_)
                 | Object::Comment(_),
                 _,
             ) => return None,

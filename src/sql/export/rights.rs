@@ -221,6 +221,8 @@ impl Script<'_> {
             | Object::QualityRule(_)
             | Object::QualityRun(_)
             | Object::Erasure(_)
+            | Object::InventoryRun(_)
+            | Object::AssetState(_)
             | Object::ColumnClass(_) => return,
         };
         _ = writeln!(out, "ALTER {what} {name} OWNER TO {};", self.name_of(owner));

@@ -373,6 +373,8 @@ fn is_of_session(catalog: &Catalog, object: &Object) -> bool {
         | Object::MaskingPolicy(_)
         | Object::Classifier(_)
         | Object::Erasure(_)
+        | Object::InventoryRun(_)
+        | Object::AssetState(_)
         | Object::Model(_)
         | Object::Source(_)
         | Object::Finding(_) => false,

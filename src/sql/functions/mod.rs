@@ -14,6 +14,7 @@ mod domain;
 mod drift;
 mod enumeration;
 mod evaluate;
+mod inventory;
 mod lineage;
 mod lineage_events;
 mod linkage;
@@ -123,35 +124,43 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
     Some(Arc::new(function))
 }
 
+/// Whether a function reads relations, models or what is known of them, that are no part of the query's plan.
+pub fn reads_relations(name: &str) -> bool {
+    RELATIONS.contains(&name) || takes_row(name) || rules::is_metric(name)
+}
+
+/// Table functions that are told by name what they read.
+const RELATIONS: &[&str] = &[
+    "search",
+    "text_search",
+    "evaluate",
+    "feature_importance",
+    "model_metrics",
+    "drift",
+    "quality_report",
+    "classify_table",
+    "repair_plan",
+    "dedupe",
+    "match",
+    "quality_failures",
+    "suggest_rules",
+    "suggest_labels",
+    "profile",
+    "inventory",
+    "tag_references",
+    "effective_policy",
+    "lineage",
+    "impact",
+    "lineage_events",
+    "audit_verify",
+    "encryption_status",
+    "inventory_diff",
+];
+
 /// Whether a function is told by name what it reads, and reads it with the rights of whom the plan is made for.
 pub fn reads_by_name(name: &str, context: &Arc<Context>) -> bool {
     let name = name.to_lowercase();
     let name = bare(&name);
-    const RELATIONS: &[&str] = &[
-        "search",
-        "text_search",
-        "evaluate",
-        "feature_importance",
-        "model_metrics",
-        "drift",
-        "quality_report",
-        "classify_table",
-        "repair_plan",
-        "dedupe",
-        "match",
-        "quality_failures",
-        "suggest_rules",
-        "suggest_labels",
-        "profile",
-        "inventory",
-        "tag_references",
-        "effective_policy",
-        "lineage",
-        "impact",
-        "lineage_events",
-        "audit_verify",
-        "encryption_status",
-    ];
     RELATIONS.contains(&name)
         || sequence::scalar(name, context).is_some()
         || quality::scalar(name, context).is_some()
@@ -238,6 +247,7 @@ pub fn table(name: &str, args: &[Expr], context: &Arc<Context>) -> Result<Option
         "match" => linkage::matches(args, context)?,
         "profile" => relation::profile(args, context)?,
         "inventory" => relation::inventory(args, context)?,
+        "inventory_diff" => inventory::inventory_diff(args, context)?,
         "tag_references" => relation::tag_references(args, context)?,
         "encryption_status" => relation::encryption_status(args, context)?,
         "effective_policy" => relation::effective_policy(args, context)?,
@@ -261,6 +271,7 @@ pub fn argument_names(name: &str) -> Option<&'static [&'static str]> {
         "lineage" => &["object", "column_name", "direction", "depth"],
         "impact" => &["object", "column_name"],
         "inventory" => &["domain", "structure", "search"],
+        "inventory_diff" => &["from_run", "to_run"],
         _ => return None,
     })
 }
@@ -289,6 +300,7 @@ pub fn described(name: &str, args: &[Expr], context: &Arc<Context>) -> Option<Ar
         "match" => super::linkage::match_columns(),
         "profile" => relation::profile_columns(context)?,
         "inventory" => super::system::asset_columns(),
+        "inventory_diff" => super::system::change_columns(),
         "tag_references" => super::system::reference_columns(),
         "effective_policy" => relation::policy_columns(),
         "lineage" => lineage::columns(),
@@ -298,7 +310,7 @@ pub fn described(name: &str, args: &[Expr], context: &Arc<Context>) -> Option<Ar
     };
     for (at, arg) in args.iter().enumerate() {
         let count = at == 2 && matches!(name, "search" | "text_search" | "quality_failures" | "suggest_labels");
-        let count = count || at == 3 && name == "lineage";
+        let count = count || at == 3 && name == "lineage" || name == "inventory_diff";
         let length = at == 1 && name == "model_metrics" || at == 2 && name == "drift";
         let sql_type = if length { &SqlType::Interval } else { &SqlType::Text };
         context.params.note(&parameters::of_type(arg.clone(), if count { &SqlType::Int4 } else { sql_type }));
