@@ -164,14 +164,15 @@ fn wants_more(asset: &Asset, options: &Options, finding: &Finding) -> bool {
 /// Whether an asset is as it was when it was looked at: by what is known of its state, and of files that seem to be others by what they
 /// hold.
 fn is_unchanged(ddl: &Ddl<'_>, asset: &Asset, finding: &Finding, running: &Running) -> Result<bool> {
+    let name = format!("{}.{}", asset.schema, asset.name);
+    // What was found by a program that kept no history is looked at again.
+    let Some(before) = running.before(&name).filter(|before| before.object == asset.object) else { return Ok(false) };
     if finding.fingerprint == asset.fingerprint {
         return Ok(true);
     }
-    let name = format!("{}.{}", asset.schema, asset.name);
-    let Some(before) = running.before(&name).filter(|before| before.content != 0 && before.object == asset.object)
-    else {
+    if before.content == 0 {
         return Ok(false);
-    };
+    }
     let Some(outside) = &asset.outside else { return Ok(false) };
     if finding.facts["size_bytes"].as_u64() != Some(asset.bytes) || finding.facts["judged"].as_u64() != asset.judged {
         return Ok(false);

@@ -9,6 +9,7 @@ mod carried;
 mod classifiers;
 pub mod encryption;
 mod erasures;
+mod inventory;
 mod lineage;
 mod models;
 mod objects;
@@ -55,6 +56,12 @@ const VIEWS: &[View] = &[
     View { name: "classifiers", columns: classifiers::columns, rows: classifiers::rows },
     View { name: "repairs", columns: repairs::repair_columns, rows: repairs::repairs },
     View { name: "erasures", columns: erasures::erasure_columns, rows: erasures::erasures },
+    View { name: "relationships", columns: inventory::relationship_columns, rows: inventory::relationships },
+    View { name: "duplicate_assets", columns: inventory::duplicate_columns, rows: inventory::duplicate_assets },
+    View { name: "inventory_runs", columns: inventory::run_columns, rows: inventory::runs },
+    View { name: "inventory_changes", columns: inventory::run_change_columns, rows: inventory::run_changes },
+    View { name: "asset_history", columns: inventory::history_columns, rows: inventory::history },
+    View { name: "usage", columns: inventory::usage_columns, rows: inventory::usage },
 ];
 
 fn find(name: &str) -> Option<&'static View> {
@@ -88,5 +95,6 @@ pub use assets::{
     asset_columns, assets as asset_rows, columns as column_rows, measured, report_columns, row as fact_cells,
 };
 pub use classifiers::definition as classifier_definition;
+pub use inventory::{change_columns, changes_between};
 pub use lineage::{lineage_columns, row as lineage_row};
 pub use objects::{reference_columns, references as reference_rows};
