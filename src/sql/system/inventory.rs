@@ -392,13 +392,14 @@ pub fn usage(context: &Context) -> Result<Vec<Vec<Cell>>> {
             _ => continue,
         };
         for object in &entry.objects {
+            let Some(asset) = asset_of(&object.name) else { continue };
             let may = all
                 || entry.login == context.session_role
-                || *known.entry(object.name.clone()).or_insert_with(|| owns(&object.name));
+                || *known.entry(asset.to_owned()).or_insert_with(|| owns(asset));
             if !may {
                 continue;
             }
-            let counts = used.entry((object.name.clone(), entry.login_name.clone())).or_default();
+            let counts = used.entry((asset.to_owned(), entry.login_name.clone())).or_default();
             if let Some((times, last)) = counts.get_mut(at) {
                 *times += entry.times;
                 *last = (*last).max(Some(entry.at_us));
@@ -416,4 +417,10 @@ pub fn usage(context: &Context) -> Result<Vec<Vec<Cell>>> {
         ]
     };
     Ok(used.into_iter().map(row).collect())
+}
+
+/// The relation or asset of what the audit log calls `table public.customers`.
+fn asset_of(object: &str) -> Option<&str> {
+    let kinds = ["table ", "materialized view ", "view ", "asset ", "foreign table ", "source "];
+    kinds.iter().find_map(|kind| object.strip_prefix(kind)).filter(|name| name.contains('.'))
 }
