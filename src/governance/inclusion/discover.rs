@@ -176,11 +176,8 @@ fn may_be_within(from: &LinkColumn, to: &LinkColumn) -> bool {
         return false;
     }
     match (from.bounds, to.bounds) {
-        (Some((low, high)), Some((least, most))) => {
-            // Of a column with a stranger among its values the middle is what counts; half of its range must be the key's.
-            let overlap = high.min(most) - low.max(least);
-            overlap >= 0.5 * (high - low)
-        }
+        // No more than this: a stranger among its values stretches the range of a column as far as it likes.
+        (Some((low, high)), Some((least, most))) => low <= most && high >= least,
         _ => true,
     }
 }
@@ -352,4 +349,103 @@ fn reaches(kept: &[Inclusion], from: At, to: At) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sketch::Gathering;
+    use super::super::value::{hash_whole, hash_written};
+    use super::*;
+
+    fn whole(name: &str, numbers: impl Iterator<Item = i64> + Clone) -> LinkColumn {
+        let mut gathering = Gathering::default();
+        let different: std::collections::BTreeSet<i64> = numbers.clone().collect();
+        different.iter().for_each(|number| gathering.add(hash_whole(*number)));
+        let bounds = different.first().zip(different.last()).map(|(low, high)| (*low as f64, *high as f64));
+        LinkColumn {
+            name: name.to_owned(),
+            values: Values::Whole,
+            rows: numbers.count() as u64,
+            nulls: 0,
+            distincts: different.len() as u64,
+            bounds,
+            length: 0.0,
+            is_key: false,
+            sketch: gathering.finish(),
+        }
+    }
+
+    fn texts(name: &str, all: &[String]) -> LinkColumn {
+        let mut gathering = Gathering::default();
+        let different: std::collections::BTreeSet<&String> = all.iter().collect();
+        different.iter().for_each(|text| gathering.add(hash_written(text, None)));
+        let length = all.iter().map(String::len).sum::<usize>() as f64 / all.len() as f64;
+        let (rows, distincts) = (all.len() as u64, different.len() as u64);
+        let (values, sketch) = (Values::Text, gathering.finish());
+        LinkColumn { values, rows, distincts, length, bounds: None, sketch, ..whole(name, 0..0) }
+    }
+
+    fn asset(name: &str, columns: Vec<LinkColumn>) -> LinkAsset {
+        LinkAsset { schema: "s".to_owned(), name: name.to_owned(), whole: true, columns }
+    }
+
+    fn told(assets: &[LinkAsset]) -> Vec<String> {
+        let name = |(asset, column): At| format!("{}.{}", assets[asset].name, assets[asset].columns[column].name);
+        let found = candidates(assets);
+        chosen(assets, found).iter().map(|one| format!("{} -> {}", name(one.from), name(one.to))).collect()
+    }
+
+    #[test]
+    fn names_tell_references_from_counts_that_lie_within_by_chance() {
+        let assets = [
+            asset("customers", vec![whole("id", 1..201), whole("age", (1..201).map(|n| 20 + n % 50))]),
+            asset(
+                "orders",
+                vec![
+                    whole("id", 1..801),
+                    whole("customer_id", (1..801).map(|n| n % 200 + 1)),
+                    whole("quantity", (1..801).map(|n| n % 9 + 1)),
+                ],
+            ),
+        ];
+        assert_eq!(told(&assets), ["orders.customer_id -> customers.id"]);
+    }
+
+    #[test]
+    fn codes_refer_whatever_they_are_called() {
+        let codes: Vec<String> = (0..60).map(|n| format!("SKU-{}", n * 7919)).collect();
+        let used: Vec<String> = (0..300).map(|n| codes[n % 40].clone()).collect();
+        let stray: Vec<String> = (0..300).map(|n| format!("SKU-{}", n * 13)).collect();
+        let assets = [
+            asset("goods", vec![texts("code", &codes)]),
+            asset("sold", vec![texts("what", &used), texts("other", &stray)]),
+        ];
+        assert_eq!(told(&assets), ["sold.what -> goods.code"]);
+        let found = candidates(&assets);
+        let evidence = found.iter().find(|one| one.share.value() == 1.0).unwrap().evidence(&assets);
+        assert!(evidence[0].starts_with("40 of 40 values"), "{evidence:?}");
+    }
+
+    #[test]
+    fn values_that_the_key_has_not_count_against_it() {
+        let keys = || whole("customer_id", 100_000..100_400);
+        let with = |strays: i64| {
+            let values = (0..400).map(move |n| if n < strays { n } else { 100_000 + n });
+            [asset("customers", vec![keys()]), asset("orders", vec![whole("id", 1..401), whole("customer_id", values)])]
+        };
+        assert_eq!(told(&with(20)), ["orders.customer_id -> customers.customer_id"]);
+        assert!(told(&with(80)).is_empty());
+    }
+
+    #[test]
+    fn one_of_two_equal_keys_refers_and_sampled_keys_say_nothing() {
+        let mut assets = [
+            asset("customers", vec![whole("customer_id", 1..301)]),
+            asset("profiles", vec![whole("customer_id", 1..301)]),
+        ];
+        assert_eq!(told(&assets), ["profiles.customer_id -> customers.customer_id"]);
+        assets[0].whole = false;
+        assets[1].whole = false;
+        assert!(told(&assets).is_empty());
+    }
 }

@@ -273,6 +273,9 @@ fn copies(known: &[Known]) -> Vec<(usize, usize, Copy)> {
                 }
                 continue;
             }
+            if copied(&other.sketch.rows, &one.sketch.rows).is_some() {
+                continue;
+            }
             let (mine, theirs) = (schemas.get(a), schemas.get(b));
             if mine == theirs && mine.is_some_and(|columns| columns.len() >= SCHEMA_COLUMNS_MIN) {
                 found.push((a, b, tell(SAME_SCHEMA, None, None, true)));

@@ -275,7 +275,7 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget, listings: &mut Listings) -> Resul
                     modified_ms: None,
                     owner: table.owner,
                     fingerprint: judged(
-                        hashed((rows.changed, rows.live_rows(), columns)),
+                        hashed((rows.changed, rows.live_rows(), columns, table.owner)),
                         stamp(catalog, table.owner, Some(table)),
                     ),
                     judged: None,
