@@ -7,7 +7,7 @@ use serde_json::Value;
 /// One INVENTORY.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InventoryRun {
-    /// Its number: 1 for the first.
+    /// Its number: 1 for the first. Runs that are under way at the same time may have the same.
     pub number: u64,
     /// Milliseconds since 1970 of its beginning.
     pub started_ms: i64,
@@ -66,7 +66,7 @@ fn is_none(number: &u64) -> bool {
 impl InventoryRun {
     /// Its key among all runs, which sorts as its number.
     pub fn key(&self) -> String {
-        format!("{:020}", self.number)
+        format!("{:020}\0{}\0{}", self.number, self.started_ms, self.actor)
     }
 }
 
