@@ -22,4 +22,4 @@ pub use discover::{At, Inclusion, LIKELIHOOD_MIN, LinkAsset, LinkColumn, SHARE_M
 pub use rows::{Copied, RowGathering, RowSketch, copied};
 pub use sketch::{Gathering, Share, Sketch};
 pub use stored::RelationSketch;
-pub use value::{hash_number, hash_whole, hash_written, of_row};
+pub use value::{hash_known, hash_number, hash_whole, hash_written, of_row};

@@ -26,6 +26,12 @@ pub fn hash_number(value: f64) -> u64 {
 /// The hash of a text; `figure` is the number that it writes, if its column is one of numbers.
 #[inline]
 pub fn hash_written(text: &str, figure: Option<f64>) -> u64 {
+    hash_known(text, figure, || hash_text(text.as_bytes()))
+}
+
+/// As [`hash_written`]; `plain` gives the hash of its bytes.
+#[inline]
+pub fn hash_known(text: &str, figure: Option<f64>, plain: impl FnOnce() -> u64) -> u64 {
     if let Some(figure) = figure
         && text.len() <= DIGITS_EXACT
     {
@@ -33,7 +39,7 @@ pub fn hash_written(text: &str, figure: Option<f64>) -> u64 {
     }
     match whole(text) {
         Some(number) => hash_whole(number),
-        None => hash_text(text.as_bytes()),
+        None => plain(),
     }
 }
 

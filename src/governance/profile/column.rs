@@ -11,7 +11,7 @@ use super::reservoir::Reservoir;
 use super::{ColumnProfile, QUANTILES, TOP_VALUES};
 use crate::config::{PROFILE_NUMBERS_MAX, PROFILE_SAMPLE_ROWS};
 use crate::error::{Error, Kind, Result};
-use crate::governance::inclusion::{Gathering, hash_number, hash_whole, hash_written, of_row};
+use crate::governance::inclusion::{Gathering, hash_known, hash_number, hash_whole, hash_written, of_row};
 use crate::governance::semantic_type::is_missing;
 
 /// Characters of a value that a profile shows.
@@ -165,9 +165,10 @@ impl Accumulator {
         } else {
             self.text_sample.offer(|| text.to_string());
         }
-        let hash = hash_written(text, figure);
+        let plain = hash_text(text.as_bytes());
+        let hash = hash_known(text, figure, || plain);
         let Lane::Text { extremes, bounds, distincts, .. } = &mut self.lane else { return hash };
-        if distincts.add(hash_text(text.as_bytes()), || shown(text).into()) {
+        if distincts.add(plain, || shown(text).into()) {
             self.values.add(hash);
         }
         match (extremes.as_mut(), figure) {

@@ -225,6 +225,46 @@ mod tests {
     }
 
     #[test]
+    fn values_are_sketched_as_they_are_hashed_alone() {
+        let arrays: Vec<ArrayRef> = vec![
+            Arc::new(Int32Array::from(vec![Some(4), None, Some(2)])),
+            Arc::new(Float64Array::from(vec![Some(4.0), Some(2.5), None])),
+            Arc::new(Decimal128Array::from(vec![Some(400), Some(250), None]).with_precision_and_scale(10, 2).unwrap()),
+            Arc::new(StringArray::from(vec![Some("4"), Some("x"), None])),
+            Arc::new(Date32Array::from(vec![Some(4), Some(5), None])),
+        ];
+        for array in &arrays {
+            let found = profile(vec![("c", array.clone())]);
+            let mut gathering = crate::governance::inclusion::Gathering::default();
+            each_hash(array, |hash| gathering.add(hash)).unwrap();
+            assert_eq!(found[0].values, gathering.finish(), "{:?}", array.data_type());
+            assert_eq!(found[0].values.hashes().len(), 2);
+        }
+        // Four is four, of whatever type.
+        let four = |array: &ArrayRef| {
+            let mut first = None;
+            each_hash(array, |hash| first = first.or(Some(hash))).unwrap();
+            first
+        };
+        assert!(arrays[..4].iter().all(|array| four(array) == four(&arrays[0])));
+    }
+
+    #[test]
+    fn rows_are_the_same_under_other_names_and_in_another_order() {
+        let rows = |names: [&str; 2], order: [usize; 3]| {
+            let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(order.map(|n| n as i64)));
+            let texts: ArrayRef = Arc::new(StringArray::from_iter_values(order.map(|n| format!("t{n}"))));
+            let arrays = if names[0] == "n" { [numbers, texts] } else { [texts, numbers] };
+            let batch = RecordBatch::try_from_iter(names.into_iter().zip(arrays)).unwrap();
+            let mut profiler = Profiler::of_rows(batch.schema());
+            profiler.update(&batch).unwrap();
+            profiler.finish_with_rows().unwrap().1.unwrap()
+        };
+        assert_eq!(rows(["n", "t"], [1, 2, 3]), rows(["text", "number"], [3, 1, 2]));
+        assert_ne!(rows(["n", "t"], [1, 2, 3]), rows(["n", "t"], [1, 2, 2]));
+    }
+
+    #[test]
     fn beyond_the_exact_bound_it_says_so() {
         let rows = 3 * PROFILE_DISTINCT_EXACT_MAX as i64;
         let unique: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
