@@ -91,10 +91,8 @@ impl Running {
             Ok(ddl.context.database.manager.store().files().create(FileKind::Model, owner, &bytes)?.as_u64())
         };
         let sketches = looked.sketch.as_ref().map(RelationSketch::to_bytes).transpose()?.map(write).transpose()?;
-        let distributions = match looked.sketch.is_some() {
-            true => write(to_bytes(&looked.distributions)?)?,
-            false => 0,
-        };
+        let spread = to_bytes(&looked.distributions)?;
+        let distributions = if looked.sketch.is_some() { write(spread.clone())? } else { 0 };
         let state = AssetState {
             asset: looked.asset,
             object: looked.object,
@@ -111,7 +109,7 @@ impl Running {
                 && before.object == state.object
                 && before.facts == state.facts
                 && (before.distributions == 0) == (state.distributions == 0)
-                && same_distributions(ddl.context, &before, &looked.distributions);
+                && (before.distributions == 0 || read(ddl.context, before.distributions).as_ref() == Some(&spread));
             if same {
                 // Nothing that is told is different: it is the state that it was.
                 let same = AssetState { run: before.run, ..state };
@@ -188,10 +186,6 @@ pub fn forget_values(ddl: &mut Ddl<'_>, of: &BTreeSet<ObjectId>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn same_distributions(context: &Context, before: &AssetState, now: &[(String, Distribution)]) -> bool {
-    before.distributions == 0 || distributions(context, before).is_some_and(|before| before == now)
 }
 
 /// The distributions that a state keeps; none where they are gone, or cannot be read any more.
