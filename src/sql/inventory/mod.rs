@@ -12,7 +12,7 @@ mod related;
 mod unchanged;
 
 pub use compared::{Difference, differences};
-pub use kept::{Looked, Running, forget_values, in_force};
+pub use kept::{Looked, Running, forget_values};
 pub use looked::{FirstRows, looked};
-pub use related::{Copy, Reference, copies_of, references_of, relate};
+pub use related::{copies_of, references_of, relate};
 pub use unchanged::{Listings, view_state};
