@@ -3,8 +3,9 @@
 use super::object::Object;
 use crate::config::{
     FORMAT_VERSION, FORMAT_VERSION_CLASSES, FORMAT_VERSION_CLASSIFIERS, FORMAT_VERSION_ERASURES,
-    FORMAT_VERSION_GRADING, FORMAT_VERSION_JOBS, FORMAT_VERSION_LIVES, FORMAT_VERSION_OBJECTS, FORMAT_VERSION_REMOTES,
-    FORMAT_VERSION_REPAIRS, FORMAT_VERSION_RIGHTS, FORMAT_VERSION_RULES, FORMAT_VERSION_TYPES,
+    FORMAT_VERSION_GRADING, FORMAT_VERSION_INVENTORIES, FORMAT_VERSION_JOBS, FORMAT_VERSION_LIVES,
+    FORMAT_VERSION_OBJECTS, FORMAT_VERSION_REMOTES, FORMAT_VERSION_REPAIRS, FORMAT_VERSION_RIGHTS,
+    FORMAT_VERSION_RULES, FORMAT_VERSION_TYPES,
 };
 
 impl Object {
@@ -17,6 +18,7 @@ impl Object {
             Self::QualityRun(run) if run.partial => FORMAT_VERSION_JOBS,
             Self::Model(model) if model.online.is_some() || !model.drifts.is_empty() => FORMAT_VERSION_JOBS,
             Self::Grading(_) => FORMAT_VERSION_GRADING,
+            Self::InventoryRun(_) | Self::AssetState(_) => FORMAT_VERSION_INVENTORIES,
             Self::Erasure(_) => FORMAT_VERSION_ERASURES,
             // It would leave masks behind.
             Self::Tag(tag) if tag.propagate.is_some() => FORMAT_VERSION_ERASURES,
