@@ -2,8 +2,8 @@
 
 use super::object::Object;
 use crate::config::{
-    FORMAT_VERSION, FORMAT_VERSION_CLASSES, FORMAT_VERSION_CLASSIFIERS, FORMAT_VERSION_ERASURES, FORMAT_VERSION_LIVES,
-    FORMAT_VERSION_OBJECTS, FORMAT_VERSION_REMOTES, FORMAT_VERSION_REPAIRS, FORMAT_VERSION_RIGHTS,
+    FORMAT_VERSION, FORMAT_VERSION_CLASSES, FORMAT_VERSION_CLASSIFIERS, FORMAT_VERSION_ENCODERS,
+    FORMAT_VERSION_ERASURES, FORMAT_VERSION_LIVES, FORMAT_VERSION_OBJECTS, FORMAT_VERSION_REMOTES, FORMAT_VERSION_REPAIRS, FORMAT_VERSION_RIGHTS,
     FORMAT_VERSION_RULES, FORMAT_VERSION_TYPES,
 };
 
@@ -12,6 +12,8 @@ impl Object {
     pub fn format_version(&self) -> u8 {
         match self {
             Self::Table(table) if table.repairs_of.is_some() => FORMAT_VERSION_REPAIRS,
+            // Its weights are of a kind that it would take for damaged ones.
+            Self::Model(model) if model.has_own_encoder() => FORMAT_VERSION_ENCODERS,
             Self::Erasure(_) => FORMAT_VERSION_ERASURES,
             // It would leave masks behind.
             Self::Tag(tag) if tag.propagate.is_some() => FORMAT_VERSION_ERASURES,

@@ -1,8 +1,8 @@
 //! Versioned values.
 
 use crate::config::{
-    FORMAT_VERSION, FORMAT_VERSION_BLOCKS, FORMAT_VERSION_CLASSES, FORMAT_VERSION_CLASSIFIERS, FORMAT_VERSION_ERASURES,
-    FORMAT_VERSION_LINEAGE, FORMAT_VERSION_LIVES, FORMAT_VERSION_OBJECTS, FORMAT_VERSION_REMOTES,
+    FORMAT_VERSION, FORMAT_VERSION_BLOCKS, FORMAT_VERSION_CLASSES, FORMAT_VERSION_CLASSIFIERS, FORMAT_VERSION_ENCODERS,
+    FORMAT_VERSION_ERASURES, FORMAT_VERSION_LINEAGE, FORMAT_VERSION_LIVES, FORMAT_VERSION_OBJECTS, FORMAT_VERSION_REMOTES,
     FORMAT_VERSION_REPAIRS, FORMAT_VERSION_RIGHTS, FORMAT_VERSION_RULES, FORMAT_VERSION_SMALL, FORMAT_VERSION_TYPES,
 };
 use crate::error::{Error, Kind, Result};
@@ -39,13 +39,14 @@ pub fn from_value<T: DeserializeOwned>(what: &str, bytes: &[u8]) -> Result<T> {
             | FORMAT_VERSION_REPAIRS
             | FORMAT_VERSION_LIVES
             | FORMAT_VERSION_REMOTES
-            | FORMAT_VERSION_ERASURES),
+            | FORMAT_VERSION_ERASURES
+            | FORMAT_VERSION_ENCODERS),
             rest,
         )) => serde_json::from_slice(rest)
             .map_err(|e| Error::new(Kind::Corruption, format!("{what} cannot be decoded (line {})", e.line()))),
         Some((&version, _)) => Err(Error::new(
             Kind::FormatVersion,
-            format!("{what} has format version {version}; this program reads up to {FORMAT_VERSION_ERASURES}"),
+            format!("{what} has format version {version}; this program reads up to {FORMAT_VERSION_ENCODERS}"),
         )),
         None => Err(Error::new(Kind::Corruption, format!("{what} is empty"))),
     }

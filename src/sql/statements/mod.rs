@@ -7,6 +7,7 @@ mod kept;
 mod keys;
 mod model;
 mod model_guard;
+mod model_import;
 mod model_life;
 mod model_options;
 mod operate;
