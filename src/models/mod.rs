@@ -40,12 +40,12 @@ mod weights;
 
 pub use ctr::{Architecture, CalibrationMethod, CtrModel, CtrOptions};
 pub use drift::{Divergence, Drift, DriftOptions, Tally, add_tally};
+pub use encoder::{ImportOptions, Imported, Pooling};
 pub use evaluation::{Metric, Progress};
 pub use facts::Facts;
 pub use row_quality::RowQualityModel;
 pub use rows::{Source, Split};
 pub use tabular::{TabularModel, TabularOptions, Task, Watch};
-pub use encoder::{ImportOptions, Imported, Pooling};
 pub use text::classifier::Unlabelled;
 pub use text::{EmbeddingModel, EmbeddingOptions, TextClassifier, TextOptions};
 pub use trained::{Recipe, Trained, gathered, model_types};

@@ -81,7 +81,8 @@ struct Said {
 impl TensorFile {
     /// Reads the header; [`Kind::InvalidParameter`] for what is no such file, or a broken one.
     pub fn open(bytes: Bytes) -> Result<Self> {
-        let broken = |why: &str| Error::new(Kind::InvalidParameter, format!("the weights are no safetensors file: {why}"));
+        let broken =
+            |why: &str| Error::new(Kind::InvalidParameter, format!("the weights are no safetensors file: {why}"));
         let Some((length, rest)) = bytes.split_first_chunk::<8>() else { return Err(broken("it ends at once")) };
         let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
         let Some(header) = rest.get(..length).filter(|header| header.len() <= HEADER_BYTES_MAX) else {

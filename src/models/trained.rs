@@ -6,12 +6,12 @@ use arrow::array::RecordBatch;
 
 use super::ctr::{CtrModel, CtrOptions};
 use super::drift::{Drift, DriftOptions, Tally};
+use super::encoder::{Encoder, ImportOptions, Imported};
 use super::evaluation::Metric;
 use super::facts::Facts;
 use super::features::{FeatureSpec, InputColumn};
 use super::rows::Source;
 use super::tabular::{ModelType, TabularModel, TabularOptions, Watch};
-use super::encoder::{Encoder, ImportOptions, Imported};
 use super::text::{EmbeddingModel, EmbeddingOptions, TextClassifier, TextOptions};
 use crate::error::{Error, Kind, Result};
 
@@ -300,8 +300,10 @@ impl Trained {
             Self::Tabular(model) => model.evaluate(source),
             Self::Text(model) => model.evaluate(source, cancel),
             Self::Embedding(model) => model.evaluate(source, cancel),
-            Self::Imported(_) => Err(Error::new(Kind::Unsupported, "an imported encoder has nothing that it could be measured by")
-                .with_hint("A text_classifier or embedding model with base = its name is measured on rows.")),
+            Self::Imported(_) => {
+                Err(Error::new(Kind::Unsupported, "an imported encoder has nothing that it could be measured by")
+                    .with_hint("A text_classifier or embedding model with base = its name is measured on rows."))
+            }
         }
     }
 }

@@ -368,7 +368,8 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
         }
         Own::CreateModel { name, or_replace, if_not_exists, options, query } => {
             let make = async |ddl: &mut Ddl<'_>| {
-                statements::create_model(ddl, &name, or_replace, if_not_exists, options, query.map(|query| *query)).await
+                statements::create_model(ddl, &name, or_replace, if_not_exists, options, query.map(|query| *query))
+                    .await
             };
             defining(session, make).await?;
             command("CREATE MODEL")

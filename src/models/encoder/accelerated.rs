@@ -43,7 +43,10 @@ impl Resident {
 /// Puts a network on a device.
 pub(super) fn put(network: &Network, device: &Arc<Device>) -> Result<TextEncoder> {
     if !network.words.is_of_blocks() || network.pooling != Pooling::Mean {
-        fail!(Unsupported, "a device runs encoders whose words lie in 4-bit blocks and that take the mean of a text's tokens");
+        fail!(
+            Unsupported,
+            "a device runs encoders whose words lie in 4-bit blocks and that take the mean of a text's tokens"
+        );
     }
     let mut blocks: Vec<Cow<'_, [f32]>> = vec![Cow::Borrowed(&network.positions)];
     norm(&mut blocks, &network.norm);

@@ -204,7 +204,8 @@ impl LowRank {
         let slopes = if count == 0 {
             slopes
         } else {
-            let each = |(place, slope): (usize, &f32)| if place % self.outputs < count { slope * scale } else { *slope };
+            let each =
+                |(place, slope): (usize, &f32)| if place % self.outputs < count { slope * scale } else { *slope };
             scaled = slopes.iter().enumerate().map(each).collect();
             &scaled
         };

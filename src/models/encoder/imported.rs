@@ -185,7 +185,8 @@ impl Imported {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let bytes = Bytes::copy_from_slice(bytes);
         let (header, weights) = unpack_file::<Header>(&bytes, MAGIC, VERSION, "model")?;
-        let damaged = |error: Error| Error::new(Kind::Corruption, format!("the stored model is damaged: {}", error.message()));
+        let damaged =
+            |error: Error| Error::new(Kind::Corruption, format!("the stored model is damaged: {}", error.message()));
         let file = TensorFile::open(bytes.slice(weights)).map_err(damaged)?;
         Ok(Self { encoder: encoder(&header, file).map_err(damaged)?, header, bytes })
     }
@@ -259,14 +260,24 @@ fn architecture(config: &Config) -> Result<&'static str> {
     let named = config.model_type.as_deref().unwrap_or("bert");
     let known = ["bert", "xlm-roberta", "roberta", "camembert"];
     let Some(architecture) = known.into_iter().find(|known| *known == named) else {
-        return Err(Error::new(Kind::Unsupported, format!("an encoder of architecture \"{named}\" cannot be imported"))
-            .with_hint(format!("Architectures: {}.", known.join(", "))));
+        return Err(Error::new(
+            Kind::Unsupported,
+            format!("an encoder of architecture \"{named}\" cannot be imported"),
+        )
+        .with_hint(format!("Architectures: {}.", known.join(", "))));
     };
     if config.hidden_act != "gelu" {
-        fail!(Unsupported, "an encoder with the activation \"{}\" cannot be imported; it must be \"gelu\"", config.hidden_act);
+        fail!(
+            Unsupported,
+            "an encoder with the activation \"{}\" cannot be imported; it must be \"gelu\"",
+            config.hidden_act
+        );
     }
     if let Some(kind) = config.position_embedding_type.as_deref().filter(|kind| *kind != "absolute") {
-        fail!(Unsupported, "an encoder with positions of type \"{kind}\" cannot be imported; they must be \"absolute\"");
+        fail!(
+            Unsupported,
+            "an encoder with positions of type \"{kind}\" cannot be imported; they must be \"absolute\""
+        );
     }
     if config.is_decoder {
         fail!(Unsupported, "a decoder cannot be imported as an encoder");
@@ -294,8 +305,9 @@ fn tokenizer(config: &Config, read: ReadFile<'_>) -> Result<String> {
     let Some(vocabulary) = read(VOCABULARY)? else {
         for name in ["sentencepiece.bpe.model", "spiece.model"] {
             if read(name)?.is_some() {
-                return Err(Error::new(Kind::Unsupported, format!("{name} is not read"))
-                    .with_hint(format!("AutoTokenizer.from_pretrained(..).save_pretrained(..) of transformers writes {TOKENIZER}.")));
+                return Err(Error::new(Kind::Unsupported, format!("{name} is not read")).with_hint(format!(
+                    "AutoTokenizer.from_pretrained(..).save_pretrained(..) of transformers writes {TOKENIZER}."
+                )));
             }
         }
         return Err(invalid(format!("the directory has neither {TOKENIZER} nor {VOCABULARY}")));
@@ -318,9 +330,8 @@ fn word_pieces(vocabulary: &str, said: &Value) -> Result<String> {
     for (number, line) in vocabulary.lines().enumerate() {
         pieces.insert(line.to_owned(), json!(number));
     }
-    let of = |name: &str| {
-        pieces.get(name).cloned().ok_or_else(|| invalid(format!("{VOCABULARY} has no piece \"{name}\"")))
-    };
+    let of =
+        |name: &str| pieces.get(name).cloned().ok_or_else(|| invalid(format!("{VOCABULARY} has no piece \"{name}\"")));
     let (start, end) = (of("[CLS]")?, of("[SEP]")?);
     of("[UNK]")?;
     let marks = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].iter().filter_map(|name| {
@@ -346,10 +357,11 @@ fn word_pieces(vocabulary: &str, said: &Value) -> Result<String> {
 
 /// The encoder of a header and its weights.
 fn encoder(header: &Header, file: TensorFile) -> Result<Encoder> {
-    let tokens = Tokens::read(header.tokenizer.as_bytes(), header.rules.clone()).map_err(|error| match error.kind() {
-        Kind::Corruption => invalid(error.message().to_owned()),
-        _ => error,
-    })?;
+    let tokens =
+        Tokens::read(header.tokenizer.as_bytes(), header.rules.clone()).map_err(|error| match error.kind() {
+            Kind::Corruption => invalid(error.message().to_owned()),
+            _ => error,
+        })?;
     if tokens.vocabulary() > header.shape.words {
         let (pieces, words) = (tokens.vocabulary(), header.shape.words);
         fail!(InvalidParameter, "the tokenizer has {pieces} pieces and the weights have {words} words");
@@ -376,5 +388,159 @@ impl Tensors for Named {
     fn words(&self, name: &str, rows: usize, columns: usize) -> Result<Table> {
         let (numbers, bytes) = self.file.raw(&format!("{}{name}", self.prefix), &[rows, columns])?;
         Ok(Table::plain(numbers, bytes, columns))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::naive;
+    use super::*;
+    use crate::models::weights::{Weights, from_safetensors, pack, to_safetensors, unpack_file};
+
+    type Files = BTreeMap<&'static str, Vec<u8>>;
+
+    /// A directory of a tiny BERT with the weights of [`naive::tiny_model`], its tensors under a prefix.
+    fn directory(prefix: &str) -> Files {
+        let tensors = naive::tensors(&naive::tiny_model());
+        let named: Vec<(String, Vec<usize>, Weights<'_>)> = tensors
+            .iter()
+            .map(|(name, shape, numbers)| (format!("{prefix}{name}"), shape.clone(), Weights::Floats(numbers)))
+            .collect();
+        // The file is what stands behind a header that is thrown away.
+        let packed = pack(b"TESTTEST", 1, &(), &named).unwrap();
+        let ((), weights) = unpack_file::<()>(&packed, b"TESTTEST", 1, "test").unwrap();
+        let config = json!({
+            "model_type": "bert", "hidden_size": naive::HIDDEN, "num_hidden_layers": 2, "num_attention_heads": naive::HEADS,
+            "intermediate_size": 96, "vocab_size": naive::WORDS, "max_position_embeddings": 24, "hidden_act": "gelu",
+        });
+        let mut pieces: Vec<String> = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"].map(str::to_owned).to_vec();
+        pieces.extend(('a'..='z').map(String::from));
+        pieces.extend(('a'..='i').map(|letter| format!("##{letter}")));
+        assert_eq!(pieces.len(), naive::WORDS);
+        Files::from([
+            (CONFIG, config.to_string().into_bytes()),
+            (VOCABULARY, pieces.join("\n").into_bytes()),
+            (WEIGHTS, packed[weights].to_vec()),
+        ])
+    }
+
+    fn import(files: &Files, options: &ImportOptions) -> Result<Imported> {
+        Imported::read(options, &mut |name| Ok(files.get(name).cloned()))
+    }
+
+    fn refusal(files: &Files) -> (Kind, String) {
+        let error = import(files, &ImportOptions::default()).unwrap_err();
+        (error.kind(), error.message().to_owned())
+    }
+
+    #[test]
+    fn vectors_are_those_of_the_formulas_and_bytes_are_the_same_encoder() {
+        for prefix in ["", "bert."] {
+            let imported = import(&directory(prefix), &ImportOptions::default()).unwrap();
+            // "ABC" in lower case: a and the parts ##b, ##c. There is no part ##u: xü is unknown, and unknown stays.
+            let vector = &imported.encoder().encode(&["ABC xü"], Role::Query, &|| false).unwrap()[0];
+            let (a, x) = (5, 5 + 23);
+            let pieces = imported.encoder().tokens.of(Role::Query, "ABC x").unwrap();
+            assert_eq!(pieces, [2, a, 31 + 1, 31 + 2, x, 3]);
+            let pieces = imported.encoder().tokens.of(Role::Query, "ABC xü").unwrap();
+            let expected = naive::forward(&naive::tiny_model(), &pieces);
+            assert!(vector.iter().zip(&expected).all(|(one, other)| (f64::from(*one) - other).abs() < 1e-4));
+            let again = Imported::from_bytes(imported.to_bytes()).unwrap();
+            assert_eq!(&again.encoder().encode(&["ABC xü"], Role::Query, &|| false).unwrap()[0], vector);
+            let file = to_safetensors(imported.to_bytes(), "card").unwrap();
+            let names = TensorFile::open(file.clone().into()).unwrap();
+            assert!(names.has(&format!("{prefix}encoder.layer.1.output.dense.weight")));
+            assert_eq!(from_safetensors(&file).unwrap().0, imported.to_bytes());
+            assert_eq!(Imported::from_bytes(&imported.to_bytes()[..900]).unwrap_err().kind(), Kind::Corruption);
+        }
+    }
+
+    #[test]
+    fn pooling_prefixes_and_lengths_are_as_asked() {
+        let mut files = directory("");
+        let plain = import(&files, &ImportOptions::default()).unwrap();
+        let vector = |imported: &Imported, text: &str, role: Role| {
+            imported.encoder().encode(&[text], role, &|| false).unwrap().remove(0)
+        };
+        files.insert(POOLING, br#"{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}"#.to_vec());
+        let first = import(&files, &ImportOptions::default()).unwrap();
+        assert_ne!(vector(&first, "abc", Role::Query), vector(&plain, "abc", Role::Query));
+        let mean = ImportOptions { pooling: Some(Pooling::Mean), ..ImportOptions::default() };
+        assert_eq!(vector(&import(&files, &mean).unwrap(), "abc", Role::Query), vector(&plain, "abc", Role::Query));
+        let prefixed = ImportOptions { passage_prefix: Some("a ".into()), max_tokens: Some(8), ..mean };
+        let prefixed = import(&files, &prefixed).unwrap();
+        assert_eq!(vector(&prefixed, "b", Role::Passage), vector(&plain, "a b", Role::Query));
+        assert_eq!(vector(&prefixed, "b", Role::Query), vector(&plain, "b", Role::Query));
+        assert_eq!(prefixed.encoder().tokens.of(Role::Query, &"a ".repeat(50)).unwrap().len(), 8);
+        assert_eq!(plain.encoder().tokens.of(Role::Query, &"a ".repeat(50)).unwrap().len(), 24);
+        let error = import(&files, &ImportOptions { max_tokens: Some(25), ..ImportOptions::default() }).unwrap_err();
+        assert!(error.message().contains("max_tokens"));
+    }
+
+    #[test]
+    fn positions_of_a_roberta_begin_behind_the_padding() {
+        let mut files = directory("roberta.");
+        let tokenizer = tokenizer_json(&files);
+        let mut config: Value = serde_json::from_slice(&files[CONFIG]).unwrap();
+        config["model_type"] = json!("xlm-roberta");
+        config["pad_token_id"] = json!(1);
+        files.insert(CONFIG, config.to_string().into_bytes());
+        // A word list is read for bert alone.
+        assert_eq!(refusal(&files).0, Kind::Unsupported);
+        files.insert(TOKENIZER, tokenizer);
+        let imported = import(&files, &ImportOptions::default()).unwrap();
+        assert_eq!(imported.architecture(), "xlm-roberta");
+        assert_eq!(imported.encoder().tokens.of(Role::Query, &"a ".repeat(50)).unwrap().len(), 22);
+    }
+
+    fn tokenizer_json(files: &Files) -> Vec<u8> {
+        word_pieces(std::str::from_utf8(&files[VOCABULARY]).unwrap(), &Value::Null).unwrap().into_bytes()
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_by_name() {
+        let good = directory("");
+        let with = |name: &'static str, bytes: Option<&[u8]>| {
+            let mut files = good.clone();
+            match bytes {
+                Some(bytes) => _ = files.insert(name, bytes.to_vec()),
+                None => _ = files.remove(name),
+            }
+            files
+        };
+        let config = |key: &str, value: Value| {
+            let mut config: Value = serde_json::from_slice(&good[CONFIG]).unwrap();
+            config[key] = value;
+            with(CONFIG, Some(config.to_string().as_bytes()))
+        };
+        let mut pickled = with(WEIGHTS, None);
+        pickled.insert("pytorch_model.bin", vec![0x80]);
+        let mut pieces = with(VOCABULARY, None);
+        pieces.insert("sentencepiece.bpe.model", vec![1]);
+        for (files, kind, words) in [
+            (with(CONFIG, None), Kind::InvalidParameter, "config.json"),
+            (with(CONFIG, Some(b"{}")), Kind::InvalidParameter, "hidden_size"),
+            (config("model_type", json!("gpt2")), Kind::Unsupported, "gpt2"),
+            (config("hidden_act", json!("relu")), Kind::Unsupported, "relu"),
+            (config("position_embedding_type", json!("relative_key")), Kind::Unsupported, "relative_key"),
+            (config("is_decoder", json!(true)), Kind::Unsupported, "decoder"),
+            (config("num_attention_heads", json!(8)), Kind::Unsupported, "8 heads"),
+            (config("intermediate_size", json!(97)), Kind::InvalidParameter, "intermediate.dense.weight"),
+            (config("num_hidden_layers", json!(3)), Kind::InvalidParameter, "encoder.layer.2."),
+            (config("vocab_size", json!(39)), Kind::InvalidParameter, "40 pieces"),
+            (with(VOCABULARY, None), Kind::InvalidParameter, "vocab.txt"),
+            (with(VOCABULARY, Some(b"a")), Kind::InvalidParameter, "[CLS]"),
+            (with(TOKENIZER, Some(b"{}")), Kind::InvalidParameter, "tokenizer"),
+            (with(WEIGHTS, None), Kind::InvalidParameter, "model.safetensors"),
+            (with(WEIGHTS, Some(b"PK")), Kind::InvalidParameter, "safetensors"),
+            (with(POOLING, Some(b"{}")), Kind::Unsupported, "1_Pooling"),
+            (pickled, Kind::Unsupported, "pytorch_model.bin"),
+            (pieces, Kind::Unsupported, "sentencepiece"),
+        ] {
+            let (said, message) = refusal(&files);
+            assert!(said == kind && message.contains(words), "{words}: {said:?} {message}");
+        }
     }
 }

@@ -59,7 +59,8 @@ impl Network {
 
     /// A hash of words, positions and what is added in each layer, which no two networks that learnt apart have alike.
     pub(super) fn fingerprint(&self) -> u64 {
-        let floats = |hash: u64, values: &[f32]| values.iter().fold(hash, |hash, value| mix(hash ^ u64::from(value.to_bits())));
+        let floats =
+            |hash: u64, values: &[f32]| values.iter().fold(hash, |hash, value| mix(hash ^ u64::from(value.to_bits())));
         let mut hash = floats(hash_bytes(self.words.packed()), &self.positions);
         for layer in &self.layers {
             for linear in [&layer.qkv, &layer.attended, &layer.up, &layer.down] {
@@ -126,7 +127,13 @@ impl Network {
     }
 
     /// The way back through [`pooled`](Self::pooled): slopes at embeddings become slopes at the rows of tokens.
-    pub(super) fn pooled_back(&self, embeddings: &[f32], scales: &[f32], slopes: &[f32], lengths: &[usize]) -> Vec<f32> {
+    pub(super) fn pooled_back(
+        &self,
+        embeddings: &[f32],
+        scales: &[f32],
+        slopes: &[f32],
+        lengths: &[usize],
+    ) -> Vec<f32> {
         let hidden = self.hidden();
         let mut of_rows = vec![0.0; lengths.iter().sum::<usize>() * hidden];
         let mut rest = of_rows.as_mut_slice();

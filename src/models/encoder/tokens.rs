@@ -50,7 +50,10 @@ impl Tokens {
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(broken)?;
         let marks = tokenizer.get_added_tokens_decoder().into_iter();
-        let marks = marks.filter(|(_, mark)| mark.special && !UNKNOWN.contains(&mark.content.as_str())).map(|(piece, _)| piece).collect();
+        let marks = marks
+            .filter(|(_, mark)| mark.special && !UNKNOWN.contains(&mark.content.as_str()))
+            .map(|(piece, _)| piece)
+            .collect();
         let vocabulary = tokenizer.get_vocab_size(true);
         Ok(Self { tokenizer, rules, vocabulary, marks })
     }

@@ -59,11 +59,13 @@ impl<'a> Tuner<'a> {
         let computed: Vec<Vec<f32>> = parts
             .par_iter()
             .map(|part| {
-                let texts: Vec<&[u32]> = part.iter().filter_map(|at| places.get(*at)).map(|at| lesson.text(*at)).collect();
+                let texts: Vec<&[u32]> =
+                    part.iter().filter_map(|at| places.get(*at)).map(|at| lesson.text(*at)).collect();
                 Ok(self.trainee.forward(&self.adapter, &texts)?.embeddings)
             })
             .collect::<Result<_>>()?;
-        let width = computed.first().zip(parts.first()).map_or(0, |(computed, part)| computed.len() / part.len().max(1));
+        let width =
+            computed.first().zip(parts.first()).map_or(0, |(computed, part)| computed.len() / part.len().max(1));
         let mut all = vec![0.0; places.len() * width];
         for (part, computed) in parts.iter().zip(computed) {
             for (at, embedding) in part.iter().zip(computed.chunks_exact(width.max(1))) {
@@ -87,7 +89,8 @@ impl<'a> Tuner<'a> {
         let done: Vec<(AdapterGradients, T)> = parts(lesson, places)
             .par_iter()
             .map(|part| {
-                let texts: Vec<&[u32]> = part.iter().filter_map(|at| places.get(*at)).map(|at| lesson.text(*at)).collect();
+                let texts: Vec<&[u32]> =
+                    part.iter().filter_map(|at| places.get(*at)).map(|at| lesson.text(*at)).collect();
                 let tape = self.trainee.forward(&self.adapter, &texts)?;
                 let (slopes, gathered) = judge(part, &tape.embeddings);
                 let mut gradients = self.adapter.gradients();

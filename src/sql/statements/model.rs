@@ -59,8 +59,9 @@ pub async fn create_model(
         return put_version(ddl, name, (id, there.map(|(_, model)| model)), made);
     };
     if let Recipe::Imported { .. } = recipe {
-        return Err(Error::new(Kind::InvalidParameter, "a model of type imported learns from no rows")
-            .with_hint("Leave out AS and the query; a text_classifier or embedding model with base = its name learns from rows."));
+        return Err(Error::new(Kind::InvalidParameter, "a model of type imported learns from no rows").with_hint(
+            "Leave out AS and the query; a text_classifier or embedding model with base = its name learns from rows.",
+        ));
     }
     model_import::with_base(ddl.context, &mut recipe)?;
     // As of a view: what it learnt from, whatever the search path of who asks.

@@ -48,7 +48,8 @@ fn must_be_allowed(context: &Context) -> Result<()> {
     if context.is_superuser() || is_member {
         return Ok(());
     }
-    let message = format!("must be superuser or have privileges of the {group} role to import a model from files of the server");
+    let message =
+        format!("must be superuser or have privileges of the {group} role to import a model from files of the server");
     Err(Error::new(Kind::Privilege, message))
 }
 
@@ -83,7 +84,8 @@ fn file(context: &Context, folder: &Path, name: &str) -> Result<Option<Vec<u8>>>
         return Err(Error::new(Kind::WrongObject, format!("\"{name}\" of the directory is no file")));
     }
     if facts.len() > MODEL_FILE_BYTES_MAX as u64 {
-        let message = format!("\"{name}\" has more than {} MiB, which is the most of a model", MODEL_FILE_BYTES_MAX >> 20);
+        let message =
+            format!("\"{name}\" has more than {} MiB, which is the most of a model", MODEL_FILE_BYTES_MAX >> 20);
         return Err(Error::new(Kind::LimitExceeded, message));
     }
     let mut bytes = Vec::with_capacity(facts.len() as usize);

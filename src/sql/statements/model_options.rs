@@ -189,8 +189,9 @@ fn set_embedding(embedding: &mut EmbeddingOptions, name: &str, value: &str) -> R
 fn set_imported(options: &mut ImportOptions, path: &mut String, name: &str, value: &str) -> Result<()> {
     let only = |known: &str| match value == known {
         true => Ok(()),
-        false => Err(Error::new(Kind::Unsupported, format!("option {name} cannot be \"{value}\""))
-            .with_hint(format!("What is imported is an encoder in format safetensors, from text to embedding: \"{known}\"."))),
+        false => Err(Error::new(Kind::Unsupported, format!("option {name} cannot be \"{value}\"")).with_hint(format!(
+            "What is imported is an encoder in format safetensors, from text to embedding: \"{known}\"."
+        ))),
     };
     match name {
         "path" => value.clone_into(path),

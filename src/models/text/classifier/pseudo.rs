@@ -23,7 +23,8 @@ pub(super) fn taught(fitted: &Fitted, pool: &Part, classes: usize) -> Part {
             (*log >= SURE.ln()).then_some((row, class as u32))
         })
         .collect();
-    let mut part = Part { rows: pool.rows.take(&sure.iter().map(|(row, _)| *row).collect::<Vec<_>>()), ..Part::default() };
+    let mut part =
+        Part { rows: pool.rows.take(&sure.iter().map(|(row, _)| *row).collect::<Vec<_>>()), ..Part::default() };
     for (place, (row, class)) in sure.into_iter().enumerate() {
         part.classes.push(class);
         // The encoder has read all of the pool, or none.
@@ -61,7 +62,9 @@ impl Steps<'_, '_, '_> {
             (self.watch.told)(&format!("{count} rows without a label do not help and are left out ({told})"))?;
             return Ok(None);
         }
-        (self.watch.told)(&format!("{count} rows without a label teach with the label that the model gives them ({told})"))?;
+        (self.watch.told)(&format!(
+            "{count} rows without a label teach with the label that the model gives them ({told})"
+        ))?;
         *fitted = second;
         Ok(Some((more, count)))
     }

@@ -91,7 +91,9 @@ impl TextClassifier {
         let mut pseudo_rows = 0;
         if pool.rows.len() >= POOL_ROWS_MIN {
             let taught = taught(&fitted, &pool, classes);
-            if let Some((more, rows)) = steps.with_taught(&mut fitted, (&train, &validation), taught, (&vocabulary, classes))? {
+            if let Some((more, rows)) =
+                steps.with_taught(&mut fitted, (&train, &validation), taught, (&vocabulary, classes))?
+            {
                 (train, pseudo_rows) = (more, rows);
             }
         }
@@ -143,8 +145,9 @@ impl TextClassifier {
                 && !is_tuned
             {
                 let hidden = steps.hidden();
-                *head = steps
-                    .again(*epochs, |steps, epochs| Ok(steps.vectors_for(&train, None, (classes, &hidden), epochs)?.0))?;
+                *head = steps.again(*epochs, |steps, epochs| {
+                    Ok(steps.vectors_for(&train, None, (classes, &hidden), epochs)?.0)
+                })?;
             }
         }
         model.dense = dense.map(|(head, _)| head);

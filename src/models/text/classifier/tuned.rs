@@ -49,7 +49,13 @@ pub(super) struct Tuning<'a> {
 
 impl<'a> Tuning<'a> {
     /// Begins with a head that has learnt over the encoder's own vectors, for `epochs` epochs over `texts` texts.
-    pub fn new(encoder: &'a Encoder, adapter: Adapter, mut head: DenseHead, (texts, epochs): (usize, usize), seed: u64) -> Self {
+    pub fn new(
+        encoder: &'a Encoder,
+        adapter: Adapter,
+        mut head: DenseHead,
+        (texts, epochs): (usize, usize),
+        seed: u64,
+    ) -> Self {
         head.tower.prepare();
         Self {
             tuner: Tuner::new(encoder, adapter),
@@ -74,7 +80,8 @@ impl<'a> Tuning<'a> {
         for batch in order.chunks(BATCH_TEXTS) {
             let factor = self.factor();
             let (head, weight) = (&self.head, 1.0 / batch.len() as f32);
-            let class = |at: &usize| batch.get(*at).and_then(|row| labelled.classes.get(*row)).copied().unwrap_or_default();
+            let class =
+                |at: &usize| batch.get(*at).and_then(|row| labelled.classes.get(*row)).copied().unwrap_or_default();
             let judge = |part: &[usize], vectors: &[f32]| {
                 let classes: Vec<u32> = part.iter().map(class).collect();
                 head.slopes(vectors, &classes, weight)
@@ -148,7 +155,8 @@ impl Steps<'_, '_, '_> {
             adapter.parameters(),
             train.texts.len()
         ))?;
-        let of = |part: &Part| Lesson::new(encoder, &part.texts.iter().map(String::as_str).collect::<Vec<_>>(), Role::Query);
+        let of =
+            |part: &Part| Lesson::new(encoder, &part.texts.iter().map(String::as_str).collect::<Vec<_>>(), Role::Query);
         let (lesson, held_out) = (of(train)?, of(validation)?);
         let labels = train.read_classes();
         let labelled = Labelled { lesson: &lesson, classes: &labels };
@@ -165,7 +173,9 @@ impl Steps<'_, '_, '_> {
                     told = Instant::now();
                     let rate = ((epoch - 1) * lesson.len() + done) as f64 / started.elapsed().as_secs_f64().max(1e-3);
                     let of = lesson.len();
-                    (watch.told)(&format!("tuning epoch {epoch} of {epochs}: {done} of {of} texts, {rate:.0} a second"))?;
+                    (watch.told)(&format!(
+                        "tuning epoch {epoch} of {epochs}: {done} of {of} texts, {rate:.0} a second"
+                    ))?;
                 }
                 Ok(())
             })?;

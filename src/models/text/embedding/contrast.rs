@@ -87,7 +87,14 @@ mod tests {
         }
         // Pairs that are alone with their own have nothing to learn.
         let same = [0, 0, 0, 0, 0];
-        let pairs = Pairs { queries: &queries, passages: &passages, width, query_ids: &same, passage_ids: &same, weights: &weights };
+        let pairs = Pairs {
+            queries: &queries,
+            passages: &passages,
+            width,
+            query_ids: &same,
+            passage_ids: &same,
+            weights: &weights,
+        };
         let (nothing, slopes, _) = contrast(&pairs, 0.5);
         assert!(nothing.abs() < 1e-6 && slopes.iter().all(|slope| slope.abs() < 1e-6));
     }

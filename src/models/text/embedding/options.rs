@@ -91,7 +91,10 @@ impl EmbeddingOptions {
             fail!(InvalidParameter, "options query_col and passage_col cannot name the same column");
         }
         if self.query_col.is_some() != self.passage_col.is_some() {
-            fail!(InvalidParameter, "options query_col and passage_col go together; without both the first two columns of texts are taken");
+            fail!(
+                InvalidParameter,
+                "options query_col and passage_col go together; without both the first two columns of texts are taken"
+            );
         }
         if !(0.0..0.5).contains(&self.eval_fraction) {
             fail!(InvalidParameter, "option eval_fraction must be at least 0 and below 0.5");

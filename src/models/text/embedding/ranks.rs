@@ -28,9 +28,10 @@ pub(super) fn found(queries: &[f32], passages: &[f32], width: usize, wanted: &[u
         multiply((rows, width, count), plain(queries), transposed(passages), &mut cosines, false);
         for ((row, wanted), known) in cosines.chunks_exact(count.max(1)).zip(wanted).zip(known) {
             let own = row.get(*wanted).copied().unwrap_or(f32::NEG_INFINITY);
-            let before = row.iter().enumerate().filter(|(place, cosine)| {
-                **cosine >= own && place != wanted && !known.contains(place)
-            });
+            let before = row
+                .iter()
+                .enumerate()
+                .filter(|(place, cosine)| **cosine >= own && place != wanted && !known.contains(place));
             let rank = before.count() + 1;
             first += usize::from(rank == 1);
             ten += usize::from(rank <= 10);

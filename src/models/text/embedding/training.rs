@@ -54,7 +54,10 @@ impl EmbeddingModel {
         }
         if pairs.places.iter().all(|(_, passage)| Some(passage) == pairs.places.first().map(|(_, first)| first)) {
             let column = &pairs.columns[1];
-            fail!(InvalidParameter, "every row has the same text in column \"{column}\": nothing tells the pairs apart");
+            fail!(
+                InvalidParameter,
+                "every row has the same text in column \"{column}\": nothing tells the pairs apart"
+            );
         }
         let split = options.split.unwrap_or(if options.time_col.is_some() { Split::Time } else { Split::Random });
         let count = pairs.places.len();
@@ -324,8 +327,10 @@ impl Pairs {
             let belonging = [passage, query].into_iter().filter_map(|text| place_of.get(&(*text as usize)));
             belong.entry(*query as usize).or_default().extend(belonging);
         }
-        let wanted: Vec<usize> = rows.iter().map(|row| place_of.get(&(of(row).1 as usize)).copied().unwrap_or(usize::MAX)).collect();
-        let known: Vec<Vec<usize>> = queries.iter().map(|query| belong.get(query).cloned().unwrap_or_default()).collect();
+        let wanted: Vec<usize> =
+            rows.iter().map(|row| place_of.get(&(of(row).1 as usize)).copied().unwrap_or(usize::MAX)).collect();
+        let known: Vec<Vec<usize>> =
+            queries.iter().map(|query| belong.get(query).cloned().unwrap_or_default()).collect();
         let (first, second) = (embed(&queries)?, embed(candidates)?);
         let width = second.len() / candidates.len().max(1);
         Ok(found(&first, &second, width, &wanted, &known))
@@ -342,7 +347,8 @@ impl Pairs {
         let candidates = self.candidates(rows, seed);
         let of = |encoder: &Encoder| {
             self.found(rows, &candidates, &mut |places| {
-                let texts: Vec<&str> = places.iter().filter_map(|place| self.texts.get(*place)).map(String::as_str).collect();
+                let texts: Vec<&str> =
+                    places.iter().filter_map(|place| self.texts.get(*place)).map(String::as_str).collect();
                 let embeddings = encoder.encode(&texts, TextRole::Query, cancel)?;
                 Ok(embeddings.iter().flat_map(|embedding| embedding.iter().copied()).collect())
             })
