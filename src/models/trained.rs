@@ -130,7 +130,7 @@ impl Recipe {
 }
 
 fn cannot_take_steps(model_type: &str) -> Error {
-    Error::new(Kind::Unsupported, format!("a {model_type} model cannot be updated"))
+    Error::new(Kind::Unsupported, format!("a model of type {model_type} cannot be updated"))
         .with_hint("CREATE OR REPLACE MODEL trains a version anew, on old and new rows.")
 }
 
