@@ -303,6 +303,16 @@ pub const TEXT_COUNTED_MAX: usize = 1 << 23;
 pub const TEXT_ENTRIES_MAX: usize = 1 << 25;
 /// Weights of words and characters in a text classifier.
 pub const TEXT_WEIGHTS_MAX: usize = 1 << 23;
+/// Pairs of texts that tune an encoder at most, and passages among which those of held-out pairs are looked for.
+pub const EMBEDDING_PAIRS_MAX: usize = 2_000_000;
+/// See [`EMBEDDING_PAIRS_MAX`].
+pub const EMBEDDING_CANDIDATES_MAX: usize = 4_000;
+/// Bytes of encoders of models' own that are kept in memory, at which all are let go.
+pub const MODEL_ENCODERS_BYTES: usize = 1 << 30;
+/// The version of facts that a program must not read which knows no encoders of models' own.
+pub const FORMAT_VERSION_ENCODERS: u8 = 21;
+/// Rows without a label that a text classifier looks at, which the encoder has to read.
+pub const TEXT_POOL_ROWS_MAX: usize = 20_000;
 /// Rows that judge a text classifier whose encoder has to read them, at most; as many again settle its choices.
 pub const TEXT_HELD_OUT_ROWS_MAX: usize = 4_000;
 /// Rows among which SUGGEST_LABELS chooses; of a larger relation an even part.

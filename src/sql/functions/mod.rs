@@ -41,6 +41,7 @@ mod suggest_labels;
 mod udf;
 
 pub use called::{ARGUMENT, CALLED, GIVEN, called_name};
+pub use classify::BUILTIN as BUILTIN_ENCODER;
 pub use domain::{cast_to_domain, domain_cast, domain_cast_name};
 pub use lineage_events::all as all_lineage_events;
 pub use one::ONE;
