@@ -41,6 +41,9 @@ pub const FORMAT_VERSION_REMOTES: u8 = 15;
 pub const FORMAT_VERSION_ERASURES: u8 = 16;
 /// The version of facts that a program must not read which knows no jobs: what runs by itself would stay undone, and nobody be told.
 pub const FORMAT_VERSION_JOBS: u8 = 17;
+/// The version of facts that a program must not read which knows no runs of inventories: it would not forget what these have of a table
+/// that is dropped or erased.
+pub const FORMAT_VERSION_INVENTORIES: u8 = 18;
 /// The version of lineage that a program must not read which knows no flows into generated columns: it could not tell what made them.
 pub const FORMAT_VERSION_GENERATED: u8 = 19;
 /// The version of facts that a program must not read which knows no rule table of grades: it would give other grades.
@@ -75,6 +78,18 @@ pub const JOB_PID_FIRST: i32 = 1 << 30;
 pub const SOURCE_IMAGE_BYTES_MAX: u64 = 64 << 20;
 /// Rules of grades.
 pub const GRADING_RULES_MAX: usize = 1000;
+/// Runs of INVENTORY that are kept, with the states of assets that they found.
+pub const INVENTORY_RUNS_KEPT: usize = 30;
+/// Hashes in the sketch of a column's values: 8 bytes each.
+pub const SKETCH_VALUES: usize = 1024;
+/// Hashes that an inventory holds of all values of two columns, to see whether one refers to the other.
+pub const INCLUSION_VALUES_MAX: usize = 8_000_000;
+/// Bytes of a file of lines up to which its rows are counted, and by how many of them they are estimated beyond.
+pub const COUNTED_BYTES_MAX: u64 = 1 << 30;
+/// See [`COUNTED_BYTES_MAX`].
+pub const COUNTED_SAMPLE_BYTES: u64 = 16 << 20;
+/// Bytes of an asset's files up to which their content is hashed, so that files that were only written anew are not looked at.
+pub const HASHED_BYTES_MAX: u64 = 1 << 30;
 /// Versions of models that are kept in memory, at which all are let go.
 pub const MODELS_IN_MEMORY: usize = 64;
 /// Updates of a model whose figures are kept.
@@ -288,6 +303,16 @@ pub const TEXT_COUNTED_MAX: usize = 1 << 23;
 pub const TEXT_ENTRIES_MAX: usize = 1 << 25;
 /// Weights of words and characters in a text classifier.
 pub const TEXT_WEIGHTS_MAX: usize = 1 << 23;
+/// Pairs of texts that tune an encoder at most, and passages among which those of held-out pairs are looked for.
+pub const EMBEDDING_PAIRS_MAX: usize = 2_000_000;
+/// See [`EMBEDDING_PAIRS_MAX`].
+pub const EMBEDDING_CANDIDATES_MAX: usize = 4_000;
+/// Bytes of encoders of models' own that are kept in memory, at which all are let go.
+pub const MODEL_ENCODERS_BYTES: usize = 1 << 30;
+/// The version of facts that a program must not read which knows no encoders of models' own.
+pub const FORMAT_VERSION_ENCODERS: u8 = 21;
+/// Rows without a label that a text classifier looks at, which the encoder has to read.
+pub const TEXT_POOL_ROWS_MAX: usize = 20_000;
 /// Rows that judge a text classifier whose encoder has to read them, at most; as many again settle its choices.
 pub const TEXT_HELD_OUT_ROWS_MAX: usize = 4_000;
 /// Rows among which SUGGEST_LABELS chooses; of a larger relation an even part.

@@ -11,6 +11,8 @@ mod audit;
 mod between;
 #[path = "wire/charsets.rs"]
 mod charsets;
+#[path = "wire/encoders.rs"]
+mod encoders;
 #[path = "wire/errors.rs"]
 mod errors;
 #[path = "wire/forms.rs"]

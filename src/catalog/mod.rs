@@ -19,6 +19,7 @@ mod giving;
 mod grading;
 mod grant;
 mod index;
+mod inventory;
 mod job;
 mod lineage;
 mod materialized;
@@ -48,6 +49,7 @@ pub use giving::{Right, Rights};
 pub use grading::{Grading, GradingRow};
 pub use grant::{DefaultRights, DefaultsOf, Grant, Privilege};
 pub use index::{IndexPart, Order, PlainIndex, UniqueIndex};
+pub use inventory::{AssetState, InventoryRun};
 pub use job::{Job, JobRun, RuleSchedule, RunState, Suspended, Timing, Trigger};
 pub use lineage::{Edge, Flow, FlowKind, Gone, Influence, LineageChange, Place, column_shown, dropped_column};
 pub use materialized::{Materialized, Origin};
@@ -368,6 +370,28 @@ impl Catalog {
             Object::Table(found) => Some((id, found, found.repairs_of.as_ref()?)),
             _ => None,
         })
+    }
+
+    /// Runs of INVENTORY, the earliest first.
+    pub fn inventory_runs(&self) -> Vec<(ObjectId, &InventoryRun)> {
+        let runs = self.class(Class::InventoryRun).filter_map(|(id, object)| match object {
+            Object::InventoryRun(run) => Some((id, run)),
+            _ => None,
+        });
+        let mut runs: Vec<_> = runs.collect();
+        runs.sort_by_key(|(_, run)| run.number);
+        runs
+    }
+
+    /// The states of assets that inventories found, each asset's in the order of the runs.
+    pub fn asset_states(&self) -> Vec<(ObjectId, &AssetState)> {
+        let states = self.class(Class::AssetState).filter_map(|(id, object)| match object {
+            Object::AssetState(state) => Some((id, state)),
+            _ => None,
+        });
+        let mut states: Vec<_> = states.collect();
+        states.sort_by(|(_, a), (_, b)| (&a.asset, a.run).cmp(&(&b.asset, b.run)));
+        states
     }
 
     /// The certificates of erasures.

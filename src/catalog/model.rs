@@ -147,6 +147,16 @@ impl Model {
             || self.versions.iter().any(|version| version.base != 0)
     }
 
+    /// Whether a version may have an encoder of its own: it is one, or was asked to tune one.
+    pub fn has_own_encoder(&self) -> bool {
+        let is_asked = |options: &BTreeMap<String, String>| {
+            options.contains_key("base") || options.get("adapter_rank").is_some_and(|rank| rank != "0")
+        };
+        matches!(self.model_type.as_str(), "embedding" | "imported")
+            || (self.model_type == "text_classifier"
+                && (is_asked(&self.options) || self.versions.iter().any(|version| is_asked(&version.options))))
+    }
+
     /// Adds an update; of many the oldest are forgotten.
     pub fn note_update(&mut self, update: ModelUpdate) {
         self.updates.push(update);

@@ -10,6 +10,7 @@ use super::function::Function;
 use super::grading::Grading;
 use super::grant::{DefaultRights, Grant};
 use super::index::{PlainIndex, UniqueIndex};
+use super::inventory::{AssetState, InventoryRun};
 use super::job::Job;
 use super::materialized::Materialized;
 use super::model::Model;
@@ -86,6 +87,10 @@ pub enum Object {
     Job(Job),
     /// The rule table of grades.
     Grading(Grading),
+    /// A run of INVENTORY.
+    InventoryRun(InventoryRun),
+    /// An asset as a run found it.
+    AssetState(AssetState),
 }
 
 /// A namespace of relations.
@@ -608,6 +613,10 @@ pub enum Class {
     Job,
     /// The rule table of grades, of which there is one.
     Grading,
+    /// Runs of INVENTORY, by their numbers.
+    InventoryRun,
+    /// What they found, by asset and run.
+    AssetState,
 }
 
 impl Object {
@@ -638,6 +647,8 @@ impl Object {
             Self::Erasure(o) => (Class::Erasure, o.number.clone()),
             Self::Job(o) => (Class::Job, o.name.clone()),
             Self::Grading(_) => (Class::Grading, Grading::NAME.to_owned()),
+            Self::InventoryRun(o) => (Class::InventoryRun, o.key()),
+            Self::AssetState(o) => (Class::AssetState, o.key()),
         }
     }
 
@@ -682,6 +693,8 @@ impl Object {
             Self::Erasure(_) => "erasure",
             Self::Job(_) => "job",
             Self::Grading(_) => "rule table of grades",
+            Self::InventoryRun(_) => "inventory run",
+            Self::AssetState(_) => "state of an asset",
         }
     }
 }

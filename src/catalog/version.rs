@@ -2,9 +2,10 @@
 
 use super::object::Object;
 use crate::config::{
-    FORMAT_VERSION, FORMAT_VERSION_CLASSES, FORMAT_VERSION_CLASSIFIERS, FORMAT_VERSION_ERASURES,
-    FORMAT_VERSION_GRADING, FORMAT_VERSION_JOBS, FORMAT_VERSION_LIVES, FORMAT_VERSION_OBJECTS, FORMAT_VERSION_REMOTES,
-    FORMAT_VERSION_REPAIRS, FORMAT_VERSION_RIGHTS, FORMAT_VERSION_RULES, FORMAT_VERSION_TYPES,
+    FORMAT_VERSION, FORMAT_VERSION_CLASSES, FORMAT_VERSION_CLASSIFIERS, FORMAT_VERSION_ENCODERS,
+    FORMAT_VERSION_ERASURES, FORMAT_VERSION_GRADING, FORMAT_VERSION_INVENTORIES, FORMAT_VERSION_JOBS,
+    FORMAT_VERSION_LIVES, FORMAT_VERSION_OBJECTS, FORMAT_VERSION_REMOTES, FORMAT_VERSION_REPAIRS,
+    FORMAT_VERSION_RIGHTS, FORMAT_VERSION_RULES, FORMAT_VERSION_TYPES,
 };
 
 impl Object {
@@ -12,11 +13,14 @@ impl Object {
     pub fn format_version(&self) -> u8 {
         match self {
             Self::Table(table) if table.repairs_of.is_some() => FORMAT_VERSION_REPAIRS,
+            // Its weights are of a kind that it would take for damaged ones.
+            Self::Model(model) if model.has_own_encoder() => FORMAT_VERSION_ENCODERS,
             Self::Job(_) => FORMAT_VERSION_JOBS,
             Self::QualityRule(rule) if rule.schedule.is_some() => FORMAT_VERSION_JOBS,
             Self::QualityRun(run) if run.partial => FORMAT_VERSION_JOBS,
             Self::Model(model) if model.online.is_some() || !model.drifts.is_empty() => FORMAT_VERSION_JOBS,
             Self::Grading(_) => FORMAT_VERSION_GRADING,
+            Self::InventoryRun(_) | Self::AssetState(_) => FORMAT_VERSION_INVENTORIES,
             Self::Erasure(_) => FORMAT_VERSION_ERASURES,
             // It would leave masks behind.
             Self::Tag(tag) if tag.propagate.is_some() => FORMAT_VERSION_ERASURES,

@@ -14,6 +14,8 @@
 //! role + facts   -> access                  -> Decision          columns, masks, rows; explains itself
 //! value, type    -> repair                  -> text              its canonical form; what the cells of a relation should be
 //! rows           -> linkage                 -> Link, Member      which rows are the same thing, within a relation and between two
+//! hashes         -> inclusion               -> Inclusion         which columns refer to which; which relations are copies
+//! two states     -> change                  -> Change            what is different since another inventory
 //! value          -> mask                    -> text              what may be shown
 //! running text   -> pii                     -> Span              personal data within, and the text without them
 //! ```
@@ -25,10 +27,13 @@
 //! Start reading with [`semantic_type`], then [`access`].
 
 pub mod access;
+pub mod change;
 mod classification;
 mod domain;
 mod freshness;
 mod grade;
+pub mod inclusion;
+mod keys;
 pub mod linkage;
 pub mod mask;
 mod naming;
@@ -45,6 +50,7 @@ pub use classification::{CustomClassifier, Said, classify_column, sensitivity_of
 pub use domain::{Domain, DomainVerdict, DomainVote, domain_of};
 pub use freshness::{Freshness, FreshnessSource, LatestMoment, freshness, moment_ms};
 pub use grade::{Grade, GradingRule, Privacy, Sensitivity, default_grading_rules, grade_by};
+pub use keys::{KEY_ROWS, compound_keys};
 pub use mask::DefaultMask;
 pub use naming::{NameWords, split_name};
 pub use profile::{ColumnProfile, Profiler};

@@ -45,6 +45,8 @@ pub(in crate::models) enum Role {
     Validation,
     /// For the last judgement alone.
     Test,
+    /// It has no label, and may teach nevertheless ([`roles`] gives none this one).
+    Unlabelled,
 }
 
 /// The error for a query that was read again and gave other rows.

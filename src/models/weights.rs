@@ -17,6 +17,7 @@
 //! same byte for byte.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use candle_core::{DType, Device, Tensor};
 use serde::Serialize;
@@ -33,6 +34,8 @@ pub(crate) enum Weights<'a> {
     Floats(&'a [f32]),
     /// 64-bit whole numbers.
     Longs(&'a [i64]),
+    /// Bytes: another stored model within this one.
+    Bytes(&'a [u8]),
 }
 
 /// Packs a header and named tensors with their shapes.
@@ -62,6 +65,32 @@ pub(crate) fn pack_blocks(
     pack(magic, version, header, &blocks.chain(longs).collect::<Vec<_>>())
 }
 
+/// Packs a header and weights that are a safetensors file already, whose own texts are left out.
+pub(crate) fn pack_file(magic: &[u8; 8], version: u32, header: &impl Serialize, file: &[u8]) -> Result<Vec<u8>> {
+    let header = serde_json::to_vec(header).map_err(|error| Error::internal(format!("model header: {error}")))?;
+    let Some((mut names, tensors)) = read_names(file) else {
+        fail!(InvalidParameter, "the weights are no safetensors file");
+    };
+    names.remove(METADATA);
+    let mut body = Vec::with_capacity(file.len() + header.len() + 64);
+    body.extend_from_slice(&(header.len() as u64).to_le_bytes());
+    body.extend_from_slice(&header);
+    write_names(&names, &mut body)?;
+    body.extend_from_slice(tensors);
+    Ok(framed(magic, version, &body))
+}
+
+/// The header of what [`pack_file`] wrote, and where in the bytes its safetensors file is. Errors as of [`unpack`].
+pub(crate) fn unpack_file<H: DeserializeOwned>(
+    bytes: &[u8],
+    magic: &[u8; 8],
+    version: u32,
+    what: &str,
+) -> Result<(H, Range<usize>)> {
+    let (header, weights) = opened(bytes, magic, version, what)?;
+    Ok((header, bytes.len() - weights.len()..bytes.len()))
+}
+
 /// What stands before header and weights, and these.
 fn framed(magic: &[u8; 8], version: u32, body: &[u8]) -> Vec<u8> {
     let mut bytes = magic.to_vec();
@@ -80,6 +109,7 @@ fn write_safetensors(tensors: &[(String, Vec<usize>, Weights<'_>)], into: &mut V
         let (dtype, bytes) = match weights {
             Weights::Floats(values) => ("F32", values.len() * 4),
             Weights::Longs(values) => ("I64", values.len() * 8),
+            Weights::Bytes(values) => ("U8", values.len()),
         };
         let entry = serde_json::json!({ "dtype": dtype, "shape": shape, "data_offsets": [at, at + bytes] });
         names.insert(name.clone(), entry);
@@ -90,6 +120,7 @@ fn write_safetensors(tensors: &[(String, Vec<usize>, Weights<'_>)], into: &mut V
         match weights {
             Weights::Floats(values) => into.extend(values.iter().flat_map(|value| value.to_le_bytes())),
             Weights::Longs(values) => into.extend(values.iter().flat_map(|value| value.to_le_bytes())),
+            Weights::Bytes(values) => into.extend_from_slice(values),
         }
     }
     Ok(())
@@ -194,6 +225,19 @@ pub(crate) fn unpack<H: DeserializeOwned>(
     version: u32,
     what: &str,
 ) -> Result<Unpacked<H>> {
+    let (header, weights) = opened(bytes, magic, version, what)?;
+    let tensors = candle_core::safetensors::load_buffer(weights, &Device::Cpu)
+        .map_err(|_| Error::new(Kind::Corruption, format!("the stored {what} is damaged")))?;
+    Ok(Unpacked { header, tensors })
+}
+
+/// The header of a stored model of this kind, and its weights as they lie.
+fn opened<'a, H: DeserializeOwned>(
+    bytes: &'a [u8],
+    magic: &[u8; 8],
+    version: u32,
+    what: &str,
+) -> Result<(H, &'a [u8])> {
     let damaged = || Error::new(Kind::Corruption, format!("the stored {what} is damaged"));
     let frame = frame(bytes, what)?;
     if frame.magic != magic {
@@ -203,9 +247,7 @@ pub(crate) fn unpack<H: DeserializeOwned>(
         fail!(FormatVersion, "the stored {what} has form {}, and this Steward reads up to {version}", frame.version);
     }
     let (header, weights) = split_by_length(frame.body).ok_or_else(damaged)?;
-    let header = serde_json::from_slice(header).map_err(|_| damaged())?;
-    let tensors = candle_core::safetensors::load_buffer(weights, &Device::Cpu).map_err(|_| damaged())?;
-    Ok(Unpacked { header, tensors })
+    Ok((serde_json::from_slice(header).map_err(|_| damaged())?, weights))
 }
 
 impl<H> Unpacked<H> {
@@ -217,6 +259,11 @@ impl<H> Unpacked<H> {
             Some(values) => Ok(values),
             None => fail!(Corruption, "the stored model lacks its weights \"{name}\""),
         }
+    }
+
+    /// The bytes of a tensor, if it is there.
+    pub fn bytes(&self, name: &str) -> Option<Vec<u8>> {
+        self.tensors.get(name)?.flatten_all().ok()?.to_vec1::<u8>().ok()
     }
 
     /// The whole numbers of a tensor, if it is there.

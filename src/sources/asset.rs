@@ -4,7 +4,7 @@ use super::columns::{self, Rows, Scan, Spec, Writer};
 use super::csv_file::{self, CsvLayout, CsvRows, Place};
 use super::dump::{self, DumpLayout, DumpRows};
 use super::html::{self, PageRows};
-use super::input::{Fnv, relative};
+use super::input::{Content, Fnv, io_error, relative};
 use super::json::{self, JsonLayout};
 use super::known::{self, Kept};
 use super::objects::{self, ObjectRows, Objects};
@@ -13,10 +13,13 @@ use super::parquet_file::{self, ParquetLayout, ParquetRows};
 use super::predicate::Predicate;
 use super::xlsx::{self, XlsxLayout};
 use super::xml::{self, XmlLayout};
+use crate::config::{COUNTED_BYTES_MAX, COUNTED_SAMPLE_BYTES, HASHED_BYTES_MAX};
+use crate::crypto::sha256;
 use crate::error::Result;
 use crate::fail;
 use arrow::datatypes::SchemaRef;
 use std::fmt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -221,6 +224,54 @@ impl Asset {
         facts.is_none_or(|facts| fingerprint(&self.root, facts.iter()) != self.fingerprint)
     }
 
+    /// How many rows there are, without looking at them: of Parquet its files say so; of delimited text and of JSON lines beyond
+    /// [`crate::config::COUNTED_BYTES_MAX`] it is estimated by the first of them, which the flag tells. `go_on` is asked now and then.
+    pub fn count(&self, go_on: &dyn Fn() -> Result<()>) -> Result<(u64, bool)> {
+        let is_lines = matches!(self.form, Form::Csv | Form::JsonLines);
+        if is_lines && self.bytes > COUNTED_BYTES_MAX {
+            let place = self.place()?;
+            if let Some(rows) = estimated_lines(&place, self.bytes)? {
+                return Ok((rows, true));
+            }
+        }
+        let mut rows = 0;
+        for batch in self.scan(Some(&[]), None)? {
+            go_on()?;
+            rows += batch?.num_rows() as u64;
+        }
+        Ok((rows, false))
+    }
+
+    /// A hash of what its files hold, whatever they are called and whenever they were written; `None` if they are too large to be read for
+    /// that ([`crate::config::HASHED_BYTES_MAX`]).
+    pub fn content(&self) -> Result<Option<u64>> {
+        if self.bytes > HASHED_BYTES_MAX {
+            return Ok(None);
+        }
+        let mut all = Fnv::new();
+        for path in &self.paths {
+            let shown = relative(&self.root, path);
+            let mut file = super::input::open(&self.root, path)?;
+            let mut piece = vec![0; 1 << 16];
+            loop {
+                let mut filled = 0;
+                // A piece is filled whole, so that the same bytes are the same pieces.
+                while filled < piece.len() {
+                    let rest = piece.get_mut(filled..).unwrap_or_default();
+                    match file.read(rest).map_err(|error| io_error(&shown, &error))? {
+                        0 => break,
+                        read => filled += read,
+                    }
+                }
+                all.write(&sha256(piece.get(..filled).unwrap_or_default()));
+                if filled < piece.len() {
+                    break;
+                }
+            }
+        }
+        Ok(Some(all.finish()))
+    }
+
     /// The paths of its files below the source's root, as rows and errors show them.
     pub fn relative_paths(&self) -> impl Iterator<Item = String> {
         self.paths.iter().map(|path| relative(&self.root, path))
@@ -302,20 +353,52 @@ impl Asset {
     }
 }
 
+/// How many lines a file seems to have, by its first ones; none of one that is packed, whose bytes say nothing of its lines.
+fn estimated_lines(place: &Place, bytes: u64) -> Result<Option<u64>> {
+    let mut content = place.open()?;
+    if matches!(content, Content::Packed { .. }) {
+        return Ok(None);
+    }
+    let (mut read, mut lines) = (0u64, 0u64);
+    let mut piece = vec![0; 1 << 16];
+    while read < COUNTED_SAMPLE_BYTES {
+        let count = content.read(&mut piece).map_err(|error| io_error(&place.shown(), &error))?;
+        if count == 0 {
+            break;
+        }
+        read += count as u64;
+        lines += piece.iter().take(count).filter(|byte| **byte == b'\n').count() as u64;
+    }
+    Ok((lines > 0).then(|| (lines as f64 * bytes as f64 / read as f64).round() as u64))
+}
+
 /// What the file system says about a file.
 #[derive(Debug, Clone)]
 pub(super) struct FileFacts {
     pub(super) path: PathBuf,
     pub(super) bytes: u64,
     pub(super) modified: SystemTime,
+    /// Nanoseconds since 1970 of the last change of anything about it, which nobody can set: a time of change that lies is found out.
+    pub(super) touched: i128,
 }
 
 impl FileFacts {
     pub(super) fn of(path: &Path) -> Option<Self> {
         let metadata = path.metadata().ok()?;
         let modified = metadata.modified().unwrap_or(UNIX_EPOCH);
-        Some(Self { path: path.to_owned(), bytes: metadata.len(), modified })
+        Some(Self { path: path.to_owned(), bytes: metadata.len(), modified, touched: touched(&metadata) })
     }
+}
+
+#[cfg(unix)]
+fn touched(metadata: &std::fs::Metadata) -> i128 {
+    use std::os::unix::fs::MetadataExt;
+    i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec())
+}
+
+#[cfg(not(unix))]
+fn touched(_: &std::fs::Metadata) -> i128 {
+    0
 }
 
 fn fingerprint<'a>(root: &Path, files: impl Iterator<Item = &'a FileFacts>) -> u64 {
@@ -325,6 +408,7 @@ fn fingerprint<'a>(root: &Path, files: impl Iterator<Item = &'a FileFacts>) -> u
         hash.write(relative(root, &file.path).as_bytes());
         hash.write(&file.bytes.to_le_bytes());
         hash.write(&age.to_le_bytes());
+        hash.write(&file.touched.to_le_bytes());
     }
     hash.finish()
 }

@@ -383,7 +383,8 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
                 return Box::pin(jobs::create_model_later(session, &name, how, options, *query)).await;
             }
             let make = async |ddl: &mut Ddl<'_>| {
-                statements::create_model(ddl, &name, or_replace, if_not_exists, options, *query).await
+                statements::create_model(ddl, &name, or_replace, if_not_exists, options, query.map(|query| *query))
+                    .await
             };
             defining(session, make).await?;
             command("CREATE MODEL")

@@ -1,6 +1,7 @@
 //! What EXPLAIN says of calls of models: the function, the model and version that it would ask, and in what batches.
 
 use super::context::Context;
+use super::functions::BUILTIN_ENCODER as BUILTIN;
 use super::models;
 use crate::error::{Error, Result};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -53,6 +54,8 @@ fn asked(context: &Context, call: &ScalarFunction) -> Result<Option<String>> {
                 None => None,
             }
         }
+        "embed" if names_one(call.args.get(1)) => Some(1),
+        "similarity" if names_one(call.args.get(2)) => Some(2),
         "embed" | "similarity" => None,
         _ => return Ok(None),
     };
@@ -65,6 +68,11 @@ fn asked(context: &Context, call: &ScalarFunction) -> Result<Option<String>> {
         },
     };
     Ok(Some(named(context, reference)?))
+}
+
+/// Whether an argument names another encoder than the built-in one.
+fn names_one(argument: Option<&Expr>) -> bool {
+    argument.is_some_and(|name| literal(name) != Some(BUILTIN))
 }
 
 /// The model that a reference means, its version and type.

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use crate::catalog::{Model, ModelVersion, ObjectId, Privilege};
-use crate::config::MODELS_IN_MEMORY;
+use crate::config::{MODEL_ENCODERS_BYTES, MODELS_IN_MEMORY};
 use crate::error::{Error, Kind, Result};
 use crate::models::{RowQualityModel, Trained};
 use crate::storage::{FileId, Store};
@@ -34,7 +34,8 @@ impl Models {
         let model = Arc::new(Trained::from_bytes(&bytes)?);
         let mut trained = self.trained.lock();
         // Every update makes a version: those that are asked come back.
-        if trained.len() >= MODELS_IN_MEMORY {
+        let encoders: usize = trained.values().map(|model| model.encoder_bytes()).sum();
+        if trained.len() >= MODELS_IN_MEMORY || encoders + model.encoder_bytes() > MODEL_ENCODERS_BYTES {
             trained.clear();
         }
         trained.insert(file, model.clone());

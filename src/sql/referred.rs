@@ -32,6 +32,10 @@ pub fn referred_files(manager: &Manager) -> Result<Vec<(FileId, String)>> {
             Object::Finding(finding) if finding.quality_model != 0 => {
                 refer(vec![finding.quality_model], format!("the finding on {}", finding.asset));
             }
+            Object::AssetState(state) => {
+                let files = [state.distributions, state.sketches].into_iter().filter(|file| *file != 0);
+                refer(files.collect(), format!("the inventory of {}", state.asset));
+            }
             _ => {}
         }
     }

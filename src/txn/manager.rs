@@ -252,15 +252,21 @@ impl Manager {
             // What was found of values, or learnt of them, must not outlive them.
             let of = match object.as_ref() {
                 Object::Finding(finding) => std::slice::from_ref(&finding.object),
+                Object::AssetState(state) if state.distributions != 0 => std::slice::from_ref(&state.object),
                 Object::Model(model) => model.trained_on.as_slice(),
                 _ => &[],
             };
             if of.iter().any(|table| latest.catalog.erased_since(&txn.base.catalog, *table)) {
                 return Err(conflict());
             }
-            if let Object::Finding(finding) = object.as_ref() {
-                let classes = |snapshot: &Snapshot| snapshot.catalog.table_by_id(finding.object).map(Table::classes);
-                if classes(&txn.base) != classes(latest) && !txn.objects.contains_key(&finding.object) {
+            let found = match object.as_ref() {
+                Object::Finding(finding) => Some(finding.object),
+                Object::AssetState(state) if state.distributions != 0 => Some(state.object),
+                _ => None,
+            };
+            if let Some(of) = found {
+                let classes = |snapshot: &Snapshot| snapshot.catalog.table_by_id(of).map(Table::classes);
+                if classes(&txn.base) != classes(latest) && !txn.objects.contains_key(&of) {
                     return Err(conflict());
                 }
             }

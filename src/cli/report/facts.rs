@@ -31,7 +31,7 @@ pub struct Facts {
     pub history: Vec<(String, String, f64)>,
     /// Where data and models come from.
     pub lineage: Vec<Arrow>,
-    /// Foreign keys.
+    /// Foreign keys, declared and discovered.
     pub references: Vec<Arrow>,
     /// What is wrong, worst first.
     pub problems: Vec<Problem>,
@@ -212,11 +212,20 @@ pub async fn gathered(session: &mut Session) -> Result<Facts> {
     .await?;
     facts.references = told(
         session,
-        "SELECT conrelid::regclass::text, confrelid::regclass::text, conname FROM pg_constraint
-         WHERE contype = 'f' ORDER BY 1, 2, 3",
+        "SELECT from_asset, to_asset, from_columns ->> 0, to_columns ->> 0, cardinality, constraint_name,
+                round((100 * support)::numeric, 1), round(confidence::numeric, 2)
+         FROM steward.relationships ORDER BY 1, 2, 3",
         |cells| {
-            let (from, to, name) = (cells.text(), cells.text(), cells.text());
-            Arrow { told: format!("{from} → {to}: {name}"), from, to, kind: "references".to_owned() }
+            let (from, to, column, key) = (cells.text(), cells.text(), cells.text(), cells.text());
+            let (cardinality, name) = (cells.text(), cells.text());
+            let (support, confidence) = (cells.text(), cells.text());
+            let told = match name.is_empty() {
+                false => format!("{from} → {to}: {name}"),
+                true => format!(
+                    "{from}.{column} → {to}.{key}: {cardinality}, {support} % of its values, confidence {confidence}"
+                ),
+            };
+            Arrow { from, to, kind: "references".to_owned(), told }
         },
     )
     .await?;

@@ -11,6 +11,7 @@ use super::reservoir::Reservoir;
 use super::{ColumnProfile, QUANTILES, TOP_VALUES};
 use crate::config::{PROFILE_NUMBERS_MAX, PROFILE_SAMPLE_ROWS};
 use crate::error::{Error, Kind, Result};
+use crate::governance::inclusion::{Gathering, hash_known, hash_number, hash_whole, hash_written, of_row};
 use crate::governance::semantic_type::is_missing;
 
 /// Characters of a value that a profile shows.
@@ -46,6 +47,7 @@ pub struct Accumulator {
     text_sample: Reservoir<String>,
     lengths: Option<(u64, u64)>,
     length_sum: u64,
+    values: Gathering,
 }
 
 impl Accumulator {
@@ -70,30 +72,36 @@ impl Accumulator {
             text_sample: Reservoir::new(PROFILE_SAMPLE_ROWS),
             lengths: None,
             length_sum: 0,
+            values: Gathering::default(),
         }
     }
 
-    /// Takes in the column of one batch.
-    pub fn update(&mut self, array: &ArrayRef) -> Result<()> {
+    /// Takes in the column of one batch; `sums` are those of the batch's rows, if they are asked for.
+    pub fn update(&mut self, array: &ArrayRef, sums: &mut [u64]) -> Result<()> {
         self.rows += array.len() as u64;
         if array.is_empty() {
             return Ok(());
         }
         match &self.lane {
-            Lane::Whole { .. } => self.update_whole(&converted(array, &DataType::Int64)?),
-            Lane::Floating { .. } => self.update_floating(&converted(array, &DataType::Float64)?),
-            Lane::Text { .. } => self.update_text(array),
+            Lane::Whole { .. } => self.update_whole(&converted(array, &DataType::Int64)?, sums),
+            Lane::Floating { .. } => self.update_floating(&converted(array, &DataType::Float64)?, sums),
+            Lane::Text { .. } => self.update_text(array, sums),
         }
     }
 
-    fn update_whole(&mut self, array: &ArrayRef) -> Result<()> {
+    fn update_whole(&mut self, array: &ArrayRef, sums: &mut [u64]) -> Result<()> {
         let array = array.as_primitive::<Int64Type>();
         self.nulls += array.null_count() as u64;
         let Lane::Whole { numeric, extremes, distincts } = &mut self.lane else { return Ok(()) };
-        for value in array.iter().flatten() {
+        for (row, value) in array.iter().enumerate() {
+            let Some(value) = value else { continue };
             let (least, greatest) = extremes.unwrap_or((value, value));
             *extremes = Some((least.min(value), greatest.max(value)));
-            distincts.add(mix(value as u64), || value);
+            let hash = hash_whole(value);
+            if distincts.add(hash, || value) {
+                self.values.add(hash);
+            }
+            add_to(sums, row, hash);
             self.whole_sample.offer(|| value);
             if *numeric {
                 self.moments.add(value as f64);
@@ -103,12 +111,17 @@ impl Accumulator {
         Ok(())
     }
 
-    fn update_floating(&mut self, array: &ArrayRef) -> Result<()> {
+    fn update_floating(&mut self, array: &ArrayRef, sums: &mut [u64]) -> Result<()> {
         let array = array.as_primitive::<Float64Type>();
         self.nulls += array.null_count() as u64;
         let Lane::Floating { extremes, distincts } = &mut self.lane else { return Ok(()) };
-        for value in array.iter().flatten() {
-            distincts.add(mix(value.to_bits()), || value);
+        for (row, value) in array.iter().enumerate() {
+            let Some(value) = value else { continue };
+            let hash = hash_number(value);
+            if distincts.add(mix(value.to_bits()), || value) {
+                self.values.add(hash);
+            }
+            add_to(sums, row, hash);
             self.text_sample.offer(|| value.to_string());
             // NaN and infinities are values, but would swallow the statistics of all others.
             if value.is_finite() {
@@ -121,7 +134,7 @@ impl Accumulator {
         Ok(())
     }
 
-    fn update_text(&mut self, array: &ArrayRef) -> Result<()> {
+    fn update_text(&mut self, array: &ArrayRef, sums: &mut [u64]) -> Result<()> {
         let numeric = matches!(&self.lane, Lane::Text { numeric: true, .. });
         let figures = numeric.then(|| converted(array, &DataType::Float64)).transpose()?;
         let texts = texts_of(array)?;
@@ -132,12 +145,14 @@ impl Accumulator {
             }
             let text = texts.value(row);
             let figure = figures.as_ref().map(|figures| figures.as_primitive::<Float64Type>().value(row));
-            self.add_text(text, figure);
+            let hash = self.add_text(text, figure);
+            add_to(sums, row, hash);
         }
         Ok(())
     }
 
-    fn add_text(&mut self, text: &str, figure: Option<f64>) {
+    /// Takes in a text; gives its hash.
+    fn add_text(&mut self, text: &str, figure: Option<f64>) -> u64 {
         let length = if text.is_ascii() { text.len() } else { text.chars().count() } as u64;
         let (shortest, longest) = self.lengths.unwrap_or((length, length));
         self.lengths = Some((shortest.min(length), longest.max(length)));
@@ -150,8 +165,12 @@ impl Accumulator {
         } else {
             self.text_sample.offer(|| text.to_string());
         }
-        let Lane::Text { extremes, bounds, distincts, .. } = &mut self.lane else { return };
-        distincts.add(hash_text(text.as_bytes()), || shown(text).into());
+        let plain = hash_text(text.as_bytes());
+        let hash = hash_known(text, figure, || plain);
+        let Lane::Text { extremes, bounds, distincts, .. } = &mut self.lane else { return hash };
+        if distincts.add(plain, || shown(text).into()) {
+            self.values.add(hash);
+        }
         match (extremes.as_mut(), figure) {
             (None, _) => {
                 *extremes = Some((text.to_string(), text.to_string()));
@@ -172,6 +191,7 @@ impl Accumulator {
             self.moments.add(figure);
             self.numbers.offer(|| figure);
         }
+        hash
     }
 
     /// The profile.
@@ -205,6 +225,8 @@ impl Accumulator {
         let (min, max) = extremes.unzip();
         let texts = self.rows - self.nulls;
         let quantiles_exact = self.numbers.is_whole();
+        let mut numbers = self.numbers.items();
+        numbers.sort_by(f64::total_cmp);
         Ok(ColumnProfile {
             name: self.name,
             rows: self.rows,
@@ -218,7 +240,8 @@ impl Accumulator {
             mean: self.moments.mean(),
             stddev: self.moments.stddev(),
             not_positive: self.moments.not_positive,
-            quantiles: quantiles(self.numbers.items()),
+            quantiles: quantiles(&numbers, &QUANTILES),
+            spread: spread(&numbers),
             quantiles_exact,
             top,
             pattern: if is_text { dominant(sample.iter().map(|text| text.trim())) } else { None },
@@ -226,9 +249,39 @@ impl Accumulator {
             max_length: self.lengths.map(|lengths| lengths.1),
             avg_length: (self.lengths.is_some() && texts > 0).then(|| self.length_sum as f64 / texts as f64),
             sample,
+            values: self.values.finish(),
             data_type,
         })
     }
+}
+
+/// Adds a value to the sum of its row, if that is asked for.
+#[inline]
+fn add_to(sums: &mut [u64], row: usize, hash: u64) {
+    if let Some(sum) = sums.get_mut(row) {
+        *sum = sum.wrapping_add(of_row(hash));
+    }
+}
+
+/// Gives the hash of each value of an array that is not NULL, as profiles sketch it.
+pub fn each_hash(array: &ArrayRef, mut each: impl FnMut(u64)) -> Result<()> {
+    if is_whole(array.data_type()) {
+        let whole = converted(array, &DataType::Int64)?;
+        whole.as_primitive::<Int64Type>().iter().flatten().for_each(|value| each(hash_whole(value)));
+        return Ok(());
+    }
+    if array.data_type().is_floating() {
+        let numbers = converted(array, &DataType::Float64)?;
+        numbers.as_primitive::<Float64Type>().iter().flatten().for_each(|value| each(hash_number(value)));
+        return Ok(());
+    }
+    let figures = array.data_type().is_numeric().then(|| converted(array, &DataType::Float64)).transpose()?;
+    let texts = texts_of(array)?;
+    for (row, text) in texts.iter().enumerate() {
+        let figure = figures.as_ref().map(|figures| figures.as_primitive::<Float64Type>().value(row));
+        text.into_iter().for_each(|text| each(hash_written(text, figure)));
+    }
+    Ok(())
 }
 
 /// Mean and variance as they come (Welford, 1962).
@@ -306,14 +359,19 @@ fn cannot_read(_: arrow::error::ArrowError) -> Error {
     Error::new(Kind::Unsupported, "a column's type cannot be profiled")
 }
 
-/// Quantiles by nearest rank.
-fn quantiles(mut numbers: Vec<f64>) -> Vec<(f64, f64)> {
-    numbers.sort_by(f64::total_cmp);
+/// Quantiles by nearest rank, of numbers in order.
+fn quantiles(numbers: &[f64], shares: &[f64]) -> Vec<(f64, f64)> {
     let at = |share: f64| {
         let rank = (share * numbers.len() as f64).ceil() as usize;
         numbers.get(rank.saturating_sub(1)).map(|value| (share, *value))
     };
-    QUANTILES.iter().filter_map(|share| at(*share)).collect()
+    shares.iter().filter_map(|share| at(*share)).collect()
+}
+
+/// The least number and those at each twentieth of them, of numbers in order.
+fn spread(numbers: &[f64]) -> Vec<f64> {
+    let shares: Vec<f64> = (0..=20).map(|n| f64::from(n) / 20.0).collect();
+    quantiles(numbers, &shares).into_iter().map(|(_, number)| number).collect()
 }
 
 fn replace_if(place: &mut String, text: &str, condition: bool) {

@@ -33,8 +33,8 @@ impl<V> Distincts<V> {
     }
 
     /// Counts a value with the given hash. `keep` makes what is kept of it; it is called for the first values and for
-    /// those that come again, so that columns of keys keep next to nothing.
-    pub fn add(&mut self, hash: u64, keep: impl FnOnce() -> V) {
+    /// those that come again, so that columns of keys keep next to nothing. Gives `false` if the value is known to have come before.
+    pub fn add(&mut self, hash: u64, keep: impl FnOnce() -> V) -> bool {
         if let Some(registers) = &mut self.registers {
             observe(registers, hash);
         }
@@ -43,7 +43,7 @@ impl<V> Distincts<V> {
             if slot.value.is_none() {
                 slot.value = Some(keep());
             }
-            return;
+            return false;
         }
         let bound = if self.registers.is_some() { 2 * FREQUENT_KEPT } else { PROFILE_DISTINCT_EXACT_MAX };
         if self.counts.len() >= bound {
@@ -52,6 +52,7 @@ impl<V> Distincts<V> {
         let value = (self.shown < super::TOP_VALUES).then(keep);
         self.shown += usize::from(value.is_some());
         self.counts.insert(hash, Slot { count: 1, value });
+        true
     }
 
     /// Distinct values, and whether the number is exact.

@@ -38,6 +38,8 @@ pub struct CandidateFacts<'a> {
     pub referring: &'a [String],
     /// Keys of one column of other relations.
     pub keys: &'a [KeyOf],
+    /// Columns that refer to keys of others as an inventory found, with these.
+    pub found: &'a [(String, KeyOf)],
     /// Columns that others determine; places are those of the profiles.
     pub dependencies: &'a [Dependency],
 }
@@ -279,7 +281,9 @@ impl Column<'_> {
             let both_text = self.is_text() && matches!(key.data_type, DataType::Utf8);
             both_text || data_type.is_integer() && key.data_type.is_integer()
         };
-        let key = self.facts.keys.iter().filter(alike).find(|key| speaks_of(&name, key))?;
+        let found = self.facts.found.iter().filter(|(column, _)| *column == self.profile.name).map(|(_, key)| key);
+        let named = self.facts.keys.iter().filter(|key| speaks_of(&name, key));
+        let key = found.filter(alike).chain(named.filter(alike)).next()?;
         let reason = format!("its values are nearly all in {}.{}", key.relation, key.column);
         Some((Suggested::Reference(key.clone()), reason))
     }
@@ -371,6 +375,7 @@ mod tests {
             unique: &[],
             referring: &[],
             keys,
+            found: &[],
             dependencies: &[],
         };
         candidates(&facts).into_iter().map(|candidate| (candidate.name, candidate.test)).collect()

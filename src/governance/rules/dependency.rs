@@ -31,7 +31,7 @@ pub struct Dependency {
 }
 
 /// Values of a column as numbers from 0 on; `None` for NULL.
-fn codes(batches: &[RecordBatch], column: usize) -> (Vec<Option<u32>>, usize) {
+pub(in crate::governance) fn codes(batches: &[RecordBatch], column: usize) -> (Vec<Option<u32>>, usize) {
     let mut known: HashMap<String, u32> = HashMap::new();
     let mut codes = Vec::new();
     let options = FormatOptions::default();

@@ -14,6 +14,7 @@ mod judge;
 mod metric;
 
 pub use candidate::{Candidate, CandidateFacts, KeyOf, Suggested, candidates, threshold};
+pub(in crate::governance) use dependency::codes;
 pub use dependency::{Dependency, dependencies};
 pub use judge::{ERROR_WEIGHT, Judgement, Measured, Weighed, judge, weighed};
 pub use metric::{Arguments, Columns, Metric, Value};

@@ -5,8 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use super::elementwise::Norm;
 use super::linear::Linear;
-use super::network::Network;
+use super::network::{Network, Pooling};
 use crate::error::Result;
+use crate::fail;
 use crate::models::device::{self, Device, TextEncoder, TextShape};
 
 /// A network's place on the device, if models run on one.
@@ -41,6 +42,12 @@ impl Resident {
 
 /// Puts a network on a device.
 pub(super) fn put(network: &Network, device: &Arc<Device>) -> Result<TextEncoder> {
+    if !network.words.is_of_blocks() || network.pooling != Pooling::Mean {
+        fail!(
+            Unsupported,
+            "a device runs encoders whose words lie in 4-bit blocks and that take the mean of a text's tokens"
+        );
+    }
     let mut blocks: Vec<Cow<'_, [f32]>> = vec![Cow::Borrowed(&network.positions)];
     norm(&mut blocks, &network.norm);
     for layer in &network.layers {

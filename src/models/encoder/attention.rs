@@ -1,6 +1,7 @@
 //! Attention inside each text of a batch.
 
-use super::elementwise::{LANES, exponentials, vectorised};
+use super::elementwise::{LANES, exponentials, softmax_back, softmax_rows, vectorised};
+use crate::models::layers::{multiply, plain, transposed};
 
 /// Tokens whose queries are answered together: their sums are independent, so that the processor need not wait for one
 /// addition to begin the next, and each key and value is read once for all of them.
@@ -46,6 +47,38 @@ vectorised! {
                 }
             }
         }
+    }
+}
+
+/// The way back through [`attend`] of one text: from the slopes at its `out` to those at its `qkv`, into `slopes`, which is as long. What
+/// each token gave to each other is computed again.
+pub(super) fn attend_back(qkv: &[f32], width: usize, heads: usize, out_slopes: &[f32], slopes: &mut [f32]) {
+    let tokens = qkv.len() / (3 * width);
+    let part = width / heads;
+    let take = |rows: &[f32], stride: usize, first: usize| -> Vec<f32> {
+        rows.chunks_exact(stride).flat_map(|row| &row[first..first + part]).copied().collect()
+    };
+    let (mut shares, mut share_slopes) = (vec![0.0; tokens * tokens], vec![0.0; tokens * tokens]);
+    let mut back = vec![0.0; tokens * part];
+    for head in 0..heads {
+        let first = head * part;
+        let [queries, keys, values] = [0, 1, 2].map(|kind| take(qkv, 3 * width, kind * width + first));
+        let given = take(out_slopes, width, first);
+        multiply((tokens, part, tokens), plain(&queries), transposed(&keys), &mut shares, false);
+        softmax_rows(&mut shares, tokens);
+        multiply((tokens, part, tokens), plain(&given), transposed(&values), &mut share_slopes, false);
+        let mut put = |kind: usize, back: &[f32]| {
+            for (row, back) in slopes.chunks_exact_mut(3 * width).zip(back.chunks_exact(part)) {
+                row[kind * width + first..][..part].copy_from_slice(back);
+            }
+        };
+        multiply((tokens, tokens, part), transposed(&shares), plain(&given), &mut back, false);
+        put(2, &back);
+        softmax_back(&mut share_slopes, &shares, tokens);
+        multiply((tokens, tokens, part), plain(&share_slopes), plain(&keys), &mut back, false);
+        put(0, &back);
+        multiply((tokens, tokens, part), transposed(&share_slopes), plain(&queries), &mut back, false);
+        put(1, &back);
     }
 }
 

@@ -17,7 +17,7 @@ const ENTRY_BYTES: usize = 96;
 
 type Key = (u64, u64);
 
-/// Embeddings by text and role.
+/// Embeddings by encoder, text and role.
 pub(super) struct Cache {
     hashers: [RandomState; 2],
     generation_bytes_max: usize,
@@ -41,22 +41,22 @@ impl Cache {
         }
     }
 
-    /// What is known of `texts`, in their order.
-    pub(super) fn get(&self, role: Role, texts: &[&str]) -> Vec<Option<Embedding>> {
-        let keys: Vec<Key> = texts.iter().map(|text| self.key(role, text)).collect();
+    /// What is known of `texts`, in their order, by the encoder of this number.
+    pub(super) fn get(&self, encoder: u64, role: Role, texts: &[&str]) -> Vec<Option<Embedding>> {
+        let keys: Vec<Key> = texts.iter().map(|text| self.key(encoder, role, text)).collect();
         let mut generations = self.generations.lock();
         keys.into_iter().map(|key| generations.get(key, self.generation_bytes_max)).collect()
     }
 
     /// Remembers the embedding of `text`.
-    pub(super) fn put(&self, role: Role, text: &str, embedding: &Embedding) {
-        let key = self.key(role, text);
+    pub(super) fn put(&self, encoder: u64, role: Role, text: &str, embedding: &Embedding) {
+        let key = self.key(encoder, role, text);
         self.generations.lock().put(key, embedding.clone(), self.generation_bytes_max);
     }
 
-    fn key(&self, role: Role, text: &str) -> Key {
+    fn key(&self, encoder: u64, role: Role, text: &str) -> Key {
         let [one, two] = &self.hashers;
-        (one.hash_one((role, text)), two.hash_one((role, text)))
+        (one.hash_one((encoder, role, text)), two.hash_one((encoder, role, text)))
     }
 }
 
@@ -96,20 +96,21 @@ mod tests {
         let cache = Cache::new(8 * (ENTRY_BYTES + 32));
         for round in 0..100 {
             let text = format!("text {round}");
-            cache.put(Role::Query, &text, &embedding(round as f32));
-            cache.put(Role::Query, "always", &embedding(-1.0));
-            assert_eq!(cache.get(Role::Query, &[&text, "always"]).iter().flatten().count(), 2);
+            cache.put(0, Role::Query, &text, &embedding(round as f32));
+            cache.put(0, Role::Query, "always", &embedding(-1.0));
+            assert_eq!(cache.get(0, Role::Query, &[&text, "always"]).iter().flatten().count(), 2);
         }
-        assert_eq!(cache.get(Role::Query, &["text 0", "text 90"]), [None, None]);
+        assert_eq!(cache.get(0, Role::Query, &["text 0", "text 90"]), [None, None]);
         let generations = cache.generations.lock();
         assert!(generations.young.len() + generations.old.len() <= 8);
     }
 
     #[test]
-    fn roles_do_not_mix() {
+    fn roles_and_encoders_do_not_mix() {
         let cache = Cache::new(1 << 20);
-        cache.put(Role::Query, "milk", &embedding(1.0));
-        assert_eq!(cache.get(Role::Passage, &["milk"]), [None]);
-        assert_eq!(cache.get(Role::Query, &["milk"]), [Some(embedding(1.0))]);
+        cache.put(0, Role::Query, "milk", &embedding(1.0));
+        assert_eq!(cache.get(0, Role::Passage, &["milk"]), [None]);
+        assert_eq!(cache.get(1, Role::Query, &["milk"]), [None]);
+        assert_eq!(cache.get(0, Role::Query, &["milk"]), [Some(embedding(1.0))]);
     }
 }

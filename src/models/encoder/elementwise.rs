@@ -79,14 +79,21 @@ pub(super) fn exp(x: f32) -> f32 {
 /// With y = erfc(|x| / √2) it is max(x, 0) - |x| y / 2; y by formula 7.1.26 of Abramowitz and Stegun.
 #[inline(always)]
 pub(super) fn gelu(x: f32) -> f32 {
+    let (y, _) = tail(x);
+    x.max(0.0) - 0.5 * x.abs() * y
+}
+
+/// erfc(|x| / √2), and exp(-x² / 2).
+#[inline(always)]
+fn tail(x: f32) -> (f32, f32) {
     let a = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
     let t = 1.0 / (1.0 + 0.327_591_1 * a);
     let y = 1.061_405_4 * t - 1.453_152;
     let y = y * t + 1.421_413_8;
     let y = y * t - 0.284_496_74;
     let y = y * t + 0.254_829_6;
-    let y = y * t * exp(-a * a);
-    x.max(0.0) - 0.5 * x.abs() * y
+    let bell = exp(-a * a);
+    (y * t * bell, bell)
 }
 
 /// The lanes joined by `join`, in four steps of halves.
@@ -112,6 +119,21 @@ pub(super) fn sum(values: &[f32]) -> f32 {
             *lane += value;
         }
     }
+    across(lanes, |one, other| one + other) + rest
+}
+
+/// The sum of products of `one` and `other`.
+#[inline(always)]
+fn dot(one: &[f32], other: &[f32]) -> f32 {
+    let mut lanes = [0.0; LANES];
+    let chunks = one.chunks_exact(LANES).zip(other.chunks_exact(LANES));
+    let rest = one.len() / LANES * LANES;
+    for (one, other) in chunks {
+        for (lane, (one, other)) in lanes.iter_mut().zip(one.iter().zip(other)) {
+            *lane += one * other;
+        }
+    }
+    let rest: f32 = one.iter().zip(other).skip(rest).map(|(one, other)| one * other).sum();
     across(lanes, |one, other| one + other) + rest
 }
 
@@ -145,6 +167,7 @@ vectorised! {
 }
 
 /// Layer norm: mean 0 and variance 1 in each row, then a scale and a shift for each column.
+#[derive(Debug, Clone)]
 pub(super) struct Norm {
     pub(super) weight: Vec<f32>,
     pub(super) bias: Vec<f32>,
@@ -203,8 +226,8 @@ fn norm_row(row: &mut [f32], norm: &Norm) {
 }
 
 vectorised! {
-    /// The mean of the rows of `x`, scaled to unit length, into `out` (as long as a row).
-    pub(super) fn mean_to_unit(x: &[f32], out: &mut [f32]) {
+    /// The mean of the rows of `x`, scaled to unit length, into `out` (as long as a row). Gives what their sum was scaled by.
+    pub(super) fn mean_to_unit(x: &[f32], out: &mut [f32]) -> f32 {
         out.fill(0.0);
         for row in x.chunks_exact(out.len()) {
             for (sum, value) in out.iter_mut().zip(row) {
@@ -216,6 +239,117 @@ vectorised! {
         let scale = if length > 0.0 { 1.0 / length } else { 0.0 };
         for value in out.iter_mut() {
             *value *= scale;
+        }
+        scale
+    }
+}
+
+vectorised! {
+    /// The way back through [`mean_to_unit`]: the slope at each number of one row, from the unit vector, what it was scaled by and the
+    /// slopes at it.
+    pub(super) fn unit_back(unit: &[f32], scale: f32, slopes: &[f32], row: &mut [f32]) {
+        let along = dot(unit, slopes);
+        for ((value, unit), slope) in row.iter_mut().zip(unit).zip(slopes) {
+            *value = (slope - unit * along) * scale;
+        }
+    }
+}
+
+vectorised! {
+    /// The way back through [`gelu_all`]: `slopes` after it become slopes before it, where it was given `x`. The slope of x Φ(x) is
+    /// Φ(x) + x φ(x), with Φ as in [`gelu`].
+    pub(super) fn gelu_back(slopes: &mut [f32], x: &[f32]) {
+        const DENSITY: f32 = 0.398_942_3;
+        for (slope, x) in slopes.iter_mut().zip(x) {
+            let (y, bell) = tail(*x);
+            let half = 0.5 * y;
+            let below = if *x < 0.0 { half } else { 1.0 - half };
+            *slope *= below + x * DENSITY * bell;
+        }
+    }
+}
+
+vectorised! {
+    /// Each row of `columns` numbers becomes its softmax.
+    pub(super) fn softmax_rows(values: &mut [f32], columns: usize) {
+        for row in values.chunks_exact_mut(columns) {
+            let top = row.iter().copied().fold(f32::NEG_INFINITY, |one, other| if one > other { one } else { other });
+            for value in row.iter_mut() {
+                *value = exp(*value - top);
+            }
+            let scale = 1.0 / sum(row);
+            for value in row.iter_mut() {
+                *value *= scale;
+            }
+        }
+    }
+}
+
+vectorised! {
+    /// The way back through [`softmax_rows`]: slopes after it become slopes before it, where it gave `shares`.
+    pub(super) fn softmax_back(slopes: &mut [f32], shares: &[f32], columns: usize) {
+        for (slopes, shares) in slopes.chunks_exact_mut(columns).zip(shares.chunks_exact(columns)) {
+            let mean = dot(slopes, shares);
+            for (slope, share) in slopes.iter_mut().zip(shares) {
+                *slope = (*slope - mean) * share;
+            }
+        }
+    }
+}
+
+/// What the way back through a norm needs: the rows before scale and shift, and one over the deviation of each.
+#[derive(Default)]
+pub(super) struct NormTape {
+    rows: Vec<f32>,
+    scales: Vec<f32>,
+}
+
+impl Norm {
+    /// The norm of the rows of `x` with `added`, kept for the way back.
+    pub(super) fn taped(&self, x: &[f32], added: &[f32], tape: &mut NormTape) -> Vec<f32> {
+        tape.rows = x.iter().zip(added).map(|(x, added)| x + added).collect();
+        let columns = self.weight.len();
+        tape.scales.clear();
+        centre(&mut tape.rows, columns, self.epsilon, &mut tape.scales);
+        let scaled = self.weight.iter().zip(&self.bias).cycle();
+        tape.rows.iter().zip(scaled).map(|(value, (weight, bias))| value * weight + bias).collect()
+    }
+
+    /// Slopes after the norm become slopes before it, in place.
+    pub(super) fn back(&self, tape: &NormTape, slopes: &mut [f32]) {
+        norm_back(slopes, &tape.rows, &tape.scales, &self.weight);
+    }
+}
+
+vectorised! {
+    fn centre(rows: &mut [f32], columns: usize, epsilon: f32, scales: &mut Vec<f32>) {
+        for row in rows.chunks_exact_mut(columns) {
+            let mean = sum(row) / columns as f32;
+            for value in row.iter_mut() {
+                *value -= mean;
+            }
+            let scale = 1.0 / (dot(row, row) / columns as f32 + epsilon).sqrt();
+            for value in row.iter_mut() {
+                *value *= scale;
+            }
+            scales.push(scale);
+        }
+    }
+}
+
+vectorised! {
+    fn norm_back(slopes: &mut [f32], rows: &[f32], scales: &[f32], weight: &[f32]) {
+        let columns = weight.len();
+        let each = slopes.chunks_exact_mut(columns).zip(rows.chunks_exact(columns)).zip(scales);
+        for ((slopes, row), scale) in each {
+            for (slope, weight) in slopes.iter_mut().zip(weight) {
+                *slope *= weight;
+            }
+            let mean = sum(slopes) / columns as f32;
+            let along = dot(slopes, row) / columns as f32;
+            for (slope, value) in slopes.iter_mut().zip(row) {
+                *slope = scale * (*slope - mean - value * along);
+            }
         }
     }
 }

@@ -99,6 +99,33 @@ impl Linear {
         }
     }
 
+    /// The layer of the transposed weights, without bias: the way back through this one.
+    pub(super) fn turned(&self) -> Self {
+        let (weights, _) = self.rows();
+        let mut turned = vec![0.0; weights.len()];
+        for (output, row) in weights.chunks_exact(self.inputs.max(1)).enumerate() {
+            for (weight, place) in row.iter().zip(turned.chunks_exact_mut(self.outputs.max(1))) {
+                place[output] = *weight;
+            }
+        }
+        Self::new(turned, vec![0.0; self.inputs], Activation::None)
+    }
+
+    /// What is added to each output.
+    pub(super) fn bias(&self) -> &[f32] {
+        &self.bias[..self.outputs]
+    }
+
+    /// Numbers that it keeps.
+    pub(super) fn numbers(&self) -> usize {
+        self.bias.len()
+            + match &self.weights {
+                Weights::Rows(rows) => rows.len(),
+                #[cfg(target_arch = "x86_64")]
+                Weights::Panels(panels) => panels.len(),
+            }
+    }
+
     /// The layer applied to each row of `x`, into `out`, which is resized to as many rows of outputs.
     pub(super) fn forward(&self, x: &[f32], out: &mut Vec<f32>) {
         let rows = x.len() / self.inputs;

@@ -12,38 +12,56 @@
 //! A batch is the tokens of its texts one after another, without padding: every step but attention treats a token by
 //! itself, so that a linear layer is one matrix product over all tokens of the batch, and attention runs text by text.
 //! A batch runs on one core; batches run side by side. Texts that repeat are computed once, and recent embeddings are
-//! kept ([`config::ENCODER_CACHE_BYTES`]).
+//! kept ([`config::ENCODER_CACHE_BYTES`], of all encoders together).
 //!
 //! The files, in the order in which a text meets them: `tokens` cuts it into pieces, `cache` remembers, `weights` reads
 //! the model file, `network` is the forward pass, `linear` its matrix products, `attention` and `elementwise` the rest.
 //! Where models run on a CUDA device ([`device`](super::device)), `accelerated` puts the same weights there, and batches are larger.
 //!
-//! Left out: other models than BERT.
+//! An encoder can be tuned: an [`Adapter`] adds low-rank changes to the matrices of its last layers (`adapter`), `trainee` computes
+//! how a loss changes with them, and [`Encoder::adapted`] is the encoder that has them. Others than the built-in one are read from
+//! directories as Hugging Face has them (`imported`).
+//!
+//! Left out: other models than BERT and XLM-RoBERTa.
 
 mod accelerated;
+mod adapter;
 mod attention;
 mod cache;
 mod elementwise;
 mod embedding;
+mod imported;
 mod linear;
 #[cfg(test)]
 mod naive;
 mod network;
 mod tokens;
+mod trainee;
+mod tuning;
 mod weights;
 
 use std::collections::HashMap;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use bytes::Bytes;
 use rayon::prelude::*;
 
 use crate::{Error, Kind, Result, config};
 use accelerated::Resident;
+pub use adapter::Adapter;
 use cache::Cache;
 pub use embedding::Embedding;
+pub use imported::{ImportOptions, Imported};
 use network::Network;
-use tokens::Tokens;
+pub use network::Pooling;
+use tokens::{Rules, Tokens};
+pub(in crate::models) use tuning::{Lesson, Tuner};
+
+/// Recent embeddings of all encoders.
+static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::new(config::ENCODER_CACHE_BYTES));
+/// Numbers of encoders, by which the cache tells them apart.
+static ENCODERS: AtomicU64 = AtomicU64::new(0);
 
 /// What a text is for. The network was trained with both, and the two sides of a comparison must fit: query with query
 /// for classes and likeness, query with passage for search.
@@ -55,12 +73,12 @@ pub enum Role {
     Passage,
 }
 
-/// The encoder: immutable weights and a cache. Shared freely between threads.
+/// An encoder: immutable weights. Shared freely between threads.
 pub struct Encoder {
-    tokens: Tokens,
+    number: u64,
+    tokens: Arc<Tokens>,
     network: Network,
     resident: Resident,
-    cache: Cache,
 }
 
 impl Encoder {
@@ -72,16 +90,51 @@ impl Encoder {
         BUILTIN.get_or_init(|| Self::read(Bytes::from_static(MODEL), TOKENIZER)).as_ref().map_err(Error::clone)
     }
 
-    /// An encoder of a BERT in GGUF with Hugging Face's tensor names, and its `tokenizer.json`.
+    /// An encoder of a BERT in GGUF with Hugging Face's tensor names, and its `tokenizer.json`, with the built-in one's rules.
     /// [`Kind::Corruption`] when the bytes are no such thing, [`Kind::Unsupported`] for shapes that this code
     /// cannot run.
     pub fn read(model: Bytes, tokenizer: &[u8]) -> Result<Self> {
-        let (tokens, network) = rayon::join(|| Tokens::read(tokenizer), || weights::read(model));
+        let (tokens, network) = rayon::join(|| Tokens::read(tokenizer, Rules::builtin()), || weights::read(model));
         let (tokens, network) = (tokens?, network?);
         if tokens.vocabulary() > network.vocabulary() {
             return Err(Error::new(Kind::Corruption, "the tokenizer has more pieces than the model has words"));
         }
-        Ok(Self { tokens, network, resident: Resident::default(), cache: Cache::new(config::ENCODER_CACHE_BYTES) })
+        Ok(Self::of(Arc::new(tokens), network))
+    }
+
+    fn of(tokens: Arc<Tokens>, network: Network) -> Self {
+        let number = ENCODERS.fetch_add(1, Ordering::Relaxed);
+        Self { number, tokens, network, resident: Resident::default() }
+    }
+
+    /// This encoder with the changes of an adapter, which must be of its shape. Shares what is not changed.
+    pub fn adapted(&self, adapter: &Adapter) -> Self {
+        Self::of(self.tokens.clone(), adapter.applied(&self.network))
+    }
+
+    /// An adapter that changes nothing yet, of the last `layers` layers.
+    pub fn adapter(&self, rank: usize, layers: usize, seed: u64) -> Adapter {
+        Adapter::new(&self.network, rank, layers, seed)
+    }
+
+    /// Whether it is the one inside the binary.
+    pub fn is_builtin(&self) -> bool {
+        Self::builtin().is_ok_and(|builtin| builtin.number == self.number)
+    }
+
+    /// Layers.
+    pub fn layers(&self) -> usize {
+        self.network.layers.len()
+    }
+
+    /// A hash of the weights, by which what was learnt over an encoder's vectors knows it again.
+    pub fn fingerprint(&self) -> u64 {
+        self.network.fingerprint()
+    }
+
+    /// Bytes that its layers take in memory.
+    pub fn bytes(&self) -> usize {
+        self.network.bytes()
     }
 
     /// Numbers in an embedding.
@@ -109,7 +162,7 @@ impl Encoder {
             })
             .collect();
 
-        let mut embeddings: Vec<Option<Embedding>> = self.cache.get(role, &distinct);
+        let mut embeddings: Vec<Option<Embedding>> = CACHE.get(self.number, role, &distinct);
         let missing: Vec<usize> = (0..distinct.len()).filter(|&place| embeddings[place].is_none()).collect();
         let tokenised: Vec<(usize, Vec<u32>)> = missing
             .par_iter()
@@ -120,7 +173,7 @@ impl Encoder {
             .collect::<Result<_>>()?;
 
         for (place, embedding) in self.compute(tokenised, cancel)?.into_iter().flatten() {
-            self.cache.put(role, distinct[place], &embedding);
+            CACHE.put(self.number, role, distinct[place], &embedding);
             embeddings[place] = Some(embedding);
         }
         let missed = || Error::internal("a text was left without an embedding");

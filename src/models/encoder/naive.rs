@@ -70,6 +70,21 @@ pub(super) fn tiny_model() -> Vec<u8> {
     file.into_inner()
 }
 
+/// The tensors of a model file with their shapes, as 32-bit floats.
+pub(super) fn tensors(model: &[u8]) -> Vec<(String, Vec<usize>, Vec<f32>)> {
+    let mut file = Cursor::new(model);
+    let content = Content::read(&mut file).unwrap();
+    let mut names: Vec<&String> = content.tensor_infos.keys().collect();
+    names.sort();
+    let mut all = Vec::new();
+    for name in names {
+        let tensor = content.tensor(&mut file, name, &Device::Cpu).unwrap().dequantize(&Device::Cpu).unwrap();
+        let numbers = tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        all.push((name.clone(), tensor.dims().to_vec(), numbers));
+    }
+    all
+}
+
 /// The embedding of one text by the formulas.
 pub(super) fn forward(model: &[u8], text: &[u32]) -> Vec<f64> {
     let mut file = Cursor::new(model);

@@ -140,3 +140,67 @@ fn a_device_gives_the_processors_embeddings() {
     let (theirs, ours) = (on_device.forward(&packed).unwrap(), network.forward(&packed).unwrap());
     assert!(theirs.iter().zip(&ours).all(|(one, other)| (one - other).abs() < 1e-5));
 }
+
+/// An adapter of the tiny network whose every number is something.
+fn moved(network: &network::Network, layers: usize) -> Adapter {
+    let mut adapter = Adapter::new(network, 2, layers, 5);
+    let mut random = crate::models::random::Random::new(9);
+    for block in adapter.blocks() {
+        block.values.iter_mut().for_each(|value| *value += random.normal(0.05));
+    }
+    adapter
+}
+
+#[test]
+fn an_adapter_begins_as_nothing_and_is_added_to_the_weights() {
+    let network = weights::read(Bytes::from(naive::tiny_model())).unwrap();
+    let texts: [&[u32]; 3] = [&[1, 2, 3, 7, 30], &[39], &[5; 24]];
+    let plain = network.forward(&texts).unwrap();
+    let close = |one: &[f32], other: &[f32]| one.iter().zip(other).all(|(one, other)| (one - other).abs() < 1e-5);
+    let nothing = Adapter::new(&network, 4, 2, 1);
+    assert!(close(&nothing.applied(&network).forward(&texts).unwrap(), &plain));
+    for layers in [1, 2] {
+        let adapter = moved(&network, layers);
+        assert_eq!((adapter.layers(), adapter.rank()), (layers, 2));
+        let trainee = trainee::Trainee::new(&network, &adapter);
+        let taped = trainee.forward(&adapter, &texts).unwrap().embeddings;
+        assert!(!close(&taped, &plain));
+        assert!(close(&adapter.applied(&network).forward(&texts).unwrap(), &taped), "{layers} layers");
+    }
+}
+
+#[test]
+fn slopes_of_an_adapter_are_differences_of_the_loss() {
+    for pooling in [Pooling::Mean, Pooling::Cls] {
+        let mut network = weights::read(Bytes::from(naive::tiny_model())).unwrap();
+        network.pooling = pooling;
+        let texts: [&[u32]; 3] =
+            [&[1, 2, 3, 7, 30], &[39, 4], &[5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21]];
+        let wanted: Vec<f32> = (0..texts.len() * network.hidden()).map(|k| (k as f32 * 1.7).sin()).collect();
+        for layers in [1, 2] {
+            let mut adapter = moved(&network, layers);
+            let loss = |adapter: &Adapter| -> f64 {
+                let said = trainee::Trainee::new(&network, adapter).forward(adapter, &texts).unwrap().embeddings;
+                said.iter().zip(&wanted).map(|(said, wanted)| f64::from(said * wanted)).sum()
+            };
+            let trainee = trainee::Trainee::new(&network, &adapter);
+            let tape = trainee.forward(&adapter, &texts).unwrap();
+            let mut gradients = adapter.gradients();
+            trainee.backward(&adapter, &tape, &wanted, &mut gradients);
+            for block in 0..gradients.len() {
+                for place in [0, 17, gradients[block].len() - 1] {
+                    let mut at = |by: f32| {
+                        adapter.blocks().nth(block).unwrap().values[place] += by;
+                        let loss = loss(&adapter);
+                        adapter.blocks().nth(block).unwrap().values[place] -= by;
+                        loss
+                    };
+                    let difference = (at(2e-3) - at(-2e-3)) / 4e-3;
+                    let slope = f64::from(gradients[block][place]);
+                    let allowed = 3e-3 + 0.02 * difference.abs();
+                    assert!((slope - difference).abs() < allowed, "{layers} {block} {place}: {slope} {difference}");
+                }
+            }
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! A text as a list of piece numbers.
 
+use serde::{Deserialize, Serialize};
 use tokenizers::Tokenizer;
 
 use super::Role;
@@ -7,26 +8,54 @@ use crate::{Error, Kind, Result, config};
 
 /// Non-blank characters of the longest piece in the vocabulary, with some room: a normal form may join characters.
 const PIECE_CHARS_MAX: usize = 32;
+/// Marks of what is in no vocabulary, which may stand anywhere.
+const UNKNOWN: [&str; 2] = ["<unk>", "[UNK]"];
+
+/// What stands before a text, and how much of it is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Rules {
+    /// Before a text that is compared or searched with.
+    pub query_prefix: String,
+    /// Before a text that is searched.
+    pub passage_prefix: String,
+    /// Pieces at most, marks among them.
+    pub tokens_max: usize,
+}
 
 /// The tokenizer with its rules for length and prefix.
 pub(super) struct Tokens {
     tokenizer: Tokenizer,
+    rules: Rules,
     vocabulary: usize,
     /// Pieces that are marks, such as that of the end, and no text.
     marks: Vec<u32>,
 }
 
+impl Rules {
+    /// Those that the built-in encoder was trained with.
+    pub(super) fn builtin() -> Self {
+        Self {
+            query_prefix: "query: ".to_owned(),
+            passage_prefix: "passage: ".to_owned(),
+            tokens_max: config::ENCODER_TOKENS_MAX,
+        }
+    }
+}
+
 impl Tokens {
     /// Reads a `tokenizer.json`; [`Kind::Corruption`] when it is none.
-    pub(super) fn read(json: &[u8]) -> Result<Self> {
+    pub(super) fn read(json: &[u8], rules: Rules) -> Result<Self> {
         let broken = |error| Error::new(Kind::Corruption, format!("the encoder's tokenizer cannot be read: {error}"));
         let mut tokenizer = Tokenizer::from_bytes(json).map_err(broken)?;
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(broken)?;
         let marks = tokenizer.get_added_tokens_decoder().into_iter();
-        let marks = marks.filter(|(_, mark)| mark.special && mark.content != "<unk>").map(|(piece, _)| piece).collect();
+        let marks = marks
+            .filter(|(_, mark)| mark.special && !UNKNOWN.contains(&mark.content.as_str()))
+            .map(|(piece, _)| piece)
+            .collect();
         let vocabulary = tokenizer.get_vocab_size(true);
-        Ok(Self { tokenizer, vocabulary, marks })
+        Ok(Self { tokenizer, rules, vocabulary, marks })
     }
 
     /// Pieces in the vocabulary.
@@ -35,15 +64,16 @@ impl Tokens {
     }
 
     /// The pieces of `text` with its prefix, between the marks of start and end: at least 2 and at most
-    /// [`config::ENCODER_TOKENS_MAX`]. The tail of a longer text is dropped, the mark of the end kept.
+    /// as many as the rules say. The tail of a longer text is dropped, the mark of the end kept.
     pub(super) fn of(&self, role: Role, text: &str) -> Result<Vec<u32>> {
         let prefix = match role {
-            Role::Query => "query: ",
-            Role::Passage => "passage: ",
+            Role::Query => &self.rules.query_prefix,
+            Role::Passage => &self.rules.passage_prefix,
         };
+        let most = self.rules.tokens_max;
         // The words of any message of the tokenizer stay inside: they might quote the text.
         let failed = |_| Error::internal("the tokenizer refused a text");
-        let input = format!("{prefix}{}", head(text));
+        let input = format!("{prefix}{}", head(text, most));
         let mut pieces = self.tokenizer.encode_fast(input, true).map_err(failed)?.get_ids().to_vec();
         // A text that spells "</s>" does not end there: only the first and the last piece may be marks.
         let (mut place, last) = (0, pieces.len().saturating_sub(1));
@@ -51,18 +81,18 @@ impl Tokens {
             place += 1;
             place == 1 || place == last + 1 || !self.marks.contains(piece)
         });
-        if pieces.len() > config::ENCODER_TOKENS_MAX {
+        if pieces.len() > most {
             let end = pieces.pop();
-            pieces.truncate(config::ENCODER_TOKENS_MAX - 1);
+            pieces.truncate(most.saturating_sub(1));
             pieces.extend(end);
         }
         Ok(pieces)
     }
 }
 
-/// As much of `text` as could still be read: cutting a book into pieces to use its first hundred would be waste.
-fn head(text: &str) -> &str {
-    let characters_max = config::ENCODER_TOKENS_MAX * PIECE_CHARS_MAX;
+/// As much of `text` as could still be read as `pieces`: cutting a book into pieces to use its first hundred would be waste.
+fn head(text: &str, pieces: usize) -> &str {
+    let characters_max = pieces * PIECE_CHARS_MAX;
     if text.len() <= characters_max {
         return text;
     }
@@ -80,7 +110,7 @@ mod tests {
     use super::*;
 
     fn tokens() -> Tokens {
-        Tokens::read(include_bytes!("../../../assets/encoder/tokenizer.json")).unwrap()
+        Tokens::read(include_bytes!("../../../assets/encoder/tokenizer.json"), Rules::builtin()).unwrap()
     }
 
     #[test]

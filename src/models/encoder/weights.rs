@@ -6,15 +6,18 @@
 
 use std::collections::HashMap;
 use std::io::Cursor;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use candle_core::quantized::GgmlDType;
 use candle_core::quantized::gguf_file::{Content, Value};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::elementwise::{LANES, Norm};
 use super::linear::{Activation, Linear};
-use super::network::{Layer, Network};
+use super::network::{Layer, Network, Pooling};
+use crate::models::tensors::{Numbers, half};
 use crate::{Error, Kind, Result, fail};
 
 /// Weights in a Q4_0 block, and its bytes.
@@ -24,70 +27,139 @@ const BLOCK_BYTES: usize = 18;
 const LAYERS_MAX: usize = 128;
 const WIDTH_MAX: usize = 1 << 16;
 
-/// A matrix of packed rows, expanded row by row.
+/// A matrix whose rows lie packed, and are expanded one by one.
+#[derive(Clone)]
 pub(super) struct Table {
-    blocks: Bytes,
+    bytes: Bytes,
     columns: usize,
+    form: Form,
+}
+
+/// How the rows of a [`Table`] lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Blocks,
+    Plain(Numbers),
 }
 
 impl Table {
+    /// A table whose numbers lie as they are in a safetensors file.
+    pub(super) fn plain(numbers: Numbers, bytes: Bytes, columns: usize) -> Self {
+        Self { bytes, columns, form: Form::Plain(numbers) }
+    }
+
     /// Rows of the matrix.
     pub(super) fn rows(&self) -> usize {
-        self.blocks.len() / self.row_bytes()
+        self.bytes.len() / self.row_bytes()
     }
 
     /// Expands row number `row` into `out`; [`Kind::Internal`] past the last.
     pub(super) fn read(&self, row: usize, out: &mut [f32]) -> Result<()> {
-        let Some(blocks) = self.blocks.chunks_exact(self.row_bytes()).nth(row) else {
+        let Some(bytes) = self.bytes.chunks_exact(self.row_bytes()).nth(row) else {
             fail!(Internal, "there is no word {row} in a table of {}", self.rows());
         };
-        expand(blocks, out);
+        match self.form {
+            Form::Blocks => expand(bytes, out),
+            Form::Plain(numbers) => numbers.expand(bytes, out),
+        }
         Ok(())
     }
 
-    /// The packed rows, one after another.
+    /// The rows, one after another, as they lie.
     pub(super) fn packed(&self) -> &[u8] {
-        &self.blocks
+        &self.bytes
+    }
+
+    /// Whether they lie in blocks of 4-bit numbers.
+    pub(super) fn is_of_blocks(&self) -> bool {
+        self.form == Form::Blocks
     }
 
     fn row_bytes(&self) -> usize {
-        self.columns / BLOCK * BLOCK_BYTES
+        match self.form {
+            Form::Blocks => self.columns / BLOCK * BLOCK_BYTES,
+            Form::Plain(numbers) => self.columns * numbers.bytes(),
+        }
     }
+}
+
+/// What a BERT is like.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Shape {
+    pub hidden: usize,
+    pub wide: usize,
+    pub heads: usize,
+    pub layers: usize,
+    pub words: usize,
+    /// Rows of the table of positions.
+    pub positions: usize,
+    /// That of a text's first token: RoBERTa begins behind the mark of what pads.
+    pub first_position: usize,
+    pub types: usize,
+    pub epsilon: f32,
+}
+
+/// Where weights come from, by Hugging Face's names.
+pub(super) trait Tensors: Sync {
+    /// The numbers of a tensor of this shape.
+    fn floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>>;
+    /// The words' table.
+    fn words(&self, name: &str, rows: usize, columns: usize) -> Result<Table>;
 }
 
 /// Reads a BERT; [`Kind::Corruption`] when something is missing or of the wrong size, [`Kind::Unsupported`] when it is
 /// whole but not of a shape that the loops here can run.
 pub(super) fn read(bytes: Bytes) -> Result<Network> {
     let file = File::open(bytes)?;
+    let types = file.numbers("embeddings.token_type_embeddings.weight")?;
     let hidden = file.number("bert.embedding_length")?;
-    let wide = file.number("bert.feed_forward_length")?;
-    let heads = file.number("bert.attention.head_count")?;
-    let count = file.number("bert.block_count")?;
-    let words = file.number("bert.vocab_size")?;
-    let positions = file.number("bert.context_length")?;
-    let epsilon = file.float("bert.attention.layer_norm_epsilon")?;
+    let shape = Shape {
+        hidden,
+        wide: file.number("bert.feed_forward_length")?,
+        heads: file.number("bert.attention.head_count")?,
+        layers: file.number("bert.block_count")?,
+        words: file.number("bert.vocab_size")?,
+        positions: file.number("bert.context_length")?,
+        first_position: 0,
+        types: types.len() / hidden.max(1),
+        epsilon: file.float("bert.attention.layer_norm_epsilon")?,
+    };
+    if !hidden.is_multiple_of(BLOCK) || !shape.wide.is_multiple_of(BLOCK) {
+        fail!(Unsupported, "a text encoder {hidden} and {} wide is not in blocks of {BLOCK}", shape.wide);
+    }
+    build(&shape, &file, Pooling::Mean)
+}
+
+/// The network of this shape; the errors of its tensors, and [`Kind::Unsupported`] for a shape that the loops here cannot run.
+pub(super) fn build(shape: &Shape, file: &dyn Tensors, pooling: Pooling) -> Result<Network> {
+    let Shape { hidden, wide, heads, layers: count, .. } = *shape;
     if hidden == 0 || hidden > WIDTH_MAX || wide == 0 || wide > WIDTH_MAX || count > LAYERS_MAX {
         fail!(Unsupported, "a text encoder of {count} layers, {hidden} and {wide} wide, is out of bounds");
     }
-    if heads == 0 || hidden % heads != 0 || (hidden / heads) % LANES != 0 || hidden % BLOCK != 0 || wide % BLOCK != 0 {
+    if heads == 0 || !hidden.is_multiple_of(heads) || !(hidden / heads).is_multiple_of(LANES) {
         fail!(
             Unsupported,
             "a text encoder {hidden} wide with {heads} heads: a head must be a multiple of {LANES} wide"
         );
     }
-
+    if shape.types == 0 {
+        fail!(Corruption, "the text encoder has no row for token type 0");
+    }
+    if shape.positions <= shape.first_position {
+        fail!(Unsupported, "a text encoder of {} positions has no room for a text", shape.positions);
+    }
     let norm = |name: &str| -> Result<Norm> {
-        let weight = file.tensor(&format!("{name}.weight"), hidden)?;
-        Ok(Norm { weight, bias: file.tensor(&format!("{name}.bias"), hidden)?, epsilon })
+        let weight = file.floats(&format!("{name}.weight"), &[hidden])?;
+        Ok(Norm { weight, bias: file.floats(&format!("{name}.bias"), &[hidden])?, epsilon: shape.epsilon })
     };
     let linear = |name: &str, inputs: usize, outputs: usize, activation: Activation| -> Result<Linear> {
-        let weights = file.tensor(&format!("{name}.weight"), inputs * outputs)?;
-        Ok(Linear::new(weights, file.tensor(&format!("{name}.bias"), outputs)?, activation))
+        let weights = file.floats(&format!("{name}.weight"), &[outputs, inputs])?;
+        Ok(Linear::new(weights, file.floats(&format!("{name}.bias"), &[outputs])?, activation))
     };
     let layer = |number: usize| -> Result<Layer> {
         let at = |name: &str| format!("encoder.layer.{number}.{name}");
         Ok(Layer {
-            qkv: queries_keys_values(&file, &at("attention.self"), hidden, heads)?,
+            qkv: queries_keys_values(file, &at("attention.self"), hidden, heads)?,
             attended: linear(&at("attention.output.dense"), hidden, hidden, Activation::None)?,
             attended_norm: norm(&at("attention.output.LayerNorm"))?,
             up: linear(&at("intermediate.dense"), hidden, wide, Activation::Gelu)?,
@@ -95,30 +167,28 @@ pub(super) fn read(bytes: Bytes) -> Result<Network> {
             down_norm: norm(&at("output.LayerNorm"))?,
         })
     };
-
-    let mut position_rows = file.tensor("embeddings.position_embeddings.weight", positions.saturating_mul(hidden))?;
-    let types = file.numbers("embeddings.token_type_embeddings.weight")?;
-    if types.len() < hidden {
-        fail!(Corruption, "the text encoder has no row for token type 0");
-    }
-    for row in position_rows.chunks_exact_mut(hidden) {
+    let mut positions = file.floats("embeddings.position_embeddings.weight", &[shape.positions, hidden])?;
+    positions.drain(..shape.first_position * hidden);
+    let types = file.floats("embeddings.token_type_embeddings.weight", &[shape.types, hidden])?;
+    for row in positions.chunks_exact_mut(hidden) {
         row.iter_mut().zip(&types).for_each(|(position, kind)| *position += kind);
     }
     Ok(Network {
-        words: file.table("embeddings.word_embeddings.weight", words, hidden)?,
-        positions: position_rows,
+        words: file.words("embeddings.word_embeddings.weight", shape.words, hidden)?,
+        positions,
         norm: norm("embeddings.LayerNorm")?,
-        layers: (0..count).into_par_iter().map(layer).collect::<Result<_>>()?,
+        layers: (0..count).into_par_iter().map(|number| layer(number).map(Arc::new)).collect::<Result<_>>()?,
         heads,
+        pooling,
     })
 }
 
 /// The three projections of an attention as one layer, with the scale of the scores folded into the queries.
-fn queries_keys_values(file: &File, name: &str, hidden: usize, heads: usize) -> Result<Linear> {
+fn queries_keys_values(file: &dyn Tensors, name: &str, hidden: usize, heads: usize) -> Result<Linear> {
     let (mut weights, mut bias) = (Vec::new(), Vec::new());
     for part in ["query", "key", "value"] {
-        weights.extend(file.tensor(&format!("{name}.{part}.weight"), hidden * hidden)?);
-        bias.extend(file.tensor(&format!("{name}.{part}.bias"), hidden)?);
+        weights.extend(file.floats(&format!("{name}.{part}.weight"), &[hidden, hidden])?);
+        bias.extend(file.floats(&format!("{name}.{part}.bias"), &[hidden])?);
     }
     let scale = 1.0 / ((hidden / heads) as f32).sqrt();
     weights[..hidden * hidden].iter_mut().for_each(|weight| *weight *= scale);
@@ -185,24 +255,25 @@ impl File {
             other => fail!(Unsupported, "the tensor \"{name}\" of the text encoder is of type {other:?}"),
         })
     }
+}
 
-    /// A tensor that must have `count` numbers.
-    fn tensor(&self, name: &str, count: usize) -> Result<Vec<f32>> {
+impl Tensors for File {
+    fn floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let numbers = self.numbers(name)?;
+        let count = shape.iter().fold(1usize, |product, size| product.saturating_mul(*size));
         if numbers.len() != count {
             fail!(Corruption, "the tensor \"{name}\" of the text encoder has {} numbers, not {count}", numbers.len());
         }
         Ok(numbers)
     }
 
-    /// A matrix that stays packed.
-    fn table(&self, name: &str, rows: usize, columns: usize) -> Result<Table> {
-        let (kind, blocks) = self.bytes_of(name)?;
+    fn words(&self, name: &str, rows: usize, columns: usize) -> Result<Table> {
+        let (kind, bytes) = self.bytes_of(name)?;
         if kind != GgmlDType::Q4_0 {
             fail!(Unsupported, "the tensor \"{name}\" of the text encoder is of type {kind:?}, not Q4_0");
         }
-        let table = Table { blocks, columns };
-        if table.rows() != rows || !table.blocks.len().is_multiple_of(table.row_bytes()) {
+        let table = Table { bytes, columns, form: Form::Blocks };
+        if table.rows() != rows || !table.bytes.len().is_multiple_of(table.row_bytes()) {
             fail!(Corruption, "the tensor \"{name}\" of the text encoder has {} rows, not {rows}", table.rows());
         }
         Ok(table)
@@ -221,31 +292,9 @@ fn expand(blocks: &[u8], out: &mut [f32]) {
     }
 }
 
-/// An f16 as f32: 1 bit of sign, 5 of exponent, 10 of fraction.
-fn half(bits: u16) -> f32 {
-    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let fraction = f32::from(bits & 0x3ff);
-    match (bits >> 10) & 0x1f {
-        0 => sign * fraction * 2f32.powi(-24),
-        31 if bits & 0x3ff == 0 => sign * f32::INFINITY,
-        31 => f32::NAN,
-        exponent => sign * (1024.0 + fraction) * 2f32.powi(i32::from(exponent) - 25),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn half_reads_the_known_patterns() {
-        for (bits, value) in
-            [(0x3c00, 1.0), (0xc000, -2.0), (0x7bff, 65504.0), (0x0001, 2f32.powi(-24)), (0x3555, 0.333_251_95)]
-        {
-            assert_eq!(half(bits), value);
-        }
-        assert!(half(0x7e00).is_nan() && half(0xfc00) == f32::NEG_INFINITY);
-    }
 
     #[test]
     fn broken_files_are_refused() {

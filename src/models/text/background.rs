@@ -6,31 +6,34 @@
 //! one user's table would make a text's verdict depend on its neighbours. The mean is kept in
 //! `assets/encoder/background.f32` so that the first statement need not compute it; a test computes it again.
 
+use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use crate::models::encoder::Encoder;
-#[cfg(test)]
-use crate::models::encoder::Role;
+use crate::models::encoder::{Encoder, Role};
 use crate::{Result, fail};
 
 /// The mean as little-endian f32 numbers.
 static MEAN_BYTES: &[u8] = include_bytes!("../../../assets/encoder/background.f32");
 
 /// The mean embedding, role [`Role::Query`](crate::models::encoder::Role::Query), of ordinary shop texts; not of unit
-/// length. [`Kind::Internal`](crate::Kind::Internal) when it does not fit `encoder`.
-pub fn mean(encoder: &Encoder) -> Result<&'static [f32]> {
+/// length. Of the built-in encoder it is kept; any other reads the texts when it is first asked.
+pub fn mean(encoder: &Encoder) -> Result<Cow<'static, [f32]>> {
     static MEAN: OnceLock<Vec<f32>> = OnceLock::new();
+    if !encoder.is_builtin() {
+        let embeddings = encoder.encode(&TEXTS, Role::Query, &|| false)?;
+        let sum = |place: usize| embeddings.iter().filter_map(|one| one.get(place)).sum::<f32>();
+        return Ok((0..encoder.dimension()).map(|place| sum(place) / TEXTS.len() as f32).collect::<Vec<_>>().into());
+    }
     let mean =
         MEAN.get_or_init(|| MEAN_BYTES.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect());
     if mean.len() != encoder.dimension() {
         fail!(Internal, "the background mean has {} numbers, the encoder {}", mean.len(), encoder.dimension());
     }
-    Ok(mean)
+    Ok(Cow::Borrowed(mean))
 }
 
 /// The texts whose mean is kept.
-#[cfg(test)]
-pub(super) const TEXTS: [&str; 80] = [
+const TEXTS: [&str; 80] = [
     "纯棉短袖T恤 男士圆领夏季新款",
     "女士羊毛大衣 中长款 驼色",
     "儿童运动鞋 透气网面 防滑",

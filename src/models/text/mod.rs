@@ -13,10 +13,18 @@
 //! With labels alone, expect from a third to nine tenths of answers right, by task. Eight examples a label added 10
 //! points on average and 19 on the hardest; the probability says which answers to distrust.
 
+//!
+//! [`EmbeddingModel`] is an encoder tuned on pairs of texts that belong together; [`OwnEncoder`] the encoder that a model has of its own.
+
 mod background;
 pub mod classifier;
+pub mod embedding;
+mod own_encoder;
 mod prompts;
 mod zero_shot;
 
 pub use classifier::{TextClassifier, TextOptions};
+pub use embedding::{EmbeddingModel, EmbeddingOptions};
+pub use own_encoder::OwnEncoder;
+pub(in crate::models) use own_encoder::OwnHeader;
 pub use zero_shot::{Verdict, ZeroShot};

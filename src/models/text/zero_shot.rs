@@ -19,6 +19,7 @@
 //! label's nearness to ordinary texts subtracted (the mean, the nearest eight, over their deviation), the labels' own mean
 //! subtracted. None was better by more than chance (0.013) without being worse on another task; examples are what helps.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::models::encoder::{Embedding, Encoder, Role};
@@ -34,7 +35,7 @@ const NAME_WEIGHT: f32 = 4.0;
 /// A classifier over given labels.
 pub struct ZeroShot<'a> {
     encoder: &'a Encoder,
-    background: &'static [f32],
+    background: Cow<'static, [f32]>,
     /// One unit vector per label, in the space around the background.
     labels: Vec<Vec<f32>>,
 }
@@ -71,7 +72,7 @@ impl<'a> ZeroShot<'a> {
         let mut names: Vec<Vec<f32>> = Vec::with_capacity(labels.len());
         for sentences in &sentences {
             let (of_label, after) = rest.split_at(sentences.len());
-            names.push(direction(of_label, background));
+            names.push(direction(of_label, &background));
             rest = after;
         }
 
@@ -80,7 +81,7 @@ impl<'a> ZeroShot<'a> {
         for (embedding, (_, label)) in encoder.encode(&texts, Role::Query, cancel)?.into_iter().zip(examples) {
             shown[*label].push(embedding);
         }
-        let labels = names.into_iter().zip(shown).map(|(name, shown)| blend(name, &shown, background)).collect();
+        let labels = names.into_iter().zip(shown).map(|(name, shown)| blend(name, &shown, &background)).collect();
         Ok(Self { encoder, background, labels })
     }
 
@@ -93,7 +94,7 @@ impl<'a> ZeroShot<'a> {
 
     /// The verdict on a text embedded as [`Role::Query`].
     pub fn verdict(&self, embedding: &Embedding) -> Verdict {
-        let text = direction(std::slice::from_ref(embedding), self.background);
+        let text = direction(std::slice::from_ref(embedding), &self.background);
         let cosines: Vec<f32> = self.labels.iter().map(|label| dot(label, &text)).collect();
         let label = (1..cosines.len()).fold(0, |best, place| if cosines[place] > cosines[best] { place } else { best });
         let exponentials = cosines.iter().map(|cosine| ((cosine - cosines[label]) / TEMPERATURE).exp());

@@ -232,6 +232,8 @@ pub(super) fn owner(object: &Object) -> Option<ObjectId> {
         | Object::QualityRun(_)
         | Object::Erasure(_)
         | Object::Grading(_)
+        | Object::InventoryRun(_)
+        | Object::AssetState(_)
         | Object::ColumnClass(_) => None,
     }
 }

@@ -4,11 +4,13 @@
 //! the table's rows anew, and the keys under which the column's values lay before are replaced, as by TRUNCATE. Erasing one reads and
 //! writes no row: the segments lose what they have of it, its key is destroyed, and the class goes on under another object.
 
+use super::super::inventory;
 use super::alter_table::rewrite;
 use super::materialized::forget_values;
 use super::{Ddl, check_name};
 use crate::catalog::{ColumnClass, Object, ObjectId, Table};
 use crate::error::{Error, Kind, Result};
+use std::collections::BTreeSet;
 
 /// A relation with or without its schema.
 type Relation = (Option<String>, String);
@@ -78,6 +80,7 @@ pub fn erase_class(ddl: &mut Ddl<'_>, relation: &Relation, name: &str) -> Result
         ddl.txn.drop_object(finding);
         ddl.context.notice(format!("what INVENTORY found about {asset} is forgotten"));
     }
+    inventory::forget_values(ddl, &BTreeSet::from([id]))?;
     ddl.txn.put_object(id, Object::Table(table))?;
     ddl.txn.erase_class(id, class, &columns);
     forget_values(ddl, id, &columns)

@@ -1,5 +1,6 @@
 //! DROP TABLE, VIEW, INDEX, SEQUENCE, SCHEMA.
 
+use super::super::inventory;
 use super::super::parser::{self, split};
 use super::domain::drop_domain;
 use super::enumeration::drop_enum;
@@ -11,6 +12,7 @@ use super::{Ddl, quarantine, rule, skipping, view_names};
 use crate::catalog::{Class, Object, ObjectId, is_temporary};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{ObjectName, ObjectType};
+use std::collections::BTreeSet;
 
 /// Runs DROP.
 pub fn drop_objects(
@@ -144,6 +146,7 @@ pub(super) fn drop_relation(
     for belonging in belongings.chain(findings).collect::<Vec<_>>() {
         ddl.txn.drop_object(belonging);
     }
+    inventory::forget_values(ddl, &BTreeSet::from([id]))?;
     ddl.txn.drop_object(id);
     Ok(())
 }

@@ -96,6 +96,8 @@ fn each_text(object: &mut Object, tell: &mut dyn FnMut(&mut String, bool)) {
         | Object::Erasure(_)
         | Object::Job(_)
         | Object::Grading(_)
+        | Object::InventoryRun(_)
+        | Object::AssetState(_)
         | Object::QualityRun(_) => {}
     }
 }

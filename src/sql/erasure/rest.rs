@@ -2,6 +2,7 @@
 
 use super::super::context::Context;
 use super::super::ddl::Ddl;
+use super::super::inventory;
 use super::super::lineage::{Graph, Node};
 use super::super::parser::ForgetWords;
 use super::super::statement_id::Statements;
@@ -179,6 +180,8 @@ pub fn end(
         indexes.push(id);
     }
     lines.extend(forgotten.iter().cloned());
+    let of: BTreeSet<ObjectId> = of_tables.iter().map(|table| table.table).chain(made.iter().copied()).collect();
+    inventory::forget_values(ddl, &of)?;
     for table in &of_tables {
         let why = "old commits, checkpoints and removed files of it cannot be opened any more";
         lines.push(Line::of(&table.name, "data key", "shred", None, why));
@@ -369,6 +372,8 @@ fn naming(context: &Context, catalog: &Catalog, words: &ForgetWords) -> Vec<(&'s
         let owner = match object.as_ref() {
             // What is found is forgotten; certificates have digests, roles verifiers.
             Object::Finding(_) | Object::Erasure(_) | Object::Role(_) => continue,
+            // Nor has what is kept of it any value.
+            Object::AssetState(_) | Object::InventoryRun(_) => continue,
             Object::Table(table) if is_temporary(&table.schema) => continue,
             Object::Table(table) => Some(table.owner),
             Object::View(view) => Some(view.owner),

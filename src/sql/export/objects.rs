@@ -185,6 +185,8 @@ impl Script<'_> {
                 | Object::Erasure(_)
                 | Object::Job(_)
                 | Object::Grading(_)
+                | Object::InventoryRun(_)
+                | Object::AssetState(_)
                 | Object::Comment(_),
                 _,
             ) => return None,

@@ -258,6 +258,8 @@ impl Script<'_> {
             | Object::Erasure(_)
             | Object::Job(_)
             | Object::Grading(_)
+            | Object::InventoryRun(_)
+            | Object::AssetState(_)
             | Object::ColumnClass(_) => return,
         };
         _ = writeln!(out, "ALTER {what} {name} OWNER TO {};", self.name_of(owner));

@@ -385,6 +385,8 @@ fn is_of_session(catalog: &Catalog, object: &Object) -> bool {
         | Object::Erasure(_)
         | Object::Job(_)
         | Object::Grading(_)
+        | Object::InventoryRun(_)
+        | Object::AssetState(_)
         | Object::Model(_)
         | Object::Source(_)
         | Object::Finding(_) => false,

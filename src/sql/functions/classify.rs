@@ -1,6 +1,7 @@
 //! CLASSIFY, CLASSIFY_DETAIL, EMBED, SIMILARITY: texts through the built-in encoder, or a text classifier of one's own.
 
 use super::super::context::Context;
+use super::super::models;
 use super::args;
 use super::classify_options::Options;
 use super::classify_trained;
@@ -8,17 +9,20 @@ use super::udf::{Udf, any_of};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
 use crate::governance::semantic_type::detect_value;
-use crate::models::encoder::{Encoder, Role};
+use crate::models::Trained;
+use crate::models::encoder::{Embedding, Encoder, Role};
 use crate::models::text::{Verdict, ZeroShot};
 use arrow::array::{Array, ArrayRef, Float32Builder, Float64Array, ListBuilder, StringArray};
 use arrow::datatypes::{DataType, Field};
 use datafusion::logical_expr::ScalarUDF;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// The encoder's name in answers.
 const MODEL: &str = "e5-small-zh-en";
+/// What it is called where a model is asked for by name.
+pub const BUILTIN: &str = "default";
 /// The type of a text that has no type of its own.
 const PLAIN_TEXT: &str = "text";
 
@@ -39,10 +43,11 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
         "embed" => {
             let item = Field::new("item", DataType::Float32, true);
             let field = Field::new(name, DataType::List(Arc::new(item)), true);
-            Udf::make(name, any_of(&[1]), field, move |args, _| embed(&context, &args[0]))
+            Udf::make(name, any_of(&[1, 2]), field, move |args, _| embed(&context, &args[0], args.get(1)))
         }
-        "similarity" => Udf::make(name, any_of(&[2]), Field::new(name, DataType::Float64, true), move |args, _| {
-            let (a, b) = (vectors(&context, &args[0])?, vectors(&context, &args[1])?);
+        "similarity" => Udf::make(name, any_of(&[2, 3]), Field::new(name, DataType::Float64, true), move |args, _| {
+            let model = args.get(2);
+            let (a, b) = (vectors(&context, &args[0], model)?, vectors(&context, &args[1], model)?);
             let cosine = |n: usize| Some(f64::from(a[n].as_ref()?.cosine(b[n].as_ref()?)));
             Ok(Arc::new((0..a.len()).map(cosine).collect::<Float64Array>()) as ArrayRef)
         }),
@@ -82,13 +87,28 @@ fn answers(context: &Context, args: &[ArrayRef], rows: usize) -> Result<Vec<Opti
     for ((labels, said), members) in groups {
         let options = Options::read(&said)?;
         let texts: Vec<&str> = members.iter().map(|&row| inputs.value(row)).collect();
-        if let Some(reference) = &options.model {
+        // A model of texts has learnt its labels; an encoder compares with those that are given.
+        let asked = match &options.model {
+            Some(reference) => Some((reference, models::trained(context, reference)?)),
+            None => None,
+        };
+        if let Some((reference, model)) = &asked
+            && model.encoder()?.is_none()
+        {
+            options.must_be_alone()?;
             let said =
                 classify_trained::answers(context, reference, labels.as_deref(), &texts, options.min_confidence)?;
             members.iter().zip(said).for_each(|(&row, said)| answers[row] = said);
             continue;
         }
-        let Some(labels) = labels else { continue };
+        let Some(labels) = labels else {
+            if let Some((reference, _)) = asked {
+                let message = format!("model \"{reference}\" is an encoder, which has learnt no labels");
+                return Err(Error::new(Kind::InvalidParameter, message)
+                    .with_hint("Give the labels: CLASSIFY(text, ARRAY['a', 'b'], '{\"model\": \"m\"}')."));
+            }
+            continue;
+        };
         let examples = options
             .examples
             .iter()
@@ -100,10 +120,20 @@ fn answers(context: &Context, args: &[ArrayRef], rows: usize) -> Result<Vec<Opti
                 )),
             })
             .collect::<Result<Vec<_>>>()?;
-        let encoder = Encoder::builtin()?;
+        let encoder = match &asked {
+            Some((reference, model)) => must_be_encoder(reference, model)?,
+            None => Encoder::builtin()?,
+        };
+        let named = match &asked {
+            Some((reference, _)) => {
+                let (_, facts, version) = models::resolve(context, reference)?;
+                (facts.name.as_str(), version.number)
+            }
+            None => (MODEL, 1),
+        };
         let classifier = ZeroShot::new(encoder, &labels, options.description.as_deref(), &examples, &cancel)?;
         for (&row, verdict) in members.iter().zip(classifier.classify(&texts, &cancel)?) {
-            answers[row] = answer(&labels, &verdict, options.min_confidence);
+            answers[row] = answer(&labels, &verdict, options.min_confidence, named);
         }
     }
     Ok(answers)
@@ -138,7 +168,7 @@ fn asked(labels: &ArrayRef, options: Option<&ArrayRef>, row: usize) -> Result<Op
     }
 }
 
-fn answer(labels: &[String], verdict: &Verdict, min_confidence: f64) -> Option<Answer> {
+fn answer(labels: &[String], verdict: &Verdict, min_confidence: f64, (model, version): (&str, u32)) -> Option<Answer> {
     let label = labels.get(verdict.label)?.clone();
     let score = f64::from(*verdict.scores.get(verdict.label)?);
     if score < min_confidence {
@@ -149,7 +179,7 @@ fn answer(labels: &[String], verdict: &Verdict, min_confidence: f64) -> Option<A
         labels.iter().zip(&verdict.scores).map(|(l, s)| (l.clone(), json!(rounded(*s)))).collect();
     let detail = json!({
         "label": label, "scores": scores, "method": "model", "evidence": ["nearest label in the encoder's space"],
-        "model": MODEL, "version": 1,
+        "model": model, "version": version,
     });
     Some(Answer { label, detail })
 }
@@ -176,17 +206,48 @@ fn semantic_type(text: &str) -> Answer {
     }
 }
 
-fn vectors(context: &Context, array: &ArrayRef) -> Result<Vec<Option<crate::models::encoder::Embedding>>> {
+/// The vector of each text by the model that stands beside it, or by the built-in encoder where no model is named; none where a text or
+/// a model is NULL.
+fn vectors(context: &Context, array: &ArrayRef, model: Option<&ArrayRef>) -> Result<Vec<Option<Embedding>>> {
     let inputs = args::texts(array)?;
-    let texts: Vec<&str> = inputs.iter().flatten().collect();
     let cancel = || context.cancel.is_cancelled();
-    let mut found = Encoder::builtin()?.encode(&texts, Role::Query, &cancel)?.into_iter();
-    Ok(inputs.iter().map(|text| text.and_then(|_| found.next())).collect())
+    let mut vectors: Vec<Option<Embedding>> = vec![None; inputs.len()];
+    let mut encode = |encoder: &Encoder, members: &[usize]| -> Result<()> {
+        let texts: Vec<&str> = members.iter().map(|&row| inputs.value(row)).collect();
+        for (&row, vector) in members.iter().zip(encoder.encode(&texts, Role::Query, &cancel)?) {
+            vectors[row] = Some(vector);
+        }
+        Ok(())
+    };
+    let Some(model) = model else {
+        let members: Vec<usize> = (0..inputs.len()).filter(|&row| inputs.is_valid(row)).collect();
+        encode(Encoder::builtin()?, &members)?;
+        return Ok(vectors);
+    };
+    let names = args::texts(model)?;
+    let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for row in (0..inputs.len()).filter(|&row| inputs.is_valid(row) && names.is_valid(row)) {
+        groups.entry(names.value(row)).or_default().push(row);
+    }
+    for (reference, members) in groups {
+        match reference {
+            BUILTIN => encode(Encoder::builtin()?, &members)?,
+            _ => encode(must_be_encoder(reference, &*models::trained(context, reference)?)?, &members)?,
+        }
+    }
+    Ok(vectors)
 }
 
-fn embed(context: &Context, array: &ArrayRef) -> Result<ArrayRef> {
+/// The encoder that a model is.
+fn must_be_encoder<'a>(reference: &str, model: &'a Trained) -> Result<&'a Encoder> {
+    model.encoder()?.ok_or_else(|| {
+        models::wrong_type(reference, model, "embedding or imported").with_hint("Only these give vectors of texts.")
+    })
+}
+
+fn embed(context: &Context, array: &ArrayRef, model: Option<&ArrayRef>) -> Result<ArrayRef> {
     let mut builder = ListBuilder::new(Float32Builder::new());
-    for vector in vectors(context, array)? {
+    for vector in vectors(context, array, model)? {
         match vector {
             Some(vector) => {
                 builder.values().append_slice(&vector);

@@ -13,7 +13,7 @@ pub struct Options {
     pub examples: Vec<(String, String)>,
     /// The answer is NULL where the model is less sure.
     pub min_confidence: f64,
-    /// A text classifier, `name` or `name@version`; without it the labels' own words decide.
+    /// A text classifier or an encoder, `name` or `name@version`; without it the built-in encoder decides by the labels' own words.
     pub model: Option<String>,
 }
 
@@ -47,11 +47,17 @@ impl Options {
                 (other, _) => return Err(invalid(&format!("\"{other}\" is unknown or has a value it cannot have"))),
             }
         }
-        if options.model.is_some() && (options.description.is_some() || !options.examples.is_empty()) {
-            let error = invalid("a model of one's own takes neither task_description nor examples");
-            return Err(error.with_hint("It has learnt from its own examples; leave out model, or the others."));
-        }
         Ok(options)
+    }
+
+    /// Refuses what a model that has learnt its labels has no use for.
+    pub fn must_be_alone(&self) -> Result<()> {
+        if self.description.is_none() && self.examples.is_empty() {
+            return Ok(());
+        }
+        let message = "options of CLASSIFY: a model of one's own takes neither task_description nor examples";
+        Err(Error::new(Kind::InvalidParameter, message)
+            .with_hint("It has learnt from its own examples; leave out model, or the others."))
     }
 
     /// Whether a text is a JSON object, and so options and no array of labels.

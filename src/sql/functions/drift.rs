@@ -65,7 +65,7 @@ fn must_have_statistics(model: &Trained, reference: &str) -> Result<()> {
     if model.has_spreads() {
         return Ok(());
     }
-    if let Trained::Text(_) = model {
+    if let Trained::Text(_) | Trained::Embedding(_) | Trained::Imported(_) = model {
         let message =
             format!("model \"{reference}\" is of type {}, which has no columns to compare", model.model_type());
         return Err(Error::new(Kind::Unsupported, message));

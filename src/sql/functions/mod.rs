@@ -14,8 +14,9 @@ mod domain;
 mod drift;
 mod enumeration;
 mod evaluate;
-mod image;
 mod id_vectors;
+mod image;
+mod inventory;
 mod lineage;
 mod lineage_events;
 mod linkage;
@@ -40,6 +41,7 @@ mod suggest_labels;
 mod udf;
 
 pub use called::{ARGUMENT, CALLED, GIVEN, called_name};
+pub use classify::BUILTIN as BUILTIN_ENCODER;
 pub use domain::{cast_to_domain, domain_cast, domain_cast_name};
 pub use lineage_events::all as all_lineage_events;
 pub use one::ONE;
@@ -137,6 +139,11 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
     Some(Arc::new(function))
 }
 
+/// Whether a function reads relations, models or what is known of them, that are no part of the query's plan.
+pub fn reads_relations(name: &str) -> bool {
+    TABLES.contains(&name) || takes_row(name) || rules::is_metric(name)
+}
+
 /// Our functions that give rows.
 const TABLES: &[&str] = &[
     "search",
@@ -162,6 +169,7 @@ const TABLES: &[&str] = &[
     "lineage_events",
     "audit_verify",
     "encryption_status",
+    "inventory_diff",
 ];
 
 /// Whether a function of this name gives rows and is ours.
@@ -197,7 +205,11 @@ pub enum Asks {
 pub fn asks_model(name: &str) -> Option<Asks> {
     match bare(name) {
         "predict" | "predict_label" | "predict_proba" | "user_vector" | "item_vector" => Some(Asks::Named),
-        "predict_ctr" | "predict_ctr_detail" | "predict_cvr" | "predict_cvr_detail" | "predict_ctcvr"
+        "predict_ctr"
+        | "predict_ctr_detail"
+        | "predict_cvr"
+        | "predict_cvr_detail"
+        | "predict_ctcvr"
         | "predict_ctcvr_detail" => Some(Asks::Click(predict_ctr::DEFAULT_MODEL)),
         "classify" | "classify_detail" => Some(Asks::Option),
         _ => None,
@@ -283,6 +295,7 @@ pub fn table(name: &str, args: &[Expr], context: &Arc<Context>) -> Result<Option
         "match" => linkage::matches(args, context)?,
         "profile" => relation::profile(args, context)?,
         "inventory" => relation::inventory(args, context)?,
+        "inventory_diff" => inventory::inventory_diff(args, context)?,
         "tag_references" => relation::tag_references(args, context)?,
         "encryption_status" => relation::encryption_status(args, context)?,
         "effective_policy" => relation::effective_policy(args, context)?,
@@ -325,6 +338,7 @@ pub fn argument_names(name: &str) -> Option<&'static [&'static str]> {
         "lineage" => &["object", "column_name", "direction", "depth"],
         "impact" => &["object", "column_name"],
         "inventory" => &["domain", "structure", "search"],
+        "inventory_diff" => &["from_run", "to_run"],
         _ => return None,
     })
 }
@@ -353,6 +367,7 @@ pub fn described(name: &str, args: &[Expr], context: &Arc<Context>) -> Option<Ar
         "match" => super::linkage::match_columns(),
         "profile" => relation::profile_columns(context)?,
         "inventory" => super::system::asset_columns(),
+        "inventory_diff" => super::system::change_columns(),
         "tag_references" => super::system::reference_columns(),
         "effective_policy" => relation::policy_columns(),
         "lineage" => lineage::columns(),
@@ -362,7 +377,7 @@ pub fn described(name: &str, args: &[Expr], context: &Arc<Context>) -> Option<Ar
     };
     for (at, arg) in args.iter().enumerate() {
         let count = at == 2 && matches!(name, "search" | "text_search" | "quality_failures" | "suggest_labels");
-        let count = count || at == 3 && name == "lineage";
+        let count = count || at == 3 && name == "lineage" || name == "inventory_diff";
         let length = at == 1 && name == "model_metrics" || at == 2 && name == "drift";
         let sql_type = if length { &SqlType::Interval } else { &SqlType::Text };
         context.params.note(&parameters::of_type(arg.clone(), if count { &SqlType::Int4 } else { sql_type }));

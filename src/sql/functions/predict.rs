@@ -89,7 +89,10 @@ fn probabilities<'a>(
 /// Of a click model PREDICT gives the probability.
 fn no_classes(reference: &str, model: &Trained) -> Error {
     let error = models::wrong_type(reference, model, "one of classes");
-    error.with_hint("PREDICT and PREDICT_CTR give its probability.")
+    error.with_hint(match model {
+        Trained::Embedding(_) | Trained::Imported(_) => "EMBED and SIMILARITY ask it.",
+        _ => "PREDICT and PREDICT_CTR give its probability.",
+    })
 }
 
 /// What is done with a model, the rows that it is asked about, and their places.

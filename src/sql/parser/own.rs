@@ -47,7 +47,7 @@ pub enum Own {
         or_replace: bool,
         if_not_exists: bool,
         options: BTreeMap<String, String>,
-        query: Box<ast::Query>,
+        query: Option<Box<ast::Query>>,
     },
     /// `ALTER MODEL ... DEPLOY VERSION n`; none means ROLLBACK to the version before
     DeployModel { name: String, version: Option<u32> },
@@ -362,9 +362,16 @@ fn create(words: &mut Words, text: &str) -> Result<Option<Own>> {
             let name = words.name()?;
             words.expect(&["OPTIONS"])?;
             let options = words.options()?;
-            words.expect(&["AS"])?;
-            let mut query = words.parser.parse_query().map_err(Error::from)?;
-            super::read_back(&mut query)?;
+            // What comes from elsewhere learns from no rows.
+            let is_imported = options.get("model_type").is_some_and(|kind| kind == "imported");
+            let query = if is_imported && !words.ahead(&["AS"]) {
+                None
+            } else {
+                words.expect(&["AS"])?;
+                let mut query = words.parser.parse_query().map_err(Error::from)?;
+                super::read_back(&mut query)?;
+                Some(query)
+            };
             Own::CreateModel { name, or_replace: replace, if_not_exists, options, query }
         }
         "TAG" => Own::CreateTag(tag::create(words, replace)?),

@@ -4,6 +4,7 @@
 //! as CHECK QUALITY would. Columns that the role sees masked are left out: what their masks are like suggests nothing.
 
 use super::super::context::Context;
+use super::super::inventory::references_of;
 use super::super::lineage::Reads;
 use super::super::parser::{full_name, quoted};
 use super::super::run;
@@ -11,7 +12,7 @@ use super::super::system::rows::{Cell, RowsTable, column};
 use super::super::tables;
 use super::measure::measure;
 use super::relation::Ruled;
-use super::shown::definition;
+use super::shown::{asset_of, definition};
 use crate::catalog::{
     Class, Influence, MetricTest, Object, ObjectId, QualityRule, Reference, RuleTest, Severity, Table, is_temporary,
 };
@@ -112,6 +113,7 @@ async fn find(context: &Arc<Context>, relation: &Ruled) -> Result<Vec<Vec<Cell>>
         unique: &of_table.unique,
         referring: &of_table.referring,
         keys: &keys(context, id),
+        found: &found(context, id),
         dependencies: &dependencies,
     };
     let found = candidates(&facts);
@@ -149,6 +151,28 @@ fn keys(context: &Context, id: ObjectId) -> Vec<KeyOf> {
         }
     }
     keys
+}
+
+/// What the last inventory found this relation's columns to refer to, of keys that the role sees as they are.
+fn found(context: &Context, id: ObjectId) -> Vec<(String, KeyOf)> {
+    let catalog = &context.snapshot.catalog;
+    let Some((_, finding)) = asset_of(catalog, id).and_then(|asset| catalog.finding(&asset)) else { return Vec::new() };
+    let references = references_of(finding).into_iter().filter_map(|reference| {
+        let table = catalog.table_by_id(reference.to_object)?;
+        let access = tables::access(context, reference.to_object, table).ok()?;
+        let at = table.column_index(&reference.to_column)?;
+        let plain = access.readable.get(at) == Some(&true) && access.masks.get(at).is_some_and(Option::is_none);
+        plain.then(|| {
+            let key = KeyOf {
+                schema: table.schema.clone(),
+                relation: table.name.clone(),
+                column: reference.to_column,
+                data_type: table.columns[at].data_type.arrow(),
+            };
+            (reference.column, key)
+        })
+    });
+    references.collect()
 }
 
 /// Measures candidates; gives those that nearly all rows keep, as statements.

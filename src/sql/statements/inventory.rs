@@ -7,6 +7,7 @@
 
 use super::super::classification::{Judged, classifiers, stamp};
 use super::super::ddl::{Ddl, remembered};
+use super::super::inventory::{FirstRows, Listings, Looked, Running, looked, relate, view_state};
 use super::super::parser::{AssetTarget, Inventory, Relation};
 use super::super::quality::as_owner;
 use super::super::{run, tables};
@@ -26,6 +27,7 @@ use arrow::datatypes::{DataType, Schema};
 use datafusion::logical_expr::LogicalPlanBuilder;
 use futures::TryStreamExt;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// The kind of an asset that is another database's table.
@@ -39,12 +41,13 @@ struct Asset {
     kind: &'static str,
     form: String,
     bytes: u64,
-    /// How many rows it is said to have, where they are not all looked at.
-    rows: Option<u64>,
     modified_ms: Option<i64>,
     owner: ObjectId,
     fingerprint: u64,
     table: Option<Table>,
+    outside: Option<tables::Outside>,
+    /// What judges its columns beside its rows, of an asset of a source.
+    judged: Option<u64>,
 }
 
 impl Asset {
@@ -65,23 +68,34 @@ struct Options {
 pub async fn inventory(ddl: &mut Ddl<'_>, inventory: Inventory) -> Result<usize> {
     ddl.txn.must_write("INVENTORY")?;
     let options = options(&inventory)?;
-    let assets = assets(ddl, &inventory.target)?;
+    let mut running = Running::begin(ddl, target_said(ddl, &inventory.target));
+    let mut listings = Listings::default();
+    let assets = assets(ddl, &inventory.target, &mut listings)?;
     let total = assets.len();
-    let mut looked = 0;
+    let mut fresh = BTreeSet::new();
     for (n, asset) in assets.into_iter().enumerate() {
         ddl.context.cancel.check()?;
         let name = format!("{}.{}", asset.schema, asset.name);
         let before = ddl.txn.snapshot().catalog.finding(&name).map(|(id, finding)| (id, finding.clone()));
-        if let Some((_, finding)) = &before
-            && finding.fingerprint == asset.fingerprint
+        if let Some((id, finding)) = &before
             && finding.object == asset.object
             && !options.force
+            && !wants_more(&asset, &options, finding)
+            && is_unchanged(ddl, &asset, finding, &running)?
         {
+            if finding.fingerprint != asset.fingerprint {
+                // Its files were written anew, and hold what they held.
+                let same = Finding { fingerprint: asset.fingerprint, ..finding.clone() };
+                ddl.txn.put_object(*id, Object::Finding(same))?;
+            }
+            running.unchanged();
             ddl.context.notice(format!("inventory {} of {total}: {name} is unchanged", n + 1));
             continue;
         }
+        fresh.insert(name.clone());
         let finding = match look(ddl, &asset, &options).await {
-            Ok(finding) => {
+            Ok((finding, looked, rows_read)) => {
+                running.looked(ddl, looked, rows_read)?;
                 let rows = finding.facts["row_count"].as_i64().unwrap_or(0);
                 let domain = finding.facts["domain"].as_str().unwrap_or("other").to_owned();
                 ddl.context.notice(format!("inventory {} of {total}: {name}: {rows} rows, {domain}", n + 1));
@@ -95,15 +109,77 @@ pub async fn inventory(ddl: &mut Ddl<'_>, inventory: Inventory) -> Result<usize>
                     n + 1,
                     error.message()
                 ));
+                running.unreadable();
                 unread(ddl, &asset)
             }
             Err(error) => return Err(error),
         };
         let id = before.map_or_else(|| ddl.new_id(), |(id, _)| id);
         ddl.txn.put_object(id, Object::Finding(finding))?;
-        looked += 1;
     }
-    Ok(looked)
+    let catalog = ddl.txn.snapshot().catalog.clone();
+    let meant = |schema: &str, name: &str| match &inventory.target {
+        AssetTarget::All => true,
+        AssetTarget::Schema(wanted) => schema == wanted,
+        // That it is there was seen.
+        AssetTarget::Table(_) => name.is_empty(),
+    };
+    let is_there = |schema: &str, name: &str| {
+        catalog.relation(schema, name).is_some() || catalog.source(schema).is_some() && !listings.misses(schema, name)
+    };
+    running.vanished(ddl, meant, is_there)?;
+    if !fresh.is_empty() {
+        relate(ddl, &fresh).await?;
+    }
+    running.end(ddl)?;
+    Ok(fresh.len())
+}
+
+/// What was asked for, in words of SQL.
+fn target_said(ddl: &Ddl<'_>, target: &AssetTarget) -> String {
+    match target {
+        AssetTarget::All => "ALL".to_owned(),
+        AssetTarget::Schema(schema) => {
+            let word = if ddl.txn.snapshot().catalog.source(schema).is_some() { "SOURCE" } else { "SCHEMA" };
+            format!("{word} {schema}")
+        }
+        AssetTarget::Table((schema, name)) => {
+            let (schema, name) = ddl.context.resolve(schema.as_deref(), name);
+            format!("TABLE {schema}.{name}")
+        }
+    }
+}
+
+/// Rows that are looked at at most: what comes over a network is looked at by some of its rows, unless more are asked for.
+fn rows_wanted(asset: &Asset, options: &Options) -> Option<usize> {
+    options.sample_rows.or((asset.kind == FOREIGN_TABLE).then_some(REMOTE_SAMPLE_ROWS))
+}
+
+/// Whether more rows are asked for than were looked at, of an asset of which not all were.
+fn wants_more(asset: &Asset, options: &Options, finding: &Finding) -> bool {
+    let before = finding.facts["sampled_rows"].as_u64();
+    before.is_some_and(|before| rows_wanted(asset, options).is_none_or(|wanted| wanted as u64 > before))
+}
+
+/// Whether an asset is as it was when it was looked at: by what is known of its state, and of files that seem to be others by what they
+/// hold.
+fn is_unchanged(ddl: &Ddl<'_>, asset: &Asset, finding: &Finding, running: &Running) -> Result<bool> {
+    let name = format!("{}.{}", asset.schema, asset.name);
+    // What was found by a program that kept no history is looked at again.
+    let Some(before) = running.before(&name).filter(|before| before.object == asset.object) else { return Ok(false) };
+    if finding.fingerprint == asset.fingerprint {
+        return Ok(true);
+    }
+    if before.content == 0 {
+        return Ok(false);
+    }
+    let Some(outside) = &asset.outside else { return Ok(false) };
+    if finding.facts["size_bytes"].as_u64() != Some(asset.bytes) || finding.facts["judged"].as_u64() != asset.judged {
+        return Ok(false);
+    }
+    ddl.context.cancel.check()?;
+    // What cannot be read is told by the look.
+    Ok(run::blocking(|| outside.content()).ok().flatten() == Some(before.content))
 }
 
 /// Whether an error says something of what was looked at, and not of the statement or the machine.
@@ -147,8 +223,8 @@ fn hashed(parts: impl Hash) -> u64 {
 }
 
 /// A fingerprint with what judges columns beside their rows: with other classifiers an asset is looked at again.
-fn judged(fingerprint: u64, catalog: &Catalog, owner: ObjectId, table: Option<&Table>) -> u64 {
-    match stamp(catalog, owner, table) {
+fn judged(fingerprint: u64, stamp: u64) -> u64 {
+    match stamp {
         0 => fingerprint,
         stamp => hashed((fingerprint, stamp)),
     }
@@ -156,7 +232,7 @@ fn judged(fingerprint: u64, catalog: &Catalog, owner: ObjectId, table: Option<&T
 
 /// The assets meant that are the role's: what is found of an asset is told to all who may read it, so only who owns it says what
 /// that is, as with PostgreSQL's ANALYZE.
-fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
+fn assets(ddl: &Ddl<'_>, target: &AssetTarget, listings: &mut Listings) -> Result<Vec<Asset>> {
     let snapshot = ddl.txn.snapshot();
     let catalog = &snapshot.catalog;
     let wanted = match target {
@@ -196,22 +272,23 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
                     kind: "table",
                     form: "table".to_owned(),
                     bytes: rows.bytes(),
-                    rows: None,
                     modified_ms: None,
                     owner: table.owner,
                     fingerprint: judged(
-                        hashed((rows.changed, rows.live_rows(), columns)),
-                        catalog,
-                        table.owner,
-                        Some(table),
+                        hashed((rows.changed, rows.live_rows(), columns, table.owner)),
+                        stamp(catalog, table.owner, Some(table)),
                     ),
+                    judged: None,
                     table: Some(table.clone()),
+                    outside: None,
                 });
             }
             Object::View(view) if meant(&view.schema, &view.name) => {
                 if !ddl.context.has_role(view.owner) {
                     others += 1;
                 } else {
+                    let state = view_state(ddl.context, listings, &view.query);
+                    let state = state.map_or_else(|| hashed((&view.query, snapshot.seq)), |state| hashed(state));
                     assets.push(Asset {
                         schema: view.schema.clone(),
                         name: view.name.clone(),
@@ -219,11 +296,12 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
                         kind: "view",
                         form: "view".to_owned(),
                         bytes: 0,
-                        rows: None,
                         modified_ms: None,
                         owner: view.owner,
-                        fingerprint: judged(hashed((&view.query, snapshot.seq)), catalog, view.owner, None),
+                        fingerprint: judged(state, stamp(catalog, view.owner, None)),
+                        judged: None,
                         table: None,
+                        outside: None,
                     });
                 }
             }
@@ -243,7 +321,7 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
             // Whether a table has changed is asked of its own server now.
             ddl.context.database.remotes.forget(&source.name);
         }
-        let there = match tables::assets(ddl.context, source) {
+        let there = match listings.of(ddl.context, source) {
             Ok(there) => there,
             // A source that cannot be reached is no end of the others.
             Err(error) if wanted.is_none() && is_about_the_asset(&error) => {
@@ -252,7 +330,8 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
             }
             Err(error) => return Err(error),
         };
-        for asset in there {
+        let stamp = stamp(catalog, source.owner, None);
+        for asset in there.iter() {
             if meant(&source.name, asset.name()) {
                 let modified = asset.modified().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
                 assets.push(Asset {
@@ -262,11 +341,12 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
                     kind: asset.kind(),
                     form: asset.form().to_owned(),
                     bytes: asset.bytes(),
-                    rows: asset.rows(),
                     modified_ms: modified.map(|d| d.as_millis() as i64),
                     owner: source.owner,
-                    fingerprint: judged(asset.fingerprint(), catalog, source.owner, None),
+                    fingerprint: judged(asset.fingerprint(), stamp),
+                    judged: Some(stamp),
                     table: None,
+                    outside: Some(asset.clone()),
                 });
             }
         }
@@ -287,7 +367,8 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
     Ok(assets)
 }
 
-async fn look(ddl: &mut Ddl<'_>, asset: &Asset, options: &Options) -> Result<Finding> {
+/// Looks at an asset; gives what was found, what goes into its history, and how many rows were read.
+async fn look(ddl: &mut Ddl<'_>, asset: &Asset, options: &Options) -> Result<(Finding, Looked, u64)> {
     let state = ddl.state;
     // What a view shows is what its owner sees, whoever looks at it: nobody else's rights go into what all its readers are told.
     let context = match asset.kind {
@@ -297,26 +378,26 @@ async fn look(ddl: &mut Ddl<'_>, asset: &Asset, options: &Options) -> Result<Fin
     let source = tables::open(context, state, &asset.schema, &asset.name)?;
     let schema = source.schema();
     let plan = LogicalPlanBuilder::scan(&*asset.name, source, None)?;
-    // What comes over a network is looked at by some of its rows, unless more are asked for.
-    let usual = (asset.kind == FOREIGN_TABLE).then_some(REMOTE_SAMPLE_ROWS);
-    let sample_rows = options.sample_rows.or(usual);
+    let sample_rows = rows_wanted(asset, options);
     let plan = match sample_rows {
         Some(rows) => plan.limit(0, Some(rows))?,
         None => plan,
     };
     let mut stream = run::stream(context, &run::in_order(state), &plan.build()?).await?;
-    let mut profiler = Profiler::new(schema.clone());
+    let mut profiler = Profiler::of_rows(schema.clone());
     let mut kept: Vec<RecordBatch> = Vec::new();
+    let mut first = FirstRows::default();
     let (mut rows, mut kept_rows) = (0usize, 0usize);
     while let Some(batch) = stream.try_next().await? {
         profiler.update(&batch)?;
         rows += batch.num_rows();
+        first.add(&batch);
         if options.quality && kept_rows < QUALITY_TRAIN_ROWS {
             kept_rows += batch.num_rows();
             kept.push(batch);
         }
     }
-    let profiles = profiler.finish()?;
+    let (profiles, whole_rows) = profiler.finish_with_rows()?;
     let classifiers = classifiers(&ddl.txn.snapshot().catalog, asset.owner, None)?;
     let verdicts: Vec<ColumnVerdict> = profiles
         .iter()
@@ -328,21 +409,55 @@ async fn look(ddl: &mut Ddl<'_>, asset: &Asset, options: &Options) -> Result<Fin
         })
         .collect();
     let sampled = sample_rows.is_some_and(|wanted| rows >= wanted);
+    let (row_count, content) = beside(ddl, asset, rows, sampled).await?;
     let learnt = match options.quality && rows > 0 && asset.is_read() {
         true => Some(learn(ddl, asset.object, kept).await?),
         false => None,
     };
     let cell_errors = learnt.as_ref().map_or(&[][..], |(_, errors)| errors.as_slice());
-    Ok(finding(
+    let mut found = finding(
         ddl,
         asset,
         (&schema, &profiles),
         &verdicts,
         cell_errors,
         learnt.as_ref().map_or(0, |(file, _)| *file),
-        rows,
+        row_count,
         sampled,
-    ))
+    );
+    found.facts["candidate_keys"] = first.keys(&profiles, asset.table.as_ref(), rows, !sampled);
+    found.facts["sampled_rows"] = json!(sampled.then_some(rows));
+    let rows_of_its_own = whole_rows.filter(|_| asset.kind != "view" && asset.is_read());
+    let looked = looked(&found, &profiles, asset.table.as_ref(), rows_of_its_own, !sampled, content);
+    Ok((found, looked, rows as u64))
+}
+
+/// How many rows there are, if that is known, and whether it is estimated.
+type RowCount = (Option<u64>, bool);
+
+/// What is found of an asset beside its rows: how many there are, where not all were looked at, and a hash of what its files hold.
+async fn beside(ddl: &Ddl<'_>, asset: &Asset, rows: usize, sampled: bool) -> Result<(RowCount, u64)> {
+    if asset.table.is_some() {
+        return Ok(((Some(ddl.txn.snapshot().rows(asset.object).live_rows() as u64), false), 0));
+    }
+    let counted = (Some(rows as u64), false);
+    let Some(outside) = asset.outside.clone() else {
+        // How many rows a view has only a look at all of them would tell.
+        return Ok((if sampled { (None, false) } else { counted }, 0));
+    };
+    let context = ddl.context.clone();
+    let asking = tokio::task::spawn_blocking(move || {
+        let count = match sampled {
+            true => outside
+                .count(&|| context.cancel.check())?
+                .map(|(count, estimated)| (Some(count.max(rows as u64)), estimated)),
+            false => Some(counted),
+        };
+        // A look at a few rows is to be short.
+        let content = if sampled { None } else { outside.content()? };
+        Ok::<_, Error>((count.unwrap_or((None, false)), content.unwrap_or(0)))
+    });
+    asking.await.map_err(|error| Error::internal(format!("counting stopped: {error}")))?
 }
 
 /// Learns the row quality model and keeps its weights; gives their file and what the model says of each column.
@@ -388,14 +503,10 @@ fn finding(
     verdicts: &[ColumnVerdict],
     cell_errors: &[CellErrorFact],
     quality_model: u64,
-    rows: usize,
+    (row_count, estimated): RowCount,
     sampled: bool,
 ) -> Finding {
     let now_ms = chrono::Utc::now().timestamp_millis();
-    // A sample is not all there is; of a table all is known.
-    let said = asset.rows.filter(|_| sampled).and_then(|said| usize::try_from(said).ok());
-    let told = said.map_or(rows, |said| said.max(rows));
-    let row_count = asset.table.as_ref().map_or(told, |_| ddl.txn.snapshot().rows(asset.object).live_rows());
     let name = format!("{}.{}", asset.schema, asset.name);
     let columns: Vec<&str> = profiles.iter().map(|p| p.name.as_str()).collect();
     let domain = domain_of(&asset.name, &asset.form, &columns, verdicts);
@@ -435,7 +546,8 @@ fn finding(
         facts: json!({
             "asset_id": asset.object.to_string(), "name": name, "kind": asset.kind, "form": asset.form,
             "domain": domain.domain.name(), "domain_zh": domain.domain.label_zh(),
-            "structure": structure.name(), "row_count": row_count, "size_bytes": asset.bytes,
+            "structure": structure.name(), "row_count": row_count,
+            "row_count_estimated": row_count.map(|_| estimated), "size_bytes": asset.bytes, "judged": asset.judged,
             "sensitivity": sensitivity.name(), "grade": grade.name(), "quality": quality.score,
             "freshness": age.as_ref().map(|a| a.age_ms * 1000),
             "tags": asset.table.as_ref().map_or_else(|| json!({}), |t| tags(ddl, &t.tags)),
@@ -453,7 +565,7 @@ fn finding(
 /// What is known of an asset that is there and cannot be read: that it is. Why is told by a query of it: the words of an error may hold
 /// values that not everybody may see who sees this.
 fn unread(ddl: &Ddl<'_>, asset: &Asset) -> Finding {
-    let mut found = finding(ddl, asset, (&Schema::empty(), &[]), &[], &[], 0, 0, false);
+    let mut found = finding(ddl, asset, (&Schema::empty(), &[]), &[], &[], 0, (None, false), false);
     for fact in ["row_count", "quality", "sensitivity", "grade"] {
         found.facts[fact] = Value::Null;
     }
@@ -536,12 +648,12 @@ pub fn category_facts(facts: &mut Value, judged: &Judged) {
 
 /// A first look at a table that no inventory has seen, by some of its rows. The next inventory looks again.
 pub async fn inventory_of_table(ddl: &mut Ddl<'_>, relation: &Relation, rows: usize) -> Result<Finding> {
-    let assets = assets(ddl, &AssetTarget::Table(relation.clone()))?;
+    let assets = assets(ddl, &AssetTarget::Table(relation.clone()), &mut Listings::default())?;
     let Some(asset) = assets.first() else {
         return Err(Error::internal("a table vanished while it was looked at"));
     };
     let options = Options { sample_rows: Some(rows), quality: false, force: true };
-    let mut finding = look(ddl, asset, &options).await?;
+    let (mut finding, ..) = look(ddl, asset, &options).await?;
     finding.fingerprint = !asset.fingerprint;
     Ok(finding)
 }

@@ -9,6 +9,7 @@ mod keys;
 mod model;
 mod model_drift;
 mod model_guard;
+mod model_import;
 mod model_life;
 mod model_online;
 mod model_options;

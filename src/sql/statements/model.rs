@@ -7,12 +7,12 @@ use super::super::planner::Planner;
 use super::super::query_rows::QueryRows;
 use super::super::run;
 use super::super::run::blocking;
-use super::model_online;
 use super::model_options::{MODEL_TYPE, recipe};
-use crate::catalog::{FlowKind, Model, ModelVersion, Object, ObjectId, TagSource, TagUse};
+use super::{model_import, model_online};
+use crate::catalog::{FlowKind, Model, ModelVersion, Object, ObjectId, Online, TagSource, TagUse};
 use crate::config::MODEL_TRAIN_ROWS_FEW;
 use crate::error::{Error, Kind, Result};
-use crate::models::{Progress, Watch};
+use crate::models::{Progress, Recipe, Trained, Watch};
 use crate::storage::FileKind;
 use datafusion::sql::sqlparser::ast;
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ pub async fn create_model(
     or_replace: bool,
     if_not_exists: bool,
     options: BTreeMap<String, String>,
-    mut query: ast::Query,
+    query: Option<ast::Query>,
 ) -> Result<()> {
     ddl.txn.must_write("CREATE MODEL")?;
     check_model_name(name)?;
@@ -48,7 +48,7 @@ pub async fn create_model(
     let said = model_online::Said::take(&mut options)?;
     let now = there.as_ref().and_then(|(_, model)| model.online.clone());
     let source = said.source(ddl, now.as_ref())?;
-    let recipe = recipe(&options)?;
+    let mut recipe = recipe(&options)?;
     if let (Some((_, model)), Some(asked)) = (&there, options.get(MODEL_TYPE))
         && model.model_type != *asked
     {
@@ -56,10 +56,27 @@ pub async fn create_model(
             format!("model \"{name}\" is of type {} and cannot get a version of type {asked}", model.model_type);
         return Err(Error::new(Kind::DatatypeMismatch, message).with_hint("DROP MODEL first, or choose another name."));
     }
+    let started = Instant::now();
+    let Some(mut query) = query else {
+        if source.is_some() {
+            let message = "a model of type imported learns from no rows, and from no source by itself";
+            return Err(Error::new(Kind::InvalidParameter, message));
+        }
+        let imported = model_import::read(ddl.context, &recipe).await?;
+        let made =
+            Made { trained: &imported, query: String::new(), options, started, trained_on: Vec::new(), online: None };
+        let id = there.as_ref().map_or_else(|| ddl.new_id(), |(id, _)| *id);
+        return put_version(ddl, name, (id, there.map(|(_, model)| model)), made);
+    };
+    if let Recipe::Imported { .. } = recipe {
+        return Err(Error::new(Kind::InvalidParameter, "a model of type imported learns from no rows").with_hint(
+            "Leave out AS and the query; a text_classifier or embedding model with base = its name learns from rows.",
+        ));
+    }
+    model_import::with_base(ddl.context, &mut recipe)?;
     // As of a view: what it learnt from, whatever the search path of who asks.
     qualify(&mut query, ddl.context);
     let text = query.to_string();
-    let started = Instant::now();
     let (looking, online) = match source {
         Some(source) => {
             model_online::must_read(ddl.context, &query, source, name)?;
@@ -90,16 +107,7 @@ pub async fn create_model(
     if online.is_some() {
         trained.must_take_steps()?;
     }
-    let model_type = trained.model_type().to_owned();
-    let bytes = trained.to_bytes()?;
-    let id = there.as_ref().map_or_else(|| ddl.new_id(), |(id, _)| *id);
-    let file = ddl.context.database.manager.store().files().create(FileKind::Model, id, &bytes)?;
     let facts = trained.facts();
-    let metrics = facts
-        .evaluation
-        .iter()
-        .filter_map(|m| Some((m.metric.clone(), m.segment.clone(), m.value?, m.n as u64)))
-        .collect();
     if facts.trained_rows < MODEL_TRAIN_ROWS_FEW {
         ddl.context.warn(format!(
             "model \"{name}\" was trained on {} rows; below {MODEL_TRAIN_ROWS_FEW} its answers mean little",
@@ -109,50 +117,75 @@ pub async fn create_model(
     if facts.skipped_rows > 0 {
         ddl.context.notice(format!("model \"{name}\": {} rows without a label were left out", facts.skipped_rows));
     }
-    let mut model = match there {
-        Some((_, model)) => model,
-        None => Model {
-            name: name.to_owned(),
-            owner: ddl.context.role,
-            model_type: model_type.clone(),
-            options: BTreeMap::new(),
-            versions: Vec::new(),
-            deployed: 0,
-            grants: Vec::new(),
-            trained_on: Vec::new(),
-            dropped: 0,
-            frozen: false,
-            guard: None,
-            updates: Vec::new(),
-            tags: Vec::new(),
-            online: None,
-            drifts: Vec::new(),
-        },
-    };
+    // Which model it is must be known before the flow of its rows can be noted.
+    let id = there.as_ref().map_or_else(|| ddl.new_id(), |(id, _)| *id);
     let mut noting = Noting::new(FlowKind::Train, id);
     noting.add(&from, columns.fields().iter().map(|field| Some(field.name().as_str())));
-    let trained_on = noting.objects();
+    let made = Made { trained: &trained, query: text, options, started, trained_on: noting.objects(), online };
+    put_version(ddl, name, (id, there.map(|(_, model)| model)), made)?;
+    noting.note(ddl.context, ddl.txn);
+    Ok(())
+}
+
+/// A version that is made, and how.
+struct Made<'a> {
+    trained: &'a Trained,
+    query: String,
+    options: BTreeMap<String, String>,
+    started: Instant,
+    trained_on: Vec<ObjectId>,
+    /// What it goes on learning from by itself.
+    online: Option<Online>,
+}
+
+/// Keeps a version as the newest of the model of this name and number, which is made if it is not there, and deploys it.
+fn put_version(ddl: &mut Ddl<'_>, name: &str, (id, there): (ObjectId, Option<Model>), made: Made<'_>) -> Result<()> {
+    let bytes = made.trained.to_bytes()?;
+    let file = ddl.context.database.manager.store().files().create(FileKind::Model, id, &bytes)?;
+    let facts = made.trained.facts();
+    let metrics = facts
+        .evaluation
+        .iter()
+        .filter_map(|m| Some((m.metric.clone(), m.segment.clone(), m.value?, m.n as u64)))
+        .collect();
+    let model_type = made.trained.model_type().to_owned();
+    let mut model = there.unwrap_or_else(|| Model {
+        name: name.to_owned(),
+        owner: ddl.context.role,
+        model_type: model_type.clone(),
+        options: BTreeMap::new(),
+        versions: Vec::new(),
+        deployed: 0,
+        grants: Vec::new(),
+        trained_on: Vec::new(),
+        dropped: 0,
+        frozen: false,
+        guard: None,
+        updates: Vec::new(),
+        tags: Vec::new(),
+        online: None,
+        drifts: Vec::new(),
+    });
     let number = model.newest() + 1;
     model.versions.push(ModelVersion {
         number,
         file: file.as_u64(),
         bytes: bytes.len() as u64,
-        query: text,
-        options: options.clone(),
+        query: made.query,
+        options: made.options.clone(),
         snapshot: ddl.txn.snapshot().seq,
         rows: facts.trained_rows as u64,
-        seconds: started.elapsed().as_secs_f64(),
+        seconds: made.started.elapsed().as_secs_f64(),
         metrics,
         created_ms: chrono::Utc::now().timestamp_millis(),
         base: 0,
     });
     model.deployed = number;
-    model.options = options;
+    model.options = made.options;
     model.model_type = model_type;
-    model.trained_on = trained_on;
-    model.online = online;
+    model.trained_on = made.trained_on;
+    model.online = made.online;
     ddl.txn.put_object(id, Object::Model(model))?;
-    noting.note(ddl.context, ddl.txn);
     ddl.context.notice(format!("model \"{name}\": version {number} is deployed"));
     Ok(())
 }

@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::models::{
-    Architecture, CalibrationMethod, CtrOptions, Recipe, Split, TabularOptions, Task, TextOptions, model_types,
+    Architecture, CalibrationMethod, CtrOptions, EmbeddingOptions, ImportOptions, Pooling, Recipe, Split,
+    TabularOptions, Task, TextOptions, Unlabelled, model_types,
 };
 use std::collections::BTreeMap;
 
@@ -30,6 +31,13 @@ const CTR: &[&str] = &[
     "calibration",
 ];
 
+/// Options of imported encoders.
+const IMPORTED: &[&str] =
+    &["path", "format", "input", "output", "pooling", "query_prefix", "passage_prefix", "max_tokens"];
+
+/// Pieces of a text that an imported encoder may be asked to read.
+const MAX_TOKENS: usize = 8192;
+
 /// The recipe that options ask for. An option that the type has not, or a value that it cannot have, is
 /// [`Kind::InvalidParameter`]; an unknown type [`Kind::Unsupported`].
 pub fn recipe(options: &BTreeMap<String, String>) -> Result<Recipe> {
@@ -42,6 +50,8 @@ pub fn recipe(options: &BTreeMap<String, String>) -> Result<Recipe> {
         Recipe::Ctr(_) => CTR.to_vec(),
         Recipe::Tabular(options) => TabularOptions::names(options.model_type),
         Recipe::Text(_) => TextOptions::names(),
+        Recipe::Embedding(_) => EmbeddingOptions::names(),
+        Recipe::Imported { .. } => IMPORTED.to_vec(),
     };
     for (name, value) in options.iter().filter(|(name, _)| *name != MODEL_TYPE) {
         if !known.contains(&name.as_str()) {
@@ -53,6 +63,8 @@ pub fn recipe(options: &BTreeMap<String, String>) -> Result<Recipe> {
             Recipe::Ctr(ctr) => set_ctr(ctr, name, value)?,
             Recipe::Tabular(tabular) => set_tabular(tabular, name, value)?,
             Recipe::Text(text) => set_text(text, name, value)?,
+            Recipe::Embedding(embedding) => set_embedding(embedding, name, value)?,
+            Recipe::Imported { options, path } => set_imported(options, path, name, value)?,
         }
     }
     recipe.check()?;
@@ -140,6 +152,71 @@ fn set_text(text: &mut TextOptions, name: &str, value: &str) -> Result<()> {
             text.hidden_units = Some(units.iter().map(|units| number(name, units)).collect::<Result<_>>()?);
         }
         "encoder_rows" => text.encoder_rows = number(name, value)?,
+        "adapter_rank" => text.adapter_rank = number(name, value)?,
+        "adapter_layers" => text.adapter_layers = Some(number(name, value)?),
+        "adapter_epochs" => text.adapter_epochs = Some(number(name, value)?),
+        "unlabelled" => {
+            text.unlabelled = match value {
+                "ignore" => Unlabelled::Ignore,
+                "pseudo" => Unlabelled::Pseudo,
+                _ => return Err(one_of(name, value, "ignore, pseudo")),
+            }
+        }
+        "base" => text.base = Some(value.to_owned()),
+        _ => return Err(Error::internal(format!("option {name} is known and not read"))),
+    }
+    Ok(())
+}
+
+fn set_embedding(embedding: &mut EmbeddingOptions, name: &str, value: &str) -> Result<()> {
+    match name {
+        "query_col" => embedding.query_col = Some(value.to_owned()),
+        "passage_col" => embedding.passage_col = Some(value.to_owned()),
+        "weight_col" => embedding.weight_col = Some(value.to_owned()),
+        "time_col" => embedding.time_col = Some(value.to_owned()),
+        "split" => embedding.split = Some(split(name, value)?),
+        "eval_fraction" => embedding.eval_fraction = number(name, value)?,
+        "seed" => embedding.seed = number(name, value)?,
+        "max_iterations" => embedding.max_iterations = number(name, value)?,
+        "batch_size" => embedding.batch_size = number(name, value)?,
+        "temperature" => embedding.temperature = number(name, value)?,
+        "adapter_rank" => embedding.adapter_rank = number(name, value)?,
+        "adapter_layers" => embedding.adapter_layers = Some(number(name, value)?),
+        "base" => embedding.base = Some(value.to_owned()),
+        _ => return Err(Error::internal(format!("option {name} is known and not read"))),
+    }
+    Ok(())
+}
+
+fn set_imported(options: &mut ImportOptions, path: &mut String, name: &str, value: &str) -> Result<()> {
+    let only = |known: &str| match value == known {
+        true => Ok(()),
+        false => Err(Error::new(Kind::Unsupported, format!("option {name} cannot be \"{value}\"")).with_hint(format!(
+            "What is imported is an encoder in format safetensors, from text to embedding: \"{known}\"."
+        ))),
+    };
+    match name {
+        "path" => value.clone_into(path),
+        "format" => only("safetensors")?,
+        "input" => only("text")?,
+        "output" => only("embedding")?,
+        "pooling" => {
+            options.pooling = Some(match value {
+                "mean" => Pooling::Mean,
+                "cls" => Pooling::Cls,
+                _ => return Err(one_of(name, value, "mean, cls")),
+            });
+        }
+        "query_prefix" => options.query_prefix = Some(value.to_owned()),
+        "passage_prefix" => options.passage_prefix = Some(value.to_owned()),
+        "max_tokens" => {
+            let most = number(name, value)?;
+            if !(8..=MAX_TOKENS).contains(&most) {
+                let message = format!("option {name} must lie between 8 and {MAX_TOKENS}");
+                return Err(Error::new(Kind::InvalidParameter, message));
+            }
+            options.max_tokens = Some(most);
+        }
         _ => return Err(Error::internal(format!("option {name} is known and not read"))),
     }
     Ok(())
@@ -183,9 +260,15 @@ mod tests {
             "calibration" => "platt",
             "task" => "regression",
             "hidden_units" => "16, 8",
-            "label_col" => "b",
+            "unlabelled" => "pseudo",
+            "format" => "safetensors",
+            "input" => "text",
+            "output" => "embedding",
+            "pooling" => "cls",
+            "max_tokens" => "64",
+            "label_col" | "passage_col" => "b",
             name if name.ends_with("_col") || name.ends_with("_cols") || name.ends_with("_features") => "a",
-            "eval_fraction" | "contamination" | "learn_rate" => "0.2",
+            "eval_fraction" | "contamination" | "learn_rate" | "temperature" => "0.2",
             _ => "2",
         };
         for model_type in model_types() {
@@ -193,6 +276,8 @@ mod tests {
                 Recipe::Ctr(_) => CTR.to_vec(),
                 Recipe::Tabular(options) => TabularOptions::names(options.model_type),
                 Recipe::Text(_) => TextOptions::names(),
+                Recipe::Embedding(_) => EmbeddingOptions::names(),
+                Recipe::Imported { .. } => IMPORTED.to_vec(),
             };
             let all: Vec<(&str, &str)> =
                 names.iter().map(|name| (*name, value(name))).chain([(MODEL_TYPE, model_type)]).collect();

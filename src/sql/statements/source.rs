@@ -2,11 +2,12 @@
 
 use super::super::context::Context;
 use super::super::ddl::{self, Ddl, check_name};
+use super::super::inventory;
 use super::super::tables;
 use crate::catalog::{Class, Object, Secret, Source};
 use crate::error::{Error, Kind, Result};
 use crate::sources::{self, postgres::RemoteOptions};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// The kinds of sources.
@@ -184,6 +185,7 @@ pub fn drop_source(ddl: &mut Ddl<'_>, name: &str, if_exists: bool, cascade: bool
             ddl.txn.drop_object(finding_id);
         }
     }
+    inventory::forget_values(ddl, &BTreeSet::from([id]))?;
     ddl.txn.drop_object(id);
     Ok(())
 }

@@ -13,12 +13,12 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// A finding about an asset that the role may read.
-struct Visible<'a> {
-    finding: &'a Finding,
+pub(super) struct Visible<'a> {
+    pub(super) finding: &'a Finding,
     /// Columns whose values it must not see.
-    hidden: Vec<String>,
+    pub(super) hidden: Vec<String>,
     /// Whether a row policy keeps rows from it: how many there are is none of its business.
-    some_rows: bool,
+    pub(super) some_rows: bool,
 }
 
 impl Visible<'_> {
@@ -29,7 +29,7 @@ impl Visible<'_> {
 }
 
 /// Findings about assets that the role may read.
-fn visible(context: &Context) -> Vec<Visible<'_>> {
+pub(super) fn visible(context: &Context) -> Vec<Visible<'_>> {
     let catalog = &context.snapshot.catalog;
     let findings = catalog.class(Class::Finding).filter_map(|(_, object)| match object {
         Object::Finding(finding) if !finding.is_hint() => Some(finding),
@@ -100,6 +100,8 @@ pub fn asset_columns() -> Vec<Field> {
         column("domain_label", DataType::Utf8),
         column("sensitivity_label", DataType::Utf8),
         column("grade_label", DataType::Utf8),
+        column("row_count_estimated", DataType::Boolean),
+        jsonb("candidate_keys"),
     ]
 }
 
@@ -117,6 +119,15 @@ pub fn assets(context: &Context) -> Result<Vec<Vec<Cell>>> {
         let mut facts = sensitivity_said(&context.snapshot.catalog, finding);
         language.label(facts.to_mut(), "domain", "domain_label");
         language.label_grades(facts.to_mut());
+        // That the values of a column all differ tells of them.
+        if let Some(keys) = facts["candidate_keys"].as_array() {
+            let of_hidden = |name: &Value| name.as_str().is_some_and(|name| hidden.iter().any(|h| h == name));
+            let told = keys.iter().filter(|key| {
+                key["declared"] == true || !key["columns"].as_array().into_iter().flatten().any(of_hidden)
+            });
+            let told: Vec<Value> = told.cloned().collect();
+            facts.to_mut()["candidate_keys"] = Value::from(told);
+        }
         let mut cells = row(&fields, &facts, &left_out);
         // Rules count with what the inventory found.
         let quality = quality::quality_of(&context.snapshot.catalog, Some(finding), Some(finding.object), None);

@@ -9,6 +9,7 @@ mod carried;
 mod classifiers;
 pub mod encryption;
 mod erasures;
+mod inventory;
 mod jobs;
 mod lineage;
 mod models;
@@ -64,6 +65,12 @@ const VIEWS: &[View] = &[
     View { name: "drift", columns: models::drift_columns, rows: models::drift },
     View { name: "grading_rules", columns: vocabulary::rule_columns, rows: vocabulary::rules },
     View { name: "vocabulary", columns: vocabulary::word_columns, rows: vocabulary::words },
+    View { name: "relationships", columns: inventory::relationship_columns, rows: inventory::relationships },
+    View { name: "duplicate_assets", columns: inventory::duplicate_columns, rows: inventory::duplicate_assets },
+    View { name: "inventory_runs", columns: inventory::run_columns, rows: inventory::runs },
+    View { name: "inventory_changes", columns: inventory::run_change_columns, rows: inventory::run_changes },
+    View { name: "asset_history", columns: inventory::history_columns, rows: inventory::history },
+    View { name: "usage", columns: inventory::usage_columns, rows: inventory::usage },
 ];
 
 fn find(name: &str) -> Option<&'static View> {
@@ -102,5 +109,6 @@ pub use assets::{
     row as fact_cells,
 };
 pub use classifiers::definition as classifier_definition;
+pub use inventory::{change_columns, changes_between};
 pub use lineage::{lineage_columns, row as lineage_row};
 pub use objects::{reference_columns, references as reference_rows};

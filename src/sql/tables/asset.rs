@@ -57,14 +57,6 @@ impl Outside {
         }
     }
 
-    /// How many rows it is said to have.
-    pub fn rows(&self) -> Option<u64> {
-        match self {
-            Outside::Files(_) => None,
-            Outside::Remote(remote) => remote.table.rows,
-        }
-    }
-
     /// When it was changed, if that is known.
     pub fn modified(&self) -> Option<SystemTime> {
         match self {
@@ -78,6 +70,24 @@ impl Outside {
         match self {
             Outside::Files(asset) => asset.fingerprint,
             Outside::Remote(remote) => remote.table.fingerprint,
+        }
+    }
+
+    /// How many rows there are and whether that is estimated, without looking at them; none where nothing tells. `go_on` is asked now and
+    /// then.
+    pub fn count(&self, go_on: &dyn Fn() -> Result<()>) -> Result<Option<(u64, bool)>> {
+        match self {
+            Outside::Files(asset) => asset.count(go_on).map(Some),
+            // What the other server said when it last analysed it.
+            Outside::Remote(remote) => Ok(remote.table.rows.map(|rows| (rows, true))),
+        }
+    }
+
+    /// A hash of its content, where that can be had without looking at rows.
+    pub fn content(&self) -> Result<Option<u64>> {
+        match self {
+            Outside::Files(asset) => asset.content(),
+            Outside::Remote(_) => Ok(None),
         }
     }
 

@@ -28,7 +28,7 @@ mod some_columns;
 mod table;
 mod tell;
 
-pub use asset::{assets, count as count_assets, may_read, must_get as must_get_asset};
+pub use asset::{Outside, assets, count as count_assets, may_read, must_get as must_get_asset};
 pub use damage::Damage;
 pub use gate::{Access, access, decide, has_row_policies, may, met_rows, must_have, must_have_on, written_rows};
 pub use lazy::LazyTable;

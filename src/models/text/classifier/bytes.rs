@@ -14,10 +14,13 @@ use crate::config::{CLASSES_MAX, TEXT_WEIGHTS_MAX};
 use crate::error::{Error, Kind, Result};
 use crate::models::Facts;
 use crate::models::evaluation::Metric;
-use crate::models::weights::{pack_blocks, unpack};
+use crate::models::text::{OwnEncoder, OwnHeader};
+use crate::models::weights::{Weights, pack, unpack};
 
 const MAGIC: &[u8; 8] = b"STWDTXT\0";
+/// The form of models over the built-in encoder, and of those that have one of their own.
 const VERSION: u32 = 1;
+const VERSION_OWN: u32 = 2;
 const HASHES: &str = "hashes";
 
 /// All but the weights and hashes.
@@ -34,6 +37,8 @@ struct Header {
     /// Powers of words and of vectors.
     #[serde(with = "crate::models::exact")]
     blend: Vec<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    own: Option<OwnHeader>,
     evaluation: Vec<Metric>,
     importance: Vec<(String, Option<Exact>)>,
     trained_rows: usize,
@@ -62,6 +67,7 @@ impl TextClassifier {
             features: self.vocabulary.len(),
             units: self.dense.as_ref().map(units).unwrap_or_default(),
             blend: vec![f64::from(self.blend.words), f64::from(self.blend.vectors)],
+            own: self.own.header()?,
             evaluation: self.facts.evaluation.clone(),
             importance: self.facts.importance.iter().map(known).collect(),
             trained_rows: self.facts.trained_rows,
@@ -70,15 +76,19 @@ impl TextClassifier {
         };
         let mut idf = self.vocabulary.idf.clone();
         let (mut sparse, mut dense) = (self.sparse.clone(), self.dense.clone());
-        let hashes = self.vocabulary.hashes.iter().map(|hash| *hash as i64).collect();
+        let hashes: Vec<i64> = self.vocabulary.hashes.iter().map(|hash| *hash as i64).collect();
         let blocks = blocks(&mut idf, &mut sparse, dense.as_mut());
-        pack_blocks(MAGIC, VERSION, &header, &blocks, &[(HASHES.to_owned(), hashes)])
+        let floats = blocks.iter().map(|(name, values)| (name.clone(), vec![values.len()], Weights::Floats(values)));
+        let longs = [(HASHES.to_owned(), vec![hashes.len()], Weights::Longs(&hashes))];
+        let tensors: Vec<_> = floats.chain(longs).chain(self.own.tensors()).collect();
+        let version = if header.own.is_some() { VERSION_OWN } else { VERSION };
+        pack(MAGIC, version, &header, &tensors)
     }
 
     /// Reads what [`to_bytes`](Self::to_bytes) wrote. Damaged bytes are [`Kind::Corruption`], those of a newer Steward
     /// [`Kind::FormatVersion`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let unpacked = unpack::<Header>(bytes, MAGIC, VERSION, "model")?;
+        let unpacked = unpack::<Header>(bytes, MAGIC, VERSION_OWN, "model")?;
         let damaged = || Error::new(Kind::Corruption, "the stored model does not hang together");
         let header = &unpacked.header;
         header.options.check().map_err(|_| damaged())?;
@@ -121,6 +131,7 @@ impl TextClassifier {
             sparse,
             dense,
             blend: Blend { words: *words as f32, vectors: *vectors as f32 },
+            own: OwnEncoder::read(header.own.as_ref(), &unpacked)?,
             facts,
         })
     }

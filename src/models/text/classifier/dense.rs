@@ -83,6 +83,30 @@ impl DenseHead {
         self.tower.forward(rows, &self.scaled(vectors), work).to_vec()
     }
 
+    /// For vectors with the class of each: the slope of the loss at each number of each, `weight` for a row's loss; the sum of the losses;
+    /// and the head's own gradients.
+    pub fn slopes(&self, vectors: &[f32], classes: &[u32], weight: f32) -> (Vec<f32>, (f64, Gradients)) {
+        let (input, rows) = (self.scaled(vectors), classes.len());
+        let mut work = TowerWork::default();
+        let mut slopes = self.tower.forward(rows, &input, &mut work).to_vec();
+        let outputs = slopes.len() / rows.max(1);
+        let mut loss = 0.0;
+        for (class, slopes) in classes.iter().zip(slopes.chunks_exact_mut(outputs.max(1))) {
+            loss += f64::from(slope(slopes, *class as usize));
+            slopes.iter_mut().for_each(|slope| *slope *= weight);
+        }
+        let (mut gradients, mut at_input) = (Gradients::default(), Vec::new());
+        gradients.clear(&self.tower);
+        self.tower.backward(rows, &input, &slopes, &mut work, (&mut gradients, &mut at_input));
+        at_input.iter_mut().zip(self.scale.iter().cycle()).for_each(|(slope, scale)| *slope *= scale);
+        (at_input, (loss, gradients))
+    }
+
+    /// One step along gradients.
+    pub fn step(&mut self, gradients: &Gradients, step: &Step) {
+        self.tower.step(gradients, step, DECAY);
+    }
+
     /// Goes once over all rows; gives their mean loss as it was when each was seen.
     pub fn epoch(
         &mut self,

@@ -30,13 +30,16 @@ mod dense;
 mod grams;
 mod model;
 mod options;
+mod pseudo;
 mod softmax;
 mod suggest;
 #[cfg(test)]
 mod tests;
 mod training;
+mod tuned;
 mod vocabulary;
 
 pub use model::TextClassifier;
-pub use options::TextOptions;
+pub(in crate::models) use options::check_adapter;
+pub use options::{TextOptions, Unlabelled};
 pub use suggest::{Suggestion, suggest};

@@ -17,6 +17,7 @@ use crate::models::features::{Family, InputColumn, Side, texts};
 use crate::models::layers::TowerWork;
 use crate::models::rows::Source;
 use crate::models::tabular::{likeliest, measured_classes};
+use crate::models::text::OwnEncoder;
 
 /// Texts that are looked at together.
 const TEXTS: usize = 1_024;
@@ -34,6 +35,8 @@ pub struct TextClassifier {
     /// None without the encoder.
     pub(super) dense: Option<DenseHead>,
     pub(super) blend: Blend,
+    /// The encoder whose vectors `dense` is over.
+    pub(super) own: OwnEncoder,
     pub(super) facts: Facts,
 }
 
@@ -46,6 +49,16 @@ impl TextClassifier {
     /// The options it was trained with.
     pub fn options(&self) -> &TextOptions {
         &self.options
+    }
+
+    /// The encoder that it looks at texts with: the built-in one, unless it has one of its own.
+    pub fn encoder(&self) -> Result<&Encoder> {
+        self.own.encoder()
+    }
+
+    /// Bytes of an encoder of its own in memory.
+    pub fn encoder_bytes(&self) -> usize {
+        self.own.bytes()
     }
 
     /// What is known of its training.
@@ -69,7 +82,7 @@ impl TextClassifier {
             let mut rows = Rows::default();
             texts.iter().for_each(|text| self.vocabulary.append(text, &mut hashes, &mut rows));
             let vectors = match &self.dense {
-                Some(dense) => Some(vectors(&encoder_of(dense)?.encode(texts, Role::Query, cancel)?)),
+                Some(dense) => Some(vectors(&encoder_of(&self.own, dense)?.encode(texts, Role::Query, cancel)?)),
                 None => None,
             };
             all.extend(self.said(&rows, vectors.as_deref()));
@@ -158,9 +171,9 @@ impl TextClassifier {
     }
 }
 
-/// The built-in encoder, whose vectors must be as long as those that a head has learnt from.
-fn encoder_of(dense: &DenseHead) -> Result<&'static Encoder> {
-    let encoder = Encoder::builtin()?;
+/// The model's encoder, whose vectors must be as long as those that a head has learnt from.
+fn encoder_of<'a>(own: &'a OwnEncoder, dense: &DenseHead) -> Result<&'a Encoder> {
+    let encoder = own.encoder()?;
     if encoder.dimension() != dense.mean.len() {
         fail!(FormatVersion, "the model was trained with another encoder than this Steward has");
     }

@@ -1,15 +1,21 @@
 //! What can be asked of a text classifier, and what is wrong with it.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
 use crate::fail;
+use crate::models::encoder::Imported;
 use crate::models::rows::Split;
 
 /// Training texts that the encoder reads, unless the options say otherwise.
 const ENCODER_ROWS: usize = 8_000;
 /// Texts that the encoder may be asked to read.
 const ENCODER_ROWS_MAX: usize = 1_000_000;
+/// The largest rank of an adapter, and its epochs.
+const ADAPTER_RANK_MAX: usize = 128;
+const ADAPTER_EPOCHS_MAX: usize = 100;
 
 /// The options of `CREATE MODEL .. OPTIONS (model_type = 'text_classifier', ..)`. Fields left `None` take a default.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -34,6 +40,45 @@ pub struct TextOptions {
     pub hidden_units: Option<Vec<usize>>,
     /// Training texts that the encoder reads, which takes nearly all the time; with 0 words and characters alone decide.
     pub encoder_rows: usize,
+    /// Rank of the changes by which the encoder is tuned; with 0 it stays as it is.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub adapter_rank: usize,
+    /// Layers that are tuned, from the last; `None`: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter_layers: Option<usize>,
+    /// Epochs of the tuning at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter_epochs: Option<usize>,
+    /// Whether rows without a label teach.
+    #[serde(default, skip_serializing_if = "Unlabelled::is_default")]
+    pub unlabelled: Unlabelled,
+    /// The imported encoder that stands for the built-in one: its name, for the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// That encoder.
+    #[serde(skip)]
+    pub base_encoder: Option<Arc<Imported>>,
+}
+
+/// What is done with rows that have a text and no label.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unlabelled {
+    /// They are left out.
+    #[default]
+    Ignore,
+    /// Those of whose label a first training is sure teach with it, where rows held out say that this helps.
+    Pseudo,
+}
+
+impl Unlabelled {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 impl Default for TextOptions {
@@ -49,6 +94,12 @@ impl Default for TextOptions {
             max_iterations: None,
             hidden_units: None,
             encoder_rows: ENCODER_ROWS,
+            adapter_rank: 0,
+            adapter_layers: None,
+            adapter_epochs: None,
+            unlabelled: Unlabelled::Ignore,
+            base: None,
+            base_encoder: None,
         }
     }
 }
@@ -67,6 +118,11 @@ impl TextOptions {
             "max_iterations",
             "hidden_units",
             "encoder_rows",
+            "adapter_rank",
+            "adapter_layers",
+            "adapter_epochs",
+            "unlabelled",
+            "base",
         ]
     }
 
@@ -103,6 +159,10 @@ impl TextOptions {
         if self.encoder_rows > ENCODER_ROWS_MAX {
             fail!(InvalidParameter, "option encoder_rows must lie between 0 and {ENCODER_ROWS_MAX}");
         }
+        check_adapter(self.adapter_rank, self.adapter_layers, self.adapter_epochs)?;
+        if self.encoder_rows == 0 && (self.adapter_rank > 0 || self.base.is_some()) {
+            fail!(InvalidParameter, "encoder_rows = 0 leaves the encoder out, which adapter_rank and base speak of");
+        }
         Ok(())
     }
 
@@ -113,6 +173,20 @@ impl TextOptions {
     pub(super) fn label_col(&self) -> &str {
         self.label_col.as_deref().unwrap_or_default()
     }
+}
+
+/// Refuses what an adapter cannot be.
+pub(in crate::models) fn check_adapter(rank: usize, layers: Option<usize>, epochs: Option<usize>) -> Result<()> {
+    if rank > ADAPTER_RANK_MAX {
+        fail!(InvalidParameter, "option adapter_rank must lie between 0 and {ADAPTER_RANK_MAX}");
+    }
+    if layers == Some(0) {
+        fail!(InvalidParameter, "option adapter_layers must be 1 or more; adapter_rank = 0 tunes nothing");
+    }
+    if epochs.is_some_and(|epochs| !(1..=ADAPTER_EPOCHS_MAX).contains(&epochs)) {
+        fail!(InvalidParameter, "option adapter_epochs must lie between 1 and {ADAPTER_EPOCHS_MAX}");
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -132,7 +206,11 @@ mod tests {
             (TextOptions { l2_reg: Some(f64::NAN), ..good.clone() }, "l2_reg"),
             (TextOptions { max_iterations: Some(0), ..good.clone() }, "max_iterations"),
             (TextOptions { hidden_units: Some(vec![0]), ..good.clone() }, "hidden_units"),
-            (TextOptions { encoder_rows: usize::MAX, ..good }, "encoder_rows"),
+            (TextOptions { encoder_rows: usize::MAX, ..good.clone() }, "encoder_rows"),
+            (TextOptions { adapter_rank: 129, ..good.clone() }, "adapter_rank"),
+            (TextOptions { adapter_layers: Some(0), ..good.clone() }, "adapter_layers"),
+            (TextOptions { adapter_epochs: Some(0), ..good.clone() }, "adapter_epochs"),
+            (TextOptions { adapter_rank: 8, encoder_rows: 0, ..good }, "encoder_rows"),
         ];
         for (options, name) in bad {
             let error = options.check().unwrap_err();

@@ -6,7 +6,7 @@
 
 use super::model::TextClassifier;
 use crate::error::Result;
-use crate::models::encoder::{Embedding, Encoder, Role};
+use crate::models::encoder::{Embedding, Role};
 use crate::models::text::background;
 
 /// Texts among which is chosen, for each that is asked for, and at most.
@@ -52,10 +52,10 @@ pub fn suggest(
     all.sort_by(|a, b| b.uncertainty.total_cmp(&a.uncertainty).then(a.place.cmp(&b.place)));
     all.truncate(count.saturating_mul(CANDIDATES).min(CANDIDATES_MAX.max(count)));
     let each: Vec<&str> = all.iter().filter_map(|one| texts.get(one.place)).copied().collect();
-    let encoder = Encoder::builtin()?;
+    let encoder = model.encoder()?;
     let middle = background::mean(encoder)?;
     let vectors: Vec<Vec<f32>> =
-        encoder.encode(&each, Role::Query, cancel)?.iter().map(|vector| from(vector, middle)).collect();
+        encoder.encode(&each, Role::Query, cancel)?.iter().map(|vector| from(vector, &middle)).collect();
     Ok(spread(all, &vectors, count))
 }
 

@@ -158,3 +158,49 @@ fn what_is_unsure_and_unlike_is_worth_a_label() -> Result<()> {
     assert!(suggest(&model, &[], 5, NEVER)?.is_empty());
     Ok(())
 }
+
+#[test]
+fn a_tuned_encoder_is_kept_where_it_helps_and_comes_back_from_bytes() {
+    let rows = reviews(260, 0);
+    let tuned = TextOptions { adapter_rank: 2, adapter_layers: Some(1), adapter_epochs: Some(1), ..options(200) };
+    let mut said = Vec::new();
+    let mut told = |text: &str| {
+        said.push(text.to_owned());
+        Ok(())
+    };
+    let batches = [rows.clone()];
+    let mut watch = Watch { progress: &mut |_| Ok(()), cancel: &|| Ok(()), told: &mut told };
+    let model = TextClassifier::train(&mut &batches[..], &tuned, &mut watch).unwrap();
+    assert!(said.iter().any(|text| text.contains("tun") && text.contains("held-out log-loss")), "{said:?}");
+    let bytes = model.to_bytes().unwrap();
+    let again = TextClassifier::from_bytes(&bytes).unwrap();
+    let texts = ["手机 电池耐用", "soft cotton fabric"];
+    assert_eq!(model.probabilities(&texts, NEVER).unwrap(), again.probabilities(&texts, NEVER).unwrap());
+    assert_eq!(bytes, train(&rows, &tuned).unwrap().to_bytes().unwrap(), "the same seed");
+    // An end that is asked for comes in the middle of the tuning.
+    let stop = std::cell::Cell::new(false);
+    let mut told = |text: &str| {
+        stop.set(text.starts_with("tuning the encoder"));
+        if stop.get() { Err(crate::Error::new(Kind::Cancelled, "enough")) } else { Ok(()) }
+    };
+    let mut watch = Watch { progress: &mut |_| Ok(()), cancel: &|| Ok(()), told: &mut told };
+    assert_eq!(TextClassifier::train(&mut &batches[..], &tuned, &mut watch).unwrap_err().kind(), Kind::Cancelled);
+}
+
+#[test]
+fn rows_without_a_label_teach_where_they_help_and_are_counted_either_way() {
+    let (labelled, rest) = (reviews(220, 0), reviews(400, 1_000));
+    let texts = rest.column(0).clone();
+    let nothing: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>; rest.num_rows()]));
+    let rest = RecordBatch::try_new(rest.schema(), vec![texts, nothing]).unwrap();
+    let batches = [labelled, rest];
+    let train =
+        |options: &TextOptions| TextClassifier::train(&mut &batches[..], options, &mut Watch::nobody()).unwrap();
+    let plain = train(&options(0));
+    assert_eq!((plain.facts().trained_rows, plain.facts().skipped_rows), (198, 400));
+    let pseudo = train(&TextOptions { unlabelled: Unlabelled::Pseudo, ..options(0) });
+    let counted = value(&pseudo.facts().evaluation, "pseudo_labelled_rows") as usize;
+    assert_eq!(pseudo.facts().skipped_rows + counted, 400);
+    assert_eq!(pseudo.facts().trained_rows, 198 + counted);
+    assert!(value(&pseudo.facts().evaluation, "accuracy") >= 0.9);
+}

@@ -5,25 +5,28 @@ use std::time::{Duration, Instant};
 
 use arrow::array::{Array, RecordBatch};
 
-use super::blend::Blend;
+use super::blend::{Blend, into_probabilities};
 use super::dense::{DenseHead, DenseLesson};
 use super::model::{TextClassifier, text_column, vectors};
-use super::options::TextOptions;
+use super::options::{TextOptions, Unlabelled};
+use super::pseudo::taught;
 use super::softmax::{Lesson, Softmax, log_probabilities, outputs};
 use super::vocabulary::{Counter, Rows, Vocabulary};
 use crate::config::{
     CLASSES_MAX, TABULAR_HELD_OUT_ROWS_MAX, TEXT_COUNTED_MAX, TEXT_ENTRIES_MAX, TEXT_HELD_OUT_ROWS_MAX,
-    TEXT_WEIGHTS_MAX,
+    TEXT_POOL_ROWS_MAX, TEXT_WEIGHTS_MAX,
 };
 use crate::error::{Error, Kind, Result};
 use crate::fail;
 use crate::models::encoder::{Encoder, Role as TextRole};
+use crate::models::evaluation::Metric;
 use crate::models::features::texts;
 use crate::models::layers::TowerWork;
 use crate::models::metrics;
 use crate::models::random::Random;
 use crate::models::rows::{Role, Source, Split, changed, read_times, roles};
 use crate::models::tabular::{class_texts, likeliest, logloss, measured_classes};
+use crate::models::text::OwnEncoder;
 use crate::models::{Facts, Watch};
 
 /// Epochs of each part at most, unless the options say otherwise.
@@ -31,9 +34,11 @@ const EPOCHS_MAX: usize = 30;
 /// Epochs where no rows are held out.
 const EPOCHS_UNJUDGED: usize = 8;
 /// Epochs without a better log-loss of the rows held out after which a part is as good as it gets.
-const PATIENCE: usize = 3;
+pub(super) const PATIENCE: usize = 3;
 /// Share by which a loss must be less to count as better.
-const BETTER: f64 = 1e-3;
+pub(super) const BETTER: f64 = 1e-3;
+/// Rows without a label below which they are not looked at.
+const POOL_ROWS_MIN: usize = 20;
 /// Units over the encoder's vectors, unless the options say otherwise.
 const HIDDEN_UNITS: [usize; 1] = [128];
 /// Texts with a feature at least; of few texts each counts.
@@ -45,14 +50,14 @@ const ENCODED_TEXTS: usize = 256;
 const TOLD_EVERY: Duration = Duration::from_secs(3);
 
 /// Rows of one role: features of all, vectors of those that the encoder has read.
-#[derive(Default)]
-struct Part {
-    rows: Rows,
-    classes: Vec<u32>,
+#[derive(Default, Clone)]
+pub(super) struct Part {
+    pub rows: Rows,
+    pub classes: Vec<u32>,
     /// Texts for the encoder, and the place of each among the rows.
-    texts: Vec<String>,
-    places: Vec<usize>,
-    vectors: Vec<f32>,
+    pub texts: Vec<String>,
+    pub places: Vec<usize>,
+    pub vectors: Vec<f32>,
 }
 
 /// What the first reading tells.
@@ -74,50 +79,89 @@ impl TextClassifier {
         options.check()?;
         let mut plan = plan(source, options, watch)?;
         let vocabulary = count(source, options, &mut plan, watch)?;
-        let Parts { mut train, mut validation, mut test } = read(source, options, &plan, &vocabulary, watch)?;
+        let Parts { mut train, mut validation, mut test, mut pool } = read(source, options, &plan, &vocabulary, watch)?;
         let classes = plan.names.len();
+        let base = OwnEncoder::new(options.base_encoder.clone(), None)?;
+        let has_encoder = options.encoder_rows > 0;
+        let mut steps = Steps { options, watch, epochs: 0, again: 0 };
+        if has_encoder {
+            encode(base.encoder()?, [&mut train, &mut validation, &mut test, &mut pool], steps.watch)?;
+        }
+        let mut fitted = steps.fit_both((&train, &validation), &vocabulary, (classes, has_encoder))?;
+        let mut pseudo_rows = 0;
+        if pool.rows.len() >= POOL_ROWS_MIN {
+            let taught = taught(&fitted, &pool, classes);
+            if let Some((more, rows)) =
+                steps.with_taught(&mut fitted, (&train, &validation), taught, (&vocabulary, classes))?
+            {
+                (train, pseudo_rows) = (more, rows);
+            }
+        }
+        let mut own = base;
+        let mut is_tuned = false;
+        if has_encoder && options.adapter_rank > 0 {
+            let tuned = steps.tuned(&own, (&train, &validation), &fitted, classes)?;
+            if let Some((adapter, head, epochs)) = tuned {
+                own = OwnEncoder::new(options.base_encoder.clone(), Some(adapter))?;
+                for part in [&mut validation, &mut test, &mut train] {
+                    part.vectors.clear();
+                }
+                let judge = if test.rows.len() > 0 { &mut test } else { &mut train };
+                encode(own.encoder()?, [&mut validation, judge], steps.watch)?;
+                fitted.dense = Some((head, epochs));
+                is_tuned = true;
+            }
+        }
         let mut rates = vec![0.0f64; classes];
         for class in &train.classes {
             if let Some(rate) = rates.get_mut(*class as usize) {
                 *rate += 1.0 / train.classes.len() as f64;
             }
         }
-        let mut steps = Steps { options, watch, epochs: 0, again: 0 };
-        let (sparse, sparse_epochs) = steps.words(&train, &validation, &vocabulary, classes)?;
-        let has_encoder = options.encoder_rows > 0;
-        let mut dense = None;
-        if has_encoder {
-            encode([&mut train, &mut validation, &mut test], steps.watch)?;
-            dense = Some(steps.vectors(&train, &validation, classes)?);
-        }
+        let Fitted { sparse, sparse_epochs, mut dense, blend, .. } = fitted;
         let mut model = Self {
-            options: options.clone(),
+            options: TextOptions { base_encoder: None, ..options.clone() },
             names: plan.names,
             rates,
             vocabulary,
             sparse,
-            blend: Blend::unknown(has_encoder),
+            blend,
             dense: None,
-            facts: Facts { skipped_rows: plan.skipped, ..Facts::default() },
+            own,
+            facts: Facts { skipped_rows: plan.skipped - pseudo_rows, ..Facts::default() },
         };
         if validation.rows.len() > 0 {
-            let first = log_rows(&model.sparse, &validation.rows);
-            let second = dense.as_ref().map(|(head, _)| log_vectors(head, &validation.vectors, classes));
-            model.blend = Blend::best(&first, &second.unwrap_or_default(), &validation.classes);
-            // What is settled by the rows held out is settled; now they teach too.
+            if is_tuned {
+                let first = log_rows(&model.sparse, &validation.rows);
+                let second = dense.as_ref().map(|(head, _)| log_vectors(head, &validation.vectors, classes));
+                model.blend = Blend::best(&first, &second.unwrap_or_default(), &validation.classes);
+            }
+            // What is settled by the rows held out is settled; now they teach too. A tuned encoder is not tuned again: its head goes with it.
             train.append(validation);
             model.sparse = steps.again(sparse_epochs, |steps, epochs| {
                 Ok(steps.words_for(&train, None, &model.vocabulary, classes, epochs)?.0)
             })?;
-            if let Some((head, epochs)) = &mut dense {
-                *head =
-                    steps.again(*epochs, |steps, epochs| Ok(steps.vectors_for(&train, None, classes, epochs)?.0))?;
+            if let Some((head, epochs)) = &mut dense
+                && !is_tuned
+            {
+                let hidden = steps.hidden();
+                *head = steps.again(*epochs, |steps, epochs| {
+                    Ok(steps.vectors_for(&train, None, (classes, &hidden), epochs)?.0)
+                })?;
             }
         }
         model.dense = dense.map(|(head, _)| head);
         model.facts.epochs = sparse_epochs;
         model.facts.trained_rows = train.rows.len();
         model.judge(&train, &test, options.seed);
+        if options.unlabelled == Unlabelled::Pseudo {
+            model.facts.evaluation.push(Metric {
+                metric: "pseudo_labelled_rows".to_owned(),
+                value: Some(pseudo_rows as f64),
+                segment: "train".to_owned(),
+                n: pool.rows.len(),
+            });
+        }
         Ok(model)
     }
 
@@ -163,6 +207,7 @@ pub(super) fn texts_and_labels(batch: &RecordBatch, options: &TextOptions, each:
 fn plan(source: &mut dyn Source, options: &TextOptions, watch: &Watch<'_>) -> Result<Plan> {
     let (mut ids, mut names): (HashMap<String, u32>, Vec<String>) = Default::default();
     let (mut classes, mut usable, mut times) = (Vec::new(), Vec::new(), Vec::new());
+    let mut pool = Vec::new();
     let mut is_text = true;
     source.read(&mut |batch| {
         watch.check()?;
@@ -171,6 +216,9 @@ fn plan(source: &mut dyn Source, options: &TextOptions, watch: &Watch<'_>) -> Re
         }
         is_text &= batch.column_by_name(options.label_col()).is_none_or(|labels| !labels.data_type().is_numeric());
         texts_and_labels(batch, options, &mut |_, text, label| {
+            if options.unlabelled == Unlabelled::Pseudo && text.is_some() && label.is_none() {
+                pool.push(usable.len());
+            }
             usable.push(text.is_some() && label.is_some());
             let Some(label) = label else {
                 classes.push(None);
@@ -224,7 +272,17 @@ fn plan(source: &mut dyn Source, options: &TextOptions, watch: &Watch<'_>) -> Re
     let split = options.split.unwrap_or(if options.time_col.is_some() { Split::Time } else { Split::Random });
     let most = if options.encoder_rows > 0 { TEXT_HELD_OUT_ROWS_MAX } else { TABULAR_HELD_OUT_ROWS_MAX };
     let fraction = options.eval_fraction.min(most as f64 / count as f64);
-    let roles = roles(&usable, &times, split, fraction, options.seed);
+    let mut roles = roles(&usable, &times, split, fraction, options.seed);
+    // Without rows held out nothing could say whether they help.
+    if roles.contains(&Role::Validation) {
+        Random::new(options.seed ^ 0x9001).shuffle(&mut pool);
+        pool.truncate(TEXT_POOL_ROWS_MAX);
+        for row in pool {
+            if let Some(role) = roles.get_mut(row) {
+                *role = Role::Unlabelled;
+            }
+        }
+    }
     Ok(Plan { roles, classes, names, skipped: usable.len() - count })
 }
 
@@ -259,7 +317,7 @@ fn count(source: &mut dyn Source, options: &TextOptions, plan: &mut Plan, watch:
     let mut counter = Counter::default();
     let (mut entries, mut texts) = (0usize, 0usize);
     each_text(source, options, &plan.roles, watch, &mut |_, role, text| {
-        if role == Role::Train {
+        if matches!(role, Role::Train | Role::Unlabelled) {
             entries += counter.see(text);
             texts += 1;
             if counter.len() > TEXT_COUNTED_MAX {
@@ -270,7 +328,7 @@ fn count(source: &mut dyn Source, options: &TextOptions, plan: &mut Plan, watch:
     if entries > TEXT_ENTRIES_MAX {
         let share = TEXT_ENTRIES_MAX as f64 / entries as f64;
         let mut random = Random::new(options.seed ^ 0x1E55);
-        for role in plan.roles.iter_mut().filter(|role| **role == Role::Train) {
+        for role in plan.roles.iter_mut().filter(|role| matches!(role, Role::Train | Role::Unlabelled)) {
             if random.uniform() >= share {
                 *role = Role::Out;
             }
@@ -285,6 +343,8 @@ struct Parts {
     train: Part,
     validation: Part,
     test: Part,
+    /// Rows without a label.
+    pool: Part,
 }
 
 /// The third reading: rows of features, and the texts that the encoder is to read.
@@ -305,12 +365,14 @@ fn read(
             *mark = true;
         }
     }
-    let mut parts = Parts { train: Part::default(), validation: Part::default(), test: Part::default() };
+    let [train, validation, test, pool] = std::array::from_fn(|_| Part::default());
+    let mut parts = Parts { train, validation, test, pool };
     let mut hashes = Vec::new();
     each_text(source, options, &plan.roles, watch, &mut |row, role, text| {
         let part = match role {
             Role::Train => &mut parts.train,
             Role::Validation => &mut parts.validation,
+            Role::Unlabelled => &mut parts.pool,
             _ => &mut parts.test,
         };
         let is_read = match role {
@@ -327,14 +389,12 @@ fn read(
     Ok(parts)
 }
 
-/// Has the encoder read the texts of all parts, and tells how far it is.
-fn encode(parts: [&mut Part; 3], watch: &mut Watch<'_>) -> Result<()> {
-    let encoder = Encoder::builtin()?;
+/// Has an encoder read the texts of all parts, and tells how far it is.
+fn encode<const N: usize>(encoder: &Encoder, parts: [&mut Part; N], watch: &mut Watch<'_>) -> Result<()> {
     let all: usize = parts.iter().map(|part| part.texts.len()).sum();
     let (started, mut told, mut done) = (Instant::now(), Instant::now(), 0);
     for part in parts {
-        let given = std::mem::take(&mut part.texts);
-        for texts in given.chunks(ENCODED_TEXTS) {
+        for texts in part.texts.chunks(ENCODED_TEXTS) {
             watch.check()?;
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             let cancel = watch.cancel;
@@ -354,35 +414,81 @@ fn encode(parts: [&mut Part; 3], watch: &mut Watch<'_>) -> Result<()> {
 
 impl Part {
     /// Appends the rows of another part.
-    fn append(&mut self, other: Self) {
+    pub fn append(&mut self, other: Self) {
         let before = self.rows.len();
         self.places.extend(other.places.iter().map(|place| before + place));
         self.rows.extend(&other.rows);
         self.classes.extend(other.classes);
+        self.texts.extend(other.texts);
         self.vectors.extend(other.vectors);
     }
 
     /// The classes of the rows that the encoder has read.
-    fn read_classes(&self) -> Vec<u32> {
+    pub fn read_classes(&self) -> Vec<u32> {
         self.places.iter().filter_map(|place| self.classes.get(*place).copied()).collect()
     }
 }
 
 /// Measures of a part on rows held out, each with its name; the first is to become small.
-type Judged = [(&'static str, f64); 2];
+pub(super) type Judged = [(&'static str, f64); 2];
 type Judge<'a, H> = &'a dyn Fn(&H) -> Judged;
 
 /// The loops over epochs of both parts, told of as one training.
-struct Steps<'a, 'w, 't> {
-    options: &'a TextOptions,
-    watch: &'t mut Watch<'w>,
+pub(super) struct Steps<'a, 'w, 't> {
+    pub options: &'a TextOptions,
+    pub watch: &'t mut Watch<'w>,
     /// Epochs told of.
-    epochs: usize,
+    pub epochs: usize,
     /// How often epochs are gone through again.
-    again: usize,
+    pub again: usize,
+}
+
+/// Both parts as the rows held out leave them.
+pub(super) struct Fitted {
+    pub sparse: Softmax,
+    pub sparse_epochs: usize,
+    /// The head over the vectors, and its epochs.
+    pub dense: Option<(DenseHead, usize)>,
+    pub blend: Blend,
+    /// Log-loss of both together on the rows held out, if there are any.
+    pub loss: Option<f64>,
+}
+
+impl Fitted {
+    /// The logarithms of what both say of rows and, where the encoder is used, their vectors.
+    pub fn logs(&self, part: &Part, classes: usize) -> Vec<Vec<f32>> {
+        let mut first = log_rows(&self.sparse, &part.rows);
+        let second = self.dense.as_ref().map(|(head, _)| log_vectors(head, &part.vectors, classes)).unwrap_or_default();
+        for (place, row) in first.iter_mut().enumerate() {
+            self.blend.apply(row, second.get(place).map(Vec::as_slice).unwrap_or_default());
+            into_probabilities(row);
+            row.iter_mut().for_each(|share| *share = share.max(1e-7).ln());
+        }
+        first
+    }
 }
 
 impl Steps<'_, '_, '_> {
+    /// Trains both parts, each as long as it pays, and weighs them.
+    pub fn fit_both(
+        &mut self,
+        (train, validation): (&Part, &Part),
+        vocabulary: &Vocabulary,
+        (classes, has_encoder): (usize, bool),
+    ) -> Result<Fitted> {
+        let (sparse, sparse_epochs) = self.words(train, validation, vocabulary, classes)?;
+        let dense = if has_encoder { Some(self.vectors(train, validation, classes)?) } else { None };
+        let mut fitted = Fitted { sparse, sparse_epochs, dense, blend: Blend::unknown(has_encoder), loss: None };
+        if validation.rows.len() > 0 {
+            let first = log_rows(&fitted.sparse, &validation.rows);
+            let second = fitted.dense.as_ref().map(|(head, _)| log_vectors(head, &validation.vectors, classes));
+            fitted.blend = Blend::best(&first, &second.unwrap_or_default(), &validation.classes);
+            let [(_, loss), _] = judged(&fitted.logs(validation, classes), &validation.classes);
+            fitted.loss = Some(loss);
+        }
+        Ok(fitted)
+    }
+
     fn words(
         &mut self,
         train: &Part,
@@ -395,12 +501,17 @@ impl Steps<'_, '_, '_> {
     }
 
     fn vectors(&mut self, train: &Part, validation: &Part, classes: usize) -> Result<(DenseHead, usize)> {
-        let most = self.most(validation);
-        self.vectors_for(train, Some(validation), classes, most)
+        let (most, hidden) = (self.most(validation), self.hidden());
+        self.vectors_for(train, Some(validation), (classes, &hidden), most)
+    }
+
+    /// Units of the layers over the vectors.
+    fn hidden(&self) -> Vec<usize> {
+        self.options.hidden_units.clone().unwrap_or_else(|| HIDDEN_UNITS.to_vec())
     }
 
     /// Epochs at most.
-    fn most(&self, validation: &Part) -> usize {
+    pub fn most(&self, validation: &Part) -> usize {
         let most = self.options.max_iterations.unwrap_or(EPOCHS_MAX);
         if validation.rows.len() == 0 { most.min(EPOCHS_UNJUDGED) } else { most }
     }
@@ -432,18 +543,17 @@ impl Steps<'_, '_, '_> {
         Ok((head, epochs))
     }
 
-    fn vectors_for(
+    pub fn vectors_for(
         &mut self,
         train: &Part,
         validation: Option<&Part>,
-        classes: usize,
+        (classes, hidden): (usize, &[usize]),
         epochs: usize,
     ) -> Result<(DenseHead, usize)> {
         let options = self.options;
         let of_rows = train.read_classes();
         let width = train.vectors.len() / of_rows.len().max(1);
-        let hidden = options.hidden_units.clone().unwrap_or_else(|| HIDDEN_UNITS.to_vec());
-        let mut head = DenseHead::new(&train.vectors, width, &hidden, classes, options.seed);
+        let mut head = DenseHead::new(&train.vectors, width, hidden, classes, options.seed);
         let mut lesson = DenseLesson::new(&head, &train.vectors, of_rows, options.seed);
         let cancel = self.watch.cancel;
         let epoch = |head: &mut DenseHead, epoch: usize| head.epoch(&mut lesson, epoch, &mut || cancel());
@@ -493,7 +603,7 @@ impl Steps<'_, '_, '_> {
 }
 
 /// Log-loss and accuracy of log-probabilities.
-fn judged(said: &[Vec<f32>], classes: &[u32]) -> Judged {
+pub(super) fn judged(said: &[Vec<f32>], classes: &[u32]) -> Judged {
     let all: Vec<f32> = said.iter().flatten().map(|log| log.exp()).collect();
     let labels: Vec<usize> = classes.iter().map(|class| *class as usize).collect();
     let count = said.first().map_or(1, Vec::len);
@@ -501,7 +611,7 @@ fn judged(said: &[Vec<f32>], classes: &[u32]) -> Judged {
 }
 
 /// What a head says of rows, as logarithms.
-fn log_rows(head: &Softmax, rows: &Rows) -> Vec<Vec<f32>> {
+pub(super) fn log_rows(head: &Softmax, rows: &Rows) -> Vec<Vec<f32>> {
     let mut out = Vec::new();
     (0..rows.len())
         .map(|row| {
@@ -514,7 +624,7 @@ fn log_rows(head: &Softmax, rows: &Rows) -> Vec<Vec<f32>> {
 }
 
 /// What a head says of vectors, as logarithms.
-fn log_vectors(head: &DenseHead, vectors: &[f32], classes: usize) -> Vec<Vec<f32>> {
+pub(super) fn log_vectors(head: &DenseHead, vectors: &[f32], classes: usize) -> Vec<Vec<f32>> {
     let logits = head.logits(vectors, &mut TowerWork::default());
     let each = logits.chunks_exact(outputs(classes).max(1));
     each.map(|logits| {

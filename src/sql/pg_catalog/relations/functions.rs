@@ -50,6 +50,7 @@ const STEWARD: &[Own] = &[
     ("tokenize", TEXT, false, &[("value", TEXT)]),
     ("profile", RECORD, true, &[("relation", TEXT)]),
     ("inventory", RECORD, true, &[]),
+    ("inventory_diff", RECORD, true, &[]),
     ("tag_references", RECORD, true, &[("relation", TEXT)]),
     ("encryption_status", RECORD, true, &[]),
     ("effective_policy", RECORD, true, &[("relation", TEXT), ("role", TEXT)]),
