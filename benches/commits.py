@@ -61,7 +61,8 @@ class Counted:
 
     def since(self, transactions):
         cpu, switches = self.now()
-        return (cpu - self.cpu) * 1e6 / transactions, (switches - self.switches) / transactions
+        # Those of threads that have ended are gone.
+        return (cpu - self.cpu) * 1e6 / transactions, max(0, switches - self.switches) / transactions
 
 
 def main():

@@ -288,10 +288,10 @@ impl Settings {
         self.get(name).is_ok_and(|value| value == "on")
     }
 
-    /// A setting in milliseconds; 0 means none.
+    /// A setting in milliseconds, by its name as it is kept; 0 means none, which is the default of all of them.
     pub fn milliseconds(&self, name: &str) -> u64 {
-        // Most are none, which is asked several times for each statement.
-        self.get(name).ok().filter(|value| *value != "0").and_then(parse_milliseconds).unwrap_or(0)
+        // Asked several times for each statement.
+        self.values.get(name).and_then(|value| parse_milliseconds(value)).unwrap_or(0)
     }
 
     /// A setting in bytes; `None` where the default holds.
@@ -474,6 +474,8 @@ mod tests {
     #[test]
     fn settings_are_found_by_names_in_order() {
         assert!(KNOWN.is_sorted_by(|one, next| one.name < next.name));
+        let mut times = KNOWN.iter().filter(|known| matches!(known.check, Check::Milliseconds));
+        assert!(times.all(|known| known.default == "0"));
         assert_eq!(Settings::default().get("DateStyle").unwrap(), "ISO, MDY");
     }
 

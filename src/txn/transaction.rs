@@ -284,10 +284,10 @@ impl Transaction {
         &self.versions
     }
 
-    /// Tables whose rows it has changed.
-    pub fn written(&self) -> BTreeSet<ObjectId> {
-        let deleted = self.deleted.keys().map(|(table, _)| *table);
-        self.added.keys().copied().chain(deleted).chain(self.truncated.iter().copied()).collect()
+    /// Whether it has changed rows of a table.
+    pub fn has_written(&self, table: ObjectId) -> bool {
+        let mut deleted = self.deleted.range((table, 0)..=(table, u64::MAX));
+        self.added.contains_key(&table) || deleted.next().is_some() || self.truncated.contains(&table)
     }
 
     /// Rows of its base that it has deleted, by table and in the order of their ids; those of tables that it emptied as a whole are not

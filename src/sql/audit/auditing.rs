@@ -21,6 +21,8 @@ pub struct Auditing {
     pending: Vec<AuditEntry>,
     /// The statement that runs, or ran last: what it read may show only when its rows are fetched.
     last: Option<Last>,
+    /// The table that was named last, with its name.
+    named: Option<(Arc<Object>, String)>,
     /// Rows that the statement changed, where its tag does not tell.
     pub(in crate::sql) affected: Option<u64>,
 }
@@ -61,15 +63,21 @@ impl Mark {
         Self { versions: txn.versions().clone(), objects: txn.objects().clone() }
     }
 
-    /// What a transaction has changed since.
-    fn changed(&self, txn: &Transaction) -> Vec<AuditObject> {
+    /// What a transaction has changed since. `named` is the table that was named last, with its name.
+    fn changed(&self, txn: &Transaction, named: &mut Option<(Arc<Object>, String)>) -> Vec<AuditObject> {
         let now = txn.snapshot();
         let mut names = Vec::new();
-        for id in txn.written() {
-            let same = self.versions.get(&id) == txn.versions().get(&id);
-            if let Some(object) = now.catalog.get(id).filter(|_| !same) {
-                names.push(name_of(object, &now.catalog));
+        for (id, version) in txn.versions() {
+            if self.versions.get(id) == Some(version) || !txn.has_written(*id) {
+                continue;
             }
+            let Some(object) = now.catalog.get(*id) else { continue };
+            let known = named.as_ref().filter(|(last, _)| Arc::ptr_eq(last, object)).map(|(_, name)| name.clone());
+            names.push(known.unwrap_or_else(|| {
+                let name = name_of(object, &now.catalog);
+                *named = Some((object.clone(), name.clone()));
+                name
+            }));
         }
         for (id, object) in txn.objects() {
             let same = match (self.objects.get(id), object) {
@@ -183,15 +191,15 @@ impl Session {
         let Some(last) = &mut self.auditing.last else { return };
         let (Some(action), mark) = (last.action.take(), last.mark.take()) else { return };
         let objects = match (mark, &self.txn) {
-            (Some(mark), Some(txn)) => mark.changed(txn),
+            (Some(mark), Some(txn)) => mark.changed(txn, &mut self.auditing.named),
             _ => Vec::new(),
         };
         let told = tag.rsplit(' ').next().and_then(|last| last.parse().ok());
         let rows = self.auditing.affected.or(told);
         let rows = rows.filter(|_| matches!(action, AuditAction::Write | AuditAction::Erasure));
-        let mut entry = self.entry(action);
         let is_word = |word: &&str| word.bytes().all(|byte| byte.is_ascii_alphabetic());
-        entry.command = tag.split(' ').take_while(is_word).collect::<Vec<_>>().join(" ");
+        let words: usize = tag.split(' ').take_while(is_word).map(|word| word.len() + 1).sum();
+        let mut entry = self.entry_of(action, tag.get(..words.saturating_sub(1)).unwrap_or_default().to_owned());
         (entry.objects, entry.rows) = (objects, rows);
         self.auditing.pending.push(entry);
     }
@@ -219,18 +227,19 @@ impl Session {
 
     /// An entry about the statement that runs.
     pub(in crate::sql) fn entry(&self, action: AuditAction) -> AuditEntry {
+        let text = self.auditing.last.as_ref().map_or("", |last| &last.text);
+        let first = text.split_whitespace().next().filter(|word| word.bytes().all(|byte| byte.is_ascii_alphabetic()));
+        self.entry_of(action, first.map(str::to_uppercase).unwrap_or_default())
+    }
+
+    /// The same where its command is told.
+    fn entry_of(&self, action: AuditAction, command: String) -> AuditEntry {
         let catalog = match &self.txn {
             Some(txn) => txn.snapshot().catalog.clone(),
             None => self.database.manager.current().catalog.clone(),
         };
         let activity = self.seat.activity();
         let last = self.auditing.last.as_ref();
-        let is_word = |word: &&str| word.bytes().all(|byte| byte.is_ascii_alphabetic());
-        let words = |text: &str| {
-            let first: Vec<String> =
-                text.split_whitespace().take(1).filter(|w| is_word(w)).map(str::to_uppercase).collect();
-            first.join(" ")
-        };
         AuditEntry {
             at_us: chrono::Utc::now().timestamp_micros(),
             action,
@@ -241,7 +250,7 @@ impl Session {
             pid: activity.connection().map(|connection| connection.pid),
             client: activity.connection().and_then(|of| of.job.clone().or(of.peer.map(|peer| peer.ip().to_string()))),
             statement: last.map(|last| self.database.statements.id(last.id)),
-            command: last.map(|last| words(&last.text)).unwrap_or_default(),
+            command,
             fingerprint: last.map(Last::fingerprint),
             objects: Vec::new(),
             rows: None,

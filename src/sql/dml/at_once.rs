@@ -213,6 +213,8 @@ fn are_good(target: &Target, columns: &[ArrayRef]) -> bool {
 
 /// Keeps the table from being changed, dropped or emptied until the transaction ends, if that needs no wait, and it is what it was.
 fn may_use(now: &Now<'_>, txn: &Transaction, target: &Target) -> Result<bool> {
-    let is_there = txn.owner().try_take(Space::Object(target.id), Items::one(0), Mode::KeyShare)?;
+    let (owner, whole) = (txn.owner(), Space::Object(target.id));
+    // Whatever it has is enough: this is the least.
+    let is_there = owner.has(whole) || owner.try_take(whole, Items::one(0), Mode::KeyShare)?;
     Ok(is_there && now.database.manager.has_catalog(&txn.snapshot().catalog))
 }

@@ -157,7 +157,7 @@ impl Owner {
 
     /// Whether it has any lock in a space.
     pub fn has(&self, space: Space) -> bool {
-        self.locks.state.lock().has(self.id, space)
+        self.has_asked.load(Ordering::Acquire) && self.locks.state.lock().has(self.id, space)
     }
 
     /// Gives back what it has in a space in a mode.
