@@ -146,6 +146,7 @@ fn lend_types(source: &mut ast::Query, target: &Target, columns: &[usize]) {
             continue;
         }
         let data_type = &target.face.columns[column].data_type;
+        let takes_boolean = matches!(data_type, SqlType::Text | SqlType::Varchar(_) | SqlType::Char(_));
         // A quoted literal for a text needs no cast, and must be no longer than it may.
         let text = data_type.arrow() == DataType::Utf8;
         let data_type = if text { &SqlType::Text } else { data_type };
@@ -154,8 +155,8 @@ fn lend_types(source: &mut ast::Query, target: &Target, columns: &[usize]) {
             let reads = match kind(value) {
                 Given::Quoted => !text,
                 Given::Number => text || data_type.arrow().is_numeric(),
-                Given::Other => text,
-                Given::Open => false,
+                Given::Boolean => takes_boolean,
+                Given::Other | Given::Open => false,
             };
             if reads && let Ok(read) = super::super::planner::parse_expression(&format!("({value})::{data_type}")) {
                 *value = read;
@@ -169,6 +170,7 @@ fn lend_types(source: &mut ast::Query, target: &Target, columns: &[usize]) {
 enum Given {
     Quoted,
     Number,
+    Boolean,
     /// NULL, a parameter: of any type.
     Open,
     Other,
@@ -179,6 +181,7 @@ fn kind(value: &ast::Expr) -> Given {
         ast::Expr::Value(value) => match &value.value {
             ast::Value::SingleQuotedString(_) => Given::Quoted,
             ast::Value::Number(..) => Given::Number,
+            ast::Value::Boolean(_) => Given::Boolean,
             ast::Value::Null | ast::Value::Placeholder(_) => Given::Open,
             _ => Given::Other,
         },

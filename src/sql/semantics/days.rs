@@ -8,8 +8,8 @@ use arrow::array::types::{Date32Type, Int64Type};
 use arrow::array::{ArrayRef, AsArray, Date32Array};
 use arrow::compute::cast as arrow_cast;
 use arrow::datatypes::{DataType, Field, TimeUnit};
-use datafusion::common::DFSchema;
-use datafusion::logical_expr::{ColumnarValue, Expr, ExprSchemable, cast};
+use datafusion::common::{Column, DFSchema, Result as DfResult};
+use datafusion::logical_expr::{ColumnarValue, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast};
 use std::sync::Arc;
 
 /// Days since 1970 of the first and the last day that there is here (4714 BC, as in PostgreSQL, and the year 262142).
@@ -33,6 +33,25 @@ pub fn as_moments<const N: usize>(all: [Expr; N], schema: &DFSchema) -> [Expr; N
         Some(DataType::Timestamp(TimeUnit::Nanosecond, zone)) => cast(expr, moment(zone.is_some())),
         _ => expr,
     })
+}
+
+/// What is looked for among the rows of a query, and these rows, dates among moments as moments.
+pub fn among(expr: Expr, rows: &Arc<LogicalPlan>, schema: &DFSchema) -> DfResult<(Expr, Arc<LogicalPlan>)> {
+    let Some((qualifier, field)) = rows.schema().iter().next() else { return Ok((expr, rows.clone())) };
+    match (expr.get_type(schema).ok(), field.data_type()) {
+        (Some(DataType::Date32), DataType::Timestamp(_, zone)) => {
+            let moment = if zone.is_some() { SqlType::Timestamptz } else { SqlType::Timestamp };
+            Ok((cast(expr, moment.arrow()), rows.clone()))
+        }
+        (Some(DataType::Timestamp(_, zone)), DataType::Date32) => {
+            let moment = if zone.is_some() { SqlType::Timestamptz } else { SqlType::Timestamp };
+            let column = Expr::Column(Column::from((qualifier, field)));
+            let column = cast(column, moment.arrow()).alias_qualified(qualifier.cloned(), field.name());
+            let brought = LogicalPlanBuilder::from(rows.as_ref().clone()).project([column])?.build()?;
+            Ok((expr, Arc::new(brought)))
+        }
+        _ => Ok((expr, rows.clone())),
+    }
 }
 
 /// A date so many days later, or earlier.

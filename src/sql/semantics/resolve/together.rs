@@ -4,7 +4,7 @@ use super::super::super::missing;
 use super::super::super::parameters;
 use super::super::super::planner::CAST;
 use super::super::candidates::name_of;
-use super::super::{common, floats, keyed};
+use super::super::{common, days, floats, keyed};
 use super::{Expressions, differ, is_unknown, lend, lend_as, marked, named, no_operator};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
@@ -71,6 +71,8 @@ impl Expressions<'_> {
         }
         let rows = membership.subquery.subquery.clone();
         *membership.expr = self.beside_rows(*membership.expr, &rows, "=")?;
+        let (expr, rows) = days::among(*membership.expr, &rows, self.schema)?;
+        (*membership.expr, membership.subquery.subquery) = (expr, rows.clone());
         if let Some(key) = keyed::key(&membership.expr, self.schema)
             && let Some(keys) = keyed::subquery(&rows, keyed::key)?
         {
