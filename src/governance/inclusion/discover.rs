@@ -307,14 +307,14 @@ pub fn chosen(assets: &[LinkAsset], mut found: Vec<Inclusion>) -> Vec<Inclusion>
         let to = column(assets, one.to);
         let declared = to.is_some_and(|to| to.is_key);
         let near = assets.get(one.from.0).map(|a| &a.schema) == assets.get(one.to.0).map(|a| &a.schema);
-        // Likely, declared, near at hand; the larger key, which is the one that the others are taken from; the earlier column.
+        // Likely, declared, near at hand; the larger key, which is the one that the others are taken from; the first of copies, and its
+        // first column.
         (
             (one.likelihood * 50.0).round() as i64,
             declared,
             near,
             to.map_or(0, |to| to.distincts),
-            std::cmp::Reverse(one.to.1),
-            std::cmp::Reverse(one.to.0),
+            std::cmp::Reverse(one.to),
         )
     };
     found.retain(|one| holds(one.share) && one.likelihood >= LIKELIHOOD_MIN);

@@ -11,7 +11,7 @@ use super::super::inventory::{FirstRows, Listings, Looked, Running, looked, rela
 use super::super::parser::{AssetTarget, Inventory, Relation};
 use super::super::quality::as_owner;
 use super::super::{run, tables};
-use crate::catalog::{Catalog, Class, Finding, Object, ObjectId, SqlType, Table, TagUse, is_temporary};
+use crate::catalog::{Class, Finding, Object, ObjectId, SqlType, Table, TagUse, is_temporary};
 use crate::config::{QUALITY_TRAIN_ROWS, REMOTE_SAMPLE_ROWS};
 use crate::error::{Error, Kind, Result};
 use crate::governance::quality::{AgeFact, CellErrorFact, KeyFact, key_candidates};
