@@ -41,6 +41,8 @@ mod asset;
 mod charset;
 mod columns;
 mod csv_file;
+#[cfg(test)]
+mod damaged;
 mod declared;
 mod dialect;
 mod discover;

@@ -122,14 +122,22 @@ fn packed(root: &Path, path: &Path, options: &FileOptions) -> (Form, String) {
             // Where nothing came out of it the name says what is meant, and a scan tells the damage.
             let meant = match extension.as_str() {
                 _ if damaged.is_ok() => Form::Unknown,
-                "csv" | "tsv" | "tab" | "psv" => Form::Csv,
+                // What is called so is read as a table where it is one; so it goes by the same name.
+                "csv" | "tsv" | "tab" | "psv" | "txt" | "dat" => Form::Csv,
                 "json" | "geojson" => Form::Json,
                 "jsonl" | "ndjson" | "jsonlines" => Form::JsonLines,
                 "xml" | "rss" | "atom" => Form::Xml,
                 "sql" => Form::Sql,
+                "html" | "htm" | "xhtml" => Form::Html,
+                _ if TEXTS.contains(&extension.as_str()) => Form::Text,
                 _ => Form::Unknown,
             };
-            (meant, if meant == Form::Unknown { "gzip" } else { meant.as_str() }.to_owned())
+            let format = match meant {
+                Form::Unknown if damaged.is_err() => "gzip, damaged",
+                Form::Unknown => "gzip",
+                meant => meant.as_str(),
+            };
+            (meant, format.to_owned())
         }
         told => told,
     }
