@@ -380,7 +380,7 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
         Own::CreateModel { name, or_replace, if_not_exists, mut options, query } => {
             if statements::is_later(&mut options)? {
                 let how = (or_replace, if_not_exists);
-                return Box::pin(jobs::create_model_later(session, &name, how, options, *query)).await;
+                return Box::pin(jobs::create_model_later(session, &name, how, options, query)).await;
             }
             let make = async |ddl: &mut Ddl<'_>| {
                 statements::create_model(ddl, &name, or_replace, if_not_exists, options, query.map(|query| *query))

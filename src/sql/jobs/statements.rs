@@ -48,7 +48,7 @@ pub async fn create_model_later(
     name: &str,
     (or_replace, if_not_exists): (bool, bool),
     options: BTreeMap<String, String>,
-    query: ast::Query,
+    query: Option<Box<ast::Query>>,
 ) -> Result<Outcome> {
     if !session.database.jobs.are_scheduled() {
         return Err(Error::new(Kind::NotReady, "nobody runs jobs here, so that nothing can be trained later")
@@ -63,9 +63,9 @@ pub async fn create_model_later(
     let given = options.iter().map(|(name, value)| format!("{} = {}", quoted(name), literal(value)));
     let given = given.collect::<Vec<_>>().join(", ");
     let replace = if or_replace { "OR REPLACE " } else { "" };
-    let query = readable(&query.to_string());
+    let query = query.map_or(String::new(), |query| format!(" AS {}", readable(&query.to_string())));
     let unless = if if_not_exists { "IF NOT EXISTS " } else { "" };
-    let statement = format!("CREATE {replace}MODEL {unless}{} OPTIONS ({given}) AS {query}", quoted(name));
+    let statement = format!("CREATE {replace}MODEL {unless}{} OPTIONS ({given}){query}", quoted(name));
     let make = async |ddl: &mut Ddl<'_>| {
         ddl.txn.must_write("CREATE MODEL")?;
         check_name(name)?;
