@@ -90,6 +90,7 @@ impl Accumulator {
     }
 
     fn update_whole(&mut self, array: &ArrayRef, sums: &mut [u64]) -> Result<()> {
+        let steps = steps(&self.data_type);
         let array = array.as_primitive::<Int64Type>();
         self.nulls += array.null_count() as u64;
         let Lane::Whole { numeric, extremes, distincts } = &mut self.lane else { return Ok(()) };
@@ -97,8 +98,8 @@ impl Accumulator {
             let Some(value) = value else { continue };
             let (least, greatest) = extremes.unwrap_or((value, value));
             *extremes = Some((least.min(value), greatest.max(value)));
-            let hash = hash_whole(value);
-            if distincts.add(hash, || value) {
+            let hash = hash_whole(value.wrapping_mul(steps));
+            if distincts.add(mix(value as u64), || value) {
                 self.values.add(hash);
             }
             add_to(sums, row, hash);
@@ -267,7 +268,9 @@ fn add_to(sums: &mut [u64], row: usize, hash: u64) {
 pub fn each_hash(array: &ArrayRef, mut each: impl FnMut(u64)) -> Result<()> {
     if is_whole(array.data_type()) {
         let whole = converted(array, &DataType::Int64)?;
-        whole.as_primitive::<Int64Type>().iter().flatten().for_each(|value| each(hash_whole(value)));
+        let steps = steps(array.data_type());
+        let values = whole.as_primitive::<Int64Type>().iter().flatten();
+        values.for_each(|value| each(hash_whole(value.wrapping_mul(steps))));
         return Ok(());
     }
     if array.data_type().is_floating() {
@@ -310,6 +313,11 @@ impl Moments {
     fn stddev(&self) -> Option<f64> {
         (self.n > 1.0).then(|| (self.squares / (self.n - 1.0)).sqrt())
     }
+}
+
+/// What a whole number counts, in units of what it is hashed as: a date is the moment at which it begins, in microseconds.
+fn steps(data_type: &DataType) -> i64 {
+    if matches!(data_type, DataType::Date32) { 86_400_000_000 } else { 1 }
 }
 
 /// Types that fit an `i64` without loss and come back from it by a cast.

@@ -72,7 +72,7 @@ pub async fn inventory(ddl: &mut Ddl<'_>, inventory: Inventory) -> Result<usize>
     let mut listings = Listings::default();
     let assets = assets(ddl, &inventory.target, &mut listings)?;
     let total = assets.len();
-    let mut fresh = BTreeSet::new();
+    let (mut fresh, mut count) = (BTreeSet::new(), 0);
     for (n, asset) in assets.into_iter().enumerate() {
         ddl.context.cancel.check()?;
         let name = format!("{}.{}", asset.schema, asset.name);
@@ -92,10 +92,11 @@ pub async fn inventory(ddl: &mut Ddl<'_>, inventory: Inventory) -> Result<usize>
             ddl.context.notice(format!("inventory {} of {total}: {name} is unchanged", n + 1));
             continue;
         }
-        fresh.insert(name.clone());
+        count += 1;
         let finding = match look(ddl, &asset, &options).await {
             Ok((finding, looked, rows_read)) => {
                 running.looked(ddl, looked, rows_read)?;
+                fresh.insert(name.clone());
                 let rows = finding.facts["row_count"].as_i64().unwrap_or(0);
                 let domain = finding.facts["domain"].as_str().unwrap_or("other").to_owned();
                 ddl.context.notice(format!("inventory {} of {total}: {name}: {rows} rows, {domain}", n + 1));
@@ -132,7 +133,7 @@ pub async fn inventory(ddl: &mut Ddl<'_>, inventory: Inventory) -> Result<usize>
         relate(ddl, &fresh).await?;
     }
     running.end(ddl)?;
-    Ok(fresh.len())
+    Ok(count)
 }
 
 /// What was asked for, in words of SQL.
