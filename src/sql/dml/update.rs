@@ -45,11 +45,13 @@ pub fn update<'a>(work: &'a Work<'_>, txn: &'a mut Transaction, update: ast::Upd
         let alone = from.len() == 1 && update.returning.is_none() && target.through.is_none() && !target.is_policed();
         let plan = plan(work, &target, meeting(Command::Update, reads), from, update.selection, values)?;
         must_fit(&target, &plan, 1, &columns)?;
+        // Before the values are those of the row's id.
+        let from = derived(&plan);
+        // Where values go from column to column each run is told to lineage, and takes tags along: no plan of before does that.
+        let alone = alone && from.is_of_itself(target.id, std::iter::once(None).chain(target.names_of(&columns)));
         if let Some(kept) = work.kept.as_ref().filter(|_| alone) {
             kept.keep_found(work, &target, Some(&columns), &plan);
         }
-        // Before the values are those of the row's id.
-        let from = derived(&plan);
         let mut returned = Returned::new(work, &target, beside, update.returning)?;
         let (mut finding, mut met) = (Finding::of(work, plan).await?, Met::default());
         let (mut replacing, mut rows) = (Replacing::new(work, txn, &target, &columns)?, 0);

@@ -95,6 +95,20 @@ pub struct Derived {
     pub(super) order: Sources,
 }
 
+impl Derived {
+    /// Whether its columns, written into these of a table in their order, hand on no values but each its own.
+    pub fn is_of_itself<'a>(&self, table: ObjectId, columns: impl IntoIterator<Item = Option<&'a str>>) -> bool {
+        self.columns.iter().zip(columns).all(|(sources, column)| {
+            let is_own = |source: &Source| match source {
+                Source::Column(place, name) => *place == Place::Object(table) && Some(name.as_str()) == column,
+                _ => false,
+            };
+            let goes = |part: &Part| matches!(part, Part::Value(influence) if influence.is_direct());
+            sources.iter().all(|(source, part)| !goes(part) || is_own(source))
+        })
+    }
+}
+
 /// Where the rows of a plan come from.
 pub fn derived(plan: &LogicalPlan) -> Derived {
     let mut walk = Walk::default();
