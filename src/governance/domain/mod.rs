@@ -179,19 +179,35 @@ pub fn domain_of(asset: &str, form: &str, columns: &[&str], verdicts: &[ColumnVe
     if form == "image" {
         // A shop's pictures are of its goods unless the name says otherwise.
         named.insert(Domain::Product);
-        if !votes.iter().any(|vote| vote.domain == Domain::Product) {
-            votes.push(DomainVote {
-                domain: Domain::Product,
-                voter: "asset".into(),
-                because: "pictures".into(),
-                weight: 1.0,
-            });
-        }
+        votes.push(DomainVote {
+            domain: Domain::Product,
+            voter: "asset".into(),
+            because: "pictures".into(),
+            weight: 1.0,
+        });
     }
     places(asset, verdicts, &mut votes);
     documents(&mut votes);
     combine(&mut votes, verdicts);
+    nameless(columns, verdicts, &mut votes);
     conclude(votes, &named, columns.len())
+}
+
+/// Where a file names no column its values must tell: two titles of goods, or one beside the path of its category, are of goods.
+fn nameless(columns: &[&str], verdicts: &[ColumnVerdict], votes: &mut Vec<DomainVote>) {
+    let is_number = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+    let is_made = |name: &&str| name.strip_prefix("column").is_some_and(is_number);
+    if columns.is_empty() || !columns.iter().all(is_made) {
+        return;
+    }
+    let count = |semantic_type: T| {
+        verdicts.iter().filter(|v| v.confidence >= 0.5 && v.semantic_type == Some(semantic_type)).count()
+    };
+    let titles = count(T::ProductTitle);
+    if titles >= 2 || (titles == 1 && count(T::CategoryPath) > 0) {
+        let because = "titles of goods in columns without names".into();
+        votes.push(DomainVote { domain: Domain::Product, voter: "columns".into(), because, weight: 1.0 });
+    }
 }
 
 /// A list of the places where goods are held or handed over, called so and with addresses, is of the chain that brings them
@@ -357,6 +373,8 @@ mod tests {
     fn pictures_writings_and_audiences() {
         assert_eq!(domain_of("pictures", "image", &["path", "format", "width", "height"], &[]).domain, Domain::Product);
         assert_eq!(domain_of("p", "image", &["path", "bytes"], &[]).domain, Domain::Product);
+        // What writings have as well, being called after what they are, says nothing against it.
+        assert_eq!(domain_of("images", "image", &["path", "format"], &[]).domain, Domain::Product);
         let types = [(T::Identifier, 0.6), (T::Language, 0.9), (T::ProductTitle, 0.9), (T::ProductDescription, 0.9)];
         let verdicts = types.map(|(semantic_type, confidence)| ColumnVerdict {
             name: String::new(),
@@ -391,6 +409,12 @@ mod tests {
             custom: None,
         };
         let blank = ColumnVerdict { semantic_type: None, confidence: 0.0, ..address.clone() };
+        let title = ColumnVerdict { semantic_type: Some(T::ProductTitle), confidence: 0.5, ..address.clone() };
+        let pairs = [title.clone(), title.clone(), blank.clone()];
+        let nameless = |columns: &[&str]| domain_of("train", "csv", columns, &pairs).domain;
+        assert_eq!(nameless(&["column0", "column1", "column2"]), Domain::Product);
+        assert_eq!(nameless(&["heading", "caption", "column2"]), Domain::Other, "names that say nothing of goods");
+        assert_eq!(domain_of("train", "csv", &["column0"], &[title]).domain, Domain::Other);
         let verdicts = [blank, address];
         for asset in ["stores", "our_branches", "门店"] {
             assert_eq!(domain_of(asset, "json", &["id", "address"], &verdicts).domain, Domain::SupplyChain, "{asset}");
