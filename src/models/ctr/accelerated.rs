@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use super::network::Network;
-use super::plan::{CROSS_LAYERS, HIDDEN};
+use super::plan::CROSS_LAYERS;
 use super::training::Rows;
 use crate::config;
 use crate::error::Result;
@@ -125,7 +125,7 @@ fn put_rows(device: &Arc<Device>, encoded: &Encoded, labels: Option<&[bool]>) ->
 
 fn put_network(device: &Arc<Device>, network: &Network, bags: usize) -> Result<ClickNetwork> {
     let plan = &network.plan;
-    let tower = [HIDDEN[0], HIDDEN[1], 1];
+    let tower = plan.tower();
     let shape = ClickPlan {
         table_rows: plan.table_rows,
         plain: plan.slots - bags,
@@ -163,7 +163,16 @@ mod tests {
     fn blocks_go_in_the_order_in_which_they_come_back() {
         for (name, architecture) in Architecture::ALL {
             let dim = if architecture == Architecture::Lr { 0 } else { 3 };
-            let plan = Plan { architecture, table_rows: 16, slots: 4, dense: 2, dim, user: vec![0, 1], item: vec![2] };
+            let plan = Plan {
+                architecture,
+                table_rows: 16,
+                slots: 4,
+                dense: 2,
+                dim,
+                user: vec![0, 1],
+                item: vec![2],
+                hidden: None,
+            };
             let mut network = Network::new(plan, 5);
             let mut random = Random::new(3);
             for (_, values) in network.blocks() {
@@ -204,7 +213,7 @@ mod tests {
             }
             let dim = if architecture == Architecture::Lr { 0 } else { 3 };
             let (user, item) = ((0..6).chain([12]).collect(), (6..12).chain([13]).collect());
-            let plan = Plan { architecture, table_rows: 160, slots: 4, dense: 2, dim, user, item };
+            let plan = Plan { architecture, table_rows: 160, slots: 4, dense: 2, dim, user, item, hidden: None };
             let mut ours = Network::new(plan, 5);
             let begin = || Accelerated::put(&device, &ours, (&rows, Some(&held)), l2, &counts).unwrap();
             let (mut on_device, mut again) = (begin(), begin());

@@ -87,6 +87,7 @@ impl CtrModel {
         }
         let is_newer = self.conversion.is_some()
             || self.spec.is_of_newer_form()
+            || self.options.hidden_units.is_some()
             || self.options.architecture == Architecture::DcnV2;
         let version = if is_newer { VERSION } else { VERSION_FIRST };
         pack_blocks(MAGIC, version, &header, &blocks, &self.spec.vocabularies())
@@ -103,7 +104,7 @@ impl CtrModel {
         spec.restore(|name| unpacked.longs(name))?;
         // The number of weights follows from the plan; what the file holds is checked against it before it is believed.
         let sound = header.plan.architecture == header.options.architecture
-            && header.plan.fits(&spec, header.options.embedding_dim)
+            && header.plan.fits(&spec, &header.options)
             && header.plan.table_rows.saturating_mul(header.plan.dim.max(1)) <= bytes.len()
             && header.calibration.is_sound()
             && header.conversion.is_some() == header.options.conversion_col.is_some()

@@ -162,7 +162,7 @@ impl CtrModel {
             Ok(Rows { encoded: encode_all(&spec, &part.batches)?, labels, conversions })
         };
         let (mut train, validation, test) = (encode(&parts.train)?, encode(&parts.validation)?, encode(&parts.test)?);
-        let plan = Plan::new(options.architecture, &spec, options.embedding_dim);
+        let plan = Plan::new(options, &spec);
         let rates = train.rates();
         let mut trained_rows = rates.rows;
         let counts = spec.counts();

@@ -5,7 +5,7 @@
 //! are written out by hand and checked against differences in the tests.
 
 use super::accelerated::Resident;
-use super::plan::{CROSS_LAYERS, HIDDEN, Plan};
+use super::plan::{CROSS_LAYERS, Plan};
 use crate::models::features::Encoded;
 use crate::models::layers::Layer;
 use crate::models::layers::{Block, Step, Table};
@@ -67,11 +67,14 @@ impl Network {
             bilinear = Vec::new();
         }
         if plan.has_tower() {
-            tower = vec![
-                Layer::new(width, HIDDEN[0], true, &mut random),
-                Layer::new(HIDDEN[0], HIDDEN[1], true, &mut random),
-                Layer::new(HIDDEN[1], 1, false, &mut random),
-            ];
+            let outputs = plan.tower();
+            let inputs = [width].into_iter().chain(outputs.iter().copied());
+            let last = outputs.len() - 1;
+            tower = inputs
+                .zip(&outputs)
+                .enumerate()
+                .map(|(place, (inputs, outputs))| Layer::new(inputs, *outputs, place < last, &mut random))
+                .collect();
         } else {
             tower = Vec::new();
         }
@@ -370,7 +373,7 @@ mod tests {
     fn plan(architecture: Architecture) -> Plan {
         let dim = if architecture == Architecture::Lr { 0 } else { 3 };
         let (user, item) = ((0..6).chain([12]).collect(), (6..12).chain([13]).collect());
-        Plan { architecture, table_rows: 16, slots: 4, dense: 2, dim, user, item }
+        Plan { architecture, table_rows: 16, slots: 4, dense: 2, dim, user, item, hidden: None }
     }
 
     fn loss(network: &Network, encoded: &Encoded, labels: &[bool]) -> f64 {

@@ -48,6 +48,11 @@ impl Architecture {
         })
     }
 
+    /// Whether there are hidden layers.
+    pub(super) fn has_tower(self) -> bool {
+        matches!(self, Self::Mlp | Self::DeepFm | Self::Dcn | Self::DcnV2)
+    }
+
     /// The name in SQL.
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, architecture)| *architecture == self).map_or("", |(name, _)| name)
@@ -100,6 +105,9 @@ pub struct CtrOptions {
     pub batch_size: Option<usize>,
     /// Numbers in the vector of each slot entry.
     pub embedding_dim: usize,
+    /// Units of each hidden layer; `None`: 32 and 64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden_units: Option<Vec<usize>>,
     /// Same seed, same rows, same model.
     pub seed: u64,
     /// How raw probabilities are calibrated.
@@ -124,6 +132,7 @@ impl Default for CtrOptions {
             l2_reg: None,
             batch_size: None,
             embedding_dim: 8,
+            hidden_units: None,
             seed: 7,
             calibration: CalibrationMethod::Platt,
         }
@@ -156,6 +165,15 @@ impl CtrOptions {
         }
         if !(1..=128).contains(&self.embedding_dim) {
             fail!(InvalidParameter, "option embedding_dim must lie between 1 and 128");
+        }
+        if let Some(units) = &self.hidden_units {
+            if !(1..=8).contains(&units.len()) || !units.iter().all(|units| (1..=1024).contains(units)) {
+                fail!(InvalidParameter, "option hidden_units must name one to eight layers of 1 to 1024 units");
+            }
+            if !self.architecture.has_tower() {
+                let name = self.architecture.name();
+                fail!(InvalidParameter, "option hidden_units is for mlp, deepfm, dcn and dcnv2: {name} has no layers");
+            }
         }
         if self.split == Some(Split::Time) && self.time_col.is_none() {
             fail!(InvalidParameter, "split = 'time' needs the option time_col");
@@ -212,6 +230,11 @@ mod tests {
             (CtrOptions { learn_rate: Some(f64::NAN), ..good.clone() }, "learn_rate"),
             (CtrOptions { l2_reg: Some(-1.0), ..good.clone() }, "l2_reg"),
             (CtrOptions { embedding_dim: 0, ..good.clone() }, "embedding_dim"),
+            (CtrOptions { hidden_units: Some(vec![8, 0]), ..good.clone() }, "hidden_units"),
+            (
+                CtrOptions { hidden_units: Some(vec![8]), architecture: Architecture::Fm, ..good.clone() },
+                "hidden_units",
+            ),
             (CtrOptions { split: Some(Split::Time), ..good }, "time_col"),
         ];
         for (options, name) in bad {

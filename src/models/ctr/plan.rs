@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::options::Architecture;
+use super::options::{Architecture, CtrOptions};
 use crate::models::features::{FeatureSpec, Side};
 
-/// Units of the tower's two hidden layers, the founding document's 32-64-1.
-pub(super) const HIDDEN: [usize; 2] = [32, 64];
+/// Units of the tower's hidden layers unless the options say otherwise, the founding document's 32-64-1.
+const HIDDEN: [usize; 2] = [32, 64];
 /// Cross layers of `dcn`.
 pub(super) const CROSS_LAYERS: usize = 2;
 /// Rank of the matrices of `dcnv2`: a quarter of the row's numbers, within these bounds.
@@ -27,11 +27,15 @@ pub(super) struct Plan {
     /// Columns of the gathered row that belong to the user, and to the item.
     pub user: Vec<usize>,
     pub item: Vec<usize>,
+    /// Units of the tower's hidden layers, where they are others than the usual ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<Vec<usize>>,
 }
 
 impl Plan {
-    pub fn new(architecture: Architecture, spec: &FeatureSpec, embedding_dim: usize) -> Self {
-        let dim = if architecture == Architecture::Lr { 0 } else { embedding_dim };
+    pub fn new(options: &CtrOptions, spec: &FeatureSpec) -> Self {
+        let architecture = options.architecture;
+        let dim = if architecture == Architecture::Lr { 0 } else { options.embedding_dim };
         let (slot_sides, dense_sides) = spec.sides();
         let columns = |side: Side| {
             let slots = slot_sides.iter().enumerate().filter(move |(_, s)| **s == side);
@@ -49,12 +53,18 @@ impl Plan {
             dim,
             user: if sided { columns(Side::User) } else { Vec::new() },
             item: if sided { columns(Side::Item) } else { Vec::new() },
+            hidden: options.hidden_units.clone(),
         }
     }
 
+    /// Outputs of each layer of the tower: its hidden ones, then one.
+    pub fn tower(&self) -> Vec<usize> {
+        self.hidden.as_deref().unwrap_or(&HIDDEN).iter().copied().chain([1]).collect()
+    }
+
     /// Whether the sizes agree with the features', so that a loaded network cannot reach outside its tables.
-    pub fn fits(&self, spec: &FeatureSpec, embedding_dim: usize) -> bool {
-        *self == Self::new(self.architecture, spec, embedding_dim)
+    pub fn fits(&self, spec: &FeatureSpec, options: &CtrOptions) -> bool {
+        *self == Self::new(options, spec)
     }
 
     /// Numbers of a gathered row: the vectors of all slots, then the dense numbers.
@@ -76,7 +86,7 @@ impl Plan {
     }
 
     pub fn has_tower(&self) -> bool {
-        matches!(self.architecture, Architecture::Mlp | Architecture::DeepFm | Architecture::Dcn | Architecture::DcnV2)
+        self.architecture.has_tower()
     }
 
     pub fn has_cross(&self) -> bool {

@@ -251,7 +251,7 @@ pub(super) fn train(
         Ok(())
     })?;
     spec.counted(counts);
-    let plan = Plan::new(options.architecture, &spec, options.embedding_dim);
+    let plan = Plan::new(options, &spec);
     let held = (!validation.labels.is_empty()).then_some(&validation);
     let streamed =
         Streamed { source, options, spec: &spec, sift: &sift, cancel: watch.cancel, rows: survey.rows, rates };

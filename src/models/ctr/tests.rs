@@ -431,3 +431,17 @@ fn arrays_objects_and_vectors_are_features() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn layers_are_as_many_and_as_wide_as_asked() -> Result<()> {
+    let wide = CtrOptions { hidden_units: Some(vec![16, 8, 8]), ..options(Architecture::DeepFm) };
+    let model = learn(&[clicks(4000, 1)], &wide)?;
+    let shapes: Vec<(usize, usize)> =
+        model.tasks.click.tower.iter().map(|layer| (layer.inputs, layer.outputs)).collect();
+    assert!(shapes.len() == 4 && shapes[1..] == [(16, 8), (8, 8), (8, 1)], "{shapes:?}");
+    let loaded = CtrModel::from_bytes(&model.to_bytes()?)?;
+    let batch = clicks(500, 4);
+    assert_eq!(loaded.predict(&batch)?, model.predict(&batch)?);
+    assert!(value(&loaded.evaluate(&mut std::slice::from_ref(&batch))?, "auc") > 0.7);
+    Ok(())
+}

@@ -55,7 +55,7 @@ impl CtrModel {
                 format!("no row has a label in column \"{}\": there is nothing to learn", self.options.label_col);
             return Err(Error::new(Kind::InvalidParameter, message));
         }
-        let plan = Plan::new(self.options.architecture, &grown.spec, self.options.embedding_dim);
+        let plan = Plan::new(&self.options, &grown.spec);
         let mut tasks = self.tasks.grown(&plan, &grown.from);
         let l2 = self.options.l2();
         tasks.prepare(l2, grown.spec.counts());

@@ -197,6 +197,8 @@ pub enum Asks {
     Named,
     /// In its fourth argument, or in its second after a row; else it is this one.
     Click(&'static str),
+    /// In the argument of this place, from 0, if it is there.
+    At(usize),
     /// In an option of JSON, if it asks one at all.
     Option,
 }
@@ -212,6 +214,8 @@ pub fn asks_model(name: &str) -> Option<Asks> {
         | "predict_ctcvr"
         | "predict_ctcvr_detail" => Some(Asks::Click(predict_ctr::DEFAULT_MODEL)),
         "classify" | "classify_detail" => Some(Asks::Option),
+        "embed" => Some(Asks::At(1)),
+        "similarity" => Some(Asks::At(2)),
         _ => None,
     }
 }

@@ -13,6 +13,7 @@ pub(super) fn asked(function: &str, args: &[Expr]) -> Vec<Option<String>> {
     match functions::asks_model(function) {
         None => Vec::new(),
         Some(functions::Asks::Named) => args.first().map(text).into_iter().collect(),
+        Some(functions::Asks::At(place)) => args.get(place).map(text).into_iter().collect(),
         // Of a row or of a user and an item: in two arguments the second may be either the model or the item.
         Some(functions::Asks::Click(default)) => {
             let default = (args.len() < 4).then(|| Some(default.to_owned()));

@@ -70,6 +70,11 @@ impl Noting {
         self.put((place.clone(), Some(from.to_owned()), Some(to.to_owned())), influence);
     }
 
+    /// A model is made over another one, which says what its numbers mean.
+    pub fn over(&mut self, model: ObjectId) {
+        self.put((Place::Object(model), None, None), Influence::Transformation);
+    }
+
     fn put(&mut self, way: Way, influence: Influence) {
         let slot = self.edges.entry(way).or_insert(influence);
         *slot = influence.min(*slot);

@@ -73,7 +73,7 @@ pub async fn create_model(
             "Leave out AS and the query; a text_classifier or embedding model with base = its name learns from rows.",
         ));
     }
-    model_import::with_base(ddl.context, &mut recipe)?;
+    let base = model_import::with_base(ddl.context, &mut recipe)?;
     // As of a view: what it learnt from, whatever the search path of who asks.
     qualify(&mut query, ddl.context);
     let text = query.to_string();
@@ -121,6 +121,9 @@ pub async fn create_model(
     let id = there.as_ref().map_or_else(|| ddl.new_id(), |(id, _)| *id);
     let mut noting = Noting::new(FlowKind::Train, id);
     noting.add(&from, columns.fields().iter().map(|field| Some(field.name().as_str())));
+    if let Some(base) = base {
+        noting.over(base);
+    }
     let made = Made { trained: &trained, query: text, options, started, trained_on: noting.objects(), online };
     put_version(ddl, name, (id, there.map(|(_, model)| model)), made)?;
     noting.note(ddl.context, ddl.txn);

@@ -2,6 +2,7 @@
 
 use super::super::context::Context;
 use super::super::models;
+use crate::catalog::ObjectId;
 use crate::config::MODEL_FILE_BYTES_MAX;
 use crate::error::{Error, Kind, Result};
 use crate::models::{Imported, Recipe, Trained};
@@ -28,14 +29,15 @@ pub(super) async fn read(context: &Arc<Context>, recipe: &Recipe) -> Result<Trai
     Ok(Trained::Imported(Arc::new(imported)))
 }
 
-/// Gives a recipe the imported encoder that it names, which the role must be allowed to use.
-pub(super) fn with_base(context: &Context, recipe: &mut Recipe) -> Result<()> {
-    let Some((reference, place)) = recipe.base() else { return Ok(()) };
+/// Gives a recipe the imported encoder that it names, which the role must be allowed to use; gives which model that is.
+pub(super) fn with_base(context: &Context, recipe: &mut Recipe) -> Result<Option<ObjectId>> {
+    let Some((reference, place)) = recipe.base() else { return Ok(None) };
+    let (id, ..) = models::resolve(context, reference)?;
     let trained = models::trained(context, reference)?;
     match trained.as_ref() {
         Trained::Imported(imported) => {
             *place = Some(imported.clone());
-            Ok(())
+            Ok(Some(id))
         }
         other => Err(models::wrong_type(reference, other, "imported")
             .with_hint("Option base names an imported encoder; without it the built-in one is taken.")),

@@ -27,6 +27,7 @@ const CTR: &[&str] = &[
     "l2_reg",
     "batch_size",
     "embedding_dim",
+    "hidden_units",
     "seed",
     "calibration",
 ];
@@ -96,6 +97,10 @@ fn set_ctr(ctr: &mut CtrOptions, name: &str, value: &str) -> Result<()> {
         "l2_reg" => ctr.l2_reg = Some(number(name, value)?),
         "batch_size" => ctr.batch_size = Some(number(name, value)?),
         "embedding_dim" => ctr.embedding_dim = number(name, value)?,
+        "hidden_units" => {
+            let units = columns(value);
+            ctr.hidden_units = Some(units.iter().map(|units| number(name, units)).collect::<Result<_>>()?);
+        }
         "seed" => ctr.seed = number(name, value)?,
         _ => return Err(Error::internal(format!("option {name} is known and not read"))),
     }
@@ -256,7 +261,7 @@ mod tests {
     fn every_option_that_a_type_names_is_read() -> Result<()> {
         let value = |name: &str| match name {
             "split" => "random",
-            "architecture" => "fm",
+            "architecture" => "deepfm",
             "calibration" => "platt",
             "task" => "regression",
             "hidden_units" => "16, 8",
