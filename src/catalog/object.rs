@@ -652,20 +652,6 @@ impl Object {
         }
     }
 
-    /// Whether a program must know of row policies for writing, of rights that may be given on and of the later kinds of rights to read
-    /// it rightly.
-    pub fn is_of_rights(&self) -> bool {
-        let later = |grants: &[Grant]| grants.iter().any(Grant::is_of_rights);
-        match self {
-            Self::RowPolicy(policy) => policy.is_of_writing(),
-            Self::Table(table) => later(&table.grants),
-            Self::View(view) => later(&view.grants),
-            Self::Sequence(sequence) => later(&sequence.grants),
-            Self::Role(role) => !role.defaults.is_empty(),
-            _ => false,
-        }
-    }
-
     /// What the object is called in messages.
     pub fn kind_name(&self) -> &'static str {
         match self {

@@ -1,5 +1,6 @@
 //! Which programs may read an object's facts.
 
+use super::grant::Grant;
 use super::object::Object;
 use crate::config::{
     FORMAT_VERSION, FORMAT_VERSION_CLASSES, FORMAT_VERSION_CLASSIFIERS, FORMAT_VERSION_ENCODERS,
@@ -41,6 +42,20 @@ impl Object {
             Self::Table(table) if table.columns.iter().any(|column| column.class.is_some()) => FORMAT_VERSION_CLASSES,
             Self::ColumnClass(_) => FORMAT_VERSION_CLASSES,
             _ => FORMAT_VERSION,
+        }
+    }
+
+    /// Whether a program must know of row policies for writing, of rights that may be given on and of the later kinds of rights to read
+    /// it rightly.
+    pub fn is_of_rights(&self) -> bool {
+        let later = |grants: &[Grant]| grants.iter().any(Grant::is_of_rights);
+        match self {
+            Self::RowPolicy(policy) => policy.is_of_writing(),
+            Self::Table(table) => later(&table.grants),
+            Self::View(view) => later(&view.grants),
+            Self::Sequence(sequence) => later(&sequence.grants),
+            Self::Role(role) => !role.defaults.is_empty(),
+            _ => false,
         }
     }
 }
