@@ -44,7 +44,17 @@ pub fn runs_apart(expr: &Expr) -> DfResult<bool> {
 /// Whether a query that looks outside, of LATERAL, may become a join.
 pub fn may_join(plan: &LogicalPlan) -> DfResult<bool> {
     let groups = plan.exists(|node| Ok(matches!(node, LogicalPlan::Aggregate(_))))?;
-    Ok(!(has_twins(plan)? || is_under_outer_join(plan)? || groups && converts(plan)?))
+    Ok(!(has_twins(plan)? || is_under_outer_join(plan)? || looks_over_all(plan)? || groups && converts(plan)?))
+}
+
+/// Whether anything that looks outside is under a window, or under the HAVING of an aggregate of all rows: as a join the window would look
+/// over the rows of all, and the row that HAVING takes away would come back filled with NULL.
+fn looks_over_all(plan: &LogicalPlan) -> DfResult<bool> {
+    plan.exists(|node| match node {
+        LogicalPlan::Window(_) => looks_out(node),
+        LogicalPlan::Filter(filter) => Ok(has_aggregate(&filter.input) && looks_out(node)?),
+        _ => Ok(false),
+    })
 }
 
 /// Whether anything that looks outside is in the condition, or on the side that may be NULL, of an outer join. What else there may be in

@@ -9,6 +9,7 @@ use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 pub fn must_not_be(tokens: &[TokenWithSpan]) -> Result<()> {
     let meant = |token: &&TokenWithSpan| !matches!(token.token, Token::Whitespace(_) | Token::EOF);
     let tokens: Vec<&TokenWithSpan> = tokens.iter().filter(meant).collect();
+    let defines = tokens.first().is_some_and(|first| is(first, Keyword::CREATE) || is(first, Keyword::ALTER));
     for (before, after) in tokens.iter().zip(tokens.iter().skip(1)) {
         match (&before.token, &after.token) {
             (Token::Number(number, _), Token::Word(word)) if before.span.end == after.span.start => {
@@ -17,6 +18,14 @@ pub fn must_not_be(tokens: &[TokenWithSpan]) -> Result<()> {
             }
             // With a new line between they are one.
             (Token::SingleQuotedString(_) | Token::EscapedStringLiteral(_), Token::SingleQuotedString(_)) => {
+                return Err(unexpected(after));
+            }
+            // The word of MySQL and SQLite behind a column's type, which sqlparser passes over.
+            (Token::Word(_) | Token::RParen, Token::Word(word))
+                if defines
+                    && matches!(word.keyword, Keyword::AUTOINCREMENT | Keyword::AUTO_INCREMENT)
+                    && !is(before, Keyword::AS) =>
+            {
                 return Err(unexpected(after));
             }
             // It is an operator that nobody has made.
@@ -93,6 +102,7 @@ mod tests {
             ("INSERT t VALUES (1)", 8),
             ("INSERT INTO t valeus (1)", 15),
             ("INSERT INTO s.t valeus (1)", 17),
+            ("CREATE TABLE t (a int autoincrement)", 23),
         ] {
             let error = parse(sql).unwrap_err();
             assert_eq!((error.kind(), error.position()), (Kind::Syntax, Some(place)), "{sql}: {error}");

@@ -1,7 +1,7 @@
 //! Words of transactions and locks that sqlparser does not read, put into words that it does.
 //!
 //! `FOR NO KEY UPDATE OF a, b` becomes `FOR UPDATE OF "NO KEY".a.b`, with a character before the first name that no
-//! name has ([`strength`] reads it back). `[NOT] DEFERRABLE` among modes of a transaction goes: here every snapshot is one
+//! name has ([`strength`] reads it back). A locking clause before LIMIT, OFFSET or FETCH goes behind them. `[NOT] DEFERRABLE` among modes of a transaction goes: here every snapshot is one
 //! that a deferred transaction would wait for.
 
 use datafusion::sql::sqlparser::ast::{Ident, LockClause, LockType};
@@ -29,8 +29,75 @@ pub fn spell(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let first = [0, 1].map(|n| word(&tokens, n));
     match [first[0].as_deref(), first[1].as_deref()] {
         [Some("BEGIN" | "START"), _] | [Some("SET"), Some("TRANSACTION" | "SESSION")] => without_deferrable(tokens),
-        _ => locking(tokens),
+        _ => locking(behind_limits(tokens)),
     }
+}
+
+/// Locking clauses stand behind LIMIT, OFFSET and FETCH, where they may stand before them too.
+fn behind_limits(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut at = 0;
+    while at < tokens.len() {
+        let end = match lock_ends(&tokens, at) {
+            Some(end) => end,
+            None => {
+                at += 1;
+                continue;
+            }
+        };
+        let is_limit = matches!(word(&tokens, end).as_deref(), Some("LIMIT" | "OFFSET" | "FETCH"));
+        if is_limit {
+            let limits = limits_end(&tokens, end);
+            tokens[at..limits].rotate_left(end - at);
+        }
+        at = end;
+    }
+    tokens
+}
+
+/// Where locking clauses end that begin at a place.
+fn lock_ends(tokens: &[TokenWithSpan], at: usize) -> Option<usize> {
+    let ahead =
+        |at: usize, words: &[&str]| words.iter().enumerate().all(|(n, w)| word(tokens, at + n).as_deref() == Some(*w));
+    let begins: [&[&str]; 4] =
+        [&["FOR", "UPDATE"], &["FOR", "SHARE"], &["FOR", "NO", "KEY", "UPDATE"], &["FOR", "KEY", "SHARE"]];
+    let clause = begins.into_iter().find(|words| ahead(at, words))?;
+    let mut end = at + clause.len();
+    if ahead(end, &["OF"]) {
+        end += 1;
+        let is_name = |at: usize| matches!(tokens.get(at).map(|t| &t.token), Some(Token::Word(_)));
+        while is_name(end) {
+            end += 1;
+            match tokens.get(end).map(|t| &t.token) {
+                Some(Token::Comma | Token::Period) => end += 1,
+                _ => break,
+            }
+        }
+    }
+    for words in [&["NOWAIT"][..], &["SKIP", "LOCKED"]] {
+        if ahead(end, words) {
+            end += words.len();
+        }
+    }
+    // There may be several.
+    Some(lock_ends(tokens, end).unwrap_or(end))
+}
+
+/// Where the query ends whose LIMIT begins at a place.
+fn limits_end(tokens: &[TokenWithSpan], at: usize) -> usize {
+    let mut depth = 0usize;
+    for (place, token) in tokens.iter().enumerate().skip(at) {
+        match token.token {
+            Token::LParen => depth += 1,
+            Token::RParen if depth == 0 => return place,
+            Token::RParen => depth -= 1,
+            Token::EOF | Token::SemiColon => return place,
+            Token::Word(_) if depth == 0 && matches!(word(tokens, place).as_deref(), Some("ON" | "RETURNING")) => {
+                return place;
+            }
+            _ => {}
+        }
+    }
+    tokens.len()
 }
 
 /// The word at a place in upper case, if it is one without quotes.

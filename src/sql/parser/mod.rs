@@ -12,6 +12,7 @@ mod cursor;
 mod define;
 mod domain;
 mod forget;
+mod grammar;
 mod grant;
 mod job;
 mod junk;
@@ -37,6 +38,7 @@ mod trimmed;
 mod type_names;
 mod unions;
 mod upkeep;
+mod upsert;
 mod view;
 mod words;
 
@@ -78,7 +80,7 @@ pub use words::{fold, last, quoted, split};
 /// Parses an expression.
 pub fn expression(text: &str) -> Result<ast::Expr> {
     let mut expression = tokens::parser(text)?.parse_expr().map_err(Error::from)?;
-    read_back(&mut expression)?;
+    as_known(&mut expression)?;
     Ok(expression)
 }
 
@@ -90,12 +92,18 @@ pub fn data_type(text: &str) -> Option<ast::DataType> {
 /// Parses a query.
 pub fn query(text: &str) -> Result<ast::Query> {
     let mut query = *tokens::parser(text)?.parse_query().map_err(Error::from)?;
-    read_back(&mut query)?;
+    as_known(&mut query)?;
     Ok(query)
 }
 
+/// What a client says, in the forms that the rest of the house knows, and no more than PostgreSQL's grammar has.
+fn read_back(node: &mut (impl ast::VisitMut + ast::Visit)) -> Result<()> {
+    grammar::must_be_postgresql(&*node)?;
+    as_known(node)
+}
+
 /// What the grammar has read in the forms that the rest of the house knows.
-fn read_back(node: &mut impl ast::VisitMut) -> Result<()> {
+fn as_known(node: &mut impl ast::VisitMut) -> Result<()> {
     unions::balance(node)?;
     conditions::balance(node);
     tokens::distinct(node);
@@ -153,7 +161,8 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
         let end = byte_of(sql, &starts, last.span.end.line, last.span.end.column);
         let text = sql.get(start..end).unwrap_or(sql).to_owned();
         let offset = sql.get(..start).map_or(0, |before| before.chars().count());
-        let body = one(run.to_vec(), &text).map_err(|e| at_end(locate(e, sql, 0), sql, semicolon))?;
+        let body =
+            one(run.to_vec(), &text).map_err(|e| at_end(locate(grammar::located(e, run), sql, 0), sql, semicolon))?;
         statements.push(Statement { body, text, offset });
     }
     Ok(statements)
@@ -166,8 +175,8 @@ fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     tokens::must_have_no_zero(&tokens)?;
     cursor::refuse_current_of(&tokens)?;
     let dialect = PostgreSqlDialect {};
-    let tokens = as_of::to_names(merge::spell(table::spell(trimmed::spell(symmetric::spell(locks::spell(
-        type_names::spell(tokens),
+    let tokens = as_of::to_names(merge::spell(table::spell(trimmed::spell(symmetric::spell(upsert::spell(
+        locks::spell(type_names::spell(tokens)),
     ))))))?;
     let tokens = subscripts::spell(tokens);
     refused::words_within(&tokens)?;
@@ -178,6 +187,10 @@ fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     if let Some(own) = own::parse(&mut words, text)? {
         words.end()?;
         return Ok(Body::Own(Box::new(own)));
+    }
+    grammar::must_begin(words.parser.peek_token_ref())?;
+    if words.ahead(&["CREATE", "OR", "ALTER"]) {
+        return Err(grammar::or_alter());
     }
     let mut statement = words.parser.parse_statement().map_err(Error::from)?;
     read_back(&mut statement)?;

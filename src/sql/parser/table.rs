@@ -21,7 +21,7 @@ pub fn spell(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         let after_as = before.and_then(keyword) == Some(Keyword::AS);
         let names = after_as && !defines;
         defines &= !after_as;
-        if keyword(&token) == Some(Keyword::TABLE) && !names && begins(before, first) {
+        if keyword(&token) == Some(Keyword::TABLE) && !names && (begins(before, first) || fills(&spelt)) {
             let words = Tokenizer::new(&PostgreSqlDialect {}, "SELECT * FROM").tokenize().unwrap_or_default();
             let words = words.into_iter().filter(|word| !matches!(word, Token::Whitespace(_) | Token::EOF));
             spelt.extend(words.map(|word| TokenWithSpan { token: word, span: token.span }));
@@ -97,13 +97,22 @@ fn without_only(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     kept
 }
 
+/// Whether these tokens are `INSERT INTO name [AS name]`.
+fn fills(before: &[TokenWithSpan]) -> bool {
+    let mut meant = before.iter().filter(|token| !matches!(token.token, Token::Whitespace(_)));
+    let begins = [Keyword::INSERT, Keyword::INTO].iter().all(|word| meant.next().and_then(keyword) == Some(*word));
+    let mut rest = meant.peekable();
+    begins && rest.peek().is_some() && rest.all(|token| matches!(token.token, Token::Word(_) | Token::Period))
+}
+
 /// Whether a query may begin behind this token, in a statement that begins with `first`.
 fn begins(before: Option<&TokenWithSpan>, first: Option<Keyword>) -> bool {
-    use Keyword::{ALL, AS, DISTINCT, EXCEPT, INSERT, INTERSECT, UNION, WITH};
+    use Keyword::{ALL, ANALYZE, AS, DISTINCT, EXCEPT, EXPLAIN, INSERT, INTERSECT, UNION, VERBOSE, WITH};
     match before {
         None => true,
         Some(token) if token.token == Token::LParen => true,
-        Some(token) if token.token == Token::RParen => matches!(first, Some(WITH | INSERT)),
+        Some(token) if token.token == Token::RParen => matches!(first, Some(WITH | INSERT | EXPLAIN)),
+        Some(token) if first == Some(EXPLAIN) && matches!(keyword(token), Some(EXPLAIN | ANALYZE | VERBOSE)) => true,
         Some(token) => matches!(keyword(token), Some(UNION | EXCEPT | INTERSECT | ALL | DISTINCT | AS)),
     }
 }
