@@ -235,8 +235,8 @@ pub fn candidates(assets: &[LinkAsset]) -> Vec<Inclusion> {
             };
             let mut said = agreement(name, key, relation);
             if from_at.0 == to_at.0 {
-                // Within a relation a name that has the key's in it says what it is of, and a role must stand before it.
-                said = if key == name { 0.0 } else { said };
+                // Within a relation a name that has the key's in it says what it is of; a role must stand before it: `parent_category_id`.
+                said = if name.has_more_than(key) { said } else { 0.0 };
             }
             let mut values = by_values(from, to);
             let is_other = name != key;
@@ -435,6 +435,16 @@ mod tests {
         };
         assert_eq!(told(&with(20)), ["orders.customer_id -> customers.customer_id"]);
         assert!(told(&with(80)).is_empty());
+    }
+
+    #[test]
+    fn within_a_relation_a_role_tells_a_reference() {
+        let of = |name: &str| {
+            let others = (1..61).map(|n| n % 30 + 1);
+            told(&[asset("categories", vec![whole("category_id", 1..61), whole(name, others)])])
+        };
+        assert_eq!(of("parent_category_id"), ["categories.parent_category_id -> categories.category_id"]);
+        assert!(of("categories").is_empty() && of("size").is_empty());
     }
 
     #[test]

@@ -53,6 +53,11 @@ impl Named {
         self.core.len() > 1
     }
 
+    /// Whether it says more of which things than another does.
+    pub fn has_more_than(&self, other: &Self) -> bool {
+        self.core.len() > other.core.len()
+    }
+
     fn text(&self) -> String {
         self.words.concat()
     }
