@@ -368,6 +368,12 @@ SELECT name, kind, structure, domain, row_count, size_bytes, sensitivity, qualit
 FROM steward.assets
 ORDER BY name;
 
+-- Which column refers to which, found by names and values: nobody declared these keys.   谁引用谁：未声明的外键
+SELECT from_asset, from_columns ->> 0 AS column_name, to_asset, to_columns ->> 0 AS refers_to, cardinality, support, confidence::numeric(4,2) AS confidence
+FROM steward.relationships
+WHERE to_asset IN ('public.ads', 'public.audiences', 'public.currencies')
+ORDER BY from_asset, column_name;
+
 -- 分域的依据：为什么说它属于这个业务域
 SELECT name, domain, confidence::numeric(4,2) AS confidence, evidence
 FROM steward.assets
