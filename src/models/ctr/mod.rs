@@ -11,7 +11,8 @@
 //!   `item_col`/`item_features`, else names, see [`FeatureSpec::learn`](super::features::FeatureSpec::learn).
 //! * `fm`, `mlp`, `deepfm`, `dcn`, `dcnv2`: see [`Architecture`].
 //!
-//! With `conversion_col` two networks learn clicks and what follows them by one objective over all rows: see `tasks`.
+//! With `conversion_col` two networks learn clicks and what follows them by one objective over all rows: see `tasks`. More rows than are
+//! kept in memory are read again for each epoch: see `streamed`. What is learnt of a user or an item can be asked for: see `vectors`.
 //!
 //! **Three parts of the rows.** A tenth (`eval_fraction`) is set aside for its [evaluation](crate::models::Facts::evaluation) and touched by nothing
 //! else; another tenth stops the training early and calibrates; the rest trains. After the epochs are known the network is
