@@ -86,7 +86,8 @@ async fn an_imported_encoder_is_asked_and_learnt_over() {
     assert_eq!(one("SELECT (EMBED('x', 'default') = EMBED('x'))::text").await, "true");
     assert_eq!(one("SELECT (EMBED(NULL, 'tiny') IS NULL AND EMBED('x', NULL) IS NULL)::text").await, "true");
     assert_eq!(
-        one("SELECT (CLASSIFY('apple', ARRAY['apple', 'boot'], '{\"model\": \"tiny\"}') IN ('apple', 'boot'))::text").await,
+        one("SELECT (CLASSIFY('apple', ARRAY['apple', 'boot'], '{\"model\": \"tiny\"}') IN ('apple', 'boot'))::text")
+            .await,
         "true"
     );
     let detail = "SELECT CLASSIFY_DETAIL('apple', ARRAY['apple', 'boot'], '{\"model\": \"tiny\"}')->>'model'";
