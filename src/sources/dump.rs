@@ -115,7 +115,9 @@ pub(super) fn inspect(place: &Place, options: &FileOptions, table: Option<&str>)
     guesses.resize(columns.len(), (Guess::new(), 0));
     let given: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
     let named = names::columns(&given, options.normalize_names);
-    let spec = |(name, ((_, types), (guess, out))): (String, (&(String, Vec<SqlType>), &(Guess, usize)))| {
+    /// A column as it is declared, and what its values look like with how many of its types do not hold them.
+    type Seen<'a> = (&'a (String, Vec<SqlType>), &'a (Guess, usize));
+    let spec = |(name, ((_, types), (guess, out))): (String, Seen<'_>)| {
         let moment = types.iter().any(|is| matches!(is, SqlType::Date | SqlType::Timestamp | SqlType::Timestamptz));
         match types.get(*out) {
             _ if options.all_varchar => Spec::new(name, Type::Text),

@@ -356,13 +356,12 @@ impl Dump {
 /// Whether what stands in parentheses behind these words of a column belongs to its type.
 fn has_length(kind: &[String]) -> bool {
     let words: Vec<&str> = kind.iter().map(String::as_str).collect();
-    match words.as_slice() {
-        [_] => true,
-        ["character" | "char" | "nchar" | "bit" | "binary", "varying"]
-        | ["national", "character" | "char" | "varchar"] => true,
-        ["national", "character" | "char", "varying"] => true,
-        _ => false,
-    }
+    matches!(
+        words.as_slice(),
+        [_] | ["character" | "char" | "nchar" | "bit" | "binary", "varying"]
+            | ["national", "character" | "char" | "varchar"]
+            | ["national", "character" | "char", "varying"]
+    )
 }
 
 fn dialect(head: &str) -> Dialect {

@@ -9,7 +9,7 @@
 use crate::config::SKETCH_VALUES;
 
 /// Gathers the sketch of one set.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Gathering {
     hashes: Vec<u64>,
     /// Hashes from here on are not among the least; none as long as all are kept.
@@ -40,12 +40,6 @@ impl Share {
     /// Of all that were looked for; 0 for none.
     pub fn value(self) -> f64 {
         if self.asked == 0 { 0.0 } else { self.met as f64 / self.asked as f64 }
-    }
-}
-
-impl Default for Gathering {
-    fn default() -> Self {
-        Self { hashes: Vec::new(), threshold: None }
     }
 }
 

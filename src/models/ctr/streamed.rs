@@ -182,13 +182,16 @@ impl Streamed<'_> {
 /// Who may end a reading, and how many rows it must give.
 type Bounds<'a> = (&'a (dyn Fn() -> Result<()> + Sync), usize);
 
+/// What is done with a batch of rows, their labels and roles.
+type Each<'a> = &'a mut dyn FnMut(&RecordBatch, &Labels, &[Role]) -> Result<()>;
+
 /// Reads all rows with their labels and roles.
 fn read(
     source: &mut dyn Source,
     options: &CtrOptions,
     sift: &Sift,
     (cancel, rows): Bounds<'_>,
-    each: &mut dyn FnMut(&RecordBatch, &Labels, &[Role]) -> Result<()>,
+    each: Each<'_>,
 ) -> Result<()> {
     let mut before = 0;
     source.read(&mut |batch| {

@@ -42,7 +42,6 @@ pub const FUNCTIONS: &[Declaration] = &[
 ];
 
 const DAY_MICROS: i64 = 86_400_000_000;
-const HOUR_MICROS: i64 = 3_600_000_000;
 
 fn out_of_range(message: String) -> Error {
     Error::new(Kind::DatetimeOutOfRange, message)
@@ -229,22 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn units_are_cut_as_postgres_cuts_them() {
-        let micros = |text: &str| {
-            NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").unwrap().and_utc().timestamp_micros()
-        };
-        for (unit, expected) in [
-            ("decade", "2020-01-01 00:00:00"),
-            ("century", "2001-01-01 00:00:00"),
-            ("Week", "2024-01-29 00:00:00"),
-            ("quarter", "2024-01-01 00:00:00"),
-            ("milliseconds", "2024-01-31 10:20:30.123"),
-            ("hours", "2024-01-31 10:00:00"),
-        ] {
-            let cut = truncated(unit, micros("2024-01-31 10:20:30.123456"), "").unwrap();
-            assert_eq!(cut, micros(expected), "{unit}");
-        }
-        assert_eq!(truncated("foo", 0, "").unwrap_err().kind(), Kind::InvalidParameter);
+    fn halves_are_rounded_away_from_zero() {
         assert_eq!(rounded(1_600_000, 0), 2_000_000);
         assert_eq!(rounded(-1_234_567, 3), -1_235_000);
     }

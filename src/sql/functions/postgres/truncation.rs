@@ -155,10 +155,12 @@ mod tests {
             ("century", "2000-12-31T00:00:00", "1901-01-01T00:00:00"),
             ("decade", "1969-12-31T23:00:00", "1960-01-01T00:00:00"),
             ("hour", "1969-12-31T23:30:00", "1969-12-31T23:00:00"),
+            ("milliseconds", "2024-01-31T10:20:30.123456", "2024-01-31T10:20:30.123"),
         ] {
             assert_eq!(Unit::named(unit).unwrap().cut(micros(at)).unwrap(), micros(expected), "{unit} of {at}");
         }
         assert_eq!(Unit::named("day").unwrap().cut(i64::MAX).unwrap(), i64::MAX);
         assert_eq!(Unit::named("dow"), None);
+        assert_eq!(Unit::of("foo", "interval").unwrap_err().kind(), Kind::InvalidParameter);
     }
 }
