@@ -105,7 +105,7 @@ pub async fn relate(ddl: &mut Ddl<'_>, fresh: &BTreeSet<String>) -> Result<()> {
     // What is told is counted, where that is cheap.
     let estimated = told.iter().filter(|one| !one.share.exact && fresh_pair(&known, one));
     let more = self::values(ddl, &context, &known, estimated).await?;
-    told.retain_mut(|one| one.share.exact || more.get(&one.from).is_none() || look(one, &more));
+    told.retain_mut(|one| one.share.exact || !more.contains_key(&one.from) || look(one, &more));
     drop(values);
     write(ddl, &context, known, &assets, &told, &copies)
 }

@@ -21,12 +21,15 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
+/// The moment and the task's state that a next time follows from, and that time.
+type NextTime = (i64, i64, Option<i64>);
+
 /// The tasks of a database that run now.
 #[derive(Default)]
 pub struct Jobs {
     running: Mutex<HashMap<ObjectId, Running>>,
-    /// The next times of tasks, with the moment and the task's state that they follow from.
-    next: Mutex<HashMap<ObjectId, (i64, i64, Option<i64>)>>,
+    /// The next times of tasks.
+    next: Mutex<HashMap<ObjectId, NextTime>>,
     /// Somebody runs jobs.
     scheduled: AtomicBool,
     pids: AtomicI32,

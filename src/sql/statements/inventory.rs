@@ -289,7 +289,7 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget, listings: &mut Listings) -> Resul
                     others += 1;
                 } else {
                     let state = view_state(ddl.context, listings, &view.query);
-                    let state = state.map_or_else(|| hashed((&view.query, snapshot.seq)), |state| hashed(state));
+                    let state = state.map_or_else(|| hashed((&view.query, snapshot.seq)), hashed);
                     assets.push(Asset {
                         schema: view.schema.clone(),
                         name: view.name.clone(),

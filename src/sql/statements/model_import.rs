@@ -96,5 +96,5 @@ fn file(context: &Context, folder: &Path, name: &str) -> Result<Option<Vec<u8>>>
 }
 
 fn unread(name: &str, error: &std::io::Error) -> Error {
-    Error::io(&format!("could not read \"{name}\""), error)
+    Error::io(format!("could not read \"{name}\""), error)
 }

@@ -369,6 +369,9 @@ pub fn usage_columns() -> Vec<Field> {
     ]
 }
 
+/// How often something was read and written, and when last in microseconds since 1970.
+type ReadsWrites = [(u64, Option<i64>); 2];
+
 /// Who read and changed what, and how often, as the audit log has it: everybody's of what the role owns, of the rest its own.
 pub fn usage(context: &Context) -> Result<Vec<Vec<Cell>>> {
     let context = &Context { role: context.viewer, ..context.clone() };
@@ -384,7 +387,7 @@ pub fn usage(context: &Context) -> Result<Vec<Vec<Cell>>> {
         owner.is_some_and(|owner| context.has_role(owner))
     };
     let mut known: BTreeMap<String, bool> = BTreeMap::new();
-    let mut used: BTreeMap<(String, String), [(u64, Option<i64>); 2]> = BTreeMap::new();
+    let mut used: BTreeMap<(String, String), ReadsWrites> = BTreeMap::new();
     for (_, entry) in context.database.manager.audit().entries()? {
         let at = match (entry.state, entry.action) {
             (AuditState::Done, AuditAction::Read) => 0,
@@ -406,7 +409,7 @@ pub fn usage(context: &Context) -> Result<Vec<Vec<Cell>>> {
             }
         }
     }
-    let row = |((asset, login), [reads, writes]): ((String, String), [(u64, Option<i64>); 2])| {
+    let row = |((asset, login), [reads, writes]): ((String, String), ReadsWrites)| {
         vec![
             Cell::text(asset),
             Cell::text(login),

@@ -8,7 +8,7 @@ use super::database;
 use crate::catalog::{Class, Object, Source};
 
 /// Sources that the role may read.
-fn sources<'a>(facts: &'a Facts) -> impl Iterator<Item = &'a Source> {
+fn sources(facts: &Facts) -> impl Iterator<Item = &Source> {
     facts.catalog().class(Class::Schema).filter_map(move |(_, object)| match object {
         Object::Source(source) if relations::may_read(&facts.context, source) => Some(source),
         _ => None,
