@@ -130,7 +130,7 @@ fn kind(object: &Object) -> (usize, bool) {
                 drifts: _not_drifts,
             } = model;
             // What is there when it is taken in counts as learnt.
-            for Online { source: _, batch_rows: _, place: _not, since_ms: _not_either } in online {}
+            if let Some(Online { source: _, batch_rows: _, place: _not, since_ms: _not_either }) = online {}
             tags.iter().for_each(tag_use);
             for version in versions {
                 let ModelVersion {
@@ -233,7 +233,7 @@ fn kind(object: &Object) -> (usize, bool) {
                 disabled: _,
                 schedule,
             } = rule;
-            for RuleSchedule { timing: _, zone: _, since_ms: _not, since_seq: _not_either } in schedule {}
+            if let Some(RuleSchedule { timing: _, zone: _, since_ms: _not, since_seq: _not_either }) = schedule {}
             if let RuleTest::Metric(test) = test {
                 let MetricTest { metric: _, arguments: _, references, determinant: _, expectation: _ } = test;
                 references.iter().for_each(|Reference { relation: _, columns: _ }| {});
