@@ -272,6 +272,11 @@ impl Error {
         Self::new(Kind::Internal, message)
     }
 
+    /// Whoever asked for a statement has it stop.
+    pub fn cancelled() -> Self {
+        Self::new(Kind::Cancelled, "canceling statement due to user request")
+    }
+
     /// What the operating system said about `what`: no room is [`Kind::DiskFull`], the rest [`Kind::Io`].
     pub fn io(what: impl fmt::Display, error: &std::io::Error) -> Self {
         match error.kind() {

@@ -426,7 +426,7 @@ impl CancelHandle {
     /// An error of [`Kind::Cancelled`] when the running statement should stop.
     pub fn check(&self) -> Result<()> {
         if self.is_cancelled() {
-            return Err(Error::new(Kind::Cancelled, "canceling statement due to user request"));
+            return Err(Error::cancelled());
         }
         Ok(())
     }

@@ -199,6 +199,11 @@ impl Context {
         self.snapshot.catalog.is_superuser(self.role)
     }
 
+    /// Whether the role is a superuser, or of the role of this name, which allows something outside of the database.
+    pub fn is_allowed_by(&self, group: &str) -> bool {
+        self.is_superuser() || self.snapshot.catalog.role(group).is_some_and(|(id, _)| self.has_role(id))
+    }
+
     /// Whether the role is, or has the rights of, another.
     pub fn has_role(&self, other: ObjectId) -> bool {
         self.is_superuser() || self.snapshot.catalog.memberships(self.role).contains(&other)

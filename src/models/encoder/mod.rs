@@ -56,7 +56,7 @@ pub use imported::{ImportOptions, Imported};
 use network::Network;
 pub use network::Pooling;
 use tokens::{Rules, Tokens};
-pub(in crate::models) use tuning::{Lesson, Tuner};
+pub(in crate::models) use tuning::{Lesson, Tuner, of_largest};
 
 /// Recent embeddings of all encoders.
 static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::new(config::ENCODER_CACHE_BYTES));
@@ -207,7 +207,7 @@ impl Encoder {
 
 /// [`Kind::Cancelled`] once `cancel` says so.
 fn stop_if(cancel: &(dyn Fn() -> bool + Sync)) -> Result<()> {
-    if cancel() { Err(Error::new(Kind::Cancelled, "canceling statement due to user request")) } else { Ok(()) }
+    if cancel() { Err(Error::cancelled()) } else { Ok(()) }
 }
 
 /// Packs token lists into batches of at most `tokens_max`, and of less where that gives each of `threads` threads one. The

@@ -13,6 +13,15 @@ const PART_TOKENS: usize = 512;
 /// What the gradient of a step is cut to, as a length: a batch of odd texts must not undo what others taught.
 const LENGTH_MAX: f32 = 1.0;
 
+/// The share of the steps of a training in which they grow.
+const GROWING: f32 = 0.05;
+
+/// What a step, counted from 0, is of the largest: steps grow over the first twentieth, and then shrink to nothing.
+pub(in crate::models) fn of_largest(step: usize, steps: usize) -> f32 {
+    let part = (step as f32 + 1.0) / steps.max(1) as f32;
+    if part < GROWING { part / GROWING } else { ((1.0 - part) / (1.0 - GROWING)).max(0.0) }
+}
+
 /// Texts as an encoder reads them.
 pub(in crate::models) struct Lesson {
     texts: Vec<Vec<u32>>,

@@ -2,7 +2,7 @@
 
 use super::super::context::Context;
 use super::super::functions::asset_name;
-use super::super::system::rows::{Cell, column, jsonb};
+use super::super::system::rows::{Cell, column, four_places, jsonb};
 use super::judge::{Judged, classifiers, judge};
 use super::options::Options;
 use super::remembered::columns_said;
@@ -64,16 +64,12 @@ fn recommended(tag: &str, category: Option<&str>, private: bool) -> Cell {
     Cell::Text(category.filter(|_| private).map(text))
 }
 
-fn round(value: f64) -> f64 {
-    (value * 1e4).round() / 1e4
-}
-
 fn of_judged(judged: &Judged, before: Option<&Value>, tag: &str) -> Vec<Cell> {
     let verdict = &judged.verdict;
     let alternates: Vec<Value> = verdict
         .alternates
         .iter()
-        .map(|(other, score)| json!({"category": other.name(), "confidence": round(*score)}))
+        .map(|(other, score)| json!({"category": other.name(), "confidence": four_places(*score)}))
         .collect();
     let previous = before.and_then(|facts| facts["semantic_type"].as_str());
     vec![
@@ -81,8 +77,8 @@ fn of_judged(judged: &Judged, before: Option<&Value>, tag: &str) -> Vec<Cell> {
         Cell::Text(verdict.category().map(str::to_owned)),
         Cell::text(verdict.privacy().name()),
         Cell::text(verdict.sensitivity().name()),
-        Cell::Float(Some(round(verdict.confidence))),
-        Cell::Float(Some(round(verdict.coverage))),
+        Cell::Float(Some(four_places(verdict.confidence))),
+        Cell::Float(Some(four_places(verdict.coverage))),
         Cell::Int(Some(verdict.sampled as i64)),
         Cell::text(json!(verdict.evidence).to_string()),
         Cell::text(json!(alternates).to_string()),

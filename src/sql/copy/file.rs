@@ -27,8 +27,7 @@ pub fn must_be_allowed(context: &Context, from: bool) -> Result<()> {
         true => ("pg_read_server_files", "COPY from"),
         false => ("pg_write_server_files", "COPY to"),
     };
-    let is_member = context.snapshot.catalog.role(group).is_some_and(|(id, _)| context.has_role(id));
-    if context.is_superuser() || is_member {
+    if context.is_allowed_by(group) {
         return Ok(());
     }
     let message = format!("must be superuser or have privileges of the {group} role to {verb} a file");

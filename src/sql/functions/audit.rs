@@ -19,14 +19,13 @@ pub fn verify(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProv
         let audit = context.database.manager.audit();
         audit.flush()?;
         let verdict = audit.verify()?;
-        let whole = |number: u64| Cell::Int(Some(i64::try_from(number).unwrap_or(i64::MAX)));
         let (broken, message) = verdict.broken.unzip();
         Ok(vec![vec![
             Cell::Bool(Some(broken.is_none())),
-            whole(verdict.entries),
-            whole(verdict.first),
-            whole(verdict.last),
-            Cell::Int(broken.map(|number| i64::try_from(number).unwrap_or(i64::MAX))),
+            Cell::count(verdict.entries),
+            Cell::count(verdict.first),
+            Cell::count(verdict.last),
+            broken.map_or(Cell::Int(None), Cell::count),
             Cell::Text(message),
             Cell::text(verdict.head),
         ]])

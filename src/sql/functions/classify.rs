@@ -2,6 +2,7 @@
 
 use super::super::context::Context;
 use super::super::models;
+use super::super::system::rows::four_places;
 use super::args;
 use super::classify_options::Options;
 use super::classify_trained;
@@ -174,7 +175,7 @@ fn answer(labels: &[String], verdict: &Verdict, min_confidence: f64, (model, ver
     if score < min_confidence {
         return None;
     }
-    let rounded = |score: f32| (f64::from(score) * 1e4).round() / 1e4;
+    let rounded = |score: f32| four_places(f64::from(score));
     let scores: serde_json::Map<String, Value> =
         labels.iter().zip(&verdict.scores).map(|(l, s)| (l.clone(), json!(rounded(*s)))).collect();
     let detail = json!({

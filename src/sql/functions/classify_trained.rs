@@ -2,6 +2,7 @@
 
 use super::super::context::Context;
 use super::super::models;
+use super::super::system::rows::four_places;
 use super::classify::Answer;
 use crate::error::{Error, Kind, Result};
 use crate::models::Trained;
@@ -35,7 +36,7 @@ pub fn answers(
             return None;
         }
         let label = model.labels().get(best)?.clone();
-        let rounded = |place: &usize| json!((share(place) * 1e4).round() / 1e4);
+        let rounded = |place: &usize| json!(four_places(share(place)));
         let scores: Map<String, Value> =
             places.iter().filter_map(|place| Some((model.labels().get(*place)?.clone(), rounded(place)))).collect();
         let detail = json!({

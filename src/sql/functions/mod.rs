@@ -47,7 +47,7 @@ pub use lineage_events::all as all_lineage_events;
 pub use one::ONE;
 pub use postgres::{Unit, takes_anything};
 pub use postgres::{network_operator, vector_operator};
-pub use relation::asset_name;
+pub use relation::{asset_name, written_relation};
 
 use super::context::Context;
 use super::lineage::Reads;

@@ -16,18 +16,21 @@ use datafusion::logical_expr::Expr;
 use serde_json::Value;
 use std::sync::Arc;
 
-/// `schema.name` of a relation as a user writes it.
-pub fn asset_name(context: &Context, written: &str) -> String {
-    let mut parts = written.splitn(2, '.');
-    let (first, second) = (parts.next().unwrap_or_default(), parts.next());
-    let fold = |name: &str| match name.strip_prefix('"').and_then(|n| n.strip_suffix('"')) {
+/// Schema and name of a relation as a user writes it in a text.
+pub fn written_relation(written: &str) -> (Option<String>, String) {
+    let fold = |name: &str| match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
         Some(quoted) => quoted.to_owned(),
         None => name.to_lowercase(),
     };
-    let (schema, name) = match second {
-        Some(name) => (Some(fold(first)), fold(name)),
-        None => (None, fold(first)),
-    };
+    match written.split_once('.') {
+        Some((schema, name)) => (Some(fold(schema)), fold(name)),
+        None => (None, fold(written)),
+    }
+}
+
+/// `schema.name` of a relation as a user writes it.
+pub fn asset_name(context: &Context, written: &str) -> String {
+    let (schema, name) = written_relation(written);
     let (schema, name) = context.resolve(schema.as_deref(), &name);
     format!("{schema}.{name}")
 }

@@ -1,5 +1,6 @@
 //! What a look at an asset gives the history: its state, how its columns are distributed, its sketches.
 
+use super::super::system::rows::four_places;
 use super::kept::Looked;
 use crate::catalog::{Finding, Table};
 use crate::governance::change::{AssetState, ColumnState, Distribution};
@@ -40,7 +41,7 @@ pub fn looked(
         sensitivity: text(facts, "sensitivity"),
         grade: text(facts, "grade"),
         // As much of it as is told: what lies behind that differs from run to run.
-        quality: facts["quality"].as_f64().map(|quality| (quality * 1e4).round() / 1e4),
+        quality: facts["quality"].as_f64().map(four_places),
         rows: facts["row_count"].as_u64(),
         rows_estimated: facts["row_count_estimated"].as_bool() == Some(true),
         bytes: facts["size_bytes"].as_u64().unwrap_or(0),

@@ -3,6 +3,7 @@
 
 use super::super::context::Context;
 use super::super::ddl::Ddl;
+use super::super::system::rows::four_places;
 use super::super::{run, tables};
 use super::kept::{in_force, sketch};
 use crate::catalog::{Finding, Object, ObjectId};
@@ -321,7 +322,6 @@ fn write(
 
 fn reference(one: &Inclusion, known: &[Known], assets: &[LinkAsset]) -> Option<Reference> {
     let to = known.get(one.to.0)?;
-    let round = |value: f64| (value * 1e4).round() / 1e4;
     Some(Reference {
         column: known.get(one.from.0)?.sketch.columns.get(one.from.1)?.name.clone(),
         to: to.name.clone(),
@@ -330,8 +330,8 @@ fn reference(one: &Inclusion, known: &[Known], assets: &[LinkAsset]) -> Option<R
         asked: one.share.asked,
         met: one.share.met,
         exact: one.share.exact,
-        coverage: round(one.coverage),
-        confidence: round(one.likelihood),
+        coverage: four_places(one.coverage),
+        confidence: four_places(one.likelihood),
         is_unique: one.is_unique,
         evidence: one.evidence(assets),
     })

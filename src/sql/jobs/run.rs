@@ -62,7 +62,7 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if let Some(run) = self.run.take() {
-            let error = cancelled();
+            let error = Error::cancelled();
             self.end(JobRun {
                 state: RunState::Cancelled,
                 ended_ms: Some(now_ms()),
@@ -109,7 +109,7 @@ impl Jobs {
         {
             return *next;
         }
-        let next = task.timing.as_ref().and_then(|timing| timing.next(anchor_ms, &task.zone()));
+        let next = task.next_after(anchor_ms);
         all.insert(task.id, (anchor_ms, task.since_ms, next));
         next
     }
@@ -190,7 +190,7 @@ pub fn run(
             tokio::pin!(work);
             tokio::select! {
                 ended = &mut work => ended,
-                () = late(&cancel) => Err(cancelled()),
+                () = late(&cancel) => Err(Error::cancelled()),
             }
         };
         // What it held goes before others hear that it has ended.
@@ -308,10 +308,6 @@ async fn late(cancel: &Cancel) {
             }
         }
     }
-}
-
-fn cancelled() -> Error {
-    Error::new(Kind::Cancelled, "canceling statement due to user request")
 }
 
 /// What a run leads to: one that fails too often is suspended, one that runs once is gone.

@@ -153,7 +153,12 @@ impl Task {
 
     /// When it runs next, if that is a time.
     pub fn next_ms(&self, last: Option<&JobRun>) -> Option<i64> {
-        self.timing.as_ref()?.next(self.anchor_ms(last), &self.zone())
+        self.next_after(self.anchor_ms(last))
+    }
+
+    /// Its first time after a moment.
+    pub(super) fn next_after(&self, moment_ms: i64) -> Option<i64> {
+        self.timing.as_ref()?.next(moment_ms, &self.zone())
     }
 
     /// Failures in a row that suspend it; 0 for never.

@@ -214,10 +214,7 @@ impl<'a> Graph<'a> {
         let all = |sees: bool| if sees { Sight::All } else { Sight::Nothing };
         let (Place::Object(id) | Place::Asset(id, _)) = place else {
             return Ok(match place {
-                Place::File(_) => {
-                    let readers = catalog.role("pg_read_server_files");
-                    all(context.is_superuser() || readers.is_some_and(|(id, _)| context.has_role(id)))
-                }
+                Place::File(_) => all(context.is_allowed_by("pg_read_server_files")),
                 _ => Sight::All,
             });
         };

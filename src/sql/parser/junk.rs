@@ -1,20 +1,20 @@
 //! Texts that sqlparser reads somehow, since another database has such a form, and PostgreSQL's grammar refuses: most are slips
 //! of the pen, and should be told where they are.
 
+use super::tokens::{self, is_meant, placed};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 /// Refuses them.
 pub fn must_not_be(tokens: &[TokenWithSpan]) -> Result<()> {
-    let meant = |token: &&TokenWithSpan| !matches!(token.token, Token::Whitespace(_) | Token::EOF);
-    let tokens: Vec<&TokenWithSpan> = tokens.iter().filter(meant).collect();
+    let tokens: Vec<&TokenWithSpan> = tokens.iter().filter(|token| is_meant(&token.token)).collect();
     let defines = tokens.first().is_some_and(|first| is(first, Keyword::CREATE) || is(first, Keyword::ALTER));
     for (before, after) in tokens.iter().zip(tokens.iter().skip(1)) {
         match (&before.token, &after.token) {
             (Token::Number(number, _), Token::Word(word)) if before.span.end == after.span.start => {
                 let message = format!("trailing junk after numeric literal at or near \"{number}{}\"", word.value);
-                return Err(at(before, message));
+                return Err(placed(Kind::Syntax, before, message));
             }
             // With a new line between they are one.
             (Token::SingleQuotedString(_) | Token::EscapedStringLiteral(_), Token::SingleQuotedString(_)) => {
@@ -73,17 +73,7 @@ fn is_name(token: &TokenWithSpan) -> bool {
 }
 
 fn unexpected(token: &TokenWithSpan) -> Error {
-    at(token, format!("syntax error at or near \"{}\"", token.token))
-}
-
-fn at(token: &TokenWithSpan, message: String) -> Error {
-    placed(Kind::Syntax, token, message)
-}
-
-fn placed(kind: Kind, token: &TokenWithSpan, message: String) -> Error {
-    let start = token.span.start;
-    // The place as `locate` takes it.
-    Error::new(kind, message).with_detail(format!(" at Line: {}, Column: {}", start.line, start.column))
+    tokens::unexpected(token, &token.token.to_string())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! `DO NOTHING` becomes an UPDATE or INSERT of a column that no table has, `INSERT DEFAULT VALUES` an INSERT of another such
 //! column, and `INSERT ... OVERRIDING ... VALUE` loses these words. [`is_nothing`] and [`is_defaults`] read them back.
 
+use super::tokens::is_meant;
 use datafusion::sql::sqlparser::ast::{MergeAction, MergeInsertExpr, ObjectName};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
@@ -42,7 +43,7 @@ pub fn spell(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             }
         };
         let read = Tokenizer::new(&PostgreSqlDialect {}, &instead).tokenize().unwrap_or_default();
-        let meant = read.into_iter().filter(|token| !matches!(token, Token::Whitespace(_) | Token::EOF));
+        let meant = read.into_iter().filter(is_meant);
         spelt.extend(meant.map(|read| TokenWithSpan { token: read, span: token.span }));
         at += words;
     }

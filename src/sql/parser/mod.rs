@@ -153,7 +153,7 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
     let mut semicolons = tokens.iter().filter(|t| t.token == Token::SemiColon);
     for run in tokens.split(|t| t.token == Token::SemiColon) {
         let semicolon = semicolons.next().map(|t| byte_of(sql, &starts, t.span.start.line, t.span.start.column));
-        let meaningful = |t: &&TokenWithSpan| !matches!(t.token, Token::Whitespace(_) | Token::EOF);
+        let meaningful = |t: &&TokenWithSpan| tokens::is_meant(&t.token);
         let (Some(first), Some(last)) = (run.iter().find(meaningful), run.iter().rev().find(meaningful)) else {
             continue;
         };
@@ -237,7 +237,7 @@ fn line_starts(sql: &str) -> Vec<usize> {
 pub fn tokens_with_places(text: &str) -> Vec<(usize, Token)> {
     let starts = line_starts(text);
     let tokens = tokens::tokenize(text).unwrap_or_default();
-    let meaningful = tokens.into_iter().filter(|t| !matches!(t.token, Token::Whitespace(_) | Token::EOF));
+    let meaningful = tokens.into_iter().filter(|t| tokens::is_meant(&t.token));
     meaningful.map(|t| (byte_of(text, &starts, t.span.start.line, t.span.start.column), t.token)).collect()
 }
 

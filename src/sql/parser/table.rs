@@ -1,7 +1,7 @@
 //! `TABLE t`: all of a relation. The grammar below reads too much behind it, so the word becomes `SELECT * FROM` where a query
 //! may begin.
 
-use super::tokens::keyword;
+use super::tokens::{is_meant, keyword};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
@@ -23,7 +23,7 @@ pub fn spell(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         defines &= !after_as;
         if keyword(&token) == Some(Keyword::TABLE) && !names && (begins(before, first) || fills(&spelt)) {
             let words = Tokenizer::new(&PostgreSqlDialect {}, "SELECT * FROM").tokenize().unwrap_or_default();
-            let words = words.into_iter().filter(|word| !matches!(word, Token::Whitespace(_) | Token::EOF));
+            let words = words.into_iter().filter(is_meant);
             spelt.extend(words.map(|word| TokenWithSpan { token: word, span: token.span }));
         } else {
             spelt.push(token);
@@ -49,7 +49,7 @@ fn from_something(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         return tokens;
     }
     let row = Tokenizer::new(&PostgreSqlDialect {}, "FROM (VALUES (1)) AS row").tokenize().unwrap_or_default();
-    let row: Vec<Token> = row.into_iter().filter(|token| !matches!(token, Token::Whitespace(_) | Token::EOF)).collect();
+    let row: Vec<Token> = row.into_iter().filter(is_meant).collect();
     let mut spelt = Vec::with_capacity(tokens.len() + row.len());
     for (at, token) in tokens.iter().enumerate() {
         spelt.push(token.clone());

@@ -75,6 +75,23 @@ pub fn tokenize(sql: &str) -> std::result::Result<Vec<TokenWithSpan>, TokenizerE
     Ok(read)
 }
 
+/// Whether a token is more than a blank, a comment or the end.
+pub fn is_meant(token: &Token) -> bool {
+    !matches!(token, Token::Whitespace(_) | Token::EOF)
+}
+
+/// The error of grammar at a token, which is called `word`.
+pub fn unexpected(token: &TokenWithSpan, word: &str) -> Error {
+    placed(Kind::Syntax, token, format!("syntax error at or near \"{word}\""))
+}
+
+/// An error at a token.
+pub fn placed(kind: Kind, token: &TokenWithSpan, message: String) -> Error {
+    let start = token.span.start;
+    // The place as `locate` takes it.
+    Error::new(kind, message).with_detail(format!(" at Line: {}, Column: {}", start.line, start.column))
+}
+
 /// As much of a name as a name may have.
 pub fn cut_name(name: &str) -> &str {
     &name[..name.floor_char_boundary(NAME_BYTES_MAX)]

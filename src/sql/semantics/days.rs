@@ -15,6 +15,11 @@ use std::sync::Arc;
 /// Days since 1970 of the first and the last day that there is here (4714 BC, as in PostgreSQL, and the year 262142).
 const DAYS: std::ops::RangeInclusive<i64> = -2_440_588..=95_026_236;
 
+/// The type of moments that have a time zone, or have none.
+fn moment(zoned: bool) -> DataType {
+    if zoned { SqlType::Timestamptz } else { SqlType::Timestamp }.arrow()
+}
+
 /// Expressions that are compared, the dates among moments as moments: the engine would count in nanoseconds, which end in 2262.
 pub fn as_moments<const N: usize>(all: [Expr; N], schema: &DFSchema) -> [Expr; N] {
     let types = all.each_ref().map(|expr| expr.get_type(schema).ok());
@@ -23,7 +28,6 @@ pub fn as_moments<const N: usize>(all: [Expr; N], schema: &DFSchema) -> [Expr; N
         _ => None,
     };
     let zones: Vec<bool> = types.iter().filter_map(zone).collect();
-    let moment = |zoned: bool| if zoned { SqlType::Timestamptz } else { SqlType::Timestamp }.arrow();
     if zones.is_empty() {
         return all;
     }
@@ -40,13 +44,11 @@ pub fn among(expr: Expr, rows: &Arc<LogicalPlan>, schema: &DFSchema) -> DfResult
     let Some((qualifier, field)) = rows.schema().iter().next() else { return Ok((expr, rows.clone())) };
     match (expr.get_type(schema).ok(), field.data_type()) {
         (Some(DataType::Date32), DataType::Timestamp(_, zone)) => {
-            let moment = if zone.is_some() { SqlType::Timestamptz } else { SqlType::Timestamp };
-            Ok((cast(expr, moment.arrow()), rows.clone()))
+            Ok((cast(expr, moment(zone.is_some())), rows.clone()))
         }
         (Some(DataType::Timestamp(_, zone)), DataType::Date32) => {
-            let moment = if zone.is_some() { SqlType::Timestamptz } else { SqlType::Timestamp };
             let column = Expr::Column(Column::from((qualifier, field)));
-            let column = cast(column, moment.arrow()).alias_qualified(qualifier.cloned(), field.name());
+            let column = cast(column, moment(zone.is_some())).alias_qualified(qualifier.cloned(), field.name());
             let brought = LogicalPlanBuilder::from(rows.as_ref().clone()).project([column])?.build()?;
             Ok((expr, Arc::new(brought)))
         }

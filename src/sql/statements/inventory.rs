@@ -10,6 +10,7 @@ use super::super::ddl::{Ddl, remembered};
 use super::super::inventory::{FirstRows, Listings, Looked, Running, looked, relate, view_state};
 use super::super::parser::{AssetTarget, Inventory, Relation};
 use super::super::quality::as_owner;
+use super::super::system::rows::four_places;
 use super::super::{run, tables};
 use crate::catalog::{Class, Finding, Object, ObjectId, SqlType, Table, TagUse, is_temporary};
 use crate::config::{QUALITY_TRAIN_ROWS, REMOTE_SAMPLE_ROWS};
@@ -538,7 +539,7 @@ fn finding(
         .votes
         .iter()
         .take(6)
-        .map(|v| json!({"domain": v.domain.name(), "from": v.voter, "because": v.because, "weight": round(v.weight)}))
+        .map(|v| json!({"domain": v.domain.name(), "from": v.voter, "because": v.because, "weight": four_places(v.weight)}))
         .collect();
     Finding {
         asset: name.clone(),
@@ -553,7 +554,7 @@ fn finding(
             "freshness": age.as_ref().map(|a| a.age_ms * 1000),
             "tags": asset.table.as_ref().map_or_else(|| json!({}), |t| tags(ddl, &t.tags)),
             "owner": ddl.txn.snapshot().catalog.role_name(asset.owner),
-            "last_scan": now_ms * 1000, "confidence": round(domain.confidence),
+            "last_scan": now_ms * 1000, "confidence": four_places(domain.confidence),
             "evidence": {"domain": votes, "structure": structure_because},
         }),
         columns: columns_facts(&name, (schema, profiles), verdicts, &quality),
@@ -628,15 +629,15 @@ fn verdict_facts(facts: &mut Value, v: &ColumnVerdict) {
     let alternates: Vec<Value> = v
         .alternates
         .iter()
-        .map(|(other, score)| json!({"category": other.name(), "confidence": round(*score)}))
+        .map(|(other, score)| json!({"category": other.name(), "confidence": four_places(*score)}))
         .collect();
     facts["semantic_type"] = json!(v.category());
     facts["semantic_type_zh"] = json!(v.semantic_type.map(|t| t.label_zh()));
     facts["privacy_category"] = json!(v.privacy().name());
     facts["sensitivity"] = json!(v.sensitivity().name());
     facts["grade"] = json!(v.grade().name());
-    facts["confidence"] = json!(round(v.confidence));
-    facts["coverage"] = json!(round(v.coverage));
+    facts["confidence"] = json!(four_places(v.confidence));
+    facts["coverage"] = json!(four_places(v.coverage));
     facts["sampled"] = json!(v.sampled);
     facts["evidence"] = json!(v.evidence);
     facts["alternates"] = json!(alternates);
@@ -672,8 +673,4 @@ fn report_facts(asset: &str, quality: &RelationQuality, now_ms: i64) -> Vec<Valu
             })
         })
         .collect()
-}
-
-fn round(value: f64) -> f64 {
-    (value * 1e4).round() / 1e4
 }

@@ -46,8 +46,7 @@ pub(super) fn with_base(context: &Context, recipe: &mut Recipe) -> Result<Option
 
 fn must_be_allowed(context: &Context) -> Result<()> {
     let group = "pg_read_server_files";
-    let is_member = context.snapshot.catalog.role(group).is_some_and(|(id, _)| context.has_role(id));
-    if context.is_superuser() || is_member {
+    if context.is_allowed_by(group) {
         return Ok(());
     }
     let message =

@@ -2,6 +2,7 @@
 
 use super::super::context::Context;
 use super::super::ddl::{Ddl, now_ms, watched};
+use super::super::functions::written_relation;
 use super::super::parser;
 use super::super::run::blocking;
 use super::model_options::recipe;
@@ -86,7 +87,7 @@ impl Said {
                 }
                 false => Ok(None),
             },
-            (Some(name), _) => watched(ddl, &relation_of(name)).map(Some),
+            (Some(name), _) => watched(ddl, &written_relation(name)).map(Some),
             (None, Some(now)) => Ok(Some(now.source)),
             (None, None) => Err(Error::new(Kind::InvalidParameter, "update_mode = 'online' needs the option source")
                 .with_hint("source = 'table' names the table whose new rows the model learns from.")),
@@ -97,18 +98,6 @@ impl Said {
     pub fn online(&self, source: ObjectId, place: u64, now: Option<&Online>) -> Online {
         let batch_rows = self.batch_rows.or(now.map(|now| now.batch_rows)).unwrap_or(BATCH_ROWS);
         Online { source, batch_rows, place, since_ms: now_ms() }
-    }
-}
-
-/// A relation by the name that an option has.
-fn relation_of(name: &str) -> (Option<String>, String) {
-    let fold = |name: &str| match name.strip_prefix('"').and_then(|name| name.strip_suffix('"')) {
-        Some(quoted) => quoted.to_owned(),
-        None => name.to_lowercase(),
-    };
-    match name.split_once('.') {
-        Some((schema, name)) => (Some(fold(schema)), fold(name)),
-        None => (None, fold(name)),
     }
 }
 

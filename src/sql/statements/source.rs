@@ -61,8 +61,7 @@ fn may_create(context: &Context, source_type: &str) -> Result<()> {
         "postgres" => ("pg_create_connection", "create sources, which connect to other servers"),
         _ => ("pg_read_server_files", "create sources, which read files of the server"),
     };
-    let is_member = context.snapshot.catalog.role(group).is_some_and(|(id, _)| context.has_role(id));
-    match context.is_superuser() || is_member {
+    match context.is_allowed_by(group) {
         true => Ok(()),
         false => Err(Error::new(Kind::Privilege, format!("must be superuser to {verb}"))
             .with_hint(format!("So may members of the role {group}, which a superuser can create and grant."))),

@@ -35,7 +35,7 @@ pub fn audit_log(context: &Context) -> Result<Vec<Vec<Cell>>> {
 }
 
 fn row(number: Option<u64>, entry: AuditEntry) -> Vec<Cell> {
-    let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let count = |number: Option<u64>| number.map_or(Cell::Int(None), Cell::count);
     let object = |object: &crate::catalog::AuditObject| {
         let mut told = serde_json::json!({ "object": object.name });
         for (key, columns) in [("columns", &object.columns), ("masked", &object.masked)] {
@@ -47,20 +47,20 @@ fn row(number: Option<u64>, entry: AuditEntry) -> Vec<Cell> {
     };
     let objects: Vec<serde_json::Value> = entry.objects.iter().map(object).collect();
     vec![
-        Cell::Int(number.map(whole)),
+        count(number),
         Cell::Int(Some(entry.at_us)),
         Cell::text(entry.login_name),
         Cell::text(entry.role_name),
         Cell::text(entry.action.name()),
         Cell::text(entry.command),
         Cell::text(serde_json::Value::from(objects).to_string()),
-        Cell::Int(entry.rows.map(whole)),
+        count(entry.rows),
         Cell::text(entry.state.name()),
         Cell::Text(entry.sqlstate),
         Cell::Text(entry.statement.map(|id| id.to_string())),
         Cell::Text(entry.fingerprint),
         Cell::Int(entry.pid.map(i64::from)),
         Cell::Text(entry.client),
-        Cell::Int(Some(whole(entry.times))),
+        Cell::count(entry.times),
     ]
 }

@@ -38,8 +38,7 @@ pub fn erasures(context: &Context) -> Result<Vec<Vec<Cell>>> {
 }
 
 fn row(graph: &Graph<'_>, erasure: &Erasure) -> Result<Vec<Cell>> {
-    let whole = |number: u64| Cell::Int(Some(i64::try_from(number).unwrap_or(i64::MAX)));
-    let sum = |of: fn(&ErasedTable) -> u64| whole(erasure.tables.iter().map(of).sum());
+    let sum = |of: fn(&ErasedTable) -> u64| Cell::count(erasure.tables.iter().map(of).sum());
     let mut models = Vec::new();
     for (id, name) in &erasure.models {
         if graph.sees(&Node { place: Place::Object(*id), column: None })? {
@@ -47,10 +46,9 @@ fn row(graph: &Graph<'_>, erasure: &Erasure) -> Result<Vec<Cell>> {
         }
     }
     let table = |table: &ErasedTable| json!({ "table": table.name, "kind": table.kind, "deleted": table.deleted, "nulled": table.nulled });
-    let moment = |ms: i64| Cell::Int(Some(ms.saturating_mul(1000)));
     Ok(vec![
         Cell::text(&erasure.number),
-        moment(erasure.at_ms),
+        Cell::moment(erasure.at_ms),
         Cell::text(&erasure.actor_name),
         Cell::text(json!(erasure.subjects).to_string()),
         Cell::text(json!(erasure.columns).to_string()),
@@ -61,7 +59,7 @@ fn row(graph: &Graph<'_>, erasure: &Erasure) -> Result<Vec<Cell>> {
         Cell::text(json!(models).to_string()),
         Cell::text(erasure.remains.iter().map(remainder).collect::<Value>().to_string()),
         Cell::text(if erasure.finished_ms.is_some() { "finished" } else { "under way" }),
-        erasure.finished_ms.map_or(Cell::Int(None), moment),
+        erasure.finished_ms.map_or(Cell::Int(None), Cell::moment),
     ])
 }
 

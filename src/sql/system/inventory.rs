@@ -16,14 +16,6 @@ fn text(name: &str) -> Field {
     column(name, DataType::Utf8)
 }
 
-fn whole(number: u64) -> Cell {
-    Cell::Int(Some(i64::try_from(number).unwrap_or(i64::MAX)))
-}
-
-fn moment(ms: i64) -> Cell {
-    Cell::Int(Some(ms.saturating_mul(1000)))
-}
-
 pub fn relationship_columns() -> Vec<Field> {
     vec![
         text("from_asset"),
@@ -183,8 +175,8 @@ pub fn duplicate_assets(context: &Context) -> Result<Vec<Vec<Cell>>> {
                 Cell::text(&of.finding.asset),
                 Cell::text(&copy.other),
                 Cell::text(&copy.kind),
-                Cell::Float(copy.likeness.map(|share| (share * 1e4).round() / 1e4)),
-                Cell::Float(copy.share.map(|share| (share * 1e4).round() / 1e4)),
+                Cell::measure(copy.likeness),
+                Cell::measure(copy.share),
                 Cell::Bool(Some(copy.exact)),
                 count(of),
                 count(other),
@@ -218,17 +210,17 @@ pub fn runs(context: &Context) -> Result<Vec<Vec<Cell>>> {
     let all = context.snapshot.catalog.inventory_runs().into_iter().map(|(_, run)| run);
     let row = |run: &InventoryRun| {
         vec![
-            whole(run.number),
-            moment(run.started_ms),
-            moment(run.finished_ms),
+            Cell::count(run.number),
+            Cell::moment(run.started_ms),
+            Cell::moment(run.finished_ms),
             Cell::text(&run.actor_name),
             Cell::text(&run.target),
-            whole(run.assets),
-            whole(run.looked),
-            whole(run.unchanged),
-            whole(run.unreadable),
-            whole(run.vanished),
-            whole(run.rows_read),
+            Cell::count(run.assets),
+            Cell::count(run.looked),
+            Cell::count(run.unchanged),
+            Cell::count(run.unreadable),
+            Cell::count(run.vanished),
+            Cell::count(run.rows_read),
         ]
     };
     Ok(all.filter(|run| own(run)).map(row).collect())
@@ -251,9 +243,12 @@ pub fn change_columns() -> Vec<Field> {
 /// What is different after run `to` from what was after run `from`, as far as the role may know.
 pub fn changes_between(context: &Context, from: u64, to: u64) -> Result<Vec<Vec<Cell>>> {
     let context = &Context { role: context.viewer, ..context.clone() };
-    let seen = Seen::new(context);
+    changes_seen(context, &Seen::new(context), from, to)
+}
+
+fn changes_seen(context: &Context, seen: &Seen<'_>, from: u64, to: u64) -> Result<Vec<Vec<Cell>>> {
     let found = differences(context, from, to)?;
-    Ok(found.into_iter().filter_map(|difference| change(context, &seen, difference)).collect())
+    Ok(found.into_iter().filter_map(|difference| change(context, seen, difference)).collect())
 }
 
 fn change(context: &Context, seen: &Seen<'_>, Difference { state, change }: Difference) -> Option<Vec<Cell>> {
@@ -270,8 +265,8 @@ fn change(context: &Context, seen: &Seen<'_>, Difference { state, change }: Diff
         Cell::text(change.metric),
         Cell::Text(change.before),
         Cell::Text(change.after),
-        Cell::Float(change.value.map(|value| (value * 1e4).round() / 1e4)),
-        Cell::Float(change.threshold.map(|value| (value * 1e4).round() / 1e4)),
+        Cell::measure(change.value),
+        Cell::measure(change.threshold),
     ])
 }
 
@@ -298,12 +293,14 @@ pub fn run_change_columns() -> Vec<Field> {
 
 /// What each run that is kept found different from the run before it.
 pub fn run_changes(context: &Context) -> Result<Vec<Vec<Cell>>> {
+    let context = &Context { role: context.viewer, ..context.clone() };
+    let seen = Seen::new(context);
     let runs = context.snapshot.catalog.inventory_runs();
     let mut rows = Vec::new();
     for pair in runs.windows(2) {
         let [(_, before), (_, run)] = pair else { continue };
-        for change in changes_between(context, before.number, run.number)? {
-            let mut row = vec![whole(run.number), moment(run.finished_ms)];
+        for change in changes_seen(context, &seen, before.number, run.number)? {
+            let mut row = vec![Cell::count(run.number), Cell::moment(run.finished_ms)];
             row.extend(change);
             rows.push(row);
         }
@@ -342,8 +339,8 @@ pub fn history(context: &Context) -> Result<Vec<Vec<Cell>>> {
         let counted = |name: &str| Cell::Int(facts[name].as_i64().filter(|_| !some_rows));
         rows.push(vec![
             Cell::text(&state.asset),
-            whole(state.run),
-            Cell::Int(runs.get(&state.run).map(|ms| ms.saturating_mul(1000))),
+            Cell::count(state.run),
+            runs.get(&state.run).map_or(Cell::Int(None), |ms| Cell::moment(*ms)),
             counted("rows"),
             Cell::Bool(facts["rows_estimated"].as_bool().filter(|_| !some_rows)),
             counted("bytes"),
@@ -352,7 +349,7 @@ pub fn history(context: &Context) -> Result<Vec<Vec<Cell>>> {
             text("sensitivity"),
             Cell::Float(facts["quality"].as_f64().filter(|_| !some_rows)),
             text("owner"),
-            state.gone.map_or(Cell::Int(None), whole),
+            state.gone.map_or(Cell::Int(None), Cell::count),
         ]);
     }
     Ok(rows)
@@ -413,8 +410,8 @@ pub fn usage(context: &Context) -> Result<Vec<Vec<Cell>>> {
         vec![
             Cell::text(asset),
             Cell::text(login),
-            whole(reads.0),
-            whole(writes.0),
+            Cell::count(reads.0),
+            Cell::count(writes.0),
             Cell::Int(reads.1),
             Cell::Int(writes.1),
         ]

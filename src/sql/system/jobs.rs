@@ -47,8 +47,7 @@ fn job(context: &Context, task: &Task) -> Vec<Cell> {
     };
     let next_ms = task.next_ms(last.map(AsRef::as_ref)).filter(|_| task.suspended.is_none() && !is_running);
     let tables: Vec<String> = task.on_change.iter().filter_map(|table| asset_of(catalog, *table)).collect();
-    let moment = |ms: i64| ms.saturating_mul(1000);
-    let failures = i64::try_from(task.failures(&runs)).unwrap_or(i64::MAX);
+    let moment = |ms: Option<i64>| ms.map_or(Cell::Int(None), Cell::moment);
     vec![
         Cell::text(&task.name),
         Cell::text(task.kind.word()),
@@ -61,11 +60,11 @@ fn job(context: &Context, task: &Task) -> Vec<Cell> {
         Cell::Text(task.timing.as_ref().map(|_| task.zone())),
         Cell::Text((!tables.is_empty()).then(|| tables.join(", "))),
         Cell::text(state),
-        Cell::Int(next_ms.map(moment)),
-        Cell::Int(last.map(|run| moment(run.started_ms))),
+        moment(next_ms),
+        moment(last.map(|run| run.started_ms)),
         Cell::Text(last.map(|run| run.state.word().to_owned())),
         Cell::Text(last.and_then(|run| run.error.clone())),
-        Cell::Int(Some(failures)),
+        Cell::count(task.failures(&runs)),
         Cell::text(serde_json::json!(task.settings).to_string()),
     ]
 }
@@ -95,18 +94,17 @@ pub fn runs(context: &Context) -> Result<Vec<Vec<Cell>>> {
 }
 
 fn row(context: &Context, run: &JobRun) -> Vec<Cell> {
-    let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let is_running = run.state == RunState::Running;
     let progress = if is_running { context.database.jobs.progress(run.job) } else { run.progress.clone() };
     vec![
-        Cell::Int(Some(whole(run.number))),
+        Cell::count(run.number),
         Cell::text(&run.name),
         Cell::text(context.snapshot.catalog.role_name(run.owner)),
         Cell::text(run.trigger.word()),
         Cell::text(run.state.word()),
-        Cell::Int(Some(run.started_ms.saturating_mul(1000))),
-        Cell::Int(run.ended_ms.map(|ms| ms.saturating_mul(1000))),
-        Cell::Int(run.rows.map(whole)),
+        Cell::moment(run.started_ms),
+        run.ended_ms.map_or(Cell::Int(None), Cell::moment),
+        run.rows.map_or(Cell::Int(None), Cell::count),
         Cell::Text(run.sqlstate.clone()),
         Cell::Text(run.error.clone()),
         Cell::Text(progress),

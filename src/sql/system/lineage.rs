@@ -37,10 +37,10 @@ pub fn row(graph: &Graph<'_>, step: &Step) -> Vec<Cell> {
         Cell::text(step.kind.name()),
         Cell::text(&step.statement),
         Cell::text(&step.actor),
-        Cell::Int(Some(step.last_ms.saturating_mul(1000))),
+        Cell::moment(step.last_ms),
         Cell::text(step.influence.name()),
-        Cell::Int(Some(step.first_ms.saturating_mul(1000))),
-        Cell::Int(Some(i64::try_from(step.uses).unwrap_or(i64::MAX))),
+        Cell::moment(step.first_ms),
+        Cell::count(step.uses),
         Cell::Bool(Some(src_dropped)),
         Cell::Bool(Some(dst_dropped)),
     ]

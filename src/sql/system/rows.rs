@@ -30,6 +30,21 @@ impl Cell {
         Self::Text(Some(text.into()))
     }
 
+    /// A count that is there.
+    pub fn count(number: u64) -> Self {
+        Self::Int(Some(i64::try_from(number).unwrap_or(i64::MAX)))
+    }
+
+    /// A moment that is there, of milliseconds since 1970.
+    pub fn moment(ms: i64) -> Self {
+        Self::Int(Some(ms.saturating_mul(1000)))
+    }
+
+    /// A share or another measure, if there is one, as much of it as is told: four places.
+    pub fn measure(value: Option<f64>) -> Self {
+        Self::Float(value.map(four_places))
+    }
+
     /// A fact of JSON as a cell of a column of this type.
     pub fn of(value: Option<&serde_json::Value>, data_type: &DataType) -> Self {
         use serde_json::Value;
@@ -44,6 +59,11 @@ impl Cell {
             _ => Self::Int(value.and_then(Value::as_i64)),
         }
     }
+}
+
+/// As much of a measure as is told: four places.
+pub fn four_places(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
 }
 
 /// A column of such a relation.

@@ -77,7 +77,7 @@ impl TextClassifier {
         let mut hashes = Vec::new();
         for texts in texts.chunks(TEXTS) {
             if cancel() {
-                return Err(Error::new(Kind::Cancelled, "canceling statement due to user request"));
+                return Err(Error::cancelled());
             }
             let mut rows = Rows::default();
             texts.iter().for_each(|text| self.vocabulary.append(text, &mut hashes, &mut rows));

@@ -10,7 +10,7 @@ use super::blend::{Blend, into_probabilities};
 use super::dense::DenseHead;
 use super::training::{BETTER, Fitted, Part, Steps, judged, log_rows, log_vectors};
 use crate::error::Result;
-use crate::models::encoder::{Adapter, Encoder, Lesson, Role, Tuner};
+use crate::models::encoder::{Adapter, Encoder, Lesson, Role, Tuner, of_largest};
 use crate::models::layers::{Gradients, Step};
 use crate::models::random::Random;
 use crate::models::text::OwnEncoder;
@@ -26,8 +26,6 @@ const RATE: f32 = 5e-4;
 const HEAD_RATE: f32 = 1e-3;
 /// Weight of the penalty of the adapter's numbers beside the mean loss.
 const DECAY: f32 = 0.0;
-/// Share of the steps in which they grow.
-const GROWING: f32 = 0.05;
 /// Texts whose vectors are computed together where nothing is learnt.
 const TEXTS: usize = 256;
 
@@ -44,7 +42,7 @@ pub(super) struct Tuning<'a> {
     random: Random,
     order: Vec<usize>,
     step: u32,
-    steps: u32,
+    steps: usize,
 }
 
 impl<'a> Tuning<'a> {
@@ -63,7 +61,7 @@ impl<'a> Tuning<'a> {
             random: Random::new(seed ^ 0x7E4E),
             order: (0..texts).collect(),
             step: 0,
-            steps: (texts.div_ceil(BATCH_TEXTS) * epochs) as u32,
+            steps: texts.div_ceil(BATCH_TEXTS) * epochs,
         }
     }
 
@@ -78,7 +76,7 @@ impl<'a> Tuning<'a> {
         self.random.shuffle(&mut order);
         let (mut loss, mut done) = (0.0, 0);
         for batch in order.chunks(BATCH_TEXTS) {
-            let factor = self.factor();
+            let factor = of_largest(self.step as usize, self.steps);
             let (head, weight) = (&self.head, 1.0 / batch.len() as f32);
             let class =
                 |at: &usize| batch.get(*at).and_then(|row| labelled.classes.get(*row)).copied().unwrap_or_default();
@@ -104,12 +102,6 @@ impl<'a> Tuning<'a> {
         }
         self.order = order;
         Ok(loss / self.order.len().max(1) as f64)
-    }
-
-    /// What a step is of the largest.
-    fn factor(&self) -> f32 {
-        let part = (self.step as f32 + 1.0) / self.steps.max(1) as f32;
-        if part < GROWING { part / GROWING } else { ((1.0 - part) / (1.0 - GROWING)).max(0.0) }
     }
 
     /// The vectors of texts as they are now.

@@ -1,7 +1,7 @@
 //! The tuned encoder.
 
 use super::options::EmbeddingOptions;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::models::Facts;
 use crate::models::encoder::Encoder;
 use crate::models::evaluation::Metric;
@@ -46,10 +46,11 @@ impl EmbeddingModel {
         self.columns.iter().map(input).collect()
     }
 
-    /// The measures of `EVALUATE` on any pairs, beside those of the encoder as it was before. [`Kind::Cancelled`] when `cancel` says so.
+    /// The measures of `EVALUATE` on any pairs, beside those of the encoder as it was before. [`Kind::Cancelled`](crate::error::Kind::Cancelled) when `cancel`
+    /// says so.
     pub fn evaluate(&self, source: &mut dyn Source, cancel: &(dyn Fn() -> bool + Sync)) -> Result<Vec<Metric>> {
         let pairs = super::training::pairs(source, &self.options, Some(&self.columns), &mut || match cancel() {
-            true => Err(Error::new(Kind::Cancelled, "canceling statement due to user request")),
+            true => Err(Error::cancelled()),
             false => Ok(()),
         })?;
         pairs.measured(&self.own, "given", cancel)

@@ -12,7 +12,7 @@ use super::ranks::{Found, found};
 use crate::config::{EMBEDDING_CANDIDATES_MAX, EMBEDDING_PAIRS_MAX, TEXT_HELD_OUT_ROWS_MAX};
 use crate::error::{Error, Kind, Result};
 use crate::fail;
-use crate::models::encoder::{Adapter, Encoder, Lesson, Role as TextRole, Tuner};
+use crate::models::encoder::{Adapter, Encoder, Lesson, Role as TextRole, Tuner, of_largest};
 use crate::models::evaluation::{Measured, Metric};
 use crate::models::features::{Family, numbers, texts};
 use crate::models::random::Random;
@@ -20,9 +20,8 @@ use crate::models::rows::{Role, Source, Split, read_times, roles};
 use crate::models::text::OwnEncoder;
 use crate::models::{Facts, Watch};
 
-/// The largest step of Adam, and the share of the steps in which they grow.
+/// The largest step of Adam.
 const RATE: f32 = 5e-4;
-const GROWING: f32 = 0.05;
 /// Epochs without a better rank of the pairs held out after which the training ends.
 const PATIENCE: usize = 2;
 /// How often is told how far an epoch is.
@@ -214,7 +213,7 @@ impl Pairs {
             let (mut loss, mut done, mut told) = (0.0, 0, Instant::now());
             for batch in order.chunks(options.batch_size) {
                 watch.check()?;
-                let rate = RATE * factor(done_steps, steps);
+                let rate = RATE * of_largest(done_steps, steps);
                 loss += self.step(&mut tuner, &lesson, batch, (rate, options.temperature as f32))? * batch.len() as f64;
                 done_steps += 1;
                 done += batch.len();
@@ -372,10 +371,4 @@ impl Pairs {
         let rows: Vec<usize> = (0..self.places.len()).collect();
         self.judged(own, &rows, (segment, 0), cancel)
     }
-}
-
-/// What a step is of the largest.
-fn factor(step: usize, steps: usize) -> f32 {
-    let part = (step as f32 + 1.0) / steps.max(1) as f32;
-    if part < GROWING { part / GROWING } else { ((1.0 - part) / (1.0 - GROWING)).max(0.0) }
 }

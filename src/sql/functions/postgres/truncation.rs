@@ -91,18 +91,18 @@ impl Unit {
             return Ok(micros);
         }
         let midnight = micros - micros.rem_euclid(DAY_MICROS);
-        let day = match self {
-            Self::Micros(length) => return Ok(micros - micros.rem_euclid(length)),
-            _ => civil(midnight)?.date(),
-        };
-        let year = day.year();
+        let day = || civil(midnight).map(|clock| clock.date());
         let (year, month) = match self {
-            Self::Micros(_) | Self::Week => {
-                return Ok(midnight - i64::from(day.weekday().num_days_from_monday()) * DAY_MICROS);
+            Self::Micros(length) => return Ok(micros - micros.rem_euclid(length)),
+            Self::Week => {
+                return Ok(midnight - i64::from(day()?.weekday().num_days_from_monday()) * DAY_MICROS);
             }
-            Self::Months(months) => (year, day.month0() / months * months + 1),
-            Self::Decade => (year.div_euclid(10) * 10, 1),
-            Self::Years(years) => ((year - 1).div_euclid(years) * years + 1, 1),
+            Self::Months(months) => {
+                let day = day()?;
+                (day.year(), day.month0() / months * months + 1)
+            }
+            Self::Decade => (day()?.year().div_euclid(10) * 10, 1),
+            Self::Years(years) => ((day()?.year() - 1).div_euclid(years) * years + 1, 1),
         };
         let first = NaiveDate::from_ymd_opt(year, month, 1);
         let first = first.ok_or_else(|| Error::new(Kind::DatetimeOutOfRange, "timestamp out of range"))?;

@@ -1,5 +1,6 @@
 //! Errors of grammar, and their places among the tokens of a statement.
 
+use super::super::tokens::{is_meant, unexpected};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::tokenizer::{Span, Token, TokenWithSpan};
 
@@ -97,7 +98,7 @@ pub fn must_begin(first: &TokenWithSpan) -> Result<()> {
         Token::Word(word) if word.quote_style.is_none() && VERBS.iter().any(|v| word.value.eq_ignore_ascii_case(v)) => {
             Ok(())
         }
-        token => Err(at(first, &token.to_string())),
+        token => Err(unexpected(first, &token.to_string())),
     }
 }
 
@@ -109,10 +110,10 @@ pub fn or_alter() -> Error {
 /// An error of grammar with the place that [`near`] and [`here`] only describe, as `locate` takes it.
 pub fn located(error: Error, tokens: &[TokenWithSpan]) -> Error {
     let Some(place) = error.detail().and_then(|detail| detail.strip_prefix(UNLOCATED)) else { return error };
-    let tokens: Vec<&TokenWithSpan> = tokens.iter().filter(|token| is_meant(token)).collect();
+    let tokens: Vec<&TokenWithSpan> = tokens.iter().filter(|token| is_meant(&token.token)).collect();
     match found(place, &tokens) {
         Some(place) => match tokens.get(place) {
-            Some(token) => at(token, &token.token.to_string()),
+            Some(token) => unexpected(token, &token.token.to_string()),
             None => Error::new(error.kind(), "syntax error at end of input"),
         },
         None => Error::new(error.kind(), error.message()),
@@ -137,14 +138,4 @@ fn found(place: &str, tokens: &[&TokenWithSpan]) -> Option<usize> {
         }
     };
     start.checked_add_signed(offset)
-}
-
-fn at(token: &TokenWithSpan, word: &str) -> Error {
-    let start = token.span.start;
-    let error = Error::new(Kind::Syntax, format!("syntax error at or near \"{word}\""));
-    error.with_detail(format!(" at Line: {}, Column: {}", start.line, start.column))
-}
-
-fn is_meant(token: &TokenWithSpan) -> bool {
-    !matches!(token.token, Token::Whitespace(_) | Token::EOF)
 }
