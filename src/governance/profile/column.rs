@@ -333,8 +333,14 @@ fn converted(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     direct.or_else(|_| cast(array, &DataType::Int32).and_then(|step| cast(&step, to))).map_err(cannot_read)
 }
 
-/// The values of any array as texts.
+/// The values of any array as texts; bytes as PostgreSQL writes them, since most of them are no characters.
 fn texts_of(array: &ArrayRef) -> Result<StringArray> {
+    if let DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) =
+        array.data_type()
+    {
+        let bytes = cast(array, &DataType::Binary).map_err(cannot_read)?;
+        return Ok(bytes.as_binary::<i32>().iter().map(|bytes| bytes.map(hexadecimal)).collect());
+    }
     if let Ok(texts) = cast(array, &DataType::Utf8)
         && !array.data_type().is_nested()
         && !matches!(array.data_type(), DataType::Null)
@@ -347,6 +353,18 @@ fn texts_of(array: &ArrayRef) -> Result<StringArray> {
     let options = FormatOptions::default();
     let formatter = ArrayFormatter::try_new(array.as_ref(), &options).map_err(cannot_read)?;
     Ok((0..array.len()).map(|row| (!array.is_null(row)).then(|| formatter.value(row).to_string())).collect())
+}
+
+/// `\x6162`
+fn hexadecimal(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 + 2 * bytes.len());
+    text.push_str("\\x");
+    for byte in bytes {
+        for half in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(u32::from(half), 16));
+        }
+    }
+    text
 }
 
 /// Whole numbers shown as values of the column's type.

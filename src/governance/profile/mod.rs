@@ -219,6 +219,10 @@ mod tests {
         assert_eq!(found[5].distincts, 2);
         assert_eq!(found[6].max.as_deref(), Some("18446744073709551615"));
         assert_eq!((found[7].nulls, found[7].distincts), (2, 0));
+        assert_eq!(
+            (found[8].nulls, found[8].min.as_deref(), found[8].max.as_deref()),
+            (0, Some("\\x6162"), Some("\\xff00"))
+        );
         assert_eq!(found[9].max_length, Some(3));
         assert_eq!(found[10].mean, Some(1.5));
         assert_eq!(found[10].max.as_deref(), Some("1.5"));
