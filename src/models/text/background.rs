@@ -15,7 +15,7 @@ use crate::{Result, fail};
 /// The mean as little-endian f32 numbers.
 static MEAN_BYTES: &[u8] = include_bytes!("../../../assets/encoder/background.f32");
 
-/// The mean embedding, role [`Role::Query`](crate::models::encoder::Role::Query), of ordinary shop texts; not of unit
+/// The mean embedding, role [`Role::Query`], of ordinary shop texts; not of unit
 /// length. Of the built-in encoder it is kept; any other reads the texts when it is first asked.
 pub fn mean(encoder: &Encoder) -> Result<Cow<'static, [f32]>> {
     static MEAN: OnceLock<Vec<f32>> = OnceLock::new();

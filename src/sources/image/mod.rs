@@ -2,7 +2,7 @@
 //!
 //! [`read`] gives a [`Picture`] of PNG, JPEG, GIF (the first frame) and BMP. A picture that is large is made small while it is read, so
 //! that neither its dimensions nor what it is packed with can draw much memory: at most [`PIXELS_MAX`] pixels are read, and about
-//! [`SIDE_ENOUGH`]` * 8` by as many are kept. Transparent parts are white. [`phash`] tells pictures that look alike, [`thumbnail`] shows one.
+//! [`SIDE_ENOUGH`]` * 8` by as many are kept. Transparent parts are white. [`phash()`] tells pictures that look alike, [`thumbnail()`] shows one.
 //! Nothing here knows of sources or errors of the house; [`Trouble`] says why there is no picture.
 
 mod bits;
