@@ -11,6 +11,7 @@ use super::parameters::Parameters;
 use super::prepared::Prepareds;
 use super::sequences::Taken;
 use super::settings::{Settings, show_milliseconds};
+use super::tables::Listings;
 use super::values::Zone;
 use crate::catalog::{ObjectId, Privilege, is_temporary};
 use crate::error::{Error, Kind, Result};
@@ -135,6 +136,8 @@ pub struct Context {
     pub(super) statement: u64,
     /// Where reads of sensitive columns are noted, if they are logged.
     pub(super) noted: Option<Arc<Noted>>,
+    /// What sources offer, each asked once.
+    pub(super) listings: Arc<Listings>,
     /// Asks the statement to stop.
     pub(super) cancel: Cancel,
     /// The session's advisory locks.

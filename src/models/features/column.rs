@@ -3,6 +3,7 @@
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::{cast, cast_with_options};
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, TimeUnit};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::TYPE_METADATA;
@@ -111,6 +112,16 @@ pub(crate) fn texts(name: &str, array: &ArrayRef, mut each: impl FnMut(usize, Op
         DataType::Utf8 => array.as_string::<i32>().iter().enumerate().for_each(|(row, text)| each(row, text)),
         DataType::LargeUtf8 => array.as_string::<i64>().iter().enumerate().for_each(|(row, text)| each(row, text)),
         DataType::Utf8View => array.as_string_view().iter().enumerate().for_each(|(row, text)| each(row, text)),
+        moments if moments.is_temporal() => {
+            let shown =
+                ArrayFormatter::try_new(array, &FormatOptions::default()).map_err(|error| unreadable(name, &error))?;
+            for row in 0..array.len() {
+                // What lies beyond all calendars has no text.
+                let text =
+                    array.is_valid(row).then(|| shown.value(row).try_to_string().unwrap_or_else(|_| "infinity".into()));
+                each(row, text.as_deref());
+            }
+        }
         _ => {
             let cast = cast(array, &DataType::Utf8).map_err(|error| unreadable(name, &error))?;
             cast.as_string::<i32>().iter().enumerate().for_each(|(row, text)| each(row, text));
@@ -187,9 +198,20 @@ fn unreadable(name: &str, _error: &arrow::error::ArrowError) -> Error {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{Int16Array, Int64Array, StringArray, StringViewArray};
+    use arrow::array::{Date32Array, Int16Array, Int64Array, StringArray, StringViewArray, TimestampMicrosecondArray};
 
     use super::*;
+
+    #[test]
+    fn moments_beyond_all_calendars_are_values() -> Result<()> {
+        let days: ArrayRef = Arc::new(Date32Array::from(vec![Some(i32::MAX), None, Some(0)]));
+        let moments: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![Some(i64::MAX), None, Some(0)]));
+        for array in [days, moments] {
+            let hashes = text_hashes("until", &array)?;
+            assert!(hashes[0].is_some() && hashes[1].is_none() && hashes[2].is_some() && hashes[0] != hashes[2]);
+        }
+        Ok(())
+    }
 
     #[test]
     fn width_and_layout_do_not_change_a_value() -> Result<()> {

@@ -15,4 +15,4 @@ pub use compared::{Difference, differences};
 pub use kept::{Looked, Running, forget_values};
 pub use looked::{FirstRows, looked};
 pub use related::{copies_of, references_of, relate};
-pub use unchanged::{Listings, view_state};
+pub use unchanged::{policies_state, view_state};

@@ -3,61 +3,41 @@
 use super::super::context::Context;
 use super::super::{ddl, functions, parser, tables};
 use crate::catalog::{Class, Object};
-use crate::error::Result;
-use std::collections::BTreeMap;
+use datafusion::sql::sqlparser::ast::{self, Expr, TableFactor, Visit, Visitor};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
+use std::ops::ControlFlow;
 
 /// Views within views that are gone into.
 const DEPTH_MAX: usize = 16;
 
-/// What sources offer now, each asked once.
-#[derive(Default)]
-pub struct Listings(BTreeMap<String, Result<Arc<Vec<tables::Outside>>>>);
-
-impl Listings {
-    /// The assets of a source that is there.
-    pub fn of(&mut self, context: &Context, source: &crate::catalog::Source) -> Result<Arc<Vec<tables::Outside>>> {
-        let listed = || tables::assets(context, source).map(Arc::new);
-        self.0.entry(source.name.clone()).or_insert_with(listed).clone()
-    }
-
-    /// Whether a source was asked, and has this asset no more.
-    pub fn misses(&self, source: &str, asset: &str) -> bool {
-        match self.0.get(source) {
-            Some(Ok(there)) => there.iter().all(|one| one.name() != asset),
-            _ => false,
-        }
-    }
-}
-
-/// A number that is another once the rows of a view may be others: the states of all that it reads. `None` where that cannot be told by
-/// what is named in its query: it calls functions that read, or reads what is no table.
-pub fn view_state(context: &Context, listings: &mut Listings, query: &str) -> Option<u64> {
+/// A number that is another once masks may show other values, or show them to others: what is in policies, tags and functions.
+pub fn policies_state(context: &Context) -> u64 {
     let mut hasher = DefaultHasher::new();
-    add(context, listings, query, 0, &mut hasher)?;
-    // What masks show, and whom, is in policies and in what tags are bound to.
     for class in [Class::MaskingPolicy, Class::Tag, Class::Function] {
         for (id, object) in context.snapshot.catalog.class(class) {
             (id, format!("{object:?}")).hash(&mut hasher);
         }
     }
+    hasher.finish()
+}
+
+/// A number that is another once the rows of a view may be others: the states of all that it reads, and `policies`, as of
+/// [`policies_state`]. `None` where that cannot be told by what is named in its query: it calls functions that read, or reads what is no
+/// table.
+pub fn view_state(context: &Context, policies: u64, query: &str) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    policies.hash(&mut hasher);
+    add(context, query, 0, &mut hasher)?;
     Some(hasher.finish())
 }
 
-fn add(
-    context: &Context,
-    listings: &mut Listings,
-    query: &str,
-    depth: usize,
-    hasher: &mut DefaultHasher,
-) -> Option<()> {
-    if depth > DEPTH_MAX || calls_readers(context, query) {
+fn add(context: &Context, query: &str, depth: usize, hasher: &mut DefaultHasher) -> Option<()> {
+    let mut parsed = parser::query(query).ok()?;
+    if depth > DEPTH_MAX || parsed.visit(&mut Readers(context)).is_break() {
         return None;
     }
     query.hash(hasher);
     let catalog = &context.snapshot.catalog;
-    let mut parsed = parser::query(query).ok()?;
     for (schema, name) in ddl::named(&mut parsed) {
         let schema = schema?;
         match catalog.relation(&schema, &name) {
@@ -66,11 +46,11 @@ fn add(
                 let rows = context.snapshot.rows(id);
                 (id, rows.changed, rows.live_rows(), format!("{table:?}")).hash(hasher);
             }
-            Some((_, Object::View(view))) => add(context, listings, &view.query, depth + 1, hasher)?,
+            Some((_, Object::View(view))) => add(context, &view.query, depth + 1, hasher)?,
             Some(_) => return None,
             None => {
                 let (_, source) = catalog.source(&schema)?;
-                let there = listings.of(context, source).ok()?;
+                let there = tables::assets(context, source).ok()?;
                 there.iter().find(|asset| asset.name() == name)?.fingerprint().hash(hasher);
             }
         }
@@ -78,19 +58,35 @@ fn add(
     Some(())
 }
 
-/// Whether a query has the name of a function in it that reads relations by their names, or that a user wrote.
-fn calls_readers(context: &Context, query: &str) -> bool {
-    let query = query.to_lowercase();
-    let catalog = &context.snapshot.catalog;
-    let own = |word: &str| {
-        catalog
-            .class(Class::Function)
-            .any(|(_, object)| matches!(object, Object::Function(function) if function.name == word))
-    };
-    // A name before a bracket.
-    query.match_indices('(').any(|(at, _)| {
-        let before = query.get(..at).unwrap_or_default().trim_end();
-        let word = before.rsplit(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
-        !word.is_empty() && (functions::reads_relations(word) || own(word))
-    })
+/// Finds the call of a function that reads relations by their names, or that a user wrote: what it gives is told by nothing in the query.
+struct Readers<'a>(&'a Context);
+
+impl Readers<'_> {
+    fn look(&self, name: &ast::ObjectName) -> ControlFlow<()> {
+        let word = parser::last(name);
+        let mut written = self.0.snapshot.catalog.class(Class::Function);
+        let is_own = written.any(|(_, object)| matches!(object, Object::Function(function) if function.name == word));
+        match is_own || functions::reads_relations(&word) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+}
+
+impl Visitor for Readers<'_> {
+    type Break = ();
+
+    fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
+        match expression {
+            Expr::Function(call) => self.look(&call.name),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        match factor {
+            TableFactor::Table { name, args: Some(_), .. } | TableFactor::Function { name, .. } => self.look(name),
+            _ => ControlFlow::Continue(()),
+        }
+    }
 }

@@ -7,7 +7,7 @@
 
 use super::super::classification::{Judged, classifiers, stamp};
 use super::super::ddl::{Ddl, remembered};
-use super::super::inventory::{FirstRows, Listings, Looked, Running, looked, relate, view_state};
+use super::super::inventory::{FirstRows, Looked, Running, looked, policies_state, relate, view_state};
 use super::super::parser::{AssetTarget, Inventory, Relation};
 use super::super::quality::as_owner;
 use super::super::system::rows::four_places;
@@ -70,8 +70,7 @@ pub async fn inventory(ddl: &mut Ddl<'_>, inventory: Inventory) -> Result<usize>
     ddl.txn.must_write("INVENTORY")?;
     let options = options(&inventory)?;
     let mut running = Running::begin(ddl, target_said(ddl, &inventory.target));
-    let mut listings = Listings::default();
-    let assets = assets(ddl, &inventory.target, &mut listings)?;
+    let assets = assets(ddl, &inventory.target)?;
     let total = assets.len();
     let (mut fresh, mut count) = (BTreeSet::new(), 0);
     for (n, asset) in assets.into_iter().enumerate() {
@@ -127,7 +126,8 @@ pub async fn inventory(ddl: &mut Ddl<'_>, inventory: Inventory) -> Result<usize>
         AssetTarget::Table(_) => name.is_empty(),
     };
     let is_there = |schema: &str, name: &str| {
-        catalog.relation(schema, name).is_some() || catalog.source(schema).is_some() && !listings.misses(schema, name)
+        let misses = || ddl.context.listings.misses(schema, name);
+        catalog.relation(schema, name).is_some() || catalog.source(schema).is_some() && !misses()
     };
     running.vanished(ddl, meant, is_there)?;
     if !fresh.is_empty() {
@@ -234,7 +234,7 @@ fn judged(fingerprint: u64, stamp: u64) -> u64 {
 
 /// The assets meant that are the role's: what is found of an asset is told to all who may read it, so only who owns it says what
 /// that is, as with PostgreSQL's ANALYZE.
-fn assets(ddl: &Ddl<'_>, target: &AssetTarget, listings: &mut Listings) -> Result<Vec<Asset>> {
+fn assets(ddl: &Ddl<'_>, target: &AssetTarget) -> Result<Vec<Asset>> {
     let snapshot = ddl.txn.snapshot();
     let catalog = &snapshot.catalog;
     let wanted = match target {
@@ -253,6 +253,17 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget, listings: &mut Listings) -> Resul
     let meant = |schema: &str, name: &str| {
         wanted.as_ref().is_none_or(|(s, n)| s == schema && n.as_deref().is_none_or(|n| n == name))
     };
+    // Whether a table elsewhere has changed is asked of its own server now.
+    for (_, object) in catalog.class(Class::Schema) {
+        if let Object::Source(source) = object
+            && source.is_remote()
+            && wanted.as_ref().is_none_or(|(s, _)| *s == source.name)
+            && ddl.context.has_role(source.owner)
+        {
+            ddl.context.database.remotes.forget(&source.name);
+        }
+    }
+    let policies = policies_state(ddl.context);
     let (mut assets, mut others) = (Vec::new(), 0);
     for (id, object) in catalog.class(Class::Relation) {
         match object {
@@ -289,7 +300,7 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget, listings: &mut Listings) -> Resul
                 if !ddl.context.has_role(view.owner) {
                     others += 1;
                 } else {
-                    let state = view_state(ddl.context, listings, &view.query);
+                    let state = view_state(ddl.context, policies, &view.query);
                     let state = state.map_or_else(|| hashed((&view.query, snapshot.seq)), hashed);
                     assets.push(Asset {
                         schema: view.schema.clone(),
@@ -319,11 +330,7 @@ fn assets(ddl: &Ddl<'_>, target: &AssetTarget, listings: &mut Listings) -> Resul
             others += 1;
             continue;
         }
-        if source.is_remote() {
-            // Whether a table has changed is asked of its own server now.
-            ddl.context.database.remotes.forget(&source.name);
-        }
-        let there = match listings.of(ddl.context, source) {
+        let there = match tables::assets(ddl.context, source) {
             Ok(there) => there,
             // A source that cannot be reached is no end of the others.
             Err(error) if wanted.is_none() && is_about_the_asset(&error) => {
@@ -650,7 +657,7 @@ pub fn category_facts(facts: &mut Value, judged: &Judged) {
 
 /// A first look at a table that no inventory has seen, by some of its rows. The next inventory looks again.
 pub async fn inventory_of_table(ddl: &mut Ddl<'_>, relation: &Relation, rows: usize) -> Result<Finding> {
-    let assets = assets(ddl, &AssetTarget::Table(relation.clone()), &mut Listings::default())?;
+    let assets = assets(ddl, &AssetTarget::Table(relation.clone()))?;
     let Some(asset) = assets.first() else {
         return Err(Error::internal("a table vanished while it was looked at"));
     };

@@ -200,7 +200,7 @@ pub fn refresh_source(ddl: &mut Ddl<'_>, name: &str) -> Result<()> {
     ddl.context.database.remotes.forget(name);
     sources::forget();
     let there: Vec<String> =
-        tables::assets(ddl.context, source)?.into_iter().map(|asset| format!("{name}.{}", asset.name())).collect();
+        tables::assets(ddl.context, source)?.iter().map(|asset| format!("{name}.{}", asset.name())).collect();
     let mut gone = 0;
     for (finding_id, object) in catalog.class(Class::Finding) {
         if let Object::Finding(finding) = object

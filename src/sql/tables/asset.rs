@@ -100,8 +100,12 @@ impl Outside {
     }
 }
 
-/// The assets of a source that are there now, without files of the database's own that lie among them.
-pub fn assets(context: &Context, source: &Source) -> Result<Vec<Outside>> {
+/// The assets of a source that are there now: the statement looks once. Files of the database's own that lie among them are left out.
+pub fn assets(context: &Context, source: &Source) -> Result<Arc<Vec<Outside>>> {
+    context.listings.of(&source.name, || listed(context, source))
+}
+
+fn listed(context: &Context, source: &Source) -> Result<Vec<Outside>> {
     if source.is_remote() {
         return Ok(remote::all(context, source)?.iter().cloned().map(Outside::Remote).collect());
     }
@@ -139,7 +143,8 @@ pub fn must_get(context: &Context, schema: &str, name: &str) -> Result<Outside> 
         return Err(Error::new(Kind::Privilege, format!("permission denied for source {schema}"))
             .with_hint(format!("The owner can say GRANT USAGE ON SOURCE {schema} TO ...")));
     }
-    let found = assets(context, source)?.into_iter().find(|asset| asset.name() == name);
+    let assets = assets(context, source)?;
+    let found = assets.iter().find(|asset| asset.name() == name).cloned();
     found.ok_or_else(|| super::undefined(context, schema, name))
 }
 

@@ -14,6 +14,7 @@ mod guess;
 mod inherited;
 mod lazy;
 mod like;
+mod listings;
 mod past;
 mod predicate;
 mod prune;
@@ -32,6 +33,7 @@ pub use asset::{Outside, assets, count as count_assets, may_read, must_get as mu
 pub use damage::Damage;
 pub use gate::{Access, access, decide, has_row_policies, may, met_rows, must_have, must_have_on, written_rows};
 pub use lazy::LazyTable;
+pub use listings::Listings;
 pub use past::open as open_past;
 pub use push::IntoScans;
 pub use remote::{Remotes, options as remote_options};
