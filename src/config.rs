@@ -46,6 +46,8 @@ pub const FORMAT_VERSION_JOBS: u8 = 17;
 pub const FORMAT_VERSION_INVENTORIES: u8 = 18;
 /// The version of lineage that a program must not read which knows no flows into generated columns: it could not tell what made them.
 pub const FORMAT_VERSION_GENERATED: u8 = 19;
+/// The version of facts that a program must not read which knows no encoders of models' own.
+pub const FORMAT_VERSION_ENCODERS: u8 = 21;
 /// The version of facts that a program must not read which knows no rule table of grades: it would give other grades.
 pub const FORMAT_VERSION_GRADING: u8 = 22;
 /// The last version that this program reads.
@@ -309,8 +311,6 @@ pub const EMBEDDING_PAIRS_MAX: usize = 2_000_000;
 pub const EMBEDDING_CANDIDATES_MAX: usize = 4_000;
 /// Bytes of encoders of models' own that are kept in memory, at which all are let go.
 pub const MODEL_ENCODERS_BYTES: usize = 1 << 30;
-/// The version of facts that a program must not read which knows no encoders of models' own.
-pub const FORMAT_VERSION_ENCODERS: u8 = 21;
 /// Rows without a label that a text classifier looks at, which the encoder has to read.
 pub const TEXT_POOL_ROWS_MAX: usize = 20_000;
 /// Rows that judge a text classifier whose encoder has to read them, at most; as many again settle its choices.

@@ -5,6 +5,8 @@
 //! lost. For changed bytes: whatever byte of whatever file is changed, the database either says that it is damaged or
 //! answers exactly as before.
 
+#[path = "common/bert.rs"]
+mod bert;
 #[path = "damage/operation.rs"]
 mod operation;
 #[path = "damage/trials.rs"]

@@ -7,6 +7,8 @@
 
 #[path = "wire/audit.rs"]
 mod audit;
+#[path = "common/bert.rs"]
+mod bert;
 #[path = "wire/between.rs"]
 mod between;
 #[path = "wire/charsets.rs"]

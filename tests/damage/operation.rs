@@ -395,13 +395,23 @@ SELECT frozen, guard FROM steward.models WHERE name = 'worth'
 SELECT version, deployed, base_version, trained_rows FROM steward.model_versions WHERE model = 'worth' ORDER BY 1
 SELECT round(PREDICT('worth', visits)::numeric, 2) FROM visits WHERE id = 100
 SELECT actor, columns, rows_deleted FROM steward.erasures
+SELECT name, kind, schedule, time_zone, on_change, state FROM steward.jobs ORDER BY name
+SELECT name, schedule FROM steward.quality_rules WHERE name = 'yearly'
+SELECT DISTINCT model, version FROM steward.drift
+SELECT PREDICT_CTR('watched', colour, price) BETWEEN 0 AND 1 FROM many WHERE id = 1
+SELECT run, target, assets, looked_at FROM steward.inventory_runs ORDER BY run
+SELECT asset, run, row_count FROM steward.asset_history ORDER BY asset, run
+SELECT asset, change FROM INVENTORY_DIFF(1, 2)
+SELECT column_name, semantic_type, grade FROM steward.columns WHERE asset = 'public.people' ORDER BY ordinal
+SELECT src, src_column, kind FROM LINEAGE('doubled', 'b')
+SELECT round(SIMILARITY('red apple', 'green boot', 'tiny')::numeric, 4)
 ";
 
 /// Makes `tests/compat/format-N` anew: run once for each format, when it is settled, and committed.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "makes a fixture"]
 async fn make_a_store_of_this_format() {
-    let folder = compat().join(format!("format-{}", stewarddb::config::FORMAT_VERSION_REPAIRS));
+    let folder = compat().join(format!("format-{}", stewarddb::config::FORMAT_VERSION_LATEST));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
     make(&folder.join("data")).await;
@@ -456,9 +466,28 @@ async fn make_a_store_of_this_format() {
             "CREATE TABLE people (id int PRIMARY KEY, mail text)",
             "INSERT INTO people VALUES (1, 'ada@example.org'), (2, 'bob@example.org')",
             "FORGET SUBJECT 'ada@example.org' IN people.mail",
+            "CREATE JOB rare SCHEDULE '0 3 29 feb *' TIME ZONE 'Asia/Shanghai' ON CHANGE OF few AS CHECK QUALITY ruled",
+            "ALTER JOB rare SUSPEND",
+            "CREATE QUALITY RULE yearly ON ruled CHECK (id > 0) SCHEDULE '0 3 29 feb *'",
+            "CREATE MODEL watched OPTIONS (model_type = 'ctr', architecture = 'lr', label_col = 'clicked', max_iterations = 1, seed = 1,
+                update_mode = 'online', source = 'many') AS SELECT colour, price, clicked FROM many",
+            "CHECK DRIFT watched ON many",
+            "INVENTORY TABLE ruled WITH (quality = false)",
+            "INSERT INTO ruled VALUES (5, 9, 'five')",
+            "INVENTORY TABLE ruled WITH (quality = false)",
+            "INVENTORY TABLE people WITH (quality = false)",
+            "CREATE TABLE doubled (a int, b int GENERATED ALWAYS AS (a * 2) STORED)",
+            "INSERT INTO doubled VALUES (4)",
+            "INSERT INTO steward.grading_rules (ordinal, semantic_type, grade, basis) VALUES (5, 'email', 'important', 'our list')",
         ] {
-            run(&mut session, sql).await.unwrap();
+            run(&mut session, sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
         }
+        let bert = tempfile::tempdir().unwrap();
+        super::bert::write_bert(bert.path());
+        let path = bert.path().display();
+        let import =
+            format!("CREATE MODEL tiny OPTIONS (model_type = 'imported', format = 'safetensors', path = '{path}')");
+        run(&mut session, &import).await.unwrap();
         run(&mut session, "INSERT INTO few VALUES (9, 'nine')").await.unwrap();
         run(&mut session, "SELECT * FROM SEARCH('few', 'nine', 1)").await.unwrap();
     }
