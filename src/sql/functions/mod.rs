@@ -459,6 +459,25 @@ pub fn names_volatile(node: &impl ast::Visit) -> bool {
     found.is_break()
 }
 
+/// Functions whose value is another in another statement: the moment, and the session. `age` of one moment counts from today.
+const STABLE: &[&str] = &[
+    "now",
+    "current_timestamp",
+    "current_date",
+    "current_time",
+    "localtime",
+    "localtimestamp",
+    "transaction_timestamp",
+    "statement_timestamp",
+    "age",
+    "current_setting",
+];
+
+/// Whether a function's value may be another in another statement over the same rows.
+pub fn is_of_statement(name: &str) -> bool {
+    VOLATILE.contains(&name) || STABLE.contains(&name)
+}
+
 /// The error for a table function that is not there.
 pub fn undefined_table(name: &str, args: &[Expr]) -> Error {
     let named = |arg: &Expr| match arg {

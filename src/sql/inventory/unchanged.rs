@@ -22,8 +22,8 @@ pub fn policies_state(context: &Context) -> u64 {
 }
 
 /// A number that is another once the rows of a view may be others: the states of all that it reads, and `policies`, as of
-/// [`policies_state`]. `None` where that cannot be told by what is named in its query: it calls functions that read, or reads what is no
-/// table.
+/// [`policies_state`]. `None` where that cannot be told by what is named in its query: it calls functions that read or that tell the
+/// time, or reads what is no table.
 pub fn view_state(context: &Context, policies: u64, query: &str) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
     policies.hash(&mut hasher);
@@ -58,7 +58,8 @@ fn add(context: &Context, query: &str, depth: usize, hasher: &mut DefaultHasher)
     Some(())
 }
 
-/// Finds the call of a function that reads relations by their names, or that a user wrote: what it gives is told by nothing in the query.
+/// Finds the call of a function that reads relations by their names, that a user wrote, or that the moment decides: what it gives is told by
+/// nothing in the query.
 struct Readers<'a>(&'a Context);
 
 impl Readers<'_> {
@@ -66,7 +67,7 @@ impl Readers<'_> {
         let word = parser::last(name);
         let mut written = self.0.snapshot.catalog.class(Class::Function);
         let is_own = written.any(|(_, object)| matches!(object, Object::Function(function) if function.name == word));
-        match is_own || functions::reads_relations(&word) {
+        match is_own || functions::reads_relations(&word) || functions::is_of_statement(&word) {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         }
