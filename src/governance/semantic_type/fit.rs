@@ -17,6 +17,10 @@ pub fn admits(data_type: &DataType, semantic_type: T) -> bool {
         }
         DataType::Time32(_) | DataType::Time64(_) => semantic_type == T::Time,
         DataType::Duration(_) | DataType::Interval(_) => semantic_type == T::Duration,
+        // Where a picture lies is a text; bytes are the picture.
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            !matches!(semantic_type, T::ImagePath | T::Url | T::DomainName | T::CategoryPath)
+        }
         DataType::Float16
         | DataType::Float32
         | DataType::Float64
@@ -218,6 +222,7 @@ mod tests {
         assert!(!admits(&DataType::Boolean, T::Email) && admits(&DataType::Boolean, T::Click));
         assert!(!admits(&DataType::Date32, T::BankCard) && admits(&DataType::Date32, T::BirthDate));
         assert!(!admits(&DataType::Float64, T::PersonName) && admits(&DataType::Float64, T::Price));
+        assert!(!admits(&DataType::Binary, T::ImagePath) && admits(&DataType::Binary, T::Hash));
     }
 
     #[test]
