@@ -59,6 +59,8 @@ pub struct SampleFacts {
     pub persons: f64,
     /// Share of values that are such, or two or three words with capitals as names are written.
     pub person_like: f64,
+    /// Share of values that are a telephone's number, of whichever country and kind.
+    pub phones: f64,
     /// Share of values with a digit.
     pub digits: f64,
     /// Share of values that are sixteen digits with a right Luhn digit, as most cards have.
@@ -157,7 +159,7 @@ impl SampleFacts {
 
     fn add_support(&mut self, value: &str) {
         let mut counted: [Option<SemanticType>; 8] = [None; 8];
-        let mut person = false;
+        let (mut person, mut phone) = (false, false);
         for (at, (semantic_type, confidence, evidence)) in candidates(value).iter().enumerate() {
             if counted.contains(&Some(semantic_type)) {
                 continue;
@@ -166,11 +168,13 @@ impl SampleFacts {
                 *place = Some(semantic_type);
             }
             person |= matches!(semantic_type, SemanticType::PersonName | SemanticType::PersonNameZh);
+            phone |= matches!(semantic_type, SemanticType::Phone | SemanticType::CnMobile | SemanticType::CnLandline);
             let support = self.support.entry(semantic_type).or_insert(Support { evidence, ..Support::default() });
             support.matches += 1;
             support.confidence += f64::from(confidence);
         }
         self.persons += f64::from(u8::from(person));
+        self.phones += f64::from(u8::from(phone));
         self.person_like += f64::from(u8::from(person || is_capital_words(value)));
     }
 
@@ -191,6 +195,7 @@ impl SampleFacts {
             &mut self.codes,
             &mut self.persons,
             &mut self.person_like,
+            &mut self.phones,
             &mut self.digits,
             &mut self.checked,
             &mut self.issued,

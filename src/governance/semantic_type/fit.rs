@@ -197,6 +197,8 @@ pub fn coverage_of(semantic_type: T, data_type: &DataType, facts: &SampleFacts) 
     }
     let matched = facts.coverage(semantic_type);
     match semantic_type.info().form {
+        // Numbers of one country beside those of another are numbers of telephones all.
+        Form::Pattern if semantic_type == T::Phone => facts.phones,
         Form::Pattern if semantic_type == T::BankCard => matched.max(facts.checked).max(facts.issued),
         Form::Pattern if !matches!(semantic_type, T::PostalCode | T::AdminCode) => matched,
         Form::Number => facts.numeric.max(matched),
@@ -229,6 +231,9 @@ mod tests {
     fn promises_are_made_precise_by_values() {
         let mobiles = SampleFacts::of(&DataType::Utf8, &["13800138000", "13912345678"]);
         assert_eq!(specialised(T::Phone, &DataType::Utf8, &mobiles)[0].0, T::CnMobile);
+        let several = ["07700 900426", "+44 7700 900516", "15447438114", "010-87654321", "154-0000"];
+        let several = SampleFacts::of(&DataType::Utf8, &several);
+        assert_eq!(coverage_of(T::Phone, &DataType::Utf8, &several), 0.8);
         let numbers = SampleFacts::of(&DataType::Int64, &["1", "2"]);
         assert_eq!(specialised(T::Category, &DataType::Int64, &numbers)[0].0, T::CategoryId);
         assert_eq!(fit(T::Email, &DataType::Utf8, &mobiles, None), 0.0);
