@@ -16,6 +16,8 @@ use super::value::candidates;
 pub struct Support {
     /// Values for which the type was a candidate.
     pub matches: usize,
+    /// Those of them that are no bare numbers: 169.00 CNY.
+    pub worded: usize,
     /// Sum of their confidences.
     pub confidence: f64,
     /// Evidence of the first of them.
@@ -111,6 +113,12 @@ impl SampleFacts {
         }
     }
 
+    /// Share of values that are numbers, bare or as the type's recogniser takes them: 169.00 beside 89.00 CNY.
+    pub fn numbers(&self, semantic_type: SemanticType) -> f64 {
+        let worded = self.support.get(&semantic_type).map_or(0, |support| support.worded);
+        (self.numeric + worded as f64 / self.n.max(1) as f64).min(1.0)
+    }
+
     /// Whether the values read as names of persons: enough of them are known ones, and hardly any looks otherwise.
     pub fn are_persons(&self) -> bool {
         self.n >= 5 && self.persons >= 0.35 && self.person_like >= 0.85 && self.distinct_share() >= 0.3
@@ -160,6 +168,7 @@ impl SampleFacts {
     fn add_support(&mut self, value: &str) {
         let mut counted: [Option<SemanticType>; 8] = [None; 8];
         let (mut person, mut phone) = (false, false);
+        let bare = number(value).is_some();
         for (at, (semantic_type, confidence, evidence)) in candidates(value).iter().enumerate() {
             if counted.contains(&Some(semantic_type)) {
                 continue;
@@ -171,6 +180,7 @@ impl SampleFacts {
             phone |= matches!(semantic_type, SemanticType::Phone | SemanticType::CnMobile | SemanticType::CnLandline);
             let support = self.support.entry(semantic_type).or_insert(Support { evidence, ..Support::default() });
             support.matches += 1;
+            support.worded += usize::from(!bare);
             support.confidence += f64::from(confidence);
         }
         self.persons += f64::from(u8::from(person));

@@ -201,7 +201,7 @@ pub fn coverage_of(semantic_type: T, data_type: &DataType, facts: &SampleFacts) 
         Form::Pattern if semantic_type == T::Phone => facts.phones,
         Form::Pattern if semantic_type == T::BankCard => matched.max(facts.checked).max(facts.issued),
         Form::Pattern if !matches!(semantic_type, T::PostalCode | T::AdminCode) => matched,
-        Form::Number => facts.numeric.max(matched),
+        Form::Number => facts.numbers(semantic_type),
         Form::Count => facts.whole.max(matched),
         Form::Moment if data_type.is_temporal() => 1.0,
         Form::Moment => {
@@ -234,6 +234,8 @@ mod tests {
         let several = ["07700 900426", "+44 7700 900516", "15447438114", "010-87654321", "154-0000"];
         let several = SampleFacts::of(&DataType::Utf8, &several);
         assert_eq!(coverage_of(T::Phone, &DataType::Utf8, &several), 0.8);
+        let prices = SampleFacts::of(&DataType::Utf8, &["89.00", "169.00 CNY", "￥59", "on request"]);
+        assert_eq!(coverage_of(T::Price, &DataType::Utf8, &prices), 0.75);
         let numbers = SampleFacts::of(&DataType::Int64, &["1", "2"]);
         assert_eq!(specialised(T::Category, &DataType::Int64, &numbers)[0].0, T::CategoryId);
         assert_eq!(fit(T::Email, &DataType::Utf8, &mobiles, None), 0.0);
