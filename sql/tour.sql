@@ -480,8 +480,8 @@ WHERE (cell->>'p_error')::numeric > 0.5
 GROUP BY column_name, cell->>'why'
 ORDER BY rows DESC, column_name, why;
 
--- 第二章均价离谱的原因在此：ZH-019B 标价 169000。The Chinese rows alone: a date in 2052, a price and a date that are missing, a product entered
--- twice, a price below zero, one of zero and the one of 169,000 that made the mean in chapter 2 absurd.
+-- 第二章均价离谱的原因在此：ZH-019B 标价 169000。The Chinese rows alone: a date in 2052, a price, a date and a title that are missing, a product
+-- entered twice, a price below zero, one of zero and the one of 169,000 that made the mean in chapter 2 absurd.
 SELECT sku, title, price, currency, first_seen, QUALITY(p)::numeric(4,3) AS quality
 FROM products p
 WHERE lang = 'zh'
@@ -522,7 +522,7 @@ FROM ad_impressions i
 JOIN ad_slots s ON s.ad_id = i.ad_id AND s.slot = i.slot;
 
 -- Clicks are one in two hundred, so half of the log is kept for the judgement: version 1 learns from the even impressions, version 2 from the odd ones.
--- A small network; no calibration, for which 14 clicks held back are too few. The AUC that the progress tells is of these 14 as well: chance.
+-- A small network; no calibration, for which the dozen of clicks held back is too few. The AUC that the progress tells is of as few: chance.
 CREATE MODEL ctr
 OPTIONS (model_type = 'ctr', architecture = 'mlp', user_col = 'audience_id', item_col = 'ad_id', label_col = 'clicked', calibration = 'none')
 AS SELECT audience_id, ad_id, log_share, clicked FROM ad_log WHERE impression_id % 2 = 0;

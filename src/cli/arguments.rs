@@ -54,7 +54,7 @@ Examples:
   steward demo                      in the project's folder, where shop/ lies
   steward demo --no-serve           only the tour
 
-The tour (sql/tour.sql) takes less than a minute. It is taken in DATA.unfinished, which becomes DATA at its end: a tour
+The tour (sql/tour.sql) tells how far its long steps are. It is taken in DATA.unfinished, which becomes DATA at its end: a tour
 that was interrupted leaves no half a database, and begins again the next time. Run again, the demo opens the database
 and serves it. The password of user `steward` is in DATA.password, the key in DATA.key, both readable by their owner only.";
 
@@ -115,8 +115,17 @@ Example:
   steward export --data ./shop.db --to ./shop.export
   steward import --from ./shop.export --data ./copy.db
 
-import.sql makes schemas, tables, roles, rights, tags, policies, views, sources, text indexes and models again; data/
-holds the rows as Parquet, or with --format csv as text. None of it is sealed: who reads it needs no key.";
+import.sql makes roles, schemas, tables, rights, tags, policies, views, sources, text indexes, rules, jobs and models again;
+data/ holds the rows as Parquet, or with --format csv as text, models/ the weights. What is left out is in docs/sql.md, EXPORT
+DATABASE. None of it is sealed: who reads it needs no key.";
+
+const IMPORT_HELP: &str = "\
+Example:
+  steward import --from ./shop.export --data ./copy.db
+
+Roles come with their passwords, models with their weights; jobs come suspended, so that nothing runs before somebody has
+looked. What INVENTORY found is not among it: run that again. A statement that fails ends the import with its line; with
+--keep-going it is left out, and told at the end. The key is looked for, or made, as by init.";
 
 const REPORT_HELP: &str = "\
 Examples:
@@ -174,6 +183,7 @@ pub enum Command {
     #[command(after_help = EXPORT_HELP)]
     Export(Export),
     /// Make a database from what export wrote
+    #[command(after_help = IMPORT_HELP)]
     Import(Import),
     /// Write what there is, how good it is and who sees it, as one page of HTML
     #[command(after_help = REPORT_HELP)]

@@ -327,6 +327,10 @@ fn plan(message: &str) -> Error {
         )
         .with_hint("Join with it, or compute it in a WITH query.");
     }
+    if any(&["In/Exist/SetComparison subquery can only be used"]) {
+        let text = "EXISTS, IN, ANY and ALL with a subquery are not supported at this place";
+        return Error::new(Kind::Unsupported, text).with_hint("Give it a name in a query in FROM, or in a WITH query.");
+    }
     if any(&["Order by index starts at"]) {
         return Error::new(Kind::InvalidColumnReference, "ORDER BY position 0 is not in select list");
     }

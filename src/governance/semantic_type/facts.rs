@@ -16,6 +16,8 @@ use super::value::candidates;
 pub struct Support {
     /// Values for which the type was a candidate.
     pub matches: usize,
+    /// Those of them that are no bare numbers: 169.00 CNY.
+    pub worded: usize,
     /// Sum of their confidences.
     pub confidence: f64,
     /// Evidence of the first of them.
@@ -59,6 +61,8 @@ pub struct SampleFacts {
     pub persons: f64,
     /// Share of values that are such, or two or three words with capitals as names are written.
     pub person_like: f64,
+    /// Share of values that are a telephone's number, of whichever country and kind.
+    pub phones: f64,
     /// Share of values with a digit.
     pub digits: f64,
     /// Share of values that are sixteen digits with a right Luhn digit, as most cards have.
@@ -109,6 +113,12 @@ impl SampleFacts {
         }
     }
 
+    /// Share of values that are numbers, bare or as the type's recogniser takes them: 169.00 beside 89.00 CNY.
+    pub fn numbers(&self, semantic_type: SemanticType) -> f64 {
+        let worded = self.support.get(&semantic_type).map_or(0, |support| support.worded);
+        (self.numeric + worded as f64 / self.n.max(1) as f64).min(1.0)
+    }
+
     /// Whether the values read as names of persons: enough of them are known ones, and hardly any looks otherwise.
     pub fn are_persons(&self) -> bool {
         self.n >= 5 && self.persons >= 0.35 && self.person_like >= 0.85 && self.distinct_share() >= 0.3
@@ -157,7 +167,8 @@ impl SampleFacts {
 
     fn add_support(&mut self, value: &str) {
         let mut counted: [Option<SemanticType>; 8] = [None; 8];
-        let mut person = false;
+        let (mut person, mut phone) = (false, false);
+        let bare = number(value).is_some();
         for (at, (semantic_type, confidence, evidence)) in candidates(value).iter().enumerate() {
             if counted.contains(&Some(semantic_type)) {
                 continue;
@@ -166,11 +177,14 @@ impl SampleFacts {
                 *place = Some(semantic_type);
             }
             person |= matches!(semantic_type, SemanticType::PersonName | SemanticType::PersonNameZh);
+            phone |= matches!(semantic_type, SemanticType::Phone | SemanticType::CnMobile | SemanticType::CnLandline);
             let support = self.support.entry(semantic_type).or_insert(Support { evidence, ..Support::default() });
             support.matches += 1;
+            support.worded += usize::from(!bare);
             support.confidence += f64::from(confidence);
         }
         self.persons += f64::from(u8::from(person));
+        self.phones += f64::from(u8::from(phone));
         self.person_like += f64::from(u8::from(person || is_capital_words(value)));
     }
 
@@ -191,6 +205,7 @@ impl SampleFacts {
             &mut self.codes,
             &mut self.persons,
             &mut self.person_like,
+            &mut self.phones,
             &mut self.digits,
             &mut self.checked,
             &mut self.issued,

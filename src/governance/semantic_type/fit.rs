@@ -17,6 +17,10 @@ pub fn admits(data_type: &DataType, semantic_type: T) -> bool {
         }
         DataType::Time32(_) | DataType::Time64(_) => semantic_type == T::Time,
         DataType::Duration(_) | DataType::Interval(_) => semantic_type == T::Duration,
+        // Where a picture lies is a text; bytes are the picture.
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            !matches!(semantic_type, T::ImagePath | T::Url | T::DomainName | T::CategoryPath)
+        }
         DataType::Float16
         | DataType::Float32
         | DataType::Float64
@@ -193,9 +197,11 @@ pub fn coverage_of(semantic_type: T, data_type: &DataType, facts: &SampleFacts) 
     }
     let matched = facts.coverage(semantic_type);
     match semantic_type.info().form {
+        // Numbers of one country beside those of another are numbers of telephones all.
+        Form::Pattern if semantic_type == T::Phone => facts.phones,
         Form::Pattern if semantic_type == T::BankCard => matched.max(facts.checked).max(facts.issued),
         Form::Pattern if !matches!(semantic_type, T::PostalCode | T::AdminCode) => matched,
-        Form::Number => facts.numeric.max(matched),
+        Form::Number => facts.numbers(semantic_type),
         Form::Count => facts.whole.max(matched),
         Form::Moment if data_type.is_temporal() => 1.0,
         Form::Moment => {
@@ -218,12 +224,18 @@ mod tests {
         assert!(!admits(&DataType::Boolean, T::Email) && admits(&DataType::Boolean, T::Click));
         assert!(!admits(&DataType::Date32, T::BankCard) && admits(&DataType::Date32, T::BirthDate));
         assert!(!admits(&DataType::Float64, T::PersonName) && admits(&DataType::Float64, T::Price));
+        assert!(!admits(&DataType::Binary, T::ImagePath) && admits(&DataType::Binary, T::Hash));
     }
 
     #[test]
     fn promises_are_made_precise_by_values() {
         let mobiles = SampleFacts::of(&DataType::Utf8, &["13800138000", "13912345678"]);
         assert_eq!(specialised(T::Phone, &DataType::Utf8, &mobiles)[0].0, T::CnMobile);
+        let several = ["07700 900426", "+44 7700 900516", "15447438114", "010-87654321", "154-0000"];
+        let several = SampleFacts::of(&DataType::Utf8, &several);
+        assert_eq!(coverage_of(T::Phone, &DataType::Utf8, &several), 0.8);
+        let prices = SampleFacts::of(&DataType::Utf8, &["89.00", "169.00 CNY", "￥59", "on request"]);
+        assert_eq!(coverage_of(T::Price, &DataType::Utf8, &prices), 0.75);
         let numbers = SampleFacts::of(&DataType::Int64, &["1", "2"]);
         assert_eq!(specialised(T::Category, &DataType::Int64, &numbers)[0].0, T::CategoryId);
         assert_eq!(fit(T::Email, &DataType::Utf8, &mobiles, None), 0.0);

@@ -94,9 +94,8 @@ impl Said {
 pub(super) struct Trial {
     pub tasks: Tasks,
     pub spec: FeatureSpec,
-    /// Of the rows of the first training.
+    /// Of the rows that they have learnt from.
     pub rates: Rates,
-    pub trained_rows: usize,
     pub epochs: usize,
     pub skipped_rows: usize,
 }
@@ -121,10 +120,10 @@ impl Trial {
         (calibration, after): (Calibration, Calibration),
         (rows, users, segment): (&Rows, Option<&[u64]>, &str),
     ) -> Result<CtrModel> {
-        let Self { tasks, spec, rates, trained_rows, epochs, skipped_rows } = self;
+        let Self { tasks, spec, rates, epochs, skipped_rows } = self;
         let conversion =
             tasks.conversion.is_some().then(|| Conversion { calibration: after, rate: rates.conversion() });
-        let facts = Facts { trained_rows, skipped_rows, epochs, ..Facts::default() };
+        let facts = Facts { trained_rows: rates.rows, skipped_rows, epochs, ..Facts::default() };
         let rate = rates.click();
         let mut model = CtrModel { options: options.clone(), spec, tasks, calibration, rate, conversion, facts };
         let said = model.said(&rows.encoded);
@@ -163,8 +162,7 @@ impl CtrModel {
         };
         let (mut train, validation, test) = (encode(&parts.train)?, encode(&parts.validation)?, encode(&parts.test)?);
         let plan = Plan::new(options, &spec);
-        let rates = train.rates();
-        let mut trained_rows = rates.rows;
+        let mut rates = train.rates();
         let counts = spec.counts();
         let held = (!validation.labels.is_empty()).then_some(&validation);
         let progress = &mut *watch.progress;
@@ -182,7 +180,8 @@ impl CtrModel {
                 let whole = fit(&plan, counts, &mut Course::kept(&train), None, options, epochs, &mut again)?.0;
                 if is_alike(&first, &logits(&whole, &validation.encoded)) {
                     tasks = whole;
-                    trained_rows = train.labels.len();
+                    // The constant beside it knows what it knows.
+                    rates = train.rates();
                 }
             }
         }
@@ -196,7 +195,7 @@ impl CtrModel {
             hashed_users(batch, user_col, &mut users)?;
         }
         let users = options.user_col.as_ref().map(|_| users);
-        let trial = Trial { tasks, spec, rates, trained_rows, epochs, skipped_rows: parts.odd.unlabelled };
+        let trial = Trial { tasks, spec, rates, epochs, skipped_rows: parts.odd.unlabelled };
         trial.with_curves(options, curves, (judged, users.as_deref(), segment))
     }
 

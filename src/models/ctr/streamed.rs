@@ -262,7 +262,7 @@ pub(super) fn train(
     let (tasks, epochs) =
         fit(&plan, spec.counts(), &mut course, held, options, options.max_iterations, watch.progress)?;
     drop(course);
-    let trial = Trial { tasks, spec, rates, trained_rows: rates.rows, epochs, skipped_rows: survey.odd.unlabelled };
+    let trial = Trial { tasks, spec, rates, epochs, skipped_rows: survey.odd.unlabelled };
     let users = options.user_col.as_ref().map(|_| users);
     trial.judged(options, held, (&test, users.as_deref(), segment))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 
 use super::*;
 use crate::error::{Error, Kind, Result};
@@ -73,6 +73,20 @@ fn every_architecture_that_crosses_columns_finds_the_crossing() -> Result<()> {
         assert!(evaluation.iter().all(|metric| metric.segment == "test" && metric.n <= 784));
         assert!((value(evaluation, "auc") - auc).abs() < 0.08, "{name}: the held-out rows mislead");
     }
+    Ok(())
+}
+
+#[test]
+fn the_constant_knows_the_rows_that_the_model_has_learnt_from() -> Result<()> {
+    let batches = [clicks(4000, 1), clicks(4000, 2)];
+    let labels = batches.iter().filter_map(|batch| batch["clicked"].as_any().downcast_ref::<Int64Array>());
+    let all: i64 = labels.map(|labels| labels.iter().flatten().sum::<i64>()).sum();
+    let model = learn(&batches, &options(Architecture::Lr))?;
+    let (trained, evaluation) = (model.facts().trained_rows, &model.facts().evaluation);
+    let tested = evaluation.iter().find(|metric| metric.metric == "ctr").map_or(0, |metric| metric.n);
+    assert_eq!(trained + tested, 8000 - 160, "it has not learnt from the rows that said when to stop");
+    let told = value(evaluation, "baseline_ctr") * trained as f64 + value(evaluation, "ctr") * tested as f64;
+    assert!((told - all as f64).abs() < 1e-6, "{told} clicks of {all}");
     Ok(())
 }
 
