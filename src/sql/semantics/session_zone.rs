@@ -63,7 +63,7 @@ pub fn zone_of(config: &ConfigOptions) -> Zone {
 }
 
 /// Values of a series at most.
-const SERIES_MAX: usize = 50_000_000;
+pub(super) const SERIES_MAX: usize = 50_000_000;
 
 /// Functions whose last argument's clock counts: what they give is no moment.
 const PARTS: [&str; 4] = ["date_part", "extract", "to_char", "datepart"];

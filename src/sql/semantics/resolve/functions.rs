@@ -9,7 +9,7 @@ use super::super::elements::{self, MAKE_ARRAY, Retyped};
 use super::super::exact::ExactCall;
 use super::super::function;
 use super::super::furthest;
-use super::super::length::Bounded;
+use super::super::length::{Bounded, Counted};
 use super::super::lists::{Among, Changed, Relation};
 use super::super::math::{Math, Whole};
 use super::super::moment::{Extract, Round};
@@ -209,6 +209,12 @@ impl Expressions<'_> {
             {
                 return Err(Error::new(Kind::Unsupported, "a series of dates of columns is not supported")
                     .with_hint("Cast its bounds to timestamp."));
+            }
+            ("generate_series", [first, last, rest @ ..]) if rest.len() < 2 => {
+                let number = |arg: &Expr| cast(arg.clone(), DataType::Int64);
+                let step = rest.first().map_or_else(|| lit(1_i64), number);
+                call.args[1] = function::call(Counted, vec![number(first), number(last), step]);
+                None
             }
             ("array_position", _) => Some(cast(Expr::ScalarFunction(call.clone()), DataType::Int32)),
             ("array_positions", _) => {
