@@ -11,6 +11,8 @@ pub fn begin_block(session: &mut Session, modes: &[TransactionMode], begin: bool
     let tag = if begin { "BEGIN" } else { "START TRANSACTION" };
     if session.status != Status::Idle {
         session.notify("WARNING", Kind::ActiveTransaction, "there is already a transaction in progress");
+        // Its modes count all the same.
+        session.transaction_modes(modes)?;
         return command(tag);
     }
     session.transaction_modes(modes)?;

@@ -6,6 +6,7 @@
 //!   rule, but no such operator exists.)
 //! * `a IS DISTINCT FROM b AND c` means `(a IS DISTINCT FROM b) AND c`; sqlparser takes all that follows for the right
 //!   side. So the words become one operator, which [`distinct`] reads back.
+//! * `a ISNULL` and `a NOTNULL` are `a IS NULL` and `a IS NOT NULL`, and no names.
 //! * Names are cut after 63 bytes.
 //! * Chains of thousands of operators are refused: they are as deep as they are long, and planning them takes for ever.
 
@@ -64,6 +65,10 @@ pub fn tokenize(sql: &str) -> std::result::Result<Vec<TokenWithSpan>, TokenizerE
                 }
                 None => read.push(token),
             },
+            Token::Word(word) if let Some(words) = null_test(word).filter(|_| ends_operand(&read)) => {
+                let token = |word: &&str| TokenWithSpan { token: Token::make_keyword(word), span: token.span };
+                read.extend(words.iter().map(token));
+            }
             // Those with a control character are ours.
             Token::Word(word) if word.value.len() > NAME_BYTES_MAX && !word.value.starts_with('\u{1}') => {
                 let cut = Word { value: cut_name(&word.value).to_owned(), ..word.clone() };
@@ -73,6 +78,55 @@ pub fn tokenize(sql: &str) -> std::result::Result<Vec<TokenWithSpan>, TokenizerE
         }
     }
     Ok(read)
+}
+
+/// What ISNULL and NOTNULL stand for.
+fn null_test(word: &Word) -> Option<&'static [&'static str]> {
+    match word.value.to_ascii_lowercase().as_str() {
+        _ if word.quote_style.is_some() => None,
+        "isnull" => Some(&["IS", "NULL"]),
+        "notnull" => Some(&["IS", "NOT", "NULL"]),
+        _ => None,
+    }
+}
+
+/// Whether what was read last may be the end of a value, so that an operator may follow.
+fn ends_operand(read: &[TokenWithSpan]) -> bool {
+    let Some(before) = read.iter().rev().find(|token| is_meant(&token.token)) else { return false };
+    match &before.token {
+        Token::Word(word) => !matches!(
+            word.keyword,
+            Keyword::AS
+                | Keyword::SELECT
+                | Keyword::DISTINCT
+                | Keyword::ALL
+                | Keyword::WHERE
+                | Keyword::HAVING
+                | Keyword::ON
+                | Keyword::BY
+                | Keyword::AND
+                | Keyword::OR
+                | Keyword::NOT
+                | Keyword::IN
+                | Keyword::LIKE
+                | Keyword::ILIKE
+                | Keyword::BETWEEN
+                | Keyword::CASE
+                | Keyword::WHEN
+                | Keyword::THEN
+                | Keyword::ELSE
+                | Keyword::RETURNING
+                | Keyword::SET
+                | Keyword::VALUES
+        ),
+        Token::Number(..)
+        | Token::SingleQuotedString(_)
+        | Token::EscapedStringLiteral(_)
+        | Token::Placeholder(_)
+        | Token::RParen
+        | Token::RBracket => true,
+        _ => false,
+    }
 }
 
 /// Whether a token is more than a blank, a comment or the end.
