@@ -6,6 +6,7 @@
 //!   rule, but no such operator exists.)
 //! * `a IS DISTINCT FROM b AND c` means `(a IS DISTINCT FROM b) AND c`; sqlparser takes all that follows for the right
 //!   side. So the words become one operator, which [`distinct`] reads back.
+//! * Words that only other databases reserve are names.
 //! * `a ISNULL` and `a NOTNULL` are `a IS NULL` and `a IS NOT NULL`, and no names.
 //! * Names are cut after 63 bytes.
 //! * Chains of thousands of operators are refused: they are as deep as they are long, and planning them takes for ever.
@@ -22,11 +23,39 @@ use std::ops::ControlFlow;
 const DISTINCT: &str = "is distinct from";
 const NOT_DISTINCT: &str = "is not distinct from";
 
+/// Words of sqlparser's grammar that are none of PostgreSQL's.
+const FOREIGN: &[Keyword] = &[
+    Keyword::ANTI,
+    Keyword::ASOF,
+    Keyword::DISTRIBUTE,
+    Keyword::DIV,
+    Keyword::MATCH_CONDITION,
+    Keyword::MATCH_RECOGNIZE,
+    Keyword::MINUS,
+    Keyword::PIVOT,
+    Keyword::PREWHERE,
+    Keyword::QUALIFY,
+    Keyword::REGEXP,
+    Keyword::RLIKE,
+    Keyword::SAMPLE,
+    Keyword::SEMI,
+    Keyword::SETTINGS,
+    Keyword::SORT,
+    Keyword::TOP,
+    Keyword::UNPIVOT,
+    Keyword::XOR,
+];
+
 /// The tokens of a text as PostgreSQL reads them.
 pub fn tokenize(sql: &str) -> std::result::Result<Vec<TokenWithSpan>, TokenizerError> {
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).with_unescape(true).tokenize_with_location()?;
     let mut read: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
-    for token in tokens {
+    for mut token in tokens {
+        if let Token::Word(word) = &mut token.token
+            && FOREIGN.contains(&word.keyword)
+        {
+            word.keyword = Keyword::NoKeyword;
+        }
         match &token.token {
             Token::SingleQuotedString(text) => match continued(&read) {
                 Some(at) => {
