@@ -15,7 +15,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, DataType, Expr, Query, SelectItem, SetExpr, TrimWhereField,
+    AccessExpr, ArrayElemTypeDef, BinaryOperator, DataType, Expr, Query, SelectItem, SetExpr, TrimWhereField,
 };
 use futures::StreamExt;
 use std::collections::HashSet;
@@ -110,6 +110,12 @@ fn own_name(expression: &Expr) -> Own {
         },
         Expr::TypedString(typed) => Own::Weak(type_name(&typed.data_type)),
         Expr::Interval(_) => Own::Weak("interval".to_owned()),
+        Expr::CompoundFieldAccess { access_chain, .. }
+            if let Some(AccessExpr::Dot(Expr::Identifier(field))) = access_chain.last() =>
+        {
+            Own::Strong(fold(field))
+        }
+        Expr::Exists { negated: true, .. } => Own::None,
         Expr::Nested(inner) | Expr::Collate { expr: inner, .. } | Expr::CompoundFieldAccess { root: inner, .. } => {
             own_name(inner)
         }

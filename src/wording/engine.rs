@@ -193,6 +193,12 @@ fn no_operator(message: &str) -> Option<Error> {
         let sign = if rest.starts_with("ILIKE") { "~~*" } else { "~~" };
         return Some(missing::operator(&format!("{} {sign} {}", name_of(left)?, name_of(right)?)));
     }
+    if let Some(rest) = message.split_once("Failed to coerce types ").map(|(_, rest)| rest)
+        && let Some((types, _)) = rest.split_once(" in BETWEEN")
+    {
+        let (left, right) = types.split_once(" and ")?;
+        return Some(missing::operator(&format!("{} >= {}", name_of(left)?, name_of(right)?)));
+    }
     let rest = BEFORE.iter().find_map(|before| message.split_once(before).map(|(_, rest)| rest))?;
     let rest = rest.split(" to valid types").next().unwrap_or(rest);
     let end = word_end(rest);

@@ -61,6 +61,9 @@ fn shared(error: &DataFusionError) -> Error {
         DataFusionError::Plan(message) => plan(message),
         DataFusionError::Execution(message) => execution(message),
         DataFusionError::ResourcesExhausted(message) => exhausted(message),
+        DataFusionError::Internal(message) => {
+            engine::translated(message).unwrap_or_else(|| Error::internal(first_line(message)))
+        }
         other => Error::internal(other.strip_backtrace()),
     }
 }

@@ -37,6 +37,7 @@ mod search;
 pub mod sequence;
 mod session_info;
 mod sleep;
+mod stopping;
 mod suggest_labels;
 mod udf;
 
@@ -48,6 +49,7 @@ pub use one::ONE;
 pub use postgres::{Unit, takes_anything};
 pub use postgres::{network_operator, vector_operator};
 pub use relation::{asset_name, written_relation};
+pub use stopping::stop;
 
 use super::context::Context;
 use super::lineage::Reads;
@@ -120,6 +122,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
         .or_else(|| sequence::scalar(name, context))
         .or_else(|| enumeration::scalar(name))
         .or_else(|| notify::scalar(name, context))
+        .or_else(|| stopping::scalar(name, context))
         .or_else(|| advisory::scalar(name, context))
         .or_else(|| sleep::scalar(name, context))
         .or_else(|| now::scalar(name))
@@ -434,6 +437,8 @@ const VOLATILE: &[&str] = &[
     "clock_timestamp",
     "timeofday",
     "pg_notify",
+    "pg_cancel_backend",
+    "pg_terminate_backend",
     "pg_advisory_lock",
     "pg_advisory_lock_shared",
     "pg_try_advisory_lock",

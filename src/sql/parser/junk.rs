@@ -6,9 +6,26 @@ use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
+/// Refuses `b'101'` and `x'1f'`, which sqlparser takes for bytes, and `0x1f`, which PostgreSQL takes for a zero and a name.
+fn must_be_no_bits(token: &TokenWithSpan) -> Result<()> {
+    let digits = match &token.token {
+        Token::HexStringLiteral(digits) => digits,
+        Token::SingleQuotedByteStringLiteral(bits) => bits,
+        _ => return Ok(()),
+    };
+    let width = token.span.end.column.saturating_sub(token.span.start.column);
+    if width == digits.len() as u64 + 2 {
+        let message = format!("trailing junk after numeric literal at or near \"0x{digits}\"");
+        return Err(placed(Kind::Syntax, token, message));
+    }
+    Err(Error::new(Kind::Unsupported, "bit strings are not supported")
+        .with_hint("Bytes are written as '\\x1f'::bytea."))
+}
+
 /// Refuses them.
 pub fn must_not_be(tokens: &[TokenWithSpan]) -> Result<()> {
     let tokens: Vec<&TokenWithSpan> = tokens.iter().filter(|token| is_meant(&token.token)).collect();
+    tokens.iter().try_for_each(|token| must_be_no_bits(token))?;
     let defines = tokens.first().is_some_and(|first| is(first, Keyword::CREATE) || is(first, Keyword::ALTER));
     for (before, after) in tokens.iter().zip(tokens.iter().skip(1)) {
         match (&before.token, &after.token) {

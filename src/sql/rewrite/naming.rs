@@ -15,18 +15,27 @@ use std::ops::ControlFlow;
 /// a named item it then says by that name. `outermost` tells that the query is in no other, so that its result is named at the end.
 pub fn spell_out(body: &mut SetExpr, order: &mut [OrderByExpr], outermost: bool) {
     match body {
-        SetExpr::Select(select) => select_items(select, order, outermost),
+        SetExpr::Select(select) => select_items(select, order, outermost, false),
         SetExpr::SetOperation { left, right, .. } => {
-            spell_out(left, &mut [], outermost);
+            part(left, outermost);
             // Nobody sees the names of the others.
-            spell_out(right, &mut [], true);
+            part(right, true);
         }
         // A query in parentheses is visited for itself.
         _ => {}
     }
 }
 
-fn select_items(select: &mut Select, order: &mut [OrderByExpr], outermost: bool) {
+/// The same of a part of a set operation.
+fn part(body: &mut SetExpr, outermost: bool) {
+    match body {
+        SetExpr::Select(select) => select_items(select, &mut [], outermost, true),
+        body => spell_out(body, &mut [], outermost),
+    }
+}
+
+/// `compared` tells that rows are compared with those of another query, of which the engine knows columns by their bare names.
+fn select_items(select: &mut Select, order: &mut [OrderByExpr], outermost: bool, compared: bool) {
     let mut counts = HashMap::new();
     let mut open = false;
     for item in &select.projection {
@@ -56,7 +65,8 @@ fn select_items(select: &mut Select, order: &mut [OrderByExpr], outermost: bool)
         let column = matches!(expression, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
         // `c.code, code` are one column to the engine, and `a.code, b.code` are not.
         let qualified = matches!(expression, Expr::CompoundIdentifier(_));
-        let twin = column && columns.contains(&(name.clone(), !qualified));
+        let known = |qualified| columns.contains(&(name.clone(), qualified));
+        let twin = column && (known(!qualified) || compared && known(qualified));
         if column {
             columns.insert((name.clone(), qualified));
         }

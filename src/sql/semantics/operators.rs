@@ -47,6 +47,18 @@ pub fn checked(raw: RawBinaryExpr, schema: &DFSchema) -> Result<RawBinaryExpr> {
     }
 }
 
+/// The error for an operation that PostgreSQL has not for such operands.
+pub fn undefined(sign: &str, left: &Expr, right: &Expr, schema: &DFSchema) -> Error {
+    let name = |side: &Expr| {
+        let field = || elements::field_of(side, schema).ok().and_then(|field| SqlType::from_field(&field).ok());
+        operand(side, schema)
+            .map(|operand| operand.name)
+            .or_else(|| field().map(|sql_type| name_of(&sql_type)))
+            .unwrap_or_else(|| "unknown".to_owned())
+    };
+    missing::operator(&format!("{} {sign} {}", name(left), name(right)))
+}
+
 /// Whether what is open beside an operator is read as what PostgreSQL's declaration says; elsewhere it is read by its neighbour.
 fn lends(op: &BinaryOperator, wants: &[Type]) -> bool {
     use BinaryOperator::{

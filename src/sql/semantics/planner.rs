@@ -1,13 +1,14 @@
 //! Operators that the engine's planner refuses before any pass could help.
 
 use super::super::functions::{network_operator, postgres_call, vector_operator};
+use super::super::parameters::is_open;
 use super::days::Shifted;
 use super::decimal::Decimals;
 use super::interval::{Elapsed, Scaled};
 use super::json::JsonConcatenation;
 use super::kept::kept_call;
 use super::lists::Relation;
-use super::{called, elements, function, operand, operators, resolve, windows};
+use super::{called, elements, function, operand, operators, resolve, windows, zone};
 use crate::catalog::SqlType;
 use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 use datafusion::common::{Column, DFSchema, Result as DfResult, ScalarValue, TableReference};
@@ -139,6 +140,7 @@ impl ExprPlanner for Operators {
     fn plan_binary_op(&self, raw: RawBinaryExpr, schema: &DFSchema) -> DfResult<PlannerResult<RawBinaryExpr>> {
         use BinaryOperator::{Divide, Eq, Gt, GtEq, Lt, LtEq, Minus, Modulo, Multiply, NotEq, Plus, StringConcat};
         let RawBinaryExpr { op, left, right } = operand::lent(raw, schema);
+        let (left, right) = (zone::moved(left, schema)?, zone::moved(right, schema)?);
         if let Some(call) = of_type(&op, &left, &right, schema)? {
             return Ok(PlannerResult::Planned(call));
         }
@@ -149,6 +151,13 @@ impl ExprPlanner for Operators {
         if op == BinaryOperator::PGOverlap {
             let (a, b) = (left.to_field(schema)?.1, right.to_field(schema)?.1);
             let (left, right) = (resolve::lend_as(left, &b)?, resolve::lend_as(right, &a)?);
+            let is_else = |side: &Expr| match side.get_type(schema) {
+                Ok(data_type) => !is_open(side) && !matches!(data_type, DataType::List(_) | DataType::Null),
+                Err(_) => false,
+            };
+            if is_else(&left) || is_else(&right) {
+                return Err(operators::undefined("&&", &left, &right, schema).into());
+            }
             return Ok(PlannerResult::Planned(function::call(Relation::Overlaps, vec![left, right])));
         }
         if matches!(op, BinaryOperator::AtArrow | BinaryOperator::ArrowAt)
@@ -167,6 +176,10 @@ impl ExprPlanner for Operators {
             let (a, b) = (left.to_field(schema)?.1, right.to_field(schema)?.1);
             let (left, right) = (resolve::lend_as(left, &b)?, resolve::lend_as(right, &a)?);
             return Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }));
+        }
+        // Of those that are told by their signs alone the engine has none.
+        if let BinaryOperator::Custom(sign) = &op {
+            return Err(operators::undefined(sign, &left, &right, schema).into());
         }
         let original = |left, right| Ok(PlannerResult::Original(RawBinaryExpr { op: op.clone(), left, right }));
         let comparison = matches!(op, Eq | Gt | GtEq | Lt | LtEq | NotEq);

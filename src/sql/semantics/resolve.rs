@@ -29,10 +29,9 @@ use super::marked::{Marked, has_a_row};
 use super::moment::Extract;
 use super::never::known;
 use super::not_in::{alone, decided, only_true};
-use super::zone::AtTimeZone;
 use super::{
     above, beneath_windows, candidates, days, elements, floats, function, input_schema, keyed, lateral, listed,
-    recursive, regex,
+    recursive, regex, zone,
 };
 use crate::catalog::SqlType;
 use crate::error::{Error, Result};
@@ -498,7 +497,6 @@ impl Expressions<'_> {
         }
     }
 
-    /// What the engine's planner makes of AT TIME ZONE; casts of ours are to microseconds.
     fn cast(&self, mut cast: Cast) -> Result<Expr> {
         if is_open(&cast.expr)
             && let Ok(sql_type) = SqlType::from_field(&cast.field)
@@ -514,13 +512,10 @@ impl Expressions<'_> {
         {
             return Ok(function::call(part.as_float(), call.args.clone()));
         }
-        let DataType::Timestamp(TimeUnit::Nanosecond, Some(zone)) = cast.field.data_type() else {
-            return Ok(Expr::Cast(self.of_json(cast)));
-        };
-        let moment = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-        let operand = lend(*cast.expr, Some(&moment))?;
-        let data_type = self.type_of(&operand).unwrap_or(moment);
-        Ok(function::call(AtTimeZone::of(zone, &data_type)?, vec![operand]))
+        match cast.field.data_type() {
+            DataType::Timestamp(TimeUnit::Nanosecond, Some(_)) => Ok(zone::moved(Expr::Cast(cast), self.schema)?),
+            _ => Ok(Expr::Cast(self.of_json(cast))),
+        }
     }
 
     /// A cast of `jsonb` to a number or a boolean reads what it is, and fails where it is something else.

@@ -1,13 +1,15 @@
 //! `moment AT TIME ZONE zone`: of a moment the clock there, of a clock there the moment.
 
 use super::super::values::TimeZone;
-use super::function::Operator;
+use super::function::{self, Operator};
+use super::resolve;
 use crate::error::Result;
 use arrow::array::types::TimestampMicrosecondType;
 use arrow::array::{ArrayRef, AsArray, TimestampMicrosecondArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, TimeUnit};
-use datafusion::logical_expr::ColumnarValue;
+use datafusion::common::DFSchema;
+use datafusion::logical_expr::{ColumnarValue, Expr, ExprSchemable};
 use std::sync::Arc;
 
 /// `AT TIME ZONE` of a constant zone.
@@ -16,6 +18,22 @@ pub struct AtTimeZone {
     zone: String,
     /// Whether the operand is a clock there (`timestamp`), and not a moment (`timestamptz`).
     from_clock: bool,
+}
+
+/// What the engine's planner makes of AT TIME ZONE, a cast to nanoseconds there; casts of ours are to microseconds. Any other expression
+/// is as it was.
+pub fn moved(expression: Expr, schema: &DFSchema) -> Result<Expr> {
+    let cast = match expression {
+        Expr::Cast(cast) => cast,
+        other => return Ok(other),
+    };
+    let DataType::Timestamp(TimeUnit::Nanosecond, Some(zone)) = cast.field.data_type() else {
+        return Ok(Expr::Cast(cast));
+    };
+    let moment = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    let operand = resolve::lend(*cast.expr, Some(&moment))?;
+    let data_type = operand.get_type(schema).unwrap_or(moment);
+    Ok(function::call(AtTimeZone::of(zone, &data_type)?, vec![operand]))
 }
 
 impl AtTimeZone {

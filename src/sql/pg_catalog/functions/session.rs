@@ -1,6 +1,7 @@
 //! Who, where and with which settings: current_user, current_schemas, current_setting, version and their like.
 
 use super::super::super::activity::Stop;
+use super::super::super::functions::stop;
 use super::super::names;
 use super::super::value::{Type, Value};
 use super::Args;
@@ -81,8 +82,8 @@ pub fn call(args: &Args<'_>) -> Result<Value> {
             context.database.reload();
             true.into()
         }
-        "pg_cancel_backend" => stop(args, Stop::Statement)?,
-        "pg_terminate_backend" => stop(args, Stop::Connection)?,
+        "pg_cancel_backend" => stop(&args.facts.context, args.number(0)?, Stop::Statement)?.into(),
+        "pg_terminate_backend" => stop(&args.facts.context, args.number(0)?, Stop::Connection)?.into(),
         "acldefault" => acl_default(args)?,
         "pg_export_snapshot" => {
             return Err(Error::new(Kind::Unsupported, format!("{} is not supported", args.name)));
@@ -114,31 +115,6 @@ fn acl_default(args: &Args<'_>) -> Result<Value> {
         }
     };
     Ok(all.into_iter().chain([format!("{owner}={own}/{owner}")]).collect::<Vec<String>>().into())
-}
-
-/// Stops what a connection does, or the connection: who logged in as the same role, or has its rights, may.
-fn stop(args: &Args<'_>, what: Stop) -> Result<Value> {
-    let context = &args.facts.context;
-    let pid = args.number(0)?;
-    let found = i32::try_from(pid).ok().and_then(|pid| context.database.activities.of_connection(pid));
-    let Some((activity, connection)) = found.as_ref().and_then(|of| Some((of, of.connection()?))) else {
-        context.warn(format!("PID {pid} is not a PostgreSQL server process"));
-        return Ok(false.into());
-    };
-    let of_superuser = context.snapshot.catalog.is_superuser(activity.role);
-    if of_superuser && !context.is_superuser() {
-        let to = if what == Stop::Statement { "cancel superuser query" } else { "terminate superuser process" };
-        return Err(Error::new(Kind::Privilege, format!("must be a superuser to {to}")));
-    }
-    if !context.has_role(activity.role) {
-        let whose = match what {
-            Stop::Statement => "query is being canceled",
-            Stop::Connection => "process is being terminated",
-        };
-        return Err(Error::new(Kind::Privilege, format!("must be a member of the role whose {whose}")));
-    }
-    (connection.stop)(what);
-    Ok(true.into())
 }
 
 /// The search path without the schemas that nobody wrote.
