@@ -81,6 +81,20 @@ pub fn must_have_sign(sign: &str, inner: &Expr, schema: &DFSchema) -> Result<()>
     }
 }
 
+/// What is said of an operator that no operands of these types have.
+pub fn refused(sign: &str, left: &Expr, right: &Expr, schema: &DFSchema) -> Error {
+    let name = |expr: &Expr| {
+        let computed = || SqlType::from_field(&expr.to_field(schema).ok()?.1).ok().map(|sql_type| name_of(&sql_type));
+        operand(expr, schema).map(|operand| operand.name).or_else(computed)
+    };
+    let [a, b] = [left, right].map(|side| name(side).unwrap_or_else(|| "unknown".to_owned()));
+    let said = format!("{a} {sign} {b}");
+    match [left, right].into_iter().all(resolve::is_unknown) {
+        true => missing::one_operator(&said),
+        false => missing::operator(&said),
+    }
+}
+
 /// The condition that a clause or an operator asks for: a quoted literal is read as a truth.
 pub fn truth(condition: Expr, by: &str, schema: &DFSchema) -> Result<Expr> {
     if resolve::is_unknown(&condition) {

@@ -149,6 +149,13 @@ impl ExprPlanner for Operators {
         if op == BinaryOperator::PGOverlap {
             let (a, b) = (left.to_field(schema)?.1, right.to_field(schema)?.1);
             let (left, right) = (resolve::lend_as(left, &b)?, resolve::lend_as(right, &a)?);
+            let is_other = |side: &Expr| match side.get_type(schema) {
+                Ok(data_type) => !matches!(data_type, DataType::List(_) | DataType::Null),
+                Err(_) => false,
+            };
+            if is_other(&left) || is_other(&right) {
+                return Err(operators::refused("&&", &left, &right, schema).into());
+            }
             return Ok(PlannerResult::Planned(function::call(Relation::Overlaps, vec![left, right])));
         }
         if matches!(op, BinaryOperator::AtArrow | BinaryOperator::ArrowAt)
