@@ -15,18 +15,26 @@ use std::ops::ControlFlow;
 /// a named item it then says by that name. `outermost` tells that the query is in no other, so that its result is named at the end.
 pub fn spell_out(body: &mut SetExpr, order: &mut [OrderByExpr], outermost: bool) {
     match body {
-        SetExpr::Select(select) => select_items(select, order, outermost),
-        SetExpr::SetOperation { left, right, .. } => {
-            spell_out(left, &mut [], outermost);
-            // Nobody sees the names of the others.
-            spell_out(right, &mut [], true);
-        }
+        SetExpr::Select(select) => select_items(select, order, outermost, false),
+        SetExpr::SetOperation { left, right, .. } => sides(left, right, outermost),
         // A query in parentheses is visited for itself.
         _ => {}
     }
 }
 
-fn select_items(select: &mut Select, order: &mut [OrderByExpr], outermost: bool) {
+fn sides(left: &mut SetExpr, right: &mut SetExpr, outermost: bool) {
+    // Nobody sees the names of the others.
+    for (side, outermost) in [(left, outermost), (right, true)] {
+        match side {
+            SetExpr::Select(select) => select_items(select, &mut [], outermost, true),
+            SetExpr::SetOperation { left, right, .. } => sides(left, right, outermost),
+            _ => {}
+        }
+    }
+}
+
+/// `compared` tells that the rows are compared with those of another query, which the engine does column by column, by their names alone.
+fn select_items(select: &mut Select, order: &mut [OrderByExpr], outermost: bool, compared: bool) {
     let mut counts = HashMap::new();
     let mut open = false;
     for item in &select.projection {
@@ -56,7 +64,8 @@ fn select_items(select: &mut Select, order: &mut [OrderByExpr], outermost: bool)
         let column = matches!(expression, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
         // `c.code, code` are one column to the engine, and `a.code, b.code` are not.
         let qualified = matches!(expression, Expr::CompoundIdentifier(_));
-        let twin = column && columns.contains(&(name.clone(), !qualified));
+        let has = |qualified: bool| columns.contains(&(name.clone(), qualified));
+        let twin = column && (has(!qualified) || compared && has(qualified));
         if column {
             columns.insert((name.clone(), qualified));
         }
