@@ -15,7 +15,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, ArrayElemTypeDef, BinaryOperator, DataType, Expr, Query, SelectItem, SetExpr, TrimWhereField,
+    AccessExpr, ArrayElemTypeDef, BinaryOperator, DataType, Expr, Ident, Query, SelectItem, SetExpr, TrimWhereField,
 };
 use futures::StreamExt;
 use std::collections::HashSet;
@@ -110,20 +110,16 @@ fn own_name(expression: &Expr) -> Own {
         },
         Expr::TypedString(typed) => Own::Weak(type_name(&typed.data_type)),
         Expr::Interval(_) => Own::Weak("interval".to_owned()),
-        Expr::CompoundFieldAccess { access_chain, .. }
-            if let Some(AccessExpr::Dot(Expr::Identifier(field))) = access_chain.last() =>
-        {
-            Own::Strong(fold(field))
-        }
-        Expr::Exists { negated: true, .. } => Own::None,
-        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } | Expr::CompoundFieldAccess { root: inner, .. } => {
-            own_name(inner)
-        }
+        Expr::CompoundFieldAccess { root, access_chain } => match access_chain.iter().rev().find_map(field) {
+            Some(name) => Own::Strong(fold(name)),
+            None => own_name(root),
+        },
+        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => own_name(inner),
         Expr::Case { else_result, .. } => match else_result.as_deref().map(own_name) {
             Some(Own::Strong(name)) => Own::Strong(name),
             _ => Own::Weak("case".to_owned()),
         },
-        Expr::Exists { .. } => strong("exists"),
+        Expr::Exists { negated: false, .. } => strong("exists"),
         Expr::Array(_) => strong("array"),
         Expr::Tuple(_) => strong("row"),
         Expr::Extract { .. } => strong("extract"),
@@ -146,6 +142,14 @@ fn own_name(expression: &Expr) -> Own {
             _ => Own::None,
         },
         _ => Own::None,
+    }
+}
+
+/// The name of `.name`.
+fn field(access: &AccessExpr) -> Option<&Ident> {
+    match access {
+        AccessExpr::Dot(Expr::Identifier(name)) => Some(name),
+        _ => None,
     }
 }
 

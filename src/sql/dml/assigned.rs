@@ -2,11 +2,13 @@
 //! refuses the rest before any row is read. A quoted literal is of no type yet, and is read as the column's.
 
 use super::super::semantics::{is_open_literal, name_of};
+use super::super::values::assign;
 use super::Target;
+use super::rows::name_column;
 use crate::catalog::{Column, SqlType};
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::Field;
-use datafusion::common::DFSchema;
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Operator, Projection};
 
 /// Refuses a plan whose columns, from `skip` on, are of types that those of the table do not take; `places` are theirs.
@@ -29,6 +31,7 @@ pub fn must_fit(target: &Target, plan: &LogicalPlan, skip: usize, places: &[usiz
         let stored = is_stored(below);
         for (at, (expr, column)) in exprs.iter().skip(skip).zip(&columns).enumerate() {
             must_be_taken(column, expr, below.schema(), stored).map_err(|error| error.about_value(at))?;
+            must_be_read(column, expr)?;
         }
         return Ok(());
     }
@@ -87,6 +90,17 @@ fn must_be_taken(column: &Column, expr: &Expr, schema: &DFSchema, stored: bool) 
         Ok((_, field)) => must_be_of(column, &field, surely),
         // A parameter of no type.
         Err(_) => Ok(()),
+    }
+}
+
+/// Refuses a quoted literal that cannot be read as the column's type, even if no row comes to have it.
+fn must_be_read(column: &Column, expr: &Expr) -> Result<()> {
+    match bare(expr) {
+        Expr::Literal(text @ ScalarValue::Utf8(Some(_)), None) => {
+            let assigned = assign(&text.to_array()?, &column.data_type);
+            assigned.map(drop).map_err(|error| name_column(error, &column.name))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -48,7 +48,10 @@ pub fn insert<'a>(
         let alone = alone && !target.is_policed();
         let on_conflict = on_conflict(work, &target, insert.on.as_ref())?;
         let beside = match &on_conflict {
-            OnConflict::Update(upsert) => Some(upsert.read()),
+            OnConflict::Update(upsert) => {
+                upsert.must_be_planned(work, &target)?;
+                Some(upsert.read())
+            }
             _ => None,
         };
         let returned = Returned::new(work, &target, Beside::default(), insert.returning.take())?;

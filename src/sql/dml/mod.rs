@@ -20,6 +20,7 @@ mod held;
 mod insert;
 mod masked;
 mod merge;
+mod one_row;
 mod parameters;
 mod policed;
 mod repaired;

@@ -8,6 +8,7 @@ use super::super::planner::{Planner, select_query, table_factor};
 use super::super::rewrite::level;
 use super::super::run;
 use super::super::values::shown;
+use super::one_row::must_be_of_one_row_each;
 use super::{Target, Work, policed};
 use crate::catalog::Privilege;
 use crate::error::{Error, Kind, Result};
@@ -172,6 +173,7 @@ fn plan(
     batches: Vec<RecordBatch>,
     items: Vec<ast::SelectItem>,
 ) -> Result<(LogicalPlan, SchemaRef)> {
+    must_be_of_one_row_each(&items)?;
     let own = target.table.arrow_schema();
     let fields = own.fields().iter().cloned().chain(beside.fields().map(Arc::new));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));

@@ -9,6 +9,7 @@ use super::apply::Replacing;
 use super::assigned::must_fit;
 use super::found::{Finding, Met, still_there};
 use super::merge::own_factor;
+use super::one_row::must_be_of_one_row;
 use super::policed::{self, Rows};
 use super::returned::Returned;
 use super::returning::Beside;
@@ -98,6 +99,7 @@ pub(super) fn changes(
 ) -> Result<(Vec<usize>, Vec<ast::Expr>)> {
     let (mut columns, mut values) = (Vec::new(), Vec::new());
     for (name, value) in assigned(assignments)? {
+        must_be_of_one_row(&value, "UPDATE")?;
         let (at, name) = target.must_get_column(&name)?;
         if columns.contains(&at) {
             return Err(assigned_twice(&name));

@@ -13,6 +13,7 @@ use super::super::run;
 use super::adding::OnConflict;
 use super::apply::Replacing;
 use super::assigned::must_fit;
+use super::one_row::must_be_of_one_row;
 use super::policed::{self, Rows};
 use super::returned::Returned;
 use super::update::{changes, old_rows};
@@ -116,6 +117,7 @@ impl Upsert {
         }
         let (columns, values) = changes(work, target, update.assignments.clone(), Privilege::Insert)?;
         let values = values.into_iter().map(|value| own_columns(target, value)).collect();
+        update.selection.iter().try_for_each(|condition| must_be_of_one_row(condition, "WHERE"))?;
         let condition = update.selection.clone().map(|condition| own_columns(target, condition));
         Ok(Self { key, columns, values, condition, met: HashSet::new(), held: Vec::new(), derived: Arc::default() })
     }
@@ -226,6 +228,11 @@ impl Upsert {
         Ok(self.plan(work, target, &none, &none, &self.values)?.1)
     }
 
+    /// Refuses what would fail with the first row that is there: as PostgreSQL does, before any row is looked for.
+    pub fn must_be_planned(&self, work: &Work<'_>, target: &Target) -> Result<()> {
+        must_fit(target, &self.described(work, target)?, 1, &self.columns)
+    }
+
     /// What the assignments read, once that is known, and the columns that they are for; before them is a column of nobody's.
     pub fn read(&self) -> (Arc<OnceLock<Derived>>, Vec<usize>) {
         (self.derived.clone(), self.columns.clone())
@@ -249,22 +256,25 @@ impl Upsert {
             if let ast::TableFactor::Table { alias, .. } = &mut relation {
                 *alias = Some(ast::TableAlias { explicit: true, name: quoted(name), columns: Vec::new(), at: None });
             }
-            from.push(ast::TableWithJoins { relation, joins: Vec::new() });
+            from.push(relation);
         }
         let context = Arc::new(Context { locked: Arc::new(relations), ..work.context.as_ref().clone() });
         let number = |name: &str| ast::Expr::CompoundIdentifier(vec![quoted(name), quoted(NUMBER)]);
-        let and = |left: ast::Expr, right: ast::Expr, op: ast::BinaryOperator| ast::Expr::BinaryOp {
-            left: Box::new(left),
-            op,
-            right: Box::new(right),
+        let same = ast::Expr::BinaryOp {
+            left: Box::new(number(&called)),
+            op: ast::BinaryOperator::Eq,
+            right: Box::new(number(EXCLUDED)),
         };
-        let mut condition = and(number(&called), number(EXCLUDED), ast::BinaryOperator::Eq);
-        if let Some(more) = &self.condition {
-            condition = and(condition, ast::Expr::Nested(Box::new(more.clone())), ast::BinaryOperator::And);
-        }
+        let joins = from.split_off(1).into_iter().map(|relation| ast::Join {
+            relation,
+            global: false,
+            join_operator: ast::JoinOperator::Inner(ast::JoinConstraint::On(same.clone())),
+        });
+        let joins: Vec<ast::Join> = joins.collect();
+        let from = from.into_iter().map(|relation| ast::TableWithJoins { relation, joins: joins.clone() }).collect();
         let items = std::iter::once(number(&called)).chain(values.iter().cloned()).enumerate();
         let items = items.map(|(n, expr)| ast::SelectItem::ExprWithAlias { expr, alias: quoted(&format!("c{n}")) });
-        let query = work.reach(select_query(items.collect(), from, Some(condition))?);
+        let query = work.reach(select_query(items.collect(), from, self.condition.clone())?);
         let plan = Planner::new(&context, work.state).query(query)?;
         Ok((context, plan))
     }

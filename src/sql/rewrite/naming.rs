@@ -16,25 +16,24 @@ use std::ops::ControlFlow;
 pub fn spell_out(body: &mut SetExpr, order: &mut [OrderByExpr], outermost: bool) {
     match body {
         SetExpr::Select(select) => select_items(select, order, outermost, false),
-        SetExpr::SetOperation { left, right, .. } => {
-            part(left, outermost);
-            // Nobody sees the names of the others.
-            part(right, true);
-        }
+        SetExpr::SetOperation { left, right, .. } => sides(left, right, outermost),
         // A query in parentheses is visited for itself.
         _ => {}
     }
 }
 
-/// The same of a part of a set operation.
-fn part(body: &mut SetExpr, outermost: bool) {
-    match body {
-        SetExpr::Select(select) => select_items(select, &mut [], outermost, true),
-        body => spell_out(body, &mut [], outermost),
+fn sides(left: &mut SetExpr, right: &mut SetExpr, outermost: bool) {
+    // Nobody sees the names of the others.
+    for (side, outermost) in [(left, outermost), (right, true)] {
+        match side {
+            SetExpr::Select(select) => select_items(select, &mut [], outermost, true),
+            SetExpr::SetOperation { left, right, .. } => sides(left, right, outermost),
+            _ => {}
+        }
     }
 }
 
-/// `compared` tells that rows are compared with those of another query, of which the engine knows columns by their bare names.
+/// `compared` tells that the rows are compared with those of another query, which the engine does column by column, by their names alone.
 fn select_items(select: &mut Select, order: &mut [OrderByExpr], outermost: bool, compared: bool) {
     let mut counts = HashMap::new();
     let mut open = false;
@@ -65,8 +64,8 @@ fn select_items(select: &mut Select, order: &mut [OrderByExpr], outermost: bool,
         let column = matches!(expression, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
         // `c.code, code` are one column to the engine, and `a.code, b.code` are not.
         let qualified = matches!(expression, Expr::CompoundIdentifier(_));
-        let known = |qualified| columns.contains(&(name.clone(), qualified));
-        let twin = column && (known(!qualified) || compared && known(qualified));
+        let has = |qualified: bool| columns.contains(&(name.clone(), qualified));
+        let twin = column && (has(!qualified) || compared && has(qualified));
         if column {
             columns.insert((name.clone(), qualified));
         }

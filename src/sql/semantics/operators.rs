@@ -47,18 +47,6 @@ pub fn checked(raw: RawBinaryExpr, schema: &DFSchema) -> Result<RawBinaryExpr> {
     }
 }
 
-/// The error for an operation that PostgreSQL has not for such operands.
-pub fn undefined(sign: &str, left: &Expr, right: &Expr, schema: &DFSchema) -> Error {
-    let name = |side: &Expr| {
-        let field = || elements::field_of(side, schema).ok().and_then(|field| SqlType::from_field(&field).ok());
-        operand(side, schema)
-            .map(|operand| operand.name)
-            .or_else(|| field().map(|sql_type| name_of(&sql_type)))
-            .unwrap_or_else(|| "unknown".to_owned())
-    };
-    missing::operator(&format!("{} {sign} {}", name(left), name(right)))
-}
-
 /// Whether what is open beside an operator is read as what PostgreSQL's declaration says; elsewhere it is read by its neighbour.
 fn lends(op: &BinaryOperator, wants: &[Type]) -> bool {
     use BinaryOperator::{
@@ -90,6 +78,20 @@ pub fn must_have_sign(sign: &str, inner: &Expr, schema: &DFSchema) -> Result<()>
     match operand(inner, schema) {
         Some(operand) => must_exist(sign, &[operand]).map(drop),
         None => Ok(()),
+    }
+}
+
+/// What is said of an operator that no operands of these types have.
+pub fn refused(sign: &str, left: &Expr, right: &Expr, schema: &DFSchema) -> Error {
+    let name = |expr: &Expr| {
+        let computed = || SqlType::from_field(&expr.to_field(schema).ok()?.1).ok().map(|sql_type| name_of(&sql_type));
+        operand(expr, schema).map(|operand| operand.name).or_else(computed)
+    };
+    let [a, b] = [left, right].map(|side| name(side).unwrap_or_else(|| "unknown".to_owned()));
+    let said = format!("{a} {sign} {b}");
+    match [left, right].into_iter().all(resolve::is_unknown) {
+        true => missing::one_operator(&said),
+        false => missing::operator(&said),
     }
 }
 

@@ -151,12 +151,12 @@ impl ExprPlanner for Operators {
         if op == BinaryOperator::PGOverlap {
             let (a, b) = (left.to_field(schema)?.1, right.to_field(schema)?.1);
             let (left, right) = (resolve::lend_as(left, &b)?, resolve::lend_as(right, &a)?);
-            let is_else = |side: &Expr| match side.get_type(schema) {
+            let is_other = |side: &Expr| match side.get_type(schema) {
                 Ok(data_type) => !is_open(side) && !matches!(data_type, DataType::List(_) | DataType::Null),
                 Err(_) => false,
             };
-            if is_else(&left) || is_else(&right) {
-                return Err(operators::undefined("&&", &left, &right, schema).into());
+            if is_other(&left) || is_other(&right) {
+                return Err(operators::refused("&&", &left, &right, schema).into());
             }
             return Ok(PlannerResult::Planned(function::call(Relation::Overlaps, vec![left, right])));
         }
@@ -179,7 +179,7 @@ impl ExprPlanner for Operators {
         }
         // Of those that are told by their signs alone the engine has none.
         if let BinaryOperator::Custom(sign) = &op {
-            return Err(operators::undefined(sign, &left, &right, schema).into());
+            return Err(operators::refused(sign, &left, &right, schema).into());
         }
         let original = |left, right| Ok(PlannerResult::Original(RawBinaryExpr { op: op.clone(), left, right }));
         let comparison = matches!(op, Eq | Gt | GtEq | Lt | LtEq | NotEq);

@@ -41,8 +41,8 @@ use datafusion::common::{Column, DFSchema, ExprSchema, Result as DfResult, Scala
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    Between, BinaryExpr, Cast, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator,
-    WindowFunctionDefinition, cast, lit,
+    BinaryExpr, Cast, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator, WindowFunctionDefinition,
+    cast, lit,
 };
 use std::sync::Arc;
 
@@ -298,18 +298,7 @@ impl TreeNodeRewriter for Expressions<'_> {
             Expr::Not(inner) => Expr::Not(Box::new(as_condition(*inner))),
             Expr::Like(like) => Expr::Like(self.texts(like)?),
             Expr::SimilarTo(like) => Expr::SimilarTo(as_texts(like)),
-            Expr::Between(Between { expr, negated, low, high }) => {
-                let mut all = self.lent(vec![*expr, *low, *high]);
-                let (Some(high), Some(low), Some(expr)) = (all.pop(), all.pop(), all.pop()) else {
-                    return Err(Error::internal("three operands are not three").into());
-                };
-                let [expr, low, high] = [expr, low, high].map(Box::new);
-                let low = self.comparable(&expr, *low, ">=")?;
-                let high = self.comparable(&expr, *high, "<=")?;
-                let all = days::as_moments(self.numbers_of([*expr, low, high]), self.schema);
-                let [expr, low, high] = self.ordered(all).map(Box::new);
-                Expr::Between(Between { expr, negated, low, high })
-            }
+            Expr::Between(between) => self.between(between)?,
             Expr::Case(case) => self.case(case)?,
             Expr::Cast(cast) => self.cast(cast)?,
             Expr::InSubquery(membership) => self.among(membership)?,

@@ -11,7 +11,9 @@ use crate::error::{Error, Kind, Result};
 use arrow::datatypes::DataType;
 use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::logical_expr::expr::{InList, InSubquery, SetComparison};
-use datafusion::logical_expr::{Case, Cast, Expr, ExprSchemable, LogicalPlan, cast, when};
+use datafusion::logical_expr::{
+    Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, LogicalPlan, Operator, cast, when,
+};
 use std::sync::Arc;
 
 impl Expressions<'_> {
@@ -40,11 +42,33 @@ impl Expressions<'_> {
             return Err(no_operator(&a, sign, &b));
         }
         if let (Some(a), Some(b)) = (self.sql_type_of(expr), self.sql_type_of(&other))
-            && common::differ(&a, &b)
+            && (common::differ(&a, &b) || (a == SqlType::Bytea) != (b == SqlType::Bytea))
         {
             return Err(missing::operator(&format!("{} {sign} {}", name_of(&a), name_of(&b))));
         }
         Ok(other)
+    }
+
+    /// BETWEEN. What has no type yet is read as that of each bound, where PostgreSQL does not compare the bounds.
+    pub(super) fn between(&self, Between { expr, negated, low, high }: Between) -> Result<Expr> {
+        let open = matches!(*expr, Expr::Literal(ScalarValue::Utf8(_), None) | Expr::Literal(ScalarValue::Null, _));
+        if open
+            && let (Some(from), Some(to)) = (self.sql_type_of(&low), self.sql_type_of(&high))
+            && differ(&from.arrow(), &to.arrow())
+        {
+            let side = |op, bound| self.binary(BinaryExpr::new(expr.clone(), op, bound));
+            let both = side(Operator::GtEq, low)?.and(side(Operator::LtEq, high)?);
+            return Ok(if negated { Expr::Not(Box::new(both)) } else { both });
+        }
+        let mut all = self.lent(vec![*expr, *low, *high]);
+        let (Some(high), Some(low), Some(expr)) = (all.pop(), all.pop(), all.pop()) else {
+            return Err(Error::internal("three operands are not three"));
+        };
+        let low = self.comparable(&expr, low, if negated { "<" } else { ">=" })?;
+        let high = self.comparable(&expr, high, if negated { ">" } else { "<=" })?;
+        let all = days::as_moments(self.numbers_of([expr, low, high]), self.schema);
+        let [expr, low, high] = self.ordered(all).map(Box::new);
+        Ok(Expr::Between(Between { expr, negated, low, high }))
     }
 
     pub(super) fn is_json(&self, expr: &Expr) -> bool {

@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 pub fn to_char(row: &Args<'_>) -> Result<Made> {
     let mut template = Template::read(row.text(1))?;
     if row.text(1).is_empty() {
-        return Ok(Made::Null);
+        return Ok(String::new().into());
     }
     if template.roman {
         let number = match row.get(0) {

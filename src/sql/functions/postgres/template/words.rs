@@ -156,9 +156,10 @@ pub fn nodes(template: &str) -> Vec<Node> {
     let mut nodes = Vec::new();
     let mut rest = template;
     while let Some(letter) = rest.chars().next() {
-        let (mut fill, mut after) = (false, rest);
+        let (mut fill, mut translated, mut after) = (false, false, rest);
         while let Some(behind) = ["FM", "fm", "TM", "tm"].iter().find_map(|prefix| after.strip_prefix(prefix)) {
             fill |= after.starts_with(['F', 'f']);
+            translated |= after.starts_with(['T', 't']);
             after = behind;
         }
         let found = PATTERNS.iter().find_map(|(name, pattern)| {
@@ -176,6 +177,8 @@ pub fn nodes(template: &str) -> Vec<Node> {
                 ordinal = kind.or(ordinal);
                 behind = &behind[text.len()..];
             }
+            // Names in a language are as long as they are.
+            let fill = fill || translated && matches!(pattern, Pattern::MonthName | Pattern::DayName);
             nodes.push(Node::Pattern { pattern, written: written.to_owned(), fill, ordinal });
             rest = behind;
             continue;
