@@ -147,6 +147,10 @@ fn ends_operand(read: &[TokenWithSpan]) -> bool {
                 | Keyword::RETURNING
                 | Keyword::SET
                 | Keyword::VALUES
+                | Keyword::FROM
+                | Keyword::JOIN
+                | Keyword::INTO
+                | Keyword::TABLE
         ),
         Token::Number(..)
         | Token::SingleQuotedString(_)

@@ -20,13 +20,19 @@ pub trait Operator: Debug + Clone + Eq + Hash + Send + Sync + 'static {
     fn name(&self) -> &'static str;
     /// The field of its result.
     fn returns(&self) -> Field;
-    /// Its result for so many rows; one where all operands are constants.
+    /// Whether it must know how many rows there are, even where all its operands are constants.
+    fn counts_rows(&self) -> bool {
+        false
+    }
+    /// Its result for so many rows; one where all operands are constants, unless it [counts them](Self::counts_rows).
     fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef>;
 }
 
 /// A call of the operator.
 pub fn call(operator: impl Operator, operands: Vec<Expr>) -> Expr {
-    let signature = Signature::any(operands.len(), Volatility::Immutable);
+    // What is immutable is computed once when the statement is planned.
+    let volatility = if operator.counts_rows() { Volatility::Volatile } else { Volatility::Immutable };
+    let signature = Signature::any(operands.len(), volatility);
     Arc::new(ScalarUDF::new_from_impl(Function { operator, signature })).call(operands)
 }
 
@@ -68,7 +74,8 @@ impl<O: Operator> ScalarUDFImpl for Function<O> {
         if args.args.iter().any(|operand| operand.data_type() == DataType::Null) {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_new_null(self.operator.returns().data_type())?));
         }
-        let constant = args.args.iter().all(|operand| matches!(operand, ColumnarValue::Scalar(_)));
+        let constant =
+            !self.operator.counts_rows() && args.args.iter().all(|operand| matches!(operand, ColumnarValue::Scalar(_)));
         let result = self.operator.evaluate(&args.args, if constant { 1 } else { args.number_rows })?;
         Ok(match constant {
             true => ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?),

@@ -52,6 +52,10 @@ impl Operator for Counted {
         "counted"
     }
 
+    fn counts_rows(&self) -> bool {
+        true
+    }
+
     fn returns(&self) -> Field {
         Field::new("", DataType::Int64, true)
     }

@@ -370,6 +370,10 @@ impl Operator for Series {
         SERIES
     }
 
+    fn counts_rows(&self) -> bool {
+        true
+    }
+
     fn returns(&self) -> Field {
         Field::new("", DataType::new_list(self.data_type.clone(), true), true)
     }

@@ -210,7 +210,10 @@ impl Expressions<'_> {
                 return Err(Error::new(Kind::Unsupported, "a series of dates of columns is not supported")
                     .with_hint("Cast its bounds to timestamp."));
             }
-            ("generate_series", [first, last, rest @ ..]) if rest.len() < 2 => {
+            ("generate_series", [first, last, rest @ ..])
+                if rest.len() < 2
+                    && call.args.iter().all(|arg| self.type_of(arg).is_none_or(|t| t.is_integer() || t.is_null())) =>
+            {
                 let number = |arg: &Expr| cast(arg.clone(), DataType::Int64);
                 let step = rest.first().map_or_else(|| lit(1_i64), number);
                 call.args[1] = function::call(Counted, vec![number(first), number(last), step]);
