@@ -398,7 +398,7 @@ SELECT actor, columns, rows_deleted FROM steward.erasures
 SELECT name, kind, schedule, time_zone, on_change, state FROM steward.jobs ORDER BY name
 SELECT name, schedule FROM steward.quality_rules WHERE name = 'yearly'
 SELECT DISTINCT model, version FROM steward.drift
-SELECT PREDICT_CTR('watched', colour, price) BETWEEN 0 AND 1 FROM many WHERE id = 1
+SELECT PREDICT('watched', many) BETWEEN 0 AND 1 FROM many WHERE id = 1
 SELECT run, target, assets, looked_at FROM steward.inventory_runs ORDER BY run
 SELECT asset, run, row_count FROM steward.asset_history ORDER BY asset, run
 SELECT asset, change FROM INVENTORY_DIFF(1, 2)
