@@ -10,6 +10,7 @@ use super::pattern::dominant;
 use super::reservoir::Reservoir;
 use super::{ColumnProfile, QUANTILES, TOP_VALUES};
 use crate::config::{PROFILE_NUMBERS_MAX, PROFILE_SAMPLE_ROWS};
+use crate::encoding::pg_text::cell_text;
 use crate::error::{Error, Kind, Result};
 use crate::governance::inclusion::{Gathering, hash_known, hash_number, hash_whole, hash_written, of_row};
 use crate::governance::semantic_type::is_missing;
@@ -339,7 +340,7 @@ fn texts_of(array: &ArrayRef) -> Result<StringArray> {
         array.data_type()
     {
         let bytes = cast(array, &DataType::Binary).map_err(cannot_read)?;
-        return Ok(bytes.as_binary::<i32>().iter().map(|bytes| bytes.map(hexadecimal)).collect());
+        return Ok((0..bytes.len()).map(|row| cell_text(&bytes, row)).collect());
     }
     if let Ok(texts) = cast(array, &DataType::Utf8)
         && !array.data_type().is_nested()
@@ -353,18 +354,6 @@ fn texts_of(array: &ArrayRef) -> Result<StringArray> {
     let options = FormatOptions::default();
     let formatter = ArrayFormatter::try_new(array.as_ref(), &options).map_err(cannot_read)?;
     Ok((0..array.len()).map(|row| (!array.is_null(row)).then(|| formatter.value(row).to_string())).collect())
-}
-
-/// `\x6162`
-fn hexadecimal(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(2 + 2 * bytes.len());
-    text.push_str("\\x");
-    for byte in bytes {
-        for half in [byte >> 4, byte & 15] {
-            text.extend(char::from_digit(u32::from(half), 16));
-        }
-    }
-    text
 }
 
 /// Whole numbers shown as values of the column's type.

@@ -43,6 +43,7 @@ impl Operator for Bounded {
         }
     }
 }
+
 /// The last number of `generate_series(first, last, step)` where its values are made at once, which must not be more than fit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Counted;
