@@ -22,6 +22,10 @@ use crate::governance::profile::ColumnProfile;
 pub const COLUMN_CONFIDENCE_MIN: f64 = 0.5;
 /// A promise weaker than this is made by a vague word.
 const VAGUE_WEIGHT: f32 = 0.6;
+/// A promise of a province weaker than this is made by a word for any region.
+const VAGUE_PLACE: f32 = 0.8;
+/// Share of known provinces and states among a region's values below which it is none.
+const LISTED_PLACES: f64 = 0.1;
 /// Words of a value on average below which it is no title.
 const SHORT_WORDS: f64 = 2.5;
 /// Alternates reported at most.
@@ -180,8 +184,8 @@ fn value_strength(semantic_type: T, facts: &SampleFacts) -> f64 {
     let coverage = facts.coverage(semantic_type);
     let mut mean = support.confidence / support.matches.max(1) as f64;
     let form = semantic_type.info().form;
-    // A whole column out of one list is no chance, though each of its words could be: {M, F}, {S, M, L}.
-    if form == Form::Words && coverage > 0.95 && facts.distincts >= 2 && facts.n >= 4 {
+    // A whole column out of one list is no chance, though each of its words could be: {M, F}, {S, M, L}, {yes, no}.
+    if matches!(form, Form::Words | Form::Flag) && coverage > 0.95 && facts.distincts >= 2 && facts.n >= 4 {
         // Two letters make a country or a state of almost anything, so several have to agree.
         let enough = if mean < 0.4 && matches!(semantic_type, T::Country | T::Province) { 5 } else { 2 };
         if facts.distincts >= enough {
@@ -215,7 +219,13 @@ fn headline(
     // "Name" is the name of anything: of persons where they read so, hardly of goods where it is a word or two.
     let vague = vote.semantic_type == T::ProductTitle && vote.weight < VAGUE_WEIGHT && facts.n > 0;
     let promised = if vague && facts.are_persons() { T::PersonName } else { vote.semantic_type };
-    let doubt = if vague && promised == T::ProductTitle && facts.words < SHORT_WORDS { 0.8 } else { 1.0 };
+    let unlisted = facts.n > 0 && facts.coverage(T::Province) < LISTED_PLACES;
+    let doubt = match promised {
+        T::ProductTitle if vague && facts.words < SHORT_WORDS => 0.8,
+        // A region is a part of the world, of a country or of a shop's sales as often as a province.
+        T::Province if vote.weight < VAGUE_PLACE && unlisted => 0.6,
+        _ => 1.0,
+    };
     let said = match promised == vote.semantic_type {
         true => said,
         false => format!("name: \"{}\", and the values are persons'", vote.word),
@@ -349,6 +359,22 @@ mod tests {
             .collect();
         let local: Vec<&str> = local.iter().map(String::as_str).collect();
         assert_eq!(of("", DataType::Int64, &local).semantic_type, Some(T::BankCard));
+    }
+
+    #[test]
+    fn words_out_of_one_list_are_what_the_list_is() {
+        let answers: Vec<&str> =
+            ["no", "no", "no", "no", "no", "no", "no", "no", "yes"].into_iter().cycle().take(90).collect();
+        for name in ["accepted", "in_default", "y"] {
+            assert_eq!(of(name, DataType::Utf8, &answers).semantic_type, Some(T::Boolean), "{name}");
+        }
+        let money = ["CNY", "GBP", "EUR", "USD", "JPY", "HKD"];
+        assert_eq!(of("code", DataType::Utf8, &money).semantic_type, Some(T::Currency));
+        let parts = ["Central America", "Western Europe", "Oceania", "Southeast Asia", "East of USA"];
+        assert_eq!(of("region", DataType::Utf8, &parts).semantic_type, None);
+        let states = ["SP", "RJ", "MG", "Bahia", "Paraná"];
+        assert_eq!(of("state", DataType::Utf8, &states).semantic_type, Some(T::Province));
+        assert_eq!(of("地区", DataType::Utf8, &["广东省", "浙江", "四川省", "北京"]).semantic_type, Some(T::Province));
     }
 
     #[test]

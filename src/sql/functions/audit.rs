@@ -25,7 +25,7 @@ pub fn verify(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TableProv
             Cell::count(verdict.entries),
             Cell::count(verdict.first),
             Cell::count(verdict.last),
-            broken.map_or(Cell::Int(None), Cell::count),
+            Cell::count(broken),
             Cell::Text(message),
             Cell::text(verdict.head),
         ]])

@@ -35,7 +35,6 @@ pub fn audit_log(context: &Context) -> Result<Vec<Vec<Cell>>> {
 }
 
 fn row(number: Option<u64>, entry: AuditEntry) -> Vec<Cell> {
-    let count = |number: Option<u64>| number.map_or(Cell::Int(None), Cell::count);
     let object = |object: &crate::catalog::AuditObject| {
         let mut told = serde_json::json!({ "object": object.name });
         for (key, columns) in [("columns", &object.columns), ("masked", &object.masked)] {
@@ -47,14 +46,14 @@ fn row(number: Option<u64>, entry: AuditEntry) -> Vec<Cell> {
     };
     let objects: Vec<serde_json::Value> = entry.objects.iter().map(object).collect();
     vec![
-        count(number),
+        Cell::count(number),
         Cell::Int(Some(entry.at_us)),
         Cell::text(entry.login_name),
         Cell::text(entry.role_name),
         Cell::text(entry.action.name()),
         Cell::text(entry.command),
         Cell::text(serde_json::Value::from(objects).to_string()),
-        count(entry.rows),
+        Cell::count(entry.rows),
         Cell::text(entry.state.name()),
         Cell::Text(entry.sqlstate),
         Cell::Text(entry.statement.map(|id| id.to_string())),

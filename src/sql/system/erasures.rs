@@ -59,7 +59,7 @@ fn row(graph: &Graph<'_>, erasure: &Erasure) -> Result<Vec<Cell>> {
         Cell::text(json!(models).to_string()),
         Cell::text(erasure.remains.iter().map(remainder).collect::<Value>().to_string()),
         Cell::text(if erasure.finished_ms.is_some() { "finished" } else { "under way" }),
-        erasure.finished_ms.map_or(Cell::Int(None), Cell::moment),
+        Cell::moment(erasure.finished_ms),
     ])
 }
 

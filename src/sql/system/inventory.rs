@@ -349,7 +349,7 @@ pub fn history(context: &Context) -> Result<Vec<Vec<Cell>>> {
             text("sensitivity"),
             Cell::Float(facts["quality"].as_f64().filter(|_| !some_rows)),
             text("owner"),
-            state.gone.map_or(Cell::Int(None), Cell::count),
+            Cell::count(state.gone),
         ]);
     }
     Ok(rows)

@@ -47,7 +47,6 @@ fn job(context: &Context, task: &Task) -> Vec<Cell> {
     };
     let next_ms = task.next_ms(last.map(AsRef::as_ref)).filter(|_| task.suspended.is_none() && !is_running);
     let tables: Vec<String> = task.on_change.iter().filter_map(|table| asset_of(catalog, *table)).collect();
-    let moment = |ms: Option<i64>| ms.map_or(Cell::Int(None), Cell::moment);
     vec![
         Cell::text(&task.name),
         Cell::text(task.kind.word()),
@@ -60,8 +59,8 @@ fn job(context: &Context, task: &Task) -> Vec<Cell> {
         Cell::Text(task.timing.as_ref().map(|_| task.zone())),
         Cell::Text((!tables.is_empty()).then(|| tables.join(", "))),
         Cell::text(state),
-        moment(next_ms),
-        moment(last.map(|run| run.started_ms)),
+        Cell::moment(next_ms),
+        Cell::moment(last.map(|run| run.started_ms)),
         Cell::Text(last.map(|run| run.state.word().to_owned())),
         Cell::Text(last.and_then(|run| run.error.clone())),
         Cell::count(task.failures(&runs)),
@@ -103,8 +102,8 @@ fn row(context: &Context, run: &JobRun) -> Vec<Cell> {
         Cell::text(run.trigger.word()),
         Cell::text(run.state.word()),
         Cell::moment(run.started_ms),
-        run.ended_ms.map_or(Cell::Int(None), Cell::moment),
-        run.rows.map_or(Cell::Int(None), Cell::count),
+        Cell::moment(run.ended_ms),
+        Cell::count(run.rows),
         Cell::Text(run.sqlstate.clone()),
         Cell::Text(run.error.clone()),
         Cell::Text(progress),

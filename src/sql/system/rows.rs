@@ -30,14 +30,14 @@ impl Cell {
         Self::Text(Some(text.into()))
     }
 
-    /// A count that is there.
-    pub fn count(number: u64) -> Self {
-        Self::Int(Some(i64::try_from(number).unwrap_or(i64::MAX)))
+    /// A count, if there is one.
+    pub fn count(number: impl Into<Option<u64>>) -> Self {
+        Self::Int(number.into().map(|number| i64::try_from(number).unwrap_or(i64::MAX)))
     }
 
-    /// A moment that is there, of milliseconds since 1970.
-    pub fn moment(ms: i64) -> Self {
-        Self::Int(Some(ms.saturating_mul(1000)))
+    /// A moment, if there is one, of milliseconds since 1970.
+    pub fn moment(ms: impl Into<Option<i64>>) -> Self {
+        Self::Int(ms.into().map(|ms| ms.saturating_mul(1000)))
     }
 
     /// A share or another measure, if there is one, as much of it as is told: four places.

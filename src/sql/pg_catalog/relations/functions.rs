@@ -76,11 +76,27 @@ const STEWARD: &[Own] = &[
     ("predict_ctcvr", FLOAT8, false, &[("row", RECORD)]),
     ("user_vector", VECTOR, false, &[("model", TEXT), ("user", TEXT)]),
     ("item_vector", VECTOR, false, &[("model", TEXT), ("item", TEXT)]),
+    ("embed", FLOAT4S, false, &[("input", TEXT)]),
+    ("similarity", FLOAT8, false, &[("a", TEXT), ("b", TEXT)]),
+    ("image_similarity", FLOAT8, false, &[("a", TEXT), ("b", TEXT)]),
+    ("classify_detail", JSONB, false, &[("value", TEXT)]),
+    ("detect_pii", JSONB, false, &[("value", TEXT)]),
+    ("redact", TEXT, false, &[("value", TEXT)]),
+    ("quality_detail", JSONB, false, &[("row", RECORD)]),
+    ("mask_null", TEXT, false, &[("value", TEXT)]),
+    ("predict_ctr_detail", JSONB, false, &[("row", RECORD)]),
+    ("predict_cvr_detail", JSONB, false, &[("row", RECORD)]),
+    ("predict_ctcvr_detail", JSONB, false, &[("row", RECORD)]),
+    ("text_search", RECORD, true, &[("relation", TEXT), ("query", TEXT)]),
+    ("classify_table", RECORD, true, &[("relation", TEXT)]),
+    ("quality_failures", RECORD, true, &[("relation", TEXT), ("rule", TEXT)]),
+    ("suggest_rules", RECORD, true, &[("relation", TEXT)]),
 ];
 
 const INT4: u32 = 23;
 const TEXT: u32 = 25;
 const FLOAT8: u32 = 701;
+const FLOAT4S: u32 = 1021;
 const RECORD: u32 = 2249;
 const JSONB: u32 = 3802;
 
