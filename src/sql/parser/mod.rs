@@ -10,6 +10,7 @@ mod copy;
 mod created;
 mod cursor;
 mod define;
+mod dialect;
 mod domain;
 mod forget;
 mod grammar;
@@ -69,7 +70,6 @@ use super::error::locate;
 use crate::config::NESTING_MAX;
 use crate::error::{Error, Result};
 use datafusion::sql::sqlparser::ast;
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 pub use upkeep::{ClusterBy, Upkeep};
@@ -174,7 +174,7 @@ fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     junk::must_not_be(&tokens)?;
     tokens::must_have_no_zero(&tokens)?;
     cursor::refuse_current_of(&tokens)?;
-    let dialect = PostgreSqlDialect {};
+    let dialect = dialect::Postgres;
     let tokens = as_of::to_names(merge::spell(table::spell(trimmed::spell(symmetric::spell(upsert::spell(
         locks::spell(type_names::spell(tokens)),
     ))))))?;
