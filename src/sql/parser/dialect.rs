@@ -2,20 +2,68 @@
 //! begin no expression (`pg_get_keywords()`).
 //!
 //! sqlparser has one list for all databases. By it `SELECT 1 view` is an error, and `SELECT a, FROM t` reads a column "from".
+//!
+//! Where it has tried one form and then another, its error is about the last. PostgreSQL points at the first word with which no form goes
+//! on: that is at the furthest place where an operand was expected or read, or behind it.
 
+use super::grammar::here;
+use crate::error::{Error, Kind};
 use datafusion::sql::sqlparser::ast::Expr;
 use datafusion::sql::sqlparser::dialect::{Dialect, PostgreSqlDialect, Precedence};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
-use datafusion::sql::sqlparser::tokenizer::Token;
+use datafusion::sql::sqlparser::tokenizer::{Location, Span, Token};
 use std::any::TypeId;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What sqlparser knows of PostgreSQL.
 const BELOW: PostgreSqlDialect = PostgreSqlDialect {};
 
+/// For texts of which nobody asks how far they could be read.
+pub static POSTGRES: Postgres = Postgres { furthest: AtomicU64::new(0) };
+/// The end of a text, as a place in it.
+const END: u64 = u64::MAX;
+const AT_END: &str = "syntax error at end of input";
+
 /// sqlparser's dialect of PostgreSQL with PostgreSQL's words.
-#[derive(Debug)]
-pub struct Postgres;
+#[derive(Debug, Default)]
+pub struct Postgres {
+    /// The furthest place up to which a text could be read; 0 where nothing is known.
+    furthest: AtomicU64,
+}
+
+impl Postgres {
+    /// All before the next token could be read.
+    fn note(&self, parser: &Parser) {
+        let next = parser.peek_token_ref();
+        let place = if next.token == Token::EOF { END } else { place(next.span.start.line, next.span.start.column) };
+        self.furthest.fetch_max(place, Ordering::Relaxed);
+    }
+
+    /// The error of a text that was read by this, at the place that PostgreSQL means; that is still to be located.
+    pub fn furthest(&self, error: Error) -> Error {
+        let furthest = self.furthest.load(Ordering::Relaxed);
+        if furthest == 0 || error.kind() != Kind::Syntax || error.message() == AT_END {
+            return error;
+        }
+        let at = error.detail().and_then(|detail| detail.rfind(" at Line: ").map(|at| &detail[at..]));
+        let mut numbers = at.unwrap_or_default().split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok());
+        let told = numbers.next().zip(numbers.next()).map_or(0, |(line, column)| place(line, column));
+        match furthest {
+            _ if told >= furthest => error,
+            END => Error::new(Kind::Syntax, AT_END),
+            furthest => {
+                let at = Location::new(furthest >> 32, furthest & u64::from(u32::MAX));
+                here("", Span::new(at, at), 0)
+            }
+        }
+    }
+}
+
+/// A line and a column as one number.
+fn place(line: u64, column: u64) -> u64 {
+    (line << 32) | column
+}
 
 /// Answers that are those of the dialect below.
 macro_rules! as_below {
@@ -48,6 +96,7 @@ impl Dialect for Postgres {
     }
 
     fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
+        self.note(parser);
         BELOW.get_next_precedence(parser)
     }
 
@@ -76,6 +125,7 @@ impl Dialect for Postgres {
     }
 
     fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<Expr, ParserError>> {
+        self.note(parser);
         match &parser.peek_token_ref().token {
             Token::Word(word) if begins_nothing(word.keyword) => {
                 Some(parser.expected("an expression", parser.peek_token()))
@@ -319,6 +369,8 @@ mod tests {
             ("SELECT 1 over", 10),
             ("SELECT 1 FROM t WHERE a = WHERE", 27),
             ("SELECT 1 FROM t user", 17),
+            ("SELECT CASE WHEN a > THEN 1 END", 22),
+            ("SELECT * FROM (VALUES (1, 2), (3, FROM t", 35),
         ] {
             let error = parse(sql).unwrap_err();
             assert_eq!(error.position(), Some(place), "{sql}: {error}");
