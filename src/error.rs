@@ -123,6 +123,8 @@ pub enum Kind {
     InvalidPower,
     /// A regular expression that is none.
     InvalidRegex,
+    /// More than one character before those of a pattern that mean themselves.
+    InvalidEscape,
     /// A text is longer than its type allows.
     StringTooLong,
     /// A date or time does not exist or does not fit its type.

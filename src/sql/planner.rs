@@ -104,7 +104,7 @@ impl<'a> Planner<'a> {
         let plan = self.query(query.clone())?;
         let own = names::named(&query, plan.schema().inner());
         if given.len() > own.fields().len() {
-            return Err(Error::new(Kind::InvalidDefinition, "more column names than columns"));
+            return Err(Error::new(Kind::Syntax, "too many column names were specified"));
         }
         let own = own.fields().iter().skip(given.len()).map(|field| field.name());
         let names: Vec<&String> = given.iter().chain(own).collect();

@@ -19,7 +19,11 @@ pub fn position(error: Error, statement: &Statement) -> Error {
     }
     let (text, message) = (&statement.text, error.message());
     let found = match error.kind() {
-        Kind::UndefinedFunction if message.starts_with("operator ") => operator(text, message),
+        Kind::UndefinedFunction | Kind::AmbiguousFunction if message.starts_with("operator ") => {
+            operator(text, message)
+        }
+        Kind::AmbiguousFunction => named(text, Kind::UndefinedFunction, message),
+        Kind::CannotCoerce if message.starts_with("cannot cast type ") => cast(text),
         Kind::UndefinedParameter => placeholder(text, message),
         Kind::UndefinedColumn
         | Kind::UndefinedTable
@@ -70,9 +74,25 @@ fn named(text: &str, kind: Kind, message: &str) -> Option<usize> {
             |at: &usize| matches!(tokens.get(at + 1), Some((_, Token::Period))) && is_name(&tokens[*at..], &parts);
         return (0..tokens.len()).find(asked).map(|at| tokens[at].0);
     }
-    let whole = best(&tokens, &parts, kind);
+    let tokens = &tokens[meant_from(&tokens, kind, message)..];
+    let whole = best(tokens, &parts, kind);
     // What is said with its table may be written without it, and the other way round.
-    whole.or_else(|| best(&tokens, parts.get(parts.len().checked_sub(1)?..)?, kind))
+    whole.or_else(|| best(tokens, parts.get(parts.len().checked_sub(1)?..)?, kind))
+}
+
+/// The token behind which a column is meant that is not there: one of the target in what SET names, any other in what INSERT computes.
+fn meant_from(tokens: &[(usize, Token)], kind: Kind, message: &str) -> usize {
+    let keyword = |token: &Token| match token {
+        Token::Word(word) => word.keyword,
+        _ => Keyword::NoKeyword,
+    };
+    let first = tokens.first().map(|(_, token)| keyword(token)).filter(|_| kind == Kind::UndefinedColumn);
+    let from: &[Keyword] = match (first, message.contains("\" of relation \"")) {
+        (Some(Keyword::UPDATE), true) => &[Keyword::SET],
+        (Some(Keyword::INSERT), false) => &[Keyword::VALUES, Keyword::SELECT],
+        _ => &[],
+    };
+    tokens.iter().position(|(_, token)| from.contains(&keyword(token))).unwrap_or(0)
 }
 
 /// The likeliest of the places that have this name, the first of several.
@@ -116,6 +136,8 @@ fn rank(tokens: &[(usize, Token)], at: usize, length: usize, kind: Kind) -> Opti
     }
     let called = after == Some(&Token::LParen);
     match kind {
+        // Neither what has its table's name before it nor what is assigned to.
+        Kind::AmbiguousColumn if before == Some(&Token::Period) || keyword == Keyword::SET => None,
         Kind::UndefinedFunction => called.then_some(1),
         Kind::UndefinedObject => Some(1),
         Kind::UndefinedTable => {
@@ -153,6 +175,18 @@ fn literal(text: &str, message: &str) -> Option<usize> {
         let first = places.next();
         first.filter(|_| places.next().is_none())
     })
+}
+
+/// The cast of `cannot cast type integer to date`, where the statement has no other.
+fn cast(text: &str) -> Option<usize> {
+    let tokens = parser::tokens_with_places(text);
+    let mut casts = tokens.iter().enumerate().filter(|(at, (_, token))| match token {
+        Token::DoubleColon => true,
+        Token::Word(word) => word.keyword == Keyword::CAST && matches!(tokens.get(at + 1), Some((_, Token::LParen))),
+        _ => false,
+    });
+    let (_, (first, _)) = casts.next()?;
+    casts.next().is_none().then_some(*first)
 }
 
 /// The parameter of `there is no parameter $1`.

@@ -22,6 +22,7 @@ mod lifted;
 mod limits;
 mod meant;
 mod membership;
+mod misplaced;
 mod misused;
 mod naming;
 mod operators;
@@ -42,8 +43,9 @@ mod values;
 mod whole;
 mod windows;
 
-pub use aggregates::{Beyond, gathers, has, is_aggregate};
+pub use aggregates::{Beyond, gathers, has, is as is_call, is_aggregate};
 pub use asked::is_truth;
+pub use misplaced::{AGGREGATES, DEFINES_WINDOW, ROWS, ROWS_WITHIN, WINDOWS, WITHIN_AGGREGATE, WITHIN_WINDOW};
 pub use misused::{NO_CONDITION, width, without_condition};
 pub use order::is_selected;
 pub use rows::entries;
@@ -162,7 +164,7 @@ impl VisitorMut for Rewriter<'_> {
             casts::tell_keys_apart(select, order);
             inherited::order(select);
             order::mean_columns(select, order, self.depth == 1);
-            subqueries::as_values(select);
+            subqueries::as_values(select, order);
             select.projection.iter_mut().for_each(series::as_rows);
         }
         ControlFlow::Continue(())

@@ -600,6 +600,9 @@ pub(super) fn name_taken(class: Class, there: &Object) -> Error {
     let name = key.rsplit('\0').next().unwrap_or(&key).to_owned();
     match class {
         Class::Relation => Error::new(Kind::DuplicateTable, format!("relation \"{name}\" already exists")),
+        Class::Schema if matches!(there, Object::Schema(_)) => {
+            Error::new(Kind::DuplicateSchema, format!("{} \"{name}\" already exists", there.kind_name()))
+        }
         _ => Error::new(Kind::DuplicateObject, format!("{} \"{name}\" already exists", there.kind_name())),
     }
 }

@@ -289,6 +289,13 @@ fn others(message: &str) -> Option<Error> {
         let text = "RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column";
         return Some(Error::new(Kind::Windowing, text));
     }
+    if message.contains("Invalid escape character in") {
+        let error = Error::new(Kind::InvalidEscape, "invalid escape string");
+        return Some(error.with_hint("Escape string must be empty or one character."));
+    }
+    if message.contains("unnest() can only be applied to") {
+        return Some(missing::named("unnest"));
+    }
     if message.contains("negative count not allowed") {
         return Some(Error::new(Kind::InvalidSubstring, "negative substring length not allowed"));
     }
@@ -301,9 +308,14 @@ fn others(message: &str) -> Option<Error> {
             return Some(Error::new(Kind::DatatypeMismatch, text));
         }
     }
-    const FRAMES: &[(&str, Kind, &str)] = &[
+    const FIXED: &[(&str, Kind, &str)] = &[
         ("frame offsets for ROWS / GROUPS must be", Kind::FrameSize, "frame starting offset must not be negative"),
         ("start bound cannot be UNBOUNDED FOLLOWING", Kind::Windowing, "frame start cannot be UNBOUNDED FOLLOWING"),
+        (
+            "SELECT DISTINCT ON expressions must match",
+            Kind::InvalidColumnReference,
+            "SELECT DISTINCT ON expressions must match initial ORDER BY expressions",
+        ),
         ("end bound cannot be UNBOUNDED PRECEDING", Kind::Windowing, "frame end cannot be UNBOUNDED PRECEDING"),
         (
             "cannot be larger than end bound",
@@ -311,7 +323,7 @@ fn others(message: &str) -> Option<Error> {
             "frame starting from following row cannot have preceding rows",
         ),
     ];
-    if let Some((_, kind, said)) = FRAMES.iter().find(|(engines, ..)| message.contains(engines)) {
+    if let Some((_, kind, said)) = FIXED.iter().find(|(engines, ..)| message.contains(engines)) {
         return Some(Error::new(*kind, *said));
     }
     if message.contains("Dot access not supported") {

@@ -415,6 +415,9 @@ fn execution(message: &str) -> Error {
     if line.contains("verflow") {
         return Error::new(Kind::NumericOutOfRange, "value out of range").with_detail(line);
     }
+    if line.contains("factorial of a negative number") {
+        return Error::new(Kind::NumericOutOfRange, "factorial of a negative number is undefined");
+    }
     engine::translated(&line).unwrap_or_else(|| Error::new(Kind::InvalidParameter, engine::plain(&line)))
 }
 

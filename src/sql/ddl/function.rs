@@ -12,7 +12,7 @@ use super::in_full::in_full;
 use super::{Ddl, check_name, skipping, view_names};
 use crate::catalog::{Argument, Class, Function, Object, ObjectId, Returns, SqlType, relation_key};
 use crate::error::{Error, Kind, Result};
-use arrow::datatypes::Fields;
+use arrow::datatypes::{Field, Fields};
 use datafusion::execution::SessionState;
 use datafusion::sql::sqlparser::ast::{
     self, CreateFunctionBody, DataType, Expr, FunctionBehavior, FunctionCalledOnNull, FunctionReturnType,
@@ -273,7 +273,8 @@ fn must_return(returns: &Returns, fields: &Fields) -> Result<()> {
         Returns::Table(columns) => (columns.iter().map(|(_, one)| one).collect(), "record".to_owned()),
     };
     for (at, (field, wanted)) in fields.iter().zip(wanted).enumerate() {
-        let Some(have) = other_than(wanted, field) else { continue };
+        let text = || is_text_for(wanted, field).then_some(SqlType::Text);
+        let Some(have) = other_than(wanted, field).or_else(text) else { continue };
         let have = name_of(&have);
         let detail = match returns {
             Returns::Table(_) => {
@@ -286,6 +287,16 @@ fn must_return(returns: &Returns, fields: &Fields) -> Result<()> {
         return Err(Error::new(Kind::InvalidFunction, message).with_detail(detail));
     }
     Ok(())
+}
+
+/// Whether a value is a text and what is wanted is kept as something else.
+fn is_text_for(wanted: &SqlType, field: &Field) -> bool {
+    use SqlType::{Bool, Date, Float4, Float8, Int2, Int4, Int8, Interval, Numeric, Time, Timestamp, Timestamptz};
+    let other = matches!(
+        wanted,
+        Bool | Date | Float4 | Float8 | Int2 | Int4 | Int8 | Interval | Numeric(_) | Time | Timestamp | Timestamptz
+    );
+    other && !field.data_type().is_null() && matches!(SqlType::from_field(field), Ok(SqlType::Text))
 }
 
 /// The id that the function is to have.

@@ -4,9 +4,11 @@
 //! make it in memory (`txn::plain_indexes`). One with an expression or a condition serves none, and may be there all the same; of a
 //! unique one they would have to be enforced, and are refused.
 
+use super::super::dml::must_be_of_one_row;
 use super::super::names;
 use super::super::parser::{self, Reindexed, fold, last, split};
 use super::super::planner::Planner;
+use super::super::semantics;
 use super::class::may_have_classes;
 use super::foreign_key::{dependents, drop_dependents, still_needed};
 use super::generated::must_be_immutable;
@@ -18,6 +20,7 @@ use crate::catalog::{
 };
 use crate::error::{Error, Kind, Result};
 use datafusion::common::DFSchema;
+use datafusion::logical_expr::Expr as Planned;
 use datafusion::sql::sqlparser::ast::{self, Expr, IndexType, ObjectName};
 
 /// Runs CREATE INDEX.
@@ -38,7 +41,9 @@ pub fn create_index(ddl: &mut Ddl<'_>, create: ast::CreateIndex) -> Result<()> {
     let parts = create.columns.iter().map(|column| part(ddl, &table, column)).collect::<Result<Vec<_>>>()?;
     let include = create.include.iter().map(|name| column(&table, &fold(name))).collect::<Result<Vec<_>>>()?;
     if let Some(predicate) = &create.predicate {
-        must_be_planned(ddl, &table, predicate, "index predicate")?;
+        must_be_of_one_row(predicate, "index predicates")?;
+        let (planned, schema) = must_be_planned(ddl, &table, predicate, "index predicate")?;
+        semantics::truth(planned, "WHERE", &schema)?;
     }
     storage_parameters(&create.with)?;
     let name = match &create.name {
@@ -149,6 +154,7 @@ fn part(ddl: &Ddl<'_>, table: &Table, written: &ast::IndexColumn) -> Result<(Ind
             IndexPart::Column(name)
         }
         expression => {
+            must_be_of_one_row(expression, "index expressions")?;
             must_be_planned(ddl, table, expression, "index expression")?;
             IndexPart::Expression(in_full(&expression.to_string(), ddl.context)?)
         }
@@ -157,10 +163,11 @@ fn part(ddl: &Ddl<'_>, table: &Table, written: &ast::IndexColumn) -> Result<(Ind
 }
 
 /// An expression over the table's columns that always gives the same.
-fn must_be_planned(ddl: &Ddl<'_>, table: &Table, expression: &Expr, what: &str) -> Result<()> {
+fn must_be_planned(ddl: &Ddl<'_>, table: &Table, expression: &Expr, what: &str) -> Result<(Planned, DFSchema)> {
     let schema = DFSchema::try_from(table.arrow_schema().as_ref().clone())?;
     let planned = Planner::new(ddl.context, ddl.state).expression(expression.clone(), &schema)?;
-    must_be_immutable(&planned, &format!("functions in {what} must be marked IMMUTABLE"))
+    must_be_immutable(&planned, &format!("functions in {what} must be marked IMMUTABLE"))?;
+    Ok((planned, schema))
 }
 
 /// How PostgreSQL would lay an index out, which changes nothing here.

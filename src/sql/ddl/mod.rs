@@ -207,10 +207,9 @@ impl Ddl<'_> {
                 self.context.must_own(table.owner, "table", &name)?;
                 Ok((id, table.clone()))
             }
-            Some((_, other)) => Err(Error::new(
-                Kind::DatatypeMismatch,
-                format!("\"{name}\" is not a table but a {}", other.kind_name()),
-            )),
+            Some((_, other)) => {
+                Err(Error::new(Kind::WrongObject, format!("\"{name}\" is not a table but a {}", other.kind_name())))
+            }
             None => Err(super::tables::undefined(self.context, &schema, &name)),
         }
     }

@@ -86,7 +86,7 @@ fn rename_schema(ddl: &mut Ddl<'_>, name: &str, to: String) -> Result<()> {
     ddl.context.must_own(schema.owner, "schema", name)?;
     super::schema::must_be_acceptable(&to)?;
     if catalog.schema(&to).is_some() {
-        return Err(Error::new(Kind::DuplicateObject, format!("schema \"{to}\" already exists")));
+        return Err(Error::new(Kind::DuplicateSchema, format!("schema \"{to}\" already exists")));
     }
     for (_, object) in catalog.class(Class::Relation).filter(|(_, object)| schema_of(object) == Some(name)) {
         let (_, key) = object.key();

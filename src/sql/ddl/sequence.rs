@@ -1,6 +1,6 @@
 //! Sequences: CREATE, ALTER and DROP SEQUENCE, those of identity and serial columns, and defaults that count.
 
-use super::super::dml::other_than;
+use super::super::dml::{must_be_of_one_row, other_than};
 use super::super::parser::{IdentityChange, SequenceOption, last};
 use super::super::planner::Planner;
 use super::super::rewrite::level;
@@ -331,6 +331,7 @@ pub(super) fn set_default(ddl: &Ddl<'_>, column: &mut Column, expression: Expr) 
     if level::asks(&expression) {
         return Err(Error::new(Kind::Unsupported, "cannot use subquery in DEFAULT expression"));
     }
+    must_be_of_one_row(&expression, "DEFAULT expressions")?;
     if let Some(name) = counted(&expression) {
         let (id, _) = sequences::must_find(ddl.context, &name)?;
         (column.default, column.sequence) = (None, Some(id));

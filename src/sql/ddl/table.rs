@@ -1,7 +1,7 @@
 //! CREATE TABLE, CREATE TABLE AS.
 
 use super::super::context::Context;
-use super::super::dml::{Referring, Target, Work, rows};
+use super::super::dml::{Referring, Target, Work, must_be_of_one_row, rows};
 use super::super::lineage::{self, Noting, derived};
 use super::super::parser::{Beside, TagTarget, TagWithin, fold};
 use super::super::planner::{Planner, parse_expression};
@@ -293,6 +293,7 @@ pub(super) fn check_expressions(ddl: &Ddl<'_>, table: &mut Table) -> Result<()> 
         if level::asks(&written) {
             return Err(Error::new(Kind::Unsupported, "cannot use subquery in check constraint"));
         }
+        must_be_of_one_row(&written, "check constraints")?;
         let planned = Planner::new(ddl.context, ddl.state).expression(written, &schema);
         let planned = planned.and_then(|condition| semantics::truth(condition, "CHECK", &schema));
         ddl.checked(|| format!("constraint \"{}\" of table \"{name}\"", check.name), planned)?;

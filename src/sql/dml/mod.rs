@@ -43,6 +43,7 @@ pub use domains::{no_null, violated};
 pub use foreign::{Referring, check_foreign_key};
 pub use insert::{insert, insert_parameters};
 pub use merge::{merge, merge_parameters};
+pub use one_row::must_be_of_one_row;
 pub use parameters::{delete_parameters, update_parameters};
 pub use policed::Rows as Policed;
 pub use repaired::{Attempt, repair, undo};

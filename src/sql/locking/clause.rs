@@ -309,18 +309,20 @@ fn locks(work: &Work<'_>, query: &ast::Query, clauses: &[ast::LockClause], words
                 let cte = name.0.len() == 1 && ctes.contains(&own);
                 (Some(name), called, args.is_none() && !cte)
             }
-            ast::TableFactor::Derived { alias: Some(alias), .. } => (None, fold(&alias.name), true),
+            ast::TableFactor::Derived { alias: Some(alias), subquery, .. } => {
+                (None, fold(&alias.name), !has_no_rows(subquery))
+            }
             _ => continue,
         };
         named.iter_mut().filter(|(name, _)| *name == called).for_each(|(_, found)| *found = true);
         let Some((mode, patience)) = asked(clauses, &called) else { continue };
         match (name, plain) {
             (Some(name), true) => locks.extend(lock(work, name, &called, mode, patience, words)?),
-            (None, _) => {
+            (None, true) => {
                 return Err(not_allowed(words, "a subquery in FROM").with_hint("Put the clause into the subquery."));
             }
-            // Functions and common table expressions have no rows to lock.
-            (Some(_), false) => {}
+            // Functions, values and common table expressions have no rows to lock.
+            (_, false) => {}
         }
     }
     match named.iter().find(|(_, found)| !found) {
@@ -329,6 +331,24 @@ fn locks(work: &Work<'_>, query: &ast::Query, clauses: &[ast::LockClause], words
             format!("relation \"{name}\" in {words} clause not found in FROM clause"),
         )),
         None => Ok(locks),
+    }
+}
+
+/// Whether a subquery reads no table, so that there is nothing in it to lock.
+fn has_no_rows(query: &ast::Query) -> bool {
+    match query.body.as_ref() {
+        ast::SetExpr::Values(_) => true,
+        ast::SetExpr::Query(query) => has_no_rows(query),
+        ast::SetExpr::Select(select) => select.from.iter().all(|from| {
+            std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)).all(|factor| {
+                match factor {
+                    ast::TableFactor::Table { args, .. } => args.is_some(),
+                    ast::TableFactor::Derived { subquery, .. } => has_no_rows(subquery),
+                    _ => false,
+                }
+            })
+        }),
+        _ => false,
     }
 }
 

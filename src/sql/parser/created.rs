@@ -3,6 +3,7 @@
 //! * `CREATE UNLOGGED TABLE`: the word goes, and a notice says so.
 //! * `CREATE TABLE t (a int WITH TAG (k = 'v')) WITH TAG (k = 'v')`: tags of columns and of the table.
 //! * `CREATE TABLE t (a, b) AS query`: the names of the columns are kept beside.
+//! * `CHECK (condition) NO INHERIT`: there are no tables that inherit from others.
 //! * `CREATE RECURSIVE VIEW v (a) AS query` is `CREATE VIEW v (a) AS WITH RECURSIVE v (a) AS (query) SELECT a FROM v`.
 //! * `CREATE VIEW v WITH (security_barrier) AS query`: options without a value are true.
 //! * `CREATE VIEW v AS query WITH LOCAL CHECK OPTION` is `CREATE VIEW v WITH (check_option = local) AS query`.
@@ -59,6 +60,32 @@ pub fn spell(tokens: &mut Vec<TokenWithSpan>) -> Result<Taken> {
         _ => {}
     }
     Ok(taken)
+}
+
+/// Takes NO INHERIT out of the definitions of CREATE TABLE and ALTER TABLE, where it stands behind the condition of a CHECK.
+pub fn without_inherit(tokens: &mut Vec<TokenWithSpan>) {
+    let mut at = 0;
+    while at < tokens.len() {
+        let meant = at > 0 && is_word(tokens, at, "no") && is_word(tokens, at + 1, "inherit");
+        if meant && tokens[at - 1].token == Token::RParen && checks(tokens, at - 1) {
+            tokens.drain(at..at + 2);
+        }
+        at += 1;
+    }
+}
+
+/// Whether CHECK stands before the parentheses that close at a place.
+fn checks(tokens: &[TokenWithSpan], close: usize) -> bool {
+    let mut depth = 0usize;
+    for at in (0..=close).rev() {
+        match tokens[at].token {
+            Token::RParen => depth += 1,
+            Token::LParen if depth == 1 => return at > 0 && is_word(tokens, at - 1, "check"),
+            Token::LParen => depth -= 1,
+            _ => {}
+        }
+    }
+    false
 }
 
 fn is_word(tokens: &[TokenWithSpan], at: usize, wanted: &str) -> bool {

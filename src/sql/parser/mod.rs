@@ -10,6 +10,7 @@ mod copy;
 mod created;
 mod cursor;
 mod define;
+mod dialect;
 mod domain;
 mod forget;
 mod grammar;
@@ -30,6 +31,7 @@ mod rule;
 mod sequence;
 mod spelling;
 mod subscripts;
+mod substrings;
 mod symmetric;
 mod table;
 mod tag;
@@ -69,7 +71,6 @@ use super::error::locate;
 use crate::config::NESTING_MAX;
 use crate::error::{Error, Result};
 use datafusion::sql::sqlparser::ast;
-use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 pub use upkeep::{ClusterBy, Upkeep};
@@ -174,11 +175,11 @@ fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     junk::must_not_be(&tokens)?;
     tokens::must_have_no_zero(&tokens)?;
     cursor::refuse_current_of(&tokens)?;
-    let dialect = PostgreSqlDialect {};
+    let dialect = dialect::Postgres::default();
     let tokens = as_of::to_names(merge::spell(table::spell(trimmed::spell(symmetric::spell(upsert::spell(
         locks::spell(type_names::spell(tokens)),
     ))))))?;
-    let tokens = subscripts::spell(tokens);
+    let tokens = substrings::spell(subscripts::spell(tokens));
     refused::words_within(&tokens)?;
     let (tokens, beside) = spelling::take_out(tokens)?;
     let mut words =
@@ -192,11 +193,11 @@ fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     if words.ahead(&["CREATE", "OR", "ALTER"]) {
         return Err(grammar::or_alter());
     }
-    let mut statement = words.parser.parse_statement().map_err(Error::from)?;
+    let mut statement = words.parser.parse_statement().map_err(|error| dialect.furthest(error.into()))?;
     read_back(&mut statement)?;
     spelling::put_back(&mut statement, &beside);
     let finished = kept::finish(&mut words, statement)?;
-    words.end()?;
+    words.end().map_err(|error| dialect.furthest(error))?;
     Ok(match finished {
         Ok(own) => Body::Own(Box::new(own)),
         Err(ast::Statement::CreateTable(create)) if !beside.is_empty() => {

@@ -79,6 +79,7 @@ pub fn take_out(mut tokens: Vec<TokenWithSpan>) -> Result<(Vec<TokenWithSpan>, B
                 beside.identities.insert(0, sequence::options(&mut words)?);
                 words.end()?;
             }
+            created::without_inherit(&mut tokens);
             likes(&mut tokens, &mut beside)?;
             beside.created = created::spell(&mut tokens)?;
         }

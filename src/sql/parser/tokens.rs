@@ -273,7 +273,7 @@ pub fn parser(text: &str) -> Result<Parser<'static>> {
     let tokens = tokenize(text).map_err(|error| Error::from(ParserError::from(error)))?;
     must_be_shallow(&tokens)?;
     let tokens = super::type_names::spell(tokens);
-    Ok(Parser::new(&PostgreSqlDialect {}).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens))
+    Ok(Parser::new(&super::dialect::POSTGRES).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens))
 }
 
 /// Reads back what [`tokenize`] made of `IS DISTINCT FROM`.

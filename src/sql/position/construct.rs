@@ -6,7 +6,8 @@
 
 use super::super::parser::{self, Body, fold};
 use super::super::rewrite::{
-    NO_CONDITION, entries, gathers, is_aggregate, is_selected, is_truth, width, without_condition,
+    AGGREGATES, Beyond, DEFINES_WINDOW, NO_CONDITION, ROWS, ROWS_WITHIN, WINDOWS, WITHIN_AGGREGATE, WITHIN_WINDOW,
+    entries, gathers, is_aggregate, is_call, is_selected, is_truth, width, without_condition,
 };
 use crate::error::Error;
 use datafusion::sql::sqlparser::ast::{
@@ -188,10 +189,20 @@ enum Wanted {
     AggregateInGroup,
     NestedAggregate,
     WindowInWhere,
+    /// Among the arguments of an aggregate or of another.
+    NestedWindow,
+    /// In the definition of a window.
+    WindowInWindow,
+    /// A call at a place that takes none such.
+    Misplaced(Beyond),
+    /// What DISTINCT ON names and the order does not begin with.
+    DistinctOn,
     /// A function that needs OVER.
     Over(String),
     /// One that cannot have it.
     NotOver(String),
+    /// One that cannot have FILTER.
+    NotFilter(String),
     /// `count()`.
     Count,
     /// The second WITH query of a name.
@@ -259,6 +270,9 @@ fn wanted(message: &str) -> Option<Wanted> {
     if let Some(rest) = message.strip_prefix("OVER specified, but ") {
         return rest.split(' ').next().map(|name| Wanted::NotOver(name.to_owned()));
     }
+    if let Some(rest) = message.strip_prefix("FILTER specified, but ") {
+        return rest.split(' ').next().map(|name| Wanted::NotFilter(name.to_owned()));
+    }
     if message.starts_with("WITH query ") {
         return quoted().map(if message.ends_with(" more than once") { Wanted::WithTwice } else { Wanted::With });
     }
@@ -278,13 +292,23 @@ fn wanted(message: &str) -> Option<Wanted> {
         ("aggregate functions are not allowed in WHERE", Wanted::AggregateInWhere),
         ("aggregate functions are not allowed in GROUP BY", Wanted::AggregateInGroup),
         ("aggregate function calls cannot be nested", Wanted::NestedAggregate),
+        (AGGREGATES, Wanted::Misplaced(Beyond::Aggregate)),
         ("window functions are not allowed in WHERE", Wanted::WindowInWhere),
+        (WITHIN_WINDOW, Wanted::NestedWindow),
+        (WITHIN_AGGREGATE, Wanted::NestedWindow),
+        (DEFINES_WINDOW, Wanted::WindowInWindow),
+        (WINDOWS, Wanted::Misplaced(Beyond::Window)),
+        (ROWS, Wanted::Misplaced(Beyond::Rows)),
+        ("SELECT DISTINCT ON expressions must", Wanted::DistinctOn),
         ("for SELECT DISTINCT, ORDER BY", Wanted::DistinctOrder),
         ("in an aggregate with DISTINCT, ORDER BY", Wanted::AggregateOrder),
         ("frame starting from following row", Wanted::FrameEnd),
         ("RANGE with offset PRECEDING/FOLLOWING is not", Wanted::FrameDistance),
         ("RANGE with offset PRECEDING/FOLLOWING requires", Wanted::Window),
     ];
+    if message.ends_with(ROWS_WITHIN) {
+        return Some(Wanted::Misplaced(Beyond::Rows));
+    }
     if let Some((_, wanted)) = FIXED.iter().find(|(before, _)| message.starts_with(before)) {
         return Some(wanted.clone());
     }
@@ -307,6 +331,18 @@ struct Search<'a> {
 
 impl Visitor for Search<'_> {
     type Break = ();
+
+    fn pre_visit_statement(&mut self, statement: &Statement) -> ControlFlow<()> {
+        let condition = match statement {
+            Statement::Update(update) => update.selection.as_ref(),
+            Statement::Delete(delete) => delete.selection.as_ref(),
+            Statement::CreateIndex(index) => index.predicate.as_ref(),
+            _ => None,
+        };
+        let found = condition.and_then(|condition| self.condition(condition));
+        self.keep(found);
+        ControlFlow::Continue(())
+    }
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         let order = query.order_by.as_ref().map(|order| match &order.kind {
@@ -336,6 +372,17 @@ impl Visitor for Search<'_> {
                     };
                     order.unwrap_or_default().iter().find(unknown).map(|key| &key.expr)
                 }
+                _ => None,
+            },
+            (Wanted::DistinctOn, _) => match query.body.as_ref() {
+                SetExpr::Select(select) => match &select.distinct {
+                    Some(ast::Distinct::On(named)) => {
+                        let keys = order.unwrap_or_default().iter().map(|key| &key.expr);
+                        let first: Vec<&Expr> = keys.take_while(|key| named.contains(key)).collect();
+                        named.iter().find(|one| !first.contains(one))
+                    }
+                    _ => None,
+                },
                 _ => None,
             },
             _ => None,
@@ -408,6 +455,11 @@ impl Visitor for Search<'_> {
                 second(&all).map(|expr| expr.span())
             }
             (Wanted::Subscripted, Expr::CompoundFieldAccess { root, .. }) => Some(root.span()),
+            (Wanted::Misplaced(what), Expr::Function(call)) => {
+                let at = self.written.start(call.span()).filter(|_| is_call(call, *what));
+                self.possible.extend(at);
+                call.filter.as_ref().and_then(|filter| first_call(filter, &|call| is_call(call, *what)))
+            }
             (_, Expr::Function(call)) => self.call(call),
             _ => None,
         };
@@ -420,6 +472,16 @@ impl Search<'_> {
     fn keep(&mut self, span: Option<Span>) {
         let at = span.and_then(|span| self.written.start(span));
         self.found.extend(at);
+    }
+
+    /// What is meant in the condition of WHERE.
+    fn condition(&self, condition: &Expr) -> Option<Span> {
+        match &self.wanted {
+            Wanted::Where => Some(condition.span()),
+            Wanted::AggregateInWhere => first_call(condition, &gathers),
+            Wanted::WindowInWhere => first_call(condition, &|call| call.over.is_some()),
+            _ => None,
+        }
     }
 
     /// What is meant in a call.
@@ -438,10 +500,25 @@ impl Search<'_> {
             Wanted::Call(wanted) if name == *wanted => second(&arguments(call)).map(|expr| expr.span()),
             Wanted::Over(wanted) if name == *wanted && call.over.is_none() => Some(call.span()),
             Wanted::NotOver(wanted) if name == *wanted && call.over.is_some() => Some(call.span()),
+            Wanted::NotFilter(wanted) if name == *wanted && call.filter.is_some() => Some(call.span()),
+            Wanted::OneColumn => match &call.args {
+                FunctionArguments::Subquery(query) if width(&query.body).is_some_and(|width| width != 1) => {
+                    Some(call.span())
+                }
+                _ => None,
+            },
             Wanted::Count if name == "count" && arguments(call).is_empty() => Some(call.span()),
             Wanted::Filter => call.filter.as_ref().map(|filter| filter.span()),
             Wanted::NestedAggregate if is_aggregate(&name) => {
                 arguments(call).iter().find_map(|argument| first_call(argument, &gathers))
+            }
+            Wanted::NestedWindow if call.over.is_some() || gathers(call) => {
+                arguments(call).iter().find_map(|argument| first_call(argument, &|call| call.over.is_some()))
+            }
+            Wanted::WindowInWindow => {
+                let window = window?;
+                let mut keys = window.partition_by.iter().chain(window.order_by.iter().map(|key| &key.expr));
+                keys.find_map(|key| first_call(key, &|call| call.over.is_some()))
             }
             Wanted::AggregateOrder => {
                 let FunctionArguments::List(list) = &call.args else { return None };
@@ -463,12 +540,8 @@ impl Search<'_> {
 
     fn body(&mut self, body: &SetExpr) {
         let found = match (&self.wanted, body) {
-            (Wanted::Where, SetExpr::Select(select)) => select.selection.as_ref().map(Spanned::span),
-            (Wanted::AggregateInWhere, SetExpr::Select(select)) => {
-                select.selection.as_ref().and_then(|condition| first_call(condition, &gathers))
-            }
-            (Wanted::WindowInWhere, SetExpr::Select(select)) => {
-                select.selection.as_ref().and_then(|condition| first_call(condition, &|call| call.over.is_some()))
+            (Wanted::Where | Wanted::AggregateInWhere | Wanted::WindowInWhere, SetExpr::Select(select)) => {
+                select.selection.as_ref().and_then(|condition| self.condition(condition))
             }
             (Wanted::AggregateInGroup, SetExpr::Select(select)) => {
                 keys(select).iter().find_map(|key| first_call(key, &gathers))

@@ -69,11 +69,16 @@ pub enum Beyond {
 
 /// Whether an expression has this in it; queries within it do not count.
 pub fn has(expression: &Expr, what: Beyond) -> bool {
-    any(expression, |call| match what {
+    any(expression, |call| is(call, what))
+}
+
+/// Whether a call is this.
+pub fn is(call: &Function, what: Beyond) -> bool {
+    match what {
         Beyond::Aggregate => gathers(call),
         Beyond::Window => call.over.is_some(),
         Beyond::Rows => super::sets::gives_rows(&call.name),
-    })
+    }
 }
 
 /// Whether a function of this name makes one value of many.

@@ -66,6 +66,16 @@ pub fn tell_keys_apart(select: &mut Select, order: &mut [OrderByExpr]) {
             alike.insert(if text == plain { 0 } else { alike.len() }, text);
         }
     }
+    // In sets of keys the engine takes the one without casts for another column, whether it is named or not.
+    for expression in by.iter().filter_map(sets).flatten().flatten() {
+        let (plain, text) = (without_casts(expression), expression.to_string());
+        let alike = texts.entry(plain.clone()).or_default();
+        for said in [text, plain] {
+            if !alike.contains(&said) {
+                alike.insert(0, said);
+            }
+        }
+    }
     texts.retain(|_, alike| alike.len() > 1);
     if texts.is_empty() {
         return;
@@ -94,6 +104,14 @@ pub fn tell_keys_apart(select: &mut Select, order: &mut [OrderByExpr]) {
     }
     select.having.iter_mut().for_each(&mut visit);
     order.iter_mut().for_each(|key| visit(&mut key.expr));
+}
+
+/// The sets of keys that ROLLUP and its like name.
+fn sets(key: &Expr) -> Option<&Vec<Vec<Expr>>> {
+    match key {
+        Expr::Rollup(sets) | Expr::Cube(sets) | Expr::GroupingSets(sets) => Some(sets),
+        _ => None,
+    }
 }
 
 fn each(select: &mut Select, order: &mut [OrderByExpr], mut change: impl FnMut(&mut Expr)) {

@@ -3,7 +3,7 @@
 use super::super::missing;
 use super::super::parser::{fold, last};
 use super::super::semantics;
-use super::{aggregates, entries, is_selected, join_constraint};
+use super::{Beyond, aggregates, entries, has, is_selected, join_constraint, misplaced};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Cte, Distinct, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Join,
@@ -14,6 +14,8 @@ use std::ops::ControlFlow;
 
 /// What is said of a join that lacks its condition; with its place it becomes an error of syntax there.
 pub const NO_CONDITION: &str = "a join needs ON or USING";
+
+const ONE_COLUMN: &str = "subquery must return only one column";
 
 /// Refuses it, as PostgreSQL does.
 pub fn must_not_be(query: &Query) -> Result<()> {
@@ -66,6 +68,7 @@ impl Visitor for Misused {
                 }
             }
         }
+        misplaced::bounds(query)?;
         distinct(query)?;
         grouped(&query.body)
     }
@@ -73,12 +76,14 @@ impl Visitor for Misused {
     fn pre_visit_select(&mut self, select: &Select) -> Found {
         match select.from.iter().find_map(without_condition) {
             Some(_) => refuse(Kind::Syntax, NO_CONDITION),
-            None => ControlFlow::Continue(()),
+            None => misplaced::conditions(select),
         }
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> Found {
+        misplaced::within(expr)?;
         match expr {
+            Expr::Subquery(query) if width(&query.body) == Some(0) => refuse(Kind::Syntax, ONE_COLUMN),
             Expr::Function(call) => called(call),
             Expr::BinaryOp { left, op, right } if is_comparison(op) => of_one_width(left, [right.as_ref()]),
             Expr::IsDistinctFrom(left, right) | Expr::IsNotDistinctFrom(left, right) => {
@@ -168,6 +173,9 @@ fn grouped(body: &SetExpr) -> Found {
             GroupByExpr::Expressions(keys, _) if keys.iter().any(is_gathered) => {
                 refuse(Kind::Grouping, "aggregate functions are not allowed in GROUP BY")
             }
+            GroupByExpr::Expressions(keys, _) if keys.iter().any(|key| has(key, Beyond::Window)) => {
+                refuse(Kind::Windowing, "window functions are not allowed in GROUP BY")
+            }
             _ => ControlFlow::Continue(()),
         },
         SetExpr::SetOperation { left, right, .. } => {
@@ -187,6 +195,15 @@ fn called(call: &Function) -> Found {
     if call.over.is_some() && semantics::is_scalar(&name) {
         let message = format!("OVER specified, but {name} is not a window function nor an aggregate function");
         return refuse(Kind::WrongObject, message);
+    }
+    if call.filter.is_some() && semantics::is_scalar(&name) {
+        let message = format!("FILTER specified, but {name} is not an aggregate function");
+        return refuse(Kind::WrongObject, message);
+    }
+    if let FunctionArguments::Subquery(query) = &call.args
+        && width(&query.body).is_some_and(|width| width != 1)
+    {
+        return refuse(Kind::Syntax, ONE_COLUMN);
     }
     let FunctionArguments::List(list) = &call.args else { return ControlFlow::Continue(()) };
     let counted = list.duplicate_treatment.is_some()

@@ -26,6 +26,11 @@ pub fn as_functions(expression: &mut Expr) {
             // What the first parentheses hold, or all that matches.
             parse_expression(&format!("(regexp_match({expr}, {pattern}))[1]")).ok()
         }
+        Expr::Substring {
+            expr, substring_from: Some(pattern), substring_for: Some(escape), shorthand: false, ..
+        } if let Some(regular) = similar_substring(pattern, escape) => {
+            parse_expression(&format!("(regexp_match({expr}, {regular}))[1]")).ok()
+        }
         Expr::Substring { expr, substring_from, substring_for, shorthand, .. } => {
             let one = || Box::new(Expr::Value(Value::Number("1".into(), false).into()));
             let from = substring_from.clone().unwrap_or_else(one);
@@ -88,6 +93,18 @@ fn has_clock(expression: &Expr) -> bool {
 
 fn is_text(expression: &Expr) -> bool {
     matches!(expression, Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(_), .. }))
+}
+
+/// The regular expression of a pattern with the character before what is meant in it, both constants.
+fn similar_substring(pattern: &Expr, escape: &Expr) -> Option<Value> {
+    let text = |expr: &Expr| match expr {
+        Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(text), .. }) => Some(text.clone()),
+        _ => None,
+    };
+    let (pattern, escape) = (text(pattern)?, text(escape)?);
+    let mut escape = escape.chars();
+    let (first, None) = (escape.next()?, escape.next()) else { return None };
+    super::similar::regular_substring(&pattern, first).map(Value::SingleQuotedString)
 }
 
 fn unary(op: UnaryOperator, operand: &Expr) -> Option<Expr> {

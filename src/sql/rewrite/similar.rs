@@ -33,7 +33,37 @@ pub fn as_expression(expression: &mut Expr) {
 
 /// A pattern of SIMILAR TO as a regular expression.
 pub fn regular(pattern: &str, escape: Option<char>) -> String {
-    let mut out = String::from("(?s)^(?:");
+    format!("(?s)^(?:{})$", part(pattern, escape, ".*"))
+}
+
+/// A pattern of SUBSTRING as a regular expression whose first parentheses hold what is meant: what is between the escape character with a
+/// quote and the next, or all. What stands before is as short as it may be. None where the marks do not come as two.
+pub fn regular_substring(pattern: &str, escape: char) -> Option<String> {
+    let mut parts = vec![String::new()];
+    let mut rest = pattern.chars();
+    while let Some(c) = rest.next() {
+        let next = if c == escape { rest.next() } else { None };
+        if next == Some('"') {
+            parts.push(String::new());
+        } else if let Some(last) = parts.last_mut() {
+            last.push(c);
+            last.extend(next);
+        }
+    }
+    let regular = |text: &String, any: &str| part(text, Some(escape), any);
+    match parts.as_slice() {
+        [all] => Some(format!("(?s)^({})$", regular(all, ".*"))),
+        [before, meant, after] => {
+            let (before, meant, after) = (regular(before, ".*?"), regular(meant, ".*"), regular(after, ".*"));
+            Some(format!("(?s)^(?:{before})({meant})(?:{after})$"))
+        }
+        _ => None,
+    }
+}
+
+/// A part of a pattern, in which so `any` characters are written.
+fn part(pattern: &str, escape: Option<char>, any: &str) -> String {
+    let mut out = String::new();
     let mut bracket = false;
     let mut rest = pattern.chars();
     while let Some(c) = rest.next() {
@@ -50,20 +80,26 @@ pub fn regular(pattern: &str, escape: Option<char>) -> String {
                 out.push(c);
             }
             _ if bracket => out.push(c),
-            '%' => out.push_str(".*"),
+            '%' => out.push_str(any),
             '_' => out.push('.'),
             '(' => out.push_str("(?:"),
             '.' | '^' | '$' | '\\' => out.extend(['\\', c]),
             _ => out.push(c),
         }
     }
-    out.push_str(")$");
     out
 }
 
 #[cfg(test)]
 mod tests {
-    use super::regular;
+    use super::{regular, regular_substring};
+
+    #[test]
+    fn parts_are_marked_with_quotes() {
+        assert_eq!(regular_substring("%#\"o_b#\"%", '#').unwrap(), "(?s)^(?:.*?)(o.b)(?:.*)$");
+        assert_eq!(regular_substring("a#%%", '#').unwrap(), "(?s)^(a\\%.*)$");
+        assert_eq!(regular_substring("a#\"b", '#'), None);
+    }
 
     #[test]
     fn wildcards_are_those_of_like() {

@@ -5,8 +5,8 @@ use super::super::planner::parse_expression;
 use super::level;
 use super::order::only_relation;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Ident, Query, Select, SelectItem, SetExpr, TableAliasColumnDef, TableFactor, UnaryOperator,
-    Value, Visit, VisitMut, Visitor, VisitorMut, visit_expressions, visit_expressions_mut,
+    BinaryOperator, Expr, Ident, OrderByExpr, Query, Select, SelectItem, SetExpr, TableAliasColumnDef, TableFactor,
+    UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut, visit_expressions, visit_expressions_mut,
 };
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -61,8 +61,9 @@ impl Visitor for Names {
     }
 }
 
-/// `EXISTS` and `IN` with subqueries among the values of a query and what it groups by: the engine knows them in conditions only.
-pub fn as_values(select: &mut Select) {
+/// `EXISTS` and `IN` with subqueries among the values of a query and what it groups and orders by: the engine knows them in conditions
+/// only.
+pub fn as_values(select: &mut Select, order: &mut [OrderByExpr]) {
     let relation = only_relation(select);
     let mut change = |expression: &mut Expr| {
         super::membership::as_membership(expression);
@@ -73,6 +74,7 @@ pub fn as_values(select: &mut Select) {
     };
     level::change(&mut select.projection, &mut change);
     level::change(&mut select.group_by, &mut change);
+    order.iter_mut().for_each(|key| level::change(&mut key.expr, &mut change));
 }
 
 /// Such an expression as a value. Where the query is `over` one relation alone, its columns can be said with that.

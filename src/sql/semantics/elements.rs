@@ -68,6 +68,21 @@ fn element_of(field: &Field) -> Option<SqlType> {
     }
 }
 
+/// Whether both are arrays, of elements that are never equal: numbers and texts, say.
+pub fn differ(left: &Expr, right: &Expr, schema: &DFSchema) -> bool {
+    let kind = |side: &Expr| match side.get_type(schema) {
+        Ok(DataType::List(item)) => match item.data_type() {
+            DataType::Utf8 => Some(0),
+            DataType::Boolean => Some(1),
+            DataType::Date32 | DataType::Timestamp(..) => Some(2),
+            number if number.is_numeric() => Some(3),
+            _ => None,
+        },
+        _ => None,
+    };
+    kind(left).zip(kind(right)).is_some_and(|(left, right)| left != right)
+}
+
 /// The field of an expression; of an array's elements that `unnest` gives, with their mark.
 pub fn field_of(expr: &Expr, schema: &DFSchema) -> DfResult<FieldRef> {
     let field = expr.to_field(schema)?.1;

@@ -1,6 +1,8 @@
 //! Operators that the engine's planner refuses before any pass could help.
 
+use super::super::error::invalid_text;
 use super::super::functions::{network_operator, postgres_call, vector_operator};
+use super::super::missing;
 use super::super::parameters::is_open;
 use super::days::Shifted;
 use super::decimal::Decimals;
@@ -14,7 +16,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 use datafusion::common::{Column, DFSchema, Result as DfResult, ScalarValue, TableReference};
 use datafusion::functions_nested::expr_fn::array_element;
 use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr, RawWindowExpr};
-use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator, cast};
+use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, Operator, cast, lit};
 use datafusion::sql::sqlparser::ast::BinaryOperator;
 
 fn moment() -> DataType {
@@ -104,6 +106,14 @@ impl ExprPlanner for Operators {
                 let call = postgres_call(name, vec![expr.clone(), *key]);
                 PlannerResult::Planned(call.unwrap_or(expr))
             }
+            // What is quoted there is a number.
+            GetFieldAccess::NamedStructField { name: ScalarValue::Utf8(Some(place)) }
+                if matches!(expr.get_type(schema), Ok(DataType::List(_))) =>
+            {
+                let number = place.trim().parse::<i64>().map_err(|_| invalid_text("integer", &place))?;
+                let field_access = GetFieldAccess::ListIndex { key: Box::new(lit(number)) };
+                PlannerResult::Original(RawFieldAccessExpr { field_access, expr })
+            }
             // The engine would make it an aggregate that it has not.
             GetFieldAccess::ListIndex { key } if matches!(expr, Expr::AggregateFunction(_)) => {
                 PlannerResult::Planned(kept_call(array_element(expr, *key)))
@@ -148,6 +158,15 @@ impl ExprPlanner for Operators {
         if let Some(call) = json(&op, &left, &right, schema)? {
             return Ok(PlannerResult::Planned(call));
         }
+        let unsaid = |side: &Expr| {
+            matches!(side, Expr::Literal(ScalarValue::Null, _)) || resolve::is_unknown(side) && !is_open(side)
+        };
+        if matches!(op, BinaryOperator::PGOverlap | BinaryOperator::AtArrow | BinaryOperator::ArrowAt)
+            && unsaid(&left)
+            && unsaid(&right)
+        {
+            return Err(missing::one_operator(&format!("unknown {op} unknown")).into());
+        }
         if op == BinaryOperator::PGOverlap {
             let (a, b) = (left.to_field(schema)?.1, right.to_field(schema)?.1);
             let (left, right) = (resolve::lend_as(left, &b)?, resolve::lend_as(right, &a)?);
@@ -155,7 +174,7 @@ impl ExprPlanner for Operators {
                 Ok(data_type) => !is_open(side) && !matches!(data_type, DataType::List(_) | DataType::Null),
                 Err(_) => false,
             };
-            if is_other(&left) || is_other(&right) {
+            if is_other(&left) || is_other(&right) || elements::differ(&left, &right, schema) {
                 return Err(operators::refused("&&", &left, &right, schema).into());
             }
             return Ok(PlannerResult::Planned(function::call(Relation::Overlaps, vec![left, right])));
@@ -166,6 +185,9 @@ impl ExprPlanner for Operators {
         {
             let mut sides = [resolve::lend_as(left.clone(), &b)?, resolve::lend_as(right.clone(), &a)?];
             if sides.iter().all(|side| matches!(side.get_type(schema), Ok(DataType::List(_)))) {
+                if elements::differ(&sides[0], &sides[1], schema) {
+                    return Err(operators::refused(&op.to_string(), &sides[0], &sides[1], schema).into());
+                }
                 if op == BinaryOperator::ArrowAt {
                     sides.reverse();
                 }

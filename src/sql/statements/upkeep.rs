@@ -80,7 +80,7 @@ fn table(context: &Context, schema: Option<&str>, name: &str) -> Result<(ObjectI
     match context.snapshot.catalog.relation(&schema, &name) {
         Some((id, Object::Table(table))) => Ok((id, table.clone())),
         Some((_, other)) => {
-            Err(Error::new(Kind::DatatypeMismatch, format!("\"{name}\" is not a table but a {}", other.kind_name())))
+            Err(Error::new(Kind::WrongObject, format!("\"{name}\" is not a table but a {}", other.kind_name())))
         }
         None => Err(tables::undefined(context, &schema, &name)),
     }

@@ -18,8 +18,8 @@ mod statement;
 
 use crate::error::{Error, Result};
 use datafusion::sql::sqlparser::ast::{Expr, Query, Select, Statement, TableFactor, Visit, Visitor};
-use near::{absent, here, near, only};
-pub use near::{located, must_begin, or_alter};
+use near::{absent, near, only};
+pub use near::{here, located, must_begin, or_alter};
 use std::ops::ControlFlow;
 
 /// Refuses what PostgreSQL's grammar has not in a node and all below it; the place of the error is still to be [`located`].

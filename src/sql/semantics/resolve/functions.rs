@@ -318,11 +318,13 @@ impl Expressions<'_> {
         Some(function::call(Changed { item, replaces: elements.len() > 1 }, args))
     }
 
-    /// The function as one of numerics, where one of them is one and none is floating point.
+    /// The function as one of numerics, where one of them is one, or must be, and none is floating point.
     fn exact_call(&self, name: &str, args: &[Expr]) -> Option<ExactCall> {
         let types = args.iter().map(|arg| self.type_of(arg)).collect::<Option<Vec<_>>>()?;
         let exact = types.iter().all(|t| t.is_integer() || decimal(t).is_some());
-        if !exact || !types.iter().any(|t| decimal(t).is_some()) {
+        // There is a logarithm to any base of numerics alone.
+        let of_numerics = (name, args.len()) == ("log", 2) || types.iter().any(|t| decimal(t).is_some());
+        if !exact || !of_numerics {
             return None;
         }
         let open = |at: usize| args.get(at).is_some_and(|arg| self.is_open_numeric(arg));
