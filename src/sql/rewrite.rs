@@ -10,6 +10,7 @@ mod casts;
 mod counts;
 pub(super) mod domains;
 mod expansion;
+mod filled;
 mod gathered;
 mod given;
 mod grouping;
@@ -97,8 +98,28 @@ pub fn query(mut query: Query, context: &Context) -> Result<Query> {
     Ok(query)
 }
 
-/// A relation of FROM: the name that it has there, its columns if they are known, its own name.
-type Relation = (String, Option<Vec<String>>, String);
+/// A relation of FROM.
+struct Relation {
+    /// The name that it has there.
+    called: String,
+    /// Its columns, if they are known.
+    columns: Option<Vec<String>>,
+    /// Its own name.
+    own: String,
+    /// A column more that it was given, if it was: see `filled`.
+    mark: Option<String>,
+}
+
+impl Relation {
+    fn new(called: String, columns: Option<Vec<String>>, own: String) -> Self {
+        Self { called, columns, own, mark: None }
+    }
+
+    fn has(&self, wanted: &str) -> bool {
+        self.columns.iter().flatten().any(|column| column == wanted)
+    }
+}
+
 /// The relations of one SELECT, in their order; none where FROM gives no name.
 type Scope = Vec<Option<Relation>>;
 
@@ -134,8 +155,14 @@ impl VisitorMut for Rewriter<'_> {
         if self.wants_columns {
             let reach = with_ctes(query, self.context, self.reach.last().unwrap_or(&Reach::default()));
             let mut scope = Scope::new();
-            if let SetExpr::Select(select) = query.body.as_mut() {
+            if let SetExpr::Select(select) = query.body.as_ref() {
                 scope = from(select, self.context, &reach);
+            }
+            if let Err(error) = filled::mark(query, &mut scope) {
+                self.refused = Some(error);
+                return ControlFlow::Break(());
+            }
+            if let SetExpr::Select(select) = query.body.as_mut() {
                 let keys = match &mut query.order_by {
                     Some(OrderBy { kind: OrderByKind::Expressions(keys), .. }) => keys.as_mut_slice(),
                     _ => &mut [],
@@ -144,7 +171,7 @@ impl VisitorMut for Rewriter<'_> {
                     self.refused = Some(error);
                     return ControlFlow::Break(());
                 }
-                whole::spell_out(select, &scope);
+                whole::spell_out(select, keys, &scope);
                 if let Some(merged) = using::Merged::spell_out(select, &scope)
                     && let Some(order) = &mut query.order_by
                 {
@@ -205,6 +232,11 @@ impl VisitorMut for Rewriter<'_> {
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
         membership::spell_out(expression);
         limits::spell_out(expression);
+        if let Expr::Function(function) = expression
+            && functions::takes_json_row(&function.name.to_string())
+        {
+            whole::named_alone(function);
+        }
         in_engines_words(expression);
         subqueries::set_apart(expression);
         values::selected(expression);
@@ -222,6 +254,7 @@ impl VisitorMut for Rewriter<'_> {
             single::gather(expression);
         }
         whole::field(expression, &self.scopes);
+        whole::test(expression, &self.scopes);
         if let Expr::Function(function) = expression
             && takes_row(function)
         {
@@ -447,21 +480,16 @@ impl Rewriter<'_> {
         let FunctionArguments::List(list) = &mut function.args else { return };
         let mut rows = false;
         for argument in &mut list.args {
-            // `t.*` says that no column is meant.
-            if let FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(name)) = argument
-                && let Some(name) = name.0.last().and_then(|part| part.as_ident()).cloned()
-            {
-                *argument = FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(name)));
-            }
             let FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) = argument else { continue };
             let Expr::Identifier(name) = expression else { continue };
             let wanted = fold(name);
             let all = || self.scopes.iter().rev().flatten().flatten();
-            if all().any(|(_, columns, _)| columns.iter().flatten().any(|column| *column == wanted)) {
+            if all().any(|relation| relation.has(&wanted)) {
                 continue;
             }
-            if let Some((_, Some(columns), _)) = all().find(|(relation, _, _)| *relation == wanted) {
-                *expression = json_row(name, columns);
+            let found = all().find(|relation| relation.called == wanted);
+            if let Some(relation @ Relation { columns: Some(columns), .. }) = found {
+                *expression = filled::where_met(relation, json_row(name, columns));
                 rows = true;
             }
         }
@@ -477,9 +505,9 @@ impl Rewriter<'_> {
             let FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) = argument else { continue };
             let Expr::Identifier(name) = expression else { continue };
             let wanted = fold(name);
-            let found = self.scopes.iter().rev().flatten().flatten().find(|(relation, _, _)| *relation == wanted);
-            if let Some((_, Some(columns), relation)) = found {
-                *expression = row(name, columns, relation);
+            let found = self.scopes.iter().rev().flatten().flatten().find(|relation| relation.called == wanted);
+            if let Some(Relation { columns: Some(columns), own, .. }) = found {
+                *expression = row(name, columns, own);
             }
         }
     }
@@ -554,13 +582,13 @@ fn body_columns<'a>(body: &SetExpr, context: &'a Context, reach: &Reach<'a>) -> 
         match item {
             SelectItem::ExprWithAlias { alias, .. } => columns.push(fold(alias)),
             SelectItem::Wildcard(_) => {
-                for (_, found, _) in &scope {
-                    columns.extend(found.clone()?);
+                for relation in &scope {
+                    columns.extend(relation.columns.clone()?);
                 }
             }
             SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
                 let wanted = name.0.last().and_then(|part| part.as_ident()).map(fold)?;
-                columns.extend(scope.iter().find(|(called, _, _)| *called == wanted)?.1.clone()?);
+                columns.extend(scope.iter().find(|relation| relation.called == wanted)?.columns.clone()?);
             }
             SelectItem::UnnamedExpr(expression) => columns.push(names::name(expression)),
             _ => return None,
@@ -570,11 +598,7 @@ fn body_columns<'a>(body: &SetExpr, context: &'a Context, reach: &Reach<'a>) -> 
 }
 
 fn from<'a>(select: &Select, context: &'a Context, reach: &Reach<'a>) -> Scope {
-    let factors = select
-        .from
-        .iter()
-        .flat_map(|item| std::iter::once(&item.relation).chain(item.joins.iter().map(|join| &join.relation)));
-    factors.map(|factor| relation(factor, context, reach)).collect()
+    filled::factors(select).into_iter().map(|factor| relation(factor, context, reach)).collect()
 }
 
 /// A relation of FROM by the name that it has there.
@@ -592,7 +616,7 @@ fn relation<'a>(factor: &TableFactor, context: &'a Context, reach: &Reach<'a>) -
             };
             let cte = reach.named.iter().rev().find(|(name, _)| parts.is_empty() && *name == table);
             if let Some((_, columns)) = cte {
-                return Some((called, renamed(columns.clone()), table));
+                return Some(Relation::new(called, renamed(columns.clone()), table));
             }
             let (schema, table) = context.resolve(parts.pop().as_deref(), &table);
             let columns = match context.snapshot.catalog.relation(&schema, &table) {
@@ -600,7 +624,7 @@ fn relation<'a>(factor: &TableFactor, context: &'a Context, reach: &Reach<'a>) -
                 Some((_, Object::View(view))) => columns_of_view(view, context, &reach.views),
                 _ => super::tables::columns_of(context, &schema, &table),
             };
-            Some((called, renamed(columns), format!("{schema}.{table}")))
+            Some(Relation::new(called, renamed(columns), format!("{schema}.{table}")))
         }
         TableFactor::Table { name, alias: Some(alias), args: Some(_), .. } => {
             let called = fold(&alias.name);
@@ -608,7 +632,7 @@ fn relation<'a>(factor: &TableFactor, context: &'a Context, reach: &Reach<'a>) -
                 true => name.to_string().eq_ignore_ascii_case("generate_series").then(|| vec![called.clone()]),
                 false => Some(alias.columns.iter().map(|column| fold(&column.name)).collect()),
             };
-            Some((called.clone(), columns, called))
+            Some(Relation::new(called.clone(), columns, called))
         }
         TableFactor::Derived { subquery, alias: Some(alias), .. } => {
             let columns = match alias.columns.is_empty() {
@@ -616,7 +640,7 @@ fn relation<'a>(factor: &TableFactor, context: &'a Context, reach: &Reach<'a>) -
                 false => Some(alias.columns.iter().map(|column| fold(&column.name)).collect()),
             };
             let called = fold(&alias.name);
-            Some((called.clone(), columns, called))
+            Some(Relation::new(called.clone(), columns, called))
         }
         _ => None,
     }

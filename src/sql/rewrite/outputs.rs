@@ -45,9 +45,9 @@ fn says(select: &Select, keys: &[OrderByExpr]) -> bool {
 
 /// Says before such a name the relation that has a column of it: one of FROM, which are those of `scope`, or one of the queries `around`.
 /// Refuses a name that none has.
-pub fn as_columns(select: &mut Select, keys: &mut [OrderByExpr], scope: &Scope, around: &[Scope]) -> Result<()> {
-    let known = |scope: &Scope| scope.iter().all(|relation| matches!(relation, Some((_, Some(_), _))));
-    let has = |relation: &Relation, name: &String| relation.1.as_ref().is_some_and(|columns| columns.contains(name));
+pub(super) fn as_columns(select: &mut Select, keys: &mut [OrderByExpr], scope: &Scope, around: &[Scope]) -> Result<()> {
+    let known =
+        |scope: &Scope| scope.iter().all(|relation| matches!(relation, Some(Relation { columns: Some(_), .. })));
     let mut missing = None;
     let outputs = select.clone();
     let mut mean = |part: &mut Expr| {
@@ -56,13 +56,13 @@ pub fn as_columns(select: &mut Select, keys: &mut [OrderByExpr], scope: &Scope, 
         if !gives_any(&outputs, &said) {
             return;
         }
-        let mut here = scope.iter().flatten().filter(|relation| has(relation, &said));
+        let mut here = scope.iter().flatten().filter(|relation| relation.has(&said));
         let relation = match (here.next(), here.next(), scope.as_slice()) {
             (Some(relation), None, _) => relation,
             // There is nothing else that could.
-            (None, _, [Some(relation @ (_, None, _))]) => relation,
+            (None, _, [Some(relation @ Relation { columns: None, .. })]) => relation,
             (None, ..) if known(scope) && around.iter().all(known) => {
-                match around.iter().rev().flatten().flatten().find(|relation| has(relation, &said)) {
+                match around.iter().rev().flatten().flatten().find(|relation| relation.has(&said)) {
                     Some(relation) => relation,
                     None => {
                         missing = missing.take().or(Some(said));
@@ -72,7 +72,7 @@ pub fn as_columns(select: &mut Select, keys: &mut [OrderByExpr], scope: &Scope, 
             }
             _ => return,
         };
-        *part = Expr::CompoundIdentifier(vec![Ident::with_quote('"', &relation.0), name.clone()]);
+        *part = Expr::CompoundIdentifier(vec![Ident::with_quote('"', &relation.called), name.clone()]);
     };
     level::change(&mut select.having, &mut mean);
     for key in keys.iter_mut().filter(|key| is_expression(key)) {

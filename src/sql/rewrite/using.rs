@@ -6,11 +6,11 @@
 use super::super::functions;
 use super::super::parser::fold;
 use super::super::planner::parse_expression;
-use super::{Relation, level};
+use super::{Relation, filled, level};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Ident, JoinConstraint, JoinOperator, OrderBy, OrderByKind, Query, Select, SelectItem,
-    TableWithJoins, Visit, Visitor,
+    TableFactor, TableWithJoins, Visit, Visitor,
 };
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -52,7 +52,8 @@ fn any_select(query: &Query, test: impl Fn(&Select) -> bool) -> bool {
     Visit::visit(query, &mut Search(test)).is_break()
 }
 
-fn merges(operator: &JoinOperator) -> bool {
+/// Whether a join makes one column of two.
+pub fn merges(operator: &JoinOperator) -> bool {
     matches!(constraint(operator), Some(JoinConstraint::Using(_) | JoinConstraint::Natural))
 }
 
@@ -75,7 +76,7 @@ pub struct Merged {
 impl Merged {
     /// Writes the joins of a SELECT as joins with conditions, where all columns that this needs are known. `relations` are
     /// those of FROM, in their order.
-    pub fn spell_out(select: &mut Select, relations: &[Option<Relation>]) -> Option<Self> {
+    pub(super) fn spell_out(select: &mut Select, relations: &[Option<Relation>]) -> Option<Self> {
         if !joins_so(select) {
             return None;
         }
@@ -110,9 +111,9 @@ impl Merged {
         relations: &mut impl Iterator<Item = Option<Columns>>,
         conditions: &mut Vec<Option<JoinConstraint>>,
     ) -> Option<Self> {
-        let mut all = Self { columns: relations.next()?, merged: HashMap::new() };
+        let mut all = Self { columns: side(&item.relation, relations)?, merged: HashMap::new() };
         for join in &item.joins {
-            let right = relations.next()?;
+            let right = side(&join.relation, relations)?;
             let wanted = match constraint(&join.join_operator) {
                 Some(JoinConstraint::Using(names)) => {
                     names.iter().map(|name| name.0.last()?.as_ident().map(fold)).collect::<Option<Vec<_>>>()?
@@ -216,13 +217,23 @@ impl Merged {
     }
 }
 
+/// The columns of a side of a join, which may be joins in parentheses.
+fn side(factor: &TableFactor, relations: &mut impl Iterator<Item = Option<Columns>>) -> Option<Option<Columns>> {
+    let mut all = relations.next()?;
+    for _ in 1..filled::width(factor) {
+        let more = relations.next()?;
+        all = all.zip(more).map(|(left, right)| [left, right].concat());
+    }
+    Some(all)
+}
+
 /// The columns of a relation, if they are known.
-fn columns((relation, names, _): &Relation) -> Option<Columns> {
+fn columns(relation: &Relation) -> Option<Columns> {
     let column = |name: &String| {
-        let parts = [relation, name].map(|part| Ident::with_quote('"', part));
+        let parts = [&relation.called, name].map(|part| Ident::with_quote('"', part));
         (name.clone(), Expr::CompoundIdentifier(parts.to_vec()))
     };
-    Some(names.as_ref()?.iter().map(column).collect())
+    Some(relation.columns.as_ref()?.iter().map(column).collect())
 }
 
 macro_rules! constraint_of {

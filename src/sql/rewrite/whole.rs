@@ -1,43 +1,47 @@
-//! The name of a relation where no column has it: its rows. Among the values of a query, counted (`count(t)`), and with a column's name
-//! behind it (`(t).a`).
+//! The name of a relation where no column has it: its rows. Among the values of a query, counted (`count(t)`), gathered, cast, tested for
+//! NULL, and with a column's name behind it (`(t).a`).
 
 use super::super::parser::{fold, last};
 use super::super::planner::parse_expression;
-use super::{Relation, Scope, level};
+use super::{Relation, Scope, filled, level};
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    JoinOperator, Query, Select, SelectItem, TableFactor, TableWithJoins, Visit, Visitor, visit_expressions,
+    OrderByExpr, Query, Select, SelectItem, TableFactor, Visit, Visitor,
 };
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 /// Whether a query may have one.
 pub fn is_in(query: &Query) -> bool {
-    struct Look;
+    /// What the relations are called that were met.
+    #[derive(Default)]
+    struct Look(HashSet<String>);
+    impl Look {
+        fn knows(&self, name: Option<&Ident>) -> bool {
+            name.is_some_and(|name| self.0.contains(&fold(name)))
+        }
+    }
     impl Visitor for Look {
         type Break = ();
 
         fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-            let factors = select.from.iter().flat_map(factors);
-            let called: Vec<String> = factors.filter_map(name_of).collect();
-            let named = |item: &SelectItem| name(item).is_some_and(|name| called.contains(&fold(name)));
-            let cast = visit_expressions(&select.projection, |part| match cast_of(part) {
-                Some(name) if called.contains(&fold(name)) => ControlFlow::Break(()),
-                _ => ControlFlow::Continue(()),
-            });
-            match select.projection.iter().any(named) || cast.is_break() {
+            self.0.extend(filled::factors(select).into_iter().filter_map(name_of));
+            match select.projection.iter().any(|item| self.knows(name(item))) {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }
         }
 
         fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
-            match field_of(expression).is_some() || counted(expression).is_some() {
+            let taken = taken(expression).map(|(name, _)| name);
+            let named = [cast_of(expression), tested(expression), taken].into_iter().any(|name| self.knows(name));
+            match field_of(expression).is_some() || named {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }
         }
     }
-    Visit::visit(query, &mut Look).is_break()
+    Visit::visit(query, &mut Look::default()).is_break()
 }
 
 /// The name in parentheses of which an expression takes a column, and the column.
@@ -62,78 +66,130 @@ fn cast_of(expression: &Expr) -> Option<&Ident> {
     }
 }
 
-/// The name that `count` has for its argument.
-fn counted(expression: &Expr) -> Option<(&Ident, bool)> {
-    let Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) = expression else { return None };
-    if last(name) != "count" {
-        return None;
+/// The name that IS NULL or IS NOT NULL is said of.
+fn tested(expression: &Expr) -> Option<&Ident> {
+    let (Expr::IsNull(of) | Expr::IsNotNull(of)) = expression else { return None };
+    let mut of = of.as_ref();
+    while let Expr::Nested(inner) = of {
+        of = inner;
     }
-    let distinct = list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
-    match list.args.as_slice() {
-        [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(name)))] => Some((name, distinct)),
-        [FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(name))] => {
-            Some((name.0.last()?.as_ident()?, distinct))
-        }
+    match of {
+        Expr::Identifier(name) => Some(name),
+        Expr::QualifiedWildcard(name, _) => name.0.last()?.as_ident(),
         _ => None,
+    }
+}
+
+/// The name that `count` or `array_agg` has for its argument, and whether it is about what the rows are.
+fn taken(expression: &Expr) -> Option<(&Ident, bool)> {
+    let Expr::Function(Function { name, args: FunctionArguments::List(list), .. }) = expression else { return None };
+    let gathers = match last(name).as_str() {
+        "count" => false,
+        "array_agg" => true,
+        _ => return None,
+    };
+    let rows = gathers || list.duplicate_treatment == Some(DuplicateTreatment::Distinct);
+    match list.args.as_slice() {
+        [FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(name)))] => Some((name, rows)),
+        [FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(name))] => Some((name.0.last()?.as_ident()?, rows)),
+        _ => None,
+    }
+}
+
+/// `t.*` as an argument is the name alone: it says that no column is meant.
+pub(super) fn named_alone(function: &mut Function) {
+    let FunctionArguments::List(list) = &mut function.args else { return };
+    for argument in &mut list.args {
+        if let FunctionArg::Unnamed(FunctionArgExpr::QualifiedWildcard(name)) = argument
+            && let Some(name) = name.0.last().and_then(|part| part.as_ident()).cloned()
+        {
+            *argument = FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(name)));
+        }
     }
 }
 
 /// `(t).a` of a relation is `t.a`.
 pub(super) fn field(expression: &mut Expr, scopes: &[Scope]) {
     let Some((name, column)) = field_of(expression) else { return };
+    if meant(name, scopes).is_some() {
+        *expression = Expr::CompoundIdentifier(vec![name.clone(), column.clone()]);
+    }
+}
+
+/// `t IS NULL` holds where all columns of a row are NULL, `t IS NOT NULL` where none is; of a row that was not met all are.
+pub(super) fn test(expression: &mut Expr, scopes: &[Scope]) {
+    let Some(relation) = tested(expression).and_then(|name| meant(name, scopes)) else { return };
+    let test = if matches!(expression, Expr::IsNull(_)) { "IS NULL" } else { "IS NOT NULL" };
+    let each: Option<Vec<String>> =
+        columns(relation).map(|columns| columns.map(|column| format!("{column} {test}")).collect());
+    if let Some(all) = each.and_then(|each| parse_expression(&format!("({})", each.join(" AND "))).ok()) {
+        *expression = all;
+    }
+}
+
+/// The relation of the nearest query that a name means.
+fn meant<'s>(name: &Ident, scopes: &'s [Scope]) -> Option<&'s Relation> {
     let wanted = fold(name);
     for scope in scopes.iter().rev() {
         if has_column(scope, &wanted) {
-            return;
+            return None;
         }
-        if scope.iter().flatten().any(|(called, _, _)| *called == wanted) {
-            *expression = Expr::CompoundIdentifier(vec![name.clone(), column.clone()]);
-            return;
+        let found = scope.iter().flatten().find(|relation| relation.called == wanted);
+        if found.is_some() {
+            return found;
         }
     }
+    None
 }
 
 fn has_column(scope: &[Option<Relation>], wanted: &str) -> bool {
     scope.iter().any(|relation| match relation {
-        Some((_, Some(columns), _)) => columns.iter().any(|column| column == wanted),
+        Some(relation @ Relation { columns: Some(_), .. }) => relation.has(wanted),
         _ => true,
     })
 }
 
-/// `count(t)` counts the rows of a relation that no outer join adds to; those of `count(DISTINCT t)` are compared.
-fn count_rows(select: &mut Select, scope: &[Option<Relation>]) {
-    let outer = select.from.iter().flat_map(|item| &item.joins).any(|join| {
-        !matches!(join.join_operator, JoinOperator::Join(_) | JoinOperator::Inner(_) | JoinOperator::CrossJoin(_))
-    });
-    if outer {
-        return;
-    }
-    let mut each = |expression: &mut Expr| {
-        let Some((wanted, distinct)) = counted(expression).map(|(name, distinct)| (fold(name), distinct)) else {
-            return;
-        };
-        let found = scope.iter().flatten().find(|(called, _, _)| *called == wanted);
-        let Some((called, Some(columns), _)) = found.filter(|_| !has_column(scope, &wanted)) else { return };
-        let rows = match distinct {
-            true => row(called, columns).map(FunctionArgExpr::Expr),
-            false => Some(FunctionArgExpr::Wildcard),
-        };
-        if let (Some(rows), Expr::Function(Function { args: FunctionArguments::List(list), .. })) = (rows, expression) {
-            list.args = vec![FunctionArg::Unnamed(rows)];
-        }
+/// The relation of a query whose name means its rows.
+fn whole<'s>(wanted: &str, scope: &'s [Option<Relation>]) -> Option<&'s Relation> {
+    let found = scope.iter().flatten().find(|relation| relation.called == wanted);
+    found.filter(|_| !has_column(scope, wanted))
+}
+
+/// `count(t)` counts the rows of a relation that were met; those of `count(DISTINCT t)` are compared, and those of `array_agg(t)` gathered.
+fn take_rows(expression: &mut Expr, scope: &[Option<Relation>]) {
+    let Some((wanted, rows)) = taken(expression).map(|(name, rows)| (fold(name), rows)) else { return };
+    let Some(relation) = whole(&wanted, scope) else { return };
+    let argument = match rows {
+        true => row(relation).map(FunctionArgExpr::Expr),
+        false => Some(filled::met(relation).map_or(FunctionArgExpr::Wildcard, FunctionArgExpr::Expr)),
     };
-    level::change(&mut select.projection, &mut each);
-    level::change(&mut select.having, &mut each);
+    if let (Some(argument), Expr::Function(Function { args: FunctionArguments::List(list), .. })) =
+        (argument, expression)
+    {
+        list.args = vec![FunctionArg::Unnamed(argument)];
+    }
 }
 
-fn row(called: &str, columns: &[String]) -> Option<Expr> {
+/// `t::text` of a relation is its row's.
+fn cast_row(expression: &mut Expr, scope: &[Option<Relation>]) {
+    let row = cast_of(expression).and_then(|name| row(whole(&fold(name), scope)?));
+    if let (Some(row), Expr::Cast { expr, .. }) = (row, expression) {
+        **expr = row;
+    }
+}
+
+/// The row of a relation, NULL where none was met.
+fn row(relation: &Relation) -> Option<Expr> {
+    let each: Vec<String> = columns(relation)?.collect();
+    let row = parse_expression(&format!("ROW({})", each.join(", "))).ok()?;
+    Some(filled::where_met(relation, row))
+}
+
+/// The columns of a relation, with its name.
+fn columns(relation: &Relation) -> Option<impl Iterator<Item = String>> {
     let quoted = |name: &str| Ident::with_quote('"', name).to_string();
-    let each: Vec<String> = columns.iter().map(|column| format!("{}.{}", quoted(called), quoted(column))).collect();
-    parse_expression(&format!("ROW({})", each.join(", "))).ok()
-}
-
-fn factors(item: &TableWithJoins) -> impl Iterator<Item = &TableFactor> {
-    std::iter::once(&item.relation).chain(item.joins.iter().map(|join| &join.relation))
+    let column = move |column: &String| format!("{}.{}", quoted(&relation.called), quoted(column));
+    relation.columns.as_ref().map(|columns| columns.iter().map(column))
 }
 
 fn name_of(factor: &TableFactor) -> Option<String> {
@@ -154,27 +210,19 @@ fn name(item: &SelectItem) -> Option<&Ident> {
     }
 }
 
-/// `t::text` of a relation is its row's.
-fn cast_rows(select: &mut Select, scope: &[Option<Relation>]) {
-    level::change(&mut select.projection, |expression| {
-        let Some(wanted) = cast_of(expression).map(fold) else { return };
-        let found = scope.iter().flatten().find(|(called, _, _)| *called == wanted);
-        let Some((called, Some(columns), _)) = found.filter(|_| !has_column(scope, &wanted)) else { return };
-        if let (Some(row), Expr::Cast { expr, .. }) = (row(called, columns), expression) {
-            **expr = row;
-        }
-    });
-}
-
-/// Writes out the rows of the relations that are named so.
-pub(super) fn spell_out(select: &mut Select, scope: &[Option<Relation>]) {
-    count_rows(select, scope);
-    cast_rows(select, scope);
+/// Writes out the rows of the relations that are named so. `keys` are those of the query's ORDER BY.
+pub(super) fn spell_out(select: &mut Select, keys: &mut [OrderByExpr], scope: &[Option<Relation>]) {
+    let mut each = |expression: &mut Expr| {
+        take_rows(expression, scope);
+        cast_row(expression, scope);
+    };
+    level::change(select, &mut each);
+    for key in keys {
+        level::change(&mut key.expr, &mut each);
+    }
     for item in &mut select.projection {
         let Some(wanted) = name(item).map(fold) else { continue };
-        let found = scope.iter().flatten().find(|(called, _, _)| *called == wanted);
-        let Some((called, Some(columns), _)) = found.filter(|_| !has_column(scope, &wanted)) else { continue };
-        let Some(row) = row(called, columns) else { continue };
+        let Some(row) = whole(&wanted, scope).and_then(row) else { continue };
         *item = match std::mem::replace(item, SelectItem::Wildcard(Default::default())) {
             SelectItem::ExprWithAlias { alias, .. } => SelectItem::ExprWithAlias { expr: row, alias },
             _ => SelectItem::ExprWithAlias { expr: row, alias: Ident::with_quote('"', wanted) },

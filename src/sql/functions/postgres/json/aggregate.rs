@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// The functions of this file.
 pub const FUNCTIONS: &[Declaration] = &[
     ("?json_element(any) text", All(element)),
-    ("json_row_element(json) text", Each(|row| Ok(format!("{LINE}{}", row.text(0)).into()))),
+    ("?json_row_element(json) text", Each(|row| Ok(row_element(row)))),
     ("?json_member(any, any) text", All(member)),
     ("json_gathered(text[], bool) json", Each(|row| gathered(row, false))),
     ("jsonb_gathered(text[], bool) jsonb", Each(|row| gathered(row, true))),
@@ -41,6 +41,14 @@ fn element(whole: &Whole<'_>) -> Result<ArrayRef> {
         Some(out)
     };
     Ok(Arc::new((0..whole.rows).map(one).collect::<StringArray>()))
+}
+
+/// The element that a row is, NULL where there is none.
+fn row_element(row: &Args<'_>) -> Made {
+    match row.is_null(0) {
+        true => "null".into(),
+        false => format!("{LINE}{}", row.text(0)).into(),
+    }
 }
 
 fn member(whole: &Whole<'_>) -> Result<ArrayRef> {
