@@ -60,6 +60,7 @@ pub async fn run(arguments: &Demo, console: &Arc<Console>) -> Result<Ending> {
     }
     let listener = server::listen(&arguments.listen).await?;
     let address = serve::local_address(&listener)?;
+    serve::warn_of_root();
     let password_file = Some(password_file.as_path()).filter(|file| file.exists());
     console.print(&format!(
         "Serving on {address}. Ctrl-C ends it. To connect, in another terminal:\n\n    {}\n\n",

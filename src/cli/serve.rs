@@ -52,6 +52,7 @@ pub async fn run(arguments: &Serve, console: &Console) -> Result<Ending> {
         false => database.superusers().into_iter().next().unwrap_or(user),
     };
     let address = local_address(&listener)?;
+    warn_of_root();
     console.print(&format!(
         "Steward {} serves database \"{}\" on {address}. Ctrl-C ends it. To connect:\n\n    {}\n\n{}.\n\n",
         env!("CARGO_PKG_VERSION"),
@@ -64,15 +65,18 @@ pub async fn run(arguments: &Serve, console: &Console) -> Result<Ending> {
     Ok(Ending::Well)
 }
 
-/// Serves until SIGINT or SIGTERM.
-pub async fn until_asked_to_end(database: Database, listener: TcpListener, admission: Admission) -> Result<()> {
-    // PostgreSQL refuses to; in a container it is what there is.
+/// Tells of a server that may do what its user should not. PostgreSQL refuses to; in a container it is what there is.
+pub fn warn_of_root() {
     if std::fs::metadata("/proc/self").is_ok_and(|this| this.uid() == 0) {
         tracing::warn!(
             "the server runs as root: COPY ... TO 'file' of a superuser may write over any file of this machine; \
              a user of its own is safer"
         );
     }
+}
+
+/// Serves until SIGINT or SIGTERM.
+pub async fn until_asked_to_end(database: Database, listener: TcpListener, admission: Admission) -> Result<()> {
     database.scrub_in_background()?;
     let jobs = database.run_jobs();
     let trimming = tokio::spawn(memory::give_back());

@@ -112,8 +112,10 @@ pub fn resolve<'a>(context: &'a Context, reference: &str) -> Result<(ObjectId, &
 
 /// The trained model that a reference means.
 pub fn trained(context: &Context, reference: &str) -> Result<Arc<Trained>> {
-    let (_, _, version) = resolve(context, reference)?;
-    context.database.models.trained(version.file)
+    let (_, model, version) = resolve(context, reference)?;
+    let weights = context.database.models.trained(version.file);
+    weights
+        .map_err(|error| error.with_context(format!("weights of model \"{}\", version {}", model.name, version.number)))
 }
 
 /// The error for a model that a function is not for.

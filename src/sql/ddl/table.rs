@@ -3,7 +3,7 @@
 use super::super::context::Context;
 use super::super::dml::{Referring, Target, Work, must_be_of_one_row, rows};
 use super::super::lineage::{self, Noting, derived};
-use super::super::parser::{Beside, TagTarget, TagWithin, fold};
+use super::super::parser::{Beside, TagTarget, TagWithin, fold, split};
 use super::super::planner::{Planner, parse_expression};
 use super::super::rewrite::level;
 use super::super::run;
@@ -42,6 +42,11 @@ pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable, beside: &
     }
     if create.like.is_some() || create.inherits.is_some() || create.partition_by.is_some() {
         return Err(Error::new(Kind::Unsupported, "CREATE TABLE with LIKE, INHERITS or PARTITION BY is not supported"));
+    }
+    if let Some(parent) = &create.partition_of {
+        let (schema, name) = split(parent)?;
+        let (_, table) = ddl.own_table(schema.as_deref(), &name)?;
+        return Err(Error::new(Kind::InvalidDefinition, format!("\"{}\" is not partitioned", table.name)));
     }
     let (schema, name) = ddl.new_place(&create.name, create.temporary)?;
     if beside.created.unlogged {

@@ -86,7 +86,7 @@ fn model(context: &Context, row: &Row) -> Result<Arc<RowQualityModel>> {
             newest.catalog.finding(relation).is_some_and(|(_, now)| now.quality_model == finding.quality_model);
         // An inventory that another one has followed since leaves no weights.
         if weights.is_ok() || is_newest {
-            return weights;
+            return weights.map_err(|error| error.with_context(format!("row quality model of \"{relation}\"")));
         }
     }
     let (schema, name) = relation.split_once('.').unwrap_or(("public", relation));

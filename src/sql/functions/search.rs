@@ -92,7 +92,8 @@ fn find(
         return Ok(Vec::new());
     }
     let manager = &context.database.manager;
-    let view = context.database.indexes.follow(manager, index_id, index, table, &context.snapshot)?;
+    let named = |error: Error| error.with_context(format!("text index \"{}\"", index.name));
+    let view = context.database.indexes.follow(manager, index_id, index, table, &context.snapshot).map_err(named)?;
     if let Some(reads) = &context.reads {
         reads.note(id);
     }
@@ -107,7 +108,7 @@ fn find(
         let live = rows.segment(segment).is_some_and(|s| !s.is_deleted(offset));
         live && shown.as_ref().is_none_or(|shown| shown.contains(&row))
     };
-    let hits = view.search(query, Some(&searched), k, &accept)?;
+    let hits = view.search(query, Some(&searched), k, &accept).map_err(named)?;
     let texts = texts(context, id, index, &searched, &hits)?;
     let cells = hits.iter().enumerate().filter_map(|(n, hit)| {
         let (key, texts) = texts.get(&hit.row_id)?;

@@ -38,7 +38,7 @@ pub fn erasures(context: &Context) -> Result<Vec<Vec<Cell>>> {
 }
 
 fn row(graph: &Graph<'_>, erasure: &Erasure) -> Result<Vec<Cell>> {
-    let sum = |of: fn(&ErasedTable) -> u64| Cell::count(erasure.tables.iter().map(of).sum());
+    let sum = |of: fn(&ErasedTable) -> u64| Cell::count(erasure.tables.iter().map(of).sum::<u64>());
     let mut models = Vec::new();
     for (id, name) in &erasure.models {
         if graph.sees(&Node { place: Place::Object(*id), column: None })? {

@@ -68,7 +68,7 @@ pub fn must_be_alike(union: &Union) -> Result<()> {
     let Some((first, others)) = union.inputs.split_first() else { return Ok(()) };
     for other in others {
         for (at, (mine, theirs)) in first.schema().fields().iter().zip(other.schema().fields()).enumerate() {
-            let literal = made(first) && is_text(mine) || made(other) && is_text(theirs);
+            let literal = is_text(mine) && made(first, at) || is_text(theirs) && made(other, at);
             if !literal && open(first, at).is_none() && open(other, at).is_none() {
                 must_match("UNION", mine, theirs)?;
             }
@@ -84,8 +84,8 @@ pub fn must_be_comparable(join: &Join) -> Result<()> {
         (JoinType::LeftAnti, NullEquality::NullEqualsNull) => "EXCEPT",
         _ => return Ok(()),
     };
-    for (mine, theirs) in join.left.schema().fields().iter().zip(join.right.schema().fields()) {
-        if !(made(&join.left) && is_text(mine) || made(&join.right) && is_text(theirs)) {
+    for (at, (mine, theirs)) in join.left.schema().fields().iter().zip(join.right.schema().fields()).enumerate() {
+        if !(is_text(mine) && made(&join.left, at) || is_text(theirs) && made(&join.right, at)) {
             must_match(what, mine, theirs)?;
         }
     }
@@ -96,13 +96,19 @@ fn is_text(field: &FieldRef) -> bool {
     class(field.data_type()) == Class::Text
 }
 
-/// Whether a plan gives rows of its own making, in which texts may be literals.
-fn made(plan: &LogicalPlan) -> bool {
+/// Whether the texts of a plan's column may be literals of rows of its own making.
+fn made(plan: &LogicalPlan, at: usize) -> bool {
     match plan {
         LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => true,
-        LogicalPlan::Projection(projection) => made(&projection.input),
-        LogicalPlan::SubqueryAlias(alias) => made(&alias.input),
-        LogicalPlan::Distinct(distinct) => made(distinct.input()),
+        LogicalPlan::Projection(projection) => match projection.expr.get(at).map(bare) {
+            Some(Expr::Column(column)) => {
+                let inner = projection.input.schema().maybe_index_of_column(column);
+                inner.is_some_and(|inner| made(&projection.input, inner))
+            }
+            expr => expr.is_some_and(is_unknown),
+        },
+        LogicalPlan::SubqueryAlias(alias) => made(&alias.input, at),
+        LogicalPlan::Distinct(distinct) => made(distinct.input(), at),
         _ => false,
     }
 }
