@@ -42,7 +42,8 @@ impl Structure {
 pub fn structure_of(form: &str, nested_columns: usize, verdicts: &[ColumnVerdict]) -> (Structure, String) {
     let form = form.to_ascii_lowercase();
     match form.as_str() {
-        "image" | "images" | "jpg" | "jpeg" | "png" | "gif" | "webp" | "bmp" | "audio" | "video" | "pdf" | "binary" => {
+        "image" | "images" | "jpg" | "jpeg" | "png" | "gif" | "webp" | "bmp" | "audio" | "video" | "pdf" | "binary"
+        | "unknown" => {
             return (Structure::Unstructured, format!("form: {form}"));
         }
         "text" | "txt" | "log" | "md" | "doc" | "docx" => {
@@ -76,6 +77,7 @@ mod tests {
         assert_eq!(structure_of("csv", 0, &[]).0, Structure::Structured);
         assert_eq!(structure_of("JSON", 0, &[]).0, Structure::SemiStructured);
         assert_eq!(structure_of("png", 0, &[]).0, Structure::Unstructured);
+        assert_eq!(structure_of("unknown", 0, &[]).0, Structure::Unstructured);
         let json = detect_column("payload", &DataType::Utf8, &["{\"a\": 1}", "{\"a\": 2}", "[1]"], None);
         assert_eq!(json.semantic_type, Some(SemanticType::Json));
         assert_eq!(structure_of("table", 0, &[json]).0, Structure::SemiStructured);

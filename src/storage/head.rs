@@ -63,7 +63,11 @@ impl Head {
             }
             Err(error) => return Err(Error::io(format!("\"{}\"", path.display()), &error)),
         };
-        let (newest, _) = read(&file, sealer);
+        let (newest, broken) = read(&file, sealer);
+        if newest.is_some() && broken > 0 {
+            // A power cut within a write does that, too.
+            tracing::warn!("one of the two slots of \"{}\" is damaged; the other one counts", path.display());
+        }
         let Some(record) = newest else {
             let slots = raw_slots(&file);
             let unknown = !slots.is_empty() && slots.iter().all(|sealed| sealer.lacks_keys_of(sealed));
