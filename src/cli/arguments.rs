@@ -247,6 +247,9 @@ pub struct Repair {
     /// Folder of backups to take lost files from
     #[arg(long, value_name = "DIR")]
     pub from: Option<PathBuf>,
+    /// Give up acknowledged commits that are nowhere any more, where the database opens by nothing else
+    #[arg(long)]
+    pub accept_loss: bool,
 }
 
 /// Arguments of `export`.

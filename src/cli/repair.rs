@@ -13,7 +13,7 @@ use crate::catalog::Object;
 use crate::error::Result;
 use crate::search::{StoredFiles, remove_index};
 use crate::sql::referred_files;
-use crate::storage::{self, Files, Store};
+use crate::storage::{self, Files, Store, Told};
 use crate::txn::Manager;
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
@@ -24,13 +24,22 @@ pub fn run(arguments: &Repair, console: &Console) -> Result<Ending> {
     let data = &arguments.data;
     must_exist(data)?;
     let key = Key::find(data, console)?;
-    let mut done = 0;
-    let told = |text: String| {
-        done += 1;
+    let (mut done, mut given_up) = (0, 0);
+    let told = |told: Told| {
+        let line = match told {
+            Told::Mended(text) => {
+                done += 1;
+                format!("mended   {text}\n")
+            }
+            Told::Lost(text) => {
+                given_up += 1;
+                format!("LOST     {text}\n")
+            }
+        };
         // What cannot be printed now is still done.
-        let _ = console.print(&format!("mended   {text}\n"));
+        let _ = console.print(&line);
     };
-    let store = storage::mend(data, &key.source, arguments.from.as_deref(), told);
+    let store = storage::mend(data, &key.source, arguments.from.as_deref(), arguments.accept_loss, told);
     let store = Arc::new(store.map_err(|error| key.explain(error))?);
     let (mended, lost) = files(&store, arguments.from.as_deref(), console)?;
     done += mended;
@@ -39,14 +48,15 @@ pub fn run(arguments: &Repair, console: &Console) -> Result<Ending> {
         console.print(&format!("note     {} {}\n", finding.object, finding.message))?;
     }
     console.print(&match (done, lost) {
-        (0, 0) => format!("{}: nothing needed repair.\n", data.display()),
+        (0, 0) if given_up == 0 => format!("{}: nothing needed repair.\n", data.display()),
+        (done, 0) if given_up > 0 => format!("{}: {done} things were mended; commits are lost.\n", data.display()),
         (done, 0) => format!("{}: {done} things were mended, and nothing is lost.\n", data.display()),
         (done, lost) => format!(
             "{}: {done} things were mended; {lost} files are lost. SET steward.allow_damaged = on serves the other rows.\n",
             data.display()
         ),
     })?;
-    Ok(if lost == 0 { Ending::Well } else { Ending::Badly })
+    Ok(if lost + given_up == 0 { Ending::Well } else { Ending::Badly })
 }
 
 /// Brings back what the catalogue refers to; gives how many files were mended and how many are lost.

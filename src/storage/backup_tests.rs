@@ -207,7 +207,7 @@ fn what_is_damaged_is_mended_from_copy_journal_and_backup() {
             }
             let here = format!("{} {}", name.display(), if missing { "missing" } else { "damaged" });
             let mut told = Vec::new();
-            let store = mend(broken.path(), &key(), Some(to.path()), |line| told.push(line));
+            let store = mend(broken.path(), &key(), Some(to.path()), false, |line| told.push(line));
             let store = store.unwrap_or_else(|error| panic!("{here}: {error}, after {told:?}"));
             if store.files().verify(big).is_err() {
                 assert!(mend_file(&store, to.path(), big).unwrap());
@@ -216,6 +216,36 @@ fn what_is_damaged_is_mended_from_copy_journal_and_backup() {
             assert!(content(broken.path()).unwrap() == whole, "{here}: {told:?}");
         }
     }
+}
+
+#[test]
+fn what_the_journal_has_lost_is_given_up_only_when_asked() {
+    let (dir, killed) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    sample(dir.path());
+    let before = content(dir.path()).unwrap();
+    let store = Store::open(dir.path(), &key()).unwrap();
+    (0..20u8).for_each(|n| put(&store, Tree::Rows, &[200, n], b"late").unwrap());
+    // What a killed process leaves: the newest commits are in the journal alone.
+    tests::copy(dir.path(), killed.path());
+    drop(store);
+    let logs =
+        paths(&killed.path().join("journal")).into_iter().filter(|path| path.extension().is_some_and(|e| e == "log"));
+    let log = logs.max().unwrap();
+    let mut bytes = fs::read(&log).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&log, bytes).unwrap();
+
+    let mut told = Vec::new();
+    let error = mend(killed.path(), &key(), None, false, |line| told.push(line)).unwrap_err();
+    assert_eq!(error.kind(), Kind::Corruption, "{error}");
+    assert!(error.hint().unwrap().contains("--accept-loss") && told.is_empty(), "{error}, {told:?}");
+    drop(mend(killed.path(), &key(), None, true, |line| told.push(line)).unwrap());
+    assert!(matches!(&told[0], Told::Lost(_)), "{told:?}");
+    let left = content(killed.path()).unwrap();
+    assert!(before.iter().all(|(key, value)| left.get(key) == Some(value)));
+    let late = left.len() - before.len();
+    assert!((1..20).contains(&late), "{late} of 20");
 }
 
 /// Tells threads to end when it goes.

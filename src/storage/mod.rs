@@ -96,7 +96,7 @@ pub use history::{Past, Span};
 pub use master_key::{is_master_key, rotate_master_key};
 pub use memory::MemoryEngine;
 pub use paths::lies_in;
-pub use repair::{mend, mend_file};
+pub use repair::{Told, mend, mend_file};
 pub use restore::{Latest, Restored, Target, restore};
 pub use retention::Kept;
 pub use spill::{SpillArea, SpillFile, SpillPlace, SpillReader, SpillWriter};

@@ -77,7 +77,10 @@ fn catch_up(folder: &Folder<'_>, listing: &Listing, engine: &SealedEngine, head:
             Ok(_) => String::new(),
         };
         return Err(Error::new(Kind::Corruption, format!("the journal has lost the last {lost} commits{why}"))
-            .with_hint("Keep a copy of the data directory and restore the last backup."));
+            .with_hint(
+                "Keep a copy of the data directory and restore the last backup; without one, \
+                 `steward repair --accept-loss` opens what is left.",
+            ));
     }
     let (chain, usable) = match read {
         Ok(Some(end)) => (end.chain, true),

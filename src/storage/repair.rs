@@ -23,11 +23,28 @@ use super::store::{self, Store};
 use crate::crypto::{KeySource, Keyring, Purpose};
 use crate::error::{Error, Kind, Result};
 
-/// Makes the database in `dir` open again if that can be done; `told` hears what was done. Gives the open store.
+/// What a repair did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// It is whole again.
+    Mended(String),
+    /// It is gone.
+    Lost(String),
+}
+
+/// Makes the database in `dir` open again if that can be done; `told` hears what was done. Gives the open store. With
+/// `accept_loss` acknowledged commits that neither sled nor the journal has are given up, where nothing else helps.
 ///
 /// Errors are what stands in the way: `WrongKey`, `InUse`, or `Corruption` that neither journal nor backup can undo.
-pub fn mend(dir: &Path, key: &KeySource, from: Option<&Path>, mut told: impl FnMut(String)) -> Result<Store> {
+pub fn mend(
+    dir: &Path,
+    key: &KeySource,
+    from: Option<&Path>,
+    accept_loss: bool,
+    mut hear: impl FnMut(Told),
+) -> Result<Store> {
     from.map_or(Ok(()), must_be_backup)?;
+    let mut told = |text: String| hear(Told::Mended(text));
     {
         let _lock = FolderLock::take(dir)?;
         mend_keyring(dir, from, &mut told)?;
@@ -39,7 +56,14 @@ pub fn mend(dir: &Path, key: &KeySource, from: Option<&Path>, mut told: impl FnM
             told("folder files was missing and is made anew, empty".into());
         }
     }
-    let opened = Store::open_existing(dir, key)?;
+    let opened = match Store::open_existing(dir, key) {
+        Err(error) if accept_loss && error.kind() == Kind::Corruption => {
+            let Some(lost) = give_up(dir, key)? else { return Err(error) };
+            hear(Told::Lost(lost));
+            Store::open_existing(dir, key)
+        }
+        opened => opened,
+    }?;
     let damaged = |store: &Store| {
         let findings = journal::check(store.dir(), store.keyring(), store.sealed().applied());
         findings.into_iter().find(|finding| !finding.ok)
@@ -48,7 +72,8 @@ pub fn mend(dir: &Path, key: &KeySource, from: Option<&Path>, mut told: impl FnM
     // Nothing in it is needed any more: all of it is in sled.
     drop(opened);
     set_aside(dir, journal::FOLDER)?;
-    told(format!("the journal was damaged ({}); it is kept aside, and a new one begins", found.message));
+    let message = format!("the journal was damaged ({}); it is kept aside, and a new one begins", found.message);
+    hear(Told::Mended(message));
     Store::open_existing(dir, key)
 }
 
@@ -142,6 +167,36 @@ fn mend_head(dir: &Path, key: &KeySource, keyring: &Keyring, told: &mut impl FnM
     let after = listing.checkpoints.first().map_or(0, |(commit, _)| *commit);
     let end = listing.replay(keyring, after, |_| Ok(()))?;
     let commits = end.map_or(after, |end| end.commit);
+    write_head(dir, key, commits)?;
+    told(format!("head was damaged or missing and is made anew: the journal ends at commit {commits}"));
+    Ok(())
+}
+
+/// Has `head` forget the acknowledged commits that the journal does not have, and says which; none if it has them all.
+fn give_up(dir: &Path, key: &KeySource) -> Result<Option<String>> {
+    let _lock = FolderLock::take(dir)?;
+    let keyring = store::keyring_read_only(dir, key)?;
+    let (Some(record), _) = head::look(dir, &*keyring.value_sealer(Purpose::Journal)?)? else { return Ok(None) };
+    let listing = Listing::read(dir)?;
+    let after = listing.checkpoints.first().map_or(0, |(commit, _)| *commit);
+    let mut reached = after;
+    let read = listing.replay(&keyring, after, |commit| {
+        reached = commit.number;
+        Ok(())
+    });
+    match read {
+        Err(error) if error.kind() != Kind::Corruption => return Err(error),
+        _ if reached >= record.commits => return Ok(None),
+        _ => write_head(dir, key, reached)?,
+    }
+    let (first, last) = (reached + 1, record.commits);
+    Ok(Some(format!(
+        "what commits {first} to {last} wrote and was not in the asset store yet: the journal does not have it"
+    )))
+}
+
+/// Makes `head` anew, and keeps the one that was there beside it.
+fn write_head(dir: &Path, key: &KeySource, commits: u64) -> Result<()> {
     let salt =
         crate::crypto::passphrase_salt(dir)?.ok_or_else(|| Error::internal("the keyring is not in its place"))?;
     let sealing = Arc::new(Keyring::open(dir, &key.master_key(&salt)?)?);
@@ -149,9 +204,7 @@ fn mend_head(dir: &Path, key: &KeySource, keyring: &Keyring, told: &mut impl FnM
     let sealer = sealing.value_sealer(Purpose::Journal)?;
     let mut head = HeadWriter { head: Head::create(dir, &sealer)?, sealer };
     head.head.write_both(&head.sealer, commits)?;
-    sync_folder(dir)?;
-    told(format!("head was damaged or missing and is made anew: the journal ends at commit {commits}"));
-    Ok(())
+    sync_folder(dir)
 }
 
 /// Brings one sealed file back from a backup, verified; false when no whole copy of it is there.
