@@ -87,6 +87,9 @@ pub fn words_within(tokens: &[TokenWithSpan]) -> Result<()> {
         if frame && word(at, "exclude") && excluded {
             return Err(refused("EXCLUDE in a window frame", ""));
         }
+        if let Some(what) = absent(at, &word, &is) {
+            return Err(refused(what, ""));
+        }
         if word(at, "rows") && word(at + 1, "from") && is(at + 2, &Token::LParen) {
             return Err(refused("ROWS FROM", "Name the functions one by one, or unnest their arrays together."));
         }
@@ -106,6 +109,29 @@ pub fn words_within(tokens: &[TokenWithSpan]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What of PostgreSQL's tables and functions that is not here begins at a token.
+fn absent(at: usize, word: &impl Fn(usize, &str) -> bool, is: &impl Fn(usize, &Token) -> bool) -> Option<&'static str> {
+    const XML: [&str; 8] =
+        ["xmlconcat", "xmlelement", "xmlexists", "xmlforest", "xmlparse", "xmlpi", "xmlroot", "xmlserialize"];
+    if is(at + 1, &Token::LParen) && XML.iter().any(|function| word(at, function)) {
+        return Some("XML");
+    }
+    let (creates, alters) = (word(0, "create"), word(0, "alter") && word(1, "table"));
+    let of_type = at == 3 || at == 5 && is(3, &Token::Period);
+    match () {
+        () if (creates || alters) && word(at, "exclude") && (word(at + 1, "using") || is(at + 1, &Token::LParen)) => {
+            Some("an EXCLUDE constraint")
+        }
+        () if creates && word(1, "table") && of_type && word(at, "of") => Some("CREATE TABLE OF"),
+        () if alters && word(at + 1, "partition") && (word(at, "attach") || word(at, "detach")) => {
+            Some("ALTER TABLE of partitions")
+        }
+        // Behind a CHECK the words are its own.
+        () if alters && at > 2 && word(at, "inherit") && !is(at - 2, &Token::RParen) => Some("ALTER TABLE INHERIT"),
+        () => None,
+    }
 }
 
 fn refused(what: &str, hint: &str) -> Error {
@@ -129,9 +155,16 @@ mod tests {
             "ALTER DATABASE d SET x = 1",
             "DROP EVENT TRIGGER IF EXISTS e",
             "CREATE TRUSTED PROCEDURAL LANGUAGE l",
+            "CREATE TABLE t (a int, EXCLUDE USING gist (a WITH =))",
+            "CREATE TABLE s.t OF kind",
+            "ALTER TABLE t ATTACH PARTITION p DEFAULT",
+            "ALTER TABLE t NO INHERIT p",
+            "SELECT xmlelement(name a)",
         ] {
             assert_eq!(parse(sql).unwrap_err().kind(), Kind::Unsupported, "{sql}");
         }
         assert!(parse("CREATE TABLE rule (a int)").is_ok());
+        assert!(parse("ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NO INHERIT").is_ok());
+        assert!(parse("CREATE TABLE exclude (xmlpi int, attach int)").is_ok());
     }
 }

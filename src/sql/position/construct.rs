@@ -264,7 +264,9 @@ fn wanted(message: &str) -> Option<Wanted> {
     if let Some(number) = number("GROUP BY position ") {
         return Some(Wanted::GroupPosition(number));
     }
-    if let Some(rest) = message.strip_prefix("window function ") {
+    if message != WITHIN_WINDOW
+        && let Some(rest) = message.strip_prefix("window function ")
+    {
         return rest.split(' ').next().map(|name| Wanted::Over(name.to_owned()));
     }
     if let Some(rest) = message.strip_prefix("OVER specified, but ") {

@@ -20,11 +20,14 @@ use datafusion::common::{Column, DFSchema, Result as DfResult};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{
-    Expr, ExprSchemable, Filter, LogicalPlan, LogicalPlanBuilder, Projection, Subquery, when,
+    Expr, ExprSchemable, Filter, LogicalPlan, LogicalPlanBuilder, Projection, Sort, Subquery, when,
 };
 use datafusion::optimizer::decorrelate::PullUpCorrelatedExpr;
 use std::collections::HashSet;
+use std::sync::Arc;
 
+/// Names of what is ordered by, before a number.
+const KEY: &str = "\u{1}k";
 /// Names of the values, before a number.
 const VALUE: &str = "\u{1}v";
 
@@ -38,7 +41,7 @@ fn node(plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
         LogicalPlan::Projection(projection) if projection.expr.iter().any(asks) => {
             over(&plan, &needed(projection)?, &[])?
         }
-        LogicalPlan::Sort(sort) => over(&plan, &sort.input, &[])?,
+        LogicalPlan::Sort(sort) if sort.expr.iter().any(|key| asks(&key.expr)) => Some(beneath(sort)?),
         LogicalPlan::Filter(filter) => condition(filter)?,
         _ => None,
     };
@@ -46,6 +49,20 @@ fn node(plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
         Some(changed) => Transformed::yes(changed),
         None => Transformed::no(plan),
     })
+}
+
+/// An ORDER BY over columns, with what asks computed beneath it: in a projection the engine joins also what it does not elsewhere.
+fn beneath(sort: &Sort) -> DfResult<LogicalPlan> {
+    let own: Vec<Expr> = sort.input.schema().columns().into_iter().map(Expr::Column).collect();
+    let (mut items, mut keys) = (own.clone(), sort.expr.clone());
+    for key in keys.iter_mut().filter(|key| asks(&key.expr)) {
+        let named = format!("{KEY}{}", items.len());
+        items.push(std::mem::take(&mut key.expr).alias(&named));
+        key.expr = Expr::Column(Column::from_name(named));
+    }
+    let input = LogicalPlan::Projection(Projection::try_new(items, sort.input.clone())?);
+    let sorted = LogicalPlan::Sort(Sort { expr: keys, input: Arc::new(input), fetch: sort.fetch });
+    Ok(LogicalPlan::Projection(Projection::try_new(own, Arc::new(sorted))?))
 }
 
 /// What a projection reads of its input, since all of that becomes what is grouped by.
@@ -133,14 +150,10 @@ fn over(plan: &LogicalPlan, input: &LogicalPlan, own: &[Expr]) -> DfResult<Optio
     if !found {
         return Ok(None);
     }
-    let own = match plan {
-        LogicalPlan::Sort(_) => input.schema().columns().into_iter().map(Expr::Column).collect(),
-        _ => own.to_vec(),
-    };
     let plan = plan.with_new_exprs(expressions, vec![joined])?;
     match own.is_empty() {
         true => Ok(Some(plan)),
-        false => LogicalPlanBuilder::from(plan).project(own)?.build().map(Some),
+        false => LogicalPlanBuilder::from(plan).project(own.to_vec())?.build().map(Some),
     }
 }
 
