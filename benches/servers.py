@@ -29,6 +29,7 @@ class Psql:
     """A server asked by psql."""
 
     def __init__(self, user, database, port, password=""):
+        self.port = port
         self.args = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-p", str(port), "-U", user, "-d",
                      database]
         self.env = dict(os.environ, PGPASSWORD=password, PGOPTIONS="")
