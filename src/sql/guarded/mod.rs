@@ -35,8 +35,8 @@ pub fn rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
         if rule.name() == "EnsureCooperative" {
             rules.push(Arc::new(IntoScans));
         }
-        // Behind all that hands limits down, before what runs is looked at.
-        if rule.name() == "EnsureCooperative" {
+        // Before groups are gathered in as much room as a limit has rows; behind all that hands limits down, before what runs is looked at.
+        if matches!(rule.name(), "LimitAggregation" | "EnsureCooperative") {
             rules.push(Arc::new(passing::AllRows));
         }
         let (moves, chooses) = (rule.name() == "ProjectionPushdown", rule.name() == "join_selection");

@@ -4,6 +4,7 @@ use super::super::functions;
 use super::super::names::{self, HIDDEN};
 use super::super::parser::fold;
 use super::aggregates;
+use super::order::is_place;
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, OrderByExpr, Select, SelectItem, SetExpr,
     Value, visit_expressions, visit_expressions_mut,
@@ -86,7 +87,9 @@ fn select_items(select: &mut Select, order: &mut [OrderByExpr], outermost: bool,
         };
         let alias = Ident::with_quote('"', alias);
         let text = expression.to_string();
-        for key in order.iter_mut().filter(|key| (!column || twin) && key.expr.to_string() == text) {
+        // A number is a place, also where the same number is selected.
+        let says = |key: &Expr| !is_place(key) && key.to_string() == text;
+        for key in order.iter_mut().filter(|key| (!column || twin) && says(&key.expr)) {
             key.expr = Expr::Identifier(alias.clone());
         }
         // Aggregates are told apart all together.

@@ -50,6 +50,11 @@ pub fn spell_out(query: &mut Query) {
     }
 }
 
+/// Whether a key is a number, which says the place of what is selected.
+pub(super) fn is_place(key: &Expr) -> bool {
+    matches!(key, Expr::Value(value) if matches!(value.value, Value::Number(..)))
+}
+
 /// The expression that is selected at a place, instead of the number of the place.
 fn as_selected(key: &mut Expr, items: &[SelectItem]) {
     if let Some((expr, _)) = numbered(key, items) {
@@ -60,7 +65,7 @@ fn as_selected(key: &mut Expr, items: &[SelectItem]) {
 /// The name that an expression is selected under, instead of it, or the words that it is selected in: of what is distinct the engine
 /// knows no more.
 fn by_name(key: &mut Expr, items: &[SelectItem]) {
-    if matches!(key, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) {
+    if matches!(key, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) || is_place(key) {
         return;
     }
     let named = |item: &SelectItem| match item {

@@ -6,7 +6,7 @@ use super::cast::Cast;
 use super::moved::{Apart, Moved};
 use super::quick::Quick;
 use super::session_zone::{self, zone_of};
-use super::{function, input_schema};
+use super::{function, input_schema, per_row};
 use crate::catalog::SqlType;
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
@@ -107,6 +107,7 @@ fn checked_within(expr: Expr, schema: &DFSchema, zone: &Zone) -> DfResult<Transf
                 false => Ok(Transformed::no(Expr::Negative(operand))),
             }
         }
+        Expr::InList(list) if per_row::is_needed(&list)? => Ok(Transformed::yes(per_row::computed(list, schema)?)),
         Expr::Case(case) if case.expr.is_none() && is_of_conditions(&case, schema)? => {
             Ok(Transformed::yes(in_turn(case)))
         }

@@ -24,6 +24,10 @@ pub trait Operator: Debug + Clone + Eq + Hash + Send + Sync + 'static {
     fn counts_rows(&self) -> bool {
         false
     }
+    /// Whether it may give another value where it is called again.
+    fn varies(&self) -> bool {
+        self.counts_rows()
+    }
     /// Its result for so many rows; one where all operands are constants, unless it [counts them](Self::counts_rows).
     fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef>;
 }
@@ -31,7 +35,7 @@ pub trait Operator: Debug + Clone + Eq + Hash + Send + Sync + 'static {
 /// A call of the operator.
 pub fn call(operator: impl Operator, operands: Vec<Expr>) -> Expr {
     // What is immutable is computed once when the statement is planned.
-    let volatility = if operator.counts_rows() { Volatility::Volatile } else { Volatility::Immutable };
+    let volatility = if operator.varies() { Volatility::Volatile } else { Volatility::Immutable };
     let signature = Signature::any(operands.len(), volatility);
     Arc::new(ScalarUDF::new_from_impl(Function { operator, signature })).call(operands)
 }

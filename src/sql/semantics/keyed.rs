@@ -125,8 +125,13 @@ pub fn part(expr: Expr, schema: &DFSchema) -> Expr {
     key(&expr, schema).or_else(|| unsigned_zero(&expr, schema)).unwrap_or(expr)
 }
 
+/// The expressions, those that are floating point numbers without the sign of zero: where the engine tells them apart by their bits.
+pub fn unsigned(all: Vec<Expr>, schema: &DFSchema) -> Vec<Expr> {
+    all.into_iter().map(|expr| unsigned_zero(&expr, schema).unwrap_or(expr)).collect()
+}
+
 /// A floating point number without the sign of zero: the engine's orders tell two zeros apart.
-fn unsigned_zero(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
+pub fn unsigned_zero(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     let (_, field) = expr.to_field(schema).ok()?;
     let data_type = field.data_type().clone();
     (data_type.is_floating() && !matches!(expr, Expr::Literal(..)))

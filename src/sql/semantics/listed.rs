@@ -4,8 +4,8 @@
 //! literals and NULL take, and others are cast to.
 
 use super::super::parameters::{self, is_open};
-use super::common;
 use super::resolve::{is_unknown, lend_as};
+use super::{common, floats};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::{DataType, Field, FieldRef};
@@ -97,10 +97,12 @@ pub fn alike(column: Vec<Expr>, schema: &DFSchema) -> Result<Vec<Expr>> {
     column.into_iter().map(|expr| brought(expr, &sql_type, &field, schema)).collect()
 }
 
-/// The type that values of these types have together; none where no mark says more than the engine knows.
+/// The type that values of these types have together; none where the engine knows it without marks, which makes exact numbers of those
+/// that stand beside one.
 fn common(fields: &[FieldRef]) -> Result<Option<FieldRef>> {
     let Some(first) = fields.first() else { return Ok(None) };
-    if fields.iter().all(|field| field.metadata().is_empty()) {
+    let mixes = floats::meet(fields.iter().map(|field| field.data_type()));
+    if fields.iter().all(|field| field.metadata().is_empty()) && !mixes {
         return Ok(None);
     }
     let types = fields.iter().map(|field| SqlType::from_field(field)).collect::<Result<Vec<_>>>()?;

@@ -31,6 +31,10 @@ pub enum Math {
     ArcCosine,
     /// `acosh(x)`
     AreaCosine,
+    /// `degrees(x)`
+    Degrees,
+    /// `sign(x)`
+    Sign,
 }
 
 impl Math {
@@ -46,6 +50,7 @@ impl Math {
             ("asin", 1) => Self::ArcSine,
             ("acos", 1) => Self::ArcCosine,
             ("acosh", 1) => Self::AreaCosine,
+            ("degrees", 1) => Self::Degrees,
             _ => return None,
         })
     }
@@ -67,6 +72,12 @@ impl Math {
             Self::ArcSine => x.asin(),
             Self::ArcCosine => x.acos(),
             Self::AreaCosine => x.acosh(),
+            // As PostgreSQL does: a quotient, which other digits may come of than of a product.
+            Self::Degrees => x / (std::f64::consts::PI / 180.0),
+            // What is no number has none.
+            Self::Sign if x > 0.0 => 1.0,
+            Self::Sign if x < 0.0 => -1.0,
+            Self::Sign => 0.0,
             Self::SquareRoot if x < 0.0 => return Err(no_power("cannot take square root of a negative number")),
             Self::SquareRoot => x.sqrt(),
             Self::Ln => x.ln(),
@@ -108,6 +119,8 @@ impl Operator for Math {
             Self::ArcSine => "asin",
             Self::ArcCosine => "acos",
             Self::AreaCosine => "acosh",
+            Self::Degrees => "degrees",
+            Self::Sign => "sign",
         }
     }
 

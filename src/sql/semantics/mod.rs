@@ -53,6 +53,7 @@ mod not_in;
 mod numbers;
 mod operand;
 mod operators;
+mod per_row;
 mod planner;
 mod quick;
 mod recursive;

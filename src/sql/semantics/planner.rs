@@ -260,6 +260,11 @@ impl ExprPlanner for Operators {
         let length = |time: Expr| cast(time, DataType::Interval(IntervalUnit::MonthDayNano));
         let is_time = |t: &DataType| matches!(t, DataType::Time64(_));
         let is_date = |t: &DataType| *t == DataType::Date32;
+        // A day is the moment in which it begins, of the kind that the other one is.
+        if op == Minus && (is_date(&a) && is_moment(&b) || is_moment(&a) && is_date(&b)) {
+            let (left, right) = if is_date(&a) { (cast(left, b), right) } else { (left, cast(right, a)) };
+            return Ok(PlannerResult::Planned(function::call(Elapsed, vec![left - right])));
+        }
         match op {
             Plus if is_date(&a) && b.is_integer() => return days(left, right, false),
             Plus if a.is_integer() && is_date(&b) => return days(right, left, false),

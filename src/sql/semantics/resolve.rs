@@ -384,13 +384,6 @@ impl Expressions<'_> {
                 if matches!((class(&a), class(&b)), (Class::Number, Class::Text) | (Class::Text, Class::Number)) {
                     return Err(no_operator(&a, &op.to_string(), &b));
                 }
-                // A day beside a moment begins by the session's clock; beside a timestamp the engine would count nanoseconds.
-                let clock = |side: Expr| cast(side, SqlType::Timestamp.arrow());
-                match (op, &a, &b) {
-                    (Operator::Minus, DataType::Timestamp(..), DataType::Date32) => right = clock(right),
-                    (Operator::Minus, DataType::Date32, DataType::Timestamp(..)) => left = clock(left),
-                    _ => {}
-                }
                 let opens = [self.is_open_numeric(&left), self.is_open_numeric(&right)];
                 // Numbers in the text have as many digits as they are written with.
                 let written = matches!((&left, &right), (Expr::Literal(..), Expr::Literal(..)));

@@ -110,6 +110,7 @@ impl Expressions<'_> {
         let [arg] = call.params.args.as_slice() else { return call };
         let key = match name.as_str() {
             "min" | "max" => keyed::order_key(arg, self.schema),
+            "count" if distinct => keyed::key(arg, self.schema).or_else(|| keyed::unsigned_zero(arg, self.schema)),
             _ => keyed::key(arg, self.schema),
         };
         let Some(key) = key else { return call };

@@ -227,6 +227,7 @@ impl Expressions<'_> {
                 Some(DataType::Decimal128(..) | DataType::Decimal256(..)) => {
                     Some(cast(Expr::ScalarFunction(call.clone()), DataType::Decimal128(1, 0)))
                 }
+                Some(DataType::Float32 | DataType::Float64) => Some(function::call(Math::Sign, vec![number.clone()])),
                 _ => None,
             },
             // An array without elements has no length.
