@@ -121,7 +121,11 @@ fn absent(at: usize, word: &impl Fn(usize, &str) -> bool, is: &impl Fn(usize, &T
     let (creates, alters) = (word(0, "create"), word(0, "alter") && word(1, "table"));
     let of_type = at == 3 || at == 5 && is(3, &Token::Period);
     match () {
-        () if (creates || alters) && word(at, "exclude") && (word(at + 1, "using") || is(at + 1, &Token::LParen)) => {
+        () if (creates || alters)
+            && at > 2
+            && word(at, "exclude")
+            && (word(at + 1, "using") || is(at + 1, &Token::LParen)) =>
+        {
             Some("an EXCLUDE constraint")
         }
         () if creates && word(1, "table") && of_type && word(at, "of") => Some("CREATE TABLE OF"),
