@@ -28,6 +28,7 @@ mod enumeration;
 mod exact;
 mod extreme;
 mod fence;
+mod filtered;
 mod floats;
 mod forward;
 mod frames;
