@@ -8,6 +8,7 @@ use super::forward::forward;
 use super::interval::Scaled;
 use super::joined::joined;
 use super::marked::Marked;
+use super::truths::in_frames;
 use super::wide::decimal as places_of;
 use super::{function, kept, keyed, sums};
 use crate::catalog::SqlType;
@@ -280,7 +281,7 @@ fn forwards(expr: Expr) -> DfResult<Expr> {
     let forwards = expr.transform_up(|part| match part {
         Expr::WindowFunction(mut call) => {
             if let WindowFunctionDefinition::AggregateUDF(function) = &call.fun {
-                call.fun = WindowFunctionDefinition::AggregateUDF(forward(function));
+                call.fun = WindowFunctionDefinition::AggregateUDF(in_frames(&forward(function)));
             }
             Ok(Transformed::yes(Expr::WindowFunction(call)))
         }

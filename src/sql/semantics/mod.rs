@@ -65,6 +65,7 @@ mod session_zone;
 mod signatures;
 mod sums;
 mod truncated;
+mod truths;
 mod whole_groups;
 mod wide;
 mod windows;
