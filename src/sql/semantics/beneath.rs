@@ -38,6 +38,18 @@ pub fn computed_beneath(aggregate: Aggregate) -> DfResult<LogicalPlan> {
     over(aggregate.input, computed)?.aggregate(aggregate.group_expr, aggregates)?.build()
 }
 
+/// The aggregate without keys that it has twice, which are one column to the engine.
+pub fn grouped_once(mut aggregate: Aggregate) -> Aggregate {
+    let mut once: Vec<Expr> = Vec::with_capacity(aggregate.group_expr.len());
+    for expr in std::mem::take(&mut aggregate.group_expr) {
+        if !once.contains(&expr) {
+            once.push(expr);
+        }
+    }
+    aggregate.group_expr = once;
+    aggregate
+}
+
 /// An aggregate whose grouping sets, and keys with subqueries in them that look outside, are columns called as the expressions that they were.
 pub fn grouped_beneath(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
     let mut computed: Vec<Expr> = Vec::new();

@@ -21,7 +21,7 @@ use self::refused::{must_be_there, must_have_no_subquery, must_have_no_window};
 use super::super::functions::postgres_call;
 use super::super::missing;
 use super::super::parameters::{self, Parameters, is_open};
-use super::beneath::{computed_beneath, grouped_beneath};
+use super::beneath::{computed_beneath, grouped_beneath, grouped_once};
 use super::common::{self, Value};
 use super::correlated::asks;
 use super::decimal::Decimals;
@@ -122,7 +122,7 @@ impl TreeNodeRewriter for Plans<'_> {
     fn f_down(&mut self, plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
         self.recursive += usize::from(matches!(plan, LogicalPlan::RecursiveQuery(_)));
         let plan = match plan {
-            LogicalPlan::Aggregate(aggregate) => grouped_beneath(aggregate)?.data,
+            LogicalPlan::Aggregate(aggregate) => grouped_beneath(grouped_once(aggregate))?.data,
             plan => plan,
         };
         match is_looked_at(&plan)? {
