@@ -112,6 +112,10 @@ impl Called {
         };
         let given: Vec<Given> = args.arg_fields.iter().zip(args.scalar_arguments).map(|(f, c)| given(f, *c)).collect();
         let Choice::One(chosen) = self.choose(&given) else { return None };
+        // Of bytes it is another function.
+        if matches!(self.name.as_str(), "substr" | "substring") && chosen.first() == Some(&Type::Bytea) {
+            return Some(Arc::new(Field::new(&self.name, DataType::Binary, true)));
+        }
         let known = args.arg_fields.iter().zip(&given).find(|(_, given)| given.is_some()).map(|(field, _)| field);
         let lent = args.arg_fields.iter().zip(&given).enumerate().map(|(at, (field, given))| match given {
             Some(_) => field.clone(),
