@@ -163,6 +163,7 @@ impl TreeNodeRewriter for Plans<'_> {
                 must_have_no_subquery(&join)?;
                 sets::must_be_comparable(&join)?;
                 join.filter = join.filter.map(as_condition).map(only_true);
+                join.on = days::pairs(join.on, join.left.schema(), join.right.schema());
                 join.on = floats::keys(join.on, join.left.schema(), join.right.schema());
                 join.on = keyed::pairs(join.on, join.left.schema(), join.right.schema());
                 LogicalPlan::Join(join).recompute_schema()
