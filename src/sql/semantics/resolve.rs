@@ -21,7 +21,7 @@ use self::refused::{must_be_there, must_have_no_subquery, must_have_no_window};
 use super::super::functions::postgres_call;
 use super::super::missing;
 use super::super::parameters::{self, Parameters, is_open};
-use super::beneath::{computed_beneath, grouped_beneath, grouped_once};
+use super::beneath::{computed_beneath, grouped_beneath, grouped_once, selected_beneath};
 use super::common::{self, Value};
 use super::correlated::asks;
 use super::decimal::Decimals;
@@ -41,8 +41,8 @@ use datafusion::common::{Column, DFSchema, ExprSchema, Result as DfResult, Scala
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    BinaryExpr, Cast, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator, WindowFunctionDefinition,
-    cast, lit,
+    BinaryExpr, Cast, Distinct, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator,
+    WindowFunctionDefinition, cast, lit,
 };
 use std::sync::Arc;
 
@@ -179,6 +179,7 @@ impl TreeNodeRewriter for Plans<'_> {
                 LogicalPlan::Window(window) => above::finished_windows(beneath_windows::computed(window)?),
                 plan => Ok(plan),
             },
+            LogicalPlan::Distinct(Distinct::On(on)) => Ok(keyed::distinct(Distinct::On(selected_beneath(on)?))?.data),
             LogicalPlan::Distinct(distinct) => Ok(keyed::distinct(distinct)?.data),
             LogicalPlan::Sort(mut sort) => {
                 must_be_there(sort.expr.iter().map(|key| &key.expr), sort.input.schema())?;
