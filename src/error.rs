@@ -149,6 +149,8 @@ pub enum Kind {
     Cardinality,
     /// NULL in a column that forbids it.
     NotNull,
+    /// NULL where a function takes none.
+    NullValue,
     /// The key is there already.
     Unique,
     /// A CHECK constraint refuses the row.

@@ -87,6 +87,7 @@ async fn changes_start_jobs_and_rules_but_their_own_do_not() {
     never(&client, "(SELECT count(*) > 3 FROM orders)").await;
     client.batch_execute("UPDATE orders SET amount = 5 WHERE amount < 0").await.unwrap();
     until(&client, "(SELECT passed FROM steward.quality_rules WHERE name = 'positive')").await;
+    until(&client, "NOT EXISTS (SELECT FROM steward.job_runs WHERE state = 'running')").await;
     let rule = "SELECT DISTINCT trigger, state FROM steward.job_runs WHERE job = 'positive on public.orders'";
     assert_eq!(texts(&client, rule).await, [[Some("change".to_owned()), Some("succeeded".to_owned())]]);
     jobs.stop().await;

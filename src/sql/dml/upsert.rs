@@ -43,7 +43,7 @@ pub struct Upsert {
     columns: Vec<usize>,
     values: Vec<ast::Expr>,
     condition: Option<ast::Expr>,
-    /// Keys that the statement has met: each once.
+    /// Keys of rows that the statement has added or changed: each once.
     met: HashSet<KeyBytes>,
     held: Vec<MemoryReservation>,
     /// What the assignments read.
@@ -134,13 +134,9 @@ impl Upsert {
     ) -> Result<(RecordBatch, Vec<RecordBatch>, usize)> {
         self.held.push(work.hold(batch.num_rows() * MET_BYTES)?);
         let keys: Vec<ArrayRef> = self.key.columns.iter().map(|&column| batch.column(column).clone()).collect();
-        for bytes in bytes_of(&self.key, &keys)?.into_iter().flatten() {
-            if !self.met.insert(bytes) {
-                let message = "ON CONFLICT DO UPDATE command cannot affect row a second time";
-                return Err(Error::new(Kind::Cardinality, message).with_hint(
-                    "Ensure that no rows proposed for insertion within the same command have duplicate constrained values.",
-                ));
-            }
+        let key_bytes = bytes_of(&self.key, &keys)?;
+        if key_bytes.iter().flatten().any(|bytes| self.met.contains(bytes)) {
+            return Err(second_time());
         }
         let manager = &work.context.database.manager;
         let free = |txn: &Transaction| -> Result<BooleanArray> {
@@ -170,12 +166,20 @@ impl Upsert {
                 ids.push(*row);
             }
         }
+        for (bytes, holder) in key_bytes.iter().zip(&holders) {
+            if let (Some(bytes), false) = (bytes, matches!(holder, Holder::Row(_)))
+                && !self.met.insert(*bytes)
+            {
+                return Err(second_time());
+            }
+        }
         let free: BooleanArray = holders.iter().map(|holder| Some(!matches!(holder, Holder::Row(_)))).collect();
         let new = filter_record_batch(&batch, &free)?;
         if ids.is_empty() {
             return Ok((new, Vec::new(), 0));
         }
         work.lock_rows(txn, target, &ids, crate::txn::Mode::NoKeyUpdate, "update").await?;
+        let key_bytes: Vec<Option<KeyBytes>> = places.iter().map(|place| key_bytes[*place as usize]).collect();
         let excluded = take_record_batch(&batch, &UInt64Array::from(places))?;
         let mut replacing = Replacing::new(work, txn, target, &self.columns)?;
         let (mut changed, mut count, mut start) = (Vec::new(), 0, 0);
@@ -190,6 +194,7 @@ impl Upsert {
                 work.police(target, Rows::Conflicting, &take_record_batch(&old, &chosen)?).await?;
             }
             let (chosen, values) = self.values(work, target, &old, excluded, &self.values).await?;
+            self.meet(&key_bytes[piece.clone()], &chosen)?;
             let old = take_record_batch(&old, &chosen)?;
             let ids: Vec<RowId> = chosen.values().iter().map(|&n| ids[piece.start + n as usize]).collect();
             let rows = replacing.assign_to(work, txn, &ids, &old, &values).await?.rows;
@@ -199,6 +204,21 @@ impl Upsert {
         replacing.add(work, txn)?;
         replacing.end(work, txn).await?;
         Ok((new, changed, count))
+    }
+
+    /// Notes the rows that are changed, each of which no row behind it may mean. What the condition lets alone may be meant again.
+    fn meet(&mut self, keys: &[Option<KeyBytes>], chosen: &UInt64Array) -> Result<()> {
+        let chosen: HashSet<u64> = chosen.values().iter().copied().collect();
+        for (n, key) in keys.iter().enumerate() {
+            let Some(key) = key else { continue };
+            if self.met.contains(key) {
+                return Err(second_time());
+            }
+            if chosen.contains(&(n as u64)) {
+                self.met.insert(*key);
+            }
+        }
+        Ok(())
     }
 
     /// Which of the rows the condition chooses, and these values of them.
@@ -278,6 +298,12 @@ impl Upsert {
         let plan = Planner::new(&context, work.state).query(query)?;
         Ok((context, plan))
     }
+}
+
+fn second_time() -> Error {
+    Error::new(Kind::Cardinality, "ON CONFLICT DO UPDATE command cannot affect row a second time").with_hint(
+        "Ensure that no rows proposed for insertion within the same command have duplicate constrained values.",
+    )
 }
 
 /// The columns that parts of DO UPDATE read, of the row that is there or of the one that was to be added.

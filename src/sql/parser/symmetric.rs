@@ -53,7 +53,7 @@ pub fn read_back(node: &mut impl VisitMut) {
 }
 
 /// Takes the sign away from where an expression begins.
-fn unmark(expression: &mut Expr) -> bool {
+pub(super) fn unmark(expression: &mut Expr) -> bool {
     match expression {
         Expr::UnaryOp { op: UnaryOperator::PGPrefixFactorial, expr } => {
             *expression = expr.as_ref().clone();

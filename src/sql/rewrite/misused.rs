@@ -7,8 +7,8 @@ use super::{Beyond, aggregates, entries, has, is_selected, join_constraint, misp
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Cte, Distinct, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Join,
-    JoinConstraint, LimitClause, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins, Visit,
-    Visitor,
+    JoinConstraint, LimitClause, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins, Value,
+    Visit, Visitor,
 };
 use std::ops::ControlFlow;
 
@@ -69,6 +69,7 @@ impl Visitor for Misused {
             }
         }
         misplaced::bounds(query)?;
+        numbered(query)?;
         distinct(query)?;
         grouped(&query.body)
     }
@@ -151,6 +152,35 @@ fn distinct(query: &Query) -> Found {
             let message = "for SELECT DISTINCT, ORDER BY expressions must appear in select list";
             refuse(Kind::InvalidColumnReference, message)
         }
+    }
+}
+
+/// A constant to sort, to group or to tell rows apart by is the number of a column.
+fn numbered(query: &Query) -> Found {
+    let refused = |clause: &str| refuse(Kind::Syntax, format!("non-integer constant in {clause}"));
+    if let Some(OrderByKind::Expressions(keys)) = query.order_by.as_ref().map(|order| &order.kind)
+        && keys.iter().any(|key| is_no_number(&key.expr))
+    {
+        return refused("ORDER BY");
+    }
+    let SetExpr::Select(select) = query.body.as_ref() else { return ControlFlow::Continue(()) };
+    match (&select.group_by, &select.distinct) {
+        (GroupByExpr::Expressions(keys, _), _) if keys.iter().any(is_no_number) => refused("GROUP BY"),
+        (_, Some(Distinct::On(keys))) if keys.iter().any(is_no_number) => refused("DISTINCT ON"),
+        _ => ControlFlow::Continue(()),
+    }
+}
+
+/// Whether an expression is a constant that is no whole number.
+fn is_no_number(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_no_number(inner),
+        Expr::Value(value) => match &value.value {
+            Value::Number(number, _) => number.contains(['.', 'e', 'E']),
+            Value::Placeholder(_) => false,
+            _ => true,
+        },
+        _ => false,
     }
 }
 

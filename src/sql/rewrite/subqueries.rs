@@ -2,8 +2,8 @@
 
 use super::super::parser::fold;
 use super::super::planner::parse_expression;
-use super::level;
 use super::order::only_relation;
+use super::{aggregates, level};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr, Ident, OrderByExpr, Query, Select, SelectItem, SetExpr, TableAliasColumnDef, TableFactor,
     UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut, visit_expressions, visit_expressions_mut,
@@ -82,12 +82,30 @@ fn value_of(expression: &Expr, over: Option<&Ident>) -> Option<Expr> {
     let (value, negated) = match expression {
         Expr::Exists { subquery, negated } => (any_row(subquery, "")?, *negated),
         Expr::InSubquery { expr, subquery, negated } => (is_among(expr, subquery, over)?, *negated),
+        Expr::AnyOp { left, compare_op, right, .. } => (compared(left, compare_op, right, false)?, false),
+        Expr::AllOp { left, compare_op, right } => (compared(left, compare_op, right, true)?, false),
         _ => return None,
     };
     Some(match negated {
         true => Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(Expr::Nested(Box::new(value))) },
         false => value,
     })
+}
+
+/// `x < ANY (query)`, or `x < ALL (query)`, as what its rows tell together: NULL where some comparison is and no other decides.
+fn compared(left: &Expr, op: &BinaryOperator, right: &Expr, all: bool) -> Option<Expr> {
+    let Expr::Subquery(query) = right else { return None };
+    // A row is compared otherwise, and what is made of many rows is not known to a query within.
+    if matches!(left, Expr::Tuple(_)) || aggregates::or_rows_are_in(left) {
+        return None;
+    }
+    let one = format!("(({left}) {op} {})", column(0));
+    let decides = if all { format!("NOT {one}") } else { one.clone() };
+    let together = format!(
+        "SELECT CASE WHEN bool_or({decides}) THEN {} WHEN bool_or({one} IS NULL) THEN NULL ELSE {all} END",
+        !all
+    );
+    around(&together, query, "", 1).map(Expr::Subquery)
 }
 
 /// Whether a query is no more than a SELECT of columns and literals with a condition.

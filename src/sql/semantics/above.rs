@@ -8,6 +8,7 @@ use super::forward::forward;
 use super::interval::Scaled;
 use super::joined::joined;
 use super::marked::Marked;
+use super::truths::in_frames;
 use super::wide::decimal as places_of;
 use super::{function, kept, keyed, sums};
 use crate::catalog::SqlType;
@@ -23,6 +24,8 @@ use datafusion::logical_expr::{
 
 /// Name of a column that something is made of above, before its number.
 const PART: &str = "\u{1}p";
+/// The aggregate that tells which grouping set a row is of.
+const GROUPING: &str = "grouping";
 
 /// The aggregate with such results finished.
 pub fn finished(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
@@ -65,7 +68,13 @@ pub fn finished(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
     }
     let columns = aggregate.schema.iter().map(|(qualifier, field)| (qualifier.cloned(), field.clone()));
     let mut items = Vec::new();
+    // What GROUPING() reads the engine takes away with it.
+    let reads_sets = |expr: &Expr| matches!(bare(expr), Expr::AggregateFunction(call) if call.func.name() == GROUPING);
+    let has_grouping = aggregate.aggr_expr.iter().any(reads_sets);
     for (n, (qualifier, field)) in columns.enumerate() {
+        if has_grouping && n < groups && field.name() == Aggregate::INTERNAL_GROUPING_ID {
+            continue;
+        }
         let itself = Expr::Column(Column::from((qualifier.as_ref(), &field)));
         let Some(expr) = n.checked_sub(groups).and_then(|n| aggregate.aggr_expr.get(n)) else {
             items.push(itself);
@@ -280,7 +289,7 @@ fn forwards(expr: Expr) -> DfResult<Expr> {
     let forwards = expr.transform_up(|part| match part {
         Expr::WindowFunction(mut call) => {
             if let WindowFunctionDefinition::AggregateUDF(function) = &call.fun {
-                call.fun = WindowFunctionDefinition::AggregateUDF(forward(function));
+                call.fun = WindowFunctionDefinition::AggregateUDF(in_frames(&forward(function)));
             }
             Ok(Transformed::yes(Expr::WindowFunction(call)))
         }

@@ -5,7 +5,7 @@ use super::correlated::is_subquery;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, Result as DfResult};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{Aggregate, Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Aggregate, DistinctOn, Expr, LogicalPlan, LogicalPlanBuilder};
 use std::sync::Arc;
 
 /// Name of a column that holds what a subquery is part of, before its number.
@@ -36,6 +36,39 @@ pub fn computed_beneath(aggregate: Aggregate) -> DfResult<LogicalPlan> {
         return Ok(LogicalPlan::Aggregate(aggregate));
     }
     over(aggregate.input, computed)?.aggregate(aggregate.group_expr, aggregates)?.build()
+}
+
+/// DISTINCT ON over a projection that computes the subqueries of what it selects.
+pub fn selected_beneath(on: DistinctOn) -> DfResult<DistinctOn> {
+    let mut computed = Vec::new();
+    let mut selected = Vec::with_capacity(on.select_expr.len());
+    for (n, item) in on.select_expr.iter().enumerate() {
+        if !item.exists(|part| Ok(is_subquery(part)))? {
+            selected.push(item.clone());
+            continue;
+        }
+        let column = format!("{COLUMN}{}", computed.len());
+        computed.push(item.clone().unalias().alias(column.clone()));
+        let (qualifier, field) = on.schema.qualified_field(n);
+        selected.push(Expr::Column(Column::from_name(column)).alias_qualified(qualifier.cloned(), field.name()));
+    }
+    if computed.is_empty() {
+        return Ok(on);
+    }
+    let input = over(on.input, computed)?.build()?;
+    DistinctOn::try_new(on.on_expr, selected, on.sort_expr, Arc::new(input))
+}
+
+/// The aggregate without keys that it has twice, which are one column to the engine.
+pub fn grouped_once(mut aggregate: Aggregate) -> Aggregate {
+    let mut once: Vec<Expr> = Vec::with_capacity(aggregate.group_expr.len());
+    for expr in std::mem::take(&mut aggregate.group_expr) {
+        if !once.contains(&expr) {
+            once.push(expr);
+        }
+    }
+    aggregate.group_expr = once;
+    aggregate
 }
 
 /// An aggregate whose grouping sets, and keys with subqueries in them that look outside, are columns called as the expressions that they were.

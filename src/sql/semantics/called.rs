@@ -35,7 +35,7 @@ const ALIKE: &[&str] = &["coalesce", "greatest", "least", "nullif"];
 const EXTRACT: &str = "extract";
 
 /// Functions whose results have other types than the engine gives them, whatever they are called with.
-const PASSED: &[&str] = &[EXTRACT, "array_position", "array_positions"];
+const PASSED: &[&str] = &[EXTRACT, "array_length", "array_position", "array_positions"];
 
 /// The field of values that are alike, as they are known at planning; none where nothing is.
 pub fn alike(args: &ReturnFieldArgs<'_>) -> Option<FieldRef> {
@@ -91,7 +91,7 @@ impl Called {
         Some(match self.name.as_str() {
             "sqrt" | "ln" | "log" | "log10" | "exp" | "power" | "pow" if exact => WIDE,
             "sign" if exact => DataType::Decimal128(1, 0),
-            "array_position" => DataType::Int32,
+            "array_length" | "array_position" => DataType::Int32,
             "array_positions" => DataType::new_list(DataType::Int32, true),
             EXTRACT => DataType::Decimal128(38, 6),
             _ => return None,
@@ -112,6 +112,10 @@ impl Called {
         };
         let given: Vec<Given> = args.arg_fields.iter().zip(args.scalar_arguments).map(|(f, c)| given(f, *c)).collect();
         let Choice::One(chosen) = self.choose(&given) else { return None };
+        // Of bytes it is another function.
+        if matches!(self.name.as_str(), "substr" | "substring") && chosen.first() == Some(&Type::Bytea) {
+            return Some(Arc::new(Field::new(&self.name, DataType::Binary, true)));
+        }
         let known = args.arg_fields.iter().zip(&given).find(|(_, given)| given.is_some()).map(|(field, _)| field);
         let lent = args.arg_fields.iter().zip(&given).enumerate().map(|(at, (field, given))| match given {
             Some(_) => field.clone(),

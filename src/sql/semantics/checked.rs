@@ -6,7 +6,7 @@ use super::cast::Cast;
 use super::moved::{Apart, Moved};
 use super::quick::Quick;
 use super::session_zone::{self, zone_of};
-use super::{function, input_schema, per_row};
+use super::{filtered, function, input_schema, per_row};
 use crate::catalog::SqlType;
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
@@ -108,6 +108,16 @@ fn checked_within(expr: Expr, schema: &DFSchema, zone: &Zone) -> DfResult<Transf
             }
         }
         Expr::InList(list) if per_row::is_needed(&list)? => Ok(Transformed::yes(per_row::computed(list, schema)?)),
+        Expr::AggregateFunction(mut call) => {
+            let params = &mut call.params;
+            let changed = filtered::guard(&mut params.args, &mut params.order_by, params.filter.as_deref(), schema)?;
+            Ok(Transformed::new_transformed(Expr::AggregateFunction(call), changed))
+        }
+        Expr::WindowFunction(mut call) => {
+            let params = &mut call.params;
+            let changed = filtered::guard(&mut params.args, &mut [], params.filter.as_deref(), schema)?;
+            Ok(Transformed::new_transformed(Expr::WindowFunction(call), changed))
+        }
         Expr::Case(case) if case.expr.is_none() && is_of_conditions(&case, schema)? => {
             Ok(Transformed::yes(in_turn(case)))
         }

@@ -39,6 +39,16 @@ pub fn as_moments<const N: usize>(all: [Expr; N], schema: &DFSchema) -> [Expr; N
     })
 }
 
+/// Keys of a join, the dates among moments as moments.
+pub fn pairs(pairs: Vec<(Expr, Expr)>, left: &DFSchema, right: &DFSchema) -> Vec<(Expr, Expr)> {
+    let one = |(a, b): (Expr, Expr)| match (a.get_type(left), b.get_type(right)) {
+        (Ok(DataType::Date32), Ok(DataType::Timestamp(_, zone))) => (cast(a, moment(zone.is_some())), b),
+        (Ok(DataType::Timestamp(_, zone)), Ok(DataType::Date32)) => (a, cast(b, moment(zone.is_some()))),
+        _ => (a, b),
+    };
+    pairs.into_iter().map(one).collect()
+}
+
 /// What is looked for among the rows of a query, and these rows, dates among moments as moments.
 pub fn among(expr: Expr, rows: &Arc<LogicalPlan>, schema: &DFSchema) -> DfResult<(Expr, Arc<LogicalPlan>)> {
     let Some((qualifier, field)) = rows.schema().iter().next() else { return Ok((expr, rows.clone())) };

@@ -263,8 +263,16 @@ pub fn distinct(distinct: Distinct) -> DfResult<Transformed<LogicalPlan>> {
         Distinct::On(on) => {
             let schema = Arc::clone(on.input.schema());
             // What rows are told apart by is what they are sorted by first.
-            let on_expr = on.on_expr.into_iter().map(|expr| order_key(&expr, &schema).unwrap_or(expr)).collect();
-            let sort_expr = on.sort_expr.map(|keys| order(keys, &schema));
+            let told_by = |expr: &Expr| {
+                let key = order_key(expr, &schema).or_else(|| unsigned_zero(expr, &schema));
+                key.unwrap_or_else(|| expr.clone())
+            };
+            let on_expr: Vec<Expr> = on.on_expr.iter().map(told_by).collect();
+            let sort_expr = on.sort_expr.map(|keys| {
+                let first = keys.iter().take(on_expr.len());
+                let first = first.map(|key| SortExpr { expr: told_by(&key.expr), ..key.clone() }).collect::<Vec<_>>();
+                first.into_iter().chain(order(keys, &schema).into_iter().skip(on_expr.len())).collect()
+            });
             let on = DistinctOn { on_expr, sort_expr, ..on };
             Ok(Transformed::yes(LogicalPlan::Distinct(Distinct::On(on))))
         }

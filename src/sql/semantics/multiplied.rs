@@ -86,12 +86,18 @@ fn multiplied(unnest: &Unnest) -> FunctionalDependencies {
 
 /// What depends on what among groups: everything on all that they are grouped by, and among that what did before.
 fn grouped(aggregate: &Aggregate) -> FunctionalDependencies {
-    let by = &aggregate.group_expr;
+    let mut by: Vec<&Expr> = Vec::with_capacity(aggregate.group_expr.len());
+    for expr in &aggregate.group_expr {
+        // What is grouped by twice is one column.
+        if !by.contains(&expr) {
+            by.push(expr);
+        }
+    }
     if by.is_empty() || by.iter().any(|expr| matches!(expr, Expr::GroupingSet(_))) {
         return FunctionalDependencies::empty();
     }
     let input = aggregate.input.schema();
-    let place = |expr: &Expr| match expr {
+    let place = |expr: &&Expr| match expr {
         Expr::Column(column) => input.maybe_index_of_column(column),
         _ => None,
     };

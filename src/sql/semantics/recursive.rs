@@ -2,6 +2,8 @@
 //! the second gives to the places of a literal there; in PostgreSQL such a column is a numeric without places of its own.
 
 use super::candidates::name_of;
+use super::function;
+use super::marked::Marked;
 use super::wide::{WIDE, decimal};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
@@ -30,8 +32,17 @@ pub fn settled(query: RecursiveQuery) -> DfResult<RecursiveQuery> {
         must_be_alike(&query.name, at, planned, first, then)?;
     }
     if !planned.iter().any(|planned| decimal(planned).is_some()) {
-        return Ok(query);
+        return match as_texts(query.recursive_term.as_ref().clone(), &query.static_term)? {
+            Some(recursive) => {
+                RecursiveQuery::try_new(query.name, query.static_term, Arc::new(recursive), query.is_distinct)
+            }
+            None => Ok(query),
+        };
     }
+    let recursive = match as_texts(recursive.clone(), &query.static_term)? {
+        Some(texts) => texts,
+        None => recursive,
+    };
     let first = widened(query.static_term.as_ref().clone(), &planned)?;
     let recursive = widened(recursive, &planned)?;
     RecursiveQuery::try_new(query.name, Arc::new(first), Arc::new(recursive), query.is_distinct)
@@ -82,6 +93,27 @@ fn must_be_alike(name: &str, at: usize, planned: &DataType, first: &Field, then:
         return Err(Error::new(Kind::Unsupported, message).with_hint("Cast it to numeric or double precision."));
     }
     Ok(())
+}
+
+/// A second part that gives `varchar` where the first gives `text`, with the type of the first; none where nothing is to be done.
+fn as_texts(plan: LogicalPlan, first: &LogicalPlan) -> DfResult<Option<LogicalPlan>> {
+    let is = |field: &Field, wanted: fn(&SqlType) -> bool| SqlType::from_field(field).is_ok_and(|own| wanted(&own));
+    let mut changed = false;
+    let columns = plan.schema().iter().zip(first.schema().fields()).map(|((qualifier, field), first)| {
+        let column = Expr::Column(Column::from((qualifier, field)));
+        let text = is(first, |own| *own == SqlType::Text) && is(field, |own| matches!(own, SqlType::Varchar(_)));
+        if !text {
+            return column;
+        }
+        changed = true;
+        let marked = Marked { field: first.as_ref().clone() };
+        function::call(marked, vec![column]).alias_qualified(qualifier.cloned(), field.name())
+    });
+    let columns: Vec<Expr> = columns.collect();
+    match changed {
+        true => LogicalPlanBuilder::from(plan).project(columns)?.build().map(Some),
+        false => Ok(None),
+    }
 }
 
 fn widened(plan: LogicalPlan, planned: &[DataType]) -> DfResult<LogicalPlan> {

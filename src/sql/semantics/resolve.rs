@@ -21,7 +21,7 @@ use self::refused::{must_be_there, must_have_no_subquery, must_have_no_window};
 use super::super::functions::postgres_call;
 use super::super::missing;
 use super::super::parameters::{self, Parameters, is_open};
-use super::beneath::{computed_beneath, grouped_beneath};
+use super::beneath::{computed_beneath, grouped_beneath, grouped_once, selected_beneath};
 use super::common::{self, Value};
 use super::correlated::asks;
 use super::decimal::Decimals;
@@ -41,8 +41,8 @@ use datafusion::common::{Column, DFSchema, ExprSchema, Result as DfResult, Scala
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    BinaryExpr, Cast, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator, WindowFunctionDefinition,
-    cast, lit,
+    BinaryExpr, Cast, Distinct, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator,
+    WindowFunctionDefinition, cast, lit,
 };
 use std::sync::Arc;
 
@@ -122,7 +122,7 @@ impl TreeNodeRewriter for Plans<'_> {
     fn f_down(&mut self, plan: LogicalPlan) -> DfResult<Transformed<LogicalPlan>> {
         self.recursive += usize::from(matches!(plan, LogicalPlan::RecursiveQuery(_)));
         let plan = match plan {
-            LogicalPlan::Aggregate(aggregate) => grouped_beneath(aggregate)?.data,
+            LogicalPlan::Aggregate(aggregate) => grouped_beneath(grouped_once(aggregate))?.data,
             plan => plan,
         };
         match is_looked_at(&plan)? {
@@ -163,6 +163,7 @@ impl TreeNodeRewriter for Plans<'_> {
                 must_have_no_subquery(&join)?;
                 sets::must_be_comparable(&join)?;
                 join.filter = join.filter.map(as_condition).map(only_true);
+                join.on = days::pairs(join.on, join.left.schema(), join.right.schema());
                 join.on = floats::keys(join.on, join.left.schema(), join.right.schema());
                 join.on = keyed::pairs(join.on, join.left.schema(), join.right.schema());
                 LogicalPlan::Join(join).recompute_schema()
@@ -178,6 +179,7 @@ impl TreeNodeRewriter for Plans<'_> {
                 LogicalPlan::Window(window) => above::finished_windows(beneath_windows::computed(window)?),
                 plan => Ok(plan),
             },
+            LogicalPlan::Distinct(Distinct::On(on)) => Ok(keyed::distinct(Distinct::On(selected_beneath(on)?))?.data),
             LogicalPlan::Distinct(distinct) => Ok(keyed::distinct(distinct)?.data),
             LogicalPlan::Sort(mut sort) => {
                 must_be_there(sort.expr.iter().map(|key| &key.expr), sort.input.schema())?;

@@ -70,7 +70,7 @@ fn format(row: &Args<'_>) -> Result<Made> {
             ('I', Some(value)) => quoted(&value),
             ('I', None) => {
                 let message = "null values cannot be formatted as an SQL identifier";
-                return Err(Error::new(Kind::InvalidParameter, message));
+                return Err(Error::new(Kind::NullValue, message));
             }
             (_, value) => value.map_or_else(|| "NULL".to_owned(), |value| literal(&value)),
         };

@@ -153,7 +153,7 @@ pub const FORMAT: Builtin = lax("format", |args| {
             ('s', arg) => out.push_str(arg.unwrap_or_default()),
             ('I', Some(arg)) => out.push_str(&quoted(arg)),
             ('I', None) => {
-                return Err(Error::new(Kind::InvalidParameter, "null values cannot be formatted as an SQL identifier"));
+                return Err(Error::new(Kind::NullValue, "null values cannot be formatted as an SQL identifier"));
             }
             ('L', arg) => out.push_str(&arg.map_or_else(|| "NULL".to_owned(), literal)),
             _ => {
