@@ -275,10 +275,7 @@ fn name_in_full(select: &mut Select) {
         let SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) = item else {
             continue;
         };
-        let relations = select
-            .from
-            .iter()
-            .flat_map(|item| std::iter::once(&item.relation).chain(item.joins.iter().map(|join| &join.relation)));
+        let relations = select.from.iter().flat_map(filled::sides);
         let mut called = relations.filter_map(|relation| match relation {
             TableFactor::Table { name, alias: None, args: None, .. } if name.0.len() > 1 => Some(name),
             _ => None,

@@ -39,7 +39,8 @@ fn gather<'a>(factor: &'a TableFactor, all: &mut Vec<&'a TableFactor>) {
     }
 }
 
-fn sides(item: &TableWithJoins) -> impl Iterator<Item = &TableFactor> {
+/// The first relation of an item of FROM, and those that it is joined with.
+pub fn sides(item: &TableWithJoins) -> impl Iterator<Item = &TableFactor> {
     std::iter::once(&item.relation).chain(item.joins.iter().map(|join| &join.relation))
 }
 

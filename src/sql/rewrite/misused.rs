@@ -3,7 +3,7 @@
 use super::super::missing;
 use super::super::parser::{fold, last};
 use super::super::semantics;
-use super::{Beyond, aggregates, entries, has, is_selected, join_constraint, misplaced};
+use super::{Beyond, aggregates, entries, filled, has, is_selected, join_constraint, misplaced};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Cte, Distinct, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Join,
@@ -109,8 +109,7 @@ impl Visitor for Misused {
 
 /// The relations of FROM among which a join lacks its condition.
 pub fn without_condition(item: &TableWithJoins) -> Option<&TableWithJoins> {
-    let mut relations = std::iter::once(&item.relation).chain(item.joins.iter().map(|join| &join.relation));
-    let within = relations.find_map(|relation| match relation {
+    let within = filled::sides(item).find_map(|relation| match relation {
         TableFactor::NestedJoin { table_with_joins, .. } => without_condition(table_with_joins),
         _ => None,
     });

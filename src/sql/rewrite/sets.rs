@@ -7,6 +7,7 @@ use super::super::functions::call;
 use super::super::names;
 use super::super::parser::{fold, last};
 use super::super::planner::parse_expression;
+use super::filled;
 use datafusion::sql::sqlparser::ast::{
     DataType, Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, OrderByExpr, Query, Select, SelectItem, SetExpr,
     TableAlias, TableAliasColumnDef, TableFactor, Value, VisitMut, VisitorMut, visit_expressions,
@@ -267,10 +268,7 @@ impl VisitorMut for Columns<'_> {
 }
 
 fn relations(select: &Select) -> impl Iterator<Item = &TableFactor> {
-    select
-        .from
-        .iter()
-        .flat_map(|item| std::iter::once(&item.relation).chain(item.joins.iter().map(|join| &join.relation)))
+    select.from.iter().flat_map(filled::sides)
 }
 
 /// The name of a relation that is such a call, and of its only column.
