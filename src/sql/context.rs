@@ -136,6 +136,8 @@ pub struct Context {
     pub(super) statement: u64,
     /// Where reads of sensitive columns are noted, if they are logged.
     pub(super) noted: Option<Arc<Noted>>,
+    /// Rows that model functions have seen.
+    pub(super) model_rows: Arc<AtomicU64>,
     /// What sources offer, each asked once.
     pub(super) listings: Arc<Listings>,
     /// Asks the statement to stop.

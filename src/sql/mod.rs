@@ -55,6 +55,7 @@ mod origins;
 mod own_files;
 mod parameters;
 mod parser;
+mod passing;
 mod pg_catalog;
 mod planner;
 mod position;

@@ -143,7 +143,7 @@ impl<'a> Planner<'a> {
         let simplifier = self.simplifier(schema);
         let expression =
             semantics::checked(simplifier.coerce(expression, schema)?, schema, self.state.config_options())?;
-        Ok(simplifier.simplify(expression)?)
+        Ok(semantics::days_compared(simplifier.simplify(expression)?)?.data)
     }
 
     /// Asks `schema` for the types of columns.
@@ -169,7 +169,7 @@ impl<'a> Planner<'a> {
 
     /// A condition with its constants computed, once its types are settled.
     pub fn simplified(&self, condition: Expr, schema: &DFSchema) -> DfResult<Expr> {
-        self.simplifier(schema).simplify(condition)
+        Ok(semantics::days_compared(self.simplifier(schema).simplify(condition)?)?.data)
     }
 
     /// Our function of this name, the same one at every call unless each call of it is another.

@@ -432,6 +432,7 @@ impl Session {
             pending: self.pending.clone(),
             statement: self.statement,
             noted: self.database.manager.audit().logs(AuditAction::Read).then(|| self.auditing.noted().clone()),
+            model_rows: Arc::default(),
             listings: Arc::default(),
             cancel: self.cancel.clone(),
             activity: self.seat.activity().clone(),

@@ -142,7 +142,7 @@ const KNOWN: &[Known] = known! {
     "steward.device_detail" "" Check::AtStart(device::told), false, "What models run on, in words, with the reason.";
     "steward.job_failures_max" "10" Check::Number { max: 1_000_000 }, false, "Failures in a row after which a job is suspended; 0 for never. Kept with a job when it is made.";
     "steward.language" "en" Check::OneOf(&["en", "zh"]), false, "Language of labels: en or zh.";
-    "steward.max_model_rows" "1000000" Check::Number { max: i64::MAX as u64 }, false, "Rows that model functions may see in one statement.";
+    "steward.max_model_rows" "0" Check::Number { max: i64::MAX as u64 }, false, "Rows that model functions may see in one statement; 0 for any number.";
     "synchronize_seqscans" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; a scan begins at the first row.";
     "synchronous_commit" "on" Check::OneOf(&["on", "off", "local", "remote_write", "remote_apply"]), false, "Accepted for PostgreSQL's clients; every commit is durable when it is acknowledged.";
     "tcp_keepalives_count" "0" Check::Any, false, "Accepted for PostgreSQL's clients.";

@@ -104,18 +104,8 @@ pub struct Grant {
     pub column_name: Option<String>,
 }
 
-/// How far a tag on a column is settled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TagState {
-    /// A classifier proposed it; nobody has looked.
-    Suggested,
-    /// Set or confirmed by a person, or by `auto_tag`.
-    Confirmed,
-    /// Refused by a person.
-    Rejected,
-}
-
-/// A tag on a column.
+/// A tag on a column: set or confirmed by a person, put there by `auto_tag`, or come along with values. Policies follow all of them; what a
+/// person has rejected is on no column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagOnColumn {
     /// The tag's name.
@@ -124,15 +114,6 @@ pub struct TagOnColumn {
     pub value: String,
     /// `manual`, `classifier` or `propagated`.
     pub source: String,
-    /// How far it is settled.
-    pub state: TagState,
-}
-
-impl TagOnColumn {
-    /// Whether policies follow it.
-    pub fn counts(&self) -> bool {
-        self.state == TagState::Confirmed
-    }
 }
 
 /// A masking policy.

@@ -19,7 +19,7 @@ mod rows;
 
 pub use facts::{
     ColumnAccess, Command, Grant, MaskBinding, MaskTarget, MaskingPolicy, PUBLIC, Privilege, RelationAccess, RoleFacts,
-    RowPolicy, TagOnColumn, TagState, Unmask,
+    RowPolicy, TagOnColumn, Unmask,
 };
 pub use rows::{RowCheck, RowFilter};
 
@@ -214,7 +214,7 @@ fn mask_of(
     let direct = relation.masks.iter().find(|binding| binding.target == MaskTarget::Column(column.name.clone()));
     let mut bindings: Vec<(&MaskBinding, Option<&TagOnColumn>)> = match direct {
         Some(direct) => vec![(direct, None)],
-        None => column.tags.iter().filter(|tag| tag.counts()).flat_map(|tag| by_tag(relation, tag)).collect(),
+        None => column.tags.iter().flat_map(|tag| by_tag(relation, tag)).collect(),
     };
     let mut lifted = None;
     bindings.retain(|(binding, tag)| {

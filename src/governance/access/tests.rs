@@ -15,8 +15,8 @@ fn policy(name: &str) -> MaskingPolicy {
     }
 }
 
-fn tag(name: &str, value: &str, state: TagState) -> TagOnColumn {
-    TagOnColumn { tag: name.into(), value: value.into(), source: "manual".into(), state }
+fn tag(name: &str, value: &str) -> TagOnColumn {
+    TagOnColumn { tag: name.into(), value: value.into(), source: "manual".into() }
 }
 
 fn by_tag(name: &str, value: Option<&str>, policy_name: &str) -> MaskBinding {
@@ -29,7 +29,7 @@ fn users() -> RelationAccess {
     let column = |name: &str, tags| ColumnAccess { name: name.into(), tags };
     RelationAccess {
         owner: "boss".into(),
-        columns: vec![column("id", vec![]), column("email", vec![tag("pii", "email", TagState::Confirmed)])],
+        columns: vec![column("id", vec![]), column("email", vec![tag("pii", "email")])],
         grants: vec![Grant { grantee: "staff".into(), privilege: Privilege::Select, column_name: None }],
         masks: vec![by_tag("pii", None, "hide")],
         ..RelationAccess::default()
@@ -101,21 +101,12 @@ fn unmask_by_tag_or_policy_and_by_no_other() {
 }
 
 #[test]
-fn suggested_and_rejected_tags_do_not_mask() {
-    for (state, masked) in [(TagState::Confirmed, true), (TagState::Suggested, false), (TagState::Rejected, false)] {
-        let mut relation = users();
-        relation.columns[1].tags = vec![tag("pii", "email", state)];
-        assert_eq!(mask(&role("staff"), &relation).is_some(), masked, "{state:?}");
-    }
-}
-
-#[test]
 fn column_before_tag_value_before_tag_and_conflicts_hide() {
     let mut relation = users();
     relation.masks.push(by_tag("pii", Some("email"), "mail_only"));
     relation.masks.push(by_tag("pii", Some("phone"), "phone_only"));
     assert_eq!(mask(&role("staff"), &relation), Some(Mask::Policy("mail_only".into())));
-    relation.columns[1].tags.push(tag("secret", "yes", TagState::Confirmed));
+    relation.columns[1].tags.push(tag("secret", "yes"));
     relation.masks.push(by_tag("secret", None, "strict"));
     assert_eq!(mask(&role("staff"), &relation), Some(Mask::Hidden));
     relation.masks.push(MaskBinding { target: MaskTarget::Column("email".into()), policy: policy("direct") });

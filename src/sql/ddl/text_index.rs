@@ -72,6 +72,10 @@ fn key_field(options: &[Expr]) -> Result<Option<String>> {
         match left.to_string().to_lowercase().as_str() {
             "key_field" => found = Some(value),
             "tokenizer" if value.eq_ignore_ascii_case("unicode") || value.eq_ignore_ascii_case("jieba") => {}
+            "tokenizer" => {
+                let message = format!("invalid value for parameter \"tokenizer\": \"{value}\"");
+                return Err(Error::new(Kind::InvalidParameter, message).with_hint("Available values: unicode, jieba."));
+            }
             other => return Err(Error::new(Kind::InvalidParameter, format!("unrecognized parameter \"{other}\""))),
         }
     }

@@ -101,7 +101,12 @@ impl Script<'_> {
         table.tags.iter().for_each(|used| self.tag_use(out, &name_of, used));
         for column in &table.columns {
             let place = format!("TABLE {name} ALTER COLUMN {}", ident(&column.name));
-            column.tags.iter().for_each(|used| self.tag_use(out, &place, used));
+            let is_confirmed = |used: &&TagUse| {
+                let says = |v: &TagVerdict| v.confirmed && v.tag == used.tag && v.category == used.value;
+                used.source == TagSource::Classifier && column.verdicts.iter().any(says)
+            };
+            let others = column.tags.iter().filter(|used| !is_confirmed(used));
+            others.for_each(|used| self.tag_use(out, &place, used));
             column
                 .verdicts
                 .iter()
@@ -128,11 +133,9 @@ impl Script<'_> {
         }
     }
 
-    /// What a person said, or what came with values; what the classifier suggested an inventory suggests again.
+    /// A tag where it stands; CONFIRM TAG puts there what was confirmed. What the classifier put there is set by hand: policies follow it.
     pub(super) fn tag_use(&self, out: &mut String, place: &str, used: &TagUse) {
-        if let Some(Object::Tag(tag)) = self.catalog().get(used.tag).map(AsRef::as_ref)
-            && used.source != TagSource::Classifier
-        {
+        if let Some(Object::Tag(tag)) = self.catalog().get(used.tag).map(AsRef::as_ref) {
             let came = if used.source == TagSource::Propagated { " PROPAGATED" } else { "" };
             _ = writeln!(out, "ALTER {place} SET TAG {} = {}{came};", ident(&tag.name), literal(&used.value));
         }

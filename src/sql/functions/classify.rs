@@ -6,6 +6,7 @@ use super::super::system::rows::four_places;
 use super::args;
 use super::classify_options::Options;
 use super::classify_trained;
+use super::model_rows;
 use super::udf::{Udf, any_of};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
@@ -44,14 +45,20 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
         "embed" => {
             let item = Field::new("item", DataType::Float32, true);
             let field = Field::new(name, DataType::List(Arc::new(item)), true);
-            Udf::make(name, any_of(&[1, 2]), field, move |args, _| embed(&context, &args[0], args.get(1)))
+            Udf::make(name, any_of(&[1, 2]), field, move |args, rows| {
+                model_rows::must_be_few(&context, "EMBED", rows)?;
+                embed(&context, &args[0], args.get(1))
+            })
         }
-        "similarity" => Udf::make(name, any_of(&[2, 3]), Field::new(name, DataType::Float64, true), move |args, _| {
-            let model = args.get(2);
-            let (a, b) = (vectors(&context, &args[0], model)?, vectors(&context, &args[1], model)?);
-            let cosine = |n: usize| Some(f64::from(a[n].as_ref()?.cosine(b[n].as_ref()?)));
-            Ok(Arc::new((0..a.len()).map(cosine).collect::<Float64Array>()) as ArrayRef)
-        }),
+        "similarity" => {
+            Udf::make(name, any_of(&[2, 3]), Field::new(name, DataType::Float64, true), move |args, rows| {
+                model_rows::must_be_few(&context, "SIMILARITY", rows)?;
+                let model = args.get(2);
+                let (a, b) = (vectors(&context, &args[0], model)?, vectors(&context, &args[1], model)?);
+                let cosine = |n: usize| Some(f64::from(a[n].as_ref()?.cosine(b[n].as_ref()?)));
+                Ok(Arc::new((0..a.len()).map(cosine).collect::<Float64Array>()) as ArrayRef)
+            })
+        }
         _ => return None,
     })
 }
@@ -66,11 +73,7 @@ pub struct Answer {
 
 fn answers(context: &Context, args: &[ArrayRef], rows: usize) -> Result<Vec<Option<Answer>>> {
     let inputs = args::texts(&args[0])?;
-    let limit = context.settings.number("steward.max_model_rows");
-    if rows as u64 > limit {
-        return Err(Error::new(Kind::LimitExceeded, format!("CLASSIFY would see more than {limit} rows"))
-            .with_hint("Raise steward.max_model_rows, or narrow the query."));
-    }
+    model_rows::must_be_few(context, "CLASSIFY", rows)?;
     let Some(labels) = args.get(1) else {
         return Ok(inputs.iter().map(|text| text.map(semantic_type)).collect());
     };

@@ -116,12 +116,17 @@ fn of_query(context: &Arc<Context>, model: &Trained, mut query: ast::Query, wind
     }
     let state = context.database.state();
     let plan = Planner::new(context, &state).relation_of(query, &[])?;
-    let mut tally = Tally::new();
+    let (mut tally, mut rows) = (Tally::new(), 0);
     QueryRows::new(context, state, plan)?.read(&mut |batch| {
         context.cancel.check()?;
+        rows += batch.num_rows();
         model.tally(batch, &mut tally)
     })?;
-    Ok(tally)
+    match rows {
+        0 => Err(Error::new(Kind::NotReady, "there are no serving rows to compare with those of training")
+            .with_hint("Name another relation or query, or a longer window.")),
+        _ => Ok(tally),
+    }
 }
 
 /// The rows of the model's updates within the window, up to the version that is asked about.

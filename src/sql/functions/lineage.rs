@@ -14,6 +14,7 @@ use arrow::datatypes::{DataType, Field};
 use datafusion::catalog::TableProvider;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// `LINEAGE(object [, column] [, direction] [, depth])`: edges around an object or a column of it, the nearest first.
@@ -50,9 +51,13 @@ pub fn lineage(args: &[Expr], context: &Arc<Context>) -> Result<Arc<dyn TablePro
     let context = context.clone();
     Ok(RowsTable::make(columns(), move || {
         let graph = Graph::new(&context);
-        let mut rows = Vec::new();
+        let (mut rows, mut told) = (Vec::new(), HashSet::new());
         for direction in &directions {
             for step in graph.walk(&start, *direction, depth)? {
+                // What comes of itself lies in both directions.
+                if !told.insert((step.from.clone(), step.to.clone(), step.kind, step.influence)) {
+                    continue;
+                }
                 let mut row = vec![Cell::Int(Some(step.depth as i64))];
                 row.extend(system::lineage_row(&graph, &step));
                 rows.push(row);

@@ -39,6 +39,7 @@ mod session_info;
 mod sleep;
 mod stopping;
 mod suggest_labels;
+mod tables;
 mod udf;
 
 pub use called::{ARGUMENT, CALLED, GIVEN, called_name};
@@ -50,16 +51,15 @@ pub use postgres::{Unit, takes_anything};
 pub use postgres::{network_operator, vector_operator};
 pub use relation::{asset_name, written_relation};
 pub use stopping::stop;
+pub use tables::{argument_names, described, is_table, table};
 
 use super::context::Context;
-use super::lineage::Reads;
 use super::missing;
 use super::parameters::{self, Parameters};
 use super::parser::last;
 use crate::catalog::SqlType;
 use crate::error::{Error, Result};
 use arrow::datatypes::DataType;
-use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::{Expr, ExprSchemable, ScalarUDF, Volatility};
@@ -144,40 +144,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<Arc<ScalarUDF>> {
 
 /// Whether a function reads relations, models or what is known of them, that are no part of the query's plan.
 pub fn reads_relations(name: &str) -> bool {
-    TABLES.contains(&name) || takes_row(name) || rules::is_metric(name)
-}
-
-/// Our functions that give rows.
-const TABLES: &[&str] = &[
-    "search",
-    "text_search",
-    "evaluate",
-    "feature_importance",
-    "model_metrics",
-    "drift",
-    "quality_report",
-    "classify_table",
-    "repair_plan",
-    "dedupe",
-    "match",
-    "quality_failures",
-    "suggest_rules",
-    "suggest_labels",
-    "profile",
-    "inventory",
-    "tag_references",
-    "effective_policy",
-    "lineage",
-    "impact",
-    "lineage_events",
-    "audit_verify",
-    "encryption_status",
-    "inventory_diff",
-];
-
-/// Whether a function of this name gives rows and is ours.
-pub fn is_table(name: &str) -> bool {
-    TABLES.contains(&bare(name))
+    is_table(name) || takes_row(name) || rules::is_metric(name)
 }
 
 /// Whether a function is told by name what it reads, and reads it with the rights of whom the plan is made for.
@@ -280,116 +247,6 @@ pub fn one_of(list: Expr) -> Expr {
 /// An array, of a NULL where it would have no element.
 pub fn rows_or_null(list: Expr) -> Expr {
     postgres_call("rows_or_null", vec![list.clone()]).unwrap_or(list)
-}
-
-/// The table function of this name.
-pub fn table(name: &str, args: &[Expr], context: &Arc<Context>) -> Result<Option<Arc<dyn TableProvider>>> {
-    let name = name.to_lowercase();
-    let name = bare(&name);
-    let table = match name {
-        "search" | "text_search" => search::search(args, context)?,
-        "evaluate" => evaluate::evaluate(args, context)?,
-        "feature_importance" => evaluate::feature_importance(args, context)?,
-        "model_metrics" => evaluate::model_metrics(args, context)?,
-        "drift" => drift::drift(args, context)?,
-        "quality_report" => quality::report(args, context)?,
-        "quality_failures" => rules::failures(args, context)?,
-        "suggest_rules" => rules::suggest(args, context)?,
-        "suggest_labels" => suggest_labels::table(args, context)?,
-        "classify_table" => relation::classify_table(args, context)?,
-        "repair_plan" => repair::plan(args, context)?,
-        "dedupe" => linkage::dedupe(args, context)?,
-        "match" => linkage::matches(args, context)?,
-        "profile" => relation::profile(args, context)?,
-        "inventory" => relation::inventory(args, context)?,
-        "inventory_diff" => inventory::inventory_diff(args, context)?,
-        "tag_references" => relation::tag_references(args, context)?,
-        "encryption_status" => relation::encryption_status(args, context)?,
-        "effective_policy" => relation::effective_policy(args, context)?,
-        "lineage" => lineage::lineage(args, context)?,
-        "impact" => lineage::impact(args, context)?,
-        "audit_verify" => audit::verify(args, context)?,
-        "lineage_events" => lineage_events::events(args, context)?,
-        _ => return Ok(None),
-    };
-    Ok(Some(match TELL_FACTS.contains(&name) || Reads::are_told(&table) {
-        true => table,
-        false => relation::told_of_named(context, args, table),
-    }))
-}
-
-/// Those of our functions that give rows and tell what the catalogue knows, or figures of a model, and no values.
-const TELL_FACTS: &[&str] = &[
-    "inventory",
-    "tag_references",
-    "encryption_status",
-    "effective_policy",
-    "lineage",
-    "impact",
-    "lineage_events",
-    "audit_verify",
-    "classify_table",
-    "feature_importance",
-    "model_metrics",
-    "drift",
-];
-
-/// Names of the arguments of a table function that may be called by them.
-pub fn argument_names(name: &str) -> Option<&'static [&'static str]> {
-    Some(match bare(name) {
-        "dedupe" | "repair_plan" | "classify_table" => &["relation", "options"],
-        "match" => &["left", "right", "options"],
-        "quality_failures" => &["relation", "rule", "n"],
-        "quality_report" | "suggest_rules" | "profile" => &["relation"],
-        "effective_policy" => &["relation", "role"],
-        "lineage" => &["object", "column_name", "direction", "depth"],
-        "impact" => &["object", "column_name"],
-        "inventory" => &["domain", "structure", "search"],
-        "inventory_diff" => &["from_run", "to_run"],
-        _ => return None,
-    })
-}
-
-/// The columns of a table function whose arguments are not known yet, as a relation without rows; none if they are known, or
-/// if it is not one of ours. Parameters hear which types they have.
-pub fn described(name: &str, args: &[Expr], context: &Arc<Context>) -> Option<Arc<dyn TableProvider>> {
-    let name = name.to_lowercase();
-    let name = bare(&name);
-    if context.params.values().is_some() || !args.iter().any(names_parameter) {
-        return None;
-    }
-    let columns = match name {
-        "search" | "text_search" => search::columns(),
-        "evaluate" => evaluate::measures(),
-        "feature_importance" => evaluate::importances(),
-        "model_metrics" => evaluate::progress(),
-        "drift" => drift::columns(),
-        "quality_report" => super::system::report_columns(),
-        "quality_failures" => super::quality::failure_columns(),
-        "suggest_rules" => super::quality::suggestion_columns(),
-        "suggest_labels" => suggest_labels::columns(),
-        "classify_table" => super::classification::classified_columns(),
-        "repair_plan" => super::repair::plan_columns(),
-        "dedupe" => super::linkage::dedupe_columns(),
-        "match" => super::linkage::match_columns(),
-        "profile" => relation::profile_columns(context)?,
-        "inventory" => super::system::asset_columns(),
-        "inventory_diff" => super::system::change_columns(),
-        "tag_references" => super::system::reference_columns(),
-        "effective_policy" => relation::policy_columns(),
-        "lineage" => lineage::columns(),
-        "impact" => lineage::impact_columns(),
-        "lineage_events" => lineage_events::columns(),
-        _ => return None,
-    };
-    for (at, arg) in args.iter().enumerate() {
-        let count = at == 2 && matches!(name, "search" | "text_search" | "quality_failures" | "suggest_labels");
-        let count = count || at == 3 && name == "lineage" || name == "inventory_diff";
-        let length = at == 1 && name == "model_metrics" || at == 2 && name == "drift";
-        let sql_type = if length { &SqlType::Interval } else { &SqlType::Text };
-        context.params.note(&parameters::of_type(arg.clone(), if count { &SqlType::Int4 } else { sql_type }));
-    }
-    Some(super::system::rows::RowsTable::make(columns, || Ok(Vec::new())))
 }
 
 fn names_parameter(arg: &Expr) -> bool {

@@ -14,11 +14,13 @@ use arrow::compute::take;
 use arrow::datatypes::{Field, Schema};
 use serde_json::{Map, Value};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-/// Refuses more rows than a model function may see.
+/// Counts rows that a model function is to see, and refuses it when those of its statement are too many: `LimitExceeded`.
 pub fn must_be_few(context: &Context, function: &str, rows: usize) -> Result<()> {
-    let limit = context.settings.number("steward.max_model_rows");
-    match rows as u64 > limit {
+    let (rows, limit) = (rows as u64, context.settings.number("steward.max_model_rows"));
+    let seen = context.model_rows.fetch_add(rows, Ordering::Relaxed).saturating_add(rows);
+    match limit > 0 && seen > limit {
         true => Err(Error::new(Kind::LimitExceeded, format!("{function} would see more than {limit} rows"))
             .with_hint("Raise steward.max_model_rows, or narrow the query.")),
         false => Ok(()),

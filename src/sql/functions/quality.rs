@@ -5,6 +5,7 @@ use super::super::quality::{quality_of, seen_results};
 use super::super::system;
 use super::super::tables;
 use super::args::{self, Row};
+use super::model_rows;
 use super::relation::{asset_name, facts_table, must_have_finding, told_of_all};
 use super::udf::{Udf, any_of};
 use crate::catalog::{Finding, Object, ObjectId, SqlType};
@@ -36,6 +37,7 @@ pub fn scalar(name: &str, context: &Arc<Context>) -> Option<ScalarUDF> {
 }
 
 fn of_rows(context: &Context, array: &ArrayRef) -> Result<ArrayRef> {
+    model_rows::must_be_few(context, "QUALITY", array.len())?;
     let row = Row::read(array)?;
     let model = model(context, &row)?;
     context.cancel.check()?;
@@ -44,6 +46,7 @@ fn of_rows(context: &Context, array: &ArrayRef) -> Result<ArrayRef> {
 }
 
 fn details(context: &Context, array: &ArrayRef) -> Result<ArrayRef> {
+    model_rows::must_be_few(context, "QUALITY_DETAIL", array.len())?;
     let row = Row::read(array)?;
     let model = model(context, &row)?;
     let plain = sees_plain(context, row.relation.as_deref());

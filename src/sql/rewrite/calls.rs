@@ -6,8 +6,8 @@ use super::super::planner::parse_expression;
 use super::super::semantics::DATE_PART;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, DataType, DateTimeField, Expr, ExtractSyntax, Function, FunctionArg, FunctionArgExpr,
-    FunctionArguments, Ident, Interval, Subscript, TypedString, UnaryOperator, Value, ValueWithSpan, WindowFrameBound,
-    WindowFrameUnits, WindowType,
+    FunctionArguments, Ident, Interval, ObjectNamePart, Subscript, TypedString, UnaryOperator, Value, ValueWithSpan,
+    WindowFrameBound, WindowFrameUnits, WindowType,
 };
 
 /// The expression as a call, where it is such a form.
@@ -89,6 +89,14 @@ const NAMED: &[(&str, &[&str], &str)] =
     &[("make_interval", &["years", "months", "weeks", "days", "hours", "mins", "secs"], "0")];
 
 fn function_said(function: &mut Function) -> Option<Expr> {
+    // The engine folds a name that has no schema.
+    for part in &mut function.name.0 {
+        if let ObjectNamePart::Identifier(name) = part
+            && name.quote_style.is_none()
+        {
+            name.value = name.value.to_lowercase();
+        }
+    }
     if let Some(WindowType::WindowSpec(spec)) = &mut function.over
         && let Some(frame) = &mut spec.window_frame
     {

@@ -29,9 +29,9 @@ pub fn by_place(factor: &mut TableFactor) -> Result<()> {
     for (at, arg) in args.iter().enumerate() {
         let (place, value) = match arg {
             FunctionArg::Unnamed(value) => (at, value),
-            FunctionArg::Named { name, arg, operator } => (place(&called, names, name, operator)?, arg),
+            FunctionArg::Named { name, arg, operator } => (place(&called, &names, name, operator)?, arg),
             FunctionArg::ExprNamed { name: Expr::Identifier(name), arg, operator } => {
-                (place(&called, names, name, operator)?, arg)
+                (place(&called, &names, name, operator)?, arg)
             }
             FunctionArg::ExprNamed { .. } => return Ok(()),
         };
@@ -55,7 +55,7 @@ pub fn by_place(factor: &mut TableFactor) -> Result<()> {
     Ok(())
 }
 
-fn names_of(name: &ObjectName) -> Option<(String, &'static [&'static str])> {
+fn names_of(name: &ObjectName) -> Option<(String, Vec<&'static str>)> {
     let parts: Option<Vec<String>> =
         name.0.iter().map(|part| part.as_ident().map(|name| name.value.to_lowercase())).collect();
     let called = parts?.join(".");

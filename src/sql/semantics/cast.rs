@@ -38,11 +38,19 @@ impl Operator for Cast {
 pub fn day_as_moment(expr: &Expr) -> Option<&Expr> {
     let Expr::ScalarFunction(call) = expr else { return None };
     let cast = function::operator_of::<Cast>(call)?;
-    let is_one = *cast.from.data_type() == DataType::Date32 && cast.to == SqlType::Timestamp;
-    call.args.first().filter(|_| is_one)
+    call.args.first().filter(|_| cast.is_of_day_to_moment())
 }
 
 impl Cast {
+    fn is_of_day_to_moment(&self) -> bool {
+        *self.from.data_type() == DataType::Date32 && self.to == SqlType::Timestamp
+    }
+
+    /// Whether it fails for some values: each day has a midnight, and each value a text.
+    pub fn can_fail(&self) -> bool {
+        !self.is_of_day_to_moment() && self.to != SqlType::Text
+    }
+
     /// The cast of one value.
     pub fn constant(&self, value: &ScalarValue) -> Result<ScalarValue> {
         Ok(ScalarValue::try_from_array(&self.zone.convert(&self.from, &value.to_array()?, &self.to)?, 0)?)

@@ -179,7 +179,10 @@ fn guarded(left: Expr, op: Operator, right: Expr) -> DfResult<Transformed<Expr>>
 fn can_fail(expr: &Expr) -> DfResult<bool> {
     expr.exists(|expr| {
         Ok(match expr {
-            Expr::ScalarFunction(call) => matches!(call.name(), "cast" | "divide" | "modulo"),
+            Expr::ScalarFunction(call) => match function::operator_of::<Cast>(call) {
+                Some(cast) => cast.can_fail(),
+                None => matches!(call.name(), "cast" | "divide" | "modulo"),
+            },
             Expr::BinaryExpr(binary) => matches!(binary.op, Operator::Divide | Operator::Modulo),
             _ => false,
         })

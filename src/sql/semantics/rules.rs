@@ -3,6 +3,7 @@
 use super::all_rows::AllRows;
 use super::fence::Fences;
 use super::lateral_constants::{self, LateralConstants};
+use super::midnights::Midnights;
 use super::multiplied::TrueKeys;
 use super::whole_groups::WholeGroups;
 use datafusion::optimizer::{Optimizer, OptimizerRule};
@@ -11,11 +12,13 @@ use std::sync::Arc;
 /// Rules of the engine that ask for keys.
 const ASK: [&str; 3] = ["replace_distinct_aggregate", "eliminate_duplicated_expr", "optimize_projections"];
 
-/// The optimizer's rules, with fences before all, keys set right before those that ask for them, and groups kept from conditions.
+/// The optimizer's rules, with fences before all, keys set right before those that ask for them, groups kept from conditions, and days
+/// compared as days once constants are computed.
 pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     let right: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(TrueKeys);
     let whole: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(WholeGroups);
     let constants: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(LateralConstants);
+    let midnights: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(Midnights);
     let with = |rule: Arc<dyn OptimizerRule + Send + Sync>| {
         let before = match rule.name() {
             name if ASK.contains(&name) => Some(right.clone()),
@@ -23,7 +26,8 @@ pub fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
             lateral_constants::BEFORE => Some(constants.clone()),
             _ => None,
         };
-        before.into_iter().chain([rule])
+        let after = (rule.name() == "simplify_expressions").then(|| midnights.clone());
+        before.into_iter().chain([rule]).chain(after)
     };
     let fences: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(Fences);
     let all: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(AllRows);

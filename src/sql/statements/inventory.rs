@@ -52,6 +52,14 @@ struct Asset {
 }
 
 impl Asset {
+    /// What tells it from all others: its object, and of an asset of a source the name as well.
+    fn id(&self) -> String {
+        match self.outside {
+            Some(_) => format!("{}.{}", self.object, self.name),
+            None => self.object.to_string(),
+        }
+    }
+
     /// Whether its rows are its content, and not what is known of a file that cannot be read.
     fn is_read(&self) -> bool {
         self.form != Form::Unknown.as_str()
@@ -553,7 +561,7 @@ fn finding(
         object: asset.object,
         fingerprint: asset.fingerprint,
         facts: json!({
-            "asset_id": asset.object.to_string(), "name": name, "kind": asset.kind, "form": asset.form,
+            "asset_id": asset.id(), "name": name, "kind": asset.kind, "form": asset.form,
             "domain": domain.domain.name(), "domain_zh": domain.domain.label_zh(),
             "structure": structure.name(), "row_count": row_count,
             "row_count_estimated": row_count.map(|_| estimated), "size_bytes": asset.bytes, "judged": asset.judged,

@@ -6,7 +6,7 @@
 //! dictionary; other columns are made for the rows that are left.
 
 use super::like::Parts;
-use super::prune::{comparison, day_of, turned};
+use super::prune::{comparison, turned};
 use crate::config::BATCH_ROWS;
 use crate::error::Error;
 use crate::txn::{Comparison, Members, Page};
@@ -20,7 +20,7 @@ use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{
-    BinaryExpr, CastExpr, Column, InListExpr, IsNotNullExpr, IsNullExpr, LikeExpr, Literal, NotExpr,
+    BinaryExpr, Column, InListExpr, IsNotNullExpr, IsNullExpr, LikeExpr, Literal, NotExpr,
 };
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 use std::collections::BTreeSet;
@@ -100,7 +100,6 @@ impl Asked {
     pub fn with_conditions(&self, more: Vec<Arc<dyn PhysicalExpr>>, schema: &Schema) -> DfResult<Self> {
         let mut all = self.clone();
         for condition in more {
-            let condition = by_days(&condition, schema).unwrap_or(condition);
             all.conditions.push(Arc::new(Condition::new(condition, schema)?));
         }
         all.conditions.sort_by_key(|condition| condition.effort());
@@ -354,37 +353,9 @@ fn compared(condition: &Arc<dyn PhysicalExpr>) -> Option<(Comparison, ArrayRef)>
     Some((if is_turned { turned(comparison) } else { comparison }, constant))
 }
 
-/// A day compared with a moment, which is what a day plus an interval is, as a comparison of days.
-pub fn by_days(condition: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Option<Arc<dyn PhysicalExpr>> {
-    let binary = condition.downcast_ref::<BinaryExpr>()?;
-    let (cast, moment, comparison) = match binary.left().downcast_ref::<CastExpr>() {
-        Some(cast) => (cast, binary.right(), comparison(*binary.op())?),
-        None => (binary.right().downcast_ref::<CastExpr>()?, binary.left(), turned(comparison(*binary.op())?)),
-    };
-    let day = cast.expr();
-    let column = day.downcast_ref::<Column>()?;
-    if *schema.field(column.index()).data_type() != DataType::Date32 {
-        return None;
-    }
-    let (comparison, days) = day_of(comparison, moment.downcast_ref::<Literal>()?.value())?;
-    let operator = match comparison {
-        Comparison::Equal => Operator::Eq,
-        Comparison::Less => Operator::Lt,
-        Comparison::LessOrEqual => Operator::LtEq,
-        Comparison::Greater => Operator::Gt,
-        Comparison::GreaterOrEqual => Operator::GtEq,
-    };
-    let days: Arc<dyn PhysicalExpr> = Arc::new(Literal::new(ScalarValue::Date32(Some(days?))));
-    Some(Arc::new(BinaryExpr::new(day.clone(), operator, days)))
-}
-
 /// Whether a condition cannot fail, whatever the values: columns and constants compared, looked for in a list or by a pattern.
-pub fn cannot_fail(condition: &Arc<dyn PhysicalExpr>, schema: &Schema) -> bool {
-    by_days(condition, schema).is_some() || never_fails(condition)
-}
-
-fn never_fails(condition: &Arc<dyn PhysicalExpr>) -> bool {
-    let all = || condition.children().into_iter().all(never_fails);
+pub fn cannot_fail(condition: &Arc<dyn PhysicalExpr>) -> bool {
+    let all = || condition.children().into_iter().all(cannot_fail);
     if let Some(binary) = condition.downcast_ref::<BinaryExpr>() {
         let compares = matches!(
             binary.op(),
@@ -400,7 +371,7 @@ fn never_fails(condition: &Arc<dyn PhysicalExpr>) -> bool {
         return compares && all();
     }
     if let Some(list) = condition.downcast_ref::<InListExpr>() {
-        return never_fails(list.expr()) && list.list().iter().all(|value| value.downcast_ref::<Literal>().is_some());
+        return cannot_fail(list.expr()) && list.list().iter().all(|value| value.downcast_ref::<Literal>().is_some());
     }
     if let Some(like) = condition.downcast_ref::<LikeExpr>() {
         // A pattern that ends in its escape is an error, which is for the engine to tell.
@@ -408,7 +379,7 @@ fn never_fails(condition: &Arc<dyn PhysicalExpr>) -> bool {
             ScalarValue::Utf8(pattern) => pattern.clone(),
             _ => None,
         });
-        return pattern.is_some_and(|pattern| !pattern.contains('\\')) && never_fails(like.expr());
+        return pattern.is_some_and(|pattern| !pattern.contains('\\')) && cannot_fail(like.expr());
     }
     let leaf = condition.downcast_ref::<Column>().is_some() || condition.downcast_ref::<Literal>().is_some();
     let asks = condition.downcast_ref::<NotExpr>().is_some()

@@ -8,7 +8,7 @@ use crate::catalog::{Class, Column, Grant, Object, ObjectId, PolicyCommand, Priv
 use crate::error::{Error, Kind, Result};
 use crate::governance::access::{
     ColumnAccess, Command, Decision, Mask, MaskBinding, MaskTarget, MaskingPolicy, RelationAccess, RoleFacts, RowCheck,
-    RowPolicy, TagOnColumn, TagState, Unmask,
+    RowPolicy, TagOnColumn, Unmask,
 };
 use crate::governance::{self};
 
@@ -210,12 +210,12 @@ fn relation_facts(context: &Context, id: ObjectId, table: &Table) -> RelationAcc
     }
     let tag_facts = |used: &TagUse| {
         let Some(Object::Tag(tag)) = catalog.get(used.tag).map(AsRef::as_ref) else { return None };
-        let (source, state) = match used.source {
-            TagSource::Manual => ("manual", TagState::Confirmed),
-            TagSource::Classifier => ("classifier", TagState::Suggested),
-            TagSource::Propagated => ("propagated", TagState::Confirmed),
+        let source = match used.source {
+            TagSource::Manual => "manual",
+            TagSource::Classifier => "classifier",
+            TagSource::Propagated => "propagated",
         };
-        Some(TagOnColumn { tag: tag.name.clone(), value: used.value.clone(), source: source.to_owned(), state })
+        Some(TagOnColumn { tag: tag.name.clone(), value: used.value.clone(), source: source.to_owned() })
     };
     let fits = |used: &TagUse, column: &Column| {
         match catalog.get(used.tag).map(AsRef::as_ref) {

@@ -4,7 +4,6 @@
 //! it does not ask at all. Here each condition counts by what is known of its column, and a join with a table of which a part is left
 //! leaves as large a part of the other side.
 
-use super::asked::by_days;
 use super::scan::ScanExec;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNode;
@@ -51,7 +50,7 @@ impl Guess {
 pub fn of(plan: &Arc<dyn ExecutionPlan>) -> Result<Guess> {
     if let Some(filter) = plan.downcast_ref::<FilterExec>() {
         let told = statistics(filter.input())?;
-        return Ok(of(filter.input())?.times(part_of(filter.predicate(), filter.input(), &told)));
+        return Ok(of(filter.input())?.times(part_of(filter.predicate(), &told)));
     }
     if let Some(join) = plan.downcast_ref::<HashJoinExec>() {
         let (left, right) = (of(join.left())?, of(join.right())?);
@@ -102,11 +101,8 @@ fn distinct(column: &ColumnStatistics) -> Option<f64> {
 }
 
 /// The part of rows for which a condition is true.
-fn part_of(condition: &Arc<dyn PhysicalExpr>, input: &Arc<dyn ExecutionPlan>, told: &Statistics) -> f64 {
-    let part = |condition: &Arc<dyn PhysicalExpr>| part_of(condition, input, told);
-    if let Some(days) = by_days(condition, &input.schema()) {
-        return part(&days);
-    }
+fn part_of(condition: &Arc<dyn PhysicalExpr>, told: &Statistics) -> f64 {
+    let part = |condition: &Arc<dyn PhysicalExpr>| part_of(condition, told);
     if let Some(binary) = condition.downcast_ref::<BinaryExpr>() {
         let (left, right) = (binary.left(), binary.right());
         return match binary.op() {

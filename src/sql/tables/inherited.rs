@@ -104,7 +104,7 @@ impl Found {
         self.lost |= hidden.contains(&column.name);
         // A tag of the whole table masks the columns that its policy is for.
         let of_table = base.tags.iter().filter(|used| mask_of(catalog, used).is_none_or(|m| takes(catalog, m, column)));
-        let tags = column.tags.iter().chain(of_table).filter(|used| used.source != TagSource::Classifier);
+        let tags = column.tags.iter().chain(of_table);
         match column.mask {
             // It goes before those of tags.
             Some(mask) => {

@@ -3,8 +3,6 @@
 //! What cannot be told from bounds and filters is left away: the engine's own filter stays above the leaf and asks
 //! every row. Only columns that the role sees as they are stored count; of a masked one not even the bounds may tell.
 
-use super::super::semantics::day_as_moment;
-use crate::encoding::pg_text::is_infinite_moment;
 use crate::txn::{Comparison, Condition};
 use arrow::array::{ArrayRef, AsArray};
 use arrow::compute::concat;
@@ -39,9 +37,6 @@ impl Conditions<'_> {
                 match (self.column(left), self.column(right)) {
                     (Some(column), None) => self.compare(column, comparison, right),
                     (None, Some(column)) => self.compare(column, turned(comparison), left),
-                    (None, None) => self
-                        .compare_day(left, comparison, right)
-                        .or_else(|| self.compare_day(right, turned(comparison), left)),
                     _ => None,
                 }
             }
@@ -89,43 +84,6 @@ impl Conditions<'_> {
     fn compare(&self, column: usize, comparison: Comparison, value: &Expr) -> Option<Condition> {
         Some(Condition::Compare(column, comparison, self.value(column, value)?))
     }
-
-    /// A day compared with a moment, which is what a day plus an interval is.
-    fn compare_day(&self, day: &Expr, comparison: Comparison, moment: &Expr) -> Option<Condition> {
-        let day = match day {
-            Expr::Cast(cast) => cast.expr.as_ref(),
-            other => day_as_moment(other)?,
-        };
-        let column = self.column(day)?;
-        let Expr::Literal(moment, _) = moment else { return None };
-        if *self.schema.field(column).data_type() != DataType::Date32 {
-            return None;
-        }
-        let (comparison, days) = day_of(comparison, moment)?;
-        let Some(days) = days else { return Some(Condition::Any(Vec::new())) };
-        Some(Condition::Compare(column, comparison, ScalarValue::Date32(Some(days)).to_array().ok()?))
-    }
-}
-
-/// With which day days compare as their midnights do with a moment; no day is equal to a moment within one.
-pub fn day_of(comparison: Comparison, moment: &ScalarValue) -> Option<(Comparison, Option<i32>)> {
-    let (moment, a_day) = match moment {
-        ScalarValue::TimestampNanosecond(Some(moment), None) => (*moment, 86_400_000_000_000),
-        // The ends of time are at no day.
-        ScalarValue::TimestampMicrosecond(Some(moment), None) if !is_infinite_moment(*moment) => {
-            (*moment, 86_400_000_000)
-        }
-        _ => return None,
-    };
-    let (whole, begun) = (moment.div_euclid(a_day), moment.rem_euclid(a_day) > 0);
-    // The first day that does not begin before the moment, or the last that does not begin after it.
-    let days = match comparison {
-        Comparison::Less | Comparison::GreaterOrEqual => whole + i64::from(begun),
-        Comparison::LessOrEqual | Comparison::Greater => whole,
-        Comparison::Equal if begun => return Some((comparison, None)),
-        Comparison::Equal => whole,
-    };
-    Some((comparison, Some(i32::try_from(days).ok()?)))
 }
 
 /// The comparison that an operator makes.
@@ -197,31 +155,5 @@ mod tests {
         assert!(of(&col("a").in_list(vec![lit(1i32), lit(2i32)], false), both).is_some());
         assert_eq!(of(&col("a").in_list(vec![lit(1i32), col("a")], false), both), None);
         assert_eq!(of(&col("a").in_list(vec![lit(1i32)], true), both), None);
-    }
-
-    #[test]
-    fn days_compare_with_moments_as_their_midnights() {
-        use datafusion::logical_expr::cast;
-        let schema = Arc::new(Schema::new(vec![Field::new("day", DataType::Date32, true)]));
-        let conditions = Conditions { schema: &schema, open: &[true] };
-        let micros = DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, None);
-        let of = |compare: fn(Expr, Expr) -> Expr, moment: i64| {
-            let moment = Expr::Literal(ScalarValue::TimestampMicrosecond(Some(moment), None), None);
-            match conditions.of(&compare(cast(col("day"), micros.clone()), moment)) {
-                Some(Condition::Compare(0, comparison, value)) => {
-                    Some((comparison, value.as_primitive::<arrow::datatypes::Date32Type>().value(0)))
-                }
-                _ => None,
-            }
-        };
-        let day = 86_400_000_000;
-        for (moment, less, greater) in [(3 * day, 3, 3), (3 * day + 1, 4, 3), (-1, 0, -1), (-day, -1, -1)] {
-            assert_eq!(of(Expr::lt, moment), Some((Comparison::Less, less)));
-            assert_eq!(of(Expr::gt_eq, moment), Some((Comparison::GreaterOrEqual, less)));
-            assert_eq!(of(Expr::gt, moment), Some((Comparison::Greater, greater)));
-            assert_eq!(of(Expr::lt_eq, moment), Some((Comparison::LessOrEqual, greater)));
-        }
-        assert_eq!(of(Expr::eq, day), Some((Comparison::Equal, 1)));
-        assert_eq!(of(Expr::eq, day + 1), None, "no day at all");
     }
 }

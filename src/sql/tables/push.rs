@@ -7,6 +7,7 @@
 //!
 //! It stands behind all rules of the engine that estimate rows or look for conditions.
 
+use super::super::passing::Passing;
 use super::asked::{Told, cannot_fail};
 use super::scan::ScanExec;
 use super::tell::TellExec;
@@ -60,7 +61,7 @@ fn asking(plan: Plan) -> Result<Transformed<Plan>> {
         return Ok(Transformed::no(plan));
     };
     let parts = split_conjunction(filter.predicate()).into_iter().cloned();
-    let (asked, rest): (Vec<_>, Vec<_>) = parts.partition(|part| cannot_fail(part, scan.read_schema()));
+    let (asked, rest): (Vec<_>, Vec<_>) = parts.partition(cannot_fail);
     if asked.is_empty() {
         return Ok(Transformed::no(plan));
     }
@@ -186,6 +187,7 @@ fn passes_on(plan: &Plan) -> bool {
     plan.downcast_ref::<RepartitionExec>().is_some()
         || plan.downcast_ref::<CoalescePartitionsExec>().is_some()
         || plan.downcast_ref::<CooperativeExec>().is_some()
+        || plan.downcast_ref::<Passing>().is_some()
         || plan.downcast_ref::<SortExec>().is_some()
         || plan.downcast_ref::<SortPreservingMergeExec>().is_some()
 }

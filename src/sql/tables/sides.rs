@@ -78,10 +78,10 @@ fn is_better_turned(join: &HashJoinExec, left: Guess, right: Guess) -> bool {
     meets && left.rows > FEW_ROWS && (whole_beside_part || left.rows > TIMES * right.rows)
 }
 
-/// Whether the left side are groups by the keys, which are better made of what the right side asks for.
+/// Whether the left side are groups by some of the keys, which are better made of what the right side asks for.
 fn groups_last(join: &HashJoinExec, right: Guess) -> Result<bool> {
-    let keys: Option<Vec<usize>> = join.on().iter().map(|(left, _)| place(left)).collect();
-    let Some(made_of) = keys.and_then(|keys| grouped_by(join.left(), keys)) else { return Ok(false) };
+    let keys = join.on().iter().filter_map(|(left, _)| place(left)).collect();
+    let Some(made_of) = grouped_by(join.left(), keys) else { return Ok(false) };
     Ok(right.rows * TIMES <= guess::of(&made_of)?.rows && !grouped(join.right())?)
 }
 
@@ -89,12 +89,15 @@ fn place(expr: &Arc<dyn PhysicalExpr>) -> Option<usize> {
     expr.downcast_ref::<Column>().map(Column::index)
 }
 
-/// What groups are made of, if the columns are keys of groups.
+/// What groups are made of, if some of the columns are keys of groups.
 fn grouped_by(plan: &Plan, columns: Vec<usize>) -> Option<Plan> {
     if let Some(groups) = plan.downcast_ref::<AggregateExec>() {
         let keys = groups.group_expr();
         let column = |&column: &usize| keys.expr().get(column).and_then(|(key, _)| place(key));
-        let input = columns.iter().map(column).collect::<Option<Vec<_>>>().filter(|_| keys.is_single())?;
+        let input: Vec<usize> = columns.iter().filter_map(column).collect();
+        if input.is_empty() || !keys.is_single() {
+            return None;
+        }
         // The second half of groups stands over the first.
         return match groups.input().downcast_ref::<AggregateExec>() {
             Some(_) => grouped_by(groups.input(), input),
@@ -103,7 +106,7 @@ fn grouped_by(plan: &Plan, columns: Vec<usize>) -> Option<Plan> {
     }
     if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
         let column = |&column: &usize| projection.expr().get(column).and_then(|item| place(&item.expr));
-        return grouped_by(projection.input(), columns.iter().map(column).collect::<Option<Vec<_>>>()?);
+        return grouped_by(projection.input(), columns.iter().filter_map(column).collect());
     }
     // With a condition on groups few may be left, which are better gathered.
     None

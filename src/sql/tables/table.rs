@@ -5,6 +5,7 @@
 use super::super::audit;
 use super::super::context::Context;
 use super::super::planner::{Planner, parse_expression};
+use super::super::semantics::days_compared;
 use super::asking::Asking;
 use super::damage::Damage;
 use super::gate::{self, Access, MaskUse};
@@ -359,6 +360,7 @@ impl TableProvider for TableScan {
                     _ => Transformed::no(inner),
                 })
             });
+            let filled = filled.and_then(|filled| days_compared(filled.data));
             filled.map_or_else(|_| filter.clone(), |filled| filled.data)
         };
         Ok(filters

@@ -1,26 +1,22 @@
-//! A plan that passes rows on, and of what is known of them their order only.
+//! Where rows are passed on, and of what is known of them their order only.
 
+use super::super::passing::Passing;
 use super::super::semantics::ALL_ROWS;
+use datafusion::common::JoinType;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{JoinType, Statistics};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr, split_conjunction};
+use datafusion::physical_expr::{PhysicalExpr, split_conjunction};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
 use datafusion::physical_plan::limit::GlobalLimitExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
-use datafusion::physical_plan::statistics::{ChildStats, StatisticsArgs};
 use datafusion::physical_plan::union::UnionExec;
-use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties, replace_children_if_necessary,
-};
-use std::fmt;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, replace_children_if_necessary};
 use std::sync::Arc;
 
 /// Sorts that gather so many rows at most sort all of them: what keeps the first of them in memory is for few.
@@ -117,75 +113,5 @@ fn nullable_sides(plan: &Arc<dyn ExecutionPlan>) -> Option<[bool; 2]> {
         JoinType::Right => Some([true, false]),
         JoinType::Full => Some([true, true]),
         _ => None,
-    }
-}
-
-/// Gives out the rows of its input.
-#[derive(Debug)]
-struct Passing {
-    input: Arc<dyn ExecutionPlan>,
-    properties: Arc<PlanProperties>,
-}
-
-impl Passing {
-    fn over(input: Arc<dyn ExecutionPlan>) -> Self {
-        let orders = input.equivalence_properties().oeq_class().clone();
-        let known = EquivalenceProperties::new_with_orderings(input.schema(), orders);
-        let of_input = input.properties();
-        let properties = PlanProperties::new(
-            known,
-            of_input.output_partitioning().clone(),
-            of_input.emission_type,
-            of_input.boundedness,
-        );
-        Self { input, properties: Arc::new(properties) }
-    }
-}
-
-impl DisplayAs for Passing {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("PassingExec")
-    }
-}
-
-impl ExecutionPlan for Passing {
-    fn name(&self) -> &str {
-        "PassingExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
-    }
-
-    fn child_stats_requests(&self, partition: Option<usize>) -> Vec<ChildStats> {
-        vec![ChildStats::At(partition)]
-    }
-
-    fn statistics_from_inputs(&self, input: &[Arc<Statistics>], _: &StatisticsArgs) -> Result<Arc<Statistics>> {
-        Ok(input.first().cloned().unwrap_or_else(|| Arc::new(Statistics::new_unknown(&self.schema()))))
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        let input = children.into_iter().next().unwrap_or_else(|| self.input.clone());
-        Ok(Arc::new(Self::over(input)))
-    }
-
-    fn execute(&self, partition: usize, task: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        self.input.execute(partition, task)
     }
 }
