@@ -82,6 +82,10 @@ impl<'a> Planner<'a> {
     }
 
     fn plan(&self, query: ast::Query) -> Result<LogicalPlan> {
+        if let Some(asked) = super::rewrite::with_unused_windows(&query) {
+            // The engine looks at none of these.
+            self.plan(asked)?;
+        }
         let query = super::rewrite::query(query, self.context)?;
         let of_bags = bags::are_in(&query);
         let statement = ast::Statement::Query(Box::new(query));

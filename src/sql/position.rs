@@ -3,7 +3,13 @@
 //! The engine's errors know names and values and no places. So the place is where the statement has the name that the error
 //! speaks of, the literal that is no value of its type, or the operator that there is not.
 
+mod assigned;
+mod casts;
 mod construct;
+mod operators;
+mod wanted;
+mod words;
+mod written;
 
 use super::parser::{self, Statement};
 use super::rewrite::NO_CONDITION;
@@ -20,13 +26,17 @@ pub fn position(error: Error, statement: &Statement) -> Error {
     let (text, message) = (&statement.text, error.message());
     let found = match error.kind() {
         Kind::UndefinedFunction | Kind::AmbiguousFunction if message.starts_with("operator ") => {
-            operator(text, message)
+            operators::place(text, message)
         }
         Kind::AmbiguousFunction => named(text, Kind::UndefinedFunction, message),
-        Kind::CannotCoerce if message.starts_with("cannot cast type ") => cast(text),
+        Kind::CannotCoerce if message.starts_with("cannot cast type ") => casts::place(text, message),
+        Kind::UndefinedObject if message.starts_with("window ") => {
+            words::place(text, message).or_else(|| named(text, error.kind(), message))
+        }
         Kind::UndefinedParameter => placeholder(text, message),
         Kind::UndefinedColumn
         | Kind::UndefinedTable
+        | Kind::UndefinedSchema
         | Kind::UndefinedFunction
         | Kind::UndefinedObject
         | Kind::AmbiguousColumn => named(text, error.kind(), message).or_else(|| literal(text, message)),
@@ -34,7 +44,7 @@ pub fn position(error: Error, statement: &Statement) -> Error {
             literal(text, message)
         }
         Kind::Grouping => construct::place(text, &error).or_else(|| named(text, error.kind(), message)),
-        _ => construct::place(text, &error),
+        _ => construct::place(text, &error).or_else(|| words::place(text, message)),
     };
     match found {
         Some(at) => {
@@ -75,9 +85,32 @@ fn named(text: &str, kind: Kind, message: &str) -> Option<usize> {
         return (0..tokens.len()).find(asked).map(|at| tokens[at].0);
     }
     let tokens = &tokens[meant_from(&tokens, kind, message)..];
-    let whole = best(tokens, &parts, kind);
+    let whole = best(tokens, &parts, kind).or_else(|| match kind {
+        Kind::UndefinedFunction => spelt(tokens, parts.last()?),
+        _ => None,
+    });
     // What is said with its table may be written without it, and the other way round.
     whole.or_else(|| best(tokens, parts.get(parts.len().checked_sub(1)?..)?, kind))
+}
+
+/// The words or the sign that stand for a function.
+fn spelt(tokens: &[(usize, Token)], name: &str) -> Option<usize> {
+    let words: &[&str] = match name {
+        "btrim" | "ltrim" | "rtrim" => &["trim"],
+        "strpos" => &["position"],
+        "extract" => &["date_part"],
+        "date_part" => &["extract"],
+        _ => &[],
+    };
+    let sign = match name {
+        "abs" => Some(Token::AtSign),
+        _ => None,
+    };
+    let is_meant = |token: &Token| match token {
+        Token::Word(word) => words.iter().any(|spelt| word.value.eq_ignore_ascii_case(spelt)),
+        other => sign.as_ref() == Some(other),
+    };
+    tokens.iter().find(|(_, token)| is_meant(token)).map(|(at, _)| *at)
 }
 
 /// The token behind which a column is meant that is not there: one of the target in what SET names, any other in what INSERT computes.
@@ -177,62 +210,11 @@ fn literal(text: &str, message: &str) -> Option<usize> {
     })
 }
 
-/// The cast of `cannot cast type integer to date`, where the statement has no other.
-fn cast(text: &str) -> Option<usize> {
-    let tokens = parser::tokens_with_places(text);
-    let mut casts = tokens.iter().enumerate().filter(|(at, (_, token))| match token {
-        Token::DoubleColon => true,
-        Token::Word(word) => word.keyword == Keyword::CAST && matches!(tokens.get(at + 1), Some((_, Token::LParen))),
-        _ => false,
-    });
-    let (_, (first, _)) = casts.next()?;
-    casts.next().is_none().then_some(*first)
-}
-
 /// The parameter of `there is no parameter $1`.
 fn placeholder(text: &str, message: &str) -> Option<usize> {
     let name = message.split(' ').find(|word| word.starts_with('$'))?;
     let tokens = parser::tokens_with_places(text);
     tokens.into_iter().find(|(_, token)| *token == Token::Placeholder(name.to_owned())).map(|(at, _)| at)
-}
-
-/// The operator of `operator does not exist: integer + boolean`, where the statement has it once, or the words that stand for it.
-fn operator(text: &str, message: &str) -> Option<usize> {
-    let (_, written) = message.split_once(": ")?;
-    let sign = |c: char| "+-*/<>=~!@#%^&|`?".contains(c);
-    let symbol = written.split(' ').find(|part| !part.is_empty() && part.chars().all(sign))?;
-    let alone = |at: &usize| !text[..*at].ends_with(sign) && !text[at + symbol.len()..].starts_with(sign);
-    let words: &[&str] = match symbol {
-        "=" => &["in", "nullif", "between"],
-        "~~" | "!~~" => &["like"],
-        "~~*" | "!~~*" => &["ilike"],
-        _ => &[],
-    };
-    let tokens = parser::tokens_with_places(text);
-    let spelt = tokens.iter().filter_map(|(at, token)| match token {
-        Token::Word(word) if words.iter().any(|spelt| word.value.eq_ignore_ascii_case(spelt)) => Some(*at),
-        _ => None,
-    });
-    let mut places: Vec<usize> = text.match_indices(symbol).map(|(at, _)| at).filter(alone).chain(spelt).collect();
-    places.sort_unstable();
-    let behind = |at: usize| tokens.iter().rev().skip_while(move |(place, _)| *place >= at).map(|(_, token)| token);
-    if symbol == "->" {
-        // What the same operator has taken out of a document is one again.
-        places.retain(|at| behind(*at).nth(1) != Some(&Token::Arrow));
-    }
-    match places.as_slice() {
-        [at] => Some(*at),
-        // Of several between the same column and literals the first is the one.
-        [first, others @ ..] if written.ends_with(" unknown") => {
-            let ahead = |at: usize| tokens.iter().find(|(place, _)| *place > at).map(|(_, token)| token);
-            let column = |at: usize| behind(at).next().filter(|token| matches!(token, Token::Word(_)));
-            let left = column(*first)?;
-            let alike = others.iter().all(|at| column(*at) == Some(left));
-            let literal = |at: &usize| matches!(ahead(*at), Some(Token::SingleQuotedString(_)));
-            (alike && places.iter().all(literal)).then_some(*first)
-        }
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -272,6 +254,24 @@ mod tests {
     }
 
     #[test]
+    fn casts_and_words_are_found() {
+        let cast = |sql: &str, message: &str| place(sql, Kind::CannotCoerce, message);
+        let to_date = "cannot cast type integer to date";
+        assert_eq!(cast("SELECT n::int::date, n::text FROM t", to_date), Some(14));
+        assert_eq!(cast("SELECT '2020-01-01'::date, CAST(n AS date) FROM t", to_date), Some(28));
+        assert_eq!(cast("SELECT lower(s::text)::int::numeric(5, 1)", "cannot cast type integer to numeric"), Some(27));
+        let word = |sql: &str, kind: Kind, message: &str| place(sql, kind, message);
+        assert_eq!(word("VACUUM (FULL, nosuch) t", Kind::Syntax, "unrecognized VACUUM option \"nosuch\""), Some(15));
+        let twice = "conflicting or redundant options";
+        assert_eq!(word("CREATE ROLE r LOGIN NOLOGIN", Kind::Syntax, twice), Some(21));
+        let length = "length for type varchar must be at least 1";
+        assert_eq!(word("CREATE TABLE t (a varchar(9), b varchar(0))", Kind::InvalidParameter, length), Some(33));
+        let windows = "SELECT sum(n) OVER (w ORDER BY m) FROM t WINDOW w AS (ORDER BY n), w AS (ORDER BY m)";
+        assert_eq!(word(windows, Kind::Windowing, "window \"w\" is already defined"), Some(73));
+        assert_eq!(word(windows, Kind::Windowing, "cannot override ORDER BY clause of window \"w\""), Some(20));
+    }
+
+    #[test]
     fn names_literals_and_operators_are_found() {
         let column = "column \"nope\" does not exist";
         assert_eq!(place("SELECT '雪', nope", Kind::UndefinedColumn, column), Some(13));
@@ -296,6 +296,12 @@ mod tests {
         assert_eq!(place("SELECT j -> 'a', b -> 'c' FROM t", Kind::UndefinedFunction, taken), None);
         let sum = "operator does not exist: integer + boolean";
         assert_eq!(place("SELECT id + true FROM t", Kind::UndefinedFunction, sum), Some(11));
-        assert_eq!(place("SELECT 1 + 2, id + true FROM t", Kind::UndefinedFunction, sum), None);
+        assert_eq!(place("SELECT 1 + 2, id + true FROM t", Kind::UndefinedFunction, sum), Some(18));
+        assert_eq!(place("SELECT id + n, id + true FROM t", Kind::UndefinedFunction, sum), None);
+        let equal = "operator does not exist: text = integer";
+        assert_eq!(place("UPDATE t SET a = 1, b = 'x' WHERE b = 1", Kind::UndefinedFunction, equal), Some(37));
+        assert_eq!(place("SELECT b IS NOT DISTINCT FROM 1 FROM t", Kind::UndefinedFunction, equal), Some(10));
+        let trimmed = "function btrim(integer) does not exist";
+        assert_eq!(place("SELECT trim(1)", Kind::UndefinedFunction, trimmed), Some(8));
     }
 }

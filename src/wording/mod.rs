@@ -224,9 +224,10 @@ fn cast(message: &str) -> Error {
     Error::new(Kind::InvalidText, engine::plain(&message))
 }
 
-/// The error for a cast that PostgreSQL has not.
-pub fn cannot_cast(from: &SqlType, to: &SqlType) -> Error {
-    Error::new(Kind::CannotCoerce, format!("cannot cast type {from} to {to}"))
+/// The error for a cast that PostgreSQL has not; what is no type of a column is a row.
+pub fn cannot_cast(from: Option<&SqlType>, to: &SqlType) -> Error {
+    let from = from.map_or_else(|| "record".to_owned(), SqlType::bare_name);
+    Error::new(Kind::CannotCoerce, format!("cannot cast type {from} to {}", to.bare_name()))
 }
 
 /// The error for a text that a type cannot read.
