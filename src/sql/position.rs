@@ -7,6 +7,7 @@ mod assigned;
 mod casts;
 mod construct;
 mod operators;
+mod outside;
 mod wanted;
 mod words;
 mod written;
@@ -23,6 +24,7 @@ pub fn position(error: Error, statement: &Statement) -> Error {
     if error.position().is_some() {
         return error;
     }
+    let error = outside::told(error, &statement.text);
     let (text, message) = (&statement.text, error.message());
     let found = match error.kind() {
         Kind::UndefinedFunction | Kind::AmbiguousFunction if message.starts_with("operator ") => {
@@ -137,10 +139,19 @@ fn best(tokens: &[(usize, Token)], parts: &[&str], kind: Kind) -> Option<usize> 
     // A column is pointed at where its table begins.
     let before = |at: usize| at.checked_sub(1).map(|before| &tokens[before].1);
     let mut first = at;
+    if is_conflict(tokens, at) {
+        first -= 1;
+    }
     while before(first) == Some(&Token::Period) && first >= 2 {
         first -= 2;
     }
     Some(tokens[first].0)
+}
+
+/// Whether a name is the first of what ON CONFLICT is about, which PostgreSQL points at by its parenthesis.
+fn is_conflict(tokens: &[(usize, Token)], at: usize) -> bool {
+    let behind = at.checked_sub(2).map(|first| &tokens[first..at]);
+    matches!(behind, Some([(_, Token::Word(word)), (_, Token::LParen)]) if word.keyword == Keyword::CONFLICT)
 }
 
 /// Whether tokens begin with a name of these parts.

@@ -244,7 +244,8 @@ fn schema(error: &SchemaError) -> Error {
                     .any(|valid| valid.relation.as_ref().is_some_and(|r| r.table() == relation.table()))
             {
                 let text = format!("missing FROM-clause entry for table \"{}\"", relation.table());
-                return Error::new(Kind::UndefinedTable, text);
+                // The relation may be one outside of the query that asks, which the engine does not tell here.
+                return Error::new(Kind::UndefinedTable, text).about_column(("", relation.table()), &field.name);
             }
             let same = |valid: &&Column| match (&field.relation, &valid.relation) {
                 (Some(said), Some(of)) => said.table() == of.table(),

@@ -119,7 +119,7 @@ fn given(
                     let mut role = must_get_role(ddl, id)?;
                     if !revoke && ddl.txn.snapshot().catalog.memberships(group_id).contains(&id) {
                         return Err(Error::new(
-                            Kind::InvalidParameter,
+                            Kind::InvalidGrant,
                             format!("role \"{group}\" is a member of role \"{}\"", role.name),
                         ));
                     }

@@ -102,6 +102,9 @@ pub enum Wanted {
     Entries,
 }
 
+/// How it ends what is said where a query is asked for rows that gives none.
+pub const NO_RETURNING: &str = "does not have a RETURNING clause";
+
 /// What a message speaks of, if it is of a construct.
 pub fn wanted(message: &str) -> Option<Wanted> {
     let quoted = || message.split('"').nth(1).map(str::to_owned);
@@ -152,7 +155,7 @@ pub fn wanted(message: &str) -> Option<Wanted> {
     if let Some(rest) = message.strip_prefix("FILTER specified, but ") {
         return rest.split(' ').next().map(|name| Wanted::NotFilter(name.to_owned()));
     }
-    if message.starts_with("WITH query ") {
+    if message.starts_with("WITH query ") && !message.ends_with(NO_RETURNING) {
         return quoted().map(if message.ends_with(" more than once") { Wanted::WithTwice } else { Wanted::With });
     }
     const FIXED: &[(&str, Wanted)] = &[

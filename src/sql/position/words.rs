@@ -3,6 +3,7 @@
 
 use super::super::parser;
 use super::super::rewrite::WINDOW_DEFINED;
+use super::wanted::NO_RETURNING;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 /// The byte of `text`, a statement, at which the word stands.
@@ -24,9 +25,13 @@ pub fn place(text: &str, message: &str) -> Option<usize> {
     if message.starts_with("unrecognized value for EXPLAIN option \"") || is_of_option(message) {
         return tokens.last(quoted);
     }
+    if message.ends_with(NO_RETURNING) {
+        return tokens.in_from(quoted);
+    }
     match message {
         "WHERE clause not allowed with COPY TO" => tokens.last("where"),
         "conflicting or redundant options" => tokens.repeated(),
+        _ if message.starts_with("invalid hexadecimal ") => tokens.bytes(),
         _ if message.starts_with("multiple primary keys") => tokens.nth("primary", 1),
         _ if message.starts_with("both default and identity") => tokens.nth("generated", 0),
         _ if message.starts_with("length for type varchar") => tokens.with_length(&["varchar", "varying"], message),
@@ -66,6 +71,21 @@ impl Tokens {
     /// The last of this word: options come last.
     fn last(&self, wanted: &str) -> Option<usize> {
         self.places(wanted).next_back().map(|at| self.0[at].0)
+    }
+
+    /// A name where FROM has it.
+    fn in_from(&self, name: &str) -> Option<usize> {
+        let is_there =
+            |at: &usize| at.checked_sub(1).is_some_and(|before| self.is(before, "from") || self.is(before, "join"));
+        self.places(name).find(is_there).map(|at| self.0[at].0)
+    }
+
+    /// The only literal of bytes in hexadecimal digits.
+    fn bytes(&self) -> Option<usize> {
+        let is_one = |token: &Token| matches!(token, Token::SingleQuotedString(text) if text.starts_with("\\x"));
+        let mut places = self.0.iter().filter(|(_, token)| is_one(token)).map(|(at, _)| *at);
+        let first = places.next();
+        first.filter(|_| places.next().is_none())
     }
 
     fn pair(&self, first: &str, second: &str) -> Option<usize> {

@@ -159,7 +159,8 @@ pub fn set_role(session: &mut Session, role: Option<&str>) -> Result<()> {
     let (context, _) = session.context();
     let catalog = &context.snapshot.catalog;
     let Some((id, _)) = catalog.role(name) else {
-        return Err(Error::new(Kind::UndefinedObject, format!("role \"{name}\" does not exist")));
+        // The value of a setting to PostgreSQL.
+        return Err(Error::new(Kind::InvalidParameter, format!("role \"{name}\" does not exist")));
     };
     let allowed = catalog.is_superuser(session.login) || catalog.memberships(session.login).contains(&id);
     if !allowed {
