@@ -58,6 +58,22 @@ pub fn position(error: Error, statement: &Statement) -> Error {
     }
 }
 
+/// An error about the words of a text that could not be read, with the place of the word if that can be told.
+pub fn position_of_words(error: Error, sql: &str) -> Error {
+    // Of several statements it may be about any.
+    let several = sql.trim_end().trim_end_matches(';').contains(';');
+    if error.position().is_some() || several {
+        return error;
+    }
+    match words::place(sql, error.message()) {
+        Some(at) => {
+            let characters = sql.get(..at).map_or(0, |before| before.chars().count());
+            error.at(characters + 1)
+        }
+        None => error,
+    }
+}
+
 /// The error for a statement that goes on as none does.
 fn syntax_error(text: &str, at: usize) -> Error {
     let tokens = parser::tokens_with_places(text);
@@ -271,15 +287,15 @@ mod tests {
         assert_eq!(cast("SELECT n::int::date, n::text FROM t", to_date), Some(14));
         assert_eq!(cast("SELECT '2020-01-01'::date, CAST(n AS date) FROM t", to_date), Some(28));
         assert_eq!(cast("SELECT lower(s::text)::int::numeric(5, 1)", "cannot cast type integer to numeric"), Some(27));
-        let word = |sql: &str, kind: Kind, message: &str| place(sql, kind, message);
-        assert_eq!(word("VACUUM (FULL, nosuch) t", Kind::Syntax, "unrecognized VACUUM option \"nosuch\""), Some(15));
-        let twice = "conflicting or redundant options";
-        assert_eq!(word("CREATE ROLE r LOGIN NOLOGIN", Kind::Syntax, twice), Some(21));
+        let word = |sql: &str, message: &str| position_of_words(Error::new(Kind::Syntax, message), sql).position();
+        assert_eq!(word("VACUUM (FULL, nosuch) t;", "unrecognized VACUUM option \"nosuch\""), Some(15));
+        assert_eq!(word("SELECT 1; VACUUM (nosuch)", "unrecognized VACUUM option \"nosuch\""), None);
+        assert_eq!(word("CREATE ROLE r LOGIN NOLOGIN", "conflicting or redundant options"), Some(21));
         let length = "length for type varchar must be at least 1";
-        assert_eq!(word("CREATE TABLE t (a varchar(9), b varchar(0))", Kind::InvalidParameter, length), Some(33));
+        assert_eq!(word("CREATE TABLE t (a varchar(9), b varchar(0))", length), Some(33));
         let windows = "SELECT sum(n) OVER (w ORDER BY m) FROM t WINDOW w AS (ORDER BY n), w AS (ORDER BY m)";
-        assert_eq!(word(windows, Kind::Windowing, "window \"w\" is already defined"), Some(73));
-        assert_eq!(word(windows, Kind::Windowing, "cannot override ORDER BY clause of window \"w\""), Some(20));
+        assert_eq!(word(windows, "window \"w\" is already defined"), Some(73));
+        assert_eq!(word(windows, "cannot override ORDER BY clause of window \"w\""), Some(20));
     }
 
     #[test]

@@ -42,7 +42,7 @@ fn set(assignments: &[Assignment], column: &str) -> Vec<Expr> {
 fn on_conflict(insert: &ast::Insert) -> &[Assignment] {
     match &insert.on {
         Some(OnInsert::OnConflict(on)) => match &on.action {
-            OnConflictAction::DoUpdate(update) => &update.assignments,
+            OnConflictAction::DoUpdate(update) => update.assignments.as_slice(),
             OnConflictAction::DoNothing => &[],
         },
         _ => &[],
