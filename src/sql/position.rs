@@ -13,7 +13,7 @@ mod words;
 mod written;
 
 use super::parser::{self, Statement};
-use super::rewrite::NO_CONDITION;
+use super::rewrite::{NO_CONDITION, is_aggregate};
 use crate::error::{Error, Kind};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, Word};
@@ -198,6 +198,8 @@ fn rank(tokens: &[(usize, Token)], at: usize, length: usize, kind: Kind) -> Opti
     match kind {
         // Neither what has its table's name before it nor what is assigned to.
         Kind::AmbiguousColumn if before == Some(&Token::Period) || keyword == Keyword::SET => None,
+        // What is gathered need not be grouped.
+        Kind::Grouping if is_gathered(tokens, at) => None,
         Kind::UndefinedFunction => called.then_some(1),
         Kind::UndefinedObject => Some(1),
         Kind::UndefinedTable => {
@@ -216,6 +218,26 @@ fn rank(tokens: &[(usize, Token)], at: usize, length: usize, kind: Kind) -> Opti
             Some(2 - u8::from(operand) - u8::from(after == Some(&Token::Period)))
         }
     }
+}
+
+/// Whether a place is among the arguments of an aggregate.
+fn is_gathered(tokens: &[(usize, Token)], at: usize) -> bool {
+    let mut within = 0;
+    for n in (1..at).rev() {
+        match &tokens[n].1 {
+            Token::RParen => within += 1,
+            Token::LParen if within > 0 => within -= 1,
+            Token::LParen => {
+                if let Token::Word(word) = &tokens[n - 1].1
+                    && is_aggregate(&word.value.to_lowercase())
+                {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    false
 }
 
 /// The literal that a message names: `invalid input syntax for type integer: "x"`. What is read of a part of a literal, such as

@@ -18,8 +18,10 @@ pub fn place(text: &str, message: &str) -> Option<usize> {
     };
     let tokens = parser::tokens_with_places(text);
     let assigning = assigning(&tokens);
-    let spelt = tokens.iter().filter_map(|(at, token)| match token {
-        Token::Word(word) if words.iter().any(|spelt| word.value.eq_ignore_ascii_case(spelt)) => Some(*at),
+    let spelt = (0..tokens.len()).filter_map(|at| match &tokens[at].1 {
+        Token::Word(word) if words.iter().any(|spelt| word.value.eq_ignore_ascii_case(spelt)) => {
+            Some(from_not(&tokens, at))
+        }
         _ => None,
     });
     let mut places: Vec<usize> = text.match_indices(symbol).map(|(at, _)| at).filter(alone).chain(spelt).collect();
@@ -135,5 +137,11 @@ fn in_words(tokens: &[(usize, Token)], symbol: &str) -> Vec<usize> {
         }
         _ => false,
     };
-    (0..tokens.len()).filter(meant).map(|at| tokens[at].0).collect()
+    (0..tokens.len()).filter(meant).map(|at| from_not(tokens, at)).collect()
+}
+
+/// Where a word stands; NOT before it belongs to it.
+fn from_not(tokens: &[(usize, Token)], at: usize) -> usize {
+    let before = at.checked_sub(1).filter(|before| keyword(&tokens[*before].1) == Keyword::NOT);
+    tokens[before.unwrap_or(at)].0
 }

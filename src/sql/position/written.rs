@@ -22,7 +22,9 @@ impl<'a> Written<'a> {
         let lines = usize::try_from(start.line).ok()?.checked_sub(1)?;
         let line = self.text.split_inclusive('\n').take(lines).map(str::len).sum();
         let column = usize::try_from(start.column).ok()?.checked_sub(1)?;
-        self.text.get(line..)?.char_indices().nth(column).map(|(at, _)| line + at)
+        let rest = self.text.get(line..)?;
+        let ends = std::iter::once(rest.len());
+        rest.char_indices().map(|(at, _)| at).chain(ends).nth(column).map(|at| line + at)
     }
 
     /// The byte at which PostgreSQL says that an expression is: where its first word or sign stands, but for parentheses around it.
