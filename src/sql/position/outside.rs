@@ -2,6 +2,7 @@
 //! the relation is missing; what is missing is its column.
 
 use super::super::parser::{self, Body, fold};
+use super::super::rewrite::relation_names;
 use crate::error::{Error, Kind};
 use datafusion::sql::sqlparser::ast::{
     Expr, FromTable, Query, SetExpr, Statement, TableFactor, TableWithJoins, Visit, Visitor,
@@ -75,14 +76,14 @@ impl Visitor for Scopes<'_> {
             }
             _ => return ControlFlow::Continue(()),
         };
-        let names = tables.into_iter().flat_map(names).collect();
+        let names = tables.into_iter().flat_map(|item| relation_names(item).0).collect();
         self.all.push(Scope { names, is_apart: false });
         ControlFlow::Continue(())
     }
 
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         let names = match query.body.as_ref() {
-            SetExpr::Select(select) => select.from.iter().flat_map(names).collect(),
+            SetExpr::Select(select) => select.from.iter().flat_map(|item| relation_names(item).0).collect(),
             _ => Vec::new(),
         };
         let is_apart = self.apart.remove(&place(query));
@@ -110,21 +111,4 @@ impl Visitor for Scopes<'_> {
             false => ControlFlow::Continue(()),
         }
     }
-}
-
-/// The names of the relations of an item of FROM.
-fn names(item: &TableWithJoins) -> Vec<String> {
-    let relations = std::iter::once(&item.relation).chain(item.joins.iter().map(|join| &join.relation));
-    let mut names = Vec::new();
-    for relation in relations {
-        match relation {
-            TableFactor::Table { alias: Some(alias), .. }
-            | TableFactor::Derived { alias: Some(alias), .. }
-            | TableFactor::Function { alias: Some(alias), .. } => names.push(fold(&alias.name)),
-            TableFactor::Table { name, .. } | TableFactor::Function { name, .. } => names.push(parser::last(name)),
-            TableFactor::NestedJoin { table_with_joins, .. } => names.extend(self::names(table_with_joins)),
-            _ => {}
-        }
-    }
-    names
 }

@@ -3,7 +3,9 @@
 use super::super::missing;
 use super::super::parser::{fold, last};
 use super::super::semantics;
-use super::{Beyond, aggregates, entries, filled, has, is_selected, join_constraint, misplaced, named_windows};
+use super::{
+    Beyond, aggregates, called_so, entries, filled, has, is_selected, join_constraint, misplaced, named_windows,
+};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Cte, Distinct, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Join,
@@ -19,7 +21,11 @@ const ONE_COLUMN: &str = "subquery must return only one column";
 
 /// Refuses it, as PostgreSQL does.
 pub fn must_not_be(query: &Query) -> Result<()> {
-    match query.visit(&mut Misused) {
+    let found = match query.visit(&mut Misused) {
+        ControlFlow::Continue(()) => called_so::must_be_ordered_by_its_own(query),
+        refused => refused,
+    };
+    match found {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(*error),
     }
