@@ -82,7 +82,8 @@ impl<'a> Planner<'a> {
     }
 
     fn plan(&self, query: ast::Query) -> Result<LogicalPlan> {
-        if let Some(asked) = super::rewrite::with_unused_windows(&query) {
+        let asked = super::rewrite::with_unused_windows(&query).or_else(|| super::rewrite::bound_selected(&query));
+        if let Some(asked) = asked {
             // The engine looks at none of these.
             self.plan(asked)?;
         }

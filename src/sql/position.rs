@@ -35,6 +35,7 @@ pub fn position(error: Error, statement: &Statement) -> Error {
         Kind::UndefinedObject if message.starts_with("window ") => {
             words::place(text, message).or_else(|| named(text, error.kind(), message))
         }
+        Kind::UndefinedColumn if message.ends_with(" named in key does not exist") => words::constraint(text, message),
         Kind::UndefinedParameter => placeholder(text, message),
         Kind::UndefinedColumn
         | Kind::UndefinedTable

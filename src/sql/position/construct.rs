@@ -233,30 +233,35 @@ impl Search<'_> {
     /// What is meant in the definition of a table.
     fn definition(&mut self, create: &CreateTable) {
         let options = create.columns.iter().flat_map(|column| &column.options).map(|option| &option.option);
+        let is_query = |expr: &Expr| matches!(expr, Expr::Subquery(_) | Expr::Exists { .. });
         let mut conditions: Vec<&Expr> = Vec::new();
         for option in options {
             match (&self.wanted, option) {
-                (Wanted::Check, ColumnOption::Check(check)) => conditions.push(&check.expr),
+                (Wanted::Check | Wanted::CheckQuery, ColumnOption::Check(check)) => conditions.push(&check.expr),
                 (Wanted::DefaultColumn, ColumnOption::Default(value)) => {
                     let column =
                         first(value, &|expr| matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)));
                     self.found.extend(column.and_then(|column| self.written.begin(&column)));
                 }
                 (Wanted::DefaultQuery, ColumnOption::Default(value)) => {
-                    let query = first(value, &|expr| matches!(expr, Expr::Subquery(_) | Expr::Exists { .. }));
+                    let query = first(value, &is_query);
                     self.found.extend(query.and_then(|query| self.written.begin(&query)));
                 }
                 _ => {}
             }
         }
-        if let Wanted::Check = &self.wanted {
+        let is_of_query = matches!(self.wanted, Wanted::CheckQuery);
+        if is_of_query || matches!(self.wanted, Wanted::Check) {
             conditions.extend(create.constraints.iter().filter_map(|constraint| match constraint {
                 TableConstraint::Check(check) => Some(check.expr.as_ref()),
                 _ => None,
             }));
         }
         for condition in conditions {
-            let at = self.condition_of_others(condition);
+            let at = match is_of_query {
+                true => first(condition, &is_query).and_then(|query| self.written.begin(&query)),
+                false => self.condition_of_others(condition),
+            };
             self.found.extend(at);
         }
     }

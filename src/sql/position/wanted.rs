@@ -25,6 +25,8 @@ pub enum Wanted {
     /// What DEFAULT cannot be: the name of a column, or a query.
     DefaultColumn,
     DefaultQuery,
+    /// A query in the condition of a CHECK.
+    CheckQuery,
     /// What several columns are to be at once.
     Columns,
     /// A constant by which rows cannot be sorted or grouped.
@@ -161,6 +163,7 @@ pub fn wanted(message: &str) -> Option<Wanted> {
     const FIXED: &[(&str, Wanted)] = &[
         ("cannot use column reference in DEFAULT", Wanted::DefaultColumn),
         ("cannot use subquery in DEFAULT", Wanted::DefaultQuery),
+        ("cannot use subquery in check", Wanted::CheckQuery),
         ("number of columns does not match", Wanted::Columns),
         ("non-integer constant in ", Wanted::Constant),
         ("could not identify an ordering operator", Wanted::Ordered),

@@ -6,6 +6,11 @@ use super::super::rewrite::WINDOW_DEFINED;
 use super::wanted::NO_RETURNING;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
+/// The byte of `text`, a statement, at which the constraint stands that names a column which is not there.
+pub fn constraint(text: &str, message: &str) -> Option<usize> {
+    Tokens(parser::tokens_with_places(text)).constraint(message.split('"').nth(1)?)
+}
+
 /// The byte of `text`, a statement, at which the word stands.
 pub fn place(text: &str, message: &str) -> Option<usize> {
     let tokens = Tokens(parser::tokens_with_places(text));
@@ -32,6 +37,7 @@ pub fn place(text: &str, message: &str) -> Option<usize> {
         "WHERE clause not allowed with COPY TO" => tokens.last("where"),
         "conflicting or redundant options" => tokens.repeated(),
         _ if message.starts_with("invalid hexadecimal ") => tokens.bytes(),
+        _ if message.starts_with("cannot use generated column ") => tokens.last(quoted),
         _ if message.starts_with("multiple primary keys") => tokens.nth("primary", 1),
         _ if message.starts_with("both default and identity") => tokens.nth("generated", 0),
         _ if message.starts_with("length for type varchar") => tokens.with_length(&["varchar", "varying"], message),
@@ -86,6 +92,19 @@ impl Tokens {
         let mut places = self.0.iter().filter(|(_, token)| is_one(token)).map(|(at, _)| *at);
         let first = places.next();
         first.filter(|_| places.next().is_none())
+    }
+
+    /// A constraint that names a column which is not there: PostgreSQL points at the constraint.
+    fn constraint(&self, column: &str) -> Option<usize> {
+        let keyed = |at: &usize| {
+            let open = (0..*at).rev().find(|before| self.is_open(*before))?;
+            let word = open.checked_sub(1)?;
+            let key = if self.is(word, "key") { word.checked_sub(1)? } else { word };
+            (self.is(key, "primary") || self.is(key, "unique")).then_some(key)
+        };
+        let key = self.places(column).find_map(|at| keyed(&at))?;
+        let named = key.checked_sub(2).filter(|word| self.is(*word, "constraint"));
+        Some(self.0[named.unwrap_or(key)].0)
     }
 
     fn pair(&self, first: &str, second: &str) -> Option<usize> {

@@ -75,6 +75,7 @@ impl Visitor for Misused {
             }
         }
         misplaced::bounds(query)?;
+        misplaced::values(&query.body)?;
         numbered(query)?;
         distinct(query)?;
         grouped(&query.body)
@@ -113,6 +114,21 @@ impl Visitor for Misused {
             }
             _ => ControlFlow::Continue(()),
         }
+    }
+}
+
+/// A query that selects the column by which another one would bound its rows, to find out whether there is one; none if none does.
+pub fn bound_selected(query: &Query) -> Option<Query> {
+    let Some(LimitClause::LimitOffset { limit, offset, .. }) = &query.limit_clause else { return None };
+    let mut bounds = limit.iter().chain(offset.iter().map(|by| &by.value));
+    let named = bounds.find(|bound| matches!(bound, Expr::Identifier(_) | Expr::CompoundIdentifier(_)))?.clone();
+    let mut selecting = Query { order_by: None, limit_clause: None, ..query.clone() };
+    match selecting.body.as_mut() {
+        SetExpr::Select(select) if matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty()) => {
+            select.projection = vec![SelectItem::UnnamedExpr(named)];
+            Some(selecting)
+        }
+        _ => None,
     }
 }
 
