@@ -4,6 +4,7 @@
 //! speaks of, the literal that is no value of its type, or the operator that there is not.
 
 mod assigned;
+mod body;
 mod casts;
 mod construct;
 mod operators;
@@ -21,12 +22,37 @@ use std::cmp::Reverse;
 
 /// The error with its place, if that can be told.
 pub fn position(error: Error, statement: &Statement) -> Error {
-    if error.position().is_some() {
-        return error;
+    let text = statement.text.as_str();
+    let before = |at: usize| text.get(..at).map_or(0, |before| before.chars().count());
+    let body = body::of_function(statement);
+    if let Some(place) = error.position() {
+        return match body {
+            // It was found where the body was read.
+            Some((start, _)) => error.at(statement.offset + before(start) + place),
+            None => error,
+        };
     }
-    let error = outside::told(error, &statement.text);
-    let (text, message) = (&statement.text, error.message());
-    let found = match error.kind() {
+    let error = outside::told(error, body.as_ref().map_or(text, |(_, body)| body.as_str()));
+    if let Some((start, body)) = &body
+        && let Some(at) = place(body, &error)
+    {
+        return said(error, body, at).at(statement.offset + before(start + at) + 1);
+    }
+    match place(text, &error) {
+        Some(at) => said(error, text, at).at(statement.offset + before(at) + 1),
+        None => error,
+    }
+}
+
+/// The error in PostgreSQL's words where these depend on the place.
+fn said(error: Error, text: &str, at: usize) -> Error {
+    if error.message() == NO_CONDITION { syntax_error(text, at) } else { error }
+}
+
+/// The byte of a text at which that stands what an error is about.
+fn place(text: &str, error: &Error) -> Option<usize> {
+    let message = error.message();
+    match error.kind() {
         Kind::UndefinedFunction | Kind::AmbiguousFunction if message.starts_with("operator ") => {
             operators::place(text, message)
         }
@@ -46,16 +72,8 @@ pub fn position(error: Error, statement: &Statement) -> Error {
         Kind::InvalidText | Kind::InvalidDatetime | Kind::DatetimeOutOfRange | Kind::NumericOutOfRange => {
             literal(text, message)
         }
-        Kind::Grouping => construct::place(text, &error).or_else(|| named(text, error.kind(), message)),
-        _ => construct::place(text, &error).or_else(|| words::place(text, message)),
-    };
-    match found {
-        Some(at) => {
-            let characters = text.get(..at).map_or(0, |before| before.chars().count());
-            let error = if message == NO_CONDITION { syntax_error(text, at) } else { error };
-            error.at(statement.offset + characters + 1)
-        }
-        None => error,
+        Kind::Grouping => construct::place(text, error).or_else(|| named(text, error.kind(), message)),
+        _ => construct::place(text, error).or_else(|| words::place(text, message)),
     }
 }
 
@@ -272,13 +290,13 @@ mod tests {
     use super::super::parser::parse;
     use super::*;
 
-    fn place(sql: &str, kind: Kind, message: &str) -> Option<usize> {
+    fn found(sql: &str, kind: Kind, message: &str) -> Option<usize> {
         position(Error::new(kind, message), &parse(sql).unwrap()[0]).position()
     }
 
     #[test]
     fn expressions_of_other_types_are_found() {
-        let of = |sql: &str, message: &str| place(sql, Kind::DatatypeMismatch, message);
+        let of = |sql: &str, message: &str| found(sql, Kind::DatatypeMismatch, message);
         let where_ = "argument of WHERE must be type boolean, not type integer";
         assert_eq!(of("SELECT * FROM t WHERE id", where_), Some(23));
         assert_eq!(of("SELECT 1;\n SELECT 2\n FROM t\n WHERE id", where_), None, "the first statement has none");
@@ -304,8 +322,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_in_a_body_is_found_there() {
+        let make = "CREATE FUNCTION f(e int) RETURNS int LANGUAGE sql AS ";
+        let column = "column \"e\" does not exist";
+        let begins = make.len() + 1;
+        assert_eq!(found(&format!("{make}'SELECT e'"), Kind::UndefinedColumn, column), Some(begins + 8));
+        assert_eq!(found(&format!("{make}$b$SELECT e$b$"), Kind::UndefinedColumn, column), Some(begins + 10));
+        let read = Error::new(Kind::Syntax, "syntax error at or near \"selec\"").at(1);
+        let statement = &parse(&format!("{make}'selec 1'")).unwrap()[0];
+        assert_eq!(position(read, statement).position(), Some(begins + 1));
+    }
+
+    #[test]
     fn casts_and_words_are_found() {
-        let cast = |sql: &str, message: &str| place(sql, Kind::CannotCoerce, message);
+        let cast = |sql: &str, message: &str| found(sql, Kind::CannotCoerce, message);
         let to_date = "cannot cast type integer to date";
         assert_eq!(cast("SELECT n::int::date, n::text FROM t", to_date), Some(14));
         assert_eq!(cast("SELECT '2020-01-01'::date, CAST(n AS date) FROM t", to_date), Some(28));
@@ -324,34 +354,34 @@ mod tests {
     #[test]
     fn names_literals_and_operators_are_found() {
         let column = "column \"nope\" does not exist";
-        assert_eq!(place("SELECT '雪', nope", Kind::UndefinedColumn, column), Some(13));
-        assert_eq!(place("SELECT nopes, 1", Kind::UndefinedColumn, column), None);
+        assert_eq!(found("SELECT '雪', nope", Kind::UndefinedColumn, column), Some(13));
+        assert_eq!(found("SELECT nopes, 1", Kind::UndefinedColumn, column), None);
         // Neither within a literal nor as the name of an output.
-        assert_eq!(place("SELECT 'nope', nope FROM t", Kind::UndefinedColumn, column), Some(16));
-        assert_eq!(place("SELECT 1 AS nope, 2 nope FROM t WHERE nope = 1", Kind::UndefinedColumn, column), Some(39));
+        assert_eq!(found("SELECT 'nope', nope FROM t", Kind::UndefinedColumn, column), Some(16));
+        assert_eq!(found("SELECT 1 AS nope, 2 nope FROM t WHERE nope = 1", Kind::UndefinedColumn, column), Some(39));
         let of_table = "column t.nope does not exist";
-        assert_eq!(place("SELECT 1, t.nope FROM t", Kind::UndefinedColumn, of_table), Some(11));
+        assert_eq!(found("SELECT 1, t.nope FROM t", Kind::UndefinedColumn, of_table), Some(11));
         let table = "relation \"nope\" does not exist";
-        assert_eq!(place("SELECT nope AS nope FROM nope", Kind::UndefinedTable, table), Some(26));
-        assert_eq!(place("SELECT * FROM a, nope", Kind::UndefinedTable, table), Some(18));
+        assert_eq!(found("SELECT nope AS nope FROM nope", Kind::UndefinedTable, table), Some(26));
+        assert_eq!(found("SELECT * FROM a, nope", Kind::UndefinedTable, table), Some(18));
         let function = "function nope(integer) does not exist";
-        assert_eq!(place("SELECT 'nope(1)', nope, nope(1)", Kind::UndefinedFunction, function), Some(25));
+        assert_eq!(found("SELECT 'nope(1)', nope, nope(1)", Kind::UndefinedFunction, function), Some(25));
         let grouped = "column \"t.word\" must appear in the GROUP BY clause or be used in an aggregate function";
-        assert_eq!(place("SELECT word, count(*) FROM t", Kind::Grouping, grouped), Some(8));
+        assert_eq!(found("SELECT word, count(*) FROM t", Kind::Grouping, grouped), Some(8));
         let value = "invalid input syntax for type integer: \"it's\"";
-        assert_eq!(place("SELECT 'it''s'::int", Kind::InvalidText, value), Some(8));
+        assert_eq!(found("SELECT 'it''s'::int", Kind::InvalidText, value), Some(8));
         let taken = "operator does not exist: text -> unknown";
-        assert_eq!(place("SELECT b -> 'a', b -> 'c' FROM t", Kind::UndefinedFunction, taken), Some(10));
-        assert_eq!(place("SELECT b -> 'a' -> 'c' FROM t", Kind::UndefinedFunction, taken), Some(10));
-        assert_eq!(place("SELECT j -> 'a', b -> 'c' FROM t", Kind::UndefinedFunction, taken), None);
+        assert_eq!(found("SELECT b -> 'a', b -> 'c' FROM t", Kind::UndefinedFunction, taken), Some(10));
+        assert_eq!(found("SELECT b -> 'a' -> 'c' FROM t", Kind::UndefinedFunction, taken), Some(10));
+        assert_eq!(found("SELECT j -> 'a', b -> 'c' FROM t", Kind::UndefinedFunction, taken), None);
         let sum = "operator does not exist: integer + boolean";
-        assert_eq!(place("SELECT id + true FROM t", Kind::UndefinedFunction, sum), Some(11));
-        assert_eq!(place("SELECT 1 + 2, id + true FROM t", Kind::UndefinedFunction, sum), Some(18));
-        assert_eq!(place("SELECT id + n, id + true FROM t", Kind::UndefinedFunction, sum), None);
+        assert_eq!(found("SELECT id + true FROM t", Kind::UndefinedFunction, sum), Some(11));
+        assert_eq!(found("SELECT 1 + 2, id + true FROM t", Kind::UndefinedFunction, sum), Some(18));
+        assert_eq!(found("SELECT id + n, id + true FROM t", Kind::UndefinedFunction, sum), None);
         let equal = "operator does not exist: text = integer";
-        assert_eq!(place("UPDATE t SET a = 1, b = 'x' WHERE b = 1", Kind::UndefinedFunction, equal), Some(37));
-        assert_eq!(place("SELECT b IS NOT DISTINCT FROM 1 FROM t", Kind::UndefinedFunction, equal), Some(10));
+        assert_eq!(found("UPDATE t SET a = 1, b = 'x' WHERE b = 1", Kind::UndefinedFunction, equal), Some(37));
+        assert_eq!(found("SELECT b IS NOT DISTINCT FROM 1 FROM t", Kind::UndefinedFunction, equal), Some(10));
         let trimmed = "function btrim(integer) does not exist";
-        assert_eq!(place("SELECT trim(1)", Kind::UndefinedFunction, trimmed), Some(8));
+        assert_eq!(found("SELECT trim(1)", Kind::UndefinedFunction, trimmed), Some(8));
     }
 }
