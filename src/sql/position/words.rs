@@ -36,6 +36,7 @@ pub fn place(text: &str, message: &str) -> Option<usize> {
     match message {
         "WHERE clause not allowed with COPY TO" => tokens.last("where"),
         "conflicting or redundant options" => tokens.repeated(),
+        "cannot determine type of empty array" => tokens.empty_array(),
         _ if message.starts_with("invalid hexadecimal ") => tokens.bytes(),
         _ if message.starts_with("cannot use generated column ") => tokens.last(quoted),
         _ if message.starts_with("multiple primary keys") => tokens.nth("primary", 1),
@@ -84,6 +85,18 @@ impl Tokens {
         let is_there =
             |at: &usize| at.checked_sub(1).is_some_and(|before| self.is(before, "from") || self.is(before, "join"));
         self.places(name).find(is_there).map(|at| self.0[at].0)
+    }
+
+    /// The first array without elements whose type no cast tells.
+    fn empty_array(&self) -> Option<usize> {
+        let token = |at: usize| self.0.get(at).map(|(_, token)| token);
+        let is_empty = |at: &usize| {
+            token(at + 1) == Some(&Token::LBracket)
+                && token(at + 2) == Some(&Token::RBracket)
+                && token(at + 3) != Some(&Token::DoubleColon)
+                && !self.is(at + 3, "as")
+        };
+        self.places("array").find(is_empty).map(|at| self.0[at].0)
     }
 
     /// The only literal of bytes in hexadecimal digits.

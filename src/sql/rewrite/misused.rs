@@ -17,11 +17,13 @@ use std::ops::ControlFlow;
 /// What is said of a join that lacks its condition; with its place it becomes an error of syntax there.
 pub const NO_CONDITION: &str = "a join needs ON or USING";
 
+const EMPTY_ARRAY: &str = "cannot determine type of empty array";
+
 const ONE_COLUMN: &str = "subquery must return only one column";
 
 /// Refuses it, as PostgreSQL does.
 pub fn must_not_be(query: &Query) -> Result<()> {
-    let found = match query.visit(&mut Misused) {
+    let found = match query.visit(&mut Misused { typed: 0 }) {
         ControlFlow::Continue(()) => called_so::must_be_ordered_by_its_own(query),
         refused => refused,
     };
@@ -45,7 +47,10 @@ pub fn width(body: &SetExpr) -> Option<usize> {
     }
 }
 
-struct Misused;
+struct Misused {
+    /// Empty arrays that are cast and have not been visited: their type is told.
+    typed: usize,
+}
 
 type Found = ControlFlow<Box<Error>>;
 
@@ -94,6 +99,20 @@ impl Visitor for Misused {
     fn pre_visit_expr(&mut self, expr: &Expr) -> Found {
         misplaced::within(expr)?;
         match expr {
+            Expr::Cast { expr, .. } if is_empty_array(expr) => {
+                self.typed += 1;
+                ControlFlow::Continue(())
+            }
+            Expr::Array(array) if array.elem.is_empty() => match self.typed.checked_sub(1) {
+                Some(typed) => {
+                    self.typed = typed;
+                    ControlFlow::Continue(())
+                }
+                None => ControlFlow::Break(Box::new(
+                    Error::new(Kind::IndeterminateType, EMPTY_ARRAY)
+                        .with_hint("Explicitly cast to the desired type, for example ARRAY[]::integer[]."),
+                )),
+            },
             Expr::Subquery(query) if width(&query.body) == Some(0) => refuse(Kind::Syntax, ONE_COLUMN),
             Expr::Function(call) => called(call),
             Expr::BinaryOp { left, op, right } if is_comparison(op) => of_one_width(left, [right.as_ref()]),
@@ -129,6 +148,14 @@ pub fn bound_selected(query: &Query) -> Option<Query> {
             Some(selecting)
         }
         _ => None,
+    }
+}
+
+fn is_empty_array(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_empty_array(inner),
+        Expr::Array(array) => array.elem.is_empty(),
+        _ => false,
     }
 }
 
