@@ -7,11 +7,14 @@ use datafusion::sql::sqlparser::tokenizer::{Span, Token};
 
 /// The text and its tokens, each with the byte at which it begins.
 pub struct Written<'a> {
+    /// The text.
     pub text: &'a str,
+    /// Those of its tokens that mean something.
     pub tokens: Vec<(usize, Token)>,
 }
 
 impl<'a> Written<'a> {
+    /// A text with its tokens.
     pub fn new(text: &'a str) -> Self {
         Self { text, tokens: parser::tokens_with_places(text) }
     }
