@@ -131,6 +131,8 @@ pub enum Kind {
     DatetimeOutOfRange,
     /// An option, setting or argument has a value that it cannot have.
     InvalidParameter,
+    /// A setting that no session can change.
+    FixedParameter,
     /// A path of JSON finds no member of that key.
     JsonMember,
     /// A path of JSON finds no array.

@@ -230,6 +230,20 @@ impl SqlType {
     }
 }
 
+impl SqlType {
+    /// The type's name without what was said of its length or its digits, as PostgreSQL's errors about types have it.
+    pub fn bare_name(&self) -> String {
+        match self {
+            Self::Numeric(_) => "numeric".to_owned(),
+            Self::Varchar(_) => "character varying".to_owned(),
+            Self::Char(_) => "character".to_owned(),
+            Self::Vector(_) => "vector".to_owned(),
+            Self::Array(item) => format!("{}[]", item.bare_name()),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for SqlType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -224,6 +224,7 @@ impl Context {
             "session_authorization" => catalog.role_name(self.session_role).into(),
             "steward.audit" => self.database.manager.audit().rules().level.name().into(),
             "steward.audit_retention" => show_milliseconds(self.database.manager.audit().rules().retention_ms).into(),
+            "steward.retention" => show_milliseconds(self.database.manager.store().kept()?.ms).into(),
             _ => self.settings.get(name)?.into(),
         })
     }

@@ -295,7 +295,8 @@ async fn execute_own(session: &mut Session, own: Own) -> Result<Outcome> {
             command("DROP ROLE")
         }
         Own::Grant { target, roles, how } => {
-            defining(session, async |ddl| ddl::grant(ddl, target, &roles, how)).await?;
+            let withheld = defining(session, async |ddl| ddl::grant(ddl, target, &roles, how)).await?;
+            session.note_withheld(withheld, how.revoke);
             command(if how.revoke { "REVOKE" } else { "GRANT" })
         }
         Own::DefaultRights { owners, schemas, target, roles, how } => {

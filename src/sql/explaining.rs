@@ -6,17 +6,25 @@ use datafusion::sql::sqlparser::ast::{Expr, UtilityOption, Value};
 
 /// Whether ANALYZE and VERBOSE are among the options; those that only say what is shown mean nothing here.
 pub fn options(options: &[UtilityOption]) -> Result<(bool, bool)> {
-    let (mut analyze, mut verbose) = (false, false);
+    let (mut analyze, mut verbose, mut measured) = (false, false, None);
     for option in options {
         match fold(&option.name).as_str() {
             "analyze" => analyze = is_on(option)?,
             "verbose" => verbose = is_on(option)?,
             "format" => must_be_text(option)?,
-            "costs" | "settings" | "buffers" | "wal" | "timing" | "summary" => _ = is_on(option)?,
+            name @ ("wal" | "timing") => {
+                if is_on(option)? {
+                    measured = Some(name.to_uppercase());
+                }
+            }
+            "costs" | "settings" | "buffers" | "summary" => _ = is_on(option)?,
             name => return Err(Error::new(Kind::Syntax, format!("unrecognized EXPLAIN option \"{name}\""))),
         }
     }
-    Ok((analyze, verbose))
+    match measured.filter(|_| !analyze) {
+        Some(name) => Err(Error::new(Kind::InvalidParameter, format!("EXPLAIN option {name} requires ANALYZE"))),
+        None => Ok((analyze, verbose)),
+    }
 }
 
 fn word(option: &UtilityOption) -> Option<String> {

@@ -82,6 +82,11 @@ impl<'a> Planner<'a> {
     }
 
     fn plan(&self, query: ast::Query) -> Result<LogicalPlan> {
+        let asked = super::rewrite::with_unused_windows(&query).or_else(|| super::rewrite::bound_selected(&query));
+        if let Some(asked) = asked {
+            // The engine looks at none of these.
+            self.plan(asked)?;
+        }
         let query = super::rewrite::query(query, self.context)?;
         let of_bags = bags::are_in(&query);
         let statement = ast::Statement::Query(Box::new(query));

@@ -3,10 +3,18 @@
 //! The engine's errors know names and values and no places. So the place is where the statement has the name that the error
 //! speaks of, the literal that is no value of its type, or the operator that there is not.
 
+mod assigned;
+mod body;
+mod casts;
 mod construct;
+mod operators;
+mod outside;
+mod wanted;
+mod words;
+mod written;
 
 use super::parser::{self, Statement};
-use super::rewrite::NO_CONDITION;
+use super::rewrite::{NO_CONDITION, is_aggregate};
 use crate::error::{Error, Kind};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, Word};
@@ -14,33 +22,72 @@ use std::cmp::Reverse;
 
 /// The error with its place, if that can be told.
 pub fn position(error: Error, statement: &Statement) -> Error {
-    if error.position().is_some() {
-        return error;
+    let text = statement.text.as_str();
+    let before = |at: usize| text.get(..at).map_or(0, |before| before.chars().count());
+    let body = body::of_function(statement);
+    if let Some(place) = error.position() {
+        return match body {
+            // It was found where the body was read.
+            Some((start, _)) => error.at(statement.offset + before(start) + place),
+            None => error,
+        };
     }
-    let (text, message) = (&statement.text, error.message());
-    let found = match error.kind() {
+    let error = outside::told(error, body.as_ref().map_or(text, |(_, body)| body.as_str()));
+    if let Some((start, body)) = &body
+        && let Some(at) = place(body, &error)
+    {
+        return said(error, body, at).at(statement.offset + before(start + at) + 1);
+    }
+    match place(text, &error) {
+        Some(at) => said(error, text, at).at(statement.offset + before(at) + 1),
+        None => error,
+    }
+}
+
+/// The error in PostgreSQL's words where these depend on the place.
+fn said(error: Error, text: &str, at: usize) -> Error {
+    if error.message() == NO_CONDITION { syntax_error(text, at) } else { error }
+}
+
+/// The byte of a text at which that stands what an error is about.
+fn place(text: &str, error: &Error) -> Option<usize> {
+    let message = error.message();
+    match error.kind() {
         Kind::UndefinedFunction | Kind::AmbiguousFunction if message.starts_with("operator ") => {
-            operator(text, message)
+            operators::place(text, message)
         }
         Kind::AmbiguousFunction => named(text, Kind::UndefinedFunction, message),
-        Kind::CannotCoerce if message.starts_with("cannot cast type ") => cast(text),
+        Kind::CannotCoerce if message.starts_with("cannot cast type ") => casts::place(text, message),
+        Kind::UndefinedObject if message.starts_with("window ") => {
+            words::place(text, message).or_else(|| named(text, error.kind(), message))
+        }
+        Kind::UndefinedColumn if message.ends_with(" named in key does not exist") => words::constraint(text, message),
         Kind::UndefinedParameter => placeholder(text, message),
         Kind::UndefinedColumn
         | Kind::UndefinedTable
+        | Kind::UndefinedSchema
         | Kind::UndefinedFunction
         | Kind::UndefinedObject
         | Kind::AmbiguousColumn => named(text, error.kind(), message).or_else(|| literal(text, message)),
         Kind::InvalidText | Kind::InvalidDatetime | Kind::DatetimeOutOfRange | Kind::NumericOutOfRange => {
             literal(text, message)
         }
-        Kind::Grouping => construct::place(text, &error).or_else(|| named(text, error.kind(), message)),
-        _ => construct::place(text, &error),
-    };
-    match found {
+        Kind::Grouping => construct::place(text, error).or_else(|| named(text, error.kind(), message)),
+        _ => construct::place(text, error).or_else(|| words::place(text, message)),
+    }
+}
+
+/// An error about the words of a text that could not be read, with the place of the word if that can be told.
+pub fn position_of_words(error: Error, sql: &str) -> Error {
+    // Of several statements it may be about any.
+    let several = sql.trim_end().trim_end_matches(';').contains(';');
+    if error.position().is_some() || several {
+        return error;
+    }
+    match words::place(sql, error.message()) {
         Some(at) => {
-            let characters = text.get(..at).map_or(0, |before| before.chars().count());
-            let error = if message == NO_CONDITION { syntax_error(text, at) } else { error };
-            error.at(statement.offset + characters + 1)
+            let characters = sql.get(..at).map_or(0, |before| before.chars().count());
+            error.at(characters + 1)
         }
         None => error,
     }
@@ -75,9 +122,32 @@ fn named(text: &str, kind: Kind, message: &str) -> Option<usize> {
         return (0..tokens.len()).find(asked).map(|at| tokens[at].0);
     }
     let tokens = &tokens[meant_from(&tokens, kind, message)..];
-    let whole = best(tokens, &parts, kind);
+    let whole = best(tokens, &parts, kind).or_else(|| match kind {
+        Kind::UndefinedFunction => spelt(tokens, parts.last()?),
+        _ => None,
+    });
     // What is said with its table may be written without it, and the other way round.
     whole.or_else(|| best(tokens, parts.get(parts.len().checked_sub(1)?..)?, kind))
+}
+
+/// The words or the sign that stand for a function.
+fn spelt(tokens: &[(usize, Token)], name: &str) -> Option<usize> {
+    let words: &[&str] = match name {
+        "btrim" | "ltrim" | "rtrim" => &["trim"],
+        "strpos" => &["position"],
+        "extract" => &["date_part"],
+        "date_part" => &["extract"],
+        _ => &[],
+    };
+    let sign = match name {
+        "abs" => Some(Token::AtSign),
+        _ => None,
+    };
+    let is_meant = |token: &Token| match token {
+        Token::Word(word) => words.iter().any(|spelt| word.value.eq_ignore_ascii_case(spelt)),
+        other => sign.as_ref() == Some(other),
+    };
+    tokens.iter().find(|(_, token)| is_meant(token)).map(|(at, _)| *at)
 }
 
 /// The token behind which a column is meant that is not there: one of the target in what SET names, any other in what INSERT computes.
@@ -104,10 +174,19 @@ fn best(tokens: &[(usize, Token)], parts: &[&str], kind: Kind) -> Option<usize> 
     // A column is pointed at where its table begins.
     let before = |at: usize| at.checked_sub(1).map(|before| &tokens[before].1);
     let mut first = at;
+    if is_conflict(tokens, at) {
+        first -= 1;
+    }
     while before(first) == Some(&Token::Period) && first >= 2 {
         first -= 2;
     }
     Some(tokens[first].0)
+}
+
+/// Whether a name is the first of what ON CONFLICT is about, which PostgreSQL points at by its parenthesis.
+fn is_conflict(tokens: &[(usize, Token)], at: usize) -> bool {
+    let behind = at.checked_sub(2).map(|first| &tokens[first..at]);
+    matches!(behind, Some([(_, Token::Word(word)), (_, Token::LParen)]) if word.keyword == Keyword::CONFLICT)
 }
 
 /// Whether tokens begin with a name of these parts.
@@ -138,6 +217,8 @@ fn rank(tokens: &[(usize, Token)], at: usize, length: usize, kind: Kind) -> Opti
     match kind {
         // Neither what has its table's name before it nor what is assigned to.
         Kind::AmbiguousColumn if before == Some(&Token::Period) || keyword == Keyword::SET => None,
+        // What is gathered need not be grouped.
+        Kind::Grouping if is_gathered(tokens, at) => None,
         Kind::UndefinedFunction => called.then_some(1),
         Kind::UndefinedObject => Some(1),
         Kind::UndefinedTable => {
@@ -156,6 +237,26 @@ fn rank(tokens: &[(usize, Token)], at: usize, length: usize, kind: Kind) -> Opti
             Some(2 - u8::from(operand) - u8::from(after == Some(&Token::Period)))
         }
     }
+}
+
+/// Whether a place is among the arguments of an aggregate.
+fn is_gathered(tokens: &[(usize, Token)], at: usize) -> bool {
+    let mut within = 0;
+    for n in (1..at).rev() {
+        match &tokens[n].1 {
+            Token::RParen => within += 1,
+            Token::LParen if within > 0 => within -= 1,
+            Token::LParen => {
+                if let Token::Word(word) = &tokens[n - 1].1
+                    && is_aggregate(&word.value.to_lowercase())
+                {
+                    return true;
+                }
+            }
+            _ => {}
+        }
+    }
+    false
 }
 
 /// The literal that a message names: `invalid input syntax for type integer: "x"`. What is read of a part of a literal, such as
@@ -177,18 +278,6 @@ fn literal(text: &str, message: &str) -> Option<usize> {
     })
 }
 
-/// The cast of `cannot cast type integer to date`, where the statement has no other.
-fn cast(text: &str) -> Option<usize> {
-    let tokens = parser::tokens_with_places(text);
-    let mut casts = tokens.iter().enumerate().filter(|(at, (_, token))| match token {
-        Token::DoubleColon => true,
-        Token::Word(word) => word.keyword == Keyword::CAST && matches!(tokens.get(at + 1), Some((_, Token::LParen))),
-        _ => false,
-    });
-    let (_, (first, _)) = casts.next()?;
-    casts.next().is_none().then_some(*first)
-}
-
 /// The parameter of `there is no parameter $1`.
 fn placeholder(text: &str, message: &str) -> Option<usize> {
     let name = message.split(' ').find(|word| word.starts_with('$'))?;
@@ -196,57 +285,18 @@ fn placeholder(text: &str, message: &str) -> Option<usize> {
     tokens.into_iter().find(|(_, token)| *token == Token::Placeholder(name.to_owned())).map(|(at, _)| at)
 }
 
-/// The operator of `operator does not exist: integer + boolean`, where the statement has it once, or the words that stand for it.
-fn operator(text: &str, message: &str) -> Option<usize> {
-    let (_, written) = message.split_once(": ")?;
-    let sign = |c: char| "+-*/<>=~!@#%^&|`?".contains(c);
-    let symbol = written.split(' ').find(|part| !part.is_empty() && part.chars().all(sign))?;
-    let alone = |at: &usize| !text[..*at].ends_with(sign) && !text[at + symbol.len()..].starts_with(sign);
-    let words: &[&str] = match symbol {
-        "=" => &["in", "nullif", "between"],
-        "~~" | "!~~" => &["like"],
-        "~~*" | "!~~*" => &["ilike"],
-        _ => &[],
-    };
-    let tokens = parser::tokens_with_places(text);
-    let spelt = tokens.iter().filter_map(|(at, token)| match token {
-        Token::Word(word) if words.iter().any(|spelt| word.value.eq_ignore_ascii_case(spelt)) => Some(*at),
-        _ => None,
-    });
-    let mut places: Vec<usize> = text.match_indices(symbol).map(|(at, _)| at).filter(alone).chain(spelt).collect();
-    places.sort_unstable();
-    let behind = |at: usize| tokens.iter().rev().skip_while(move |(place, _)| *place >= at).map(|(_, token)| token);
-    if symbol == "->" {
-        // What the same operator has taken out of a document is one again.
-        places.retain(|at| behind(*at).nth(1) != Some(&Token::Arrow));
-    }
-    match places.as_slice() {
-        [at] => Some(*at),
-        // Of several between the same column and literals the first is the one.
-        [first, others @ ..] if written.ends_with(" unknown") => {
-            let ahead = |at: usize| tokens.iter().find(|(place, _)| *place > at).map(|(_, token)| token);
-            let column = |at: usize| behind(at).next().filter(|token| matches!(token, Token::Word(_)));
-            let left = column(*first)?;
-            let alike = others.iter().all(|at| column(*at) == Some(left));
-            let literal = |at: &usize| matches!(ahead(*at), Some(Token::SingleQuotedString(_)));
-            (alike && places.iter().all(literal)).then_some(*first)
-        }
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::parser::parse;
     use super::*;
 
-    fn place(sql: &str, kind: Kind, message: &str) -> Option<usize> {
+    fn found(sql: &str, kind: Kind, message: &str) -> Option<usize> {
         position(Error::new(kind, message), &parse(sql).unwrap()[0]).position()
     }
 
     #[test]
     fn expressions_of_other_types_are_found() {
-        let of = |sql: &str, message: &str| place(sql, Kind::DatatypeMismatch, message);
+        let of = |sql: &str, message: &str| found(sql, Kind::DatatypeMismatch, message);
         let where_ = "argument of WHERE must be type boolean, not type integer";
         assert_eq!(of("SELECT * FROM t WHERE id", where_), Some(23));
         assert_eq!(of("SELECT 1;\n SELECT 2\n FROM t\n WHERE id", where_), None, "the first statement has none");
@@ -272,30 +322,66 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wrong_in_a_body_is_found_there() {
+        let make = "CREATE FUNCTION f(e int) RETURNS int LANGUAGE sql AS ";
+        let column = "column \"e\" does not exist";
+        let begins = make.len() + 1;
+        assert_eq!(found(&format!("{make}'SELECT e'"), Kind::UndefinedColumn, column), Some(begins + 8));
+        assert_eq!(found(&format!("{make}$b$SELECT e$b$"), Kind::UndefinedColumn, column), Some(begins + 10));
+        let read = Error::new(Kind::Syntax, "syntax error at or near \"selec\"").at(1);
+        let statement = &parse(&format!("{make}'selec 1'")).unwrap()[0];
+        assert_eq!(position(read, statement).position(), Some(begins + 1));
+    }
+
+    #[test]
+    fn casts_and_words_are_found() {
+        let cast = |sql: &str, message: &str| found(sql, Kind::CannotCoerce, message);
+        let to_date = "cannot cast type integer to date";
+        assert_eq!(cast("SELECT n::int::date, n::text FROM t", to_date), Some(14));
+        assert_eq!(cast("SELECT '2020-01-01'::date, CAST(n AS date) FROM t", to_date), Some(28));
+        assert_eq!(cast("SELECT lower(s::text)::int::numeric(5, 1)", "cannot cast type integer to numeric"), Some(27));
+        let word = |sql: &str, message: &str| position_of_words(Error::new(Kind::Syntax, message), sql).position();
+        assert_eq!(word("VACUUM (FULL, nosuch) t;", "unrecognized VACUUM option \"nosuch\""), Some(15));
+        assert_eq!(word("SELECT 1; VACUUM (nosuch)", "unrecognized VACUUM option \"nosuch\""), None);
+        assert_eq!(word("CREATE ROLE r LOGIN NOLOGIN", "conflicting or redundant options"), Some(21));
+        let length = "length for type varchar must be at least 1";
+        assert_eq!(word("CREATE TABLE t (a varchar(9), b varchar(0))", length), Some(33));
+        let windows = "SELECT sum(n) OVER (w ORDER BY m) FROM t WINDOW w AS (ORDER BY n), w AS (ORDER BY m)";
+        assert_eq!(word(windows, "window \"w\" is already defined"), Some(73));
+        assert_eq!(word(windows, "cannot override ORDER BY clause of window \"w\""), Some(20));
+    }
+
+    #[test]
     fn names_literals_and_operators_are_found() {
         let column = "column \"nope\" does not exist";
-        assert_eq!(place("SELECT '雪', nope", Kind::UndefinedColumn, column), Some(13));
-        assert_eq!(place("SELECT nopes, 1", Kind::UndefinedColumn, column), None);
+        assert_eq!(found("SELECT '雪', nope", Kind::UndefinedColumn, column), Some(13));
+        assert_eq!(found("SELECT nopes, 1", Kind::UndefinedColumn, column), None);
         // Neither within a literal nor as the name of an output.
-        assert_eq!(place("SELECT 'nope', nope FROM t", Kind::UndefinedColumn, column), Some(16));
-        assert_eq!(place("SELECT 1 AS nope, 2 nope FROM t WHERE nope = 1", Kind::UndefinedColumn, column), Some(39));
+        assert_eq!(found("SELECT 'nope', nope FROM t", Kind::UndefinedColumn, column), Some(16));
+        assert_eq!(found("SELECT 1 AS nope, 2 nope FROM t WHERE nope = 1", Kind::UndefinedColumn, column), Some(39));
         let of_table = "column t.nope does not exist";
-        assert_eq!(place("SELECT 1, t.nope FROM t", Kind::UndefinedColumn, of_table), Some(11));
+        assert_eq!(found("SELECT 1, t.nope FROM t", Kind::UndefinedColumn, of_table), Some(11));
         let table = "relation \"nope\" does not exist";
-        assert_eq!(place("SELECT nope AS nope FROM nope", Kind::UndefinedTable, table), Some(26));
-        assert_eq!(place("SELECT * FROM a, nope", Kind::UndefinedTable, table), Some(18));
+        assert_eq!(found("SELECT nope AS nope FROM nope", Kind::UndefinedTable, table), Some(26));
+        assert_eq!(found("SELECT * FROM a, nope", Kind::UndefinedTable, table), Some(18));
         let function = "function nope(integer) does not exist";
-        assert_eq!(place("SELECT 'nope(1)', nope, nope(1)", Kind::UndefinedFunction, function), Some(25));
+        assert_eq!(found("SELECT 'nope(1)', nope, nope(1)", Kind::UndefinedFunction, function), Some(25));
         let grouped = "column \"t.word\" must appear in the GROUP BY clause or be used in an aggregate function";
-        assert_eq!(place("SELECT word, count(*) FROM t", Kind::Grouping, grouped), Some(8));
+        assert_eq!(found("SELECT word, count(*) FROM t", Kind::Grouping, grouped), Some(8));
         let value = "invalid input syntax for type integer: \"it's\"";
-        assert_eq!(place("SELECT 'it''s'::int", Kind::InvalidText, value), Some(8));
+        assert_eq!(found("SELECT 'it''s'::int", Kind::InvalidText, value), Some(8));
         let taken = "operator does not exist: text -> unknown";
-        assert_eq!(place("SELECT b -> 'a', b -> 'c' FROM t", Kind::UndefinedFunction, taken), Some(10));
-        assert_eq!(place("SELECT b -> 'a' -> 'c' FROM t", Kind::UndefinedFunction, taken), Some(10));
-        assert_eq!(place("SELECT j -> 'a', b -> 'c' FROM t", Kind::UndefinedFunction, taken), None);
+        assert_eq!(found("SELECT b -> 'a', b -> 'c' FROM t", Kind::UndefinedFunction, taken), Some(10));
+        assert_eq!(found("SELECT b -> 'a' -> 'c' FROM t", Kind::UndefinedFunction, taken), Some(10));
+        assert_eq!(found("SELECT j -> 'a', b -> 'c' FROM t", Kind::UndefinedFunction, taken), None);
         let sum = "operator does not exist: integer + boolean";
-        assert_eq!(place("SELECT id + true FROM t", Kind::UndefinedFunction, sum), Some(11));
-        assert_eq!(place("SELECT 1 + 2, id + true FROM t", Kind::UndefinedFunction, sum), None);
+        assert_eq!(found("SELECT id + true FROM t", Kind::UndefinedFunction, sum), Some(11));
+        assert_eq!(found("SELECT 1 + 2, id + true FROM t", Kind::UndefinedFunction, sum), Some(18));
+        assert_eq!(found("SELECT id + n, id + true FROM t", Kind::UndefinedFunction, sum), None);
+        let equal = "operator does not exist: text = integer";
+        assert_eq!(found("UPDATE t SET a = 1, b = 'x' WHERE b = 1", Kind::UndefinedFunction, equal), Some(37));
+        assert_eq!(found("SELECT b IS NOT DISTINCT FROM 1 FROM t", Kind::UndefinedFunction, equal), Some(10));
+        let trimmed = "function btrim(integer) does not exist";
+        assert_eq!(found("SELECT trim(1)", Kind::UndefinedFunction, trimmed), Some(8));
     }
 }

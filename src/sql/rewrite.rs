@@ -5,6 +5,7 @@
 
 mod aggregates;
 mod asked;
+mod called_so;
 mod calls;
 mod casts;
 mod counts;
@@ -25,6 +26,7 @@ mod meant;
 mod membership;
 mod misplaced;
 mod misused;
+mod named_windows;
 mod naming;
 mod operators;
 mod order;
@@ -46,8 +48,10 @@ mod windows;
 
 pub use aggregates::{Beyond, gathers, has, is as is_call, is_aggregate};
 pub use asked::is_truth;
+pub use called_so::relation_names;
 pub use misplaced::{AGGREGATES, DEFINES_WINDOW, ROWS, ROWS_WITHIN, WINDOWS, WITHIN_AGGREGATE, WITHIN_WINDOW};
-pub use misused::{NO_CONDITION, width, without_condition};
+pub use misused::{NO_CONDITION, bound_selected, is_no_number, width, without_condition};
+pub use named_windows::{DEFINED as WINDOW_DEFINED, with_unused as with_unused_windows};
 pub use order::is_selected;
 pub use rows::entries;
 pub use similar::regular as similar_pattern;

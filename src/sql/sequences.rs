@@ -221,8 +221,12 @@ pub fn must_find<'a>(context: &'a Context, written: &str) -> Result<(ObjectId, &
         return by_id(context, id);
     }
     let (schema, name) = qualified(written)?;
+    let told = schema.clone();
     let (schema, name) = context.resolve(schema.as_deref(), &name);
     match catalog.relation(&schema, &name) {
+        None if told.is_some() && catalog.schema(&schema).is_none() => {
+            Err(Error::new(Kind::UndefinedSchema, format!("schema \"{schema}\" does not exist")))
+        }
         Some((id, Object::Sequence(sequence))) => Ok((id, sequence)),
         Some(_) => Err(Error::new(Kind::WrongObject, format!("\"{name}\" is not a sequence"))),
         None => Err(Error::new(Kind::UndefinedTable, format!("relation \"{written}\" does not exist"))),

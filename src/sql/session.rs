@@ -22,7 +22,7 @@ use super::execute;
 use super::kept_plan::KeptPlan;
 use super::parameters::{self, Parameters};
 use super::parser::{self, Body, Statement};
-use super::position::position;
+use super::position::{position, position_of_words};
 use super::prepared::Prepareds;
 use super::semantics::SessionZone;
 use super::sequences::Taken;
@@ -246,7 +246,7 @@ impl Session {
 
     /// Parses a string of statements.
     pub fn parse(&self, sql: &str) -> Result<Vec<Statement>> {
-        let statements = parser::parse(sql)?;
+        let statements = parser::parse(sql).map_err(|error| position_of_words(error, sql))?;
         for name in parser::long_names(sql) {
             let message = format!("identifier \"{name}\" will be truncated to \"{}\"", parser::cut_name(&name));
             self.notify("NOTICE", Kind::NameTooLong, message);

@@ -1,5 +1,8 @@
 //! Settings of a session: known names, their values, and what each value must look like.
 
+mod quantity;
+
+use self::quantity::{Quantity, Refused};
 use super::values::{Zone, zone_setting};
 use crate::config::{MEMORY_BYTES_MIN, SERVER_VERSION};
 use crate::encoding::Charset;
@@ -28,6 +31,7 @@ enum Check {
     Number {
         max: u64,
     },
+    Quantity(Quantity),
     OneOf(&'static [&'static str]),
     Milliseconds,
     TimeZone,
@@ -37,6 +41,8 @@ enum Check {
     /// Bytes of memory, from [`MEMORY_BYTES_MIN`] to what the server has.
     Memory,
     Fixed,
+    /// What all sessions share.
+    OfSystem,
     /// Fixed when the program starts; the function says as what.
     AtStart(fn() -> &'static str),
 }
@@ -57,11 +63,11 @@ const KNOWN: &[Known] = known! {
     "check_function_bodies" "on" Check::Bool, false, "What a function's query names must be there when the function is made.";
     "client_encoding" "UTF8" Check::Charset, true, "Encoding of the client.";
     "client_min_messages" "notice" Check::OneOf(&["debug5", "debug4", "debug3", "debug2", "debug1", "debug", "log", "notice", "warning", "error"]), false, "Least severe message sent to the client.";
-    "commit_delay" "0" Check::Any, false, "Accepted for PostgreSQL's clients.";
+    "commit_delay" "0" Check::Quantity(Quantity::Count(0, 100_000)), false, "Accepted for PostgreSQL's clients.";
     "constraint_exclusion" "partition" Check::OneOf(&["partition", "on", "off"]), false, "Accepted for PostgreSQL's clients.";
-    "cpu_tuple_cost" "0.01" Check::Any, false, "Accepted for PostgreSQL's clients.";
+    "cpu_tuple_cost" "0.01" Check::Quantity(Quantity::Cost(0.0, f64::MAX)), false, "Accepted for PostgreSQL's clients.";
     "datestyle" "ISO, MDY" Check::DateStyle, true, "Output form of dates.";
-    "default_statistics_target" "100" Check::Any, false, "Accepted for PostgreSQL's clients; statistics are those of all rows.";
+    "default_statistics_target" "100" Check::Quantity(Quantity::Count(1, 10_000)), false, "Accepted for PostgreSQL's clients; statistics are those of all rows.";
     "default_table_access_method" "heap" Check::OneOf(&["heap"]), false, "How tables are kept, as PostgreSQL's clients know it.";
     "default_tablespace" "" Check::OneOf(&["", "pg_default"]), false, "There is one tablespace.";
     "default_text_search_config" "pg_catalog.simple" Check::Any, false, "Accepted for PostgreSQL's clients.";
@@ -69,8 +75,8 @@ const KNOWN: &[Known] = known! {
     "default_transaction_deferrable" "off" Check::Bool, false, "Accepted for PostgreSQL's clients; nobody waits for a snapshot here.";
     "default_transaction_isolation" "read committed" Check::OneOf(&["serializable", "repeatable read", "read committed", "read uncommitted"]), false, "Isolation of new transactions.";
     "default_transaction_read_only" "off" Check::Bool, false, "New transactions are read only.";
-    "effective_cache_size" "4GB" Check::Any, false, "Accepted for PostgreSQL's clients.";
-    "effective_io_concurrency" "1" Check::Any, false, "Accepted for PostgreSQL's clients.";
+    "effective_cache_size" "4GB" Check::Quantity(Quantity::Memory(8192, 1, 2_147_483_647)), false, "Accepted for PostgreSQL's clients.";
+    "effective_io_concurrency" "1" Check::Quantity(Quantity::Count(0, 1000)), false, "Accepted for PostgreSQL's clients.";
     "enable_bitmapscan" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
     "enable_gathermerge" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
     "enable_hashagg" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
@@ -91,16 +97,16 @@ const KNOWN: &[Known] = known! {
     "enable_sort" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
     "enable_tidscan" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; the planner chooses.";
     "escape_string_warning" "on" Check::Bool, false, "Accepted for PostgreSQL's clients.";
-    "extra_float_digits" "1" Check::Any, false, "Accepted for PostgreSQL's clients; floats are always exact.";
-    "from_collapse_limit" "8" Check::Any, false, "Accepted for PostgreSQL's clients.";
+    "extra_float_digits" "1" Check::Quantity(Quantity::Count(-15, 3)), false, "Accepted for PostgreSQL's clients; floats are always exact.";
+    "from_collapse_limit" "8" Check::Quantity(Quantity::Count(1, 2_147_483_647)), false, "Accepted for PostgreSQL's clients.";
     "geqo" "on" Check::Bool, false, "Accepted for PostgreSQL's clients.";
-    "hash_mem_multiplier" "2" Check::Any, false, "Accepted for PostgreSQL's clients; memory_limit is what counts.";
+    "hash_mem_multiplier" "2" Check::Quantity(Quantity::Cost(1.0, 1000.0)), false, "Accepted for PostgreSQL's clients; memory_limit is what counts.";
     "idle_in_transaction_session_timeout" "0" Check::Milliseconds, false, "Ends sessions that idle in a transaction.";
     "idle_session_timeout" "0" Check::Milliseconds, false, "Ends sessions that idle outside a transaction.";
     "integer_datetimes" "on" Check::Fixed, true, "Times are integers.";
     "intervalstyle" "postgres" Check::OneOf(&["postgres"]), true, "Output form of intervals.";
     "jit" "off" Check::Bool, false, "Accepted for PostgreSQL's clients; queries are not compiled.";
-    "join_collapse_limit" "8" Check::Any, false, "Accepted for PostgreSQL's clients.";
+    "join_collapse_limit" "8" Check::Quantity(Quantity::Count(1, 2_147_483_647)), false, "Accepted for PostgreSQL's clients.";
     "lc_collate" "C" Check::Fixed, false, "Texts are compared byte by byte.";
     "lc_ctype" "C.UTF-8" Check::Fixed, false, "Kinds of characters are Unicode's.";
     "lc_messages" "C" Check::OneOf(&["c", "en_us.utf-8", "en_us.utf8", "c.utf-8", "c.utf8", "posix", ""]), false, "Messages are in English.";
@@ -109,53 +115,54 @@ const KNOWN: &[Known] = known! {
     "lc_time" "C" Check::OneOf(&["c", "posix", ""]), false, "Names of days and months are English.";
     "lock_timeout" "0" Check::Milliseconds, false, "Longest wait for a lock.";
     "log_duration" "off" Check::Bool, false, "Accepted for PostgreSQL's clients; logs carry no statements.";
-    "log_min_duration_statement" "-1" Check::Any, false, "Accepted for PostgreSQL's clients; logs carry no statements.";
-    "log_min_messages" "warning" Check::Any, false, "Accepted for PostgreSQL's clients.";
+    "log_min_duration_statement" "-1" Check::Quantity(Quantity::Time(1, -1, 2_147_483_647)), false, "Accepted for PostgreSQL's clients; logs carry no statements.";
+    "log_min_messages" "warning" Check::OneOf(&["debug5", "debug4", "debug3", "debug2", "debug1", "debug", "info", "notice", "warning", "error", "log", "fatal", "panic"]), false, "Accepted for PostgreSQL's clients.";
     "log_statement" "none" Check::OneOf(&["none", "ddl", "mod", "all"]), false, "Accepted for PostgreSQL's clients; logs carry no statements.";
-    "logical_decoding_work_mem" "64MB" Check::Any, false, "Accepted for PostgreSQL's clients.";
-    "maintenance_work_mem" "64MB" Check::Any, false, "Accepted for PostgreSQL's clients; memory_limit is what counts.";
+    "logical_decoding_work_mem" "64MB" Check::Quantity(Quantity::Memory(1024, 64, 2_147_483_647)), false, "Accepted for PostgreSQL's clients.";
+    "maintenance_work_mem" "64MB" Check::Quantity(Quantity::Memory(1024, 1024, 2_147_483_647)), false, "Accepted for PostgreSQL's clients; memory_limit is what counts.";
     "max_identifier_length" "63" Check::Fixed, false, "Bytes of a name at most.";
     "max_index_keys" "32" Check::Fixed, false, "Columns of a key that PostgreSQL's clients expect at most.";
-    "max_parallel_maintenance_workers" "2" Check::Any, false, "Accepted for PostgreSQL's clients.";
-    "max_parallel_workers" "8" Check::Any, false, "Accepted for PostgreSQL's clients.";
-    "max_parallel_workers_per_gather" "2" Check::Any, false, "Accepted for PostgreSQL's clients.";
+    "max_parallel_maintenance_workers" "2" Check::Quantity(Quantity::Count(0, 1024)), false, "Accepted for PostgreSQL's clients.";
+    "max_parallel_workers" "8" Check::Quantity(Quantity::Count(0, 1024)), false, "Accepted for PostgreSQL's clients.";
+    "max_parallel_workers_per_gather" "2" Check::Quantity(Quantity::Count(0, 1024)), false, "Accepted for PostgreSQL's clients.";
     "memory_limit" "" Check::Memory, false, "Memory that a statement may sort, join and group in; what it needs beyond goes to sealed files.";
     "parallel_leader_participation" "on" Check::Bool, false, "Accepted for PostgreSQL's clients.";
     "password_encryption" "scram-sha-256" Check::OneOf(&["scram-sha-256"]), false, "How passwords are kept.";
     "plan_cache_mode" "auto" Check::OneOf(&["auto", "force_generic_plan", "force_custom_plan"]), false, "Accepted for PostgreSQL's clients.";
     "quote_all_identifiers" "off" Check::OneOf(&["off", "false", "no", "0"]), false, "Names are quoted where they need it.";
-    "random_page_cost" "4" Check::Any, false, "Accepted for PostgreSQL's clients.";
+    "random_page_cost" "4" Check::Quantity(Quantity::Cost(0.0, f64::MAX)), false, "Accepted for PostgreSQL's clients.";
     "row_security" "on" Check::Bool, false, "Row policies apply.";
     "search_path" "\"$user\", public" Check::Any, false, "Schemas searched for unqualified names.";
-    "seq_page_cost" "1" Check::Any, false, "Accepted for PostgreSQL's clients.";
+    "seq_page_cost" "1" Check::Quantity(Quantity::Cost(0.0, f64::MAX)), false, "Accepted for PostgreSQL's clients.";
     "server_encoding" "UTF8" Check::Fixed, true, "Encoding of the server.";
     "server_version" SERVER_VERSION Check::Fixed, true, "PostgreSQL version spoken, and ours.";
     "server_version_num" "150000" Check::Fixed, false, "The same as a number.";
     "session_replication_role" "origin" Check::OneOf(&["origin"]), false, "Constraints always hold.";
-    "standard_conforming_strings" "on" Check::Fixed, true, "Backslashes in strings are plain characters.";
+    "standard_conforming_strings" "on" Check::OneOf(&["on", "true", "yes", "1"]), true, "Backslashes in strings are plain characters.";
     "statement_timeout" "0" Check::Milliseconds, false, "Longest time of a statement.";
     "steward.allow_damaged" "off" Check::Bool, false, "Rows in damaged files are left out with a warning instead of an error.";
-    "steward.audit" "read" Check::Fixed, false, "What the audit log has: none, ddl, write or read. ALTER SYSTEM sets it.";
-    "steward.audit_retention" "0" Check::Fixed, false, "How long entries of the audit log are kept; 0 keeps all. ALTER SYSTEM sets it.";
+    "steward.audit" "read" Check::OfSystem, false, "What the audit log has: none, ddl, write or read. ALTER SYSTEM sets it.";
+    "steward.audit_retention" "0" Check::OfSystem, false, "How long entries of the audit log are kept; 0 keeps all. ALTER SYSTEM sets it.";
     "steward.check_definitions" "on" Check::Bool, false, "What is defined must work when it is made; off, for imports, a warning is enough.";
     "steward.device" "" Check::AtStart(device::name), false, "What models run on: cpu, or a CUDA device as cuda:0.";
     "steward.device_detail" "" Check::AtStart(device::told), false, "What models run on, in words, with the reason.";
     "steward.job_failures_max" "10" Check::Number { max: 1_000_000 }, false, "Failures in a row after which a job is suspended; 0 for never. Kept with a job when it is made.";
     "steward.language" "en" Check::OneOf(&["en", "zh"]), false, "Language of labels: en or zh.";
     "steward.max_model_rows" "0" Check::Number { max: i64::MAX as u64 }, false, "Rows that model functions may see in one statement; 0 for any number.";
+    "steward.retention" "0" Check::OfSystem, false, "How long removed files and old logs are kept; 0 keeps none. ALTER SYSTEM sets it.";
     "synchronize_seqscans" "on" Check::Bool, false, "Accepted for PostgreSQL's clients; a scan begins at the first row.";
     "synchronous_commit" "on" Check::OneOf(&["on", "off", "local", "remote_write", "remote_apply"]), false, "Accepted for PostgreSQL's clients; every commit is durable when it is acknowledged.";
-    "tcp_keepalives_count" "0" Check::Any, false, "Accepted for PostgreSQL's clients.";
-    "tcp_keepalives_idle" "0" Check::Any, false, "Accepted for PostgreSQL's clients.";
-    "tcp_keepalives_interval" "0" Check::Any, false, "Accepted for PostgreSQL's clients.";
-    "temp_buffers" "8MB" Check::Any, false, "Accepted for PostgreSQL's clients.";
+    "tcp_keepalives_count" "0" Check::Quantity(Quantity::Count(0, 2_147_483_647)), false, "Accepted for PostgreSQL's clients.";
+    "tcp_keepalives_idle" "0" Check::Quantity(Quantity::Time(1000, 0, 2_147_483_647)), false, "Accepted for PostgreSQL's clients.";
+    "tcp_keepalives_interval" "0" Check::Quantity(Quantity::Time(1000, 0, 2_147_483_647)), false, "Accepted for PostgreSQL's clients.";
+    "temp_buffers" "8MB" Check::Quantity(Quantity::Memory(8192, 100, 1_073_741_823)), false, "Accepted for PostgreSQL's clients.";
     "timezone" "UTC" Check::TimeZone, true, "Time zone of the session.";
     "transaction_deferrable" "off" Check::Bool, false, "Nobody waits for a snapshot here.";
     "transaction_isolation" "read committed" Check::OneOf(&["serializable", "repeatable read", "read committed", "read uncommitted"]), false, "Isolation of this transaction.";
     "transaction_read_only" "off" Check::Bool, false, "This transaction is read only.";
     "transform_null_equals" "off" Check::OneOf(&["off", "false", "no", "0"]), false, "x = NULL is NULL.";
     "vacuum_cost_delay" "0" Check::Any, false, "Accepted for PostgreSQL's clients.";
-    "work_mem" "4MB" Check::Any, false, "Accepted for PostgreSQL's clients; memory_limit is what counts.";
+    "work_mem" "4MB" Check::Quantity(Quantity::Memory(1024, 64, 2_147_483_647)), false, "Accepted for PostgreSQL's clients; memory_limit is what counts.";
     "xmloption" "content" Check::OneOf(&["content", "document"]), false, "Accepted for PostgreSQL's clients; there is no type xml.";
 };
 
@@ -218,7 +225,8 @@ impl Settings {
     pub fn set(&mut self, name: &str, value: &str) -> Result<Option<(String, String)>> {
         let name = name.to_lowercase();
         let Some(known) = known(&name) else {
-            if !name.contains('.') {
+            // Of ours there are no others; any other prefix is the client's.
+            if !name.contains('.') || name.starts_with("steward.") {
                 return Err(unknown(&name));
             }
             Arc::make_mut(&mut self.values).insert(name, value.to_owned());
@@ -235,10 +243,13 @@ impl Settings {
     /// Puts a setting back to its default.
     pub fn reset(&mut self, name: &str) -> Result<Option<(String, String)>> {
         let name = name.to_lowercase();
+        if let Some(known) = known(&name).filter(|known| is_fixed(known.check)) {
+            return Err(fixed(known));
+        }
         Arc::make_mut(&mut self.values).remove(&name);
         match known(&name) {
             Some(known) => Ok(known.reported.then(|| (reported_name(&name), self.default_of(known).to_owned()))),
-            None if name.contains('.') => Ok(None),
+            None if name.contains('.') && !name.starts_with("steward.") => Ok(None),
             None => Err(unknown(&name)),
         }
     }
@@ -320,6 +331,17 @@ fn checked(known: &Known, value: &str) -> Result<String> {
             Ok(n) if n <= max => Ok(lower),
             _ => Err(invalid().with_hint(format!("Use a whole number from 0 to {max}."))),
         },
+        Check::Quantity(quantity) => quantity.read(value).map_err(|refused| match refused {
+            Refused::Unreadable(None) => invalid(),
+            Refused::Unreadable(Some(units)) => {
+                invalid().with_hint(format!("Valid units for this parameter are {units}."))
+            }
+            Refused::Outside(said, least, most) => {
+                let name = known.name;
+                let message = format!("{said} is outside the valid range for parameter \"{name}\" ({least} .. {most})");
+                Error::new(Kind::InvalidParameter, message)
+            }
+        }),
         Check::OneOf(values) if values.contains(&lower.as_str()) => Ok(lower),
         Check::Charset => match Charset::named(value) {
             Ok(charset) => Ok(charset.name().to_owned()),
@@ -342,9 +364,23 @@ fn checked(known: &Known, value: &str) -> Result<String> {
         }),
         // Its bounds are the server's.
         Check::Memory => Err(invalid()),
-        Check::Fixed | Check::AtStart(_) => {
-            Err(Error::new(Kind::InvalidParameter, format!("parameter \"{}\" cannot be changed", known.name)))
+        Check::Fixed | Check::OfSystem | Check::AtStart(_) => Err(fixed(known)),
+    }
+}
+
+fn is_fixed(check: Check) -> bool {
+    matches!(check, Check::Fixed | Check::OfSystem | Check::AtStart(_))
+}
+
+/// The error for a change of what no session can change.
+fn fixed(known: &Known) -> Error {
+    let name = known.name;
+    match known.check {
+        Check::OfSystem => {
+            Error::new(Kind::FixedParameter, format!("parameter \"{name}\" cannot be set for a session"))
+                .with_hint(format!("ALTER SYSTEM SET {name} = ... sets it for all."))
         }
+        _ => Error::new(Kind::FixedParameter, format!("parameter \"{name}\" cannot be changed")),
     }
 }
 

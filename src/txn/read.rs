@@ -34,7 +34,7 @@ fn internal(error: &arrow::error::ArrowError) -> Error {
     Error::internal(format!("columns of a segment: {error}"))
 }
 
-fn damaged(table: ObjectId, segment: &Segment) -> Error {
+fn undecodable(table: ObjectId, segment: &Segment) -> Error {
     Error::new(Kind::Corruption, format!("{} cannot be decoded", name(table, segment)))
 }
 
@@ -53,8 +53,26 @@ fn cached_as(segment: &Segment, position: usize) -> usize {
 }
 
 impl Manager {
+    /// An error of damage names the table whose rows were read: who reads a file or a value of the store knows no table.
+    fn told(&self, table: ObjectId, error: Error) -> Error {
+        let snapshot = self.current();
+        let Some(facts) = snapshot.catalog.table_by_id(table).filter(|_| error.kind() == Kind::Corruption) else {
+            return error;
+        };
+        let message = format!("table {}.{}: {}", facts.schema, facts.name, error.message());
+        Error::new(Kind::Corruption, message).with_hint("`steward repair --from BACKUP` brings back what is damaged.")
+    }
+
+    fn damaged(&self, table: ObjectId, segment: &Segment) -> Error {
+        self.told(table, undecodable(table, segment))
+    }
+
     /// What the chunk of a segment says of itself, its parts included; none for a segment that has no file.
     pub fn footer(&self, table: ObjectId, segment: &Segment) -> Result<Option<Arc<Footer>>> {
+        self.whole_footer(table, segment).map_err(|error| self.told(table, error))
+    }
+
+    fn whole_footer(&self, table: ObjectId, segment: &Segment) -> Result<Option<Arc<Footer>>> {
         let Some(file) = segment.file() else { return Ok(None) };
         let own = self.footer_of(table, segment, file)?;
         let Some(parts) = &segment.parts else { return Ok(Some(own)) };
@@ -86,7 +104,7 @@ impl Manager {
         if let Some(footer) = file.footer.get() {
             return Ok(footer.clone());
         }
-        let damaged = || Error::new(Kind::Corruption, format!("{} cannot be decoded", name(table, segment)));
+        let damaged = || undecodable(table, segment);
         let files = self.store().files();
         let end = files.len(file.id)?.checked_sub(TAIL_BYTES as u64).ok_or_else(damaged)?;
         let tail = files.read_range(file.id, end, TAIL_BYTES)?;
@@ -107,13 +125,11 @@ impl Manager {
     pub(super) fn filter(&self, table: ObjectId, segment: &Segment, column: &ColumnChunk) -> Result<Option<Bloom>> {
         let (Some(file), Some(range)) = (file_of(segment, column), column.filter.clone()) else { return Ok(None) };
         let length = (range.end - range.start) as usize;
-        let bytes = self.store().files().read_range(file.id, range.start, length)?;
-        match Bloom::from_bytes(&bytes) {
-            Some(filter) => Ok(Some(filter)),
-            None => {
-                Err(Error::new(Kind::Corruption, format!("a filter of {} cannot be decoded", name(table, segment))))
-            }
-        }
+        let damaged =
+            || Error::new(Kind::Corruption, format!("a filter of {} cannot be decoded", name(table, segment)));
+        let read = self.store().files().read_range(file.id, range.start, length);
+        let filter = read.and_then(|bytes| Bloom::from_bytes(&bytes).ok_or_else(damaged));
+        filter.map(Some).map_err(|error| self.told(table, error))
     }
 
     /// The rows of each page of a segment, in order; one without a file is one page.
@@ -133,7 +149,7 @@ impl Manager {
         positions: &[usize],
         pages: Range<usize>,
     ) -> Result<Vec<Vec<ArrayRef>>> {
-        let whole = |page: &Arc<Page>| page.whole().ok_or_else(|| damaged(table, segment));
+        let whole = |page: &Arc<Page>| page.whole().ok_or_else(|| self.damaged(table, segment));
         let stored = self.stored_pages(table, segment, positions, pages)?;
         stored.iter().map(|page| page.iter().map(whole).collect()).collect()
     }
@@ -173,12 +189,13 @@ impl Manager {
             Some((first, found.iter().rposition(Option::is_none)?))
         };
         if let Some((first, last)) = missing(&found) {
-            let damaged = || damaged(table, segment);
+            let damaged = || self.damaged(table, segment);
             let column = footer.columns.get(position).ok_or_else(damaged)?;
             let file = file_of(segment, column).ok_or_else(damaged)?;
             let place = |n: usize| column.pages.get(pages.start + n).cloned().ok_or_else(damaged);
             let begin = place(first)?.start;
-            let bytes = self.store().files().read_uncached(file.id, begin..place(last)?.end)?;
+            let read = self.store().files().read_uncached(file.id, begin..place(last)?.end);
+            let bytes = read.map_err(|error| self.told(table, error))?;
             for (n, slot) in found.iter_mut().enumerate().filter(|(_, slot)| slot.is_none()) {
                 let (place, page) = (place(n)?, pages.start + n);
                 let bytes = &bytes[(place.start - begin) as usize..(place.end - begin) as usize];
@@ -206,7 +223,7 @@ impl Manager {
         }
         let what = name(table, segment);
         let read = |owner, location: &Location| self.small_bytes(owner, segment.id, location);
-        let columns = self.decode_small(&what, table, segment, &read)?;
+        let columns = self.decode_small(&what, table, segment, &read).map_err(|error| self.told(table, error))?;
         let columns: Vec<Arc<Page>> = columns.into_iter().map(|column| Arc::new(Page::of(column))).collect();
         for (p, column) in columns.iter().enumerate() {
             self.cache.put(place(p), column.clone());
@@ -329,14 +346,14 @@ impl Manager {
         }
         let Some(footer) = self.footer(table, segment)? else {
             let columns = self.small(table, segment, positions)?;
-            let row = |column: &Arc<Page>| column.slice(offset..offset + 1).ok_or_else(|| damaged(table, segment));
+            let row = |column: &Arc<Page>| column.slice(offset..offset + 1).ok_or_else(|| self.damaged(table, segment));
             return columns.iter().map(row).collect();
         };
         let (page, at) = (offset / footer.page_rows, offset % footer.page_rows);
         let read = |&position: &usize| {
             let pages = self.column(table, segment, &footer, position, page..page + 1)?;
             let page = pages.first().ok_or_else(|| Error::internal("a page was read and is not there"))?;
-            page.slice(at..at + 1).ok_or_else(|| damaged(table, segment))
+            page.slice(at..at + 1).ok_or_else(|| self.damaged(table, segment))
         };
         positions.iter().map(read).collect()
     }
@@ -370,7 +387,7 @@ impl Manager {
             (wanted.partition_point(|&w| w < page), offset - pages[page].start)
         };
         let places: Vec<(usize, usize)> = offsets.iter().map(place).collect();
-        let damaged = || damaged(table, segment);
+        let damaged = || self.damaged(table, segment);
         let pick = |n: usize| {
             // A page is not made wide for the sake of a few rows.
             if (1..=FEW_ROWS).contains(&places.len()) {

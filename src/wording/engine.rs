@@ -316,6 +316,12 @@ fn others(message: &str) -> Option<Error> {
             Kind::InvalidColumnReference,
             "SELECT DISTINCT ON expressions must match initial ORDER BY expressions",
         ),
+        ("GROUPS requires an ORDER BY clause", Kind::Windowing, "GROUPS mode requires an ORDER BY clause"),
+        (
+            "to grouping function is not in grouping columns",
+            Kind::Grouping,
+            "arguments to GROUPING must be grouping expressions of the associated query level",
+        ),
         ("end bound cannot be UNBOUNDED PRECEDING", Kind::Windowing, "frame end cannot be UNBOUNDED PRECEDING"),
         (
             "cannot be larger than end bound",

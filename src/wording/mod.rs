@@ -224,9 +224,10 @@ fn cast(message: &str) -> Error {
     Error::new(Kind::InvalidText, engine::plain(&message))
 }
 
-/// The error for a cast that PostgreSQL has not.
-pub fn cannot_cast(from: &SqlType, to: &SqlType) -> Error {
-    Error::new(Kind::CannotCoerce, format!("cannot cast type {from} to {to}"))
+/// The error for a cast that PostgreSQL has not; what is no type of a column is a row.
+pub fn cannot_cast(from: Option<&SqlType>, to: &SqlType) -> Error {
+    let from = from.map_or_else(|| "record".to_owned(), SqlType::bare_name);
+    Error::new(Kind::CannotCoerce, format!("cannot cast type {from} to {}", to.bare_name()))
 }
 
 /// The error for a text that a type cannot read.
@@ -243,7 +244,8 @@ fn schema(error: &SchemaError) -> Error {
                     .any(|valid| valid.relation.as_ref().is_some_and(|r| r.table() == relation.table()))
             {
                 let text = format!("missing FROM-clause entry for table \"{}\"", relation.table());
-                return Error::new(Kind::UndefinedTable, text);
+                // The relation may be one outside of the query that asks, which the engine does not tell here.
+                return Error::new(Kind::UndefinedTable, text).about_column(("", relation.table()), &field.name);
             }
             let same = |valid: &&Column| match (&field.relation, &valid.relation) {
                 (Some(said), Some(of)) => said.table() == of.table(),

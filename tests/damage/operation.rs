@@ -51,6 +51,21 @@ async fn damage_is_named_the_rest_is_served_and_a_backup_mends_it() {
             is_clear(&error) && error.message().contains("table public.big") && error.message().contains(&name),
             "{error}"
         );
+        // So does whatever else reads its rows.
+        for sql in [
+            "UPDATE big SET id = id + 1",
+            "DELETE FROM big WHERE filler = 'x'",
+            "ALTER TABLE big ADD CHECK (filler <> '')",
+            "ALTER TABLE big ADD UNIQUE (filler)",
+        ] {
+            let error = run(&mut session, sql).await.unwrap_err();
+            let told = error.message();
+            assert!(
+                is_clear(&error) && told.starts_with("table public.big: ") && told.contains(&name),
+                "{sql}: {told}"
+            );
+            assert!(error.hint().is_some_and(|hint| hint.contains("steward repair")), "{sql}");
+        }
         let error = run(&mut session, &format!("BACKUP DATABASE TO '{backup_name}'")).await;
         // The backup has the file whole; into another place it does not go.
         assert!(error.is_ok());

@@ -186,14 +186,33 @@ impl Session {
         }
     }
 
+    /// A statement that gives or takes rights did not do so with all of them: what was told of those, as PostgreSQL's warnings tell it.
+    pub(in crate::sql) fn note_withheld(&mut self, told: Vec<String>, revoke: bool) {
+        if told.is_empty() || !self.database.manager.audit().logs(AuditAction::Denied) {
+            return;
+        }
+        if let Some(last) = &mut self.auditing.last {
+            last.denied = true;
+        }
+        let mut entry = self.entry(AuditAction::Denied);
+        entry.state = AuditState::Failed;
+        entry.sqlstate = Some(if revoke { "01006" } else { "01007" }.to_owned());
+        let object = |name| AuditObject { name, columns: Vec::new(), masked: Vec::new() };
+        entry.objects = told.into_iter().take(OBJECTS_MAX).map(object).collect();
+        self.database.manager.audit().note(entry);
+    }
+
     /// A statement that changes something is done; its tag may tell how many rows.
     pub(in crate::sql) fn note_done(&mut self, tag: &str) {
         let Some(last) = &mut self.auditing.last else { return };
-        let (Some(action), mark) = (last.action.take(), last.mark.take()) else { return };
+        let (Some(action), mark, denied) = (last.action.take(), last.mark.take(), last.denied) else { return };
         let objects = match (mark, &self.txn) {
             (Some(mark), Some(txn)) => mark.changed(txn, &mut self.auditing.named),
             _ => Vec::new(),
         };
+        if denied && objects.is_empty() {
+            return;
+        }
         let told = tag.rsplit(' ').next().and_then(|last| last.parse().ok());
         let rows = self.auditing.affected.or(told);
         let rows = rows.filter(|_| matches!(action, AuditAction::Write | AuditAction::Erasure));

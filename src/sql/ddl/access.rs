@@ -27,7 +27,7 @@ pub fn create_role(
     }
     let reserved = name == "public" || name == "none" || name.starts_with("pg_");
     if reserved && !OUTSIDE_ROLES.contains(&name) {
-        return Err(Error::new(Kind::InvalidParameter, format!("role name \"{name}\" is reserved")));
+        return Err(Error::new(Kind::ReservedName, format!("role name \"{name}\" is reserved")));
     }
     let mut role = Role {
         name: name.to_owned(),

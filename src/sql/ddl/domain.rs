@@ -3,6 +3,7 @@
 use super::super::dml::Work;
 use super::super::parser::{DomainChange, DomainPart, DomainWords};
 use super::super::planner::{Planner, parse_expression};
+use super::super::semantics;
 use super::super::types::{find_domain, must_be_known, places_of, sql_type_in};
 use super::super::values::assign;
 use super::drop_column::drop_column;
@@ -115,6 +116,7 @@ fn add_check(ddl: &Ddl<'_>, domain: &mut Domain, name: Option<String>, condition
     must_cast_to_no_domain(ddl, &condition)?;
     let schema = DFSchema::try_from(Schema::new(vec![domain.base.field("value")]))?;
     let planned = Planner::new(ddl.context, ddl.state).expression(parse_expression(&expression)?, &schema);
+    let planned = planned.and_then(|condition| semantics::truth(condition, "CHECK", &schema));
     ddl.checked(|| format!("constraint \"{name}\" of domain \"{}\"", domain.name), planned)?;
     domain.checks.push(CheckConstraint { name, expression, not_valid: false });
     // In whose order they are looked at.

@@ -7,7 +7,7 @@ use super::super::planner::Planner;
 use super::super::rewrite::inline;
 use super::super::semantics::name_of;
 use super::super::types::sql_type;
-use super::super::{functions, tables};
+use super::super::{functions, tables, values};
 use super::in_full::in_full;
 use super::{Ddl, check_name, skipping, view_names};
 use crate::catalog::{Argument, Class, Function, Object, ObjectId, Returns, SqlType, relation_key};
@@ -35,6 +35,7 @@ pub fn create_function(ddl: &mut Ddl<'_>, create: ast::CreateFunction) -> Result
     let arguments = create.args.iter().flatten().map(|arg| argument(ddl, arg)).collect::<Result<Vec<_>>>()?;
     let returns = returns(create.return_type.as_ref())?;
     let (source, query) = body(create.function_body)?;
+    must_be_sound(&arguments, &query)?;
     let query = meant((ddl.context, ddl.state), query, &name, &arguments);
     let volatility = match create.behavior {
         Some(FunctionBehavior::Immutable) => 'i',
@@ -119,12 +120,52 @@ fn argument(ddl: &Ddl<'_>, arg: &OperateFunctionArg) -> Result<Argument> {
         return Err(Error::new(Kind::Unsupported, "OUT and INOUT arguments are not supported")
             .with_hint("Say RETURNS TABLE (column type, ...)."));
     }
+    let data_type = sql_type(&arg.data_type)?;
+    if let Some(Expr::Value(value)) = &arg.default_expr
+        && let Value::SingleQuotedString(literal) = &value.value
+    {
+        values::read_one(literal, &data_type)?;
+    }
     // sqlparser takes the name of an argument without one for its type's first word, and the other way round never.
     Ok(Argument {
         name: arg.name.as_ref().map(fold),
-        data_type: sql_type(&arg.data_type)?,
+        data_type,
         default: arg.default_expr.as_ref().map(|value| in_full(&value.to_string(), ddl.context)).transpose()?,
     })
+}
+
+/// Refuses arguments of one name, one without a default behind those that have one, a default that is no value of its type, and a
+/// parameter that there is not.
+fn must_be_sound(arguments: &[Argument], query: &Query) -> Result<()> {
+    for (at, argument) in arguments.iter().enumerate() {
+        let before = &arguments[..at];
+        if let Some(name) = &argument.name
+            && before.iter().any(|other| other.name.as_ref() == Some(name))
+        {
+            let message = format!("parameter name \"{name}\" used more than once");
+            return Err(Error::new(Kind::InvalidFunction, message));
+        }
+        if argument.default.is_none() && before.iter().any(|other| other.default.is_some()) {
+            let message = "input parameters after one with a default value must also have defaults";
+            return Err(Error::new(Kind::InvalidFunction, message));
+        }
+    }
+    let missing = ast::visit_expressions(query, |expr| match expr {
+        Expr::Value(value) => match &value.value {
+            Value::Placeholder(name) if is_beyond(name, arguments.len()) => ControlFlow::Break(name.clone()),
+            _ => ControlFlow::Continue(()),
+        },
+        _ => ControlFlow::Continue(()),
+    });
+    match missing.break_value() {
+        Some(name) => Err(Error::new(Kind::UndefinedParameter, format!("there is no parameter {name}"))),
+        None => Ok(()),
+    }
+}
+
+/// Whether a parameter such as `$3` has a greater number than there are arguments.
+fn is_beyond(name: &str, arguments: usize) -> bool {
+    name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok()).is_some_and(|number| number > arguments)
 }
 
 fn returns(written: Option<&FunctionReturnType>) -> Result<Returns> {

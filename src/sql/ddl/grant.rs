@@ -23,8 +23,20 @@ pub struct Giving {
     pub all: bool,
 }
 
-/// Runs GRANT and REVOKE.
-pub fn grant(ddl: &mut Ddl<'_>, target: GrantTarget, roles: &[String], how: Giving) -> Result<()> {
+/// Runs GRANT and REVOKE. Gives what was told of rights that whoever says so may not give or take: nothing became of those.
+pub fn grant(ddl: &mut Ddl<'_>, target: GrantTarget, roles: &[String], how: Giving) -> Result<Vec<String>> {
+    let mut withheld = Vec::new();
+    given(ddl, target, roles, how, &mut withheld)?;
+    Ok(withheld)
+}
+
+fn given(
+    ddl: &mut Ddl<'_>,
+    target: GrantTarget,
+    roles: &[String],
+    how: Giving,
+    withheld: &mut Vec<String>,
+) -> Result<()> {
     let revoke = how.revoke;
     ddl.txn.must_write(if revoke { "REVOKE" } else { "GRANT" })?;
     let roles: Vec<ObjectId> = roles.iter().map(|role| ddl.role(role)).collect::<Result<_>>()?;
@@ -37,26 +49,26 @@ pub fn grant(ddl: &mut Ddl<'_>, target: GrantTarget, roles: &[String], how: Givi
         GrantTarget::Relations(rights, relations) => {
             for (schema, name) in relations {
                 let (schema, name) = ddl.context.resolve(schema.as_deref(), &name);
-                on_relation(ddl, &schema, &name, &rights, &roles, how)?;
+                on_relation(ddl, (&schema, &name), &rights, &roles, how, withheld)?;
             }
             Ok(())
         }
         GrantTarget::Schemas(rights, schemas) => {
             for (schema, name) in relations_of(ddl, &schemas, |object| !matches!(object, Object::Sequence(_)))? {
-                on_relation(ddl, &schema, &name, &rights, &roles, how)?;
+                on_relation(ddl, (&schema, &name), &rights, &roles, how, withheld)?;
             }
             Ok(())
         }
         GrantTarget::Sequences(rights, sequences) => {
             for (schema, name) in sequences {
                 let (schema, name) = ddl.context.resolve(schema.as_deref(), &name);
-                on_sequence(ddl, &schema, &name, &rights, &roles, how)?;
+                on_sequence(ddl, (&schema, &name), &rights, &roles, how, withheld)?;
             }
             Ok(())
         }
         GrantTarget::SequencesOf(rights, schemas) => {
             for (schema, name) in relations_of(ddl, &schemas, |object| matches!(object, Object::Sequence(_)))? {
-                on_sequence(ddl, &schema, &name, &rights, &roles, how)?;
+                on_sequence(ddl, (&schema, &name), &rights, &roles, how, withheld)?;
             }
             Ok(())
         }
@@ -107,7 +119,7 @@ pub fn grant(ddl: &mut Ddl<'_>, target: GrantTarget, roles: &[String], how: Givi
                     let mut role = must_get_role(ddl, id)?;
                     if !revoke && ddl.txn.snapshot().catalog.memberships(group_id).contains(&id) {
                         return Err(Error::new(
-                            Kind::InvalidParameter,
+                            Kind::InvalidGrant,
                             format!("role \"{group}\" is a member of role \"{}\"", role.name),
                         ));
                     }
@@ -165,11 +177,11 @@ type Written = [(Privilege, Option<Vec<String>>)];
 
 fn on_relation(
     ddl: &mut Ddl<'_>,
-    schema: &str,
-    name: &str,
+    (schema, name): (&str, &str),
     rights: &Written,
     roles: &[ObjectId],
     how: Giving,
+    withheld: &mut Vec<String>,
 ) -> Result<()> {
     let found = ddl.txn.snapshot().catalog.relation(schema, name).map(|(id, object)| (id, object.clone()));
     let columns: Vec<String> = match found.as_ref().map(|(_, object)| object) {
@@ -178,7 +190,7 @@ fn on_relation(
         // As in PostgreSQL, where the word SEQUENCE may be left out.
         Some(Object::Sequence(_)) => {
             let rights: Vec<Privilege> = rights.iter().map(|(right, _)| *right).collect();
-            return on_sequence(ddl, schema, name, &rights, roles, how);
+            return on_sequence(ddl, (schema, name), &rights, roles, how, withheld);
         }
         _ => return Err(super::super::tables::undefined(ddl.context, schema, name)),
     };
@@ -192,11 +204,19 @@ fn on_relation(
     }
     match found {
         Some((id, Object::Table(mut table))) => {
-            table.grants = changed(ddl, ("table", name), (table.owner, &table.grants), rights, roles, how)?;
+            let held = (table.owner, table.grants.as_slice());
+            let Some(grants) = changed(ddl, ("table", name), held, rights, roles, how, withheld)? else {
+                return Ok(());
+            };
+            table.grants = grants;
             ddl.txn.put_object(id, Object::Table(table))
         }
         Some((id, Object::View(mut view))) => {
-            view.grants = changed(ddl, ("view", name), (view.owner, &view.grants), rights, roles, how)?;
+            let held = (view.owner, view.grants.as_slice());
+            let Some(grants) = changed(ddl, ("view", name), held, rights, roles, how, withheld)? else {
+                return Ok(());
+            };
+            view.grants = grants;
             ddl.txn.put_object(id, Object::View(view))
         }
         _ => Ok(()),
@@ -205,17 +225,20 @@ fn on_relation(
 
 fn on_sequence(
     ddl: &mut Ddl<'_>,
-    schema: &str,
-    name: &str,
+    (schema, name): (&str, &str),
     rights: &[Privilege],
     roles: &[ObjectId],
     how: Giving,
+    withheld: &mut Vec<String>,
 ) -> Result<()> {
     match ddl.txn.snapshot().catalog.relation(schema, name).map(|(id, object)| (id, object.clone())) {
         Some((id, Object::Sequence(mut sequence))) => {
             let rights: Vec<_> = rights.iter().map(|right| (*right, None)).collect();
             let held = (sequence.owner, sequence.grants.as_slice());
-            sequence.grants = changed(ddl, ("sequence", name), held, &rights, roles, how)?;
+            let Some(grants) = changed(ddl, ("sequence", name), held, &rights, roles, how, withheld)? else {
+                return Ok(());
+            };
+            sequence.grants = grants;
             ddl.txn.put_object(id, Object::Sequence(sequence))
         }
         Some(_) => Err(Error::new(Kind::WrongObject, format!("\"{name}\" is not a sequence"))),
@@ -223,7 +246,7 @@ fn on_sequence(
     }
 }
 
-/// The rights on an object, once these are given or taken by whoever says so.
+/// The rights on an object, once these are given or taken by whoever says so; none where it may give none of them.
 fn changed(
     ddl: &Ddl<'_>,
     (kind, name): (&str, &str),
@@ -231,7 +254,8 @@ fn changed(
     written: &Written,
     roles: &[ObjectId],
     how: Giving,
-) -> Result<Vec<Grant>> {
+    withheld: &mut Vec<String>,
+) -> Result<Option<Vec<Grant>>> {
     let mut rights = Rights::new(owner, grants);
     let asked = each(written);
     let mine = match ddl.context.has_role(owner) {
@@ -243,17 +267,22 @@ fn changed(
         return Err(Error::new(Kind::Privilege, format!("permission denied for {kind} {name}")));
     }
     let done = if how.revoke { "could be revoked" } else { "were granted" };
+    let lacks = may.len() < asked.len() && !how.all;
+    if may.is_empty() || lacks {
+        let how_many = if may.is_empty() { "no" } else { "not all" };
+        let message = format!("{how_many} privileges {done} for \"{name}\"");
+        ddl.context.warn(message.as_str());
+        withheld.push(message);
+    }
     if may.is_empty() {
-        ddl.context.warn(format!("no privileges {done} for \"{name}\""));
-    } else if may.len() < asked.len() && !how.all {
-        ddl.context.warn(format!("not all privileges {done} for \"{name}\""));
+        return Ok(None);
     }
     if how.revoke && !how.option && roles.contains(&owner) {
         ddl.context
             .warn(format!("the owner of \"{name}\" keeps all rights on it; ALTER ... OWNER TO gives them to another"));
     }
     change(&mut rights, giver, roles, &may, how)?;
-    Ok(rights.done())
+    Ok(Some(rights.done()))
 }
 
 /// Gives or takes rights.

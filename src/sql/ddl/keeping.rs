@@ -3,7 +3,7 @@
 
 use super::super::parser::{Keeping, KeepingWords};
 use super::{Ddl, skipping};
-use crate::catalog::{Object, Table};
+use crate::catalog::{Object, SqlType, Table};
 use crate::error::{Error, Kind, Result};
 
 /// Parameters of tables and indexes that PostgreSQL has; those of autovacuum begin alike.
@@ -49,11 +49,21 @@ fn one(ddl: &Ddl<'_>, table: Option<&Table>, name: &str, action: &Keeping) -> Re
         Keeping::Set(parameters) => {
             parameters.iter().try_for_each(|(parameter, value)| must_be_parameter(parameter, value))
         }
-        Keeping::Column(column) if table.is_none_or(|table| table.column_index(column).is_none()) => {
+        Keeping::Column(column) | Keeping::Storage { column, .. } | Keeping::Compression { column, .. }
+            if table.is_none_or(|table| table.column_index(column).is_none()) =>
+        {
             let message = format!("column \"{column}\" of relation \"{name}\" does not exist");
             Err(Error::new(Kind::UndefinedColumn, message))
         }
-        Keeping::Reset(_) | Keeping::Column(_) | Keeping::Logged | Keeping::WithoutOids => Ok(()),
+        Keeping::Storage { column, kind } => must_be_storage(table, column, kind),
+        Keeping::Compression { method, .. } if !matches!(method.as_str(), "default" | "pglz" | "lz4") => {
+            Err(Error::new(Kind::InvalidParameter, format!("invalid compression method \"{method}\"")))
+        }
+        Keeping::Reset(_)
+        | Keeping::Column(_)
+        | Keeping::Compression { .. }
+        | Keeping::Logged
+        | Keeping::WithoutOids => Ok(()),
         Keeping::Unlogged => {
             ddl.context.notice(format!("table \"{name}\" goes on to be written to the journal"));
             Ok(())
@@ -76,10 +86,38 @@ fn one(ddl: &Ddl<'_>, table: Option<&Table>, name: &str, action: &Keeping) -> Re
     }
 }
 
+/// Refuses a way to store values that is none, and any but the plain one for values of a fixed length.
+fn must_be_storage(table: Option<&Table>, column: &str, kind: &str) -> Result<()> {
+    if !matches!(kind, "plain" | "external" | "extended" | "main") {
+        return Err(Error::new(Kind::InvalidParameter, format!("invalid storage type \"{kind}\"")));
+    }
+    let known = table.and_then(|table| Some(&table.columns[table.column_index(column)?].data_type));
+    match known {
+        Some(data_type) if kind != "plain" && is_of_fixed_length(data_type) => {
+            Err(Error::new(Kind::Unsupported, format!("column data type {data_type} can only have storage PLAIN")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_of_fixed_length(data_type: &SqlType) -> bool {
+    use SqlType::{Bool, Date, Enum, Float4, Float8, Int2, Int4, Int8, Interval, Time, Timestamp, Timestamptz, Uuid};
+    matches!(
+        data_type,
+        Bool | Int2 | Int4 | Int8 | Float4 | Float8 | Date | Time | Timestamp | Timestamptz | Interval | Uuid | Enum(_)
+    )
+}
+
 /// Refuses a parameter that PostgreSQL has not, or a fill factor that none can be.
-fn must_be_parameter(name: &str, value: &str) -> Result<()> {
+pub(super) fn must_be_parameter(name: &str, value: &str) -> Result<()> {
     let invalid = |message: String| Err(Error::new(Kind::InvalidParameter, message));
     let plain = name.strip_prefix("toast.").unwrap_or(name);
+    if plain == "oids" {
+        return match matches!(value.to_lowercase().as_str(), "false" | "off" | "0") {
+            true => Ok(()),
+            false => Err(Error::new(Kind::Unsupported, "tables declared WITH OIDS are not supported")),
+        };
+    }
     if !PARAMETERS.contains(&plain) && !plain.starts_with("autovacuum_") {
         return invalid(format!("unrecognized parameter \"{name}\""));
     }

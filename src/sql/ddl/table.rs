@@ -15,6 +15,7 @@ use super::enumeration::written_type;
 use super::foreign_key::add_foreign_key;
 use super::generated::check_generated;
 use super::in_full::in_full;
+use super::keeping::must_be_parameter;
 use super::like::take_over;
 use super::policy::use_tag;
 use super::sequence::{number_column, set_default};
@@ -57,6 +58,7 @@ pub async fn create_table(ddl: &mut Ddl<'_>, create: ast::CreateTable, beside: &
         skipping(ddl.context, "relation", &name, true);
         return Ok(create.query.map(|_| 0));
     }
+    must_be_kept_so(&create.table_options, beside.created.method.as_deref())?;
     let grants = ddl.default_grants(ddl.context.role, &schema, DefaultsOf::Tables);
     let place = (Some(schema.clone()), name.clone());
     let mut table = Table { on_commit, grants, ..Table::new(schema, name, ddl.context.role) };
@@ -101,6 +103,19 @@ fn tag_all(ddl: &mut Ddl<'_>, place: &(Option<String>, String), beside: &Beside)
         use_tag(ddl, &target, tag, Some((value.clone(), TagSource::Manual)))?;
     }
     Ok(())
+}
+
+/// Refuses what PostgreSQL would not keep a table by; what it would changes nothing here.
+fn must_be_kept_so(options: &ast::CreateTableOptions, method: Option<&str>) -> Result<()> {
+    if let Some(method) = method.filter(|method| *method != "heap") {
+        return Err(Error::new(Kind::UndefinedObject, format!("access method \"{method}\" does not exist")));
+    }
+    let ast::CreateTableOptions::With(options) = options else { return Ok(()) };
+    options.iter().try_for_each(|option| match option {
+        ast::SqlOption::KeyValue { key, value } => must_be_parameter(&fold(key), value.to_string().trim_matches('\'')),
+        ast::SqlOption::Ident(key) => must_be_parameter(&fold(key), "true"),
+        _ => Ok(()),
+    })
 }
 
 /// What COMMIT does to a table of this schema.

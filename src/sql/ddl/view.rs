@@ -56,6 +56,9 @@ pub fn create_view(ddl: &mut Ddl<'_>, mut create: ast::CreateView) -> Result<()>
             view = View { owner, grants, comment: view.comment.take().or(comment), defaults, ..view };
             id
         }
+        Some(_) if create.or_replace => {
+            return Err(Error::new(Kind::WrongObject, format!("\"{name}\" is not a view")));
+        }
         _ => ddl.new_id(),
     };
     must_be_checkable(ddl, id, &view)?;

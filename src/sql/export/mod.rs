@@ -230,7 +230,7 @@ fn table_rows(
                 }
                 count += written as u64;
                 lost += segment.live_rows() - written;
-                context.warn(format!("table {}.{}: {}", table.schema, table.name, error.message()));
+                context.warn(error.message());
             }
             Err(error) => {
                 Damage::none(context, whole).met(segment, error)?;

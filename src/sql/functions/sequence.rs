@@ -9,7 +9,7 @@ use crate::sql::pg_catalog::identifier::{qualified, quoted};
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Int64Type};
-use datafusion::common::Result as DfResult;
+use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::logical_expr::{
     ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
@@ -82,7 +82,11 @@ impl ScalarUDFImpl for Counting {
         Ok(DataType::Int64)
     }
 
-    fn return_field_from_args(&self, _: ReturnFieldArgs) -> DfResult<FieldRef> {
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> DfResult<FieldRef> {
+        // A sequence that is named by a constant must be there before the first row is.
+        if let Some(Some(ScalarValue::Utf8(Some(name)))) = args.scalar_arguments.first() {
+            sequences::must_find(&self.context, name)?;
+        }
         Ok(Arc::new(Field::new(self.name, DataType::Int64, true)))
     }
 

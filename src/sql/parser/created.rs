@@ -1,6 +1,7 @@
 //! What CREATE TABLE and CREATE VIEW say that sqlparser does not read, taken out among the tokens or written in other words.
 //!
 //! * `CREATE UNLOGGED TABLE`: the word goes, and a notice says so.
+//! * `CREATE TABLE t (a int) USING heap`: how PostgreSQL would keep it.
 //! * `CREATE TABLE t (a int WITH TAG (k = 'v')) WITH TAG (k = 'v')`: tags of columns and of the table.
 //! * `CREATE TABLE t (a, b) AS query`: the names of the columns are kept beside.
 //! * `CHECK (condition) NO INHERIT`: there are no tables that inherit from others.
@@ -10,6 +11,7 @@
 
 use super::tag::{self, TagWithin};
 use super::tokens::keyword_at;
+use super::words::fold;
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{ColumnDef, DataType, Ident};
 use datafusion::sql::sqlparser::keywords::Keyword;
@@ -21,6 +23,8 @@ use std::ops::Range;
 pub struct Taken {
     /// `UNLOGGED`
     pub unlogged: bool,
+    /// `USING method`
+    pub method: Option<String>,
     /// `WITH TAG (...)`
     pub tags: Vec<TagWithin>,
     /// The names of a table's columns that its query gives.
@@ -50,6 +54,7 @@ pub fn spell(tokens: &mut Vec<TokenWithSpan>) -> Result<Taken> {
     match kind.map(|at| (at, keyword_at(tokens, at))) {
         Some((at, Some(Keyword::TABLE))) => {
             taken.tags = tag::within(tokens)?;
+            taken.method = method(tokens, at);
             taken.columns = columns(tokens, at + 1);
         }
         Some((at, Some(Keyword::VIEW))) => {
@@ -139,6 +144,30 @@ fn columns(tokens: &mut Vec<TokenWithSpan>, mut at: usize) -> Vec<Ident> {
     }
     tokens.drain(place);
     names
+}
+
+/// Takes `USING method` out of CREATE TABLE, whose word TABLE stands at a place; it comes before a query.
+fn method(tokens: &mut Vec<TokenWithSpan>, at: usize) -> Option<String> {
+    let mut depth = 0usize;
+    for place in at..tokens.len() {
+        match tokens[place].token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        match keyword_at(tokens, place).filter(|_| depth == 0) {
+            Some(Keyword::AS) => return None,
+            Some(Keyword::USING) => {
+                let Token::Word(word) = &tokens.get(place + 1)?.token else { return None };
+                let name =
+                    fold(&Ident { value: word.value.clone(), quote_style: word.quote_style, span: Span::empty() });
+                tokens.drain(place..place + 2);
+                return Some(name);
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Writes a recursive view as the view that it is; VIEW stands at a place.
@@ -252,5 +281,6 @@ mod tests {
         assert_eq!(read("CREATE TABLE IF NOT EXISTS s.t (a int) "), "CREATE TABLE IF NOT EXISTS s.t (a INT)");
         assert!(read("CREATE TEMP TABLE t (a, \"B\") AS SELECT 1, 2").contains("\"B\""));
         assert!(read("CREATE UNLOGGED TABLE t (a int)").contains("unlogged: true"));
+        assert!(read("CREATE TABLE t (a int) USING heap").contains("method: Some(\"heap\")"));
     }
 }

@@ -12,8 +12,22 @@ pub enum Keeping {
     Set(Vec<(String, String)>),
     /// `RESET (name, ...)`
     Reset(Vec<String>),
-    /// `ALTER [COLUMN] c SET STATISTICS n | STORAGE kind | COMPRESSION method | (...)`, `RESET (...)`
+    /// `ALTER [COLUMN] c SET STATISTICS n | (...)`, `RESET (...)`
     Column(String),
+    /// `ALTER [COLUMN] c SET STORAGE kind`
+    Storage {
+        /// The column.
+        column: String,
+        /// The word.
+        kind: String,
+    },
+    /// `ALTER [COLUMN] c SET COMPRESSION method`
+    Compression {
+        /// The column.
+        column: String,
+        /// The word.
+        method: String,
+    },
     /// `SET LOGGED`
     Logged,
     /// `SET UNLOGGED`
@@ -145,9 +159,11 @@ fn column(words: &mut Words) -> Result<Option<Keeping>> {
             words.number()?;
             return Ok(Some(Keeping::Column(column)));
         }
-        if words.take(&["SET", "STORAGE"]) || words.take(&["SET", "COMPRESSION"]) {
-            words.name()?;
-            return Ok(Some(Keeping::Column(column)));
+        if words.take(&["SET", "STORAGE"]) {
+            return Ok(Some(Keeping::Storage { column, kind: words.name()?.to_lowercase() }));
+        }
+        if words.take(&["SET", "COMPRESSION"]) {
+            return Ok(Some(Keeping::Compression { column, method: words.name()?.to_lowercase() }));
         }
         if (words.take(&["SET"]) || words.take(&["RESET"])) && parameters_next(words) {
             parameters(words)?;

@@ -77,8 +77,13 @@ fn with_value(words: &mut Words, word: &str) -> Result<Option<Option<RoleOption>
             if !words.token(&Token::Minus) {
                 return Err(refused("CONNECTION LIMIT", "The server bounds the connections of all roles together."));
             }
-            words.number()?;
-            None
+            match words.number()? {
+                // No limit.
+                1 => None,
+                less => {
+                    return Err(Error::new(Kind::InvalidParameter, format!("invalid connection limit: -{less}")));
+                }
+            }
         }
         "VALID" => {
             words.expect(&["VALID", "UNTIL"])?;

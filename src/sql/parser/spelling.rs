@@ -98,7 +98,12 @@ pub fn take_out(mut tokens: Vec<TokenWithSpan>) -> Result<(Vec<TokenWithSpan>, B
 impl Beside {
     /// Whether nothing was taken out of a definition.
     pub fn is_empty(&self) -> bool {
-        self.identities.is_empty() && self.likes.is_empty() && !self.created.unlogged && self.created.tags.is_empty()
+        let created = &self.created;
+        self.identities.is_empty()
+            && self.likes.is_empty()
+            && !created.unlogged
+            && created.method.is_none()
+            && created.tags.is_empty()
     }
 
     /// The options of an identity column whose place the parser was given instead.

@@ -2,7 +2,7 @@
 
 use super::own::Relation;
 use super::words::Words;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 /// Such a statement.
@@ -48,15 +48,15 @@ pub enum ClusterBy {
 /// Reads such a statement, or nothing if it is not one.
 pub fn parse(words: &mut Words) -> Result<Option<Upkeep>> {
     if words.take(&["VACUUM"]) {
-        let full = options(words)?;
+        let full = options(words, "VACUUM")?;
         return Ok(Some(Upkeep::Vacuum { tables: tables(words)?, full }));
     }
     if words.take(&["ANALYZE"]) || words.take(&["ANALYSE"]) {
-        options(words)?;
+        options(words, "ANALYZE")?;
         return Ok(Some(Upkeep::Analyze { tables: tables(words)? }));
     }
     if words.take(&["CLUSTER"]) {
-        options(words)?;
+        options(words, "CLUSTER")?;
         if is_end(words) {
             return Ok(Some(Upkeep::Cluster { table: None }));
         }
@@ -88,15 +88,47 @@ fn is_end(words: &Words) -> bool {
     words.parser.peek_token().token == Token::EOF
 }
 
+/// The options that a statement has in parentheses.
+fn known(statement: &str) -> &'static [&'static str] {
+    match statement {
+        "VACUUM" => &[
+            "full",
+            "freeze",
+            "verbose",
+            "analyze",
+            "disable_page_skipping",
+            "skip_locked",
+            "index_cleanup",
+            "process_toast",
+            "truncate",
+            "parallel",
+        ],
+        "ANALYZE" => &["verbose", "skip_locked"],
+        _ => &["verbose"],
+    }
+}
+
 /// `(FULL, VERBOSE true)` or `FULL VERBOSE`: whether FULL is among them. The others change nothing here: there is no
 /// freezing, and statistics are always those of the rows.
-fn options(words: &mut Words) -> Result<bool> {
+fn options(words: &mut Words, statement: &str) -> Result<bool> {
     let mut full = false;
     if words.token(&Token::LParen) {
         loop {
             let name = words.name()?;
+            if !known(statement).contains(&name.as_str()) {
+                return Err(Error::new(Kind::Syntax, format!("unrecognized {statement} option \"{name}\"")));
+            }
             let off = words.take(&["FALSE"]) || words.take(&["OFF"]);
             let _ = words.take(&["TRUE"]) || words.take(&["ON"]);
+            match name.as_str() {
+                "index_cleanup" => {
+                    words.take(&["AUTO"]);
+                }
+                "parallel" => {
+                    words.number()?;
+                }
+                _ => {}
+            }
             full |= name == "full" && !off;
             if !words.token(&Token::Comma) {
                 words.expect_token(&Token::RParen)?;

@@ -6,14 +6,18 @@
 
 use super::super::parser::{self, Body, fold};
 use super::super::rewrite::{
-    AGGREGATES, Beyond, DEFINES_WINDOW, NO_CONDITION, ROWS, ROWS_WITHIN, WINDOWS, WITHIN_AGGREGATE, WITHIN_WINDOW,
-    entries, gathers, is_aggregate, is_call, is_selected, is_truth, width, without_condition,
+    entries, gathers, is_aggregate, is_call, is_no_number, is_selected, is_truth, join_constraint, width,
+    without_condition,
 };
+use super::assigned;
+use super::assigned::item;
+use super::wanted::{Wanted, wanted};
+use super::written::Written;
 use crate::error::Error;
 use datafusion::sql::sqlparser::ast::{
-    self, AssignmentTarget, BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
-    GroupByExpr, LimitClause, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Spanned, Statement,
-    UnaryOperator, Value, Visit, Visitor, WindowFrameBound, WindowType,
+    self, ColumnOption, CreateTable, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr,
+    JoinConstraint, LimitClause, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, Spanned, Statement,
+    TableConstraint, UnaryOperator, Value, Visit, Visitor, WindowFrameBound, WindowType,
 };
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Span, Token};
@@ -24,302 +28,22 @@ pub fn place(text: &str, error: &Error) -> Option<usize> {
     let wanted = wanted(error.message())?;
     let statement = parser::parse(text).ok()?.into_iter().next()?;
     let Body::Sql(statement) = statement.body else { return None };
-    let written = Written { text, tokens: parser::tokens_with_places(text) };
+    let written = Written::new(text);
     match &wanted {
-        Wanted::Assigned(column) => {
-            let value = assigned(&statement, column, error.value()).map(|value| value.span());
-            written.start(value.or_else(|| among_all(&statement, column, error.value()))?)
-        }
-        Wanted::MoreValues | Wanted::MoreColumns => written.start(inserted(&statement, &wanted, error.value()?)?),
-        Wanted::Twice(name) => written.start(twice(&statement, name)?),
+        Wanted::Assigned(column) => match assigned::assigned(&statement, column, error) {
+            Some(value) => written.begin(&value),
+            None => written.start(assigned::among_all(&statement, column, error.value())?),
+        },
+        Wanted::MoreValues => written.begin(&assigned::more_values(&statement, error.value())?),
+        Wanted::MoreColumns => written.start(assigned::more_columns(&statement, error.value()?)?),
+        Wanted::Twice(name) => written.start(assigned::twice(&statement, name)?),
+        Wanted::Columns => written.begin(&assigned::of_other_width(&statement)?),
         _ => {
             let mut search = Search { written, wanted, found: Vec::new(), possible: Vec::new() };
             let _ = statement.visit(&mut search);
             let only = || (search.possible.len() == 1).then(|| search.possible[0]);
             search.found.first().copied().or_else(only)
         }
-    }
-}
-
-/// A statement as it stands there.
-struct Written<'a> {
-    text: &'a str,
-    tokens: Vec<(usize, Token)>,
-}
-
-impl Written<'_> {
-    /// The byte at which a part begins; none when the parser has not kept where that is.
-    fn start(&self, span: Span) -> Option<usize> {
-        let start = span.start;
-        let lines = usize::try_from(start.line).ok()?.checked_sub(1)?;
-        let line = self.text.split_inclusive('\n').take(lines).map(str::len).sum();
-        let column = usize::try_from(start.column).ok()?.checked_sub(1)?;
-        self.text.get(line..)?.char_indices().nth(column).map(|(at, _)| line + at)
-    }
-
-    /// The last token before `at` that is one of these.
-    fn before(&self, at: usize, is: impl Fn(&Token) -> bool) -> Option<usize> {
-        self.tokens.iter().rev().find(|(place, token)| *place < at && is(token)).map(|(place, _)| *place)
-    }
-
-    /// The token behind the first of these words that comes after `at`.
-    fn behind(&self, at: usize, keyword: Keyword) -> Option<usize> {
-        let is = |token: &Token| matches!(token, Token::Word(word) if word.keyword == keyword);
-        let word = self.tokens.iter().position(|(place, token)| *place > at && is(token))?;
-        self.tokens.get(word + 1).map(|(place, _)| *place)
-    }
-
-    /// Where something else comes behind a part; the end of the text if nothing does.
-    fn after(&self, span: Span) -> Option<usize> {
-        let end = self.start(Span::new(span.end, span.end))?;
-        let mut rest = self.tokens.iter().filter(|(place, _)| *place >= end).peekable();
-        // The arguments of a function belong to it.
-        let mut depth = 0;
-        while let Some((_, token)) = rest.peek() {
-            match token {
-                Token::LParen => depth += 1,
-                Token::RParen if depth > 0 => depth -= 1,
-                _ if depth > 0 => {}
-                _ => break,
-            }
-            rest.next();
-        }
-        Some(rest.next().map_or(self.text.trim_end().len(), |(place, _)| *place))
-    }
-
-    /// The parenthesis around a query.
-    fn parenthesis(&self, query: &Query) -> Option<usize> {
-        self.before(self.start(query.span())?, |token| *token == Token::LParen)
-    }
-}
-
-/// What is assigned to a column: by its name, or in an INSERT that names none the value that the error is about.
-fn assigned(statement: &Statement, column: &str, value: Option<usize>) -> Option<Expr> {
-    match statement {
-        Statement::Insert(insert) => {
-            let named = insert.columns.iter().position(|name| parser::last(name) == column);
-            listed(insert, named.or_else(|| value.filter(|_| insert.columns.is_empty()))?)
-        }
-        Statement::Update(update) => update.assignments.iter().find_map(|assignment| match &assignment.target {
-            AssignmentTarget::ColumnName(name) if parser::last(name) == column => Some(assignment.value.clone()),
-            _ => None,
-        }),
-        _ => None,
-    }
-}
-
-/// One of the values that an INSERT lists, of the first row that has so many.
-fn listed(insert: &ast::Insert, at: usize) -> Option<Expr> {
-    match insert.source.as_ref()?.body.as_ref() {
-        SetExpr::Values(values) => values.rows.iter().find_map(|row| row.content.get(at)).cloned(),
-        SetExpr::Select(select) => item(select, at),
-        _ => None,
-    }
-}
-
-/// The `*` of a SELECT that an INSERT gets a value from: the one behind which nothing is selected.
-fn among_all(statement: &Statement, column: &str, value: Option<usize>) -> Option<Span> {
-    let Statement::Insert(insert) = statement else { return None };
-    let SetExpr::Select(select) = insert.source.as_ref()?.body.as_ref() else { return None };
-    let named = insert.columns.iter().position(|name| parser::last(name) == column);
-    let at = named.or(value.filter(|_| insert.columns.is_empty()))?;
-    let is_star = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
-    let star = select.projection.iter().position(is_star)?;
-    (star <= at && star + 1 == select.projection.len()).then(|| select.projection[star].span())
-}
-
-/// The first that is too much in an INSERT.
-fn inserted(statement: &Statement, wanted: &Wanted, at: usize) -> Option<Span> {
-    let Statement::Insert(insert) = statement else { return None };
-    match wanted {
-        Wanted::MoreColumns => Some(insert.columns.get(at)?.span()),
-        _ => Some(listed(insert, at)?.span()),
-    }
-}
-
-/// The second column of a name.
-fn twice(statement: &Statement, name: &str) -> Option<Span> {
-    let Statement::Insert(insert) = statement else { return None };
-    let named = |column: &&ast::ObjectName| parser::last(column) == *name;
-    Some(insert.columns.iter().filter(named).nth(1)?.span())
-}
-
-fn item(select: &Select, at: usize) -> Option<Expr> {
-    match select.projection.get(at)? {
-        SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. } => Some(expr.clone()),
-        _ => None,
-    }
-}
-
-/// What a message speaks of.
-#[derive(Clone)]
-enum Wanted {
-    /// What a column is to be.
-    Assigned(String),
-    MoreValues,
-    MoreColumns,
-    /// The second of two columns of one name.
-    Twice(String),
-    Where,
-    Having,
-    Limit,
-    Offset,
-    Filter,
-    Not,
-    Logic(BinaryOperator),
-    When,
-    Union,
-    /// The other side of a set operation, of another width.
-    Width,
-    /// A row of VALUES of another length.
-    Row,
-    /// The second row of VALUES of one column.
-    Values,
-    Array,
-    Case,
-    /// COALESCE and its like, by name.
-    Call(String),
-    /// A query for one value that has several columns.
-    OneColumn,
-    /// IN with a query of several columns.
-    In,
-    /// A subscripted value.
-    Subscripted,
-    AggregateInWhere,
-    AggregateInGroup,
-    NestedAggregate,
-    WindowInWhere,
-    /// Among the arguments of an aggregate or of another.
-    NestedWindow,
-    /// In the definition of a window.
-    WindowInWindow,
-    /// A call at a place that takes none such.
-    Misplaced(Beyond),
-    /// What DISTINCT ON names and the order does not begin with.
-    DistinctOn,
-    /// A function that needs OVER.
-    Over(String),
-    /// One that cannot have it.
-    NotOver(String),
-    /// One that cannot have FILTER.
-    NotFilter(String),
-    /// `count()`.
-    Count,
-    /// The second WITH query of a name.
-    WithTwice(String),
-    /// A WITH query.
-    With(String),
-    /// The number of a column.
-    OrderPosition(String),
-    GroupPosition(String),
-    /// An order that DISTINCT does not know.
-    DistinctOrder,
-    /// The same in an aggregate.
-    AggregateOrder,
-    /// The end of a frame.
-    FrameEnd,
-    /// The distance of RANGE.
-    FrameDistance,
-    /// A window's definition.
-    Window,
-    /// `*` where rows are grouped.
-    Everything,
-    /// What stands in the place of a join's condition.
-    Condition,
-    /// The comparison of rows of other widths.
-    Entries,
-}
-
-fn wanted(message: &str) -> Option<Wanted> {
-    let quoted = || message.split('"').nth(1).map(str::to_owned);
-    if message.starts_with("column \"") {
-        return match message {
-            _ if message.contains(" is of type ") => quoted().map(Wanted::Assigned),
-            _ if message.ends_with(" specified more than once") => quoted().map(Wanted::Twice),
-            _ if message.contains(" must appear in the GROUP BY") => Some(Wanted::Everything),
-            _ => None,
-        };
-    }
-    if let Some(rest) = message.strip_prefix("argument of ") {
-        return Some(match rest.split(' ').next()? {
-            "WHERE" => Wanted::Where,
-            "HAVING" => Wanted::Having,
-            "NOT" => Wanted::Not,
-            "AND" => Wanted::Logic(BinaryOperator::And),
-            "OR" => Wanted::Logic(BinaryOperator::Or),
-            "CASE/WHEN" => Wanted::When,
-            "LIMIT" => Wanted::Limit,
-            "OFFSET" => Wanted::Offset,
-            "FILTER" => Wanted::Filter,
-            _ => return None,
-        });
-    }
-    let number = |before: &str| {
-        let rest = message.strip_prefix(before)?;
-        rest.split(' ').next().map(str::to_owned)
-    };
-    if let Some(number) = number("ORDER BY position ") {
-        return Some(Wanted::OrderPosition(number));
-    }
-    if let Some(number) = number("GROUP BY position ") {
-        return Some(Wanted::GroupPosition(number));
-    }
-    if message != WITHIN_WINDOW
-        && let Some(rest) = message.strip_prefix("window function ")
-    {
-        return rest.split(' ').next().map(|name| Wanted::Over(name.to_owned()));
-    }
-    if let Some(rest) = message.strip_prefix("OVER specified, but ") {
-        return rest.split(' ').next().map(|name| Wanted::NotOver(name.to_owned()));
-    }
-    if let Some(rest) = message.strip_prefix("FILTER specified, but ") {
-        return rest.split(' ').next().map(|name| Wanted::NotFilter(name.to_owned()));
-    }
-    if message.starts_with("WITH query ") {
-        return quoted().map(if message.ends_with(" more than once") { Wanted::WithTwice } else { Wanted::With });
-    }
-    const FIXED: &[(&str, Wanted)] = &[
-        (NO_CONDITION, Wanted::Condition),
-        ("unequal number of entries", Wanted::Entries),
-        ("INSERT has more expressions", Wanted::MoreValues),
-        ("INSERT has more target columns", Wanted::MoreColumns),
-        ("VALUES lists must all", Wanted::Row),
-        ("VALUES types", Wanted::Values),
-        ("ARRAY types", Wanted::Array),
-        ("CASE types", Wanted::Case),
-        ("subquery must return only one column", Wanted::OneColumn),
-        ("subquery has too ", Wanted::In),
-        ("count(*) must be used", Wanted::Count),
-        ("cannot subscript type", Wanted::Subscripted),
-        ("aggregate functions are not allowed in WHERE", Wanted::AggregateInWhere),
-        ("aggregate functions are not allowed in GROUP BY", Wanted::AggregateInGroup),
-        ("aggregate function calls cannot be nested", Wanted::NestedAggregate),
-        (AGGREGATES, Wanted::Misplaced(Beyond::Aggregate)),
-        ("window functions are not allowed in WHERE", Wanted::WindowInWhere),
-        (WITHIN_WINDOW, Wanted::NestedWindow),
-        (WITHIN_AGGREGATE, Wanted::NestedWindow),
-        (DEFINES_WINDOW, Wanted::WindowInWindow),
-        (WINDOWS, Wanted::Misplaced(Beyond::Window)),
-        (ROWS, Wanted::Misplaced(Beyond::Rows)),
-        ("SELECT DISTINCT ON expressions must", Wanted::DistinctOn),
-        ("for SELECT DISTINCT, ORDER BY", Wanted::DistinctOrder),
-        ("in an aggregate with DISTINCT, ORDER BY", Wanted::AggregateOrder),
-        ("frame starting from following row", Wanted::FrameEnd),
-        ("RANGE with offset PRECEDING/FOLLOWING is not", Wanted::FrameDistance),
-        ("RANGE with offset PRECEDING/FOLLOWING requires", Wanted::Window),
-    ];
-    if message.ends_with(ROWS_WITHIN) {
-        return Some(Wanted::Misplaced(Beyond::Rows));
-    }
-    if let Some((_, wanted)) = FIXED.iter().find(|(before, _)| message.starts_with(before)) {
-        return Some(wanted.clone());
-    }
-    let mut words = message.split(' ');
-    match (words.next()?, words.next()?) {
-        ("UNION" | "INTERSECT" | "EXCEPT", "types") => Some(Wanted::Union),
-        (name @ ("COALESCE" | "GREATEST" | "LEAST" | "NULLIF"), "types") => Some(Wanted::Call(name.to_lowercase())),
-        ("each", "UNION" | "INTERSECT" | "EXCEPT") => Some(Wanted::Width),
-        _ => None,
     }
 }
 
@@ -339,10 +63,14 @@ impl Visitor for Search<'_> {
             Statement::Update(update) => update.selection.as_ref(),
             Statement::Delete(delete) => delete.selection.as_ref(),
             Statement::CreateIndex(index) => index.predicate.as_ref(),
+            Statement::CreateTable(create) => {
+                self.definition(create);
+                None
+            }
             _ => None,
         };
         let found = condition.and_then(|condition| self.condition(condition));
-        self.keep(found);
+        self.found.extend(found);
         ControlFlow::Continue(())
     }
 
@@ -360,12 +88,16 @@ impl Visitor for Search<'_> {
             Wanted::With(name) => with(name, 0),
             _ => None,
         };
-        self.keep(named);
+        let named = named.and_then(|span| self.written.start(span));
+        self.found.extend(named);
         let found = match (&self.wanted, &query.limit_clause) {
             (Wanted::Limit, Some(LimitClause::LimitOffset { limit, .. })) => limit.as_ref(),
             (Wanted::Offset, Some(LimitClause::LimitOffset { offset, .. })) => offset.as_ref().map(|by| &by.value),
             (Wanted::OrderPosition(number), _) => {
                 order.unwrap_or_default().iter().map(|key| &key.expr).find(|key| is_number(key, number))
+            }
+            (Wanted::Constant, _) => {
+                order.unwrap_or_default().iter().map(|key| &key.expr).find(|key| is_no_number(key))
             }
             (Wanted::DistinctOrder, _) => match query.body.as_ref() {
                 SetExpr::Select(select) if select.distinct.is_some() => {
@@ -389,8 +121,12 @@ impl Visitor for Search<'_> {
             },
             _ => None,
         };
-        let found = found.map(Spanned::span);
-        self.keep(found);
+        let found = found.and_then(|expr| self.written.begin(expr));
+        self.found.extend(found);
+        if let Wanted::Ordered = &self.wanted {
+            let keys = order.unwrap_or_default().iter().filter_map(|key| self.written.begin(&key.expr));
+            self.possible.extend(keys.collect::<Vec<_>>());
+        }
         self.body(&query.body);
         ControlFlow::Continue(())
     }
@@ -398,96 +134,147 @@ impl Visitor for Search<'_> {
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
         let found = match (&self.wanted, expr) {
             (Wanted::OneColumn, Expr::Subquery(query)) if width(&query.body).is_some_and(|width| width != 1) => {
-                let at = self.written.parenthesis(query);
-                self.found.extend(at);
-                None
+                self.written.parenthesis(query)
             }
             (Wanted::In, Expr::InSubquery { subquery, .. }) => {
                 let is_in = |token: &Token| matches!(token, Token::Word(word) if word.keyword == Keyword::IN);
-                let at = self.written.parenthesis(subquery).and_then(|at| self.written.before(at, is_in));
-                self.found.extend(at);
-                None
+                self.written.parenthesis(subquery).and_then(|at| self.written.before(at, is_in))
             }
             (Wanted::Window, Expr::Function(call)) if call.over.is_some() => {
-                let at = self.written.start(call.span()).and_then(|at| self.written.behind(at, Keyword::OVER));
-                self.found.extend(at);
-                None
+                self.written.start(call.span()).and_then(|at| self.written.behind(at, Keyword::OVER))
             }
-            (Wanted::Not, Expr::UnaryOp { op: UnaryOperator::Not, expr }) => Some(expr.span()),
+            (Wanted::Not, Expr::UnaryOp { op: UnaryOperator::Not, expr }) => self.written.begin(expr),
+            (
+                Wanted::Is,
+                Expr::IsTrue(operand)
+                | Expr::IsNotTrue(operand)
+                | Expr::IsFalse(operand)
+                | Expr::IsNotFalse(operand)
+                | Expr::IsUnknown(operand)
+                | Expr::IsNotUnknown(operand),
+            ) => self.condition_of_others(operand),
             (Wanted::Logic(op), Expr::BinaryOp { left, op: said, right }) if op == said => {
                 let sides: Vec<_> = [left, right].into_iter().filter(|side| !is_truth(side)).collect();
-                match sides.as_slice() {
-                    [side] => Some(side.span()),
-                    sides => sides.iter().find(|side| is_plain(side)).map(|side| side.span()),
-                }
+                let meant = match sides.as_slice() {
+                    [side] => Some(*side),
+                    sides => sides.iter().copied().find(|side| is_plain(side)),
+                };
+                meant.and_then(|side| self.written.begin(side))
             }
             (Wanted::When, Expr::Case { conditions, operand: None, .. }) => {
                 let open = conditions.iter().map(|when| &when.condition).filter(|condition| !is_truth(condition));
                 let open: Vec<&Expr> = open.collect();
-                self.possible.extend(open.iter().filter_map(|condition| self.written.start(condition.span())));
-                open.into_iter().find(|condition| is_plain(condition)).map(Spanned::span)
+                self.possible.extend(open.iter().filter_map(|condition| self.written.begin(condition)));
+                open.into_iter().find(|condition| is_plain(condition)).and_then(|expr| self.written.begin(expr))
             }
             (Wanted::Entries, Expr::BinaryOp { left, right, .. }) if differ(left, right) => {
                 let is_sign = |token: &Token| {
                     matches!(token, Token::Eq | Token::Neq | Token::Lt | Token::LtEq | Token::Gt | Token::GtEq)
                 };
-                let at = self.written.start(right.span()).and_then(|at| self.written.before(at, is_sign));
-                self.found.extend(at);
-                None
+                self.written.start(right.span()).and_then(|at| self.written.before(at, is_sign))
             }
             (Wanted::Entries, Expr::IsDistinctFrom(left, right) | Expr::IsNotDistinctFrom(left, right))
                 if differ(left, right) =>
             {
                 let is_word = |token: &Token| matches!(token, Token::Word(word) if word.keyword == Keyword::IS);
-                let at = self.written.start(right.span()).and_then(|at| self.written.before(at, is_word));
-                self.found.extend(at);
-                None
+                self.written.start(right.span()).and_then(|at| self.written.before(at, is_word))
             }
             (Wanted::Entries, Expr::InList { expr, list, .. }) if list.iter().any(|item| differ(expr, item)) => {
                 let is_word = |token: &Token| matches!(token, Token::Word(word) if word.keyword == Keyword::IN);
                 let first = list.first().and_then(|item| self.written.start(item.span()));
-                self.found.extend(first.and_then(|at| self.written.before(at, is_word)));
-                None
+                first.and_then(|at| self.written.before(at, is_word))
             }
-            (Wanted::Array, Expr::Array(array)) => second(&array.elem).map(|expr| expr.span()),
+            (Wanted::Array, Expr::Array(array)) => second(&array.elem).and_then(|expr| self.written.begin(expr)),
             (Wanted::Case, Expr::Case { conditions, else_result, .. }) => {
                 let results: Vec<Expr> = conditions.iter().map(|when| when.result.clone()).collect();
                 // The types of all are made one with that of ELSE first.
                 let all: Vec<Expr> = else_result.iter().map(|last| last.as_ref().clone()).chain(results).collect();
-                second(&all).map(|expr| expr.span())
+                second(&all).and_then(|expr| self.written.begin(expr))
             }
-            (Wanted::Subscripted, Expr::CompoundFieldAccess { root, .. }) => Some(root.span()),
+            (Wanted::Subscripted, Expr::CompoundFieldAccess { root, .. }) => self.written.begin(root),
             (Wanted::Misplaced(what), Expr::Function(call)) => {
                 let at = self.written.start(call.span()).filter(|_| is_call(call, *what));
                 self.possible.extend(at);
-                call.filter.as_ref().and_then(|filter| first_call(filter, &|call| is_call(call, *what)))
+                let within = call.filter.as_ref().and_then(|filter| first_call(filter, &|call| is_call(call, *what)));
+                within.and_then(|span| self.written.start(span))
             }
             (_, Expr::Function(call)) => self.call(call),
             _ => None,
         };
-        self.keep(found);
+        self.found.extend(found);
         ControlFlow::Continue(())
     }
 }
 
 impl Search<'_> {
-    fn keep(&mut self, span: Option<Span>) {
-        let at = span.and_then(|span| self.written.start(span));
-        self.found.extend(at);
-    }
-
     /// What is meant in the condition of WHERE.
-    fn condition(&self, condition: &Expr) -> Option<Span> {
-        match &self.wanted {
-            Wanted::Where => Some(condition.span()),
+    fn condition(&self, condition: &Expr) -> Option<usize> {
+        let call = match &self.wanted {
+            Wanted::Where => return self.written.begin(condition),
             Wanted::AggregateInWhere => first_call(condition, &gathers),
             Wanted::WindowInWhere => first_call(condition, &|call| call.over.is_some()),
             _ => None,
+        };
+        call.and_then(|span| self.written.start(span))
+    }
+
+    /// What is no condition: for sure if it is a value, else if nothing else can be meant.
+    fn condition_of_others(&mut self, expr: &Expr) -> Option<usize> {
+        let at = self.written.begin(expr).filter(|_| !is_truth(expr));
+        match is_plain(expr) {
+            true => at,
+            false => {
+                self.possible.extend(at);
+                None
+            }
+        }
+    }
+
+    /// What is meant in the definition of a table.
+    fn definition(&mut self, create: &CreateTable) {
+        let options = create.columns.iter().flat_map(|column| &column.options).map(|option| &option.option);
+        let is_query = |expr: &Expr| matches!(expr, Expr::Subquery(_) | Expr::Exists { .. });
+        let mut conditions: Vec<&Expr> = Vec::new();
+        for option in options {
+            match (&self.wanted, option) {
+                (Wanted::Check | Wanted::CheckQuery, ColumnOption::Check(check)) => conditions.push(&check.expr),
+                (Wanted::DefaultColumn, ColumnOption::Default(value)) => {
+                    let column =
+                        first(value, &|expr| matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_)));
+                    self.found.extend(column.and_then(|column| self.written.begin(&column)));
+                }
+                (Wanted::DefaultQuery, ColumnOption::Default(value)) => {
+                    let query = first(value, &is_query);
+                    self.found.extend(query.and_then(|query| self.written.begin(&query)));
+                }
+                _ => {}
+            }
+        }
+        let is_of_query = matches!(self.wanted, Wanted::CheckQuery);
+        if is_of_query || matches!(self.wanted, Wanted::Check) {
+            conditions.extend(create.constraints.iter().filter_map(|constraint| match constraint {
+                TableConstraint::Check(check) => Some(check.expr.as_ref()),
+                _ => None,
+            }));
+        }
+        for condition in conditions {
+            let at = match is_of_query {
+                true => first(condition, &is_query).and_then(|query| self.written.begin(&query)),
+                false => self.condition_of_others(condition),
+            };
+            self.found.extend(at);
         }
     }
 
     /// What is meant in a call.
-    fn call(&self, call: &Function) -> Option<Span> {
+    fn call(&self, call: &Function) -> Option<usize> {
+        if let (Wanted::Filter, Some(filter)) = (&self.wanted, &call.filter) {
+            return self.written.begin(filter);
+        }
+        self.within(call).and_then(|span| self.written.start(span))
+    }
+
+    fn within(&self, call: &Function) -> Option<Span> {
         let name = parser::last(&call.name);
         let window = call.over.as_ref().and_then(|over| match over {
             WindowType::WindowSpec(window) => Some(window),
@@ -510,7 +297,7 @@ impl Search<'_> {
                 _ => None,
             },
             Wanted::Count if name == "count" && arguments(call).is_empty() => Some(call.span()),
-            Wanted::Filter => call.filter.as_ref().map(|filter| filter.span()),
+            Wanted::Grouped if name == "grouping" => arguments(call).first().map(Spanned::span),
             Wanted::NestedAggregate if is_aggregate(&name) => {
                 arguments(call).iter().find_map(|argument| first_call(argument, &gathers))
             }
@@ -541,49 +328,81 @@ impl Search<'_> {
     }
 
     fn body(&mut self, body: &SetExpr) {
+        let begin = |expr: &Expr| self.written.begin(expr);
         let found = match (&self.wanted, body) {
             (Wanted::Where | Wanted::AggregateInWhere | Wanted::WindowInWhere, SetExpr::Select(select)) => {
                 select.selection.as_ref().and_then(|condition| self.condition(condition))
             }
             (Wanted::AggregateInGroup, SetExpr::Select(select)) => {
-                keys(select).iter().find_map(|key| first_call(key, &gathers))
+                let call = keys(select).iter().find_map(|key| first_call(key, &gathers));
+                call.and_then(|span| self.written.start(span))
             }
             (Wanted::GroupPosition(number), SetExpr::Select(select)) => {
-                keys(select).iter().find(|key| is_number(key, number)).map(Spanned::span)
+                keys(select).iter().find(|key| is_number(key, number)).and_then(begin)
+            }
+            (Wanted::Constant, SetExpr::Select(select)) => {
+                let apart = match &select.distinct {
+                    Some(ast::Distinct::On(keys)) => keys.as_slice(),
+                    _ => &[],
+                };
+                keys(select).iter().chain(apart).find(|key| is_no_number(key)).and_then(begin)
+            }
+            (Wanted::Distinguished, SetExpr::Select(select)) => {
+                let items = select.projection.iter().filter(|_| select.distinct.is_some()).map(Spanned::span);
+                let places = items.filter_map(|span| self.written.start(span));
+                let places: Vec<usize> = places.chain(keys(select).iter().filter_map(begin)).collect();
+                self.possible.extend(places);
+                None
+            }
+            (Wanted::On, SetExpr::Select(select)) => {
+                let joins = select.from.iter().flat_map(|item| &item.joins);
+                let conditions = joins.filter_map(|join| match join_constraint(&join.join_operator) {
+                    Some(JoinConstraint::On(condition)) => Some(condition),
+                    _ => None,
+                });
+                let conditions: Vec<&Expr> = conditions.collect();
+                for condition in conditions {
+                    let at = self.condition_of_others(condition);
+                    self.found.extend(at);
+                }
+                None
             }
             (Wanted::Everything, SetExpr::Select(select)) => match select.projection.as_slice() {
                 [SelectItem::Wildcard(_)] => {
                     let star = self.written.tokens.iter().find(|(_, token)| *token == Token::Mul);
-                    self.found.extend(star.map(|(at, _)| *at));
-                    None
+                    star.map(|(at, _)| *at)
                 }
                 _ => None,
             },
             (Wanted::Condition, SetExpr::Select(select)) => {
                 let item = select.from.iter().find_map(without_condition);
-                self.found.extend(item.and_then(|item| self.written.after(item.span())));
-                None
+                item.and_then(|item| self.written.after(item.span()))
             }
-            (Wanted::Having, SetExpr::Select(select)) => select.having.as_ref().map(Spanned::span),
+            (Wanted::Having, SetExpr::Select(select)) => select.having.as_ref().and_then(begin),
             (Wanted::Union, SetExpr::SetOperation { right, .. }) => match right.as_ref() {
-                SetExpr::Select(select) if select.projection.len() == 1 => item(select, 0).map(|item| item.span()),
+                SetExpr::Select(select) if select.projection.len() == 1 => {
+                    item(select, 0).and_then(|item| begin(&item))
+                }
                 _ => None,
             },
             (Wanted::Width, SetExpr::SetOperation { left, right, .. })
                 if width(left).zip(width(right)).is_some_and(|(left, right)| left != right) =>
             {
                 match right.as_ref() {
-                    SetExpr::Select(select) => select.projection.first().map(Spanned::span),
+                    SetExpr::Select(select) => match item(select, 0) {
+                        Some(first) => begin(&first),
+                        None => select.projection.first().and_then(|item| self.written.start(item.span())),
+                    },
                     _ => None,
                 }
             }
             (Wanted::Row, SetExpr::Values(values)) => {
                 let first = values.rows.first().map_or(0, |row| row.content.len());
                 let other = values.rows.iter().find(|row| row.content.len() != first);
-                other.and_then(|row| row.content.first()).map(Spanned::span)
+                other.and_then(|row| row.content.first()).and_then(begin)
             }
             (Wanted::Values, SetExpr::Values(values)) => match values.rows.as_slice() {
-                [first, second] if first.content.len() == 1 => second.content.first().map(Spanned::span),
+                [first, second] if first.content.len() == 1 => second.content.first().and_then(begin),
                 _ => None,
             },
             (_, SetExpr::SetOperation { left, right, .. }) => {
@@ -593,7 +412,7 @@ impl Search<'_> {
             }
             _ => None,
         };
-        self.keep(found);
+        self.found.extend(found);
     }
 }
 
@@ -629,8 +448,30 @@ fn first_call(expr: &Expr, meant: &dyn Fn(&Function) -> bool) -> Option<Span> {
     expr.visit(&mut Calls(meant)).break_value()
 }
 
+/// The first of the expressions meant in another one.
+fn first(expr: &Expr, meant: &dyn Fn(&Expr) -> bool) -> Option<Expr> {
+    struct Parts<'a>(&'a dyn Fn(&Expr) -> bool);
+    impl Visitor for Parts<'_> {
+        type Break = Expr;
+
+        fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<Expr> {
+            match (self.0)(expr) {
+                true => ControlFlow::Break(expr.clone()),
+                false => ControlFlow::Continue(()),
+            }
+        }
+    }
+    expr.visit(&mut Parts(meant)).break_value()
+}
+
 fn is_number(expr: &Expr, number: &str) -> bool {
-    matches!(expr, Expr::Value(value) if matches!(&value.value, Value::Number(said, _) if said.as_str() == number))
+    match expr {
+        Expr::Value(value) => matches!(&value.value, Value::Number(said, _) if said.as_str() == number),
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => {
+            number.strip_prefix('-').is_some_and(|number| is_number(expr, number))
+        }
+        _ => false,
+    }
 }
 
 /// Whether both are rows, of other widths.

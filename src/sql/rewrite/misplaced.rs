@@ -4,7 +4,7 @@
 use super::aggregates::{self, Beyond};
 use crate::error::{Error, Kind};
 use datafusion::sql::sqlparser::ast::{
-    Expr, Function, FunctionArguments, JoinConstraint, LimitClause, Query, Select, Visit, Visitor, WindowSpec,
+    Expr, Function, FunctionArguments, JoinConstraint, LimitClause, Query, Select, SetExpr, Visit, Visitor, WindowSpec,
     WindowType,
 };
 use std::ops::ControlFlow;
@@ -35,6 +35,13 @@ pub fn bounds(query: &Query) -> Found {
     };
     limit.iter().try_for_each(|bound| none_of(&ALL, bound, "LIMIT"))?;
     offset.iter().try_for_each(|bound| none_of(&ALL, &bound.value, "OFFSET"))
+}
+
+/// In the rows of VALUES.
+pub fn values(body: &SetExpr) -> Found {
+    let SetExpr::Values(values) = body else { return ControlFlow::Continue(()) };
+    let mut all = values.rows.iter().flat_map(|row| &row.content);
+    all.try_for_each(|value| none_of(&[Beyond::Aggregate, Beyond::Window], value, "VALUES"))
 }
 
 /// In the conditions of a SELECT.

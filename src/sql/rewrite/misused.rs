@@ -3,23 +3,31 @@
 use super::super::missing;
 use super::super::parser::{fold, last};
 use super::super::semantics;
-use super::{Beyond, aggregates, entries, filled, has, is_selected, join_constraint, misplaced};
+use super::{
+    Beyond, aggregates, called_so, entries, filled, has, is_selected, join_constraint, misplaced, named_windows,
+};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Cte, Distinct, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Join,
-    JoinConstraint, LimitClause, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins, Value,
-    Visit, Visitor,
+    JoinConstraint, LimitClause, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins,
+    UnaryOperator, Value, Visit, Visitor, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowType,
 };
 use std::ops::ControlFlow;
 
 /// What is said of a join that lacks its condition; with its place it becomes an error of syntax there.
 pub const NO_CONDITION: &str = "a join needs ON or USING";
 
+const EMPTY_ARRAY: &str = "cannot determine type of empty array";
+
 const ONE_COLUMN: &str = "subquery must return only one column";
 
 /// Refuses it, as PostgreSQL does.
 pub fn must_not_be(query: &Query) -> Result<()> {
-    match query.visit(&mut Misused) {
+    let found = match query.visit(&mut Misused { typed: 0 }) {
+        ControlFlow::Continue(()) => called_so::must_be_ordered_by_its_own(query),
+        refused => refused,
+    };
+    match found {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(*error),
     }
@@ -39,7 +47,10 @@ pub fn width(body: &SetExpr) -> Option<usize> {
     }
 }
 
-struct Misused;
+struct Misused {
+    /// Empty arrays that are cast and have not been visited: their type is told.
+    typed: usize,
+}
 
 type Found = ControlFlow<Box<Error>>;
 
@@ -69,6 +80,7 @@ impl Visitor for Misused {
             }
         }
         misplaced::bounds(query)?;
+        misplaced::values(&query.body)?;
         numbered(query)?;
         distinct(query)?;
         grouped(&query.body)
@@ -77,13 +89,30 @@ impl Visitor for Misused {
     fn pre_visit_select(&mut self, select: &Select) -> Found {
         match select.from.iter().find_map(without_condition) {
             Some(_) => refuse(Kind::Syntax, NO_CONDITION),
-            None => misplaced::conditions(select),
+            None => {
+                named_windows::must_be_sound(select)?;
+                misplaced::conditions(select)
+            }
         }
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> Found {
         misplaced::within(expr)?;
         match expr {
+            Expr::Cast { expr, .. } if is_empty_array(expr) => {
+                self.typed += 1;
+                ControlFlow::Continue(())
+            }
+            Expr::Array(array) if array.elem.is_empty() => match self.typed.checked_sub(1) {
+                Some(typed) => {
+                    self.typed = typed;
+                    ControlFlow::Continue(())
+                }
+                None => ControlFlow::Break(Box::new(
+                    Error::new(Kind::IndeterminateType, EMPTY_ARRAY)
+                        .with_hint("Explicitly cast to the desired type, for example ARRAY[]::integer[]."),
+                )),
+            },
             Expr::Subquery(query) if width(&query.body) == Some(0) => refuse(Kind::Syntax, ONE_COLUMN),
             Expr::Function(call) => called(call),
             Expr::BinaryOp { left, op, right } if is_comparison(op) => of_one_width(left, [right.as_ref()]),
@@ -104,6 +133,29 @@ impl Visitor for Misused {
             }
             _ => ControlFlow::Continue(()),
         }
+    }
+}
+
+/// A query that selects the column by which another one would bound its rows, to find out whether there is one; none if none does.
+pub fn bound_selected(query: &Query) -> Option<Query> {
+    let Some(LimitClause::LimitOffset { limit, offset, .. }) = &query.limit_clause else { return None };
+    let mut bounds = limit.iter().chain(offset.iter().map(|by| &by.value));
+    let named = bounds.find(|bound| matches!(bound, Expr::Identifier(_) | Expr::CompoundIdentifier(_)))?.clone();
+    let mut selecting = Query { order_by: None, limit_clause: None, ..query.clone() };
+    match selecting.body.as_mut() {
+        SetExpr::Select(select) if matches!(&select.group_by, GroupByExpr::Expressions(by, _) if by.is_empty()) => {
+            select.projection = vec![SelectItem::UnnamedExpr(named)];
+            Some(selecting)
+        }
+        _ => None,
+    }
+}
+
+fn is_empty_array(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) => is_empty_array(inner),
+        Expr::Array(array) => array.elem.is_empty(),
+        _ => false,
     }
 }
 
@@ -163,6 +215,20 @@ fn numbered(query: &Query) -> Found {
         return refused("ORDER BY");
     }
     let SetExpr::Select(select) = query.body.as_ref() else { return ControlFlow::Continue(()) };
+    let ordered = match query.order_by.as_ref().map(|order| &order.kind) {
+        Some(OrderByKind::Expressions(keys)) => keys.as_slice(),
+        _ => &[],
+    };
+    let grouped = match &select.group_by {
+        GroupByExpr::Expressions(keys, _) => keys.as_slice(),
+        GroupByExpr::All(_) => &[],
+    };
+    let ordered = ordered.iter().map(|key| ("ORDER BY", &key.expr));
+    let mut keys = ordered.chain(grouped.iter().map(|key| ("GROUP BY", key)));
+    if let Some((clause, number)) = keys.find_map(|(clause, key)| Some((clause, below_zero(key)?))) {
+        let message = format!("{clause} position -{number} is not in select list");
+        return refuse(Kind::InvalidColumnReference, message);
+    }
     match (&select.group_by, &select.distinct) {
         (GroupByExpr::Expressions(keys, _), _) if keys.iter().any(is_no_number) => refused("GROUP BY"),
         (_, Some(Distinct::On(keys))) if keys.iter().any(is_no_number) => refused("DISTINCT ON"),
@@ -171,7 +237,7 @@ fn numbered(query: &Query) -> Found {
 }
 
 /// Whether an expression is a constant that is no whole number.
-fn is_no_number(expr: &Expr) -> bool {
+pub fn is_no_number(expr: &Expr) -> bool {
     match expr {
         Expr::Nested(inner) => is_no_number(inner),
         Expr::Value(value) => match &value.value {
@@ -180,6 +246,20 @@ fn is_no_number(expr: &Expr) -> bool {
             _ => true,
         },
         _ => false,
+    }
+}
+
+/// A whole number with a sign before it, which is the number of no column.
+fn below_zero(key: &Expr) -> Option<&str> {
+    match key {
+        Expr::UnaryOp { op: UnaryOperator::Minus, expr } => match expr.as_ref() {
+            Expr::Value(value) if !is_no_number(expr) => match &value.value {
+                Value::Number(number, _) => Some(number.as_str()),
+                _ => None,
+            },
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -219,6 +299,27 @@ fn is_gathered(key: &Expr) -> bool {
     matches!(key, Expr::Function(call) if aggregates::gathers(call))
 }
 
+/// How far a frame reaches is a number, and the same for all rows.
+fn framed(frame: &WindowFrame) -> Found {
+    for bound in std::iter::once(&frame.start_bound).chain(&frame.end_bound) {
+        let (WindowFrameBound::Preceding(Some(by)) | WindowFrameBound::Following(Some(by))) = bound else { continue };
+        let units = &frame.units;
+        match by.as_ref() {
+            Expr::Identifier(_) | Expr::CompoundIdentifier(_) => {
+                return refuse(Kind::InvalidColumnReference, format!("argument of {units} must not contain variables"));
+            }
+            Expr::Value(value)
+                if matches!(value.value, Value::Boolean(_)) && !matches!(units, WindowFrameUnits::Range) =>
+            {
+                let message = format!("argument of {units} must be type bigint, not type boolean");
+                return refuse(Kind::DatatypeMismatch, message);
+            }
+            _ => {}
+        }
+    }
+    ControlFlow::Continue(())
+}
+
 fn called(call: &Function) -> Found {
     let name = last(&call.name);
     if call.over.is_some() && semantics::is_scalar(&name) {
@@ -233,6 +334,11 @@ fn called(call: &Function) -> Found {
         && width(&query.body).is_some_and(|width| width != 1)
     {
         return refuse(Kind::Syntax, ONE_COLUMN);
+    }
+    if let Some(WindowType::WindowSpec(window)) = &call.over
+        && let Some(frame) = &window.window_frame
+    {
+        framed(frame)?;
     }
     let FunctionArguments::List(list) = &call.args else { return ControlFlow::Continue(()) };
     let counted = list.duplicate_treatment.is_some()

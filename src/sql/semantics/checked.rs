@@ -1,6 +1,6 @@
 //! The pass after the engine's coercion: casts and arithmetic become functions that round, check and fail.
 
-use super::super::values::{Zone, same_as_arrow};
+use super::super::values::{Zone, must_be_castable, same_as_arrow};
 use super::arithmetic::Arithmetic;
 use super::cast::Cast;
 use super::moved::{Apart, Moved};
@@ -149,9 +149,13 @@ fn in_turn(case: Case) -> Expr {
     nested.map_or(Expr::Literal(ScalarValue::Boolean(None), None), |case| *case)
 }
 
-/// A cast, done at once if its operand is a constant: so a text that is no value is an error even where no row is.
+/// A cast, done at once if its operand is a constant: so a text that is no value is an error even where no row is. So is a cast that
+/// there is not.
 fn cast_call(operator: Cast, operand: Expr) -> DfResult<Expr> {
-    let Expr::Literal(value, _) = &operand else { return Ok(function::call(operator, vec![operand])) };
+    let Expr::Literal(value, _) = &operand else {
+        must_be_castable(&operator.from, operator.from.data_type(), &operator.to)?;
+        return Ok(function::call(operator, vec![operand]));
+    };
     let value = operator.constant(value)?;
     let field = operator.to.field("");
     let metadata = (!field.metadata().is_empty()).then(|| FieldMetadata::new_from_field(&field));

@@ -186,16 +186,20 @@ pub fn grouped(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
         return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
     }
     let keys: Vec<Option<Expr>> = aggregate.group_expr.iter().map(|expr| key(&bare(expr), schema)).collect();
+    let known = settled(&aggregate, &keys);
+    let mut groups = aggregate.group_expr.iter().enumerate().filter(|(n, _)| !known.contains(n));
+    if groups.any(|(_, expr)| is_json(&bare(expr), schema)) {
+        return Err(no_operator("equality").into());
+    }
     if keys.iter().all(Option::is_none) {
         return Ok(Transformed::no(LogicalPlan::Aggregate(aggregate)));
     }
     let (mut groups, mut aggregates) = (Vec::new(), aggregate.aggr_expr.clone());
-    let settled = settled(&aggregate, &keys);
     for (n, (expr, key)) in aggregate.group_expr.iter().zip(&keys).enumerate() {
         match key {
             Some(key) => {
                 // What a primary key beside it tells needs no key of its own.
-                if !settled.contains(&n) {
+                if !known.contains(&n) {
                     groups.push(key.clone().alias(format!("{KEY}{n}")));
                 }
                 let value = AggregateFunction::new_udf(first_value_udaf(), vec![bare(expr)], false, None, vec![], None);

@@ -125,13 +125,17 @@ pub fn show(session: &Session, variable: &[ast::Ident]) -> Result<Outcome> {
 }
 
 fn show_all(session: &Session) -> Result<Outcome> {
-    let all: Vec<_> = session.settings.all().collect();
-    let column = |pick: fn(&(&str, &str, &str)) -> String| -> ArrayRef {
+    let context = session.context().0;
+    let mut all = Vec::new();
+    for (name, _, text) in session.settings.all() {
+        all.push((name, context.setting(name)?.into_owned(), text));
+    }
+    let column = |pick: fn(&(&str, String, &str)) -> String| -> ArrayRef {
         Arc::new(all.iter().map(pick).map(Some).collect::<StringArray>())
     };
     let fields: Vec<_> = ["name", "setting", "description"].map(|name| Field::new(name, DataType::Utf8, true)).into();
     let schema = Arc::new(Schema::new(fields));
-    let columns = vec![column(|s| s.0.to_owned()), column(|s| s.1.to_owned()), column(|s| s.2.to_owned())];
+    let columns = vec![column(|s| s.0.to_owned()), column(|s| s.1.clone()), column(|s| s.2.to_owned())];
     let batch = RecordBatch::try_new(schema.clone(), columns)?;
     Ok(Outcome::Rows { stream: batches_stream(schema.clone(), vec![batch]), schema, tag: "SHOW".to_owned() })
 }
@@ -155,7 +159,8 @@ pub fn set_role(session: &mut Session, role: Option<&str>) -> Result<()> {
     let (context, _) = session.context();
     let catalog = &context.snapshot.catalog;
     let Some((id, _)) = catalog.role(name) else {
-        return Err(Error::new(Kind::UndefinedObject, format!("role \"{name}\" does not exist")));
+        // The value of a setting to PostgreSQL.
+        return Err(Error::new(Kind::InvalidParameter, format!("role \"{name}\" does not exist")));
     };
     let allowed = catalog.is_superuser(session.login) || catalog.memberships(session.login).contains(&id);
     if !allowed {

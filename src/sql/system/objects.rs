@@ -237,9 +237,9 @@ pub fn setting_columns() -> Vec<Field> {
 }
 
 pub fn settings(context: &Context) -> Result<Vec<Vec<Cell>>> {
-    Ok(context
-        .settings
-        .all()
-        .map(|(name, value, text)| vec![Cell::text(name), Cell::text(value), Cell::text(text)])
-        .collect())
+    // What the whole system has is not among the session's values.
+    let known = context.settings.all();
+    known
+        .map(|(name, _, text)| Ok(vec![Cell::text(name), Cell::text(context.setting(name)?), Cell::text(text)]))
+        .collect()
 }

@@ -54,7 +54,11 @@ impl Damage {
         if let Some(file) = named.or(shown.first()) {
             self.context.database.scrub.met(file, &error);
         }
-        let message = format!("table {}: {}", self.table, error.message());
+        // A table that is not committed yet is not named where the segment is read.
+        let message = match error.message().starts_with("table ") {
+            true => error.message().to_owned(),
+            false => format!("table {}: {}", self.table, error.message()),
+        };
         if self.allowed {
             if self.told.lock().insert(segment.id) {
                 let rows = segment.live_rows();

@@ -57,17 +57,37 @@ pub fn assign(array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
 /// Brings `array`, whose type `from` tells, to a type that a statement asked for: errors as of [`assign`], but text too
 /// long is cut. A cast that PostgreSQL has not is [`Kind::CannotCoerce`].
 pub fn convert(from: &Field, array: &ArrayRef, target: &SqlType) -> Result<ArrayRef> {
-    must_be_castable(from, array, target)?;
+    must_be_castable(from, array.data_type(), target)?;
     fit(changed(from, array, target)?, target, true)
 }
 
-fn must_be_castable(from: &Field, array: &ArrayRef, target: &SqlType) -> Result<()> {
+/// Refuses a cast that PostgreSQL has not, whatever the values are. `have` is how they are kept, and `from` tells as what.
+pub fn must_be_castable(from: &Field, have: &DataType, target: &SqlType) -> Result<()> {
     // What is kept as text is cast from texts alone.
     let kept_as_text = matches!(target, SqlType::Uuid | SqlType::Json | SqlType::Jsonb | SqlType::Inet | SqlType::Cidr);
-    let alike = !kept_as_text || is_text(array.data_type()) || array.data_type().is_null();
-    match alike && castable(array.data_type(), &target.arrow()) {
+    let alike = !kept_as_text || is_text(have) || have.is_null();
+    let known = SqlType::from_field(from).ok();
+    match alike && castable(have, &target.arrow()) && known.as_ref().is_none_or(|known| is_read_as(known, target)) {
         true => Ok(()),
-        false => Err(cannot_cast(&SqlType::from_field(from)?, target)),
+        false => Err(cannot_cast(known.as_ref(), target)),
+    }
+}
+
+/// Whether what one type writes may be read as another one, where values of both are kept as texts or are not kept alike.
+fn is_read_as(from: &SqlType, target: &SqlType) -> bool {
+    use SqlType::{
+        Bool, Char, Cidr, Enum, Float4, Float8, Inet, Int2, Int4, Int8, Json, Jsonb, Numeric, Text, Uuid, Varchar,
+    };
+    if matches!(target, Text | Varchar(_) | Char(_)) {
+        return true;
+    }
+    match from {
+        Jsonb => matches!(target, Json | Jsonb | Bool | Int2 | Int4 | Int8 | Numeric(_) | Float4 | Float8),
+        Json => matches!(target, Json | Jsonb),
+        Uuid => matches!(target, Uuid),
+        Inet | Cidr => matches!(target, Inet | Cidr),
+        Enum(_) => matches!(target, Enum(_)),
+        _ => true,
     }
 }
 
@@ -130,7 +150,7 @@ fn changed(from: &Field, array: &ArrayRef, target: &SqlType) -> Result<ArrayRef>
         (DataType::List(have), DataType::List(want)) => {
             let SqlType::Array(item) = target else { return Err(Error::internal("a list is no array")) };
             let list = array.as_list::<i32>();
-            must_be_castable(have, list.values(), item)?;
+            must_be_castable(have, list.values().data_type(), item)?;
             let items = changed(have, list.values(), item)?;
             Arc::new(ListArray::try_new(want.clone(), list.offsets().clone(), items, list.nulls().cloned())?)
         }

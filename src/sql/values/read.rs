@@ -274,7 +274,17 @@ fn unreadable(target: &SqlType, text: &str) -> Error {
             Error::new(Kind::NumericOutOfRange, "a numeric is a finite number here")
                 .with_hint("Use double precision for NaN and Infinity.")
         }
-        SqlType::Date | SqlType::Time | SqlType::Timestamp | SqlType::Timestamptz if looks_like_moment(trimmed) => {
+        SqlType::Bytea if trimmed.starts_with("\\x") => {
+            let wrong = trimmed[2..].chars().find(|c| !c.is_ascii_hexdigit() && !c.is_ascii_whitespace());
+            let message = match wrong {
+                Some(digit) => format!("invalid hexadecimal digit: \"{digit}\""),
+                None => "invalid hexadecimal data: odd number of digits".to_owned(),
+            };
+            Error::new(Kind::InvalidParameter, message)
+        }
+        SqlType::Date | SqlType::Time | SqlType::Timestamp | SqlType::Timestamptz
+            if looks_like_moment(trimmed) || *target == SqlType::Time && looks_like_clock(trimmed) =>
+        {
             Error::new(Kind::DatetimeOutOfRange, format!("date/time field value out of range: \"{trimmed}\""))
         }
         SqlType::Date | SqlType::Time | SqlType::Timestamp | SqlType::Timestamptz | SqlType::Interval => {
@@ -301,6 +311,12 @@ fn looks_like_moment(text: &str) -> bool {
     let numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty()).count();
     let allowed = |c: char| c.is_ascii_digit() || matches!(c, '-' | '/' | ':' | '.' | ' ' | 'T' | '+' | 'Z');
     numbers >= 3 && text.chars().all(allowed)
+}
+
+/// The same for a time of day without seconds.
+fn looks_like_clock(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(':').collect();
+    parts.len() == 2 && parts.iter().all(|part| is_integer(part))
 }
 
 /// Any beginning of true, false, yes, no; on, off (or `of`), 1, 0.

@@ -185,6 +185,10 @@ fn check_modifiers(modifiers: &SelectModifiers) -> Result<()> {
 /// Looks at what a SELECT or a RETURNING gives.
 pub fn check_items(items: &[SelectItem]) -> Result<()> {
     items.iter().try_for_each(|item| match item {
+        // A text is no name.
+        SelectItem::ExprWithAlias { expr: _, alias } if alias.quote_style == Some('\'') => {
+            Err(near(&format!("'{}'", alias.value), 0))
+        }
         SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { expr: _, alias: _ } => Ok(()),
         SelectItem::ExprWithAliases { expr: _, aliases: _ } => Err(near("AS (", 1)),
         SelectItem::QualifiedWildcard(_, options) => check_wildcard(options, true),
