@@ -19,6 +19,7 @@ mod job;
 mod junk;
 mod keeping;
 mod kept;
+mod keys;
 mod locks;
 mod members;
 pub mod merge;
@@ -111,6 +112,7 @@ fn as_known(node: &mut impl ast::VisitMut) -> Result<()> {
     tokens::distinct(node);
     symmetric::read_back(node);
     members::read_back(node);
+    keys::read_back(node);
     type_names::read_back(node);
     Ok(())
 }
@@ -181,7 +183,7 @@ fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     let tokens = as_of::to_names(merge::spell(table::spell(trimmed::spell(symmetric::spell(upsert::spell(
         locks::spell(type_names::spell(tokens)),
     ))))))?;
-    let tokens = members::spell(substrings::spell(subscripts::spell(tokens)));
+    let tokens = keys::spell(members::spell(substrings::spell(subscripts::spell(tokens))));
     refused::words_within(&tokens)?;
     let (tokens, beside) = spelling::take_out(tokens)?;
     let mut words =
