@@ -200,6 +200,7 @@ impl VisitorMut for Rewriter<'_> {
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         joins::move_subqueries(select);
         sets::first_of_all(select);
+        select.projection.iter_mut().for_each(rows::selected);
         windows::spell_out(select);
         name_in_full(select);
         if let Some(reach) = self.reach.last()
@@ -445,6 +446,7 @@ fn arrays_of_columns(expression: &mut Expr) {
 
 /// What is written in one way in PostgreSQL's SQL and in another in the engine's.
 fn in_engines_words(expression: &mut Expr) {
+    rows::given(expression);
     name_to_call(expression);
     calls::spell_out(expression);
     counts::no_places(expression);

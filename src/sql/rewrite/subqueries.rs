@@ -5,8 +5,9 @@ use super::super::planner::parse_expression;
 use super::order::only_relation;
 use super::{aggregates, level};
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Ident, OrderByExpr, Query, Select, SelectItem, SetExpr, TableAliasColumnDef, TableFactor,
-    UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut, visit_expressions, visit_expressions_mut,
+    BinaryOperator, Expr, FunctionArguments, Ident, OrderByExpr, Query, Select, SelectItem, SetExpr,
+    TableAliasColumnDef, TableFactor, UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut, visit_expressions,
+    visit_expressions_mut,
 };
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -79,6 +80,9 @@ pub fn as_values(select: &mut Select, order: &mut [OrderByExpr]) {
 
 /// Such an expression as a value. Where the query is `over` one relation alone, its columns can be said with that.
 fn value_of(expression: &Expr, over: Option<&Ident>) -> Option<Expr> {
+    if let Some(value) = among_list(expression) {
+        return Some(value);
+    }
     let (value, negated) = match expression {
         Expr::Exists { subquery, negated } => (any_row(subquery, "")?, *negated),
         Expr::InSubquery { expr, subquery, negated } => (is_among(expr, subquery, over)?, *negated),
@@ -92,10 +96,38 @@ fn value_of(expression: &Expr, over: Option<&Ident>) -> Option<Expr> {
     })
 }
 
+/// `count(*) < ANY (query)` and its like with the rows of the query as an array: what is made of many rows is not known to a query within.
+fn among_list(expression: &Expr) -> Option<Expr> {
+    let (left, op, query, all) = match expression {
+        Expr::InSubquery { expr, subquery, negated: false } => (expr, BinaryOperator::Eq, subquery.as_ref(), false),
+        Expr::InSubquery { expr, subquery, negated: true } => (expr, BinaryOperator::NotEq, subquery.as_ref(), true),
+        Expr::AnyOp { left, compare_op, right, .. } => (left, compare_op.clone(), subquery(right)?, false),
+        Expr::AllOp { left, compare_op, right } => (left, compare_op.clone(), subquery(right)?, true),
+        _ => return None,
+    };
+    if matches!(left.as_ref(), Expr::Tuple(_)) || !aggregates::are_in(left) {
+        return None;
+    }
+    let Ok(Expr::Function(mut list)) = parse_expression("ARRAY(SELECT 1)") else { return None };
+    list.args = FunctionArguments::Subquery(Box::new(query.clone()));
+    let (left, right) = (Box::new(Expr::Nested(left.clone())), Box::new(Expr::Function(list)));
+    Some(Expr::Nested(Box::new(match all {
+        true => Expr::AllOp { left, compare_op: op, right },
+        false => Expr::AnyOp { left, compare_op: op, right, is_some: false },
+    })))
+}
+
+fn subquery(expression: &Expr) -> Option<&Query> {
+    match expression {
+        Expr::Subquery(query) => Some(query),
+        _ => None,
+    }
+}
+
 /// `x < ANY (query)`, or `x < ALL (query)`, as what its rows tell together: NULL where some comparison is and no other decides.
 fn compared(left: &Expr, op: &BinaryOperator, right: &Expr, all: bool) -> Option<Expr> {
     let Expr::Subquery(query) = right else { return None };
-    // A row is compared otherwise, and what is made of many rows is not known to a query within.
+    // A row is compared otherwise, and rows that are made here are not known to a query within.
     if matches!(left, Expr::Tuple(_)) || aggregates::or_rows_are_in(left) {
         return None;
     }
