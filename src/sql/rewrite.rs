@@ -5,6 +5,7 @@
 
 mod aggregates;
 mod asked;
+mod beside;
 mod calls;
 mod casts;
 mod counts;
@@ -198,6 +199,7 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        beside::join(select);
         joins::move_subqueries(select);
         sets::first_of_all(select);
         select.projection.iter_mut().for_each(rows::selected);
