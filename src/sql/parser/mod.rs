@@ -12,6 +12,7 @@ mod cursor;
 mod define;
 mod dialect;
 mod domain;
+mod elements;
 mod forget;
 mod grammar;
 mod grant;
@@ -174,6 +175,9 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 }
 
 fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
+    if let Some(schema) = elements::parse(&tokens, text)? {
+        return Ok(schema);
+    }
     tokens::must_be_shallow(&tokens)?;
     tokens::must_be_names(&tokens)?;
     junk::must_not_be(&tokens)?;
