@@ -8,6 +8,7 @@ mod asked;
 mod beside;
 mod calls;
 mod casts;
+mod composite;
 mod counts;
 pub(super) mod domains;
 mod expansion;
@@ -172,7 +173,7 @@ impl VisitorMut for Rewriter<'_> {
                     self.refused = Some(error);
                     return ControlFlow::Break(());
                 }
-                whole::spell_out(select, keys, &scope);
+                whole::spell_out(select, keys, &scope, &self.scopes);
                 if let Some(merged) = using::Merged::spell_out(select, &scope)
                     && let Some(order) = &mut query.order_by
                 {
@@ -205,10 +206,14 @@ impl VisitorMut for Rewriter<'_> {
         select.projection.iter_mut().for_each(rows::selected);
         windows::spell_out(select);
         name_in_full(select);
+        // A part of a set operation, whose relations have not been looked at.
         if let Some(reach) = self.reach.last()
-            && using::joins_so(select)
+            && (using::joins_so(select) || whole::is_in(select))
         {
             let scope = from(select, self.context, reach);
+            if !filled::fills(select) {
+                whole::spell_out(select, &mut [], &scope, &self.scopes);
+            }
             using::Merged::spell_out(select, &scope);
         }
         ControlFlow::Continue(())

@@ -76,7 +76,7 @@ pub fn entries(expression: &Expr) -> Option<usize> {
 }
 
 /// The columns of `(a, b)` or `ROW(a)`.
-fn row(expression: &Expr) -> Option<Vec<&Expr>> {
+pub fn row(expression: &Expr) -> Option<Vec<&Expr>> {
     match expression {
         Expr::Tuple(columns) if columns.len() > 1 => Some(columns.iter().collect()),
         Expr::Nested(inner) => row(inner),
