@@ -13,9 +13,9 @@ SETS = r"\b(ROLLUP|CUBE|GROUPING SETS)\b"
 SUBQUERY = r"(EXISTS|IN|ANY|ALL|SOME) \(SELECT"
 ZEROS = ("What is computed or cast shows the zeros that PostgreSQL shows where the query tells them, as text and in JSON too; not in arrays of "
          "numbers with different places, in RETURNING, in correlated subqueries, in what GROUPING SETS, recursive and volatile queries give.")
-REFUSED = ("EXISTS and IN (SELECT ...) in the condition of an outer join (apache/datafusion 25507, 25480); `(a, b) IN (SELECT ...)` among the "
-           "values of a query, and there a correlated `x IN (SELECT ...)` whose query is more than a SELECT of a column with a condition, or "
-           "where x is said without its relation though FROM has several; correlated subqueries in windows")
+REFUSED = ("EXISTS and IN (SELECT ...) in the condition of an outer join (apache/datafusion 25507, 25480); among the values of a query a "
+           "correlated `(a, b) IN (SELECT ...)`, and a correlated `x IN (SELECT ...)` whose query is more than a SELECT of a column with a "
+           "condition, or where x is said without its relation though FROM has several; correlated subqueries in windows")
 
 
 @dataclass

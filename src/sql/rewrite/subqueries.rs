@@ -197,12 +197,11 @@ fn any_row(query: &Query, condition: &str) -> Option<Expr> {
 
 /// `x IN (query)`, which is NULL where x or a row of the query is NULL and nothing is equal.
 fn is_among(expr: &Expr, query: &Query, over: Option<&Ident>) -> Option<Expr> {
+    if let Expr::Tuple(values) = expr {
+        return row_is_among(values, query);
+    }
     let mut value =
         parse_expression("CASE WHEN 1 THEN true WHEN (2 IS NULL AND 3) OR 4 THEN NULL ELSE false END").ok()?;
-    // Which of its columns are NULL no join of the engine's can tell.
-    if matches!(expr, Expr::Tuple(_)) {
-        return None;
-    }
     let own = Expr::Nested(Box::new(expr.clone()));
     let parts = match correlated(expr, query, over) {
         Some([equal, any, null]) => [any_row(&equal, "")?, own, any_row(&any, "")?, any_row(&null, "")?],
@@ -216,6 +215,22 @@ fn is_among(expr: &Expr, query: &Query, over: Option<&Ident>) -> Option<Expr> {
             ]
         }
     };
+    let _ = VisitMut::visit(&mut value, &mut Fill(&parts));
+    Some(value)
+}
+
+/// `(x, y) IN (query)`, which is NULL where a row of the query could be equal were it not for NULL, and none is.
+fn row_is_among(values: &[Expr], query: &Query) -> Option<Expr> {
+    if values.iter().any(aggregates::or_rows_are_in) {
+        return None;
+    }
+    let any = |test: &str| {
+        let each = values.iter().enumerate().map(|(n, value)| format!("({} = ({value})){test}", column(n)));
+        let condition = format!(" WHERE {}", each.collect::<Vec<_>>().join(" AND "));
+        around("SELECT count(*) > 0", query, &condition, values.len()).map(Expr::Subquery)
+    };
+    let parts = [any("")?, any(" IS NOT FALSE")?];
+    let mut value = parse_expression("CASE WHEN 1 THEN true WHEN 2 THEN NULL ELSE false END").ok()?;
     let _ = VisitMut::visit(&mut value, &mut Fill(&parts));
     Some(value)
 }
