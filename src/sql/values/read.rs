@@ -159,7 +159,7 @@ fn with_far_years(texts: &StringArray, target: &SqlType) -> Result<ArrayRef> {
         near.push(text);
         cycles.push(between);
     }
-    let near = StringArray::from(near);
+    let near: StringArray = near.into_iter().collect();
     let values = by_arrow(&near, target).map_err(|error| {
         // It is said in the words of the statement.
         let row = (0..near.len()).find(|&row| by_arrow(&near.slice(row, 1), target).is_err());
