@@ -14,6 +14,7 @@ pub(super) mod domains;
 mod expansion;
 mod filled;
 mod gathered;
+mod gathers_outside;
 mod given;
 mod grouping;
 mod hypothetical;

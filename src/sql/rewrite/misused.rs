@@ -3,7 +3,8 @@
 use super::super::missing;
 use super::super::parser::{fold, last};
 use super::super::semantics;
-use super::{Beyond, aggregates, entries, filled, has, is_selected, join_constraint, misplaced};
+use super::subqueries::Names;
+use super::{Beyond, aggregates, entries, filled, gathers_outside, has, is_selected, join_constraint, misplaced};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Cte, Distinct, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Join,
@@ -19,7 +20,7 @@ const ONE_COLUMN: &str = "subquery must return only one column";
 
 /// Refuses it, as PostgreSQL does.
 pub fn must_not_be(query: &Query) -> Result<()> {
-    match query.visit(&mut Misused) {
+    match query.visit(&mut Misused::default()) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(*error),
     }
@@ -39,7 +40,11 @@ pub fn width(body: &SetExpr) -> Option<usize> {
     }
 }
 
-struct Misused;
+#[derive(Default)]
+struct Misused {
+    /// The names of the relations in FROM of the queries around what is visited.
+    around: Vec<Names>,
+}
 
 type Found = ControlFlow<Box<Error>>;
 
@@ -71,7 +76,16 @@ impl Visitor for Misused {
         misplaced::bounds(query)?;
         numbered(query)?;
         distinct(query)?;
-        grouped(&query.body)
+        grouped(&query.body)?;
+        let own = gathers_outside::names(&query.body);
+        gathers_outside::must_not_be(query, &own, &self.around)?;
+        self.around.push(own);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &Query) -> Found {
+        self.around.pop();
+        ControlFlow::Continue(())
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> Found {
