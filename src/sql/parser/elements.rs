@@ -2,7 +2,7 @@
 
 use super::define::Define;
 use super::own::Own;
-use super::tokens::{is_meant, keyword_at};
+use super::tokens::{is_meant, keyword, keyword_at};
 use super::{Body, one};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::Statement as Sql;
@@ -36,11 +36,12 @@ pub fn parse(tokens: &[TokenWithSpan], text: &str) -> Result<Option<Body>> {
 
 /// Where the elements of a CREATE SCHEMA begin.
 fn starts(tokens: &[TokenWithSpan]) -> Vec<usize> {
-    let meant: Vec<usize> = (0..tokens.len()).filter(|at| is_meant(&tokens[*at].token)).collect();
-    let word = |at: usize| meant.get(at).and_then(|at| keyword_at(tokens, *at));
-    if word(0) != Some(Keyword::CREATE) || word(1) != Some(Keyword::SCHEMA) {
+    let mut words = tokens.iter().filter(|token| is_meant(&token.token)).map(keyword);
+    if words.next().flatten() != Some(Keyword::CREATE) || words.next().flatten() != Some(Keyword::SCHEMA) {
         return Vec::new();
     }
+    let meant: Vec<usize> = (0..tokens.len()).filter(|at| is_meant(&tokens[*at].token)).collect();
+    let word = |at: usize| keyword_at(tokens, *meant.get(at)?);
     let mut depth = 0usize;
     let mut starts = Vec::new();
     // The third word is of the schema's name.
