@@ -239,6 +239,7 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        operators::named(expression);
         membership::spell_out(expression);
         limits::spell_out(expression);
         if let Expr::Function(function) = expression
@@ -454,6 +455,7 @@ fn arrays_of_columns(expression: &mut Expr) {
 
 /// What is written in one way in PostgreSQL's SQL and in another in the engine's.
 fn in_engines_words(expression: &mut Expr) {
+    operators::named(expression);
     rows::given(expression);
     name_to_call(expression);
     calls::spell_out(expression);

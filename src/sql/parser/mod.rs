@@ -33,6 +33,7 @@ mod role;
 mod rule;
 mod sequence;
 mod spelling;
+mod stars;
 mod subscripts;
 mod substrings;
 mod symmetric;
@@ -187,7 +188,7 @@ fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     let tokens = as_of::to_names(merge::spell(table::spell(trimmed::spell(symmetric::spell(upsert::spell(
         locks::spell(type_names::spell(tokens)),
     ))))))?;
-    let tokens = keys::spell(members::spell(substrings::spell(subscripts::spell(tokens))));
+    let tokens = stars::spell(keys::spell(members::spell(substrings::spell(subscripts::spell(tokens)))));
     refused::words_within(&tokens)?;
     let (tokens, beside) = spelling::take_out(tokens)?;
     let mut words =
