@@ -13,8 +13,8 @@ SETS = r"\b(ROLLUP|CUBE|GROUPING SETS)\b"
 SUBQUERY = r"(EXISTS|IN|ANY|ALL|SOME) \(SELECT"
 ZEROS = ("What is computed or cast shows the zeros that PostgreSQL shows where the query tells them, as text and in JSON too; not in arrays of "
          "numbers with different places, in RETURNING, in correlated subqueries, in what GROUPING SETS, recursive and volatile queries give.")
-REFUSED = ("EXISTS and IN (SELECT ...) in the condition of an outer join (apache/datafusion 25507, 25480); among the values of a query a "
-           "correlated `(a, b) IN (SELECT ...)`")
+REFUSED = ("in the condition of an outer join a subquery that looks at both of its sides; among the values of a query a correlated `(a, b) IN "
+           "(SELECT ...)`")
 
 
 @dataclass

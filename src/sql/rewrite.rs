@@ -203,6 +203,7 @@ impl VisitorMut for Rewriter<'_> {
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         beside::join(select);
         joins::move_subqueries(select);
+        joins::subqueries_as_values(select);
         sets::first_of_all(select);
         select.projection.iter_mut().for_each(rows::selected);
         windows::spell_out(select);

@@ -66,16 +66,23 @@ impl Visitor for Names {
 /// only.
 pub fn as_values(select: &mut Select, order: &mut [OrderByExpr]) {
     let relation = only_relation(select);
-    let mut change = |expression: &mut Expr| {
-        super::membership::as_membership(expression);
-        super::limits::spell_out(expression);
-        if let Some(value) = value_of(expression, relation.as_ref()) {
-            *expression = value;
-        }
-    };
+    let mut change = |expression: &mut Expr| as_value(expression, relation.as_ref());
     level::change(&mut select.projection, &mut change);
     level::change(&mut select.group_by, &mut change);
     order.iter_mut().for_each(|key| level::change(&mut key.expr, &mut change));
+}
+
+/// The same in the condition of a join.
+pub fn as_values_in(condition: &mut Expr) {
+    level::change(condition, |expression| as_value(expression, None));
+}
+
+fn as_value(expression: &mut Expr, over: Option<&Ident>) {
+    super::membership::as_membership(expression);
+    super::limits::spell_out(expression);
+    if let Some(value) = value_of(expression, over) {
+        *expression = value;
+    }
 }
 
 /// Such an expression as a value. Where the query is `over` one relation alone, its columns can be said with that.

@@ -1,5 +1,5 @@
 //! What an aggregate has computed before it: subqueries among its arguments and its keys, which the engine looks for in projections and
-//! conditions only, and expressions of ROLLUP and CUBE, which it knows again by the words that they had at first.
+//! conditions only, as it is with those in the conditions of joins, and expressions of ROLLUP and CUBE, which it knows again by the words that they had at first.
 
 use super::above::GROUPING;
 use super::correlated::is_subquery;
@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, Result as DfResult};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{Aggregate, DistinctOn, Expr, LogicalPlan, LogicalPlanBuilder, Projection, lit};
+use datafusion::logical_expr::{Aggregate, DistinctOn, Expr, Join, LogicalPlan, LogicalPlanBuilder, Projection, lit};
 use std::sync::Arc;
 
 /// Name of a column that holds what a subquery is part of, before its number.
@@ -38,6 +38,46 @@ pub fn computed_beneath(aggregate: Aggregate) -> DfResult<LogicalPlan> {
         return Ok(LogicalPlan::Aggregate(aggregate));
     }
     over(aggregate.input, computed)?.aggregate(aggregate.group_expr, aggregates)?.build()
+}
+
+/// A join over projections that compute the subqueries of its condition which look at one of its sides.
+pub fn compared_beneath(mut join: Join) -> DfResult<LogicalPlan> {
+    let Some(filter) = join.filter.clone() else { return Ok(LogicalPlan::Join(join)) };
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    // A lateral side is known by what it is.
+    let is_lateral = join.right.exists(|node| Ok(matches!(node, LogicalPlan::Subquery(_))))?;
+    let filter = filter.transform_down(|part| {
+        let Expr::ScalarSubquery(query) = &part else { return Ok(Transformed::no(part)) };
+        let looks_at = |side: &LogicalPlan| {
+            query.outer_ref_columns.iter().all(|column| match column {
+                Expr::OuterReferenceColumn(_, column) => side.schema().has_column(column),
+                _ => false,
+            })
+        };
+        let name = format!("{COLUMN}{}", left.len() + right.len());
+        let side = match () {
+            // What looks at nothing the engine computes among conditions as well.
+            () if query.outer_ref_columns.is_empty() => return Ok(Transformed::no(part)),
+            () if looks_at(&join.left) => &mut left,
+            () if looks_at(&join.right) && !is_lateral => &mut right,
+            () => return Ok(Transformed::no(part)),
+        };
+        side.push(part.alias(&name));
+        Ok(Transformed::new(Expr::Column(Column::from_name(name)), true, TreeNodeRecursion::Jump))
+    })?;
+    if !filter.transformed {
+        return Ok(LogicalPlan::Join(join));
+    }
+    let own: Vec<Expr> = join.schema.columns().into_iter().map(Expr::Column).collect();
+    if !left.is_empty() {
+        join.left = Arc::new(over(join.left, left)?.build()?);
+    }
+    if !right.is_empty() {
+        join.right = Arc::new(over(join.right, right)?.build()?);
+    }
+    join.filter = Some(filter.data);
+    let plan = LogicalPlan::Join(join).recompute_schema()?;
+    Ok(LogicalPlan::Projection(Projection::try_new(own, Arc::new(plan))?))
 }
 
 /// DISTINCT ON over a projection that computes the subqueries of what it selects.
