@@ -32,6 +32,7 @@ mod naming;
 mod operators;
 mod order;
 mod outputs;
+mod populated;
 mod projected;
 mod recursive;
 mod rows;
@@ -201,6 +202,7 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        populated::spell_out(select, self.context);
         beside::join(select);
         joins::move_subqueries(select);
         joins::subqueries_as_values(select);
