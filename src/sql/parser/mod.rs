@@ -45,6 +45,7 @@ mod type_names;
 mod unions;
 mod upkeep;
 mod upsert;
+mod values;
 mod view;
 mod words;
 
@@ -188,7 +189,7 @@ fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     let tokens = as_of::to_names(merge::spell(table::spell(trimmed::spell(symmetric::spell(upsert::spell(
         locks::spell(type_names::spell(tokens)),
     ))))))?;
-    let tokens = stars::spell(keys::spell(members::spell(substrings::spell(subscripts::spell(tokens)))));
+    let tokens = values::spell(stars::spell(keys::spell(members::spell(substrings::spell(subscripts::spell(tokens))))));
     refused::words_within(&tokens)?;
     let (tokens, beside) = spelling::take_out(tokens)?;
     let mut words =
