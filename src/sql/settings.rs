@@ -132,7 +132,7 @@ const KNOWN: &[Known] = known! {
     "server_version" SERVER_VERSION Check::Fixed, true, "PostgreSQL version spoken, and ours.";
     "server_version_num" "150000" Check::Fixed, false, "The same as a number.";
     "session_replication_role" "origin" Check::OneOf(&["origin"]), false, "Constraints always hold.";
-    "standard_conforming_strings" "on" Check::Fixed, true, "Backslashes in strings are plain characters.";
+    "standard_conforming_strings" "on" Check::OneOf(&["on", "true", "yes", "1"]), true, "Backslashes in strings are plain characters.";
     "statement_timeout" "0" Check::Milliseconds, false, "Longest time of a statement.";
     "steward.allow_damaged" "off" Check::Bool, false, "Rows in damaged files are left out with a warning instead of an error.";
     "steward.audit" "read" Check::Fixed, false, "What the audit log has: none, ddl, write or read. ALTER SYSTEM sets it.";
