@@ -57,7 +57,7 @@ fn goes_on(item: &TableWithJoins) -> bool {
 }
 
 /// The name of a relation in FROM.
-fn called(factor: &TableFactor) -> Option<String> {
+pub(super) fn called(factor: &TableFactor) -> Option<String> {
     match factor {
         TableFactor::Table { alias: Some(alias), .. }
         | TableFactor::Derived { alias: Some(alias), .. }

@@ -3,7 +3,7 @@
 
 use super::super::parser::fold;
 use super::subqueries::Names;
-use super::{aggregates, level};
+use super::{aggregates, beside, filled, level};
 use crate::error::{Error, Kind};
 use datafusion::sql::sqlparser::ast::{
     Expr, OrderByKind, Query, Select, SelectItem, SetExpr, Visit, visit_expressions,
@@ -19,7 +19,12 @@ pub(super) fn names(body: &SetExpr) -> Names {
 
 fn gather(body: &SetExpr, names: &mut Names) {
     match body {
-        SetExpr::Select(select) => select.from.iter().for_each(|item| _ = item.visit(names)),
+        SetExpr::Select(select) => {
+            for item in &select.from {
+                let _ = item.visit(names);
+                names.0.extend(filled::sides(item).filter_map(beside::called));
+            }
+        }
         SetExpr::SetOperation { left, right, .. } => {
             gather(left, names);
             gather(right, names);
