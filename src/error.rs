@@ -99,6 +99,8 @@ pub enum Kind {
     InvalidCursor,
     /// A table cannot be as it is defined.
     InvalidTableDefinition,
+    /// A schema is to be made with what is of another one.
+    InvalidSchemaDefinition,
     /// A foreign key refers to columns that are no key.
     InvalidForeignKey,
     /// A text cannot be read as the type asked for.

@@ -3,6 +3,7 @@
 use super::ddl::{self, Ddl};
 use super::execute::{command, defining};
 use super::parser::Define;
+use super::schema_elements;
 use super::session::{Outcome, Session, Status};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::ObjectType;
@@ -13,6 +14,10 @@ pub async fn define(session: &mut Session, definition: Define) -> Result<Outcome
         Define::CreateTable { create, beside } => {
             let rows = defining(session, async |ddl| ddl::create_table(ddl, *create, &beside).await).await?;
             rows.map_or_else(|| command("CREATE TABLE"), |rows| command(&format!("SELECT {rows}")))
+        }
+        Define::CreateSchema { name, elements } => {
+            schema_elements::create(session, &name, elements).await?;
+            command("CREATE SCHEMA")
         }
         Define::AlterTable { alter, beside } => {
             defining(session, async |ddl| ddl::alter_table(ddl, *alter, &beside)).await?;

@@ -66,6 +66,7 @@ mod referred;
 mod repair;
 mod rewrite;
 mod run;
+mod schema_elements;
 mod scrub;
 mod semantics;
 mod sequences;

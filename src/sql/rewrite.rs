@@ -5,14 +5,17 @@
 
 mod aggregates;
 mod asked;
+mod beside;
 mod called_so;
 mod calls;
 mod casts;
+mod composite;
 mod counts;
 pub(super) mod domains;
 mod expansion;
 mod filled;
 mod gathered;
+mod gathers_outside;
 mod given;
 mod grouping;
 mod hypothetical;
@@ -31,6 +34,7 @@ mod naming;
 mod operators;
 mod order;
 mod outputs;
+mod populated;
 mod projected;
 mod recursive;
 mod rows;
@@ -175,7 +179,7 @@ impl VisitorMut for Rewriter<'_> {
                     self.refused = Some(error);
                     return ControlFlow::Break(());
                 }
-                whole::spell_out(select, keys, &scope);
+                whole::spell_out(select, keys, &scope, &self.scopes);
                 if let Some(merged) = using::Merged::spell_out(select, &scope)
                     && let Some(order) = &mut query.order_by
                 {
@@ -202,14 +206,22 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        populated::spell_out(select, self.context);
+        beside::join(select);
         joins::move_subqueries(select);
+        joins::subqueries_as_values(select);
         sets::first_of_all(select);
+        select.projection.iter_mut().for_each(rows::selected);
         windows::spell_out(select);
         name_in_full(select);
+        // A part of a set operation, whose relations have not been looked at.
         if let Some(reach) = self.reach.last()
-            && using::joins_so(select)
+            && (using::joins_so(select) || whole::is_in(select))
         {
             let scope = from(select, self.context, reach);
+            if !filled::fills(select) {
+                whole::spell_out(select, &mut [], &scope, &self.scopes);
+            }
             using::Merged::spell_out(select, &scope);
         }
         ControlFlow::Continue(())
@@ -234,6 +246,7 @@ impl VisitorMut for Rewriter<'_> {
     }
 
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        operators::named(expression);
         membership::spell_out(expression);
         limits::spell_out(expression);
         if let Expr::Function(function) = expression
@@ -449,6 +462,8 @@ fn arrays_of_columns(expression: &mut Expr) {
 
 /// What is written in one way in PostgreSQL's SQL and in another in the engine's.
 fn in_engines_words(expression: &mut Expr) {
+    operators::named(expression);
+    rows::given(expression);
     name_to_call(expression);
     calls::spell_out(expression);
     counts::no_places(expression);

@@ -6,8 +6,8 @@ use crate::catalog::{Comment, Object, ObjectId, Schema};
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{CommentObject, ObjectName, SchemaName};
 
-/// Runs CREATE SCHEMA.
-pub fn create_schema(ddl: &mut Ddl<'_>, name: &SchemaName, if_not_exists: bool) -> Result<()> {
+/// Runs CREATE SCHEMA. Gives the schema's name, and who is to own it.
+pub fn create_schema(ddl: &mut Ddl<'_>, name: &SchemaName, if_not_exists: bool) -> Result<(String, ObjectId)> {
     ddl.txn.must_write("CREATE SCHEMA")?;
     let (name, owner) = match name {
         SchemaName::Simple(name) => (split(name)?.1, ddl.context.role),
@@ -21,10 +21,11 @@ pub fn create_schema(ddl: &mut Ddl<'_>, name: &SchemaName, if_not_exists: bool) 
     must_be_acceptable(&name)?;
     if if_not_exists && ddl.txn.snapshot().catalog.schema(&name).is_some() {
         skipping(ddl.context, "schema", &name, true);
-        return Ok(());
+        return Ok((name, owner));
     }
     let id = ddl.new_id();
-    ddl.txn.put_object(id, Object::Schema(Schema { name, owner, creators: Vec::new() }))
+    ddl.txn.put_object(id, Object::Schema(Schema { name: name.clone(), owner, creators: Vec::new() }))?;
+    Ok((name, owner))
 }
 
 /// Who is to own a schema: a role whose rights one has.

@@ -32,7 +32,7 @@ pub fn runs_apart(expr: &Expr) -> DfResult<bool> {
         return Ok(false);
     }
     Ok(!match expr {
-        Expr::ScalarSubquery(_) => is_plain_value(plan)?,
+        Expr::ScalarSubquery(_) => is_plain_value(plan)? && !asks_of_outside_alone(plan)?,
         Expr::Exists(_) => {
             let rows = without_order(rows_of(plan));
             is_plain(rows)? && !passes_twins_on(rows)?
@@ -148,7 +148,10 @@ fn is_plain(plan: &LogicalPlan) -> DfResult<bool> {
         LogicalPlan::Projection(projection) => {
             Ok(!any_asks_out(&projection.expr, plan)? && is_plain(&projection.input)?)
         }
-        LogicalPlan::Filter(filter) => Ok(!goes_further(&filter.predicate, plan)? && is_plain(&filter.input)?),
+        LogicalPlan::Filter(filter) => {
+            let seen = !goes_further(&filter.predicate, plan)? && !is_sought(&filter.predicate)?;
+            Ok(seen && is_plain(&filter.input)?)
+        }
         LogicalPlan::SubqueryAlias(alias) => is_plain(&alias.input),
         LogicalPlan::Join(join) if join.join_type == JoinType::Inner => {
             let on = join.on.iter().flat_map(|(left, right)| [left, right]).chain(&join.filter);
@@ -156,6 +159,36 @@ fn is_plain(plan: &LogicalPlan) -> DfResult<bool> {
         }
         _ => Ok(false),
     }
+}
+
+/// Whether something outside is looked for among the rows of a query: the engine compares with those what is in the nearest query.
+fn is_sought(condition: &Expr) -> DfResult<bool> {
+    condition.exists(|part| {
+        Ok(match part {
+            Expr::InSubquery(among) => among.expr.contains_outer(),
+            Expr::SetComparison(compared) => compared.expr.contains_outer(),
+            _ => false,
+        })
+    })
+}
+
+/// Whether a condition of a query compares what is outside with itself, or with the value of another query, and nothing of its own with
+/// either: what the engine would join by is not there.
+fn asks_of_outside_alone(plan: &LogicalPlan) -> DfResult<bool> {
+    let asks = |condition: &Expr| -> DfResult<bool> {
+        let same = matches!(condition, Expr::BinaryExpr(binary) if binary.left == binary.right);
+        let asks = condition.exists(|part| Ok(subquery_of(part).is_some()))?;
+        Ok((same || asks) && condition.contains_outer() && condition.column_refs().is_empty())
+    };
+    plan.exists(|node| {
+        let LogicalPlan::Filter(filter) = node else { return Ok(false) };
+        for condition in split_conjunction(&filter.predicate) {
+            if asks(condition)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    })
 }
 
 /// Whether a scalar subquery is one that is made a join elsewhere: an aggregate of all rows, the first row in an order, or the only

@@ -1,6 +1,7 @@
 //! Grammar of definitions that sqlparser lacks or reads otherwise than PostgreSQL: sequences, identity columns, other names, other schemas,
 //! comments on every kind of object, REINDEX.
 
+use super::Body;
 use super::domain::{self, DomainWords};
 use super::keeping;
 use super::own::{Relation, rewind};
@@ -18,6 +19,8 @@ use datafusion::sql::sqlparser::tokenizer::Token;
 pub enum Define {
     /// `CREATE TABLE` with LIKE, options of identity columns or UNLOGGED
     CreateTable { create: Box<ast::CreateTable>, beside: Beside },
+    /// `CREATE SCHEMA` with the statements of what it is to have
+    CreateSchema { name: ast::SchemaName, elements: Vec<Body> },
     /// `ALTER TABLE` with options of identity columns
     AlterTable { alter: Box<ast::AlterTable>, beside: Beside },
     /// `CREATE SEQUENCE`

@@ -1,5 +1,5 @@
-//! `x IN ((SELECT a), b)`: of values of which the first is a query sqlparser takes that for all that is looked among. A sign before it
-//! that is nothing else's says that it is one of several, and the list is put right when it is read.
+//! `x IN ((SELECT a), b)`, `x IN ((SELECT a) + 1)`: of values of which the first begins with a query sqlparser takes that for all that is
+//! looked among. A sign before it that is nothing else's says that it is a value, and the list is put right when it is read.
 
 use super::symmetric::unmark;
 use super::tokens::keyword_at;
@@ -24,7 +24,7 @@ pub fn spell(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     spelt
 }
 
-/// Whether the parentheses of a query open at a place, and it is the first of several values behind IN.
+/// Whether the parentheses of a query open at a place with which the first value behind IN begins, and not what is looked among.
 fn is_first_value(tokens: &[TokenWithSpan], at: usize) -> bool {
     let opens = |at: usize| tokens.get(at).is_some_and(|token| token.token == Token::LParen);
     if !opens(at) || !opens(at - 1) || keyword_at(tokens, at - 2) != Some(Keyword::IN) {
@@ -38,8 +38,8 @@ fn is_first_value(tokens: &[TokenWithSpan], at: usize) -> bool {
     for next in at..tokens.len() {
         match tokens[next].token {
             Token::LParen => depth += 1,
-            // Behind the last value, which was the first.
-            Token::RParen if depth == 0 => return false,
+            // Behind the only value, in which more than the query has stood.
+            Token::RParen if depth == 0 => return closed,
             Token::RParen => depth -= 1,
             Token::Comma if depth == 0 => return true,
             // The query goes on behind its parentheses.
@@ -100,6 +100,7 @@ mod tests {
             ("SELECT a IN ((SELECT 2), (SELECT 3))", "SELECT (a = ((SELECT 2)) OR a = ((SELECT 3)))"),
             ("SELECT a IN ((SELECT 2) UNION SELECT 1)", "SELECT a IN ((SELECT 2) UNION SELECT 1)"),
             ("SELECT a IN ((SELECT 2))", "SELECT a IN ((SELECT 2))"),
+            ("SELECT a IN ((SELECT 2) + 1)", "SELECT (a = ((SELECT 2) + 1))"),
             ("SELECT a IN ((1), 2)", "SELECT a IN ((1), 2)"),
         ] {
             assert_eq!(read(sql), meant);

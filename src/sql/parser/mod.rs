@@ -12,6 +12,7 @@ mod cursor;
 mod define;
 mod dialect;
 mod domain;
+mod elements;
 mod forget;
 mod grammar;
 mod grant;
@@ -19,6 +20,7 @@ mod job;
 mod junk;
 mod keeping;
 mod kept;
+mod keys;
 mod locks;
 mod members;
 pub mod merge;
@@ -31,6 +33,7 @@ mod role;
 mod rule;
 mod sequence;
 mod spelling;
+mod stars;
 mod subscripts;
 mod substrings;
 mod symmetric;
@@ -42,6 +45,7 @@ mod type_names;
 mod unions;
 mod upkeep;
 mod upsert;
+mod values;
 mod view;
 mod words;
 
@@ -111,6 +115,7 @@ fn as_known(node: &mut impl ast::VisitMut) -> Result<()> {
     tokens::distinct(node);
     symmetric::read_back(node);
     members::read_back(node);
+    keys::read_back(node);
     type_names::read_back(node);
     Ok(())
 }
@@ -172,6 +177,9 @@ pub fn parse(sql: &str) -> Result<Vec<Statement>> {
 }
 
 fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
+    if let Some(schema) = elements::parse(&tokens, text)? {
+        return Ok(schema);
+    }
     tokens::must_be_shallow(&tokens)?;
     tokens::must_be_names(&tokens)?;
     junk::must_not_be(&tokens)?;
@@ -181,7 +189,7 @@ fn one(tokens: Vec<TokenWithSpan>, text: &str) -> Result<Body> {
     let tokens = as_of::to_names(merge::spell(table::spell(trimmed::spell(symmetric::spell(upsert::spell(
         locks::spell(type_names::spell(tokens)),
     ))))))?;
-    let tokens = members::spell(substrings::spell(subscripts::spell(tokens)));
+    let tokens = values::spell(stars::spell(keys::spell(members::spell(substrings::spell(subscripts::spell(tokens))))));
     refused::words_within(&tokens)?;
     let (tokens, beside) = spelling::take_out(tokens)?;
     let mut words =

@@ -70,10 +70,11 @@ pub fn tell_keys_apart(select: &mut Select, order: &mut [OrderByExpr]) {
     for expression in by.iter().filter_map(sets).flatten().flatten() {
         let (plain, text) = (without_casts(expression), expression.to_string());
         let alike = texts.entry(plain.clone()).or_default();
-        for said in [text, plain] {
-            if !alike.contains(&said) {
-                alike.insert(0, said);
-            }
+        if !alike.contains(&plain) {
+            alike.insert(0, plain);
+        }
+        if !alike.contains(&text) {
+            alike.push(text);
         }
     }
     texts.retain(|_, alike| alike.len() > 1);

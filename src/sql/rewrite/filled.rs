@@ -88,6 +88,13 @@ pub(super) fn mark(query: &mut Query, scope: &mut [Option<Relation>]) -> Result<
     Ok(())
 }
 
+/// Whether an outer join may fill a relation of a SELECT.
+pub(super) fn fills(select: &Select) -> bool {
+    let mut filled = Vec::new();
+    select.from.iter().for_each(|item| fill(item, &mut filled));
+    filled.contains(&true)
+}
+
 fn marked(relation: &Relation) -> Option<(&str, &str)> {
     relation.mark.as_ref().map(|mark| (relation.called.as_str(), mark.as_str()))
 }

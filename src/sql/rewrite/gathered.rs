@@ -108,8 +108,11 @@ fn ordered(function: &Function, name: &str) -> Option<Expr> {
     gathering.name = ObjectName::from(vec![Ident::new("array_agg")]);
     gathering.within_group = Vec::new();
     let there = parse_expression(&format!("({}) IS NOT NULL", key.expr)).ok()?;
+    let named = matches!(key.expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
     gathering.filter = Some(Box::new(match &function.filter {
-        Some(filter) => parse_expression(&format!("({there}) AND ({filter})")).ok()?,
+        Some(filter) if named => parse_expression(&format!("({there}) AND ({filter})")).ok()?,
+        // It is computed for the rows that pass alone.
+        Some(filter) => parse_expression(&format!("CASE WHEN {filter} THEN {there} ELSE false END")).ok()?,
         None => there,
     }));
     if let FunctionArguments::List(list) = &mut gathering.args {

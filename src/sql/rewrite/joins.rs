@@ -1,6 +1,7 @@
 //! Subqueries in conditions of joins: the engine looks for them in WHERE only.
 
-use super::level;
+use super::using::constraint_mut;
+use super::{level, subqueries};
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, JoinConstraint, JoinOperator, Select, Value};
 
 /// Moves such a condition of an inner join to WHERE, which says the same where no join behind it keeps rows that met nothing.
@@ -26,6 +27,17 @@ pub fn move_subqueries(select: &mut Select) {
                     right: Box::new(moved),
                 },
             });
+        }
+    }
+}
+
+/// EXISTS, IN and their like in the conditions that are left, as values: those are computed on the side that they look at.
+pub fn subqueries_as_values(select: &mut Select) {
+    for join in select.from.iter_mut().flat_map(|item| &mut item.joins) {
+        if let Some(JoinConstraint::On(condition)) = constraint_mut(&mut join.join_operator)
+            && level::asks(condition)
+        {
+            subqueries::as_values_in(condition);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Subqueries that stand for one value and look outside, with LIMIT: the engine can join with them only where they are aggregates.
 
 use super::gathered::{keys, only_item};
-use super::{aggregates, subqueries};
+use super::{Beyond, has, subqueries};
 use crate::sql::planner::parse_expression;
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments, LimitClause, Query,
@@ -35,7 +35,10 @@ fn limit(query: &Query) -> Option<u64> {
 
 fn first(query: &mut Query) {
     let Some(item) = only_item(query).cloned() else { return };
-    if aggregates::or_rows_are_in(&item) {
+    if has(&item, Beyond::Window) || has(&item, Beyond::Rows) {
+        return;
+    }
+    if has(&item, Beyond::Aggregate) {
         // One row is all there is.
         query.limit_clause = None;
         query.order_by = None;

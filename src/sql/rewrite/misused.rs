@@ -3,8 +3,10 @@
 use super::super::missing;
 use super::super::parser::{fold, last};
 use super::super::semantics;
+use super::subqueries::Names;
 use super::{
-    Beyond, aggregates, called_so, entries, filled, has, is_selected, join_constraint, misplaced, named_windows,
+    Beyond, aggregates, called_so, entries, filled, gathers_outside, has, is_selected, join_constraint, misplaced,
+    named_windows,
 };
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{
@@ -23,7 +25,7 @@ const ONE_COLUMN: &str = "subquery must return only one column";
 
 /// Refuses it, as PostgreSQL does.
 pub fn must_not_be(query: &Query) -> Result<()> {
-    let found = match query.visit(&mut Misused { typed: 0 }) {
+    let found = match query.visit(&mut Misused::default()) {
         ControlFlow::Continue(()) => called_so::must_be_ordered_by_its_own(query),
         refused => refused,
     };
@@ -47,9 +49,12 @@ pub fn width(body: &SetExpr) -> Option<usize> {
     }
 }
 
+#[derive(Default)]
 struct Misused {
     /// Empty arrays that are cast and have not been visited: their type is told.
     typed: usize,
+    /// The names of the relations in FROM of the queries around what is visited.
+    around: Vec<Names>,
 }
 
 type Found = ControlFlow<Box<Error>>;
@@ -83,7 +88,16 @@ impl Visitor for Misused {
         misplaced::values(&query.body)?;
         numbered(query)?;
         distinct(query)?;
-        grouped(&query.body)
+        grouped(&query.body)?;
+        let own = gathers_outside::names(&query.body);
+        gathers_outside::must_not_be(query, &own, &self.around)?;
+        self.around.push(own);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &Query) -> Found {
+        self.around.pop();
+        ControlFlow::Continue(())
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> Found {

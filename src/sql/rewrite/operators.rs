@@ -7,6 +7,31 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, DataType, Expr, LimitClause, Query, UnaryOperator, Value, ValueWithSpan,
 };
 
+/// `a OPERATOR(pg_catalog.+) b` as `a + b`.
+pub fn named(expression: &mut Expr) {
+    let op = match expression {
+        Expr::BinaryOp { op, .. } => op,
+        Expr::AnyOp { compare_op, .. } | Expr::AllOp { compare_op, .. } => compare_op,
+        _ => return,
+    };
+    let BinaryOperator::PGCustomBinaryOperator(parts) = &*op else { return };
+    let sign = match parts.as_slice() {
+        [sign] => sign,
+        [schema, sign] if schema == "pg_catalog" => sign,
+        _ => return,
+    };
+    let Ok(Expr::BinaryOp { op: plain, .. }) = parse_expression(&format!("a {sign} b")) else { return };
+    *op = plain;
+    // It binds as no other does.
+    if let Expr::BinaryOp { left, right, .. } = expression {
+        for side in [left, right] {
+            if matches!(side.as_ref(), Expr::BinaryOp { .. }) {
+                **side = Expr::Nested(Box::new(side.as_ref().clone()));
+            }
+        }
+    }
+}
+
 /// The expression in the engine's words.
 pub fn as_functions(expression: &mut Expr) {
     let said = match &*expression {

@@ -1,6 +1,9 @@
-//! Comparisons of rows, which the engine takes for comparisons of values that are never NULL.
+//! Rows as values, and comparisons of rows, which the engine takes for comparisons of values that are never NULL.
 
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, FunctionArg, FunctionArgExpr, FunctionArguments};
+use super::super::functions::call;
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, SelectItem,
+};
 
 /// `(a, b) = (c, d)` as comparisons of its columns, and so `(a, b) [NOT] IN ((c, d), ...)` and `(a, b) IS [NOT] NULL`.
 pub fn compare(expression: &mut Expr) {
@@ -31,13 +34,49 @@ pub fn compare(expression: &mut Expr) {
     }
 }
 
+/// A row among the values of a query as a call.
+pub fn selected(item: &mut SelectItem) {
+    if let SelectItem::UnnamedExpr(expression) | SelectItem::ExprWithAlias { expr: expression, .. } = item {
+        as_call(expression);
+    }
+}
+
+/// A row that a function is given, that is cast, or that a CASE results in, as a call.
+pub fn given(expression: &mut Expr) {
+    match expression {
+        Expr::Function(Function { args: FunctionArguments::List(list), .. }) => {
+            for argument in &mut list.args {
+                if let FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) = argument {
+                    as_call(value);
+                }
+            }
+        }
+        Expr::Cast { expr, .. } => as_call(expr),
+        Expr::Case { conditions, else_result, .. } => {
+            conditions.iter_mut().for_each(|when| as_call(&mut when.result));
+            else_result.iter_mut().for_each(|result| as_call(result));
+        }
+        _ => {}
+    }
+}
+
+/// `(a + 1, b)` as `ROW(a + 1, b)`: with an expression in front the engine does not read the first.
+fn as_call(expression: &mut Expr) {
+    if let Expr::Tuple(columns) = expression
+        && columns.len() > 1
+        && !matches!(columns[0], Expr::Identifier(_) | Expr::CompoundIdentifier(_) | Expr::Value(_))
+    {
+        *expression = call("row", std::mem::take(columns));
+    }
+}
+
 /// How many columns `(a, b)` or `ROW(a)` has; none of what is no row.
 pub fn entries(expression: &Expr) -> Option<usize> {
     row(expression).map(|columns| columns.len())
 }
 
 /// The columns of `(a, b)` or `ROW(a)`.
-fn row(expression: &Expr) -> Option<Vec<&Expr>> {
+pub fn row(expression: &Expr) -> Option<Vec<&Expr>> {
     match expression {
         Expr::Tuple(columns) if columns.len() > 1 => Some(columns.iter().collect()),
         Expr::Nested(inner) => row(inner),

@@ -1,4 +1,4 @@
-//! `generate_series` where PostgreSQL has it: among the values of a query, and over moments in FROM.
+//! `generate_series` where PostgreSQL has it: among the values of a query, and over moments and numerics in FROM.
 
 use super::super::functions::call;
 use super::super::parser::fold;
@@ -69,7 +69,7 @@ fn is_series(function: &Function) -> bool {
     function.name.to_string().eq_ignore_ascii_case(NAME)
 }
 
-/// The column is called as the function, or as its alias says; a series of moments becomes a subquery.
+/// The column is called as the function, or as its alias says; a series of moments or of numerics becomes a subquery.
 pub fn name(factor: &mut TableFactor) {
     if let TableFactor::UNNEST { alias: Some(alias), array_exprs, .. } = factor
         && array_exprs.len() == 1
@@ -90,7 +90,7 @@ pub fn name(factor: &mut TableFactor) {
     if alias.columns.is_empty() {
         alias.columns.push(TableAliasColumnDef { name: alias.name.clone(), data_type: None });
     }
-    if let Some(subquery) = moments(&args.args) {
+    if let Some(subquery) = moments(&args.args).or_else(|| numerics(&args.args)) {
         let (alias, lateral) = (Some(alias.clone()), false);
         *factor = TableFactor::Derived { lateral, subquery: Box::new(subquery), alias, sample: None };
     }
@@ -102,6 +102,37 @@ fn moments(args: &[FunctionArg]) -> Option<Query> {
     match parse_expression(&format!("(SELECT {series}::{data_type})")).ok()? {
         Expr::Subquery(query) => Some(*query),
         _ => None,
+    }
+}
+
+/// `SELECT generate_series(from, to, step)` if one of them is said to be a numeric.
+fn numerics(args: &[FunctionArg]) -> Option<Query> {
+    let values = args.iter().map(|arg| match arg {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(value)) => Some(value.clone()),
+        _ => None,
+    });
+    let values = values.collect::<Option<Vec<_>>>()?;
+    if !values.iter().any(is_numeric) {
+        return None;
+    }
+    match parse_expression(&format!("(SELECT {})", call(NAME, values))).ok()? {
+        Expr::Subquery(query) => Some(*query),
+        _ => None,
+    }
+}
+
+/// Whether an expression is said to be a numeric.
+fn is_numeric(expression: &Expr) -> bool {
+    match expression {
+        Expr::Value(value) => {
+            matches!(&value.value, Value::Number(number, _) if number.to_string().contains(['.', 'e', 'E']))
+        }
+        Expr::Cast { data_type, .. } => {
+            matches!(data_type, DataType::Numeric(_) | DataType::Decimal(_) | DataType::Dec(_))
+        }
+        Expr::Nested(inner) | Expr::UnaryOp { expr: inner, .. } => is_numeric(inner),
+        Expr::BinaryOp { left, right, .. } => is_numeric(left) || is_numeric(right),
+        _ => false,
     }
 }
 

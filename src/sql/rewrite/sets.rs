@@ -55,6 +55,18 @@ fn marked(rows: Expr, cast: Option<&str>) -> Expr {
     }
 }
 
+/// Whether a relation of FROM may look at those before it.
+pub fn is_lateral(factor: &TableFactor) -> bool {
+    let looks = |args: &[FunctionArg]| values(args).iter().flatten().any(has_column);
+    match factor {
+        TableFactor::Derived { lateral, .. } => *lateral,
+        TableFactor::Table { args: Some(args), .. } => looks(&args.args),
+        TableFactor::Function { lateral, args, .. } => *lateral || looks(args),
+        TableFactor::UNNEST { array_exprs, .. } => array_exprs.iter().any(has_column),
+        _ => false,
+    }
+}
+
 /// The first relation of a query, which looks at none beside it: what it names besides is around the query.
 pub fn first_of_all(select: &mut Select) {
     if let Some(first) = select.from.first_mut() {

@@ -5,8 +5,9 @@ use super::super::planner::parse_expression;
 use super::order::only_relation;
 use super::{aggregates, level};
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr, Ident, OrderByExpr, Query, Select, SelectItem, SetExpr, TableAliasColumnDef, TableFactor,
-    UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut, visit_expressions, visit_expressions_mut,
+    BinaryOperator, Expr, FunctionArguments, Ident, OrderByExpr, Query, Select, SelectItem, SetExpr,
+    TableAliasColumnDef, TableFactor, UnaryOperator, Value, Visit, VisitMut, Visitor, VisitorMut, visit_expressions,
+    visit_expressions_mut,
 };
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -65,20 +66,30 @@ impl Visitor for Names {
 /// only.
 pub fn as_values(select: &mut Select, order: &mut [OrderByExpr]) {
     let relation = only_relation(select);
-    let mut change = |expression: &mut Expr| {
-        super::membership::as_membership(expression);
-        super::limits::spell_out(expression);
-        if let Some(value) = value_of(expression, relation.as_ref()) {
-            *expression = value;
-        }
-    };
+    let mut change = |expression: &mut Expr| as_value(expression, relation.as_ref());
     level::change(&mut select.projection, &mut change);
     level::change(&mut select.group_by, &mut change);
     order.iter_mut().for_each(|key| level::change(&mut key.expr, &mut change));
 }
 
+/// The same in the condition of a join.
+pub fn as_values_in(condition: &mut Expr) {
+    level::change(condition, |expression| as_value(expression, None));
+}
+
+fn as_value(expression: &mut Expr, over: Option<&Ident>) {
+    super::membership::as_membership(expression);
+    super::limits::spell_out(expression);
+    if let Some(value) = value_of(expression, over) {
+        *expression = value;
+    }
+}
+
 /// Such an expression as a value. Where the query is `over` one relation alone, its columns can be said with that.
 fn value_of(expression: &Expr, over: Option<&Ident>) -> Option<Expr> {
+    if let Some(value) = among_list(expression) {
+        return Some(value);
+    }
     let (value, negated) = match expression {
         Expr::Exists { subquery, negated } => (any_row(subquery, "")?, *negated),
         Expr::InSubquery { expr, subquery, negated } => (is_among(expr, subquery, over)?, *negated),
@@ -92,10 +103,38 @@ fn value_of(expression: &Expr, over: Option<&Ident>) -> Option<Expr> {
     })
 }
 
+/// `count(*) < ANY (query)` and its like with the rows of the query as an array: what is made of many rows is not known to a query within.
+fn among_list(expression: &Expr) -> Option<Expr> {
+    let (left, op, query, all) = match expression {
+        Expr::InSubquery { expr, subquery, negated: false } => (expr, BinaryOperator::Eq, subquery.as_ref(), false),
+        Expr::InSubquery { expr, subquery, negated: true } => (expr, BinaryOperator::NotEq, subquery.as_ref(), true),
+        Expr::AnyOp { left, compare_op, right, .. } => (left, compare_op.clone(), subquery(right)?, false),
+        Expr::AllOp { left, compare_op, right } => (left, compare_op.clone(), subquery(right)?, true),
+        _ => return None,
+    };
+    if matches!(left.as_ref(), Expr::Tuple(_)) || !aggregates::are_in(left) {
+        return None;
+    }
+    let Ok(Expr::Function(mut list)) = parse_expression("ARRAY(SELECT 1)") else { return None };
+    list.args = FunctionArguments::Subquery(Box::new(query.clone()));
+    let (left, right) = (Box::new(Expr::Nested(left.clone())), Box::new(Expr::Function(list)));
+    Some(Expr::Nested(Box::new(match all {
+        true => Expr::AllOp { left, compare_op: op, right },
+        false => Expr::AnyOp { left, compare_op: op, right, is_some: false },
+    })))
+}
+
+fn subquery(expression: &Expr) -> Option<&Query> {
+    match expression {
+        Expr::Subquery(query) => Some(query),
+        _ => None,
+    }
+}
+
 /// `x < ANY (query)`, or `x < ALL (query)`, as what its rows tell together: NULL where some comparison is and no other decides.
 fn compared(left: &Expr, op: &BinaryOperator, right: &Expr, all: bool) -> Option<Expr> {
     let Expr::Subquery(query) = right else { return None };
-    // A row is compared otherwise, and what is made of many rows is not known to a query within.
+    // A row is compared otherwise, and rows that are made here are not known to a query within.
     if matches!(left, Expr::Tuple(_)) || aggregates::or_rows_are_in(left) {
         return None;
     }
@@ -165,12 +204,11 @@ fn any_row(query: &Query, condition: &str) -> Option<Expr> {
 
 /// `x IN (query)`, which is NULL where x or a row of the query is NULL and nothing is equal.
 fn is_among(expr: &Expr, query: &Query, over: Option<&Ident>) -> Option<Expr> {
+    if let Expr::Tuple(values) = expr {
+        return row_is_among(values, query);
+    }
     let mut value =
         parse_expression("CASE WHEN 1 THEN true WHEN (2 IS NULL AND 3) OR 4 THEN NULL ELSE false END").ok()?;
-    // Which of its columns are NULL no join of the engine's can tell.
-    if matches!(expr, Expr::Tuple(_)) {
-        return None;
-    }
     let own = Expr::Nested(Box::new(expr.clone()));
     let parts = match correlated(expr, query, over) {
         Some([equal, any, null]) => [any_row(&equal, "")?, own, any_row(&any, "")?, any_row(&null, "")?],
@@ -184,6 +222,22 @@ fn is_among(expr: &Expr, query: &Query, over: Option<&Ident>) -> Option<Expr> {
             ]
         }
     };
+    let _ = VisitMut::visit(&mut value, &mut Fill(&parts));
+    Some(value)
+}
+
+/// `(x, y) IN (query)`, which is NULL where a row of the query could be equal were it not for NULL, and none is.
+fn row_is_among(values: &[Expr], query: &Query) -> Option<Expr> {
+    if values.iter().any(aggregates::or_rows_are_in) {
+        return None;
+    }
+    let any = |test: &str| {
+        let each = values.iter().enumerate().map(|(n, value)| format!("({} = ({value})){test}", column(n)));
+        let condition = format!(" WHERE {}", each.collect::<Vec<_>>().join(" AND "));
+        around("SELECT count(*) > 0", query, &condition, values.len()).map(Expr::Subquery)
+    };
+    let parts = [any("")?, any(" IS NOT FALSE")?];
+    let mut value = parse_expression("CASE WHEN 1 THEN true WHEN 2 THEN NULL ELSE false END").ok()?;
     let _ = VisitMut::visit(&mut value, &mut Fill(&parts));
     Some(value)
 }

@@ -1,18 +1,19 @@
 //! The name of a relation where no column has it: its rows. Among the values of a query, counted (`count(t)`), gathered, cast, tested for
-//! NULL, and with a column's name behind it (`(t).a`).
+//! NULL, with a column's name behind it (`(t).a`), and as a [value](super::composite).
 
 use super::super::parser::{fold, last};
 use super::super::planner::parse_expression;
+use super::composite::{self, Composites};
 use super::{Relation, Scope, filled, level};
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
-    OrderByExpr, Query, Select, SelectItem, TableFactor, Visit, Visitor,
+    OrderByExpr, Select, SelectItem, TableFactor, Visit, Visitor,
 };
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-/// Whether a query may have one.
-pub fn is_in(query: &Query) -> bool {
+/// Whether there may be one in `node`.
+pub fn is_in(node: &impl Visit) -> bool {
     /// What the relations are called that were met.
     #[derive(Default)]
     struct Look(HashSet<String>);
@@ -34,14 +35,15 @@ pub fn is_in(query: &Query) -> bool {
 
         fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<()> {
             let taken = taken(expression).map(|(name, _)| name);
-            let named = [cast_of(expression), tested(expression), taken].into_iter().any(|name| self.knows(name));
-            match field_of(expression).is_some() || named {
+            let values = composite::parts(expression).into_iter().map(composite::said);
+            let mut named = [cast_of(expression), tested(expression), taken].into_iter().chain(values);
+            match field_of(expression).is_some() || named.any(|name| self.knows(name)) {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }
         }
     }
-    Visit::visit(query, &mut Look::default()).is_break()
+    Visit::visit(node, &mut Look::default()).is_break()
 }
 
 /// The name in parentheses of which an expression takes a column, and the column.
@@ -69,15 +71,7 @@ fn cast_of(expression: &Expr) -> Option<&Ident> {
 /// The name that IS NULL or IS NOT NULL is said of.
 fn tested(expression: &Expr) -> Option<&Ident> {
     let (Expr::IsNull(of) | Expr::IsNotNull(of)) = expression else { return None };
-    let mut of = of.as_ref();
-    while let Expr::Nested(inner) = of {
-        of = inner;
-    }
-    match of {
-        Expr::Identifier(name) => Some(name),
-        Expr::QualifiedWildcard(name, _) => name.0.last()?.as_ident(),
-        _ => None,
-    }
+    composite::said(of)
 }
 
 /// The name that `count` or `array_agg` has for its argument, and whether it is about what the rows are.
@@ -142,7 +136,7 @@ fn meant<'s>(name: &Ident, scopes: &'s [Scope]) -> Option<&'s Relation> {
     None
 }
 
-fn has_column(scope: &[Option<Relation>], wanted: &str) -> bool {
+pub(super) fn has_column(scope: &[Option<Relation>], wanted: &str) -> bool {
     scope.iter().any(|relation| match relation {
         Some(relation @ Relation { columns: Some(_), .. }) => relation.has(wanted),
         _ => true,
@@ -150,7 +144,7 @@ fn has_column(scope: &[Option<Relation>], wanted: &str) -> bool {
 }
 
 /// The relation of a query whose name means its rows.
-fn whole<'s>(wanted: &str, scope: &'s [Option<Relation>]) -> Option<&'s Relation> {
+pub(super) fn whole<'s>(wanted: &str, scope: &'s [Option<Relation>]) -> Option<&'s Relation> {
     let found = scope.iter().flatten().find(|relation| relation.called == wanted);
     found.filter(|_| !has_column(scope, wanted))
 }
@@ -179,14 +173,14 @@ fn cast_row(expression: &mut Expr, scope: &[Option<Relation>]) {
 }
 
 /// The row of a relation, NULL where none was met.
-fn row(relation: &Relation) -> Option<Expr> {
+pub(super) fn row(relation: &Relation) -> Option<Expr> {
     let each: Vec<String> = columns(relation)?.collect();
     let row = parse_expression(&format!("ROW({})", each.join(", "))).ok()?;
     Some(filled::where_met(relation, row))
 }
 
 /// The columns of a relation, with its name.
-fn columns(relation: &Relation) -> Option<impl Iterator<Item = String>> {
+pub(super) fn columns(relation: &Relation) -> Option<impl Iterator<Item = String>> {
     let quoted = |name: &str| Ident::with_quote('"', name).to_string();
     let column = move |column: &String| format!("{}.{}", quoted(&relation.called), quoted(column));
     relation.columns.as_ref().map(|columns| columns.iter().map(column))
@@ -210,9 +204,12 @@ fn name(item: &SelectItem) -> Option<&Ident> {
     }
 }
 
-/// Writes out the rows of the relations that are named so. `keys` are those of the query's ORDER BY.
-pub(super) fn spell_out(select: &mut Select, keys: &mut [OrderByExpr], scope: &[Option<Relation>]) {
+/// Writes out the rows of the relations that are named so. `keys` are those of the query's ORDER BY, `around` the relations of the queries
+/// that it is in.
+pub(super) fn spell_out(select: &mut Select, keys: &mut [OrderByExpr], scope: &[Option<Relation>], around: &[Scope]) {
+    let composites = Composites { scope, around };
     let mut each = |expression: &mut Expr| {
+        composites.write_out(expression);
         take_rows(expression, scope);
         cast_row(expression, scope);
     };

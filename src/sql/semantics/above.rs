@@ -25,7 +25,7 @@ use datafusion::logical_expr::{
 /// Name of a column that something is made of above, before its number.
 const PART: &str = "\u{1}p";
 /// The aggregate that tells which grouping set a row is of.
-const GROUPING: &str = "grouping";
+pub(super) const GROUPING: &str = "grouping";
 
 /// The aggregate with such results finished.
 pub fn finished(aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {

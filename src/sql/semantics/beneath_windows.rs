@@ -1,6 +1,8 @@
 //! What windows are divided and ordered by, computed beneath them where it compares what functions give: the engine knows no bounds
-//! of its functions' results, and takes the order that it has made itself for none.
+//! of its functions' results, and takes the order that it has made itself for none. So is what asks a subquery, which the engine looks for
+//! in projections and conditions only.
 
+use super::correlated::asks;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Column, Result as DfResult};
 use datafusion::logical_expr::{Expr, LogicalPlan, Projection, Window};
@@ -18,14 +20,20 @@ pub fn computed(window: Window) -> DfResult<Window> {
         let name = window.schema.field(before + n).name().clone();
         let Expr::WindowFunction(call) = expr.clone().unalias() else { continue };
         let mut call = call;
-        let (partition, order) = (&mut call.params.partition_by, &mut call.params.order_by);
-        for key in partition.iter_mut().chain(order.iter_mut().map(|key| &mut key.expr)) {
-            if compares(key)? {
-                let named = format!("{KEY}{}", items.len());
-                items.push(std::mem::take(key).alias(&named));
-                *key = Expr::Column(Column::from_name(named));
+        let mut beneath = |part: &mut Expr| {
+            let named = format!("{KEY}{}", items.len());
+            items.push(std::mem::take(part).alias(&named));
+            *part = Expr::Column(Column::from_name(named));
+        };
+        let params = &mut call.params;
+        let (partition, order) = (params.partition_by.iter_mut(), params.order_by.iter_mut());
+        for key in partition.chain(order.map(|key| &mut key.expr)) {
+            if compares(key)? || asks(key) {
+                beneath(key);
             }
         }
+        let filter = params.filter.iter_mut().map(|filter| filter.as_mut());
+        params.args.iter_mut().chain(filter).filter(|part| asks(part)).for_each(beneath);
         *expr = Expr::WindowFunction(call).alias(name);
     }
     if items.len() == before {

@@ -7,8 +7,8 @@
 
 use super::super::missing;
 use super::candidates::{self, Choice, Given, Type};
-use super::common;
 use super::wide::WIDE;
+use super::{common, series};
 use crate::catalog::SqlType;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result as DfResult, ScalarValue, not_impl_err};
@@ -33,6 +33,9 @@ const ALIKE: &[&str] = &["coalesce", "greatest", "least", "nullif"];
 
 /// `EXTRACT`, which is numeric.
 const EXTRACT: &str = "extract";
+
+/// The rows of numbers or moments, whose types are asked for before there are any.
+const SERIES: &str = "generate_series";
 
 /// Functions whose results have other types than the engine gives them, whatever they are called with.
 const PASSED: &[&str] = &[EXTRACT, "array_length", "array_position", "array_positions"];
@@ -125,7 +128,16 @@ impl Called {
                 None => field.clone(),
             },
         });
-        let fields = fields_with_udf(&lent.collect::<Vec<_>>(), function.as_ref()).ok()?;
+        let lent: Vec<FieldRef> = lent.collect();
+        if self.name == SERIES {
+            let types: Vec<DataType> = lent.iter().map(|field| field.data_type().clone()).collect();
+            let moments =
+                chosen.first().and_then(|first| first.sql_type()).filter(|first| *first == SqlType::Timestamptz);
+            if let Some(values) = series::values_of(&types).or_else(|| moments.map(|moments| moments.arrow())) {
+                return Some(Arc::new(Field::new(&self.name, DataType::new_list(values, true), true)));
+            }
+        }
+        let fields = fields_with_udf(&lent, function.as_ref()).ok()?;
         let args = ReturnFieldArgs { arg_fields: &fields, scalar_arguments: args.scalar_arguments };
         let field = function.return_field_from_args(args).ok()?;
         Some(match (self.gives(chosen), marked) {
@@ -170,7 +182,7 @@ impl ScalarUDFImpl for Called {
         match self.planned(&args) {
             Some(field) => Ok(field),
             // Its rows are made before types are settled.
-            None if self.name == "generate_series" => {
+            None if self.name == SERIES => {
                 let given = args.arg_fields.iter().zip(args.scalar_arguments);
                 let names: Vec<String> = given.map(|(field, constant)| named(field, *constant)).collect();
                 Err(missing::function(&self.name, &names).into())

@@ -63,6 +63,7 @@ mod regex;
 mod relations;
 mod resolve;
 mod rules;
+mod series;
 mod session_zone;
 mod signatures;
 mod sums;

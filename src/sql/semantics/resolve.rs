@@ -21,7 +21,7 @@ use self::refused::{must_be_there, must_have_no_subquery, must_have_no_window};
 use super::super::functions::postgres_call;
 use super::super::missing;
 use super::super::parameters::{self, Parameters, is_open};
-use super::beneath::{computed_beneath, grouped_beneath, grouped_once, selected_beneath};
+use super::beneath::{compared_beneath, computed_beneath, grouped_beneath, grouped_once, selected_beneath};
 use super::common::{self, Value};
 use super::correlated::asks;
 use super::decimal::Decimals;
@@ -166,7 +166,10 @@ impl TreeNodeRewriter for Plans<'_> {
                 join.on = days::pairs(join.on, join.left.schema(), join.right.schema());
                 join.on = floats::keys(join.on, join.left.schema(), join.right.schema());
                 join.on = keyed::pairs(join.on, join.left.schema(), join.right.schema());
-                LogicalPlan::Join(join).recompute_schema()
+                match LogicalPlan::Join(join).recompute_schema()? {
+                    LogicalPlan::Join(join) => compared_beneath(join),
+                    plan => Ok(plan),
+                }
             }
             LogicalPlan::Aggregate(aggregate) => match computed_beneath(aggregate)?.recompute_schema()? {
                 LogicalPlan::Aggregate(aggregate) => match above::finished(aggregate)?.data {

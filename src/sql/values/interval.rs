@@ -131,11 +131,12 @@ impl Sum {
     fn whole(&self, sign: f64) -> Option<IntervalMonthDayNano> {
         let whole = |value: f64, least: f64, most: f64| {
             let value = (sign * value).round();
-            if value < least || value >= most { None } else { Some(value) }
+            if value < least || value > most { None } else { Some(value) }
         };
         let months = whole(self.months, f64::from(i32::MIN), f64::from(i32::MAX))? as i32;
         let days = whole(self.days, f64::from(i32::MIN), f64::from(i32::MAX))? as i32;
-        let nanos = whole(self.nanos, i64::MIN as f64, i64::MAX as f64)? as i64;
+        // The greatest whole number is no floating point number: the next one is beyond it.
+        let nanos = whole(self.nanos, i64::MIN as f64, (i64::MAX as f64).next_down())? as i64;
         Some(IntervalMonthDayNano::new(months, days, nanos))
     }
 

@@ -5,6 +5,7 @@
 //! cuts. Arrow's kernels do the work where they do as PostgreSQL does; numbers are rounded and checked in [`numbers`].
 
 pub mod ends;
+mod far;
 mod inet;
 mod interval;
 mod json;

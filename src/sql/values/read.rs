@@ -5,6 +5,7 @@
 
 use super::super::error::invalid_text;
 use super::ends;
+use super::far;
 use super::inet::Inet;
 use super::interval::interval;
 use super::json;
@@ -99,6 +100,9 @@ pub fn first_unreadable(texts: &StringArray, target: &SqlType) -> Option<usize> 
 
 /// Numbers, dates and times.
 fn by_arrow(texts: &StringArray, target: &SqlType) -> Result<ArrayRef> {
+    if ends::has_ends(target) && texts.iter().flatten().any(far::is_written) {
+        return with_far_years(texts, target);
+    }
     let lenient = CastOptions { safe: true, ..CastOptions::default() };
     let read = |texts: StringArray| cast_with_options(&texts, &target.arrow(), &lenient);
     let trim = |text: &str| match target {
@@ -133,6 +137,35 @@ fn by_arrow(texts: &StringArray, target: &SqlType) -> Result<ArrayRef> {
         Some(row) => Err(unreadable(target, texts.value(row))),
         None => rounded(values, &trimmed),
     }
+}
+
+/// Dates and moments of which some say an era, or a year that is none of four digits.
+fn with_far_years(texts: &StringArray, target: &SqlType) -> Result<ArrayRef> {
+    let wrong = |kind: Kind, text: &str| match kind {
+        Kind::DatetimeOutOfRange => {
+            Error::new(kind, format!("date/time field value out of range: \"{}\"", text.trim()))
+        }
+        _ => unreadable(target, text),
+    };
+    let (mut near, mut cycles) = (Vec::with_capacity(texts.len()), Vec::with_capacity(texts.len()));
+    for text in texts {
+        let (text, between) = match text {
+            Some(text) if far::is_written(text) => {
+                let (near, between) = far::near(text).map_err(|kind| wrong(kind, text))?;
+                (Some(near), between)
+            }
+            text => (text.map(str::to_owned), 0),
+        };
+        near.push(text);
+        cycles.push(between);
+    }
+    let near: StringArray = near.into_iter().collect();
+    let values = by_arrow(&near, target).map_err(|error| {
+        // It is said in the words of the statement.
+        let row = (0..near.len()).find(|&row| by_arrow(&near.slice(row, 1), target).is_err());
+        row.map_or(error.clone(), |row| wrong(error.kind(), texts.value(row)))
+    })?;
+    far::moved(&values, &cycles).map_err(|row| wrong(Kind::DatetimeOutOfRange, texts.value(row)))
 }
 
 /// Moments whose texts have more places than are kept, which are cut off them, rounded to the nearest.
@@ -240,7 +273,7 @@ fn zone_of_day(text: &str) -> Option<usize> {
 
 /// Whether the text of a moment says in which zone it is.
 pub fn names_zone(text: &str) -> bool {
-    let text = text.trim();
+    let text = far::without_era(text.trim());
     without_zone(text).len() < text.len()
 }
 

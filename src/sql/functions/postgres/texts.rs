@@ -18,6 +18,7 @@ pub const FUNCTIONS: &[Declaration] = &[
     // Its answer is known before it runs: see `semantics`.
     ("?pg_typeof(any) text", Each(|_| Ok(Made::Null))),
     ("chr(int4) text", Each(chr)),
+    ("unistr(text) text", Each(|row| Ok(unistr(row.text(0))?.into()))),
     ("parse_ident(text) text[]", Each(|row| Ok(crate::sql::pg_catalog::parts(row.text(0))?.into()))),
     ("string_to_table(text, text) text[]", Each(split)),
     ("!gen_random_uuid() uuid", Each(|_| random_uuid().map(Made::from))),
@@ -45,6 +46,60 @@ fn chr(row: &Args<'_>) -> Result<Made> {
             None => Err(Error::new(Kind::LimitExceeded, format!("requested character too large for encoding: {n}"))),
         },
     }
+}
+
+/// A text with `\4e2d`, `\u4e2d`, `\+004e2d` and `\U00004e2d` as the characters of these numbers, and `\\` as one backslash.
+fn unistr(text: &str) -> Result<String> {
+    let pair = || Error::new(Kind::Syntax, "invalid Unicode surrogate pair");
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    // The first of two that are one character together.
+    let mut high: Option<u32> = None;
+    while let Some(letter) = rest.chars().next() {
+        let (code, width) = match rest.strip_prefix('\\') {
+            Some(escape) if !escape.starts_with('\\') => {
+                let (code, width) = escaped(escape).ok_or_else(|| {
+                    Error::new(Kind::Syntax, "invalid Unicode escape")
+                        .with_hint("Unicode escapes must be \\XXXX, \\+XXXXXX, \\uXXXX, or \\UXXXXXXXX.")
+                })?;
+                (code, width + 1)
+            }
+            // Two of them are one.
+            Some(_) => (u32::from(letter), 2),
+            None => (u32::from(letter), letter.len_utf8()),
+        };
+        rest = &rest[width..];
+        let code = match (high.take(), code) {
+            (Some(high), 0xdc00..=0xdfff) => 0x10000 + ((high - 0xd800) << 10) + (code - 0xdc00),
+            (Some(_), _) | (None, 0xdc00..=0xdfff) => return Err(pair()),
+            (None, 0xd800..=0xdbff) => {
+                high = Some(code);
+                continue;
+            }
+            (None, code) => code,
+        };
+        let letter = char::from_u32(code).filter(|letter| *letter != '\0');
+        out.push(
+            letter
+                .ok_or_else(|| Error::new(Kind::InvalidParameter, format!("invalid Unicode code point: {code:04X}")))?,
+        );
+    }
+    match high {
+        Some(_) => Err(pair()),
+        None => Ok(out),
+    }
+}
+
+/// The number that an escape says behind its backslash, and how many bytes it has.
+fn escaped(escape: &str) -> Option<(u32, usize)> {
+    let (before, digits) = match escape.as_bytes().first()? {
+        b'+' => (1, 6),
+        b'u' => (1, 4),
+        b'U' => (1, 8),
+        _ => (0, 4),
+    };
+    let number = escape.get(before..before + digits)?;
+    let is_number = number.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_number.then(|| u32::from_str_radix(number, 16).ok()).flatten().map(|code| (code, before + digits))
 }
 
 fn split(row: &Args<'_>) -> Result<Made> {
@@ -125,6 +180,29 @@ fn is_like(text: &[char], pattern: &[char]) -> Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn escapes_are_characters() {
+        let read = |text: &str| unistr(text).map_err(|error| error.kind());
+        for (text, expected) in [
+            (r"d\0061t\+000061", "data"),
+            (r"\4e2d\u6587\U00004e2d", "中文中"),
+            (r"\\4e2d \d83d\de00 é", r"\4e2d 😀 é"),
+        ] {
+            assert_eq!(read(text).as_deref(), Ok(expected));
+        }
+        for (text, kind) in [
+            (r"\4e2", Kind::Syntax),
+            ("\\", Kind::Syntax),
+            (r"\d83d", Kind::Syntax),
+            (r"\de00", Kind::Syntax),
+            (r"\d83dx", Kind::Syntax),
+            (r"\0000", Kind::InvalidParameter),
+            (r"\+110000", Kind::InvalidParameter),
+        ] {
+            assert_eq!(read(text), Err(kind), "{text}");
+        }
+    }
 
     #[test]
     fn patterns_of_like_match_as_postgres_does() {

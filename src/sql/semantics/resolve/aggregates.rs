@@ -7,7 +7,9 @@ use arrow::datatypes::DataType;
 use datafusion::common::Result as DfResult;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::functions_aggregate::first_last::first_value_udaf;
-use datafusion::logical_expr::expr::{AggregateFunction, Sort as SortExpr, WindowFunction, WindowFunctionParams};
+use datafusion::logical_expr::expr::{
+    AggregateFunction, ScalarFunction, Sort as SortExpr, WindowFunction, WindowFunctionParams,
+};
 use datafusion::logical_expr::{Expr, WindowFunctionDefinition, cast};
 
 impl Expressions<'_> {
@@ -110,7 +112,7 @@ impl Expressions<'_> {
         let [arg] = call.params.args.as_slice() else { return call };
         let key = match name.as_str() {
             "min" | "max" => keyed::order_key(arg, self.schema),
-            "count" if distinct => keyed::key(arg, self.schema).or_else(|| keyed::unsigned_zero(arg, self.schema)),
+            "count" if distinct => self.distinct_key(arg).or_else(|| self.row_of_keys(arg)),
             _ => keyed::key(arg, self.schema),
         };
         let Some(key) = key else { return call };
@@ -124,6 +126,23 @@ impl Expressions<'_> {
             _ => {}
         }
         call
+    }
+
+    /// What tells a value from others, where its bytes do not.
+    fn distinct_key(&self, value: &Expr) -> Option<Expr> {
+        keyed::key(value, self.schema).or_else(|| keyed::unsigned_zero(value, self.schema))
+    }
+
+    /// The same of a row, which is made of such.
+    fn row_of_keys(&self, row: &Expr) -> Option<Expr> {
+        let Expr::ScalarFunction(call) = row else { return None };
+        let keys: Vec<Option<Expr>> = match call.name() {
+            "struct" | "row" => call.args.iter().map(|column| self.distinct_key(column)).collect(),
+            _ => return None,
+        };
+        let columns = keys.iter().zip(&call.args).map(|(key, column)| key.as_ref().unwrap_or(column).clone());
+        let args = columns.collect();
+        keys.iter().any(Option::is_some).then(|| Expr::ScalarFunction(ScalarFunction { func: call.func.clone(), args }))
     }
 
     /// Sums of `bigint` are numeric, and so are averages of all exact numbers.

@@ -13,8 +13,8 @@ use super::super::length::{Bounded, Counted};
 use super::super::lists::{Among, Changed, Relation};
 use super::super::math::{Math, Whole};
 use super::super::moment::{Extract, Round};
-use super::super::session_zone;
 use super::super::wide::decimal;
+use super::super::{series, session_zone};
 use super::{Class, Expressions, class, lend, named};
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
@@ -203,12 +203,18 @@ impl Expressions<'_> {
                     [(from, &moment), (to, &moment), (step, &length)].map(|(arg, of)| lend(arg.clone(), Some(of)));
                 Some(session_zone::series(lent.into_iter().collect::<Result<_>>()?, of_moments))
             }
-            // Whose moments would be days.
-            ("generate_series" | "range", args)
-                if args.iter().any(|arg| self.type_of(arg) == Some(DataType::Date32)) =>
-            {
-                return Err(Error::new(Kind::Unsupported, "a series of dates of columns is not supported")
-                    .with_hint("Cast its bounds to timestamp."));
+            // Days are the moments when they begin.
+            ("generate_series", [from, to, step]) if [from, to].iter().any(|bound| self.is_date(bound)) => {
+                let moment = SqlType::Timestamptz.field(CAST);
+                let begin = |bound: &Expr| match self.is_date(bound) {
+                    true => self.cast(Cast::new_from_field(Box::new(bound.clone()), Arc::new(moment.clone()))),
+                    false => lend(bound.clone(), Some(moment.data_type())),
+                };
+                let length = DataType::Interval(IntervalUnit::MonthDayNano);
+                Some(session_zone::series(vec![begin(from)?, begin(to)?, lend(step.clone(), Some(&length))?], true))
+            }
+            ("generate_series", args) if let Some(values) = self.exact_series(args) => {
+                Some(series::of(values, args.to_vec()))
             }
             ("generate_series", [first, last, rest @ ..])
                 if rest.len() < 2
@@ -305,6 +311,15 @@ impl Expressions<'_> {
             _ => None,
         });
         zoned.reduce(|one, other| one || other)
+    }
+
+    /// The type of the values of a series of numerics.
+    fn exact_series(&self, args: &[Expr]) -> Option<DataType> {
+        series::values_of(&args.iter().map(|arg| self.type_of(arg)).collect::<Option<Vec<_>>>()?)
+    }
+
+    fn is_date(&self, bound: &Expr) -> bool {
+        self.type_of(bound) == Some(DataType::Date32)
     }
 
     fn is_small(&self, number: &Expr) -> bool {
