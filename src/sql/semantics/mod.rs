@@ -64,6 +64,7 @@ mod resolve;
 mod rules;
 mod session_zone;
 mod signatures;
+mod squares;
 mod sums;
 mod truncated;
 mod truths;

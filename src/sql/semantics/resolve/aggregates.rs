@@ -1,6 +1,6 @@
 //! Aggregates and window functions: which of the engine's functions, or of ours, they are, and what they compare.
 
-use super::super::{average, extreme, frames, furthest, joined, keyed, sums};
+use super::super::{average, extreme, frames, furthest, joined, keyed, squares, sums};
 use super::Expressions;
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::DataType;
@@ -21,6 +21,8 @@ impl Expressions<'_> {
         self.aggregate(call.func.name(), &mut call.params.args)?;
         if let ("avg", [arg]) = (call.func.name(), call.params.args.as_slice()) {
             call.func = average::of(self.type_of(arg).as_ref());
+        } else {
+            call.func = squares::of(call.func);
         }
         if let [arg] = call.params.args.as_slice()
             && let Some(extreme) = extreme::of(call.func.name(), self.type_of(arg).as_ref())
@@ -50,6 +52,8 @@ impl Expressions<'_> {
             self.aggregate(&name, &mut call.params.args)?;
             if let ("avg", [arg]) = (name.as_str(), call.params.args.as_slice()) {
                 *aggregate = average::of(self.type_of(arg).as_ref());
+            } else {
+                *aggregate = squares::of(aggregate.clone());
             }
             if let ("sum", [arg]) = (name.as_str(), call.params.args.as_slice()) {
                 *aggregate = sums::of(self.type_of(arg).as_ref());
