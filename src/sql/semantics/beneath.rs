@@ -52,8 +52,9 @@ pub fn selected_beneath(on: DistinctOn) -> DfResult<DistinctOn> {
         let (qualifier, field) = on.schema.qualified_field(n);
         selected.push(Expr::Column(Column::from_name(column)).alias_qualified(qualifier.cloned(), field.name()));
     }
+    // The types of the columns may have been told meanwhile in any case.
     if computed.is_empty() {
-        return Ok(on);
+        return DistinctOn::try_new(on.on_expr, on.select_expr, on.sort_expr, on.input);
     }
     let input = over(on.input, computed)?.build()?;
     DistinctOn::try_new(on.on_expr, selected, on.sort_expr, Arc::new(input))

@@ -159,9 +159,10 @@ impl TreeNodeRewriter for Plans<'_> {
         })?
         .map_data(|plan| match plan {
             LogicalPlan::Values(values) => LogicalPlanBuilder::values(rows(values.values, &expressions)?)?.build(),
-            LogicalPlan::Join(mut join) => {
+            LogicalPlan::Join(join) => {
                 must_have_no_subquery(&join)?;
                 sets::must_be_comparable(&join)?;
+                let mut join = unions::met(join)?;
                 join.filter = join.filter.map(as_condition).map(only_true);
                 join.on = days::pairs(join.on, join.left.schema(), join.right.schema());
                 join.on = floats::keys(join.on, join.left.schema(), join.right.schema());
