@@ -427,14 +427,23 @@ impl Scope<'_> {
                 WindowFunctionDefinition::AggregateUDF(max_udaf())
             }
             WindowFunctionDefinition::WindowUDF(function)
-                if matches!(function.name(), "lag" | "lead" | "first_value" | "last_value" | "nth_value")
-                    && call.params.args.len() < 3 =>
+                if matches!(function.name(), "lag" | "lead" | "first_value" | "last_value" | "nth_value") =>
             {
                 call.fun.clone()
             }
             _ => return Ok(None),
         };
         let Some(places) = self.places(arg, pass)? else { return Ok(None) };
+        // What stands where no row is shows its own.
+        if let [_, _, other] = call.params.args.as_slice()
+            && !is_null(other)
+        {
+            let Some(Of::Known(own)) = self.places(other, pass)? else { return Ok(None) };
+            let mut call = call.clone();
+            call.params.args[0] = places.expr();
+            call.params.args[2] = lit(own);
+            return Ok(Some(Of::Computed(Expr::WindowFunction(call))));
+        }
         Ok(Some(places.map(|places| {
             let mut call = call.clone();
             call.fun = function;

@@ -1,7 +1,8 @@
 //! Aggregates and window functions: which of the engine's functions, or of ours, they are, and what they compare.
 
+use super::super::super::missing;
 use super::super::{average, extreme, frames, furthest, joined, keyed, squares, sums};
-use super::Expressions;
+use super::{Expressions, differ, is_unknown};
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::DataType;
 use datafusion::common::Result as DfResult;
@@ -38,8 +39,11 @@ impl Expressions<'_> {
     /// The window function that a call means.
     pub(super) fn windowed(&self, mut call: Box<WindowFunction>) -> DfResult<Expr> {
         call.params.filter = self.filter(call.params.filter)?;
-        if matches!(call.fun, WindowFunctionDefinition::WindowUDF(_)) {
+        if let WindowFunctionDefinition::WindowUDF(function) = &call.fun {
             self.within_window(&mut call.params)?;
+            if matches!(function.name(), "lag" | "lead") {
+                self.beside_default(function.name(), &mut call.params.args)?;
+            }
         }
         frames::keyed(&mut call.params, self.schema)?;
         let partition = std::mem::take(&mut call.params.partition_by);
@@ -105,6 +109,25 @@ impl Expressions<'_> {
         params.args.iter_mut().take(1).filter(|arg| !matches!(arg, Expr::Literal(..))).try_for_each(rewrite)?;
         params.partition_by.iter_mut().try_for_each(rewrite)?;
         params.order_by.iter_mut().map(|key| &mut key.expr).try_for_each(rewrite)
+    }
+
+    /// What `lag(x, n, other)` is over, and what it gives where no row is: of the type that both have together.
+    fn beside_default(&self, name: &str, args: &mut [Expr]) -> DfResult<()> {
+        let [value, _, other] = args else { return Ok(()) };
+        let mut within = *self;
+        let both = [value.clone(), other.clone().rewrite(&mut within)?.data];
+        if let (Some(a), Some(b)) = (self.type_of(&both[0]), self.type_of(&both[1]))
+            && !both.iter().any(is_unknown)
+            && differ(&a, &b)
+        {
+            let types = [self.name_of(&both[0]), "integer".to_owned(), self.name_of(&both[1])];
+            return Err(missing::function(name, &types).into());
+        }
+        let both = self.alike(both.to_vec(), name)?;
+        if let Ok([of, instead]) = <[Expr; 2]>::try_from(both) {
+            (*value, *other) = (of, instead);
+        }
+        Ok(())
     }
 
     /// An aggregate that sorts or compares, by the keys of what it compares.
