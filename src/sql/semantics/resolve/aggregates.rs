@@ -134,10 +134,19 @@ impl Expressions<'_> {
     fn by_keys(&self, mut call: AggregateFunction) -> AggregateFunction {
         call.params.order_by = keyed::order(call.params.order_by, self.schema);
         let (name, distinct) = (call.func.name().to_owned(), call.params.distinct);
+        if let Some(arg) = call.params.args.first_mut()
+            && distinct
+            && !matches!(name.as_str(), "min" | "max")
+            && let Some(unsigned) = keyed::unsigned_zero(arg, self.schema)
+        {
+            // What it is sorted by is what it is of.
+            let keys = call.params.order_by.iter_mut().filter(|key| key.expr == *arg);
+            keys.for_each(|key| key.expr = unsigned.clone());
+            *arg = unsigned;
+        }
         let [arg] = call.params.args.as_slice() else { return call };
         let key = match name.as_str() {
             "min" | "max" => keyed::order_key(arg, self.schema),
-            "count" if distinct => keyed::key(arg, self.schema).or_else(|| keyed::unsigned_zero(arg, self.schema)),
             _ => keyed::key(arg, self.schema),
         };
         let Some(key) = key else { return call };

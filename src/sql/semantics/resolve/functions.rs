@@ -9,6 +9,7 @@ use super::super::elements::{self, MAKE_ARRAY, Retyped};
 use super::super::exact::ExactCall;
 use super::super::function;
 use super::super::furthest;
+use super::super::keyed;
 use super::super::length::{Bounded, Counted};
 use super::super::lists::{Among, Changed, Relation};
 use super::super::math::{Math, Whole};
@@ -159,6 +160,7 @@ impl Expressions<'_> {
                     call.args = call.args.into_iter().map(|arg| parameters::of_type(arg, &list)).collect();
                 }
                 let (list, item) = (call.args[0].clone(), call.args[1].clone());
+                call.args = keyed::unsigned(call.args, self.schema);
                 Some(function::call(Among, vec![Expr::ScalarFunction(call.clone()), list, item.is_null()]))
             }
             ("date_part", [Expr::Literal(ScalarValue::Utf8(Some(part)), _), moment]) => match self.type_of(moment) {
@@ -219,8 +221,12 @@ impl Expressions<'_> {
                 call.args[1] = function::call(Counted, vec![number(first), number(last), step]);
                 None
             }
-            ("array_position", _) => Some(cast(Expr::ScalarFunction(call.clone()), DataType::Int32)),
+            ("array_position", _) => {
+                call.args = keyed::unsigned(call.args, self.schema);
+                Some(cast(Expr::ScalarFunction(call.clone()), DataType::Int32))
+            }
             ("array_positions", _) => {
+                call.args = keyed::unsigned(call.args, self.schema);
                 Some(cast(Expr::ScalarFunction(call.clone()), DataType::new_list(DataType::Int32, true)))
             }
             ("signum", [number]) => match self.type_of(number) {
