@@ -21,6 +21,8 @@ use self::refused::{must_be_there, must_have_no_subquery, must_have_no_window};
 use super::super::functions::postgres_call;
 use super::super::missing;
 use super::super::parameters::{self, Parameters, is_open};
+use super::super::planner::CAST;
+use super::super::values::read_one;
 use super::beneath::{computed_beneath, grouped_beneath, grouped_once, selected_beneath};
 use super::common::{self, Value};
 use super::correlated::asks;
@@ -491,6 +493,14 @@ impl Expressions<'_> {
         }
         if let Some(number) = self.with_places(&cast) {
             return Ok(number);
+        }
+        // What is no value of the type is told before there are rows.
+        if let Expr::Literal(ScalarValue::Utf8(Some(text)), None) = cast.expr.as_ref()
+            && cast.field.name() == CAST
+            && let Ok(sql_type) = SqlType::from_field(&cast.field)
+            && lend::is_read_at_once(&sql_type)
+        {
+            read_one(text, &sql_type)?;
         }
         if let (Expr::ScalarFunction(call), DataType::Float64) = (cast.expr.as_ref(), cast.field.data_type())
             && let Some(part) = function::operator_of::<Extract>(call)

@@ -47,6 +47,16 @@ pub fn lend_as(expr: Expr, field: &Field) -> Result<Expr> {
     }
 }
 
+/// Whether a literal that is cast to a type is one of its values or is refused, whatever becomes of it: a length or places are seen to
+/// where the cast is computed.
+pub fn is_read_at_once(sql_type: &SqlType) -> bool {
+    use SqlType::{Array, Char, Numeric, Text, Varchar, Vector};
+    match sql_type {
+        Array(item) => is_read_at_once(item),
+        sql_type => !matches!(sql_type, Text | Varchar(_) | Char(_) | Numeric(_) | Vector(_)),
+    }
+}
+
 /// A quoted literal read as a type that is no text; a parameter of no type has this one.
 pub fn lend(expr: Expr, data_type: Option<&DataType>) -> Result<Expr> {
     if is_open(&expr)
