@@ -115,9 +115,9 @@ impl Expressions<'_> {
             ("coalesce" | "nullif" | "greatest" | "least", _) => {
                 let name = call.name().to_uppercase();
                 let open = call.args.iter().any(|arg| self.is_open_numeric(arg));
-                let first = call.args.first().and_then(|arg| self.type_of(arg));
+                let types: Vec<_> = call.args.iter().map(|arg| self.type_of(arg)).collect();
                 let mark = match call.name() {
-                    "nullif" => call.args.first().and_then(|arg| self.sql_type_of(arg)).filter(common::is_marked),
+                    "nullif" => self.mark_of_null_if(&mut call.args),
                     _ => self.common_of(&call.args, &name)?,
                 };
                 call.args = self.alike(call.args, &name)?;
@@ -127,9 +127,11 @@ impl Expressions<'_> {
                     _ => None,
                 };
                 let result = super::marked(by_keys.unwrap_or_else(|| Expr::ScalarFunction(call.clone())), mark);
-                // What NULLIF gives is of the type of the first.
-                let result = match (call.name(), first) {
-                    ("nullif", Some(first @ (DataType::Int16 | DataType::Int32))) => cast(result, first),
+                let result = match (call.name(), types.as_slice()) {
+                    ("nullif", [Some(first), second]) => match type_of_null_if(first, second.as_ref()) {
+                        Some(data_type) => cast(result, data_type),
+                        None => result,
+                    },
                     _ => result,
                 };
                 Some(self.without_zeros(result, open)?)
@@ -317,6 +319,21 @@ impl Expressions<'_> {
         matches!(self.type_of(number), Some(DataType::Int16 | DataType::Int32))
     }
 
+    /// The type of NULLIF that a mark tells: `=` compares a `varchar` as text, and a `char` beside another text.
+    fn mark_of_null_if(&self, args: &mut [Expr]) -> Option<SqlType> {
+        let first = self.sql_type_of(args.first()?)?;
+        let second = args.get(1).and_then(|arg| self.sql_type_of(arg));
+        match (&first, second) {
+            (SqlType::Varchar(_), _) => Some(SqlType::Text),
+            (SqlType::Char(_), Some(SqlType::Text | SqlType::Varchar(_))) => {
+                let text = Arc::new(SqlType::Text.field(CAST));
+                args[0] = Expr::Cast(Cast::new_from_field(Box::new(args[0].clone()), text));
+                None
+            }
+            _ => Some(first).filter(common::is_marked),
+        }
+    }
+
     /// An array without some of its elements, or with others in their place.
     fn changed_list(&self, list: &Expr, elements: &[&Expr]) -> Option<Expr> {
         let Some(DataType::List(item)) = self.type_of(list) else { return None };
@@ -363,6 +380,17 @@ impl Expressions<'_> {
             _ => return false,
         };
         constant(places).is_some_and(|places| places > has && places <= PLACES_MAX)
+    }
+}
+
+/// What NULLIF of these gives, where the engine would give something else: what the first operand of their `=` is.
+fn type_of_null_if(first: &DataType, second: Option<&DataType>) -> Option<DataType> {
+    let is_exact = first.is_integer() || decimal(first).is_some();
+    match second {
+        Some(second) if is_exact && second.is_floating() => Some(DataType::Float64),
+        Some(second) if first.is_integer() && decimal(second).is_some() => Some(DataType::Decimal128(20, 0)),
+        _ => matches!(first, DataType::Int16 | DataType::Int32 | DataType::Float32 | DataType::Date32)
+            .then(|| first.clone()),
     }
 }
 
