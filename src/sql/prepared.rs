@@ -183,16 +183,21 @@ impl Session {
 
     /// Runs a prepared statement that is not empty, as [`Self::execute`] does.
     pub async fn execute_prepared(&mut self, prepared: &Prepared, values: Vec<ScalarValue>) -> Result<Outcome> {
+        let outcome = self.run_prepared(prepared, values).await?;
+        if let Outcome::Rows { schema, .. } = &outcome {
+            prepared.must_give(schema)?;
+        }
+        Ok(outcome)
+    }
+
+    /// As [`Self::execute_prepared`], for who has been told nothing of its columns.
+    pub(super) async fn run_prepared(&mut self, prepared: &Prepared, values: Vec<ScalarValue>) -> Result<Outcome> {
         let Some(statement) = &prepared.statement else {
             return Err(Error::internal("an empty statement is run"));
         };
         prepared.runs.fetch_add(1, Ordering::Relaxed);
         self.kept_plan = Some(prepared.plan.clone());
-        let outcome = self.run_with(statement, &prepared.params, values).await?;
-        if let Outcome::Rows { schema, .. } = &outcome {
-            prepared.must_give(schema)?;
-        }
-        Ok(outcome)
+        self.run_with(statement, &prepared.params, values).await
     }
 }
 
