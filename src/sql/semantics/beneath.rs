@@ -54,7 +54,9 @@ pub fn selected_beneath(on: DistinctOn) -> DfResult<DistinctOn> {
     }
     // The types of the columns may have been told meanwhile in any case.
     if computed.is_empty() {
-        return DistinctOn::try_new(on.on_expr, on.select_expr, on.sort_expr, on.input);
+        let told =
+            DistinctOn::try_new(on.on_expr.clone(), on.select_expr.clone(), on.sort_expr.clone(), on.input.clone());
+        return Ok(told.unwrap_or(on));
     }
     let input = over(on.input, computed)?.build()?;
     DistinctOn::try_new(on.on_expr, selected, on.sort_expr, Arc::new(input))
