@@ -13,6 +13,7 @@ use super::numbers::without_exponent;
 use super::time_zone::TimeZone;
 use super::vector;
 use crate::catalog::SqlType;
+use crate::encoding::unhex;
 use crate::error::{Error, Kind, Result};
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Int64Array, IntervalMonthDayNanoArray, ListArray, StringArray,
@@ -316,16 +317,8 @@ fn boolean(text: &str) -> Option<bool> {
 /// `\x` and hexadecimal digits, or text with `\\` and `\ooo`.
 fn bytea(text: &str) -> Option<Vec<u8>> {
     if let Some(digits) = text.strip_prefix("\\x") {
-        let mut bytes = Vec::with_capacity(digits.len() / 2);
-        let mut high = None;
-        for character in digits.chars().filter(|character| !character.is_ascii_whitespace()) {
-            let digit = character.to_digit(16)? as u8;
-            match high.take() {
-                None => high = Some(digit),
-                Some(upper) => bytes.push(upper << 4 | digit),
-            }
-        }
-        return high.is_none().then_some(bytes);
+        let digits: String = digits.chars().filter(|character| !character.is_ascii_whitespace()).collect();
+        return unhex(digits.as_bytes());
     }
     unescaped(text)
 }
