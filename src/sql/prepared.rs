@@ -244,7 +244,8 @@ pub async fn execute(session: &mut Session, name: &ast::ObjectName, args: &[ast:
 /// The statement that EXPLAIN EXECUTE explains, with the values of its parameters; they are the session's from now on.
 pub fn explained(session: &mut Session, name: &ast::ObjectName, args: &[ast::Expr]) -> Result<ast::Statement> {
     let (prepared, values) = called(session, name, args)?;
-    session.params = Arc::new(parameters::Parameters::bound(&prepared.params, values)?);
+    let zone = session.settings.zone();
+    session.params = Arc::new(parameters::Parameters::bound(&prepared.params, values, &zone)?);
     match prepared.statement.as_ref().map(|statement| &statement.body) {
         Some(Body::Sql(statement)) => Ok(statement.as_ref().clone()),
         _ => Err(execute::explains_queries_only()),
