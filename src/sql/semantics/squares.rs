@@ -103,20 +103,22 @@ impl AggregateUDFImpl for Squares {
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> DfResult<Box<dyn Accumulator>> {
         let gives = self.gives;
-        Ok(match gives.is_of_one() {
+        let gathered: Box<dyn Accumulator> = match gives.is_of_one() {
             _ if args.is_distinct => return self.engines.accumulator(args),
             true => Box::new(Gathered { sums: One::default(), gives }),
             false => Box::new(Gathered { sums: Two::default(), gives }),
-        })
+        };
+        Ok(gathered)
     }
 
     fn create_sliding_accumulator(&self, args: AccumulatorArgs<'_>) -> DfResult<Box<dyn Accumulator>> {
         let gives = self.gives;
-        Ok(match gives.is_of_one() {
+        let gathered: Box<dyn Accumulator> = match gives.is_of_one() {
             _ if args.is_distinct => return self.engines.create_sliding_accumulator(args),
             true => Box::new(InFrame { rows: VecDeque::new(), sums: One::default(), gives }),
             false => Box::new(InFrame { rows: VecDeque::new(), sums: Two::default(), gives }),
-        })
+        };
+        Ok(gathered)
     }
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs<'_>) -> bool {
@@ -125,10 +127,11 @@ impl AggregateUDFImpl for Squares {
 
     fn create_groups_accumulator(&self, _: AccumulatorArgs<'_>) -> DfResult<Box<dyn GroupsAccumulator>> {
         let gives = self.gives;
-        Ok(match gives.is_of_one() {
+        let groups: Box<dyn GroupsAccumulator> = match gives.is_of_one() {
             true => Box::new(Groups::<One> { sums: Vec::new(), gives }),
             false => Box::new(Groups::<Two> { sums: Vec::new(), gives }),
-        })
+        };
+        Ok(groups)
     }
 
     fn reverse_expr(&self) -> ReversedUDAF {
@@ -407,7 +410,7 @@ impl<S: Sums> Accumulator for Gathered<S> {
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> DfResult<()> {
-        Ok(kept(states).try_for_each(|other| self.sums.merge(other))?)
+        Ok(kept::<S>(states).try_for_each(|other| self.sums.merge(other))?)
     }
 }
 
@@ -456,7 +459,7 @@ impl<S: Sums> Accumulator for InFrame<S> {
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> DfResult<()> {
-        Ok(kept(states).try_for_each(|other| self.sums.merge(other))?)
+        Ok(kept::<S>(states).try_for_each(|other| self.sums.merge(other))?)
     }
 }
 
@@ -502,7 +505,7 @@ impl<S: Sums> GroupsAccumulator for Groups<S> {
 
     fn merge_batch(&mut self, states: &[ArrayRef], groups: &[usize], count: usize) -> DfResult<()> {
         self.sums.resize(count, S::default());
-        Ok(kept(states).zip(groups).try_for_each(|(other, group)| self.sums[*group].merge(other))?)
+        Ok(kept::<S>(states).zip(groups).try_for_each(|(other, group)| self.sums[*group].merge(other))?)
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], filter: Option<&BooleanArray>) -> DfResult<Vec<ArrayRef>> {

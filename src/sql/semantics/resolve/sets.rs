@@ -103,7 +103,9 @@ pub fn is_literal(side: &LogicalPlan, at: usize) -> bool {
     let bare = match side {
         LogicalPlan::Distinct(distinct) => distinct.input().as_ref(),
         LogicalPlan::Projection(projection) => match projection.input.as_ref() {
-            LogicalPlan::Window(window) if side.schema().has_column_with_unqualified_name(NUMBER) => &window.input,
+            LogicalPlan::Window(window) if side.schema().has_column_with_unqualified_name(NUMBER) => {
+                window.input.as_ref()
+            }
             _ => side,
         },
         side => side,
