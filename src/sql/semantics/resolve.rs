@@ -44,7 +44,7 @@ use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
     BinaryExpr, Cast, Distinct, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator,
-    WindowFunctionDefinition, cast, lit,
+    WindowFunctionDefinition, binary_expr, cast, lit,
 };
 use std::sync::Arc;
 
@@ -285,6 +285,10 @@ impl TreeNodeRewriter for Expressions<'_> {
                 Ok(n) => Expr::Literal(ScalarValue::Int32(Some(n)), None),
                 Err(_) => Expr::Literal(ScalarValue::Int64(Some(n)), None),
             },
+            // What no `bigint` holds is numeric.
+            Expr::Literal(ScalarValue::UInt64(Some(n)), None) if i64::try_from(n).is_err() => {
+                Expr::Literal(ScalarValue::Decimal128(Some(n.into()), 20, 0), None)
+            }
             Expr::OuterReferenceColumn(field, column) => outer(field, column, self.outside),
             Expr::BinaryExpr(binary) => self.binary(binary)?,
             Expr::Column(column) if column.name.starts_with(NTILE) => {
@@ -379,6 +383,13 @@ impl Expressions<'_> {
                     .map(|side| if is_unknown(side) { "unknown".to_owned() } else { self.name_of(side) });
                 return Err(missing::operator(&format!("{} {op} {}", named[0], named[1])));
             }
+        } else if matches!(op, Operator::BitwiseShiftLeft | Operator::BitwiseShiftRight)
+            && self.type_of(&left) == Some(DataType::Int16)
+        {
+            // Of what is moved as an integer the lower half is left.
+            let moved = binary_expr(cast(left, DataType::Int32), op, right);
+            let upper = binary_expr(moved, Operator::BitwiseShiftLeft, lit(16_i32));
+            return Ok(cast(binary_expr(upper, Operator::BitwiseShiftRight, lit(16_i32)), DataType::Int16));
         } else if op == Operator::BitwiseXor && left == right {
             // To the engine it would be zero, also of NULL.
             let field = right.to_field(self.schema)?.1.as_ref().clone();
