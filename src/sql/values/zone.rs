@@ -42,7 +42,12 @@ impl Zone {
             // The types are told apart as they are without a zone.
             true => {
                 assign(&array.slice(0, 0), target)?;
-                self.changed(&Field::new("", array.data_type().clone(), true), array, target)
+                let from = Field::new("", array.data_type().clone(), true);
+                match target.length_max() {
+                    // A cast would cut what is too long.
+                    Some(_) => assign(&self.changed(&from, array, &SqlType::Text)?, target),
+                    None => self.changed(&from, array, target),
+                }
             }
         }
     }
