@@ -11,7 +11,7 @@ use super::planner::Planner;
 use super::semantics::lend_as;
 use super::session::{Outcome, Session};
 use super::types::sql_type_in;
-use super::values::assign;
+use super::values::Zone;
 use crate::catalog::SqlType;
 use crate::config::PREPARED_MAX;
 use crate::encoding::pg_text::{DIGITS_MARK, TYPE_METADATA};
@@ -284,11 +284,11 @@ fn value(session: &Session, arg: &ast::Expr, field: &Field, number: usize) -> Re
     let expression = lend_as(expression, field)?;
     let row = crate::txn::batch(Arc::new(Schema::empty()), Vec::new(), 1)?;
     let array = planner.physical(expression, &none)?.evaluate(&row)?.into_array(1)?;
-    Ok(ScalarValue::try_from_array(&assigned(&array, field, literal, number)?, 0)?)
+    Ok(ScalarValue::try_from_array(&assigned(&array, field, literal, number, &session.settings.zone())?, 0)?)
 }
 
 /// An argument as a value of a parameter's type, if PostgreSQL assigns the one to the other.
-fn assigned(array: &ArrayRef, field: &Field, literal: bool, number: usize) -> Result<ArrayRef> {
+fn assigned(array: &ArrayRef, field: &Field, literal: bool, number: usize, zone: &Zone) -> Result<ArrayRef> {
     let (have, want) = (array.data_type(), field.data_type());
     let Ok(sql_type) = SqlType::from_field(field) else { return Ok(array.clone()) };
     let refused = || -> Result<ArrayRef> {
@@ -301,7 +301,7 @@ fn assigned(array: &ArrayRef, field: &Field, literal: bool, number: usize) -> Re
         (DataType::Decimal128(..) | DataType::Decimal256(..), DataType::Decimal128(..)) => Ok(array.clone()),
         (have, DataType::Decimal128(..)) if have.is_integer() => Ok(cast(array, &DataType::Decimal128(20, 0))?),
         (DataType::Utf8, want) if !literal && *want != DataType::Utf8 => refused(),
-        _ => match assign(array, &sql_type) {
+        _ => match zone.assign(array, &sql_type) {
             Err(error) if error.kind() == Kind::DatatypeMismatch => refused(),
             assigned => assigned,
         },

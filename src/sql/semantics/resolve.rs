@@ -505,6 +505,9 @@ impl Expressions<'_> {
         if let Some(number) = self.with_places(&cast) {
             return Ok(number);
         }
+        if let Some(now) = lend::of_now(&cast.expr, cast.field.data_type()) {
+            return Ok(Expr::Cast(Cast::new_from_field(Box::new(now), cast.field)));
+        }
         // What is no value of the type is told before there are rows.
         if let Expr::Literal(ScalarValue::Utf8(Some(text)), None) = cast.expr.as_ref()
             && cast.field.name() == CAST

@@ -239,10 +239,11 @@ fn zone_of_day(text: &str) -> Option<usize> {
     }
 }
 
-/// Whether the text of a moment says in which zone it is.
+/// Whether the text of a moment says in which zone it is, or means the same in all.
 pub fn names_zone(text: &str) -> bool {
     let text = text.trim();
-    without_zone(text).len() < text.len()
+    let is_everywhere = ["now", "epoch"].iter().any(|word| text.eq_ignore_ascii_case(word));
+    is_everywhere || without_zone(text).len() < text.len()
 }
 
 /// Where a zone begins that is a word, behind a time.

@@ -3,6 +3,7 @@
 //! A `timestamptz` is a moment, kept in UTC. A session's zone counts wherever a moment becomes a text, a date or a clock's time, or
 //! is made of one.
 
+use super::moment::with_day;
 use super::time_zone::{clock_of, moment_of, out_of_range, zone_name};
 use super::{assign, convert, ends, read};
 use crate::catalog::SqlType;
@@ -12,6 +13,8 @@ use arrow::array::types::TimestampMicrosecondType;
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, StringArray, TimestampMicrosecondArray};
 use arrow::compute::{cast, interleave};
 use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
+use chrono::{DateTime, Utc};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A session's time zone; none is UTC.
@@ -104,7 +107,11 @@ impl Zone {
     fn read(&self, array: &ArrayRef) -> Result<ArrayRef> {
         let zone: Tz = self.name().parse()?;
         let texts = cast(array, &DataType::Utf8)?;
-        let texts = texts.as_string::<i32>();
+        let now = clock_of(zone, Utc::now().timestamp_micros()).and_then(DateTime::from_timestamp_micros);
+        let today = now.unwrap_or_default().date_naive();
+        let texts = texts.as_string::<i32>().iter();
+        let texts: StringArray =
+            texts.map(|text| text.map(|text| with_day(text, today).map_or(Cow::from(text), Cow::from))).collect();
         let says_zone: Vec<bool> = texts.iter().map(|text| text.is_some_and(super::names_zone)).collect();
         let part = |said: bool| -> StringArray {
             texts.iter().zip(&says_zone).map(|(text, says)| text.filter(|_| *says == said)).collect()

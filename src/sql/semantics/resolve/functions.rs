@@ -178,6 +178,11 @@ impl Expressions<'_> {
                 }
                 _ => None,
             },
+            // Which writes other elements in ways of its own.
+            ("array_to_string", [list, ..]) if let Some(texts) = self.as_texts(list) => {
+                call.args[0] = texts;
+                None
+            }
             // `@>`
             ("array_has_all", [list, within]) if self.are_lists(list, within) => {
                 Some(function::call(Relation::Contains, vec![list.clone(), within.clone()]))
@@ -317,6 +322,26 @@ impl Expressions<'_> {
 
     fn is_small(&self, number: &Expr) -> bool {
         matches!(self.type_of(number), Some(DataType::Int16 | DataType::Int32))
+    }
+
+    /// An array of what is no text as the array of its texts; none if it is one already, or of whole numbers.
+    fn as_texts(&self, list: &Expr) -> Option<Expr> {
+        let Some(DataType::List(item)) = self.type_of(list) else { return None };
+        if item.data_type().is_integer() || matches!(class(item.data_type()), Class::Text) {
+            return None;
+        }
+        let texts = Arc::new(SqlType::Array(Box::new(SqlType::Text)).field(CAST));
+        let written = Expr::Cast(Cast::new_from_field(Box::new(list.clone()), texts));
+        if *item.data_type() != DataType::Boolean {
+            return Some(written);
+        }
+        // As a result a truth is a letter.
+        let words = [("true", "t"), ("false", "f")];
+        let item = Arc::new(SqlType::Text.field("item"));
+        Some(words.into_iter().fold(written, |written, (word, letter)| {
+            let changed = Changed { item: item.clone(), replaces: true };
+            function::call(changed, vec![written, lit(word), lit(letter)])
+        }))
     }
 
     /// The type of NULLIF that a mark tells: `=` compares a `varchar` as text, and a `char` beside another text.
