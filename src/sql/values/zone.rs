@@ -82,7 +82,9 @@ impl Zone {
                 convert(&clock_field(), &each(array, |micros| clock_of(zone, micros), None)?, target)
             }
             (DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View, SqlType::Timestamptz) => self.read(array),
-            (DataType::List(_), SqlType::Text | SqlType::Varchar(_)) => convert(from, &self.shown(array)?, target),
+            (DataType::List(_) | DataType::Struct(_), SqlType::Text | SqlType::Varchar(_)) => {
+                convert(from, &self.shown(array)?, target)
+            }
             (DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View, SqlType::Array(_)) => {
                 let texts = SqlType::Array(Box::new(SqlType::Text));
                 let lists = read(cast(array, &DataType::Utf8)?.as_string(), &texts)?;
