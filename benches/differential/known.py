@@ -1,7 +1,7 @@
 """Differences that docs/sql.md names: how they look, and the sentence that they stand on.
 
-Nothing else is passed over. What is not named there is told, also where PostgreSQL is the stricter of the two (a generated column's
-expression that is not immutable, a literal of unknown type in `mode` or `array_agg`), refuses what Steward never computes, or the reverse.
+Nothing else is passed over. What is not named there is told, also where PostgreSQL is the stricter of the two (a literal of unknown type
+in `mode` or `array_agg`), refuses what Steward never computes, or the reverse.
 """
 
 import re

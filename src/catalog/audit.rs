@@ -1,6 +1,7 @@
 //! What the audit log keeps: who did what, and when.
 
 use super::object::ObjectId;
+use crate::encoding::{unhex, uuid};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -169,11 +170,7 @@ pub struct StatementId(pub [u8; 16]);
 
 impl fmt::Display for StatementId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, byte) in self.0.iter().enumerate() {
-            let before = if matches!(at, 4 | 6 | 8 | 10) { "-" } else { "" };
-            write!(f, "{before}{byte:02x}")?;
-        }
-        Ok(())
+        f.write_str(&uuid(&self.0))
     }
 }
 
@@ -187,8 +184,7 @@ impl<'de> Deserialize<'de> for StatementId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let digits: Vec<u8> = text.bytes().filter(|byte| *byte != b'-').collect();
-        let pairs = digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-        let bytes = pairs.collect::<Option<Vec<u8>>>().and_then(|bytes| bytes.try_into().ok());
+        let bytes = unhex(&digits).and_then(|bytes| bytes.try_into().ok());
         bytes.map(Self).ok_or_else(|| D::Error::custom("the number of a statement is no UUID"))
     }
 }

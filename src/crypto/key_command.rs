@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::master::MasterKey;
 use crate::config::KEY_COMMAND_SECONDS_MAX;
+use crate::encoding::unhex_pair;
 use crate::error::{Error, Kind, Result};
 
 /// Bytes of output that are read; a key has fewer.
@@ -102,10 +103,9 @@ fn shown(status: ExitStatus) -> String {
 }
 
 fn hexadecimal(digits: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let digit = |c: u8| char::from(c).to_digit(16).map(|digit| digit as u8);
     let mut bytes = Zeroizing::new(Vec::with_capacity(32));
     for pair in digits.chunks_exact(2) {
-        bytes.push(digit(pair[0])? << 4 | digit(pair[1])?);
+        bytes.push(unhex_pair(pair[0], pair[1])?);
     }
     Some(bytes)
 }

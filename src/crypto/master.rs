@@ -10,6 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::random::random;
 use crate::config;
+use crate::encoding::{unhex_pair, write_hex};
 use crate::error::{Error, Kind, Result};
 use crate::fail;
 
@@ -58,10 +59,11 @@ impl MasterKey {
         }
         let mut bytes = Zeroizing::new([0u8; 32]);
         for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-            let digit = |c: u8| char::from(c).to_digit(16).map(|d| d as u8);
-            match (digit(pair[0]), digit(pair[1])) {
-                (Some(high), Some(low)) => *byte = high << 4 | low,
-                _ => return Err(refuse(format!("key file \"{name}\" holds something else than hexadecimal digits"))),
+            match unhex_pair(pair[0], pair[1]) {
+                Some(read) => *byte = read,
+                None => {
+                    return Err(refuse(format!("key file \"{name}\" holds something else than hexadecimal digits")));
+                }
             }
         }
         Ok(Self(bytes))
@@ -85,9 +87,7 @@ impl MasterKey {
             Err(error) => return Err(Error::io(format!("key file \"{name}\""), &error)),
         };
         let mut text = Zeroizing::new(Vec::with_capacity(65));
-        for byte in self.0.iter() {
-            text.extend([byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]));
-        }
+        self.0.iter().for_each(|byte| write_hex(*byte, &mut text));
         text.push(b'\n');
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         file.write_all(&text).and_then(|()| file.sync_all()).and_then(|()| File::open(parent)?.sync_all()).map_err(

@@ -1,6 +1,7 @@
 //! Masks: pure functions from a value to what may be shown of it. They count characters, not bytes; NULL stays NULL.
 
 use super::semantic_type::{SemanticType, is_han};
+use crate::encoding::hex;
 
 /// Characters of a token's digest that are shown, in hexadecimal.
 const TOKEN_HEX: usize = 32;
@@ -198,9 +199,7 @@ pub fn tokenize(text: Option<&str>, hmac: impl Fn(&[u8]) -> [u8; 32]) -> Option<
     let text = text?;
     let mut token = String::with_capacity(4 + TOKEN_HEX);
     token.push_str("tok_");
-    for byte in hmac(text.as_bytes()).iter().take(TOKEN_HEX / 2) {
-        token.push_str(&format!("{byte:02x}"));
-    }
+    token.push_str(&hex(&hmac(text.as_bytes())[..TOKEN_HEX / 2]));
     Some(token)
 }
 

@@ -3,6 +3,7 @@
 use super::columns::Misfit;
 use super::infer::{self, Order, Type};
 use crate::catalog::SqlType;
+use crate::encoding::unhex;
 use arrow::array::{
     ArrayRef, BinaryBuilder, Float32Builder, Float64Builder, Int16Builder, Int32Builder, StringBuilder,
     Time64MicrosecondBuilder,
@@ -104,12 +105,7 @@ fn uuid(text: &str) -> Option<String> {
 
 /// What `\x6162` says.
 fn bytes(text: &str) -> Option<Vec<u8>> {
-    let digits = text.strip_prefix("\\x")?.as_bytes();
-    if digits.len() % 2 != 0 {
-        return None;
-    }
-    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    digits.chunks(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
+    unhex(text.strip_prefix("\\x")?.as_bytes())
 }
 
 /// A column of a declared type being filled.

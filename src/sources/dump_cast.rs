@@ -6,6 +6,7 @@
 
 use super::dump_script::written;
 use super::dump_words::{Word, Words};
+use crate::encoding::unhex;
 use crate::error::Result;
 use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
@@ -117,7 +118,7 @@ fn cast(text: String, kind: &TypeName) -> Option<String> {
             None => text,
         });
     };
-    let bytes = unhexed(hex)?;
+    let bytes = unhex(hex.as_bytes())?;
     match kind.name.as_str() {
         "binary" | "varbinary" | "image" | "timestamp" | "rowversion" => Some(text),
         "datetime" => {
@@ -155,12 +156,6 @@ fn cast(text: String, kind: &TypeName) -> Option<String> {
         }
         _ => None,
     }
-}
-
-fn unhexed(hex: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    let pairs = hex.as_bytes().chunks(2);
-    pairs.map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)).collect()
 }
 
 fn since(year: i32) -> Option<NaiveDate> {

@@ -11,6 +11,7 @@ use super::options::FileOptions;
 use super::predicate::{Bounds, Predicate, Scalar};
 use crate::config::{BATCH_ROWS, SOURCE_BATCH_BYTES, SOURCE_COLUMNS_MAX};
 use crate::encoding::pg_text::TYPE_METADATA;
+use crate::encoding::uuid;
 use crate::error::{Error, Kind, Result};
 use arrow::array::{
     Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch, RecordBatchOptions, StringArray, StringBuilder,
@@ -460,9 +461,7 @@ fn uuids(array: &ArrayRef) -> Option<ArrayRef> {
             texts.append_null();
             continue;
         }
-        let hex: String = bytes.value(row).iter().map(|byte| format!("{byte:02x}")).collect();
-        let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
-        texts.append_value([part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-"));
+        texts.append_value(uuid(bytes.value(row)));
     }
     Some(Arc::new(texts.finish()))
 }

@@ -12,7 +12,7 @@ use datafusion::sql::sqlparser::ast::{Query, SetExpr, SetOperator, SetQuantifier
 use std::ops::ControlFlow;
 
 /// The number of a row among those that are alike.
-const NUMBER: &str = "\u{1}nth";
+pub const NUMBER: &str = "\u{1}nth";
 
 /// Whether a query has such an operation.
 pub fn are_in(query: &Query) -> bool {

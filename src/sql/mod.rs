@@ -39,6 +39,7 @@ mod guarded;
 mod inventory;
 mod jobs;
 mod kept_plan;
+mod keywords;
 mod lateral;
 mod lineage;
 mod linkage;

@@ -8,7 +8,7 @@
 use super::context::Context;
 use super::parser::{Body, Cursor, Own, Written, split_off};
 use super::planner::parse_expression;
-use super::values::convert;
+use super::values::Zone;
 use crate::catalog::SqlType;
 use crate::encoding::pg_text::TYPE_METADATA;
 use crate::error::{Error, Kind, Result};
@@ -65,13 +65,13 @@ impl Parameters {
         Self { fields, ..Self::default() }
     }
 
-    /// Parameters with their values, which are brought to their types.
-    pub fn bound(fields: &[FieldRef], values: Vec<ScalarValue>) -> Result<Self> {
+    /// Parameters with their values, which are brought to their types; a moment that names no zone is one of `zone`.
+    pub fn bound(fields: &[FieldRef], values: Vec<ScalarValue>, zone: &Zone) -> Result<Self> {
         if fields.len() != values.len() {
             let message = format!("{} values for {} parameters", values.len(), fields.len());
             return Err(Error::new(Kind::Protocol, message));
         }
-        let bound = fields.iter().zip(values).map(|(field, value)| fitted(field, value));
+        let bound = fields.iter().zip(values).map(|(field, value)| fitted(field, value, zone));
         let (fields, values): (Vec<_>, Vec<_>) = bound.collect::<Result<Vec<_>>>()?.into_iter().unzip();
         Ok(Self { fields: fields.into_iter().map(Some).collect(), values: Some(values), ..Self::default() })
     }
@@ -183,7 +183,7 @@ fn mark(field: &Field) -> Option<FieldMetadata> {
 }
 
 /// A value of a parameter's type, with that type. Numbers keep the digits that they come with.
-fn fitted(field: &FieldRef, value: ScalarValue) -> Result<(FieldRef, ScalarValue)> {
+fn fitted(field: &FieldRef, value: ScalarValue, zone: &Zone) -> Result<(FieldRef, ScalarValue)> {
     let (have, want) = (value.data_type(), field.data_type());
     let decimal = |t: &DataType| matches!(t, DataType::Decimal128(..) | DataType::Decimal256(..));
     if have == *want || decimal(&have) && decimal(want) {
@@ -201,7 +201,7 @@ fn fitted(field: &FieldRef, value: ScalarValue) -> Result<(FieldRef, ScalarValue
     let from = Field::new("", have, true);
     match SqlType::from_field(field) {
         Ok(sql_type) => {
-            let array = convert(&from, &value.to_array()?, &sql_type)?;
+            let array = zone.convert(&from, &value.to_array()?, &sql_type)?;
             Ok((field.clone(), ScalarValue::try_from_array(&array, 0)?))
         }
         Err(_) => Ok((Arc::new(from), value)),

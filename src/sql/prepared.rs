@@ -11,7 +11,7 @@ use super::planner::Planner;
 use super::semantics::lend_as;
 use super::session::{Outcome, Session};
 use super::types::sql_type_in;
-use super::values::assign;
+use super::values::Zone;
 use crate::catalog::SqlType;
 use crate::config::PREPARED_MAX;
 use crate::encoding::pg_text::{DIGITS_MARK, TYPE_METADATA};
@@ -183,16 +183,21 @@ impl Session {
 
     /// Runs a prepared statement that is not empty, as [`Self::execute`] does.
     pub async fn execute_prepared(&mut self, prepared: &Prepared, values: Vec<ScalarValue>) -> Result<Outcome> {
+        let outcome = self.run_prepared(prepared, values).await?;
+        if let Outcome::Rows { schema, .. } = &outcome {
+            prepared.must_give(schema)?;
+        }
+        Ok(outcome)
+    }
+
+    /// As [`Self::execute_prepared`], for who has been told nothing of its columns.
+    pub(super) async fn run_prepared(&mut self, prepared: &Prepared, values: Vec<ScalarValue>) -> Result<Outcome> {
         let Some(statement) = &prepared.statement else {
             return Err(Error::internal("an empty statement is run"));
         };
         prepared.runs.fetch_add(1, Ordering::Relaxed);
         self.kept_plan = Some(prepared.plan.clone());
-        let outcome = self.run_with(statement, &prepared.params, values).await?;
-        if let Outcome::Rows { schema, .. } = &outcome {
-            prepared.must_give(schema)?;
-        }
-        Ok(outcome)
+        self.run_with(statement, &prepared.params, values).await
     }
 }
 
@@ -239,7 +244,8 @@ pub async fn execute(session: &mut Session, name: &ast::ObjectName, args: &[ast:
 /// The statement that EXPLAIN EXECUTE explains, with the values of its parameters; they are the session's from now on.
 pub fn explained(session: &mut Session, name: &ast::ObjectName, args: &[ast::Expr]) -> Result<ast::Statement> {
     let (prepared, values) = called(session, name, args)?;
-    session.params = Arc::new(parameters::Parameters::bound(&prepared.params, values)?);
+    let zone = session.settings.zone();
+    session.params = Arc::new(parameters::Parameters::bound(&prepared.params, values, &zone)?);
     match prepared.statement.as_ref().map(|statement| &statement.body) {
         Some(Body::Sql(statement)) => Ok(statement.as_ref().clone()),
         _ => Err(execute::explains_queries_only()),
@@ -278,11 +284,11 @@ fn value(session: &Session, arg: &ast::Expr, field: &Field, number: usize) -> Re
     let expression = lend_as(expression, field)?;
     let row = crate::txn::batch(Arc::new(Schema::empty()), Vec::new(), 1)?;
     let array = planner.physical(expression, &none)?.evaluate(&row)?.into_array(1)?;
-    Ok(ScalarValue::try_from_array(&assigned(&array, field, literal, number)?, 0)?)
+    Ok(ScalarValue::try_from_array(&assigned(&array, field, literal, number, &session.settings.zone())?, 0)?)
 }
 
 /// An argument as a value of a parameter's type, if PostgreSQL assigns the one to the other.
-fn assigned(array: &ArrayRef, field: &Field, literal: bool, number: usize) -> Result<ArrayRef> {
+fn assigned(array: &ArrayRef, field: &Field, literal: bool, number: usize, zone: &Zone) -> Result<ArrayRef> {
     let (have, want) = (array.data_type(), field.data_type());
     let Ok(sql_type) = SqlType::from_field(field) else { return Ok(array.clone()) };
     let refused = || -> Result<ArrayRef> {
@@ -295,7 +301,7 @@ fn assigned(array: &ArrayRef, field: &Field, literal: bool, number: usize) -> Re
         (DataType::Decimal128(..) | DataType::Decimal256(..), DataType::Decimal128(..)) => Ok(array.clone()),
         (have, DataType::Decimal128(..)) if have.is_integer() => Ok(cast(array, &DataType::Decimal128(20, 0))?),
         (DataType::Utf8, want) if !literal && *want != DataType::Utf8 => refused(),
-        _ => match assign(array, &sql_type) {
+        _ => match zone.assign(array, &sql_type) {
             Err(error) if error.kind() == Kind::DatatypeMismatch => refused(),
             assigned => assigned,
         },

@@ -309,7 +309,7 @@ impl Session {
         fields: &[FieldRef],
         params: Vec<ScalarValue>,
     ) -> Result<Outcome> {
-        self.params = Arc::new(Parameters::bound(fields, params)?);
+        self.params = Arc::new(Parameters::bound(fields, params, &self.settings.zone())?);
         self.run(statement).await
     }
 

@@ -31,6 +31,7 @@ use super::paths::{lies_in, named, remove_file, sync_folder};
 use super::retention::{Pin, now_ms};
 use super::store::Store;
 use crate::crypto::Sha256;
+use crate::encoding::hex;
 use crate::error::{Error, Kind, Result};
 
 /// Says that a folder holds backups.
@@ -140,7 +141,7 @@ impl Store {
         let kinds = checkpoints.map(|one| ("checkpoint", one)).chain(logs.map(|one| ("log", one)));
         let mut all = Vec::new();
         for (ending, (number, path)) in kinds {
-            let salt: String = log_file::glance(path)?.1.iter().map(|byte| format!("{byte:02x}")).collect();
+            let salt = hex(&log_file::glance(path)?.1);
             let name = format!("{}/{number:020}-{salt}.{ending}", journal::FOLDER);
             all.push(Wanted { from: path.clone(), name, bytes: (path == log).then_some(durable), file: None });
         }

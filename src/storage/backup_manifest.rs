@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use super::backup::{TAKEN, write_new};
 use super::paths::{named, sync_folder};
 use crate::crypto::{Keyring, Purpose};
+use crate::encoding::{hex, unhex};
 use crate::error::{Error, Kind, Result};
 use crate::fail;
 
@@ -158,17 +159,8 @@ impl Found {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut out = [0; N];
-    (text.len() == 2 * N && text.is_ascii()).then_some(())?;
-    for (n, byte) in out.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * n..2 * n + 2], 16).ok()?;
-    }
-    Some(out)
+    unhex(text.as_bytes())?.try_into().ok()
 }
 
 #[cfg(test)]

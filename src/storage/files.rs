@@ -18,6 +18,7 @@ use super::paths::{self, named};
 use super::retired::Retired;
 use crate::config;
 use crate::crypto::{BLOCK_TAG_BYTES, Keyring, ObjectKey, Scope, random};
+use crate::encoding::hex;
 use crate::error::{Error, Kind, Result};
 use crate::fail;
 
@@ -213,8 +214,7 @@ impl Files {
     /// Path of a file below the data directory, with the beginning of its salt: another one after it was sealed anew.
     pub(super) fn seal_name(&self, id: FileId) -> Result<String> {
         let salt = self.header(id)?.2.salt;
-        let salt: String = salt[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(format!("{}-{salt}", Self::shown(id)))
+        Ok(format!("{}-{}", Self::shown(id), hex(&salt[..8])))
     }
 
     /// What a file holds, as its header says.

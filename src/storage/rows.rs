@@ -16,6 +16,7 @@ use super::engine::{Op, Tree};
 use super::record::Write;
 use crate::config::{FORMAT_VERSION, VALUE_BYTES_MAX};
 use crate::crypto::{Keyring, Purpose, SEAL_BYTES, ValueSealer, random};
+use crate::encoding::hex;
 use crate::error::{Error, Kind, Result};
 
 /// Beginning of the key of a first row.
@@ -207,7 +208,7 @@ fn split_first<'a>(tree: Tree, row_key: &[u8], plain: &'a [u8]) -> Result<(u16, 
 
 /// A damaged row, named by its key, which holds ids only.
 pub(super) fn broken(tree: Tree, row_key: &[u8], how: &str) -> Error {
-    let key: String = row_key.iter().map(|byte| format!("{byte:02x}")).collect();
+    let key = hex(row_key);
     Error::new(Kind::Corruption, format!("tree {} is damaged at key {key}: {how}", tree.name()))
         .with_hint("Run `steward check`, and restore the last backup.")
 }

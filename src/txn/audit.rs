@@ -28,7 +28,7 @@ use crate::config::{
     FORMAT_VERSION_ARCHIVE, FORMAT_VERSION_LINEAGE, FORMAT_VERSION_SMALL,
 };
 use crate::crypto::{MacKey, Purpose};
-use crate::encoding::{Key, from_value, to_value_of};
+use crate::encoding::{Key, from_value, hex, to_value_of, unhex};
 use crate::error::{Error, Kind, Result};
 use crate::storage::{FileId, FileKind, Store, Tree, WriteBatch};
 use parking_lot::{Mutex, MutexGuard};
@@ -51,15 +51,13 @@ fn bytes_of(mac: &Mac) -> &[u8] {
 
 /// The digits of a MAC, and none of none.
 fn digits(mac: &Mac) -> String {
-    mac.iter().flatten().map(|byte| format!("{byte:02x}")).collect()
+    hex(bytes_of(mac))
 }
 
 /// The MAC of these digits.
 pub fn mac_of(digits: &str) -> Result<Mac> {
     let malformed = || Error::new(Kind::Corruption, "a MAC of the audit log is none");
-    let pairs = digits.as_bytes().chunks(2);
-    let bytes = pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-    match bytes.collect::<Option<Vec<u8>>>() {
+    match unhex(digits.as_bytes()) {
         Some(none) if none.is_empty() => Ok(None),
         Some(bytes) => bytes.try_into().map(Some).map_err(|_| malformed()),
         None => Err(malformed()),

@@ -1,5 +1,6 @@
 //! Numbers and identifiers.
 
+use crate::encoding::write_hex;
 use std::io::Write;
 
 /// Writes an integer.
@@ -85,13 +86,6 @@ pub fn write_uuid(bytes: &[u8], out: &mut Vec<u8>) {
         }
         write_hex(*byte, out);
     }
-}
-
-/// Writes one byte as two hexadecimal digits.
-pub(super) fn write_hex(byte: u8, out: &mut Vec<u8>) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    out.push(DIGITS[usize::from(byte >> 4)]);
-    out.push(DIGITS[usize::from(byte & 15)]);
 }
 
 /// The decimal digits of `value`, in the end of `buffer`.

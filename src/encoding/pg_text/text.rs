@@ -1,10 +1,9 @@
 //! Cells as text.
 
 use super::column::{Cell, Column};
-use super::number::{
-    write_decimal, write_decimal128, write_float4, write_float8, write_hex, write_integer, write_uuid,
-};
+use super::number::{write_decimal, write_decimal128, write_float4, write_float8, write_integer, write_uuid};
 use super::time::{write_date, write_interval, write_time, write_timestamp, write_timestamptz};
+use crate::encoding::write_hex;
 use std::ops::Range;
 
 /// Appends the text of a value.

@@ -43,7 +43,10 @@ pub fn decode(type_oid: u32, bytes: &[u8], charset: Charset) -> Result<ScalarVal
         oid::CIDR => inet(bytes, true)?,
         oid::VECTOR => vector(bytes)?,
         oid::JSONB => match bytes.split_first() {
-            Some((1, json)) => text(json, charset)?,
+            Some((1, json)) => match text(json, charset)? {
+                ScalarValue::Utf8(Some(json)) => super::text::decode(oid::JSONB, &json)?,
+                other => other,
+            },
             _ => return Err(invalid("jsonb")),
         },
         oid::DATE => {

@@ -105,6 +105,9 @@ mod tests {
             (oid::INT8, Format::Binary, b"123"),
             (oid::NUMERIC, Format::Binary, &[0, 9, 0, 0]),
             (oid::JSONB, Format::Binary, b"\x02{}"),
+            (oid::JSONB, Format::Binary, b"\x01{"),
+            (oid::JSONB, Format::Text, b"a"),
+            (oid::JSON, Format::Text, b"[1"),
             (1007, Format::Binary, &[0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 23, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 1]),
             (1007, Format::Text, b"{1,2"),
         ] {

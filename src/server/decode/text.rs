@@ -33,6 +33,8 @@ pub fn decode(type_oid: u32, text: &str) -> Result<ScalarValue> {
         oid::TIMESTAMP => as_sql(trimmed, &SqlType::Timestamp, "timestamp")?,
         oid::TIMESTAMPTZ => as_sql(trimmed, &SqlType::Timestamptz, "timestamp with time zone")?,
         oid::INTERVAL => as_sql(trimmed, &SqlType::Interval, "interval")?,
+        oid::JSON => as_sql(text, &SqlType::Json, "json")?,
+        oid::JSONB => as_sql(text, &SqlType::Jsonb, "json")?,
         _ => match element_of(type_oid) {
             Some(element) => array::from_text(element, text)?,
             None if text.contains('\0') => return Err(zero_byte()),

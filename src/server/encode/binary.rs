@@ -2,8 +2,8 @@
 
 use super::numeric::write_numeric;
 use super::{recode, set_length};
-use crate::encoding::Charset;
 use crate::encoding::pg_text::{Cell, Column, digits_of, is_infinite_date, is_infinite_moment, write_text};
+use crate::encoding::{Charset, unhex};
 use crate::error::Result;
 use crate::fail;
 use crate::server::types::{element_of, oid, type_oid};
@@ -135,20 +135,11 @@ fn write_string(text: &[u8], type_oid: u32, charset: Charset, out: &mut Vec<u8>)
         // The version of jsonb's binary form.
         oid::JSONB => out.push(1),
         oid::UUID => {
-            let start = out.len();
-            let mut high = None;
-            for byte in text.iter().filter(|byte| **byte != b'-') {
-                let Some(digit) = (*byte as char).to_digit(16) else {
-                    fail!(InvalidText, "a uuid column holds what is no uuid");
-                };
-                match high.take() {
-                    None => high = Some(digit as u8),
-                    Some(upper) => out.push(upper << 4 | digit as u8),
-                }
-            }
-            if out.len() - start != 16 || high.is_some() {
+            let digits: Vec<u8> = text.iter().copied().filter(|byte| *byte != b'-').collect();
+            let Some(bytes) = unhex(&digits).filter(|bytes| bytes.len() == 16) else {
                 fail!(InvalidText, "a uuid column holds what is no uuid");
-            }
+            };
+            out.extend(bytes);
             return Ok(());
         }
         oid::INET | oid::CIDR => return write_inet(text, type_oid == oid::CIDR, out),

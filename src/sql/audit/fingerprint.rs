@@ -1,11 +1,12 @@
 //! What statements have in common that differ in literals, blanks, comments and letters' case only.
 
 use crate::crypto::sha256;
+use crate::encoding::hex;
 
 /// Sixteen hexadecimal digits; nothing of a literal goes into them.
 pub fn fingerprint(sql: &str) -> String {
     let hash = sha256(without_literals(sql).as_bytes());
-    hash[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash[..8])
 }
 
 /// The words of a statement, with a question mark for each literal and for each list of them.

@@ -3,6 +3,7 @@
 use super::super::dml::Work;
 use super::super::parser::{expression, fold};
 use super::super::planner::{Planner, parse_expression};
+use super::super::semantics::changes;
 use super::super::values::assign;
 use super::Ddl;
 use super::retype::changes_by_itself;
@@ -10,8 +11,7 @@ use crate::catalog::{SqlType, Table};
 use crate::error::{Error, Kind, Result};
 use arrow::array::RecordBatch;
 use datafusion::common::DFSchema;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr as Planned, Volatility};
+use datafusion::logical_expr::Expr as Planned;
 use datafusion::sql::sqlparser::ast::{self, Expr};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -26,7 +26,7 @@ pub(super) fn check_generated(ddl: &Ddl<'_>, table: &Table) -> Result<()> {
     for column in table.columns.iter() {
         let Some(text) = &column.generated else { continue };
         let planned = Planner::new(&context, ddl.state).expression(parse_expression(text)?, &schema)?;
-        must_be_immutable(&planned, "generation expression is not immutable")?;
+        must_be_immutable(&planned, &schema, "generation expression is not immutable")?;
         let read = named_in(text);
         if let Some(other) = table.columns.iter().find(|other| other.generated.is_some() && read.contains(&other.name))
         {
@@ -59,16 +59,9 @@ pub(super) fn check_generated(ddl: &Ddl<'_>, table: &Table) -> Result<()> {
     Ok(())
 }
 
-/// Refuses an expression that gives another value at another time.
-pub(super) fn must_be_immutable(planned: &Planned, message: &str) -> Result<()> {
-    let mut changes = false;
-    planned.apply(|expression| {
-        if let Planned::ScalarFunction(call) = expression {
-            changes |= call.func.signature().volatility != Volatility::Immutable;
-        }
-        Ok(if changes { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    })?;
-    match changes {
+/// Refuses an expression that gives another value at another time, or in another session.
+pub(super) fn must_be_immutable(planned: &Planned, schema: &DFSchema, message: &str) -> Result<()> {
+    match changes(planned, schema)? {
         false => Ok(()),
         true => Err(Error::new(Kind::InvalidDefinition, message)),
     }

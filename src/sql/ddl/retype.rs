@@ -63,7 +63,7 @@ pub(super) fn retype(
             Some(using) => using.evaluate(batch)?.into_array(batch.num_rows())?,
             None => batch.column(at).clone(),
         };
-        let value = assign(&value, &data_type).map_err(|error| match error.kind() {
+        let value = context.zone().assign(&value, &data_type).map_err(|error| match error.kind() {
             Kind::DatatypeMismatch => cannot("result of USING clause"),
             _ => error,
         })?;

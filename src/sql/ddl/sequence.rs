@@ -10,13 +10,15 @@ use super::super::values;
 use super::in_full::in_full;
 use super::{Ddl, check_name, skipping};
 use crate::catalog::{Catalog, Class, Column, DefaultsOf, Object, ObjectId, Sequence, SqlType, Table};
+use crate::encoding::pg_text::cell_text;
 use crate::error::{Error, Kind, Result};
 use crate::txn::Manager;
-use arrow::array::AsArray;
+use arrow::array::{ArrayRef, AsArray, StringArray};
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::ExprSchemable;
 use datafusion::sql::sqlparser::ast::{self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Value};
+use std::sync::Arc;
 
 /// A relation with or without its schema.
 type Relation = (Option<String>, String);
@@ -327,7 +329,7 @@ pub fn restart_sequences(ddl: &mut Ddl<'_>, table: ObjectId) -> Result<()> {
 }
 
 /// Takes a default over: as text, or as the sequence that it counts.
-pub(super) fn set_default(ddl: &Ddl<'_>, column: &mut Column, expression: Expr) -> Result<()> {
+pub(super) fn set_default(ddl: &Ddl<'_>, column: &mut Column, mut expression: Expr) -> Result<()> {
     if level::asks(&expression) {
         return Err(Error::new(Kind::Unsupported, "cannot use subquery in DEFAULT expression"));
     }
@@ -337,11 +339,17 @@ pub(super) fn set_default(ddl: &Ddl<'_>, column: &mut Column, expression: Expr) 
         (column.default, column.sequence) = (None, Some(id));
         return Ok(());
     }
-    if let Expr::Value(value) = &expression
-        && let Value::SingleQuotedString(literal) = &value.value
+    if let Expr::Value(value) = &mut expression
+        && let Value::SingleQuotedString(literal) = &mut value.value
     {
         // One that is no value of the type is told now, and not with the first row.
         values::read_one(literal, &column.data_type)?;
+        // A moment is one of the zone in which it is said.
+        if column.data_type == SqlType::Timestamptz && !values::names_zone(literal) {
+            let said: ArrayRef = Arc::new(StringArray::from(vec![literal.as_str()]));
+            let moment = ddl.context.zone().assign(&said, &column.data_type)?;
+            *literal = cell_text(&moment, 0).unwrap_or_default();
+        }
     }
     let text = in_full(&expression.to_string(), ddl.context)?;
     let planner = Planner::new(ddl.context, ddl.state);

@@ -4,7 +4,7 @@ use super::super::parser::{Overriding, overriding};
 use super::{Target, Work};
 use crate::catalog::{Column, Table};
 use crate::error::{Error, Kind, Result};
-use crate::sql::values::{assign, in_places};
+use crate::sql::values::in_places;
 use arrow::array::{ArrayRef, RecordBatch, new_null_array};
 use datafusion::common::DFSchema;
 use datafusion::sql::sqlparser::ast;
@@ -24,7 +24,7 @@ impl Work<'_> {
             let made = self.compute(expression, &schema, &batch);
             let whose = || format!("generated column \"{}\" of relation \"{}\"", column.name, table.name);
             let made = made.map_err(|error| self.without_values(table, error, whose))?;
-            columns[at] = assign(&made, &column.data_type)?;
+            columns[at] = self.context.zone().assign(&made, &column.data_type)?;
         }
         rounded(table, crate::txn::batch(batch.schema(), columns, batch.num_rows())?)
     }

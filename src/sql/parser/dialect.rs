@@ -1,11 +1,12 @@
-//! PostgreSQL's words, as PostgreSQL parts them: which may name a column or a relation where no AS stands before them, and which
-//! begin no expression (`pg_get_keywords()`).
+//! PostgreSQL's words, as PostgreSQL parts them ([`keywords`]): which may name a column or a relation where no AS stands before them, and
+//! which begin no expression.
 //!
 //! sqlparser has one list for all databases. By it `SELECT 1 view` is an error, and `SELECT a, FROM t` reads a column "from".
 //!
 //! Where it has tried one form and then another, its error is about the last. PostgreSQL points at the first word with which no form goes
 //! on: that is at the furthest place where an operand was expected or read, or behind it.
 
+use super::super::keywords::{self, Class};
 use super::grammar::here;
 use crate::error::{Error, Kind};
 use datafusion::sql::sqlparser::ast::Expr;
@@ -172,46 +173,9 @@ impl Dialect for Postgres {
     );
 }
 
-/// Words that are no names (catcode R).
+/// Words that are no names.
 fn is_reserved(word: Keyword) -> bool {
-    begins_nothing(word)
-        || matches!(
-            word,
-            Keyword::ALL
-                | Keyword::ANALYZE
-                | Keyword::ANY
-                | Keyword::ARRAY
-                | Keyword::ASYMMETRIC
-                | Keyword::BOTH
-                | Keyword::CASE
-                | Keyword::CAST
-                | Keyword::CURRENT_CATALOG
-                | Keyword::CURRENT_DATE
-                | Keyword::CURRENT_ROLE
-                | Keyword::CURRENT_TIME
-                | Keyword::CURRENT_TIMESTAMP
-                | Keyword::CURRENT_USER
-                | Keyword::DEFAULT
-                | Keyword::DISTINCT
-                | Keyword::FALSE
-                | Keyword::LATERAL
-                | Keyword::LEADING
-                | Keyword::LOCALTIME
-                | Keyword::LOCALTIMESTAMP
-                | Keyword::NOT
-                | Keyword::NULL
-                | Keyword::ON
-                | Keyword::ONLY
-                | Keyword::SELECT
-                | Keyword::SESSION_USER
-                | Keyword::SOME
-                | Keyword::SYMMETRIC
-                | Keyword::TABLE
-                | Keyword::TRAILING
-                | Keyword::TRUE
-                | Keyword::USER
-                | Keyword::VARIADIC
-        )
+    keywords::of(word).is_some_and(|facts| facts.class == Class::Reserved)
 }
 
 /// Those of them that no expression begins with, here or in a setting.
@@ -263,78 +227,14 @@ fn begins_nothing(word: Keyword) -> bool {
     )
 }
 
-/// Words that name functions and types at most (catcode T): those of joins, and of operators.
+/// Words that name functions and types at most: those of joins, and of operators.
 fn joins(word: Keyword) -> bool {
-    matches!(
-        word,
-        Keyword::AUTHORIZATION
-            | Keyword::BINARY
-            | Keyword::COLLATION
-            | Keyword::CONCURRENTLY
-            | Keyword::CROSS
-            | Keyword::CURRENT_SCHEMA
-            | Keyword::FREEZE
-            | Keyword::FULL
-            | Keyword::ILIKE
-            | Keyword::INNER
-            | Keyword::IS
-            | Keyword::JOIN
-            | Keyword::LEFT
-            | Keyword::LIKE
-            | Keyword::NATURAL
-            | Keyword::NOTNULL
-            | Keyword::OUTER
-            | Keyword::OVERLAPS
-            | Keyword::RIGHT
-            | Keyword::SIMILAR
-            | Keyword::TABLESAMPLE
-            | Keyword::VERBOSE
-    )
+    keywords::of(word).is_some_and(|facts| facts.class == Class::Type)
 }
 
-/// Words that name a column behind AS alone (not barelabel).
+/// Words that name a column behind AS alone.
 fn needs_as(word: Keyword) -> bool {
-    matches!(
-        word,
-        Keyword::ARRAY
-            | Keyword::AS
-            | Keyword::CHAR
-            | Keyword::CHARACTER
-            | Keyword::CREATE
-            | Keyword::DAY
-            | Keyword::EXCEPT
-            | Keyword::FETCH
-            | Keyword::FILTER
-            | Keyword::FOR
-            | Keyword::FROM
-            | Keyword::GRANT
-            | Keyword::GROUP
-            | Keyword::HAVING
-            | Keyword::HOUR
-            | Keyword::INTERSECT
-            | Keyword::INTO
-            | Keyword::LIMIT
-            | Keyword::MINUTE
-            | Keyword::MONTH
-            | Keyword::NOTNULL
-            | Keyword::OFFSET
-            | Keyword::ON
-            | Keyword::ORDER
-            | Keyword::OVER
-            | Keyword::OVERLAPS
-            | Keyword::PRECISION
-            | Keyword::RETURNING
-            | Keyword::SECOND
-            | Keyword::TO
-            | Keyword::UNION
-            | Keyword::VARYING
-            | Keyword::WHERE
-            | Keyword::WINDOW
-            | Keyword::WITH
-            | Keyword::WITHIN
-            | Keyword::WITHOUT
-            | Keyword::YEAR
-    )
+    keywords::of(word).is_some_and(|facts| facts.needs_as)
 }
 
 #[cfg(test)]

@@ -10,9 +10,10 @@ use super::{
 };
 use crate::error::{Error, Kind, Result};
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Cte, Distinct, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Join,
-    JoinConstraint, LimitClause, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins,
-    UnaryOperator, Value, Visit, Visitor, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowType,
+    BinaryOperator, Cte, Distinct, DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentClause, FunctionArgumentList, FunctionArguments, GroupByExpr, Join, JoinConstraint, LimitClause,
+    OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, TableWithJoins, UnaryOperator, Value, Visit, Visitor,
+    WindowFrame, WindowFrameBound, WindowFrameUnits, WindowType,
 };
 use std::ops::ControlFlow;
 
@@ -334,6 +335,76 @@ fn framed(frame: &WindowFrame) -> Found {
     ControlFlow::Continue(())
 }
 
+/// Functions that give what the type of their first argument tells.
+const OF_ANY_TYPE: &[&str] = &[
+    "array_length",
+    "array_lower",
+    "array_ndims",
+    "array_to_json",
+    "array_upper",
+    "cardinality",
+    "first_value",
+    "json_agg",
+    "jsonb_agg",
+    "last_value",
+    "nth_value",
+    "to_json",
+    "to_jsonb",
+];
+
+/// A quoted literal has no type of its own to tell them, and no place among what is sorted.
+fn untyped(name: &str, call: &Function, list: &FunctionArgumentList) -> Found {
+    let argument = |at: usize| match list.args.get(at) {
+        Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))) => Some(expr),
+        _ => None,
+    };
+    let is_open = |at: usize| argument(at).is_some_and(is_literal);
+    let keys = list.clauses.iter().find_map(|clause| match clause {
+        FunctionArgumentClause::OrderBy(keys) => Some(keys.as_slice()),
+        _ => None,
+    });
+    let lacks_type = match name {
+        "array_agg" | "unnest" if is_open(0) && list.args.len() == 1 => {
+            return ControlFlow::Break(Box::new(missing::one_function(name, &["unknown"])));
+        }
+        "lag" | "lead" => is_open(0) && list.args.len() < 3,
+        "mode" | "percentile_disc" => call.within_group.iter().any(|key| is_literal(&key.expr)),
+        name => OF_ANY_TYPE.contains(&name) && is_open(0),
+    };
+    if lacks_type {
+        let message = "could not determine polymorphic type because input has type unknown";
+        return refuse(Kind::DatatypeMismatch, message);
+    }
+    let distinct = matches!(list.duplicate_treatment, Some(DuplicateTreatment::Distinct));
+    match distinct && keys.unwrap_or_default().iter().any(|key| is_literal(&key.expr)) {
+        true => {
+            let message = "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list";
+            refuse(Kind::InvalidColumnReference, message)
+        }
+        false => ControlFlow::Continue(()),
+    }
+}
+
+/// Whether an expression is a literal of no type: quoted, or NULL.
+fn is_literal(expr: &Expr) -> bool {
+    use Value::{
+        DollarQuotedString, EscapedStringLiteral, NationalStringLiteral, Null, SingleQuotedString, UnicodeStringLiteral,
+    };
+    match expr {
+        Expr::Nested(inner) => is_literal(inner),
+        Expr::Value(value) => matches!(
+            value.value,
+            SingleQuotedString(_)
+                | EscapedStringLiteral(_)
+                | DollarQuotedString(_)
+                | NationalStringLiteral(_)
+                | UnicodeStringLiteral(_)
+                | Null
+        ),
+        _ => false,
+    }
+}
+
 fn called(call: &Function) -> Found {
     let name = last(&call.name);
     if call.over.is_some() && semantics::is_scalar(&name) {
@@ -360,6 +431,7 @@ fn called(call: &Function) -> Found {
     if counted {
         return refuse(Kind::Syntax, "syntax error at or near \"*\"");
     }
+    untyped(&name, call, list)?;
     let everything = matches!(list.args.as_slice(), [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)]);
     match name.as_str() {
         "count" if list.args.is_empty() => {

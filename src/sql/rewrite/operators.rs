@@ -1,11 +1,13 @@
 //! PostgreSQL's operators and clauses that the engine has under other names.
 
 use super::super::functions::call;
-use super::super::parser::{fold, last};
+use super::super::parser::last;
 use super::super::planner::parse_expression;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, DataType, Expr, LimitClause, Query, UnaryOperator, Value, ValueWithSpan,
+    BinaryOperator, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, LimitClause, ObjectName,
+    Query, UnaryOperator, Value, ValueWithSpan, visit_expressions,
 };
+use std::ops::ControlFlow;
 
 /// `a OPERATOR(pg_catalog.+) b` as `a + b`.
 pub fn named(expression: &mut Expr) {
@@ -74,15 +76,10 @@ pub fn as_functions(expression: &mut Expr) {
             Some(Expr::IsNotTrue(Box::new(equal(left, right))))
         }
         // Text is ordered by code points, which is what these mean.
-        Expr::Collate { expr, collation }
-            if collation
-                .0
-                .last()
-                .and_then(|part| part.as_ident())
-                .is_some_and(|name| matches!(fold(name).as_str(), "C" | "POSIX" | "default" | "ucs_basic")) =>
-        {
+        Expr::Collate { expr, collation } if is_by_bytes(collation) || last(collation) == "default" => {
             Some(Expr::Nested(expr.clone()))
         }
+        Expr::Function(function) => cased_by_bytes(function),
         // A length with a time of day in it is read as the cast of a text is.
         Expr::Interval(interval) if interval.leading_field.is_none() && has_clock(&interval.value) => {
             parse_expression(&format!("{}::interval", interval.value)).ok()
@@ -105,6 +102,30 @@ pub fn as_functions(expression: &mut Expr) {
         *text = with_backslashes(text, escape.chars().next());
         *escape_char = None;
     }
+}
+
+/// Whether a collation knows bytes alone.
+fn is_by_bytes(collation: &ObjectName) -> bool {
+    matches!(last(collation).as_str(), "C" | "POSIX" | "ucs_basic")
+}
+
+/// `lower` or `upper` of what such a collation is said of, for which only the letters of ASCII have two forms.
+fn cased_by_bytes(function: &Function) -> Option<Expr> {
+    const SMALL: &str = "abcdefghijklmnopqrstuvwxyz";
+    let capitals = SMALL.to_ascii_uppercase();
+    let (from, to) = match last(&function.name).as_str() {
+        "lower" => (capitals.as_str(), SMALL),
+        "upper" => (SMALL, capitals.as_str()),
+        _ => return None,
+    };
+    let FunctionArguments::List(list) = &function.args else { return None };
+    let [FunctionArg::Unnamed(FunctionArgExpr::Expr(text))] = list.args.as_slice() else { return None };
+    let said = visit_expressions(text, |part| match part {
+        Expr::Collate { collation, .. } if is_by_bytes(collation) => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
+    let letters = |letters: &str| Expr::Value(Value::SingleQuotedString(letters.to_owned()).into());
+    said.is_break().then(|| call("translate", vec![text.clone(), letters(from), letters(to)]))
 }
 
 fn equal(left: &Expr, right: &Expr) -> Expr {

@@ -1,5 +1,6 @@
 //! Arithmetic that fails where PostgreSQL's fails, instead of going on with a number that is not the answer.
 
+use super::floats;
 use super::function::Operator as Function;
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
@@ -106,7 +107,7 @@ impl Arithmetic {
             value.is_infinite() && result.is_valid(row) && at(&left, row).is_finite() && at(&right, row).is_finite()
         };
         if result.values().iter().any(|value| (*value).into().is_infinite()) && (0..result.len()).any(infinite) {
-            return Err(Error::new(Kind::NumericOutOfRange, "value out of range: overflow"));
+            return Err(floats::overflow());
         }
         Ok(())
     }

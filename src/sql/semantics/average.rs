@@ -1,6 +1,7 @@
-//! `avg` as the engine's planner meets it: of intervals too, which the engine has no average of. It becomes the engine's own, or is
-//! taken apart by [`above`](super::above).
+//! `avg` as the engine's planner meets it: of intervals too, which the engine has no average of. It becomes the engine's own, one of
+//! [`squares`], or is taken apart by [`above`](super::above).
 
+use super::squares;
 use arrow::datatypes::{DataType, IntervalUnit};
 use datafusion::common::{Result as DfResult, not_impl_err, plan_err};
 use datafusion::functions_aggregate::average::avg_udaf;
@@ -21,6 +22,7 @@ pub fn average() -> Arc<AggregateUDF> {
 pub fn of(data_type: Option<&DataType>) -> Arc<AggregateUDF> {
     match data_type {
         Some(DataType::Interval(_)) => average(),
+        Some(DataType::Float32 | DataType::Float64) => squares::of(avg_udaf()),
         _ => avg_udaf(),
     }
 }

@@ -94,8 +94,11 @@ pub fn selected_beneath(on: DistinctOn) -> DfResult<DistinctOn> {
         let (qualifier, field) = on.schema.qualified_field(n);
         selected.push(Expr::Column(Column::from_name(column)).alias_qualified(qualifier.cloned(), field.name()));
     }
+    // The types of the columns may have been told meanwhile in any case.
     if computed.is_empty() {
-        return Ok(on);
+        let told =
+            DistinctOn::try_new(on.on_expr.clone(), on.select_expr.clone(), on.sort_expr.clone(), on.input.clone());
+        return Ok(told.unwrap_or(on));
     }
     let input = over(on.input, computed)?.build()?;
     DistinctOn::try_new(on.on_expr, selected, on.sort_expr, Arc::new(input))

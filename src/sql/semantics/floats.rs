@@ -2,11 +2,17 @@
 //! decimals of fifteen places, in which small numbers vanish. And exact numbers of more than 38 digits beside others.
 
 use super::wide::{DIGITS, decimal};
+use crate::error::{Error, Kind};
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::Transformed;
 use datafusion::common::{Column, DFSchema, Result as DfResult, ScalarValue};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Union, cast};
 use std::sync::Arc;
+
+/// What is told where finite numbers give one that is not.
+pub fn overflow() -> Error {
+    Error::new(Kind::NumericOutOfRange, "value out of range: overflow")
+}
 
 /// Whether values of these types meet in `double precision`.
 pub fn meet<'a>(types: impl Iterator<Item = &'a DataType>) -> bool {

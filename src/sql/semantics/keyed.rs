@@ -1,8 +1,8 @@
 //! Intervals, `jsonb`, `inet`, labels and arrays where the engine sorts, groups and joins: it knows their bytes, and PostgreSQL other
 //! orders.
 //!
-//! An interval is as long as its months, days and hours together, a `jsonb` number is its value. What is compared in their place is a
-//! key: the length, or bytes that sort so (`jsonb_order`, `inet_order`).
+//! An interval is as long as its months, days and hours together, a `jsonb` number is its value, and zero of floating point has no sign, also
+//! within arrays. What is compared in their place is a key: the length, or bytes that sort so (`jsonb_order`, `inet_order`).
 
 use super::super::functions::postgres_call;
 use super::enumeration;
@@ -11,7 +11,7 @@ use super::interval::Span;
 use super::lists::ListOrder;
 use crate::catalog::SqlType;
 use crate::error::{Error, Kind, Result};
-use arrow::array::ArrayRef;
+use arrow::array::{Array, ArrayRef, AsArray, ListArray};
 use arrow::compute::kernels::numeric::add;
 use arrow::datatypes::{DataType, Field, IntervalUnit};
 use datafusion::common::tree_node::Transformed;
@@ -33,6 +33,7 @@ pub fn key(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
             Ok(SqlType::Inet | SqlType::Cidr) => postgres_call("inet_order", vec![expr.clone()]),
             _ => None,
         },
+        DataType::List(_) => unsigned_zero(expr, schema),
         _ => None,
     }
 }
@@ -42,7 +43,7 @@ pub fn order_key(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     if let Some(place) = enumeration::place_of(expr, schema) {
         return list_key(&place, schema).or(Some(place));
     }
-    key(expr, schema).or_else(|| list_key(expr, schema))
+    list_key(expr, schema).or_else(|| key(expr, schema))
 }
 
 /// What arrays are ordered by.
@@ -63,9 +64,12 @@ pub fn together(all: Vec<Expr>, schema: &DFSchema) -> Vec<Expr> {
         })
     };
     let first = all.first().and_then(same);
-    if !matches!(first, Some(SqlType::Interval | SqlType::Jsonb | SqlType::Inet))
-        || all.iter().any(|expr| same(expr) != first)
-    {
+    let is_keyed = match &first {
+        Some(SqlType::Interval | SqlType::Jsonb | SqlType::Inet) => true,
+        Some(SqlType::Array(item)) => matches!(**item, SqlType::Float4 | SqlType::Float8),
+        _ => false,
+    };
+    if !is_keyed || all.iter().any(|expr| same(expr) != first) {
         return all;
     }
     all.into_iter().map(|expr| key(&expr, schema).unwrap_or(expr)).collect()
@@ -130,12 +134,25 @@ pub fn unsigned(all: Vec<Expr>, schema: &DFSchema) -> Vec<Expr> {
     all.into_iter().map(|expr| unsigned_zero(&expr, schema).unwrap_or(expr)).collect()
 }
 
-/// A floating point number without the sign of zero: the engine's orders tell two zeros apart.
+/// A floating point number, or an array of such, without the sign of zero: the engine's orders tell two zeros apart.
 pub fn unsigned_zero(expr: &Expr, schema: &DFSchema) -> Option<Expr> {
     let (_, field) = expr.to_field(schema).ok()?;
     let data_type = field.data_type().clone();
-    (data_type.is_floating() && !matches!(expr, Expr::Literal(..)))
-        .then(|| function::call(UnsignedZero { data_type }, vec![expr.clone()]))
+    let has_sign = match &data_type {
+        DataType::List(item) => {
+            item.data_type().is_floating() && !matches!(SqlType::from_field(&field), Ok(SqlType::Vector(_)))
+        }
+        data_type => data_type.is_floating() && !matches!(expr, Expr::Literal(..)),
+    };
+    has_sign.then(|| function::call(UnsignedZero { data_type }, vec![expr.clone()]))
+}
+
+/// Numbers without the sign of zero; anything else as it is.
+pub fn without_sign(values: &ArrayRef) -> Result<ArrayRef> {
+    match values.data_type() {
+        data_type if data_type.is_floating() => Ok(add(values, &ScalarValue::new_zero(data_type)?.to_scalar()?)?),
+        _ => Ok(values.clone()),
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -153,9 +170,11 @@ impl Operator for UnsignedZero {
     }
 
     fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
-        let numbers = operands[0].to_array(rows)?;
-        let zero = ScalarValue::new_zero(&self.data_type)?.to_scalar()?;
-        Ok(add(&numbers, &zero)?)
+        let values = operands[0].to_array(rows)?;
+        let DataType::List(item) = &self.data_type else { return without_sign(&values) };
+        let lists = values.as_list_opt::<i32>().ok_or_else(|| Error::internal("an array is no list"))?;
+        let items = without_sign(lists.values())?;
+        Ok(Arc::new(ListArray::try_new(item.clone(), lists.offsets().clone(), items, lists.nulls().cloned())?))
     }
 }
 

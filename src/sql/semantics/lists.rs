@@ -2,6 +2,7 @@
 //! `= ANY`, for which it could be like anything, and `array_remove` and `array_replace`, for which it is like itself. The order of arrays, in which NULL is the greatest.
 
 use super::function::Operator;
+use super::keyed::without_sign;
 use crate::error::{Error, Result};
 use arrow::array::{Array, ArrayRef, AsArray, BinaryBuilder, BooleanArray, ListArray, UInt32Array, make_comparator};
 use arrow::buffer::OffsetBuffer;
@@ -37,7 +38,8 @@ impl Operator for Relation {
         let left = lists(&operands[0], rows)?;
         // Whole numbers of several widths may meet.
         let right = lists(&ColumnarValue::Array(cast(&operands[1].to_array(rows)?, left.data_type())?), rows)?;
-        let compared = make_comparator(left.values(), right.values(), SortOptions::default())?;
+        let (own, others) = (without_sign(left.values())?, without_sign(right.values())?);
+        let compared = make_comparator(&own, &others, SortOptions::default())?;
         let of = |row: usize| {
             if left.is_null(row) || right.is_null(row) {
                 return None;
@@ -119,7 +121,8 @@ impl Operator for Changed {
     fn evaluate(&self, operands: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
         let left = lists(&operands[0], rows)?;
         let sought = operands[1].to_array(rows)?;
-        let compared = make_comparator(left.values(), &sought, SortOptions::default())?;
+        let (own, unlike) = (without_sign(left.values())?, without_sign(&sought)?);
+        let compared = make_comparator(&own, &unlike, SortOptions::default())?;
         let instead = operands.get(2).map(|operand| operand.to_array(rows)).transpose()?;
         let all = match &instead {
             Some(instead) => concat(&[left.values().as_ref(), instead.as_ref()])?,
@@ -166,7 +169,7 @@ impl Operator for ListOrder {
         let left = lists(&operands[0], rows)?;
         let options = SortOptions { descending: false, nulls_first: false };
         let field = SortField::new_with_options(left.value_type(), options);
-        let items = RowConverter::new(vec![field])?.convert_columns(&[left.values().clone()])?;
+        let items = RowConverter::new(vec![field])?.convert_columns(&[without_sign(left.values())?])?;
         let mut keys = BinaryBuilder::new();
         let mut key = Vec::new();
         for row in 0..left.len() {

@@ -1,5 +1,6 @@
 //! Functions of one or two numbers that are not defined everywhere, and those that drop a decimal's places.
 
+use super::floats;
 use super::function::Operator;
 use super::wide::{self, Number, Operand, decimal, rounded};
 use crate::error::{Error, Kind, Result};
@@ -93,7 +94,7 @@ impl Math {
             Self::Power => x.powf(y),
         };
         if value.is_infinite() && x.is_finite() && y.is_finite() {
-            return Err(Error::new(Kind::NumericOutOfRange, "value out of range: overflow"));
+            return Err(floats::overflow());
         }
         let vanishes = matches!(self, Self::Exponential | Self::Power) && value == 0.0;
         if vanishes && x.is_finite() && y.is_finite() && (x != 0.0 || matches!(self, Self::Exponential)) {

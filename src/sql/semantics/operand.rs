@@ -95,7 +95,7 @@ fn beside(op: &BinaryOperator, other: &Expr, schema: &DFSchema, is_right: bool) 
     }
     let sql_type = type_of(other, schema)?;
     match (op, &sql_type) {
-        (StringConcat, SqlType::Array(_) | SqlType::Jsonb) => Some(sql_type),
+        (StringConcat, SqlType::Array(_) | SqlType::Jsonb | SqlType::Bytea) => Some(sql_type),
         (StringConcat, _) => Some(SqlType::Text),
         (Eq | Gt | GtEq | Lt | LtEq | NotEq, SqlType::Varchar(_)) => Some(SqlType::Text),
         (Eq | Gt | GtEq | Lt | LtEq | NotEq, _) => Some(sql_type),

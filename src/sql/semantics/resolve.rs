@@ -21,6 +21,8 @@ use self::refused::{must_be_there, must_have_no_subquery, must_have_no_window};
 use super::super::functions::postgres_call;
 use super::super::missing;
 use super::super::parameters::{self, Parameters, is_open};
+use super::super::planner::CAST;
+use super::super::values::read_one;
 use super::beneath::{compared_beneath, computed_beneath, grouped_beneath, grouped_once, selected_beneath};
 use super::common::{self, Value};
 use super::correlated::asks;
@@ -42,7 +44,7 @@ use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
     BinaryExpr, Cast, Distinct, Expr, ExprSchemable, Like, LogicalPlan, LogicalPlanBuilder, Operator,
-    WindowFunctionDefinition, cast, lit,
+    WindowFunctionDefinition, binary_expr, cast, lit,
 };
 use std::sync::Arc;
 
@@ -159,9 +161,10 @@ impl TreeNodeRewriter for Plans<'_> {
         })?
         .map_data(|plan| match plan {
             LogicalPlan::Values(values) => LogicalPlanBuilder::values(rows(values.values, &expressions)?)?.build(),
-            LogicalPlan::Join(mut join) => {
+            LogicalPlan::Join(join) => {
                 must_have_no_subquery(&join)?;
                 sets::must_be_comparable(&join)?;
+                let mut join = unions::met(join)?;
                 join.filter = join.filter.map(as_condition).map(only_true);
                 join.on = days::pairs(join.on, join.left.schema(), join.right.schema());
                 join.on = floats::keys(join.on, join.left.schema(), join.right.schema());
@@ -285,6 +288,10 @@ impl TreeNodeRewriter for Expressions<'_> {
                 Ok(n) => Expr::Literal(ScalarValue::Int32(Some(n)), None),
                 Err(_) => Expr::Literal(ScalarValue::Int64(Some(n)), None),
             },
+            // What no `bigint` holds is numeric.
+            Expr::Literal(ScalarValue::UInt64(Some(n)), None) if i64::try_from(n).is_err() => {
+                Expr::Literal(ScalarValue::Decimal128(Some(n.into()), 20, 0), None)
+            }
             Expr::OuterReferenceColumn(field, column) => outer(field, column, self.outside),
             Expr::BinaryExpr(binary) => self.binary(binary)?,
             Expr::Column(column) if column.name.starts_with(NTILE) => {
@@ -379,6 +386,13 @@ impl Expressions<'_> {
                     .map(|side| if is_unknown(side) { "unknown".to_owned() } else { self.name_of(side) });
                 return Err(missing::operator(&format!("{} {op} {}", named[0], named[1])));
             }
+        } else if matches!(op, Operator::BitwiseShiftLeft | Operator::BitwiseShiftRight)
+            && self.type_of(&left) == Some(DataType::Int16)
+        {
+            // Of what is moved as an integer the lower half is left.
+            let moved = binary_expr(cast(left, DataType::Int32), op, right);
+            let upper = binary_expr(moved, Operator::BitwiseShiftLeft, lit(16_i32));
+            return Ok(cast(binary_expr(upper, Operator::BitwiseShiftRight, lit(16_i32)), DataType::Int16));
         } else if op == Operator::BitwiseXor && left == right {
             // To the engine it would be zero, also of NULL.
             let field = right.to_field(self.schema)?.1.as_ref().clone();
@@ -493,6 +507,17 @@ impl Expressions<'_> {
         }
         if let Some(number) = self.with_places(&cast) {
             return Ok(number);
+        }
+        if let Some(now) = lend::of_now(&cast.expr, cast.field.data_type()) {
+            return Ok(Expr::Cast(Cast::new_from_field(Box::new(now), cast.field)));
+        }
+        // What is no value of the type is told before there are rows.
+        if let Expr::Literal(ScalarValue::Utf8(Some(text)), None) = cast.expr.as_ref()
+            && cast.field.name() == CAST
+            && let Ok(sql_type) = SqlType::from_field(&cast.field)
+            && lend::is_read_at_once(&sql_type)
+        {
+            read_one(text, &sql_type)?;
         }
         if let (Expr::ScalarFunction(call), DataType::Float64) = (cast.expr.as_ref(), cast.field.data_type())
             && let Some(part) = function::operator_of::<Extract>(call)

@@ -123,7 +123,7 @@ impl Adds for Float64Type {
     }
 
     fn overflow() -> Error {
-        Error::new(Kind::NumericOutOfRange, "value out of range: overflow")
+        super::floats::overflow()
     }
 }
 

@@ -4,8 +4,9 @@
 //! times as long as to run it. The *shape* of a text is what is left of it when its constants are taken out ([`text`]). When a
 //! session sends one for the second time, the statement is prepared with parameters in their places, where that
 //! means the same ([`open`]); from then on texts of this shape run as that prepared statement does, with what is kept
-//! of it under the same terms ([`super::kept_plan`]). A shape for which nothing is kept is not looked at again. Where a constant
-//! cannot be taken out (`SELECT 1`), each text is one of its own.
+//! of it under the same terms ([`super::kept_plan`]), until the catalogue is another one: constants have the types of the columns that
+//! they meet. A shape for which nothing is kept is not looked at again. Where a constant cannot be taken out (`SELECT 1`), each text is one
+//! of its own.
 
 mod open;
 mod text;
@@ -14,7 +15,7 @@ use super::parameters::as_parameter;
 use super::parser::{Body, Statement};
 use super::prepared::Prepared;
 use super::session::{Outcome, Session, Status};
-use crate::catalog::SqlType;
+use crate::catalog::{Catalog, SqlType};
 use crate::config::SHAPES_MAX;
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::Field;
@@ -35,15 +36,23 @@ pub enum Known {
     /// There is nothing to be had from it as long as the catalogue, which lies there, is what it is.
     Never(usize),
     /// Texts of it run as this does.
-    As(Arc<Prepared>),
+    As(Arc<Learned>),
     /// Its constants mean more than their values: its texts are known one by one.
     Apart,
+}
+
+/// What texts of a shape run as, and what its constants had their types from: of other columns they would be other values.
+#[derive(Debug)]
+pub struct Learned {
+    prepared: Prepared,
+    catalog: Arc<Catalog>,
+    search_path: String,
 }
 
 /// A text of a known shape, ready to run.
 #[derive(Debug)]
 pub struct Recalled {
-    prepared: Arc<Prepared>,
+    learned: Arc<Learned>,
     values: Vec<ScalarValue>,
     shape: String,
     text: String,
@@ -56,33 +65,55 @@ impl Session {
             return None;
         }
         let Cut { shape, constants } = text::cut(sql)?;
-        let (prepared, shape, values) = match self.shapes.get(&shape)? {
-            Known::As(prepared) => (prepared, shape, constants.iter().map(Constant::value).collect()),
+        let (learned, shape, values) = match self.shapes.get(&shape)? {
+            Known::As(learned) => (learned, shape, constants.iter().map(Constant::value).collect()),
             Known::Apart => {
                 let apart = apart(sql);
-                let Known::As(prepared) = self.shapes.get(&apart)? else { return None };
-                (prepared, apart, Vec::new())
+                let Known::As(learned) = self.shapes.get(&apart)? else { return None };
+                (learned, apart, Vec::new())
             }
             Known::Once | Known::Never(_) => return None,
         };
-        Some(Recalled { prepared: prepared.clone(), values, shape, text: sql.to_owned() })
+        Some(Recalled { learned: learned.clone(), values, shape, text: sql.to_owned() })
     }
 
     /// Runs what was recalled, as [`Self::execute`] does. Where something is wrong with it, the text itself is run: it knows
     /// where.
     pub async fn execute_recalled(&mut self, recalled: &Recalled) -> Result<Outcome> {
+        if !self.still_means(&recalled.learned)? {
+            self.shapes.insert(recalled.shape.clone(), Known::Once);
+            return self.execute_text(&recalled.text).await;
+        }
         self.text = Some(recalled.text.trim_end().trim_end_matches(';').to_owned());
-        let outcome = Box::pin(self.execute_prepared(&recalled.prepared, recalled.values.clone())).await;
+        let outcome = Box::pin(self.run_prepared(&recalled.learned.prepared, recalled.values.clone())).await;
         self.text = None;
         match outcome {
             Err(error) if is_of_text(&error) => {
                 self.shapes.remove(&recalled.shape);
-                let statements = self.parse(&recalled.text)?;
-                let [statement] = statements.as_slice() else { return Err(error) };
-                Box::pin(self.execute_as_written(statement)).await
+                self.execute_text(&recalled.text).await
             }
             outcome => outcome,
         }
+    }
+
+    /// Whether a shape means on the catalogue that its next statement sees what it meant on the one that it was learned on.
+    fn still_means(&mut self, learned: &Learned) -> Result<bool> {
+        // Of a broken block only the end is heard.
+        if self.status() == Status::Failed {
+            return Ok(true);
+        }
+        self.begin_implicit();
+        let Some(txn) = &mut self.txn else { return Ok(false) };
+        self.database.manager.begin_statement(txn)?;
+        let same = Arc::ptr_eq(&txn.snapshot().catalog, &learned.catalog);
+        Ok(same && self.settings.get("search_path")? == learned.search_path)
+    }
+
+    /// Runs a text of one statement as it is written.
+    async fn execute_text(&mut self, text: &str) -> Result<Outcome> {
+        let statements = self.parse(text)?;
+        let [statement] = statements.as_slice() else { return Err(Error::internal("one statement is not one")) };
+        Box::pin(self.execute_as_written(statement)).await
     }
 
     /// Learns the shape of a statement that comes without parameters; gives the statement ready to run if it is to run so.
@@ -97,7 +128,7 @@ impl Session {
             Some(Known::Apart) => (apart(&statement.text), Vec::new(), true),
             _ => (shape, constants, false),
         };
-        let prepared = match self.shapes.get(&shape) {
+        let learned = match self.shapes.get(&shape) {
             None => {
                 self.make_room_for_shape();
                 self.shapes.insert(shape, Known::Once);
@@ -105,8 +136,8 @@ impl Session {
             }
             Some(Known::Never(seen)) if *seen == catalog => return None,
             Some(Known::Apart) => return None,
-            Some(Known::As(prepared)) if prepared.keeps_nothing() => None,
-            Some(Known::As(prepared)) => Some(prepared.clone()),
+            Some(Known::As(learned)) if learned.prepared.keeps_nothing() => None,
+            Some(Known::As(learned)) => Some(learned.clone()),
             Some(Known::Once | Known::Never(_)) => {
                 let opened = match whole {
                     true => Some(sql.as_ref().clone()),
@@ -118,19 +149,19 @@ impl Session {
                     self.shapes.insert(apart(&statement.text), Known::Once);
                     return None;
                 };
-                let prepared = Box::pin(self.opened(statement, opened, &constants)).await.map(Arc::new);
-                if let Some(prepared) = &prepared {
-                    self.shapes.insert(shape.clone(), Known::As(prepared.clone()));
+                let learned = Box::pin(self.opened(statement, opened, &constants)).await.map(Arc::new);
+                if let Some(learned) = &learned {
+                    self.shapes.insert(shape.clone(), Known::As(learned.clone()));
                 }
-                prepared
+                learned
             }
         };
-        let Some(prepared) = prepared else {
+        let Some(learned) = learned else {
             self.shapes.insert(shape, Known::Never(catalog));
             return None;
         };
         let values = constants.iter().map(Constant::value).collect();
-        Some(Recalled { prepared, values, shape, text: statement.text.clone() })
+        Some(Recalled { learned, values, shape, text: statement.text.clone() })
     }
 
     /// How many shapes run as prepared statements.
@@ -155,11 +186,17 @@ impl Session {
         statement: &Statement,
         opened: ast::Statement,
         constants: &[Constant],
-    ) -> Option<Prepared> {
+    ) -> Option<Learned> {
+        let catalog = match &self.txn {
+            Some(txn) => txn.snapshot().catalog.clone(),
+            None => self.database.manager.current().catalog.clone(),
+        };
+        let search_path = self.settings.get("search_path").ok()?.to_owned();
         let body = Body::Sql(Box::new(opened));
         let statement = Statement { body, text: statement.text.clone(), offset: statement.offset };
         let declared: Vec<Option<Field>> = constants.iter().enumerate().map(|(n, c)| c.field(n + 1)).collect();
-        Box::pin(self.described(Some(statement), &declared, false)).await.ok()
+        let prepared = Box::pin(self.described(Some(statement), &declared, false)).await.ok()?;
+        Some(Learned { prepared, catalog, search_path })
     }
 }
 

@@ -1,9 +1,10 @@
 //! A text without its constants.
 //!
 //! What is read here is what PostgreSQL's lexer reads of plain statements. At anything else, a comment, a string with a letter
-//! before it, a dollar, the text has no shape.
+//! before it, a dollar, a moment that depends on when it is read (`'now'`), the text has no shape.
 
 use crate::config::SHAPE_BYTES_MAX;
+use crate::sql::values::is_of_now;
 
 /// A constant of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +43,10 @@ pub fn cut(sql: &str) -> Option<Cut> {
                     return None;
                 }
                 let (text, end) = quoted(sql, at)?;
+                // What it means is another value each time.
+                if is_of_now(&text) {
+                    return None;
+                }
                 cut.put('s', Constant::Text(text));
                 after_string = true;
                 at = end;

@@ -24,6 +24,7 @@ pub use json::{
     Level as JsonLevel, concatenated, is_too_deep as json_is_too_deep, level as json_level, number as json_number,
     zero as json_zero,
 };
+pub use moment::is_of_now;
 pub use places::in_places;
 pub use read::{array_elements, first_unreadable, names_zone, read, read_one, unescaped};
 pub use time_zone::{TimeZone, clock_of, moment_of};

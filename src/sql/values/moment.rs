@@ -40,6 +40,25 @@ pub fn moment(text: &str) -> Option<NaiveDateTime> {
     Some(day.and_time(time(&text[at + 1..])?))
 }
 
+/// Whether a text is a moment that depends on when it is read.
+pub fn is_of_now(text: &str) -> bool {
+    let word = text.trim().split(' ').next().unwrap_or_default();
+    ["now", "today", "tomorrow", "yesterday"].iter().any(|known| word.eq_ignore_ascii_case(known))
+}
+
+/// The text with the day in place of a word that tells it by today.
+pub fn with_day(text: &str, today: NaiveDate) -> Option<String> {
+    let text = text.trim();
+    let (word, rest) = text.split_at(text.find(' ').unwrap_or(text.len()));
+    let day = match word.to_ascii_lowercase().as_str() {
+        "today" => Some(today),
+        "tomorrow" => today.checked_add_days(Days::new(1)),
+        "yesterday" => today.checked_sub_days(Days::new(1)),
+        _ => None,
+    };
+    day.map(|day| format!("{day}{rest}"))
+}
+
 /// Words that are moments.
 fn special(word: &str) -> Option<NaiveDateTime> {
     let today = || Utc::now().date_naive();
@@ -114,6 +133,9 @@ mod tests {
         ] {
             assert_eq!(read(text).as_deref(), Some(expected), "{text}");
         }
+        let today = NaiveDate::from_ymd_opt(2024, 2, 28).unwrap();
+        assert_eq!(with_day("Tomorrow 10:00", today).as_deref(), Some("2024-02-29 10:00"));
+        assert_eq!(with_day("2024-01-01", today), None);
         assert_eq!([read("2019-13-24 00:05"), read("24.11"), read("99-Jan-08")], [None, None, None]);
     }
 }

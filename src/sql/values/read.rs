@@ -14,6 +14,7 @@ use super::numbers::without_exponent;
 use super::time_zone::TimeZone;
 use super::vector;
 use crate::catalog::SqlType;
+use crate::encoding::unhex;
 use crate::error::{Error, Kind, Result};
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Int64Array, IntervalMonthDayNanoArray, ListArray, StringArray,
@@ -271,10 +272,11 @@ fn zone_of_day(text: &str) -> Option<usize> {
     }
 }
 
-/// Whether the text of a moment says in which zone it is.
+/// Whether the text of a moment says in which zone it is, or means the same in all.
 pub fn names_zone(text: &str) -> bool {
     let text = far::without_era(text.trim());
-    without_zone(text).len() < text.len()
+    let is_everywhere = ["now", "epoch"].iter().any(|word| text.eq_ignore_ascii_case(word));
+    is_everywhere || without_zone(text).len() < text.len()
 }
 
 /// Where a zone begins that is a word, behind a time.
@@ -365,16 +367,8 @@ fn boolean(text: &str) -> Option<bool> {
 /// `\x` and hexadecimal digits, or text with `\\` and `\ooo`.
 fn bytea(text: &str) -> Option<Vec<u8>> {
     if let Some(digits) = text.strip_prefix("\\x") {
-        let mut bytes = Vec::with_capacity(digits.len() / 2);
-        let mut high = None;
-        for character in digits.chars().filter(|character| !character.is_ascii_whitespace()) {
-            let digit = character.to_digit(16)? as u8;
-            match high.take() {
-                None => high = Some(digit),
-                Some(upper) => bytes.push(upper << 4 | digit),
-            }
-        }
-        return high.is_none().then_some(bytes);
+        let digits: String = digits.chars().filter(|character| !character.is_ascii_whitespace()).collect();
+        return unhex(digits.as_bytes());
     }
     unescaped(text)
 }

@@ -3,6 +3,7 @@
 //! A `timestamptz` is a moment, kept in UTC. A session's zone counts wherever a moment becomes a text, a date or a clock's time, or
 //! is made of one.
 
+use super::moment::with_day;
 use super::time_zone::{clock_of, moment_of, out_of_range, zone_name};
 use super::{assign, convert, ends, read};
 use crate::catalog::SqlType;
@@ -12,6 +13,8 @@ use arrow::array::types::TimestampMicrosecondType;
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, StringArray, TimestampMicrosecondArray};
 use arrow::compute::{cast, interleave};
 use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
+use chrono::{DateTime, Utc};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A session's time zone; none is UTC.
@@ -42,7 +45,12 @@ impl Zone {
             // The types are told apart as they are without a zone.
             true => {
                 assign(&array.slice(0, 0), target)?;
-                self.changed(&Field::new("", array.data_type().clone(), true), array, target)
+                let from = Field::new("", array.data_type().clone(), true);
+                match target.length_max() {
+                    // A cast would cut what is too long.
+                    Some(_) => assign(&self.changed(&from, array, &SqlType::Text)?, target),
+                    None => self.changed(&from, array, target),
+                }
             }
         }
     }
@@ -74,7 +82,9 @@ impl Zone {
                 convert(&clock_field(), &each(array, |micros| clock_of(zone, micros), None)?, target)
             }
             (DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View, SqlType::Timestamptz) => self.read(array),
-            (DataType::List(_), SqlType::Text | SqlType::Varchar(_)) => convert(from, &self.shown(array)?, target),
+            (DataType::List(_) | DataType::Struct(_), SqlType::Text | SqlType::Varchar(_)) => {
+                convert(from, &self.shown(array)?, target)
+            }
             (DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View, SqlType::Array(_)) => {
                 let texts = SqlType::Array(Box::new(SqlType::Text));
                 let lists = read(cast(array, &DataType::Utf8)?.as_string(), &texts)?;
@@ -99,7 +109,11 @@ impl Zone {
     fn read(&self, array: &ArrayRef) -> Result<ArrayRef> {
         let zone: Tz = self.name().parse()?;
         let texts = cast(array, &DataType::Utf8)?;
-        let texts = texts.as_string::<i32>();
+        let now = clock_of(zone, Utc::now().timestamp_micros()).and_then(DateTime::from_timestamp_micros);
+        let today = now.unwrap_or_default().date_naive();
+        let texts = texts.as_string::<i32>().iter();
+        let texts: StringArray =
+            texts.map(|text| text.map(|text| with_day(text, today).map_or(Cow::from(text), Cow::from))).collect();
         let says_zone: Vec<bool> = texts.iter().map(|text| text.is_some_and(super::names_zone)).collect();
         let part = |said: bool| -> StringArray {
             texts.iter().zip(&says_zone).map(|(text, says)| text.filter(|_| *says == said)).collect()

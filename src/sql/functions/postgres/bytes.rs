@@ -6,7 +6,7 @@ use super::declared::{
     Declaration,
 };
 use super::made::{Args, Made};
-use crate::encoding::Charset;
+use crate::encoding::{Charset, hex, unhex};
 use crate::error::{Error, Kind, Result};
 use crate::sql::values::unescaped;
 use arrow::array::{ArrayRef, AsArray, Int32Array};
@@ -71,7 +71,7 @@ fn overlaid(row: &Args<'_>) -> Result<Made> {
 fn encode(row: &Args<'_>) -> Result<Made> {
     let bytes = row.bytes(0);
     Ok(match row.text(1).to_ascii_lowercase().as_str() {
-        "hex" => bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+        "hex" => hex(bytes),
         "base64" => base64(bytes),
         "escape" => escaped(bytes),
         _ => return Err(unknown(row.text(1))),
@@ -141,17 +141,12 @@ fn from_base64(text: &str) -> Result<Vec<u8>> {
 }
 
 fn from_hex(text: &str) -> Result<Vec<u8>> {
-    let digits = text.chars().filter(|letter| !letter.is_ascii_whitespace());
-    let digits = digits.map(|letter| {
-        letter
-            .to_digit(16)
-            .ok_or_else(|| Error::new(Kind::InvalidParameter, format!("invalid hexadecimal digit: \"{letter}\"")))
-    });
-    let digits = digits.collect::<Result<Vec<u32>>>()?;
-    match digits.len().is_multiple_of(2) {
-        true => Ok(digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()),
-        false => Err(Error::new(Kind::InvalidParameter, "invalid hexadecimal data: odd number of digits")),
+    let digits: String = text.chars().filter(|letter| !letter.is_ascii_whitespace()).collect();
+    if let Some(letter) = digits.chars().find(|letter| !letter.is_ascii_hexdigit()) {
+        return Err(Error::new(Kind::InvalidParameter, format!("invalid hexadecimal digit: \"{letter}\"")));
     }
+    let odd = || Error::new(Kind::InvalidParameter, "invalid hexadecimal data: odd number of digits");
+    unhex(digits.as_bytes()).ok_or_else(odd)
 }
 
 fn escaped(bytes: &[u8]) -> String {

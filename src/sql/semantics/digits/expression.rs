@@ -9,6 +9,7 @@ use super::super::marked::Marked;
 use super::super::math::Whole;
 use super::super::wide::decimal;
 use super::{Columns, Pass, Told, declared, is_null, together};
+use crate::catalog::SqlType;
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result as DfResult, ScalarValue};
@@ -81,6 +82,13 @@ impl Scope<'_> {
                     None => self.by_type(expr).filter(|_| decimal(self.schema.field(at).data_type()).is_none()),
                 }
             }
+            Expr::Placeholder(parameter) => match parameter.field.as_ref().map(|field| field.data_type()) {
+                // The value's own, once there is one.
+                Some(given) if decimal(given).is_some() && *given != SqlType::Numeric(None).arrow() => {
+                    decimal(given).map(|(_, scale)| Of::Known(scale.into()))
+                }
+                _ => self.by_type(expr),
+            },
             Expr::Alias(alias) => self.of(&alias.expr, pass)?,
             Expr::Negative(operand) => self.of(operand, pass)?,
             Expr::Cast(cast) => self.cast(expr, cast, pass)?,

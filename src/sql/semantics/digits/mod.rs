@@ -20,7 +20,7 @@ use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::functions_aggregate::min_max::max_udaf;
 use datafusion::logical_expr::expr::{AggregateFunction, Sort as SortExpr};
 use datafusion::logical_expr::{
-    Aggregate, Distinct, Expr, Join, LogicalPlan, LogicalPlanBuilder, Projection, Union, Values, Window,
+    Aggregate, Distinct, DistinctOn, Expr, Join, LogicalPlan, LogicalPlanBuilder, Projection, Union, Values, Window,
     WindowFunctionDefinition, lit,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -122,6 +122,7 @@ impl Pass {
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate, wanted),
             LogicalPlan::Window(window) => self.window(window, wanted),
             LogicalPlan::Distinct(Distinct::All(input)) => self.distinct(&input, wanted),
+            LogicalPlan::Distinct(Distinct::On(on)) => self.distinct_on(on, wanted),
             LogicalPlan::Join(join) => self.join(join, wanted),
             LogicalPlan::Union(union) => self.union(union, wanted),
             LogicalPlan::Values(values) => self.values(values, wanted),
@@ -145,12 +146,37 @@ impl Pass {
     }
 
     fn projection(&mut self, projection: Projection, wanted: &BTreeSet<usize>) -> DfResult<(LogicalPlan, Columns)> {
-        let asked: Vec<&Expr> = wanted.iter().map(|at| &projection.expr[*at]).collect();
-        let (input, beneath) = self.beneath(&projection.input, &asked)?;
-        let scope = Scope { schema: projection.input.schema(), columns: &beneath };
-        let (mut items, mut columns) = (projection.expr.clone(), Columns::new());
+        let (input, items, columns) = self.selected(&projection.input, &projection.expr, wanted)?;
+        Ok((LogicalPlan::Projection(Projection::try_new(items, Arc::new(input))?), columns))
+    }
+
+    /// Of the rows that are alike the one that is kept shows its own places.
+    fn distinct_on(&mut self, on: DistinctOn, wanted: &BTreeSet<usize>) -> DfResult<(LogicalPlan, Columns)> {
+        let (input, items, columns) = self.selected(&on.input, &on.select_expr, wanted)?;
+        let told = DistinctOn::try_new(on.on_expr.clone(), items, on.sort_expr.clone(), Arc::new(input));
+        let (on, columns) = match told {
+            Ok(told) => (told, columns),
+            Err(_) => {
+                let columns = by_type(&on.schema, wanted);
+                (on, columns)
+            }
+        };
+        Ok((LogicalPlan::Distinct(Distinct::On(on)), columns))
+    }
+
+    /// What is selected, with what tells the places of some of it behind, and the input of both.
+    fn selected(
+        &mut self,
+        input: &LogicalPlan,
+        selected: &[Expr],
+        wanted: &BTreeSet<usize>,
+    ) -> DfResult<(LogicalPlan, Vec<Expr>, Columns)> {
+        let asked: Vec<&Expr> = wanted.iter().map(|at| &selected[*at]).collect();
+        let (told, beneath) = self.beneath(input, &asked)?;
+        let scope = Scope { schema: input.schema(), columns: &beneath };
+        let (mut items, mut columns) = (selected.to_vec(), Columns::new());
         for at in wanted {
-            match scope.places(&projection.expr[*at], self)? {
+            match scope.places(&selected[*at], self)? {
                 Some(Of::Known(places)) => drop(columns.insert(*at, Told::Known(places))),
                 Some(Of::Computed(places)) => {
                     let name = self.name();
@@ -160,7 +186,7 @@ impl Pass {
                 None => {}
             }
         }
-        Ok((LogicalPlan::Projection(Projection::try_new(items, Arc::new(input))?), columns))
+        Ok((told, items, columns))
     }
 
     fn aggregate(&mut self, aggregate: Aggregate, wanted: &BTreeSet<usize>) -> DfResult<(LogicalPlan, Columns)> {
@@ -427,14 +453,23 @@ impl Scope<'_> {
                 WindowFunctionDefinition::AggregateUDF(max_udaf())
             }
             WindowFunctionDefinition::WindowUDF(function)
-                if matches!(function.name(), "lag" | "lead" | "first_value" | "last_value" | "nth_value")
-                    && call.params.args.len() < 3 =>
+                if matches!(function.name(), "lag" | "lead" | "first_value" | "last_value" | "nth_value") =>
             {
                 call.fun.clone()
             }
             _ => return Ok(None),
         };
         let Some(places) = self.places(arg, pass)? else { return Ok(None) };
+        // What stands where no row is shows its own.
+        if let [_, _, other] = call.params.args.as_slice()
+            && !is_null(other)
+        {
+            let Some(Of::Known(own)) = self.places(other, pass)? else { return Ok(None) };
+            let mut call = call.clone();
+            call.params.args[0] = places.expr();
+            call.params.args[2] = lit(own);
+            return Ok(Some(Of::Computed(Expr::WindowFunction(call))));
+        }
         Ok(Some(places.map(|places| {
             let mut call = call.clone();
             call.fun = function;

@@ -6,10 +6,12 @@ use super::super::wide::decimal;
 use super::expression::{Of, Scope};
 use super::operators::Shown;
 use super::{Pass, declared};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{DFSchema, Result as DfResult};
-use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, Projection, lit};
+use datafusion::common::{DFSchema, Result as DfResult, TableReference};
+use datafusion::logical_expr::{
+    Aggregate, BinaryExpr, Distinct, DistinctOn, Expr, ExprSchemable, LogicalPlan, Operator, Projection, lit,
+};
 use std::sync::Arc;
 
 impl Pass {
@@ -18,6 +20,7 @@ impl Pass {
         let each = |node: LogicalPlan| match node {
             LogicalPlan::Projection(projection) => self.in_projection(projection, shown_by),
             LogicalPlan::Aggregate(aggregate) => self.in_aggregate(aggregate),
+            LogicalPlan::Distinct(Distinct::On(on)) => self.in_distinct(on),
             node => Ok(Transformed::no(node)),
         };
         Ok(plan.transform_up_with_subqueries(each)?.data)
@@ -35,12 +38,20 @@ impl Pass {
         let Some((input, items)) = self.written(&projection.input, &projection.expr, shows)? else {
             return Ok(Transformed::no(LogicalPlan::Projection(projection)));
         };
-        let named = items.into_iter().zip(projection.schema.iter()).map(|(item, (qualifier, field))| match item {
-            Expr::Column(_) => item,
-            item => item.unalias().alias_qualified(qualifier.cloned(), field.name()),
-        });
-        let plan = Projection::try_new(named.collect(), Arc::new(input))?;
+        let plan = Projection::try_new(named(items, &projection.schema), Arc::new(input))?;
         Ok(Transformed::yes(LogicalPlan::Projection(plan)))
+    }
+
+    fn in_distinct(&mut self, on: DistinctOn) -> DfResult<Transformed<LogicalPlan>> {
+        let Some((input, items)) = self.written(&on.input, &on.select_expr, shown_by)? else {
+            return Ok(Transformed::no(LogicalPlan::Distinct(Distinct::On(on))));
+        };
+        let items = named(items, &on.schema);
+        let written = DistinctOn::try_new(on.on_expr.clone(), items, on.sort_expr.clone(), Arc::new(input));
+        Ok(match written {
+            Ok(written) => Transformed::yes(LogicalPlan::Distinct(Distinct::On(written))),
+            Err(_) => Transformed::no(LogicalPlan::Distinct(Distinct::On(on))),
+        })
     }
 
     fn in_aggregate(&mut self, aggregate: Aggregate) -> DfResult<Transformed<LogicalPlan>> {
@@ -100,6 +111,15 @@ impl Pass {
         let items = items.collect::<DfResult<Vec<_>>>()?;
         Ok(changed.then_some((told, items)))
     }
+}
+
+/// The items under the names that they have in `schema`.
+fn named(items: Vec<Expr>, schema: &DFSchema) -> Vec<Expr> {
+    let one = |(item, (qualifier, field)): (Expr, (Option<&TableReference>, &FieldRef))| match item {
+        Expr::Column(_) => item,
+        item => item.unalias().alias_qualified(qualifier.cloned(), field.name()),
+    };
+    items.into_iter().zip(schema.iter()).map(one).collect()
 }
 
 /// Gives the numerics among an expression's operands whose digits are seen.

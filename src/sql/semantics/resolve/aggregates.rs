@@ -1,7 +1,8 @@
 //! Aggregates and window functions: which of the engine's functions, or of ours, they are, and what they compare.
 
-use super::super::{average, extreme, frames, furthest, joined, keyed, sums};
-use super::Expressions;
+use super::super::super::missing;
+use super::super::{average, extreme, frames, furthest, joined, keyed, squares, sums};
+use super::{Expressions, differ, is_unknown};
 use crate::error::{Error, Kind, Result};
 use arrow::datatypes::DataType;
 use datafusion::common::Result as DfResult;
@@ -23,6 +24,8 @@ impl Expressions<'_> {
         self.aggregate(call.func.name(), &mut call.params.args)?;
         if let ("avg", [arg]) = (call.func.name(), call.params.args.as_slice()) {
             call.func = average::of(self.type_of(arg).as_ref());
+        } else {
+            call.func = squares::of(call.func);
         }
         if let [arg] = call.params.args.as_slice()
             && let Some(extreme) = extreme::of(call.func.name(), self.type_of(arg).as_ref())
@@ -38,8 +41,11 @@ impl Expressions<'_> {
     /// The window function that a call means.
     pub(super) fn windowed(&self, mut call: Box<WindowFunction>) -> DfResult<Expr> {
         call.params.filter = self.filter(call.params.filter)?;
-        if matches!(call.fun, WindowFunctionDefinition::WindowUDF(_)) {
+        if let WindowFunctionDefinition::WindowUDF(function) = &call.fun {
             self.within_window(&mut call.params)?;
+            if matches!(function.name(), "lag" | "lead") {
+                self.beside_default(function.name(), &mut call.params.args)?;
+            }
         }
         frames::keyed(&mut call.params, self.schema)?;
         let partition = std::mem::take(&mut call.params.partition_by);
@@ -52,6 +58,8 @@ impl Expressions<'_> {
             self.aggregate(&name, &mut call.params.args)?;
             if let ("avg", [arg]) = (name.as_str(), call.params.args.as_slice()) {
                 *aggregate = average::of(self.type_of(arg).as_ref());
+            } else {
+                *aggregate = squares::of(aggregate.clone());
             }
             if let ("sum", [arg]) = (name.as_str(), call.params.args.as_slice()) {
                 *aggregate = sums::of(self.type_of(arg).as_ref());
@@ -105,14 +113,43 @@ impl Expressions<'_> {
         params.order_by.iter_mut().map(|key| &mut key.expr).try_for_each(rewrite)
     }
 
+    /// What `lag(x, n, other)` is over, and what it gives where no row is: of the type that both have together.
+    fn beside_default(&self, name: &str, args: &mut [Expr]) -> DfResult<()> {
+        let [value, _, other] = args else { return Ok(()) };
+        let mut within = *self;
+        let both = [value.clone(), other.clone().rewrite(&mut within)?.data];
+        if let (Some(a), Some(b)) = (self.type_of(&both[0]), self.type_of(&both[1]))
+            && !both.iter().any(is_unknown)
+            && differ(&a, &b)
+        {
+            let types = [self.name_of(&both[0]), "integer".to_owned(), self.name_of(&both[1])];
+            return Err(missing::function(name, &types).into());
+        }
+        let both = self.alike(both.to_vec(), name)?;
+        if let Ok([of, instead]) = <[Expr; 2]>::try_from(both) {
+            (*value, *other) = (of, instead);
+        }
+        Ok(())
+    }
+
     /// An aggregate that sorts or compares, by the keys of what it compares.
     fn by_keys(&self, mut call: AggregateFunction) -> AggregateFunction {
         call.params.order_by = keyed::order(call.params.order_by, self.schema);
         let (name, distinct) = (call.func.name().to_owned(), call.params.distinct);
+        if let Some(arg) = call.params.args.first_mut()
+            && distinct
+            && !matches!(name.as_str(), "min" | "max")
+            && let Some(unsigned) = keyed::unsigned_zero(arg, self.schema)
+        {
+            // What it is sorted by is what it is of.
+            let keys = call.params.order_by.iter_mut().filter(|key| key.expr == *arg);
+            keys.for_each(|key| key.expr = unsigned.clone());
+            *arg = unsigned;
+        }
         let [arg] = call.params.args.as_slice() else { return call };
         let key = match name.as_str() {
             "min" | "max" => keyed::order_key(arg, self.schema),
-            "count" if distinct => self.distinct_key(arg).or_else(|| self.row_of_keys(arg)),
+            "count" if distinct => keyed::key(arg, self.schema).or_else(|| self.row_of_keys(arg)),
             _ => keyed::key(arg, self.schema),
         };
         let Some(key) = key else { return call };

@@ -74,6 +74,7 @@ impl Expressions<'_> {
             "-" if self.integers && matches!(operand, Expr::Literal(ScalarValue::Int64(Some(LEAST)), None)) => {
                 Expr::Literal(ScalarValue::Int32(Some(i32::MIN)), None)
             }
+            "-" if is_beyond_bigint(&operand) => Expr::Literal(ScalarValue::Int64(Some(i64::MIN)), None),
             // What counts rows has no sign in the engine.
             "-" if self.type_of(&operand).is_some_and(|t| t.is_unsigned_integer()) => {
                 Expr::Negative(Box::new(datafusion::logical_expr::cast(operand, DataType::Int64)))
@@ -146,6 +147,11 @@ impl Expressions<'_> {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether an operand is the digits of the least `bigint`, which no `bigint` has without a sign.
+fn is_beyond_bigint(operand: &Expr) -> bool {
+    matches!(operand, Expr::Literal(ScalarValue::Decimal128(Some(n), _, 0), None) if *n == -i128::from(i64::MIN))
 }
 
 /// Whether a call is one of the engine's functions of JSON, which take the numbers of paths as the engine has them.

@@ -9,6 +9,7 @@ use super::super::elements::{self, MAKE_ARRAY, Retyped};
 use super::super::exact::ExactCall;
 use super::super::function;
 use super::super::furthest;
+use super::super::keyed;
 use super::super::length::{Bounded, Counted};
 use super::super::lists::{Among, Changed, Relation};
 use super::super::math::{Math, Whole};
@@ -114,9 +115,9 @@ impl Expressions<'_> {
             ("coalesce" | "nullif" | "greatest" | "least", _) => {
                 let name = call.name().to_uppercase();
                 let open = call.args.iter().any(|arg| self.is_open_numeric(arg));
-                let first = call.args.first().and_then(|arg| self.type_of(arg));
+                let types: Vec<_> = call.args.iter().map(|arg| self.type_of(arg)).collect();
                 let mark = match call.name() {
-                    "nullif" => call.args.first().and_then(|arg| self.sql_type_of(arg)).filter(common::is_marked),
+                    "nullif" => self.mark_of_null_if(&mut call.args),
                     _ => self.common_of(&call.args, &name)?,
                 };
                 call.args = self.alike(call.args, &name)?;
@@ -126,9 +127,11 @@ impl Expressions<'_> {
                     _ => None,
                 };
                 let result = super::marked(by_keys.unwrap_or_else(|| Expr::ScalarFunction(call.clone())), mark);
-                // What NULLIF gives is of the type of the first.
-                let result = match (call.name(), first) {
-                    ("nullif", Some(first @ (DataType::Int16 | DataType::Int32))) => cast(result, first),
+                let result = match (call.name(), types.as_slice()) {
+                    ("nullif", [Some(first), second]) => match type_of_null_if(first, second.as_ref()) {
+                        Some(data_type) => cast(result, data_type),
+                        None => result,
+                    },
                     _ => result,
                 };
                 Some(self.without_zeros(result, open)?)
@@ -159,6 +162,7 @@ impl Expressions<'_> {
                     call.args = call.args.into_iter().map(|arg| parameters::of_type(arg, &list)).collect();
                 }
                 let (list, item) = (call.args[0].clone(), call.args[1].clone());
+                call.args = keyed::unsigned(call.args, self.schema);
                 Some(function::call(Among, vec![Expr::ScalarFunction(call.clone()), list, item.is_null()]))
             }
             ("date_part", [Expr::Literal(ScalarValue::Utf8(Some(part)), _), moment]) => match self.type_of(moment) {
@@ -174,6 +178,11 @@ impl Expressions<'_> {
                 }
                 _ => None,
             },
+            // Which writes other elements in ways of its own.
+            ("array_to_string", [list, ..]) if let Some(texts) = self.as_texts(list) => {
+                call.args[0] = texts;
+                None
+            }
             // `@>`
             ("array_has_all", [list, within]) if self.are_lists(list, within) => {
                 Some(function::call(Relation::Contains, vec![list.clone(), within.clone()]))
@@ -225,8 +234,12 @@ impl Expressions<'_> {
                 call.args[1] = function::call(Counted, vec![number(first), number(last), step]);
                 None
             }
-            ("array_position", _) => Some(cast(Expr::ScalarFunction(call.clone()), DataType::Int32)),
+            ("array_position", _) => {
+                call.args = keyed::unsigned(call.args, self.schema);
+                Some(cast(Expr::ScalarFunction(call.clone()), DataType::Int32))
+            }
             ("array_positions", _) => {
+                call.args = keyed::unsigned(call.args, self.schema);
                 Some(cast(Expr::ScalarFunction(call.clone()), DataType::new_list(DataType::Int32, true)))
             }
             ("signum", [number]) => match self.type_of(number) {
@@ -326,6 +339,41 @@ impl Expressions<'_> {
         matches!(self.type_of(number), Some(DataType::Int16 | DataType::Int32))
     }
 
+    /// An array of what is no text as the array of its texts; none if it is one already, or of whole numbers.
+    fn as_texts(&self, list: &Expr) -> Option<Expr> {
+        let Some(DataType::List(item)) = self.type_of(list) else { return None };
+        if item.data_type().is_integer() || matches!(class(item.data_type()), Class::Text) {
+            return None;
+        }
+        let texts = Arc::new(SqlType::Array(Box::new(SqlType::Text)).field(CAST));
+        let written = Expr::Cast(Cast::new_from_field(Box::new(list.clone()), texts));
+        if *item.data_type() != DataType::Boolean {
+            return Some(written);
+        }
+        // As a result a truth is a letter.
+        let words = [("true", "t"), ("false", "f")];
+        let item = Arc::new(SqlType::Text.field("item"));
+        Some(words.into_iter().fold(written, |written, (word, letter)| {
+            let changed = Changed { item: item.clone(), replaces: true };
+            function::call(changed, vec![written, lit(word), lit(letter)])
+        }))
+    }
+
+    /// The type of NULLIF that a mark tells: `=` compares a `varchar` as text, and a `char` beside another text.
+    fn mark_of_null_if(&self, args: &mut [Expr]) -> Option<SqlType> {
+        let first = self.sql_type_of(args.first()?)?;
+        let second = args.get(1).and_then(|arg| self.sql_type_of(arg));
+        match (&first, second) {
+            (SqlType::Varchar(_), _) => Some(SqlType::Text),
+            (SqlType::Char(_), Some(SqlType::Text | SqlType::Varchar(_))) => {
+                let text = Arc::new(SqlType::Text.field(CAST));
+                args[0] = Expr::Cast(Cast::new_from_field(Box::new(args[0].clone()), text));
+                None
+            }
+            _ => Some(first).filter(common::is_marked),
+        }
+    }
+
     /// An array without some of its elements, or with others in their place.
     fn changed_list(&self, list: &Expr, elements: &[&Expr]) -> Option<Expr> {
         let Some(DataType::List(item)) = self.type_of(list) else { return None };
@@ -372,6 +420,17 @@ impl Expressions<'_> {
             _ => return false,
         };
         constant(places).is_some_and(|places| places > has && places <= PLACES_MAX)
+    }
+}
+
+/// What NULLIF of these gives, where the engine would give something else: what the first operand of their `=` is.
+fn type_of_null_if(first: &DataType, second: Option<&DataType>) -> Option<DataType> {
+    let is_exact = first.is_integer() || decimal(first).is_some();
+    match second {
+        Some(second) if is_exact && second.is_floating() => Some(DataType::Float64),
+        Some(second) if first.is_integer() && decimal(second).is_some() => Some(DataType::Decimal128(20, 0)),
+        _ => matches!(first, DataType::Int16 | DataType::Int32 | DataType::Float32 | DataType::Date32)
+            .then(|| first.clone()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Quoted literals and parameters, whose type is open: the type that a neighbour lends them.
 
 use super::super::super::parameters::{self, is_open};
-use super::super::super::values::{names_zone, read_one};
+use super::super::super::values::{is_of_now, names_zone, read_one};
 use super::{Class, class};
 use crate::catalog::SqlType;
 use crate::error::Result;
@@ -47,6 +47,24 @@ pub fn lend_as(expr: Expr, field: &Field) -> Result<Expr> {
     }
 }
 
+/// Whether a literal that is cast to a type is one of its values or is refused, whatever becomes of it: a length or places are seen to
+/// where the cast is computed.
+pub fn is_read_at_once(sql_type: &SqlType) -> bool {
+    use SqlType::{Array, Char, Numeric, Text, Varchar, Vector};
+    match sql_type {
+        Array(item) => is_read_at_once(item),
+        sql_type => !matches!(sql_type, Text | Varchar(_) | Char(_) | Numeric(_) | Vector(_)),
+    }
+}
+
+/// A literal that tells a day or a clock by the moment that it is read at, which the session's zone decides, as that moment; none if it does
+/// not.
+pub fn of_now(expr: &Expr, data_type: &DataType) -> Option<Expr> {
+    let Expr::Literal(ScalarValue::Utf8(Some(text)), None) = expr else { return None };
+    let asks = matches!(data_type, DataType::Date32 | DataType::Timestamp(_, None));
+    (asks && is_of_now(text)).then(|| datafusion::logical_expr::cast(expr.clone(), SqlType::Timestamptz.arrow()))
+}
+
 /// A quoted literal read as a type that is no text; a parameter of no type has this one.
 pub fn lend(expr: Expr, data_type: Option<&DataType>) -> Result<Expr> {
     if is_open(&expr)
@@ -58,6 +76,9 @@ pub fn lend(expr: Expr, data_type: Option<&DataType>) -> Result<Expr> {
     let (Expr::Literal(ScalarValue::Utf8(Some(text)), None), Some(data_type)) = (&expr, data_type) else {
         return Ok(expr);
     };
+    if let Some(now) = of_now(&expr, data_type) {
+        return Ok(datafusion::logical_expr::cast(now, data_type.clone()));
+    }
     let sql_type = match data_type {
         // A number keeps the digits that it is written with.
         DataType::Decimal128(..) | DataType::Decimal256(..) => {

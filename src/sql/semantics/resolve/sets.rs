@@ -1,5 +1,6 @@
 //! Columns that meet in UNION, INTERSECT, EXCEPT and VALUES: what is open there is what the others are.
 
+use super::super::super::bags::NUMBER;
 use super::super::candidates::name_of;
 use super::super::common::{Value, common};
 use super::{Class, class, differ, is_unknown, lend_as};
@@ -77,29 +78,55 @@ pub fn must_be_alike(union: &Union) -> Result<()> {
     Ok(())
 }
 
+/// INTERSECT or EXCEPT, where a join is one of them.
+pub fn operation(join: &Join) -> Option<&'static str> {
+    match (join.join_type, join.null_equality) {
+        (JoinType::LeftSemi, NullEquality::NullEqualsNull) => Some("INTERSECT"),
+        (JoinType::LeftAnti, NullEquality::NullEqualsNull) => Some("EXCEPT"),
+        _ => None,
+    }
+}
+
 /// Refuses INTERSECT and EXCEPT of such columns, which are joins here.
 pub fn must_be_comparable(join: &Join) -> Result<()> {
-    let what = match (join.join_type, join.null_equality) {
-        (JoinType::LeftSemi, NullEquality::NullEqualsNull) => "INTERSECT",
-        (JoinType::LeftAnti, NullEquality::NullEqualsNull) => "EXCEPT",
-        _ => return Ok(()),
-    };
+    let Some(what) = operation(join) else { return Ok(()) };
     for (at, (mine, theirs)) in join.left.schema().fields().iter().zip(join.right.schema().fields()).enumerate() {
-        if !(is_text(mine) && made(&join.left, at) || is_text(theirs) && made(&join.right, at)) {
+        if !(is_literal(&join.left, at) || is_literal(&join.right, at)) {
             must_match(what, mine, theirs)?;
         }
     }
     Ok(())
 }
 
+/// Whether a column of a side of such a join has literals of no type.
+pub fn is_literal(side: &LogicalPlan, at: usize) -> bool {
+    let bare = match side {
+        LogicalPlan::Distinct(distinct) => distinct.input().as_ref(),
+        LogicalPlan::Projection(projection) => match projection.input.as_ref() {
+            LogicalPlan::Window(window) if side.schema().has_column_with_unqualified_name(NUMBER) => {
+                window.input.as_ref()
+            }
+            _ => side,
+        },
+        side => side,
+    };
+    // Both sides have names of the engine's where their columns are called alike.
+    let bare = match bare {
+        LogicalPlan::SubqueryAlias(alias) => alias.input.as_ref(),
+        bare => bare,
+    };
+    is_text(&side.schema().fields()[at]) && made(bare, at)
+}
+
 fn is_text(field: &FieldRef) -> bool {
     class(field.data_type()) == Class::Text
 }
 
-/// Whether the texts of a plan's column may be literals of rows of its own making.
+/// Whether the texts of a plan's column may be literals of rows of its own making. Those of a subquery, of VALUES, and of
+/// rows that are told apart, are texts by then.
 fn made(plan: &LogicalPlan, at: usize) -> bool {
     match plan {
-        LogicalPlan::EmptyRelation(_) | LogicalPlan::Values(_) => true,
+        LogicalPlan::EmptyRelation(_) => true,
         LogicalPlan::Projection(projection) => match projection.expr.get(at).map(bare) {
             Some(Expr::Column(column)) => {
                 let inner = projection.input.schema().maybe_index_of_column(column);
@@ -107,8 +134,6 @@ fn made(plan: &LogicalPlan, at: usize) -> bool {
             }
             expr => expr.is_some_and(is_unknown),
         },
-        LogicalPlan::SubqueryAlias(alias) => made(&alias.input, at),
-        LogicalPlan::Distinct(distinct) => made(distinct.input(), at),
         _ => false,
     }
 }

@@ -164,11 +164,14 @@ impl Expressions<'_> {
             None => None,
         };
         let has_else = else_expr.is_some();
-        results.extend(else_expr.map(|e| *e));
+        // The types of all are made one with that of ELSE first.
+        if let Some(otherwise) = else_expr {
+            results.insert(0, *otherwise);
+        }
         let mark = self.common_of(&results, "CASE")?;
         let open = results.iter().any(|result| self.is_open_numeric(result));
         let mut results = self.alike(results, "CASE")?;
-        let else_expr = if has_else { results.pop().map(Box::new) } else { None };
+        let else_expr = has_else.then(|| Box::new(results.remove(0)));
         let pairs = whens.into_iter().zip(results).map(|(when, then)| (Box::new(when), Box::new(then)));
         let case = Expr::Case(Case { expr, when_then_expr: pairs.collect(), else_expr });
         self.without_zeros(marked(case, mark), open)

@@ -6,6 +6,7 @@
 use super::super::call::Whole;
 use super::super::declared::{Body::Whole as All, Declaration};
 use super::tree::Tree;
+use crate::encoding::hex;
 use crate::error::{Error, Kind, Result};
 use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use std::sync::Arc;
@@ -23,11 +24,6 @@ fn keys(whole: &Whole<'_>) -> Result<ArrayRef> {
     // As digits: the engine has no ranges of bytes in windows.
     let digits = keys.map(|key| key.map(|key| key.map(|key| hex(&key))));
     Ok(Arc::new(digits.collect::<Result<StringArray>>()?))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// The key of a value in text; nothing if it is no JSON.

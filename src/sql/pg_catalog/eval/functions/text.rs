@@ -7,6 +7,7 @@ use super::super::pattern;
 use super::super::plan::Builtin;
 use super::md5::md5;
 use super::{int_at, lax, strict, text_at};
+use crate::encoding::hex;
 use crate::error::{Error, Kind, Result};
 
 /// Characters that a function which repeats or fills may make.
@@ -226,16 +227,13 @@ pub const REGEXP_MATCH: Builtin = strict("regexp_match", |args| {
     let parts = found.iter().skip(skip).map(|part| part.map_or(Value::Null, |part| text(part.as_str())));
     Ok(Value::Array(parts.collect()))
 });
-pub const MD5: Builtin = strict("md5", |args| {
-    let digest = md5(text_at(args, 0)?.as_bytes());
-    Ok(text(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
-});
+pub const MD5: Builtin = strict("md5", |args| Ok(text(hex(&md5(text_at(args, 0)?.as_bytes())))));
 pub const ENCODE: Builtin = strict("encode", |args| {
     let (bytes, form) = (text_at(args, 0)?, text_at(args, 1)?);
     // Bytes are kept as PostgreSQL shows them.
     match (form, bytes.strip_prefix("\\x")) {
         ("hex", Some(digits)) => Ok(text(digits)),
-        ("hex", None) => Ok(text(bytes.bytes().map(|byte| format!("{byte:02x}")).collect::<String>())),
+        ("hex", None) => Ok(text(hex(bytes.as_bytes()))),
         ("escape", None) => Ok(text(bytes)),
         _ => Err(Error::new(Kind::InvalidParameter, format!("unrecognized encoding: \"{form}\""))),
     }

@@ -1,6 +1,6 @@
 //! Functions that give several rows.
 
-use super::super::super::identifier::reserved;
+use super::super::super::super::keywords;
 use super::super::super::value::{Type, Value};
 use super::super::cast::text;
 use super::super::plan::{SetCall, SetKind, Tuple};
@@ -71,9 +71,10 @@ impl Run<'_> {
                 rows
             }
             (SetKind::Keywords, _) => {
-                let words = reserved().map(|word| -> Tuple {
-                    let (kind, label) = (text("reserved"), text("requires AS"));
-                    Arc::new([text(word), text("R"), Value::Bool(false), kind, label])
+                let words = keywords::all().map(|(word, facts)| -> Tuple {
+                    let (letter, class) = facts.class.told();
+                    let label = if facts.needs_as { "requires AS" } else { "can be bare label" };
+                    Arc::new([text(word), text(letter), Value::Bool(!facts.needs_as), text(class), text(label)])
                 });
                 words.collect()
             }
