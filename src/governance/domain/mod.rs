@@ -159,7 +159,7 @@ pub fn domain_of(asset: &str, form: &str, columns: &[&str], verdicts: &[ColumnVe
     for (at, column) in columns.iter().enumerate() {
         let verdict = verdicts.get(at).filter(|verdict| verdict.confidence >= 0.5);
         // What a column tells of a person it does not tell of goods: a job title, the size of a household.
-        let personal = verdict.is_some_and(|verdict| verdict.privacy() > Privacy::None);
+        let personal = verdict.is_some_and(|verdict| verdict.privacy_of_kind() > Privacy::None);
         for (domain, word, weight) in phrases_in(&split_name(column).words) {
             if domain != Domain::Product || !personal {
                 votes.push(DomainVote { domain, voter: column.to_string(), because: word, weight });
@@ -385,6 +385,7 @@ mod tests {
             evidence: Vec::new(),
             alternates: Vec::new(),
             custom: None,
+            carried: None,
         });
         for asset in ["articles", "articles_archive", "help_pages", "公告"] {
             let verdict = domain_of(asset, "table", &["article_id", "lang", "title", "body"], &verdicts);
@@ -407,6 +408,7 @@ mod tests {
             evidence: Vec::new(),
             alternates: Vec::new(),
             custom: None,
+            carried: None,
         };
         let blank = ColumnVerdict { semantic_type: None, confidence: 0.0, ..address.clone() };
         let title = ColumnVerdict { semantic_type: Some(T::ProductTitle), confidence: 0.5, ..address.clone() };

@@ -50,6 +50,17 @@ pub struct ColumnVerdict {
     pub alternates: Vec<(T, f64)>,
     /// The category of the user's own, if a classifier or a person says that it is one.
     pub custom: Option<Custom>,
+    /// What its texts hold of persons, where that is more than the type says.
+    pub carried: Option<Carried>,
+}
+
+/// What running texts hold of persons, whatever they are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Carried {
+    /// The most that a kind of personal data in them says about a person.
+    pub privacy: Privacy,
+    /// The harm of a leak of the most harmful.
+    pub sensitivity: Sensitivity,
 }
 
 /// A category of the user's own.
@@ -72,17 +83,23 @@ impl ColumnVerdict {
         }
     }
 
-    /// The harm of a leak: that of the type.
+    /// The harm of a leak: that of the type, or of what its texts hold.
     pub fn sensitivity(&self) -> Sensitivity {
-        match (&self.custom, self.semantic_type) {
+        let of_kind = match (&self.custom, self.semantic_type) {
             (Some(custom), None) => sensitivity_of(custom.privacy),
             (Some(custom), Some(t)) => t.sensitivity().max(sensitivity_of(custom.privacy)),
             (None, t) => t.map_or(Sensitivity::None, T::sensitivity),
-        }
+        };
+        self.carried.map_or(of_kind, |carried| carried.sensitivity.max(of_kind))
     }
 
-    /// What the column says about a person.
+    /// What the column says about a person: its kind, or what its texts hold.
     pub fn privacy(&self) -> Privacy {
+        self.carried.map_or(self.privacy_of_kind(), |carried| carried.privacy.max(self.privacy_of_kind()))
+    }
+
+    /// What the kind of column says about a person, whatever its texts hold.
+    pub fn privacy_of_kind(&self) -> Privacy {
         match &self.custom {
             Some(custom) => custom.privacy,
             None => self.semantic_type.map_or(Privacy::None, T::privacy),
@@ -91,9 +108,15 @@ impl ColumnVerdict {
 
     /// The grade by the default rules.
     pub fn grade(&self) -> Grade {
-        match &self.custom {
-            Some(custom) => grade_by(&default_grading_rules(), &custom.category, custom.privacy, self.sensitivity()).0,
-            None => self.semantic_type.map_or(Grade::General1, T::grade),
+        let category = self.category().unwrap_or_default();
+        grade_by(&default_grading_rules(), category, self.privacy(), self.sensitivity()).0
+    }
+
+    /// Takes in what its texts hold and the sentences that say so, where that is more than its kind says.
+    pub fn carry(&mut self, carried: Carried, evidence: Vec<String>) {
+        if carried.privacy > self.privacy() || carried.sensitivity > self.sensitivity() {
+            self.carried = Some(carried);
+            self.evidence.extend(evidence);
         }
     }
 }
@@ -292,6 +315,7 @@ fn conclude(
         evidence,
         alternates,
         custom: None,
+        carried: None,
     }
 }
 

@@ -32,7 +32,7 @@ pub use catalogue::{Form, Info, SemanticType};
 pub(super) use checksum::cn_id_card;
 pub use checksum::{cn_uscc as is_cn_uscc, gtin as is_gtin, iban as is_iban, isbn10 as is_isbn10, luhn as is_luhn};
 pub use chinese::{NOT_LAST_IN_A_NAME, is_han, plate as is_plate};
-pub use column::{COLUMN_CONFIDENCE_MIN, ColumnVerdict, Custom, detect_column, detect_column_but};
+pub use column::{COLUMN_CONFIDENCE_MIN, Carried, ColumnVerdict, Custom, detect_column, detect_column_but};
 pub use digits::{birth_and_region, is_card_issuer, is_cn_mobile, is_id_card as is_cn_id_card};
 pub use facts::is_missing;
 pub use header::{HeaderVote, header_votes};

@@ -643,6 +643,10 @@ fn verdict_facts(facts: &mut Value, v: &ColumnVerdict) {
     facts["privacy_category"] = json!(v.privacy().name());
     facts["sensitivity"] = json!(v.sensitivity().name());
     facts["grade"] = json!(v.grade().name());
+    facts["carried"] =
+        json!(v.carried.map(
+            |carried| json!({"privacy_category": carried.privacy.name(), "sensitivity": carried.sensitivity.name()})
+        ));
     facts["confidence"] = json!(four_places(v.confidence));
     facts["coverage"] = json!(four_places(v.coverage));
     facts["sampled"] = json!(v.sampled);
