@@ -150,6 +150,11 @@ pub struct Said {
     pub confirmed: bool,
 }
 
+/// Whether a person said that it is not of this type.
+pub fn is_rejected(said: &[Said], semantic_type: SemanticType) -> bool {
+    said.iter().any(|said| !said.confirmed && said.category == semantic_type.name())
+}
+
 /// Judges a column as [`detect_column`](super::detect_column) does, by the user's classifiers beside the built-in types, and within what persons said:
 /// a rejected category does not come back, a confirmed one stays. Its texts are looked at for personal data, whatever it is.
 pub fn classify_column(
@@ -160,14 +165,14 @@ pub fn classify_column(
     classifiers: &[CustomClassifier],
     said: &[Said],
 ) -> ColumnVerdict {
-    let is_rejected = |category: &str| said.iter().any(|said| !said.confirmed && said.category == category);
+    let is_away = |category: &str| said.iter().any(|said| !said.confirmed && said.category == category);
     let rejected: Vec<SemanticType> =
         said.iter().filter(|said| !said.confirmed).filter_map(|said| SemanticType::get(&said.category)).collect();
     let mut verdict = detect_column_but(name, data_type, values, stats, &rejected);
     // Of the user's own the surest, and of those as sure the first by name.
     let own = classifiers
         .iter()
-        .filter(|classifier| !is_rejected(&classifier.category))
+        .filter(|classifier| !is_away(&classifier.category))
         .filter_map(|classifier| Some((classifier, classifier.judge(name, values)?)))
         .rev()
         .max_by(|(_, (one, ..)), (_, (other, ..))| one.total_cmp(other));
@@ -200,7 +205,7 @@ pub fn classify_column(
         && let Some((carried, evidence)) = carried(values)
     {
         verdict.carry(carried, evidence);
-        if verdict.carried.is_some() && verdict.category().is_none() && !is_rejected(SemanticType::Text.name()) {
+        if verdict.carried.is_some() && verdict.category().is_none() && !is_rejected(said, SemanticType::Text) {
             // What tells of persons has a name, so that a tag can say so.
             verdict.semantic_type = Some(SemanticType::Text);
             verdict.confidence = COLUMN_CONFIDENCE_MIN;

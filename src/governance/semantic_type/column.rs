@@ -226,6 +226,9 @@ fn value_strength(semantic_type: T, facts: &SampleFacts) -> f64 {
         } else {
             1.0
         };
+    // Anything may be open or closed, on or cancelled: a word of the list beside one that is not on it makes no state of orders.
+    let general = semantic_type == T::OrderStatus && facts.distincts < 3 && coverage < 0.95;
+    let doubt = if general { 0.5 } else { doubt };
     raised * doubt * ((coverage - chance) / (1.0 - chance)).max(0.0)
 }
 
@@ -259,8 +262,8 @@ fn headline(
             continue;
         }
         let fit = fit(semantic_type, data_type, facts, stats);
-        if semantic_type == T::BirthDate && fit > 0.9 {
-            // That the values are days speaks for a day of birth as much as for a day.
+        if matches!(semantic_type, T::BirthDate | T::CardExpiry) && fit > 0.9 {
+            // That the values are days speaks for a day of birth or of a card's end as much as for a day.
             let days = [T::Date, T::Timestamp].iter().filter_map(|t| scores.get(t)).map(|score| score.values);
             let days = days.fold(0.0, f64::max);
             scores.entry(semantic_type).or_default().values = days;
@@ -399,6 +402,48 @@ mod tests {
         let states = ["SP", "RJ", "MG", "Bahia", "Paraná"];
         assert_eq!(of("state", DataType::Utf8, &states).semantic_type, Some(T::Province));
         assert_eq!(of("地区", DataType::Utf8, &["广东省", "浙江", "四川省", "北京"]).semantic_type, Some(T::Province));
+    }
+
+    #[test]
+    fn states_of_orders_and_of_other_things() {
+        let doors: Vec<&str> = ["closed", "closed", "closed", "closed", "open"].into_iter().cycle().take(90).collect();
+        assert_ne!(of("area", DataType::Utf8, &doors).semantic_type, Some(T::OrderStatus));
+        let states: Vec<&str> = ["closed", "complete", "pending", "paid"].into_iter().cycle().take(90).collect();
+        assert_eq!(of("state", DataType::Utf8, &states).semantic_type, Some(T::OrderStatus));
+        assert_eq!(of("order_status", DataType::Utf8, &doors).semantic_type, Some(T::OrderStatus));
+        let shelves: Vec<&str> = ["in_stock", "out_of_stock", "in_stock"].into_iter().cycle().take(90).collect();
+        for name in ["availability", "g_availability", "x", "供货状态"] {
+            assert_eq!(of(name, DataType::Utf8, &shelves).semantic_type, Some(T::Availability), "{name}");
+        }
+    }
+
+    #[test]
+    fn cards_expire_and_health_is_sensitive() {
+        for expiries in
+            [&["12/2027", "9/2028", "1/2026"][..], &["Jan-27", "Mar-28", "Dec-26"], &["0127", "1228", "0926"]]
+        {
+            let verdict = of("CCExpires", DataType::Utf8, expiries);
+            assert_eq!(verdict.semantic_type, Some(T::CardExpiry), "{expiries:?}: {verdict:?}");
+            assert_eq!(verdict.sensitivity(), Sensitivity::Medium);
+            assert_ne!(of("x", DataType::Utf8, expiries).semantic_type, Some(T::CardExpiry));
+        }
+        for (name, values) in [
+            ("diagnosis", ["Asthma", "Type 2 diabetes", "Hypertension"]),
+            ("blood_type", ["A+", "O-", "AB+"]),
+            ("血型", ["A型", "O型", "AB型"]),
+            ("diagnosis_code", ["E11.9", "I10", "J45.0"]),
+            ("medical_record_number", ["100231", "100232", "100233"]),
+            ("blood_pressure", ["120/80", "135/90", "118/75"]),
+            ("既往史", ["高血压", "糖尿病", "无特殊"]),
+        ] {
+            let verdict = of(name, DataType::Utf8, &values);
+            assert_eq!(
+                (verdict.semantic_type, verdict.sensitivity()),
+                (Some(T::Health), Sensitivity::High),
+                "{name}: {verdict:?}"
+            );
+        }
+        assert_ne!(of("last_record_number", DataType::Utf8, &["100231", "100232"]).semantic_type, Some(T::Health));
     }
 
     #[test]

@@ -8,6 +8,8 @@
 //! - [`detect_column`]: what a column is, from the words of its name and a sample of its values, each witness weighed
 //!   against the other: `email_verified boolean` is no e-mail, and a column of years no card number.
 //!
+//! Where a name is a word for several things, [`by_neighbours`] asks the other columns of the relation.
+//!
 //! Every verdict carries its evidence in words that quote names and counts, never values. Nothing here is tuned to a
 //! named data set; the word lists are common knowledge in both languages.
 
@@ -23,6 +25,7 @@ mod header;
 mod latin;
 mod moment;
 mod names;
+mod neighbours;
 mod shape;
 mod signs;
 mod value;
@@ -38,6 +41,7 @@ pub use facts::is_missing;
 pub use header::{HeaderVote, header_votes};
 pub use latin::email as is_email;
 pub(super) use moment::{MONTHS, is_day};
+pub use neighbours::by_neighbours;
 pub use signs::{ip as is_ip, mac as is_mac};
 pub use value::{Candidates, VALUE_CONFIDENCE_MIN, Verdict, candidates, detect_value};
 pub use words::{given_names, opens_with_place, places, surname_bytes};
