@@ -275,17 +275,15 @@ fn is_address(value: &str) -> bool {
     if value.chars().any(is_han) {
         return has_house(value);
     }
-    let words: Vec<&str> = value.split(|c: char| c.is_whitespace() || matches!(c, ',' | '.')).collect();
-    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    let parts = |c: char| c.is_whitespace() || matches!(c, ',' | '.');
+    let words: Vec<&str> = value.split(parts).filter(|word| !word.is_empty()).collect();
     let is_number = |word: &str| word.len() <= 6 && word.bytes().all(|byte| byte.is_ascii_digit());
-    let is_name =
-        |word: &str| word.chars().next().is_some_and(char::is_uppercase) && word.chars().all(char::is_alphabetic);
-    // Digits may be a postal code as well: the word behind them must be a name.
+    let is_name = |word: &str| word.starts_with(char::is_uppercase) && word.chars().all(char::is_alphabetic);
+    let is_street = |word: &str| word.len() > 1 && classes_of(word) & STREET_LAST != 0;
+    // A number, the name of a street, and the word that closes it.
     let house = words.iter().enumerate().any(|(at, word)| {
         let behind = words.get(at + 1..).unwrap_or_default();
-        let named = behind.iter().take_while(|word| is_name(word)).take(5).collect::<Vec<_>>();
-        let ends_street = |word: &&&str| word.len() > 1 && classes_of(word) & STREET_LAST != 0;
-        is_number(word) && named.iter().skip(1).any(ends_street)
+        is_number(word) && behind.iter().take_while(|word| is_name(word)).take(5).skip(1).any(|word| is_street(word))
     });
     let post_box =
         words.windows(2).any(|pair| matches!(pair, [one, two] if one.eq_ignore_ascii_case("box") && is_number(two)));
