@@ -60,7 +60,7 @@ const fn asked(kind: PiiType) -> Option<Asked> {
         K::PhoneNumber | K::DateOfBirth => (0.75, 3, 0.03),
         K::DriverLicense => (0.75, 3, 0.05),
         K::StreetAddress => (0.5, 3, 0.05),
-        K::Person => (0.75, 3, 0.15),
+        K::Person => (0.75, 3, 0.2),
         K::IpAddress => (0.9, 3, 0.2),
         _ => return None,
     };
@@ -78,7 +78,7 @@ fn weight(kind: PiiType) -> (Privacy, Sensitivity) {
 /// What the texts among a column's values hold of persons, and the sentences that say so without a value of theirs; nothing if they hold nothing.
 pub fn carried(values: &[&str]) -> Option<(Carried, Vec<String>)> {
     let there: Vec<&str> = values.iter().map(|value| value.trim()).filter(|value| !is_missing(value)).collect();
-    let texts: Vec<&str> = there.iter().copied().filter(|value| is_text(value)).map(head).collect();
+    let texts: Vec<&str> = there.iter().copied().map(head).filter(|value| is_text(value)).collect();
     if texts.is_empty() || (texts.len() as f64) < TEXTS_SHARE_MIN * there.len() as f64 {
         return None;
     }
@@ -209,10 +209,18 @@ fn is_told(text: &str, span: &Span, value: &str) -> bool {
         }
         PiiType::PhoneNumber => !is_bare(value) || !is_labelled(text.get(..span.start).unwrap_or_default()),
         PiiType::StreetAddress => is_address(value),
-        PiiType::Person => value.chars().all(is_han),
+        PiiType::Person => value.chars().all(is_han) && !is_of_work(text, span),
         PiiType::IpAddress => value.parse().is_ok_and(is_public),
         _ => true,
     }
+}
+
+/// Whether a name is that of who made or plays something: books and films are goods.
+fn is_of_work(text: &str, span: &Span) -> bool {
+    let before = text.get(..span.start).unwrap_or_default().trim_end_matches([':', '：', ' ', '·']);
+    let behind = text.get(span.end..).unwrap_or_default().trim_start();
+    ["作者", "原著", "导演", "主演", "编剧", "译者", "歌手", "代言", "设计师"].iter().any(|word| before.ends_with(word))
+        || behind.starts_with(['著', '编', '译', '绘'])
 }
 
 /// A number without signs between its digits, with the length of a mobile's.
@@ -371,6 +379,10 @@ mod tests {
         assert_eq!(told(&identity), ["texts: 1 of 100 sampled hold CN_ID_CARD"]);
         let addresses = column(20, |at| format!("请送到浙江省杭州市西湖区文三路{}号2栋301室，谢谢", at + 1));
         assert_eq!(told(&addresses), ["texts: 20 of 20 sampled hold STREET_ADDRESS"]);
+        let callers = column(20, |at| {
+            format!("{}女士来电投诉，说包裹到现在还没有到", ["王小明", "李思远", "张慧敏", "陈云"][at % 4])
+        });
+        assert_eq!(told(&callers), ["texts: 20 of 20 sampled hold PERSON"]);
         let letters =
             column(20, |at| format!("Please ship it to Jane Roe, {} Sample Street, London, thanks a lot.", at + 1));
         assert_eq!(told(&letters), ["texts: 20 of 20 sampled hold STREET_ADDRESS"]);
@@ -393,6 +405,9 @@ mod tests {
         assert_eq!(told(&printers), Vec::<String>::new());
         let chinese = column(50, |at| format!("张小泉菜刀 不锈钢 {at}号 黄花梨手柄 王府井专供"));
         assert_eq!(told(&chinese), Vec::<String>::new());
+        let books =
+            column(50, |at| format!("第{at}册 作者：{}小明 著 精装版 现货速发", ["王", "李", "张", "陈"][at % 4]));
+        assert_eq!(told(&books), Vec::<String>::new());
         let reviews =
             column(50, |at| format!("I love it, bought {at} for my son Daniel who is 7 years old. Great fit!"));
         assert_eq!(told(&reviews), Vec::<String>::new());
