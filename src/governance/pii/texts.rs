@@ -19,6 +19,8 @@ pub const CARRIED: &str = "texts: ";
 const TEXT_BYTES_MAX: usize = 4096;
 /// Bytes of all texts of a column that are looked at: some hundredths of a second.
 const SAMPLE_BYTES_MAX: usize = 1 << 20;
+/// Bytes of a text that have room for one piece of personal data by chance.
+const CHANCE_BYTES: usize = 1024;
 /// Characters of a text at least; a shorter value is a word or a code.
 const CHARACTERS_MIN: usize = 10;
 /// Words of a text at least, where every two Chinese characters count as one.
@@ -39,7 +41,7 @@ struct Asked {
     score: f32,
     /// Texts that must have one, at least; of a handful of texts half of them suffice.
     texts: usize,
-    /// The least share of the texts.
+    /// The least share of the texts, or of their kilobytes where these are more: a page has room for what a line has not.
     share: f64,
 }
 
@@ -123,6 +125,7 @@ impl<'a> Count<'a> {
 #[derive(Debug, Default)]
 struct Seen<'a> {
     texts: usize,
+    bytes: usize,
     kinds: BTreeMap<PiiType, Count<'a>>,
     /// Telephones that a word or their grouping tells.
     told_phones: Count<'a>,
@@ -137,6 +140,7 @@ struct Seen<'a> {
 impl<'a> Seen<'a> {
     fn add(&mut self, text: &'a str) {
         self.texts += 1;
+        self.bytes += text.len();
         self.numbers(text);
         let mut found: BTreeMap<PiiType, Vec<&'a str>> = BTreeMap::new();
         let mut told_phones = Vec::new();
@@ -180,7 +184,7 @@ impl<'a> Seen<'a> {
         let mut carried = Carried { privacy: Privacy::None, sensitivity: Sensitivity::None };
         let mut evidence = Vec::new();
         for (kind, count) in &self.kinds {
-            if asked(*kind).is_some_and(|asked| is_enough(asked, count, self.texts)) {
+            if asked(*kind).is_some_and(|asked| is_enough(asked, count, self.texts, self.bytes)) {
                 let (privacy, sensitivity) = weight(*kind);
                 carried.privacy = carried.privacy.max(privacy);
                 carried.sensitivity = carried.sensitivity.max(sensitivity);
@@ -191,12 +195,13 @@ impl<'a> Seen<'a> {
     }
 }
 
-fn is_enough(asked: Asked, count: &Count<'_>, texts: usize) -> bool {
+fn is_enough(asked: Asked, count: &Count<'_>, texts: usize, bytes: usize) -> bool {
+    let chances = texts.max(bytes / CHANCE_BYTES);
     let least = asked.texts.min(texts.div_ceil(2)).max(1);
     // A shop's own number and address come again and again.
     let different = count.different.len();
     let many = different >= DIFFERENT_ENOUGH || 2 * different > count.texts;
-    count.texts >= least && count.texts as f64 >= asked.share * texts as f64 && many
+    count.texts >= least && count.texts as f64 >= asked.share * chances as f64 && many
 }
 
 /// Whether a span is what it is taken for, by more than the detector asks: it answers for one text that somebody wants looked at.
@@ -416,6 +421,15 @@ mod tests {
             format!("Article {at}. Ask us: shop@example.com, jane@example.com or call +44 20 7946 0958.")
         });
         assert_eq!(told(&pages), Vec::<String>::new());
+        // Whole pages, one in forty with the address of a clerk at its foot.
+        let long = column(120, |at| match at % 40 {
+            0 => format!(
+                "{} Ask our clerk at jane.roe{at}@example.com.",
+                "Fine goods for house and garden. ".repeat(110)
+            ),
+            _ => "Fine goods for house and garden. ".repeat(110),
+        });
+        assert_eq!(told(&long), Vec::<String>::new());
     }
 
     #[test]
