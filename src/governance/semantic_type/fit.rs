@@ -26,7 +26,8 @@ pub fn admits(data_type: &DataType, semantic_type: T) -> bool {
         | DataType::Float64
         | DataType::Decimal128(_, _)
         | DataType::Decimal256(_, _) => {
-            !matches!(form, Form::Phrase | Form::Prose) && !matches!(semantic_type, T::Ip | T::Colour)
+            let worded = matches!(form, Form::Phrase | Form::Prose) && semantic_type != T::Health;
+            !worded && !matches!(semantic_type, T::Ip | T::Colour)
         }
         _ => true,
     }
@@ -238,6 +239,7 @@ mod tests {
         assert!(!admits(&DataType::Boolean, T::Email) && admits(&DataType::Boolean, T::Click));
         assert!(!admits(&DataType::Date32, T::BankCard) && admits(&DataType::Date32, T::BirthDate));
         assert!(!admits(&DataType::Float64, T::PersonName) && admits(&DataType::Float64, T::Price));
+        assert!(admits(&DataType::Float64, T::Health), "blood pressure");
         assert!(!admits(&DataType::Binary, T::ImagePath) && admits(&DataType::Binary, T::Hash));
     }
 
