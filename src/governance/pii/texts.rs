@@ -212,7 +212,9 @@ fn is_told(text: &str, span: &Span, value: &str) -> bool {
             let digits: Vec<u8> = value.bytes().filter(u8::is_ascii_digit).collect();
             digits.len() >= 13 && !is_gtin(&digits)
         }
-        PiiType::PhoneNumber => !is_bare(value) || !is_labelled(text.get(..span.start).unwrap_or_default()),
+        PiiType::PhoneNumber => {
+            !is_bare(value) || span.score >= SAID_SCORE || !is_labelled(text.get(..span.start).unwrap_or_default())
+        }
         PiiType::StreetAddress => is_address(value),
         PiiType::Person => value.chars().all(is_han) && !is_of_work(text, span),
         PiiType::IpAddress => value.parse().is_ok_and(is_public),
@@ -372,6 +374,8 @@ mod tests {
             _ => "东西收到了，包装完好，物流也很快，谢谢卖家".to_owned(),
         });
         assert_eq!(told(&phones), ["texts: 10 of 60 sampled hold PHONE_NUMBER"]);
+        let numbers = column(40, |at| format!("Call me, my number is 138001380{at:02}, any time."));
+        assert_eq!(told(&numbers), ["texts: 40 of 40 sampled hold PHONE_NUMBER"]);
         let cards = column(200, |at| match at % 50 {
             0 => format!("My card {} was charged twice.", card(411_111_111_111_000 + at as u64)),
             _ => quiet(at),
