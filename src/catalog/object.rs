@@ -412,6 +412,7 @@ const KINDS_OF_COLUMN: &[&str] = &[
     "confidence",
     "coverage",
     "sampled",
+    "carried",
 ];
 
 impl Finding {

@@ -6,8 +6,11 @@ use arrow::datatypes::DataType;
 use regex::{Regex, RegexBuilder};
 
 use super::grade::{Privacy, Sensitivity};
+use super::pii::carried;
 use super::profile::ColumnProfile;
-use super::semantic_type::{ColumnVerdict, Custom, SemanticType, detect_column_but, is_missing};
+use super::semantic_type::{
+    COLUMN_CONFIDENCE_MIN, ColumnVerdict, Custom, Form, SemanticType, detect_column_but, is_missing,
+};
 use crate::error::{Error, Kind, Result};
 
 /// Bytes that the program of a pattern may have, compiled.
@@ -147,8 +150,13 @@ pub struct Said {
     pub confirmed: bool,
 }
 
+/// Whether a person said that it is not of this type.
+pub fn is_rejected(said: &[Said], semantic_type: SemanticType) -> bool {
+    said.iter().any(|said| !said.confirmed && said.category == semantic_type.name())
+}
+
 /// Judges a column as [`detect_column`](super::detect_column) does, by the user's classifiers beside the built-in types, and within what persons said:
-/// a rejected category does not come back, a confirmed one stays.
+/// a rejected category does not come back, a confirmed one stays. Its texts are looked at for personal data, whatever it is.
 pub fn classify_column(
     name: &str,
     data_type: &DataType,
@@ -157,14 +165,14 @@ pub fn classify_column(
     classifiers: &[CustomClassifier],
     said: &[Said],
 ) -> ColumnVerdict {
-    let is_rejected = |category: &str| said.iter().any(|said| !said.confirmed && said.category == category);
+    let is_away = |category: &str| said.iter().any(|said| !said.confirmed && said.category == category);
     let rejected: Vec<SemanticType> =
         said.iter().filter(|said| !said.confirmed).filter_map(|said| SemanticType::get(&said.category)).collect();
     let mut verdict = detect_column_but(name, data_type, values, stats, &rejected);
     // Of the user's own the surest, and of those as sure the first by name.
     let own = classifiers
         .iter()
-        .filter(|classifier| !is_rejected(&classifier.category))
+        .filter(|classifier| !is_away(&classifier.category))
         .filter_map(|classifier| Some((classifier, classifier.judge(name, values)?)))
         .rev()
         .max_by(|(_, (one, ..)), (_, (other, ..))| one.total_cmp(other));
@@ -193,7 +201,37 @@ pub fn classify_column(
     if let Some(confirmed) = said.iter().rev().find(|said| said.confirmed) {
         confirm(&mut verdict, &confirmed.category, classifiers);
     }
+    if may_hold_texts(data_type, &verdict)
+        && let Some((carried, evidence)) = carried(values)
+    {
+        verdict.carry(carried, evidence);
+        if verdict.carried.is_some() && verdict.category().is_none() && !is_rejected(said, SemanticType::Text) {
+            // What tells of persons has a name, so that a tag can say so.
+            verdict.semantic_type = Some(SemanticType::Text);
+            verdict.confidence = COLUMN_CONFIDENCE_MIN;
+            verdict.alternates.retain(|(t, _)| *t != SemanticType::Text);
+        }
+    }
     verdict
+}
+
+/// Whether running texts may stand in a column of this type and kind.
+fn may_hold_texts(data_type: &DataType, verdict: &ColumnVerdict) -> bool {
+    let other = data_type.is_numeric()
+        || data_type.is_temporal()
+        || matches!(
+            data_type,
+            DataType::Boolean
+                | DataType::Binary
+                | DataType::LargeBinary
+                | DataType::BinaryView
+                | DataType::FixedSizeBinary(_)
+        );
+    !other
+        && match verdict.semantic_type {
+            None | Some(SemanticType::Json | SemanticType::Html | SemanticType::Xml) => true,
+            Some(t) => !matches!(t.info().form, Form::Pattern | Form::Moment | Form::Number | Form::Count | Form::Flag),
+        }
 }
 
 fn confirm(verdict: &mut ColumnVerdict, category: &str, classifiers: &[CustomClassifier]) {
@@ -287,6 +325,39 @@ mod tests {
         assert_eq!(verdict.alternates.first().map(|(t, _)| *t), Some(SemanticType::Email));
         let own = [Said { category: "badge_no".to_owned(), confirmed: false }];
         assert_eq!(of("badge", &["EMP-0001"], &[badges(0.5, None)], &own).custom, None);
+    }
+
+    #[test]
+    fn texts_are_as_sensitive_as_what_they_hold() {
+        let texts: Vec<String> =
+            (0..40).map(|at| format!("第{at}次回访：请写信到 li.lei{at}@example.com，多谢。")).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        for name in ["notes", "x", "买家留言"] {
+            let verdict = of(name, &texts, &[], &[]);
+            assert_eq!(
+                (verdict.privacy(), verdict.sensitivity()),
+                (Privacy::Identifier, Sensitivity::Medium),
+                "{name}"
+            );
+            assert!(verdict.category().is_some(), "{name}: {verdict:?}");
+            assert_eq!(verdict.grade(), super::super::grade::Grade::General3);
+            assert!(verdict.evidence.iter().any(|line| line.ends_with("40 of 40 sampled hold EMAIL_ADDRESS")));
+            assert!(verdict.evidence.iter().all(|line| !line.contains("li.lei")));
+        }
+        // What it is about is another question than what stands in it.
+        for category in ["text", "review_text"] {
+            for confirmed in [true, false] {
+                let said = [Said { category: category.to_owned(), confirmed }];
+                assert_eq!(of("x", &texts, &[], &said).sensitivity(), Sensitivity::Medium, "{category} {confirmed}");
+            }
+        }
+        // A column whose kind says as much already needs no more words.
+        let emails: Vec<String> = (0..40).map(|at| format!("li.lei{at}@example.com")).collect();
+        let emails: Vec<&str> = emails.iter().map(String::as_str).collect();
+        assert_eq!(of("email", &emails, &[], &[]).carried, None);
+        let quiet: Vec<String> = (0..40).map(|at| format!("第{at}次购买，质量一直很好，物流也快。")).collect();
+        let quiet: Vec<&str> = quiet.iter().map(String::as_str).collect();
+        assert_eq!(of("买家留言", &quiet, &[], &[]).carried, None);
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub mod semantic_type;
 mod structure;
 
 pub use access::{Decision, decide, may};
-pub use classification::{CustomClassifier, Said, classify_column, sensitivity_of};
+pub use classification::{CustomClassifier, Said, classify_column, is_rejected, sensitivity_of};
 pub use domain::{Domain, DomainVerdict, DomainVote, domain_of};
 pub use freshness::{Freshness, FreshnessSource, LatestMoment, freshness, moment_ms};
 pub use grade::{Grade, GradingRule, Privacy, Sensitivity, default_grading_rules, grade_by};
@@ -55,5 +55,5 @@ pub use mask::DefaultMask;
 pub use naming::{NameWords, split_name};
 pub use profile::{ColumnProfile, Profiler};
 pub use quality::{Dimension, QualityFacts, RelationQuality, relation_quality};
-pub use semantic_type::{ColumnVerdict, SemanticType, Verdict, detect_column, detect_value};
+pub use semantic_type::{ColumnVerdict, SemanticType, Verdict, by_neighbours, detect_column, detect_value};
 pub use structure::{Structure, structure_of};

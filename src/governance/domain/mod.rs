@@ -7,9 +7,10 @@
 //!
 //! General words stand in tables of anything: `size` of a cell, `title` of a paper, `comment` of a survey. So a domain needs
 //! more than a word: the asset's own name, several columns that agree each in its own way, or most of a small relation.
-//! Where nobody has that, the domain is [`Domain::Other`].
+//! Where nobody has that, the domain is [`Domain::Other`], and so it is where columns speak of persons at work or of houses (see `subjects`).
 //! The vocabulary is general trade language in English and Chinese (see `vocabulary`).
 
+mod subjects;
 mod vocabulary;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::grade::Privacy;
 use super::naming::split_name;
 use super::semantic_type::{ColumnVerdict, SemanticType as T};
+use subjects::subjects;
 use vocabulary::{phrases_in, types_vote};
 
 /// Weight of a vote by the last word of the asset's own name, against a column's.
@@ -159,7 +161,7 @@ pub fn domain_of(asset: &str, form: &str, columns: &[&str], verdicts: &[ColumnVe
     for (at, column) in columns.iter().enumerate() {
         let verdict = verdicts.get(at).filter(|verdict| verdict.confidence >= 0.5);
         // What a column tells of a person it does not tell of goods: a job title, the size of a household.
-        let personal = verdict.is_some_and(|verdict| verdict.privacy() > Privacy::None);
+        let personal = verdict.is_some_and(|verdict| verdict.privacy_of_kind() > Privacy::None);
         for (domain, word, weight) in phrases_in(&split_name(column).words) {
             if domain != Domain::Product || !personal {
                 votes.push(DomainVote { domain, voter: column.to_string(), because: word, weight });
@@ -190,6 +192,7 @@ pub fn domain_of(asset: &str, form: &str, columns: &[&str], verdicts: &[ColumnVe
     documents(&mut votes);
     combine(&mut votes, verdicts);
     nameless(columns, verdicts, &mut votes);
+    subjects(asset, columns, verdicts, &mut votes);
     conclude(votes, &named, columns.len())
 }
 
@@ -341,6 +344,7 @@ mod tests {
             ("t4", "广告ID,曝光量,点击量,投放渠道", Domain::Ads),
             ("x", "warehouse,sku,stock_on_hand,reorder_point,supplier,lead_time", Domain::SupplyChain),
             ("t5", "仓库,供应商,库存量,发货日期,运单号", Domain::SupplyChain),
+            ("shippers", "shipper_id,company_name,phone", Domain::SupplyChain),
             ("x", "coupon_code,discount,campaign,segment,redemption_date", Domain::Marketing),
             ("t6", "优惠券ID,活动名称,领取时间,核销时间,会员等级", Domain::Marketing),
             ("sensors", "t,x,y,z", Domain::Other),
@@ -385,6 +389,7 @@ mod tests {
             evidence: Vec::new(),
             alternates: Vec::new(),
             custom: None,
+            carried: None,
         });
         for asset in ["articles", "articles_archive", "help_pages", "公告"] {
             let verdict = domain_of(asset, "table", &["article_id", "lang", "title", "body"], &verdicts);
@@ -407,6 +412,7 @@ mod tests {
             evidence: Vec::new(),
             alternates: Vec::new(),
             custom: None,
+            carried: None,
         };
         let blank = ColumnVerdict { semantic_type: None, confidence: 0.0, ..address.clone() };
         let title = ColumnVerdict { semantic_type: Some(T::ProductTitle), confidence: 0.5, ..address.clone() };

@@ -61,8 +61,18 @@ pub fn nearness(tokens: &Tokens<'_>, first: usize, last: usize, class: u32) -> f
 
 /// How near the words of numbers that are nobody's are, right before the candidate: orders, parcels, prices.
 pub fn is_other(tokens: &Tokens<'_>, first: usize) -> bool {
+    names_other(tokens, first)
+        || has_han(
+            tokens,
+            first,
+            &["订单", "运单", "快递单", "单号", "流水", "编号", "货号", "条码", "发票", "价格", "¥", "￥", "金额"],
+        )
+}
+
+/// Whether English words right before the candidate say that it is another number: `order number is`, `order_id=`, `$`.
+pub fn names_other(tokens: &Tokens<'_>, first: usize) -> bool {
     let mut at = first;
-    for _ in 0..3 {
+    for _ in 0..5 {
         let Some(before) = tokens.before(at) else { return false };
         at = before;
         let Some(token) = tokens.get(at) else { return false };
@@ -70,16 +80,12 @@ pub fn is_other(tokens: &Tokens<'_>, first: usize) -> bool {
             TokenKind::Word if token.classes & OTHER_NUMBER != 0 => return true,
             TokenKind::Word if matches!(tokens.text_at(at), "no" | "No" | "number" | "Number" | "is" | "id" | "ID") => {
             }
-            TokenKind::Sign if matches!(token.sign, b':' | b'#' | b'.' | b'=') => {}
+            TokenKind::Sign if matches!(token.sign, b':' | b'#' | b'.' | b'=' | b'_') => {}
             TokenKind::Sign if matches!(token.sign, b'$') => return true,
-            _ => break,
+            _ => return false,
         }
     }
-    has_han(
-        tokens,
-        first,
-        &["订单", "运单", "快递单", "单号", "流水", "编号", "货号", "条码", "发票", "价格", "¥", "￥", "金额"],
-    )
+    false
 }
 
 /// Whether one of these words stands in the few Chinese characters before the candidate, nearer than the last end of a sentence.

@@ -14,6 +14,8 @@
 //!
 //! Every pass is hand-written and goes forward; nothing tries again from an earlier place, so the time is in proportion to the text.
 //!
+//! Of the texts of a column `texts` tells what they hold as a whole.
+//!
 //! Start reading with [`detect`], then `tokens`, then `numbers`.
 
 mod address;
@@ -30,11 +32,14 @@ mod national;
 mod numbers;
 mod phones;
 mod redact;
+mod texts;
 mod tokens;
 mod web;
 
 pub use kind::PiiType;
 pub use redact::{Manner, Redaction, redact};
+pub use texts::CARRIED;
+pub(super) use texts::carried;
 
 use tokens::tokenize;
 

@@ -1,6 +1,6 @@
 //! Telephones: by form, raised by a word beside them.
 
-use super::context::{has_han, is_other, nearness};
+use super::context::{has_han, is_other, names_other, nearness};
 use super::lexicon::PHONE;
 use super::numbers::Run;
 use super::tokens::{TokenKind, Tokens};
@@ -45,7 +45,12 @@ pub fn judge(tokens: &Tokens<'_>, run: &Run, found: &mut Found) {
     if mainland && said_in_chinese(tokens, run) {
         return;
     }
-    let other = is_other(tokens, run.first) && said < 0.9;
+    let another = is_other(tokens, run.first);
+    // That it is called a number says nothing of which: `order number`, 订单号码.
+    let called_number =
+        names_other(tokens, run.first) || said_in_chinese(tokens, run) && !has_han(tokens, run.first, WORDS_ZH);
+    let said = if another && said >= 0.9 && called_number { 0.0 } else { said };
+    let other = another && said < 0.9;
     let form = form(run, digits);
     let extended = extension(tokens, run.last);
     let mut score = form;
@@ -81,12 +86,11 @@ fn labelled_behind(tokens: &Tokens<'_>, run: &Run) -> f32 {
     if ends && known.iter().any(|known| known.eq_ignore_ascii_case(word)) { 0.8 } else { 0.0 }
 }
 
+/// Chinese words for telephones.
+const WORDS_ZH: &[&str] = &["电话", "手机", "联系方式", "致电", "拨打", "来电", "座机", "传真", "热线", "微信", "联系"];
+
 fn said_in_chinese(tokens: &Tokens<'_>, run: &Run) -> bool {
-    has_han(
-        tokens,
-        run.first,
-        &["电话", "手机", "号码", "联系方式", "致电", "拨打", "来电", "座机", "传真", "热线", "微信", "联系"],
-    )
+    has_han(tokens, run.first, WORDS_ZH) || has_han(tokens, run.first, &["号码"])
 }
 
 /// How much the grouping alone speaks for a telephone.

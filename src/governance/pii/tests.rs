@@ -43,6 +43,37 @@ fn telephones_and_numbers_of_orders() {
 }
 
 #[test]
+fn a_number_of_an_order_is_no_telephone_for_being_called_a_number() {
+    for text in [
+        "order number 13912345678 shipped",
+        "your order number is 13912345678",
+        "tracking number 15012345678",
+        "invoice number 0571-87951234",
+        "order_id=13912345678",
+        "订单号码 13912345678",
+    ] {
+        none(text, PiiType::PhoneNumber);
+    }
+    for text in [
+        "contact number 13912345678",
+        "手机号码 13912345678",
+        "订单的联系电话号码 13912345678",
+        "product phone number 13912345678",
+    ] {
+        has(text, PiiType::PhoneNumber, "13912345678");
+    }
+}
+
+#[test]
+fn codes_of_goods_are_no_accounts() {
+    // One code in ninety-seven has a right remainder by chance: the country and its length decide.
+    none("Ink for MP180 PIXMA MP450 PIXMA MP460", PiiType::IbanCode);
+    none("BX80662I76700 Add-In Processors", PiiType::IbanCode);
+    has("Konto DE89 3704 0044 0532 0130 00", PiiType::IbanCode, "DE89 3704 0044 0532 0130 00");
+    has("NO93 8601 1117 947", PiiType::IbanCode, "NO93 8601 1117 947");
+}
+
+#[test]
 fn addresses_of_the_web() {
     has("Mail Ann.Lee+x@Example.co.uk.", PiiType::EmailAddress, "Ann.Lee+x@Example.co.uk");
     has("邮箱zhang@example.cn，谢谢", PiiType::EmailAddress, "zhang@example.cn");

@@ -104,6 +104,7 @@ catalogue! {
     Iban "iban" "国际银行账号" Sensitive High Pattern;
     SwiftBic "swift_bic" "银行识别代码" None None Pattern;
     Cvv "cvv" "卡安全码" Sensitive High Code;
+    CardExpiry "card_expiry" "卡有效期" QuasiIdentifier Medium Moment;
     CnUscc "cn_uscc" "统一社会信用代码" None Low Pattern;
     CompanyName "company_name" "企业名称" None None Phrase;
     // Machines and the web.
@@ -151,6 +152,7 @@ catalogue! {
     Percentage "percentage" "百分比" None None Number;
     Quantity "quantity" "数量" None None Count;
     Stock "stock" "库存" None Low Count;
+    Availability "availability" "供货状态" None None Words;
     Count "count" "计数" None None Count;
     OrderId "order_id" "订单号" None Low Code;
     TrackingNumber "tracking_number" "运单号" QuasiIdentifier Low Code;

@@ -74,9 +74,25 @@ pub fn cn_uscc(text: &[u8]) -> bool {
     value(text[17]) == Some((31 - sum % 31) % 31)
 }
 
-/// IBAN, ISO 13616: modulo 97 equals one after the first four characters are moved to the end.
+/// Countries that issue IBANs, each with the length of its own (the registry of ISO 13616).
+const IBAN_LENGTHS: &str = "\
+    AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29 ES24 \
+    FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LC32 \
+    LI21 LT20 LU20 LV21 LY25 MC27 MD24 ME22 MK19 MN20 MR27 MT31 MU30 NI28 NL18 NO15 OM23 PK24 PL28 PS29 PT25 QA29 RO24 \
+    RS22 RU33 SA24 SC31 SD18 SE24 SI19 SK24 SM27 SO23 ST25 SV28 TL23 TN24 TR26 UA29 VA22 VG24 XK20 YE30";
+
+/// Whether a country issues IBANs of this length.
+fn has_iban_length(text: &[u8]) -> bool {
+    let Some([one, two]) = text.first_chunk() else { return false };
+    let country = [one.to_ascii_uppercase(), two.to_ascii_uppercase()];
+    let length =
+        IBAN_LENGTHS.split(' ').find_map(|known| known.as_bytes().strip_prefix(country.as_slice())?.try_into().ok());
+    length.is_some_and(|[tens, ones]: [u8; 2]| text.len() == usize::from(tens - b'0') * 10 + usize::from(ones - b'0'))
+}
+
+/// IBAN, ISO 13616: a country's length, and modulo 97 equals one after the first four characters are moved to the end.
 pub fn iban(text: &[u8]) -> bool {
-    if !(15..=34).contains(&text.len()) {
+    if !(15..=34).contains(&text.len()) || !has_iban_length(text) {
         return false;
     }
     let mut rest = 0u32;
@@ -122,6 +138,14 @@ mod tests {
         assert!(iban(b"GB82WEST12345698765432"));
         assert!(!iban(b"GB82WEST12345698765423"));
         assert!(!iban("GB82WEST1234569876543é".as_bytes()));
+        // A right remainder in the length of no country's, and of a country that has none.
+        assert!(iban(b"NO9386011117947") && iban(b"de89370400440532013000"));
+        let longer: Vec<Vec<u8>> =
+            (0..100).map(|check| format!("GB{check:02}WEST1234569876543").into_bytes()).collect();
+        assert!(longer.iter().all(|text| !iban(text)));
+        let elsewhere: Vec<Vec<u8>> =
+            (0..100).map(|check| format!("US{check:02}WEST12345698765432").into_bytes()).collect();
+        assert!(elsewhere.iter().all(|text| !iban(text)));
         for check in [luhn, gtin, isbn10, cn_id_card, cn_uscc, iban] {
             assert!(!check(b""));
             assert!(!check("身份证号码".as_bytes()));

@@ -50,6 +50,17 @@ pub struct ColumnVerdict {
     pub alternates: Vec<(T, f64)>,
     /// The category of the user's own, if a classifier or a person says that it is one.
     pub custom: Option<Custom>,
+    /// What its texts hold of persons, where that is more than the type says.
+    pub carried: Option<Carried>,
+}
+
+/// What running texts hold of persons, whatever they are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Carried {
+    /// The most that a kind of personal data in them says about a person.
+    pub privacy: Privacy,
+    /// The harm of a leak of the most harmful.
+    pub sensitivity: Sensitivity,
 }
 
 /// A category of the user's own.
@@ -72,17 +83,23 @@ impl ColumnVerdict {
         }
     }
 
-    /// The harm of a leak: that of the type.
+    /// The harm of a leak: that of the type, or of what its texts hold.
     pub fn sensitivity(&self) -> Sensitivity {
-        match (&self.custom, self.semantic_type) {
+        let of_kind = match (&self.custom, self.semantic_type) {
             (Some(custom), None) => sensitivity_of(custom.privacy),
             (Some(custom), Some(t)) => t.sensitivity().max(sensitivity_of(custom.privacy)),
             (None, t) => t.map_or(Sensitivity::None, T::sensitivity),
-        }
+        };
+        self.carried.map_or(of_kind, |carried| carried.sensitivity.max(of_kind))
     }
 
-    /// What the column says about a person.
+    /// What the column says about a person: its kind, or what its texts hold.
     pub fn privacy(&self) -> Privacy {
+        self.carried.map_or(self.privacy_of_kind(), |carried| carried.privacy.max(self.privacy_of_kind()))
+    }
+
+    /// What the kind of column says about a person, whatever its texts hold.
+    pub fn privacy_of_kind(&self) -> Privacy {
         match &self.custom {
             Some(custom) => custom.privacy,
             None => self.semantic_type.map_or(Privacy::None, T::privacy),
@@ -91,9 +108,15 @@ impl ColumnVerdict {
 
     /// The grade by the default rules.
     pub fn grade(&self) -> Grade {
-        match &self.custom {
-            Some(custom) => grade_by(&default_grading_rules(), &custom.category, custom.privacy, self.sensitivity()).0,
-            None => self.semantic_type.map_or(Grade::General1, T::grade),
+        let category = self.category().unwrap_or_default();
+        grade_by(&default_grading_rules(), category, self.privacy(), self.sensitivity()).0
+    }
+
+    /// Takes in what its texts hold and the sentences that say so, where that is more than its kind says.
+    pub fn carry(&mut self, carried: Carried, evidence: Vec<String>) {
+        if carried.privacy > self.privacy() || carried.sensitivity > self.sensitivity() {
+            self.carried = Some(carried);
+            self.evidence.extend(evidence);
         }
     }
 }
@@ -203,6 +226,9 @@ fn value_strength(semantic_type: T, facts: &SampleFacts) -> f64 {
         } else {
             1.0
         };
+    // Anything may be open or closed, on or cancelled: a word of the list beside one that is not on it makes no state of orders.
+    let general = semantic_type == T::OrderStatus && facts.distincts < 3 && coverage < 0.95;
+    let doubt = if general { 0.5 } else { doubt };
     raised * doubt * ((coverage - chance) / (1.0 - chance)).max(0.0)
 }
 
@@ -236,8 +262,8 @@ fn headline(
             continue;
         }
         let fit = fit(semantic_type, data_type, facts, stats);
-        if semantic_type == T::BirthDate && fit > 0.9 {
-            // That the values are days speaks for a day of birth as much as for a day.
+        if matches!(semantic_type, T::BirthDate | T::CardExpiry) && fit > 0.9 {
+            // That the values are days speaks for a day of birth or of a card's end as much as for a day.
             let days = [T::Date, T::Timestamp].iter().filter_map(|t| scores.get(t)).map(|score| score.values);
             let days = days.fold(0.0, f64::max);
             scores.entry(semantic_type).or_default().values = days;
@@ -292,6 +318,7 @@ fn conclude(
         evidence,
         alternates,
         custom: None,
+        carried: None,
     }
 }
 
@@ -375,6 +402,48 @@ mod tests {
         let states = ["SP", "RJ", "MG", "Bahia", "Paraná"];
         assert_eq!(of("state", DataType::Utf8, &states).semantic_type, Some(T::Province));
         assert_eq!(of("地区", DataType::Utf8, &["广东省", "浙江", "四川省", "北京"]).semantic_type, Some(T::Province));
+    }
+
+    #[test]
+    fn states_of_orders_and_of_other_things() {
+        let doors: Vec<&str> = ["closed", "closed", "closed", "closed", "open"].into_iter().cycle().take(90).collect();
+        assert_ne!(of("area", DataType::Utf8, &doors).semantic_type, Some(T::OrderStatus));
+        let states: Vec<&str> = ["closed", "complete", "pending", "paid"].into_iter().cycle().take(90).collect();
+        assert_eq!(of("state", DataType::Utf8, &states).semantic_type, Some(T::OrderStatus));
+        assert_eq!(of("order_status", DataType::Utf8, &doors).semantic_type, Some(T::OrderStatus));
+        let shelves: Vec<&str> = ["in_stock", "out_of_stock", "in_stock"].into_iter().cycle().take(90).collect();
+        for name in ["availability", "g_availability", "x", "供货状态"] {
+            assert_eq!(of(name, DataType::Utf8, &shelves).semantic_type, Some(T::Availability), "{name}");
+        }
+    }
+
+    #[test]
+    fn cards_expire_and_health_is_sensitive() {
+        for expiries in
+            [&["12/2027", "9/2028", "1/2026"][..], &["Jan-27", "Mar-28", "Dec-26"], &["0127", "1228", "0926"]]
+        {
+            let verdict = of("CCExpires", DataType::Utf8, expiries);
+            assert_eq!(verdict.semantic_type, Some(T::CardExpiry), "{expiries:?}: {verdict:?}");
+            assert_eq!(verdict.sensitivity(), Sensitivity::Medium);
+            assert_ne!(of("x", DataType::Utf8, expiries).semantic_type, Some(T::CardExpiry));
+        }
+        for (name, values) in [
+            ("diagnosis", ["Asthma", "Type 2 diabetes", "Hypertension"]),
+            ("blood_type", ["A+", "O-", "AB+"]),
+            ("血型", ["A型", "O型", "AB型"]),
+            ("diagnosis_code", ["E11.9", "I10", "J45.0"]),
+            ("medical_record_number", ["100231", "100232", "100233"]),
+            ("blood_pressure", ["120/80", "135/90", "118/75"]),
+            ("既往史", ["高血压", "糖尿病", "无特殊"]),
+        ] {
+            let verdict = of(name, DataType::Utf8, &values);
+            assert_eq!(
+                (verdict.semantic_type, verdict.sensitivity()),
+                (Some(T::Health), Sensitivity::High),
+                "{name}: {verdict:?}"
+            );
+        }
+        assert_ne!(of("last_record_number", DataType::Utf8, &["100231", "100232"]).semantic_type, Some(T::Health));
     }
 
     #[test]

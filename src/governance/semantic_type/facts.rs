@@ -8,6 +8,7 @@ use super::SemanticType;
 use super::checksum::luhn;
 use super::chinese::is_han;
 use super::digits::is_card_prefix;
+use super::moment::MONTHS;
 use super::shape::number;
 use super::value::candidates;
 
@@ -71,6 +72,8 @@ pub struct SampleFacts {
     pub issued: f64,
     /// Share of values that are a form of address, such as Mr. or 女士.
     pub honorifics: f64,
+    /// Share of values that are a month with a year, as cards print it.
+    pub months: f64,
     /// Whether all values have one length.
     pub same_length: bool,
     /// Support by type.
@@ -163,6 +166,7 @@ impl SampleFacts {
             || (value.ends_with('.') && length > 20));
         self.opinions += one(is_opinion(value));
         self.honorifics += one(is_honorific(value));
+        self.months += one(is_month_of_year(value));
     }
 
     fn add_support(&mut self, value: &str) {
@@ -210,6 +214,7 @@ impl SampleFacts {
             &mut self.checked,
             &mut self.issued,
             &mut self.honorifics,
+            &mut self.months,
         ] {
             *share /= n;
         }
@@ -234,6 +239,20 @@ fn is_capital_words(value: &str) -> bool {
             && letters.all(|c| c.is_alphabetic() || matches!(c, '-' | '\'' | '’'))
     };
     (2..=3).contains(&value.split_whitespace().count()) && value.split_whitespace().all(named)
+}
+
+/// `12/27`, `9/2027`, `2027-09`, `Jan-20`.
+fn is_month_of_year(value: &str) -> bool {
+    let Some((one, other)) = value.split_once(['/', '-']).filter(|_| value.len() <= 14) else { return false };
+    let number = |text: &str| text.parse::<u16>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_month = |text: &str| {
+        let name = text.get(..3).filter(|_| text.bytes().all(|byte| byte.is_ascii_alphabetic()));
+        name.is_some_and(|name| {
+            MONTHS.iter().any(|month| month.get(..3).is_some_and(|head| head.eq_ignore_ascii_case(name)))
+        }) || text.len() <= 2 && number(text).is_some_and(|month| (1..=12).contains(&month))
+    };
+    let is_year = |text: &str| matches!(text.len(), 2 | 4) && number(text).is_some();
+    is_month(one) && is_year(other) || one.len() == 4 && is_year(one) && is_month(other)
 }
 
 fn is_honorific(value: &str) -> bool {
@@ -291,6 +310,16 @@ mod tests {
         assert!(SampleFacts::of(&DataType::Utf8, &persons).are_persons());
         let goods = ["Wool Scarf", "Red Candle", "Oak Table", "Jane Mug", "Tea Pot"];
         assert!(!SampleFacts::of(&DataType::Utf8, &goods).are_persons());
+    }
+
+    #[test]
+    fn months_of_years() {
+        for right in ["12/27", "9/2027", "2027-09", "Jan-20", "01-2030"] {
+            assert!(is_month_of_year(right), "{right}");
+        }
+        for wrong in ["13/27", "12/127", "Foo-20", "12-", "2027", "1/2/27", "", "-20", "é/20"] {
+            assert!(!is_month_of_year(wrong), "{wrong}");
+        }
     }
 
     #[test]

@@ -26,7 +26,8 @@ pub fn admits(data_type: &DataType, semantic_type: T) -> bool {
         | DataType::Float64
         | DataType::Decimal128(_, _)
         | DataType::Decimal256(_, _) => {
-            !matches!(form, Form::Phrase | Form::Prose) && !matches!(semantic_type, T::Ip | T::Colour)
+            let worded = matches!(form, Form::Phrase | Form::Prose) && semantic_type != T::Health;
+            !worded && !matches!(semantic_type, T::Ip | T::Colour)
         }
         _ => true,
     }
@@ -126,7 +127,13 @@ pub fn fit(semantic_type: T, data_type: &DataType, facts: &SampleFacts, stats: O
                 _ if listed => 1.0,
                 _ if facts.length > 30.0 || facts.sentences > 0.4 => 0.1,
                 // Codes for words: behaviour 1 to 4, gender 0 and 1.
-                T::Gender | T::EventType | T::OrderStatus | T::MaritalStatus | T::PaymentMethod | T::ShippingMethod => {
+                T::Gender
+                | T::EventType
+                | T::OrderStatus
+                | T::Availability
+                | T::MaritalStatus
+                | T::PaymentMethod
+                | T::ShippingMethod => {
                     if distincts <= 60 {
                         0.9
                     } else {
@@ -143,6 +150,8 @@ pub fn fit(semantic_type: T, data_type: &DataType, facts: &SampleFacts, stats: O
         Form::Phrase if is_person(semantic_type) && facts.n >= 30 && distincts <= 5 => 0.3,
         Form::Phrase if semantic_type == T::Address && facts.n >= 30 && distincts <= 5 && facts.is_bare_words() => 0.3,
         Form::Phrase if semantic_type == T::ProductTitle && facts.honorifics > 0.8 => 0.1,
+        // Blood pressures, codes of diseases, numbers of records: numbers tell of health as well.
+        Form::Phrase if semantic_type == T::Health && facts.sentences < 0.6 => 1.0,
         Form::Phrase => match texts {
             t if t > 0.5 && facts.sentences < 0.6 => 1.0,
             t if t > 0.5 => 0.5,
@@ -173,7 +182,9 @@ pub fn fit(semantic_type: T, data_type: &DataType, facts: &SampleFacts, stats: O
         },
         Form::Moment => {
             let typed = data_type.is_temporal();
-            if typed || moments > 0.5 || facts.coverage(T::Year) > 0.8 {
+            let of_card = semantic_type == T::CardExpiry;
+            let printed = facts.months > 0.5 || facts.whole > 0.9 && (3.0..=6.0).contains(&facts.length);
+            if typed || moments > 0.5 || facts.coverage(T::Year) > 0.8 || of_card && printed {
                 1.0
             } else if facts.whole > 0.9 {
                 0.4
@@ -205,6 +216,9 @@ pub fn coverage_of(semantic_type: T, data_type: &DataType, facts: &SampleFacts) 
         Form::Number => facts.numbers(semantic_type),
         Form::Count => facts.whole.max(matched),
         Form::Moment if data_type.is_temporal() => 1.0,
+        Form::Moment if semantic_type == T::CardExpiry && facts.months.max(facts.whole) > 0.5 => {
+            facts.months.max(facts.whole)
+        }
         Form::Moment => {
             matched.max(facts.coverage(T::Date)).max(facts.coverage(T::Timestamp)).max(facts.coverage(T::Year))
         }
@@ -225,6 +239,7 @@ mod tests {
         assert!(!admits(&DataType::Boolean, T::Email) && admits(&DataType::Boolean, T::Click));
         assert!(!admits(&DataType::Date32, T::BankCard) && admits(&DataType::Date32, T::BirthDate));
         assert!(!admits(&DataType::Float64, T::PersonName) && admits(&DataType::Float64, T::Price));
+        assert!(admits(&DataType::Float64, T::Health), "blood pressure");
         assert!(!admits(&DataType::Binary, T::ImagePath) && admits(&DataType::Binary, T::Hash));
     }
 

@@ -70,7 +70,7 @@ pub fn is_country_code(code: &str) -> bool {
 }
 
 static WORDS: LazyLock<HashMap<&'static str, Vec<T>>> = LazyLock::new(|| {
-    let lists: [(T, &str, char); 22] = [
+    let lists: [(T, &str, char); 23] = [
         (T::Country, COUNTRIES, '|'),
         (T::Province, PROVINCES, ' '),
         (T::Province, STATES, '|'),
@@ -89,6 +89,7 @@ static WORDS: LazyLock<HashMap<&'static str, Vec<T>>> = LazyLock::new(|| {
         (T::Religion, RELIGIONS, ' '),
         (T::EventType, EVENTS, ' '),
         (T::OrderStatus, STATUSES, '|'),
+        (T::Availability, AVAILABILITIES, '|'),
         (T::PaymentMethod, PAYMENTS, '|'),
         (T::ShippingMethod, SHIPPINGS, '|'),
         (T::Material, MATERIALS, '|'),
@@ -223,9 +224,11 @@ const EVENTS: &str = "\
 const STATUSES: &str = "\
     pending|processing|shipped|delivered|cancelled|canceled|completed|complete|closed|paid|unpaid|refunded|\
     returned|on hold|on_hold|pending_payment|payment_review|suspected_fraud|invoiced|created|approved|\
-    unavailable|shipping on time|late delivery|advance shipping|shipping canceled|in stock|out of stock|\
-    in_stock|out_of_stock|instock|outofstock|preorder|active|inactive|待付款|待发货|待收货|已发货|已签收|已完成|\
-    已取消|已退款|已关闭|退款中|已支付|交易成功|交易关闭|上架|下架";
+    unavailable|shipping on time|late delivery|advance shipping|shipping canceled|active|inactive|待付款|待发货|\
+    待收货|已发货|已签收|已完成|已取消|已退款|已关闭|退款中|已支付|交易成功|交易关闭";
+const AVAILABILITIES: &str = "\
+    in stock|out of stock|in_stock|out_of_stock|instock|outofstock|preorder|pre-order|backorder|back order|sold out|\
+    discontinued|limited availability|有货|无货|现货|缺货|预售|售罄|上架|下架";
 const PAYMENTS: &str = "\
     credit card|credit_card|creditcard|debit card|debit_card|paypal|alipay|wechat|wechat pay|wechatpay|unionpay|\
     apple pay|google pay|cash|cash on delivery|cod|bank transfer|transfer|boleto|voucher|visa|mastercard|\

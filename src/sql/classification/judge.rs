@@ -5,7 +5,10 @@ use super::super::ddl::{ready, remembered};
 use super::super::{run, tables};
 use crate::catalog::{Catalog, Class, Object, ObjectId, Table};
 use crate::error::{Error, Kind, Result};
-use crate::governance::{ColumnProfile, ColumnVerdict, CustomClassifier, Profiler, Said, classify_column};
+use crate::governance::{
+    ColumnProfile, ColumnVerdict, CustomClassifier, Profiler, Said, by_neighbours, classify_column, detect_column,
+    is_rejected,
+};
 use arrow::datatypes::{DataType, Schema};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlanBuilder, ident};
@@ -169,5 +172,22 @@ pub async fn judge(
         }
         Judged { verdict, said }
     });
-    Ok(judged.collect())
+    let mut judged: Vec<Judged> = judged.collect();
+    let beside = fields.fields().iter().filter(|field| readable(field.name()));
+    let mut all: Vec<ColumnVerdict> = beside
+        .map(|field| match judged.iter().find(|judged| judged.verdict.name == *field.name()) {
+            Some(judged) => judged.verdict.clone(),
+            // Those that nobody asks about are neighbours by their names.
+            None => detect_column(field.name(), field.data_type(), &[], None),
+        })
+        .collect();
+    by_neighbours(&mut all, |name, semantic_type| {
+        judged.iter().any(|judged| judged.verdict.name == name && is_rejected(&judged.said, semantic_type))
+    });
+    for verdict in all {
+        if let Some(judged) = judged.iter_mut().find(|judged| judged.verdict.name == verdict.name) {
+            judged.verdict = verdict;
+        }
+    }
+    Ok(judged)
 }

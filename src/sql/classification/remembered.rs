@@ -2,7 +2,7 @@
 
 use super::grading;
 use crate::catalog::{Catalog, Finding, Object, Table, TagVerdict};
-use crate::governance::{Grade, Privacy, SemanticType, Sensitivity};
+use crate::governance::{Grade, Privacy, SemanticType, Sensitivity, default_grading_rules, grade_by, pii::CARRIED};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
@@ -67,7 +67,13 @@ fn over(facts: &Value, verdicts: &[TagVerdict]) -> Value {
         facts["confidence"] = json!(0.0);
         facts["coverage"] = json!(0.0);
         let because = rejected.because.as_ref().map_or(String::new(), |because| format!(": {because}"));
-        facts["evidence"] = json!([format!("a person rejected {}{because}", rejected.category)]);
+        let mut evidence = vec![json!(format!("a person rejected {}{because}", rejected.category))];
+        if !facts["carried"].is_null() {
+            // What its texts hold is another question than what it is.
+            let before = facts["evidence"].as_array().into_iter().flatten();
+            evidence.extend(before.filter(|line| line.as_str().is_some_and(|line| line.starts_with(CARRIED))).cloned());
+        }
+        facts["evidence"] = json!(evidence);
     }
     if facts["semantic_type"].is_null() {
         facts["state"] = json!("rejected");
@@ -86,6 +92,17 @@ fn describe(facts: &mut Value, category: Option<&str>) {
         (Some(_), None) => (Privacy::Identifier, Sensitivity::Medium, Grade::General3),
         (None, None) => (Privacy::None, Sensitivity::None, Grade::General1),
     };
+    let carried = &facts["carried"];
+    let held = |name: &str| carried[name].as_str().unwrap_or_default();
+    let (privacy, sensitivity, grade) =
+        match (Privacy::parse(held("privacy_category")), Sensitivity::parse(held("sensitivity"))) {
+            (Ok(of_texts), Ok(harm)) => {
+                let (privacy, sensitivity) = (privacy.max(of_texts), sensitivity.max(harm));
+                let by_rules = grade_by(&default_grading_rules(), category.unwrap_or_default(), privacy, sensitivity).0;
+                (privacy, sensitivity, grade.max(by_rules))
+            }
+            _ => (privacy, sensitivity, grade),
+        };
     facts["privacy_category"] = json!(privacy.name());
     facts["sensitivity"] = json!(sensitivity.name());
     facts["grade"] = json!(grade.name());

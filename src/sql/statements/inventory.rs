@@ -18,7 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::governance::quality::{AgeFact, CellErrorFact, KeyFact, key_candidates};
 use crate::governance::{
     ColumnProfile, ColumnVerdict, Grade, LatestMoment, Profiler, QualityFacts, RelationQuality, Sensitivity,
-    classify_column, domain_of, freshness, moment_ms, relation_quality, structure_of,
+    by_neighbours, classify_column, domain_of, freshness, is_rejected, moment_ms, relation_quality, structure_of,
 };
 use crate::models::RowQualityModel;
 use crate::sources::Form;
@@ -416,15 +416,19 @@ async fn look(ddl: &mut Ddl<'_>, asset: &Asset, options: &Options) -> Result<(Fi
     }
     let (profiles, whole_rows) = profiler.finish_with_rows()?;
     let classifiers = classifiers(&ddl.txn.snapshot().catalog, asset.owner, None)?;
-    let verdicts: Vec<ColumnVerdict> = profiles
+    let said = |name: &str| {
+        let column = asset.table.iter().flat_map(|t| &t.columns).find(|column| column.name == name);
+        column.map_or_else(Vec::new, |column| remembered(&column.verdicts))
+    };
+    let mut verdicts: Vec<ColumnVerdict> = profiles
         .iter()
         .map(|profile| {
             let sample: Vec<&str> = profile.sample.iter().map(String::as_str).collect();
-            let column = asset.table.iter().flat_map(|t| &t.columns).find(|column| column.name == profile.name);
-            let said = column.map_or_else(Vec::new, |column| remembered(&column.verdicts));
+            let said = said(&profile.name);
             classify_column(&profile.name, &profile.data_type, &sample, Some(profile), &classifiers, &said)
         })
         .collect();
+    by_neighbours(&mut verdicts, |name, semantic_type| is_rejected(&said(name), semantic_type));
     let sampled = sample_rows.is_some_and(|wanted| rows >= wanted);
     let (row_count, content) = beside(ddl, asset, rows, sampled).await?;
     let learnt = match options.quality && rows > 0 && asset.is_read() {
@@ -651,6 +655,10 @@ fn verdict_facts(facts: &mut Value, v: &ColumnVerdict) {
     facts["privacy_category"] = json!(v.privacy().name());
     facts["sensitivity"] = json!(v.sensitivity().name());
     facts["grade"] = json!(v.grade().name());
+    facts["carried"] =
+        json!(v.carried.map(
+            |carried| json!({"privacy_category": carried.privacy.name(), "sensitivity": carried.sensitivity.name()})
+        ));
     facts["confidence"] = json!(four_places(v.confidence));
     facts["coverage"] = json!(four_places(v.coverage));
     facts["sampled"] = json!(v.sampled);
