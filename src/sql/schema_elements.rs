@@ -71,10 +71,11 @@ async fn make(session: &mut Session, schema: &str, element: Body) -> Result<()> 
                 let name = (Some(schema.to_owned()), name);
                 let make =
                     async |ddl: &mut ddl::Ddl<'_>| ddl::create_sequence(ddl, name, temporary, if_not_exists, &options);
-                defining(session, create).await?;
+                defining(session, make).await?;
             }
             Own::Grant { target, roles, how } => {
-                defining(session, async |ddl| ddl::grant(ddl, target, &roles, how)).await?;
+                let withheld = defining(session, async |ddl| ddl::grant(ddl, target, &roles, how)).await?;
+                session.note_withheld(withheld, how.revoke);
             }
             _ => return Err(no_element()),
         },

@@ -91,7 +91,7 @@ pub fn moved(values: &ArrayRef, cycles: &[i64]) -> Result<ArrayRef, usize> {
             let moved = micros.map(|(row, (value, cycles))| match value {
                 Some(value) if *cycles != 0 => {
                     let day = day(value.div_euclid(MICROS_PER_DAY), *cycles).ok_or(row)?;
-                    Ok(Some(day * MICROS_PER_DAY + value.rem_euclid(MICROS_PER_DAY)))
+                    Ok::<_, usize>(Some(day * MICROS_PER_DAY + value.rem_euclid(MICROS_PER_DAY)))
                 }
                 value => Ok(value),
             });
