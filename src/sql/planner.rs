@@ -369,7 +369,7 @@ impl ContextProvider for Planner<'_> {
     }
 
     fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
-        self.state.window_functions().get(name).cloned()
+        self.state.window_functions().get(name.trim_start_matches("pg_catalog.")).cloned()
     }
 
     fn get_variable_type(&self, _: &[String]) -> Option<DataType> {

@@ -44,8 +44,8 @@ fn begins_sets(tokens: &[TokenWithSpan], open: usize) -> bool {
 /// What stands between the commas of the parentheses that open at a place.
 fn items(tokens: &[TokenWithSpan], open: usize) -> Vec<Range<usize>> {
     let (mut all, mut start, mut depth) = (Vec::new(), open + 1, 0usize);
-    for at in open + 1..tokens.len() {
-        match tokens[at].token {
+    for (at, token) in tokens.iter().enumerate().skip(open + 1) {
+        match token.token {
             Token::LParen => depth += 1,
             Token::Comma if depth == 0 => {
                 all.push(start..at);

@@ -12,16 +12,17 @@ pub fn of_function(statement: &Statement) -> Option<(usize, String)> {
         _ => return None,
     }
     let tokens = parser::tokens_with_places(&statement.text);
-    let (start, body) = tokens.windows(2).find_map(|pair| {
-        let [(_, Token::Word(word)), (at, literal)] = pair else { return None };
-        match literal {
-            Token::SingleQuotedString(body) if word.keyword == Keyword::AS => Some((at + 1, body)),
-            Token::DollarQuotedString(body) if word.keyword == Keyword::AS => {
-                Some((at + 2 + body.tag.as_ref().map_or(0, String::len), &body.value))
-            }
-            _ => None,
+    let (at, body) = tokens.windows(2).find_map(|pair| match pair {
+        [(_, Token::Word(word)), (at, Token::SingleQuotedString(body))] if word.keyword == Keyword::AS => {
+            Some((*at, body))
         }
+        _ => None,
     })?;
+    // Quoted by dollars it begins behind the second of them.
+    let start = match statement.text.get(at..)?.strip_prefix('$') {
+        Some(rest) => at + 1 + rest.find('$')? + 1,
+        None => at + 1,
+    };
     let is_as_read = statement.text.get(start..).is_some_and(|rest| rest.starts_with(body.as_str()));
     is_as_read.then(|| (start, body.clone()))
 }

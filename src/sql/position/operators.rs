@@ -130,7 +130,8 @@ fn in_words(tokens: &[(usize, Token)], symbol: &str) -> Vec<usize> {
         "~" | "!~" => is(*at, "similar"),
         "%" => is(*at, "mod"),
         "=" => {
-            let distinct = is(*at, "is") && (is(at + 1, "distinct") || is(at + 1, "not") && is(at + 2, "distinct"));
+            let distinct =
+                matches!(&tokens[*at].1, Token::CustomBinaryOperator(name) if name.ends_with("distinct from"));
             // The first WHEN of a CASE that has an operand; of others WHEN follows CASE at once.
             let when = is(*at, "when") && *at > 1 && !is(at - 1, "case") && (0..at - 1).any(|case| is(case, "case"));
             distinct || when

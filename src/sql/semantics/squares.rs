@@ -1,6 +1,9 @@
 //! Averages, variances, correlations and regressions of floating point numbers, as PostgreSQL computes them (Youngs and Cramer, 1971): with
 //! its digits, and with an error where what is made of finite numbers is none. The engine's go on with infinity.
 
+mod distinct;
+
+use self::distinct::Distinct;
 use super::floats::overflow;
 use crate::error::Result;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array};
@@ -74,7 +77,7 @@ pub fn of(function: Arc<AggregateUDF>) -> Arc<AggregateUDF> {
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Squares {
-    /// The engine's: its names and types, and what is done with DISTINCT beside other aggregates.
+    /// The engine's: its names and types, and what is done with DISTINCT in a frame that moves.
     engines: Arc<AggregateUDF>,
     gives: Gives,
 }
@@ -94,7 +97,7 @@ impl AggregateUDFImpl for Squares {
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> DfResult<Vec<FieldRef>> {
         if args.is_distinct {
-            return self.engines.state_fields(args);
+            return Ok(vec![distinct::state(args.name)]);
         }
         let width = if self.gives.is_of_one() { One::WIDTH } else { Two::WIDTH };
         let field = |at| Arc::new(Field::new(format!("{}[{at}]", args.name), DataType::Float64, true));
@@ -104,7 +107,8 @@ impl AggregateUDFImpl for Squares {
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> DfResult<Box<dyn Accumulator>> {
         let gives = self.gives;
         let gathered: Box<dyn Accumulator> = match gives.is_of_one() {
-            _ if args.is_distinct => return self.engines.accumulator(args),
+            true if args.is_distinct => Box::new(Distinct::<One>::new(gives)),
+            false if args.is_distinct => Box::new(Distinct::<Two>::new(gives)),
             true => Box::new(Gathered { sums: One::default(), gives }),
             false => Box::new(Gathered { sums: Two::default(), gives }),
         };

@@ -24,6 +24,13 @@ pub fn set(session: &mut Session, set: Set) -> Result<Outcome> {
                 return Ok(Outcome::Command("SET".to_owned()));
             }
             if local && session.status() == Status::Idle {
+                // Refuses what cannot be set.
+                let mut settings = session.settings.clone();
+                let said = match value.eq_ignore_ascii_case("default") {
+                    true => settings.reset(&name),
+                    false => settings.set(&name, &value),
+                };
+                said?;
                 session.notify(
                     "WARNING",
                     Kind::NoActiveTransaction,
