@@ -71,7 +71,6 @@ pub(crate) enum Ending {
 
 /// Runs the program with these arguments, the first of which is its own name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    memory::part_with_large();
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
@@ -111,7 +110,6 @@ fn execute(command: Command, console: &Arc<Console>) -> Result<Ending> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_stack_size(THREAD_STACK_BYTES)
-        .on_thread_start(memory::set_aside)
         .build()
         .map_err(|error| Error::io("starting threads", &error))?;
     let result = runtime.block_on(async {
