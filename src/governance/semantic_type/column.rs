@@ -432,7 +432,7 @@ mod tests {
             ("blood_type", ["A+", "O-", "AB+"]),
             ("血型", ["A型", "O型", "AB型"]),
             ("diagnosis_code", ["E11.9", "I10", "J45.0"]),
-            ("medical_record_number", ["100231", "100232", "100233"]),
+            ("medical_record_number", ["MR-100231", "MR-100232", "MR-100233"]),
             ("blood_pressure", ["120/80", "135/90", "118/75"]),
             ("既往史", ["高血压", "糖尿病", "无特殊"]),
         ] {

@@ -1,7 +1,7 @@
 //! The same results of those rows alone that differ, which are known when all have been seen.
 
 use super::{Gives, Sums, rows};
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
 use datafusion::common::{Result as DfResult, ScalarValue};
 use datafusion::logical_expr::Accumulator;
