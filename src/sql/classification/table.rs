@@ -48,6 +48,10 @@ pub async fn classify(ddl: &mut Ddl<'_>, relation: &Relation, columns: &[String]
     if let Some((tag_id, facts)) = tag {
         for judged in &judged {
             let Some(at) = table.column_index(&judged.verdict.name) else { continue };
+            // A name alone takes no tag away: the mask that follows it would go as well.
+            if count == 0 && table.columns[at].tags.iter().any(|used| used.tag == tag_id) {
+                continue;
+            }
             let private = judged.verdict.privacy() > Privacy::None;
             let value = judged.verdict.category().filter(|_| private).map(str::to_owned);
             if let Some(value) = &value

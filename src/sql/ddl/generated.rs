@@ -1,20 +1,23 @@
 //! GENERATED ALWAYS AS (...) STORED: columns that are computed from the others of their row.
 
+use super::super::context::Context;
 use super::super::dml::Work;
 use super::super::parser::{expression, fold};
 use super::super::planner::{Planner, parse_expression};
+use super::super::rewrite::inline;
 use super::super::semantics::changes;
 use super::super::values::assign;
 use super::Ddl;
 use super::retype::changes_by_itself;
-use crate::catalog::{SqlType, Table};
+use crate::catalog::{Returns, SqlType, Table};
 use crate::error::{Error, Kind, Result};
 use arrow::array::RecordBatch;
 use datafusion::common::DFSchema;
-use datafusion::logical_expr::Expr as Planned;
-use datafusion::sql::sqlparser::ast::{self, Expr};
+use datafusion::execution::SessionState;
+use datafusion::sql::sqlparser::ast::{self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 /// Refuses generated columns that cannot be computed from the others of their row.
 pub(super) fn check_generated(ddl: &Ddl<'_>, table: &Table) -> Result<()> {
@@ -25,8 +28,8 @@ pub(super) fn check_generated(ddl: &Ddl<'_>, table: &Table) -> Result<()> {
     let context = ddl.looking();
     for column in table.columns.iter() {
         let Some(text) = &column.generated else { continue };
-        let planned = Planner::new(&context, ddl.state).expression(parse_expression(text)?, &schema)?;
-        must_be_immutable(&planned, &schema, "generation expression is not immutable")?;
+        let message = "generation expression is not immutable";
+        must_be_immutable((&context, ddl.state), &parse_expression(text)?, &schema, message)?;
         let read = named_in(text);
         if let Some(other) = table.columns.iter().find(|other| other.generated.is_some() && read.contains(&other.name))
         {
@@ -60,10 +63,52 @@ pub(super) fn check_generated(ddl: &Ddl<'_>, table: &Table) -> Result<()> {
 }
 
 /// Refuses an expression that gives another value at another time, or in another session.
-pub(super) fn must_be_immutable(planned: &Planned, schema: &DFSchema, message: &str) -> Result<()> {
-    match changes(planned, schema)? {
+pub(super) fn must_be_immutable(
+    (context, state): (&Arc<Context>, &SessionState),
+    expression: &Expr,
+    schema: &DFSchema,
+    message: &str,
+) -> Result<()> {
+    let planned = Planner::new(context, state).expression(as_declared(expression.clone(), context)?, schema)?;
+    match changes(&planned, schema)? {
         false => Ok(()),
         true => Err(Error::new(Kind::InvalidDefinition, message)),
+    }
+}
+
+/// The expression with values of their types for calls of functions that are declared IMMUTABLE, whatever is in their bodies: PostgreSQL
+/// takes their makers' word. What they are given stays.
+fn as_declared(mut expression: Expr, context: &Context) -> Result<Expr> {
+    let found = ast::visit_expressions_mut(&mut expression, |inner| {
+        let Expr::Function(call) = inner else { return ControlFlow::Continue(()) };
+        let Some(function) = inline::find(context, &call.name).filter(|function| function.volatility == 'i') else {
+            return ControlFlow::Continue(());
+        };
+        let Returns::Value(data_type) = &function.returns else { return ControlFlow::Continue(()) };
+        let given = match &call.args {
+            FunctionArguments::List(list) => list.args.as_slice(),
+            _ => &[],
+        };
+        let given = given.iter().filter_map(|argument| match argument {
+            FunctionArg::Unnamed(FunctionArgExpr::Expr(value))
+            | FunctionArg::Named { arg: FunctionArgExpr::Expr(value), .. } => Some(format!("({value}) IS NULL")),
+            _ => None,
+        });
+        let conditions: Vec<String> = given.chain(["true".to_owned()]).collect();
+        let value = parse_expression("NULL").and_then(|null| inline::typed(null, data_type));
+        let said = value
+            .and_then(|value| parse_expression(&format!("CASE WHEN {} THEN {value} END", conditions.join(" OR "))));
+        match said {
+            Ok(said) => {
+                *inner = said;
+                ControlFlow::Continue(())
+            }
+            Err(error) => ControlFlow::Break(error),
+        }
+    });
+    match found {
+        ControlFlow::Continue(()) => Ok(expression),
+        ControlFlow::Break(error) => Err(error),
     }
 }
 

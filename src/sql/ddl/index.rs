@@ -166,7 +166,8 @@ fn part(ddl: &Ddl<'_>, table: &Table, written: &ast::IndexColumn) -> Result<(Ind
 fn must_be_planned(ddl: &Ddl<'_>, table: &Table, expression: &Expr, what: &str) -> Result<(Planned, DFSchema)> {
     let schema = DFSchema::try_from(table.arrow_schema().as_ref().clone())?;
     let planned = Planner::new(ddl.context, ddl.state).expression(expression.clone(), &schema)?;
-    must_be_immutable(&planned, &schema, &format!("functions in {what} must be marked IMMUTABLE"))?;
+    let message = format!("functions in {what} must be marked IMMUTABLE");
+    must_be_immutable((ddl.context, ddl.state), expression, &schema, &message)?;
     Ok((planned, schema))
 }
 
