@@ -150,9 +150,9 @@ pub struct Said {
     pub confirmed: bool,
 }
 
-/// Whether a person said that it is not of this type.
-pub fn is_rejected(said: &[Said], semantic_type: SemanticType) -> bool {
-    said.iter().any(|said| !said.confirmed && said.category == semantic_type.name())
+/// Whether a person said that it is not of this category.
+pub fn is_rejected(said: &[Said], category: &str) -> bool {
+    said.iter().any(|said| !said.confirmed && said.category == category)
 }
 
 /// Judges a column as [`detect_column`](super::detect_column) does, by the user's classifiers beside the built-in types, and within what persons said:
@@ -165,14 +165,13 @@ pub fn classify_column(
     classifiers: &[CustomClassifier],
     said: &[Said],
 ) -> ColumnVerdict {
-    let is_away = |category: &str| said.iter().any(|said| !said.confirmed && said.category == category);
     let rejected: Vec<SemanticType> =
         said.iter().filter(|said| !said.confirmed).filter_map(|said| SemanticType::get(&said.category)).collect();
     let mut verdict = detect_column_but(name, data_type, values, stats, &rejected);
     // Of the user's own the surest, and of those as sure the first by name.
     let own = classifiers
         .iter()
-        .filter(|classifier| !is_away(&classifier.category))
+        .filter(|classifier| !is_rejected(said, &classifier.category))
         .filter_map(|classifier| Some((classifier, classifier.judge(name, values)?)))
         .rev()
         .max_by(|(_, (one, ..)), (_, (other, ..))| one.total_cmp(other));
@@ -205,7 +204,7 @@ pub fn classify_column(
         && let Some((carried, evidence)) = carried(values)
     {
         verdict.carry(carried, evidence);
-        if verdict.carried.is_some() && verdict.category().is_none() && !is_rejected(said, SemanticType::Text) {
+        if verdict.carried.is_some() && verdict.category().is_none() && !is_rejected(said, SemanticType::Text.name()) {
             // What tells of persons has a name, so that a tag can say so.
             verdict.semantic_type = Some(SemanticType::Text);
             verdict.confidence = COLUMN_CONFIDENCE_MIN;

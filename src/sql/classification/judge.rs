@@ -182,7 +182,7 @@ pub async fn judge(
         })
         .collect();
     by_neighbours(&mut all, |name, semantic_type| {
-        judged.iter().any(|judged| judged.verdict.name == name && is_rejected(&judged.said, semantic_type))
+        judged.iter().any(|judged| judged.verdict.name == name && is_rejected(&judged.said, semantic_type.name()))
     });
     for verdict in all {
         if let Some(judged) = judged.iter_mut().find(|judged| judged.verdict.name == verdict.name) {

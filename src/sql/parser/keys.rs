@@ -1,7 +1,7 @@
 //! `ROLLUP ((a + b) * 2, (SELECT c))`: parentheses with which an item of ROLLUP, CUBE or GROUPING SETS begins sqlparser takes for those
 //! around several expressions. An item that is one expression gets such parentheses around it, and keeps some in what is read.
 
-use super::tokens::keyword_at;
+use super::tokens::{close, keyword_at};
 use datafusion::sql::sqlparser::ast::{Expr, VisitMut, visit_expressions_mut};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
@@ -68,16 +68,7 @@ fn is_one(item: &[TokenWithSpan]) -> bool {
     if item.first().is_none_or(|token| token.token != Token::LParen) {
         return false;
     }
-    let mut depth = 0usize;
-    let close = item.iter().position(|token| {
-        match token.token {
-            Token::LParen => depth += 1,
-            Token::RParen => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        depth == 0
-    });
-    let goes_on = close.is_some_and(|close| close + 1 < item.len());
+    let goes_on = close(item, 0).is_some_and(|close| close + 1 < item.len());
     goes_on || matches!(keyword_at(item, 1), Some(Keyword::SELECT | Keyword::WITH | Keyword::VALUES))
 }
 

@@ -397,6 +397,19 @@ pub(super) fn keyword_at(tokens: &[TokenWithSpan], at: usize) -> Option<Keyword>
     keyword(tokens.get(at)?)
 }
 
+/// Where the parentheses that open at a place close.
+pub(super) fn close(tokens: &[TokenWithSpan], open: usize) -> Option<usize> {
+    let mut depth = 0usize;
+    (open..tokens.len()).find(|at| {
+        match tokens[*at].token {
+            Token::LParen => depth += 1,
+            Token::RParen => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{parse, read};

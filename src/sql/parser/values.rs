@@ -1,7 +1,7 @@
 //! `x = ANY (VALUES (1), (2))`, `1 + (VALUES (2))`: in an expression sqlparser takes SELECT alone for the beginning of a query. There it
 //! is `(SELECT * FROM (VALUES (1), (2)) AS v)`.
 
-use super::tokens::keyword_at;
+use super::tokens::{close, keyword_at};
 use datafusion::sql::sqlparser::keywords::Keyword;
 use datafusion::sql::sqlparser::tokenizer::{Token, TokenWithSpan};
 
@@ -64,19 +64,6 @@ fn is_in_expression(tokens: &[TokenWithSpan], open: usize) -> bool {
                 | Token::GtEq
         ),
     }
-}
-
-/// Where the parentheses that open at a place close.
-fn close(tokens: &[TokenWithSpan], open: usize) -> Option<usize> {
-    let mut depth = 0usize;
-    (open..tokens.len()).find(|at| {
-        match tokens[*at].token {
-            Token::LParen => depth += 1,
-            Token::RParen => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        depth == 0
-    })
 }
 
 #[cfg(test)]

@@ -33,7 +33,12 @@ impl OptimizerRule for Midnights {
 
 /// An expression with such comparisons as those of days.
 pub fn days_compared(expr: Expr) -> DfResult<Transformed<Expr>> {
-    expr.transform_up(|expr| Ok(of_days(&expr).map_or_else(|| Transformed::no(expr.clone()), Transformed::yes)))
+    expr.transform_up(|expr| {
+        Ok(match of_days(&expr) {
+            Some(days) => Transformed::yes(days),
+            None => Transformed::no(expr),
+        })
+    })
 }
 
 fn of_days(expr: &Expr) -> Option<Expr> {

@@ -428,7 +428,7 @@ async fn look(ddl: &mut Ddl<'_>, asset: &Asset, options: &Options) -> Result<(Fi
             classify_column(&profile.name, &profile.data_type, &sample, Some(profile), &classifiers, &said)
         })
         .collect();
-    by_neighbours(&mut verdicts, |name, semantic_type| is_rejected(&said(name), semantic_type));
+    by_neighbours(&mut verdicts, |name, semantic_type| is_rejected(&said(name), semantic_type.name()));
     let sampled = sample_rows.is_some_and(|wanted| rows >= wanted);
     let (row_count, content) = beside(ddl, asset, rows, sampled).await?;
     let learnt = match options.quality && rows > 0 && asset.is_read() {
